@@ -1,0 +1,1 @@
+"""The command line: each command reads options, calls one stage, prints."""

@@ -1,0 +1,111 @@
+"""Every exception of bulkops, grouped by what the caller should do.
+
+BulkopsError
+├── DataError              mend the file                                  exit 1
+├── UsageError             mend the call or the configuration             exit 2
+│   ├── InputUnreadable    the file is not there or cannot be read
+│   └── AccessRefused      the server refused the key or the ids (401, 403, 404)
+├── Unfinished             run `bulkops jobs resume`                      exit 3
+│   ├── NotDelivered       the request never reached the server: safe to send again
+│   ├── OutcomeUnknown     the request left and no readable answer came
+│   └── ServerRefused      the server answered with a refusal
+├── InDoubt                a person must decide: `bulkops jobs resolve`   exit 4
+├── GuardRefused           lift the guard with its own option             exit 5
+└── Interrupted            a signal ended the run; it can be resumed      exit 130
+"""
+
+from typing import ClassVar
+
+
+class BulkopsError(Exception):
+    """Base of every error a command turns into one message and an exit code."""
+
+    exit_code: ClassVar[int] = 2
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Return what happened, and on a second line what to do next."""
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class DataError(BulkopsError):
+    """The data must be mended before it can go on."""
+
+    exit_code = 1
+
+
+class UsageError(BulkopsError):
+    """The call or the configuration must be mended."""
+
+    exit_code = 2
+
+
+class InputUnreadable(UsageError):
+    """A file is missing, is a folder, or cannot be read."""
+
+
+class Unfinished(BulkopsError):
+    """The run stopped early and can be resumed."""
+
+    exit_code = 3
+
+
+class InDoubt(BulkopsError):
+    """What happened on the server cannot be settled by reading back."""
+
+    exit_code = 4
+
+
+class GuardRefused(BulkopsError):
+    """A guard against loss or doubling said no."""
+
+    exit_code = 5
+
+
+class Interrupted(BulkopsError):
+    """A signal ended the run; what was begun can be resumed."""
+
+    exit_code = 130
+
+
+class NotDelivered(Unfinished):
+    """The server did not take the request in, so it is safe to send again."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
+class OutcomeUnknown(Unfinished):
+    """The request left and its outcome is not known."""
+
+    def __init__(self, message: str, *, status: int | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
+class ServerRefused(Unfinished):
+    """The server answered a request with a refusal (4xx).
+
+    `lines` are the `source.line` values of the answer as integers, counted in the uploaded part.
+    """
+
+    def __init__(
+        self, message: str, *, status: int, details: tuple[str, ...] = (), lines: tuple[int, ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.details = details
+        self.lines = lines
+
+
+class AccessRefused(UsageError):
+    """The key, or the ids in the path, were refused (401, 403, 404)."""
+
+    def __init__(self, message: str, *, status: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status

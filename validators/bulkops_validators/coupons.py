@@ -1,0 +1,159 @@
+"""Coupons: codes created in one campaign."""
+
+from bulkops_validators.model.cells import Integer, JsonObject, Number, Text, Timestamp
+from bulkops_validators.model.contract import (
+    Column,
+    Comparison,
+    Contract,
+    Limits,
+    Mode,
+    Ordered,
+    QueryOption,
+    ReadColumn,
+    Readback,
+    Route,
+    Unique,
+)
+
+IMPORT = "importCoupons description"
+ENTITY = "Coupon schema"
+
+READBACK = Readback(
+    operation="exportCoupons",
+    path="/v1/applications/{application}/export_coupons",
+    query={"campaignId": "{campaign}", "dateFormat": "ISO8601"},
+    key=("value",),
+    columns=(
+        ReadColumn(column="value", found=("value",), compare=Comparison.CODE),
+        ReadColumn(column="expirydate", found=("expirydate",), compare=Comparison.INSTANT),
+        ReadColumn(column="startdate", found=("startdate",), compare=Comparison.INSTANT),
+        ReadColumn(column="recipientintegrationid", found=("recipientintegrationid",)),
+        ReadColumn(
+            column="limitval", found=("limitval",), compare=Comparison.DECIMAL, blank_equals=("1", "")
+        ),
+        ReadColumn(
+            column="discountlimit",
+            found=("discount_limitval", "discountlimit"),
+            compare=Comparison.DECIMAL,
+            blank_equals=("", "0"),
+            optional=True,
+        ),
+        ReadColumn(
+            column="attributes", found=("attributes",), compare=Comparison.JSON, blank_equals=("", "{}", "null")
+        ),
+    ),
+    import_id="importid",
+    created="created",
+    after="createdAfter",
+    before="createdBefore",
+    case_setting=("/v1/applications/{application}", "caseSensitivity"),
+)
+
+CONTRACT = Contract(
+    name="coupons",
+    model_name="Coupons",
+    title="Coupons",
+    mode=Mode.CREATE,
+    effect="creates coupon codes in a campaign; a code that exists already is an error unless duplicates are skipped",
+    source=IMPORT,
+    columns=(
+        Column(
+            name="value",
+            cell=Text(min_length=3, recommended_min_length=4, recommended_max_length=30),
+            required=True,
+            about="The coupon code.",
+            example="SPRING-7F3K",
+            sources={
+                "required": IMPORT,
+                "min_length": f"{IMPORT} since 2026-02-28: at least 3 characters",
+                "recommended_min_length": f"{ENTITY}: value.minLength 4, so strict clients cannot read back 3",
+                "recommended_max_length": f"{IMPORT} since 2026-02-28: 30 or fewer are readable in the interface",
+            },
+            codes={"min_length": "COD203", "recommended_max_length": "COD204", "recommended_min_length": "COD205"},
+        ),
+        Column(
+            name="expirydate",
+            cell=Timestamp(expected_future=True),
+            about="When the code stops working; blank: never.",
+            default="never expires",
+            example="2030-12-31T23:59:59Z",
+            sources={"type": IMPORT},
+        ),
+        Column(
+            name="startdate",
+            cell=Timestamp(),
+            about="When the code starts working; blank: at once.",
+            default="valid at once",
+            example="2026-12-01T00:00:00+01:00",
+            sources={"type": IMPORT},
+        ),
+        Column(
+            name="recipientintegrationid",
+            cell=Text(max_length=1000),
+            about="The customer profile the code belongs to; blank: anyone's.",
+            default="none",
+            example="customer-0001",
+            sources={"max_length": f"{ENTITY}: recipientIntegrationId.maxLength"},
+        ),
+        Column(
+            name="limitval",
+            cell=Integer(minimum=0, maximum=999_999),
+            about="How often the code can be redeemed; 0: without limit; blank: once.",
+            default="1",
+            example="1",
+            sources={
+                "default": IMPORT,
+                "minimum": f"{ENTITY}: usageLimit",
+                "maximum": f"{ENTITY}: usageLimit",
+                "type": IMPORT,
+            },
+        ),
+        Column(
+            name="discountlimit",
+            cell=Number(minimum=0, maximum=1e15),
+            about="The most the code can give in all.",
+            default="none",
+            example="150.50",
+            sources={
+                "minimum": f"{ENTITY}: discountLimit",
+                "maximum": f"{ENTITY}: discountLimit (999999 until 2025)",
+                "type": IMPORT,
+            },
+        ),
+        Column(
+            name="attributes",
+            cell=JsonObject(entity="Coupon"),
+            about="Custom attributes of the coupon as one JSON object, inner quotes doubled.",
+            default="none",
+            example='{"category": "10_off"}',
+            sources={"type": IMPORT, "names": "attribute name pattern of the Attribute schema"},
+        ),
+    ),
+    unique=(Unique(columns=("value",), certain=True, source=f"{IMPORT}: unique unless skipDuplicates"),),
+    ordered=(Ordered(start="startdate", end="expirydate", source="not documented; such a code can never be used"),),
+    options=(
+        QueryOption(
+            name="skip-duplicates",
+            parameter="skipDuplicates",
+            about="Let the server ignore codes that exist already instead of refusing the file.",
+            source=IMPORT,
+        ),
+    ),
+    duplicate_option="skip-duplicates",
+    limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
+    routes=(
+        Route(
+            operation="importCoupons",
+            path="/v1/applications/{application}/campaigns/{campaign}/import_coupons",
+            readback=READBACK,
+        ),
+    ),
+    evidence=(
+        "The coupon export shows every code with its import id: all of a chunk's codes there means accepted, "
+        "none means not taken in, some means only the missing ones are sent again."
+    ),
+    notes=(
+        "The application's code case setting rewrites codes on storage; two codes that differ only by case collide there.",
+        "Whether a code must be unique in the campaign, the application or the account is not documented.",
+    ),
+)

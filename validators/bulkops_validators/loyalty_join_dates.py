@@ -1,0 +1,73 @@
+"""Loyalty join dates: when customers joined a profile-based program."""
+
+from bulkops_validators.model.cells import Text, Timestamp
+from bulkops_validators.model.contract import (
+    Column,
+    Comparison,
+    Contract,
+    Limits,
+    Mode,
+    ReadColumn,
+    Readback,
+    Route,
+    Unique,
+)
+
+IMPORT = "importLoyaltyJoinDates description"
+
+READBACK = Readback(
+    operation="exportLoyaltyJoinDates",
+    path="/v1/loyalty_programs/{program}/export_join_dates",
+    key=("customerprofileid",),
+    columns=(
+        ReadColumn(column="customerprofileid", found=("profileIntegrationID", "profileintegrationid")),
+        ReadColumn(column="newjoindate", found=("joinDate", "joindate"), compare=Comparison.INSTANT),
+    ),
+)
+
+CONTRACT = Contract(
+    name="loyalty-join-dates",
+    model_name="LoyaltyJoinDates",
+    title="Loyalty join dates",
+    mode=Mode.UPSERT,
+    effect="replaces the join date of existing customers, each on its own",
+    source=IMPORT,
+    columns=(
+        Column(
+            name="customerprofileid",
+            cell=Text(max_length=1000),
+            required=True,
+            about="The customer profile; one that does not exist fails the whole import.",
+            example="customer-0001",
+            sources={"required": IMPORT, "max_length": "CustomerProfile schema: integrationId.maxLength"},
+        ),
+        Column(
+            name="newjoindate",
+            cell=Timestamp(),
+            required=True,
+            about="When the customer joined.",
+            example="2024-05-29T15:04:05Z",
+            sources={"required": IMPORT, "type": IMPORT},
+        ),
+    ),
+    unique=(
+        Unique(
+            columns=("customerprofileid",),
+            certain=True,
+            source="one join date per customer; which of two rows would win is not documented",
+        ),
+    ),
+    limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
+    routes=(
+        Route(
+            operation="importLoyaltyJoinDates",
+            path="/v1/loyalty_programs/{program}/import_join_dates",
+            readback=READBACK,
+        ),
+    ),
+    evidence=(
+        "Sending the same rows again leaves the same end state, so a doubtful chunk is sent again. The join dates "
+        "export proves the rows."
+    ),
+    notes=("Profile-based programs only. A single unknown profile fails the request with 400.",),
+)

@@ -1,0 +1,90 @@
+"""Loyalty tiers: customers placed in the tiers of a program."""
+
+from bulkops_validators.model.cells import Text, Timestamp
+from bulkops_validators.model.contract import (
+    Column,
+    Comparison,
+    Contract,
+    Limits,
+    Mode,
+    ReadColumn,
+    Readback,
+    Route,
+    Unique,
+)
+
+IMPORT = "importLoyaltyCustomersTiers description"
+
+READBACK = Readback(
+    operation="exportCustomersTiers",
+    path="/v1/loyalty_programs/{program}/export_customers_tiers",
+    key=("subledgerid", "customerprofileid"),
+    columns=(
+        ReadColumn(column="subledgerid", found=("subledgerid",)),
+        ReadColumn(column="customerprofileid", found=("customerprofileid",)),
+        ReadColumn(column="tiername", found=("tiername",)),
+        ReadColumn(column="expirydate", found=("expirydate",), compare=Comparison.INSTANT),
+    ),
+)
+
+CONTRACT = Contract(
+    name="loyalty-tiers",
+    model_name="LoyaltyTiers",
+    title="Customers in loyalty tiers",
+    mode=Mode.UPSERT,
+    effect="places existing customers in tiers, or moves the end of the tier they are in",
+    source=IMPORT,
+    columns=(
+        Column(
+            name="subledgerid",
+            cell=Text(max_length=64),
+            about="The subledger; blank: the main ledger.",
+            default="main ledger",
+            example="travel",
+            sources={"max_length": "LoyaltyProgramTransaction schema: subledgerId.maxLength"},
+        ),
+        Column(
+            name="customerprofileid",
+            cell=Text(max_length=1000),
+            required=True,
+            about="The customer profile; it must exist.",
+            example="customer-0001",
+            sources={"required": IMPORT, "max_length": "CustomerProfile schema: integrationId.maxLength"},
+        ),
+        Column(
+            name="tiername",
+            cell=Text(min_length=1),
+            required=True,
+            about="The name of a tier of the program.",
+            example="Gold",
+            sources={"required": IMPORT, "min_length": IMPORT},
+        ),
+        Column(
+            name="expirydate",
+            cell=Timestamp(expected_future=True),
+            about="When the tier ends; it should lie in the future.",
+            example="2030-12-31T23:59:59Z",
+            sources={"type": IMPORT, "expected_future": IMPORT},
+        ),
+    ),
+    unique=(
+        Unique(
+            columns=("subledgerid", "customerprofileid"),
+            certain=True,
+            source="one tier per customer and ledger; which of two rows would win is not documented",
+        ),
+    ),
+    limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
+    routes=(
+        Route(
+            operation="importLoyaltyCustomersTiers",
+            path="/v1/loyalty_programs/{program}/import_customers_tiers",
+            readback=READBACK,
+        ),
+    ),
+    evidence=(
+        "Sending the same rows again leaves the same end state, so a doubtful chunk is sent again. The tiers export "
+        "proves the rows; read it at once, since the next session or points update may move a customer."
+    ),
+    notes=("Works only in programs with advanced tiers (an expiration and a downgrade policy).",),
+)

@@ -1,0 +1,123 @@
+"""Referrals: codes that advocates hand to friends, created in one campaign."""
+
+from bulkops_validators.model.cells import Integer, JsonObject, Text, Timestamp
+from bulkops_validators.model.contract import (
+    Column,
+    Comparison,
+    Contract,
+    Limits,
+    Mode,
+    Ordered,
+    ReadColumn,
+    Readback,
+    Route,
+    Unique,
+)
+
+IMPORT = "importReferrals description"
+ENTITY = "Referral schema"
+
+READBACK = Readback(
+    operation="exportReferrals",
+    path="/v1/applications/{application}/export_referrals",
+    query={"campaignId": "{campaign}", "dateFormat": "ISO8601"},
+    key=("code",),
+    columns=(
+        ReadColumn(column="code", found=("code",), compare=Comparison.CODE),
+        ReadColumn(column="advocateprofileintegrationid", found=("advocateprofileintegrationid",)),
+        ReadColumn(column="startdate", found=("startdate",), compare=Comparison.INSTANT),
+        ReadColumn(column="expirydate", found=("expirydate",), compare=Comparison.INSTANT),
+        ReadColumn(
+            column="limitval", found=("limitval",), compare=Comparison.DECIMAL, blank_equals=("1", "")
+        ),
+        ReadColumn(
+            column="attributes", found=("attributes",), compare=Comparison.JSON, blank_equals=("", "{}", "null")
+        ),
+    ),
+    import_id="importid",
+    created="created",
+    after="createdAfter",
+    before="createdBefore",
+    case_setting=("/v1/applications/{application}", "caseSensitivity"),
+)
+
+CONTRACT = Contract(
+    name="referrals",
+    model_name="Referrals",
+    title="Referrals",
+    mode=Mode.CREATE,
+    effect="creates referral codes in a campaign; advocates must exist, profiles are not created",
+    source=IMPORT,
+    columns=(
+        Column(
+            name="code",
+            cell=Text(min_length=4),
+            required=True,
+            about="The referral code.",
+            example="FRIEND-27G47Y54VH9L",
+            sources={"required": IMPORT, "min_length": f"{ENTITY}: code.minLength"},
+        ),
+        Column(
+            name="advocateprofileintegrationid",
+            cell=Text(max_length=1000),
+            required=True,
+            about="The customer profile that hands the code out; it must exist.",
+            example="customer-0001",
+            sources={"required": IMPORT, "max_length": f"{ENTITY}: advocateProfileIntegrationId.maxLength"},
+        ),
+        Column(
+            name="startdate",
+            cell=Timestamp(),
+            about="When the code starts working; blank: at once.",
+            default="valid at once",
+            example="2026-12-01T00:00:00Z",
+            sources={"type": IMPORT},
+        ),
+        Column(
+            name="expirydate",
+            cell=Timestamp(expected_future=True),
+            about="When the code stops working; blank: never.",
+            default="never expires",
+            example="2030-12-31T23:59:59Z",
+            sources={"type": IMPORT},
+        ),
+        Column(
+            name="limitval",
+            cell=Integer(minimum=0, maximum=999_999),
+            about="How often the code can be redeemed; 0: without limit; blank: once.",
+            default="1",
+            example="10",
+            sources={
+                "default": IMPORT,
+                "minimum": f"{ENTITY}: usageLimit",
+                "maximum": f"{ENTITY}: usageLimit",
+                "type": IMPORT,
+            },
+        ),
+        Column(
+            name="attributes",
+            cell=JsonObject(entity="Referral"),
+            about="Custom attributes of the referral as one JSON object, inner quotes doubled.",
+            default="none",
+            example='{"category": "friends"}',
+            sources={"type": IMPORT, "names": "attribute name pattern of the Attribute schema"},
+        ),
+    ),
+    unique=(
+        Unique(columns=("code",), certain=True, source="referral guide: the file must contain no duplicates"),
+    ),
+    ordered=(Ordered(start="startdate", end="expirydate", source="not documented; such a code can never be used"),),
+    limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
+    routes=(
+        Route(
+            operation="importReferrals",
+            path="/v1/applications/{application}/campaigns/{campaign}/import_referrals",
+            readback=READBACK,
+        ),
+    ),
+    evidence=(
+        "The referral export shows every code with its import id: all of a chunk's codes there means accepted, "
+        "none means not taken in, some means only the missing ones are sent again."
+    ),
+    notes=("Whether an unknown advocate fails its row or the whole file is not documented.",),
+)
