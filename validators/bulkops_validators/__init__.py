@@ -45,7 +45,7 @@ CONTRACTS = _discover()
 __all__ = ["CONTRACTS", "Contract", *sorted(c.model_name for c in CONTRACTS.values())]  # noqa: PLE0604 - names
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - the module's own attributes are models
+def __getattr__(name: str) -> Any:
     """Make the pandera model called `name` when it is first asked for."""
     for contract in CONTRACTS.values():
         if contract.model_name == name:

@@ -6,8 +6,8 @@ from bulkops_validators.model.contract import (
     Contract,
     Limits,
     Mode,
-    ReadColumn,
     Readback,
+    ReadColumn,
     Route,
     Unique,
 )
@@ -33,7 +33,9 @@ CONTRACT = Contract(
     ),
     unique=(
         Unique(
-            columns=("profileintegrationid",), certain=False, source="how repeated members are stored is not documented"
+            columns=("profileintegrationid",),
+            certain=False,
+            source="how repeated members are stored is not documented",
         ),
     ),
     limits=Limits(source=f"{IMPORT}: 500 MB recommended"),

@@ -6,8 +6,8 @@ from bulkops_validators.model.contract import (
     Contract,
     Limits,
     Mode,
-    ReadColumn,
     Readback,
+    ReadColumn,
     Route,
     Unique,
 )

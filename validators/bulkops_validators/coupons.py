@@ -9,8 +9,8 @@ from bulkops_validators.model.contract import (
     Mode,
     Ordered,
     QueryOption,
-    ReadColumn,
     Readback,
+    ReadColumn,
     Route,
     Unique,
 )
@@ -28,9 +28,7 @@ READBACK = Readback(
         ReadColumn(column="expirydate", found=("expirydate",), compare=Comparison.INSTANT),
         ReadColumn(column="startdate", found=("startdate",), compare=Comparison.INSTANT),
         ReadColumn(column="recipientintegrationid", found=("recipientintegrationid",)),
-        ReadColumn(
-            column="limitval", found=("limitval",), compare=Comparison.DECIMAL, blank_equals=("1", "")
-        ),
+        ReadColumn(column="limitval", found=("limitval",), compare=Comparison.DECIMAL, blank_equals=("1", "")),
         ReadColumn(
             column="discountlimit",
             found=("discount_limitval", "discountlimit"),
@@ -39,7 +37,10 @@ READBACK = Readback(
             optional=True,
         ),
         ReadColumn(
-            column="attributes", found=("attributes",), compare=Comparison.JSON, blank_equals=("", "{}", "null")
+            column="attributes",
+            found=("attributes",),
+            compare=Comparison.JSON,
+            blank_equals=("", "{}", "null"),
         ),
     ),
     import_id="importid",
@@ -69,7 +70,11 @@ CONTRACT = Contract(
                 "recommended_min_length": f"{ENTITY}: value.minLength 4, so strict clients cannot read back 3",
                 "recommended_max_length": f"{IMPORT} since 2026-02-28: 30 or fewer are readable in the interface",
             },
-            codes={"min_length": "COD203", "recommended_max_length": "COD204", "recommended_min_length": "COD205"},
+            codes={
+                "min_length": "COD203",
+                "recommended_max_length": "COD204",
+                "recommended_min_length": "COD205",
+            },
         ),
         Column(
             name="expirydate",

@@ -8,8 +8,8 @@ from bulkops_validators.model.contract import (
     Limits,
     Mode,
     Ordered,
-    ReadColumn,
     Readback,
+    ReadColumn,
     Route,
     Unique,
 )
@@ -26,7 +26,10 @@ READBACK = Readback(
         ReadColumn(column="startdate", found=("startdate",), compare=Comparison.INSTANT),
         ReadColumn(column="enddate", found=("enddate",), compare=Comparison.INSTANT),
         ReadColumn(
-            column="attributes", found=("attributes",), compare=Comparison.JSON, blank_equals=("", "{}", "null")
+            column="attributes",
+            found=("attributes",),
+            compare=Comparison.JSON,
+            blank_equals=("", "{}", "null"),
         ),
     ),
     import_id="importid",

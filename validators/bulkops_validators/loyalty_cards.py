@@ -7,8 +7,8 @@ from bulkops_validators.model.contract import (
     Contract,
     Limits,
     Mode,
-    ReadColumn,
     Readback,
+    ReadColumn,
     Route,
     Unique,
 )
@@ -86,11 +86,18 @@ CONTRACT = Contract(
             about="Custom attributes connected to the program, as one JSON object, inner quotes doubled.",
             default="none",
             example='{"category": "plastic"}',
-            sources={"type": f"{IMPORT} since 2026-05-29", "names": "attribute name pattern of the Attribute schema"},
+            sources={
+                "type": f"{IMPORT} since 2026-05-29",
+                "names": "attribute name pattern of the Attribute schema",
+            },
         ),
     ),
     unique=(
-        Unique(columns=("identifier",), certain=True, source="an identifier names one card; re-import is not documented"),
+        Unique(
+            columns=("identifier",),
+            certain=True,
+            source="an identifier names one card; re-import is not documented",
+        ),
     ),
     limits=Limits(
         max_records=499_999,

@@ -11,8 +11,8 @@ from bulkops_validators.model.contract import (
     Mode,
     Ordered,
     QueryOption,
-    ReadColumn,
     Readback,
+    ReadColumn,
     Route,
 )
 

@@ -7,8 +7,8 @@ from bulkops_validators.model.contract import (
     Contract,
     Limits,
     Mode,
-    ReadColumn,
     Readback,
+    ReadColumn,
     Route,
     Unique,
 )

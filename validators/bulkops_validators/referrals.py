@@ -8,8 +8,8 @@ from bulkops_validators.model.contract import (
     Limits,
     Mode,
     Ordered,
-    ReadColumn,
     Readback,
+    ReadColumn,
     Route,
     Unique,
 )
@@ -27,11 +27,12 @@ READBACK = Readback(
         ReadColumn(column="advocateprofileintegrationid", found=("advocateprofileintegrationid",)),
         ReadColumn(column="startdate", found=("startdate",), compare=Comparison.INSTANT),
         ReadColumn(column="expirydate", found=("expirydate",), compare=Comparison.INSTANT),
+        ReadColumn(column="limitval", found=("limitval",), compare=Comparison.DECIMAL, blank_equals=("1", "")),
         ReadColumn(
-            column="limitval", found=("limitval",), compare=Comparison.DECIMAL, blank_equals=("1", "")
-        ),
-        ReadColumn(
-            column="attributes", found=("attributes",), compare=Comparison.JSON, blank_equals=("", "{}", "null")
+            column="attributes",
+            found=("attributes",),
+            compare=Comparison.JSON,
+            blank_equals=("", "{}", "null"),
         ),
     ),
     import_id="importid",
@@ -103,9 +104,7 @@ CONTRACT = Contract(
             sources={"type": IMPORT, "names": "attribute name pattern of the Attribute schema"},
         ),
     ),
-    unique=(
-        Unique(columns=("code",), certain=True, source="referral guide: the file must contain no duplicates"),
-    ),
+    unique=(Unique(columns=("code",), certain=True, source="referral guide: the file must contain no duplicates"),),
     ordered=(Ordered(start="startdate", end="expirydate", source="not documented; such a code can never be used"),),
     limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
     routes=(

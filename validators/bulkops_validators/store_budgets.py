@@ -8,8 +8,8 @@ from bulkops_validators.model.contract import (
     Limits,
     Mode,
     QueryOption,
-    ReadColumn,
     Readback,
+    ReadColumn,
     Route,
     Unique,
 )
