@@ -34,8 +34,7 @@ _ZONES = ("Z", "+02:00", "Z", "-05:00", "Z", "+05:30", "Z", "+00:00")
 
 def _moments(first_year: int) -> tuple[str, ...]:
     return tuple(
-        f"{first_year + n % 3}-{1 + n % 12:02d}-{1 + n % 28:02d}"
-        f"T{n * 5 % 24:02d}:{n * 15 % 60:02d}:00{_ZONES[n % 8]}"
+        f"{first_year + n % 3}-{1 + n % 12:02d}-{1 + n % 28:02d}T{n * 5 % 24:02d}:{n * 15 % 60:02d}:00{_ZONES[n % 8]}"
         for n in range(256)
     )
 
@@ -225,9 +224,7 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("records", type=int, help="number of records")
     parser.add_argument("out", type=Path, help="file to write")
     parser.add_argument("--wide", action="store_true", help="fill all seven columns, 128 bytes a record")
-    parser.add_argument(
-        "--defects", type=float, default=0.0, metavar="FRACTION", help="share to break, 0 to 1"
-    )
+    parser.add_argument("--defects", type=float, default=0.0, metavar="FRACTION", help="share to break, 0 to 1")
     parser.add_argument("--expected", type=Path, metavar="FILE", help="write the defects' places as JSON")
     parser.add_argument("--seed", type=int, default=2026)
     return parser.parse_args(given)

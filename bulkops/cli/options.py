@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from bulkops.cli.targets import TargetChoice
 from bulkops.errors import UsageError
@@ -42,9 +43,9 @@ class ContractType(click.ParamType[Contract]):
         ctx: click.Context,  # noqa: ARG002 - click's signature
         param: click.Parameter,  # noqa: ARG002 - click's signature
         incomplete: str,
-    ) -> list[click.shell_completion.CompletionItem]:
+    ) -> list[CompletionItem]:
         """Offer the contracts' names."""
-        return [click.shell_completion.CompletionItem(name) for name in CONTRACTS if name.startswith(incomplete)]
+        return [CompletionItem(name) for name in CONTRACTS if name.startswith(incomplete)]
 
 
 class SizeType(click.ParamType[int]):

@@ -158,7 +158,7 @@ CONTRACT = Contract(
         "none means not taken in, some means only the missing ones are sent again."
     ),
     notes=(
-        "The application's code case setting rewrites codes on storage; two codes that differ only by case collide there.",
+        "The application's code case setting rewrites codes on storage; codes that differ only by case collide.",
         "Whether a code must be unique in the campaign, the application or the account is not documented.",
     ),
 )

@@ -64,7 +64,8 @@ def limit_lines(contract: Contract) -> list[str]:
         lines.append(f"At most {limits.max_records:,} records a request.")
     if contract.timeout_seconds is not None:
         lines.append(
-            f"The server gives up after {contract.timeout_seconds:g} s, so a chunk has {limits.chunk_records or 0:,} records."
+            f"The server gives up after {contract.timeout_seconds:g} s: "
+            f"chunks of {limits.chunk_records or 0:,} records."
         )
     return lines
 
