@@ -32,11 +32,12 @@ class Console:
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
         """Print a table to stdout, as wide as the terminal or, in a pipe, as wide as it must be."""
+        from rich.box import SIMPLE_HEAD
         from rich.console import Console as RichConsole
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=title, title_justify="left", header_style="bold")
+        table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1))
         for name in columns:
             table.add_column(name, overflow="fold")
         for row in rows:
