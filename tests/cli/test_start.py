@@ -1,0 +1,55 @@
+"""The command line starts fast, explains itself, and ends every error in a message and a documented exit code."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("polars", "httpx", "pandera", "duckdb", "sqlalchemy", "pydantic", "starlette", "bulkops.upload")
+
+
+def bulkops(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "bulkops", *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["import", "--help"], ["contracts", "coupons", "--format", "header"]]
+)
+def test_help_imports_no_heavy_library(arguments: list[str]) -> None:
+    code = (
+        f"import sys; sys.argv = ['bulkops', *{arguments!r}]\n"
+        "from bulkops.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        f"print('LOADED', [m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "LOADED []", done.stderr
+
+
+def test_every_command_has_help() -> None:
+    from bulkops.cli.main import COMMANDS
+
+    for name in COMMANDS:
+        done = bulkops(name, "--help")
+        assert done.returncode == 0, done.stderr
+        assert len(done.stdout.splitlines()) > 3
+
+
+def test_a_mistyped_contract_is_answered_with_the_nearest_one() -> None:
+    done = bulkops("contracts", "cupons")
+    assert done.returncode == 2
+    assert "Did you mean 'coupons'?" in done.stderr
+
+
+def test_a_usage_error_under_json_is_one_document() -> None:
+    done = bulkops("plan", "coupons", "/no/such/file.csv", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"]["exit"] == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_id_names_its_option(tmp_path: object) -> None:
+    done = bulkops("import", "giveaways", __file__, "--target", "sandbox", "--yes")
+    assert done.returncode == 2
+    assert "--pool" in done.stderr

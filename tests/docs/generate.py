@@ -1,0 +1,76 @@
+"""Write the pages that are derived from the code: `python -m tests.docs.generate` (or `make docs`)."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from bulkops import errors
+from bulkops.cli.main import COMMANDS, cli
+from bulkops_validators import CONTRACTS
+from bulkops_validators.model import describe
+
+DOCS = Path(__file__).parents[2] / "docs"
+NOTICE = "<!-- Written by `make docs`; do not edit. -->\n\n"
+
+
+def command_reference() -> str:
+    """Return the help text of every command."""
+    context = click.Context(cli, info_name="bulkops", max_content_width=110, terminal_width=110)
+    parts = ["# Command reference\n", _fenced(cli.get_help(context))]
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        if command is None:
+            msg = f"no command {name}"
+            raise LookupError(msg)
+        parts += _sections(command, context, name, level=2)
+    return NOTICE + "\n".join(parts)
+
+
+def _sections(command: click.Command, parent: click.Context, name: str, *, level: int) -> list[str]:
+    context = click.Context(command, info_name=name, parent=parent, max_content_width=110, terminal_width=110)
+    parts = [f"{'#' * level} {context.command_path}\n", _fenced(command.get_help(context))]
+    if isinstance(command, click.Group):
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
+            if found is not None:
+                parts += _sections(found, context, child, level=level + 1)
+    return parts
+
+
+def _fenced(text: str) -> str:
+    return f"```text\n{text}\n```\n"
+
+
+def contract_reference() -> str:
+    """Return a section a contract: columns, limits, rules, endpoint, evidence, each with its source."""
+    head = "# Contracts\n\nWhat the file of each import must look like; also `bulkops contracts NAME`.\n\n"
+    return NOTICE + head + "\n".join(describe.markdown(contract) for contract in CONTRACTS.values())
+
+
+def exit_codes() -> str:
+    """Return the table of exit codes, from the error classes."""
+    classes = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.BulkopsError)]
+    rows = [
+        (c.exit_code, c.__name__, (c.__doc__ or "").splitlines()[0])
+        for c in classes
+        if c.__base__ is errors.BulkopsError
+    ]
+    lines = ["# Exit codes\n", "| code | error | meaning |", "|---|---|---|", "| 0 | | done, and true |"]
+    lines += [f"| {code} | `{name}` | {text} |" for code, name, text in sorted(rows)]
+    return NOTICE + "\n".join(lines) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "reference/commands.md": command_reference,
+    "reference/contracts.md": contract_reference,
+    "reference/exit-codes.md": exit_codes,
+}
+
+
+if __name__ == "__main__":
+    for page, make in PAGES.items():
+        path = DOCS / page
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(make(), encoding="utf-8")
+        print(f"wrote {path}")  # noqa: T201 - the script's result

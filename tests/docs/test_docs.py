@@ -1,0 +1,38 @@
+"""The documentation says what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bulkops import __version__, errors
+from tests.docs.generate import DOCS, PAGES
+
+ROOT = DOCS.parent
+LINK = re.compile(r"\[[^\]]+\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_generated_page_is_current(page: str) -> None:
+    assert (DOCS / page).read_text(encoding="utf-8") == PAGES[page](), "run `make docs`"
+
+
+@pytest.mark.parametrize(
+    "page", sorted([ROOT / "README.md", *DOCS.rglob("*.md")]), ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        if "://" not in link:
+            assert (page.parent / link).exists(), link
+
+
+def test_the_drawn_error_tree_is_the_real_one() -> None:
+    drawn = re.findall(r"^([│├└─\s]*)(\w+)", errors.__doc__ or "", flags=re.MULTILINE)
+    tree = {name: len(indent) // 4 for indent, name in drawn if name[0].isupper() and hasattr(errors, name)}
+    classes = {n: c for n, c in vars(errors).items() if isinstance(c, type) and issubclass(c, errors.BulkopsError)}
+    assert tree == {name: len(c.__mro__) - 4 for name, c in classes.items()}
+
+
+def test_the_changelog_has_the_version_or_what_comes_next() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## [{__version__}]" in text or "## [Unreleased]" in text

@@ -1,0 +1,50 @@
+"""What is built and installed works without the checkout."""
+
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    environment = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the sdist, and the wheel from the sdist, as a release does."""
+    out = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--outdir", out, ".", cwd=ROOT)
+    assert list(out.glob("*.tar.gz"))
+    return next(out.glob("*.whl"))
+
+
+def test_the_wheel_in_an_empty_environment_shows_help(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", with_pip=True)
+    python = tmp_path / "env" / "bin" / "python"
+    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel, cwd=tmp_path)
+    assert "validate" in run(tmp_path / "env" / "bin" / "bulkops", "--help", cwd=tmp_path)
+    assert "demo" in run(tmp_path / "env" / "bin" / "bulkops", "recipes", cwd=tmp_path)
+    run(python, "-c", "from bulkops_validators import Coupons; Coupons.to_schema()", cwd=tmp_path)
+
+
+def test_the_wheel_holds_both_packages_typed_and_no_top_level_validators(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {"bulkops/py.typed", "bulkops_validators/py.typed", "bulkops/recipes/demo.yaml"} <= set(names)
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"bulkops", "bulkops_validators"}
+
+
+def test_no_top_level_validators_package_comes_from_us() -> None:
+    assert not (ROOT / "validators" / "__init__.py").exists()
+    ours = {name for name, distributions in packages_distributions().items() if "bulkops" in distributions}
+    assert "validators" not in ours
