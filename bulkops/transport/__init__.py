@@ -1,0 +1,1 @@
+"""Talking to the deployment: the only package that imports httpx."""

@@ -1,0 +1,98 @@
+"""What an answer means: from statuses and bodies to what the caller may do next. Pure."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from bulkops.errors import AccessRefused, BulkopsError, NotDelivered, OutcomeUnknown, ServerRefused
+
+MAX_DETAILS = 20
+MAX_TEXT = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A readable answer to a request that was taken in; `date` is the server's own clock."""
+
+    status: int
+    body: Any
+    date: datetime | None
+
+
+def parse_http_date(text: str | None) -> datetime | None:
+    """Return the instant of an HTTP date header; None if there is none or it cannot be read."""
+    if not text:
+        return None
+    try:
+        parsed = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def parse_retry_after(text: str | None, *, now: datetime) -> float | None:
+    """Return the seconds that a Retry-After header asks for, in either of its forms (RFC 9110 §10.2.3)."""
+    if not text:
+        return None
+    text = text.strip()
+    if text.isdecimal():
+        return float(text)
+    moment = parse_http_date(text)
+    return max(0.0, (moment - now).total_seconds()) if moment else None
+
+
+def parse_json(content: bytes) -> Any:
+    """Return the JSON document; None if it is not one."""
+    try:
+        return json.loads(content)
+    except (ValueError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def refusal(status: int, content: bytes, *, where: str, headers: Mapping[str, str], now: datetime) -> BulkopsError:
+    """Return the error that a status other than success stands for; `where` is the method and the path.
+
+    `now` is the server's clock if it told it, for a Retry-After that is a date.
+    """
+    body = parse_json(content)
+    message, details, lines = _explain(body, content)
+    said = f"{where} was answered with {status}" + (f": {message}" if message else ".")
+    if status == 429:
+        return NotDelivered(said, retry_after=parse_retry_after(headers.get("retry-after"), now=now))
+    if status in (401, 403, 404):
+        return AccessRefused(said, status=status, hint=_access_hint(status))
+    if 400 <= status < 500 and status != 408:
+        return ServerRefused(said, status=status, details=details, lines=lines)
+    return OutcomeUnknown(said, status=status)
+
+
+def _access_hint(status: int) -> str:
+    if status == 401:
+        return "The key was not accepted: it may be wrong, expired, or its user gone."
+    if status == 403:
+        return "The key is known but does not grant this endpoint: tick it in the key's endpoint list."
+    return "Check the ids and the base address: the server knows nothing at this path."
+
+
+def _explain(body: Any, content: bytes) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
+    """Return the message, the details, and the lines of an error body (ErrorResponse, contracts of the API)."""
+    if not isinstance(body, dict):
+        return content[:MAX_TEXT].decode("utf-8", "replace").strip(), (), ()
+    details: list[str] = []
+    lines: list[int] = []
+    errors = body.get("errors")
+    for item in errors if isinstance(errors, list) else []:
+        if not isinstance(item, dict):
+            continue
+        source = item.get("source")
+        line = source.get("line") if isinstance(source, dict) else None
+        if isinstance(line, str | int) and str(line).isdecimal():
+            lines.append(int(line))
+        text = ": ".join(str(item[k]) for k in ("title", "details") if item.get(k))
+        details.append(f"line {line}: {text}" if line not in (None, "") else text)
+    message = str(body.get("message") or "")[:MAX_TEXT]
+    shown = "; ".join(d[:MAX_TEXT] for d in details[:3])
+    return ": ".join(p for p in (message, shown) if p), tuple(details[:MAX_DETAILS]), tuple(lines)

@@ -1,0 +1,230 @@
+"""The client: one method a kind of request, every failure an error of bulkops that says what may follow."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from bulkops import __version__
+from bulkops.clock import Clock
+from bulkops.errors import BulkopsError, NotDelivered, OutcomeUnknown
+from bulkops.settings import Target
+from bulkops.transport.answers import Answer, parse_http_date, parse_json, refusal
+from bulkops.transport.limiter import Limiter
+from bulkops.transport.multipart import BodySource, FilePart
+from bulkops.transport.retries import reading_again
+
+Ids = Mapping[str, int | str]
+Params = Mapping[str, str]
+
+CONNECT_SECONDS = 10.0
+WRITE_SECONDS = 60.0
+READ_SECONDS = 300.0
+KEEP_SECONDS = 1.5  # well below what servers keep: an upload on a connection just closed would be in doubt
+MAX_ANSWER_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Streamed:
+    """An answer whose body is read as it comes."""
+
+    status: int
+    headers: Mapping[str, str]
+    response: httpx.Response
+    where: str
+
+    def iter_bytes(self) -> Iterator[bytes]:
+        """Yield the body in blocks; OutcomeUnknown if it breaks off."""
+        try:
+            yield from self.response.iter_bytes()
+        except httpx.HTTPError as error:
+            raise OutcomeUnknown(f"The answer to {self.where} broke off ({_kind(error)}).") from None
+
+
+class Client:
+    """Talks to one target. Safe to use from several threads.
+
+    Path templates hold id names in braces; their values are percent-encoded. `server_offset` is what to add to
+    our clock to get the server's, known once any answer carried a Date; it is at most a second behind.
+    """
+
+    def __init__(self, target: Target, *, clock: Clock, limiter: Limiter) -> None:
+        self.target = target
+        self.clock = clock
+        self.server_offset: timedelta | None = None
+        self._limiter = limiter
+        self._http = httpx.Client(
+            base_url=target.base_url,
+            headers={
+                "Authorization": target.authorization.reveal(),
+                "Accept": "application/json, application/csv, text/csv",
+                "User-Agent": f"bulkops/{__version__}",
+            },
+            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, write=WRITE_SECONDS),
+            limits=httpx.Limits(keepalive_expiry=KEEP_SECONDS),
+            trust_env=not _is_loopback(target.base_url),
+        )
+
+    def __enter__(self) -> Self:
+        """Return the client itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get_json(self, template: str, ids: Ids, params: Params | None = None) -> Any:
+        """Return the JSON document at a path; tried again while the failure may pass."""
+        return reading_again(self.clock)(self._get_json, template, ids, params)
+
+    @contextmanager
+    def stream(self, template: str, ids: Ids, params: Params | None = None) -> Iterator[Streamed]:
+        """Yield a successful answer to be read as it comes.
+
+        Until its headers are here the request is tried again; what breaks off later raises OutcomeUnknown.
+        """
+        streamed = reading_again(self.clock)(self._open_stream, template, ids, params)
+        try:
+            yield streamed
+        finally:
+            streamed.response.close()
+
+    def post_json(self, template: str, ids: Ids, document: Any, params: Params | None = None) -> Answer:
+        """Send a JSON document once. Nothing is tried again here."""
+        request = self._http.build_request("POST", _path(template, ids), params=params, json=document)
+        return self._exchange(request, template)
+
+    def post_file(
+        self,
+        template: str,
+        ids: Ids,
+        params: Params | None = None,
+        *,
+        filename: str,
+        parts: BodySource,
+        read_seconds: float = READ_SECONDS,
+    ) -> Answer:
+        """Upload one file, once, streaming it; the answer is returned only if it is readable.
+
+        NotDelivered: the server cannot have taken it in. ServerRefused, AccessRefused: it said no.
+        OutcomeUnknown: the request left as a whole and what became of it is not known.
+        Whatever `parts` raises passes through, and the request stays incomplete.
+        """
+        part = FilePart(parts, filename=filename)
+        request = self._http.build_request(
+            "POST",
+            _path(template, ids),
+            params=params,
+            content=part.blocks(),
+            headers={"Content-Type": part.content_type, "Content-Length": str(part.length)},
+            timeout=httpx.Timeout(read_seconds, connect=CONNECT_SECONDS, write=WRITE_SECONDS),
+        )
+        return self._exchange(request, template, part)
+
+    def _exchange(self, request: httpx.Request, template: str, part: FilePart | None = None) -> Answer:
+        where = f"POST {request.url.path}"
+        try:
+            with self._slot("POST", template):
+                response = self._http.send(request, stream=True)
+                try:
+                    self._learn_time(response)
+                    content = _read_some(response)
+                finally:
+                    response.close()
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+            raise NotDelivered(f"{where}: the server cannot be reached ({_kind(error)}).") from None
+        except httpx.HTTPError as error:
+            if part is not None and not part.complete:
+                raise NotDelivered(f"{where}: the connection broke off during the upload ({_kind(error)}).") from None
+            raise OutcomeUnknown(f"{where} was sent and no answer came ({_kind(error)}).") from None
+        if not response.is_success:
+            raise self._refusal(response, content, where)
+        body = parse_json(content)
+        if body is None:
+            raise OutcomeUnknown(f"The answer to {where} cannot be read.", status=response.status_code)
+        return Answer(status=response.status_code, body=body, date=parse_http_date(response.headers.get("date")))
+
+    def _get_json(self, template: str, ids: Ids, params: Params | None) -> Any:
+        streamed = self._open_stream(template, ids, params)
+        try:
+            body = parse_json(b"".join(streamed.iter_bytes()))
+        finally:
+            streamed.response.close()
+        if body is None:
+            raise OutcomeUnknown(f"The answer to {streamed.where} is not JSON.")
+        return body
+
+    def _open_stream(self, template: str, ids: Ids, params: Params | None) -> Streamed:
+        request = self._http.build_request("GET", _path(template, ids), params=params)
+        where = f"GET {request.url.path}"
+        try:
+            with self._slot("GET", template):
+                response = self._http.send(request, stream=True)
+            self._learn_time(response)
+            if not response.is_success:
+                try:
+                    content = _read_some(response)
+                finally:
+                    response.close()
+                raise self._refusal(response, content, where)
+        except httpx.HTTPError as error:
+            raise NotDelivered(f"{where}: the server cannot be reached ({_kind(error)}).") from None
+        return Streamed(status=response.status_code, headers=response.headers, response=response, where=where)
+
+    @contextmanager
+    def _slot(self, method: str, template: str) -> Iterator[None]:
+        with self._limiter.slot(f"{self.target.base_url} {method} {template}"):
+            yield
+
+    def _learn_time(self, response: httpx.Response) -> None:
+        date = parse_http_date(response.headers.get("date"))
+        if date is not None:
+            self.server_offset = date - self.clock.now()
+
+    def _refusal(self, response: httpx.Response, content: bytes, where: str) -> BulkopsError:
+        now = parse_http_date(response.headers.get("date")) or self.clock.now()
+        hidden = self._without_key(content)
+        return refusal(response.status_code, hidden, where=where, headers=response.headers, now=now)
+
+    def _without_key(self, content: bytes) -> bytes:
+        """Blank the key out of a body, since servers have been seen to echo headers in errors."""
+        whole = self.target.authorization.reveal()
+        for text in (whole, whole.partition(" ")[2]):
+            if text:
+                content = content.replace(text.encode(), b"***")
+        return content
+
+
+def _path(template: str, ids: Ids) -> str:
+    return template.format_map({name: quote(str(value), safe="") for name, value in ids.items()})
+
+
+def _read_some(response: httpx.Response) -> bytes:
+    """Read a short answer; what is longer than any documented one is cut, and then cannot be read as JSON."""
+    content = bytearray()
+    for block in response.iter_bytes():
+        content += block
+        if len(content) > MAX_ANSWER_BYTES:
+            break
+    return bytes(content[:MAX_ANSWER_BYTES])
+
+
+def _kind(error: Exception) -> str:
+    """Return what kind of failure it was; its own text may hold an address with parameters."""
+    return type(error).__name__
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
