@@ -182,9 +182,9 @@ def target_profile(config: Mapping[str, Any], name: str) -> TargetProfile:
 
 def profile_authorization(profile: TargetProfile, environ: Mapping[str, str]) -> Secret:
     """Return the Authorization value a profile asks for: from the environment, a command, or a keyring."""
+    if not profile.key:
+        return authorization_from_environment(environ)
     match dict(profile.key):
-        case {}:
-            return authorization_from_environment(environ)
         case {"env": str(variable)}:
             if variable not in environ:
                 raise UsageError(f"Target {profile.name!r} takes its key from {variable}, which is not set.")
