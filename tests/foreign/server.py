@@ -1,0 +1,303 @@
+"""A second server that speaks the documented API, written from the standard library alone.
+
+It shares no line with the sandbox and makes other choices wherever the documentation leaves one: column order, number
+and time formats, JSON key order, page size, upper-cased codes, rows in no order. What it holds is the truth that tests
+compare files with; it also counts what breaks the rate limit, and loses answers on request.
+"""
+
+import csv
+import io
+import itertools
+import json
+import random
+import re
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.parser import BytesParser
+from email.policy import HTTP
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One import: where it goes, how it is kept, and how its export looks."""
+
+    name: str
+    imports: str
+    exports: str
+    mode: str
+    key: tuple[str, ...]
+    columns: dict[str, str]  # export column -> import column, or a constant after "="
+    success: int = 200
+
+
+CAMPAIGN = r"/v1/applications/\d+/campaigns/\d+"
+KINDS = [
+    Kind("coupons", f"{CAMPAIGN}/import_coupons", r"/v1/applications/\d+/export_coupons", "create", ("value",), {
+        "counter": "=0", "attributes": "attributes", "discount_limitval": "discountlimit", "value": "value",
+        "startdate": "startdate", "limitval": "limitval", "recipientintegrationid": "recipientintegrationid",
+        "batchid": "=x1", "importid": "#", "created": "@", "expirydate": "expirydate", "limits": "=[]", "id": "=7"}),
+    Kind("referrals", f"{CAMPAIGN}/import_referrals", r"/v1/applications/\d+/export_referrals", "create", ("code",), {
+        "id": "=1", "created": "@", "code": "code", "limitval": "limitval", "startdate": "startdate", "importid": "#",
+        "friendprofileintegrationid": "=", "advocateprofileintegrationid": "advocateprofileintegrationid",
+        "attributes": "attributes", "expirydate": "expirydate"}),
+    Kind("giveaways", r"/v1/giveaways/pools/\d+/import", r"/v1/giveaways/pools/\d+/export", "append", (), {
+        "id": "=1", "poolid": "=1", "attributes": "attributes", "enddate": "enddate", "startdate": "startdate",
+        "code": "code", "used": "=false", "importid": "#", "created": "@"}),
+    Kind("loyalty-points", r"/v1/loyalty_programs/\d+/import_points", "-", "append", (), {}),
+    Kind("loyalty-tiers", r"/v1/loyalty_programs/\d+/import_customers_tiers",
+         r"/v1/loyalty_programs/\d+/export_customers_tiers", "upsert", ("subledgerid", "customerprofileid"), {
+        "programid": "=1", "tiername": "tiername", "subledgerid": "subledgerid", "startdate": "@",
+        "expirydate": "expirydate", "customerprofileid": "customerprofileid"}),
+    Kind("loyalty-cards", r"/v1/loyalty_programs/\d+/import_cards", r"/v1/loyalty_programs/\d+/cards/export",
+         "create", ("identifier",), {
+        "identifier": "identifier", "created": "@", "status": "state", "userpercardlimit": "=0",
+        "customerprofileids": "customerprofileids", "blockreason": "=", "attributes": "attributes"}),
+    Kind("loyalty-join-dates", r"/v1/loyalty_programs/\d+/import_join_dates",
+         r"/v1/loyalty_programs/\d+/export_join_dates", "upsert", ("customerprofileid",), {
+        "joinDate": "newjoindate", "loyaltyProgramID": "=1", "profileIntegrationID": "customerprofileid"}),
+    Kind("collections", r"/v1/collections/\d+/import", r"/v1/collections/\d+/export", "replace", ("item",),
+         {"item": "item"}),
+    Kind("collections-campaign", f"{CAMPAIGN}" + r"/collections/\d+/import", f"{CAMPAIGN}" + r"/collections/\d+/export",
+         "replace", ("item",), {"item": "item"}),
+    Kind("stores", f"{CAMPAIGN}/stores/import", f"{CAMPAIGN}/stores/export", "replace", ("store_integration_id",),
+         {"store_integration_id": "store_integration_id"}),
+    Kind("store-budgets", f"{CAMPAIGN}/stores/budgets/import", f"{CAMPAIGN}/stores/budgets/export", "replace",
+         ("store_integration_id",), {"limit": "limit", "store_integration_id": "store_integration_id"}, 201),
+    Kind("audiences", r"/v1/audiences/\d+/memberships/import", r"/v1/audiences/\d+/memberships/export", "replace",
+         ("profileintegrationid",), {"profileintegrationid": "profileintegrationid"}),
+    Kind("attribute-values", r"/v1/attributes/\d+/allowed_list/import", "-", "replace", ("item",), {}),
+]  # fmt: skip
+TIMES = {"expirydate", "startdate", "enddate", "newjoindate"}
+
+
+@dataclass
+class World:
+    """What the server holds, and what it noticed."""
+
+    rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    requests: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    uploads: list[tuple[str, str, int]] = field(default_factory=list)
+    authorizations: set[str] = field(default_factory=set)
+    queries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    imports: itertools.count[int] = field(default_factory=lambda: itertools.count(901))
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def violations(self) -> int:
+        """Return how often more than three requests of an endpoint fell within one second."""
+        return sum(
+            1
+            for times in self.requests.values()
+            for early, late in zip(sorted(times), sorted(times)[3:], strict=False)
+            if late - early < 1.0
+        )
+
+
+class Refusal(Exception):
+    """The server says no."""
+
+    def __init__(self, status: int, title: str, line: int | None = None) -> None:
+        super().__init__(title)
+        self.status = status
+        source = {"line": str(line)} if line else {"parameter": "upFile"}
+        self.body = {"message": "Import failed", "errors": [{"title": title, "source": source}]}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    world: World
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        """Answer an export or a list."""
+        self.handle_once(b"")
+
+    def do_POST(self) -> None:
+        """Answer an import."""
+        self.handle_once(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def handle_once(self, body: bytes) -> None:
+        """Note the request, do what it asks, and answer, or lose the answer."""
+        parts = urlsplit(self.path)
+        path, query = unquote(parts.path), dict(parse_qsl(parts.query))
+        with self.world.lock:
+            self.world.requests[f"{self.command} {path}"].append(time.monotonic())
+            self.world.authorizations.add(self.headers.get("Authorization", ""))
+            self.world.queries.append((path, query))
+            fault = self.world.faults.pop(0) if self.command == "POST" and self.world.faults else ""
+            if fault == "500 before":
+                return self.send(500, b"{}", "application/json")
+            if fault == "429":
+                return self.send(429, b"{}", "application/json")
+            try:
+                status, content, media = self.answer(path, query, body)
+            except Refusal as refusal:
+                return self.send(refusal.status, json.dumps(refusal.body).encode(), "application/json")
+        if fault == "lost after":
+            self.close_connection = True
+            self.connection.close()
+            return None
+        if fault == "502 after":
+            return self.send(502, b"<html>bad gateway</html>", "text/html")
+        return self.send(status, content, media)
+
+    def send(self, status: int, content: bytes, media: str) -> None:
+        """Write a whole answer."""
+        self.send_response(status)
+        self.send_header("Content-Type", media)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def answer(self, path: str, query: Row, body: bytes) -> tuple[int, bytes, str]:
+        """Return status, content and media type."""
+        if self.headers.get("Authorization") != "ManagementKey-v1 foreign":
+            raise Refusal(401, "unauthorized")
+        for kind in KINDS:
+            if self.command == "POST" and re.fullmatch(kind.imports, path):
+                return self.take_in(kind, upload(self.headers["Content-Type"], body), path)
+            if self.command == "GET" and re.fullmatch(kind.exports, path):
+                return 200, export(kind, self.world.rows[kind.name], query).encode(), "application/csv"
+        if re.fullmatch(r"/v1/loyalty_programs/\d+/transactions", path):
+            return 200, json.dumps(transactions(self.world.rows["loyalty-points"], query)).encode(), "application/json"
+        if re.fullmatch(r"/v1/applications/\d+", path):
+            return 200, b'{"id": 42, "caseSensitivity": "insensitive-uppercase"}', "application/json"
+        raise Refusal(404, "not found")
+
+    def take_in(self, kind: Kind, text: str, path: str) -> tuple[int, bytes, str]:
+        """Import a file, all of it or nothing."""
+        rows = [dict(row) for row in csv.DictReader(io.StringIO(text, newline=""), strict=True)]
+        held = self.world.rows[kind.name]
+        number = next(self.world.imports)
+        now = datetime.now(UTC)
+        for row in rows:
+            row["#"], row["@"] = str(number), now.isoformat().replace("+00:00", "Z")
+            if "value" in row:
+                row["value"] = row["value"].upper()
+        if kind.mode == "create":
+            there = {tuple(r[k] for k in kind.key) for r in held}
+            for line, row in enumerate(rows, start=2):
+                if (key := tuple(row[k] for k in kind.key)) in there:
+                    raise Refusal(409, f"{key} exists", line)
+                there.add(key)
+        if kind.mode == "replace":
+            held.clear()
+        if kind.mode == "upsert":
+            sent = {tuple(r.get(k, "") for k in kind.key) for r in rows}
+            held[:] = [r for r in held if tuple(r.get(k, "") for k in kind.key) not in sent]
+        held += rows
+        self.world.uploads.append((kind.name, path, len(rows)))
+        answer = {"id": number, "created": rows[0]["@"] if rows else now.isoformat(), "accountId": 1, "userId": 2,
+                  "entity": "Something", "amount": len(rows)}  # fmt: skip
+        return kind.success, json.dumps(answer).encode(), "application/json"
+
+
+def upload(media: str, body: bytes) -> str:
+    """Return the text of the one part `upFile`, which must be a file."""
+    message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + media.encode() + b"\r\n\r\n" + body)
+    (part,) = message.iter_parts()
+    if part.get_param("name", header="content-disposition") != "upFile" or not part.get_filename():
+        raise Refusal(400, "upFile is missing")
+    content = part.get_payload(decode=True)
+    return bytes(content).decode("utf-8") if isinstance(content, bytes) else ""
+
+
+def as_instant(text: str) -> str:
+    """Return an instant another way than it was sent: in UTC, with a fraction."""
+    if not text or not text[0].isdigit():
+        return text
+    return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+
+
+def cell(name: str, source: str, row: Row) -> str:
+    """Return one export cell, in this server's ways."""
+    if source.startswith("="):
+        return source[1:]
+    value = row.get(source, "")
+    if source in TIMES:
+        return as_instant(value)
+    if source == "attributes":
+        found = json.loads(value) if value else {}
+        return json.dumps(dict(reversed(found.items())), separators=(",", ":"))
+    if name == "limitval":
+        return value or "1"
+    if name == "discount_limitval":
+        return f"{float(value or 0):.2f}"
+    if name == "limit":
+        return f"{float(value):.1f}"
+    if name == "customerprofileids":
+        return str([part for part in value.split(";") if part])
+    return value
+
+
+def export(kind: Kind, rows: list[Row], query: Row) -> str:
+    """Return the export, rows in no order, CRLF ended."""
+    after, before = query.get("createdAfter", ""), query.get("createdBefore", "9")
+    shown = [r for r in rows if (not after or later(r["@"], after)) and (before == "9" or later(before, r["@"]))]
+    random.Random(5).shuffle(shown)
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(kind.columns)
+    writer.writerows([cell(name, source, row) for name, source in kind.columns.items()] for row in shown)
+    return out.getvalue()
+
+
+def later(one: str, other: str) -> bool:
+    """Return whether one instant is not before the other."""
+    return datetime.fromisoformat(one) >= datetime.fromisoformat(other)
+
+
+def transactions(rows: list[Row], query: Row) -> dict[str, Any]:
+    """Return a page of transactions, newest first, never more than a thousand."""
+    size, skip = int(query.get("pageSize", "50")), int(query.get("skip", "0"))
+    if not 1 <= size <= 1000:
+        raise Refusal(400, "pageSize")
+    start, end = query.get("startDate"), query.get("endDate")
+    shown = [r for r in rows if (not start or later(r["@"], start)) and (not end or later(end, r["@"]))]
+    items = [
+        {
+            "id": index, "transactionUUID": f"u-{index}", "created": r["@"], "type": "addition",
+            "amount": float(r["amount"]), "name": r.get("reason", ""),
+            "startDate": as_instant(r.get("startdate", "")) or "immediate",
+            "expiryDate": as_instant(r.get("expirydate", "")) or "unlimited",
+            "customerProfileId": r.get("customerprofileid") or None, "cardIdentifier": r.get("identifier") or None,
+            "subledgerId": r.get("subledgerid", ""), "importId": int(r["#"]),
+        }
+        for index, r in reversed(list(enumerate(shown)))
+    ]  # fmt: skip
+    return {"hasMore": skip + size < len(items), "data": items[skip : skip + size]}
+
+
+class ForeignServer:
+    """The server in a thread, on a free port of loopback."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        handler = type("Bound", (Handler,), {"world": self.world})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server.daemon_threads = True
+        self.base_url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Stop it."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
