@@ -122,7 +122,8 @@ def giveaways() -> Sample:
 
 def points_owner(n: int) -> str:
     """Return a profile id; every twelfth is one that the import creates."""
-    return f"{('kundin-Zoë', 'cliente-Íñigo', '顧客')[n % 3]}-{n // 12 + 1:03d}" if n % 12 == 5 else profile(n * 13)
+    new = ("kundin-Zoë", "cliente-Íñigo", "顧客")[n // 12 % 3]
+    return f"{new}-{n // 36 + 1:03d}" if n % 12 == 5 else profile(n * 13)
 
 
 def points_cells(n: int) -> tuple[str, ...]:
