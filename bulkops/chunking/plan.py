@@ -1,0 +1,213 @@
+"""The plan of a file: chunks as byte ranges on record boundaries, with checksums, in one pass over the file."""
+
+import hashlib
+from bisect import bisect_right
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from bulkops.chunking.limits import ChunkLimits
+from bulkops.errors import DataError, InputUnreadable
+from bulkops.reading.boundaries import BLOCK, count_records, inside_quotes, record_blocks, record_ends
+
+MAX_HEADER = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedChunk:
+    """Whole records that go in one request behind the header; `bytes` and `sha256` are of both together."""
+
+    number: int
+    first_record: int
+    records: int
+    start: int
+    end: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilePlan:
+    """A file, what identifies it, and its chunks. The header is everything before `header_end`."""
+
+    path: Path
+    bytes: int
+    sha256: str
+    records: int
+    header_end: int
+    chunks: tuple[PlannedChunk, ...]
+
+
+def plan_file(path: Path, limits: ChunkLimits) -> FilePlan:
+    """Read a file once and return its plan.
+
+    DataError names a record that is larger than a chunk may be, a quote that is never closed, or a file too
+    large for an import that must not be split. InputUnreadable if the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file, ThreadPoolExecutor(1) as pool:
+            header = read_header(file, path)
+            reader = _HashingReader(file, pool, header)
+            cutter = _Cutter(path, header, limits, pool)
+            for block in record_blocks(reader, size=BLOCK):  # type: ignore[arg-type] # only read() is asked of it
+                cutter.add(block)
+            chunks = cutter.finish()
+            return FilePlan(
+                path=path,
+                bytes=reader.bytes,
+                sha256=reader.digest(),
+                records=sum(c.records for c in chunks),
+                header_end=len(header),
+                chunks=tuple(chunks),
+            )
+    except OSError as error:
+        raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def read_header(file: BinaryIO, path: Path) -> bytes:
+    """Read the header record, its newline included, and leave the file just behind it."""
+    head = file.read(MAX_HEADER)
+    ends = record_ends(head)
+    if ends:
+        end = ends[0]
+    elif len(head) == MAX_HEADER:
+        raise DataError(f"{path}: the header does not end within its first {MAX_HEADER:,} bytes.")
+    else:
+        end = len(head)
+    if not head[:end].strip():
+        raise DataError(f"{path} is empty: there is not even a header.")
+    file.seek(end)
+    return head[:end]
+
+
+class _HashingReader:
+    """Reads a file and hashes it on a second core, never more than one block behind."""
+
+    def __init__(self, file: BinaryIO, pool: ThreadPoolExecutor, header: bytes) -> None:
+        self._file = file
+        self._pool = pool
+        self._hash = hashlib.sha256(header)
+        self._pending: Future[None] | None = None
+        self.bytes = len(header)
+
+    def read(self, size: int) -> bytes:
+        block = self._file.read(size)
+        self.bytes += len(block)
+        if self._pending is not None:
+            self._pending.result()
+        self._pending = self._pool.submit(self._hash.update, block)
+        return block
+
+    def digest(self) -> str:
+        if self._pending is not None:
+            self._pending.result()
+        return self._hash.hexdigest()
+
+
+class _Cutter:
+    """Takes blocks of whole records and cuts them into chunks; holds no more than the open chunk's figures."""
+
+    def __init__(self, path: Path, header: bytes, limits: ChunkLimits, pool: ThreadPoolExecutor) -> None:
+        self._pool = pool
+        self._path = path
+        self._header = header
+        self._limits = limits
+        self._room = limits.max_bytes - len(header)
+        self._chunks: list[tuple[PlannedChunk, Future[str]]] = []  # their checksums are still being made
+        self._offset = len(header)
+        self._first_record = 1
+        self._open()
+
+    def _open(self) -> None:
+        self._start = self._offset
+        self._records = 0
+        self._hash = hashlib.sha256(self._header)
+
+    def add(self, block: bytes) -> None:
+        if not block.endswith(b"\n"):
+            self._refuse_open_quote(block)
+            self._add_cutting(block, _ends_without_newline(block))
+            return
+        records = count_records(block)
+        roomy = self._offset - self._start + len(block) <= self._room
+        if roomy and self._records + records <= self._limits.max_records:
+            self._take(memoryview(block), records)
+        else:
+            self._add_cutting(block, record_ends(block))
+
+    def _add_cutting(self, block: bytes, ends: list[int]) -> None:
+        view = memoryview(block)
+        position = index = 0
+        while index < len(ends):
+            room = self._room - (self._offset - self._start)
+            fitting = bisect_right(ends, position + room)
+            stop = min(index + self._limits.max_records - self._records, fitting)
+            if stop <= index and self._records == 0:
+                self._refuse_large(self._first_record, ends[index] - position)
+            if stop > index:
+                self._take(view[position : ends[stop - 1]], stop - index)
+                position, index = ends[stop - 1], stop
+            if index < len(ends):
+                self._refuse_parts()
+                self._close()
+        self._take(view[position:], 0)
+
+    def _take(self, data: memoryview, records: int) -> None:
+        self._pool.submit(self._hash.update, data)
+        self._offset += len(data)
+        self._records += records
+
+    def _close(self) -> None:
+        chunk = PlannedChunk(
+            number=len(self._chunks) + 1,
+            first_record=self._first_record,
+            records=self._records,
+            start=self._start,
+            end=self._offset,
+            bytes=len(self._header) + self._offset - self._start,
+            sha256="",
+        )
+        self._chunks.append((chunk, self._pool.submit(self._hash.hexdigest)))
+        self._first_record += self._records
+        self._open()
+
+    def finish(self) -> list[PlannedChunk]:
+        if self._limits.whole or self._records:
+            self._close()
+        return [replace(chunk, sha256=digest.result()) for chunk, digest in self._chunks]
+
+    def _refuse_parts(self) -> None:
+        if not self._limits.whole:
+            return
+        records = f"{self._limits.max_records:,} records and " if self._limits.max_records < 2**62 else ""
+        raise DataError(
+            f"{self._path} does not fit in one request, which takes at most {records}{self._limits.max_bytes:,} bytes. "
+            "This import replaces what is there: sent in parts, only the last part would remain.",
+            hint="Make the file smaller.",
+        )
+
+    def _refuse_large(self, record: int, size: int) -> None:
+        raise DataError(
+            f"{self._path}: record {record:,} (byte {self._offset:,}) has {size:,} bytes; with the header that is more "
+            f"than a chunk may have ({self._limits.max_bytes:,}).",
+            hint="Shorten the record, or raise --max-bytes (up to 500MB).",
+        )
+
+    def _refuse_open_quote(self, block: bytes) -> None:
+        if not inside_quotes(block):
+            return
+        ends = record_ends(block)
+        record = self._first_record + self._records + len(ends)
+        byte = self._offset + (ends[-1] if ends else 0)
+        raise DataError(
+            f"{self._path}: a quote in record {record:,} (byte {byte:,}) is never closed.",
+            hint="Validate the file.",
+        )
+
+
+def _ends_without_newline(block: bytes) -> list[int]:
+    """Return the ends of the records of a file's last block, whose last record may lack its newline."""
+    ends = record_ends(block)
+    rest = block[ends[-1] if ends else 0 :]
+    return [*ends, len(block)] if rest.strip(b"\r\n") else ends

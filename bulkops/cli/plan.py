@@ -1,0 +1,56 @@
+"""`bulkops plan`: chunks, requests and the least time a file takes; sends nothing."""
+
+from pathlib import Path
+
+import click
+
+from bulkops.cli.console import console
+from bulkops.cli.options import chunk_options, contract_argument, json_option
+from bulkops_validators.model.contract import Contract
+
+SHOWN = 20
+
+
+@click.command("plan")
+@contract_argument
+@click.argument("file", type=click.Path(path_type=Path))
+@chunk_options
+@json_option
+def command(contract: Contract, file: Path, *, max_rows: int | None, max_bytes: int, as_json: bool) -> None:
+    """Show how FILE would be cut into requests, and how long the rate limit makes it take. Sends nothing."""
+    from bulkops.chunking.limits import chunk_limits
+    from bulkops.chunking.plan import plan_file
+    from bulkops.chunking.schedule import cost_of
+
+    plan = plan_file(file, chunk_limits(contract, max_rows=max_rows, max_bytes=max_bytes))
+    cost = cost_of(plan, contract.routes[0].readback)
+    if as_json:
+        console().emit_json(
+            {
+                "contract": contract.name,
+                "records": plan.records,
+                "bytes": plan.bytes,
+                "sha256": plan.sha256,
+                "requests": cost.requests,
+                "least_seconds": cost.least_seconds,
+                "verify": {"requests": cost.verify_requests, "least_seconds": cost.verify_least_seconds},
+                "chunks": [
+                    {"number": c.number, "first_record": c.first_record, "records": c.records, "bytes": c.bytes}
+                    for c in plan.chunks
+                ],
+            }
+        )
+        return
+    out = console()
+    out.result(f"{file}: {plan.records:,} records, {plan.bytes:,} bytes, SHA-256 {plan.sha256}")
+    rows = [(c.number, f"{c.first_record:,}", f"{c.records:,}", f"{c.bytes:,}") for c in plan.chunks[:SHOWN]]
+    out.table(("chunk", "first record", "records", "bytes"), rows)
+    if len(plan.chunks) > SHOWN:
+        out.result(f"… and {len(plan.chunks) - SHOWN:,} more")
+    out.result(f"{cost.requests:,} requests, at least {cost.least_seconds:,.0f} s under the limit of 3 a second.")
+    if cost.verify_requests:
+        out.result(
+            f"Proof: at least {cost.verify_requests:,} requests, {cost.verify_least_seconds:,.0f} s, to read the rows back."
+        )
+    else:
+        out.result("Proof: nothing in the API reads these rows back; only amounts can be compared.")
