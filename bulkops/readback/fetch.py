@@ -1,0 +1,99 @@
+"""Read back what the deployment holds: the endpoint, window and form that a contract's read-back names."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from bulkops.errors import BulkopsError
+from bulkops.readback.canonical import Fold
+from bulkops.readback.download import Question, download
+from bulkops.readback.pages import read_pages
+from bulkops.readback.tables import Notes, read_frames
+from bulkops.transport.client import Client
+from bulkops_validators.model.contract import Comparison, Form, Readback
+
+BLOCK = 1 << 20
+# Whether the bounds of a window count is not documented, and they may be compared without their fractions.
+WINDOW_MARGIN = timedelta(seconds=2)
+CLOCK_MARGIN = timedelta(minutes=5)
+
+
+def read_back(
+    client: Client,
+    readback: Readback,
+    ids: Mapping[str, int],
+    options: Mapping[str, str],
+    *,
+    after: datetime | None = None,
+    before: datetime | None = None,
+    notes: Notes | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Yield what the read-back holds as frames of text columns with the names the server gives; at least one.
+
+    `after` and `before` bound when a row was created, by the server's clock, and are widened a little; they are left
+    out where the endpoint takes none. A CSV is taken in whole before its first row is given out.
+    """
+    params = query(readback, ids, options)
+    if after and readback.after:
+        params[readback.after] = rfc3339(after - WINDOW_MARGIN)
+    if before and readback.before:
+        params[readback.before] = rfc3339(before + WINDOW_MARGIN)
+    if readback.form is Form.PAGES:
+        if readback.before and before is None:
+            params[readback.before] = rfc3339(_latest(client))
+        yield from read_pages(client, readback.path, ids, params, page_size=readback.page_size, notes=notes)
+        return
+    with tempfile.TemporaryFile(prefix="bulkops-") as spool:
+        download(client, Question(path=readback.path, ids=ids, params=params), spool)
+        spool.seek(0)
+        blocks = iter(lambda: spool.read(BLOCK), b"")
+        yield from read_frames(blocks, name=f"The answer to GET {readback.path}", notes=notes)
+
+
+def read_file(path: Path, *, notes: Notes | None = None) -> Iterator[pl.DataFrame]:
+    """Yield the records of a local CSV file as `read_frames` does."""
+    with path.open("rb") as file:
+        yield from read_frames(iter(lambda: file.read(BLOCK), b""), name=str(path), notes=notes)
+
+
+def query(readback: Readback, ids: Mapping[str, int], options: Mapping[str, str]) -> dict[str, str]:
+    """Return the read-back's query parameters; one whose option was not chosen is left out."""
+    values = {**ids, **options}
+    result = {}
+    for name, template in readback.query.items():
+        try:
+            result[name] = template.format_map(values)
+        except KeyError:
+            continue
+    return result
+
+
+def fold_of(client: Client, readback: Readback, ids: Mapping[str, int]) -> tuple[Fold, str | None]:
+    """Return how the application folds codes, and a note where that could not be read."""
+    if readback.case_setting is None or all(c.compare is not Comparison.CODE for c in readback.columns):
+        return Fold.SENSITIVE, None
+    path, field = readback.case_setting
+    try:
+        document = client.get_json(path, ids)
+    except BulkopsError as error:
+        return Fold.SENSITIVE, f"How codes are folded could not be read ({error.message}); case was taken as it is."
+    said = document.get(field) if isinstance(document, dict) else None
+    try:
+        return Fold(str(said)), None
+    except ValueError:
+        return Fold.SENSITIVE, f"The application does not say how codes are folded ({field} is {said!r})."
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return an instant as the API's parameters take it: UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _latest(client: Client) -> datetime:
+    """Return an instant after everything done so far, by the server's clock as far as it is known."""
+    if client.server_offset is None:
+        return client.clock.now() + CLOCK_MARGIN
+    return client.clock.now() + client.server_offset + WINDOW_MARGIN

@@ -1,0 +1,116 @@
+"""Split CSV records that no strict reader takes: raw JSON and lists in cells, undoubled quotes, odd field counts.
+
+The documented exports print `['a', 'b']` and `{"n": 17, "m": 1}` without CSV quotes; both are read as one cell.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+
+QUOTED = re.compile(r'"((?:[^"]|"")*)"(?=,|$)')
+LIST = re.compile(r"""\[(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\[\]'"])*\](?=,|$)""")
+ODD_LIST = re.compile(r"\['.*?'\](?=,|$)")
+PLAIN = re.compile(r"[^,]*")
+MAX_LINES = 1000
+DECODER = json.JSONDecoder(strict=False)
+
+
+def split_records(text: str) -> Iterator[tuple[str, int]]:
+    """Yield each record without its line end, with the 0-based physical line it starts on.
+
+    A cell that starts with a quote may hold line ends; a quote elsewhere is a character like any other.
+    Blank lines are no records. A quoted cell that does not close within 1,000 lines is taken as closed.
+    """
+    lines = text.split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    position = 0
+    while position < len(lines):
+        end = _end_of_record(lines, position)
+        record = "\n".join(lines[position:end]).rstrip("\r")
+        if record:
+            yield record, position
+        position = end
+
+
+def _end_of_record(lines: list[str], start: int) -> int:
+    """Return the position after the last line of the record that starts at line `start`."""
+    if lines[start].count('"') % 2 == 0 or not _open(lines[start].rstrip("\r")):
+        return start + 1
+    odd = True
+    for end in range(start + 1, min(start + MAX_LINES, len(lines))):
+        odd ^= lines[end].count('"') % 2 == 1
+        if not odd:
+            return end + 1
+    return start + 1
+
+
+def _open(line: str) -> bool:
+    """Whether the line ends inside a quoted cell."""
+    position = 0
+    while position < len(line):
+        quoted = line.startswith('"', position)
+        _, end = _next(line, position, bracketed=True)
+        if quoted and not (end > position + 1 and line[end - 1] == '"'):
+            return True
+        position = end + 1
+    return False
+
+
+def split_cells(record: str, width: int) -> list[str]:
+    """Return the cells of one record; as many as `width` if any reading gives that many."""
+    cells = _cells(record, bracketed=False)
+    if len(cells) == width and not any(_torn(cell) for cell in cells):
+        return cells
+    whole = _cells(record, bracketed=True)
+    return whole if len(whole) <= max(width, len(cells)) else cells
+
+
+def _torn(cell: str) -> bool:
+    """Whether a cell looks like the part of a bracketed one that was cut at a comma."""
+    return cell[:1] in {"{", "["} and cell[-1:] not in {"}", "]"}
+
+
+def _cells(record: str, *, bracketed: bool) -> list[str]:
+    cells: list[str] = []
+    position = 0
+    while True:
+        cell, position = _next(record, position, bracketed=bracketed)
+        cells.append(cell)
+        if position >= len(record):
+            return cells
+        position += 1  # the comma
+        if position == len(record):
+            cells.append("")
+            return cells
+
+
+def _next(record: str, position: int, *, bracketed: bool) -> tuple[str, int]:
+    """Return the cell that starts at `position`, and where it ends."""
+    if record.startswith('"', position):
+        if found := QUOTED.match(record, position):
+            return found[1].replace('""', '"'), found.end()
+        if (end := _json_end(record, position + 1)) and record.startswith('"', end) and _at_end(record, end + 1):
+            return record[position + 1 : end], end + 1
+    if bracketed:
+        if (end := _json_end(record, position)) and _at_end(record, end):
+            return record[position:end], end
+        if found := LIST.match(record, position) or ODD_LIST.match(record, position):
+            return found[0], found.end()
+    plain = PLAIN.match(record, position)
+    end = plain.end() if plain else len(record)
+    return record[position:end], end
+
+
+def _json_end(record: str, position: int) -> int | None:
+    """Return where the JSON object that starts at `position` ends; None if there is none."""
+    if not record.startswith("{", position):
+        return None
+    try:
+        return DECODER.raw_decode(record, position)[1]
+    except (ValueError, RecursionError):
+        return None
+
+
+def _at_end(record: str, position: int) -> bool:
+    return position == len(record) or record[position] == ","

@@ -1,0 +1,200 @@
+"""Bytes of a CSV in, frames of text columns out: fast where the structure is sound, leniently where it is not.
+
+Each batch is first read by polars with a guard column that proves every record has the header's field count.
+A batch that fails the guard is split by `lenient`: nothing is dropped, and the notes say how many records were odd.
+"""
+
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from bulkops.errors import DataError
+from bulkops.readback.lenient import split_cells, split_records
+
+BATCH_BYTES = 16 * 1024 * 1024
+LONGEST_RECORD = 64 * 1024 * 1024
+BOM = b"\xef\xbb\xbf"
+UNDOUBLED = re.compile(rb'"\{\s*"[^"]')  # polars reads `"{"a": 1}"` without a word as {a: 1}
+GUARD = "\x1f"
+GUARD_COLUMN = "_guard"
+RECORD, LINE = "_record", "_line"
+
+
+@dataclass
+class Notes:
+    """What was odd about a file, counted, with the record where each was met first."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first: dict[str, int] = field(default_factory=dict)
+
+    def add(self, what: str, record: int, count: int = 1) -> None:
+        """Count one oddity; `record` is 1-based, the header not counted."""
+        self.counts[what] += count
+        self.first.setdefault(what, record)
+
+    def lines(self) -> tuple[str, ...]:
+        """Return one sentence an oddity."""
+        return tuple(f"{n:,} x {what} (first: record {self.first[what]:,})." for what, n in self.counts.items())
+
+
+def read_frames(
+    blocks: Iterable[bytes], *, name: str, notes: Notes | None = None, batch_bytes: int = BATCH_BYTES
+) -> Iterator[pl.DataFrame]:
+    """Yield the records in batches: every column as text, as written, plus `_record` and `_line` (both 1-based).
+
+    `_line` is the physical line a record starts on, the header being line 1. At least one frame comes, if only
+    an empty one that names the columns. DataError if there is no header; `name` is for its message.
+    """
+    batches = _batches(blocks, batch_bytes)
+    first = next(batches, b"").removeprefix(BOM)
+    header, lines, body = _split_header(first, name)
+    reader = _Reader(header, notes or Notes(), line=lines + 1)
+    yield reader.frame(body)
+    for batch in batches:
+        yield reader.frame(batch)
+
+
+def header_of(blocks: Iterable[bytes], *, name: str) -> tuple[str, ...]:
+    """Return the column names of a CSV; DataError if it has no header."""
+    return tuple(_split_header(next(_batches(blocks, 1 << 16), b"").removeprefix(BOM), name)[0])
+
+
+def _batches(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Cut the stream at record ends; each piece is about `size` bytes."""
+    held: list[bytes] = []
+    length = 0
+    for block in blocks:
+        held.append(block)
+        length += len(block)
+        if length >= size:
+            data = b"".join(held)
+            end = _last_record_end(data) or (data.rfind(b"\n") + 1 if length > LONGEST_RECORD else 0)
+            if end:
+                yield data[:end]
+            held, length = [data[end:]], len(data) - end
+    if rest := b"".join(held):
+        yield rest
+
+
+def _last_record_end(data: bytes) -> int:
+    """Return the position after the last line end that stands outside quotes, by parity; 0 if there is none."""
+    odd = data.count(b'"') % 2 == 1
+    end = len(data)
+    while (found := data.rfind(b"\n", 0, end)) >= 0:
+        odd ^= data.count(b'"', found, end) % 2 == 1
+        if not odd:
+            return found + 1
+        end = found
+    return 0
+
+
+def _split_header(data: bytes, name: str) -> tuple[list[str], int, bytes]:
+    """Return the column names, the physical lines of the header, and the rest."""
+    head, newline, body = data.partition(b"\n")
+    lines = 1
+    while newline and not head.strip():
+        head, newline, body = body.partition(b"\n")
+        lines += 1
+    while newline and head.count(b'"') % 2:
+        more, newline, body = body.partition(b"\n")
+        head += b"\n" + more
+        lines += 1
+    text = head.decode("utf-8", "replace").rstrip("\r")
+    if not text.strip():
+        raise DataError(f"{name} has no header line.")
+    return _distinct([cell.strip() for cell in split_cells(text, 0)]), lines, body
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Give the later ones of equal names a number, so that each column keeps its place."""
+    seen: Counter[str] = Counter()
+    result = []
+    for name in names:
+        seen[name] += 1
+        result.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return result
+
+
+class _Reader:
+    """Reads the batches of one file in order and counts records and lines."""
+
+    def __init__(self, header: list[str], notes: Notes, *, line: int) -> None:
+        self.header = header
+        self.notes = notes
+        self.record = 1
+        self.line = line
+
+    def frame(self, data: bytes) -> pl.DataFrame:
+        found = self._strict(data) if data else pl.DataFrame(schema=dict.fromkeys(self.header, pl.String))
+        if found is None:
+            frame, starts = self._lenient(data)
+        else:
+            frame, starts = found, self._starts(found, data)
+        count = frame.height
+        frame = frame.with_columns(
+            pl.int_range(self.record, self.record + count, dtype=pl.Int64).alias(RECORD),
+            (starts + self.line).alias(LINE),
+        )
+        self.record += count
+        self.line += data.count(b"\n")
+        return frame
+
+    def _strict(self, data: bytes) -> pl.DataFrame | None:
+        """Return the batch if every record has exactly the header's fields, else None."""
+        guard = GUARD.encode()
+        if guard in data or b"\n\n" in data or b"\n\r\n" in data or data[:1] in b"\r\n":
+            return None
+        if not data.endswith(b"\n"):
+            data += b"\n"
+        crlf = data.count(b"\r\n")
+        if crlf not in (0, data.count(b"\n")):
+            return None
+        end = b"\r\n" if crlf else b"\n"
+        data = data.replace(end, b"," + guard + b"\n")
+        try:
+            frame = pl.read_csv(
+                io.BytesIO(data),
+                has_header=False,
+                schema=dict.fromkeys([*self.header, GUARD_COLUMN], pl.String),
+                empty_string_is_null=False,
+                encoding="utf8",
+            )
+        except pl.exceptions.PolarsError:
+            return None
+        if not (frame.get_column(GUARD_COLUMN) == GUARD).all() or UNDOUBLED.search(data):
+            return None
+        frame = frame.drop(GUARD_COLUMN)
+        if frame.height == data.count(b"\n"):
+            return frame
+        inside = f",{GUARD}\n"
+        return frame.with_columns(pl.col(self.header).str.replace_all(inside, end.decode(), literal=True))
+
+    def _starts(self, frame: pl.DataFrame, data: bytes) -> pl.Series:
+        """Return the 0-based physical line each record starts on."""
+        if frame.height == data.count(b"\n") + (not data.endswith(b"\n")):
+            return pl.int_range(frame.height, dtype=pl.Int64, eager=True)
+        taken = 1 + pl.sum_horizontal(pl.col(self.header).str.count_matches("\n", literal=True)).cast(pl.Int64)
+        return frame.select(taken.cum_sum() - taken).to_series()
+
+    def _lenient(self, data: bytes) -> tuple[pl.DataFrame, pl.Series]:
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            self.notes.add("not valid UTF-8, read with replacement characters", self.record)
+            text = data.decode("utf-8", "replace")
+        width = len(self.header)
+        rows: list[list[str]] = []
+        starts: list[int] = []
+        for record, line in split_records(text):
+            cells = split_cells(record, width)
+            if len(cells) != width:
+                self.notes.add("not as many fields as the header", self.record + len(rows))
+                cells = (cells + [""] * width)[:width]
+            rows.append(cells)
+            starts.append(line)
+        frame = pl.DataFrame(rows, schema=dict.fromkeys(self.header, pl.String), orient="row")
+        return frame, pl.Series(starts, dtype=pl.Int64)

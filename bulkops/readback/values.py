@@ -1,0 +1,108 @@
+"""Canonical texts of single values, so that equal values are equal texts. Pure.
+
+Instants are kept to the second, in UTC; decimals without a float in between; JSON by value.
+"""
+
+import ast
+import json
+import re
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import polars as pl
+
+# `Z07:00` is Go's layout text, which the documented samples print; a date without a zone is UTC.
+INSTANT = (
+    r"^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d)?)(?:[.,]\d+)?)? ?(?:[Zz](?:07:00)?|([+-]\d\d):?(\d\d)?)?(?: ?UTC)?$"
+)
+ZERO_TIMES = ("0001-01-01T00:00:00Z", "0000-12-31T00:00:00Z")
+RFC3339 = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$")
+PLAIN_NUMBER = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$")
+ITEMS = re.compile(r"'\s*,\s*'")
+
+
+def instants(texts: pl.Series) -> pl.Series:
+    """Return `YYYY-MM-DDTHH:MM:SSZ` for every text that is an instant, blank for Go's zero time, others as they are."""
+    name = texts.name
+    text = pl.col(name)
+    part = text.str.strip_chars().str.extract_groups(INSTANT).struct
+    clock = part[1].fill_null("00:00")
+    clock = pl.when(clock.str.len_bytes() == 5).then(clock + pl.lit(":00")).otherwise(clock)
+    zone = part[2].fill_null("+00") + pl.lit(":") + part[3].fill_null("00")
+    moment = (part[0] + pl.lit("T") + clock + zone).str.to_datetime(
+        "%Y-%m-%dT%H:%M:%S%:z", time_zone="UTC", strict=False
+    )
+    shown = moment.dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    known = pl.when(shown.is_in(ZERO_TIMES)).then(pl.lit("")).otherwise(shown)
+    return texts.to_frame().select(pl.coalesce(known, text).alias(name)).to_series()
+
+
+def decimal(text: str) -> str:
+    """Return the shortest plain form of a decimal number; a text that is none as it is."""
+    text = text.strip()
+    if not PLAIN_NUMBER.match(text):
+        return text
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
+    if not number:
+        return "0"
+    return f"{number.normalize():f}" if abs(number.adjusted()) < 60 else str(number.normalize())
+
+
+def json_value(text: str) -> str:
+    """Return JSON with sorted names, plain numbers, UTC instants and without null members; other texts as they are."""
+    text = text.strip()
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if isinstance(value, str) and value.lstrip()[:1] == "{":
+        return json_value(value)  # an object quoted once more than needed
+    return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _plain(item) for name, item in value.items() if item is not None}
+        case list():
+            return [_plain(item) for item in value]
+        case float() if value.is_integer():
+            return int(value)
+        case str() if RFC3339.match(value):
+            return _utc(value)
+        case _:
+            return value
+
+
+def _utc(text: str) -> str:
+    try:
+        moment = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return text
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def id_set(text: str) -> str:
+    """Return the ids of `a;b`, `['a', 'b']` or `["a","b"]` as one JSON array, sorted, each once."""
+    text = text.strip()
+    if not (text.startswith("[") and text.endswith("]")):
+        return _id_array(text.split(";"))
+    try:
+        items = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        items = None
+    if isinstance(items, list):
+        return _id_array([str(item) for item in items])
+    inner = text[1:-1].strip()
+    if inner.startswith("'") and inner.endswith("'"):
+        return _id_array(ITEMS.split(inner[1:-1]))
+    return _id_array(re.split(r"\s*[,;]\s*", inner))
+
+
+def _id_array(items: list[str]) -> str:
+    ids = sorted({item.strip() for item in items} - {""})
+    return json.dumps(ids, ensure_ascii=False, separators=(",", ":")) if ids else "[]"
