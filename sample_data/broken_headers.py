@@ -35,8 +35,8 @@ HEADERS: dict[str, tuple[str, list[tuple[str, str | None, str]]]] = {
 
 
 def header_twin(good: list[Record], header: str, defects: list[tuple[str, str | None, str]]) -> Twin:
-    """Put another header line over good records; defects are (kind, column, reason), their record is 0."""
-    flaws = tuple(Flaw(Placed(0, 1, column, kind), reason) for kind, column, reason in defects)
+    """Put another header line over good records; defects are (kind, column, reason) and in no record."""
+    flaws = tuple(Flaw(Placed(None, 1, column, kind), reason) for kind, column, reason in defects)
     return Twin(header + "\n" + "".join(line(list(record.values())) for record in good[:LEAST_RECORDS]), flaws)
 
 

@@ -176,9 +176,12 @@ DEFECTS = (
 
 @dataclass(frozen=True)
 class Placed:
-    """A defect and where its record begins: `record` counts without the header, `line` with it; from 1."""
+    """A defect and where it begins: `record` counts without the header, `line` with it; both from 1.
 
-    record: int
+    `record` is None for what is no record: the header, a blank line.
+    """
+
+    record: int | None
     line: int
     column: str | None
     kind: str

@@ -41,11 +41,11 @@ def sample_files() -> dict[str, str]:
 
 def _table(path: str, twin: Twin) -> str:
     head = f"### {path}\n\n| record | line | column | kind | reason |\n|---|---|---|---|---|\n"
-    body = (
-        f"| {flaw.place.record} | {flaw.place.line} | {flaw.place.column or ''} | {flaw.place.kind} | {flaw.reason} |\n"
+    cells = (
+        (flaw.place.record or "", flaw.place.line, flaw.place.column or "", flaw.place.kind, flaw.reason)
         for flaw in twin.flaws
     )
-    return head + "".join(body)
+    return head + "".join("| {} | {} | {} | {} | {} |\n".format(*row) for row in cells)
 
 
 def defect_tables() -> str:

@@ -18,6 +18,7 @@ class Defect:
 
     `text` makes the broken record's text, line end included, of a good one. `column` is None where the whole
     record or several columns are at fault. A `last` defect would swallow what follows it, so nothing may.
+    One that is not `numbered` is no record.
     """
 
     kind: str
@@ -25,6 +26,7 @@ class Defect:
     reason: str
     text: Callable[[Record], str]
     last: bool = False
+    numbered: bool = True
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,8 @@ def all_blank() -> Defect:
 
 
 def blank_line() -> Defect:
-    """Write a line with nothing in it; list it last, so that no number depends on whether it counts as a record."""
-    return Defect("blank line", None, "nothing between two line ends", lambda _good: "\n")
+    """Write a line with nothing in it, which is no record and has no number."""
+    return Defect("blank line", None, "nothing between two line ends", lambda _good: "\n", numbered=False)
 
 
 def unclosed(text: str) -> Defect:
@@ -150,10 +152,11 @@ def twin(good: list[Record], defects: list[Defect]) -> Twin:
 
     def add(defect: Defect | None) -> None:
         nonlocal text, record
-        record += 1
+        numbered = defect is None or defect.numbered
+        record += numbered
         source = next(supply)
         if defect is not None:
-            place = Placed(record, text.count("\n") + 1, defect.column, defect.kind)
+            place = Placed(record if numbered else None, text.count("\n") + 1, defect.column, defect.kind)
             flaws.append(Flaw(place, defect.reason))
         text += line(list(source.values())) if defect is None else defect.text(source)
 
