@@ -1,0 +1,262 @@
+"""One endpoint's course: access, limit, faults, the work in a thread, and the answer or refusal."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, MutableSequence
+from dataclasses import dataclass, field
+from email.utils import format_datetime
+from functools import partial
+from io import BytesIO
+from typing import IO, Any, NamedTuple
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from bulkops.sandbox.access import RateLimit, authorise, too_many
+from bulkops.sandbox.answers import CSV_MEDIA, ApiError, error_response, json_response
+from bulkops.sandbox.faults import Faults, Mishap
+from bulkops.sandbox.imports.engine import Importer, Run, Trouble, run_import
+from bulkops.sandbox.state import State
+
+UPLOAD_LIMIT = 1024 * 1024 * 1024
+TRANSPORT = "bulkops.transport"
+
+
+class Logged(NamedTuple):
+    """One request as it was answered; status 0 means that the connection was cut."""
+
+    time: float
+    method: str
+    template: str
+    status: int
+
+
+@dataclass
+class Service:
+    """What all endpoints of a sandbox share."""
+
+    state: State
+    key: str | None
+    limit: RateLimit
+    faults: Faults
+    requests: MutableSequence[Logged] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, as a handler sees it."""
+
+    service: Service
+    path: dict[str, Any]
+    query: QueryParams
+    credential: str
+    body: Any
+    upload: IO[bytes] | None
+    trouble: Trouble
+
+    @property
+    def state(self) -> State:
+        """The sandbox's state."""
+        return self.service.state
+
+
+Handler = Callable[[Call], Response]
+
+
+class Cut(Exception):
+    """The connection was cut; there is nobody to answer."""
+
+
+def importing(make: Callable[[Call], Callable[[Run], Importer]], status: int = 200) -> Handler:
+    """Return the handler of an import; `make` checks the target and returns what builds the importer."""
+
+    def handle(call: Call) -> Response:
+        build = make(call)
+        if call.upload is None:
+            raise ApiError(400, "The submitted data was invalid: the part `upFile` is missing")
+        path = json.dumps(call.path)
+        answer = run_import(call.state, build, call.upload, path=path, trouble=call.trouble)
+        return json_response(answer, status)
+
+    return handle
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An operation of the API; `plain_errors` are the statuses whose body is `ErrorResponse`."""
+
+    service: Service
+    operation: str
+    kind: str
+    method: str
+    template: str
+    handler: Handler
+    plain_errors: frozenset[int] = frozenset()
+    public: bool = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request and log it."""
+        request = Request(scope, receive)
+        status = 0
+        try:
+            response, mishap = await self._answer(request)
+            status = response.status_code
+            response.headers["date"] = format_datetime(self.service.state.now(), usegmt=True)
+            if mishap.slow:
+                await asyncio.sleep(mishap.slow)
+            if mishap.truncate:
+                send = truncating(scope, send)
+            await response(scope, receive, send)
+        except (Cut, ClientDisconnect):
+            await _hang_up(scope, receive)
+        finally:
+            logged = Logged(time.time(), self.method, self.template, status)
+            self.service.requests.append(logged)
+
+    async def _answer(self, request: Request) -> tuple[Response, Mishap]:
+        mishap = Mishap()
+        try:
+            credential = await self._enter(request)
+            mishap = self.service.faults.next(self.operation, self.kind)
+            return await self._work(request, credential, mishap), mishap
+        except ApiError as refusal:
+            return self._refusal(refusal), mishap
+
+    async def _enter(self, request: Request) -> str:
+        """Return the credential; a refused request's body is read first, so that the answer is seen."""
+        try:
+            header = request.headers.get("authorization")
+            credential = "" if self.public else authorise(self.service.state, self.service.key, header)
+            self.service.limit.check(f"{self.method} {self.template}", credential)
+        except ApiError:
+            await _drain(request)
+            raise
+        return credential
+
+    async def _work(self, request: Request, credential: str, mishap: Mishap) -> Response:
+        if mishap.cut == "before":
+            raise Cut
+        if mishap.cut == "during":
+            await _drain(request, share=0.5)
+            raise Cut
+        if mishap.status and not mishap.committed:
+            await _drain(request)
+            raise self._scripted(mishap)
+        async with Body(request) as body:
+            if mishap.cut == "after":
+                raise Cut
+            if mishap.late is not None:
+                _transport(request.scope).close()
+                await asyncio.sleep(mishap.late)
+            call = Call(
+                service=self.service,
+                path=dict(request.path_params),
+                query=request.query_params,
+                credential=credential,
+                body=body.json,
+                upload=body.upload,
+                trouble=mishap.trouble,
+            )
+            response = await run_in_threadpool(partial(self.handler, call))
+        if mishap.cut == "committed" or mishap.late is not None:
+            raise Cut
+        if mishap.status:
+            raise self._scripted(mishap)
+        return response
+
+    def _scripted(self, mishap: Mishap) -> ApiError:
+        if mishap.status == 429:
+            wait = mishap.retry_after or ""
+            if wait == "date":
+                return too_many(self.service.state, "date", 1)
+            headers = {"retry-after": wait} if wait else {}
+            return ApiError(429, "Too many requests", headers=headers)
+        return ApiError(mishap.status or 500, "Something went wrong on our side, please try again later")
+
+    def _refusal(self, refusal: ApiError) -> Response:
+        declared = self.service.state.assumptions.error_media == "declared"
+        media = CSV_MEDIA if self.kind == "exports" and declared else "application/json"
+        return error_response(refusal, with_status=refusal.status not in self.plain_errors, media_type=media)
+
+
+class Body:
+    """The body of a request: the uploaded part as a stream, or JSON."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self.json: Any = None
+        self.upload: IO[bytes] | None = None
+        self._form: Any = None
+
+    async def __aenter__(self) -> "Body":
+        if self._request.headers.get("content-type", "").startswith("multipart/form-data"):
+            await self._read_form()
+            return self
+        text = await self._request.body()
+        if text:
+            try:
+                self.json = json.loads(text)
+            except ValueError as problem:
+                raise ApiError(400, "The submitted data was invalid: the body is not JSON") from problem
+        return self
+
+    async def _read_form(self) -> None:
+        try:
+            self._form = await self._request.form(max_part_size=UPLOAD_LIMIT)
+        except (MultiPartException, HTTPException, KeyError) as problem:
+            raise ApiError(400, "The submitted data was invalid: the multipart body cannot be read") from problem
+        part = self._form.get("upFile")
+        if isinstance(part, UploadFile):
+            self.upload = part.file
+        elif isinstance(part, str):
+            # Clients of before May 2026 send the text as a plain form field, without a file name.
+            self.upload = BytesIO(part.encode())
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._form is not None:
+            await self._form.close()
+
+
+async def _drain(request: Request, share: float = 1.0) -> None:
+    """Read the body and forget it: all of it, or about a share of the length the client announced."""
+    enough = share * int(request.headers.get("content-length", "0") or 0)
+    read = 0
+    async for block in request.stream():
+        read += len(block)
+        if share < 1.0 and read >= enough:
+            return
+
+
+def _transport(scope: Scope) -> asyncio.Transport:
+    transport: asyncio.Transport = scope[TRANSPORT]
+    return transport
+
+
+async def _hang_up(scope: Scope, receive: Receive) -> None:
+    """Cut the connection, and wait until the server knows."""
+    _transport(scope).abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def truncating(scope: Scope, send: Send) -> Send:
+    """Return a `send` that passes half of the first block of the body on, and then closes the connection."""
+    cut = False
+
+    async def half(message: Message) -> None:
+        nonlocal cut
+        if message["type"] == "http.response.start":
+            await send(message)
+        elif not cut:
+            cut = True
+            block = message.get("body", b"")
+            await send({"type": "http.response.body", "body": block[: len(block) // 2], "more_body": True})
+            _transport(scope).close()
+
+    return half

@@ -1,0 +1,1 @@
+"""What each export prints, as CSV."""

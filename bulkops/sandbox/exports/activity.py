@@ -1,0 +1,121 @@
+"""Exports of what customers did: a little believable data made from the world, nothing imported."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+
+from starlette.responses import Response
+
+from bulkops.sandbox.answers import bad_parameter, cell, csv_response, quoted
+from bulkops.sandbox.endpoint import Call
+from bulkops.sandbox.exports.log import remember
+from bulkops.sandbox.filters import date_printer, listed, moment, one_of, whole
+from bulkops.sandbox.times import iso
+
+EFFECT_HEADER = (
+    "created,name,applicationid,campaignid,rulesetid,ruleindex,sessionintegrationid,profileintegrationid,"
+    "sessionid,profileid,eventid,event_type,total_revenue,props,couponid,store_id,store_integration_id\n"
+)
+SESSION_HEADER = (
+    "id,firstsession,integrationid,applicationid,profileid,profileintegrationid,created,state,cartitems,"
+    "discounts,total,attributes,closedat,cancelledat,referral,identifiers,additional_costs,updated,"
+    "store_integration_id,coupons\n"
+)
+ANALYTICS_HEADER = (
+    "campaign_id,start_date,end_date,revenue,sessions,average_session_value,average_items_per_session,"
+    "coupons,discounts\n"
+)
+NEVER = "0001-01-01T00:00:00Z"
+MADE = "2026-01-15T10:00:00Z"
+SESSIONS = ((1, "open"), (2, "closed"), (3, "cancelled"), (4, "partially_returned"))
+
+
+def _profiles(call: Call) -> list[str]:
+    return [name for series in call.state.world.profiles for name in series.all()[:4]][:4]
+
+
+def _within(call: Call, *stems: str) -> bool:
+    """Tell whether the invented records, all of one instant, pass the before/after filters."""
+    for stem in stems:
+        before, after = moment(call, f"{stem}Before"), moment(call, f"{stem}After")
+        if (before and iso(before) <= MADE) or (after and iso(after) >= MADE):
+            return False
+    return True
+
+
+def effects(call: Call) -> Response:
+    """Answer `exportEffects`: one effect for each campaign of the Application."""
+    application = call.state.application(call.path["applicationId"]).id
+    shown = date_printer(call, sample="ISO8601")
+    wanted = whole(call, "campaignId", default=0)
+    profiles = _profiles(call) if _within(call, "created") else []
+    remember(call, "Effect")
+
+    def lines() -> Iterator[str]:
+        yield EFFECT_HEADER
+        props = quoted(json.dumps({"name": "10% off", "value": 11.0, "position": 1}))
+        for campaign in call.state.world.campaigns if profiles else ():
+            if campaign.application == application and wanted in (0, campaign.id):
+                yield (
+                    f"{shown(MADE)},setDiscount,{application},{campaign.id},{campaign.id},0,session-1,"
+                    f"{cell(profiles[0])},1,1,1,talon_session_updated,405.00,{props},,,\n"
+                )
+
+    return csv_response(lines(), name="effects")
+
+
+def customer_sessions(call: Call) -> Response:
+    """Answer `exportCustomerSessions`: one session in every state."""
+    application = call.state.application(call.path["applicationId"]).id
+    state = one_of(call, "customerSessionState", tuple(name for _, name in SESSIONS))
+    shown = date_printer(call, sample="ISO8601")
+    wanted = call.query.get("profileIntegrationId")
+    profiles = _profiles(call) if _within(call, "created", "updated") else []
+    items = quoted(json.dumps([{"sku": "B00004TKVY", "name": 'Bike - "Aisle"', "price": 1800, "quantity": 1}]))
+    remember(call, "CustomerSession")
+
+    def lines() -> Iterator[str]:
+        yield SESSION_HEADER
+        for (number, name), profile in zip(SESSIONS, profiles, strict=False):
+            if state in ("", name) and wanted in (None, "", profile):
+                closed = shown(MADE) if name in ("closed", "partially_returned") else NEVER
+                cancelled = shown(MADE) if name == "cancelled" else NEVER
+                yield (
+                    f"{number},true,session-{number},{application},{number},{cell(profile)},{shown(MADE)},{name},"
+                    f'{items},"{{}}",1850.00,"{{}}",{closed},{cancelled},,"null","{{}}",{shown(MADE)},,"[]"\n'
+                )
+
+    return csv_response(lines(), name="customer_sessions")
+
+
+def achievements(call: Call) -> Response:
+    """Answer `exportAchievements`: progress of four customers."""
+    path = call.path
+    found = call.state.achievement(path["applicationId"], path["campaignId"], path["achievementId"])
+    lines = ["profileIntegrationID,title,target,progress,status,startDate,endDate,completionDate\n"]
+    for position, profile in enumerate(_profiles(call)):
+        done = position % 2 == 1
+        progress = found.target if done else found.target // 2
+        status, completed = ("completed", MADE) if done else ("inprogress", "")
+        lines.append(
+            f"{cell(profile)},{cell(found.title)},{found.target}.00,{progress},{status},"
+            f"2026-01-01T00:00:00+01:00,2036-01-01T00:00:00+01:00,{completed}\n"
+        )
+    return csv_response(iter(lines), name="achievements")
+
+
+def campaign_analytics(call: Call) -> Response:
+    """Answer `exportApplicationCampaignAnalytics`: two rows of totals, then one for each campaign."""
+    application = call.state.application(call.path["applicationId"]).id
+    start, end = moment(call, "rangeStart", needed=True), moment(call, "rangeEnd", needed=True)
+    if end < start or end - start > timedelta(days=3660):
+        raise bad_parameter("rangeEnd", "the range is not valid")
+    wanted = listed(call, "campaignIds")
+    known = [each.id for each in call.state.world.campaigns if each.application == application]
+    shown = [number for number in known if wanted is None or str(number) in wanted]
+    dates = f"{iso(start)[:-1]}+00:00,{iso(end)[:-1]}+00:00"
+    lines = [ANALYTICS_HEADER]
+    lines.append(f"Total,{dates},{100 * len(shown)}.00,{10 * len(shown)},10.00,2.50,N/A,N/A\n")
+    lines.append(f"Influenced,{dates},{50 * len(shown)}.00,{5 * len(shown)},10.00,3.00,{len(shown)},5.00\n")
+    lines += [f"{number},{dates},50.00,5,10.00,3.00,1,5.00\n" for number in shown]
+    return csv_response(iter(lines), name="campaign_analytics")

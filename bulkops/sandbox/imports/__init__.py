@@ -1,0 +1,1 @@
+"""What each import takes and does, one module for imports that work alike."""

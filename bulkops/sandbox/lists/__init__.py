@@ -1,0 +1,1 @@
+"""What each list and single read answers, as JSON."""

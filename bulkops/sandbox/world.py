@@ -1,0 +1,218 @@
+"""The world a sandbox starts with: applications, campaigns, programs and whatever an import refers to."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bulkops.errors import InputUnreadable, UsageError
+
+AttributeType = Literal[
+    "string",
+    "number",
+    "boolean",
+    "time",
+    "location",
+    "(list string)",
+    "(list number)",
+    "(list time)",
+    "(list location)",
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Series(_Part):
+    """Names by pattern and count, or listed."""
+
+    pattern: str = "{}"
+    count: int = Field(default=0, ge=0, le=2_000_000)
+    names: tuple[str, ...] = ()
+
+    def all(self) -> list[str]:
+        """Return every name: those of the pattern, numbered from 1, then the listed ones."""
+        return [self.pattern.format(number) for number in range(1, self.count + 1)] + list(self.names)
+
+
+class Stores(Series):
+    """Stores of one Application."""
+
+    application: int = 1
+
+
+class Cards(Series):
+    """Active loyalty cards of one program."""
+
+    program: int = 2
+
+
+class Application(_Part):
+    """An Application; `case_sensitivity` decides how codes are stored."""
+
+    id: int
+    name: str
+    timezone: str = "UTC"
+    currency: str = "EUR"
+    case_sensitivity: Literal["sensitive", "insensitive-uppercase", "insensitive-lowercase"] = "sensitive"
+    mandatory_coupon_attributes: tuple[str, ...] = ()
+    sandbox: bool = True
+
+
+class Campaign(_Part):
+    """A campaign of an Application."""
+
+    id: int
+    application: int = 1
+    name: str
+    state: Literal["enabled", "disabled", "archived"] = "enabled"
+    features: tuple[
+        Literal["coupons", "referrals", "loyalty", "giveaways", "strikethrough", "achievements", "advancedEvents"],
+        ...,
+    ] = ("coupons", "referrals", "loyalty", "giveaways")
+
+
+class Program(_Part):
+    """A loyalty program; tiers by rising points, none without advanced tiers."""
+
+    id: int
+    name: str
+    title: str = ""
+    card_based: bool = False
+    allow_subledger: bool = True
+    subledgers: tuple[str, ...] = ()
+    users_per_card: int = 0
+    timezone: str = "UTC"
+    tiers: tuple[str, ...] = ()
+    applications: tuple[int, ...] = (1,)
+
+
+class Pool(_Part):
+    """A giveaway pool."""
+
+    id: int
+    name: str
+
+
+class Collection(_Part):
+    """A collection of the account, or of a campaign when `campaign` is given."""
+
+    id: int
+    name: str
+    application: int | None = None
+    campaign: int | None = None
+
+
+class Audience(_Part):
+    """An audience."""
+
+    id: int
+    name: str
+
+
+class Attribute(_Part):
+    """A custom attribute; `programs` limits a LoyaltyCard attribute to some programs."""
+
+    id: int
+    entity: str
+    name: str
+    type: AttributeType
+    allowed_list: bool = False
+    restricted: bool = False
+    programs: tuple[int, ...] = ()
+
+
+class ValueMap(_Part):
+    """A value map of a campaign."""
+
+    id: int
+    campaign: int = 1
+    values: dict[str, float]
+
+
+class Achievement(_Part):
+    """An achievement of a campaign."""
+
+    id: int
+    campaign: int = 1
+    title: str
+    target: int
+
+
+class World(_Part):
+    """Everything that exists before the first import."""
+
+    applications: tuple[Application, ...] = ()
+    campaigns: tuple[Campaign, ...] = ()
+    programs: tuple[Program, ...] = ()
+    pools: tuple[Pool, ...] = ()
+    collections: tuple[Collection, ...] = ()
+    audiences: tuple[Audience, ...] = ()
+    attributes: tuple[Attribute, ...] = ()
+    stores: tuple[Stores, ...] = ()
+    profiles: tuple[Series, ...] = ()
+    cards: tuple[Cards, ...] = ()
+    value_maps: tuple[ValueMap, ...] = ()
+    achievements: tuple[Achievement, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_or_many(cls, given: Any) -> Any:
+        """Let `stores`, `profiles` and `cards` be one series instead of a list of them."""
+        if not isinstance(given, dict):
+            return given
+        single = {key: [given[key]] for key in ("stores", "profiles", "cards") if isinstance(given.get(key), dict)}
+        return {**given, **single}
+
+    @model_validator(mode="after")
+    def _parents_exist(self) -> Self:
+        applications = {each.id for each in self.applications}
+        campaigns = {each.id for each in self.campaigns}
+        programs = {each.id for each in self.programs}
+        wanted = [(each.application, applications, f"campaign {each.id}") for each in self.campaigns]
+        wanted += [(each.application, applications, "a store series") for each in self.stores]
+        wanted += [(each.program, programs, "a card series") for each in self.cards]
+        wanted += [(each.campaign, campaigns, f"collection {each.id}") for each in self.collections if each.campaign]
+        for parent, known, child in wanted:
+            if parent not in known:
+                raise ValueError(f"{child} belongs to id {parent}, which the world does not have")
+        return self
+
+
+def load_world(source: "World | Path | str | None") -> World:
+    """Return the world given, the one in a JSON or YAML file, or the default one for None.
+
+    A file may say `extends: default` and then replaces only the keys it names.
+    Raises `InputUnreadable` for a file that cannot be read, `UsageError` for one that makes no world.
+    """
+    if isinstance(source, World):
+        return source
+    from bulkops.sandbox.default_world import DEFAULT
+
+    if source is None:
+        return DEFAULT
+    path = Path(source)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as problem:
+        raise InputUnreadable(f"The world {path} cannot be read: {problem.strerror}.") from problem
+    try:
+        given = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        return _built(given, DEFAULT)
+    except (ValueError, yaml.YAMLError, ValidationError) as problem:
+        raise UsageError(
+            f"The world {path} cannot be used: {problem}", hint="docs/sandbox.md describes the file."
+        ) from problem
+
+
+def _built(given: Any, default: World) -> World:
+    if not isinstance(given, dict):
+        raise ValueError("it must be a mapping")  # noqa: TRY004 - bad content, not a programming error
+    extends = given.pop("extends", None)
+    if extends not in (None, "default"):
+        raise ValueError(f"extends takes `default`, not {extends!r}")
+    merged = {**(default.model_dump() if extends else {}), **given}
+    return World.model_validate(merged)
