@@ -1,0 +1,202 @@
+"""What is wrong with the form of a cell that is no free text: cases in the order in which they are tried."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from bulkops_validators.model import patterns
+from bulkops_validators.model.cells import (
+    Choice,
+    Duration,
+    IdList,
+    Integer,
+    JsonObject,
+    Number,
+    Text,
+    Timestamp,
+)
+from bulkops_validators.model.contract import Column
+from bulkops_validators.model.json_cells import judge
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way in which a cell is wrong; `says` completes the sentence that begins with the column's name."""
+
+    code: str
+    holds: pl.Expr
+    says: Callable[[str], str]
+
+
+def form_cases(column: Column) -> list[Case]:
+    """Return the cases of a column's kind of cell; the first that holds counts. Blank cells are not theirs."""
+    name, cell = column.name, pl.col(column.name)
+    match column.cell:
+        case Text():
+            return []
+        case Integer() as integer:
+            return _integer_cases(cell, integer)
+        case Number() as number:
+            return _number_cases(cell, number)
+        case Timestamp() as timestamp:
+            return _timestamp_cases(cell, timestamp)
+        case Choice(values=values):
+            return _choice_cases(cell, values)
+        case Duration():
+            return _duration_cases(cell)
+        case JsonObject():
+            return _json_cases(name)
+        case IdList() as ids:
+            return _list_cases(cell, ids)
+
+
+def _padded(cell: pl.Expr, pattern: str, *words: str) -> Case:
+    """Return the case of a cell that is right but for the blanks around it."""
+    inner = cell.str.strip_chars()
+    right = inner.str.contains(pattern) | inner.is_in(list(words))
+    return Case("TYP107", (inner != cell) & right, lambda value: f"{value!r} has blanks around it")
+
+
+def _damage(cell: pl.Expr) -> list[Case]:
+    return [
+        Case(
+            "XLS105",
+            cell.str.contains(patterns.SPREADSHEET_ERROR),
+            lambda value: f"{value!r} is a spreadsheet's error value",
+        ),
+        Case("XLS106", cell.str.contains(patterns.HASH_SIGNS), lambda value: f"{value!r} was too wide to be shown"),
+    ]
+
+
+def _integer_cases(cell: pl.Expr, integer: Integer) -> list[Case]:
+    value = cell.cast(pl.Float64, strict=False)
+    return [
+        _padded(cell, patterns.INTEGER),
+        Case(
+            "XLS110",
+            cell.str.contains(patterns.INTEGER_WITH_DECIMALS),
+            lambda text: f"{text!r} is a whole number written with decimals",
+        ),
+        Case("XLS111", cell.str.contains(patterns.THOUSANDS), lambda text: f"{text!r} has thousands separators"),
+        Case("TYP101", ~cell.str.contains(patterns.INTEGER), lambda text: f"{text!r} is not a whole number"),
+        *_range_cases(value, integer.minimum, None, integer.maximum),
+    ]
+
+
+def _number_cases(cell: pl.Expr, number: Number) -> list[Case]:
+    value = cell.cast(pl.Float64, strict=False)
+    cases = [
+        _padded(cell, patterns.NUMBER),
+        Case("XLS111", cell.str.contains(patterns.THOUSANDS), lambda text: f"{text!r} has thousands separators"),
+        Case("XLS109", cell.str.contains(patterns.DECIMAL_COMMA), lambda text: f"{text!r} has a decimal comma"),
+        Case("TYP102", ~cell.str.contains(patterns.NUMBER), lambda text: f"{text!r} is not a number"),
+        *_range_cases(value, number.minimum, number.above, number.maximum),
+    ]
+    if number.recommended_decimals is not None:
+        allowed = number.recommended_decimals
+        more = cell.str.contains(rf"\.[0-9]{{{allowed},}}[1-9]" if allowed else r"\.[0-9]*[1-9]")
+        says = f"has more than {allowed} decimals" if allowed else "has decimals"
+        cases.append(Case("VAL108", more, lambda text: f"{text} {says}"))
+    return cases
+
+
+def _range_cases(value: pl.Expr, minimum: float | None, above: float | None, maximum: float | None) -> list[Case]:
+    cases = []
+    if minimum is not None:
+        cases.append(Case("VAL103", value < minimum, lambda text: f"{text} is below {minimum:,}"))
+    if above is not None:
+        cases.append(Case("VAL103", value <= above, lambda text: f"{text} is not above {above:,}"))
+    if maximum is not None:
+        cases.append(Case("VAL104", value > maximum, lambda text: f"{text} is above {maximum:,}"))
+    return cases
+
+
+def _timestamp_cases(cell: pl.Expr, timestamp: Timestamp) -> list[Case]:
+    words = timestamp.literals
+    right = cell.str.contains(patterns.TIMESTAMP) | cell.is_in(list(words))
+    allowed = f" or {', '.join(words)}" if words else ""
+
+    def case(code: str, pattern: str, says: str) -> Case:
+        return Case(code, ~right & cell.str.contains(pattern), lambda value: f"{value!r} {says}")
+
+    return [
+        _padded(cell, patterns.TIMESTAMP, *words),
+        case("DAT101", patterns.TIMESTAMP_SHAPE, "is no date and time that exists"),
+        case("DAT106", patterns.DATE_ONLY, "is a date without time and offset"),
+        case("DAT102", patterns.NO_OFFSET, "has no offset: Z or +02:00"),
+        case("DAT103", patterns.LOCAL_DATE, "is a local way to write a date"),
+        case("DAT104", patterns.EPOCH, "is a number of seconds or milliseconds"),
+        case("DAT107", patterns.SERIAL_DATE, "is a spreadsheet's number for a day"),
+        case("DAT108", patterns.TIMESTAMP_WORD, f"is no word for this column; RFC 3339{allowed} is"),
+        *_damage(cell),
+        Case("TYP103", ~right, lambda value: f"{value!r} is not an RFC 3339 timestamp{allowed}"),
+    ]
+
+
+def _choice_cases(cell: pl.Expr, values: tuple[str, ...]) -> list[Case]:
+    words, right = " or ".join(values), cell.is_in(list(values))
+    inner = cell.str.strip_chars()
+    folded = inner.str.to_lowercase().is_in([value.lower() for value in values])
+    return [
+        Case("TYP107", ~right & inner.is_in(list(values)), lambda value: f"{value!r} has blanks around it"),
+        Case("VAL109", ~right & folded, lambda value: f"{value!r} is written in another case than {words}"),
+        *_damage(cell),
+        Case("VAL102", ~right, lambda value: f"{value!r} is not {words}"),
+    ]
+
+
+def _duration_cases(cell: pl.Expr) -> list[Case]:
+    return [
+        _padded(cell, patterns.DURATION),
+        *_damage(cell),
+        Case(
+            "TYP106",
+            ~cell.str.contains(patterns.DURATION),
+            lambda value: f"{value!r} is not a duration such as 30D, 6M or 1Y_U",
+        ),
+    ]
+
+
+def _json_codes(series: pl.Series) -> pl.Series:
+    """Return the code of the rule each cell breaks, '' for none; every distinct cell is judged once."""
+    distinct = series.drop_nulls().unique()
+    doubtful = distinct.filter(distinct != "")
+    verdicts = {text: verdict.code for text in doubtful if (verdict := judge(text)) is not None}
+    if not verdicts:
+        return pl.repeat("", len(series), dtype=pl.String, eager=True)
+    return series.replace_strict(verdicts, default="", return_dtype=pl.String).fill_null("")
+
+
+def _json_cases(name: str) -> list[Case]:
+    codes = pl.col(name).map_batches(_json_codes, return_dtype=pl.String)
+
+    def says(value: str) -> str:
+        verdict = judge(value)
+        return f"is not the JSON object it should be: {verdict.fault}" if verdict else "is fine"
+
+    listed = ("TYP104", "ATR103", "TYP105", "ATR102", "ATR101", "ATR104")
+    return [*_damage(pl.col(name)), *(Case(code, codes == code, says) for code in listed)]
+
+
+def _list_cases(cell: pl.Expr, ids: IdList) -> list[Case]:
+    items = cell.str.split(ids.separator)
+    cases = [
+        *_damage(cell),
+        Case(
+            "VAL110",
+            items.list.eval(pl.element().str.strip_chars() == "").list.any(),
+            lambda value: f"{value!r} has a blank item",
+        ),
+        Case("VAL111", items.list.n_unique() < items.list.len(), lambda value: f"{value!r} names an id twice"),
+        Case("COD101", cell.str.contains(rf"(?:^|{ids.separator})\s|\s(?:{ids.separator}|$)"), _padded_item),
+    ]
+    if ids.item_max_length is not None:
+        longest = items.list.eval(pl.element().str.len_chars()).list.max()
+        most = ids.item_max_length
+        cases.insert(0, Case("VAL106", longest > most, lambda _value: f"has an id of more than {most:,} characters"))
+    return cases
+
+
+def _padded_item(value: str) -> str:
+    return f"{value!r} has blanks around an id"

@@ -1,0 +1,82 @@
+"""The checks of free text: length, allowed characters, damage by spreadsheets, hygiene."""
+
+from collections.abc import Callable
+
+import polars as pl
+
+from bulkops_validators.model import patterns
+from bulkops_validators.model.cells import Text
+from bulkops_validators.model.contract import Column
+from bulkops_validators.model.expressions_forms import Case
+
+_CONTENT: tuple[tuple[str, str, str], ...] = (
+    ("XLS101", patterns.SCIENTIFIC, "is a number in scientific notation"),
+    ("XLS104", patterns.BECAME_DATE, "looks like a date a spreadsheet made"),
+    ("XLS105", patterns.SPREADSHEET_ERROR, "is a spreadsheet's error value"),
+    ("XLS106", patterns.HASH_SIGNS, "was too wide to be shown"),
+    ("XLS107", patterns.FORMULA_WRAPPER, "is wrapped in a formula"),
+    ("XLS108", r"^'", "begins with an apostrophe"),
+    ("XLS112", patterns.TRUTH_VALUE, "is a truth value"),
+    ("XLS113", patterns.WORD_FOR_NOTHING, "is a word for a missing value"),
+    ("COD101", patterns.OUTER_BLANK, "has blanks around it"),
+    ("COD102", patterns.INVISIBLE, "has a character that cannot be seen"),
+    ("COD103", patterns.UNUSUAL_BLANK, "has a blank that is not the ordinary one"),
+    ("COD104", patterns.TWO_ALPHABETS, "has letters of two alphabets in one word"),
+    ("COD105", patterns.MOJIBAKE, "was decoded with the wrong encoding"),
+    ("COD106", patterns.REPLACEMENT, "has lost a character"),
+    ("COD108", patterns.COMPATIBILITY, "has letters in a dressed-up form"),
+)
+
+
+def text_checks(column: Column) -> list[Case]:
+    """Return the checks of a text column; several may hold for one cell."""
+    assert isinstance(column.cell, Text)
+    cell = pl.col(column.name)
+    return [*_length_cases(column, column.cell, cell), *_content_cases(cell)]
+
+
+def _length_cases(column: Column, text: Text, cell: pl.Expr) -> list[Case]:
+    length, codes, cases = cell.str.len_chars(), column.codes, []
+    least, most = text.min_length, text.max_length
+    if least > 1:
+        code = codes.get("min_length", "VAL105")
+        # A required cell of nothing but blanks is blank, not short.
+        short = (length < least) & (cell.str.strip_chars() != "")
+        cases.append(Case(code, short, lambda value: f"{value!r} has {_count(value)}; {least} are the least"))
+    if most is not None:
+        code = codes.get("max_length", "VAL106")
+        cases.append(Case(code, length > most, lambda value: f"has {_count(value)}; {most:,} are the most"))
+    if text.pattern is not None:
+        broken = ~cell.str.contains(text.pattern) & (cell.str.strip_chars() != "")
+        cases.append(Case("VAL107", broken, lambda value: f"{value!r} has characters that are not allowed"))
+    return cases + _recommended_cases(column, text, length)
+
+
+def _recommended_cases(column: Column, text: Text, length: pl.Expr) -> list[Case]:
+    cases = []
+    if (most := text.recommended_max_length) is not None:
+        code = column.codes["recommended_max_length"]
+        says = f"{most} or fewer are recommended"
+        cases.append(Case(code, length > most, lambda value: f"{value!r} has {_count(value)}; {says}"))
+    if (least := text.recommended_min_length) is not None:
+        code = column.codes["recommended_min_length"]
+        few = (length < least) & (length >= text.min_length)
+        cases.append(Case(code, few, lambda value: f"{value!r} has {_count(value)}; {least} are recommended"))
+    return cases
+
+
+def _content_cases(cell: pl.Expr) -> list[Case]:
+    cases = [Case(code, cell.str.contains(pattern), _sentence(says)) for code, pattern, says in _CONTENT]
+    lost = cell.str.contains(patterns.LONG_NUMBER) & (cell.str.slice(15).str.strip_chars("0") == "")
+    cases.append(Case("XLS102", lost, _sentence("has lost all digits after the 15th")))
+    leader = cell.str.contains(patterns.FORMULA_LEADER) & ~cell.str.contains(patterns.FORMULA_WRAPPER)
+    cases.append(Case("XLS114", leader, _sentence("begins like a formula")))
+    return cases
+
+
+def _sentence(says: str) -> Callable[[str], str]:
+    return lambda value: f"{value!r} {says}"
+
+
+def _count(value: str) -> str:
+    return f"{len(value):,} character{'' if len(value) == 1 else 's'}"

@@ -1,0 +1,96 @@
+"""The pandera model of a contract, for polars frames of text columns."""
+
+from functools import cache
+from typing import ClassVar
+
+import pandera.polars as pa
+import polars as pl
+
+from bulkops_validators.model.contract import Contract, Unique
+from bulkops_validators.model.expressions import CellCheck, cell_checks, filled, record_checks
+from bulkops_validators.model.rules import Severity
+from bulkops_validators.model.rules_registry import RULES
+
+
+class FrameModel(pa.DataFrameModel):
+    """A contract as a pandera model: `Coupons.validate(frame, lazy=True)`.
+
+    It holds the rules about content whose findings are errors; each failure's `check` is the rule's code.
+    Read files with every column as text (`infer_schema=False`), or codes lose their leading zeros.
+    """
+
+    contract: ClassVar[Contract]
+
+    @classmethod
+    def to_schema(cls) -> pa.DataFrameSchema:
+        """Return the schema that `validate` applies."""
+        return frame_schema(cls.contract)
+
+
+@cache
+def _model(name: str, contract_name: str) -> type[FrameModel]:
+    from bulkops_validators import CONTRACTS  # the models are asked for by name, after the contracts are known
+
+    contract = CONTRACTS[contract_name]
+    return type(name, (FrameModel,), {"contract": contract, "__doc__": f"{contract.title}: {contract.effect}."})
+
+
+def frame_model(contract: Contract) -> type[FrameModel]:
+    """Return the model of a contract, the same class every time."""
+    return _model(contract.model_name, contract.name)
+
+
+def frame_schema(contract: Contract) -> pa.DataFrameSchema:
+    """Return the schema of a contract: required columns, no unknown ones, all text, checks named by rule code."""
+    columns = {
+        column.name: pa.Column(
+            pl.String,
+            checks=[_cell(check) for check in cell_checks(column) if RULES[check.code].severity is Severity.ERROR],
+            nullable=True,
+            required=column.required,
+            description=column.about,
+        )
+        for column in contract.columns
+    }
+    checks = [_records(contract, code) for code in ("XCL101", "XCL102", "XCL103")]
+    checks += [_unique(unique) for unique in contract.unique if unique.certain]
+    return pa.DataFrameSchema(
+        columns,
+        checks=checks,
+        strict=True,
+        name=contract.model_name,
+        description=f"{contract.title}: {contract.effect}",
+    )
+
+
+def _cell(check: CellCheck) -> pa.Check:
+    def passes(data: pa.PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(~check.broken)
+
+    return pa.Check(passes, name=check.code, error=check.code, ignore_na=False)
+
+
+def _records(contract: Contract, code: str) -> pa.Check:
+    def passes(data: pa.PolarsData) -> pl.LazyFrame:
+        present = data.lazyframe.collect_schema().names()
+        broken = [check.broken for check in record_checks(contract, present) if check.code == code]
+        return data.lazyframe.select(~pl.any_horizontal(broken) if broken else _all_true())
+
+    return pa.Check(passes, name=code, error=code, ignore_na=False)
+
+
+def _unique(unique: Unique) -> pa.Check:
+    def passes(data: pa.PolarsData) -> pl.LazyFrame:
+        present = data.lazyframe.collect_schema().names()
+        names = [name for name in unique.columns if name in present]
+        if not names:
+            return data.lazyframe.select(_all_true())
+        key = pl.struct(pl.col(name).fill_null("") for name in names)
+        any_filled = pl.any_horizontal(filled(name) for name in names)
+        return data.lazyframe.select(key.is_first_distinct() | ~any_filled)
+
+    return pa.Check(passes, name=unique.code, error=unique.code, ignore_na=False)
+
+
+def _all_true() -> pl.Expr:
+    return pl.repeat(value=True, n=pl.len(), dtype=pl.Boolean)

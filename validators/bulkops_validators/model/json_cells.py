@@ -1,0 +1,100 @@
+"""Judging JSON cells: valid, an object, names the platform can have, none twice."""
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NoReturn
+
+from bulkops_validators.model.cells import ATTRIBUTE_NAME_PATTERN
+
+_NAME = re.compile(ATTRIBUTE_NAME_PATTERN)
+_SMART_QUOTES = re.compile("[\u201c\u201d\u201e\u201f\u2033]")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is wrong with a cell: the rule's code, and the fault in words."""
+
+    code: str
+    fault: str
+
+
+class _Constant(ValueError):
+    """NaN or Infinity, which JSON does not have."""
+
+
+@dataclass(frozen=True)
+class _Object:
+    """A decoded object as its pairs, so that repeated names are seen."""
+
+    pairs: list[tuple[str, object]]
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise _Constant(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_Object, parse_int=len, parse_float=len, parse_constant=_refuse)
+
+
+@lru_cache(maxsize=20_000)
+def judge(text: str) -> Verdict | None:
+    """Return what is wrong with a cell that should hold a JSON object, or None."""
+    try:
+        value = _DECODER.decode(text)
+    except _Constant as error:
+        return Verdict("TYP104", str(error))
+    except json.JSONDecodeError as error:
+        if _SMART_QUOTES.search(text) and _decodes(straightened(text)):
+            return Verdict("ATR103", "typographic quotes where JSON wants straight ones")
+        if text.startswith("'"):
+            return Verdict("TYP104", "it begins with an apostrophe")
+        return Verdict("TYP104", f"{error.msg} at character {error.pos + 1}")
+    except RecursionError:
+        return Verdict("TYP104", "it is nested too deeply")
+    if not isinstance(value, _Object):
+        return Verdict("TYP105", f"it is {_KINDS.get(type(value), 'a number')}")
+    return _judge_names(value)
+
+
+def straightened(text: str) -> str:
+    """Return the text with straight quotes for typographic ones."""
+    return _SMART_QUOTES.sub('"', text)
+
+
+def _decodes(text: str) -> bool:
+    try:
+        _DECODER.decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+_KINDS = {str: "a text", list: "a list", bool: "a truth value", type(None): "null"}
+
+
+def _judge_names(value: _Object) -> Verdict | None:
+    names = [name for name, _ in value.pairs]
+    for name in names:
+        if not _NAME.match(name) or not name.isascii():
+            return Verdict("ATR102", f"{name!r} is no attribute name")
+    if repeated := [name for name, count in Counter(names).items() if count > 1] or _repeated_inside(value):
+        return Verdict("ATR101", f"{repeated[0]!r} stands twice")
+    folded = Counter(name.lower() for name in names)
+    for name in names:
+        if folded[name.lower()] > 1:
+            return Verdict("ATR104", f"{name!r} also stands in another case")
+    return None
+
+
+def _repeated_inside(value: object) -> list[str]:
+    """Return names that stand twice in an object nested anywhere inside."""
+    if isinstance(value, _Object):
+        names = [name for name, _ in value.pairs]
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        return twice or [name for _, inner in value.pairs for name in _repeated_inside(inner)]
+    if isinstance(value, list):
+        return [name for inner in value for name in _repeated_inside(inner)]
+    return []

@@ -1,0 +1,69 @@
+"""The regular expressions of the checks, in the syntax that polars (Rust) and Python share.
+
+Classes are spelt out: `\\d` and `\\w` would also match digits and letters of other scripts.
+"""
+
+_TIME = r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+_LEAP_YEAR = r"(?:[0-9][0-9](?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
+_DAY = (
+    r"(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
+    rf"|02-(?:0[1-9]|1[0-9]|2[0-8]))|{_LEAP_YEAR}-02-29)"
+)
+TIMESTAMP = rf"^{_DAY}{_TIME}$"
+"""RFC 3339 with an offset, and a day that the calendar has."""
+
+TIMESTAMP_SHAPE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})$"
+NO_OFFSET = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?$"
+DATE_ONLY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+LOCAL_DATE = r"^([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4}|[0-9]{2})(?:,?[ T]+[0-9]{1,2}:[0-9]{2}.*)?$"
+EPOCH = r"^[0-9]{9,10}(?:\.[0-9]+)?$|^[0-9]{12,13}$"
+SERIAL_DATE = r"^[2-9][0-9]{4}(?:\.[0-9]+)?$"
+TIMESTAMP_WORD = r"(?i)^(?:immediate|immediately|unlimited|on_action|on action|never|always|now|none|today|infinite)$"
+UNLIKELY_YEAR = r"^(?:0|1[0-8]|2[1-9]|[3-8]|9[0-8]|99[0-8]|999[0-8])"
+
+INTEGER = r"^-?[0-9]+$"
+INTEGER_WITH_DECIMALS = r"^-?[0-9]+[.,]0*$"
+NUMBER = r"^-?[0-9]+(?:\.[0-9]+)?$"
+THOUSANDS = r"^-?[0-9]{1,3}(?:(?:,[0-9]{3})+(?:\.[0-9]+)?|(?:['\u2019 \u00a0\u202f][0-9]{3})+(?:[.,][0-9]+)?)$"
+DECIMAL_COMMA = r"^-?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+$"
+DURATION = r"^[0-9]+(?:s|m|h|D(?:_[DU])?|W(?:_U)?|M(?:_U)?|Y(?:_U)?)$"
+
+SPREADSHEET_ERROR = r"^#(?:N/A|NAME\?|REF!|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!|NV|WERT!|BEZUG!)"
+HASH_SIGNS = r"^#{3,}$"
+SCIENTIFIC = r"^[+-]?[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}$"
+LONG_NUMBER = r"^[0-9]{16,}$"
+BECAME_DATE = (
+    r"(?i)^(?:[0-9]{1,2}-(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)(?:-[0-9]{2,4})?"
+    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)-[0-9]{2}"
+    r"|[0-9]{1,2}[/.][0-9]{1,2}[/.](?:[0-9]{4}|[0-9]{2})|[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?)$"
+)
+FORMULA_WRAPPER = r'^="[^"]*"$'
+TRUTH_VALUE = r"^(?:TRUE|FALSE|True|False|WAHR|FALSCH)$"
+WORD_FOR_NOTHING = r"^(?:NULL|null|Null|nan|NaN|NAN|N/A|n/a|NA|None|none|NONE|nil|undefined|<NA>|\\N)$"
+FORMULA_LEADER = r"^[=+@\t\r]|^-[^0-9]"
+DIGITS = r"^[0-9]+$"
+
+OUTER_BLANK = r"^\s|\s$"
+INVISIBLE = (
+    r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
+)
+UNUSUAL_BLANK = r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"
+TWO_ALPHABETS = r"[A-Za-z][0-9_]*[\u0370-\u03ff\u0400-\u052f]|[\u0370-\u03ff\u0400-\u052f][0-9_]*[A-Za-z]"
+MOJIBAKE = (
+    r"[\u00c2\u00c3][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013\u2014\u2018-\u201e"
+    r"\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122]|\u00e2\u20ac[\u0080-\u00bf\u0153\u0161\u2018-\u203a\u02dc\u2122\u00a6]"
+)
+REPLACEMENT = r"\ufffd"
+LINE_END = r"[\r\n]"
+COMPATIBILITY = r"[\uff01-\uff5e\u2460-\u24ff\U0001d400-\U0001d7ff]"
+
+PLAIN_TEXT = r"^[A-Za-z][A-Za-z0-9._%@ -]*[A-Za-z0-9]$"
+PLAIN_TRAPS = (
+    r"(?i)^(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)-[0-9]{2}|true|false|wahr|falsch|null|nan|na|none|nil"
+    r"|undefined)$"
+)
+FLAT_JSON = (
+    r'^\{"[A-Za-z][A-Za-z0-9_]*": ?(?:"[^"\\\x00-\x1f\u201c\u201d]*"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|true|false|null)'
+    r'(?:, ?"[A-Za-z][A-Za-z0-9_]*": ?(?:"[^"\\\x00-\x1f\u201c\u201d]*"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|true|false|null))*\}$'
+)
+FLAT_VALUE = r': ?(?:"[^"\\\x00-\x1f]*"|-?[0-9.]+|true|false|null)'

@@ -1,0 +1,83 @@
+"""The registry of rules: every check with its stable code, its name, its severity and its explanation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import ClassVar
+
+
+class Severity(StrEnum):
+    """Whether a finding stops an import."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Repair(StrEnum):
+    """What `bulkops fix` can do about a finding."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+    NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One check. Codes and names are never reused; `bad` and `good` are examples as they stand in a file."""
+
+    code: str
+    name: str
+    severity: Severity
+    summary: str
+    why: str
+    bad: str
+    good: str
+    fix: str
+    repair: Repair = Repair.NONE
+
+    FAMILIES: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "FIL": "File and encoding",
+            "STR": "Structure",
+            "HDR": "Header",
+            "TYP": "Type and format",
+            "VAL": "Value, range, choice",
+            "UNQ": "Uniqueness",
+            "XCL": "Across columns",
+            "ATR": "JSON attributes",
+            "DAT": "Dates",
+            "XLS": "Spreadsheet damage",
+            "COD": "Code hygiene",
+            "IMP": "Import limits",
+        }
+    )
+
+    @property
+    def family(self) -> str:
+        """The three letters the code begins with."""
+        return self.code[:3]
+
+
+def error(code: str, name: str, summary: str, **texts: str) -> Rule:
+    """Return a rule whose findings stop an import; `repair` among the texts is a word of Repair."""
+    return _rule(code, name, Severity.ERROR, summary, texts)
+
+
+def warning(code: str, name: str, summary: str, **texts: str) -> Rule:
+    """Return a rule whose findings are worth a look but stop nothing."""
+    return _rule(code, name, Severity.WARNING, summary, texts)
+
+
+def _rule(code: str, name: str, severity: Severity, summary: str, texts: dict[str, str]) -> Rule:
+    return Rule(
+        code=code,
+        name=name,
+        severity=severity,
+        summary=summary,
+        why=texts["why"],
+        bad=texts["bad"],
+        good=texts["good"],
+        fix=texts["fix"],
+        repair=Repair(texts.get("repair", "none")),
+    )

@@ -1,0 +1,62 @@
+"""All rules by code, and choosing among them by code or prefix."""
+
+from collections.abc import Iterable
+from types import MappingProxyType
+
+from bulkops_validators.model.rules import Rule
+from bulkops_validators.model.rules_cells import (
+    ATTRIBUTE_RULES,
+    CROSS_RULES,
+    DATE_RULES,
+    TYPE_RULES,
+    UNIQUE_RULES,
+    VALUE_RULES,
+)
+from bulkops_validators.model.rules_damage import HYGIENE_RULES, SPREADSHEET_RULES
+from bulkops_validators.model.rules_files import FILE_RULES, HEADER_RULES, IMPORT_RULES, STRUCTURE_RULES
+
+_ALL: tuple[Rule, ...] = (
+    *FILE_RULES,
+    *STRUCTURE_RULES,
+    *HEADER_RULES,
+    *TYPE_RULES,
+    *VALUE_RULES,
+    *UNIQUE_RULES,
+    *CROSS_RULES,
+    *ATTRIBUTE_RULES,
+    *DATE_RULES,
+    *SPREADSHEET_RULES,
+    *HYGIENE_RULES,
+    *IMPORT_RULES,
+)
+
+RULES: MappingProxyType[str, Rule] = MappingProxyType({rule.code: rule for rule in _ALL})
+"""Every rule by its code, families in the order in which a file is judged."""
+
+
+def chosen(*, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> frozenset[str]:
+    """Return the codes that are selected and not ignored; the longer of two prefixes decides.
+
+    Nothing selected means all. LookupError for a word that is neither a code, nor a name, nor a prefix.
+    """
+    select, ignore = [_prefix(word) for word in select], [_prefix(word) for word in ignore]
+    return frozenset(
+        code
+        for code in RULES
+        if _reach(code, select) > _reach(code, ignore) or (not select and _reach(code, ignore) < 0)
+    )
+
+
+def _prefix(word: str) -> str:
+    prefix = "" if word.upper() == "ALL" else word.upper()
+    if any(code.startswith(prefix) for code in RULES):
+        return prefix
+    for rule in _ALL:
+        if rule.name == word.lower():
+            return rule.code
+    raise LookupError(word)
+
+
+def _reach(code: str, prefixes: list[str]) -> int:
+    """Return the length of the longest prefix the code has, or -1."""
+    return max((len(prefix) for prefix in prefixes if code.startswith(prefix)), default=-1)
