@@ -2,21 +2,28 @@
 
 import click
 
+from bulkops.cli.options import option
+from bulkops.errors import UsageError
+
 
 @click.command(name="sandbox")
-@click.option("--port", type=click.IntRange(0, 65535), default=8642, show_default=True, help="0 takes a free one.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--data", type=click.Path(dir_okay=False), help="SQLite file that keeps what is imported.")
-@click.option(
-    "--key", envvar="BULKOPS_SANDBOX_KEY", help="The only key accepted; without it any well-formed header is."
+@option("--port", type=click.IntRange(0, 65535), default=8642, show_default=True, help="0 takes a free one.")
+@option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@option("--data", type=click.Path(dir_okay=False), help="SQLite file that keeps what is imported.")
+@option(
+    "--key",
+    envvar="BULKOPS_SANDBOX_KEY",
+    help="The only key accepted; without it any well-formed header is.  [env: BULKOPS_SANDBOX_KEY]",
 )
-@click.option(
-    "--world", type=click.Path(dir_okay=False), help="JSON or YAML file with what exists before the first import."
-)
-@click.option("--faults", help="Scripted trouble, such as importCoupons@2=cut:after,reads@p0.1=503.")
-@click.option("--assume", multiple=True, metavar="NAME=VALUE", help="Change an assumption; repeatable.")
-@click.option(
-    "--rate-limit", type=click.IntRange(0), default=3, show_default=True, help="Requests a second; 0 is none."
+@option("--world", type=click.Path(dir_okay=False), help="JSON or YAML file with what exists at the start.")
+@option("--faults", metavar="SPEC", help="Scripted trouble, such as importCoupons@2=cut:after,reads@p0.1=503.")
+@option("--assume", multiple=True, metavar="NAME=VALUE", help="Change an assumption; repeatable.")
+@option(
+    "--rate-limit",
+    type=click.IntRange(0),
+    default=3,
+    show_default=True,
+    help="Requests a second for each endpoint; 0 means no limit.",
 )
 def command(
     *,
@@ -34,13 +41,11 @@ def command(
     Prints its address on one line and serves until Ctrl-C. docs/sandbox.md describes worlds and faults,
     docs/assumptions.md the assumptions.
     """
-    from bulkops.errors import UsageError
-
     try:
         from bulkops.sandbox.serve import SandboxServer
     except ImportError as problem:
         raise UsageError(
-            "The sandbox needs more packages than are installed.", hint="pip install 'bulkops[sandbox]'"
+            f"The sandbox needs the package {problem.name}.", hint="pip install 'bulkops[sandbox]'"
         ) from problem
     server = SandboxServer(
         port=port,

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from bulkops.sandbox.answers import bad_parameter, cell, csv_response, quoted
-from bulkops.sandbox.balances import Balance, balances
+from bulkops.sandbox.balances import ZERO, Balance, balances
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.exports.log import remember
 from bulkops.sandbox.filters import Where, date_printer, listed, moment
@@ -59,7 +59,7 @@ def customer_balances(call: Call) -> Response:
         yield "loyaltyProgramID,loyaltySubledger,profileIntegrationID," + ",".join(BALANCES) + ",currentTier\n"
         for held in _balances(call, program, "profile"):
             shown = [f"{held.current:.2f}"]
-            rest = zip(BALANCES[1:], (held.pending, held.expired, 0), strict=True)
+            rest = zip(BALANCES[1:], (held.pending, held.expired, ZERO), strict=True)
             shown += [f"{amount:.2f}" if name in wanted else "" for name, amount in rest]
             tier = tiers.get((held.owner, held.subledger), "")
             start = f"{program.id},{cell(held.subledger)},{cell(held.owner)}"
@@ -79,7 +79,7 @@ def card_balances(call: Call) -> Response:
     def lines() -> Iterator[str]:
         yield "loyaltyProgramID,loyaltySubledger,cardIdentifier,cardState," + ",".join(BALANCES) + "\n"
         for held in _balances(call, program, "card"):
-            rest = zip(BALANCES[1:], (held.pending, held.expired, 0), strict=True)
+            rest = zip(BALANCES[1:], (held.pending, held.expired, ZERO), strict=True)
             shown = [f"{held.current:f}"] + [f"{amount:f}" if name in wanted else "" for name, amount in rest]
             if extra:
                 shown.insert(-1, "0")

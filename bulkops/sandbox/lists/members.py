@@ -1,5 +1,6 @@
 """Lists with items: collections, audiences, customer profiles, stores and store budgets."""
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -133,19 +134,18 @@ def search_customers(call: Call) -> Response:
     wanted, numbers = body.get("integrationIDs"), body.get("profileIDs")
     if not isinstance(wanted or [], list) or not isinstance(numbers or [], list):
         raise ApiError(400, "The submitted data was invalid: integrationIDs and profileIDs are lists")
+    where = Where(call)
+    if wanted:
+        where.also("integration_id IN (SELECT value FROM json_each(:wanted))", wanted=json.dumps(wanted))
+    if numbers:
+        where.also("id IN (SELECT value FROM json_each(:numbers))", numbers=json.dumps(numbers))
+    if call.state.assumptions.search_shows_imported == "no":
+        where.also("NOT imported")
     size, skip = page(call)
-    with call.state.database.reading() as connection:
-        rows = connection.execute("SELECT * FROM profile ORDER BY id").fetchall()
-    hidden = call.state.assumptions.search_shows_imported == "no"
-    asked = {*map(str, wanted or [])}, {*map(str, numbers or [])}
-    found = [
-        _profile(row["id"], row["integration_id"], row["created"])
-        for row in rows
-        if (not asked[0] or row["integration_id"] in asked[0])
-        and (not asked[1] or str(row["id"]) in asked[1])
-        and not (hidden and row["imported"])
-    ]
-    return json_response({"hasMore": len(found) > skip + size, "data": found[skip : skip + size]})
+    query = f"SELECT * FROM profile WHERE {where} ORDER BY id LIMIT :size OFFSET :skip"  # noqa: S608
+    rows = list(call.state.database.stream(query, {**where.values, "size": size + 1, "skip": skip}))
+    found = [_profile(row["id"], row["integration_id"], row["created"]) for row in rows[:size]]
+    return json_response({"hasMore": len(rows) > size, "data": found})
 
 
 def stores(call: Call) -> Response:
