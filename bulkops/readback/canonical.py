@@ -11,7 +11,7 @@ import polars as pl
 
 from bulkops.errors import DataError
 from bulkops.readback.values import decimal, id_set, instants, json_value
-from bulkops_validators.model.contract import Comparison, Readback, ReadColumn
+from bulkops_validators.model.contract import Comparison, Form, Readback, ReadColumn
 
 IMPORT_ID, CREATED = "_import_id", "_created"
 
@@ -44,7 +44,8 @@ def sent_frame(readback: Readback, frame: pl.DataFrame, fold: Fold = Fold.SENSIT
 def found_frame(readback: Readback, frame: pl.DataFrame, fold: Fold = Fold.SENSITIVE) -> pl.DataFrame:
     """Return the rows of a read-back, columns named as in the import file, plus `_import_id` and `_created`.
 
-    A column the read-back does not have is null throughout; DataError where it is part of what names a row.
+    A column that a CSV does not have is null throughout, DataError where it is part of what names a row;
+    a field that a JSON page does not have is blank, or null where the contract calls it optional.
     """
     names = by_lower(frame.columns)
     columns = [_found(readback, column, frame, names, fold) for column in readback.columns]
@@ -81,6 +82,8 @@ def _found(
         if column.column in readback.key and not readback.multiset:
             wanted = " or ".join(map(repr, column.found))
             raise DataError(f"The read-back has no column {wanted}; it has {', '.join(frame.columns)}.")
+        if readback.form is Form.PAGES and not column.optional:
+            return canonical(column, _constant("", frame.height), fold).alias(column.column)
         return _constant(None, frame.height).alias(column.column)
     raw = frame.get_column(name)
     return canonical(column, raw if column.optional else raw.fill_null(""), fold).alias(column.column)

@@ -14,6 +14,7 @@ import polars as pl
 
 from bulkops.errors import DataError
 from bulkops.readback.lenient import split_cells, split_records
+from bulkops.reading.boundaries import settled_length
 
 BATCH_BYTES = 16 * 1024 * 1024
 LONGEST_RECORD = 64 * 1024 * 1024
@@ -72,24 +73,12 @@ def _batches(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
         length += len(block)
         if length >= size:
             data = b"".join(held)
-            end = _last_record_end(data) or (data.rfind(b"\n") + 1 if length > LONGEST_RECORD else 0)
+            end = settled_length(data) or (data.rfind(b"\n") + 1 if length > LONGEST_RECORD else 0)
             if end:
                 yield data[:end]
             held, length = [data[end:]], len(data) - end
     if rest := b"".join(held):
         yield rest
-
-
-def _last_record_end(data: bytes) -> int:
-    """Return the position after the last line end that stands outside quotes, by parity; 0 if there is none."""
-    odd = data.count(b'"') % 2 == 1
-    end = len(data)
-    while (found := data.rfind(b"\n", 0, end)) >= 0:
-        odd ^= data.count(b'"', found, end) % 2 == 1
-        if not odd:
-            return found + 1
-        end = found
-    return 0
 
 
 def _split_header(data: bytes, name: str) -> tuple[list[str], int, bytes]:

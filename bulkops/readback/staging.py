@@ -1,0 +1,113 @@
+"""Two sets of canonical rows on disk, open to SQL: what was sent and what was found.
+
+Rows go to Parquet files batch by batch, and DuckDB compares them within a fixed share of memory, spilling the rest.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import polars as pl
+
+from bulkops.readback.canonical import CREATED, IMPORT_ID
+from bulkops.readback.tables import LINE, RECORD
+from bulkops_validators.model.contract import Readback
+
+MEMORY = "400MB"
+SENT, FOUND = "sent", "found"
+
+
+class RowSets:
+    """A folder of staged rows and the DuckDB connection over it; both go when the context ends.
+
+    Tables: `sent` (the read-back's columns, `_record`, `_line`) and `found` (the columns, `_row`, `_import_id`,
+    `_created`). A null is a value that is not compared.
+    """
+
+    def __init__(self, readback: Readback, *, folder: Path | None = None, memory: str = MEMORY) -> None:
+        self.readback = readback
+        self.columns = tuple(column.column for column in readback.columns)
+        self.folder = Path(tempfile.mkdtemp(prefix="bulkops-", dir=folder))
+        self.sql = duckdb.connect(
+            config={"memory_limit": memory, "temp_directory": str(self.folder / "spill"), "threads": 2}
+        )
+        self.sql.execute("SET preserve_insertion_order = false")
+        self._counts = {SENT: 0, FOUND: 0}
+        self._files = 0
+
+    def __enter__(self) -> Self:
+        """Return the sets themselves."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection and remove the folder."""
+        self.sql.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def sent_count(self) -> int:
+        """How many records were sent."""
+        return self._counts[SENT]
+
+    @property
+    def found_count(self) -> int:
+        """How many rows were found."""
+        return self._counts[FOUND]
+
+    def add_sent(self, frame: pl.DataFrame) -> None:
+        """Add canonical records of the import file; without `_record` and `_line` they are numbered in order."""
+        if RECORD not in frame.columns:
+            start = self._counts[SENT] + 1
+            numbers = pl.int_range(start, start + frame.height, dtype=pl.Int64)
+            frame = frame.with_columns(numbers.alias(RECORD), (numbers + 1).alias(LINE))
+        self._write(SENT, frame.select(*self.columns, RECORD, LINE))
+
+    def add_found(self, frame: pl.DataFrame, *, import_ids: Collection[int] | None = None) -> None:
+        """Add canonical rows of the read-back; with `import_ids`, only those of these imports."""
+        if import_ids is not None:
+            frame = frame.filter(pl.col(IMPORT_ID).is_in([str(i) for i in import_ids]))
+        start = self._counts[FOUND]
+        rows = pl.int_range(start, start + frame.height, dtype=pl.Int64).alias("_row")
+        self._write(FOUND, frame.select(*self.columns, IMPORT_ID, CREATED, rows))
+
+    def forget_found(self) -> None:
+        """Drop the rows found so far, before another reading."""
+        for path in self.folder.glob(f"{FOUND}-*.parquet"):
+            path.unlink()
+        self._counts[FOUND] = 0
+
+    def expose(self) -> None:
+        """Make `sent` and `found` what was added; at least one frame must have been added to each."""
+        for name in (SENT, FOUND):
+            source = str(self.folder / f"{name}-*.parquet").replace("'", "''")
+            self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet('{source}')")  # noqa: S608 - our folder
+
+    def run(self, statement: str) -> list[tuple[Any, ...]]:
+        """Execute one statement and return its rows."""
+        return self.sql.execute(statement).fetchall()
+
+    def number(self, statement: str) -> int:
+        """Return the one number a query gives."""
+        return int(self.run(statement)[0][0] or 0)
+
+    def _write(self, name: str, frame: pl.DataFrame) -> None:
+        self._files += 1
+        self._counts[name] += frame.height
+        frame.write_parquet(self.folder / f"{name}-{self._files:06}.parquet", compression="lz4", statistics=False)
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL takes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def digest(columns: Iterable[str], *, prefix: str = "") -> str:
+    """Return the SQL of a 128-bit number that stands for a tuple of cells; a null stands for a blank."""
+    cells = ", ".join(f"coalesce({prefix}{quoted(c)}, '')" for c in columns)
+    return f"md5_number(concat_ws(chr(31), {cells}))"

@@ -1,0 +1,68 @@
+"""The comparison agrees with a plain one written for few rows, whatever the rows are."""
+
+from collections import Counter
+from itertools import permutations
+from typing import Any
+
+import polars as pl
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bulkops.readback.compare import Counts, compare
+from bulkops.readback.staging import RowSets
+from bulkops_validators.model.contract import Readback, ReadColumn
+
+COLUMNS = (ReadColumn(column="k", found=("k",)), ReadColumn(column="a", found=("a",)), ReadColumn(column="b", found=("b",)))
+NAMED = Readback(operation="x", path="/x", columns=COLUMNS, key=("k",))
+COUNTED = Readback(operation="x", path="/x", columns=COLUMNS, key=("k", "a", "b"), multiset=True)
+
+cells = st.sampled_from(["", "x", "y"])
+rows = st.lists(st.tuples(st.sampled_from("pqr"), cells, cells), max_size=6)
+open_rows = st.lists(st.tuples(st.sampled_from("pq"), cells, st.sampled_from(["x", "y", None])), max_size=5)
+FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def run(readback: Readback, sent: list[tuple[Any, ...]], found: list[tuple[Any, ...]]) -> Counts:
+    names = dict.fromkeys(["k", "a", "b"], pl.String)
+    with RowSets(readback) as sets:
+        sets.add_sent(pl.DataFrame(sent, schema=names, orient="row"))
+        frame = pl.DataFrame(found, schema=names, orient="row")
+        sets.add_found(frame.with_columns(pl.lit("1").alias("_import_id"), pl.lit("").alias("_created")))
+        return compare(sets)
+
+
+@FEW
+@given(sent=rows, found=rows)
+def test_named_rows_divide_as_a_plain_comparison_says(sent: list[Any], found: list[Any]) -> None:
+    counts = run(NAMED, sent, found)
+    keys = {row[0] for row in found}
+    assert counts.missing == sum(row[0] not in keys for row in sent)
+    assert counts.matched == sum(row in found for row in sent)
+    assert counts.different == len(sent) - counts.missing - counts.matched
+    assert counts.unexpected == sum(row[0] not in {s[0] for s in sent} for row in found)
+
+
+@FEW
+@given(sent=rows, found=rows)
+def test_equal_rows_are_counted(sent: list[Any], found: list[Any]) -> None:
+    counts = run(COUNTED, sent, found)
+    assert counts.matched == (Counter(sent) & Counter(found)).total()
+    assert counts.missing + counts.different == (Counter(sent) - Counter(found)).total()
+    assert counts.unexpected + counts.different == (Counter(found) - Counter(sent)).total()
+
+
+@FEW
+@given(sent=open_rows, found=st.lists(st.tuples(st.sampled_from("pq"), cells, st.sampled_from("xy")), max_size=5))
+def test_a_cell_that_is_not_compared_matches_whatever_lets_most_rows_match(sent: list[Any], found: list[Any]) -> None:
+    counts = run(COUNTED, sent, found)
+    assert counts.matched == most_matches(sent, found)
+
+
+def most_matches(sent: list[Any], found: list[Any]) -> int:
+    """Try every assignment."""
+
+    def fits(one: Any, other: Any) -> bool:
+        return one[:2] == other[:2] and one[2] in {None, other[2]}
+
+    padded = found + [("", "", "")] * max(0, len(sent) - len(found))
+    return max(sum(fits(s, f) for s, f in zip(sent, order, strict=False)) for order in permutations(padded))
