@@ -1,0 +1,125 @@
+"""What a reconciliation found: the verdict, the counts, examples. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from bulkops.readback.compare import Counts, Difference
+
+
+class Verdict(StrEnum):
+    """What can be said of the rows that were sent."""
+
+    PROVED = "proved"
+    MISMATCH = "mismatch"
+    UNPROVABLE = "unprovable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciliation:
+    """A verdict with its reason. records = matched + missing + different, unless nothing could be compared.
+
+    `unexpected` counts rows found that were not sent, and fails the verdict only if `unexpected_counts`.
+    `columns` gives the differences by column, `readings` how often the target was read, `notes` what was odd.
+    """
+
+    contract: str
+    verdict: Verdict
+    reason: str
+    records: int
+    matched: int = 0
+    missing: int = 0
+    different: int = 0
+    unexpected: int = 0
+    unexpected_counts: bool = False
+    found: int = 0
+    columns: Mapping[str, int] = field(default_factory=dict)
+    compared: tuple[str, ...] = ()
+    examples: tuple[Difference, ...] = ()
+    readings: int = 0
+    evidence: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """1 on a mismatch, else 0."""
+        return 1 if self.verdict is Verdict.MISMATCH else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document of `reconcile --json`."""
+        return {
+            "contract": self.contract,
+            "verdict": self.verdict.value,
+            "reason": self.reason,
+            "records": self.records,
+            "matched": self.matched,
+            "missing": self.missing,
+            "different": self.different,
+            "unexpected": self.unexpected,
+            "unexpected_counts": self.unexpected_counts,
+            "found": self.found,
+            "columns": dict(self.columns),
+            "compared": list(self.compared),
+            "readings": self.readings,
+            "evidence": self.evidence,
+            "files": dict(self.files),
+            "notes": list(self.notes),
+            "examples": [
+                {
+                    "class": example.kind,
+                    "key": example.key,
+                    "column": example.column,
+                    "sent": example.sent,
+                    "found": example.found,
+                    "record": example.record,
+                    "line": example.line,
+                }
+                for example in self.examples
+            ],
+        }
+
+
+def judge(counts: Counts, *, unexpected_counts: bool, unseen: tuple[str, ...]) -> tuple[Verdict, str]:
+    """Return the verdict of a comparison and its reason.
+
+    `unseen` are columns that were filled in the file and that the read-back does not have.
+    """
+    troubles = [
+        f"{number:,} {word}"
+        for number, word in (
+            (counts.missing, "missing"),
+            (counts.different, "different"),
+            (counts.unexpected if unexpected_counts else 0, "unexpected"),
+        )
+        if number
+    ]
+    if troubles:
+        return Verdict.MISMATCH, f"Of {counts.records:,} records: {', '.join(troubles)}."
+    if unseen:
+        return Verdict.UNPROVABLE, f"The read-back has no column for {', '.join(unseen)}; all else agrees."
+    return Verdict.PROVED, f"All {counts.records:,} records were found as they were sent."
+
+
+def judge_amounts(contract: str, *, records: int, amount: int | None, evidence: str) -> Reconciliation:
+    """Return what can be said where nothing reads the rows back: only the amount in the answers can agree.
+
+    `amount` is None where no answer is known.
+    """
+    if amount is not None and amount != records:
+        return Reconciliation(
+            contract=contract,
+            verdict=Verdict.MISMATCH,
+            reason=f"The server counted {amount:,} rows; {records:,} records were sent.",
+            records=records,
+            evidence=evidence,
+        )
+    agreed = "the amount in the answer agrees" if amount is not None else "no answer of an import is known"
+    return Reconciliation(
+        contract=contract,
+        verdict=Verdict.UNPROVABLE,
+        reason=f"The API has nothing that reads these rows back; {agreed}.",
+        records=records,
+        evidence=evidence,
+    )
