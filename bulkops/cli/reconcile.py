@@ -1,0 +1,176 @@
+"""`bulkops reconcile`: compare a file, or a job's file, with what the target holds."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bulkops.cli.console import console
+from bulkops.cli.options import (
+    ContractType,
+    contract_options,
+    json_option,
+    ledger_option,
+    option,
+    query_of,
+    target_options,
+)
+from bulkops.cli.targets import TargetChoice
+from bulkops.errors import UsageError
+from bulkops_validators import CONTRACTS
+from bulkops_validators.model.contract import Contract
+
+if TYPE_CHECKING:
+    from bulkops.reconcile.result import Reconciliation
+    from bulkops.reconcile.run import Known
+
+FOLDS = ("sensitive", "insensitive-uppercase", "insensitive-lowercase")
+SHOWN = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is compared with what."""
+
+    contract: Contract
+    file: Path
+    target: TargetChoice
+    query: dict[str, str]
+    known: "Known | None"
+
+
+@click.command("reconcile")
+@click.argument("contract", type=ContractType(), required=False)
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--job", help="Reconcile a job: its file, target, import ids and times are known.")
+@click.option(
+    "--export", type=click.Path(path_type=Path), help="Compare with an export saved earlier instead of a target."
+)
+@click.option(
+    "--out", "output", type=click.Path(path_type=Path, file_okay=False), help="Write every difference to files here."
+)
+@click.option(
+    "--repair",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write an import file of exactly the missing rows.",
+)
+@option("--case", "fold", type=click.Choice(FOLDS), help="How the application folds codes; default: ask it.")
+@option(
+    "--settle",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Seconds that two equal readings lie apart before a difference is believed; exports may lag.",
+)
+@ledger_option
+@contract_options
+@target_options
+@json_option
+def command(  # noqa: PLR0917 - click passes by name
+    contract: Contract | None,
+    file: Path | None,
+    job: str | None,
+    export: Path | None,
+    output: Path | None,
+    repair: Path | None,
+    fold: str | None,
+    settle: float,
+    ledger: str | None,
+    chosen: dict[str, object],
+    target: TargetChoice,
+    *,
+    as_json: bool,
+) -> int:
+    """Compare FILE with what the target holds, row by row: proved, mismatch or unprovable."""
+    from bulkops.clock import SystemClock
+    from bulkops.readback.canonical import Fold
+    from bulkops.reconcile.run import Evidence, reconcile
+
+    asked = _of_job(job, ledger, target) if job else _of_file(contract, file, chosen, target)
+    if job and (contract or file):
+        raise UsageError("--job names contract and file; do not name them again.")
+    clock = SystemClock()
+    with ExitStack() as stack:
+        evidence = Evidence(export=export, options=asked.query, fold=Fold(fold) if fold else None)
+        if export is None and asked.contract.routes[0].readback is not None:
+            evidence = _online(stack, asked, ledger=ledger, fold=Fold(fold) if fold else None)
+        result = reconcile(
+            asked.contract, asked.file, evidence, known=asked.known, settle=settle, clock=clock,
+            output=output, repair=repair, observer=console().note,
+        )  # fmt: skip
+    if as_json:
+        console().emit_json(result.to_json())
+    else:
+        show(result)
+    return result.exit_code
+
+
+def show(result: "Reconciliation") -> None:
+    """Print a reconciliation for people."""
+    out = console()
+    out.result(f"{result.contract}: {result.verdict}. {result.reason}")
+    if result.evidence and result.readings:
+        times = "once" if result.readings == 1 else f"{result.readings} times"
+        out.result(
+            f"Read back by {result.evidence}, {times}; {result.found:,} rows, columns {', '.join(result.compared)}."
+        )
+    if result.unexpected and not result.unexpected_counts:
+        out.result(f"{result.unexpected:,} other rows are in the target, which is no fault here.")
+    rows = [
+        (
+            e.kind,
+            e.line or "",
+            e.key,
+            e.column or "",
+            "" if e.sent is None else e.sent,
+            "" if e.found is None else e.found,
+        )
+        for e in result.examples[:SHOWN]
+    ]
+    if rows:
+        out.table(("class", "line", "key", "column", "sent", "found"), rows)
+    for note in result.notes:
+        out.note(f"Note: {note}")
+    for kind, path in result.files.items():
+        out.note(f"Wrote {path} ({kind}).")
+
+
+def _of_file(contract: Contract | None, file: Path | None, chosen: dict[str, object], target: TargetChoice) -> Asked:
+    if contract is None or file is None:
+        raise UsageError("Name a contract and a file, or a job with --job.")
+    return Asked(contract=contract, file=file, target=target, query=query_of(contract, chosen), known=None)
+
+
+def _of_job(name: str, ledger: str | None, target: TargetChoice) -> Asked:
+    from bulkops.clock import SystemClock
+    from bulkops.ledger.store import Ledger
+    from bulkops.reconcile.jobs import known_of
+    from bulkops.settings import default_ledger_url
+
+    book = Ledger.open(ledger or default_ledger_url(), clock=SystemClock())
+    try:
+        job = book.job(name)
+        chunks = book.chunks(name)
+    finally:
+        book.close()
+    contract = CONTRACTS[job.contract]
+    return Asked(
+        contract=contract,
+        file=job.file_path,
+        target=target.reopen(job.target),
+        query=dict(job.options),
+        known=known_of(job, chunks, contract),
+    )
+
+
+def _online(stack: ExitStack, asked: Asked, **settings: Any) -> Any:
+    from bulkops.cli.connect import connect
+    from bulkops.clock import SystemClock
+    from bulkops.reconcile.run import Evidence
+
+    ids = asked.target.ids_for(asked.contract)
+    opened = stack.enter_context(asked.target.open())
+    client = stack.enter_context(connect(opened, ledger=settings["ledger"], clock=SystemClock()))
+    return Evidence(client=client, ids=ids, options=asked.query, fold=settings["fold"])

@@ -1,0 +1,37 @@
+"""What a job knows that makes its reconciliation sharper: import ids, the window, the amounts."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.states import ChunkState
+from bulkops.reconcile.run import Known
+from bulkops_validators.model.contract import Contract, Mode
+
+MARGIN = timedelta(minutes=5)
+UNKNOWN_CLOCK = timedelta(days=1)
+
+
+def known_of(job: JobEntry, chunks: Sequence[ChunkEntry], contract: Contract) -> Known:
+    """Return what the chunks of a job tell.
+
+    Import ids only if every accepted chunk has one. The window is left open where rows that were there before may
+    stand for records of the file: where rows have names, and the server may have skipped or updated some.
+    """
+    accepted = [chunk for chunk in chunks if chunk.state is ChunkState.ACCEPTED]
+    ids = [chunk.import_id for chunk in accepted if chunk.import_id is not None]
+    amounts = [chunk.amount for chunk in accepted if chunk.amount is not None]
+    sent = [chunk for chunk in chunks if chunk.first_sent is not None]
+    bounded = contract.mode is Mode.APPEND and len(sent) > 0
+    return Known(
+        import_ids=tuple(ids) if accepted and len(ids) == len(accepted) else None,
+        after=min(_server_time(chunk, job) for chunk in sent) if bounded else None,
+        amount=sum(amounts) if accepted and len(amounts) == len(accepted) else None,
+    )
+
+
+def _server_time(chunk: ChunkEntry, job: JobEntry) -> datetime:
+    sent = chunk.first_sent or job.created
+    if chunk.clock_offset is None:
+        return sent - UNKNOWN_CLOCK
+    return sent + timedelta(seconds=chunk.clock_offset) - MARGIN
