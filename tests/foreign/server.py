@@ -88,7 +88,7 @@ class World:
     authorizations: set[str] = field(default_factory=set)
     queries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    imports: itertools.count[int] = field(default_factory=lambda: itertools.count(901))
+    imports: "itertools.count[int]" = field(default_factory=lambda: itertools.count(901))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def violations(self) -> int:
