@@ -81,11 +81,14 @@ class NotDelivered(Unfinished):
 
 
 class OutcomeUnknown(Unfinished):
-    """The request left and its outcome is not known."""
+    """The request left and its outcome is not known; `timed_out` if the server took too long."""
 
-    def __init__(self, message: str, *, status: int | None = None, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, status: int | None = None, timed_out: bool = False, hint: str | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
+        self.timed_out = timed_out
 
 
 class ServerRefused(Unfinished):

@@ -50,7 +50,7 @@ def command(contract: Contract, file: Path, *, max_rows: int | None, max_bytes: 
     out.result(f"{cost.requests:,} requests, at least {cost.least_seconds:,.0f} s under the limit of 3 a second.")
     if cost.verify_requests:
         out.result(
-            f"Proof: at least {cost.verify_requests:,} requests, {cost.verify_least_seconds:,.0f} s, to read the rows back."
+            f"Proof: at least {cost.verify_requests:,} requests and {cost.verify_least_seconds:,.0f} s to read back."
         )
     else:
         out.result("Proof: nothing in the API reads these rows back; only amounts can be compared.")

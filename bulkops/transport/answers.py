@@ -66,7 +66,7 @@ def refusal(status: int, content: bytes, *, where: str, headers: Mapping[str, st
         return AccessRefused(said, status=status, hint=_access_hint(status))
     if 400 <= status < 500 and status != 408:
         return ServerRefused(said, status=status, details=details, lines=lines)
-    return OutcomeUnknown(said, status=status)
+    return OutcomeUnknown(said, status=status, timed_out=status in (408, 504))
 
 
 def _access_hint(status: int) -> str:

@@ -1,6 +1,6 @@
 """The client: one method a kind of request, every failure an error of bulkops that says what may follow."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -111,8 +111,11 @@ class Client:
         filename: str,
         parts: BodySource,
         read_seconds: float = READ_SECONDS,
+        leaving: Callable[[], None] | None = None,
     ) -> Answer:
         """Upload one file, once, streaming it; the answer is returned only if it is readable.
+
+        `leaving` is called when the limit lets the request go, right before its first byte.
 
         NotDelivered: the server cannot have taken it in. ServerRefused, AccessRefused: it said no.
         OutcomeUnknown: the request left as a whole and what became of it is not known.
@@ -127,12 +130,20 @@ class Client:
             headers={"Content-Type": part.content_type, "Content-Length": str(part.length)},
             timeout=httpx.Timeout(read_seconds, connect=CONNECT_SECONDS, write=WRITE_SECONDS),
         )
-        return self._exchange(request, template, part)
+        return self._exchange(request, template, part, leaving)
 
-    def _exchange(self, request: httpx.Request, template: str, part: FilePart | None = None) -> Answer:
+    def _exchange(
+        self,
+        request: httpx.Request,
+        template: str,
+        part: FilePart | None = None,
+        leaving: Callable[[], None] | None = None,
+    ) -> Answer:
         where = f"POST {request.url.path}"
         try:
             with self._slot("POST", template):
+                if leaving is not None:
+                    leaving()
                 response = self._http.send(request, stream=True)
                 try:
                     self._learn_time(response)
@@ -144,7 +155,10 @@ class Client:
         except httpx.HTTPError as error:
             if part is not None and not part.complete:
                 raise NotDelivered(f"{where}: the connection broke off during the upload ({_kind(error)}).") from None
-            raise OutcomeUnknown(f"{where} was sent and no answer came ({_kind(error)}).") from None
+            raise OutcomeUnknown(
+                f"{where} was sent and no answer came ({_kind(error)}).",
+                timed_out=isinstance(error, httpx.TimeoutException),
+            ) from None
         if not response.is_success:
             raise self._refusal(response, content, where)
         body = parse_json(content)

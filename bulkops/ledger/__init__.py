@@ -1,0 +1,1 @@
+"""Where jobs are remembered: what survives a kill."""

@@ -1,0 +1,83 @@
+"""Opening the database so that an acknowledged write survives a power cut."""
+
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from bulkops.errors import UsageError
+from bulkops.settings import state_folder
+
+BUSY_SECONDS = 30
+
+
+def parse_url(text: str) -> URL:
+    """Return the address of a ledger; a plain path means a SQLite file."""
+    if "://" not in text:
+        return URL.create("sqlite", database=str(Path(text).absolute()))
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise UsageError(f"{text!r} is not the address of a ledger.", hint="Example: sqlite:///ledger.db") from None
+    if url.get_backend_name() != "sqlite":
+        return url
+    if not url.database or url.database == ":memory:":
+        raise UsageError("A ledger in memory would forget everything at the first crash; name a file.")
+    return url.set(database=str(Path(url.database).absolute()))
+
+
+def folder_of(url: URL) -> Path:
+    """Return the folder for what belongs to a ledger beside its tables: job folders, locks, rate slots."""
+    if url.get_backend_name() == "sqlite":
+        return Path(str(url.database)).with_suffix("")
+    name = sha256(url.render_as_string(hide_password=True).encode()).hexdigest()[:12]
+    return state_folder() / f"ledger-{name}"
+
+
+def open_engine(url: URL) -> Engine:
+    """Return an engine for the ledger. SQLite: write-ahead log, every commit synced, writers take turns."""
+    if url.get_backend_name() != "sqlite":
+        try:
+            return create_engine(url)
+        except (NoSuchModuleError, ModuleNotFoundError) as error:
+            raise UsageError(f"The ledger's database driver is not installed: {error}.") from None
+    path = Path(str(url.database))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # SQLite does not promise that a new file's name survives a power cut; its folder's sync does.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise UsageError(
+            f"The ledger {path} cannot be written: {error.strerror}. Nothing was sent.",
+            hint="Name another with --ledger, or set BULKOPS_STATE to a folder that can be written.",
+        ) from None
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    """Begin in our own words: a writer takes its turn at once instead of failing half-way through."""
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,86 @@
+"""What the ledger holds of a job, a chunk and an event, as plain values."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bulkops.ledger.states import ChunkState
+
+Piece = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobEntry:
+    """One file, one contract, one target, frozen. `target` is the identity of the target, never a key.
+
+    `options` are the contract's query options by option name; `settings` how the run goes on
+    (settle, concurrency, isolation …). `undecided` says that the evidence was read and a person must decide.
+    """
+
+    id: str
+    created: datetime
+    contract: str
+    mode: str
+    target: Mapping[str, Any]
+    file_path: Path
+    file_sha256: str
+    file_bytes: int
+    records: int
+    header_end: int
+    options: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    cancelled: bool = False
+    reconciliation: Mapping[str, Any] | None = None
+
+    @property
+    def target_key(self) -> str:
+        """What two jobs share that send to the same place by the same contract."""
+        return target_key(self.contract, self.target, self.options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkEntry:
+    """A chunk and what is known of it.
+
+    `pieces` are byte ranges of whole records in the file. `first_sent` is when its records first left, on our
+    clock; `clock_offset` are the seconds the server's clock was ahead of ours then, if it was known.
+    """
+
+    number: int
+    first_record: int
+    records: int
+    pieces: tuple[Piece, ...]
+    bytes: int
+    sha256: str
+    state: ChunkState = ChunkState.PENDING
+    attempts: int = 0
+    import_id: int | None = None
+    amount: int | None = None
+    skipped: int = 0
+    parent: int | None = None
+    first_sent: datetime | None = None
+    clock_offset: float | None = None
+    undecided: bool = False
+    message: str = ""
+    lines: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened to a chunk, or to the job where `chunk` is None."""
+
+    chunk: int | None
+    at: datetime
+    kind: str
+    data: Mapping[str, Any]
+
+
+def target_key(contract: str, target: Mapping[str, Any], options: Mapping[str, str]) -> str:
+    """Return what identifies the place where rows go: contract, address, ids, and options that select it."""
+    places = {name: value for name, value in options.items() if value not in ("true", "false")}
+    text = json.dumps([contract, target, places], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,47 @@
+"""One process per job, and one job at a time for a target that is replaced."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from bulkops.clock import Clock
+from bulkops.errors import GuardRefused, UsageError
+
+
+@contextmanager
+def exclusive(folder: Path, name: str, *, what: str, clock: Clock) -> Iterator[None]:
+    """Hold the lock called `name`; GuardRefused names the process that holds it.
+
+    The lock is the kernel's: it is free as soon as its owner is gone, however the owner ended.
+    """
+    stem = folder / "locks" / name
+    owner = stem.with_name(stem.name + ".owner")
+    try:
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(stem.with_name(stem.name + ".lock"), timeout=0, fallback_to_soft=False)
+        lock.acquire()
+    except Timeout:
+        raise GuardRefused(f"{what} is being worked on by {_owner(owner)}.", hint="Wait for it to end.") from None
+    except OSError as error:
+        raise UsageError(f"{stem.parent} cannot be written: {error.strerror}. Nothing was sent.") from None
+    try:
+        me = {"pid": os.getpid(), "host": socket.gethostname(), "since": clock.now().isoformat()}
+        owner.write_text(json.dumps(me), encoding="utf-8")
+        yield
+    finally:
+        with suppress(OSError):
+            owner.unlink()
+        lock.release()
+
+
+def _owner(path: Path) -> str:
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {told['pid']} on {told['host']} (since {told['since']})"
+    except (OSError, ValueError, KeyError):
+        return "another process"

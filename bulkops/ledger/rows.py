@@ -1,0 +1,109 @@
+"""Between the ledger's rows and its entries."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bulkops.ledger.entries import ChunkEntry, Event, JobEntry
+from bulkops.ledger.states import ChunkState
+
+Row = Mapping[Any, Any]
+
+
+def job_values(job: JobEntry) -> dict[str, Any]:
+    """Return the columns of a job."""
+    return {
+        "id": job.id,
+        "created": job.created.isoformat(),
+        "contract": job.contract,
+        "mode": job.mode,
+        "target": json.dumps(job.target),
+        "target_key": job.target_key,
+        "file_path": str(job.file_path),
+        "file_sha256": job.file_sha256,
+        "file_bytes": job.file_bytes,
+        "records": job.records,
+        "header_end": job.header_end,
+        "options": json.dumps(dict(job.options)),
+        "settings": json.dumps(dict(job.settings)),
+        "cancelled": job.cancelled,
+        "reconciliation": json.dumps(job.reconciliation) if job.reconciliation else None,
+    }
+
+
+def job_entry(row: Row) -> JobEntry:
+    """Return the job of a row."""
+    return JobEntry(
+        id=row["id"],
+        created=datetime.fromisoformat(row["created"]),
+        contract=row["contract"],
+        mode=row["mode"],
+        target=json.loads(row["target"]),
+        file_path=Path(row["file_path"]),
+        file_sha256=row["file_sha256"],
+        file_bytes=row["file_bytes"],
+        records=row["records"],
+        header_end=row["header_end"],
+        options=json.loads(row["options"]),
+        settings=json.loads(row["settings"]),
+        cancelled=bool(row["cancelled"]),
+        reconciliation=json.loads(row["reconciliation"]) if row["reconciliation"] else None,
+    )
+
+
+def chunk_values(chunk: ChunkEntry) -> dict[str, Any]:
+    """Return the columns of a chunk, without its job."""
+    return {
+        "number": chunk.number,
+        "first_record": chunk.first_record,
+        "records": chunk.records,
+        "pieces": json.dumps(chunk.pieces),
+        "bytes": chunk.bytes,
+        "sha256": chunk.sha256,
+        "state": chunk.state.value,
+        "attempts": chunk.attempts,
+        "import_id": chunk.import_id,
+        "amount": chunk.amount,
+        "skipped": chunk.skipped,
+        "parent": chunk.parent,
+        "first_sent": chunk.first_sent.isoformat() if chunk.first_sent else None,
+        "clock_offset": chunk.clock_offset,
+        "undecided": chunk.undecided,
+        "message": chunk.message,
+        "lines": json.dumps(chunk.lines),
+    }
+
+
+def chunk_entry(row: Row) -> ChunkEntry:
+    """Return the chunk of a row."""
+    return ChunkEntry(
+        number=row["number"],
+        first_record=row["first_record"],
+        records=row["records"],
+        pieces=tuple((start, end) for start, end in json.loads(row["pieces"])),
+        bytes=row["bytes"],
+        sha256=row["sha256"],
+        state=ChunkState(row["state"]),
+        attempts=row["attempts"],
+        import_id=row["import_id"],
+        amount=row["amount"],
+        skipped=row["skipped"],
+        parent=row["parent"],
+        first_sent=datetime.fromisoformat(row["first_sent"]) if row["first_sent"] else None,
+        clock_offset=row["clock_offset"],
+        undecided=bool(row["undecided"]),
+        message=row["message"],
+        lines=tuple(json.loads(row["lines"])),
+    )
+
+
+def event_entry(row: Row) -> Event:
+    """Return the event of a row."""
+    return Event(
+        chunk=row["chunk"],
+        at=datetime.fromisoformat(row["at"]),
+        kind=row["kind"],
+        data=json.loads(row["data"]),
+    )

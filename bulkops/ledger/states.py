@@ -1,0 +1,51 @@
+"""The states of a chunk and of a job, and which may follow which: the one table that everything obeys."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class ChunkState(StrEnum):
+    """What is known of a chunk."""
+
+    PENDING = "pending"  # to be sent; nothing of it is at the server as far as anyone knows
+    SENDING = "sending"  # the intent is written; the request leaves, or has left
+    ACCEPTED = "accepted"  # the server said so, or evidence or a person did
+    REFUSED = "refused"  # the server said no; not settled yet whether anything of it was taken in
+    REJECTED = "rejected"  # the server said no, and nothing of it was taken in
+    IN_DOUBT = "in_doubt"  # the request left and its outcome is not known
+    DIVIDED = "divided"  # its records go on in other chunks
+    SKIPPED = "skipped"  # not sent, because the target holds the same already
+
+
+class JobState(StrEnum):
+    """What a job's chunks amount to."""
+
+    DONE = "done"
+    UNFINISHED = "unfinished"
+    IN_DOUBT = "in_doubt"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+
+
+TRANSITIONS: Mapping[ChunkState, frozenset[ChunkState]] = {
+    ChunkState.PENDING: frozenset({ChunkState.SENDING, ChunkState.DIVIDED, ChunkState.SKIPPED}),
+    ChunkState.SENDING: frozenset(
+        {ChunkState.ACCEPTED, ChunkState.REFUSED, ChunkState.PENDING, ChunkState.IN_DOUBT},
+    ),
+    ChunkState.IN_DOUBT: frozenset({ChunkState.ACCEPTED, ChunkState.PENDING, ChunkState.DIVIDED}),
+    ChunkState.REFUSED: frozenset(
+        {ChunkState.REJECTED, ChunkState.DIVIDED, ChunkState.ACCEPTED, ChunkState.IN_DOUBT},
+    ),
+    ChunkState.ACCEPTED: frozenset(),
+    ChunkState.REJECTED: frozenset(),
+    ChunkState.DIVIDED: frozenset(),
+    ChunkState.SKIPPED: frozenset(),
+}
+
+OPEN = frozenset(state for state, following in TRANSITIONS.items() if following)
+DOUBTFUL = frozenset({ChunkState.SENDING, ChunkState.IN_DOUBT, ChunkState.REFUSED})
+
+
+def may_follow(before: ChunkState, after: ChunkState) -> bool:
+    """Tell whether a chunk may go from one state to the other."""
+    return after in TRANSITIONS[before]

@@ -1,0 +1,83 @@
+"""The figures of a job: one document that the console, the JSON, the report and the exit code are all made from."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.states import DOUBTFUL, ChunkState, JobState
+
+EXIT_CODES = {
+    JobState.DONE: 0,
+    JobState.REFUSED: 1,
+    JobState.UNFINISHED: 3,
+    JobState.IN_DOUBT: 4,
+    JobState.CANCELLED: 0,
+}
+
+
+def job_state(job: JobEntry, chunks: Sequence[ChunkEntry]) -> JobState:
+    """Return what the chunks of a job amount to."""
+    states = {chunk.state for chunk in chunks}
+    if job.cancelled:
+        return JobState.CANCELLED
+    if any(chunk.undecided for chunk in chunks):
+        return JobState.IN_DOUBT
+    if states & (DOUBTFUL | {ChunkState.PENDING}):
+        return JobState.UNFINISHED
+    return JobState.REFUSED if ChunkState.REJECTED in states else JobState.DONE
+
+
+def record_figures(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, int]:
+    """Return how many records there are in each state; they add up to the input."""
+
+    def total(*states: ChunkState) -> int:
+        return sum(chunk.records for chunk in chunks if chunk.state in states)
+
+    skipped_by_server = sum(chunk.skipped for chunk in chunks)
+    return {
+        "input": job.records,
+        "accepted": total(ChunkState.ACCEPTED) - skipped_by_server,
+        "skipped": total(ChunkState.SKIPPED) + skipped_by_server,
+        "rejected": total(ChunkState.REJECTED),
+        "in_doubt": total(*DOUBTFUL),
+        "pending": total(ChunkState.PENDING),
+    }
+
+
+def job_document(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, Any]:
+    """Return a job as `import --json` and `jobs show --json` print it. Divided chunks are left to their parts."""
+    return {
+        "job": job.id,
+        "contract": job.contract,
+        "mode": job.mode,
+        "state": job_state(job, chunks).value,
+        "created": job.created.isoformat(),
+        "target": dict(job.target),
+        "options": dict(job.options),
+        "file": {
+            "path": str(job.file_path),
+            "sha256": job.file_sha256,
+            "bytes": job.file_bytes,
+            "records": job.records,
+        },
+        "records": record_figures(job, chunks),
+        "chunks": [_chunk_document(chunk) for chunk in chunks if chunk.state is not ChunkState.DIVIDED],
+        "reconciliation": dict(job.reconciliation) if job.reconciliation else None,
+    }
+
+
+def _chunk_document(chunk: ChunkEntry) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "number": chunk.number,
+        "first_record": chunk.first_record,
+        "records": chunk.records,
+        "bytes": chunk.bytes,
+        "sha256": chunk.sha256,
+        "state": chunk.state.value,
+        "import_id": chunk.import_id,
+        "attempts": chunk.attempts,
+        "amount": chunk.amount,
+    }
+    if chunk.message:
+        document["message"] = chunk.message
+    return document

@@ -1,0 +1,120 @@
+"""The guards before the first request: the same file again, an empty replacement, a replacement that removes much."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bulkops.chunking.plan import FilePlan
+from bulkops.errors import GuardRefused, Unfinished
+from bulkops.ledger.entries import JobEntry
+from bulkops.ledger.states import ChunkState
+from bulkops.ledger.store import Ledger
+from bulkops.readback.canonical import found_frame, sent_frame
+from bulkops.readback.compare import compare
+from bulkops.readback.download import Question, download
+from bulkops.readback.fetch import fold_of, query, read_file
+from bulkops.readback.staging import RowSets
+from bulkops.transport.client import Client
+from bulkops.upload.options import share_of
+from bulkops_validators.model.contract import Form, Mode, Readback
+
+HARMLESS = frozenset({ChunkState.REJECTED, ChunkState.DIVIDED, ChunkState.SKIPPED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """What a replacing import would change. `kept` counts records that are there as they are in the file."""
+
+    added: int
+    changed: int
+    removed: int
+    kept: int
+    held: int
+
+    @property
+    def equal(self) -> bool:
+        """Whether the target holds the same already."""
+        return not (self.added or self.changed or self.removed)
+
+
+def refuse_same_file(ledger: Ledger, job: JobEntry, *, again: bool) -> None:
+    """Refuse a file that went, or may have gone, to the same place before; only modes that would double it care."""
+    if again or Mode(job.mode).resend_is_safe:
+        return
+    for earlier in ledger.jobs_with_file(job.file_sha256, job.target_key):
+        states = {chunk.state for chunk in ledger.chunks(earlier.id)} - HARMLESS
+        if earlier.cancelled:
+            states -= {ChunkState.PENDING}
+        if not states:
+            continue
+        if states == {ChunkState.ACCEPTED}:
+            hint = "Give --again to import it once more."
+        else:
+            hint = f"Resume it with `bulkops jobs resume {earlier.id}`, or give --again to import the file once more."
+        raise GuardRefused(f"These bytes went to the same place before, in job {earlier.id}.", hint=hint)
+
+
+def refuse_empty(plan: FilePlan, mode: Mode, *, allow_empty: bool) -> None:
+    """Refuse a file without records: it would empty the target, or do nothing at all."""
+    if plan.records or allow_empty:
+        return
+    what = "Importing it would remove everything that is there" if mode is Mode.REPLACE else "There is nothing to send"
+    raise GuardRefused(f"{plan.path} holds no records. {what}.", hint="Give --allow-empty if that is what you want.")
+
+
+def difference_to_target(
+    client: Client,
+    readback: Readback,
+    ids: Mapping[str, int],
+    options: Mapping[str, str],
+    *,
+    file: Path,
+    before: Path,
+) -> Difference:
+    """Save what the target holds to `before` and compare the file with it."""
+    if readback.form is not Form.CSV:
+        raise TypeError("Only a CSV export can be saved and imported again.")
+    try:
+        before.parent.mkdir(parents=True, exist_ok=True)
+        with before.open("w+b") as out:
+            download(client, Question(path=readback.path, ids=ids, params=query(readback, ids, options)), out)
+    except OSError as error:
+        raise Unfinished(f"{before} cannot be written: {error.strerror}. Nothing was sent.") from None
+    fold, _ = fold_of(client, readback, ids)
+    with RowSets(readback) as sets:
+        for frame in read_file(file):
+            sets.add_sent(sent_frame(readback, frame, fold))
+        for frame in read_file(before):
+            sets.add_found(found_frame(readback, frame, fold))
+        counts = compare(sets)
+    return Difference(
+        added=counts.missing,
+        changed=counts.different,
+        removed=counts.unexpected,
+        kept=counts.matched,
+        held=counts.found,
+    )
+
+
+def refuse_removals(difference: Difference, limit: str) -> None:
+    """Refuse a replacement that removes more than `limit` (a count, or a percentage of what is there)."""
+    allowed = share_of(limit, difference.held, option="--max-removals")
+    if difference.removed > allowed:
+        raise GuardRefused(
+            f"This import would remove {difference.removed:,} of the {difference.held:,} rows that are there "
+            f"(and add {difference.added:,}); --max-removals allows {limit}.",
+            hint=f"If that is right, give --max-removals {difference.removed}.",
+        )
+
+
+def cleared_away(folder: Path) -> Callable[[], None]:
+    """Return what removes the folder of a job that was refused before it began."""
+
+    def clear() -> None:
+        with suppress(OSError):
+            for path in folder.iterdir():
+                path.unlink()
+            folder.rmdir()
+
+    return clear

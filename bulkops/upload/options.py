@@ -1,0 +1,47 @@
+"""How a run goes on, as chosen when the job was made; kept in the ledger so that a resumed run goes on alike."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from bulkops.errors import UsageError
+
+SETTLE_SECONDS = 60.0
+ISOLATE_REQUESTS = 40
+MAX_REMOVALS = "10%"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What the caller may choose of a run.
+
+    `settle` are the seconds between two equal readings; `isolate_requests` bounds the requests spent on finding
+    refused records; `max_errors` and `max_removals` are counts or percentages as text.
+    """
+
+    settle: float = SETTLE_SECONDS
+    concurrency: int = 1
+    isolate: bool = True
+    isolate_requests: int = ISOLATE_REQUESTS
+    max_errors: str | None = None
+
+    def as_settings(self) -> dict[str, Any]:
+        """Return the options as the ledger keeps them."""
+        return asdict(self)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the options that the ledger kept; what a newer version added is left out."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in settings.items() if name in known})
+
+
+def share_of(limit: str, whole: int, *, option: str) -> float:
+    """Return the count that `limit` (a count or a percentage) allows of `whole`; UsageError names the option."""
+    text = limit.strip()
+    try:
+        if text.endswith("%"):
+            return float(text[:-1]) * whole / 100
+        return float(int(text))
+    except ValueError:
+        raise UsageError(f"{option} {limit!r} is neither a count nor a percentage such as 10%.") from None

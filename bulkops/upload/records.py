@@ -1,0 +1,95 @@
+"""The records of a chunk by their place in it: cutting a chunk into parts, and reading it as a frame."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import polars as pl
+
+from bulkops.ledger.entries import ChunkEntry, Piece
+from bulkops.readback.tables import read_frames
+from bulkops.reading.boundaries import record_ends
+from bulkops.upload.body import read_pieces
+
+
+class ChunkRecords:
+    """A chunk's records in memory. Places count from 0 within the chunk."""
+
+    def __init__(self, path: Path, header_end: int, chunk: ChunkEntry) -> None:
+        self.chunk = chunk
+        self.header = b"".join(read_pieces(path, [(0, header_end)]))
+        self._path = path
+        self._spans: list[Piece] = []
+        self._data: list[bytes] = []
+        for start, end in chunk.pieces:
+            data = b"".join(read_pieces(path, [(start, end)]))
+            ends = [e for e in record_ends(data) if e < len(data)]
+            bounds = [0, *ends, len(data)]
+            self._spans += [(start + a, start + b) for a, b in pairwise(bounds)]
+            self._data.append(data)
+        if len(self._spans) > chunk.records:  # blank lines behind the last record belong to it
+            self._spans[chunk.records - 1 :] = [(self._spans[chunk.records - 1][0], self._spans[-1][1])]
+
+    def __len__(self) -> int:
+        """Return how many records there are."""
+        return len(self._spans)
+
+    def span(self, place: int) -> Piece:
+        """Return the bytes of a record in the file."""
+        return self._spans[place]
+
+    def frame(self) -> pl.DataFrame:
+        """Return the records as text columns, in order."""
+        frames = list(read_frames([self.header, *self._data], name=str(self._path)))
+        return pl.concat(frames, how="vertical")
+
+    def place_of_line(self, line: int) -> int | None:
+        """Return the place of the record that holds a physical line of the sent part (the header has line 1)."""
+        left = line - 1 - max(1, self.header.count(b"\n"))
+        if left < 0:
+            return None
+        place = 0
+        for data in self._data:
+            for start, end in _local(record_ends(data), len(data)):
+                lines = data.count(b"\n", start, end) or 1
+                if left < lines:
+                    return min(place, len(self) - 1)
+                left -= lines
+                place += 1
+        return None
+
+    def part(self, places: Sequence[int]) -> ChunkEntry:
+        """Return a pending chunk of some of the records, in order; the ledger numbers it."""
+        pieces = tuple(_merged(self._spans[place] for place in places))
+        digest = hashlib.sha256(self.header)
+        for block in read_pieces(self._path, pieces):
+            digest.update(block)
+        return ChunkEntry(
+            number=0,
+            first_record=self.chunk.first_record + places[0],
+            records=len(places),
+            pieces=pieces,
+            bytes=len(self.header) + sum(end - start for start, end in pieces),
+            sha256=digest.hexdigest(),
+            parent=self.chunk.number,
+        )
+
+
+def _local(ends: list[int], length: int) -> Iterable[Piece]:
+    bounds = [0, *ends] if ends and ends[-1] == length else [0, *ends, length]
+    return pairwise(bounds)
+
+
+def _merged(spans: Iterable[Piece]) -> Iterable[Piece]:
+    """Join spans that touch."""
+    held: Piece | None = None
+    for start, end in spans:
+        if held is not None and held[1] == start:
+            held = (held[0], end)
+            continue
+        if held is not None:
+            yield held
+        held = (start, end)
+    if held is not None:
+        yield held

@@ -1,0 +1,93 @@
+"""The records the server refused, as a file that can be sent once mended, and a sidecar that says why."""
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from bulkops.errors import Unfinished
+from bulkops.ledger.entries import ChunkEntry
+from bulkops.ledger.states import ChunkState
+from bulkops.upload.context import JobContext
+
+BLOCK = 1 << 20
+CODE = "server-refused"
+COLUMNS = ("file", "line", "record", "records", "chunk", "code", "message")
+
+
+def rejected_path(folder: Path, job: str) -> Path:
+    """Return where a job's rejected records are kept."""
+    return folder / f"{job}-rejected.csv"
+
+
+def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | None:
+    """Write the rejected records of a job, original bytes and header, and their reasons; None if there are none.
+
+    The reasons are one row a chunk: `line` is the physical line in the original file where its first record starts.
+    """
+    rejected = sorted((c for c in chunks if c.state is ChunkState.REJECTED), key=lambda c: c.pieces)
+    if not rejected:
+        return None
+    folder = context.ledger.job_folder(context.job.id)
+    path = rejected_path(folder, context.job.id)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with context.job.file_path.open("rb") as source:
+            with _replacing(path) as out:
+                _copy_records(source, context.job.header_end, rejected, out)
+            lines = _lines_at(source, [chunk.pieces[0][0] for chunk in rejected])
+        with _replacing(path.with_suffix(".reasons.csv")) as out:
+            _write_reasons(out, context.job.file_path, rejected, lines)
+    except OSError as error:
+        raise Unfinished(f"The rejected records cannot be written to {folder}: {error.strerror}.") from None
+    return path
+
+
+def _copy_records(source: BinaryIO, header_end: int, chunks: Sequence[ChunkEntry], out: BinaryIO) -> None:
+    pieces = [(0, header_end), *(piece for chunk in chunks for piece in chunk.pieces)]
+    ended = True
+    for start, end in pieces:
+        if not ended:
+            out.write(b"\n")
+        source.seek(start)
+        data = b""
+        left = end - start
+        while left and (data := source.read(min(BLOCK, left))):
+            out.write(data)
+            left -= len(data)
+        ended = data.endswith(b"\n") or not data
+
+
+def _lines_at(source: BinaryIO, offsets: Sequence[int]) -> list[int]:
+    """Return the physical line (1-based) at each of the ascending offsets."""
+    source.seek(0)
+    lines, line, position = [], 1, 0
+    for offset in offsets:
+        while position < offset and (data := source.read(min(BLOCK, offset - position))):
+            line += data.count(b"\n")
+            position += len(data)
+        lines.append(line)
+    return lines
+
+
+def _write_reasons(out: BinaryIO, file: Path, chunks: Sequence[ChunkEntry], lines: Sequence[int]) -> None:
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for chunk, line in zip(chunks, lines, strict=True):
+        writer.writerow((str(file), line, chunk.first_record, chunk.records, chunk.number, CODE, chunk.message))
+    text.detach()
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """Write a file that appears whole or not at all."""
+    draft = path.with_name(path.name + ".part")
+    with draft.open("wb") as out:
+        yield out
+        out.flush()
+        os.fsync(out.fileno())
+    draft.replace(path)

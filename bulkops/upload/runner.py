@@ -1,0 +1,171 @@
+"""Running a job to its end: send what is pending, settle what is in doubt, until nothing moves any more."""
+
+import heapq
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import replace
+
+from bulkops.errors import BulkopsError, DataError, Interrupted, NotDelivered, OutcomeUnknown, Unfinished
+from bulkops.ledger.entries import ChunkEntry
+from bulkops.ledger.states import DOUBTFUL, ChunkState
+from bulkops.transport.retries import ATTEMPTS, wait_seconds
+from bulkops.upload.context import JobContext, Observer
+from bulkops.upload.dividing import pieces_of
+from bulkops.upload.options import share_of
+from bulkops.upload.rejects import write_rejected
+from bulkops.upload.sender import Sender, Sent
+from bulkops.upload.settling import Settler
+from bulkops.upload.stopping import Stop
+
+UNKNOWN_IN_A_ROW = 3  # after so many requests without an outcome, find out first what became of them
+MAX_ROUNDS = 12
+SMALLEST_CUT = 500
+
+
+class Runner:
+    """Runs one job whose locks are held."""
+
+    def __init__(self, context: JobContext, *, stop: Stop, observer: Observer | None = None) -> None:
+        self._context = context
+        self._stop = stop
+        self._observer = observer
+        self._sender = Sender(context)
+        self._settler = Settler(context)
+        self._chunks: dict[int, ChunkEntry] = {}
+        self._pending: list[int] = []
+        self._failures: dict[int, int] = {}
+        self._unknown = 0
+        self._cut_to: int | None = None
+
+    def run(self) -> list[ChunkEntry]:
+        """Run the job as far as it goes and return its chunks.
+
+        Raises Interrupted, Unfinished, AccessRefused, GuardRefused or DataError (too many rejected records) where it
+        must stop early; the ledger then holds how far it came.
+        """
+        try:
+            self._load()
+            self._recover()
+            self._run_rounds()
+        except BulkopsError:
+            with suppress(Unfinished):
+                write_rejected(self._context, self._all())
+            raise
+        write_rejected(self._context, self._all())
+        return self._all()
+
+    def _run_rounds(self) -> None:
+        for _ in range(MAX_ROUNDS):
+            self._send_pending()
+            doubtful = [chunk for chunk in self._all() if chunk.state in DOUBTFUL]
+            if doubtful:
+                self._settler.settle(doubtful)
+                self._load()
+                self._stop_at_max_errors()
+            if not self._pending and not self._refused():
+                break
+        else:
+            raise Unfinished(f"The outcome of some requests was still unknown after {MAX_ROUNDS} rounds.")
+        self._settler.look_for_doubles(self._all())
+        self._load()
+
+    def _load(self) -> None:
+        self._chunks = {}
+        self._pending = []
+        self._keep(self._context.ledger.chunks(self._context.job.id))
+
+    def _all(self) -> list[ChunkEntry]:
+        return [self._chunks[number] for number in sorted(self._chunks)]
+
+    def _refused(self) -> bool:
+        return any(chunk.state is ChunkState.REFUSED for chunk in self._chunks.values())
+
+    def _keep(self, chunks: Iterable[ChunkEntry]) -> None:
+        for chunk in chunks:
+            self._chunks[chunk.number] = chunk
+            if chunk.state is ChunkState.PENDING:
+                heapq.heappush(self._pending, chunk.number)
+            if self._observer is not None:
+                self._observer(chunk)
+
+    def _recover(self) -> None:
+        """Doubt every chunk that was being sent when its process ended."""
+        job = self._context.job.id
+        data = {"reason": "the process ended before the answer was written"}
+        for chunk in [c for c in self._all() if c.state is ChunkState.SENDING]:
+            self._keep([self._context.ledger.move(job, chunk, ChunkState.IN_DOUBT, kind="in doubt", data=data)])
+
+    def _send_pending(self) -> None:
+        """Send until nothing is pending, or until too many outcomes in a row are unknown."""
+        self._unknown = 0
+        if self._context.options.concurrency > 1 and self._context.contract.mode.splittable:
+            self._send_together()
+            return
+        while (chunk := self._next()) is not None:
+            self._follow_up(self._sender.send(chunk))
+
+    def _next(self) -> ChunkEntry | None:
+        if self._stop.asked:
+            raise Interrupted("Interrupted.")
+        if self._unknown >= UNKNOWN_IN_A_ROW or not self._pending:
+            return None
+        return self._small_enough(self._chunks[heapq.heappop(self._pending)])
+
+    def _send_together(self) -> None:
+        """Send up to `concurrency` chunks at a time; all that was begun is followed up, whatever happens."""
+        flying: set[Future[Sent]] = set()
+        with ThreadPoolExecutor(self._context.options.concurrency) as pool:
+            try:
+                while True:
+                    while len(flying) < self._context.options.concurrency and (chunk := self._next()) is not None:
+                        flying.add(pool.submit(self._sender.send, chunk))
+                    if not flying:
+                        return
+                    done, flying = wait(flying, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        self._follow_up(future.result())
+            finally:
+                self._keep(future.result().chunk for future in flying if future.exception() is None)
+
+    def _follow_up(self, sent: Sent) -> None:
+        self._keep([sent.chunk])
+        match sent.error:
+            case None:
+                self._unknown = 0
+                self._failures.pop(sent.chunk.number, None)
+            case NotDelivered():
+                self._wait_or_give_up(sent)
+            case OutcomeUnknown() as error:
+                self._unknown += 1
+                if error.timed_out and self._context.contract.timeout_seconds:
+                    self._cut_to = max(SMALLEST_CUT, sent.chunk.records // 2)
+                if self._context.contract.mode.resend_is_safe:
+                    self._unknown = 0
+                    self._keep(self._settler.settle([sent.chunk]))
+                    self._wait_or_give_up(sent)
+
+    def _wait_or_give_up(self, sent: Sent) -> None:
+        failures = self._failures[sent.chunk.number] = self._failures.get(sent.chunk.number, 0) + 1
+        if failures >= ATTEMPTS and sent.error is not None:
+            raise Unfinished(
+                f"Chunk {sent.chunk.number} could not be sent in {failures} attempts; the last: {sent.error.message}"
+            )
+        self._context.clock.sleep(wait_seconds(failures, sent.error, clock=self._context.clock))
+
+    def _small_enough(self, chunk: ChunkEntry) -> ChunkEntry:
+        """Return the chunk, or after timeouts the first of its smaller parts."""
+        if self._cut_to is None or chunk.records <= self._cut_to:
+            return chunk
+        data = {"reason": f"the server took too long; at most {self._cut_to} records a request now"}
+        parts = pieces_of(self._context.records(chunk), self._cut_to)
+        parts = self._context.ledger.divide(self._context.job.id, chunk, parts, kind="cut smaller", data=data)
+        self._keep([replace(chunk, state=ChunkState.DIVIDED), *parts[1:]])
+        self._chunks[parts[0].number] = parts[0]
+        return parts[0]
+
+    def _stop_at_max_errors(self) -> None:
+        limit = self._context.options.max_errors
+        rejected = sum(c.records for c in self._chunks.values() if c.state is ChunkState.REJECTED)
+        if limit is not None and rejected > share_of(limit, self._context.job.records, option="--max-errors"):
+            raise DataError(f"{rejected:,} records were refused, more than --max-errors {limit} allows. Stopped.")

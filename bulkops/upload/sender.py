@@ -1,0 +1,131 @@
+"""Sending one chunk: the intent is written before the request leaves, the outcome before anything follows from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bulkops.errors import AccessRefused, BulkopsError, GuardRefused, NotDelivered, OutcomeUnknown, ServerRefused
+from bulkops.ledger.entries import ChunkEntry
+from bulkops.ledger.states import ChunkState
+from bulkops.transport.answers import Answer
+from bulkops.transport.client import READ_SECONDS
+from bulkops.upload.body import ChunkBody
+from bulkops.upload.context import JobContext
+
+TIMEOUT_MARGIN = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """The chunk after one attempt, and the error that the attempt ended in."""
+
+    chunk: ChunkEntry
+    error: BulkopsError | None = None
+
+
+class Sender:
+    """Sends chunks of one job, each once a call."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+        limit = context.contract.timeout_seconds
+        self._read_seconds = limit + TIMEOUT_MARGIN if limit else READ_SECONDS
+
+    def send(self, chunk: ChunkEntry) -> Sent:
+        """Send a pending chunk and write down what came of it.
+
+        AccessRefused and GuardRefused are raised after the chunk is pending again: nothing more should be sent.
+        An error before the request leaves passes through and leaves the chunk pending.
+        """
+        attempt = _Attempt(self._context, chunk)
+        try:
+            answer = self._post(attempt)
+        except NotDelivered as error:
+            return Sent(chunk=attempt.back("not delivered", error), error=error)
+        except (AccessRefused, GuardRefused) as error:
+            attempt.back("stopped", error)
+            raise
+        except ServerRefused as error:
+            return Sent(chunk=attempt.refused(error), error=error)
+        except OutcomeUnknown as error:
+            return Sent(chunk=attempt.in_doubt(error), error=error)
+        import_id = _import_id(answer)
+        if answer.status not in (200, 201) or import_id is None:
+            unreadable = OutcomeUnknown(f"The answer ({answer.status}) does not describe an import.")
+            return Sent(chunk=attempt.in_doubt(unreadable), error=unreadable)
+        return Sent(chunk=attempt.accepted(answer, import_id))
+
+    def _post(self, attempt: "_Attempt") -> Answer:
+        context = self._context
+        return context.client.post_file(
+            context.route.path,
+            context.ids,
+            context.parameters,
+            filename=context.job.file_path.name,
+            parts=ChunkBody(context.job.file_path, context.job.header_end, attempt.chunk),
+            read_seconds=self._read_seconds,
+            leaving=attempt.begin,
+        )
+
+
+class _Attempt:
+    """One attempt at a chunk, as the ledger follows it."""
+
+    def __init__(self, context: JobContext, chunk: ChunkEntry) -> None:
+        self._context = context
+        self.chunk = chunk
+
+    def begin(self) -> None:
+        """Write the intent. The clock is read before the ledger is, so that nothing can be older than it."""
+        now = self._context.clock.now()
+        offset = self._context.client.server_offset
+        known = self.chunk.first_sent is not None
+        self._move(
+            ChunkState.SENDING,
+            "sent",
+            {"attempt": self.chunk.attempts + 1},
+            attempts=self.chunk.attempts + 1,
+            first_sent=self.chunk.first_sent or now,
+            clock_offset=self.chunk.clock_offset if known else offset.total_seconds() if offset is not None else None,
+            undecided=False,
+            message="",
+            lines=(),
+        )
+
+    def back(self, kind: str, error: BulkopsError) -> ChunkEntry:
+        """Make the chunk pending again: nothing of it was taken in. Leave it alone if it never left."""
+        if self.chunk.state is ChunkState.SENDING:
+            self._move(ChunkState.PENDING, kind, {"message": error.message}, message=error.message)
+        return self.chunk
+
+    def refused(self, error: ServerRefused) -> ChunkEntry:
+        """Write that the server said no."""
+        data = {"status": error.status, "message": error.message, "details": error.details, "lines": error.lines}
+        return self._move(ChunkState.REFUSED, "refused", data, message=error.message, lines=error.lines)
+
+    def in_doubt(self, error: OutcomeUnknown) -> ChunkEntry:
+        """Write that nobody knows."""
+        data = {"message": error.message, "status": error.status}
+        return self._move(ChunkState.IN_DOUBT, "in doubt", data, message=error.message)
+
+    def accepted(self, answer: Answer, import_id: int) -> ChunkEntry:
+        """Write what the server answered."""
+        amount = answer.body.get("amount")
+        amount = amount if isinstance(amount, int) and not isinstance(amount, bool) else None
+        skipped = 0
+        if self._context.skips_duplicates and amount is not None:
+            skipped = min(max(0, self.chunk.records - amount), self.chunk.records)
+        data = {"status": answer.status, "import_id": import_id, "amount": amount}
+        return self._move(
+            ChunkState.ACCEPTED, "accepted", data, import_id=import_id, amount=amount, skipped=skipped, message=""
+        )
+
+    def _move(self, state: ChunkState, kind: str, data: Mapping[str, object], **changes: object) -> ChunkEntry:
+        job = self._context.job.id
+        self.chunk = self._context.ledger.move(job, self.chunk, state, kind=kind, data=data, **changes)
+        return self.chunk
+
+
+def _import_id(answer: Answer) -> int | None:
+    """Return the id of the import. The other fields are not relied on: the documentation's examples contradict them."""
+    value = answer.body.get("id") if isinstance(answer.body, dict) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

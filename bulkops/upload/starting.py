@@ -1,0 +1,111 @@
+"""From a plan to a job in the ledger, and from a job in the ledger to one that can be run."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bulkops.chunking.plan import FilePlan
+from bulkops.clock import Clock
+from bulkops.errors import GuardRefused, UsageError
+from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.store import Ledger
+from bulkops.settings import Target
+from bulkops.transport.client import Client
+from bulkops.upload.body import file_sha256
+from bulkops.upload.context import JobContext
+from bulkops.upload.options import RunOptions
+from bulkops_validators import CONTRACTS
+from bulkops_validators.model.contract import Contract
+
+
+def new_job(
+    contract: Contract,
+    plan: FilePlan,
+    target: Target,
+    *,
+    options: Mapping[str, str],
+    run: RunOptions,
+    now: datetime,
+) -> JobEntry:
+    """Return a job for a plan. Its target is the address and the ids of the route, and no others."""
+    return JobEntry(
+        id=f"{contract.name}-{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        created=now,
+        contract=contract.name,
+        mode=contract.mode.value,
+        target=target_of(contract, target),
+        file_path=plan.path.absolute(),
+        file_sha256=plan.sha256,
+        file_bytes=plan.bytes,
+        records=plan.records,
+        header_end=plan.header_end,
+        options=options,
+        settings={**run.as_settings(), "target_name": target.name},
+    )
+
+
+def target_of(contract: Contract, target: Target) -> dict[str, Any]:
+    """Return what identifies the place where a contract's rows go at a target."""
+    identity = target.identity()
+    return {"base_url": identity["base_url"], "ids": {n: target.ids[n] for n in contract.route(target.ids).ids}}
+
+
+def new_chunks(plan: FilePlan) -> list[ChunkEntry]:
+    """Return the chunks of a plan, pending."""
+    return [
+        ChunkEntry(
+            number=chunk.number,
+            first_record=chunk.first_record,
+            records=chunk.records,
+            pieces=((chunk.start, chunk.end),),
+            bytes=chunk.bytes,
+            sha256=chunk.sha256,
+        )
+        for chunk in plan.chunks
+    ]
+
+
+def open_job(job: JobEntry, target: Target, *, client: Client, ledger: Ledger, clock: Clock) -> JobContext:
+    """Return a job ready to run; GuardRefused on another target, UsageError for a contract that is gone."""
+    contract = contract_of(job)
+    here = target_of(contract, target)
+    if here != job.target:
+        raise GuardRefused(
+            f"Job {job.id} was begun on {_shown(job.target)}, not on {_shown(here)}.",
+            hint="Resume it on its own target.",
+        )
+    route = contract.route(here["ids"])
+    parameters = {option.name: option.parameter for option in contract.options}
+    return JobContext(
+        job=job,
+        contract=contract,
+        route=route,
+        ids=here["ids"],
+        parameters={parameters[name]: value for name, value in job.options.items()},
+        options=RunOptions.from_settings(job.settings),
+        client=client,
+        ledger=ledger,
+        clock=clock,
+    )
+
+
+def contract_of(job: JobEntry) -> Contract:
+    """Return the contract of a job; UsageError if this bulkops does not have it."""
+    if job.contract not in CONTRACTS:
+        raise UsageError(f"Job {job.id} is of contract {job.contract!r}, which this bulkops does not have.")
+    return CONTRACTS[job.contract]
+
+
+def refuse_changed_file(job: JobEntry) -> None:
+    """Refuse to go on with a file that is not the one the job was begun with."""
+    if file_sha256(job.file_path) != job.file_sha256:
+        raise GuardRefused(
+            f"{job.file_path} has changed since job {job.id} was begun.",
+            hint="Put the original file back, or cancel the job and import the new file.",
+        )
+
+
+def _shown(target: Mapping[str, Any]) -> str:
+    ids = " ".join(f"--{name} {value}" for name, value in target["ids"].items())
+    return f"{target['base_url']} {ids}".strip()

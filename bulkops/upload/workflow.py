@@ -1,0 +1,116 @@
+"""The steps of an import and of a resumed job, each with its locks, guards and clock in place."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bulkops.chunking.plan import FilePlan
+from bulkops.clock import Clock
+from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.locks import exclusive
+from bulkops.ledger.states import ChunkState
+from bulkops.ledger.store import Ledger
+from bulkops.settings import Target
+from bulkops.transport.client import Client
+from bulkops.transport.limiter import SlotLimiter
+from bulkops.upload.context import JobContext, Observer
+from bulkops.upload.guards import (
+    Difference,
+    cleared_away,
+    difference_to_target,
+    refuse_empty,
+    refuse_removals,
+    refuse_same_file,
+)
+from bulkops.upload.options import MAX_REMOVALS
+from bulkops.upload.runner import Runner
+from bulkops.upload.starting import new_chunks, open_job, refuse_changed_file
+from bulkops.upload.stopping import Stop, StoppableClock
+from bulkops_validators.model.contract import Contract, Mode
+
+BEFORE = "before.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guards:
+    """Which guards the caller lifts, each by its own option."""
+
+    again: bool = False
+    allow_empty: bool = False
+    max_removals: str = MAX_REMOVALS
+
+
+@contextmanager
+def open_client(target: Target, ledger: Ledger, *, clock: Clock) -> Iterator[Client]:
+    """Yield a client whose rate limit is shared with every process that uses the same ledger."""
+    limiter = SlotLimiter(folder=ledger.folder / "rate", clock=clock)
+    with Client(target, clock=clock, limiter=limiter) as client:
+        yield client
+
+
+def begin(
+    job: JobEntry, contract: Contract, plan: FilePlan, *, context: JobContext, guards: Guards, dry_run: bool
+) -> Difference | None:
+    """Check the guards and write the job to the ledger; nothing is sent.
+
+    A replacing job first saves what is there; if that equals the file its chunk is skipped. GuardRefused leaves no
+    trace. With `dry_run` nothing is written. Return the difference where there is one to tell.
+    """
+    refuse_empty(plan, contract.mode, allow_empty=guards.allow_empty)
+    refuse_same_file(context.ledger, job, again=guards.again)
+    chunks = new_chunks(plan)
+    readback = context.route.readback
+    difference = None
+    with ExitStack() as undo:
+        if contract.mode is Mode.REPLACE and readback is not None:
+            folder = context.ledger.job_folder(job.id)
+            undo.callback(cleared_away(folder))
+            difference = difference_to_target(
+                context.client, readback, context.ids, job.options, file=plan.path, before=folder / BEFORE
+            )
+            refuse_removals(difference, guards.max_removals)
+            if difference.equal:
+                chunks = [replace(chunk, state=ChunkState.SKIPPED) for chunk in chunks]
+        if not dry_run:
+            context.ledger.create(job, chunks)
+            undo.pop_all()
+    return difference
+
+
+def run_job(context: JobContext, *, stop: Stop, observer: Observer | None = None) -> list[ChunkEntry]:
+    """Run a job whose locks are held, and return its chunks."""
+    return Runner(context, stop=stop, observer=observer).run()
+
+
+@contextmanager
+def locked(job: JobEntry, ledger: Ledger, *, clock: Clock) -> Iterator[None]:
+    """Hold the job, and its target where it is one that is replaced; GuardRefused names who holds them."""
+    with ExitStack() as locks:
+        locks.enter_context(exclusive(ledger.folder, job.id, what=f"Job {job.id}", clock=clock))
+        if Mode(job.mode) is Mode.REPLACE:
+            name = f"target-{job.target_key[:24]}"
+            locks.enter_context(exclusive(ledger.folder, name, what="The target of this import", clock=clock))
+        yield
+
+
+@contextmanager
+def opened(job: JobEntry, target: Target, ledger: Ledger, *, clock: Clock, stop: Stop) -> Iterator[JobContext]:
+    """Yield a job ready to run, with a client whose waiting ends when the run is asked to stop."""
+    stoppable = StoppableClock(clock, stop)
+    with open_client(target, ledger, clock=stoppable) as client:
+        yield open_job(job, target, client=client, ledger=ledger, clock=stoppable)
+
+
+def resumed(job: JobEntry, ledger: Ledger, *, changes: Mapping[str, Any]) -> JobEntry:
+    """Return a job to go on with, its file checked and its changed settings written."""
+    refuse_changed_file(job)
+    if changes:
+        return ledger.change_job(job, kind="settings changed", settings={**job.settings, **changes})
+    return job
+
+
+def before_path(ledger: Ledger, job: str) -> Path:
+    """Return where a replacing job keeps what was there before."""
+    return ledger.job_folder(job) / BEFORE
