@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from starlette.responses import Response, StreamingResponse
@@ -62,9 +63,10 @@ def json_response(body: Any, status: int = 200) -> Response:
 
 
 def csv_response(lines: Iterator[str], *, name: str) -> Response:
-    """Stream CSV lines in blocks of about 64 KiB."""
+    """Stream CSV lines in blocks of about 64 KiB; the header is made at once, so that a refusal can still be sent."""
+    header = next(lines)
     headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
-    return StreamingResponse(_blocks(lines), media_type=CSV_MEDIA, headers=headers)
+    return StreamingResponse(_blocks(chain([header], lines)), media_type=CSV_MEDIA, headers=headers)
 
 
 def _blocks(lines: Iterator[str]) -> Iterator[bytes]:
