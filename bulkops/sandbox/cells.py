@@ -10,8 +10,8 @@ from bulkops.sandbox.assumptions import Assumptions
 from bulkops.sandbox.csv_input import RowError
 from bulkops.sandbox.times import DATE_ONLY, instant, iso
 
-DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
-INTEGER = re.compile(r"[+-]?\d+")
+DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
 def bad(column: str, details: str) -> RowError:

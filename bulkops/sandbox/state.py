@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
@@ -166,9 +166,9 @@ class State:
             if each.entity == entity and (not each.programs or program in each.programs)
         }
 
-    def zone(self, program: Program) -> ZoneInfo:
-        """Return the time zone of a program."""
-        return ZoneInfo(program.timezone)
+    def zone(self, program: Program) -> tzinfo:
+        """Return the time zone of a program; UTC needs no zone database."""
+        return UTC if program.timezone == "UTC" else ZoneInfo(program.timezone)
 
 
 def _one(known: Iterable[Found], number: int, what: str) -> Found:

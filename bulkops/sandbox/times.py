@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 
 RFC3339 = re.compile(
-    r"(?P<date>\d{4}-\d\d-\d\d)(?P<t>[Tt])(?P<time>\d\d:\d\d:\d\d)(?P<fraction>\.\d+)?(?P<zone>[Zz]|[+-]\d\d:\d\d)"
+    r"(?P<date>[0-9]{4}-[0-9][0-9]-[0-9][0-9])(?P<t>[Tt])(?P<time>[0-9][0-9]:[0-9][0-9]:[0-9][0-9])(?P<fraction>\.[0-9]+)?(?P<zone>[Zz]|[+-][0-9][0-9]:[0-9][0-9])"
 )
-DATE_ONLY = re.compile(r"\d{4}-\d\d-\d\d")
-LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
-DURATION = re.compile(r"(?P<count>\d+)(?:(?P<clock>[smh])|(?P<unit>[DWMY])(?:_(?P<round>[DU]))?)")
+DATE_ONLY = re.compile(r"[0-9]{4}-[0-9][0-9]-[0-9][0-9]")
+LOCAL_TIME = re.compile(r"[0-9]{4}-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]")
+DURATION = re.compile(r"(?P<count>[0-9]+)(?:(?P<clock>[smh])|(?P<unit>[DWMY])(?:_(?P<round>[DU]))?)")
 FOREVER = 9e15
 
 

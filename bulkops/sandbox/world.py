@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bulkops.errors import InputUnreadable, UsageError
 
@@ -33,6 +34,15 @@ class Series(_Part):
     count: int = Field(default=0, ge=0, le=2_000_000)
     names: tuple[str, ...] = ()
 
+    @field_validator("pattern")
+    @classmethod
+    def _pattern_takes_a_number(cls, pattern: str) -> str:
+        try:
+            pattern.format(1)
+        except (LookupError, AttributeError) as problem:
+            raise ValueError(f"the pattern {pattern!r} must take one number, as STORE-{{:03d}} does") from problem
+        return pattern
+
     def all(self) -> list[str]:
         """Return every name: those of the pattern, numbered from 1, then the listed ones."""
         return [self.pattern.format(number) for number in range(1, self.count + 1)] + list(self.names)
@@ -50,12 +60,24 @@ class Cards(Series):
     program: int = 2
 
 
+def _known_zone(name: str) -> str:
+    if name != "UTC":
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, OSError) as problem:
+            raise ValueError(f"there is no time zone {name!r}") from problem
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+
+
 class Application(_Part):
     """An Application; `case_sensitivity` decides how codes are stored."""
 
     id: int
     name: str
-    timezone: str = "UTC"
+    timezone: Zone = "UTC"
     currency: str = "EUR"
     case_sensitivity: Literal["sensitive", "insensitive-uppercase", "insensitive-lowercase"] = "sensitive"
     mandatory_coupon_attributes: tuple[str, ...] = ()
@@ -85,7 +107,7 @@ class Program(_Part):
     allow_subledger: bool = True
     subledgers: tuple[str, ...] = ()
     users_per_card: int = 0
-    timezone: str = "UTC"
+    timezone: Zone = "UTC"
     tiers: tuple[str, ...] = ()
     applications: tuple[int, ...] = (1,)
 

@@ -154,9 +154,15 @@ class Cards(Importer):
     def insert(self, rows: list[tuple[Any, ...]]) -> None:
         """Store rows."""
         run = self.run
-        if run.assumptions.existing_card == "update":
-            for row in rows:
-                key = {"program": self.program.id, "identifier": row[0]}
-                retire(run, "card", "program = :program AND identifier = :identifier", key)
-        tail = (self.program.id, self.batch, run.import_id, run.created, run.created, run.since, FOREVER)
-        run.connection.executemany(CARD_SQL, [(*row, *tail) for row in rows])
+        updating = run.assumptions.existing_card == "update"
+        head, tail = (self.program.id, self.batch, run.import_id), (run.created, run.since, FOREVER)
+        values = [(*row, *head, self._retired(row[0]) if updating else run.created, *tail) for row in rows]
+        run.connection.executemany(CARD_SQL, values)
+
+    def _retired(self, identifier: str) -> str:
+        """End what is known of a card and return when it was made; now, if it is new."""
+        where = "program = :program AND identifier = :identifier AND until = :forever"
+        key = {"program": self.program.id, "identifier": identifier, "forever": FOREVER}
+        found = self.run.connection.execute(f"SELECT created FROM card WHERE {where}", key).fetchone()  # noqa: S608
+        retire(self.run, "card", where, key)
+        return str(found["created"]) if found else self.run.created

@@ -1,0 +1,65 @@
+"""The grammar of faults."""
+
+import pytest
+
+from bulkops.errors import UsageError
+from bulkops.sandbox.app import OPERATIONS
+from bulkops.sandbox.faults import Mishap, parse_faults
+from bulkops.sandbox.imports.engine import Trouble
+
+
+@pytest.mark.parametrize(
+    ("fault", "mishap"),
+    [
+        ("429", Mishap(status=429)),
+        ("429:1.5", Mishap(status=429, retry_after="1.5")),
+        ("503:after", Mishap(status=503, committed=True)),
+        ("418", Mishap(status=418)),
+        ("cut:during", Mishap(cut="during")),
+        ("late:2", Mishap(late=2.0)),
+        ("slow:0.5", Mishap(slow=0.5)),
+        ("truncate", Mishap(truncate=True)),
+        ("refuse:partial:7", Mishap(trouble=Trouble(refuse_at=7, atomicity="until_error"))),
+        ("lag:3", Mishap(trouble=Trouble(lag=3.0))),
+    ],
+)
+def test_a_fault_means_what_the_page_says(fault: str, mishap: Mishap) -> None:
+    assert parse_faults(f"importCoupons={fault}", OPERATIONS).next("importCoupons", "imports") == mishap
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "importCoupons",
+        "importCoupons=",
+        "importCoupon=500",
+        "importCoupons@x=500",
+        "importCoupons@p1.5=500",
+        "importCoupons=200",
+        "importCoupons=429:soon",
+        "importCoupons=500:never",
+        "importCoupons=cut",
+        "importCoupons=cut:sometimes",
+        "importCoupons=late",
+        "importCoupons=slow:x",
+        "importCoupons=refuse:some",
+        "importCoupons=refuse:partial:0",
+        "importCoupons=truncate:1",
+        "importCoupons=explode",
+        "seed=x",
+        "{",
+        '{"rules": 1}',
+        '{"rules": [{"endpoint": "imports"}]}',
+    ],
+)
+def test_a_specification_that_means_nothing_is_a_usage_error(spec: str) -> None:
+    with pytest.raises(UsageError):
+        parse_faults(spec, OPERATIONS)
+
+
+def test_the_first_rule_that_fits_is_applied() -> None:
+    faults = parse_faults(" imports@2=500 , importCoupons@1-3=502, all=503 ", OPERATIONS)
+    found = [faults.next("importCoupons", "imports").status for _ in range(4)]
+    assert found == [502, 500, 502, 503]
+    assert faults.next("getCampaign", "reads").status == 503
+    assert parse_faults(None, OPERATIONS).next("importCoupons", "imports") == Mishap()
