@@ -30,6 +30,10 @@ class Console:
         if not self.quiet:
             click.echo(text, err=True)
 
+    def complain(self, text: str) -> None:
+        """Print an error to stderr."""
+        click.echo(f"bulkops: {text}", err=True)
+
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
         """Print a table to stdout, as wide as the terminal or, in a pipe, as wide as it must be."""
         from rich.box import SIMPLE_HEAD
