@@ -70,6 +70,15 @@ class ChunkEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChunkSum:
+    """What the chunks of a job in one state add up to; `undecided` if a person must decide about one of them."""
+
+    records: int
+    skipped: int
+    undecided: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Event:
     """Something that happened to a chunk, or to the job where `chunk` is None."""
 

@@ -14,8 +14,8 @@ from bulkops.errors import GuardRefused, UsageError
 
 
 @contextmanager
-def exclusive(folder: Path, name: str, *, what: str, clock: Clock) -> Iterator[None]:
-    """Hold the lock called `name`; GuardRefused names the process that holds it.
+def exclusive(folder: Path, name: str, *, what: str, clock: Clock, patience: float = 0) -> Iterator[None]:
+    """Hold the lock called `name`; GuardRefused names the process that holds it after `patience` seconds.
 
     The lock is the kernel's: it is free as soon as its owner is gone, however the owner ended.
     """
@@ -23,7 +23,7 @@ def exclusive(folder: Path, name: str, *, what: str, clock: Clock) -> Iterator[N
     owner = stem.with_name(stem.name + ".owner")
     try:
         stem.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(stem.with_name(stem.name + ".lock"), timeout=0, fallback_to_soft=False)
+        lock = FileLock(stem.with_name(stem.name + ".lock"), timeout=patience, fallback_to_soft=False)
         lock.acquire()
     except Timeout:
         raise GuardRefused(f"{what} is being worked on by {_owner(owner)}.", hint="Wait for it to end.") from None

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, Integer, cast, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from bulkops.clock import Clock
 from bulkops.errors import Unfinished, UsageError
 from bulkops.ledger.engine import folder_of, open_engine, parse_url
-from bulkops.ledger.entries import ChunkEntry, Event, JobEntry
+from bulkops.ledger.entries import ChunkEntry, ChunkSum, Event, JobEntry
 from bulkops.ledger.rows import chunk_entry, chunk_values, event_entry, job_entry, job_values
 from bulkops.ledger.states import ChunkState, may_follow
 from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS, bring_up_to_date
@@ -86,14 +86,16 @@ class Ledger:
             rows = connection.execute(select(CHUNKS).where(CHUNKS.c.job == job).order_by(CHUNKS.c.number))
             return [chunk_entry(row) for row in rows.mappings()]
 
-    def sums(self) -> dict[str, dict[ChunkState, tuple[int, int, int]]]:
-        """Return, per job and state, how many chunks, records and skipped records there are."""
+    def sums(self) -> dict[str, dict[ChunkState, ChunkSum]]:
+        """Return, per job and state, what its chunks add up to."""
         columns = (CHUNKS.c.job, CHUNKS.c.state)
-        totals = (func.count(), func.sum(CHUNKS.c.records), func.sum(CHUNKS.c.skipped))
-        found: dict[str, dict[ChunkState, tuple[int, int, int]]] = {}
+        undecided = func.max(cast(CHUNKS.c.undecided, Integer))
+        totals = (func.sum(CHUNKS.c.records), func.sum(CHUNKS.c.skipped), undecided)
+        found: dict[str, dict[ChunkState, ChunkSum]] = {}
         with self._reading() as connection:
-            for job, state, count, records, skipped in connection.execute(select(*columns, *totals).group_by(*columns)):
-                found.setdefault(job, {})[ChunkState(state)] = (count, records, skipped)
+            for job, state, records, skipped, doubt in connection.execute(select(*columns, *totals).group_by(*columns)):
+                summed = ChunkSum(records=int(records), skipped=int(skipped), undecided=bool(doubt))
+                found.setdefault(job, {})[ChunkState(state)] = summed
         return found
 
     def import_ids(self, target: Mapping[str, Any]) -> frozenset[int]:

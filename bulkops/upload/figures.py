@@ -1,9 +1,9 @@
 """The figures of a job: one document that the console, the JSON, the report and the exit code are all made from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.entries import ChunkEntry, ChunkSum, JobEntry
 from bulkops.ledger.states import DOUBTFUL, ChunkState, JobState
 
 EXIT_CODES = {
@@ -42,6 +42,20 @@ def record_figures(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, int
         "in_doubt": total(*DOUBTFUL),
         "pending": total(ChunkState.PENDING),
     }
+
+
+def sums_document(job: JobEntry, sums: Mapping[ChunkState, ChunkSum]) -> dict[str, Any]:
+    """Return a job without its chunks, from sums as `Ledger.sums` gives them."""
+    stand_ins = [
+        ChunkEntry(
+            number=0, first_record=0, records=total.records, pieces=(), bytes=0, sha256="",
+            state=state, skipped=total.skipped, undecided=total.undecided,
+        )
+        for state, total in sums.items()
+    ]  # fmt: skip
+    document = job_document(job, stand_ins)
+    del document["chunks"]
+    return document
 
 
 def job_document(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from bulkops.upload.stopping import Stop, StoppableClock
 from bulkops_validators.model.contract import Contract, Mode
 
 BEFORE = "before.csv"
+PATIENCE = 600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,14 +60,19 @@ def begin(
     trace. With `dry_run` nothing is written. Return the difference where there is one to tell.
     """
     refuse_empty(plan, contract.mode, allow_empty=guards.allow_empty)
-    refuse_same_file(context.ledger, job, again=guards.again)
     chunks = new_chunks(plan)
     readback = context.route.readback
     difference = None
-    with ExitStack() as undo:
+    with ExitStack() as held:
+        clearing = held.enter_context(ExitStack())
+        # Two processes that are given the same file at the same time must not both find it new.
+        name = f"begin-{job.target_key[:24]}"
+        what = "The target of this import"
+        held.enter_context(exclusive(context.ledger.folder, name, what=what, clock=context.clock, patience=PATIENCE))
+        refuse_same_file(context.ledger, job, again=guards.again)
         if contract.mode is Mode.REPLACE and readback is not None:
             folder = context.ledger.job_folder(job.id)
-            undo.callback(cleared_away(folder))
+            clearing.callback(cleared_away(folder))
             difference = difference_to_target(
                 context.client, readback, context.ids, job.options, file=plan.path, before=folder / BEFORE
             )
@@ -75,7 +81,7 @@ def begin(
                 chunks = [replace(chunk, state=ChunkState.SKIPPED) for chunk in chunks]
         if not dry_run:
             context.ledger.create(job, chunks)
-            undo.pop_all()
+            clearing.pop_all()
     return difference
 
 

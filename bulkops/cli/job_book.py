@@ -1,0 +1,139 @@
+"""Reading the ledger for people and programs, and writing their decisions to it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bulkops.cli.console import console
+from bulkops.cli.job_summary import summary_lines
+from bulkops.clock import SystemClock
+from bulkops.errors import UsageError
+from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.locks import exclusive
+from bulkops.ledger.states import ChunkState, JobState
+from bulkops.ledger.store import Ledger
+from bulkops.settings import default_ledger_url
+from bulkops.upload.decisions import cancel, resolve
+from bulkops.upload.figures import job_document, job_state, sums_document
+from bulkops.upload.rejects import rejected_path
+
+SHOWN = 40
+
+
+@contextmanager
+def open_ledger(url: str | None) -> Iterator[Ledger]:
+    """Yield the ledger at `url`, or the default one."""
+    ledger = Ledger.open(url or default_ledger_url(), clock=SystemClock())
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def list_jobs(url: str | None, *, as_json: bool) -> None:
+    """Print all jobs with their figures."""
+    with open_ledger(url) as ledger:
+        sums = ledger.sums()
+        documents = [sums_document(job, sums.get(job.id, {})) for job in ledger.jobs()]
+    if as_json:
+        console().emit_json({"jobs": documents})
+        return
+    if not documents:
+        console().result("There are no jobs yet.")
+        return
+    rows = [
+        (d["job"], d["state"].replace("_", " "), *(f"{n:,}" for n in d["records"].values()), d["file"]["path"])
+        for d in documents
+    ]
+    columns = ("job", "state", "records", "accepted", "skipped", "rejected", "in doubt", "pending", "file")
+    console().table(columns, rows)
+
+
+def latest(ledger: Ledger, name: str | None, *, unfinished: bool = False) -> JobEntry:
+    """Return the job of that name, or the latest (that can be resumed, if `unfinished`); UsageError if none."""
+    if name is not None:
+        return ledger.job(name)
+    for job in reversed(ledger.jobs()):
+        resumable = (JobState.UNFINISHED, JobState.IN_DOUBT)
+        if not unfinished or job_state(job, ledger.chunks(job.id)) in resumable:
+            return job
+    what = "no unfinished job" if unfinished else "no job"
+    raise UsageError(f"There is {what} in the ledger.")
+
+
+def show_one(name: str | None, url: str | None, *, history: bool, as_json: bool) -> None:
+    """Print one job with its chunks, and with everything that happened if asked."""
+    with open_ledger(url) as ledger:
+        job = latest(ledger, name)
+        chunks = ledger.chunks(job.id)
+        document = job_document(job, chunks)
+        rejected = rejected_path(ledger.job_folder(job.id), job.id)
+        if document["records"]["rejected"] and rejected.exists():
+            document["rejected_file"] = str(rejected)
+        if history:
+            document["history"] = [
+                {"at": e.at.isoformat(), "chunk": e.chunk, "kind": e.kind, **e.data} for e in ledger.events(job.id)
+            ]
+    if as_json:
+        console().emit_json(document)
+        return
+    out = console()
+    for line in summary_lines(document):
+        out.result(line)
+    out.result(f"File: {job.file_path} ({job.file_bytes:,} bytes, SHA-256 {job.file_sha256})")
+    ids = " ".join(f"{name} {value}" for name, value in job.target["ids"].items())
+    out.result(f"Target: {job.target['base_url']}, {ids}")
+    shown = _worth_showing(chunks)
+    out.table(("chunk", "first record", "records", "state", "import", "attempts", "note"), map(_chunk_row, shown))
+    if len(shown) < len(chunks):
+        out.result(f"… {len(chunks) - len(shown):,} more chunks; --json shows all.")
+    for event in document.get("history", []):
+        details = ", ".join(f"{k} {v}" for k, v in event.items() if k not in ("at", "chunk", "kind") and v != "")
+        where = f"chunk {event['chunk']}" if event["chunk"] else "job"
+        out.result(f"{event['at']} {where}: {event['kind']} ({details})")
+
+
+def _worth_showing(chunks: list[ChunkEntry]) -> list[ChunkEntry]:
+    """Return what fits: first the chunks that need a look, the rest in order."""
+    odd = [c for c in chunks if c.undecided or c.state not in (ChunkState.ACCEPTED, ChunkState.PENDING)]
+    chosen = {c.number for c in odd[:SHOWN]}
+    for chunk in chunks:
+        if len(chosen) >= SHOWN:
+            break
+        chosen.add(chunk.number)
+    return [c for c in chunks if c.number in chosen]
+
+
+def _chunk_row(chunk: ChunkEntry) -> tuple[object, ...]:
+    state = chunk.state.value.replace("_", " ") + (" (undecided)" if chunk.undecided else "")
+    imported = "" if chunk.import_id is None else chunk.import_id
+    return chunk.number, f"{chunk.first_record:,}", f"{chunk.records:,}", state, imported, chunk.attempts, chunk.message
+
+
+def resolve_chunk(name: str, number: int, url: str | None, *, accepted: bool, reason: str, as_json: bool) -> None:
+    """Write a person's decision about a chunk."""
+    clock = SystemClock()
+    with open_ledger(url) as ledger:
+        job = ledger.job(name)
+        with exclusive(ledger.folder, job.id, what=f"Job {job.id}", clock=clock):
+            chunk = resolve(ledger, job, number, accepted=accepted, reason=reason)
+        document = job_document(job, ledger.chunks(job.id))
+    if as_json:
+        console().emit_json(document)
+        return
+    console().result(f"Chunk {number} of {name} is {chunk.state.value} now.")
+    if document["state"] == JobState.UNFINISHED:
+        console().note(f"Go on with: bulkops jobs resume {name}")
+
+
+def cancel_job(name: str, url: str | None, *, as_json: bool) -> None:
+    """Cancel a job that no process is working on."""
+    with open_ledger(url) as ledger:
+        job = ledger.job(name)
+        with exclusive(ledger.folder, job.id, what=f"Job {job.id}", clock=SystemClock()):
+            job = cancel(ledger, job)
+        document = job_document(job, ledger.chunks(job.id))
+    if as_json:
+        console().emit_json(document)
+        return
+    for line in summary_lines(document):
+        console().result(line)

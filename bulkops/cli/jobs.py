@@ -1,0 +1,97 @@
+"""`bulkops jobs`: list, show, resume, resolve, cancel and undo what the ledger remembers."""
+
+from typing import Any
+
+import click
+
+from bulkops.cli.options import json_option, ledger_option, option, target_options
+from bulkops.cli.run_options import given_settings, run_options
+from bulkops.cli.targets import TargetChoice
+
+job_argument = click.argument("job", required=False)
+
+
+@click.group("jobs")
+def command() -> None:
+    """List jobs, show one, resume what is unfinished, decide what is in doubt."""
+
+
+@command.command("list")
+@ledger_option
+@json_option
+def list_(ledger: str | None, *, as_json: bool) -> None:
+    """List the jobs, the latest last."""
+    from bulkops.cli.job_book import list_jobs
+
+    list_jobs(ledger, as_json=as_json)
+
+
+@command.command("show")
+@job_argument
+@ledger_option
+@option("--history", is_flag=True, help="Show everything that happened, with the evidence.")
+@json_option
+def show(job: str | None, ledger: str | None, *, history: bool, as_json: bool) -> None:
+    """Show JOB, by default the latest: its figures, its chunks and what is known of them."""
+    from bulkops.cli.job_book import show_one
+
+    show_one(job, ledger, history=history, as_json=as_json)
+
+
+@command.command("resume")
+@job_argument
+@target_options
+@run_options
+@ledger_option
+@option("--reconcile", is_flag=True, help="Read the rows back afterwards and prove each.")
+@json_option
+def resume(job: str | None, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:
+    """Go on with JOB, by default the latest that is unfinished: same file, same target, same plan."""
+    from bulkops.cli.job_resume import resume_job
+
+    changes = given_settings(choices)
+    return resume_job(job, target, ledger, changes=changes, reconcile=choices["reconcile"], as_json=choices["as_json"])
+
+
+@command.command("resolve")
+@click.argument("job")
+@click.argument("chunk", type=click.IntRange(min=1))
+@option(
+    "--as",
+    "decision",
+    type=click.Choice(("accepted", "resend")),
+    required=True,
+    help="What a person found out: its records are there, or they are not and go again.",
+)
+@option("--reason", required=True, metavar="TEXT", help="Why; kept in the ledger.")
+@ledger_option
+@json_option
+def resolve(job: str, chunk: int, decision: str, reason: str, ledger: str | None, *, as_json: bool) -> None:
+    """Decide what became of a CHUNK of JOB that no evidence can settle."""
+    from bulkops.cli.job_book import resolve_chunk
+
+    resolve_chunk(job, chunk, ledger, accepted=decision == "accepted", reason=reason, as_json=as_json)
+
+
+@command.command("cancel")
+@click.argument("job")
+@ledger_option
+@json_option
+def cancel(job: str, ledger: str | None, *, as_json: bool) -> None:
+    """Give up JOB: what is pending is never sent. What was accepted stays at the target."""
+    from bulkops.cli.job_book import cancel_job
+
+    cancel_job(job, ledger, as_json=as_json)
+
+
+@command.command("undo")
+@click.argument("job")
+@target_options
+@run_options
+@ledger_option
+@json_option
+def undo(job: str, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:
+    """Put back what the target held before the replacing JOB, as a new job."""
+    from bulkops.cli.job_resume import undo_job
+
+    return undo_job(job, target, ledger, settings=given_settings(choices), as_json=choices["as_json"])

@@ -1,0 +1,40 @@
+"""Options of everything that sends: how long to wait for evidence, how many at a time, what to do with refusals."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from bulkops.cli.options import option
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OPTIONS = (
+    option(
+        "--settle",
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        help="How long what is read back must stand still before a doubtful request counts as lost; default 60.",
+    ),
+    option("--concurrency", type=click.IntRange(1, 32), help="Requests under way at a time; default 1."),
+    option(
+        "--isolate/--no-isolate",
+        default=None,
+        help="Whether to send a refused chunk again in parts until the refused records are alone; default: yes.",
+    ),
+    option("--isolate-requests", type=click.IntRange(min=0), help="The most requests for that; default 40."),
+    option("--max-errors", metavar="N|N%", help="Stop when more records than this were refused."),
+)
+
+
+def run_options(function: F) -> F:
+    """Add the options of a run; each is None where it was not given."""
+    for decorate in reversed(OPTIONS):
+        function = decorate(function)
+    return function
+
+
+def given_settings(choices: dict[str, Any]) -> dict[str, Any]:
+    """Return the run settings that were given, by the names the ledger keeps them under."""
+    names = ("settle", "concurrency", "isolate", "isolate_requests", "max_errors")
+    return {name: choices[name] for name in names if choices.get(name) is not None}

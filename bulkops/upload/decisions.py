@@ -1,0 +1,34 @@
+"""What a person decides about a job: a chunk's fate, or the end of all of it."""
+
+from bulkops.errors import UsageError
+from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.states import ChunkState
+from bulkops.ledger.store import Ledger
+
+
+def resolve(ledger: Ledger, job: JobEntry, number: int, *, accepted: bool, reason: str) -> ChunkEntry:
+    """Record that a doubtful chunk's records are at the target, or that they are not and go again.
+
+    UsageError unless the chunk is in doubt. A chunk that may be there twice can only be accepted.
+    """
+    chunk = next((c for c in ledger.chunks(job.id) if c.number == number), None)
+    if chunk is None:
+        raise UsageError(f"Job {job.id} has no chunk {number}.")
+    data = {"decision": "accepted" if accepted else "resend", "reason": reason}
+    if chunk.state is ChunkState.ACCEPTED and chunk.undecided and accepted:
+        return ledger.mark(job.id, chunk, kind="resolved", data=data, undecided=False, message="")
+    if chunk.state is ChunkState.SENDING:
+        chunk = ledger.move(job.id, chunk, ChunkState.IN_DOUBT, kind="in doubt", data={"reason": "process ended"})
+    if chunk.state is not ChunkState.IN_DOUBT:
+        raise UsageError(f"Chunk {number} is {chunk.state.value.replace('_', ' ')}, not in doubt.")
+    state = ChunkState.ACCEPTED if accepted else ChunkState.PENDING
+    return ledger.move(job.id, chunk, state, kind="resolved", data=data, undecided=False, message="")
+
+
+def cancel(ledger: Ledger, job: JobEntry) -> JobEntry:
+    """Record that nothing more of a job is to be sent; UsageError if there is nothing left to cancel."""
+    chunks = ledger.chunks(job.id)
+    open_states = {ChunkState.PENDING, ChunkState.SENDING, ChunkState.IN_DOUBT, ChunkState.REFUSED}
+    if job.cancelled or not any(chunk.state in open_states for chunk in chunks):
+        raise UsageError(f"There is nothing left to cancel of job {job.id}.")
+    return ledger.change_job(job, kind="cancelled", cancelled=True)
