@@ -14,7 +14,7 @@ from bulkops.ledger.store import Ledger
 from bulkops.settings import default_ledger_url
 from bulkops.upload.decisions import cancel, resolve
 from bulkops.upload.figures import job_document, job_state, sums_document
-from bulkops.upload.rejects import rejected_path
+from bulkops.upload.paths import rejected_path
 
 SHOWN = 40
 
@@ -66,7 +66,7 @@ def show_one(name: str | None, url: str | None, *, history: bool, as_json: bool)
         job = latest(ledger, name)
         chunks = ledger.chunks(job.id)
         document = job_document(job, chunks)
-        rejected = rejected_path(ledger.job_folder(job.id), job.id)
+        rejected = rejected_path(ledger, job.id)
         if document["records"]["rejected"] and rejected.exists():
             document["rejected_file"] = str(rejected)
         if history:

@@ -13,9 +13,10 @@ from bulkops.cli.targets import TargetChoice
 from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
 from bulkops.upload.options import RunOptions
+from bulkops.upload.paths import before_path
 from bulkops.upload.starting import contract_of, new_job
 from bulkops.upload.stopping import Stop
-from bulkops.upload.workflow import Guards, before_path, begin, locked, opened, resumed
+from bulkops.upload.workflow import Guards, begin, locked, opened, resumed
 
 # Putting back is a person's decision: it may remove whatever came since, down to nothing.
 LIFTED = Guards(again=True, allow_empty=True, max_removals="100%")

@@ -19,7 +19,7 @@ from bulkops.reconcile.run import Evidence
 from bulkops.reconcile.run import reconcile as reconcile_rows
 from bulkops.upload.context import JobContext, Observer
 from bulkops.upload.figures import EXIT_CODES, job_document, job_state
-from bulkops.upload.rejects import rejected_path
+from bulkops.upload.paths import rejected_path
 from bulkops.upload.stopping import Stop, stopping_on_signals
 from bulkops.upload.workflow import run_job
 
@@ -76,7 +76,7 @@ def finish(context: JobContext, ran: Ran, *, reconcile: bool, as_json: bool) -> 
 def show_job(context: JobContext, job: JobEntry, ran: Ran, *, as_json: bool) -> None:
     """Print the summary of a job, and to stderr what ended it and how to go on."""
     document = job_document(job, ran.chunks)
-    rejected = rejected_path(context.ledger.job_folder(job.id), job.id)
+    rejected = rejected_path(context.ledger, job.id)
     if document["records"]["rejected"] and rejected.exists():
         document["rejected_file"] = str(rejected)
     if ran.error is not None:

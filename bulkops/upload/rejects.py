@@ -12,15 +12,11 @@ from bulkops.errors import Unfinished
 from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.upload.context import JobContext
+from bulkops.upload.paths import reasons_path, rejected_path
 
 BLOCK = 1 << 20
 CODE = "server-refused"
 COLUMNS = ("file", "line", "record", "records", "chunk", "code", "message")
-
-
-def rejected_path(folder: Path, job: str) -> Path:
-    """Return where a job's rejected records are kept."""
-    return folder / f"{job}-rejected.csv"
 
 
 def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | None:
@@ -31,18 +27,18 @@ def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | 
     rejected = sorted((c for c in chunks if c.state is ChunkState.REJECTED), key=lambda c: c.pieces)
     if not rejected:
         return None
-    folder = context.ledger.job_folder(context.job.id)
-    path = rejected_path(folder, context.job.id)
+    path = rejected_path(context.ledger, context.job.id)
+    reasons = reasons_path(context.ledger, context.job.id)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with context.job.file_path.open("rb") as source:
             with _replacing(path) as out:
                 _copy_records(source, context.job.header_end, rejected, out)
             lines = _lines_at(source, [chunk.pieces[0][0] for chunk in rejected])
-        with _replacing(path.with_suffix(".reasons.csv")) as out:
+        with _replacing(reasons) as out:
             _write_reasons(out, context.job.file_path, rejected, lines)
     except OSError as error:
-        raise Unfinished(f"The rejected records cannot be written to {folder}: {error.strerror}.") from None
+        raise Unfinished(f"The rejected records cannot be written to {path.parent}: {error.strerror}.") from None
     return path
 
 

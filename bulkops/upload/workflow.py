@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from bulkops.chunking.plan import FilePlan
@@ -25,12 +24,12 @@ from bulkops.upload.guards import (
     refuse_same_file,
 )
 from bulkops.upload.options import MAX_REMOVALS
+from bulkops.upload.paths import before_path
 from bulkops.upload.runner import Runner
 from bulkops.upload.starting import new_chunks, open_job, refuse_changed_file
 from bulkops.upload.stopping import Stop, StoppableClock
 from bulkops_validators.model.contract import Contract, Mode
 
-BEFORE = "before.csv"
 PATIENCE = 600.0
 
 
@@ -71,10 +70,10 @@ def begin(
         held.enter_context(exclusive(context.ledger.folder, name, what=what, clock=context.clock, patience=PATIENCE))
         refuse_same_file(context.ledger, job, again=guards.again)
         if contract.mode is Mode.REPLACE and readback is not None:
-            folder = context.ledger.job_folder(job.id)
-            clearing.callback(cleared_away(folder))
+            before = before_path(context.ledger, job.id)
+            clearing.callback(cleared_away(before.parent))
             difference = difference_to_target(
-                context.client, readback, context.ids, job.options, file=plan.path, before=folder / BEFORE
+                context.client, readback, context.ids, job.options, file=plan.path, before=before
             )
             refuse_removals(difference, guards.max_removals)
             if difference.equal:
@@ -115,8 +114,3 @@ def resumed(job: JobEntry, ledger: Ledger, *, changes: Mapping[str, Any]) -> Job
     if changes:
         return ledger.change_job(job, kind="settings changed", settings={**job.settings, **changes})
     return job
-
-
-def before_path(ledger: Ledger, job: str) -> Path:
-    """Return where a replacing job keeps what was there before."""
-    return ledger.job_folder(job) / BEFORE
