@@ -1,0 +1,20 @@
+"""Where the files of a job lie."""
+
+from pathlib import Path
+
+from bulkops.ledger.store import Ledger
+
+
+def before_path(ledger: Ledger, job: str) -> Path:
+    """Return where a replacing job keeps what was there before."""
+    return ledger.job_folder(job) / "before.csv"
+
+
+def rejected_path(ledger: Ledger, job: str) -> Path:
+    """Return where the rejected records of a job are kept, as a file that can be sent once mended."""
+    return ledger.job_folder(job) / f"{job}-rejected.csv"
+
+
+def reasons_path(ledger: Ledger, job: str) -> Path:
+    """Return where it is kept why records were rejected."""
+    return ledger.job_folder(job) / f"{job}-rejected.reasons.csv"
