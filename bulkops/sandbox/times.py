@@ -10,6 +10,7 @@ RFC3339 = re.compile(
 )
 DATE_ONLY = re.compile(r"[0-9]{4}-[0-9][0-9]-[0-9][0-9]")
 LOCAL_TIME = re.compile(r"[0-9]{4}-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]")
+OFFSET_WITHOUT_COLON = re.compile(r"T.*[+-][0-9]{4}$")
 DURATION = re.compile(r"(?P<count>[0-9]+)(?:(?P<clock>[smh])|(?P<unit>[DWMY])(?:_(?P<round>[DU]))?)")
 FOREVER = 9e15
 
@@ -39,7 +40,12 @@ def instant(text: str) -> datetime:
 
 
 def filter_instant(text: str) -> datetime:
-    """Read a query parameter's instant: without a time it is midnight UTC, without a zone it is UTC."""
+    """Read a query parameter's instant: without a time it is midnight UTC, without a zone it is UTC.
+
+    The official SDK writes offsets without a colon (`+0000`), so they are accepted here.
+    """
+    if OFFSET_WITHOUT_COLON.search(text):
+        text = f"{text[:-2]}:{text[-2:]}"
     if DATE_ONLY.fullmatch(text):
         return instant(f"{text}T00:00:00Z")
     if LOCAL_TIME.fullmatch(text):

@@ -42,6 +42,7 @@ def test_anything_else_is_refused(text: str) -> None:
 
 def test_a_filter_may_leave_out_time_and_zone() -> None:
     assert iso(filter_instant("2030-06-01")) == "2030-06-01T00:00:00Z"
+    assert iso(filter_instant("2030-06-01T10:00:00.000000+0200")) == "2030-06-01T08:00:00Z"
     assert iso(filter_instant("2030-06-01T10:00:00")) == "2030-06-01T10:00:00Z"
 
 
