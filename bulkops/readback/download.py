@@ -55,10 +55,10 @@ def download(client: Client, question: Question, out: BinaryIO, *, progress: Pro
             continue
         if doubt is None:
             return Downloaded(bytes=size, attempts=attempt)
-        digest = _digest(out)
-        if digest == earlier and doubt.by_repeating:
+        found = digest(out)
+        if found == earlier and doubt.by_repeating:
             return Downloaded(bytes=size, attempts=attempt)
-        earlier = digest
+        earlier = found
         trouble = OutcomeUnknown(f"GET {question.path}: {doubt.reason}.")
     raise trouble
 
@@ -108,9 +108,10 @@ def _doubt(out: BinaryIO, size: int, *, framed: bool, open_quote: bool) -> _Doub
     return None if framed else _Doubt(reason="nothing shows that the answer came whole")
 
 
-def _digest(out: BinaryIO) -> str:
+def digest(out: BinaryIO) -> str:
+    """Return what tells one content of an open file from another."""
     out.seek(0)
-    digest = hashlib.sha256()
+    running = hashlib.sha256()
     for block in iter(lambda: out.read(TAIL), b""):
-        digest.update(block)
-    return digest.hexdigest()
+        running.update(block)
+    return running.hexdigest()

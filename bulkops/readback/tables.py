@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 import polars as pl
 
@@ -59,9 +60,27 @@ def read_frames(
         yield reader.frame(batch)
 
 
-def header_of(blocks: Iterable[bytes], *, name: str) -> tuple[str, ...]:
-    """Return the column names of a CSV; DataError if it has no header."""
-    return tuple(_split_header(next(_batches(blocks, 1 << 16), b"").removeprefix(BOM), name)[0])
+def read_raw(
+    blocks: Iterable[bytes], *, name: str, notes: Notes | None = None
+) -> Iterator[tuple[pl.DataFrame, bytes, list[bytes]]]:
+    """Yield what `read_frames` does with the bytes it came from: the header, and each record with a line end."""
+    batches = _batches(blocks, BATCH_BYTES)
+    first = next(batches, b"").removeprefix(BOM)
+    header, lines, body = _split_header(first, name)
+    head = first[: len(first) - len(body)].strip(b"\r\n") + b"\n"
+    reader = _Reader(header, notes or Notes(), line=lines + 1)
+    for batch in chain([body], batches):
+        line = reader.line
+        frame = reader.frame(batch)
+        yield frame, head, _slices(batch, (frame.get_column(LINE) - line).to_list())
+
+
+def _slices(data: bytes, starts: list[int]) -> list[bytes]:
+    """Return the lines from each start to the next, without blank lines between."""
+    lines = data.split(b"\n")
+    ends = [*starts[1:], len(lines)]
+    pieces = (b"\n".join(lines[a:b]) for a, b in zip(starts, ends, strict=True))
+    return [piece.rstrip(b"\r\n") + (b"\r\n" if b"\r\n" in data else b"\n") for piece in pieces]
 
 
 def _batches(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:

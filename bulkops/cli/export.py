@@ -1,0 +1,180 @@
+"""`bulkops export WHAT`: one command an export, its options made from the table of exports."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bulkops.cli.console import console
+from bulkops.cli.options import json_option, ledger_option, option, target_options
+from bulkops.cli.targets import TargetChoice
+from bulkops.errors import UsageError
+from bulkops.exporting.definition import Export, Filter, Kind
+from bulkops.exporting.table import EXPORTS
+
+UNITS = {
+    Kind.INSTANT: "RFC 3339 or a date, UTC",
+    Kind.INTEGER: "a whole number",
+    Kind.LIST: "between commas",
+    Kind.TEXT: "text",
+}
+
+
+class ExportGroup(click.Group):
+    """A command for each entry of the table."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order of the table."""
+        return list(EXPORTS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Make the command of an export."""
+        return _command(EXPORTS[cmd_name]) if cmd_name in EXPORTS else None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Say what there is where the name is not known."""
+        if args and args[0] not in EXPORTS:
+            raise UsageError(f"There is no export {args[0]!r}.", hint=f"Known: {', '.join(EXPORTS)}.")
+        return super().resolve_command(ctx, args)
+
+
+@click.group("export", cls=ExportGroup, subcommand_metavar="WHAT [OPTIONS]")
+def command() -> None:
+    """Save what a deployment holds: the file appears only when all of it is there.
+
+    `bulkops export WHAT --help` lists the filters of each.
+    """
+
+
+def _command(export: Export) -> click.Command:
+    def run(**options: Any) -> None:
+        _run(export, options)
+
+    run.__doc__ = "\n\n".join([f"{export.title}.", *export.notes])
+    function = json_option(target_options(ledger_option(run)))
+    for declared in reversed(export.filters):
+        function = _filter_option(declared)(function)
+    for name in reversed(export.path_names):
+        kind = click.IntRange(min=1) if name.numeric else click.STRING
+        function = option(f"--{name.name}", _key(name.name), type=kind, help=name.about)(function)
+    if export.windows:
+        ways = [window.by for window in export.windows]
+        function = option(
+            "--window-by", type=click.Choice(ways), default=ways[0], show_default=True, help="What --window cuts by."
+        )(function)
+        function = option(
+            "--window", metavar="LENGTH",
+            help="Fetch piece by piece, each as long as this (12h, 1d, 2w); a killed run goes on where it was.",
+        )(function)  # fmt: skip
+    return click.command(export.name)(_output_options(function))
+
+
+def _output_options(function: Any) -> Any:
+    function = option(
+        "--settle", type=click.FloatRange(min=0), default=0.0,
+        help="Ask until two answers this many seconds apart are equal, since exports may lag behind imports.",
+    )(function)  # fmt: skip
+    function = option(
+        "--tidy",
+        is_flag=True,
+        default=False,
+        help="Write odd rows as proper CSV: quoted, as many fields as the header.",
+    )(function)
+    function = option(
+        "--split-records", type=click.IntRange(min=1), help="At most this many records a file: NAME-00001-of-00007.csv."
+    )(function)
+    function = option("--format", "form", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)(
+        function
+    )
+    return click.option(
+        "-o", "--output", required=True, metavar="FILE",
+        help="Where to write; .gz and .zst are compressed; - is stdout.",
+    )(function)  # fmt: skip
+
+
+def _filter_option(declared: Filter) -> Any:
+    name = _key(declared.name)
+    about = declared.about + (f" [{UNITS[declared.kind]}]" if declared.kind in UNITS else "")
+    match declared.kind:
+        case Kind.CHOICE:
+            kind = click.Choice(declared.choices)
+            return option(f"--{declared.name}", name, type=kind, default=declared.default, help=about)
+        case Kind.SWITCH:
+            return option(f"--{declared.name}/--no-{declared.name}", name, default=None, help=about)
+        case Kind.INTEGER:
+            return option(f"--{declared.name}", name, type=int, help=about)
+        case _:
+            return option(f"--{declared.name}", name, help=about)
+
+
+def _key(name: str) -> str:
+    return "f_" + name.replace("-", "_")
+
+
+def _run(export: Export, options: dict[str, Any]) -> None:
+    from bulkops.cli.connect import connect
+    from bulkops.clock import SystemClock
+    from bulkops.exporting.forms import Shape
+    from bulkops.exporting.run import run_export
+
+    target: TargetChoice = options["target"]
+    to_stdout = options["output"] == "-"
+    if to_stdout and options["as_json"]:
+        raise UsageError("--json and -o - would both write to stdout.")
+    shape = Shape(form=options["form"], split=options["split_records"], tidy=options["tidy"])
+    shape.checked(None if to_stdout else Path(options["output"]))
+    clock = SystemClock()
+    with (
+        target.open() as opened,
+        connect(opened, ledger=options["ledger"], clock=clock) as client,
+        _progress(export) as bar,
+    ):
+        request = _request(export, options, opened.ids)
+        fetching = _fetching(export, options, bar)
+        out: Any = sys.stdout.buffer if to_stdout else Path(options["output"])
+        result = run_export(client, request, out, shape=shape, fetching=fetching)
+    for note in result.notes:
+        console().note(f"Note: {note}")
+    if options["as_json"]:
+        console().emit_json(result.to_json())
+    else:
+        files = (
+            f"{len(result.files)} files"
+            if len(result.files) > 1
+            else str(result.files[0] if result.files else "stdout")
+        )
+        console().note(f"{export.name}: {result.records:,} records, {result.bytes:,} bytes to {files}.")
+
+
+def _request(export: Export, options: dict[str, Any], ids: Any) -> Any:
+    from bulkops.exporting.request import Request
+
+    given: dict[str, int | str] = {name: value for name, value in ids.items() if name in export.ids}
+    for name in export.path_names:
+        if (value := options[_key(name.name)]) is not None:
+            given[name.name] = value
+    values = {
+        declared.name: str(value).lower() if isinstance(value, bool) else str(value)
+        for declared in export.filters
+        if (value := options[_key(declared.name)]) is not None
+    }
+    return Request(export=export, ids=given, values=values)
+
+
+def _fetching(export: Export, options: dict[str, Any], bar: Any) -> Any:
+    from bulkops.exporting.run import Fetching
+    from bulkops.exporting.windows import Steps, parse_length
+
+    steps = None
+    if options.get("window"):
+        window = next(w for w in export.windows if w.by == options["window_by"])
+        steps = Steps(window=window, length=parse_length(options["window"]))
+    return Fetching(steps=steps, settle=options["settle"], progress=bar.update, say=console().note)
+
+
+def _progress(export: Export) -> Any:
+    from tqdm import tqdm
+
+    hidden = console().quiet or not sys.stderr.isatty()
+    return tqdm(desc=export.name, unit="B", unit_scale=True, disable=hidden, file=sys.stderr)

@@ -1,0 +1,93 @@
+"""What an export is: its paths, its filters, its window. Data only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from string import Formatter
+
+from bulkops_validators.model.contract import Form
+
+
+class Kind(StrEnum):
+    """What a filter takes."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    SWITCH = "switch"
+    INSTANT = "instant"
+    CHOICE = "choice"
+    LIST = "list"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """A query parameter; `name` is its long option without dashes. `known` are the words a list may hold."""
+
+    name: str
+    parameter: str
+    about: str
+    kind: Kind = Kind.TEXT
+    choices: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    required: bool = False
+    default: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PathName:
+    """A part of the path that is not an id of a target; `name` is its long option without dashes."""
+
+    name: str
+    about: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A pair of filters that bound a column, so that the export can be fetched piece by piece."""
+
+    after: str
+    before: str
+    column: str
+    by: str = "created"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """One export. Of several paths the one that uses most of the given ids is taken.
+
+    `id_filters` are query parameters filled from an id of the target where it is given.
+    """
+
+    name: str
+    title: str
+    paths: tuple[str, ...]
+    filters: tuple[Filter, ...] = ()
+    path_names: tuple[PathName, ...] = ()
+    id_filters: Mapping[str, str] = field(default_factory=dict)
+    windows: tuple[Window, ...] = ()
+    form: Form = Form.CSV
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The target's ids any of its paths or filters takes."""
+        own = {p.name for p in self.path_names}
+        names = [n for path in self.paths for n in placeholders(path) if n not in own]
+        return tuple(dict.fromkeys([*names, *self.id_filters.values()]))
+
+    def path(self, given: Mapping[str, object]) -> str:
+        """Return the path that uses most of the given ids; LookupError names what is missing."""
+        fitting = [path for path in self.paths if all(n in given for n in placeholders(path))]
+        if fitting:
+            return max(fitting, key=lambda path: len(placeholders(path)))
+        raise LookupError(*min(([n for n in placeholders(p) if n not in given] for p in self.paths), key=len))
+
+    def filter(self, name: str) -> Filter:
+        """Return the filter called `name`; KeyError if there is none."""
+        return {f.name: f for f in self.filters}[name]
+
+
+def placeholders(path: str) -> tuple[str, ...]:
+    """Return the names in braces, in order."""
+    return tuple(name for _, name, _, _ in Formatter().parse(path) if name)

@@ -1,0 +1,73 @@
+"""From the options of an export to one GET: the path, the ids, the query parameters. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from bulkops.errors import UsageError
+from bulkops.exporting.definition import Export, Filter, Kind, Window, placeholders
+from bulkops.readback.download import Question
+from bulkops.readback.fetch import rfc3339
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One export with what was chosen. `ids` fill the path and the id filters; `values` are filters by option name."""
+
+    export: Export
+    ids: Mapping[str, int | str]
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def question(self) -> Question:
+        """Return the GET; UsageError names the option of what is missing or cannot be."""
+        try:
+            path = self.export.path(self.ids)
+        except LookupError as error:
+            missing = " and ".join(f"--{name}" for name in error.args)
+            raise UsageError(f"export {self.export.name} needs {missing}.") from None
+        params = {
+            parameter: str(self.ids[name])
+            for parameter, name in self.export.id_filters.items()
+            if name in self.ids and name not in placeholders(path)
+        }
+        for declared in self.export.filters:
+            value = self.values.get(declared.name, declared.default)
+            if value is not None:
+                params[declared.parameter] = checked(declared, value)
+            elif declared.required:
+                raise UsageError(f"export {self.export.name} needs --{declared.name}.")
+        ids = {name: self.ids[name] for name in placeholders(path)}
+        return Question(path=path, ids=ids, params=params)
+
+    def between(self, window: Window, after: datetime, before: datetime) -> "Request":
+        """Return the same request, bounded to a window."""
+        values = {**self.values, window.after: rfc3339(after), window.before: rfc3339(before)}
+        return replace(self, values=values)
+
+
+def checked(declared: Filter, value: str) -> str:
+    """Return a filter's value as the API takes it; UsageError if it is none."""
+    match declared.kind:
+        case Kind.INSTANT:
+            return rfc3339(instant(value, option=declared.name))
+        case Kind.CHOICE if value not in declared.choices:
+            raise UsageError(f"--{declared.name} is one of {', '.join(declared.choices)}, not {value!r}.")
+        case Kind.LIST:
+            items = [item.strip() for item in value.split(",") if item.strip()]
+            unknown = [item for item in items if declared.known and item not in declared.known]
+            if unknown:
+                raise UsageError(f"--{declared.name} takes {', '.join(declared.known)}, not {unknown[0]!r}.")
+            return ",".join(items)
+        case _:
+            return value
+
+
+def instant(text: str, *, option: str) -> datetime:
+    """Return an instant: RFC 3339, or a date, which means its midnight; without a zone it is UTC."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(
+            f"--{option} {text!r} is not an instant.", hint="Write it like 2026-11-01T00:00:00Z, or 2026-11-01."
+        ) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,234 @@
+"""All exports of the API, one entry each: the only place that knows their paths and parameters.
+
+Source: the Management API's description of June 2026; `deleted-*` and the second achievements path of August 2026.
+"""
+
+from bulkops.exporting.definition import Export, Filter, Kind, PathName, Window
+from bulkops.exporting.filters import (
+    ACTION,
+    BALANCE_END,
+    BALANCES,
+    BATCH,
+    BY_CREATION,
+    BY_RANGE,
+    CREATED,
+    DATES,
+    OF_COUPONS,
+    OF_SESSIONS,
+    OF_TRANSACTIONS,
+    PERIOD,
+    RANGE,
+    USABLE,
+    VALID,
+)
+from bulkops_validators.model.contract import Form
+
+CAMPAIGN_PATH = "/v1/applications/{application}/campaigns/{campaign}"
+PROGRAM_PATH = "/v1/loyalty_programs/{program}"
+
+EXPORTS: dict[str, Export] = {
+    export.name: export
+    for export in (
+        Export(
+            name="coupons",
+            title="Coupons of an application, or of one campaign",
+            paths=("/v1/applications/{application}/export_coupons",),
+            id_filters={"campaignId": "campaign"},
+            windows=(
+                BY_CREATION,
+                Window(after="deleted-after", before="deleted-before", column="deleted", by="deleted"),
+            ),
+            filters=(
+                *CREATED,
+                VALID,
+                USABLE,
+                BATCH,
+                *OF_COUPONS,
+                DATES,
+            ),
+        ),
+        Export(
+            name="referrals",
+            title="Referrals of an application, or of one campaign",
+            paths=("/v1/applications/{application}/export_referrals",),
+            id_filters={"campaignId": "campaign"},
+            windows=(BY_CREATION,),
+            filters=(*CREATED, VALID, USABLE, BATCH, DATES),
+        ),
+        Export(
+            name="giveaways",
+            title="Giveaway codes of a pool",
+            paths=("/v1/giveaways/pools/{pool}/export",),
+            windows=(BY_CREATION,),
+            filters=CREATED,
+        ),
+        Export(
+            name="loyalty-cards",
+            title="Cards of a card-based program",
+            paths=(f"{PROGRAM_PATH}/cards/export",),
+            windows=(BY_CREATION,),
+            filters=(*CREATED, BATCH, DATES),
+            notes=("Lists and attributes are printed without CSV quotes; --tidy writes them quoted.",),
+        ),
+        Export(
+            name="card-balances",
+            title="Point balances of all cards of a program",
+            paths=(f"{PROGRAM_PATH}/export_card_balances",),
+            filters=(BALANCE_END, BALANCES),
+            notes=("negativeBalance is not supported here.",),
+        ),
+        Export(
+            name="card-ledger",
+            title="The transaction log of one card",
+            paths=(f"{PROGRAM_PATH}/cards/{{card}}/export_log",),
+            path_names=(PathName(name="card", about="The identifier of the card."),),
+            windows=(BY_RANGE,),
+            filters=(*RANGE, DATES),
+        ),
+        Export(
+            name="customer-balances",
+            title="Point balances of all customers of a program",
+            paths=(f"{PROGRAM_PATH}/export_customer_balances",),
+            filters=(BALANCE_END, BALANCES),
+        ),
+        Export(
+            name="customer-balance",
+            title="The same by the older, deprecated endpoint",
+            paths=(f"{PROGRAM_PATH}/export_customer_balance",),
+            filters=(BALANCE_END, BALANCES),
+            notes=("Deprecated: use customer-balances.",),
+        ),
+        Export(
+            name="customer-ledger",
+            title="The transaction log of one customer",
+            paths=(f"{PROGRAM_PATH}/profile/{{profile}}/export_log",),
+            path_names=(PathName(name="profile", about="The integration id of the customer profile."),),
+            windows=(BY_RANGE,),
+            filters=(*RANGE, DATES),
+        ),
+        Export(
+            name="loyalty-tiers",
+            title="Customers and their tiers in a program",
+            paths=(f"{PROGRAM_PATH}/export_customers_tiers",),
+            filters=(
+                Filter(
+                    name="subledgers", parameter="subledgerIds", kind=Kind.LIST, about="Only these, between commas."
+                ),
+                Filter(
+                    name="tiers",
+                    parameter="tierNames",
+                    kind=Kind.LIST,
+                    about="Only these tiers, by name, between commas.",
+                ),
+            ),
+        ),
+        Export(
+            name="loyalty-join-dates",
+            title="When customers joined a program",
+            paths=(f"{PROGRAM_PATH}/export_join_dates",),
+        ),
+        Export(
+            name="loyalty-points",
+            title="Transactions of a program, page by page (the API has no export of them)",
+            paths=(f"{PROGRAM_PATH}/transactions",),
+            form=Form.PAGES,
+            filters=(*OF_TRANSACTIONS,),
+        ),
+        Export(
+            name="audiences",
+            title="Members of an audience",
+            paths=("/v1/audiences/{audience}/memberships/export",),
+        ),
+        Export(
+            name="collections",
+            title="Items of a collection: account level, or campaign level when a campaign is given",
+            paths=("/v1/collections/{collection}/export", f"{CAMPAIGN_PATH}/collections/{{collection}}/export"),
+        ),
+        Export(
+            name="stores",
+            title="Stores linked to a campaign",
+            paths=(f"{CAMPAIGN_PATH}/stores/export",),
+        ),
+        Export(
+            name="store-budgets",
+            title="Budgets of a campaign's stores",
+            paths=(f"{CAMPAIGN_PATH}/stores/budgets/export",),
+            filters=(ACTION, PERIOD),
+        ),
+        Export(
+            name="achievements",
+            title="Customers' progress in an achievement; the second path where no campaign is given",
+            paths=(
+                "/v2/achievements/{achievement}/export",
+                f"{CAMPAIGN_PATH}/achievements/{{achievement}}/export",
+            ),
+            path_names=(PathName(name="achievement", about="The id of the achievement.", numeric=True),),
+        ),
+        Export(
+            name="effects",
+            title="Rule effects of an application, or of one campaign",
+            paths=("/v1/applications/{application}/export_effects",),
+            id_filters={"campaignId": "campaign"},
+            windows=(BY_CREATION,),
+            filters=(*CREATED, DATES),
+        ),
+        Export(
+            name="customer-sessions",
+            title="Customer sessions of an application",
+            paths=("/v1/applications/{application}/export_customer_sessions",),
+            windows=(
+                BY_CREATION,
+                Window(after="updated-after", before="updated-before", column="updated", by="updated"),
+            ),
+            filters=(
+                *CREATED,
+                *OF_SESSIONS,
+                DATES,
+            ),
+            notes=("0001-01-01T00:00:00Z in closedat or cancelledat means not closed, not cancelled.",),
+        ),
+        Export(
+            name="campaign-analytics",
+            title="Figures of an application's campaigns",
+            paths=("/v1/applications/{application}/campaign_analytics/export",),
+            filters=(
+                *RANGE,
+                Filter(
+                    name="campaigns", parameter="campaignIds", kind=Kind.LIST, about="Only these ids, between commas."
+                ),
+            ),
+            notes=("The first rows are labelled Total and Influenced.",),
+        ),
+        Export(
+            name="value-maps",
+            title="The current version of a campaign's value map",
+            paths=(f"{CAMPAIGN_PATH}/value_maps/{{value-map}}/export",),
+            path_names=(PathName(name="value-map", about="The id of the value map.", numeric=True),),
+        ),
+        Export(
+            name="exports",
+            title="The log of past exports",
+            paths=("/v1/exports",),
+            form=Form.PAGES,
+            id_filters={"applicationId": "application", "campaignId": "campaign"},
+            filters=(
+                Filter(
+                    name="entity",
+                    parameter="entity",
+                    kind=Kind.CHOICE,
+                    choices=(
+                        "Coupon",
+                        "Referral",
+                        "Effect",
+                        "CustomerSession",
+                        "LoyaltyLedger",
+                        "LoyaltyLedgerLog",
+                        "Collection",
+                        "AudienceMembership",
+                    ),
+                    about="Only exports of this kind.",
+                ),
+            ),
+        ),
+    )
+}

@@ -1,0 +1,171 @@
+"""An export fetched window by window, so that a killed run goes on where it was.
+
+Whether the API's bounds count is not documented, so each window is asked for a second wider on both sides and cut to
+its half-open span [start, end) by the rows' own column: no gap and no overlap whatever the bounds mean.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+from bulkops.errors import DataError, UsageError
+from bulkops.exporting.definition import Window
+from bulkops.exporting.request import Request, instant
+from bulkops.exporting.spool import spool
+from bulkops.readback.canonical import by_lower
+from bulkops.readback.download import Downloaded, Progress
+from bulkops.readback.fetch import BLOCK, rfc3339
+from bulkops.readback.tables import read_raw
+from bulkops.readback.values import instants
+from bulkops.transport.client import Client
+
+WIDER = timedelta(seconds=1)
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """How an export is cut: by which pair of filters, and how long each window is."""
+
+    window: Window
+    length: timedelta
+
+
+def parse_length(text: str) -> timedelta:
+    """Return a length such as 12h, 1d or 2w; UsageError if it is none."""
+    found = re.fullmatch(r"(\d+)([smhdw])", text.strip())
+    if found is None or int(found[1]) == 0:
+        raise UsageError(f"--window {text!r} is not a length.", hint="Write it like 12h, 1d or 2w.")
+    return timedelta(seconds=int(found[1]) * UNITS[found[2]])
+
+
+def spool_windows(
+    client: Client,
+    request: Request,
+    steps: Steps,
+    out: BinaryIO,
+    *,
+    folder: Path,
+    progress: Progress | None = None,
+    say: Say | None = None,
+) -> Downloaded:
+    """Fill `out` window by window; `folder` keeps the windows done and the frozen end until all are there.
+
+    UsageError if `folder` belongs to another request.
+    """
+    spans = _spans(client, request, steps, folder)
+    attempts = 0
+    for number, (start, end) in enumerate(spans, start=1):
+        done = folder / f"{number:05}.csv"
+        if not done.exists():
+            attempts += _one(client, request, steps.window, done, start=start, end=end, progress=progress)
+            if say:
+                say(f"Window {number} of {len(spans)}: {rfc3339(start)} to {rfc3339(end)}.")
+    size = _join(sorted(folder.glob("*.csv")), out)
+    shutil.rmtree(folder)
+    return Downloaded(bytes=size, attempts=attempts)
+
+
+def _spans(client: Client, request: Request, steps: Steps, folder: Path) -> list[tuple[datetime, datetime]]:
+    """Return the windows, the end frozen at the first run; later runs find it in the folder."""
+    window = steps.window
+    if window.after not in request.values:
+        raise UsageError(f"--window needs --{window.after}: where to begin.")
+    asked = {
+        "question": [request.question().path, dict(request.question().ids), dict(request.question().params)],
+        "base_url": client.target.base_url,
+        "by": window.by,
+        "seconds": steps.length.total_seconds(),
+    }
+    plan = folder / "plan.json"
+    if plan.exists():
+        held = json.loads(plan.read_text(encoding="utf-8"))
+        if held["asked"] != json.loads(json.dumps(asked)):
+            raise UsageError(
+                f"{folder} holds the windows of another export.", hint="Remove it, or name another file with -o."
+            )
+        end = datetime.fromisoformat(held["end"])
+    else:
+        given = request.values.get(window.before)
+        now = client.clock.now() + (client.server_offset or timedelta())
+        end = instant(given, option=window.before) if given else now.replace(microsecond=0)
+        folder.mkdir(parents=True, exist_ok=True)
+        part = plan.with_suffix(".part")
+        part.write_text(json.dumps({"asked": asked, "end": end.astimezone(UTC).isoformat()}), encoding="utf-8")
+        part.replace(plan)
+    start = instant(request.values[window.after], option=window.after)
+    return list(_cut(start, end, steps.length))
+
+
+def _cut(start: datetime, end: datetime, length: timedelta) -> Iterator[tuple[datetime, datetime]]:
+    if end <= start:
+        raise UsageError("The window ends before it begins.")
+    while start < end:
+        following = min(start + length, end)
+        yield start, following
+        start = following
+
+
+def _one(
+    client: Client,
+    request: Request,
+    window: Window,
+    done: Path,
+    *,
+    start: datetime,
+    end: datetime,
+    progress: Progress | None,
+) -> int:
+    """Fetch one window into the file `done`, which is there only once it is whole."""
+    raw, part = done.with_suffix(".raw"), done.with_suffix(".part")
+    with raw.open("w+b") as whole, part.open("wb") as kept:
+        taken = spool(client, request.between(window, start - WIDER, end + WIDER), whole, progress=progress)
+        whole.seek(0)
+        _keep(whole, kept, column=window.column, start=rfc3339(start), end=rfc3339(end))
+    part.replace(done)
+    raw.unlink()
+    return taken.attempts
+
+
+def _keep(whole: BinaryIO, kept: BinaryIO, *, column: str, start: str, end: str) -> None:
+    """Copy the header and the records whose instant lies in [start, end), byte for byte."""
+    first = True
+    for frame, header, records in read_raw(iter(lambda: whole.read(BLOCK), b""), name="The answer"):
+        if first:
+            kept.write(header)
+            first = False
+        name = by_lower(frame.columns).get(column)
+        if name is None:
+            raise DataError(f"The export has no column {column!r}, which --window needs to cut it.")
+        moments = instants(frame.get_column(name).alias("at"))
+        odd = moments.filter(~moments.str.contains(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"))
+        if odd.len():
+            raise DataError(f"The export's {column!r} holds {odd[0]!r}, which is no instant: --window cannot cut it.")
+        inside = (moments >= start) & (moments < end)
+        kept.writelines(record for record, wanted in zip(records, inside, strict=True) if wanted)
+
+
+def _join(files: list[Path], out: BinaryIO) -> int:
+    """Write one header and the records of all windows; DataError if their headers differ."""
+    out.seek(0)
+    out.truncate()
+    header: bytes | None = None
+    for path in files:
+        with path.open("rb") as file:
+            found = file.readline()
+            if header is None:
+                header = found
+                out.write(header)
+            elif found != header:
+                raise DataError(
+                    "The columns of the export changed between two windows.",
+                    hint=f"Remove {path.parent} and begin again.",
+                )
+            shutil.copyfileobj(file, out, BLOCK)
+    return out.tell()
