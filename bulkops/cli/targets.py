@@ -1,11 +1,12 @@
 """From the target's options to a target that can be used; starts the embedded sandbox where it is asked for."""
 
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -22,6 +23,9 @@ from bulkops.settings import (
 )
 from bulkops_validators.model.contract import Contract
 
+if TYPE_CHECKING:
+    from bulkops.sandbox.serve import SandboxServer
+
 EMBEDDED = "sandbox://embedded"
 
 
@@ -33,6 +37,7 @@ class TargetChoice:
     name: str | None = None
     ids: Mapping[str, int] = field(default_factory=dict)
     config: Path | None = None
+    known: Target | None = None
 
     def with_ids(self, ids: Mapping[str, int]) -> "TargetChoice":
         """Return the same choice with other ids."""
@@ -56,6 +61,9 @@ class TargetChoice:
     @contextmanager
     def open(self) -> Iterator[Target]:
         """Yield the target, its key read; for `sandbox`, a server runs as long as the context does."""
+        if self.known is not None:
+            yield replace(self.known, ids=dict(self.ids))
+            return
         if self.name and self.base_url:
             raise UsageError("--target and --base-url name the target twice.")
         if self.name == "sandbox":
@@ -91,24 +99,37 @@ class TargetChoice:
 
 
 @contextmanager
+def fresh_sandbox(world: Path | None) -> Iterator[TargetChoice]:
+    """Yield a choice for a sandbox that begins and ends here and keeps nothing.
+
+    Its identity is its own, so that what an earlier one was sent is not taken for a second import.
+    """
+    server_class = _sandbox_server()
+    with server_class(world=world) as server:
+        target = Target(
+            base_url=server.base_url,
+            ids={},
+            authorization=Secret("ManagementKey-v1 sandbox"),
+            name="sandbox",
+            known_as=f"sandbox://{secrets.token_hex(8)}",
+        )
+        yield TargetChoice(known=target)
+
+
+@contextmanager
 def embedded_sandbox(ids: Mapping[str, int]) -> Iterator[Target]:
     """Yield a sandbox of our own process whose data stays in the state folder.
 
     BULKOPS_SANDBOX_WORLD names the world of a sandbox that has no data yet. One process at a time holds it.
     """
-    try:
-        from bulkops.sandbox.serve import SandboxServer
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"The sandbox needs {error.name}.", hint="Install it: pip install 'bulkops[sandbox]'"
-        ) from None
+    server_class = _sandbox_server()
     folder = state_folder() / "sandbox"
     folder.mkdir(exist_ok=True)
     world = os.environ.get("BULKOPS_SANDBOX_WORLD")
     try:
         with (
             FileLock(folder / "sandbox.lock", timeout=60),
-            SandboxServer(data=folder / "data.db", world=Path(world) if world else None) as server,
+            server_class(data=folder / "data.db", world=Path(world) if world else None) as server,
         ):
             yield Target(
                 base_url=server.base_url,
@@ -122,3 +143,13 @@ def embedded_sandbox(ids: Mapping[str, int]) -> Iterator[Target]:
             "Another process is using the embedded sandbox.",
             hint="Wait for it, or run `bulkops sandbox` and give its address with --base-url.",
         ) from None
+
+
+def _sandbox_server() -> "type[SandboxServer]":
+    try:
+        from bulkops.sandbox.serve import SandboxServer
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"The sandbox needs {error.name}.", hint="Install it: pip install 'bulkops[sandbox]'"
+        ) from None
+    return SandboxServer

@@ -16,7 +16,8 @@ from tests.foreign.server import ForeignServer
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 IDS = {
-    "application": "42", "campaign": "18", "program": "3", "pool": "5", "collection": "7", "audience": "8", "attribute": "9",
+    "application": "42", "campaign": "18", "program": "3", "pool": "5", "collection": "7", "audience": "8",
+    "attribute": "9",
 }  # fmt: skip
 CAMPAIGN = ("application", "campaign")
 CASES = [
@@ -96,9 +97,7 @@ def test_every_row_arrives_once_and_is_proved(
 
 
 @pytest.mark.parametrize("fault", ["lost after", "502 after", "500 before", "429"])
-@pytest.mark.parametrize(
-    ("contract", "sample", "names"), [CASES[0], CASES[2], CASES[3], CASES[5]], ids=lambda v: str(v)
-)
+@pytest.mark.parametrize(("contract", "sample", "names"), [CASES[0], CASES[2], CASES[3], CASES[5]], ids=str)
 def test_no_fault_of_a_request_doubles_or_loses_a_row(
     contract: str, sample: str, names: tuple[str, ...], fault: str, server: ForeignServer, tmp_path: Path
 ) -> None:
