@@ -1,0 +1,145 @@
+"""`bulkops validate`: check files against a contract; no account, no network."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bulkops.cli.console import Console, console
+from bulkops.cli.options import contract_argument, json_option, option
+from bulkops.errors import UsageError
+from bulkops_validators.model.contract import Contract
+from bulkops_validators.model.rules import Severity
+
+if TYPE_CHECKING:
+    from bulkops.validation.findings import FileReport, Finding, ValidationReport
+
+SHOWN_ON_TERMINAL = 5
+
+
+@click.command("validate")
+@contract_argument
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--recursive", is_flag=True, help="Look into folders for .csv files, compressed ones too.")
+@option("--select", multiple=True, metavar="CODE", help="Judge only these rules: codes, names or prefixes.")
+@option("--ignore", multiple=True, metavar="CODE", help="Leave these rules out; the longer prefix decides.")
+@option("--max-findings", type=click.IntRange(min=0), help="Examples of each rule and file [5; 1000 with --json].")
+@option("--max-errors", type=click.IntRange(min=1), help="Stop reading a file after so many errors.")
+@option(
+    "--fail-on",
+    type=click.Choice(["error", "warning", "never"]),
+    default="error",
+    show_default=True,
+    help="What makes the exit code 1.",
+)
+@option("--case", type=click.Choice(["sensitive", "insensitive"]), default="sensitive", show_default=True,
+        help="How the application takes codes: insensitive makes case-only repetitions errors.")  # fmt: skip
+@click.option("--mask", is_flag=True, help="Hide values.")
+@click.option("--statistics", is_flag=True, help="Show counts by rule instead of findings.")
+@json_option
+def command(
+    contract: Contract,
+    files: tuple[str, ...],
+    *,
+    recursive: bool,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    max_findings: int | None,
+    max_errors: int | None,
+    fail_on: str,
+    case: str,
+    mask: bool,
+    statistics: bool,
+    as_json: bool,
+) -> int:
+    """Check FILEs: every defect with its record, line and column, and what to do.
+
+    Exit code 0: clean (warnings do not count unless --fail-on warning); 1: findings; 2: a file cannot be read.
+    """
+    from bulkops.clock import SystemClock
+    from bulkops.reading.sources import expand
+    from bulkops.validation.engine import validate_files
+    from bulkops.validation.findings import ValidationSettings
+    from bulkops_validators.model.rules_registry import chosen
+
+    try:
+        chosen(select=select, ignore=ignore)
+    except LookupError as error:
+        raise UsageError(f"There is no rule {error.args[0]!r}.", hint="`bulkops rules` lists all.") from error
+    settings = ValidationSettings(
+        select=select,
+        ignore=ignore,
+        max_findings=(1000 if as_json else SHOWN_ON_TERMINAL) if max_findings is None else max_findings,
+        max_errors=max_errors,
+        mask=mask,
+        insensitive=case == "insensitive",
+        now=SystemClock().now(),
+    )
+    watcher = None if as_json or statistics else _Printer(console())
+    report = validate_files(contract, expand(files, recursive=recursive), settings=settings, observer=watcher)
+    if as_json:
+        console().emit_json(report.to_json())
+    else:
+        _summarise(report, statistics=statistics)
+    return exit_code(report, fail_on)
+
+
+def exit_code(report: "ValidationReport", fail_on: str) -> int:
+    """Return what the command ends with."""
+    if any(file.unreadable for file in report.files):
+        return 2
+    bad = report.errors + (report.warnings if fail_on == "warning" else 0)
+    return 1 if bad and fail_on != "never" else 0
+
+
+class _Printer:
+    """Shows findings as they come."""
+
+    def __init__(self, out: Console) -> None:
+        self._out = out
+
+    def finding(self, path: str, finding: "Finding") -> None:
+        """Print a finding: where, what, and what to do."""
+        place = f"{path}:{finding.line}" if finding.line is not None else path
+        record = f" record {finding.record}" if finding.record is not None else ""
+        mark = click.style(f"{finding.code} {finding.severity}", fg=_colour(finding.severity), bold=True)
+        self._out.result(f"{place}:{record} {mark} {_one_line(finding.message)}")
+        self._out.result(f"    help: {finding.help}")
+
+    def advanced(self, path: str, size: int) -> None:
+        """Say nothing: findings tell how far it is."""
+
+
+def _colour(severity: Severity) -> str:
+    return "red" if severity is Severity.ERROR else "yellow"
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _summarise(report: "ValidationReport", *, statistics: bool) -> None:
+    out = console()
+    for file in report.files:
+        if file.unreadable is not None:
+            out.result(f"{file.path}: {click.style('unreadable', fg='red', bold=True)}: {file.unreadable}")
+            continue
+        if file.counts:
+            out.table(("code", "name", "severity", "findings"), _rows(file), title=file.path if statistics else None)
+        out.result(f"{file.path}: {_verdict(file)} in {file.records:,} records ({file.bytes:,} bytes)")
+
+
+def _rows(file: "FileReport") -> list[tuple[str, str, str, str]]:
+    from bulkops_validators.model.rules_registry import RULES
+
+    ordered = sorted(file.counts.items(), key=lambda item: -item[1])
+    return [(code, RULES[code].name, file.severities[code], f"{count:,}") for code, count in ordered]
+
+
+def _verdict(file: "FileReport") -> str:
+    if not file.errors and not file.warnings:
+        return click.style("clean", fg="green", bold=True)
+    return f"{_count(file.errors, 'error')}, {_count(file.warnings, 'warning')}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""Reading files: sources, records and where they end."""

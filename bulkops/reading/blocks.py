@@ -1,0 +1,80 @@
+"""A stream in blocks of whole records, with the SHA-256 and size of all that was read."""
+
+import codecs
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from bulkops.reading.layout import Block
+from bulkops.reading.quoting import cut
+
+
+@dataclass(frozen=True)
+class Form:
+    """How content must be changed to be read: its encoding if not UTF-8, and whether CR alone ends its lines."""
+
+    encoding: str | None = None
+    returns_only: bool = False
+
+    @property
+    def faithful(self) -> bool:
+        """Whether offsets in what is read are offsets in the file."""
+        return self.encoding is None
+
+
+class ContentReader:
+    """Reads a stream once, from the start, as UTF-8 with LF; knows the hash and the size of what it read.
+
+    `form` is set once the first bytes have told it.
+    """
+
+    def __init__(self, stream: BinaryIO, form: Form | None = None) -> None:
+        self._stream = stream
+        self._hash = hashlib.sha256()
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self.form = form or Form()
+        self.size = 0
+        self.surplus = b""
+
+    @property
+    def sha256(self) -> str:
+        """The hash of all bytes read so far, as they are in the file, in hexadecimal."""
+        return self._hash.hexdigest()
+
+    def read(self, size: int) -> bytes:
+        """Return about `size` bytes; exactly that many where nothing has to be changed; none at the end."""
+        parts = []
+        while size > 0 and (part := self._stream.read(size)):
+            parts.append(part)
+            size -= len(part)
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        self._hash.update(data)
+        self.size += len(data)
+        return self.recode(data)
+
+    def recode(self, data: bytes) -> bytes:
+        """Return raw bytes as UTF-8 with LF."""
+        if self.form.encoding is not None:
+            if self._decoder is None:
+                self._decoder = codecs.getincrementaldecoder(self.form.encoding)("replace")
+            data = self._decoder.decode(data, final=not data).encode()
+        return data.replace(b"\r", b"\n") if self.form.returns_only else data
+
+
+def blocks(reader: ContentReader, carry: bytes, *, separator: int, fields: int, size: int) -> Iterator[Block]:
+    """Yield what follows the header in blocks of about `size` bytes; `carry` has been read already."""
+    want, final = size, False
+    while not final:
+        window = carry
+        while len(window) < want and not final:
+            data = reader.read(want - len(window))
+            final = not data
+            window = window + data if window else data
+        if not window:
+            return
+        piece = cut(window, final=final, separator=separator, fields=fields)
+        if piece.length:
+            yield Block(window[: piece.length] if piece.length < len(window) else window, separator, piece.broken)
+        carry = window[piece.length :]
+        want = size if piece.length else 2 * len(window)

@@ -1,0 +1,213 @@
+"""Where records end when quotes may be wrong: well-quoted stretches, and each broken record with its defect.
+
+A window begins at the start of a record. While every quote stands where RFC 4180 allows one, a newline ends a
+record exactly if the number of quotes before it is even; that is decided for the whole window at once. Where a
+quote stands wrong, the record is read strictly by itself, and reading goes on at the next physical line, so that
+one forgotten quote costs one record.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+QUOTE, NEWLINE, RETURN = 34, 10, 13
+LONGEST_RECORD = 64 << 20
+"""Bytes after which an open quote counts as never closed."""
+
+Bytes = npt.NDArray[np.uint8]
+Offsets = npt.NDArray[np.int64]
+
+_QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
+_JSON_START = re.compile(rb'"\s*[{\[]\s*"')
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A record whose quotes are wrong: its bytes in the window, the rule's code, and where the defect is."""
+
+    start: int
+    end: int
+    code: str
+    at: int
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How many bytes of a window are whole records, and which of these are broken. 0: more bytes are needed."""
+
+    length: int
+    broken: tuple[Broken, ...] = ()
+
+
+def cut(window: bytes, *, final: bool, separator: int, fields: int) -> Cut:
+    """Return the whole records of a window; all of it if it is the `final` one."""
+    array = np.frombuffer(window, np.uint8)
+    quotes = np.flatnonzero(array == QUOTE)
+    if not _well_quoted(array, quotes, separator=separator):
+        return _dissect(window, array, quotes, final=final, separator=separator, fields=fields)
+    if final:
+        if len(quotes) % 2:
+            return _dissect(window, array, quotes, final=True, separator=separator, fields=fields)
+        return Cut(len(window))
+    end = window.rfind(b"\n")
+    while end >= 0 and (before := int(np.searchsorted(quotes, end))) % 2:
+        end = window.rfind(b"\n", 0, int(quotes[before - 1]))
+    if end < 0 and len(window) >= LONGEST_RECORD:
+        return _dissect(window, array, quotes, final=False, separator=separator, fields=fields)
+    return Cut(end + 1)
+
+
+def _allowed(*values: int) -> npt.NDArray[np.bool_]:
+    table = np.zeros(256, np.bool_)
+    table[list(values)] = True
+    return table
+
+
+def _well_quoted(array: Bytes, quotes: Offsets, *, separator: int) -> bool:
+    """Tell whether every quote opens a cell, closes one, or is one of a doubled pair."""
+    if not len(quotes):
+        return True
+    opening, closing = quotes[0::2], quotes[1::2]
+    if opening[0] == 0:
+        opening = opening[1:]
+    if len(closing) and closing[-1] == len(array) - 1:
+        closing = closing[:-1]
+    before, after = array.take(opening - 1), array.take(closing + 1)
+    fine = _allowed(QUOTE, NEWLINE, separator).take(before).all()
+    return bool(fine and _allowed(QUOTE, NEWLINE, RETURN, separator).take(after).all())
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """The physical lines of a window, and which of them are no whole, well-quoted record by themselves."""
+
+    starts: Offsets
+    ends: Offsets
+    suspects: Offsets
+
+
+def _lines(array: Bytes, quotes: Offsets, *, separator: int) -> _Lines:
+    ends = np.flatnonzero(array == NEWLINE) + 1
+    if not len(ends) or ends[-1] != len(array):
+        ends = np.append(ends, len(array))
+    starts = np.concatenate(([0], ends[:-1]))
+    first = np.searchsorted(quotes, starts)
+    counts = np.diff(np.append(first, len(quotes)))
+    line = np.repeat(np.arange(len(starts)), counts)
+    opens = (np.arange(len(quotes)) - first[line]) % 2 == 0
+    padded = np.concatenate(([NEWLINE], array, [NEWLINE])).astype(np.uint8)
+    before, after = padded[quotes], padded[quotes + 2]
+    wrong_opening = opens & ~_allowed(QUOTE, NEWLINE, separator).take(before)
+    wrong_closing = ~opens & ~_allowed(QUOTE, NEWLINE, RETURN, separator).take(after)
+    suspect = counts % 2 == 1
+    suspect[line[wrong_opening | wrong_closing]] = True
+    return _Lines(starts, ends, np.flatnonzero(suspect))
+
+
+def _dissect(window: bytes, array: Bytes, quotes: Offsets, *, final: bool, separator: int, fields: int) -> Cut:
+    """Return the cut of a window in which some quote stands wrong."""
+    lines = _lines(array, quotes, separator=separator)
+    whole = len(window) if final else window.rfind(b"\n") + 1
+    patient = not final and len(window) < LONGEST_RECORD
+    broken: list[Broken] = []
+    resume = 0
+    for suspect in lines.suspects:
+        start, end = int(lines.starts[suspect]), int(lines.ends[suspect])
+        if start < resume:
+            continue
+        if start >= whole:
+            break
+        record = read_strictly(window, start, separator)
+        if patient and (record.end > whole or record.at >= len(window) - 1 or record.at_end):
+            return Cut(start, tuple(broken))
+        if record.code == "" and not _swallowed(window, record, end, separator=separator, fields=fields):
+            resume = record.end
+        else:
+            broken.append(_broken(window, record, start, end, separator))
+            resume = end
+    return Cut(max(whole, resume), tuple(broken))
+
+
+def _broken(window: bytes, record: "StrictRecord", start: int, end: int, separator: int) -> Broken:
+    """Return the broken record of one physical line, with the rule that tells most about it."""
+    opened = record.opened
+    if record.code == "" or record.at >= end:
+        opened = next((first for first, last in cells(window, start, separator) if last >= end or last < 0), opened)
+        return Broken(start, end, "STR105", opened)
+    if record.code == "STR106" and _JSON_START.match(window, opened):
+        return Broken(start, end, "STR107", opened)
+    return Broken(start, end, record.code, record.at)
+
+
+@dataclass(frozen=True)
+class StrictRecord:
+    """One record read by RFC 4180 to the letter.
+
+    `code` is empty if it is well-formed, else the rule broken at `at`; `opened` is the last opening quote,
+    `at_end` says that the data ended inside the cell.
+    """
+
+    end: int
+    fields: int
+    code: str = ""
+    at: int = 0
+    opened: int = 0
+    at_end: bool = False
+
+
+def read_strictly(data: bytes, start: int, separator: int) -> StrictRecord:
+    """Read the record that begins at `start`, up to its end or its first defect."""
+    opened = start
+    for fields, (first, end) in enumerate(cells(data, start, separator), start=1):
+        if data[first : first + 1] == b'"':
+            opened = first
+            if end < 0:
+                return StrictRecord(len(data), fields, "STR105", first, first, at_end=True)
+        follows = data[end : end + 1]
+        if follows in {b"", b"\n"} or data[end : end + 2] == b"\r\n":
+            return StrictRecord(min(len(data), data.find(b"\n", end) + 1 or len(data)), fields, opened=opened)
+        if follows[0] != separator:
+            quoted = data[first : first + 1] == b'"'
+            return StrictRecord(end, fields, "STR106" if quoted else "STR104", end, opened)
+    raise AssertionError("cells() ends with the record")
+
+
+def cells(data: bytes, start: int, separator: int) -> Iterator[tuple[int, int]]:
+    """Yield where each cell of a record begins and ends, quotes included; an end of -1: its quote never closes."""
+    unquoted = _unquoted(separator)
+    while True:
+        if data[start : start + 1] == b'"':
+            match = _QUOTED.match(data, start)
+            if match is None:
+                yield start, -1
+                return
+            end = match.end()
+        else:
+            found = unquoted.match(data, start)
+            end = found.end() if found else start
+        if data[end - 1 : end] == b"\r" and data[end : end + 1] == b"\n" and end > start:
+            end -= 1
+        yield start, end
+        if data[end : end + 1] != bytes((separator,)):
+            return
+        start = end + 1
+
+
+_UNQUOTED: dict[int, re.Pattern[bytes]] = {}
+
+
+def _unquoted(separator: int) -> re.Pattern[bytes]:
+    if separator not in _UNQUOTED:
+        _UNQUOTED[separator] = re.compile(rb'[^"\n' + re.escape(bytes((separator,))) + rb"]*+")
+    return _UNQUOTED[separator]
+
+
+def _swallowed(window: bytes, record: StrictRecord, line_end: int, *, separator: int, fields: int) -> bool:
+    """Tell whether a record over several lines is rather a forgotten quote: wrong itself, and the next line right."""
+    if record.fields == fields or record.end <= line_end or fields < 2:
+        return False
+    following = read_strictly(window, line_end, separator)
+    return following.code == "" and following.fields == fields

@@ -1,0 +1,1 @@
+"""Judging files: every defect found, located and counted, in bounded memory."""

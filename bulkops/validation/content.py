@@ -1,0 +1,126 @@
+"""What cells hold: the contract's checks run over a frame, looking closely only at what is not plainly clean."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import polars as pl
+
+from bulkops.reading.quoting import Offsets
+from bulkops.validation.context import Context, shown
+from bulkops.validation.hits import Hits, Room, Spot
+from bulkops_validators.model.cells import JsonObject
+from bulkops_validators.model.contract import Column
+from bulkops_validators.model.expressions import CellCheck, RecordCheck, cell_checks, plain, record_checks, record_plain
+
+ROW = "_row"
+_SAMPLE = 2048
+
+
+@dataclass(frozen=True)
+class _Checks:
+    """The checks of one column, and the cheap one that spares them."""
+
+    plain: pl.Expr
+    checks: tuple[CellCheck, ...]
+
+
+@lru_cache(maxsize=64)
+def _checks(context_key: tuple[Context, str]) -> _Checks:
+    context, name = context_key
+    column = context.contract.column(name)
+    checks = tuple(c for c in cell_checks(column, context.now) if c.code in context.codes)
+    return _Checks(plain(column, context.now), checks)
+
+
+def content_hits(frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room) -> list[Hits]:
+    """Return what is wrong with the cells and records of a frame whose columns have the contract's names."""
+    hits: list[Hits] = []
+    for name in context.present:
+        hits += _column_hits(frame, context.contract.column(name), numbers, context, room)
+    return hits + _record_hits(frame, numbers, context, room)
+
+
+def _column_hits(
+    frame: pl.DataFrame, column: Column, numbers: Offsets | None, context: Context, room: Room
+) -> list[Hits]:
+    checks = _checks((context, column.name))
+    doubtful = _doubtful(
+        frame.select(pl.int_range(pl.len()).alias(ROW), pl.col(column.name)), column.name, checks.plain
+    )
+    if not doubtful.height or not checks.checks:
+        return []
+    flags = doubtful.select(check.broken.alias(str(i)) for i, check in enumerate(checks.checks))
+    hits = []
+    for check, flag in zip(checks.checks, flags, strict=True):
+        if total := int(flag.sum()):
+            found = doubtful.filter(flag).head(room.of(check.code))
+            rows = zip(found[ROW].to_list(), found[column.name].to_list(), strict=True)
+            spots = tuple(_cell_spot(check, number_of(row, numbers), value or "", context) for row, value in rows)
+            hits.append(Hits(check.code, total, spots))
+    return hits
+
+
+def _cell_spot(check: CellCheck, number: int, value: str, context: Context) -> Spot:
+    # What is wrong with JSON is told from the cell itself, in words that do not repeat it.
+    told = value if isinstance(context.contract.column(check.column).cell, JsonObject) else shown(value, context)
+    return Spot(message=check.says(told), number=number, column=check.column, value=shown(value, context))
+
+
+def number_of(row: int, numbers: Offsets | None) -> int:
+    """Return the record of the block that a row of the frame is."""
+    return row if numbers is None else int(numbers[row])
+
+
+def _doubtful(cells: pl.DataFrame, name: str, clean: pl.Expr) -> pl.DataFrame:
+    """Return the cells that are not plainly clean; where cells repeat, each distinct one is looked at once."""
+    if cells.height > _SAMPLE and cells[name].head(_SAMPLE).n_unique() < _SAMPLE // 2:
+        distinct = cells.lazy().select(pl.col(name).unique()).collect()
+        unclean = distinct.filter(~clean)[name]
+        if not len(unclean):
+            return cells.clear()
+        if len(unclean) == distinct.height:
+            return cells
+        return cells.filter(pl.col(name).is_in(unclean.implode(), nulls_equal=True))
+    return cells.filter(~clean)
+
+
+@lru_cache(maxsize=8)
+def _record_checks(context: Context) -> tuple[pl.Expr, tuple[RecordCheck, ...]]:
+    checks = tuple(c for c in record_checks(context.contract, context.present) if c.code in context.codes)
+    return record_plain(context.contract, context.present), checks
+
+
+def _record_hits(frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room) -> list[Hits]:
+    clean, checks = _record_checks(context)
+    if not checks:
+        return []
+    doubtful = frame.with_columns(pl.int_range(pl.len()).alias(ROW)).filter(~clean)
+    if not doubtful.height:
+        return []
+    hits = []
+    for check in checks:
+        found = doubtful.filter(check.broken)
+        if found.height:
+            first = found.head(room.of(check.code))
+            spots = tuple(_record_spot(check, numbers, row, context) for row in first.iter_rows(named=True))
+            hits.append(Hits(check.code, found.height, spots))
+    return hits
+
+
+def _record_spot(check: RecordCheck, numbers: Offsets | None, row: dict[str, object], context: Context) -> Spot:
+    values = ", ".join(f"{name} {shown(str(row[name]), context)!r}" for name in check.columns if row[name])
+    message = f"{check.message}: {values}" if values else check.message
+    return Spot(message=message, number=number_of(int(str(row[ROW])), numbers), value=values or None)
+
+
+def blank_rows(frame: pl.DataFrame, context: Context) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
+    """Return which rows have no filled cell at all; None if there are none or the file has one column only."""
+    if frame.width < 2 or not frame.height:
+        return None
+    required = [name for name in context.contract.required_names if name in context.present]
+    probe = pl.col(required[0]) if required else pl.all_horizontal(pl.all().fill_null("") == "")
+    if required and not frame.select((probe.fill_null("") == "").any()).item():
+        return None
+    blank = frame.select(pl.all_horizontal(pl.all().fill_null("") == "")).to_series()
+    return blank.to_numpy() if blank.any() else None

@@ -1,0 +1,114 @@
+"""Validate files: read each once, judge its blocks side by side, put the partial results together in order."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from bulkops.errors import InputUnreadable
+from bulkops.reading.blocks import ContentReader, blocks
+from bulkops.reading.layout import Block
+from bulkops.reading.sources import Source, file_source
+from bulkops.validation.context import Context
+from bulkops.validation.findings import FileReport, ValidationReport, ValidationSettings
+from bulkops.validation.judge import Partial, judge
+from bulkops.validation.observer import Observer
+from bulkops.validation.opening import open_content
+from bulkops.validation.repetitions import KeyBook
+from bulkops.validation.tally import Tally
+from bulkops_validators.model.contract import Contract
+
+
+@dataclass
+class _Outcome:
+    """How reading a file went."""
+
+    tally: Tally
+    size: int = 0
+    sha256: str = ""
+    unreadable: str | None = None
+
+    def report(self) -> FileReport:
+        return self.tally.report(size=self.size, sha256=self.sha256, unreadable=self.unreadable)
+
+
+def validate_files(
+    contract: Contract,
+    sources: Iterable[str | Path | Source],
+    *,
+    settings: ValidationSettings | None = None,
+    observer: Observer | None = None,
+) -> ValidationReport:
+    """Return what is wrong with the files; a file that cannot be read has `unreadable` set in its report.
+
+    Uniqueness is judged over all files together, unless the import replaces: then each file is a world of its own.
+    """
+    settings = settings or ValidationSettings()
+    outcomes = []
+    with KeyBook(contract, settings) as keys:
+        for source in sources:
+            known = source if isinstance(source, Source) else file_source(Path(source))
+            outcomes.append(_validate_one(Tally(contract, known, settings, observer), keys))
+        keys.settle()
+    return ValidationReport(files=tuple(outcome.report() for outcome in outcomes))
+
+
+def _validate_one(tally: Tally, keys: KeyBook) -> _Outcome:
+    outcome = _Outcome(tally)
+    try:
+        with tally.source.open() as stream:
+            reader = ContentReader(stream)
+            try:
+                _judge_content(reader, tally, keys)
+            finally:
+                outcome.size, outcome.sha256 = reader.size, reader.sha256
+    except InputUnreadable as error:
+        outcome.unreadable = str(error)
+    except OSError as error:
+        outcome.unreadable = f"{tally.source.path} cannot be read to the end: {error.strerror or error}."
+    return outcome
+
+
+def _judge_content(reader: ContentReader, tally: Tally, keys: KeyBook) -> None:
+    settings = tally.settings
+    opening = open_content(reader, tally.contract, block_bytes=settings.block_bytes)
+    tally.open(opening)
+    if opening.header is None:
+        return
+    context = Context(
+        contract=tally.contract,
+        columns=opening.header.columns,
+        separator=opening.header.separator,
+        codes=tally.codes,
+        now=settings.now,
+        crlf=opening.crlf,
+        mask=settings.mask,
+    )
+    pieces = blocks(
+        reader,
+        opening.rest,
+        separator=context.separator,
+        fields=len(context.columns),
+        size=settings.block_bytes,
+    )
+    keys.begin(tally)
+    for partial in _judged(pieces, context, tally):
+        keys.add(partial, context.uniques)
+        tally.add(partial)
+        if tally.enough():
+            break
+    tally.close(context)
+
+
+def _judged(pieces: Iterator[Block], context: Context, tally: Tally) -> Iterator[Partial]:
+    """Yield the partial results in order; as many blocks are judged at a time as there are threads."""
+    threads = tally.settings.threads
+    ahead: deque[Future[Partial]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for block in pieces:
+            ahead.append(pool.submit(judge, block, context, tally.room()))
+            while len(ahead) > threads or (ahead and ahead[0].done()):
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()

@@ -1,0 +1,172 @@
+"""What only the whole file can show: lengths of numbers, the order of day and month, which of two columns is used."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import polars as pl
+
+from bulkops.reading.quoting import Offsets
+from bulkops.validation.content import number_of
+from bulkops.validation.context import Context
+from bulkops.validation.hits import Hits, Room, Spot
+from bulkops_validators.model import patterns
+from bulkops_validators.model.cells import Text, Timestamp
+from bulkops_validators.model.expressions import filled
+
+K = TypeVar("K", bound=Hashable)
+_ROW = "_row"
+_MOST_ZEROS = 6
+"""Zeros that can be missing in front of a number before it counts as simply another number."""
+
+
+@dataclass
+class Usage:
+    """How a class of cells is used: how many there are, and the first few."""
+
+    total: int = 0
+    spots: list[Spot] = field(default_factory=list)
+
+    def add(self, other: "Usage", *, base: int, most: int) -> None:
+        """Add the usage of the next block, whose records begin at `base`."""
+        self.total += other.total
+        for spot in other.spots[: max(0, most - len(self.spots))]:
+            number = None if spot.number is None else spot.number + base
+            self.spots.append(Spot(message=spot.message, number=number, column=spot.column, value=spot.value))
+
+
+@dataclass
+class BlockFacts:
+    """The facts of a block or, joined, of a file. Keys are column names, or (column, length)."""
+
+    lengths: dict[str, Counter[int]] = field(default_factory=dict)
+    digits: dict[tuple[str, int], Usage] = field(default_factory=dict)
+    local_dates: dict[str, Usage] = field(default_factory=dict)
+    day_first: Counter[str] = field(default_factory=Counter)
+    month_first: Counter[str] = field(default_factory=Counter)
+    exclusive: dict[str, Usage] = field(default_factory=dict)
+
+    def add(self, other: "BlockFacts", *, base: int, most: int) -> None:
+        """Add the facts of the next block, whose records begin at `base`."""
+        for name, counts in other.lengths.items():
+            self.lengths.setdefault(name, Counter()).update(counts)
+        _add_usages(self.digits, other.digits, base=base, most=most)
+        _add_usages(self.local_dates, other.local_dates, base=base, most=most)
+        _add_usages(self.exclusive, other.exclusive, base=base, most=most)
+        self.day_first.update(other.day_first)
+        self.month_first.update(other.month_first)
+
+
+def _add_usages(mine: dict[K, Usage], theirs: dict[K, Usage], *, base: int, most: int) -> None:
+    for key, usage in theirs.items():
+        mine.setdefault(key, Usage()).add(usage, base=base, most=most)
+
+
+def gather(frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room) -> BlockFacts:
+    """Return the facts of a block's records."""
+    facts = BlockFacts()
+    if not frame.height:
+        return facts
+    for name in _code_columns(context):
+        _gather_lengths(frame, name, numbers, room, facts)
+    for column in context.contract.columns:
+        if column.name in context.present and isinstance(column.cell, Timestamp) and "DAT110" in context.codes:
+            _gather_dates(frame, column.name, numbers, facts)
+    for exclusive in context.contract.exclusive:
+        names = [name for name in exclusive.columns if name in context.present]
+        if exclusive.whole_file and len(names) > 1 and "XCL104" in context.codes:
+            for name in names:
+                others = [filled(other) for other in names if other != name]
+                facts.exclusive[name] = _usage(
+                    frame, filled(name) & ~pl.any_horizontal(others), name, numbers, room.of("XCL104")
+                )
+    return facts
+
+
+def _code_columns(context: Context) -> list[str]:
+    """Return the columns whose values name something: keys, and what only one of may be filled."""
+    named = {name for unique in context.contract.unique for name in unique.columns}
+    named |= {name for exclusive in context.contract.exclusive if exclusive.whole_file for name in exclusive.columns}
+    return [
+        name
+        for name in context.present
+        if name in named and isinstance(context.contract.column(name).cell, Text) and "XLS103" in context.codes
+    ]
+
+
+def _usage(frame: pl.DataFrame, which: pl.Expr, name: str, numbers: Offsets | None, most: int) -> Usage:
+    rows = frame.select(pl.int_range(pl.len()).alias(_ROW), which.alias("_which"), pl.col(name)).filter("_which")
+    shown = rows.head(most)
+    pairs = zip(shown[_ROW].to_list(), shown[name].to_list(), strict=True)
+    spots = [Spot(message="", number=number_of(row, numbers), column=name, value=value) for row, value in pairs]
+    return Usage(rows.height, spots)
+
+
+def _gather_lengths(frame: pl.DataFrame, name: str, numbers: Offsets | None, room: Room, facts: BlockFacts) -> None:
+    lengths = frame.select(pl.col(name).str.len_bytes()).to_series().value_counts()
+    facts.lengths[name] = Counter(dict(zip(lengths[name].to_list(), lengths["count"].to_list(), strict=True)))
+    facts.lengths[name].pop(None, None)  # type: ignore[call-overload] # a null is a blank cell
+    facts.lengths[name].pop(0, None)
+    common = max(facts.lengths[name], key=lambda n: facts.lengths[name][n], default=0)
+    for length in [n for n in facts.lengths[name] if common - _MOST_ZEROS <= n < common]:
+        which = (pl.col(name).str.len_bytes() == length) & pl.col(name).str.contains(r"^[1-9][0-9]*$")
+        usage = _usage(frame, which.fill_null(value=False), name, numbers, room.of("XLS103"))
+        if usage.total:
+            facts.digits[name, length] = usage
+
+
+def _gather_dates(frame: pl.DataFrame, name: str, numbers: Offsets | None, facts: BlockFacts) -> None:
+    local = frame.select(pl.int_range(pl.len()).alias(_ROW), pl.col(name)).filter(
+        pl.col(name).str.contains(patterns.LOCAL_DATE)
+    )
+    if not local.height:
+        return
+    parts = local.select(
+        pl.col(name).str.extract(patterns.LOCAL_DATE, 1).cast(pl.Int32).alias("first"),
+        pl.col(name).str.extract(patterns.LOCAL_DATE, 2).cast(pl.Int32).alias("second"),
+    )
+    facts.day_first[name] += int((parts["first"] > 12).sum())
+    facts.month_first[name] += int((parts["second"] > 12).sum())
+    spot = Spot(message="", number=number_of(local[_ROW][0], numbers), column=name, value=local[name][0])
+    facts.local_dates[name] = Usage(local.height, [spot])
+
+
+def whole_file_hits(facts: BlockFacts, context: Context) -> Iterable[Hits]:
+    """Return what the facts of a whole file show."""
+    for name, lengths in facts.lengths.items():
+        yield from _lost_zeros(name, lengths, facts)
+    for name, usage in facts.local_dates.items():
+        if not facts.day_first[name] and not facts.month_first[name]:
+            message = f"{name} {usage.spots[0].value!r}: no date of the column shows whether the day comes first"
+            yield Hits("DAT110", 1, (_with(usage.spots[0], message),))
+    yield from _mixed(facts, context)
+
+
+def _lost_zeros(name: str, lengths: Counter[int], facts: BlockFacts) -> Iterable[Hits]:
+    total = sum(lengths.values())
+    common, count = max(lengths.items(), key=lambda item: item[1], default=(0, 0))
+    if total < 10 or count < 0.8 * total or common < 4:
+        return
+    for length in range(common - 1, max(0, common - _MOST_ZEROS) - 1, -1):
+        usage = facts.digits.get((name, length))
+        if usage is not None:
+            says = f"has {length} digits where nearly all of the column have {common} characters"
+            spots = tuple(_with(spot, f"{name} {spot.value!r} {says}") for spot in usage.spots)
+            yield Hits("XLS103", usage.total, spots)
+
+
+def _mixed(facts: BlockFacts, context: Context) -> Iterable[Hits]:
+    for exclusive in context.contract.exclusive:
+        used = {n: facts.exclusive[n] for n in exclusive.columns if n in facts.exclusive and facts.exclusive[n].total}
+        if not exclusive.whole_file or len(used) < 2:
+            continue
+        main = max(used, key=lambda name: used[name].total)
+        for name, usage in used.items():
+            if name != main:
+                message = f"{name} is filled here, {main} in most records; a file uses one of them throughout"
+                yield Hits("XCL104", usage.total, tuple(_with(spot, message) for spot in usage.spots))
+
+
+def _with(spot: Spot, message: str) -> Spot:
+    return Spot(message=message, number=spot.number, column=spot.column, value=spot.value)

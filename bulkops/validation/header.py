@@ -1,0 +1,176 @@
+"""The header line: which column each field is, and everything that is wrong with it."""
+
+import difflib
+from collections import Counter
+from dataclasses import dataclass
+
+from bulkops.reading.quoting import cells
+from bulkops_validators.model.contract import Contract
+
+SEPARATORS = b",;\t|"
+SPOKEN = {b",": "a comma", b";": "a semicolon", b"\t": "a tab", b"|": "a vertical bar"}
+_SYNONYMS = (
+    {"expirydate", "enddate", "expiry", "expires", "expiration", "validuntil", "validto", "end"},
+    {"startdate", "newjoindate", "joindate", "start", "validfrom", "starts"},
+    {"value", "code", "item", "identifier", "coupon", "couponcode", "cardnumber", "referralcode"},
+    {
+        "customerprofileid", "profileintegrationid", "recipientintegrationid", "advocateprofileintegrationid",
+        "integrationid", "profileid", "customerid", "profile", "customer", "advocate", "customerprofileids",
+    },
+    {"amount", "points", "limit", "budget"},
+    {"limitval", "limit", "usagelimit"},
+    {"reason", "name", "description"},
+    {"state", "status"},
+    {"tiername", "tier"},
+    {"storeintegrationid", "store", "storeid"},
+)  # fmt: skip
+"""Names that are taken for one another; all in small letters without underscores."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong with the header; `column` is the name at fault, `at` its offset in the line."""
+
+    code: str
+    message: str
+    column: str | None = None
+    at: int = 0
+    field: int | None = None
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header that was read: the contract's column of each field, or None where it is no known one."""
+
+    columns: tuple[str | None, ...]
+    separator: int
+    faults: tuple[Fault, ...]
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """The known columns in file order."""
+        return tuple(name for name in self.columns if name is not None)
+
+
+@dataclass(frozen=True)
+class _Field:
+    name: str
+    at: int
+
+
+def read_header(line: bytes, contract: Contract) -> Header:
+    """Return what a header line (without its line end) says, and its faults."""
+    separator = _separator(line, contract)
+    fields = _fields(line, separator)
+    faults: list[Fault] = []
+    if separator != ord(","):
+        spoken = SPOKEN[bytes((separator,))]
+        faults.append(Fault("HDR108", f"fields are separated by {spoken}, not by a comma"))
+    if _looks_like_data(fields, contract):
+        guessed = contract.column_names if len(fields) == len(contract.columns) else (None,) * len(fields)
+        shown = ", ".join(repr(field.name) for field in fields[:3])
+        message = f"the first line looks like data ({shown}); {contract.name} wants {', '.join(contract.column_names)}"
+        return Header(guessed, separator, (*faults, Fault("HDR107", message)))
+    columns, named = _assign(fields, contract)
+    faults += named
+    faults += _missing(columns, fields, contract)
+    return Header(columns, separator, tuple(faults))
+
+
+def _separator(line: bytes, contract: Contract) -> int:
+    """Return the separator that yields the most known names; the comma if none is better."""
+
+    def known(separator: int) -> int:
+        return sum(_fold(field.name) in folded for field in _fields(line, separator))
+
+    folded = {_fold(name) for name in contract.column_names}
+    return max(SEPARATORS, key=lambda separator: (known(separator), separator == ord(",")))
+
+
+def _fields(line: bytes, separator: int) -> list[_Field]:
+    found, end = [], 0
+    for start, stop in cells(line, 0, separator):
+        end = stop if stop >= 0 else len(line)
+        text = line[start:end].decode("utf-8", "replace")
+        if text.startswith('"'):
+            text = text[1:].removesuffix('"').replace('""', '"')
+        found.append(_Field(text, start))
+    if end < len(line):  # something stands behind a closing quote
+        found[-1] = _Field(line[found[-1].at :].decode("utf-8", "replace"), found[-1].at)
+    return found
+
+
+def _fold(name: str) -> str:
+    return name.strip().lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def _looks_like_data(fields: list[_Field], contract: Contract) -> bool:
+    names = [field.name for field in fields]
+    if any(_suggestion(name, contract) for name in names if name.strip()):
+        return False
+    return any(any(c.isdigit() for c in name) or name.lstrip()[:1] in {"{", ""} or len(name) > 60 for name in names)
+
+
+def _assign(fields: list[_Field], contract: Contract) -> tuple[tuple[str | None, ...], list[Fault]]:
+    """Return the column of each field and the faults of the names."""
+    exact = Counter(field.name for field in fields)
+    columns: list[str | None] = []
+    faults: list[Fault] = []
+    for position, field in enumerate(fields, start=1):
+        name, fault = _known(field.name, contract, taken={c for c in columns if c} | set(exact))
+        if field.name and field.name in columns[:]:
+            name, fault = None, ("HDR103", f"the column {field.name!r} stands twice")
+        elif name in columns and name is not None:
+            fault, name = ("HDR103", f"the column {field.name!r} stands for {name!r}, which is there already"), None
+        columns.append(name)
+        if fault is not None:
+            faults.append(Fault(fault[0], fault[1], field.name, field.at, position))
+    repeated = [name for name, count in exact.items() if count > 1 and name and name not in contract.column_names]
+    for name in repeated:
+        place = [(n, f) for n, f in enumerate(fields, start=1) if f.name == name][1]
+        faults.append(Fault("HDR103", f"the column {name!r} stands twice", name, place[1].at, place[0]))
+    return tuple(columns), faults
+
+
+def _known(name: str, contract: Contract, *, taken: set[str]) -> tuple[str | None, tuple[str, str] | None]:
+    """Return the contract's column that a name stands for, and the code and message of what is wrong with it."""
+    if name in contract.column_names:
+        return name, None
+    if not name.strip():
+        return None, ("HDR104", "a column has no name")
+    if (inner := name.strip()) in contract.column_names:
+        return inner, ("HDR105", f"the column name {name!r} has blanks around it")
+    for column in contract.column_names:
+        if inner.lower() == column.lower():
+            return column, ("HDR106", f"the column {name!r} is spelt {column!r}")
+    known = [column for column in contract.column_names if column not in taken]
+    near = _suggestion(name, contract, among=known)
+    hint = f"did you mean {near!r}?" if near else f"known are {', '.join(contract.column_names)}"
+    return None, ("HDR102", f"{contract.name} has no column {name!r}; {hint}")
+
+
+def _suggestion(name: str, contract: Contract, among: list[str] | None = None) -> str | None:
+    """Return the column that a name probably means."""
+    folded = {_fold(column): column for column in (contract.column_names if among is None else among)}
+    if (wanted := _fold(name)) in folded:
+        return folded[wanted]
+    for group in _SYNONYMS:
+        if wanted in group and (shared := [column for key, column in folded.items() if key in group]):
+            return shared[0]
+    near = difflib.get_close_matches(wanted, folded, n=1, cutoff=0.7)
+    return folded[near[0]] if near else None
+
+
+def _missing(columns: tuple[str | None, ...], fields: list[_Field], contract: Contract) -> list[Fault]:
+    needed: list[tuple[str, ...]] = [(name,) for name in contract.required_names]
+    needed += [exclusive.columns for exclusive in contract.exclusive if exclusive.whole_file]
+    faults = []
+    for names in needed:
+        if any(name in columns for name in names):
+            continue
+        spoken = " or ".join(repr(name) for name in names)
+        unknown = [field.name for field, column in zip(fields, columns, strict=True) if column is None]
+        near = next((other for other in unknown if _suggestion(other, contract, among=list(names))), None)
+        hint = f"; is it {near!r}?" if near else ""
+        faults.append(Fault("HDR101", f"the required column {spoken} is missing{hint}", names[0]))
+    return faults

@@ -1,0 +1,49 @@
+"""Defects inside one block, before they have a place in the file."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spot:
+    """One example of a defect.
+
+    `number` is the record's in the block, from 0, or None for what is no record; `at` is an offset in the block
+    where it is known already; else the place is that of `column` in the record, or of the record itself.
+    """
+
+    message: str
+    number: int | None = None
+    at: int | None = None
+    column: str | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True)
+class Hits:
+    """All defects of one rule found in one go: how many, and the first few."""
+
+    code: str
+    total: int
+    spots: tuple[Spot, ...]
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many more examples of each rule are wanted; none once a file has enough of them."""
+
+    most: int
+    used: Mapping[str, int]
+
+    def of(self, code: str) -> int:
+        """Return how many examples of a rule are still wanted."""
+        return max(0, self.most - self.used.get(code, 0))
+
+
+def merge(hits: Iterable[Hits]) -> list[Hits]:
+    """Return hits with those of the same rule joined."""
+    joined: dict[str, Hits] = {}
+    for one in hits:
+        other = joined.get(one.code)
+        joined[one.code] = Hits(one.code, other.total + one.total, other.spots + one.spots) if other else one
+    return list(joined.values())

@@ -1,0 +1,123 @@
+"""The core: one block of whole records to a partial result. A pure function, so that blocks can be judged anywhere."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from bulkops.reading.layout import Block, Layout, layout
+from bulkops.reading.quoting import Offsets, cells
+from bulkops.validation.content import blank_rows, content_hits
+from bulkops.validation.context import Context
+from bulkops.validation.facts import BlockFacts, gather
+from bulkops.validation.hits import Hits, Room, Spot
+from bulkops.validation.keys import KeyHashes, key_hashes
+from bulkops.validation.parse import Parsed, parse
+
+
+@dataclass(frozen=True)
+class Place:
+    """A spot with its place, counted from the start of the block: record and byte from 0, line from 0."""
+
+    code: str
+    spot: Spot
+    line: int
+    byte: int
+    field: int | None = None
+
+
+@dataclass(frozen=True)
+class Partial:
+    """What was found in one block. Partial results in order make the result of a file."""
+
+    records: int
+    lines: int
+    length: int
+    counts: dict[str, int]
+    places: tuple[Place, ...]
+    keys: tuple[KeyHashes, ...]
+    facts: BlockFacts
+    blank_tail: int = 0
+    blank_tail_places: tuple[Place, ...] = field(default=())
+
+
+def judge(block: Block, context: Context, room: Room) -> Partial:
+    """Return everything that can be said about a block without knowing the others."""
+    parsed = parse(block, context, room)
+    frame, numbers, hits = _named(parsed, context, room)
+    hits += content_hits(frame, numbers, context, room)
+    wanted = [hit for hit in hits if hit.code in context.codes]
+    counts: dict[str, int] = {}
+    for hit in wanted:
+        counts[hit.code] = counts.get(hit.code, 0) + hit.total
+    spots = [(hit.code, spot) for hit in wanted for spot in hit.spots]
+    laid = parsed.layout
+    if laid is None and spots:
+        laid = layout(block)
+    return Partial(
+        records=parsed.records,
+        lines=int(np.count_nonzero(block.array == 10)),
+        length=len(block.data),
+        counts=counts,
+        places=tuple(place_all(spots, block, laid, context)) if laid is not None else (),
+        keys=tuple(key_hashes(frame, numbers, parsed.records, unique, context) for unique in context.uniques),
+        facts=gather(frame, numbers, context, room),
+        blank_tail=parsed.blank_tail,
+        blank_tail_places=_tail_places(parsed, block),
+    )
+
+
+def _named(parsed: Parsed, context: Context, room: Room) -> tuple[pl.DataFrame, Offsets | None, list[Hits]]:
+    """Return the frame of known columns without its blank records, and the hits so far."""
+    frame, numbers, hits = parsed.frame, parsed.numbers, list(parsed.hits)
+    names = {str(index): name for index, name in enumerate(context.columns) if name is not None}
+    blank = blank_rows(frame.rename(names), context)
+    if blank is not None:
+        if numbers is None:
+            numbers = np.arange(frame.height)
+        spots = tuple(
+            Spot(message="every field of the record is blank", number=int(n))
+            for n in numbers[blank][: room.of("STR103")]
+        )
+        hits.append(Hits("STR103", int(blank.sum()), spots))
+        frame, numbers = frame.filter(pl.Series(~blank)), numbers[~blank]
+    return frame.select(list(names)).rename(names), numbers, hits
+
+
+def place_all(spots: Iterable[tuple[str, Spot]], block: Block, laid: Layout, context: Context) -> list[Place]:
+    """Return the places of spots, in the order of the file."""
+    indices = np.flatnonzero(laid.numbers >= 0)
+    places = []
+    for code, spot in spots:
+        if spot.number is None:
+            at = spot.at or 0
+            places.append(Place(code, spot, int(np.searchsorted(block.newlines, at)), at))
+            continue
+        start = int(laid.starts[indices[spot.number]])
+        byte = start if spot.at is None else spot.at
+        field = None
+        if spot.column is not None:
+            position = context.positions[spot.column]
+            field = position + 1
+            if spot.at is None:
+                byte = cell_start(block.data, start, context.separator, position)
+        line = int(np.searchsorted(block.newlines, start))
+        places.append(Place(code, spot, line, byte, field))
+    return sorted(places, key=lambda place: place.byte)
+
+
+def cell_start(data: bytes, start: int, separator: int, position: int) -> int:
+    """Return where a field of the record at `start` begins; the record's start if it has no such field."""
+    for index, (first, _) in enumerate(cells(data, start, separator)):
+        if index == position:
+            return first
+    return start
+
+
+def _tail_places(parsed: Parsed, block: Block) -> tuple[Place, ...]:
+    if not parsed.blank_tail or parsed.layout is None:
+        return ()
+    at = int(parsed.layout.starts[-parsed.blank_tail])
+    line = int(np.searchsorted(block.newlines, at))
+    return (Place("STR108", Spot(message="blank lines end the file", at=at), line, at),)

@@ -1,0 +1,157 @@
+"""Keys that must stand once in a file, or in all files together: hashed by block, compared at the end.
+
+Each record leaves two 64-bit hashes of its key, one with the case folded. They are kept in the order of the
+records, so a position is a record; beyond a limit they go to a temporary file. Repetitions are found range by range of
+the folded hash, so that memory does not grow with the file.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from bulkops.reading.quoting import Offsets
+from bulkops.validation.context import Context
+from bulkops_validators.model.contract import Unique
+
+Hashes = npt.NDArray[np.uint64]
+_RANGE = 4_000_000
+"""Keys compared at a time."""
+
+
+@dataclass(frozen=True)
+class KeyHashes:
+    """The hashes of one block's keys, one a record; 0 where a record has no key. `folded` may be `exact` itself."""
+
+    exact: Hashes
+    folded: Hashes
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """A record (position from 0) whose key stood earlier, at `first`; `case_only`: but for upper and lower case."""
+
+    position: int
+    first: int
+    case_only: bool
+
+
+def key_hashes(
+    frame: pl.DataFrame, numbers: Offsets | None, records: int, unique: Unique, context: Context
+) -> KeyHashes:
+    """Return the hashes of a block's keys. A key of several columns is blank only if all its cells are."""
+    parts = [pl.col(name).fill_null("") for name in unique.columns if name in frame.columns]
+    key = parts[0] if len(parts) == 1 else pl.concat_str(parts, separator="\x1f")
+    blank = pl.all_horizontal(part == "" for part in parts)
+    fold = context.folds_case
+    made = frame.lazy().select(
+        exact=pl.when(blank).then(0).otherwise(key.hash(seed=1)),
+        folded=pl.when(blank).then(0).otherwise((key.str.to_lowercase() if fold else key).hash(seed=2)),
+    )
+    hashed = made.collect()
+    exact, folded = (_spread(hashed[name].to_numpy(), numbers, records) for name in ("exact", "folded"))
+    return KeyHashes(exact, folded)
+
+
+def _spread(values: Hashes, numbers: Offsets | None, records: int) -> Hashes:
+    if numbers is None:
+        return values.astype(np.uint64, copy=False)
+    whole = np.zeros(records, np.uint64)
+    whole[numbers] = values
+    return whole
+
+
+class KeyStore:
+    """All keys so far, in the order of the records; in memory up to a limit, then in a temporary file."""
+
+    def __init__(self, in_memory: int) -> None:
+        self._in_memory = in_memory
+        self._held: list[npt.NDArray[np.uint64]] = []
+        self._start: int | None = None
+        self._count = 0
+        self._file: IO[bytes] | None = None
+
+    def add(self, position: int, keys: KeyHashes) -> None:
+        """Add the keys of a block whose records begin at `position`, not before the end of the last one."""
+        if self._start is None:
+            self._start = position
+        gap = position - self._start - self._count
+        pairs = np.column_stack((keys.folded, keys.exact))
+        if gap:
+            pairs = np.concatenate((np.zeros((gap, 2), np.uint64), pairs))
+        self._count += len(pairs)
+        if self._file is None and self._count <= self._in_memory:
+            self._held.append(pairs)
+            return
+        if self._file is None:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+            for held in self._held:
+                self._file.write(held.tobytes())
+            self._held.clear()
+        self._file.write(pairs.tobytes())
+
+    def close(self) -> None:
+        """Let go of the temporary file."""
+        if self._file is not None:
+            self._file.close()
+
+    def repetitions(self) -> Iterator[tuple[Offsets, Offsets, npt.NDArray[np.bool_]]]:
+        """Yield positions, positions of the first occurrence, and whether only the case differs; range by range."""
+        ranges = max(1, -(-self._count // _RANGE))
+        edges = [round(i * 2**64 / ranges) for i in range(ranges + 1)]
+        for low, high in pairwise(edges):
+            yield _repeated(*self._in_range(low, high))
+
+    def _in_range(self, low: int, high: int) -> tuple[Offsets, Hashes, Hashes]:
+        positions, folded, exact = [], [], []
+        base = self._start or 0
+        for pairs in self._chunks():
+            inside = (pairs[:, 0] >= np.uint64(low)) & (pairs[:, 0] <= np.uint64(high - 1)) & (pairs[:, 1] != 0)
+            found = np.flatnonzero(inside)
+            positions.append(found + base)
+            folded.append(pairs[found, 0])
+            exact.append(pairs[found, 1])
+            base += len(pairs)
+        if not positions:
+            return np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros(0, np.uint64)
+        return np.concatenate(positions), np.concatenate(folded), np.concatenate(exact)
+
+    def _chunks(self) -> Iterator[npt.NDArray[np.uint64]]:
+        if self._file is None:
+            yield from self._held
+            return
+        self._file.seek(0)
+        while data := self._file.read(16 << 20):
+            yield np.frombuffer(data, np.uint64).reshape(-1, 2)
+
+
+def _repeated(positions: Offsets, folded: Hashes, exact: Hashes) -> tuple[Offsets, Offsets, npt.NDArray[np.bool_]]:
+    """Return the repetitions among keys given in the order of their positions."""
+    nothing = np.zeros(0, np.int64)
+    if len(positions) < 2:
+        return nothing, nothing, np.zeros(0, np.bool_)
+    order = np.argsort(folded, kind="stable")
+    same = folded[order][1:] == folded[order][:-1]
+    if not same.any():
+        return nothing, nothing, np.zeros(0, np.bool_)
+    member = np.concatenate((same, [False])) | np.concatenate(([False], same))
+    order = order[member]
+    frame = pl.DataFrame({"position": positions[order], "folded": folded[order], "exact": exact[order]})
+    found = frame.with_columns(
+        first_exact=pl.col("position").min().over("folded", "exact"),
+        first_folded=pl.col("position").min().over("folded"),
+    )
+    again = found.filter(pl.col("position") != pl.col("first_exact"))
+    case_only = found.filter(
+        (pl.col("position") == pl.col("first_exact")) & (pl.col("position") != pl.col("first_folded"))
+    )
+    return (
+        np.concatenate((again["position"].to_numpy(), case_only["position"].to_numpy())),
+        np.concatenate((again["first_exact"].to_numpy(), case_only["first_folded"].to_numpy())),
+        np.concatenate((np.zeros(again.height, np.bool_), np.ones(case_only.height, np.bool_))),
+    )

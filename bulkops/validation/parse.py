@@ -1,0 +1,196 @@
+"""One block into a frame of text columns, with every defect of its structure.
+
+Clean blocks are recognised by counting: as many rows as line feeds, no carriage return out of place, and, where a
+short record could hide behind a blank last cell, as many separators as the rows need. Only other blocks are laid out.
+"""
+
+import csv
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from bulkops.reading.layout import Block, Layout, layout
+from bulkops.reading.quoting import NEWLINE, QUOTE, RETURN, Broken, Offsets, cells
+from bulkops.validation.context import Context, shown
+from bulkops.validation.encoding import encoding_hits, readable
+from bulkops.validation.hits import Hits, Room, Spot
+
+_BROKEN_SAYS = {
+    "STR104": "a quote stands inside a cell that is not quoted",
+    "STR105": "a quote is opened here and not closed in this record",
+    "STR106": "text follows a closing quote",
+    "STR107": "the quotes inside this JSON cell are not doubled",
+}
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """The well-formed records of a block. `numbers` gives each row's record in the block; None: the same number."""
+
+    frame: pl.DataFrame
+    records: int
+    numbers: Offsets | None = None
+    hits: tuple[Hits, ...] = ()
+    layout: Layout | None = None
+    blank_tail: int = 0
+
+
+def parse(block: Block, context: Context, room: Room) -> Parsed:
+    """Return the records of a block as text, and the defects of its structure."""
+    if _unsuspicious(block, context):
+        frame = _read(block.data, context)
+        if frame is not None and _balanced(frame, block, context):
+            return Parsed(frame, frame.height)
+    return _parse_exactly(block, context, room)
+
+
+def _unsuspicious(block: Block, context: Context) -> bool:
+    array = block.array
+    if block.broken or not len(array) or array[0] in {NEWLINE, RETURN} or not _is_utf8(block.data):
+        return False
+    feeds = int(np.count_nonzero(array == NEWLINE))
+    low = int(np.count_nonzero(array < 32))
+    if not context.crlf:
+        return low == feeds or low == feeds + int(np.count_nonzero(array == 9))
+    returns = int(np.count_nonzero((array[:-1] == RETURN) & (array[1:] == NEWLINE)))
+    return returns == feeds and low == feeds + returns + int(np.count_nonzero(array == 9))
+
+
+def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _balanced(frame: pl.DataFrame, block: Block, context: Context) -> bool:
+    """Tell whether no line was blank, no record short and no line end inside a cell."""
+    array = block.array
+    feeds = int(np.count_nonzero(array == NEWLINE)) + (not block.data.endswith(b"\n"))
+    if frame.height != feeds:
+        return False
+    last = frame.to_series(frame.width - 1)
+    if last.null_count() == 0:
+        return True
+    if frame.width == 1:
+        return False
+    separators = int(np.count_nonzero(array == context.separator))
+    inside = 0
+    if np.count_nonzero(array == QUOTE):
+        sign = chr(context.separator)
+        counts = frame.select(pl.all().str.count_matches(sign, literal=True).sum()).row(0)
+        inside = sum(count or 0 for count in counts)
+    return separators - inside == frame.height * (frame.width - 1)
+
+
+def _read(data: bytes, context: Context) -> pl.DataFrame | None:
+    """Return the frame of well-formed bytes; None if the reader refuses them."""
+    schema = {str(index): pl.String for index in range(len(context.columns))}
+    if not data:
+        return pl.DataFrame(schema=schema)
+    try:
+        return pl.read_csv(data, has_header=False, schema=schema, separator=chr(context.separator), quote_char='"')
+    except pl.exceptions.PolarsError:
+        return None
+
+
+def _read_slowly(data: bytes, context: Context) -> pl.DataFrame:
+    """Return the frame by Python's reader: for the odd block that polars refuses or splits otherwise."""
+    csv.field_size_limit(1 << 30)
+    text = io.StringIO(data.decode("utf-8", "replace"), newline="")
+    rows = [row for row in csv.reader(text, delimiter=chr(context.separator), strict=False) if row]
+    names = [str(index) for index in range(len(context.columns))]
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+
+
+def _parse_exactly(block: Block, context: Context, room: Room) -> Parsed:
+    laid = layout(block)
+    width = len(context.columns)
+    good = (laid.numbers >= 0) & ~laid.broken & (laid.fields == width)
+    hits = [
+        *_broken_hits(block, laid, context, room),
+        *_count_hits(laid, width, room),
+        *_line_end_hits(laid, context, room),
+    ]
+    encoded, spoilt = encoding_hits(block, laid, room)
+    good &= ~spoilt
+    data = block.data if good.all() else block.array[np.repeat(good, laid.ends - laid.starts)].tobytes()
+    data = readable(data)
+    frame = _read(data, context)
+    if frame is None or frame.height != int(good.sum()):
+        frame = _read_slowly(data, context)
+    tail = _blank_tail(laid)
+    hits += [*encoded, *_blank_hits(laid, tail, room)]
+    found = tuple(hit for hit in hits if hit.total)
+    return Parsed(frame, laid.records, laid.numbers[good], found, laid, tail)
+
+
+def _broken_hits(block: Block, laid: Layout, context: Context, room: Room) -> list[Hits]:
+    hits = []
+    numbers = laid.numbers[laid.broken]
+    for code, says in _BROKEN_SAYS.items():
+        places = [(n, piece) for n, piece in zip(numbers, block.broken, strict=True) if piece.code == code]
+        spots = tuple(_broken_spot(block, int(n), piece, says, context) for n, piece in places[: room.of(code)])
+        hits.append(Hits(code, len(places), spots))
+    return hits
+
+
+def _broken_spot(block: Block, number: int, piece: Broken, says: str, context: Context) -> Spot:
+    """Return the spot of a broken record, with the column its quotes are in."""
+    column, first = None, piece.start
+    for name, (start, _) in zip(context.columns, cells(block.data, piece.start, context.separator), strict=False):
+        if start > piece.at:
+            break
+        column, first = name, start
+    text = block.data[first : piece.end].decode("utf-8", "replace").rstrip("\r\n")
+    return Spot(message=f"{says}: {shown(text, context)}", number=number, at=piece.at, column=column, value=text)
+
+
+def _count_hits(laid: Layout, context: Context, room: Room) -> list[Hits]:
+    hits, width = [], len(context.columns)
+    column = context.columns[0] if width == 1 else None  # whose cell it must be that an unquoted separator has cut
+    record = (laid.numbers >= 0) & ~laid.broken
+    for code, wrong in (("STR101", record & (laid.fields < width)), ("STR102", record & (laid.fields > width))):
+        places = np.flatnonzero(wrong)
+        spots = tuple(
+            Spot(
+                message=f"{_fields(int(laid.fields[i]))}; the header has {width}",
+                number=int(laid.numbers[i]),
+                column=column,
+            )
+            for i in places[: room.of(code)]
+        )
+        hits.append(Hits(code, len(places), spots))
+    return hits
+
+
+def _fields(count: int) -> str:
+    return f"{count} field{'' if count == 1 else 's'}"
+
+
+def _blank_tail(laid: Layout) -> int:
+    """Return how many blank lines end the block."""
+    records = np.flatnonzero(laid.numbers >= 0)
+    return len(laid.numbers) - (int(records[-1]) + 1 if len(records) else 0)
+
+
+def _blank_hits(laid: Layout, tail: int, room: Room) -> list[Hits]:
+    inner = np.flatnonzero(laid.numbers[: len(laid.numbers) - tail] < 0)
+    spots = tuple(Spot(message="a blank line", at=int(laid.starts[i])) for i in inner[: room.of("STR103")])
+    return [Hits("STR103", len(inner), spots)]
+
+
+def _line_end_hits(laid: Layout, context: Context, room: Room) -> list[Hits]:
+    ended = laid.numbers >= 0
+    if len(ended):
+        ended[-1] = ended[-1] and bool(laid.crlf[-1])  # the last record of a file may end without
+    other = np.flatnonzero(ended & (laid.crlf != context.crlf))
+    names = ("CRLF", "LF") if context.crlf else ("LF", "CRLF")
+    message = f"the record ends with {names[1]}, the header with {names[0]}"
+    spots = tuple(Spot(message=message, number=int(laid.numbers[i])) for i in other[: room.of("FIL109")])
+    return [Hits("FIL109", len(other), spots)]

@@ -1,0 +1,105 @@
+"""Reading single records again, by number: for findings that only the whole file could show."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bulkops.reading.blocks import ContentReader, Form
+from bulkops.reading.layout import Block, layout
+from bulkops.reading.quoting import cells, cut
+from bulkops.reading.sources import Source
+from bulkops.validation.context import Context
+from bulkops.validation.judge import Partial
+
+
+@dataclass
+class Index:
+    """Where each block of a file begins: its first record (from 0), line (from 0) and byte, and its length."""
+
+    records: list[int] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
+
+    def add(self, partial: Partial, *, record: int, line: int, offset: int) -> None:
+        """Note a block."""
+        self.records.append(record)
+        self.lines.append(line)
+        self.offsets.append(offset)
+        self.lengths.append(partial.length)
+
+
+@dataclass(frozen=True)
+class RecordPlace:
+    """A record read again: its line from 0, and for each known column where the cell begins and what it holds."""
+
+    line: int
+    byte: int
+    cells: Mapping[str, tuple[int, str]]
+
+
+def read_again(
+    source: Source, form: Form, context: Context, index: Index, wanted: Iterable[int]
+) -> dict[int, RecordPlace]:
+    """Return the places of records given by their number in the file, from 0. The file is read forwards once."""
+    by_block: dict[int, list[int]] = {}
+    for number in sorted(set(wanted)):
+        by_block.setdefault(bisect_right(index.records, number) - 1, []).append(number)
+    found: dict[int, RecordPlace] = {}
+    with source.open() as stream:
+        reader, position = ContentReader(stream, form), 0
+        for number, records in by_block.items():
+            offset, length = index.offsets[number], index.lengths[number]
+            if form.faithful and stream.seekable():
+                stream.seek(offset)
+            else:
+                _skip(reader, offset - position)
+            data, position = _read_exactly(reader, length), offset + length
+            found |= _places(data, records, context, index, number)
+    return found
+
+
+def _read_exactly(reader: ContentReader, size: int) -> bytes:
+    """Return the next `size` bytes of the recoded content."""
+    data = reader.surplus
+    while len(data) < size and (more := reader.read(size - len(data))):
+        data += more
+    reader.surplus = data[size:]
+    return data[:size]
+
+
+def _skip(reader: ContentReader, size: int) -> None:
+    while size > 0 and (data := _read_exactly(reader, min(size, 1 << 20))):
+        size -= len(data)
+
+
+def _places(
+    data: bytes, records: list[int], context: Context, index: Index, block_number: int
+) -> dict[int, RecordPlace]:
+    piece = cut(data, final=True, separator=context.separator, fields=len(context.columns))
+    block = Block(data, context.separator, piece.broken)
+    laid = layout(block)
+    indices = np.flatnonzero(laid.numbers >= 0)
+    base, line, offset = index.records[block_number], index.lines[block_number], index.offsets[block_number]
+    places = {}
+    for record in records:
+        start = int(laid.starts[indices[record - base]])
+        above = int(np.searchsorted(block.newlines, start))
+        places[record] = RecordPlace(line + above, offset + start, _cells(data, start, offset, context))
+    return places
+
+
+def _cells(data: bytes, start: int, offset: int, context: Context) -> dict[str, tuple[int, str]]:
+    found = {}
+    for name, (first, end) in zip(context.columns, cells(data, start, context.separator), strict=False):
+        if name is not None:
+            found[name] = (offset + first, cell_text(data[first : end if end >= 0 else len(data)]))
+    return found
+
+
+def cell_text(raw: bytes) -> str:
+    """Return what a cell's bytes say, quotes undone."""
+    text = raw.decode("utf-8", "replace")
+    return text[1:-1].replace('""', '"') if len(text) > 1 and text.startswith('"') else text
