@@ -11,7 +11,7 @@ from bulkops.sandbox.csv_input import RowError
 from bulkops.sandbox.times import DATE_ONLY, instant, iso
 
 DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
-INTEGER = re.compile(r"[+-]?[0-9]+")
+INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 def bad(column: str, details: str) -> RowError:
@@ -35,7 +35,7 @@ def short(column: str, value: str, *, most: int | None) -> str:
     return value
 
 
-def number(column: str, value: str, *, least: Decimal | None, most: Decimal) -> Decimal:
+def number(column: str, value: str, *, least: Decimal, most: Decimal) -> Decimal:
     """Return a decimal number within limits."""
     if DECIMAL.fullmatch(value) is None:
         raise bad(column, f"{value!r} is not a number")
@@ -43,7 +43,7 @@ def number(column: str, value: str, *, least: Decimal | None, most: Decimal) -> 
         found = Decimal(value)
     except InvalidOperation as problem:
         raise bad(column, f"{value!r} is not a number") from problem
-    if (least is not None and found < least) or found > most:
+    if not least <= found <= most:
         raise bad(column, f"{value} is out of range")
     return found
 
@@ -128,7 +128,7 @@ class Attributes:
     def _parse(self, value: str) -> str:
         try:
             given = json.loads(value, parse_constant=_no_constant) if value else {}
-            shown = json.dumps(_sorted(given), ensure_ascii=False)
+            shown = json.dumps(_sorted(given), ensure_ascii=False, allow_nan=False)
             shown.encode()
         except (ValueError, RecursionError) as problem:
             raise bad("attributes", f"{value!r} is not JSON") from problem

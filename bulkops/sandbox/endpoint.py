@@ -2,30 +2,24 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass, field
 from email.utils import format_datetime
 from functools import partial
-from io import BytesIO
 from typing import IO, Any, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import QueryParams, UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
+from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from bulkops.sandbox.access import RateLimit, authorise, too_many
 from bulkops.sandbox.answers import CSV_MEDIA, ApiError, error_response, json_response
 from bulkops.sandbox.faults import Faults, Mishap
 from bulkops.sandbox.imports.engine import Importer, Run, Trouble, run_import
 from bulkops.sandbox.state import State
-
-UPLOAD_LIMIT = 1024 * 1024 * 1024
-TRANSPORT = "bulkops.transport"
+from bulkops.sandbox.wire import Body, drain, hang_up, transport, truncating
 
 
 class Logged(NamedTuple):
@@ -114,9 +108,9 @@ class Endpoint:
                 send = truncating(scope, send)
             await response(scope, receive, send)
         except (Cut, ClientDisconnect):
-            await _hang_up(scope, receive)
+            await hang_up(scope, receive)
         finally:
-            logged = Logged(time.time(), self.method, self.template, status)
+            logged = Logged(self.service.state.moment(), self.method, self.template, status)
             self.service.requests.append(logged)
 
     async def _answer(self, request: Request) -> tuple[Response, Mishap]:
@@ -135,7 +129,7 @@ class Endpoint:
             credential = "" if self.public else authorise(self.service.state, self.service.key, header)
             self.service.limit.check(f"{self.method} {self.template}", credential)
         except ApiError:
-            await _drain(request)
+            await drain(request)
             raise
         return credential
 
@@ -143,16 +137,16 @@ class Endpoint:
         if mishap.cut == "before":
             raise Cut
         if mishap.cut == "during":
-            await _drain(request, share=0.5)
+            await drain(request, share=0.5)
             raise Cut
         if mishap.status and not mishap.committed:
-            await _drain(request)
+            await drain(request)
             raise self._scripted(mishap)
         async with Body(request) as body:
             if mishap.cut == "after":
                 raise Cut
             if mishap.late is not None:
-                _transport(request.scope).close()
+                transport(request.scope).close()
                 await asyncio.sleep(mishap.late)
             call = Call(
                 service=self.service,
@@ -183,80 +177,3 @@ class Endpoint:
         declared = self.service.state.assumptions.error_media == "declared"
         media = CSV_MEDIA if self.kind == "exports" and declared else "application/json"
         return error_response(refusal, with_status=refusal.status not in self.plain_errors, media_type=media)
-
-
-class Body:
-    """The body of a request: the uploaded part as a stream, or JSON."""
-
-    def __init__(self, request: Request) -> None:
-        self._request = request
-        self.json: Any = None
-        self.upload: IO[bytes] | None = None
-        self._form: Any = None
-
-    async def __aenter__(self) -> "Body":
-        if self._request.headers.get("content-type", "").startswith("multipart/form-data"):
-            await self._read_form()
-            return self
-        text = await self._request.body()
-        if text:
-            try:
-                self.json = json.loads(text)
-            except ValueError as problem:
-                raise ApiError(400, "The submitted data was invalid: the body is not JSON") from problem
-        return self
-
-    async def _read_form(self) -> None:
-        try:
-            self._form = await self._request.form(max_part_size=UPLOAD_LIMIT)
-        except (MultiPartException, HTTPException, KeyError) as problem:
-            raise ApiError(400, "The submitted data was invalid: the multipart body cannot be read") from problem
-        part = self._form.get("upFile")
-        if isinstance(part, UploadFile):
-            self.upload = part.file
-        elif isinstance(part, str):
-            # Clients of before May 2026 send the text as a plain form field, without a file name.
-            self.upload = BytesIO(part.encode())
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._form is not None:
-            await self._form.close()
-
-
-async def _drain(request: Request, share: float = 1.0) -> None:
-    """Read the body and forget it: all of it, or about a share of the length the client announced."""
-    enough = share * int(request.headers.get("content-length", "0") or 0)
-    read = 0
-    async for block in request.stream():
-        read += len(block)
-        if share < 1.0 and read >= enough:
-            return
-
-
-def _transport(scope: Scope) -> asyncio.Transport:
-    transport: asyncio.Transport = scope[TRANSPORT]
-    return transport
-
-
-async def _hang_up(scope: Scope, receive: Receive) -> None:
-    """Cut the connection, and wait until the server knows."""
-    _transport(scope).abort()
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def truncating(scope: Scope, send: Send) -> Send:
-    """Return a `send` that passes half of the first block of the body on, and then closes the connection."""
-    cut = False
-
-    async def half(message: Message) -> None:
-        nonlocal cut
-        if message["type"] == "http.response.start":
-            await send(message)
-        elif not cut:
-            cut = True
-            block = message.get("body", b"")
-            await send({"type": "http.response.body", "body": block[: len(block) // 2], "more_body": True})
-            _transport(scope).close()
-
-    return half

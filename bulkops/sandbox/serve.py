@@ -19,9 +19,10 @@ from bulkops.sandbox.access import RateLimit
 from bulkops.sandbox.app import OPERATIONS, build_app
 from bulkops.sandbox.assumptions import Assumptions
 from bulkops.sandbox.database import Database
-from bulkops.sandbox.endpoint import TRANSPORT, Logged, Service
+from bulkops.sandbox.endpoint import Logged, Service
 from bulkops.sandbox.faults import parse_faults
 from bulkops.sandbox.state import State, system_now
+from bulkops.sandbox.wire import TRANSPORT
 from bulkops.sandbox.world import World, load_world
 
 

@@ -4,29 +4,34 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from bulkops.sandbox.answers import ApiError
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.exports.lists import ACTIONS, PERIODS
 from bulkops.sandbox.filters import flag, one_of
 from bulkops.sandbox.imports import codes, lists, members
 from bulkops.sandbox.imports.engine import Importer, Run
 from bulkops.sandbox.imports.points import Points
+from bulkops.sandbox.world import Feature
 
 Build = Callable[[Run], Importer]
 
 
-def _campaign(call: Call) -> dict[str, Any]:
+def _campaign(call: Call, feature: Feature) -> dict[str, Any]:
+    """Return the campaign's ids; a campaign without the feature is refused with 400."""
     found = call.state.campaign(call.path["applicationId"], call.path["campaignId"])
+    if feature not in found.features:
+        raise ApiError(400, f"The campaign {found.id} does not have the feature {feature}.")
     return {"application": found.application, "campaign": found.id}
 
 
 def coupons(call: Call) -> Build:
     """Lead to coupons of a campaign."""
-    return partial(codes.Coupons, **_campaign(call), skip_duplicates=flag(call, "skipDuplicates"))
+    return partial(codes.Coupons, **_campaign(call, "coupons"), skip_duplicates=flag(call, "skipDuplicates"))
 
 
 def referrals(call: Call) -> Build:
     """Lead to referrals of a campaign."""
-    return partial(codes.Referrals, **_campaign(call))
+    return partial(codes.Referrals, **_campaign(call, "referrals"))
 
 
 def giveaways(call: Call) -> Build:

@@ -23,6 +23,9 @@ AttributeType = Literal[
 ]
 
 
+Feature = Literal["coupons", "referrals", "loyalty", "giveaways", "strikethrough", "achievements", "advancedEvents"]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -91,10 +94,7 @@ class Campaign(_Part):
     application: int = 1
     name: str
     state: Literal["enabled", "disabled", "archived"] = "enabled"
-    features: tuple[
-        Literal["coupons", "referrals", "loyalty", "giveaways", "strikethrough", "achievements", "advancedEvents"],
-        ...,
-    ] = ("coupons", "referrals", "loyalty", "giveaways")
+    features: tuple[Feature, ...] = ("coupons", "referrals", "loyalty", "giveaways")
 
 
 class Program(_Part):

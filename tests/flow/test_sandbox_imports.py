@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from bulkops.sandbox.world import Application, Program, World
+from bulkops.sandbox.default_world import DEFAULT
+from bulkops.sandbox.world import Application, Campaign, Program, World
 from tests.unit.sandbox import client as at
 from tests.unit.sandbox.client import Client, talking
 
@@ -132,8 +134,6 @@ def test_skip_duplicates_leaves_the_first_code_alone_and_counts_the_new_ones() -
     ("case", "stored"), [("insensitive-uppercase", "ÄB-c1".upper()), ("insensitive-lowercase", "äb-c1")]
 )
 def test_codes_are_stored_in_the_case_of_the_application(case: str, stored: str) -> None:
-    from bulkops.sandbox.default_world import DEFAULT
-
     world = DEFAULT.model_copy(
         update={"applications": (Application.model_validate({"id": 1, "name": "x", "case_sensitivity": case}),)}
     )
@@ -325,3 +325,41 @@ def test_an_unknown_target_is_404_and_the_wrong_method_405(shared: Client, path:
     answer = shared.upload(path, "x", "y")
     assert (answer.status_code, answer.json()["StatusCode"]) == (404, 404)
     assert shared.put(path).status_code == 405
+
+
+def test_a_campaign_without_the_feature_takes_no_codes() -> None:
+    world = DEFAULT.model_copy(update={"campaigns": (Campaign(id=1, name="x", features=("referrals",)),)})
+    with talking(world=world) as client:
+        assert "feature coupons" in client.upload(at.COUPONS, "value", "CODE1").json()["message"]
+        assert (
+            client.upload(at.REFERRALS, "code,advocateprofileintegrationid", "CODE1,customer-0001").status_code == 200
+        )
+
+
+def test_the_same_codes_sent_at_once_are_taken_once() -> None:
+    lines = ("value", *(f"CODE-{number}" for number in range(5000)))
+    with talking() as client, ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: client.upload(at.COUPONS, *lines).status_code, range(4)))
+        assert sorted(answers) == [200, 400, 400, 400]
+        assert client.sandbox.state.count("coupon") == 5000
+
+
+HOSTILE = [
+    (at.COUPONS, "value,limitval", "CODE1," + "9" * 5000),
+    (at.COUPONS, "value,discountlimit", "CODE1,1e999"),
+    (at.COUPONS, "value,attributes", 'CODE1,"{""priority"": 1e999}"'),
+    (at.COUPONS, "value,attributes", 'CODE1,"{""priority"": NaN}"'),
+    (at.COUPONS, "value,attributes", 'CODE1,"{""priority"": ' + "9" * 5000 + '}"'),
+    (at.COUPONS, "value,attributes", 'CODE1,"{""category"": ""\\ud800""}"'),
+    (at.COUPONS, "value,attributes", "CODE1," + "[" * 100_000),
+    (at.COUPONS, "value,startdate", "CODE1,9999-12-31T23:59:59-12:00"),
+    (at.POINTS, "customerprofileid,amount,validityDuration", f"c,1,{'9' * 5000}Y"),
+    (at.POINTS, "customerprofileid,amount", "c,1" + "0" * 5000),
+]
+
+
+@pytest.mark.parametrize(("path", "header", "line"), HOSTILE)
+def test_a_hostile_cell_is_a_refusal_and_no_failure(shared: Client, path: str, header: str, line: str) -> None:
+    answer = shared.upload(path, header, line)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["errors"][0]["source"] == {"line": "2"}

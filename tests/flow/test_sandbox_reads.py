@@ -271,3 +271,19 @@ def test_a_collection_shows_fifty_items_and_lists_all() -> None:
         client.upload(at.AUDIENCE, "profileintegrationid", "a", "b")
         members = client.get("/v1/audiences/1/memberships", params={"pageSize": 1}).json()
         assert (members["hasMore"], members["data"][0]["integrationId"]) == (True, "a")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{at.CARDS}/export_customer_balances",
+        f"{at.CARDS}/export_customers_tiers",
+        f"{at.CARDS}/export_join_dates",
+        f"{at.PROGRAM}/export_card_balances",
+        f"{at.PROGRAM}/cards/export",
+        f"{at.PROGRAM}/cards",
+    ],
+)
+def test_a_program_of_the_other_kind_is_refused(path: str) -> None:
+    with talking() as client:
+        assert client.get(path).status_code == 400

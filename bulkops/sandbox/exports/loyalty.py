@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import bad_parameter, cell, csv_response, quoted
+from bulkops.sandbox.answers import ApiError, bad_parameter, cell, csv_response, quoted
 from bulkops.sandbox.balances import ZERO, Balance, balances
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.exports.log import remember
@@ -21,8 +21,12 @@ LEDGER_COLUMNS = (
 )
 
 
-def _program(call: Call) -> Program:
-    return call.state.program(call.path["loyaltyProgramId"])
+def _program(call: Call, *, card_based: bool) -> Program:
+    """Return the program of a path; one of the other kind is refused with 400."""
+    found = call.state.program(call.path["loyaltyProgramId"])
+    if found.card_based != card_based:
+        raise ApiError(400, f"The loyalty program {found.id} is {'not ' if card_based else ''}card-based.")
+    return found
 
 
 def _wanted(call: Call, known: tuple[str, ...]) -> set[str]:
@@ -49,7 +53,7 @@ def _balances(call: Call, program: Program, owner: str) -> Iterator[Balance]:
 
 def customer_balances(call: Call) -> Response:
     """Answer `exportLoyaltyBalances` and the deprecated `exportLoyaltyBalance`."""
-    program = _program(call)
+    program = _program(call, card_based=False)
     wanted = _wanted(call, (*BALANCES, "negativeBalance"))
     moment(call, "endDate")
     remember(call, "LoyaltyLedger")
@@ -70,7 +74,7 @@ def customer_balances(call: Call) -> Response:
 
 def card_balances(call: Call) -> Response:
     """Answer `exportLoyaltyCardBalances`, whose sample row has one field more than its header."""
-    program = _program(call)
+    program = _program(call, card_based=True)
     wanted = _wanted(call, BALANCES)
     moment(call, "endDate")
     states = {row["identifier"]: row["status"] for row in _cards(call, program.id)}
@@ -101,7 +105,7 @@ def _cards(call: Call, program: int) -> Iterator[Any]:
 
 def tiers(call: Call) -> Response:
     """Answer `exportCustomersTiers`."""
-    program = _program(call)
+    program = _program(call, card_based=False)
     subledgers, names = listed(call, "subledgerIds"), listed(call, "tierNames")
     sample = call.state.assumptions.tier_dates == "sample"
 
@@ -123,7 +127,7 @@ def tiers(call: Call) -> Response:
 
 def join_dates(call: Call) -> Response:
     """Answer `exportLoyaltyJoinDates`."""
-    program = _program(call)
+    program = _program(call, card_based=False)
     where = Where(call).visible(versions=True).also("program = :program", program=program.id)
 
     def lines() -> Iterator[str]:
@@ -137,7 +141,7 @@ def join_dates(call: Call) -> Response:
 
 def cards(call: Call) -> Response:
     """Answer `exportLoyaltyCards`; the sample prints lists and JSON without CSV quoting."""
-    program = _program(call)
+    program = _program(call, card_based=True)
     where = Where(call).visible(versions=True).also("program = :program", program=program.id)
     where.equal("batchId", "batchid").between("created", "created")
     raw = call.state.assumptions.card_cells == "raw"
@@ -164,7 +168,7 @@ def _card_dates(call: Call) -> Callable[[str], str]:
 
 
 def _log(call: Call, owner: str, value: str, header: str) -> Response:
-    program = _program(call)
+    program = _program(call, card_based=owner == "card")
     start, end = moment(call, "rangeStart", needed=True), moment(call, "rangeEnd", needed=True)
     where = Where(call).visible().also("program = :program", program=program.id)
     where.also(f"{owner} = :owner", owner=value)
@@ -193,5 +197,5 @@ def customer_log(call: Call) -> Response:
 def card_log(call: Call) -> Response:
     """Answer `exportLoyaltyCardLedger`, whose columns are not documented: those of the customer log."""
     identifier = call.path["loyaltyCardId"]
-    call.state.card(_program(call).id, identifier)
+    call.state.card(_program(call, card_based=True).id, identifier)
     return _log(call, "card", identifier, "cardidentifier")

@@ -73,7 +73,7 @@ class Points(Importer):
 
     def _amount(self, amount: str) -> str:
         settings = self.run.assumptions
-        points = number("amount", amount, least=None, most=MOST)
+        points = number("amount", amount, least=-MOST, most=MOST)
         if points <= 0 and settings.negative_amounts == "error":
             raise bad("amount", f"{amount} is not more than 0")
         if points != points.quantize(Decimal("0.01")) and settings.extra_decimals == "error":

@@ -110,6 +110,8 @@ def _ledger_item(row: Any) -> dict[str, Any]:
 def cards(call: Call) -> Response:
     """Answer `getLoyaltyCards`."""
     program = call.state.program(call.path["loyaltyProgramId"])
+    if not program.card_based:
+        raise ApiError(400, f"The loyalty program {program.id} is not card-based.")
     where = Where(call).visible(versions=True).also("program = :program", program=program.id)
     where.equal("batchId", "batchid")
     wanted = call.query.get("identifier")

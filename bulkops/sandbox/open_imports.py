@@ -1,0 +1,212 @@
+"""What the documentation leaves open about imports."""
+
+import dataclasses
+
+from bulkops.sandbox.open_questions import question
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenImports:
+    """How files are read, judged and taken in; all fields are text."""
+
+    atomicity: str = question(
+        "whole_file",
+        values="whole_file|until_error|good_rows",
+        decides="What a refused file leaves behind: nothing, the rows before the first bad one, or every good row",
+        source="Stated for join dates only (400 for the import)",
+    )
+    errors_reported: str = question(
+        "first",
+        values="first|all",
+        decides="Whether a refusal names the first bad line or up to 100 of them",
+        source="No error body for a CSV file is published",
+    )
+    error_line: str = question(
+        "physical",
+        values="physical|record",
+        decides="Whether `source.line` counts physical lines or records",
+        source="`source.line`: the line number in the uploaded file",
+    )
+    error_line_header: str = question(
+        "counted", values="counted|not_counted", decides="Whether the header is line 1", source="Not stated"
+    )
+    duplicate_status: str = question(
+        "400",
+        values="400|409",
+        decides="The status of a file with a code that exists, without `skipDuplicates`",
+        source="Coupon values should be unique; no status is declared",
+    )
+    duplicates_in_file: str = question(
+        "skip",
+        values="skip|error",
+        decides="What `skipDuplicates=true` does with a code that the same file holds twice",
+        source="Not stated",
+    )
+    amount_counts: str = question(
+        "created",
+        values="created|rows",
+        decides="Whether `amount` leaves out skipped duplicates",
+        source="`amount`: the number of values imported",
+    )
+    uniqueness: str = question(
+        "application",
+        values="campaign|application|account",
+        decides="Where a coupon or referral code must be unique",
+        source="Old help centre: never reused in another campaign",
+    )
+    referral_case: str = question(
+        "as_application",
+        values="as_application|as_sent",
+        decides="Whether referral codes follow the Application's case setting",
+        source="The setting speaks of codes in general",
+    )
+    coupon_batch: str = question(
+        "one",
+        values="one|none",
+        decides="Whether a coupon import gives its coupons a batch id",
+        source="The batch id is found through List coupons or the UI",
+    )
+    unknown_columns: str = question(
+        "error",
+        values="error|ignore",
+        decides="What an undocumented column does (where only one column is allowed it is always an error)",
+        source="Not stated",
+    )
+    header_case: str = question(
+        "exact", values="exact|ignore", decides="Whether `Value` names the column `value`", source="Not stated"
+    )
+    bom: str = question(
+        "refuse",
+        values="refuse|strip",
+        decides="What a byte order mark does; `refuse` makes it part of the first column's name",
+        source="Not stated",
+    )
+    blank_lines: str = question(
+        "skip", values="skip|error", decides="What an empty line does", source="Error texts match Go's CSV reader"
+    )
+    bare_quotes: str = question(
+        "error",
+        values="error|keep",
+        decides="What a quote inside an unquoted cell does",
+        source="Read CSV error parse error on line 2",
+    )
+    header_only: str = question(
+        "empties",
+        values="empties|error",
+        decides="Whether a file with a header alone empties the target of a replacing import",
+        source="Not stated",
+    )
+    list_duplicates: str = question(
+        "drop",
+        values="drop|keep|error",
+        decides="What a repeated line does in collections, audiences, stores, budgets and allowed lists",
+        source="Not stated",
+    )
+    empty_items: str = question(
+        "error", values="error|skip", decides="What an empty cell does in those files", source="Not stated"
+    )
+    unchanged_collection: str = question(
+        "accept",
+        values="accept|error",
+        decides="What sending a collection its own content does",
+        source="Make sure the file differs; the consequence is not stated",
+    )
+    past_expiry: str = question(
+        "accept",
+        values="accept|error",
+        decides="What an expiry date in the past does (coupons, referrals, points, tiers)",
+        source="The points sample expires in 2009; tiers should expire in the future",
+    )
+    start_after_expiry: str = question(
+        "error", values="error|accept", decides="What a start after the end does", source="Not stated"
+    )
+    fractional_seconds: str = question(
+        "accept", values="accept|error", decides="Whether `10:00:00.5Z` is a time", source="RFC 3339 allows it"
+    )
+    date_only: str = question(
+        "error", values="error|midnight", decides="Whether `2030-01-31` is a time", source="Cells are RFC 3339"
+    )
+    lower_case_tz: str = question(
+        "error", values="error|accept", decides="Whether `t` and `z` do for `T` and `Z`", source="Not stated"
+    )
+    mandatory_attributes: str = question(
+        "ignored",
+        values="ignored|enforced",
+        decides="Whether the coupon import enforces the Application's mandatory attributes",
+        source="attributesSettings.mandatory.coupons",
+    )
+    short_codes: str = question(
+        "import_text",
+        values="import_text|entity_schema",
+        decides="Whether a coupon code needs 3 characters or 4",
+        source="Import text: at least 3; Coupon.value.minLength: 4",
+    )
+    unknown_advocate: str = question(
+        "refuse",
+        values="refuse|accept",
+        decides="What an unknown advocate does to a referral file",
+        source="Profiles are not created for unknown advocates",
+    )
+    unknown_recipient: str = question(
+        "accept",
+        values="accept|refuse",
+        decides="What an unknown recipient does to a coupon file",
+        source="Not stated",
+    )
+    unknown_member: str = question(
+        "accept",
+        values="accept|refuse|skip",
+        decides="What an unknown profile does in an audience file",
+        source="Not stated",
+    )
+    unknown_card_holder: str = question(
+        "accept", values="accept|refuse", decides="What an unknown profile does in a card file", source="Not stated"
+    )
+    existing_card: str = question(
+        "refuse",
+        values="refuse|update|skip",
+        decides="What importing a card that exists does",
+        source="Not stated",
+    )
+    negative_amounts: str = question(
+        "error",
+        values="error|accept",
+        decides="Whether points of zero or less are taken",
+        source="add_points: more than 0",
+    )
+    extra_decimals: str = question(
+        "error",
+        values="error|accept",
+        decides="Whether points with more than two decimals are taken",
+        source="Maximum 999999999999.99",
+    )
+    both_keys: str = question(
+        "error",
+        values="error|ignore_other",
+        decides="What a points row with a profile and a card does",
+        source="Not stated",
+    )
+    unknown_subledger: str = question(
+        "create",
+        values="create|error",
+        decides="What points for a new subledger do, where subledgers are allowed",
+        source="The JSON endpoint creates it",
+    )
+    inactive_card: str = question(
+        "error",
+        values="error|accept",
+        decides="Whether points can go to an inactive card",
+        source="Guides: points go to active cards",
+    )
+    budget_scope: str = question(
+        "action_period",
+        values="action_period|all",
+        decides="Which store budgets an import replaces",
+        source="Replaces the previous list of store budgets",
+    )
+    budget_store_linked: str = question(
+        "not_needed",
+        values="not_needed|needed",
+        decides="Whether a budget's store must be linked to the campaign",
+        source="Not stated",
+    )
