@@ -114,7 +114,7 @@ def _parse_exactly(block: Block, context: Context, room: Room) -> Parsed:
     good = (laid.numbers >= 0) & ~laid.broken & (laid.fields == width)
     hits = [
         *_broken_hits(block, laid, context, room),
-        *_count_hits(laid, width, room),
+        *_count_hits(laid, context, room),
         *_line_end_hits(laid, context, room),
     ]
     encoded, spoilt = encoding_hits(block, laid, room)
