@@ -31,7 +31,8 @@ def test_every_constraint_has_a_source(contract: Contract) -> None:
                 assert constraint.name in column.sources, f"{column.name}: {constraint.name}"
         if column.required:
             assert "required" in column.sources, column.name
-    assert all(rule.source for rule in (*contract.unique, *contract.ordered, *contract.exclusive))
+    sources = [u.source for u in contract.unique] + [o.source for o in contract.ordered]
+    assert all(sources + [e.source for e in contract.exclusive])
     assert contract.source
     assert contract.limits.source
     assert contract.evidence
