@@ -1,0 +1,115 @@
+"""One run of a job in a process of its own that may kill itself at any write to the ledger.
+
+A fork server imports everything once, so that a run costs a fork and not a start of Python.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any
+
+from bulkops.chunking.limits import chunk_limits
+from bulkops.chunking.plan import plan_file
+from bulkops.clock import SystemClock
+from bulkops.errors import BulkopsError
+from bulkops.ledger.store import Ledger
+from bulkops.settings import Secret, Target
+from bulkops.transport.client import Client
+from bulkops.transport.limiter import NoLimiter
+from bulkops.upload.figures import EXIT_CODES, job_state
+from bulkops.upload.options import RunOptions
+from bulkops.upload.starting import new_job, open_job, refuse_changed_file
+from bulkops.upload.stopping import Stop
+from bulkops.upload.workflow import Guards, begin, locked, run_job
+from bulkops_validators import CONTRACTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crash:
+    """Where a run kills itself: at its nth write to the ledger, before it or right after its commit."""
+
+    write: int
+    committed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What one process does: begin the job if the ledger has none, else resume it."""
+
+    contract: str
+    file: Path
+    base_url: str
+    ids: Mapping[str, int]
+    ledger: Path
+    options: RunOptions
+    max_rows: int
+    crash: Crash | None = None
+
+
+def context() -> ForkServerContext:
+    """Return the fork server, everything imported in it."""
+    found = multiprocessing.get_context("forkserver")
+    found.set_forkserver_preload([__name__])
+    return found
+
+
+def start(run: Run) -> multiprocessing.process.BaseProcess:
+    """Start a run; its exit code is bulkops' own, or minus the signal that ended it."""
+    process = context().Process(target=work, args=(run,), daemon=True)
+    process.start()
+    return process
+
+
+def work(run: Run) -> None:
+    """Do a run in this process and end it."""
+    if run.crash is not None:
+        crash_at(run.crash)
+    os._exit(_code(run))
+
+
+def crash_at(crash: Crash) -> None:
+    """Let this process kill itself at a write to the ledger."""
+    writes = 0
+    original = Ledger._writing
+
+    @contextmanager
+    def writing(self: Ledger) -> Iterator[Any]:
+        nonlocal writes
+        writes += 1
+        if writes == crash.write and not crash.committed:
+            os.kill(os.getpid(), signal.SIGKILL)
+        with original(self) as connection:
+            yield connection
+        if writes == crash.write:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Ledger._writing = writing  # type: ignore[method-assign]
+
+
+def _code(run: Run) -> int:
+    clock = SystemClock()
+    target = Target(base_url=run.base_url, ids=run.ids, authorization=Secret("ManagementKey-v1 crash"))
+    ledger = Ledger.open(str(run.ledger), clock=clock)
+    contract = CONTRACTS[run.contract]
+    try:
+        jobs = ledger.jobs()
+        with Client(target, clock=clock, limiter=NoLimiter()) as client:
+            if jobs:
+                job = jobs[0]
+                refuse_changed_file(job)
+            else:
+                plan = plan_file(run.file, chunk_limits(contract, max_rows=run.max_rows))
+                job = new_job(contract, plan, target, options={}, run=run.options, now=clock.now())
+            with locked(job, ledger, clock=clock):
+                opened = open_job(job, target, client=client, ledger=ledger, clock=clock)
+                if not jobs:
+                    begin(job, contract, plan, context=opened, guards=Guards(), dry_run=False)
+                run_job(opened, stop=Stop())
+    except BulkopsError as error:
+        return error.exit_code
+    return EXIT_CODES[job_state(job, ledger.chunks(job.id))]
