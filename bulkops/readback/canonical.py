@@ -51,7 +51,7 @@ def found_frame(readback: Readback, frame: pl.DataFrame, fold: Fold = Fold.SENSI
     columns = [_found(readback, column, frame, names, fold) for column in readback.columns]
     extra = [
         _extra(frame, names, readback.import_id).alias(IMPORT_ID),
-        instants(_extra(frame, names, readback.created)).alias(CREATED),
+        _distinct(_extra(frame, names, readback.created), instants).alias(CREATED),
     ]
     return pl.DataFrame([*columns, *extra, *_carried(frame)])
 

@@ -8,7 +8,7 @@ The differences are in the table `result`: class, record, line, key, column, sen
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bulkops.readback.staging import RowSets, digest, quoted
+from bulkops.readback.staging import RowSets, quoted
 
 RESULT = (
     "CREATE OR REPLACE TABLE result (class VARCHAR, record BIGINT, line BIGINT, key VARCHAR, "
@@ -98,14 +98,14 @@ def _counts(sets: RowSets, absent: tuple[str, ...]) -> Counts:
 def _named(sets: RowSets, columns: Sequence[str]) -> None:
     """Compare rows that a key names: a repeated record is found if its key is."""
     key = sets.readback.key
-    sets.run(f"CREATE OR REPLACE TEMP TABLE balance AS {_balance('sent', 'found', columns, columns)}")
+    sets.run(f"CREATE OR REPLACE TEMP TABLE balance AS {_balance(sets, 'sent', 'found', columns)}")
     sets.run(
-        f"CREATE OR REPLACE TEMP TABLE doubtful AS SELECT s.*, {digest(key, prefix='s.')} AS _key "
-        f"FROM sent s SEMI JOIN (SELECT h FROM balance WHERE s > f) b ON {digest(columns, prefix='s.')} = b.h"
+        f"CREATE OR REPLACE TEMP TABLE doubtful AS SELECT s.*, {sets.digest(key, prefix='s.')} AS _key "
+        f"FROM sent s SEMI JOIN (SELECT h FROM balance WHERE s > f) b ON {sets.digest(columns, prefix='s.')} = b.h"
     )
     sets.run(
-        f"CREATE OR REPLACE TEMP TABLE candidates AS SELECT f.*, {digest(key, prefix='f.')} AS _key "
-        f"FROM found f SEMI JOIN doubtful d ON {digest(key, prefix='f.')} = d._key"
+        f"CREATE OR REPLACE TEMP TABLE candidates AS SELECT f.*, {sets.digest(key, prefix='f.')} AS _key "
+        f"FROM found f SEMI JOIN doubtful d ON {sets.digest(key, prefix='f.')} = d._key"
     )
     shown = _shown_key(key, "d")
     sets.run(
@@ -126,8 +126,8 @@ def _named(sets: RowSets, columns: Sequence[str]) -> None:
     # A row that is not among the equal ones and whose key was never sent is one that nobody sent.
     sets.run(
         f"INSERT INTO result SELECT 'unexpected', NULL, NULL, {_shown_key(key, 'f')}, NULL, NULL, NULL, f._import_id "
-        f"FROM found f SEMI JOIN (SELECT h FROM balance WHERE f > s) b ON {digest(columns, prefix='f.')} = b.h "
-        f"ANTI JOIN sent s ON {digest(key, prefix='f.')} = {digest(key, prefix='s.')}"
+        f"FROM found f SEMI JOIN (SELECT h FROM balance WHERE f > s) b ON {sets.digest(columns, prefix='f.')} = b.h "
+        f"ANTI JOIN sent s ON {sets.digest(key, prefix='f.')} = {sets.digest(key, prefix='s.')}"
     )
 
 
@@ -142,14 +142,14 @@ def _multiset(sets: RowSets, columns: Sequence[str]) -> None:
             f"{quoted(c)} IS {'' if null else 'NOT '}NULL" for c, null in zip(columns, pattern, strict=True)
         )
         sets.run(f"CREATE OR REPLACE TEMP VIEW part AS SELECT * FROM sent WHERE {mine}")
-        sets.run(f"CREATE OR REPLACE TEMP TABLE balance AS {_balance('part', left, known, known)}")
+        sets.run(f"CREATE OR REPLACE TEMP TABLE balance AS {_balance(sets, 'part', left, known)}")
         sets.run(
-            f"INSERT INTO lost SELECT p.* FROM part p JOIN balance b ON {digest(known, prefix='p.')} = b.h "
+            f"INSERT INTO lost SELECT p.* FROM part p JOIN balance b ON {sets.digest(known, prefix='p.')} = b.h "
             "WHERE b.s > b.f QUALIFY row_number() OVER (PARTITION BY b.h ORDER BY p._record) > b.f"
         )
         sets.run(
             f"CREATE OR REPLACE TEMP TABLE left{step} AS SELECT l.* FROM {left} l "
-            f"JOIN balance b ON {digest(known, prefix='l.')} = b.h WHERE b.f > b.s "
+            f"JOIN balance b ON {sets.digest(known, prefix='l.')} = b.h WHERE b.f > b.s "
             "QUALIFY row_number() OVER (PARTITION BY b.h ORDER BY l._row) > b.s"
         )
         left = f"left{step}"
@@ -194,12 +194,12 @@ def _patterns(sets: RowSets, columns: Sequence[str]) -> list[tuple[bool, ...]]:
     return sorted(rows, key=lambda pattern: (sum(pattern), pattern)) or [(False,) * len(columns)]
 
 
-def _balance(sent: str, found: str, sent_columns: Sequence[str], found_columns: Sequence[str]) -> str:
+def _balance(sets: RowSets, sent: str, found: str, columns: Sequence[str]) -> str:
     """Return the SQL of how often each row that is not as often on both sides stands on either."""
     return (
         "SELECT h, sum(s) AS s, sum(f) AS f FROM ("
-        f"SELECT {digest(sent_columns)} AS h, 1 AS s, 0 AS f FROM {sent} UNION ALL "
-        f"SELECT {digest(found_columns)}, 0, 1 FROM {found}) GROUP BY h HAVING sum(s) <> sum(f)"
+        f"SELECT {sets.digest(columns)} AS h, 1 AS s, 0 AS f FROM {sent} UNION ALL "
+        f"SELECT {sets.digest(columns)}, 0, 1 FROM {found}) GROUP BY h HAVING sum(s) <> sum(f)"
     )
 
 

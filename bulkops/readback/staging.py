@@ -5,7 +5,7 @@ Rows go to Parquet files batch by batch, and DuckDB compares them within a fixed
 
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +13,7 @@ from typing import Any, Self
 import duckdb
 import polars as pl
 
-from bulkops.readback.canonical import CREATED, IMPORT_ID
+from bulkops.readback.canonical import IMPORT_ID
 from bulkops.readback.tables import LINE, RECORD
 from bulkops_validators.model.contract import Readback
 
@@ -24,8 +24,8 @@ SENT, FOUND = "sent", "found"
 class RowSets:
     """A folder of staged rows and the DuckDB connection over it; both go when the context ends.
 
-    Tables: `sent` (the read-back's columns, `_record`, `_line`) and `found` (the columns, `_row`, `_import_id`,
-    `_created`). A null is a value that is not compared.
+    Tables: `sent` (the read-back's columns, `_record`, `_line`) and `found` (the columns, `_row`, `_import_id`);
+    both have the 128 bits `_high`, `_low` that stand for a whole row. A null is a value that is not compared.
     """
 
     def __init__(self, readback: Readback, *, folder: Path | None = None, memory: str = MEMORY) -> None:
@@ -66,7 +66,7 @@ class RowSets:
             start = self._counts[SENT] + 1
             numbers = pl.int_range(start, start + frame.height, dtype=pl.Int64)
             frame = frame.with_columns(numbers.alias(RECORD), (numbers + 1).alias(LINE))
-        self._write(SENT, frame.select(*self.columns, RECORD, LINE))
+        self._write(SENT, frame.select(*self.columns, RECORD, LINE, *self._digest()))
 
     def add_found(self, frame: pl.DataFrame, *, import_ids: Collection[int] | None = None) -> None:
         """Add canonical rows of the read-back; with `import_ids`, only those of these imports."""
@@ -74,7 +74,7 @@ class RowSets:
             frame = frame.filter(pl.col(IMPORT_ID).is_in([str(i) for i in import_ids]))
         start = self._counts[FOUND]
         rows = pl.int_range(start, start + frame.height, dtype=pl.Int64).alias("_row")
-        self._write(FOUND, frame.select(*self.columns, IMPORT_ID, CREATED, rows))
+        self._write(FOUND, frame.select(*self.columns, IMPORT_ID, rows, *self._digest()))
 
     def forget_found(self) -> None:
         """Drop the rows found so far, before another reading."""
@@ -96,6 +96,17 @@ class RowSets:
         """Return the one number a query gives."""
         return int(self.run(statement)[0][0] or 0)
 
+    def _digest(self) -> list[pl.Expr]:
+        row = pl.concat_str(pl.col(*self.columns).fill_null(""), separator="\x1f")
+        return [row.hash(seed).alias(name) for seed, name in enumerate(("_high", "_low"), start=1)]
+
+    def digest(self, columns: Sequence[str], *, prefix: str = "") -> str:
+        """Return the SQL of a 128-bit number that stands for these cells of a row; a null stands for a blank."""
+        if tuple(columns) == self.columns:
+            return f"({prefix}_high::UHUGEINT * 18446744073709551616 + {prefix}_low)"
+        cells = ", ".join(f"coalesce({prefix}{quoted(c)}, '')" for c in columns)
+        return f"md5_number(concat_ws(chr(31), {cells}))"
+
     def _write(self, name: str, frame: pl.DataFrame) -> None:
         self._files += 1
         self._counts[name] += frame.height
@@ -105,9 +116,3 @@ class RowSets:
 def quoted(name: str) -> str:
     """Return a name as SQL takes it."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def digest(columns: Iterable[str], *, prefix: str = "") -> str:
-    """Return the SQL of a 128-bit number that stands for a tuple of cells; a null stands for a blank."""
-    cells = ", ".join(f"coalesce({prefix}{quoted(c)}, '')" for c in columns)
-    return f"md5_number(concat_ws(chr(31), {cells}))"

@@ -5,12 +5,12 @@ A batch that fails the guard is split by `lenient`: nothing is dropped, and the 
 """
 
 import io
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
+import numpy as np
 import polars as pl
 
 from bulkops.errors import DataError
@@ -20,7 +20,7 @@ from bulkops.reading.boundaries import settled_length
 BATCH_BYTES = 16 * 1024 * 1024
 LONGEST_RECORD = 64 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
-UNDOUBLED = re.compile(rb'"\{\s*"[^"]')  # polars reads `"{"a": 1}"` without a word as {a: 1}
+UNDOUBLED = r'^\{\s*[^\s"}]'  # polars reads `"{"a": 1}"` without a word as {a: 1}
 GUARD = "\x1f"
 GUARD_COLUMN = "_guard"
 RECORD, LINE = "_record", "_line"
@@ -127,6 +127,16 @@ def _distinct(names: list[str]) -> list[str]:
     return result
 
 
+def _has_blank_line(data: bytes) -> bool:
+    """Whether there is one, which in a single column cannot be told from a blank cell."""
+    return data[:1] in b"\r\n" or b"\n\n" in data or b"\n\r\n" in data
+
+
+def _lines(data: bytes) -> int:
+    """Count line feeds, several times faster than `bytes.count` where there are many."""
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == 10))
+
+
 class _Reader:
     """Reads the batches of one file in order and counts records and lines."""
 
@@ -148,19 +158,20 @@ class _Reader:
             (starts + self.line).alias(LINE),
         )
         self.record += count
-        self.line += data.count(b"\n")
+        self.line += _lines(data)
         return frame
 
     def _strict(self, data: bytes) -> pl.DataFrame | None:
         """Return the batch if every record has exactly the header's fields, else None."""
         guard = GUARD.encode()
-        if guard in data or b"\n\n" in data or b"\n\r\n" in data or data[:1] in b"\r\n":
+        if guard in data or (len(self.header) == 1 and _has_blank_line(data)):
             return None
         if not data.endswith(b"\n"):
             data += b"\n"
-        crlf = data.count(b"\r\n")
-        if crlf not in (0, data.count(b"\n")):
+        crlf = data.count(b"\r\n") if b"\r" in data else 0
+        if crlf and crlf != _lines(data):
             return None
+        lines = _lines(data)
         end = b"\r\n" if crlf else b"\n"
         data = data.replace(end, b"," + guard + b"\n")
         try:
@@ -173,17 +184,21 @@ class _Reader:
             )
         except pl.exceptions.PolarsError:
             return None
-        if not (frame.get_column(GUARD_COLUMN) == GUARD).all() or UNDOUBLED.search(data):
+        if not (frame.get_column(GUARD_COLUMN) == GUARD).all() or self._undoubled(frame):
             return None
         frame = frame.drop(GUARD_COLUMN)
-        if frame.height == data.count(b"\n"):
+        if frame.height == lines:
             return frame
         inside = f",{GUARD}\n"
         return frame.with_columns(pl.col(self.header).str.replace_all(inside, end.decode(), literal=True))
 
+    def _undoubled(self, frame: pl.DataFrame) -> bool:
+        objects = [c for c in frame.iter_columns() if c.str.starts_with("{").any()]
+        return any(column.str.contains(UNDOUBLED).any() for column in objects)
+
     def _starts(self, frame: pl.DataFrame, data: bytes) -> pl.Series:
         """Return the 0-based physical line each record starts on."""
-        if frame.height == data.count(b"\n") + (not data.endswith(b"\n")):
+        if frame.height == _lines(data) + (not data.endswith(b"\n")):
             return pl.int_range(frame.height, dtype=pl.Int64, eager=True)
         taken = 1 + pl.sum_horizontal(pl.col(self.header).str.count_matches("\n", literal=True)).cast(pl.Int64)
         return frame.select(taken.cum_sum() - taken).to_series()

@@ -24,18 +24,30 @@ ITEMS = re.compile(r"'\s*,\s*'")
 
 def instants(texts: pl.Series) -> pl.Series:
     """Return `YYYY-MM-DDTHH:MM:SSZ` for every text that is an instant, blank for Go's zero time, others as they are."""
-    name = texts.name
-    text = pl.col(name)
-    part = text.str.strip_chars().str.extract_groups(INSTANT).struct
+    shown = _shown(texts.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", strict=False))
+    rest = shown.is_null() & texts.is_not_null() & (texts != "")
+    if rest.any():
+        frame = pl.DataFrame({"shown": shown, "odd": _odd_instants(texts.alias("text")), "rest": rest})
+        chosen = pl.when(pl.col("rest")).then(pl.col("odd")).otherwise(pl.col("shown"))
+        shown = frame.select(chosen.alias("shown")).to_series()
+    result = pl.DataFrame({"shown": shown, "text": texts}).select(pl.coalesce("shown", "text")).to_series()
+    return result.alias(texts.name)
+
+
+def _shown(moments: pl.Series) -> pl.Series:
+    text = moments.dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return text.replace(list(ZERO_TIMES), [""] * len(ZERO_TIMES))
+
+
+def _odd_instants(texts: pl.Series) -> pl.Series:
+    """Read the forms that are not the usual one: other zones, no zone, a space for the T, a date alone."""
+    part = pl.col("text").str.strip_chars().str.extract_groups(INSTANT).struct
     clock = part[1].fill_null("00:00")
     clock = pl.when(clock.str.len_bytes() == 5).then(clock + pl.lit(":00")).otherwise(clock)
     zone = part[2].fill_null("+00") + pl.lit(":") + part[3].fill_null("00")
-    moment = (part[0] + pl.lit("T") + clock + zone).str.to_datetime(
-        "%Y-%m-%dT%H:%M:%S%:z", time_zone="UTC", strict=False
-    )
-    shown = moment.dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-    known = pl.when(shown.is_in(ZERO_TIMES)).then(pl.lit("")).otherwise(shown)
-    return texts.to_frame().select(pl.coalesce(known, text).alias(name)).to_series()
+    whole = part[0] + pl.lit("T") + clock + zone
+    moments = whole.str.to_datetime("%Y-%m-%dT%H:%M:%S%:z", time_zone="UTC", strict=False)
+    return _shown(texts.to_frame().select(moments).to_series())
 
 
 def decimal(text: str) -> str:

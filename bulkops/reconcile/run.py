@@ -11,6 +11,7 @@ import polars as pl
 
 from bulkops.clock import Clock, SystemClock
 from bulkops.errors import InputUnreadable, UsageError
+from bulkops.readback.ahead import one_ahead
 from bulkops.readback.canonical import Fold, found_frame, sent_frame
 from bulkops.readback.compare import Counts, Difference, compare, differences
 from bulkops.readback.fetch import fold_of, read_back, read_file
@@ -82,7 +83,7 @@ def reconcile(
     with ExitStack() as stack:
         sets = stack.enter_context(RowSets(readback))
         fold, fold_note = _fold(evidence, readback)
-        for frame in _records(source, notes):
+        for frame in one_ahead(_records(source, notes)):
             sets.add_sent(sent_frame(readback, frame, fold))
         task = _Task(contract=contract, sets=sets, evidence=evidence, known=known, fold=fold)
         result = task.until_settled(settle=settle if evidence.export is None else 0, clock=clock, say=say)
@@ -156,7 +157,7 @@ class _Task:
         notes = Notes()
         self.sets.forget_found()
         scoped = self._scoped
-        for frame in self._found(notes):
+        for frame in one_ahead(self._found(notes)):
             canonical = found_frame(self.sets.readback, frame, self.fold)
             self.sets.add_found(canonical, import_ids=self.known.import_ids if scoped else None)
         counts = compare(self.sets)
