@@ -4,6 +4,7 @@ import json
 import re
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from bulkops.sandbox.assumptions import Assumptions
@@ -35,6 +36,7 @@ def short(column: str, value: str, *, most: int | None) -> str:
     return value
 
 
+@lru_cache(maxsize=4096)
 def number(column: str, value: str, *, least: Decimal, most: Decimal) -> Decimal:
     """Return a decimal number within limits."""
     if DECIMAL.fullmatch(value) is None:
@@ -54,6 +56,7 @@ def plain(amount: Decimal) -> str:
     return shown.rstrip("0").rstrip(".") if "." in shown else shown
 
 
+@lru_cache(maxsize=4096)
 def usage_limit(value: str) -> int:
     """Return `limitval`: blank is 1, 0 is unlimited, at most 999999."""
     if not value:

@@ -55,8 +55,15 @@ class CsvInput:
         self._text = io.TextIOWrapper(stream, encoding=encoding, newline="")
         self._raw: list[str] = []
         self._reader = csv.reader(self._lines(), strict=True)
-        self.place = Place(0, 1)
+        self.number = 0
+        self.line = 1
         self.header = self._header()
+        self.number = 1
+
+    @property
+    def place(self) -> Place:
+        """Where the reader is: the record it reads, or has just read."""
+        return Place(self.number, self.line)
 
     def _lines(self) -> Iterator[str]:
         for line in self._text:
@@ -80,7 +87,7 @@ class CsvInput:
         """Return the next record that is not blank; None at the end."""
         while True:
             self._raw.clear()
-            self.place = Place(self.place.number, self._reader.line_num + 1)
+            self.line = self._reader.line_num + 1
             try:
                 cells = next(self._reader, None)
             except UnicodeDecodeError as problem:
@@ -93,7 +100,7 @@ class CsvInput:
                 self._check_quotes()
                 return cells
             if self._assumptions.blank_lines == "error":
-                raise Unreadable("Read CSV error", f"Import Error: blank line {self.place.line}")
+                raise Unreadable("Read CSV error", f"Import Error: blank line {self.line}")
 
     def _check_quotes(self) -> None:
         if self._assumptions.bare_quotes == "error":
@@ -102,18 +109,13 @@ class CsvInput:
                 raise self._parse_error()
 
     def _parse_error(self) -> Unreadable:
-        return Unreadable("Read CSV error", f"Import Error: Read CSV error parse error on line {self.place.line}")
+        return Unreadable("Read CSV error", f"Import Error: Read CSV error parse error on line {self.line}")
 
     def records(self) -> Iterator[Record]:
         """Yield the records; `Unreadable` ends the file."""
-        number = 0
-        while True:
-            self.place = Place(number + 1, self.place.line)
-            cells = self._next()
-            if cells is None:
-                return
-            number += 1
-            yield Record(number, self.place.line, cells)
+        while (cells := self._next()) is not None:
+            yield Record(self.number, self.line, cells)
+            self.number += 1
 
 
 def refused(found: list[tuple[RowError, Place]], assumptions: Assumptions) -> ApiError:

@@ -26,7 +26,6 @@ CREATE TABLE coupon (id INTEGER PRIMARY KEY AUTOINCREMENT, application INTEGER, 
   value TEXT, expirydate TEXT, startdate TEXT, recipient TEXT, limitval INTEGER, discountlimit TEXT,
   attributes TEXT, importid INTEGER, batchid TEXT, created TEXT, deleted TEXT DEFAULT '', since REAL,
   UNIQUE (scope, value));
-CREATE INDEX coupon_by_campaign ON coupon (campaign);
 CREATE TABLE referral (id INTEGER PRIMARY KEY AUTOINCREMENT, application INTEGER, campaign INTEGER, scope TEXT,
   value TEXT, advocate TEXT, startdate TEXT, expirydate TEXT, limitval INTEGER, attributes TEXT,
   importid INTEGER, batchid TEXT, created TEXT, since REAL, UNIQUE (scope, value));

@@ -143,7 +143,8 @@ class SandboxServer:
 def _listen(host: str, port: int) -> socket.socket:
     """Return a socket that already listens, so that no client can come too early."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Only with its protocol named does asyncio switch off Nagle's algorithm, which costs 40 ms an answer.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from bulkops.sandbox.default_world import DEFAULT
+from bulkops.sandbox.imports.engine import Importer
+from bulkops.sandbox.imports.lists import AllowedValues, CollectionItems
+from bulkops.sandbox.imports.members import Cards
 from bulkops.sandbox.world import Application, Campaign, Program, World
 from tests.unit.sandbox import client as at
 from tests.unit.sandbox.client import Client, talking
@@ -274,12 +277,23 @@ def test_store_budgets_replace_those_of_the_same_period() -> None:
         assert [row["limit"] for row in client.table(export)] == ["7"]
 
 
-def test_a_file_of_500001_items_is_refused_and_one_of_500000_taken() -> None:
-    body = b"item\n" + b"".join(b"%d\n" % number for number in range(500_000))
+@pytest.mark.parametrize(
+    ("importer", "most", "path", "header"),
+    [
+        (AllowedValues, 500_000, at.ALLOWED, "item"),
+        (CollectionItems, 500_000, at.COLLECTION, "item"),
+        (Cards, 499_999, at.LOYALTY_CARDS, "identifier,state"),
+    ],
+)
+def test_a_file_with_one_record_too_many_is_refused(
+    monkeypatch: pytest.MonkeyPatch, importer: type[Importer], most: int, path: str, header: str
+) -> None:
+    assert importer.most == most
+    monkeypatch.setattr(importer, "most", 5)
+    lines = [f"ITEM-{number}{',active' * header.count(',')}" for number in range(6)]
     with talking() as client:
-        assert client.send_bytes(at.ALLOWED, body).json()["amount"] == 500_000
-        assert "limit is 500000" in client.send_bytes(at.ALLOWED, body + b"x\n").json()["message"]
-        assert client.sandbox.state.count("allowed_item") == 500_000
+        assert client.upload(path, header, *lines[:5]).json()["amount"] == 5
+        assert "limit is 5 records" in client.upload(path, header, *lines).json()["message"]
 
 
 def test_the_file_may_be_a_plain_form_field_without_a_name() -> None:
