@@ -7,9 +7,9 @@ import json
 import re
 from collections.abc import Iterator
 
-QUOTED = re.compile(r'"((?:[^"]|"")*)"(?=,|$)')
-LIST = re.compile(r"""\[(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\[\]'"])*\](?=,|$)""")
-ODD_LIST = re.compile(r"\['.*?'\](?=,|$)")
+QUOTED = re.compile(r'"((?:[^"]|"")*)"(?=,|\Z)')
+LIST = re.compile(r"""\[(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\[\]'"])*\](?=,|\Z)""")
+ODD_LIST = re.compile(r"\['.*?'\](?=,|\Z)")
 PLAIN = re.compile(r"[^,]*")
 MAX_LINES = 1000
 DECODER = json.JSONDecoder(strict=False)
@@ -49,11 +49,9 @@ def _open(line: str) -> bool:
     """Whether the line ends inside a quoted cell."""
     position = 0
     while position < len(line):
-        quoted = line.startswith('"', position)
-        _, end = _next(line, position, bracketed=True)
-        if quoted and not (end > position + 1 and line[end - 1] == '"'):
+        if line.startswith('"', position) and _quoted(line, position) is None:
             return True
-        position = end + 1
+        position = _next(line, position, bracketed=True)[1] + 1
     return False
 
 
@@ -87,11 +85,8 @@ def _cells(record: str, *, bracketed: bool) -> list[str]:
 
 def _next(record: str, position: int, *, bracketed: bool) -> tuple[str, int]:
     """Return the cell that starts at `position`, and where it ends."""
-    if record.startswith('"', position):
-        if found := QUOTED.match(record, position):
-            return found[1].replace('""', '"'), found.end()
-        if (end := _json_end(record, position + 1)) and record.startswith('"', end) and _at_end(record, end + 1):
-            return record[position + 1 : end], end + 1
+    if (quoted := _quoted(record, position)) is not None:
+        return quoted
     if bracketed:
         if (end := _json_end(record, position)) and _at_end(record, end):
             return record[position:end], end
@@ -100,6 +95,16 @@ def _next(record: str, position: int, *, bracketed: bool) -> tuple[str, int]:
     plain = PLAIN.match(record, position)
     end = plain.end() if plain else len(record)
     return record[position:end], end
+
+
+def _quoted(record: str, position: int) -> tuple[str, int] | None:
+    """Return the quoted cell that starts and ends here; None if none does."""
+    if found := QUOTED.match(record, position):
+        return found[1].replace('""', '"'), found.end()
+    end = _json_end(record, position + 1) if record.startswith('"', position) else None
+    if end and record.startswith('"', end) and _at_end(record, end + 1):
+        return record[position + 1 : end], end + 1
+    return None
 
 
 def _json_end(record: str, position: int) -> int | None:

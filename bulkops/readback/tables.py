@@ -8,7 +8,7 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 import polars as pl
@@ -78,9 +78,9 @@ def read_raw(
 def _slices(data: bytes, starts: list[int]) -> list[bytes]:
     """Return the lines from each start to the next, without blank lines between."""
     lines = data.split(b"\n")
-    ends = [*starts[1:], len(lines)]
-    pieces = (b"\n".join(lines[a:b]) for a, b in zip(starts, ends, strict=True))
-    return [piece.rstrip(b"\r\n") + (b"\r\n" if b"\r\n" in data else b"\n") for piece in pieces]
+    end = b"\r\n" if b"\r\n" in data else b"\n"
+    bounds = pairwise([*starts, len(lines)])
+    return [b"\n".join(lines[a:b]).rstrip(b"\r\n") + end for a, b in bounds]
 
 
 def _batches(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:

@@ -1,0 +1,52 @@
+"""What was sent and what a deployment makes of it get equal rows."""
+
+import polars as pl
+import pytest
+
+from bulkops.errors import DataError
+from bulkops.readback.canonical import Fold, found_frame, sent_frame
+from bulkops_validators import CONTRACTS
+from bulkops_validators.model.contract import Readback
+
+
+def readback(contract: str) -> Readback:
+    found = CONTRACTS[contract].routes[0].readback
+    assert found is not None
+    return found
+
+
+def test_defaults_case_and_columns_in_any_order() -> None:
+    way = readback("coupons")
+    sent = sent_frame(way, pl.DataFrame({"Value": ["abc"], "limitval": [""], "attributes": [""]}), Fold.UPPERCASE)
+    export = {
+        "importid": ["9"], "attributes": ["{}"], "LIMITVAL": ["1"], "value": ["ABC"], "created": ["2026-01-01 00:00:00"],
+        "startdate": [""], "expirydate": ["0001-01-01T00:00:00Z"], "recipientintegrationid": [""],
+        "discount_limitval": ["0"], "extra": ["x"],
+    }  # fmt: skip
+    found = found_frame(way, pl.DataFrame(export), Fold.UPPERCASE)
+    assert sent.rows() == found.select(sent.columns).rows()
+    assert found.select("_import_id", "_created").rows() == [("9", "2026-01-01T00:00:00Z")]
+
+
+def test_an_expiry_is_not_compared_where_a_duration_was_used() -> None:
+    way = readback("loyalty-points")
+    frame = pl.DataFrame({"customerprofileid": ["a", "b"], "amount": ["1", "1"], "validityDuration": ["3D", ""]})
+    assert sent_frame(way, frame)["expirydate"].to_list() == [None, "unlimited"]
+
+
+def test_a_missing_json_field_is_blank_and_an_optional_one_is_not_compared() -> None:
+    way = readback("loyalty-points")
+    found = found_frame(way, pl.DataFrame({"customerProfileId": ["a"], "amount": ["1.0"], "importId": ["4"]}))
+    assert found["identifier"].to_list() == [""]
+    assert found["startdate"].to_list() == ["immediate"]
+    assert found["reason"].to_list() == [None]
+
+
+def test_a_csv_without_the_key_cannot_be_compared() -> None:
+    with pytest.raises(DataError, match="'value'"):
+        found_frame(readback("coupons"), pl.DataFrame({"code": ["x"]}))
+
+
+def test_a_csv_without_another_column_says_nothing_of_it() -> None:
+    found = found_frame(readback("coupons"), pl.DataFrame({"value": ["x"]}))
+    assert found["attributes"].to_list() == [None]
