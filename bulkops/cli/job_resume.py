@@ -16,10 +16,10 @@ from bulkops.upload.options import RunOptions
 from bulkops.upload.paths import before_path
 from bulkops.upload.starting import contract_of, new_job
 from bulkops.upload.stopping import Stop
-from bulkops.upload.workflow import Guards, begin, locked, opened, resumed
+from bulkops.upload.workflow import Guards, begin, check_again, locked, opened, resumed
 
 # Putting back is a person's decision: it may remove whatever came since, down to nothing.
-LIFTED = Guards(again=True, allow_empty=True, max_removals="100%")
+LIFTED = Guards(again=True, allow_empty=True)
 
 
 def resume_job(
@@ -43,6 +43,7 @@ def resume_job(
         place = stack.enter_context(target.reopen(job.target).open())
         job = resumed(ledger.job(job.id), ledger, changes=changes)
         context = stack.enter_context(opened(job, place, ledger, clock=clock, stop=stop))
+        check_again(context)
         ran = run_and_report(context, stop=stop, ledger_url=url)
         return finish(context, ran, reconcile=reconcile, as_json=as_json)
 
@@ -64,7 +65,7 @@ def undo_job(name: str, target: TargetChoice, url: str | None, *, settings: Mapp
         plan = plan_file(before, chunk_limits(contract))
         place = stack.enter_context(target.reopen(earlier.target).open())
         run = RunOptions.from_settings(settings)
-        job = new_job(contract, plan, place, options=earlier.options, run=run, now=clock.now())
+        job = new_job(contract, plan, place, options=earlier.options, run=run, max_removals="100%", now=clock.now())
         stack.enter_context(locked(job, ledger, clock=clock))
         context = stack.enter_context(opened(job, place, ledger, clock=clock, stop=stop))
         begin(job, contract, plan, context=context, guards=LIFTED, dry_run=False)

@@ -144,7 +144,7 @@ class Ledger:
         with self._writing() as connection:
             last = connection.execute(select(func.max(CHUNKS.c.number)).where(CHUNKS.c.job == job)).scalar_one()
             numbered = [replace(p, number=last + i, parent=chunk.number) for i, p in enumerate(parts, start=1)]
-            self._replace(connection, job, chunk, replace(chunk, state=ChunkState.DIVIDED))
+            self._replace(connection, job, chunk, replace(chunk, state=ChunkState.DIVIDED, undecided=False))
             connection.execute(insert(CHUNKS), [{"job": job, **chunk_values(part)} for part in numbered])
             into = [part.number for part in numbered]
             self._note(connection, job, chunk.number, kind, {"state": "divided", "into": into, **data})

@@ -60,9 +60,10 @@ class Reader:
         if taken:
             found = found.filter(~pl.col(IMPORT_ID).is_in([str(i) for i in taken]))
         sent = self._records(chunk)
+        columns = [c.column for c in self._readback.columns]
         if not self._readback.multiset:
-            return judge_keys(sent, found, self._readback.key)
-        evidence = judge_multiset(sent, found, [c.column for c in self._readback.columns], twins=twins)
+            return judge_keys(sent, found, self._readback.key, columns)
+        evidence = judge_multiset(sent, found, columns, twins=twins)
         if evidence.verdict is Verdict.LANDED and self._offset(chunk) is None:
             note = f"import {evidence.import_id} holds exactly these records, but no Date header proves it younger"
             return Evidence(verdict=Verdict.AMBIGUOUS, rows=evidence.rows, note=note)

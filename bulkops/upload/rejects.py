@@ -16,6 +16,7 @@ from bulkops.upload.paths import reasons_path, rejected_path
 
 BLOCK = 1 << 20
 CODE = "server-refused"
+TOGETHER = "(these records were refused together; not all of them need be at fault)"
 COLUMNS = ("file", "line", "record", "records", "chunk", "code", "message")
 
 
@@ -74,7 +75,8 @@ def _write_reasons(out: BinaryIO, file: Path, chunks: Sequence[ChunkEntry], line
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for chunk, line in zip(chunks, lines, strict=True):
-        writer.writerow((str(file), line, chunk.first_record, chunk.records, chunk.number, CODE, chunk.message))
+        message = chunk.message if chunk.records == 1 else f"{chunk.message} {TOGETHER}"
+        writer.writerow((str(file), line, chunk.first_record, chunk.records, chunk.number, CODE, message))
     text.detach()
 
 

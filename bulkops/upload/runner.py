@@ -19,7 +19,7 @@ from bulkops.upload.settling import Settler
 from bulkops.upload.stopping import Stop
 
 UNKNOWN_IN_A_ROW = 3  # after so many requests without an outcome, find out first what became of them
-MAX_ROUNDS = 12
+MAX_ATTEMPTS = 12
 SMALLEST_CUT = 500
 
 
@@ -37,6 +37,7 @@ class Runner:
         self._failures: dict[int, int] = {}
         self._unknown = 0
         self._cut_to: int | None = None
+        self._attempts_before: dict[int, int] = {}
 
     def run(self) -> list[ChunkEntry]:
         """Run the job as far as it goes and return its chunks.
@@ -46,6 +47,7 @@ class Runner:
         """
         try:
             self._load()
+            self._attempts_before = {chunk.number: chunk.attempts for chunk in self._chunks.values()}
             self._recover()
             self._run_rounds()
         except BulkopsError:
@@ -56,7 +58,7 @@ class Runner:
         return self._all()
 
     def _run_rounds(self) -> None:
-        for _ in range(MAX_ROUNDS):
+        while True:
             self._send_pending()
             doubtful = [chunk for chunk in self._all() if chunk.state in DOUBTFUL]
             if doubtful:
@@ -65,8 +67,7 @@ class Runner:
                 self._stop_at_max_errors()
             if not self._pending and not self._refused():
                 break
-        else:
-            raise Unfinished(f"The outcome of some requests was still unknown after {MAX_ROUNDS} rounds.")
+            self._stop_at_max_attempts()
         self._settler.look_for_doubles(self._all())
         self._load()
 
@@ -163,6 +164,12 @@ class Runner:
         self._keep([replace(chunk, state=ChunkState.DIVIDED), *parts[1:]])
         self._chunks[parts[0].number] = parts[0]
         return parts[0]
+
+    def _stop_at_max_attempts(self) -> None:
+        for number in self._pending:
+            attempts = self._chunks[number].attempts - self._attempts_before.get(number, 0)
+            if attempts >= MAX_ATTEMPTS:
+                raise Unfinished(f"The outcome of chunk {number} was unknown {attempts} times in a row.")
 
     def _stop_at_max_errors(self) -> None:
         limit = self._context.options.max_errors

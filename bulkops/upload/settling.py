@@ -77,8 +77,13 @@ class Settler:
         return found
 
     def _enough(self, chunk: ChunkEntry, found: Evidence, readback: Readback) -> bool:
-        """Tell whether one reading settles it: all of it is there, or sending it again could not double it."""
-        return found.verdict is Verdict.LANDED or (chunk.state is ChunkState.REFUSED and not readback.multiset)
+        """Tell whether one reading settles it: all of it is there, or nothing that follows could double it.
+
+        A refused record alone is never sent again, and a key that was taken in after all would be refused again.
+        """
+        if found.verdict is Verdict.LANDED:
+            return True
+        return chunk.state is ChunkState.REFUSED and (chunk.records == 1 or not readback.multiset)
 
     def _conclude(self, chunk: ChunkEntry, found: Evidence, reading: Reading, *, equal: bool) -> list[ChunkEntry]:
         data = {
@@ -131,11 +136,19 @@ class Settler:
         options = self._context.options
         mode = self._context.contract.mode
         if chunk.records > 1 and mode.splittable and options.isolate:
-            parts = suspects_and_rest(self._context.records(chunk), chunk.lines)
+            lines = () if self._pointed_wrongly(chunk) else chunk.lines
+            parts = suspects_and_rest(self._context.records(chunk), lines)
             if self._isolations() + len(parts) <= options.isolate_requests:
                 data = {"reason": "to find the records that are refused"}
                 return self._context.ledger.divide(self._context.job.id, chunk, parts, kind="isolating", data=data)
         return [self._move(chunk, ChunkState.REJECTED, "rejected", {"message": chunk.message})]
+
+    def _pointed_wrongly(self, chunk: ChunkEntry) -> bool:
+        """Tell whether a record that the server pointed at, when it refused this chunk's parent, was accepted alone."""
+        if chunk.parent is None:
+            return False
+        siblings = [c for c in self._context.ledger.chunks(self._context.job.id) if c.parent == chunk.parent]
+        return any(c.records == 1 and c.state is ChunkState.ACCEPTED for c in siblings)
 
     def look_for_doubles(self, chunks: Sequence[ChunkEntry]) -> None:
         """Look once more at accepted chunks that were sent again because no trace of them was found.

@@ -14,7 +14,7 @@ from bulkops.settings import Target
 from bulkops.transport.client import Client
 from bulkops.upload.body import file_sha256
 from bulkops.upload.context import JobContext
-from bulkops.upload.options import RunOptions
+from bulkops.upload.options import MAX_REMOVALS, RunOptions
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 
@@ -27,6 +27,7 @@ def new_job(
     options: Mapping[str, str],
     run: RunOptions,
     now: datetime,
+    max_removals: str = MAX_REMOVALS,
 ) -> JobEntry:
     """Return a job for a plan. Its target is the address and the ids of the route, and no others."""
     return JobEntry(
@@ -41,7 +42,7 @@ def new_job(
         records=plan.records,
         header_end=plan.header_end,
         options=options,
-        settings={**run.as_settings(), "target_name": target.name},
+        settings={**run.as_settings(), "max_removals": max_removals, "target_name": target.name},
     )
 
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from bulkops.readback.canonical import CREATED, IMPORT_ID
 
-COUNT, WANTED = "_count", "_wanted"
+COUNT, WANTED, FOUND = "_count", "_wanted", "_found"
 CANONICAL_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 
 
@@ -70,21 +70,39 @@ def judge_multiset(sent: pl.DataFrame, found: pl.DataFrame, columns: Sequence[st
     return Evidence(verdict=Verdict.ABSENT)
 
 
-def judge_keys(sent: pl.DataFrame, found: pl.DataFrame, key: Sequence[str]) -> Evidence:
-    """Judge a chunk whose records are named by a key: which of the keys are there."""
-    there = found.select([*key, IMPORT_ID]).unique(list(key), keep="first", maintain_order=True)
-    placed = sent.select(key).with_row_index("_place").join(there, on=list(key), how="inner").sort("_place")
-    present = tuple(placed["_place"].to_list())
-    if not present:
+def judge_keys(sent: pl.DataFrame, found: pl.DataFrame, key: Sequence[str], columns: Sequence[str]) -> Evidence:
+    """Judge a chunk whose records are named by a key: which of the keys are there.
+
+    An import that holds a key from outside the chunk is someone else's. A key that is there with other values is
+    nobody's to decide: it may be ours, rewritten by the server, or someone else's.
+    """
+    names = list(key)
+    placed = sent.with_row_index("_place")
+    foreign = found.filter(pl.col(IMPORT_ID) != "").join(sent, on=names, how="anti").select(IMPORT_ID).unique()
+    ours = found.join(foreign, on=IMPORT_ID, how="anti").unique(names, keep="first", maintain_order=True)
+    there = placed.join(ours, on=names, how="inner", suffix=FOUND).sort("_place")
+    if there.is_empty():
         return Evidence(verdict=Verdict.ABSENT)
-    ids = placed[IMPORT_ID].value_counts(sort=True)
-    main = str(ids[IMPORT_ID][0])
+    differing = there.filter(pl.any_horizontal(pl.lit(value=False), *(_unequal(c) for c in columns if c not in key)))
+    present = tuple(there["_place"].to_list())
+    if differing.height:
+        example = " | ".join(str(differing[c][0]) for c in key)
+        note = (
+            f"{differing.height:,} of {len(present):,} keys found have other values than were sent, such as {example}"
+        )
+        return Evidence(verdict=Verdict.AMBIGUOUS, rows=len(present), note=note)
+    main = str(there[IMPORT_ID].value_counts(sort=True)[IMPORT_ID][0])
     return Evidence(
         verdict=Verdict.LANDED if len(present) == sent.height else Verdict.PARTLY,
         import_id=int(main) if main.isdecimal() else None,
         rows=len(present),
         present=present,
     )
+
+
+def _unequal(column: str) -> pl.Expr:
+    """Tell whether two cells that can be compared differ; a null cannot be."""
+    return (pl.col(column) != pl.col(column + FOUND)).fill_null(value=False)
 
 
 def younger(found: pl.DataFrame, bound: str) -> pl.DataFrame:

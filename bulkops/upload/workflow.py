@@ -23,12 +23,11 @@ from bulkops.upload.guards import (
     refuse_removals,
     refuse_same_file,
 )
-from bulkops.upload.options import MAX_REMOVALS
 from bulkops.upload.paths import before_path
 from bulkops.upload.runner import Runner
 from bulkops.upload.starting import new_chunks, open_job, refuse_changed_file
 from bulkops.upload.stopping import Stop, StoppableClock
-from bulkops_validators.model.contract import Contract, Mode
+from bulkops_validators.model.contract import Contract, Mode, Readback
 
 PATIENCE = 600.0
 
@@ -39,7 +38,6 @@ class Guards:
 
     again: bool = False
     allow_empty: bool = False
-    max_removals: str = MAX_REMOVALS
 
 
 @contextmanager
@@ -70,18 +68,35 @@ def begin(
         held.enter_context(exclusive(context.ledger.folder, name, what=what, clock=context.clock, patience=PATIENCE))
         refuse_same_file(context.ledger, job, again=guards.again)
         if contract.mode is Mode.REPLACE and readback is not None:
-            before = before_path(context.ledger, job.id)
-            clearing.callback(cleared_away(before.parent))
-            difference = difference_to_target(
-                context.client, readback, context.ids, job.options, file=plan.path, before=before
-            )
-            refuse_removals(difference, guards.max_removals)
+            clearing.callback(cleared_away(before_path(context.ledger, job.id).parent))
+            difference = checked_difference(context, readback)
             if difference.equal:
                 chunks = [replace(chunk, state=ChunkState.SKIPPED) for chunk in chunks]
         if not dry_run:
             context.ledger.create(job, chunks)
             clearing.pop_all()
     return difference
+
+
+def checked_difference(context: JobContext, readback: Readback) -> Difference:
+    """Save what a replacing job would replace, and refuse to go on if it would remove too much."""
+    job = context.job
+    before = before_path(context.ledger, job.id)
+    difference = difference_to_target(
+        context.client, readback, context.ids, job.options, file=job.file_path, before=before
+    )
+    refuse_removals(difference, job.settings["max_removals"])
+    return difference
+
+
+def check_again(context: JobContext) -> None:
+    """Check a replacing job that was begun and never sent against what the target holds by now."""
+    readback = context.route.readback
+    if context.contract.mode is not Mode.REPLACE or readback is None:
+        return
+    chunks = context.ledger.chunks(context.job.id)
+    if any(chunk.state is ChunkState.PENDING and not chunk.attempts for chunk in chunks):
+        checked_difference(context, readback)
 
 
 def run_job(context: JobContext, *, stop: Stop, observer: Observer | None = None) -> list[ChunkEntry]:

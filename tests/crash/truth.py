@@ -77,7 +77,7 @@ CASES = {
             contract="loyalty-points",
             ids={"program": 1},
             header=("customerprofileid", "amount", "reason"),
-            record=lambda n, chance: (
+            record=lambda _, chance: (
                 f"customer-{chance.randrange(1, 40):04}",
                 str(chance.randrange(1, 4)),
                 "Why, not",

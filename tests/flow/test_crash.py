@@ -59,11 +59,7 @@ def rows_of_chunks(path: Path, chunks: list[ChunkEntry], *states: ChunkState) ->
         offset += len(raw)
     chosen = [chunk for chunk in chunks if chunk.state in states]
     return Counter(
-        row
-        for chunk in chosen
-        for start_, end in chunk.pieces
-        for place, row in places.items()
-        if start_ <= place < end
+        row for chunk in chosen for first, end in chunk.pieces for place, row in places.items() if first <= place < end
     )
 
 
