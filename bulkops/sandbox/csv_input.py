@@ -52,7 +52,7 @@ class CsvInput:
     def __init__(self, stream: IO[bytes], assumptions: Assumptions) -> None:
         self._assumptions = assumptions
         encoding = "utf-8-sig" if assumptions.bom == "strip" else "utf-8"
-        self._text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+        self._text = io.TextIOWrapper(stream, encoding=encoding, newline="\n")
         self._raw: list[str] = []
         self._reader = csv.reader(self._lines(), strict=True)
         self.number = 0

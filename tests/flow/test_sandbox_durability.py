@@ -15,6 +15,7 @@ from bulkops.sandbox.serve import SandboxServer
 from tests.unit.sandbox import client as at
 from tests.unit.sandbox.client import talking
 
+ROOT = Path(__file__).parents[2]
 HEADERS = {"Authorization": "ManagementKey-v1 secret"}
 
 
@@ -114,3 +115,28 @@ def test_a_data_file_that_no_sandbox_made_is_refused(tmp_path: Path, content: by
     with pytest.raises(UsageError, match="data file"):
         SandboxServer(data=data)
     assert data.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--assume", "weather=fine"], "no assumption 'weather'"),
+        (["--faults", "importCoupons=explode"], "not known"),
+        (["--world", "no-such-world.yaml"], "cannot be read"),
+        (["--data", "no/such/folder/sandbox.db"], "data file"),
+        (["--host", "256.0.0.1"], "cannot listen"),
+    ],
+)
+def test_a_wrong_option_is_a_message_and_exit_2(options: list[str], words: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bulkops", "sandbox", "--port", "0", *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "validators")])},
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
