@@ -28,6 +28,11 @@ class Block:
         return np.frombuffer(self.data, np.uint8)
 
     @cached_property
+    def feeds(self) -> int:
+        """How many line feeds there are."""
+        return int(np.count_nonzero(self.array == NEWLINE))
+
+    @cached_property
     def newlines(self) -> Offsets:
         """Where the line feeds are, inside cells or not."""
         return np.flatnonzero(self.array == NEWLINE)

@@ -63,14 +63,16 @@ def _add_usages(mine: dict[K, Usage], theirs: dict[K, Usage], *, base: int, most
         mine.setdefault(key, Usage()).add(usage, base=base, most=most)
 
 
-def gather(frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room) -> BlockFacts:
-    """Return the facts of a block's records."""
+def gather(
+    frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room, *, local_dates: bool
+) -> BlockFacts:
+    """Return the facts of a block's records; `local_dates` says whether any were found in it."""
     facts = BlockFacts()
     if not frame.height:
         return facts
     for name in _code_columns(context):
         _gather_lengths(frame, name, numbers, room, facts)
-    for column in context.contract.columns:
+    for column in context.contract.columns if local_dates else ():
         if column.name in context.present and isinstance(column.cell, Timestamp) and "DAT110" in context.codes:
             _gather_dates(frame, column.name, numbers, facts)
     for exclusive in context.contract.exclusive:

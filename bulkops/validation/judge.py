@@ -57,12 +57,12 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
         laid = layout(block)
     return Partial(
         records=parsed.records,
-        lines=int(np.count_nonzero(block.array == 10)),
+        lines=block.feeds,
         length=len(block.data),
         counts=counts,
         places=tuple(place_all(spots, block, laid, context)) if laid is not None else (),
         keys=tuple(key_hashes(frame, numbers, parsed.records, unique, context) for unique in context.uniques),
-        facts=gather(frame, numbers, context, room),
+        facts=gather(frame, numbers, context, room, local_dates=any(hit.code == "DAT103" for hit in hits)),
         blank_tail=parsed.blank_tail,
         blank_tail_places=_tail_places(parsed, block),
     )

@@ -50,7 +50,7 @@ def _unsuspicious(block: Block, context: Context) -> bool:
     array = block.array
     if block.broken or not len(array) or array[0] in {NEWLINE, RETURN} or not _is_utf8(block.data):
         return False
-    feeds = int(np.count_nonzero(array == NEWLINE))
+    feeds = block.feeds
     low = int(np.count_nonzero(array < 32))
     if not context.crlf:
         return low == feeds or low == feeds + int(np.count_nonzero(array == 9))
@@ -71,7 +71,7 @@ def _is_utf8(data: bytes) -> bool:
 def _balanced(frame: pl.DataFrame, block: Block, context: Context) -> bool:
     """Tell whether no line was blank, no record short and no line end inside a cell."""
     array = block.array
-    feeds = int(np.count_nonzero(array == NEWLINE)) + (not block.data.endswith(b"\n"))
+    feeds = block.feeds + (not block.data.endswith(b"\n"))
     if frame.height != feeds:
         return False
     last = frame.to_series(frame.width - 1)

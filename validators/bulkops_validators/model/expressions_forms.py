@@ -168,8 +168,13 @@ def _json_codes(series: pl.Series) -> pl.Series:
     return series.replace_strict(verdicts, default="", return_dtype=pl.String).fill_null("")
 
 
+def json_codes(name: str) -> pl.Expr:
+    """Return the code of the rule that each JSON cell of a column breaks, '' for none or a blank cell."""
+    return pl.col(name).map_batches(_json_codes, return_dtype=pl.String)
+
+
 def _json_cases(name: str) -> list[Case]:
-    codes = pl.col(name).map_batches(_json_codes, return_dtype=pl.String)
+    codes = json_codes(name)
 
     def says(value: str) -> str:
         verdict = judge(value)

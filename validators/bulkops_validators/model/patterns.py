@@ -57,13 +57,8 @@ REPLACEMENT = r"\ufffd"
 LINE_END = r"[\r\n]"
 COMPATIBILITY = r"[\uff01-\uff5e\u2460-\u24ff\U0001d400-\U0001d7ff]"
 
-PLAIN_TEXT = r"^[A-Za-z][A-Za-z0-9._%@ -]*[A-Za-z0-9]$"
-PLAIN_TRAPS = (
-    r"(?i)^(?:(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)-[0-9]{2}|true|false|wahr|falsch|null|nan|na|none|nil"
-    r"|undefined)$"
+PLAIN_TEXT = (
+    r"^[A-Za-z](?:[A-Za-z0-9]*[0-9][A-Za-z0-9]*|[A-Za-z0-9._%@ -]{8,}[A-Za-z0-9]"
+    r"|(?:[A-Za-z0-9]|[A-Za-z0-9]{3,})?[._%@-][A-Za-z0-9._%@-]*[A-Za-z0-9])$"
 )
-FLAT_JSON = (
-    r'^\{"[A-Za-z][A-Za-z0-9_]*": ?(?:"[^"\\\x00-\x1f\u201c\u201d]*"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|true|false|null)'
-    r'(?:, ?"[A-Za-z][A-Za-z0-9_]*": ?(?:"[^"\\\x00-\x1f\u201c\u201d]*"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|true|false|null))*\}$'
-)
-FLAT_VALUE = r': ?(?:"[^"\\\x00-\x1f]*"|-?[0-9.]+|true|false|null)'
+"""Text that no check of free text but those of length and allowed characters can be about."""
