@@ -4,8 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import IO
+from typing import IO, NamedTuple
 
 from bulkops.sandbox.answers import ApiError, Problem
 from bulkops.sandbox.assumptions import Assumptions
@@ -29,8 +28,7 @@ class Unreadable(RowError):
     """The file cannot be read beyond this record."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One CSV record: its number (header not counted), first physical line (header is 1) and cells."""
 
     number: int
@@ -38,8 +36,7 @@ class Record:
     cells: list[str]
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a problem is."""
 
     number: int
