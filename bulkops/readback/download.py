@@ -100,7 +100,7 @@ def _doubt(out: BinaryIO, size: int, *, framed: bool, open_quote: bool) -> _Doub
     if not tail.endswith(b"\n"):
         last = tail.rpartition(b"\n")[2].decode("utf-8", "replace")
         width = len(split_cells(head, 0))
-        if b"\n" in tail and len(split_cells(last, width)) < width:
+        if b"\n" in tail and (open_quote or len(split_cells(last, width)) < width):
             return _Doubt(reason="the answer ends in the middle of a record", by_repeating=False)
         return _Doubt(reason="the answer does not end with a line end")
     if open_quote:

@@ -12,7 +12,7 @@ from bulkops.readback.compare import Counts, compare
 from bulkops.readback.staging import RowSets
 from bulkops_validators.model.contract import Readback, ReadColumn
 
-COLUMNS = (ReadColumn(column="k", found=("k",)), ReadColumn(column="a", found=("a",)), ReadColumn(column="b", found=("b",)))
+COLUMNS = tuple(ReadColumn(column=name, found=(name,)) for name in ("k", "a", "b"))
 NAMED = Readback(operation="x", path="/x", columns=COLUMNS, key=("k",))
 COUNTED = Readback(operation="x", path="/x", columns=COLUMNS, key=("k", "a", "b"), multiset=True)
 

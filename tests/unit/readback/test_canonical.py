@@ -19,7 +19,8 @@ def test_defaults_case_and_columns_in_any_order() -> None:
     way = readback("coupons")
     sent = sent_frame(way, pl.DataFrame({"Value": ["abc"], "limitval": [""], "attributes": [""]}), Fold.UPPERCASE)
     export = {
-        "importid": ["9"], "attributes": ["{}"], "LIMITVAL": ["1"], "value": ["ABC"], "created": ["2026-01-01 00:00:00"],
+        "importid": ["9"], "attributes": ["{}"], "LIMITVAL": ["1"], "value": ["ABC"],
+        "created": ["2026-01-01 00:00:00"],
         "startdate": [""], "expirydate": ["0001-01-01T00:00:00Z"], "recipientintegrationid": [""],
         "discount_limitval": ["0"], "extra": ["x"],
     }  # fmt: skip

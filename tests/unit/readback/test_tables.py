@@ -65,7 +65,7 @@ def test_no_header_is_an_error(data: bytes) -> None:
         rows(data)
 
 
-cells = st.text(alphabet=st.sampled_from('ab",\n{}[]\'é ;\x1f'), max_size=6)
+cells = st.text(alphabet=st.sampled_from("ab\",\n{}[]'é ;\x1f"), max_size=6)
 
 
 @settings(max_examples=150, deadline=None)

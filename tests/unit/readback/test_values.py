@@ -52,7 +52,8 @@ def test_equal_decimals(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("100", "100.01"), ("999999999999.99", "999999999999.98"), ("1", "-1"), ("abc", ""), ("1,5", "1.5")]
+    ("one", "other"),
+    [("100", "100.01"), ("999999999999.99", "999999999999.98"), ("1", "-1"), ("abc", ""), ("1,5", "1.5")],
 )
 def test_unequal_decimals(one: str, other: str) -> None:
     assert decimal(one) != decimal(other)
