@@ -9,7 +9,7 @@ from pathlib import Path
 from bulkops.errors import InputUnreadable
 from bulkops.reading.blocks import ContentReader, blocks
 from bulkops.reading.layout import Block
-from bulkops.reading.sources import Source, file_source
+from bulkops.reading.sources import DAMAGED, Source, expand
 from bulkops.validation.context import Context
 from bulkops.validation.findings import FileReport, ValidationReport, ValidationSettings
 from bulkops.validation.judge import Partial, judge
@@ -48,7 +48,7 @@ def validate_files(
     outcomes = []
     with KeyBook(contract, settings) as keys:
         for source in sources:
-            known = source if isinstance(source, Source) else file_source(Path(source))
+            known = source if isinstance(source, Source) else expand([str(source)])[0]
             outcomes.append(_validate_one(Tally(contract, known, settings, observer), keys))
         keys.settle()
     return ValidationReport(files=tuple(outcome.report() for outcome in outcomes))
@@ -65,6 +65,9 @@ def _validate_one(tally: Tally, keys: KeyBook) -> _Outcome:
                 outcome.size, outcome.sha256 = reader.size, reader.sha256
     except InputUnreadable as error:
         outcome.unreadable = str(error)
+    except DAMAGED as error:
+        tally.add_finding("FIL110", f"what follows cannot be decompressed: {error}")
+        outcome.unreadable = f"{tally.source.path} is damaged: {error}."
     except OSError as error:
         outcome.unreadable = f"{tally.source.path} cannot be read to the end: {error.strerror or error}."
     return outcome
