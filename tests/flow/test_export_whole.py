@@ -113,9 +113,12 @@ def test_a_download_cut_at_random_is_repeated_or_refused(seed: int, framed: bool
 
 def test_a_download_always_cut_in_a_record_is_never_taken(tmp_path: Path) -> None:
     for cut in (BODY[: BODY.rindex(b",")], BODY[: BODY.rindex(b',"')]):
-        with serving(lambda h, cut=cut: send(h, cut)) as url, client(url) as one:  # type: ignore[misc]
-            with pytest.raises(BulkopsError, match="middle"):
-                run_export(one, giveaways(), tmp_path / "codes.csv")
+        with (
+            serving(lambda h, cut=cut: send(h, cut)) as url,  # type: ignore[misc]
+            client(url) as one,
+            pytest.raises(BulkopsError, match="middle"),
+        ):
+            run_export(one, giveaways(), tmp_path / "codes.csv")
     assert list(tmp_path.iterdir()) == []
 
 
