@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from bulkops.errors import InputUnreadable
 from bulkops.reading.blocks import ContentReader, blocks
@@ -17,7 +18,7 @@ from bulkops.validation.observer import Observer
 from bulkops.validation.opening import open_content
 from bulkops.validation.repetitions import KeyBook
 from bulkops.validation.tally import Tally
-from bulkops_validators.model.contract import Contract
+from bulkops_validators.model.contract import Contract, Unique
 
 
 @dataclass
@@ -60,7 +61,7 @@ def _validate_one(tally: Tally, keys: KeyBook) -> _Outcome:
         with tally.source.open() as stream:
             reader = ContentReader(stream)
             try:
-                _judge_content(reader, tally, keys)
+                judge_content(reader, tally, keys)
             finally:
                 outcome.size, outcome.sha256 = reader.size, reader.sha256
     except InputUnreadable as error:
@@ -73,7 +74,18 @@ def _validate_one(tally: Tally, keys: KeyBook) -> _Outcome:
     return outcome
 
 
-def _judge_content(reader: ContentReader, tally: Tally, keys: KeyBook) -> None:
+class Keys(Protocol):
+    """Where the keys of the blocks go."""
+
+    def begin(self, tally: Tally) -> None:
+        """Hear that a file begins."""
+
+    def add(self, partial: Partial, uniques: tuple[Unique, ...]) -> None:
+        """Take the keys of a block."""
+
+
+def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
+    """Judge what a reader yields, from its start to its end."""
     settings = tally.settings
     opening = open_content(reader, tally.contract, block_bytes=settings.block_bytes)
     tally.open(opening)

@@ -46,6 +46,7 @@ class BlockFacts:
     day_first: Counter[str] = field(default_factory=Counter)
     month_first: Counter[str] = field(default_factory=Counter)
     exclusive: dict[str, Usage] = field(default_factory=dict)
+    filled_unknown: set[int] = field(default_factory=set)
 
     def add(self, other: "BlockFacts", *, base: int, most: int) -> None:
         """Add the facts of the next block, whose records begin at `base`."""
@@ -54,6 +55,7 @@ class BlockFacts:
         _add_usages(self.digits, other.digits, base=base, most=most)
         _add_usages(self.local_dates, other.local_dates, base=base, most=most)
         _add_usages(self.exclusive, other.exclusive, base=base, most=most)
+        self.filled_unknown |= other.filled_unknown
         self.day_first.update(other.day_first)
         self.month_first.update(other.month_first)
 
@@ -146,16 +148,20 @@ def whole_file_hits(facts: BlockFacts, context: Context) -> Iterable[Hits]:
 
 
 def _lost_zeros(name: str, lengths: Counter[int], facts: BlockFacts) -> Iterable[Hits]:
-    total = sum(lengths.values())
-    common, count = max(lengths.items(), key=lambda item: item[1], default=(0, 0))
-    if total < 10 or count < 0.8 * total or common < 4:
-        return
+    common = usual_length(lengths)
     for length in range(common - 1, max(0, common - _MOST_ZEROS) - 1, -1):
         usage = facts.digits.get((name, length))
         if usage is not None:
             says = f"has {length} digits where nearly all of the column have {common} characters"
             spots = tuple(_with(spot, f"{name} {spot.value!r} {says}") for spot in usage.spots)
             yield Hits("XLS103", usage.total, spots)
+
+
+def usual_length(lengths: Counter[int]) -> int:
+    """Return the length that nearly all codes of a column have; 0 if there is none."""
+    total = sum(lengths.values())
+    common, count = max(lengths.items(), key=lambda item: item[1], default=(0, 0))
+    return common if total >= 10 and count >= 0.8 * total and common >= 4 else 0
 
 
 def _mixed(facts: BlockFacts, context: Context) -> Iterable[Hits]:

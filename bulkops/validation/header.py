@@ -45,6 +45,8 @@ class Header:
     columns: tuple[str | None, ...]
     separator: int
     faults: tuple[Fault, ...]
+    names: tuple[str, ...] = ()
+    quoted: tuple[bool, ...] = ()
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -62,6 +64,8 @@ def read_header(line: bytes, contract: Contract) -> Header:
     """Return what a header line (without its line end) says, and its faults."""
     separator = _separator(line, contract)
     fields = _fields(line, separator)
+    names = tuple(field.name for field in fields)
+    quoted = tuple(line[field.at : field.at + 1] == b'"' for field in fields)
     faults: list[Fault] = []
     if separator != ord(","):
         spoken = SPOKEN[bytes((separator,))]
@@ -70,11 +74,11 @@ def read_header(line: bytes, contract: Contract) -> Header:
         guessed = contract.column_names if len(fields) == len(contract.columns) else (None,) * len(fields)
         shown = ", ".join(repr(field.name) for field in fields[:3])
         message = f"the first line looks like data ({shown}); {contract.name} wants {', '.join(contract.column_names)}"
-        return Header(guessed, separator, (*faults, Fault("HDR107", message)))
+        return Header(guessed, separator, (*faults, Fault("HDR107", message)), names, quoted)
     columns, named = _assign(fields, contract)
     faults += named
     faults += _missing(columns, fields, contract)
-    return Header(columns, separator, tuple(faults))
+    return Header(columns, separator, tuple(faults), names, quoted)
 
 
 def _separator(line: bytes, contract: Contract) -> int:

@@ -45,6 +45,7 @@ class Partial:
 def judge(block: Block, context: Context, room: Room) -> Partial:
     """Return everything that can be said about a block without knowing the others."""
     parsed = parse(block, context, room)
+    unknown = _filled_unknown(parsed.frame, context)
     frame, numbers, hits = _named(parsed, context, room)
     hits += content_hits(frame, numbers, context, room)
     wanted = [hit for hit in hits if hit.code in context.codes]
@@ -55,6 +56,8 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
     laid = parsed.layout
     if laid is None and spots:
         laid = layout(block)
+    facts = gather(frame, numbers, context, room, local_dates=any(hit.code == "DAT103" for hit in hits))
+    facts.filled_unknown = unknown
     return Partial(
         records=parsed.records,
         lines=block.feeds,
@@ -62,10 +65,19 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
         counts=counts,
         places=tuple(place_all(spots, block, laid, context)) if laid is not None else (),
         keys=tuple(key_hashes(frame, numbers, parsed.records, unique, context) for unique in context.uniques),
-        facts=gather(frame, numbers, context, room, local_dates=any(hit.code == "DAT103" for hit in hits)),
+        facts=facts,
         blank_tail=parsed.blank_tail,
         blank_tail_places=_tail_places(parsed, block),
     )
+
+
+def _filled_unknown(frame: pl.DataFrame, context: Context) -> set[int]:
+    """Return the positions of columns without a known name that hold something."""
+    unknown = [str(index) for index, name in enumerate(context.columns) if name is None]
+    if not unknown or not frame.height:
+        return set()
+    flags = frame.select((pl.col(name).fill_null("") != "").any() for name in unknown).row(0)
+    return {int(name) for name, flag in zip(unknown, flags, strict=True) if flag}
 
 
 def _named(parsed: Parsed, context: Context, room: Room) -> tuple[pl.DataFrame, Offsets | None, list[Hits]]:

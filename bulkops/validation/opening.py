@@ -46,6 +46,7 @@ class Opening:
     rest: bytes = b""
     offset: int = 0
     lines: int = 0
+    header_line: bytes = b""
 
 
 @dataclass
@@ -82,9 +83,10 @@ def open_content(reader: ContentReader, contract: Contract, *, block_bytes: int)
     for fault in header.faults:
         place = head.offset + fault.at
         head.notices.append(Notice(fault.code, fault.message, head.lines + 1, place, fault.column, fault.field))
-    crlf = head.data[:size].endswith(b"\r\n")
+    whole_line = head.data[:size]
+    crlf = whole_line.endswith(b"\r\n")
     head.drop(size)
-    return Opening(header, tuple(head.notices), form, crlf, head.data, head.offset, head.lines)
+    return Opening(header, tuple(head.notices), form, crlf, head.data, head.offset, head.lines, whole_line)
 
 
 def _form(raw: bytes) -> tuple[Form, _Head]:

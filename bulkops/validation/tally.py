@@ -40,7 +40,7 @@ class Tally:
         self._counts: Counter[str] = Counter()
         self._shown: Counter[str] = Counter()
         self._findings: list[Finding] = []
-        self._facts = BlockFacts()
+        self.facts = BlockFacts()
         self._blank_tail: list[tuple[int, list[Finding]]] = []
 
     def room(self) -> Room:
@@ -69,7 +69,7 @@ class Tally:
         for place in partial.places:
             self._show(self._placed(place))
         self._counts.update(partial.counts)
-        self._facts.add(partial.facts, base=self.records, most=self.settings.max_findings)
+        self.facts.add(partial.facts, base=self.records, most=self.settings.max_findings)
         if partial.blank_tail:
             self._blank_tail.append((partial.blank_tail, [self._placed(p) for p in partial.blank_tail_places]))
         self.index.add(partial, record=self.records, line=self._line, offset=self._byte)
@@ -85,7 +85,7 @@ class Tally:
         self._settle_blank_tail("STR108")
         if not self.records and not self._counts["FIL101"]:
             self.add_finding("STR110", "there is a header and no record", line=self._line + 1)
-        self.add_late(whole_file_hits(self._facts, context))
+        self.add_late(whole_file_hits(self.facts, context))
         self._judge_limits()
 
     def add_late(self, hits: Iterable[Hits], places: Mapping[int, RecordPlace] | None = None) -> None:

@@ -1,0 +1,34 @@
+"""What may be repaired, and what the repairs need to know of the whole file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixOptions:
+    """How to fix: `zone` gives dates without an offset theirs; `unsafe` allows repairs that could be wrong."""
+
+    unsafe: bool = False
+    zone: ZoneInfo | None = None
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What the whole file showed: for each column of dates whether the day comes first; the length of codes.
+
+    A column is in `day_first` only if its dates agree; in `lengths` only if zeros were lost there.
+    """
+
+    day_first: Mapping[str, bool] = field(default_factory=dict)
+    lengths: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Repair:
+    """One change to a cell or a record: the rule that asked for it, and the texts before and after."""
+
+    code: str
+    before: str
+    after: str
+    column: str | None = None
