@@ -7,7 +7,8 @@ import click
 
 from bulkops.cli.console import console
 from bulkops.cli.options import json_option, ledger_option, option, target_options
-from bulkops.cli.targets import TargetChoice, fresh_sandbox
+from bulkops.cli.targets import TargetChoice
+from bulkops.embedded import fresh_sandbox
 from bulkops.errors import DataError, UsageError
 
 COLUMNS = ("contract", "file", "records", "chunks", "accepted", "skipped", "rejected", "outcome", "proof", "seconds")
@@ -34,8 +35,8 @@ def command(
         if loaded.sandbox is None or target.name or target.base_url:
             yield target
         else:
-            with fresh_sandbox(loaded.sandbox.world) as choice:
-                yield choice
+            with fresh_sandbox({}, world=loaded.sandbox.world) as sandbox:
+                yield TargetChoice(known=sandbox)
 
     loaded = load_recipe(find_recipe(recipe), _variables(chosen))
     check_recipe(loaded)

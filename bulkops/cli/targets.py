@@ -1,32 +1,23 @@
 """From the target's options to a target that can be used; starts the embedded sandbox where it is asked for."""
 
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from filelock import FileLock, Timeout
-
+from bulkops.embedded import EMBEDDED, embedded_sandbox
 from bulkops.errors import UsageError
 from bulkops.settings import (
-    Secret,
     Target,
     authorization_from_environment,
     checked_base_url,
     profile_authorization,
     read_config,
-    state_folder,
     target_profile,
 )
 from bulkops_validators.model.contract import Contract
-
-if TYPE_CHECKING:
-    from bulkops.sandbox.serve import SandboxServer
-
-EMBEDDED = "sandbox://embedded"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,60 +87,3 @@ class TargetChoice:
         if identity["base_url"] == EMBEDDED:
             return TargetChoice(name="sandbox", ids=identity["ids"], config=self.config)
         return TargetChoice(base_url=identity["base_url"], ids=identity["ids"], config=self.config)
-
-
-@contextmanager
-def fresh_sandbox(world: Path | None) -> Iterator[TargetChoice]:
-    """Yield a choice for a sandbox that begins and ends here and keeps nothing.
-
-    Its identity is its own, so that what an earlier one was sent is not taken for a second import.
-    """
-    server_class = _sandbox_server()
-    with server_class(world=world) as server:
-        target = Target(
-            base_url=server.base_url,
-            ids={},
-            authorization=Secret("ManagementKey-v1 sandbox"),
-            name="sandbox",
-            known_as=f"sandbox://{secrets.token_hex(8)}",
-        )
-        yield TargetChoice(known=target)
-
-
-@contextmanager
-def embedded_sandbox(ids: Mapping[str, int]) -> Iterator[Target]:
-    """Yield a sandbox of our own process whose data stays in the state folder.
-
-    BULKOPS_SANDBOX_WORLD names the world of a sandbox that has no data yet. One process at a time holds it.
-    """
-    server_class = _sandbox_server()
-    folder = state_folder() / "sandbox"
-    folder.mkdir(exist_ok=True)
-    world = os.environ.get("BULKOPS_SANDBOX_WORLD")
-    try:
-        with (
-            FileLock(folder / "sandbox.lock", timeout=60),
-            server_class(data=folder / "data.db", world=Path(world) if world else None) as server,
-        ):
-            yield Target(
-                base_url=server.base_url,
-                ids=dict(ids),
-                authorization=Secret("ManagementKey-v1 sandbox"),
-                name="sandbox",
-                known_as=EMBEDDED,
-            )
-    except Timeout:
-        raise UsageError(
-            "Another process is using the embedded sandbox.",
-            hint="Wait for it, or run `bulkops sandbox` and give its address with --base-url.",
-        ) from None
-
-
-def _sandbox_server() -> "type[SandboxServer]":
-    try:
-        from bulkops.sandbox.serve import SandboxServer
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"The sandbox needs {error.name}.", hint="Install it: pip install 'bulkops[sandbox]'"
-        ) from None
-    return SandboxServer

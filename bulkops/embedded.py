@@ -1,0 +1,72 @@
+"""The sandbox inside our own process: kept in the state folder for `--target sandbox`, or fresh for one run."""
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from bulkops.errors import UsageError
+from bulkops.settings import Secret, Target, state_folder
+
+if TYPE_CHECKING:
+    from bulkops.sandbox.serve import SandboxServer
+
+EMBEDDED = "sandbox://embedded"
+PATIENCE = 60.0
+
+
+@contextmanager
+def embedded_sandbox(ids: Mapping[str, int]) -> Iterator[Target]:
+    """Yield a sandbox whose data stays in the state folder.
+
+    BULKOPS_SANDBOX_WORLD names the world of a sandbox that has no data yet. One process at a time holds it.
+    """
+    server_class = _server_class()
+    folder = state_folder() / "sandbox"
+    folder.mkdir(exist_ok=True)
+    world = os.environ.get("BULKOPS_SANDBOX_WORLD")
+    try:
+        with (
+            FileLock(folder / "sandbox.lock", timeout=PATIENCE),
+            server_class(data=folder / "data.db", world=Path(world) if world else None) as server,
+        ):
+            yield _target(server, ids, known_as=EMBEDDED)
+    except Timeout:
+        raise UsageError(
+            "Another process is using the embedded sandbox.",
+            hint="Wait for it, or run `bulkops sandbox` and give its address with --base-url.",
+        ) from None
+
+
+@contextmanager
+def fresh_sandbox(ids: Mapping[str, int], *, world: Path | None = None) -> Iterator[Target]:
+    """Yield a sandbox that begins and ends here and keeps nothing.
+
+    Its identity is its own, so that what an earlier one was sent is not taken for a second import.
+    """
+    with _server_class()(world=world) as server:
+        yield _target(server, ids, known_as=f"sandbox://{secrets.token_hex(8)}")
+
+
+def _target(server: "SandboxServer", ids: Mapping[str, int], *, known_as: str) -> Target:
+    return Target(
+        base_url=server.base_url,
+        ids=dict(ids),
+        authorization=Secret("ManagementKey-v1 sandbox"),
+        name="sandbox",
+        known_as=known_as,
+    )
+
+
+def _server_class() -> "type[SandboxServer]":
+    try:
+        from bulkops.sandbox.serve import SandboxServer
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"The sandbox needs {error.name}.", hint="Install it: pip install 'bulkops[sandbox]'"
+        ) from None
+    return SandboxServer
