@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from bulkops.chunking.limits import ChunkLimits
 from bulkops.errors import DataError, InputUnreadable
-from bulkops.reading.boundaries import BLOCK, count_records, inside_quotes, record_blocks, record_ends
+from bulkops.reading.boundaries import BLOCK, RecordBlock, counted_blocks, inside_quotes, record_ends
 
 MAX_HEADER = 1 << 20
 
@@ -50,7 +50,7 @@ def plan_file(path: Path, limits: ChunkLimits) -> FilePlan:
             header = read_header(file, path)
             reader = _HashingReader(file, pool, header)
             cutter = _Cutter(path, header, limits, pool)
-            for block in record_blocks(reader, size=BLOCK):  # type: ignore[arg-type] # only read() is asked of it
+            for block in counted_blocks(reader.read, size=BLOCK):
                 cutter.add(block)
             chunks = cutter.finish()
             return FilePlan(
@@ -124,17 +124,17 @@ class _Cutter:
         self._records = 0
         self._hash = hashlib.sha256(self._header)
 
-    def add(self, block: bytes) -> None:
-        if not block.endswith(b"\n"):
-            self._refuse_open_quote(block)
-            self._add_cutting(block, _ends_without_newline(block))
+    def add(self, block: RecordBlock) -> None:
+        data = block.data
+        if not data.endswith(b"\n"):
+            self._refuse_open_quote(data)
+            self._add_cutting(data, _ends_without_newline(data))
             return
-        records = count_records(block)
-        roomy = self._offset - self._start + len(block) <= self._room
-        if roomy and self._records + records <= self._limits.max_records:
-            self._take(memoryview(block), records)
+        roomy = self._offset - self._start + len(data) <= self._room
+        if roomy and self._records + block.records <= self._limits.max_records:
+            self._take(memoryview(data), block.records)
         else:
-            self._add_cutting(block, record_ends(block))
+            self._add_cutting(data, record_ends(data))
 
     def _add_cutting(self, block: bytes, ends: list[int]) -> None:
         view = memoryview(block)

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 FIELD = "upFile"  # the only property of every import's request body
-BLOCK = 256 * 1024
 
 
 class BodySource(Protocol):

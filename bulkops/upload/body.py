@@ -1,14 +1,17 @@
 """The bytes of a chunk as they leave: read from the file as they are needed, checked before the request is whole."""
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from io import RawIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from bulkops.errors import GuardRefused, InputUnreadable
 from bulkops.ledger.entries import ChunkEntry, Piece
 
-BLOCK = 256 * 1024
+BLOCK = 1 << 20
+BLOCKS_BEHIND = 4
 
 
 class ChunkBody:
@@ -31,9 +34,14 @@ class ChunkBody:
     def __iter__(self) -> Iterator[bytes]:
         """Yield the bytes in blocks."""
         digest = hashlib.sha256()
-        for block in read_pieces(self._path, self._pieces):
-            digest.update(block)
-            yield block
+        behind: deque[Future[None]] = deque()
+        # The checksum is made on another core, a few blocks behind what leaves.
+        with ThreadPoolExecutor(1) as pool:
+            for block in read_pieces(self._path, self._pieces):
+                if len(behind) > BLOCKS_BEHIND:
+                    behind.popleft().result()
+                behind.append(pool.submit(digest.update, block))
+                yield block
         if digest.hexdigest() != self._chunk.sha256:
             raise GuardRefused(
                 f"{self._path} is not the file that was planned: the bytes of chunk {self._chunk.number} have changed. "
@@ -45,7 +53,7 @@ class ChunkBody:
 def read_pieces(path: Path, pieces: Sequence[Piece]) -> Iterator[bytes]:
     """Yield the bytes of the pieces in blocks; fewer where the file ends early. InputUnreadable on failure."""
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             for start, end in pieces:
                 file.seek(start)
                 yield from _blocks(file, end - start)
@@ -53,7 +61,7 @@ def read_pieces(path: Path, pieces: Sequence[Piece]) -> Iterator[bytes]:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _blocks(file: BinaryIO, length: int) -> Iterator[bytes]:
+def _blocks(file: RawIOBase, length: int) -> Iterator[bytes]:
     while length and (block := file.read(min(BLOCK, length))):
         length -= len(block)
         yield block
@@ -62,7 +70,7 @@ def _blocks(file: BinaryIO, length: int) -> Iterator[bytes]:
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file; InputUnreadable if it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None
