@@ -4,8 +4,8 @@ import hashlib
 from bisect import bisect_right
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from io import RawIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from bulkops.chunking.limits import ChunkLimits
 from bulkops.errors import DataError, InputUnreadable
@@ -46,7 +46,7 @@ def plan_file(path: Path, limits: ChunkLimits) -> FilePlan:
     large for an import that must not be split. InputUnreadable if the file cannot be read.
     """
     try:
-        with path.open("rb") as file, ThreadPoolExecutor(1) as pool:
+        with path.open("rb", buffering=0) as file, ThreadPoolExecutor(1) as pool:
             header = read_header(file, path)
             reader = _HashingReader(file, pool, header)
             cutter = _Cutter(path, header, limits, pool)
@@ -65,9 +65,9 @@ def plan_file(path: Path, limits: ChunkLimits) -> FilePlan:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def read_header(file: BinaryIO, path: Path) -> bytes:
+def read_header(file: RawIOBase, path: Path) -> bytes:
     """Read the header record, its newline included, and leave the file just behind it."""
-    head = file.read(MAX_HEADER)
+    head = file.read(MAX_HEADER) or b""
     ends = record_ends(head)
     if ends:
         end = ends[0]
@@ -84,7 +84,7 @@ def read_header(file: BinaryIO, path: Path) -> bytes:
 class _HashingReader:
     """Reads a file and hashes it on a second core, never more than one block behind."""
 
-    def __init__(self, file: BinaryIO, pool: ThreadPoolExecutor, header: bytes) -> None:
+    def __init__(self, file: RawIOBase, pool: ThreadPoolExecutor, header: bytes) -> None:
         self._file = file
         self._pool = pool
         self._hash = hashlib.sha256(header)
@@ -92,7 +92,7 @@ class _HashingReader:
         self.bytes = len(header)
 
     def read(self, size: int) -> bytes:
-        block = self._file.read(size)
+        block = self._file.read(size) or b""
         self.bytes += len(block)
         if self._pending is not None:
             self._pending.result()

@@ -104,7 +104,7 @@ def _line_ends(data: bytes) -> list[int]:
     """Return the offset just behind each newline outside quotes, blank lines included."""
     lines = data.split(b"\n")
     ends = accumulate(len(line) + 1 for line in lines[:-1])
-    if b'"' not in data:
+    if not any(len(quotes) % 2 for quotes in set(data.translate(None, _OTHERS).split(b"\n"))):
         return list(ends)
     found: list[int] = []
     outside = True
