@@ -90,9 +90,9 @@ def fix_file(
     )
     with source.open() as stream:
         reader = ContentReader(stream)
-        opening = open_content(reader, contract, block_bytes=BLOCK_BYTES)
+        opening = open_content(reader, contract)
         _write_header(opening.header_line, header, known, shape, writer)
-        pieces = blocks(reader, opening.rest, separator=shape.separator, fields=len(shape.columns), size=BLOCK_BYTES)
+        pieces = blocks(reader, separator=shape.separator, fields=len(shape.columns), size=BLOCK_BYTES)
         writer.line = opening.lines
         for block, touched in zip(pieces, known.touched, strict=True):
             _write_block(block, shape, known, writer, touched=touched)

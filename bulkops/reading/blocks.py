@@ -35,7 +35,7 @@ class ContentReader:
         self._decoder: codecs.IncrementalDecoder | None = None
         self.form = form or Form()
         self.size = 0
-        self.surplus = b""
+        self._given_back = b""
 
     @property
     def sha256(self) -> str:
@@ -43,7 +43,18 @@ class ContentReader:
         return self._hash.hexdigest()
 
     def read(self, size: int) -> bytes:
-        """Return about `size` bytes; exactly that many where nothing has to be changed; none at the end."""
+        """Return about `size` bytes, never more; none at the end."""
+        if not self._given_back:
+            self._given_back = self._take(size)
+        data = self._given_back[:size]
+        self._given_back = self._given_back[size:]
+        return data
+
+    def give_back(self, data: bytes) -> None:
+        """Let the next read begin with `data`."""
+        self._given_back = data + self._given_back
+
+    def _take(self, size: int) -> bytes:
         parts = []
         while size > 0 and (part := self._stream.read(size)):
             parts.append(part)
@@ -62,9 +73,9 @@ class ContentReader:
         return data.replace(b"\r", b"\n") if self.form.returns_only else data
 
 
-def blocks(reader: ContentReader, carry: bytes, *, separator: int, fields: int, size: int) -> Iterator[Block]:
-    """Yield what follows the header in blocks of about `size` bytes; `carry` has been read already."""
-    want, final = size, False
+def blocks(reader: ContentReader, *, separator: int, fields: int, size: int) -> Iterator[Block]:
+    """Yield the rest of the content, which begins with a record, in blocks of about `size` bytes."""
+    carry, want, final = b"", size, False
     while not final:
         window = carry
         while len(window) < want and not final:

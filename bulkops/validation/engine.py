@@ -87,7 +87,7 @@ class Keys(Protocol):
 def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
     """Judge what a reader yields, from its start to its end."""
     settings = tally.settings
-    opening = open_content(reader, tally.contract, block_bytes=settings.block_bytes)
+    opening = open_content(reader, tally.contract)
     tally.open(opening)
     if opening.header is None:
         return
@@ -102,7 +102,6 @@ def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
     )
     pieces = blocks(
         reader,
-        opening.rest,
         separator=context.separator,
         fields=len(context.columns),
         size=settings.block_bytes,

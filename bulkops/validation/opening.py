@@ -17,6 +17,8 @@ _MARKS = (
 )
 _SEP_LINE = re.compile(rb'(?i)"?sep=.?"?(?=\r?\n|$)')
 _PROBE = 2048
+_HEAD = 1 << 20
+"""Bytes in which the header must end."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +37,13 @@ class Notice:
 class Opening:
     """What stands in front of the records.
 
-    `rest` are bytes read already that follow the header; `offset` and `lines` count what came before them.
-    `header` is None if there is none to go by.
+    `offset` and `lines` count what came before the first record; `header` is None if there is none to go by.
     """
 
     header: Header | None
     notices: tuple[Notice, ...]
     form: Form = field(default_factory=Form)
     crlf: bool = False
-    rest: bytes = b""
     offset: int = 0
     lines: int = 0
     header_line: bytes = b""
@@ -65,9 +65,9 @@ class _Head:
         self.data = self.data[size:]
 
 
-def open_content(reader: ContentReader, contract: Contract, *, block_bytes: int) -> Opening:
+def open_content(reader: ContentReader, contract: Contract) -> Opening:
     """Read the header and everything before it; sets the reader's form so that what follows is UTF-8 with LF."""
-    raw = reader.read(block_bytes)
+    raw = reader.read(_HEAD)
     if not raw:
         return Opening(None, (Notice("FIL101", "the file holds nothing", 1, 0),))
     form, head = _form(raw)
@@ -86,7 +86,8 @@ def open_content(reader: ContentReader, contract: Contract, *, block_bytes: int)
     whole_line = head.data[:size]
     crlf = whole_line.endswith(b"\r\n")
     head.drop(size)
-    return Opening(header, tuple(head.notices), form, crlf, head.data, head.offset, head.lines, whole_line)
+    reader.give_back(head.data)
+    return Opening(header, tuple(head.notices), form, crlf, head.offset, head.lines, whole_line)
 
 
 def _form(raw: bytes) -> tuple[Form, _Head]:

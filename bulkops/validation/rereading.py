@@ -63,11 +63,10 @@ def read_again(
 
 def _read_exactly(reader: ContentReader, size: int) -> bytes:
     """Return the next `size` bytes of the recoded content."""
-    data = reader.surplus
+    data = b""
     while len(data) < size and (more := reader.read(size - len(data))):
         data += more
-    reader.surplus = data[size:]
-    return data[:size]
+    return data
 
 
 def _skip(reader: ContentReader, size: int) -> None:

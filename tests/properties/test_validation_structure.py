@@ -1,0 +1,123 @@
+"""The structure of files, against Python's strict reader and against itself in other block sizes."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bulkops.reading.sources import Source
+from bulkops.validation.engine import validate_files
+from bulkops.validation.findings import FileReport, ValidationSettings
+from bulkops_validators import CONTRACTS
+
+HEADER = "subledgerid,customerprofileid,tiername,expirydate\n"
+STRUCTURE = ("FIL", "STR", "HDR")
+
+lean = settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
+
+cells = st.text(
+    st.characters(codec="utf-8", exclude_characters="\x00", exclude_categories=("Cc", "Cs")) | st.sampled_from(",\"\n ;{'")
+)
+well_formed = st.lists(st.lists(cells, min_size=4, max_size=4).filter(any), min_size=1, max_size=30)
+pieces = st.sampled_from(
+    ['"', '""', ",", "\n", "\r\n", "\r", "a", "b,c,d,e\n", '"x","y","z","w"\n', "é", "😀", ' "', '",', ',"', "\n\n", "1,2,3,4\n", '{"a": 1}']
+)  # fmt: skip
+
+
+def source_of(data: bytes) -> Source:
+    return Source("memory.csv", lambda: io.BytesIO(data))
+
+
+def check(data: bytes, **chosen: object) -> FileReport:
+    settings_ = ValidationSettings(**{"max_findings": 10_000, **chosen})  # type: ignore[arg-type] # by name
+    return validate_files(CONTRACTS["loyalty-tiers"], [source_of(data)], settings=settings_).files[0]
+
+
+def structural(report: FileReport) -> list[tuple[str, int | None, int | None, int | None]]:
+    return [(f.code, f.record, f.line, f.byte) for f in report.findings if f.code.startswith(STRUCTURE)]
+
+
+@lean
+@given(well_formed, st.sampled_from(["\n", "\r\n"]), st.booleans(), st.booleans())
+def test_well_formed_files_have_no_structural_error(
+    rows: list[list[str]], ending: str, quote_all: bool, last_line_ends: bool
+) -> None:
+    out = io.StringIO(newline="")
+    quoting = csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
+    csv.writer(out, lineterminator=ending, quoting=quoting).writerows([HEADER.strip().split(","), *rows])
+    text = out.getvalue() if last_line_ends else out.getvalue().removesuffix(ending)
+    report = check(text.encode(), block_bytes=64)
+    assert [f for f in structural(report) if f[0] not in {"STR109"}] == []
+    assert report.records == len(rows)
+
+
+@lean
+@given(st.lists(pieces, max_size=40).map("".join), st.integers(min_value=8, max_value=200))
+def test_the_size_of_blocks_changes_nothing(body: str, size: int) -> None:
+    data = (HEADER + body).encode()
+    whole, split = check(data), check(data, block_bytes=size)
+    assert structural(split) == structural(whole)
+    assert split.counts == whole.counts
+    assert split.records == whole.records
+    assert [f.to_json() for f in split.findings] == [f.to_json() for f in whole.findings]
+
+
+def strict_rows(text: str) -> list[list[str]] | None:
+    """Return the rows as Python's strict reader sees them; None if it refuses them."""
+    try:
+        return [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+    except csv.Error:
+        return None
+
+
+@lean
+@given(st.lists(pieces, max_size=40).map("".join))
+def test_what_a_strict_reader_refuses_is_an_error_and_what_it_accepts_is_none(body: str) -> None:
+    if "\r" in body.replace("\r\n", ""):
+        return  # Python ends records at a lone carriage return; here it is a finding of its own
+    text = HEADER + body
+    report = check(text.encode())
+    rows = strict_rows(text)
+    errors = {code for code, *_ in structural(report)} - {"STR103", "STR108", "STR109", "STR110", "FIL109"}
+    if rows is None:
+        assert errors
+    elif all(len(row) == 4 for row in rows):
+        # A quote inside an unquoted cell is legal for Python, even when strict, but not in RFC 4180.
+        assert errors <= {"STR104"}
+        assert errors or report.records == len(rows) - 1
+    else:
+        assert errors
+
+
+@lean
+@given(st.binary(max_size=300), st.integers(min_value=8, max_value=100))
+def test_no_bytes_end_in_an_exception(data: bytes, size: int) -> None:
+    for prefix in (b"", HEADER.encode()):
+        report = check(prefix + data, block_bytes=size)
+        assert report.errors + report.warnings == sum(report.counts.values())
+
+
+@given(well_formed)
+@settings(lean, max_examples=30)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_fields_in_error_are_those_duckdb_rejects(tmp_path: Path, rows: list[list[str]]) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    rows = [row[: 4 - index % 3 % 2] for index, row in enumerate(rows)]
+    rows = [row for row in rows if any(row)]
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([HEADER.strip().split(","), *rows])
+    path = tmp_path / "rejects.csv"
+    path.write_text(out.getvalue(), encoding="utf-8", newline="")
+    with duckdb.connect() as connection:
+        connection.execute(
+            "select * from read_csv(?, header=true, all_varchar=true, auto_detect=false, delim=',', quote='\"', escape='\"',"
+            " columns={'a':'varchar','b':'varchar','c':'varchar','d':'varchar'}, store_rejects=true, strict_mode=true)",
+            [str(path)],
+        ).fetchall()
+        rejected = {line for (line,) in connection.execute("select distinct line from reject_errors").fetchall()}
+    report = validate_files(CONTRACTS["loyalty-tiers"], [path]).files[0]
+    found = {f.record for f in report.findings if f.code in {"STR101", "STR102"}}
+    assert found == {line - 1 for line in rejected}
