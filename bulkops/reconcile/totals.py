@@ -1,0 +1,44 @@
+"""Sums of a file's amounts by subledger, exact to the last digit."""
+
+from collections import defaultdict
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import polars as pl
+
+from bulkops.readback.canonical import by_lower
+from bulkops.readback.fetch import read_file
+from bulkops_validators.model.cells import Number
+from bulkops_validators.model.contract import Contract, Mode
+
+SUBLEDGER = "subledgerid"
+
+
+def amount_column(contract: Contract) -> str | None:
+    """Return the column whose numbers an import adds to what is there; None where nothing is added up."""
+    if contract.mode is not Mode.APPEND:
+        return None
+    return next((c.name for c in contract.columns if isinstance(c.cell, Number)), None)
+
+
+def sums_of_file(path: Path, amount: str) -> dict[str, Decimal]:
+    """Return the sum of a column for each subledger, blank for the main one; cells that are no numbers are left out."""
+    totals: dict[str, Decimal] = defaultdict(Decimal)
+    for frame in read_file(path):
+        names = by_lower(frame.columns)
+        if amount.lower() not in names:
+            continue
+        ledger = pl.col(names[SUBLEDGER]) if SUBLEDGER in names else pl.lit("")
+        counted = frame.group_by(ledger.alias("ledger"), pl.col(names[amount.lower()]).alias("amount")).len()
+        for subledger, text, count in counted.iter_rows():
+            totals[str(subledger)] += as_decimal(text) * count
+    return dict(sorted(totals.items()))
+
+
+def as_decimal(text: str) -> Decimal:
+    """Return a number, 0 for a text that is none."""
+    try:
+        number = Decimal(text.strip())
+    except InvalidOperation:
+        return Decimal(0)
+    return number if number.is_finite() else Decimal(0)

@@ -1,0 +1,104 @@
+"""Plots as inline SVG, drawn by hand because a page without network has to carry all it shows. Pure.
+
+Every plot says its numbers in a `title`, so that nothing is told by colour alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+WIDTH = 640
+
+
+def stacked_bar(parts: Mapping[str, int], *, label: str) -> str:
+    """Return one bar whose pieces are in proportion; each part's name is its class. A piece is never invisible."""
+    total = sum(parts.values())
+    if not total:
+        return ""
+    shown = {name: number for name, number in parts.items() if number}
+    widths = {name: max(4.0, number / total * WIDTH) for name, number in shown.items()}
+    scale = WIDTH / sum(widths.values())
+    left, pieces = 0.0, []
+    for name, number in shown.items():
+        width = widths[name] * scale
+        said = f"{name.replace('_', ' ')}: {number:,} of {total:,}"
+        pieces.append(
+            f'<rect class="{escape(name)}" x="{left:.1f}" y="0" width="{width:.1f}" height="28">'
+            f"<title>{escape(said)}</title></rect>"
+        )
+        if width > 90:
+            pieces.append(f'<text x="{left + 8:.1f}" y="19" class="in-bar">{escape(name.replace("_", " "))}</text>')
+        left += width
+    return _svg("".join(pieces), height=28, label=label)
+
+
+def bars(values: Mapping[str, float], texts: Mapping[str, str], *, label: str) -> str:
+    """Return a horizontal bar for each value, with its name before and its text behind."""
+    if not values:
+        return ""
+    most = max((abs(v) for v in values.values()), default=0) or 1
+    rows = []
+    for number, (name, value) in enumerate(values.items()):
+        top = number * 30
+        width = abs(value) / most * (WIDTH - 330)
+        rows.append(
+            f'<text x="180" y="{top + 18}" class="name">{escape(_short(name))}</text>'
+            f'<rect class="bar" x="190" y="{top + 4}" width="{max(width, 1):.1f}" height="20">'
+            f"<title>{escape(name)}: {escape(texts[name])}</title></rect>"
+            f'<text x="{196 + width:.1f}" y="{top + 18}">{escape(texts[name])}</text>'
+        )
+    return _svg("".join(rows), height=30 * len(values), label=label)
+
+
+def steps(points: Sequence[tuple[float, int]], *, most: int, label: str) -> str:
+    """Return records over seconds as a line that rises in steps; nothing for fewer than three points."""
+    if len(points) < 3 or points[-1][0] <= 0 or most <= 0:
+        return ""
+    height, left, bottom = 190, 80, 160
+    longest = points[-1][0]
+
+    def x(seconds: float) -> float:
+        return left + seconds / longest * (WIDTH - left - 20)
+
+    def y(records: float) -> float:
+        return bottom - records / most * (bottom - 14)
+
+    path = [f"M{x(0):.1f},{y(0):.1f}"]
+    for seconds, records in _thinned(points)[1:]:
+        path.append(f"H{x(seconds):.1f}V{y(records):.1f}")
+    grid = "".join(
+        f'<line class="grid" x1="{left}" x2="{WIDTH - 20}" y1="{y(part * most):.1f}" y2="{y(part * most):.1f}"/>'
+        f'<text class="name" x="{left - 6}" y="{y(part * most) + 4:.1f}">{round(part * most):,}</text>'
+        for part in (0, 0.5, 1)
+    )
+    times = "".join(
+        f'<text class="middle" x="{x(part * longest):.1f}" y="{bottom + 20}">{duration(part * longest)}</text>'
+        for part in (0, 0.5, 1)
+    )
+    return _svg(f'{grid}{times}<path class="line" d="{" ".join(path)}"/>', height=height, label=label)
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time as people say it."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds % 1 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def _thinned(points: Sequence[tuple[float, int]], most: int = 400) -> Sequence[tuple[float, int]]:
+    if len(points) <= most:
+        return points
+    step = len(points) / most
+    return [*(points[int(n * step)] for n in range(most)), points[-1]]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 26 else name[:25] + "…"
+
+
+def _svg(content: str, *, height: int, label: str) -> str:
+    return (
+        f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {WIDTH} {height}" '
+        f'xmlns="http://www.w3.org/2000/svg">{content}</svg>'
+    )

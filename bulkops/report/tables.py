@@ -1,0 +1,180 @@
+"""The tables of a report, as plain cells: HTML and Markdown differ only in how they write them. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bulkops.report.facts import STATES, WORDS, JobFacts
+from bulkops.report.plots import duration
+
+Rows = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A heading, what stands under it, columns and rows; `numbers` are the places of columns that hold numbers."""
+
+    heading: str
+    text: str = ""
+    columns: tuple[str, ...] = ()
+    rows: Rows = ()
+    numbers: frozenset[int] = frozenset()
+    total: bool = False
+
+
+def facts_list(facts: JobFacts) -> tuple[tuple[str, str], ...]:
+    """Return what was asked, as terms and what they are."""
+    document = facts.document
+    file, target = document["file"], document["target"]
+    ids = ", ".join(f"{name} {value}" for name, value in target["ids"].items())
+    options = ", ".join(f"{name} {value}" for name, value in document["options"].items())
+    length = facts.progress[-1][0] if facts.progress else 0
+    return (
+        ("Job", f"`{facts.name}`"),
+        ("Import", f"{facts.title} ({document['contract']}, {document['mode']}): {facts.effect}"),
+        ("File", f"`{file['path']}`"),
+        ("SHA-256", f"`{file['sha256']}`"),
+        ("Size", f"{file['records']:,} records, {file['bytes']:,} bytes"),
+        ("Target", f"`{target['base_url']}`" + (f", {ids}" if ids else "")),
+        *((("Options", options),) if options else ()),
+        ("Begun", moment(document["created"])),
+        *((("Sending took", duration(length)),) if length else ()),
+    )
+
+
+def books(facts: JobFacts) -> Table:
+    """Return the books: records in, and where they are now."""
+    rows = [(WORDS.get(state, state).capitalize(), f"{facts.records[state]:,}") for state in STATES]
+    ends = "The books balance." if facts.balanced else "THE BOOKS DO NOT BALANCE."
+    return Table(
+        heading="Books",
+        text=ends,
+        columns=("Records", "Number"),
+        rows=(*rows, ("Input", f"{facts.records['input']:,}")),
+        numbers=frozenset({1}),
+        total=True,
+    )
+
+
+def tables(facts: JobFacts) -> Iterator[Table]:
+    """Yield the tables below the books; those without rows say why in their text, or are left out."""
+    yield from _reconciliation(facts)
+    if facts.sums:
+        yield Table(
+            heading="Amounts by subledger",
+            columns=("Subledger", "Sum of the file"),
+            rows=tuple((name or "(main ledger)", _thousands(total)) for name, total in facts.sums.items()),
+            numbers=frozenset({1}),
+        )
+    yield _doubts(facts)
+    if facts.rejected:
+        yield Table(
+            heading="Refused by the server",
+            columns=("Line", "Records", "Message"),
+            rows=facts.rejected,
+            numbers=frozenset({0, 1}),
+        )
+    yield _findings(facts)
+    yield _chunks(facts)
+
+
+def _reconciliation(facts: JobFacts) -> Iterator[Table]:
+    found = facts.reconciliation
+    if found is None:
+        yield Table(heading="Reconciliation", text="The rows were not read back: nothing is proved yet.")
+        return
+    counts = tuple((n.capitalize(), f"{found[n]:,}") for n in ("matched", "missing", "different", "unexpected"))
+    how = f"Read back by {found['evidence']}. " if found.get("readings") else ""
+    yield Table(
+        heading="Reconciliation",
+        text=f"{how}{found['reason']}" + "".join(f" {note}" for note in found.get("notes", ())),
+        columns=("Rows", "Number"),
+        rows=counts if found.get("readings") else (),
+        numbers=frozenset({1}),
+    )
+    compared, columns = found.get("compared") or [], found.get("columns") or {}
+    if compared:
+        yield Table(
+            heading="Differences by column",
+            columns=("Column", "Differences"),
+            rows=tuple((name, f"{columns.get(name, 0):,}") for name in compared),
+            numbers=frozenset({1}),
+        )
+    if found["examples"]:
+        yield Table(
+            heading="Examples of differences",
+            columns=("What", "Line", "Key", "Column", "Sent", "Found"),
+            rows=tuple(_example(e) for e in found["examples"]),
+            numbers=frozenset({1}),
+        )
+
+
+def _example(example: dict[str, Any]) -> tuple[str, ...]:
+    names = ("class", "line", "key", "column", "sent", "found")
+    return tuple("" if example.get(name) is None else str(example[name]) for name in names)
+
+
+def _doubts(facts: JobFacts) -> Table:
+    rows = ((moment(s.at.isoformat()), "" if s.chunk is None else str(s.chunk), s.what, s.detail) for s in facts.doubts)
+    return Table(
+        heading="Doubts, and the evidence that settled them",
+        text="" if facts.doubts else "There were none.",
+        columns=("When", "Chunk", "What", "Evidence"),
+        rows=tuple(rows),
+        numbers=frozenset({1}),
+    )
+
+
+def _findings(facts: JobFacts) -> Table:
+    if facts.findings is None:
+        return Table(heading="Findings by rule", text="The file was not checked again for this report.")
+    return Table(
+        heading="Findings by rule",
+        text="" if facts.findings else "The file breaks no rule.",
+        columns=("Rule", "Findings"),
+        rows=tuple((code, f"{count:,}") for code, count in facts.findings),
+        numbers=frozenset({1}),
+    )
+
+
+def _chunks(facts: JobFacts) -> Table:
+    columns = ("Chunk", "First record", "Records", "State", "Import id", "Attempts", "Sent", "Took", "SHA-256")
+    rows = tuple(
+        (
+            str(c["number"]), f"{c['first_record']:,}", f"{c['records']:,}", str(c["state"]),
+            "" if c["import_id"] is None else str(c["import_id"]), str(c["attempts"]),
+            moment(c["sent"]) if c["sent"] else "", "" if c["seconds"] is None else duration(c["seconds"]),
+            str(c["sha256"])[:12],
+        )
+        for c in facts.chunks
+    )  # fmt: skip
+    return Table(heading="Time line of chunks", columns=columns, rows=rows, numbers=frozenset({0, 1, 2, 4, 5}))
+
+
+def moment(text: str) -> str:
+    """Return an instant for people: UTC, to the second."""
+    return text.replace("T", " ")[:19] + " UTC"
+
+
+def _thousands(total: str) -> str:
+    whole, point, rest = total.partition(".")
+    return f"{int(whole):,}{point}{rest}"
+
+
+def summary(all_facts: Sequence[JobFacts]) -> Table:
+    """Return one row a job, and the sum of all."""
+    rows = [
+        (
+            f.name, str(f.document["contract"]), f.verdict.replace("_", " "),
+            *(f"{f.records[s]:,}" for s in ("input", *STATES)),
+        )
+        for f in all_facts
+    ]  # fmt: skip
+    totals = [f"{sum(f.records[s] for f in all_facts):,}" for s in ("input", *STATES)]
+    return Table(
+        heading="Jobs",
+        columns=("Job", "Contract", "Verdict", "Input", *(WORDS.get(s, s).capitalize() for s in STATES)),
+        rows=(*rows, ("Sum", "", "", *totals)),
+        numbers=frozenset(range(3, 9)),
+        total=True,
+    )
