@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from bulkops.cli.console import console
 from bulkops.cli.job_summary import summary_lines
@@ -9,11 +10,11 @@ from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
 from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.locks import exclusive
-from bulkops.ledger.states import ChunkState, JobState
+from bulkops.ledger.states import JobState
 from bulkops.ledger.store import Ledger
 from bulkops.settings import default_ledger_url
 from bulkops.upload.decisions import cancel, resolve
-from bulkops.upload.figures import job_document, job_state, sums_document
+from bulkops.upload.figures import job_document, sums_document
 from bulkops.upload.paths import rejected_path
 
 SHOWN = 40
@@ -53,19 +54,24 @@ def latest(ledger: Ledger, name: str | None, *, unfinished: bool = False) -> Job
     if name is not None:
         return ledger.job(name)
     for job in reversed(ledger.jobs()):
-        resumable = (JobState.UNFINISHED, JobState.IN_DOUBT)
-        if not unfinished or job_state(job, ledger.chunks(job.id)) in resumable:
+        if not unfinished or _resumable(ledger, job):
             return job
     what = "no unfinished job" if unfinished else "no job"
     raise UsageError(f"There is {what} in the ledger.")
+
+
+def _resumable(ledger: Ledger, job: JobEntry) -> bool:
+    state = sums_document(job, ledger.sums(job.id).get(job.id, {}))["state"]
+    return state in (JobState.UNFINISHED, JobState.IN_DOUBT)
 
 
 def show_one(name: str | None, url: str | None, *, history: bool, as_json: bool) -> None:
     """Print one job with its chunks, and with everything that happened if asked."""
     with open_ledger(url) as ledger:
         job = latest(ledger, name)
-        chunks = ledger.chunks(job.id)
-        document = job_document(job, chunks)
+        sums = ledger.sums(job.id).get(job.id, {})
+        document = job_document(job, ledger.chunks(job.id)) if as_json else sums_document(job, sums)
+        shown = [] if as_json else ledger.some_chunks(job.id, most=SHOWN)
         rejected = rejected_path(ledger, job.id)
         if document["records"]["rejected"] and rejected.exists():
             document["rejected_file"] = str(rejected)
@@ -75,32 +81,24 @@ def show_one(name: str | None, url: str | None, *, history: bool, as_json: bool)
             ]
     if as_json:
         console().emit_json(document)
-        return
+    else:
+        _show_text(job, document, shown, chunks=sum(total.chunks for total in sums.values()))
+
+
+def _show_text(job: JobEntry, document: dict[str, Any], shown: list[ChunkEntry], *, chunks: int) -> None:
     out = console()
     for line in summary_lines(document):
         out.result(line)
     out.result(f"File: {job.file_path} ({job.file_bytes:,} bytes, SHA-256 {job.file_sha256})")
     ids = " ".join(f"{name} {value}" for name, value in job.target["ids"].items())
     out.result(f"Target: {job.target['base_url']}, {ids}")
-    shown = _worth_showing(chunks)
     out.table(("chunk", "first record", "records", "state", "import", "attempts", "note"), map(_chunk_row, shown))
-    if len(shown) < len(chunks):
-        out.result(f"… {len(chunks) - len(shown):,} more chunks; --json shows all.")
+    if len(shown) < chunks:
+        out.result(f"… {chunks - len(shown):,} more chunks; --json shows all.")
     for event in document.get("history", []):
         details = ", ".join(f"{k} {v}" for k, v in event.items() if k not in ("at", "chunk", "kind") and v != "")
         where = f"chunk {event['chunk']}" if event["chunk"] else "job"
         out.result(f"{event['at']} {where}: {event['kind']} ({details})")
-
-
-def _worth_showing(chunks: list[ChunkEntry]) -> list[ChunkEntry]:
-    """Return what fits: first the chunks that need a look, the rest in order."""
-    odd = [c for c in chunks if c.undecided or c.state not in (ChunkState.ACCEPTED, ChunkState.PENDING)]
-    chosen = {c.number for c in odd[:SHOWN]}
-    for chunk in chunks:
-        if len(chosen) >= SHOWN:
-            break
-        chosen.add(chunk.number)
-    return [c for c in chunks if c.number in chosen]
 
 
 def _chunk_row(chunk: ChunkEntry) -> tuple[object, ...]:

@@ -73,6 +73,7 @@ class ChunkEntry:
 class ChunkSum:
     """What the chunks of a job in one state add up to; `undecided` if a person must decide about one of them."""
 
+    chunks: int
     records: int
     skipped: int
     undecided: bool

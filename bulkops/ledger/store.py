@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, Integer, cast, func, insert, select, update
+from sqlalchemy import Connection, Engine, Integer, bindparam, cast, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from bulkops.clock import Clock
@@ -17,6 +17,18 @@ from bulkops.ledger.entries import ChunkEntry, ChunkSum, Event, JobEntry
 from bulkops.ledger.rows import chunk_entry, chunk_values, event_entry, job_entry, job_values
 from bulkops.ledger.states import ChunkState, may_follow
 from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS, bring_up_to_date
+
+# Built once: making a statement anew costs more than executing it.
+CHANGE_CHUNK = (
+    update(CHUNKS)
+    .where(
+        CHUNKS.c.job == bindparam("at_job"),
+        CHUNKS.c.number == bindparam("at_number"),
+        CHUNKS.c.state == bindparam("at_state"),
+    )
+    .values({column.name: bindparam(column.name) for column in CHUNKS.c if column.name != "job"})
+)
+ADD_EVENT = insert(EVENTS)
 
 
 class Ledger:
@@ -86,16 +98,29 @@ class Ledger:
             rows = connection.execute(select(CHUNKS).where(CHUNKS.c.job == job).order_by(CHUNKS.c.number))
             return [chunk_entry(row) for row in rows.mappings()]
 
-    def sums(self) -> dict[str, dict[ChunkState, ChunkSum]]:
-        """Return, per job and state, what its chunks add up to."""
+    def some_chunks(self, job: str, *, most: int) -> list[ChunkEntry]:
+        """Return at most so many chunks by number: those that need a look first, then the first of the others."""
+        plain = CHUNKS.c.state.in_([ChunkState.ACCEPTED.value, ChunkState.PENDING.value]) & ~CHUNKS.c.undecided
+        found: list[ChunkEntry] = []
+        with self._reading() as connection:
+            for which in (~plain, plain):
+                chosen = select(CHUNKS).where(CHUNKS.c.job == job, which).order_by(CHUNKS.c.number)
+                rows = connection.execute(chosen.limit(most - len(found))).mappings()
+                found += [chunk_entry(row) for row in rows]
+        return sorted(found, key=lambda chunk: chunk.number)
+
+    def sums(self, job: str | None = None) -> dict[str, dict[ChunkState, ChunkSum]]:
+        """Return, per job and state, what its chunks add up to; of one job only if it is given."""
         columns = (CHUNKS.c.job, CHUNKS.c.state)
         undecided = func.max(cast(CHUNKS.c.undecided, Integer))
         totals = (func.sum(CHUNKS.c.records), func.sum(CHUNKS.c.skipped), undecided)
         found: dict[str, dict[ChunkState, ChunkSum]] = {}
         with self._reading() as connection:
-            for job, state, records, skipped, doubt in connection.execute(select(*columns, *totals).group_by(*columns)):
-                summed = ChunkSum(records=int(records), skipped=int(skipped), undecided=bool(doubt))
-                found.setdefault(job, {})[ChunkState(state)] = summed
+            grouped = select(*columns, func.count(), *totals).group_by(*columns)
+            grouped = grouped if job is None else grouped.where(CHUNKS.c.job == job)
+            for name, state, count, records, skipped, doubt in connection.execute(grouped):
+                summed = ChunkSum(chunks=count, records=int(records), skipped=int(skipped), undecided=bool(doubt))
+                found.setdefault(name, {})[ChunkState(state)] = summed
         return found
 
     def import_ids(self, target: Mapping[str, Any]) -> frozenset[int]:
@@ -172,13 +197,13 @@ class Ledger:
         return changed
 
     def _replace(self, connection: Connection, job: str, before: ChunkEntry, after: ChunkEntry) -> None:
-        row = (CHUNKS.c.job == job) & (CHUNKS.c.number == before.number) & (CHUNKS.c.state == before.state.value)
-        if connection.execute(update(CHUNKS).where(row).values(**chunk_values(after))).rowcount != 1:
+        which = {"at_job": job, "at_number": before.number, "at_state": before.state.value}
+        if connection.execute(CHANGE_CHUNK, {**chunk_values(after), **which}).rowcount != 1:
             raise Unfinished(f"Chunk {before.number} of {job} was changed by another process.")
 
     def _note(self, connection: Connection, job: str, chunk: int | None, kind: str, data: Mapping[str, Any]) -> None:
         values = {"job": job, "chunk": chunk, "at": self._clock.now().isoformat(), "kind": kind}
-        connection.execute(insert(EVENTS).values(**values, data=json.dumps(data, ensure_ascii=False)))
+        connection.execute(ADD_EVENT, {**values, "data": json.dumps(data, ensure_ascii=False)})
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

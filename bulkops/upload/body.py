@@ -34,20 +34,31 @@ class ChunkBody:
     def __iter__(self) -> Iterator[bytes]:
         """Yield the bytes in blocks."""
         digest = hashlib.sha256()
-        behind: deque[Future[None]] = deque()
-        # The checksum is made on another core, a few blocks behind what leaves.
-        with ThreadPoolExecutor(1) as pool:
-            for block in read_pieces(self._path, self._pieces):
-                if len(behind) > BLOCKS_BEHIND:
-                    behind.popleft().result()
-                behind.append(pool.submit(digest.update, block))
-                yield block
+        blocks = read_pieces(self._path, self._pieces)
+        yield from _hashed_aside(blocks, digest) if self._chunk.bytes > BLOCK else _hashed(blocks, digest)
         if digest.hexdigest() != self._chunk.sha256:
             raise GuardRefused(
                 f"{self._path} is not the file that was planned: the bytes of chunk {self._chunk.number} have changed. "
                 "The request was broken off.",
                 hint="Put the original file back and resume, or cancel the job and import the new file.",
             )
+
+
+def _hashed(blocks: Iterator[bytes], digest: "hashlib._Hash") -> Iterator[bytes]:
+    for block in blocks:
+        digest.update(block)
+        yield block
+
+
+def _hashed_aside(blocks: Iterator[bytes], digest: "hashlib._Hash") -> Iterator[bytes]:
+    """Hash on another core, a few blocks behind what leaves; all is hashed when this ends."""
+    behind: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(1) as pool:
+        for block in blocks:
+            if len(behind) > BLOCKS_BEHIND:
+                behind.popleft().result()
+            behind.append(pool.submit(digest.update, block))
+            yield block
 
 
 def read_pieces(path: Path, pieces: Sequence[Piece]) -> Iterator[bytes]:
