@@ -218,6 +218,21 @@ class _Task:
     def _remarks(self, counts: Counts) -> Iterator[str]:
         for column in counts.not_compared:
             yield f"{column} was not compared: the read-back does not have it."
+        if others := self._of_other_imports():
+            yield f"{others:,} of the rows found carry another import id than this job's."
+
+    def _of_other_imports(self) -> int:
+        """Count rows found by name that another import made: they were there before, or came by another way."""
+        readback, ids = self.sets.readback, self.known.import_ids
+        if readback.multiset or readback.import_id is None or not ids:
+            return 0
+        key = self.sets.digest(readback.key)
+        listed = ", ".join(f"'{int(i)}'" for i in ids)
+        query = (
+            f"SELECT count(*) FROM (SELECT {key} AS k FROM found WHERE _import_id NOT IN ({listed})) f "  # noqa: S608 - ours
+            f"SEMI JOIN (SELECT {key} AS k FROM sent) s ON f.k = s.k"
+        )
+        return self.sets.number(query)
 
 
 def _examples(sets: RowSets, *, unexpected: bool) -> Iterator[Difference]:

@@ -67,9 +67,14 @@ class JobFacts:
         return found
 
     @property
+    def state(self) -> str:
+        """The job's state."""
+        return str(self.document["state"])
+
+    @property
     def verdict(self) -> str:
-        """What can be said in one word: the reconciliation's, else the job's state."""
-        return str(self.reconciliation["verdict"]) if self.reconciliation else str(self.document["state"])
+        """The verdict of the reconciliation; blank where there was none."""
+        return str(self.reconciliation["verdict"]) if self.reconciliation else ""
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as one document."""

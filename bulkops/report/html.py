@@ -11,6 +11,7 @@ from bulkops.report.plots import bars, stacked_bar, steps
 from bulkops.report.tables import Table, books, facts_list, moment, summary, tables
 
 FOLD = 12
+UNFOLDED_ON_PAPER = 100
 
 
 def page(all_facts: Sequence[JobFacts], *, title: str, made: datetime) -> str:
@@ -35,7 +36,7 @@ def page(all_facts: Sequence[JobFacts], *, title: str, made: datetime) -> str:
 
 def _head(all_facts: Sequence[JobFacts], title: str, made: datetime) -> str:
     unbalanced = [facts.name for facts in all_facts if not facts.balanced]
-    verdicts = [facts.verdict for facts in all_facts]
+    verdicts = [facts.verdict or facts.state for facts in all_facts]
     said = ", ".join(f"{verdicts.count(v)} {v.replace('_', ' ')}" for v in dict.fromkeys(verdicts))
     text = f"<h1>{escape(title)}</h1><p class='soft'>Made {moment(made.isoformat())} by bulkops"
     text += f"; {len(all_facts)} jobs: {escape(said)}.</p>" if len(all_facts) > 1 else ".</p>"
@@ -45,12 +46,11 @@ def _head(all_facts: Sequence[JobFacts], title: str, made: datetime) -> str:
 
 
 def _job(facts: JobFacts) -> str:
-    shown = facts.verdict
     terms = "".join(f"<dt>{escape(term)}</dt><dd>{_inline(text)}</dd>" for term, text in facts_list(facts))
     states = {state: facts.records[state] for state in STATES}
-    badge = f'<span class="verdict {escape(shown.replace("_", "-"))}">{escape(shown.replace("_", " "))}</span>'
+    badges = " ".join(_badge(word) for word in (facts.state, facts.verdict) if word)
     parts = [
-        f"<h2>{escape(facts.title)} {badge}</h2>",
+        f"<h2>{escape(facts.title)} {badges}</h2>",
         *(f"<p>{escape(note)}</p>" for note in facts.notes),
         f"<dl>{terms}</dl>",
         _table(books(facts), before=stacked_bar(states, label="Records by state")),
@@ -58,6 +58,10 @@ def _job(facts: JobFacts) -> str:
         *(_table(table, before=_plot(table, facts)) for table in tables(facts)),
     ]
     return f'<section class="job" id="{escape(facts.name)}">{"".join(parts)}</section>'
+
+
+def _badge(word: str) -> str:
+    return f'<span class="verdict {escape(word.replace("_", "-"))}">{escape(word.replace("_", " "))}</span>'
 
 
 def _progress(facts: JobFacts) -> list[str]:
@@ -90,7 +94,8 @@ def _table(table: Table, *, before: str = "") -> str:
     if table.rows:
         content = f'<div class="scroll"><table>{_header(table)}{_rows(table)}</table></div>'
         if len(table.rows) > FOLD:
-            content = f"<details><summary>{len(table.rows):,} rows</summary>{content}</details>"
+            short = ' class="short"' if len(table.rows) <= UNFOLDED_ON_PAPER else ""
+            content = f"<details{short}><summary>{len(table.rows):,} rows</summary>{content}</details>"
         parts.append(content)
     return "".join(parts)
 

@@ -15,7 +15,8 @@ def markdown(all_facts: Sequence[JobFacts], *, title: str, made: datetime) -> st
     if len(all_facts) > 1:
         lines += _table(summary(all_facts), level=2)
     for facts in all_facts:
-        lines += [f"## {facts.title}: {facts.verdict.replace('_', ' ')}", ""]
+        said = ", ".join(word.replace("_", " ") for word in (facts.state, facts.verdict) if word)
+        lines += [f"## {facts.title}: {said}", ""]
         lines += [f"{note}\n" for note in facts.notes]
         lines += [f"- {term}: {text}" for term, text in facts_list(facts)] + [""]
         for table in (books(facts), *tables(facts)):

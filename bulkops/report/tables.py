@@ -165,7 +165,8 @@ def summary(all_facts: Sequence[JobFacts]) -> Table:
     """Return one row a job, and the sum of all."""
     rows = [
         (
-            f.name, str(f.document["contract"]), f.verdict.replace("_", " "),
+            f.name, str(f.document["contract"]), f.state.replace("_", " "),
+            f.verdict or "not read back",
             *(f"{f.records[s]:,}" for s in ("input", *STATES)),
         )
         for f in all_facts
@@ -173,8 +174,8 @@ def summary(all_facts: Sequence[JobFacts]) -> Table:
     totals = [f"{sum(f.records[s] for f in all_facts):,}" for s in ("input", *STATES)]
     return Table(
         heading="Jobs",
-        columns=("Job", "Contract", "Verdict", "Input", *(WORDS.get(s, s).capitalize() for s in STATES)),
-        rows=(*rows, ("Sum", "", "", *totals)),
-        numbers=frozenset(range(3, 9)),
+        columns=("Job", "Contract", "State", "Verdict", "Input", *(WORDS.get(s, s).capitalize() for s in STATES)),
+        rows=(*rows, ("Sum", "", "", "", *totals)),
+        numbers=frozenset(range(4, 10)),
         total=True,
     )
