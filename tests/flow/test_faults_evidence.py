@@ -1,0 +1,204 @@
+"""Doubt and its evidence, one kind at a time: what lands is accepted once, what does not is sent again once."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bulkops.clock import SystemClock
+from bulkops.errors import AccessRefused, Unfinished
+from bulkops.ledger.states import ChunkState
+from bulkops.sandbox.serve import SandboxServer
+from bulkops.upload.decisions import resolve
+from tests.crash.desk import Desk
+from tests.crash.truth import CASES, counted, rows_of
+
+POINTS = CASES["loyalty-points"]
+COUPONS = CASES["coupons"]
+GIVEAWAYS = CASES["giveaways"]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    with SandboxServer(rate_limit=0) as server:
+        yield server
+
+
+@pytest.fixture
+def desk(sandbox: SandboxServer, tmp_path: Path) -> Desk:
+    return Desk(folder=tmp_path, base_url=sandbox.base_url)
+
+
+def post(sandbox: SandboxServer, path: str, body: bytes) -> None:
+    """Import something that is not ours."""
+    answer = httpx.post(
+        sandbox.base_url + path,
+        files={"upFile": ("other.csv", body, "text/csv")},
+        headers={"Authorization": "Bearer x"},
+    )
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("name", ["loyalty-points", "giveaways", "coupons", "loyalty-cards"])
+@pytest.mark.parametrize("fault", ["cut:committed", "503:after", "truncate", "late:0.1"])
+def test_work_done_without_an_answer_is_accepted_and_not_repeated(
+    name: str, fault: str, sandbox: SandboxServer, desk: Desk, tmp_path: Path
+) -> None:
+    case = CASES[name]
+    file = case.write(tmp_path / "f.csv", records=25, seed=1)
+    before = case.held(sandbox)
+    sandbox.set_faults(f"imports@2={fault}")
+    document = desk.run(name, file, case.ids)
+    assert document["state"] == "done"
+    assert case.held(sandbox) - before == counted(rows_of(file))
+    assert document["chunks"][1]["attempts"] == 1
+    assert (document["chunks"][1]["import_id"] is not None) == (name != "loyalty-cards")
+
+
+@pytest.mark.parametrize("fault", ["cut:after", "503"])
+def test_a_request_without_trace_is_sent_again_after_two_equal_readings(
+    fault: str, sandbox: SandboxServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = POINTS.write(tmp_path / "f.csv", records=25, seed=1)
+    sandbox.set_faults(f"imports@2={fault}")
+    document = desk.run("loyalty-points", file, POINTS.ids)
+    assert document["state"] == "done"
+    assert POINTS.held(sandbox) == counted(rows_of(file))
+    assert document["chunks"][1]["attempts"] == 2
+    reads = [r for r in sandbox.requests if r.template.endswith("/transactions")]
+    assert len(reads) >= 2
+
+
+def test_nothing_that_is_not_in_doubt_waits_for_the_settle_time(sandbox: SandboxServer, tmp_path: Path) -> None:
+    desk = Desk(folder=tmp_path, base_url=sandbox.base_url, settle=3600)
+    file = POINTS.write(tmp_path / "f.csv", records=40, seed=1)
+    sandbox.set_faults("imports@1=cut:committed,imports@2=429:0.01,imports@3=cut:before")
+    document = desk.run("loyalty-points", file, POINTS.ids)
+    assert document["state"] == "done"
+    assert POINTS.held(sandbox) == counted(rows_of(file))
+
+
+def test_foreign_imports_in_the_window_are_not_ours(sandbox: SandboxServer, desk: Desk, tmp_path: Path) -> None:
+    file = POINTS.write(tmp_path / "f.csv", records=10, seed=1)
+    job = desk.begin("loyalty-points", file, POINTS.ids)
+    (chunk,) = desk.chunks(job.id)
+    desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, first_sent=SystemClock().now())
+    post(sandbox, "/v1/loyalty_programs/1/import_points", file.read_bytes() + b"customer-0001,77,foreign\n")
+    document = desk.resume(job)
+    assert document["state"] == "done"
+    assert document["chunks"][0]["import_id"] == 2
+    assert POINTS.held(sandbox)[("customer-0001", "77", "foreign")] == 1
+    assert sum(POINTS.held(sandbox).values()) == 21
+
+
+def test_an_equal_import_from_before_is_not_taken_for_ours(sandbox: SandboxServer, desk: Desk, tmp_path: Path) -> None:
+    file = POINTS.write(tmp_path / "f.csv", records=10, seed=1)
+    post(sandbox, "/v1/loyalty_programs/1/import_points", file.read_bytes())
+    SystemClock().sleep(4)  # the server tells its time in whole seconds
+    sandbox.set_faults("imports@1=cut:after")
+    document = desk.run("loyalty-points", file, POINTS.ids)
+    assert document["chunks"][0]["attempts"] == 2
+    assert document["chunks"][0]["import_id"] == 2
+    assert sum(POINTS.held(sandbox).values()) == 20
+
+
+def test_a_part_of_an_append_chunk_is_for_a_person(sandbox: SandboxServer, desk: Desk, tmp_path: Path) -> None:
+    file = GIVEAWAYS.write(tmp_path / "f.csv", records=30, seed=1)
+    sandbox.set_faults("imports@2=refuse:partial:6")
+    job = desk.begin("giveaways", file, GIVEAWAYS.ids)
+    document = desk.resume(job)
+    assert document["state"] == "in_doubt"
+    assert document["records"] == {
+        "input": 30, "accepted": 20, "skipped": 0, "rejected": 0, "in_doubt": 10, "pending": 0
+    }  # fmt: skip
+    (doubtful,) = [c for c in desk.chunks(job.id) if c.undecided]
+    assert "5 of the 10 records" in doubtful.message
+    assert desk.resume(job)["state"] == "in_doubt"
+    resolve(desk.ledger, job, doubtful.number, accepted=True, reason="looked at the pool")
+    assert desk.document(job)["state"] == "done"
+    assert desk.ledger.events(job.id, kind="resolved")[0].data["reason"] == "looked at the pool"
+
+
+def test_a_part_of_a_create_chunk_is_kept_and_only_the_rest_is_sent_again(
+    sandbox: SandboxServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = COUPONS.write(tmp_path / "f.csv", records=10, seed=1)
+    job = desk.begin("coupons", file, COUPONS.ids)
+    (chunk,) = desk.chunks(job.id)
+    desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, first_sent=SystemClock().now())
+    header, *lines = file.read_bytes().splitlines(keepends=True)
+    post(sandbox, "/v1/applications/1/campaigns/1/import_coupons", header + b"".join(lines[3:7]))
+    document = desk.resume(job)
+    assert document["state"] == "done"
+    assert COUPONS.held(sandbox) == counted(rows_of(file))
+    assert sorted(c["records"] for c in document["chunks"]) == [4, 6]
+    assert document["records"]["accepted"] == 10
+
+
+def test_a_commit_later_than_the_settle_time_is_found_and_told(
+    sandbox: SandboxServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = POINTS.write(tmp_path / "f.csv", records=10, seed=1)
+    sandbox.set_faults("imports@1=late:0.5,imports@2=slow:1")
+    document = desk.run("loyalty-points", file, POINTS.ids)
+    assert document["state"] == "in_doubt"
+    assert "twice" in document["chunks"][0]["message"]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_refused_key_or_id_stops_the_job_at_once(
+    status: int, sandbox: SandboxServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = COUPONS.write(tmp_path / "f.csv", records=30, seed=1)
+    job = desk.begin("coupons", file, COUPONS.ids)
+    sandbox.set_faults(f"imports={status}")
+    with pytest.raises(AccessRefused):
+        desk.resume(job)
+    assert len(sandbox.requests) == 1
+    assert desk.document(job)["records"]["pending"] == 30
+    sandbox.set_faults(None)
+    assert desk.resume(job)["state"] == "done"
+
+
+def test_a_server_that_stays_away_leaves_an_unfinished_job(tmp_path: Path) -> None:
+    class Hurried(SystemClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(min(seconds, 0.01))
+
+    with SandboxServer(rate_limit=0) as server:
+        desk = Desk(folder=tmp_path, base_url=server.base_url, clock=Hurried())
+        file = POINTS.write(tmp_path / "f.csv", records=10, seed=1)
+        job = desk.begin("loyalty-points", file, POINTS.ids)
+        server.set_faults("all=503")
+        with pytest.raises(Unfinished):
+            desk.resume(job)
+        assert desk.document(job)["state"] == "unfinished"
+        assert desk.document(job)["records"]["in_doubt"] == 10
+        server.set_faults(None)
+        assert desk.resume(job)["state"] == "done"
+        assert POINTS.held(server) == counted(rows_of(file))
+
+
+def test_cards_go_in_smaller_chunks_after_a_timeout(sandbox: SandboxServer, desk: Desk, tmp_path: Path) -> None:
+    case = CASES["loyalty-cards"]
+    before = case.held(sandbox)
+    file = case.write(tmp_path / "f.csv", records=4000, seed=1)
+    sandbox.set_faults("imports@1=504")
+    document = desk.run("loyalty-cards", file, case.ids, max_rows=2000)
+    assert document["state"] == "done"
+    assert [c["records"] for c in document["chunks"]] == [1000, 1000, 1000, 1000]
+    assert case.held(sandbox) - before == counted(rows_of(file))
+
+
+def test_the_servers_clock_bounds_the_window_and_not_ours(sandbox: SandboxServer, tmp_path: Path) -> None:
+    class Ahead(SystemClock):
+        def now(self):  # type: ignore[no-untyped-def]
+            return super().now() + timedelta(hours=3)
+
+    desk = Desk(folder=tmp_path, base_url=sandbox.base_url, clock=Ahead())
+    file = POINTS.write(tmp_path / "f.csv", records=20, seed=1)
+    sandbox.set_faults("imports@2=cut:committed")
+    assert desk.run("loyalty-points", file, POINTS.ids)["state"] == "done"
+    assert POINTS.held(sandbox) == counted(rows_of(file))
