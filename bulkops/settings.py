@@ -135,14 +135,34 @@ def _authorization(scheme: str, key: str) -> Secret:
 
 def read_config(path: Path | None) -> dict[str, Any]:
     """Return the settings of the configuration file: `path`, or the nearest one of this folder or above."""
+    found = find_config(path)
+    return _load(found) if found else {}
+
+
+def find_config(path: Path | None) -> Path | None:
+    """Return the configuration file: `path`, or the nearest one of this folder or above that says anything."""
     if path is not None:
-        return _load(path)
+        return path
     for folder in (Path.cwd(), *Path.cwd().parents):
         for name in CONFIG_FILES:
             candidate = folder / name
-            if candidate.is_file() and (found := _load(candidate)):
-                return found
-    return {}
+            if candidate.is_file() and _load(candidate):
+                return candidate
+    return None
+
+
+def checked_files(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the patterns of the `[check]` table by contract; UsageError if it is not such a table."""
+    table = config.get("check", {})
+    if not isinstance(table, dict):
+        raise UsageError("[check] must be a table of contracts and patterns.")
+    found: dict[str, tuple[str, ...]] = {}
+    for contract, patterns in table.items():
+        listed = [patterns] if isinstance(patterns, str) else patterns
+        if not isinstance(listed, list) or not all(isinstance(pattern, str) for pattern in listed):
+            raise UsageError(f"[check] {contract} must be a pattern or a list of patterns.")
+        found[contract] = tuple(listed)
+    return found
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import traceback
 from importlib import import_module
 from pathlib import Path
 
@@ -12,21 +11,23 @@ from bulkops import __version__
 from bulkops.cli.console import Console
 from bulkops.errors import BulkopsError, Interrupted, UsageError
 
+# Name, module and what `bulkops --help` says of it: so that asking for help imports no command.
 COMMANDS = {
-    "validate": "bulkops.cli.validate",
-    "fix": "bulkops.cli.fix",
-    "rules": "bulkops.cli.rules",
-    "contracts": "bulkops.cli.contracts",
-    "plan": "bulkops.cli.plan",
-    "split": "bulkops.cli.split",
-    "import": "bulkops.cli.import_",
-    "export": "bulkops.cli.export",
-    "reconcile": "bulkops.cli.reconcile",
-    "jobs": "bulkops.cli.jobs",
-    "report": "bulkops.cli.report",
-    "run": "bulkops.cli.run",
-    "recipes": "bulkops.cli.recipes",
-    "sandbox": "bulkops.cli.sandbox",
+    "validate": ("bulkops.cli.validate", "Check files against a contract: every defect, located."),
+    "check": ("bulkops.cli.check", "Validate the files that the configuration maps to contracts."),
+    "fix": ("bulkops.cli.fix", "Write a repaired copy of a file, with every change listed."),
+    "rules": ("bulkops.cli.rules", "List the rules, or explain one."),
+    "contracts": ("bulkops.cli.contracts", "List the contracts, or show one: columns, limits, endpoint."),
+    "plan": ("bulkops.cli.plan", "Show how a file would be cut into requests. Sends nothing."),
+    "split": ("bulkops.cli.split", "Write the chunks of a file as files."),
+    "import": ("bulkops.cli.import_", "Validate, plan, upload and, if asked, prove."),
+    "export": ("bulkops.cli.export", "Save what a deployment holds."),
+    "reconcile": ("bulkops.cli.reconcile", "Compare a file with what the target holds, row by row."),
+    "jobs": ("bulkops.cli.jobs", "List, show, resume, resolve, cancel or undo jobs."),
+    "report": ("bulkops.cli.report", "Make one page of a job that people can sign."),
+    "run": ("bulkops.cli.run", "Run a recipe: several imports in order."),
+    "recipes": ("bulkops.cli.recipes", "List the shipped recipes, or show one."),
+    "sandbox": ("bulkops.cli.sandbox", "Serve a local deployment to try and rehearse against."),
 }
 
 
@@ -41,8 +42,13 @@ class LazyGroup(click.Group):
         """Import and return a command, or None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(COMMANDS[cmd_name]).command
+        command: click.Command = import_module(COMMANDS[cmd_name][0]).command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
 
 
 @click.group(
@@ -100,6 +106,8 @@ def _explain(error: BaseException, console: Console) -> int:
         known = _translated(error)
         click.echo(f"bulkops: {known}", err=True)
     if console.verbose and not isinstance(error, (BulkopsError, click.ClickException)):
+        import traceback
+
         traceback.print_exception(error, file=sys.stderr)
     if "--json" in sys.argv and not console.emitted:
         console.emit_json({"error": {"message": known.message, "hint": known.hint, "exit": known.exit_code}})

@@ -74,12 +74,12 @@ def command(
         insensitive=case == "insensitive",
         now=SystemClock().now(),
     )
-    watcher = None if as_json or statistics else _Printer(console())
+    watcher = None if as_json or statistics else Printer(console())
     report = validate_files(contract, expand(files, recursive=recursive), settings=settings, observer=watcher)
     if as_json:
         console().emit_json(report.to_json())
     else:
-        _summarise(report, statistics=statistics)
+        summarise(report, statistics=statistics)
     return exit_code(report, fail_on)
 
 
@@ -91,7 +91,7 @@ def exit_code(report: "ValidationReport", fail_on: str) -> int:
     return 1 if bad and fail_on != "never" else 0
 
 
-class _Printer:
+class Printer:
     """Shows findings as they come."""
 
     def __init__(self, out: Console) -> None:
@@ -117,7 +117,8 @@ def _one_line(text: str) -> str:
     return text.replace("\n", "\\n").replace("\r", "\\r")
 
 
-def _summarise(report: "ValidationReport", *, statistics: bool) -> None:
+def summarise(report: "ValidationReport", *, statistics: bool) -> None:
+    """Print a line a file, and its counts by rule."""
     out = console()
     for file in report.files:
         if file.unreadable is not None:
