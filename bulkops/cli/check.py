@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def command(ctx: click.Context, paths: tuple[Path, ...], *, fail_on: str, as_json: bool) -> int:
-    """Validate the files that bulkops.toml (or [tool.bulkops]) maps to contracts; no account, no network.
+    r"""Validate the files that bulkops.toml (or [tool.bulkops]) maps to contracts; no account, no network.
 
     With PATHs, only those of them that are mapped. The table looks like this, with patterns from the
     configuration's folder:
