@@ -23,6 +23,7 @@ from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
+    from bulkops.reconcile.balances import Balance
     from bulkops.reconcile.result import Reconciliation
     from bulkops.reconcile.run import Known
 
@@ -56,6 +57,12 @@ class Asked:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write an import file of exactly the missing rows.",
 )
+@click.option(
+    "--balances-before", type=click.Path(path_type=Path), help="A balances export saved before the import (points)."
+)
+@click.option(
+    "--balances-after", type=click.Path(path_type=Path), help="A balances export saved after it, to add the sums up."
+)
 @option("--case", "fold", type=click.Choice(FOLDS), help="How the application folds codes; default: ask it.")
 @option(
     "--settle",
@@ -68,13 +75,15 @@ class Asked:
 @contract_options
 @target_options
 @json_option
-def command(  # noqa: PLR0917 - click passes by name
+def command(
     contract: Contract | None,
     file: Path | None,
     job: str | None,
     export: Path | None,
     output: Path | None,
     repair: Path | None,
+    balances_before: Path | None,
+    balances_after: Path | None,
     fold: str | None,
     settle: float,
     ledger: str | None,
@@ -100,11 +109,14 @@ def command(  # noqa: PLR0917 - click passes by name
             asked.contract, asked.file, evidence, known=asked.known, settle=settle, clock=clock,
             output=output, repair=repair, observer=console().note,
         )  # fmt: skip
+    balances = _balances(asked, balances_before, balances_after)
     if as_json:
-        console().emit_json(result.to_json())
+        told = {"balances": [b.to_json() for b in balances]} if balances else {}
+        console().emit_json({**result.to_json(), **told})
     else:
         show(result)
-    return result.exit_code
+        show_balances(balances)
+    return result.exit_code or int(any(not balance.agrees for balance in balances))
 
 
 def show(result: "Reconciliation") -> None:
@@ -135,6 +147,26 @@ def show(result: "Reconciliation") -> None:
         out.note(f"Note: {note}")
     for kind, path in result.files.items():
         out.note(f"Wrote {path} ({kind}).")
+
+
+def show_balances(balances: "tuple[Balance, ...]") -> None:
+    """Print the totals of each subledger."""
+    rows = [
+        (b.subledger or "(main ledger)", b.before, b.after, b.after - b.before, b.sent, "yes" if b.agrees else "NO")
+        for b in balances
+    ]
+    if rows:
+        console().table(("subledger", "before", "after", "grew by", "sent", "agrees"), rows)
+
+
+def _balances(asked: Asked, before: Path | None, after: Path | None) -> "tuple[Balance, ...]":
+    from bulkops.reconcile.balances import check_balances
+
+    if before is None and after is None:
+        return ()
+    if before is None or after is None:
+        raise UsageError("--balances-before and --balances-after go together.")
+    return check_balances(asked.contract, asked.file, before=before, after=after)
 
 
 def _of_file(contract: Contract | None, file: Path | None, chosen: dict[str, object], target: TargetChoice) -> Asked:

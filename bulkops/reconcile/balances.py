@@ -1,0 +1,82 @@
+"""Totals of balances before and after an import against the sum of the file, per subledger.
+
+Balances move on their own: points are spent, expire, become active. So current and pending balances are added, and
+a difference is a question to ask, not a proof; rows are proved by `run`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from bulkops.errors import DataError, UsageError
+from bulkops.readback.canonical import by_lower
+from bulkops.readback.fetch import read_file
+from bulkops.reconcile.totals import SUBLEDGER, amount_column, as_decimal, sums_of_file
+from bulkops_validators.model.contract import Contract
+
+LEDGER, CURRENT, PENDING = "loyaltysubledger", "currentbalance", "pendingbalance"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balance:
+    """One subledger, blank for the main one: the totals before and after, and the sum of the file."""
+
+    subledger: str
+    before: Decimal
+    after: Decimal
+    sent: Decimal
+
+    @property
+    def agrees(self) -> bool:
+        """Whether what was sent is what the total grew by."""
+        return self.after - self.before == self.sent
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the balance as `reconcile --json` prints it; numbers as text, so that no digit is lost."""
+        numbers = {name: f"{getattr(self, name):f}" for name in ("before", "after", "sent")}
+        return {"subledger": self.subledger, **numbers, "agrees": self.agrees}
+
+
+def check_balances(contract: Contract, source: Path, *, before: Path, after: Path) -> tuple[Balance, ...]:
+    """Return the balance of every subledger that occurs; `before` and `after` are balances exports.
+
+    UsageError where the contract adds nothing to balances; DataError where an export is none of balances.
+    """
+    amount = amount_column(contract)
+    if amount is None or SUBLEDGER not in contract.column_names:
+        raise UsageError(f"{contract.name} adds nothing to balances.")
+    sent = sums_of_file(source, amount)
+    old, new = total_balances(read_file(before), name=str(before)), total_balances(read_file(after), name=str(after))
+    nothing = Decimal(0)
+    return tuple(
+        Balance(
+            subledger=ledger,
+            before=old.get(ledger, nothing),
+            after=new.get(ledger, nothing),
+            sent=sent.get(ledger, nothing),
+        )
+        for ledger in sorted({*old, *new, *sent})
+    )
+
+
+def total_balances(frames: Iterable[pl.DataFrame], *, name: str) -> dict[str, Decimal]:
+    """Return current and pending balances of a balances export, added up for each subledger."""
+    totals: dict[str, Decimal] = defaultdict(Decimal)
+    for frame in frames:
+        names = by_lower(frame.columns)
+        if missing := [c for c in (LEDGER, CURRENT) if c not in names]:
+            raise DataError(
+                f"{name} has no column {missing[0]!r}.",
+                hint="Save it with `bulkops export customer-balances` or `card-balances`.",
+            )
+        for column in (CURRENT, PENDING):
+            if column in names:
+                pairs = frame.group_by(names[LEDGER], names[column]).len()
+                for ledger, text, count in pairs.iter_rows():
+                    totals[str(ledger)] += as_decimal(text) * count
+    return dict(totals)

@@ -1,0 +1,106 @@
+"""The reconcile command: what it prints, its exit codes, and what it refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bulkops.cli.main import cli
+from bulkops.errors import DataError, InputUnreadable, UsageError
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["reconcile", *arguments], standalone_mode=False)
+
+
+@pytest.fixture
+def codes(tmp_path: Path) -> Path:
+    path = tmp_path / "codes.csv"
+    path.write_text("code,attributes\nA-1,\nA-1,\nB-2,\n")
+    return path
+
+
+def export(tmp_path: Path, *found: str) -> str:
+    path = tmp_path / "export.csv"
+    rows = "".join(f"{code},,,{{}},7\n" for code in found)
+    path.write_text("code,startdate,enddate,attributes,importid\n" + rows)
+    return str(path)
+
+
+def test_a_proved_file_is_exit_0(codes: Path, tmp_path: Path) -> None:
+    result = run("giveaways", str(codes), "--export", export(tmp_path, "B-2", "A-1", "A-1"))
+    assert result.return_value == 0
+    assert "giveaways: proved. All 3 records were found as they were sent." in result.stdout
+
+
+def test_a_mismatch_is_exit_1_and_one_json_document(codes: Path, tmp_path: Path) -> None:
+    result = run("giveaways", str(codes), "--export", export(tmp_path, "A-1", "B-2"), "--json")
+    document = json.loads(result.stdout)
+    assert result.return_value == 1
+    assert (document["verdict"], document["matched"], document["missing"]) == ("mismatch", 2, 1)
+    assert document["examples"][0] | {"class": "missing", "key": "A-1", "line": 3} == document["examples"][0]
+
+
+def test_what_has_no_read_back_is_unprovable_and_exit_0(tmp_path: Path) -> None:
+    file = tmp_path / "values.csv"
+    file.write_text("item\nred\n")
+    result = run("attribute-values", str(file), "--json")
+    assert result.return_value == 0
+    assert json.loads(result.stdout)["verdict"] == "unprovable"
+
+
+def test_the_repair_file_is_named(codes: Path, tmp_path: Path) -> None:
+    repair = tmp_path / "again.csv"
+    result = run("giveaways", str(codes), "--export", export(tmp_path, "A-1", "A-1"), "--repair", str(repair))
+    assert repair.read_text() == "code,attributes\nB-2,\n"
+    assert str(repair) in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("coupons",), ("coupons", "f.csv", "--job", "j")])
+def test_a_call_without_two_sides_is_a_usage_error(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BULKOPS_STATE", str(tmp_path))
+    result = run(*arguments)
+    assert isinstance(result.exception, UsageError)
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    result = run("giveaways", str(tmp_path / "none.csv"), "--export", export(tmp_path))
+    assert isinstance(result.exception, InputUnreadable)
+    assert "none.csv" in result.exception.message
+
+
+def test_an_export_of_something_else_is_said(codes: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("item\nx\n")
+    coupons = tmp_path / "coupons.csv"
+    coupons.write_text("value\nabcd\n")
+    result = run("coupons", str(coupons), "--export", str(other))
+    assert isinstance(result.exception, DataError)
+    assert "'value'" in result.exception.message
+
+
+def test_balances_grow_by_what_was_sent_or_the_subledger_is_named(tmp_path: Path) -> None:
+    points, export_file = tmp_path / "points.csv", tmp_path / "transactions.csv"
+    points.write_text("customerprofileid,amount,subledgerid\na,10.10,\nb,20.20,\na,5,miles\n")
+    export_file.write_text(
+        "customerProfileId,amount,subledgerId,startDate,expiryDate,importId\n"
+        "a,10.1,,immediate,unlimited,1\nb,20.2,,immediate,unlimited,1\na,5,miles,immediate,unlimited,1\n"
+    )
+    head = "loyaltyProgramID,loyaltySubledger,profileIntegrationID,currentBalance,pendingBalance\n"
+    before, after = tmp_path / "before.csv", tmp_path / "after.csv"
+    before.write_text(f"{head}1,,a,1.00,0.00\n")
+    after.write_text(f"{head}1,,a,11.10,0.00\n1,,b,20.00,0.20\n1,miles,a,4.00,0.00\n")
+    result = run(
+        "loyalty-points", str(points), "--export", str(export_file), "--json",
+        "--balances-before", str(before), "--balances-after", str(after),
+    )  # fmt: skip
+    document = json.loads(result.stdout)
+    assert document["verdict"] == "proved"
+    assert document["balances"] == [
+        {"subledger": "", "before": "1.00", "after": "31.30", "sent": "30.30", "agrees": True},
+        {"subledger": "miles", "before": "0", "after": "4.00", "sent": "5", "agrees": False},
+    ]
+    assert result.return_value == 1
