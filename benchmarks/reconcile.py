@@ -31,7 +31,7 @@ def make(records: int, folder: Path) -> tuple[Path, Path]:
         subprocess.run([sys.executable, maker, str(records), source, "--wide"], check=True)
     if not export.exists():
         connection = duckdb.connect(config={"memory_limit": "2GB", "temp_directory": str(folder / "spill")})
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         connection.execute(
             f"""COPY (SELECT row_number() OVER () AS id, '2026-11-22T10:00:00.123456Z' AS created, value,
             {zulu("expirydate")} AS expirydate, {zulu("startdate")} AS startdate,
@@ -52,7 +52,7 @@ def zulu(column: str) -> str:
 def by_hand(source: Path, export: Path, folder: Path) -> str:
     """Compare all columns by one full join, instants, decimals and JSON normalised as DuckDB can."""
     connection = duckdb.connect(config={"memory_limit": "400MB", "temp_directory": str(folder / "spill"), "threads": 2})
-    connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+    connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false; SET preserve_insertion_order = false")
 
     def side(path: Path, limit: str) -> str:
         return f"""(SELECT value, {zulu("expirydate")} AS e, {zulu("startdate")} AS s, recipientintegrationid AS r,

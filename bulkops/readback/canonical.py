@@ -71,6 +71,8 @@ def _sent(column: ReadColumn, frame: pl.DataFrame, names: Mapping[str, str], fol
     if (other := names.get((column.unless_filled or "").lower())) is not None:
         filled = frame.get_column(other).fill_null("").str.strip_chars() != ""
         result = _null_where(result, filled)
+    if column.blank_unknown:
+        result = _null_where(result, raw.str.strip_chars() == "")
     return result.alias(column.column)
 
 
@@ -139,7 +141,7 @@ def _distinct(raw: pl.Series, judge: Callable[[pl.Series], pl.Series]) -> pl.Ser
 
 
 def _null_where(values: pl.Series, mask: pl.Series) -> pl.Series:
-    return values.to_frame().select(pl.when(~mask).then(pl.col(values.name)).alias(values.name)).to_series()
+    return pl.DataFrame({"values": values, "mask": mask}).select(pl.when(~pl.col("mask")).then("values")).to_series()
 
 
 def _extra(frame: pl.DataFrame, names: Mapping[str, str], wanted: str | None) -> pl.Series:

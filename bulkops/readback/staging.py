@@ -35,7 +35,8 @@ class RowSets:
         self.sql = duckdb.connect(
             config={"memory_limit": memory, "temp_directory": str(self.folder / "spill"), "threads": 2}
         )
-        self.sql.execute("SET preserve_insertion_order = false")
+        # DuckDB would draw a bar on stdout once a query takes long; stdout belongs to the command's result.
+        self.sql.execute("SET enable_progress_bar = false; SET preserve_insertion_order = false")
         self._counts = {SENT: 0, FOUND: 0}
         self._files = 0
 

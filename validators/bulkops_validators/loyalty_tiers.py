@@ -23,7 +23,8 @@ READBACK = Readback(
         ReadColumn(column="subledgerid", found=("subledgerid",)),
         ReadColumn(column="customerprofileid", found=("customerprofileid",)),
         ReadColumn(column="tiername", found=("tiername",)),
-        ReadColumn(column="expirydate", found=("expirydate",), compare=Comparison.INSTANT),
+        # A program's expiration policy may set an end of its own where the file names none.
+        ReadColumn(column="expirydate", found=("expirydate",), compare=Comparison.INSTANT, blank_unknown=True),
     ),
 )
 

@@ -35,6 +35,14 @@ def test_an_expiry_is_not_compared_where_a_duration_was_used() -> None:
     assert sent_frame(way, frame)["expirydate"].to_list() == [None, "unlimited"]
 
 
+def test_an_end_that_the_program_sets_itself_is_not_compared() -> None:
+    way = readback("loyalty-tiers")
+    frame = pl.DataFrame(
+        {"customerprofileid": ["a", "b"], "tiername": ["Gold", "Gold"], "expirydate": ["", "2030-01-01T00:00:00Z"]}
+    )
+    assert sent_frame(way, frame)["expirydate"].to_list() == [None, "2030-01-01T00:00:00Z"]
+
+
 def test_a_missing_json_field_is_blank_and_an_optional_one_is_not_compared() -> None:
     way = readback("loyalty-points")
     found = found_frame(way, pl.DataFrame({"customerProfileId": ["a"], "amount": ["1.0"], "importId": ["4"]}))

@@ -115,14 +115,16 @@ class ReadColumn:
     """Where an import column is found again.
 
     `found` are the names it may have in the read-back, first match wins. `blank_equals` are the read-back
-    values that a blank cell may turn into. The column is not compared where `unless_filled` is filled
-    or, if `optional`, where the read-back does not have it.
+    values that a blank cell may turn into; with `blank_unknown` the documentation does not say what a blank
+    turns into, and it is not compared. Nor is the column compared where `unless_filled` is filled or, if
+    `optional`, where the read-back does not have it.
     """
 
     column: str
     found: tuple[str, ...]
     compare: Comparison = Comparison.EXACT
     blank_equals: tuple[str, ...] = ("",)
+    blank_unknown: bool = False
     unless_filled: str | None = None
     optional: bool = False
 
