@@ -9,7 +9,7 @@ import polars as pl
 
 from bulkops.ledger.entries import ChunkEntry, Piece
 from bulkops.readback.tables import read_frames
-from bulkops.reading.boundaries import record_ends
+from bulkops.reading.boundaries import count_records, record_ends
 from bulkops.upload.body import read_pieces
 
 
@@ -22,12 +22,15 @@ class ChunkRecords:
         self._path = path
         self._spans: list[Piece] = []
         self._data: list[bytes] = []
+        self._numbers: list[int] = []
         for start, end in chunk.pieces:
+            number = self._number_at(start)
             data = b"".join(read_pieces(path, [(start, end)]))
             ends = [e for e in record_ends(data) if e < len(data)]
             bounds = [0, *ends, len(data)]
             self._spans += [(start + a, start + b) for a, b in pairwise(bounds)]
             self._data.append(data)
+            self._numbers += range(number, number + len(bounds) - 1)
         if len(self._spans) > chunk.records:  # blank lines behind the last record belong to it
             self._spans[chunk.records - 1 :] = [(self._spans[chunk.records - 1][0], self._spans[-1][1])]
 
@@ -38,6 +41,13 @@ class ChunkRecords:
     def span(self, place: int) -> Piece:
         """Return the bytes of a record in the file."""
         return self._spans[place]
+
+    def _number_at(self, start: int) -> int:
+        """Return the number in the file of the record at `start`: records of other chunks may lie in between."""
+        if not self._spans:
+            return self.chunk.first_record
+        between = b"".join(read_pieces(self._path, [(self._spans[-1][1], start)]))
+        return self._numbers[-1] + 1 + count_records(between)
 
     def frame(self) -> pl.DataFrame:
         """Return the records as text columns, in order."""
@@ -67,7 +77,7 @@ class ChunkRecords:
             digest.update(block)
         return ChunkEntry(
             number=0,
-            first_record=self.chunk.first_record + places[0],
+            first_record=self._numbers[places[0]],
             records=len(places),
             pieces=pieces,
             bytes=len(self.header) + sum(end - start for start, end in pieces),

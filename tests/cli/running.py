@@ -1,0 +1,58 @@
+"""The command line in a process of its own, as people and programs run it."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+KEY = "key-that-nobody-may-see"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A state folder and the address of a target."""
+
+    state: Path
+    base_url: str = ""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("BULKOPS_")}
+        found = {**kept, "BULKOPS_STATE": str(self.state), "BULKOPS_MANAGEMENT_KEY": KEY}
+        return found | ({"BULKOPS_BASE_URL": self.base_url} if self.base_url else {})
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "bulkops", *words]
+        return subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def ended(self, process: subprocess.Popen[str]) -> Ended:
+        out, err = process.communicate(timeout=120)
+        assert KEY not in out + err
+        assert "Traceback" not in err
+        return Ended(process.returncode, out, err)
+
+    def run(self, *words: str) -> Ended:
+        return self.ended(self.start(*words))
+
+    def holds_the_key(self) -> list[Path]:
+        """Return the files of the state folder that hold the key."""
+        files = [path for path in self.state.rglob("*") if path.is_file()]
+        return [path for path in files if KEY.encode() in path.read_bytes()]

@@ -1,0 +1,150 @@
+"""`bulkops import` from the outside: exit codes, JSON, guards, signals, and a key that is never shown."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bulkops.sandbox.serve import SandboxServer
+from tests.cli.running import KEY, Shell
+from tests.crash.truth import CASES, counted, rows_of
+
+COUPONS = CASES["coupons"]
+CAMPAIGN = ("--application", "1", "--campaign", "1")
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    with SandboxServer(key=KEY) as server:
+        yield server
+
+
+@pytest.fixture
+def shell(sandbox: SandboxServer, tmp_path: Path) -> Shell:
+    return Shell(tmp_path / "state", sandbox.base_url)
+
+
+def test_an_import_is_done_balanced_and_proved(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+    file = COUPONS.write(tmp_path / "f.csv", records=50, seed=1)
+    ended = shell.run("import", "coupons", str(file), *CAMPAIGN, "--max-rows", "20", "--reconcile", "--json")
+    assert ended.code == 0, ended.err
+    document = ended.json
+    assert document["state"] == "done"
+    assert document["records"] == {
+        "input": 50, "accepted": 50, "skipped": 0, "rejected": 0, "in_doubt": 0, "pending": 0
+    }  # fmt: skip
+    assert [chunk["records"] for chunk in document["chunks"]] == [20, 20, 10]
+    assert [chunk["import_id"] for chunk in document["chunks"]] == [1, 2, 3]
+    assert document["reconciliation"]["verdict"] == "proved"
+    assert COUPONS.held(sandbox) == counted(rows_of(file))
+    assert shell.holds_the_key() == []
+    again = shell.run("import", "coupons", str(file), *CAMPAIGN, "--json")
+    assert (again.code, document["job"] in again.json["error"]["message"]) == (5, True)
+
+
+def test_errors_in_the_file_stop_everything(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text("value,limitval\nCODE-1,3\nCODE-2,many\n")
+    ended = shell.run("import", "coupons", str(file), *CAMPAIGN, "--json")
+    assert ended.code == 1
+    assert (ended.json["job"], ended.json["state"], ended.json["records"]["pending"]) == (None, "refused", 2)
+    assert ended.json["validation"]["errors"] == 1
+    assert sandbox.requests == []
+    assert shell.run("jobs", "list", "--json").json == {"jobs": []}
+
+
+def test_a_dry_run_sends_and_remembers_nothing(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+    file = COUPONS.write(tmp_path / "f.csv", records=5, seed=1)
+    ended = shell.run("import", "coupons", str(file), *CAMPAIGN, "--dry-run", "--json")
+    assert (ended.code, ended.json["dry_run"], ended.json["records"]["pending"]) == (0, True, 5)
+    assert sandbox.requests == []
+    assert shell.run("jobs", "list", "--json").json == {"jobs": []}
+
+
+def test_a_missing_id_is_named_by_its_option(shell: Shell, tmp_path: Path) -> None:
+    file = COUPONS.write(tmp_path / "f.csv", records=5, seed=1)
+    ended = shell.run("import", "coupons", str(file), "--application", "1")
+    assert ended.code == 2
+    assert "--campaign" in ended.err
+
+
+def test_a_wrong_key_is_exit_2_and_leaves_a_job_to_resume(tmp_path: Path) -> None:
+    with SandboxServer(key="another") as server:
+        shell = Shell(tmp_path / "state", server.base_url)
+        file = COUPONS.write(tmp_path / "f.csv", records=5, seed=1)
+        ended = shell.run("import", "coupons", str(file), *CAMPAIGN, "--json")
+        assert (ended.code, ended.json["state"], ended.json["error"]["exit"]) == (2, "unfinished", 2)
+        assert len(server.requests) == 1
+        assert f"bulkops jobs resume {ended.json['job']}" in ended.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_finishes_the_request_under_way(
+    number: int, shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    sandbox.set_faults("imports=slow:0.6")
+    file = COUPONS.write(tmp_path / "f.csv", records=40, seed=1)
+    process = shell.start("import", "coupons", str(file), *CAMPAIGN, "--max-rows", "10", "--json")
+    wait_for(lambda: sandbox.state.count("coupon") > 0)
+    process.send_signal(number)
+    ended = shell.ended(process)
+    assert ended.code == 130
+    assert ended.json["state"] == "unfinished"
+    figures = ended.json["records"]
+    assert (figures["in_doubt"], figures["accepted"] + figures["pending"]) == (0, 40)
+    assert figures["accepted"] == sandbox.state.count("coupon")
+    assert f"bulkops jobs resume {ended.json['job']}" in ended.err
+    sandbox.set_faults(None)
+    resumed = shell.run("jobs", "resume", "--reconcile", "--json")
+    assert (resumed.code, resumed.json["reconciliation"]["verdict"]) == (0, "proved")
+    assert COUPONS.held(sandbox) == counted(rows_of(file))
+
+
+def test_the_second_signal_stops_at_once_and_the_job_resumes(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    sandbox.set_faults("imports@2=slow:30")
+    case = CASES["giveaways"]
+    file = case.write(tmp_path / "f.csv", records=30, seed=1)
+    process = shell.start("import", "giveaways", str(file), "--pool", "1", "--max-rows", "10", "--settle", "0.5")
+    wait_for(lambda: sandbox.state.count("giveaway") > 10)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    ended = shell.ended(process)
+    assert ended.code == 130
+    assert "bulkops jobs resume giveaways-" in ended.err
+    assert shell.run("jobs", "resume", "--json").json["state"] == "done"
+    assert case.held(sandbox) == counted(rows_of(file))
+
+
+def wait_for(condition: object) -> None:
+    end = time.monotonic() + 60
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_folder_that_cannot_be_written_stops_before_anything_is_sent(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    (tmp_path / "flat").write_text("")
+    file = COUPONS.write(tmp_path / "f.csv", records=5, seed=1)
+    ended = shell.run("import", "coupons", str(file), *CAMPAIGN, "--ledger", str(tmp_path / "flat" / "ledger.db"))
+    assert ended.code == 2
+    assert "Nothing was sent" in ended.err
+    assert sandbox.requests == []
+
+
+def test_several_processes_together_keep_to_the_limit(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+    files = [COUPONS.write(tmp_path / f"{n}.csv", records=10, seed=1) for n in range(2)]
+    files[1].write_text(files[1].read_text().replace("CODE", "OTHER"))
+    running = [
+        shell.start("import", "coupons", str(file), *CAMPAIGN, "--max-rows", "1", "--concurrency", "3", "--json")
+        for file in files
+    ]
+    assert [shell.ended(process).code for process in running] == [0, 0]
+    assert {request.status for request in sandbox.requests} == {200}
+    assert sandbox.state.count("coupon") == 20

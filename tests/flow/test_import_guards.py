@@ -1,0 +1,173 @@
+"""The guards before and during a job: same file, other file, other target, replacements, locks."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bulkops.clock import SystemClock
+from bulkops.errors import GuardRefused
+from bulkops.ledger.locks import exclusive
+from bulkops.sandbox.serve import SandboxServer
+from bulkops.upload.decisions import cancel
+from bulkops.upload.paths import before_path
+from bulkops.upload.workflow import Guards, locked
+from tests.crash.desk import Desk
+from tests.crash.truth import CASES, counted, rows_of
+
+COUPONS = CASES["coupons"]
+AUDIENCE = CASES["audiences"]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    with SandboxServer(rate_limit=0) as server:
+        yield server
+
+
+@pytest.fixture
+def desk(sandbox: SandboxServer, tmp_path: Path) -> Desk:
+    return Desk(folder=tmp_path, base_url=sandbox.base_url)
+
+
+def audience(path: Path, *members: int) -> Path:
+    path.write_text("profileintegrationid\n" + "".join(f"customer-{n:04}\n" for n in members))
+    return path
+
+
+@pytest.mark.parametrize("name", ["coupons", "giveaways", "loyalty-points"])
+def test_the_same_bytes_are_refused_under_any_name_unless_again(name: str, desk: Desk, tmp_path: Path) -> None:
+    case = CASES[name]
+    first = desk.run(name, case.write(tmp_path / "f.csv", records=5, seed=1), case.ids)
+    renamed = case.write(tmp_path / "renamed.csv", records=5, seed=1)
+    with pytest.raises(GuardRefused, match=first["job"]):
+        desk.begin(name, renamed, case.ids)
+    assert desk.begin(name, renamed, case.ids, guards=Guards(again=True)).id != first["job"]
+
+
+def test_a_cancelled_job_that_sent_nothing_does_not_stand_in_the_way(desk: Desk, tmp_path: Path) -> None:
+    file = COUPONS.write(tmp_path / "f.csv", records=5, seed=1)
+    cancel(desk.ledger, desk.begin("coupons", file, COUPONS.ids))
+    assert desk.run("coupons", file, COUPONS.ids)["state"] == "done"
+
+
+def test_upserts_may_be_repeated(desk: Desk, tmp_path: Path) -> None:
+    case = CASES["loyalty-join-dates"]
+    file = case.write(tmp_path / "f.csv", records=5, seed=1)
+    assert [desk.run(case.contract, file, case.ids)["state"] for _ in range(2)] == ["done", "done"]
+
+
+def test_a_job_resumes_only_on_the_bytes_it_began_with(desk: Desk, tmp_path: Path, sandbox: SandboxServer) -> None:
+    file = COUPONS.write(tmp_path / "f.csv", records=30, seed=1)
+    job = desk.begin("coupons", file, COUPONS.ids)
+    file.write_bytes(file.read_bytes().replace(b"CODE-000029", b"CODE-999999"))
+    with pytest.raises(GuardRefused, match="has changed"):
+        desk.resume(job)
+    assert COUPONS.held(sandbox) == counted([])
+
+
+def test_a_file_that_changes_under_way_is_never_completed(desk: Desk, tmp_path: Path, sandbox: SandboxServer) -> None:
+    from bulkops.upload.stopping import Stop
+    from bulkops.upload.workflow import run_job
+
+    file = COUPONS.write(tmp_path / "f.csv", records=30, seed=1)
+    job = desk.begin("coupons", file, COUPONS.ids)
+    file.write_bytes(file.read_bytes().replace(b"CODE-000025", b"CODE-999999"))
+    with desk.opened(job, desk.target(COUPONS.ids)) as context, pytest.raises(GuardRefused, match="chunk 3"):
+        run_job(context, stop=Stop())
+    assert sum(COUPONS.held(sandbox).values()) == 20
+    assert desk.document(job)["records"]["pending"] == 10
+
+
+def test_a_job_resumes_only_on_its_target(desk: Desk, tmp_path: Path) -> None:
+    job = desk.begin("coupons", COUPONS.write(tmp_path / "f.csv", records=5, seed=1), COUPONS.ids)
+    other = desk.target({"application": 1, "campaign": 2})
+    with pytest.raises(GuardRefused, match="--campaign 2"):
+        desk.resume(job, target=other)
+    with pytest.raises(GuardRefused):
+        desk.resume(job, target=replace(desk.target(COUPONS.ids), base_url="http://127.0.0.1:1"))
+
+
+def test_a_replacement_saves_what_was_there_and_undo_puts_it_back(
+    desk: Desk, tmp_path: Path, sandbox: SandboxServer
+) -> None:
+    old, new = audience(tmp_path / "old.csv", *range(1, 21)), audience(tmp_path / "new.csv", *range(2, 24))
+    desk.run("audiences", old, AUDIENCE.ids)
+    document = desk.run("audiences", new, AUDIENCE.ids)
+    assert desk.difference is not None
+    assert (desk.difference.added, desk.difference.removed, desk.difference.kept) == (3, 1, 19)
+    assert AUDIENCE.held(sandbox) == counted(rows_of(new))
+    before = before_path(desk.ledger, document["job"])
+    lifted = Guards(again=True, allow_empty=True)
+    assert desk.run("audiences", before, AUDIENCE.ids, guards=lifted, max_removals="100%")["state"] == "done"
+    assert AUDIENCE.held(sandbox) == counted(rows_of(old))
+
+
+def test_a_replacement_that_removes_much_is_refused_and_leaves_no_trace(
+    desk: Desk, tmp_path: Path, sandbox: SandboxServer
+) -> None:
+    desk.run("audiences", audience(tmp_path / "old.csv", *range(1, 21)), AUDIENCE.ids)
+    few = audience(tmp_path / "few.csv", *range(1, 18))
+    with pytest.raises(GuardRefused, match="remove 3 of the 20") as refused:
+        desk.begin("audiences", few, AUDIENCE.ids)
+    assert "--max-removals 3" in str(refused.value)
+    assert len(desk.ledger.jobs()) == 1
+    assert len(list((desk.ledger.folder / "jobs").iterdir())) == 1
+    assert desk.run("audiences", few, AUDIENCE.ids, max_removals="3")["state"] == "done"
+    assert AUDIENCE.held(sandbox) == counted(rows_of(few))
+
+
+def test_equal_content_is_not_sent(desk: Desk, tmp_path: Path, sandbox: SandboxServer) -> None:
+    desk.run("audiences", audience(tmp_path / "a.csv", 1, 2, 3), AUDIENCE.ids)
+    sent = sum(r.method == "POST" for r in sandbox.requests)
+    document = desk.run("audiences", audience(tmp_path / "b.csv", 3, 2, 1), AUDIENCE.ids)
+    assert (document["state"], document["records"]["skipped"]) == ("done", 3)
+    assert sum(r.method == "POST" for r in sandbox.requests) == sent
+
+
+def test_an_empty_replacement_needs_allow_empty(desk: Desk, tmp_path: Path, sandbox: SandboxServer) -> None:
+    desk.run("audiences", audience(tmp_path / "a.csv", 1, 2, 3), AUDIENCE.ids)
+    empty = audience(tmp_path / "empty.csv")
+    with pytest.raises(GuardRefused, match="no records"):
+        desk.begin("audiences", empty, AUDIENCE.ids)
+    with pytest.raises(GuardRefused, match="remove 3"):
+        desk.begin("audiences", empty, AUDIENCE.ids, guards=Guards(allow_empty=True))
+    allowed = Guards(allow_empty=True)
+    assert desk.run("audiences", empty, AUDIENCE.ids, guards=allowed, max_removals="100%")["state"] == "done"
+    assert AUDIENCE.held(sandbox) == counted([])
+
+
+def test_a_replacement_is_one_request_however_small_the_chunks(
+    desk: Desk, tmp_path: Path, sandbox: SandboxServer
+) -> None:
+    document = desk.run("audiences", audience(tmp_path / "a.csv", *range(1, 60)), AUDIENCE.ids, max_rows=5)
+    assert len(document["chunks"]) == 1
+    assert sum(r.method == "POST" for r in sandbox.requests) == 1
+
+
+def test_a_second_process_is_told_who_works_on_the_job_or_the_target(desk: Desk, tmp_path: Path) -> None:
+    clock = SystemClock()
+    job = desk.begin("audiences", audience(tmp_path / "a.csv", 1), AUDIENCE.ids)
+    other = desk.begin("audiences", audience(tmp_path / "b.csv", 1, 2), AUDIENCE.ids)
+    with locked(job, desk.ledger, clock=clock):
+        for refused in (job, other):
+            with (
+                pytest.raises(GuardRefused, match=f"process {os.getpid()} on "),
+                locked(refused, desk.ledger, clock=clock),
+            ):
+                pass
+    with locked(other, desk.ledger, clock=clock):
+        pass
+
+
+def test_the_lock_of_a_dead_process_is_taken_over(desk: Desk) -> None:
+    child = os.fork()
+    if child == 0:
+        with exclusive(desk.ledger.folder, "job", what="It", clock=SystemClock()):
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert (desk.ledger.folder / "locks" / "job.owner").exists()
+    with exclusive(desk.ledger.folder, "job", what="It", clock=SystemClock()):
+        pass

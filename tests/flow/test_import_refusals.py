@@ -1,0 +1,125 @@
+"""What the server refuses: found, set aside with reasons, and everything else goes in."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bulkops.errors import DataError
+from bulkops.ledger.entries import JobEntry
+from bulkops.sandbox.serve import SandboxServer
+from bulkops.upload.paths import reasons_path, rejected_path
+from tests.crash.desk import Desk
+from tests.crash.truth import CASES, rows_of
+
+REFERRAL_HEADER = "code,advocateprofileintegrationid\n"
+CAMPAIGN = {"application": 1, "campaign": 1}
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    with SandboxServer(rate_limit=0) as server:
+        yield server
+
+
+@pytest.fixture
+def desk(sandbox: SandboxServer, tmp_path: Path) -> Desk:
+    return Desk(folder=tmp_path, base_url=sandbox.base_url)
+
+
+def join_dates(path: Path, *, bad: set[int], records: int = 40) -> Path:
+    """Write join dates of which some are of profiles that do not exist; each is refused with its whole file."""
+    lines = [f"{'nobody' if n in bad else 'customer'}-{n + 1:04},2024-05-01T10:00:00Z\n" for n in range(records)]
+    path.write_text("customerprofileid,newjoindate\n" + "".join(lines))
+    return path
+
+
+def reasons(desk: Desk, job: str) -> list[dict[str, str]]:
+    with reasons_path(desk.ledger, job).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(
+    "assumption", ["errors_reported=all", "errors_reported=first", "error_line=record", "error_line_header=not_counted"]
+)
+def test_refused_records_are_found_and_set_aside_as_a_file_that_can_be_mended(
+    assumption: str, desk: Desk, tmp_path: Path, sandbox: SandboxServer
+) -> None:
+    file = join_dates(tmp_path / "f.csv", bad={7, 31})
+    sandbox.set_assumptions(assumption)
+    document = desk.run("loyalty-join-dates", file, {"program": 1}, max_rows=20)
+    assert document["state"] == "refused"
+    assert (document["records"]["accepted"], document["records"]["rejected"]) == (38, 2)
+    rejected = rejected_path(desk.ledger, document["job"])
+    assert rejected.read_text() == (
+        "customerprofileid,newjoindate\nnobody-0008,2024-05-01T10:00:00Z\nnobody-0032,2024-05-01T10:00:00Z\n"
+    )
+    told = reasons(desk, document["job"])
+    assert [(r["line"], r["record"], r["records"]) for r in told] == [("9", "8", "1"), ("33", "32", "1")]
+    assert all("nobody" in r["message"] for r in told)
+
+
+def test_isolating_keeps_to_its_budget(desk: Desk, tmp_path: Path, sandbox: SandboxServer) -> None:
+    file = join_dates(tmp_path / "f.csv", bad=set(range(0, 40, 2)))
+    document = desk.run("loyalty-join-dates", file, {"program": 1}, max_rows=40, isolate_requests=6)
+    assert document["state"] == "refused"
+    assert sum(r.method == "POST" for r in sandbox.requests) <= 7
+    figures = document["records"]
+    assert figures["accepted"] + figures["rejected"] == 40
+    assert "together" in " ".join(r["message"] for r in reasons(desk, document["job"]))
+
+
+def test_without_isolation_a_refused_chunk_is_set_aside_whole(desk: Desk, tmp_path: Path) -> None:
+    file = join_dates(tmp_path / "f.csv", bad={7})
+    document = desk.run("loyalty-join-dates", file, {"program": 1}, max_rows=20, isolate=False)
+    assert document["records"]["rejected"] == 20
+
+
+def test_a_refused_replacement_is_rejected_in_one_piece(desk: Desk, tmp_path: Path, sandbox: SandboxServer) -> None:
+    file = tmp_path / "stores.csv"
+    file.write_text("store_integration_id\nSTORE-001\nNOWHERE\n")
+    document = desk.run("stores", file, CAMPAIGN)
+    assert (document["state"], document["records"]["rejected"]) == ("refused", 2)
+    assert sum(r.method == "POST" for r in sandbox.requests) == 1
+
+
+def test_a_partly_taken_refusal_of_named_rows_sends_no_row_twice(
+    desk: Desk, tmp_path: Path, sandbox: SandboxServer
+) -> None:
+    case = CASES["coupons"]
+    file = case.write(tmp_path / "f.csv", records=20, seed=1)
+    sandbox.set_faults("imports@1=refuse:partial:8")
+    document = desk.run("coupons", file, case.ids, max_rows=20)
+    assert document["state"] == "done"
+    assert case.held(sandbox) == Counter(rows_of(file))
+
+
+def test_codes_that_exist_already_are_rejected_and_the_others_created(
+    desk: Desk, tmp_path: Path, sandbox: SandboxServer
+) -> None:
+    case = CASES["coupons"]
+    first = tmp_path / "first.csv"
+    first.write_text("value,limitval\nCODE-000003,3\n")
+    desk.run("coupons", first, case.ids)
+    document = desk.run("coupons", case.write(tmp_path / "f.csv", records=20, seed=1), case.ids, max_rows=20)
+    assert (document["records"]["accepted"], document["records"]["rejected"]) == (19, 1)
+    assert sum(case.held(sandbox).values()) == 20
+
+
+def test_skipped_duplicates_are_counted_as_skipped(desk: Desk, tmp_path: Path) -> None:
+    case = CASES["coupons"]
+    first = tmp_path / "first.csv"
+    first.write_text("value,limitval\nCODE-000003,3\n")
+    desk.run("coupons", first, case.ids)
+    file = case.write(tmp_path / "f.csv", records=20, seed=1)
+    document = desk.run("coupons", file, case.ids, max_rows=20, options={"skip-duplicates": "true"})
+    assert (document["state"], document["records"]["accepted"], document["records"]["skipped"]) == ("done", 19, 1)
+
+
+def test_more_refusals_than_max_errors_stop_the_job(desk: Desk, tmp_path: Path) -> None:
+    file = join_dates(tmp_path / "f.csv", bad=set(range(10)))
+    job: JobEntry = desk.begin("loyalty-join-dates", file, {"program": 1}, max_rows=5, max_errors="10%", isolate=False)
+    with pytest.raises(DataError, match="--max-errors 10%"):
+        desk.resume(job)
