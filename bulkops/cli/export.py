@@ -144,7 +144,7 @@ def _run(export: Export, options: dict[str, Any]) -> None:
             if len(result.files) > 1
             else str(result.files[0] if result.files else "stdout")
         )
-        console().note(f"{export.name}: {result.records:,} records, {result.bytes:,} bytes to {files}.")
+        console().note(f"{export.name}: {result.bytes:,} bytes to {files}.")
 
 
 def _request(export: Export, options: dict[str, Any], ids: Any) -> Any:
@@ -170,7 +170,9 @@ def _fetching(export: Export, options: dict[str, Any], bar: Any) -> Any:
     if options.get("window"):
         window = next(w for w in export.windows if w.by == options["window_by"])
         steps = Steps(window=window, length=parse_length(options["window"]))
-    return Fetching(steps=steps, settle=options["settle"], progress=bar.update, say=console().note)
+    return Fetching(
+        steps=steps, settle=options["settle"], progress=bar.update, say=console().note, count=options["as_json"]
+    )
 
 
 def _progress(export: Export) -> Any:

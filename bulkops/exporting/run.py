@@ -14,7 +14,6 @@ from bulkops.exporting.request import Request
 from bulkops.exporting.spool import spool
 from bulkops.exporting.windows import Steps, spool_windows
 from bulkops.readback.download import Downloaded, Progress
-from bulkops.readback.fetch import BLOCK
 from bulkops.readback.tables import Notes
 from bulkops.reading.boundaries import count_records, record_blocks
 from bulkops.transport.client import Client
@@ -22,12 +21,15 @@ from bulkops.transport.client import Client
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """What came and where it is. `records` do not count the header; `bytes` are those of the answers."""
+    """What came and where it is; `bytes` are those of the answers.
+
+    `records` do not count the header; None where nobody asked to count them.
+    """
 
     what: str
     files: tuple[Path, ...]
     bytes: int
-    records: int
+    records: int | None
     attempts: int
     notes: tuple[str, ...]
 
@@ -45,12 +47,16 @@ class Exported:
 
 @dataclass(frozen=True, kw_only=True)
 class Fetching:
-    """How the answers are fetched: in windows, and how long they must stand still."""
+    """How the answers are fetched: in windows, and how long they must stand still.
+
+    Counting the records is one more pass over the file.
+    """
 
     steps: Steps | None = None
     settle: float = 0.0
     progress: Progress | None = None
     say: Callable[[str], None] | None = None
+    count: bool = True
 
 
 def run_export(
@@ -75,11 +81,11 @@ def run_export(
         with tempfile.TemporaryFile(prefix="bulkops-") as whole:
             done = _fetch(client, request, whole, fetching, folder=None, notes=notes)
             copy_csv(whole, out, tidy=shape.tidy, notes=notes)  # type: ignore[arg-type] # it is no path here
-            return _exported(request, (), done, whole, notes)
+            return _exported(request, (), done, _count(whole, fetching), notes)
     folder = path.with_name(f"{path.name}.windows") if fetching.steps else None
     with _part_file(path) as (whole, part):
         done = _fetch(client, request, whole, fetching, folder=folder, notes=notes)
-        result = _exported(request, (path,), done, whole, notes)
+        result = _exported(request, (path,), done, _count(whole, fetching), notes)
         if shape.plain and path.suffix not in COMPRESSED:
             _keep(whole, part, path)
             return result
@@ -99,14 +105,22 @@ def _fetch(
     )
 
 
-def _exported(request: Request, files: tuple[Path, ...], done: Downloaded, whole: BinaryIO, notes: Notes) -> Exported:
+def _count(whole: BinaryIO, fetching: Fetching) -> int | None:
+    if not fetching.count:
+        return None
     whole.seek(0)
     records = sum(count_records(block if block.endswith(b"\n") else block + b"\n") for block in record_blocks(whole))
+    return max(0, records - 1)
+
+
+def _exported(
+    request: Request, files: tuple[Path, ...], done: Downloaded, records: int | None, notes: Notes
+) -> Exported:
     return Exported(
         what=request.export.name,
         files=files,
         bytes=done.bytes,
-        records=max(0, records - 1),
+        records=records,
         attempts=done.attempts,
         notes=notes.lines(),
     )
@@ -117,7 +131,7 @@ def _part_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
     """Open NAME.part beside the file; it is gone afterwards unless it was renamed."""
     part = path.with_name(f"{path.name}.part")
     try:
-        file = part.open("w+b", buffering=BLOCK)
+        file = part.open("w+b")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
     try:
