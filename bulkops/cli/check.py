@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_context
 def command(ctx: click.Context, paths: tuple[Path, ...], *, fail_on: str, as_json: bool) -> int:
-    r"""Validate the files that bulkops.toml (or [tool.bulkops]) maps to contracts; no account, no network.
+    """Validate the files that bulkops.toml (or [tool.bulkops]) maps to contracts; no account, no network.
 
     With PATHs, only those of them that are mapped. The table looks like this, with patterns from the
     configuration's folder:
@@ -32,7 +32,7 @@ def command(ctx: click.Context, paths: tuple[Path, ...], *, fail_on: str, as_jso
     [check]
     coupons = ["campaigns/**/coupons-*.csv"]
     loyalty-points = "points/*.csv"
-    """
+    """  # noqa: D301 - click takes a real backspace for "do not wrap"
     from bulkops.settings import checked_files, find_config, read_config
 
     config = find_config(ctx.meta.get("bulkops.config"))
