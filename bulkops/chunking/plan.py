@@ -126,7 +126,7 @@ class _Cutter:
 
     def add(self, block: RecordBlock) -> None:
         data = block.data
-        if not data.endswith(b"\n"):
+        if not block.whole:
             self._refuse_open_quote(data)
             self._add_cutting(data, _ends_without_newline(data))
             return

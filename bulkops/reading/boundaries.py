@@ -29,10 +29,11 @@ def settled_length(data: bytes) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class RecordBlock:
-    """Whole records, and how many of them end with a newline; only the last of a file may lack its own."""
+    """Records, and how many of them end; `whole` unless the last one, the file's last, has no newline of its own."""
 
     data: bytes
     records: int
+    whole: bool = True
 
 
 def counted_blocks(read: Callable[[int], bytes], *, size: int = BLOCK) -> Iterator[RecordBlock]:
@@ -54,7 +55,7 @@ def counted_blocks(read: Callable[[int], bytes], *, size: int = BLOCK) -> Iterat
         if cut:
             yield RecordBlock(data=whole, records=_count(whole, quotes))
     if carry:
-        yield RecordBlock(data=carry, records=count_records(carry))
+        yield RecordBlock(data=carry, records=count_records(carry), whole=False)
 
 
 def record_blocks(file: BinaryIO, *, size: int = BLOCK) -> Iterator[bytes]:

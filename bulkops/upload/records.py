@@ -38,10 +38,6 @@ class ChunkRecords:
         """Return how many records there are."""
         return len(self._spans)
 
-    def span(self, place: int) -> Piece:
-        """Return the bytes of a record in the file."""
-        return self._spans[place]
-
     def _number_at(self, start: int) -> int:
         """Return the number in the file of the record at `start`: records of other chunks may lie in between."""
         if not self._spans:

@@ -1,0 +1,106 @@
+"""The ledger keeps what it acknowledged, refuses moves that make no sense, and knows its version."""
+
+import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bulkops.clock import SystemClock
+from bulkops.errors import Unfinished, UsageError
+from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.states import TRANSITIONS, ChunkState, may_follow
+from bulkops.ledger.store import Ledger
+
+JOB = JobEntry(
+    id="job-1",
+    created=datetime(2026, 11, 22, tzinfo=UTC),
+    contract="coupons",
+    mode="create",
+    target={"base_url": "https://x", "ids": {"application": 1}},
+    file_path=Path("/f.csv"),
+    file_sha256="f" * 64,
+    file_bytes=100,
+    records=10,
+    header_end=6,
+    options={"skip-duplicates": "true"},
+    settings={"settle": 1.0},
+)
+CHUNK = ChunkEntry(number=1, first_record=1, records=10, pieces=((6, 50), (60, 100)), bytes=90, sha256="c" * 64)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    found = Ledger.open(f"sqlite:///{tmp_path}/ledger.db", clock=SystemClock())
+    found.create(JOB, [CHUNK])
+    return found
+
+
+def test_jobs_and_chunks_come_back_as_they_went_in(ledger: Ledger, tmp_path: Path) -> None:
+    again = Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
+    assert again.jobs() == [JOB]
+    assert again.job("job-1") == JOB
+    assert again.chunks("job-1") == [CHUNK]
+    assert again.jobs_with_file(JOB.file_sha256, JOB.target_key) == [JOB]
+
+
+def test_every_write_is_synced_to_the_log(ledger: Ledger) -> None:
+    with ledger._engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
+
+
+@pytest.mark.parametrize("before", ChunkState)
+@pytest.mark.parametrize("after", ChunkState)
+def test_only_moves_of_the_table_are_made(before: ChunkState, after: ChunkState, tmp_path: Path) -> None:
+    ledger = Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
+    chunk = replace(CHUNK, state=before)
+    ledger.create(JOB, [chunk])
+    if may_follow(before, after):
+        assert ledger.move(JOB.id, chunk, after, kind="x", data={}).state is after
+    else:
+        with pytest.raises(ValueError, match="cannot go"):
+            ledger.move(JOB.id, chunk, after, kind="x", data={})
+    assert ledger.chunks(JOB.id)[0].state is (after if may_follow(before, after) else before)
+
+
+def test_nothing_leaves_a_state_that_is_final() -> None:
+    final = {state for state, following in TRANSITIONS.items() if not following}
+    assert final == {ChunkState.ACCEPTED, ChunkState.REJECTED, ChunkState.DIVIDED, ChunkState.SKIPPED}
+
+
+def test_a_chunk_moved_by_someone_else_is_not_moved_again(ledger: Ledger) -> None:
+    ledger.move(JOB.id, CHUNK, ChunkState.SENDING, kind="sent", data={})
+    with pytest.raises(Unfinished, match="another process"):
+        ledger.move(JOB.id, CHUNK, ChunkState.SENDING, kind="sent", data={})
+
+
+def test_the_parts_of_a_chunk_hold_all_its_records(ledger: Ledger) -> None:
+    part = replace(CHUNK, number=0, records=4)
+    with pytest.raises(ValueError, match="all of its records"):
+        ledger.divide(JOB.id, CHUNK, [part, part], kind="x", data={})
+    parts = ledger.divide(JOB.id, CHUNK, [part, replace(part, records=6)], kind="x", data={})
+    assert [(p.number, p.parent, p.records) for p in parts] == [(2, 1, 4), (3, 1, 6)]
+    assert [c.state for c in ledger.chunks(JOB.id)] == ["divided", "pending", "pending"]
+
+
+def test_a_ledger_of_a_newer_version_is_left_alone(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.close()
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        connection.execute("UPDATE bulkops_ledger SET version = 99")
+    connection.close()
+    with pytest.raises(UsageError, match="version 99"):
+        Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
+
+
+def test_a_file_that_is_no_ledger_is_told(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_text("This is a letter, and no database at all." * 50)
+    with pytest.raises(UsageError, match="cannot be used"):
+        Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "no such://thing"])
+def test_a_ledger_that_would_forget_is_refused(url: str) -> None:
+    with pytest.raises(UsageError):
+        Ledger.open(url, clock=SystemClock())

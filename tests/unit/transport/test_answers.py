@@ -1,0 +1,68 @@
+"""What statuses, bodies and headers mean."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from bulkops.errors import AccessRefused, NotDelivered, OutcomeUnknown, ServerRefused
+from bulkops.transport.answers import parse_retry_after, refusal
+
+NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("3", 3.0),
+        ("Sun, 22 Nov 2026 12:00:05 GMT", 5.0),
+        ("Sun, 22 Nov 2026 11:00:00 GMT", 0.0),
+        ("soon", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_retry_after_is_read_in_both_forms(text: str | None, seconds: float | None) -> None:
+    assert parse_retry_after(text, now=NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, ServerRefused),
+        (401, AccessRefused),
+        (403, AccessRefused),
+        (404, AccessRefused),
+        (408, OutcomeUnknown),
+        (409, ServerRefused),
+        (413, ServerRefused),
+        (422, ServerRefused),
+        (429, NotDelivered),
+        (302, OutcomeUnknown),
+        (500, OutcomeUnknown),
+        (503, OutcomeUnknown),
+    ],
+)
+def test_every_status_says_what_may_follow(status: int, kind: type[Exception]) -> None:
+    assert type(refusal(status, b"", where="POST /x", headers={}, now=NOW)) is kind
+
+
+def test_lines_and_details_of_an_error_body_are_kept() -> None:
+    body = {
+        "message": "invalid",
+        "errors": [
+            {"title": "Bad", "details": "no such", "source": {"line": "7"}},
+            {"title": "Odd", "source": {"line": "N/A"}},
+            "not an object",
+        ],
+    }
+    error = refusal(400, json.dumps(body).encode(), where="POST /x", headers={}, now=NOW)
+    assert isinstance(error, ServerRefused)
+    assert error.lines == (7,)
+    assert error.details == ("line 7: Bad: no such", "line N/A: Odd")
+    assert "line 7" in error.message
+
+
+def test_a_body_that_is_no_json_is_quoted_in_part() -> None:
+    error = refusal(502, b"<html>" + b"x" * 5000, where="POST /x", headers={}, now=NOW)
+    assert len(error.message) < 400

@@ -1,0 +1,75 @@
+"""What read-back rows say of a chunk."""
+
+import polars as pl
+import pytest
+
+from bulkops.upload.verdicts import Verdict, judge_keys, judge_multiset, younger
+
+SENT = pl.DataFrame({"who": ["a", "a", "b"], "amount": ["1", "1", "2"]})
+COLUMNS = ("who", "amount")
+
+
+def found(*rows: tuple[str | None, str | None, str]) -> pl.DataFrame:
+    schema = {"who": pl.String, "amount": pl.String, "_import_id": pl.String}
+    frame = pl.DataFrame(list(rows), schema=schema, orient="row")
+    return frame.with_columns(pl.lit("2026-11-22T12:00:00Z").alias("_created"))
+
+
+OURS = [("a", "1", "7"), ("b", "2", "7"), ("a", "1", "7")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict", "import_id"),
+    [
+        (OURS, Verdict.LANDED, 7),
+        ([], Verdict.ABSENT, None),
+        (OURS[:2], Verdict.PARTLY, None),
+        ([*OURS, ("c", "9", "7")], Verdict.ABSENT, None),  # holds more than we sent: not ours
+        ([*OURS, ("a", "1", "7")], Verdict.ABSENT, None),
+        ([("c", "9", "8")], Verdict.ABSENT, None),
+        ([*OURS, ("a", "1", "8")], Verdict.LANDED, 7),
+        ([*OURS, *((w, a, "8") for w, a, _ in OURS)], Verdict.AMBIGUOUS, None),
+        ([(w, a, "") for w, a, _ in OURS], Verdict.AMBIGUOUS, None),  # rows that do not tell their import
+    ],
+)
+def test_a_chunk_of_counted_rows(rows: list[tuple[str, str, str]], verdict: Verdict, import_id: int | None) -> None:
+    evidence = judge_multiset(SENT, found(*rows), COLUMNS)
+    assert (evidence.verdict, evidence.import_id) == (verdict, import_id)
+
+
+def test_twins_in_doubt_may_each_have_an_import() -> None:
+    rows = [*OURS, *((w, a, "8") for w, a, _ in OURS)]
+    assert judge_multiset(SENT, found(*rows), COLUMNS, twins=2).verdict is Verdict.LANDED
+
+
+def test_a_column_that_cannot_be_compared_does_not_hide_a_match() -> None:
+    rows = [(w, None, i) for w, _, i in OURS]
+    assert judge_multiset(SENT, found(*rows), COLUMNS).verdict is Verdict.LANDED
+
+
+NAMED = pl.DataFrame({"who": ["a", "b", "c"], "amount": ["1", "2", "3"]})
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict", "present"),
+    [
+        ([("a", "1", "7"), ("b", "2", "7"), ("c", "3", "7")], Verdict.LANDED, (0, 1, 2)),
+        ([("c", "3", "7"), ("a", "1", "7")], Verdict.PARTLY, (0, 2)),
+        ([], Verdict.ABSENT, ()),
+        ([("a", "1", "8"), ("z", "9", "8")], Verdict.ABSENT, ()),  # an import with keys from elsewhere
+        ([("a", "5", "7")], Verdict.AMBIGUOUS, ()),
+        ([("a", None, "7"), ("b", "2", "7"), ("c", "3", "7")], Verdict.LANDED, (0, 1, 2)),
+        ([("a", "1", ""), ("b", "2", ""), ("z", "9", "")], Verdict.PARTLY, (0, 1)),  # rows without import ids
+    ],
+)
+def test_a_chunk_of_named_rows(
+    rows: list[tuple[str, str | None, str]], verdict: Verdict, present: tuple[int, ...]
+) -> None:
+    evidence = judge_keys(NAMED, found(*rows), ("who",), COLUMNS)
+    assert (evidence.verdict, evidence.present) == (verdict, present)
+
+
+def test_older_rows_are_left_out_and_unreadable_times_are_not() -> None:
+    times = ["2026-11-22T11:59:59Z", "2026-11-22T12:00:00Z", "", "22/11/2026"]
+    frame = pl.DataFrame({"_created": times})
+    assert younger(frame, "2026-11-22T12:00:00Z")["_created"].to_list() == times[1:]
