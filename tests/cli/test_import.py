@@ -148,3 +148,18 @@ def test_several_processes_together_keep_to_the_limit(shell: Shell, sandbox: San
     assert [shell.ended(process).code for process in running] == [0, 0]
     assert {request.status for request in sandbox.requests} == {200}
     assert sandbox.state.count("coupon") == 20
+
+
+def test_a_full_disk_stops_the_job_and_it_goes_on_once_there_is_room(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    case = CASES["giveaways"]
+    file = case.write(tmp_path / "f.csv", records=12, seed=1)
+    words = ("import", "giveaways", str(file), "--pool", "1", "--max-rows", "1", "--settle", "0.5", "--json")
+    ended = shell.ended(shell.start(*words, largest_file=150_000))
+    assert (ended.code, "cannot be written" in ended.err) == (3, True)
+    sent = sandbox.state.count("giveaway")
+    assert 0 < sent < 12
+    resumed = shell.run("jobs", "resume", "--settle", "0.5", "--json")
+    assert (resumed.code, resumed.json["state"]) == (0, "done")
+    assert case.held(sandbox) == counted(rows_of(file))
