@@ -93,6 +93,12 @@ def show_job(context: JobContext, job: JobEntry, ran: Ran, *, as_json: bool) -> 
 
 
 def _next_steps(document: dict[str, Any], ran: Ran) -> Iterator[str]:
+    counted = [c for c in ran.chunks if c.amount is not None and c.amount + c.skipped != c.records]
+    if counted:
+        first, others = counted[0], len(counted) - 1
+        more = f" (and {others:,} more chunks differ)" if others else ""
+        said = f"{first.amount:,} of the {first.records:,} records of chunk {first.number}{more}"
+        yield f"The server counted {said}; reconcile to see what is there."
     doubtful = [c for c in ran.chunks if c.undecided]
     for chunk in doubtful[:5]:
         yield f"Chunk {chunk.number} is in doubt: {chunk.message}."
