@@ -54,9 +54,12 @@ def repair_record(raw: bytes, shape: Shape, *, broken: str = "") -> tuple[bytes,
     repaired = _repaired_cells(texts, shape, repairs)
     if not repairs and not shape.reshaped:
         return raw, []
+    if not any(repaired) and any(texts):
+        return b"", [*repairs, Repair("STR103", text, "")]
     kept = [i for i in range(len(repaired)) if i not in shape.surplus]
     out = [_encoded(repaired[i], texts[i] if i < len(texts) else "", originals, i, shape) for i in kept]
-    return ",".join(out).encode() + ending, repairs
+    line = ",".join(out) or '""'  # a lone blank cell must not become a blank line
+    return line.encode() + ending, repairs
 
 
 def _decoded(body: bytes, shape: Shape) -> tuple[str | None, list[Repair]]:

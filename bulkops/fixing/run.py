@@ -1,6 +1,8 @@
 """Write a repaired copy of a file, block by block, with a log of every change."""
 
 import re
+import tempfile
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,8 +15,8 @@ from bulkops.fixing.options import FixOptions, Repair
 from bulkops.fixing.records import Shape, repair_record
 from bulkops.fixing.survey import Survey, survey
 from bulkops.reading.blocks import ContentReader, blocks
-from bulkops.reading.layout import Block, layout
-from bulkops.reading.sources import Source
+from bulkops.reading.layout import Block, Layout, layout
+from bulkops.reading.sources import Source, stream_source
 from bulkops.validation.header import Header
 from bulkops.validation.opening import open_content
 from bulkops_validators.model.contract import Contract
@@ -48,13 +50,20 @@ class FixReport:
 
 @dataclass
 class _Writer:
-    """Where repaired bytes and changes go."""
+    """Where repaired bytes and changes go; `origins` collects record and line of each record written."""
 
     out: BinaryIO
     log: Callable[[Change], None]
-    report: FixReport = field(default_factory=FixReport)
+    report: FixReport
+    origins: "array[int] | None" = None
     record: int = 0
     line: int = 0
+
+    def write(self, data: bytes, *, record: int, line: int) -> None:
+        """Write a record, and remember where it came from if that is wanted."""
+        self.out.write(data)
+        if self.origins is not None and data:
+            self.origins.extend((record, line))
 
     def note(self, repairs: list[Repair], *, record: int | None, line: int) -> None:
         for repair in repairs:
@@ -74,11 +83,23 @@ def fix_file(
 
     DataError if there is no header to go by. Records without a repair keep their bytes.
     """
+    report = FixReport()
+    if not options.unsafe:
+        _repair(contract, source, _Writer(out, log, report), options)
+        return report
+    with tempfile.TemporaryFile() as between:
+        origins = array("q")
+        writer = _Writer(between, log, report, origins=origins)
+        _repair(contract, source, writer, options)
+        _without_repeats(contract, stream_source(source.path, between), _Writer(out, log, report), origins)
+    return report
+
+
+def _repair(contract: Contract, source: Source, writer: "_Writer", options: FixOptions) -> None:
     known = survey(contract, source)
     header = known.opening.header
     if header is None or any(fault.code == "HDR107" for fault in header.faults):
         raise DataError(f"{source.path} has no header to go by.", hint="`bulkops validate` says what is wrong.")
-    writer = _Writer(out, log)
     shape = Shape(
         contract=contract,
         columns=header.columns,
@@ -95,8 +116,28 @@ def fix_file(
         pieces = blocks(reader, separator=shape.separator, fields=len(shape.columns), size=BLOCK_BYTES)
         writer.line = opening.lines
         for block, touched in zip(pieces, known.touched, strict=True):
-            _write_block(block, shape, known, writer, touched=touched)
-    return writer.report
+            _write_block(block, shape, writer, touched=touched)
+
+
+def _without_repeats(contract: Contract, source: Source, writer: "_Writer", origins: "array[int]") -> None:
+    """Copy a repaired file but for the records whose key stood earlier; `origins` are their places in the file."""
+    known = survey(contract, source)
+    header = known.opening.header
+    assert header is not None
+    with source.open() as stream:
+        reader = ContentReader(stream)
+        writer.out.write(open_content(reader, contract).header_line)
+        count = 0
+        for block in blocks(reader, separator=header.separator, fields=len(header.columns), size=BLOCK_BYTES):
+            laid = layout(block)
+            keep = ~np.isin(laid.numbers + count, known.repeats) | (laid.numbers < 0)
+            for index in np.flatnonzero(~keep).tolist():
+                number = 2 * (int(laid.numbers[index]) + count)
+                text = block.data[laid.starts[index] : laid.ends[index]].decode("utf-8", "replace").rstrip("\r\n")
+                writer.note([Repair("UNQ101", text, "")], record=origins[number], line=origins[number + 1])
+                writer.report.removed += 1
+            writer.out.write(block.array[np.repeat(keep, laid.ends - laid.starts)].tobytes())
+            count += laid.records
 
 
 def _write_header(line: bytes, header: Header, known: Survey, shape: Shape, writer: _Writer) -> None:
@@ -122,17 +163,19 @@ def _write_header(line: bytes, header: Header, known: Survey, shape: Shape, writ
     writer.out.write(",".join(quoted).encode() + shape.line_end)
 
 
-def _write_block(block: Block, shape: Shape, known: Survey, writer: _Writer, *, touched: bool) -> None:
-    repeats = known.repeats if shape.options.unsafe else known.repeats[:0]
-    guesses = shape.options.unsafe and bool(shape.knowledge.lengths)
-    if not touched and not shape.reshaped and not len(repeats) and not guesses:
-        records = layout(block).records
-        writer.report.records += records
-        writer.record += records
-        writer.line += block.feeds
-        writer.out.write(block.data)
-        return
+def _write_block(block: Block, shape: Shape, writer: _Writer, *, touched: bool) -> None:
     laid = layout(block)
+    guesses = shape.options.unsafe and bool(shape.knowledge.lengths)
+    if not touched and not shape.reshaped and not guesses and writer.origins is None:
+        writer.out.write(block.data)
+    else:
+        _write_records(block, laid, shape, writer)
+    writer.report.records += laid.records
+    writer.record += laid.records
+    writer.line += block.feeds
+
+
+def _write_records(block: Block, laid: Layout, shape: Shape, writer: _Writer) -> None:
     above = np.searchsorted(block.newlines, laid.starts)
     broken = {piece.start: piece.code for piece in block.broken}
     for index, (start, end) in enumerate(zip(laid.starts.tolist(), laid.ends.tolist(), strict=True)):
@@ -141,18 +184,8 @@ def _write_block(block: Block, shape: Shape, known: Survey, writer: _Writer, *, 
             writer.note([Repair("STR103", "", "")], record=None, line=line)
             writer.report.removed += 1
             continue
-        number = writer.record + int(laid.numbers[index])
-        place = int(np.searchsorted(repeats, number))
-        raw = block.data[start:end]
-        if place < len(repeats) and repeats[place] == number:
-            text = raw.decode("utf-8", "replace").rstrip("\r\n")
-            writer.note([Repair("UNQ101", text, "")], record=number + 1, line=line)
-            writer.report.removed += 1
-            continue
-        _write_record(raw, shape, writer, broken=broken.get(start, ""), record=number + 1, line=line)
-    writer.report.records += laid.records
-    writer.record += laid.records
-    writer.line += block.feeds
+        number = writer.record + int(laid.numbers[index]) + 1
+        _write_record(block.data[start:end], shape, writer, broken=broken.get(start, ""), record=number, line=line)
 
 
 def _write_record(raw: bytes, shape: Shape, writer: _Writer, *, broken: str, record: int, line: int) -> None:
@@ -160,12 +193,12 @@ def _write_record(raw: bytes, shape: Shape, writer: _Writer, *, broken: str, rec
     if b"\r" in raw.replace(b"\r\n", b"") and not broken:
         pieces = list(_at_lone_returns(raw, shape.line_end))
         repairs = [Repair("FIL108", "", "")] * (len(pieces) - 1)
-    written = b""
+    written = 0
     for piece in pieces:
         data, found = repair_record(piece, shape, broken=broken)
         repairs += found
-        written += data
-    writer.out.write(written)
+        written += len(data)
+        writer.write(data, record=record, line=line)
     if repairs:
         writer.note(repairs, record=record, line=line)
         writer.report.removed += not written

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 import zstandard
 
@@ -87,6 +87,16 @@ def stdin_source() -> Source:
         return cast("BinaryIO", _Lent(spool))
 
     return Source(STDIN, opener)
+
+
+def stream_source(path: str, stream: IO[bytes]) -> Source:
+    """Return a seekable stream that stays open as a source."""
+
+    def opener() -> BinaryIO:
+        stream.seek(0)
+        return cast("BinaryIO", _Lent(stream))
+
+    return Source(path, opener)
 
 
 class _Lent:

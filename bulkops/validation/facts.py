@@ -53,7 +53,7 @@ class BlockFacts:
         for name, counts in other.lengths.items():
             self.lengths.setdefault(name, Counter()).update(counts)
         _add_usages(self.digits, other.digits, base=base, most=most)
-        _add_usages(self.local_dates, other.local_dates, base=base, most=most)
+        _add_usages(self.local_dates, other.local_dates, base=base, most=1)
         _add_usages(self.exclusive, other.exclusive, base=base, most=most)
         self.filled_unknown |= other.filled_unknown
         self.day_first.update(other.day_first)

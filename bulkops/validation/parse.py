@@ -148,7 +148,9 @@ def _broken_spot(block: Block, number: int, piece: Broken, says: str, context: C
             break
         column, first = name, start
     text = block.data[first : piece.end].decode("utf-8", "replace").rstrip("\r\n")
-    return Spot(message=f"{says}: {shown(text, context)}", number=number, at=piece.at, column=column, value=text)
+    return Spot(
+        message=f"{says}: {shown(text, context)}", number=number, at=piece.at, column=column, value=shown(text, context)
+    )
 
 
 def _count_hits(laid: Layout, context: Context, room: Room) -> list[Hits]:

@@ -3,6 +3,7 @@
 import csv
 import io
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +20,8 @@ STRUCTURE = ("FIL", "STR", "HDR")
 lean = settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
 
 cells = st.text(
-    st.characters(codec="utf-8", exclude_characters="\x00", exclude_categories=("Cc", "Cs")) | st.sampled_from(",\"\n ;{'")
+    st.characters(codec="utf-8", exclude_characters="\x00", exclude_categories=("Cc", "Cs"))
+    | st.sampled_from(",\"\n ;{'")
 )
 well_formed = st.lists(st.lists(cells, min_size=4, max_size=4).filter(any), min_size=1, max_size=30)
 pieces = st.sampled_from(
@@ -46,7 +48,7 @@ def test_well_formed_files_have_no_structural_error(
     rows: list[list[str]], ending: str, quote_all: bool, last_line_ends: bool
 ) -> None:
     out = io.StringIO(newline="")
-    quoting = csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 1] = csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
     csv.writer(out, lineterminator=ending, quoting=quoting).writerows([HEADER.strip().split(","), *rows])
     text = out.getvalue() if last_line_ends else out.getvalue().removesuffix(ending)
     report = check(text.encode(), block_bytes=64)

@@ -1,0 +1,177 @@
+"""The content of files: engine and pandera models find the same, and a repaired file needs no repair."""
+
+import csv
+import io
+import re
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pandera.errors
+import polars as pl
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import bulkops_validators
+from bulkops.fixing.options import FixOptions
+from bulkops.fixing.run import fix_file
+from bulkops.reading.sources import Source
+from bulkops.validation.engine import validate_files
+from bulkops.validation.findings import ValidationSettings
+from bulkops_validators import CONTRACTS
+from bulkops_validators.model.cells import Choice, Duration, IdList, Integer, JsonObject, Number, Timestamp
+from bulkops_validators.model.contract import Column, Contract
+from bulkops_validators.model.expressions import cell_checks, plain
+from bulkops_validators.model.rules import Severity
+from bulkops_validators.model.rules_registry import RULES
+
+lean = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+
+stamps = st.sampled_from(
+    [
+        "", "2030-01-01T00:00:00Z", "2030-01-01T00:00:00+14:00", "2029-12-31T23:00:00-05:00", "2030-02-30T00:00:00Z",
+        "2024-02-29T12:00:00.5Z", "2023-02-29T12:00:00Z", "2030-01-01", "2030-01-01 10:00:00Z", "2030-01-01T10:00:00",
+        "01/02/2030", "31.12.2030", "1767225600", "46023", "Immediate", "immediate", "unlimited", " 2030-01-01T00:00:00Z",
+        "2030-13-01T00:00:00Z", "2206-01-01T00:00:00Z", "#N/A", "####", "soon", "2030-01-01t00:00:00z", "2031-06-15T08:00:00Z",
+    ]
+)  # fmt: skip
+numbers = st.sampled_from(
+    ["", "0", "1", "-1", "1.0", "12,50", "1,500", "1.234,56", "x", " 5", "1e3", "999999", "1000000", "0.125", "NaN", "٣", "1'000", "007"]
+)  # fmt: skip
+objects = st.sampled_from(
+    [
+        "", "{}", '{"a": 1}', '{"a": 1, "a": 2}', '{"a": 1, "A": 2}', "[1]", '"x"', "{a: 1}", '{"1a": 1}', '{"a": NaN}',
+        "{“a”: 1}", '{"a": {"b": 1, "b": 2}}', "null", "'{}", '{"a": "x, y"}', '{"a":\n 1}', "#REF!",
+    ]
+)  # fmt: skip
+words = st.sampled_from(
+    [
+        "",
+        "active",
+        "inactive",
+        "Active",
+        " active",
+        "blocked",
+        "30D",
+        "12M_U",
+        "30d",
+        "5_D",
+        "a;b",
+        "a;;b",
+        "a; b",
+        "a;a",
+    ]
+)
+texts = st.sampled_from(
+    [
+        "", " ", "AB", "ABC", "ABCD", "CODE-1", "code-1", "X" * 31, "c" * 109, "c" * 1001, " CODE", "CO\u200bDE", "CO\u00a0DE",
+        "C\u041eDE", "cafÃ©", "\ufffd", "1.23E+15", "1234567890123450000", "3-May", "Mar-26", "TRUE", "NULL", "=1+1", '="0012"',
+        "'0012", "#N/A", "########", "00123456", "CODE 1", "ＣODE", "😀", "x\ny", 'say "hi"', "a,b", "-5", "@x", "nan", "n/a",
+    ]
+)  # fmt: skip
+
+
+def cells_of(column: Column) -> st.SearchStrategy[str]:
+    match column.cell:
+        case Timestamp():
+            return stamps
+        case Integer() | Number():
+            return numbers
+        case JsonObject():
+            return objects
+        case Choice() | Duration() | IdList():
+            return words
+        case _:
+            return texts
+
+
+def rows_of(contract: Contract) -> st.SearchStrategy[list[tuple[str, ...]]]:
+    return st.lists(st.tuples(*(cells_of(column) for column in contract.columns)).filter(any), min_size=1, max_size=25)
+
+
+def csv_of(contract: Contract, rows: list[tuple[str, ...]]) -> bytes:
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([contract.column_names, *rows])
+    return out.getvalue().encode()
+
+
+def source_of(data: bytes) -> Source:
+    return Source("memory.csv", lambda: io.BytesIO(data))
+
+
+def by_engine(contract: Contract, data: bytes) -> set[tuple[str, str, int]]:
+    report = validate_files(contract, [source_of(data)], settings=ValidationSettings()).files[0]
+    judged = {code for code in RULES if RULES[code].severity is Severity.ERROR and not code.startswith(("FIL", "STR"))}
+    return {
+        (f.code, f.column or "", f.record or 0)
+        for f in report.findings
+        if f.code in judged - {"XCL104"} and f.severity is Severity.ERROR
+    }
+
+
+def by_pandera(contract: Contract, frame: pl.DataFrame) -> set[tuple[str, str, int]]:
+    columns = set(contract.column_names)
+    keys = {unique.code: unique.columns[-1] for unique in contract.unique}
+    try:
+        getattr(bulkops_validators, contract.model_name).validate(frame, lazy=True)
+    except pandera.errors.SchemaErrors as errors:
+        cases = errors.failure_cases
+        return {
+            (check, column if column in columns else keys.get(check, ""), index + 1)
+            for check, column, index in cases.select("check", "column", "index").iter_rows()
+        }
+    return set()
+
+
+@lean
+@given(st.sampled_from(list(CONTRACTS)), st.data())
+def test_engine_and_pandera_model_find_the_same_errors(name: str, data: st.DataObject) -> None:
+    contract = CONTRACTS[name]
+    rows = data.draw(rows_of(contract))
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(contract.column_names, pl.String), orient="row")
+    assert by_engine(contract, csv_of(contract, rows)) == by_pandera(contract, frame)
+
+
+@lean
+@given(st.sampled_from(list(CONTRACTS)), st.data())
+def test_a_plainly_clean_cell_breaks_no_check(name: str, data: st.DataObject) -> None:
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    for column in CONTRACTS[name].columns:
+        values = data.draw(st.lists(cells_of(column) | st.text(max_size=12), max_size=30))
+        frame = pl.DataFrame({column.name: values}, schema={column.name: pl.String})
+        clean = frame.filter(plain(column, now))
+        for check in cell_checks(column, now):
+            assert clean.filter(check.broken)[column.name].to_list() == [], check.code
+
+
+def fixed(contract: Contract, data: bytes, options: FixOptions) -> bytes:
+    out = io.BytesIO()
+    fix_file(contract, source_of(data), out, options=options, log=lambda _change: None)
+    return out.getvalue()
+
+
+@lean
+@given(st.sampled_from(list(CONTRACTS)), st.data(), st.booleans())
+def test_fixing_twice_changes_nothing_more(name: str, data: st.DataObject, unsafe: bool) -> None:
+    contract, options = CONTRACTS[name], FixOptions(unsafe=unsafe, zone=ZoneInfo("Europe/Berlin"))
+    once = fixed(contract, csv_of(contract, data.draw(rows_of(contract))), options)
+    assert fixed(contract, once, options) == once
+
+
+@lean
+@given(st.sampled_from(list(CONTRACTS)), st.data())
+def test_fixing_leaves_clean_records_their_bytes(name: str, data: st.DataObject) -> None:
+    contract = CONTRACTS[name]
+    original = csv_of(contract, data.draw(rows_of(contract)))
+    changed: set[int] = set()
+    out = io.BytesIO()
+    log = lambda change: changed.add(change.record or 0)
+    fix_file(contract, source_of(original), out, options=FixOptions(), log=log)
+    kept = [text for number, text in enumerate(records(original)) if number not in changed]
+    after, place = out.getvalue().decode(), 0
+    for text in kept:
+        place = after.index(text, place) + len(text)
+
+
+def records(data: bytes) -> list[str]:
+    """Return the records' texts, the header first; in a fully quoted file only line ends outside cells follow a quote."""
+    return re.split(r'(?<=")\n(?=")', data.decode().removesuffix("\n"))

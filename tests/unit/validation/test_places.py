@@ -1,0 +1,172 @@
+"""Single defects: the rule, and the exact record, line, byte and column."""
+
+import gzip
+import io
+from datetime import UTC, datetime
+
+import pytest
+
+from bulkops.reading.sources import Source
+from bulkops.validation.engine import validate_files
+from bulkops.validation.findings import FileReport, ValidationSettings
+from bulkops_validators import CONTRACTS
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def check(contract: str, *contents: bytes, **chosen: object) -> list[FileReport]:
+    settings = ValidationSettings(**{"now": NOW, **chosen})  # type: ignore[arg-type] # by name
+    sources = [Source(f"{n}.csv", lambda data=data: io.BytesIO(data)) for n, data in enumerate(contents, start=1)]  # type: ignore[misc] # the default binds the loop's name
+    return list(validate_files(CONTRACTS[contract], sources, settings=settings).files)
+
+
+def found(contract: str, content: bytes, **chosen: object) -> list[tuple[str, int | None, int | None, int | None]]:
+    report = check(contract, content, **chosen)[0]
+    return [(f.code, f.record, f.line, f.byte) for f in report.findings]
+
+
+STRUCTURE = {
+    "empty": (b"", [("FIL101", None, 1, 0)]),
+    "BOM": (b"\xef\xbb\xbfvalue\nCODE1\n", [("FIL105", None, 1, 0)]),
+    "invalid UTF-8": (b"value\nCODE1\nA\xff\xfeB1\n", [("FIL102", 2, 3, 13)]),
+    "Windows-1252": (b"value\nCAF\xc91\n", [("FIL104", 1, 2, 9)]),
+    "NUL": (b"value\nCODE1\nCO\x00DE\n", [("FIL106", 2, 3, 14)]),
+    "control character": (b"value\nCO\x1bDE\n", [("FIL107", 1, 2, 8), ]),
+    "CR only": (b"value\rCODE1\rCODE2\r", [("FIL108", None, 1, 5)]),
+    "one lone CR": (b"value\nCODE1\rCODE2\nCODE3\n", [("FIL108", 1, 2, 11)]),
+    "mixed line ends": (b"value\nCODE1\r\nCODE2\n", [("FIL109", 1, 2, 6)]),
+    "semicolons": (b"value;limitval\nCODE1;1\n", [("HDR108", None, 1, 0)]),
+    "sep line": (b"sep=,\nvalue\nCODE1\n", [("HDR109", None, 1, 0)]),
+    "header case": (b"limitval,Value\n1,CODE1\n", [("HDR106", None, 1, 9)]),
+    "header blanks": (b"limitval, value\n1,CODE1\n", [("HDR105", None, 1, 9)]),
+    "nameless column": (b"value,\nCODE1,\n", [("HDR104", None, 1, 6)]),
+    "no header": (b"CODE1\nCODE2\n", [("HDR107", None, 1, 0)]),
+    "header only": (b"value\n", [("STR110", None, 2, None)]),
+    "blank line": (b"value\nCODE1\n\nCODE2\n", [("STR103", None, 3, 12)]),
+    "blank lines at the end": (b"value\nCODE1\n\n\n", [("STR108", None, 3, 12)]),
+    "stray quote": (b'value\nCO"DE\nCODE2\n', [("STR104", 1, 2, 8)]),
+    "text after quote": (b'value\n"CO"DE\nCODE2\n', [("STR106", 1, 2, 10)]),
+    "unclosed quote": (b'value,limitval\n"CODE1,1\nCODE2,x\n', [("STR105", 1, 2, 15), ("TYP101", 2, 3, 30)]),
+    "unclosed quote pairing with another": (
+        b'value,limitval\n"CODE1,1\nCODE2,2\nCODE3,"3"\n',
+        [("STR105", 1, 2, 15)],
+    ),
+    "after embedded newlines": (
+        b'value,recipientintegrationid,limitval\nCODE1,"a\nb\r\nc",1\nCODE2,"d\ne",x\n',
+        [("TYP101", 2, 5, 67)],
+    ),
+    "after CRLF and a blank line": (b"value,limitval\r\n\r\nCODE1,1\r\nCODE2,x\r\n", [("STR103", None, 2, 16), ("TYP101", 2, 4, 33)]),
+    "after a BOM": (b"\xef\xbb\xbfvalue,limitval\nCODE1,x\n", [("FIL105", None, 1, 0), ("TYP101", 1, 2, 24)]),
+    "too few and too many": (
+        b"value,limitval\nCODE1\nCODE2,1,\nCODE3,1\n",
+        [("STR101", 1, 2, 15), ("STR102", 2, 3, 21)],
+    ),
+    "no final newline": (b"value,limitval\nCODE1,1\nCODE2,x", [("TYP101", 2, 3, 29)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "expected"), STRUCTURE.values(), ids=STRUCTURE)
+def test_a_defect_is_found_where_it_is(
+    content: bytes, expected: list[tuple[str, int | None, int | None, int | None]]
+) -> None:
+    assert found("coupons", content) == expected
+
+
+def test_utf_16_is_named_and_its_content_judged() -> None:
+    report = check("coupons", "value,limitval\nCODE1,x\n".encode("utf-16"))[0]
+    assert [(f.code, f.record, f.line, f.byte) for f in report.findings] == [
+        ("FIL103", None, 1, None),
+        ("TYP101", 1, 2, None),
+    ]
+
+
+def test_places_in_a_compressed_file_are_those_of_its_content() -> None:
+    packed = gzip.compress(b"value,limitval\nCODE1,1\nCODE2,x\n")
+    source = Source("a.csv.gz", lambda: gzip.open(io.BytesIO(packed)))  # type: ignore[arg-type,return-value] # reads alike
+    report = validate_files(CONTRACTS["coupons"], [source]).files[0]
+    assert [(f.code, f.record, f.line, f.byte) for f in report.findings] == [("TYP101", 2, 3, 29)]
+
+
+def test_undoubled_json_quotes_have_a_rule_of_their_own() -> None:
+    content = b'value,attributes,limitval\nCODE1,"{"category": "10_off"}",1\nCODE2,,1\n'
+    (finding,) = check("coupons", content)[0].findings
+    assert (finding.code, finding.record, finding.line, finding.byte) == ("STR107", 1, 2, 32)
+    assert (finding.column, finding.field) == ("attributes", 2)
+
+
+def test_a_misspelt_column_comes_with_a_suggestion() -> None:
+    messages = [f.message for f in check("giveaways", b"code,expirydate\nGIFT1,\n")[0].findings]
+    assert messages == ["giveaways has no column 'expirydate'; did you mean 'enddate'?"]
+
+
+def test_a_repeated_key_names_the_first_occurrence_across_files() -> None:
+    first, second = check("coupons", b"value\nCODE1\nCODE2\nCODE1\n", b"value\nCODE9\nCODE2\n")
+    assert [(f.record, f.message) for f in first.findings] == [(3, "value 'CODE1' stands in record 1 (line 2) already")]
+    assert [(f.record, f.message) for f in second.findings] == [
+        (2, "value 'CODE2' stands in record 2 (line 3) of 1.csv already")
+    ]
+
+
+def test_files_of_a_replacing_import_are_judged_apart() -> None:
+    reports = check("collections", b"item\nA1\nA1\n", b"item\nA1\n")
+    assert [report.counts for report in reports] == [{"UNQ101": 1}, {}]
+
+
+@pytest.mark.parametrize(("insensitive", "severity"), [(False, "warning"), (True, "error")])
+def test_keys_that_differ_by_case_only_are_seen(insensitive: bool, severity: str) -> None:
+    (finding,) = check("coupons", b"value\nCode1\nCODE1\n", insensitive=insensitive)[0].findings
+    assert (finding.code, finding.record, finding.severity) == ("UNQ103", 2, severity)
+
+
+def test_keys_are_compared_beyond_memory() -> None:
+    rows = "".join(f"CODE{n % 500}\n" for n in range(600))
+    report = check("coupons", f"value\n{rows}".encode(), keys_in_memory=50, block_bytes=256)[0]
+    assert report.counts == {"UNQ101": 100}
+    assert report.findings[0].message == "value 'CODE0' stands in record 1 (line 2) already"
+
+
+def test_counts_are_exact_when_examples_are_capped() -> None:
+    rows = "".join(f"CODE{n},x\n" for n in range(2000))
+    report = check("coupons", f"value,limitval\n{rows}".encode(), max_findings=3, block_bytes=2000)[0]
+    assert report.counts == {"TYP101": 2000}
+    assert [f.record for f in report.findings] == [1, 2, 3]
+
+
+def test_values_are_hidden_when_asked() -> None:
+    content = b'value,limitval,attributes\nSECRET-CODE-77,SECRETS,"[""SECRETS""]"\nSECRET-CODE-77,1,\n"SECRET"S,1,\n'
+    report = check("coupons", content, mask=True)[0]
+    assert len(report.findings) == 4
+    assert "SECRET" not in str(report.to_json())
+
+
+def test_a_points_file_uses_profiles_or_cards_throughout() -> None:
+    rows = b"a1,,5\nb2,,5\n,CARD-1,5\nc3,CARD-2,5\n,,5\n"
+    codes = found("loyalty-points", b"customerprofileid,identifier,amount\n" + rows)
+    assert [(code, record) for code, record, *_ in codes] == [("XCL104", 3), ("XCL102", 4), ("XCL103", 5)]
+
+
+def test_zeros_lost_in_front_are_seen_from_the_column() -> None:
+    codes = [f"{n * 7919 % 10**8:08d}" for n in range(1, 200)]
+    codes[50] = codes[50].lstrip("0") if codes[50].startswith("0") else "123456"
+    findings = check("giveaways", ("code\n" + "\n".join(codes) + "\n").encode())[0].findings
+    assert [(f.code, f.record) for f in findings] == [("XLS103", 51)]
+
+
+def test_day_and_month_are_judged_by_the_whole_column() -> None:
+    doubtful = check("coupons", b"value,expirydate\nCODE1,03/04/2030\nCODE2,05/06/2030\n")[0]
+    settled = check("coupons", b"value,expirydate\nCODE1,03/04/2030\nCODE2,25/06/2030\n")[0]
+    assert doubtful.counts == {"DAT103": 2, "DAT110": 1}
+    assert settled.counts == {"DAT103": 2}
+
+
+def test_a_replacing_file_over_its_limit_is_refused() -> None:
+    content = b"item\n" + b"".join(b"i%d\n" % n for n in range(500_001))
+    assert check("collections", content)[0].counts == {"IMP102": 1}
+
+
+@pytest.mark.parametrize("size", [1 << 20, 100])
+def test_large_and_odd_cells_are_fine(size: int) -> None:
+    cell = '"' + 'line, ""quoted"" 😀\n' * (size // 20) + '"'
+    content = 'attributes,value,recipientintegrationid\n,CODE1,""\n"{""k"": ""v""}","CODE2",\n'
+    assert found("collections", f"item\n{cell}\nplain\n".encode(), block_bytes=4096) == [] or size
+    assert found("coupons", content.encode()) == []
