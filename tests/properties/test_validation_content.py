@@ -28,21 +28,76 @@ lean = settings(deadline=None, max_examples=40, suppress_health_check=list(Healt
 
 stamps = st.sampled_from(
     [
-        "", "2030-01-01T00:00:00Z", "2030-01-01T00:00:00+14:00", "2029-12-31T23:00:00-05:00", "2030-02-30T00:00:00Z",
-        "2024-02-29T12:00:00.5Z", "2023-02-29T12:00:00Z", "2030-01-01", "2030-01-01 10:00:00Z", "2030-01-01T10:00:00",
-        "01/02/2030", "31.12.2030", "1767225600", "46023", "Immediate", "immediate", "unlimited", " 2030-01-01T00:00:00Z",
-        "2030-13-01T00:00:00Z", "2206-01-01T00:00:00Z", "#N/A", "####", "soon", "2030-01-01t00:00:00z", "2031-06-15T08:00:00Z",
+        "",
+        "2030-01-01T00:00:00Z",
+        "2030-01-01T00:00:00+14:00",
+        "2029-12-31T23:00:00-05:00",
+        "2030-02-30T00:00:00Z",
+        "2024-02-29T12:00:00.5Z",
+        "2023-02-29T12:00:00Z",
+        "2030-01-01",
+        "2030-01-01 10:00:00Z",
+        "2030-01-01T10:00:00",
+        "01/02/2030",
+        "31.12.2030",
+        "1767225600",
+        "46023",
+        "Immediate",
+        "immediate",
+        "unlimited",
+        " 2030-01-01T00:00:00Z",
+        "2030-13-01T00:00:00Z",
+        "2206-01-01T00:00:00Z",
+        "#N/A",
+        "####",
+        "soon",
+        "2030-01-01t00:00:00z",
+        "2031-06-15T08:00:00Z",
     ]
-)  # fmt: skip
+)
 numbers = st.sampled_from(
-    ["", "0", "1", "-1", "1.0", "12,50", "1,500", "1.234,56", "x", " 5", "1e3", "999999", "1000000", "0.125", "NaN", "٣", "1'000", "007"]
-)  # fmt: skip
+    [
+        "",
+        "0",
+        "1",
+        "-1",
+        "1.0",
+        "12,50",
+        "1,500",
+        "1.234,56",
+        "x",
+        " 5",
+        "1e3",
+        "999999",
+        "1000000",
+        "0.125",
+        "NaN",
+        "٣",
+        "1'000",
+        "007",
+    ]
+)
 objects = st.sampled_from(
     [
-        "", "{}", '{"a": 1}', '{"a": 1, "a": 2}', '{"a": 1, "A": 2}', "[1]", '"x"', "{a: 1}", '{"1a": 1}', '{"a": NaN}',
-        "{“a”: 1}", '{"a": {"b": 1, "b": 2}}', "null", "'{}", '{"a": "x, y"}', '{"a":\n 1}', "#REF!",
+        "",
+        "{}",
+        '{"a": 1}',
+        '{"a": 1, "a": 2}',
+        '{"a": 1, "A": 2}',
+        "[1]",
+        '"x"',
+        "{a: 1}",
+        '{"1a": 1}',
+        '{"a": NaN}',
+        "{“a”: 1}",
+        '{"a": {"b": 1, "b": 2}}',
+        "null",
+        "'{}",
+        '{"a": "x, y"}',
+        '{"a":\n 1}',
+        "#REF!",
     ]
-)  # fmt: skip
+)
 words = st.sampled_from(
     [
         "",
@@ -63,11 +118,46 @@ words = st.sampled_from(
 )
 texts = st.sampled_from(
     [
-        "", " ", "AB", "ABC", "ABCD", "CODE-1", "code-1", "X" * 31, "c" * 109, "c" * 1001, " CODE", "CO\u200bDE", "CO\u00a0DE",
-        "C\u041eDE", "cafÃ©", "\ufffd", "1.23E+15", "1234567890123450000", "3-May", "Mar-26", "TRUE", "NULL", "=1+1", '="0012"',
-        "'0012", "#N/A", "########", "00123456", "CODE 1", "ＣODE", "😀", "x\ny", 'say "hi"', "a,b", "-5", "@x", "nan", "n/a",
+        "",
+        " ",
+        "AB",
+        "ABC",
+        "ABCD",
+        "CODE-1",
+        "code-1",
+        "X" * 31,
+        "c" * 109,
+        "c" * 1001,
+        " CODE",
+        "CO\u200bDE",
+        "CO\u00a0DE",
+        "C\u041eDE",
+        "cafÃ©",
+        "\ufffd",
+        "1.23E+15",
+        "1234567890123450000",
+        "3-May",
+        "Mar-26",
+        "TRUE",
+        "NULL",
+        "=1+1",
+        '="0012"',
+        "'0012",
+        "#N/A",
+        "########",
+        "00123456",
+        "CODE 1",
+        "\uff23ODE",
+        "😀",
+        "x\ny",
+        'say "hi"',
+        "a,b",
+        "-5",
+        "@x",
+        "nan",
+        "n/a",
     ]
-)  # fmt: skip
+)
 
 
 def cells_of(column: Column) -> st.SearchStrategy[str]:
@@ -173,5 +263,5 @@ def test_fixing_leaves_clean_records_their_bytes(name: str, data: st.DataObject)
 
 
 def records(data: bytes) -> list[str]:
-    """Return the records' texts, the header first; in a fully quoted file only line ends outside cells follow a quote."""
+    """Return the records' texts, header first; in a fully quoted file only line ends outside cells follow a quote."""
     return re.split(r'(?<=")\n(?=")', data.decode().removesuffix("\n"))

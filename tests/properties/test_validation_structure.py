@@ -25,8 +25,26 @@ cells = st.text(
 )
 well_formed = st.lists(st.lists(cells, min_size=4, max_size=4).filter(any), min_size=1, max_size=30)
 pieces = st.sampled_from(
-    ['"', '""', ",", "\n", "\r\n", "\r", "a", "b,c,d,e\n", '"x","y","z","w"\n', "é", "😀", ' "', '",', ',"', "\n\n", "1,2,3,4\n", '{"a": 1}']
-)  # fmt: skip
+    [
+        '"',
+        '""',
+        ",",
+        "\n",
+        "\r\n",
+        "\r",
+        "a",
+        "b,c,d,e\n",
+        '"x","y","z","w"\n',
+        "é",
+        "😀",
+        ' "',
+        '",',
+        ',"',
+        "\n\n",
+        "1,2,3,4\n",
+        '{"a": 1}',
+    ]
+)
 
 
 def source_of(data: bytes) -> Source:
@@ -115,7 +133,8 @@ def test_fields_in_error_are_those_duckdb_rejects(tmp_path: Path, rows: list[lis
     path.write_text(out.getvalue(), encoding="utf-8", newline="")
     with duckdb.connect() as connection:
         connection.execute(
-            "select * from read_csv(?, header=true, all_varchar=true, auto_detect=false, delim=',', quote='\"', escape='\"',"
+            "select * from read_csv(?, header=true, all_varchar=true, auto_detect=false, delim=',', "
+            "quote='\"', escape='\"',"
             " columns={'a':'varchar','b':'varchar','c':'varchar','d':'varchar'}, store_rejects=true, strict_mode=true)",
             [str(path)],
         ).fetchall()

@@ -31,7 +31,12 @@ STRUCTURE = {
     "invalid UTF-8": (b"value\nCODE1\nA\xff\xfeB1\n", [("FIL102", 2, 3, 13)]),
     "Windows-1252": (b"value\nCAF\xc91\n", [("FIL104", 1, 2, 9)]),
     "NUL": (b"value\nCODE1\nCO\x00DE\n", [("FIL106", 2, 3, 14)]),
-    "control character": (b"value\nCO\x1bDE\n", [("FIL107", 1, 2, 8), ]),
+    "control character": (
+        b"value\nCO\x1bDE\n",
+        [
+            ("FIL107", 1, 2, 8),
+        ],
+    ),
     "CR only": (b"value\rCODE1\rCODE2\r", [("FIL108", None, 1, 5)]),
     "one lone CR": (b"value\nCODE1\rCODE2\nCODE3\n", [("FIL108", 1, 2, 11)]),
     "mixed line ends": (b"value\nCODE1\r\nCODE2\n", [("FIL109", 1, 2, 6)]),
@@ -55,14 +60,17 @@ STRUCTURE = {
         b'value,recipientintegrationid,limitval\nCODE1,"a\nb\r\nc",1\nCODE2,"d\ne",x\n',
         [("TYP101", 2, 5, 67)],
     ),
-    "after CRLF and a blank line": (b"value,limitval\r\n\r\nCODE1,1\r\nCODE2,x\r\n", [("STR103", None, 2, 16), ("TYP101", 2, 4, 33)]),
+    "after CRLF and a blank line": (
+        b"value,limitval\r\n\r\nCODE1,1\r\nCODE2,x\r\n",
+        [("STR103", None, 2, 16), ("TYP101", 2, 4, 33)],
+    ),
     "after a BOM": (b"\xef\xbb\xbfvalue,limitval\nCODE1,x\n", [("FIL105", None, 1, 0), ("TYP101", 1, 2, 24)]),
     "too few and too many": (
         b"value,limitval\nCODE1\nCODE2,1,\nCODE3,1\n",
         [("STR101", 1, 2, 15), ("STR102", 2, 3, 21)],
     ),
     "no final newline": (b"value,limitval\nCODE1,1\nCODE2,x", [("TYP101", 2, 3, 29)]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("content", "expected"), STRUCTURE.values(), ids=STRUCTURE)
@@ -82,7 +90,7 @@ def test_utf_16_is_named_and_its_content_judged() -> None:
 
 def test_places_in_a_compressed_file_are_those_of_its_content() -> None:
     packed = gzip.compress(b"value,limitval\nCODE1,1\nCODE2,x\n")
-    source = Source("a.csv.gz", lambda: gzip.open(io.BytesIO(packed)))  # type: ignore[arg-type,return-value] # reads alike
+    source = Source("a.csv.gz", lambda: gzip.GzipFile(fileobj=io.BytesIO(packed)))  # type: ignore[arg-type,return-value] # reads alike
     report = validate_files(CONTRACTS["coupons"], [source]).files[0]
     assert [(f.code, f.record, f.line, f.byte) for f in report.findings] == [("TYP101", 2, 3, 29)]
 

@@ -68,10 +68,10 @@ def cell_checks(column: Column, now: datetime | None = None) -> tuple[CellCheck,
         checks.append(CellCheck(case.code, name, broken & ~earlier, _says(name, case)))
         earlier = earlier | broken
     if isinstance(column.cell, Text):
-        for case in text_checks(column):
-            checks.append(
-                CellCheck(case.code, name, filled(name) & case.holds.fill_null(value=False), _says(name, case))
-            )
+        checks += [
+            CellCheck(case.code, name, filled(name) & case.holds.fill_null(value=False), _says(name, case))
+            for case in text_checks(column)
+        ]
     if isinstance(column.cell, Timestamp):
         checks += _time_checks(cell, column, now)
     if column.required:
@@ -99,37 +99,46 @@ def plain(column: Column, now: datetime | None = None) -> pl.Expr:
 
     False means that the checks must look. This is what makes clean files fast.
     """
-    cell, blank = pl.col(column.name), ~filled(column.name)
-    clean: pl.Expr
+    clean = _plain_form(column, now).fill_null(value=False)
+    return clean if column.required else clean | ~filled(column.name)
+
+
+def _plain_form(column: Column, now: datetime | None) -> pl.Expr:
+    """Return where a filled cell is certainly clean."""
+    cell = pl.col(column.name)
     match column.cell:
         case Text() as text:
-            clean = cell.str.contains(patterns.PLAIN_TEXT)
-            clean &= cell.str.len_bytes() >= max(text.min_length, text.recommended_min_length or 0)
-            most = min(filter(None, (text.max_length, text.recommended_max_length)), default=None)
-            if most is not None:
-                clean &= cell.str.len_bytes() <= most
-            if text.pattern is not None:
-                clean &= cell.str.contains(text.pattern)
+            return _plain_text(cell, text)
         case Timestamp() as time:
-            clean = cell.str.contains(patterns.TIMESTAMP) & ~cell.str.contains(patterns.UNLIKELY_YEAR)
-            if now is not None and time.expected_future:
-                # Offsets are less than a day, so from two days on the text alone decides.
-                clean &= cell > (now + timedelta(days=2)).strftime("%Y-%m-%d")
-            clean |= cell.is_in(list(time.literals))
+            return _plain_time(cell, time, now)
         case JsonObject():
-            clean = json_codes(column.name) == ""
+            return json_codes(column.name) == ""
         case Choice(values=values):
-            clean = cell.is_in(list(values))
+            return cell.is_in(list(values))
         case Duration():
-            clean = cell.str.contains(patterns.DURATION)
+            return cell.str.contains(patterns.DURATION)
         case IdList() as ids:
             clean = cell.str.contains(patterns.PLAIN_TEXT) & ~cell.str.contains(ids.separator, literal=True)
-            if ids.item_max_length is not None:
-                clean &= cell.str.len_bytes() <= ids.item_max_length
+            return clean if ids.item_max_length is None else clean & (cell.str.len_bytes() <= ids.item_max_length)
         case Integer() | Number():
-            clean = cell.str.contains(_plain_number(column.cell))
-    clean = clean.fill_null(value=False)
-    return clean if column.required else clean | blank
+            return cell.str.contains(_plain_number(column.cell))
+
+
+def _plain_text(cell: pl.Expr, text: Text) -> pl.Expr:
+    clean = cell.str.contains(patterns.PLAIN_TEXT)
+    clean &= cell.str.len_bytes() >= max(text.min_length, text.recommended_min_length or 0)
+    most = min(filter(None, (text.max_length, text.recommended_max_length)), default=None)
+    if most is not None:
+        clean &= cell.str.len_bytes() <= most
+    return clean if text.pattern is None else clean & cell.str.contains(text.pattern)
+
+
+def _plain_time(cell: pl.Expr, time: Timestamp, now: datetime | None) -> pl.Expr:
+    clean = cell.str.contains(patterns.TIMESTAMP) & ~cell.str.contains(patterns.UNLIKELY_YEAR)
+    if now is not None and time.expected_future:
+        # Offsets are less than a day, so from two days on the text alone decides.
+        clean &= cell > (now + timedelta(days=2)).strftime("%Y-%m-%d")
+    return clean | cell.is_in(list(time.literals))
 
 
 def _plain_number(cell: Integer | Number) -> str:
@@ -157,10 +166,9 @@ def instant(name: str) -> pl.Expr:
 
 def record_checks(contract: Contract, present: Collection[str]) -> tuple[RecordCheck, ...]:
     """Return the checks across columns, for a file that has the columns `present`."""
-    checks: list[RecordCheck] = []
-    for ordered in contract.ordered:
-        if ordered.start in present and ordered.end in present:
-            checks.append(_ordered_check(ordered))
+    checks = [
+        _ordered_check(ordered) for ordered in contract.ordered if ordered.start in present and ordered.end in present
+    ]
     for exclusive in contract.exclusive:
         checks += _exclusive_checks(exclusive, present)
     return tuple(checks)

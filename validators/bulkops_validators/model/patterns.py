@@ -1,6 +1,6 @@
-"""The regular expressions of the checks, in the syntax that polars (Rust) and Python share.
+r"""The regular expressions of the checks, in the syntax that polars (Rust) and Python share.
 
-Classes are spelt out: `\\d` and `\\w` would also match digits and letters of other scripts.
+Classes are spelt out: `\d` and `\w` would also match digits and letters of other scripts.
 """
 
 _TIME = r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
@@ -35,7 +35,8 @@ LONG_NUMBER = r"^[0-9]{16,}$"
 BECAME_DATE = (
     r"(?i)^(?:[0-9]{1,2}-(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)(?:-[0-9]{2,4})?"
     r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)-[0-9]{2}"
-    r"|[0-9]{1,2}[/.][0-9]{1,2}[/.](?:[0-9]{4}|[0-9]{2})|[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?)$"
+    r"|[0-9]{1,2}[/.][0-9]{1,2}[/.](?:[0-9]{4}|[0-9]{2})"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?)$"
 )
 FORMULA_WRAPPER = r'^="[^"]*"$'
 TRUTH_VALUE = r"^(?:TRUE|FALSE|True|False|WAHR|FALSCH)$"
