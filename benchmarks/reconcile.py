@@ -88,7 +88,9 @@ def by_csv_diff(source: Path, export: Path, folder: Path) -> str:
 def measure(name: str, source: Path, export: Path, folder: Path) -> dict[str, object]:
     """Run one contender in a child process."""
     command = [sys.executable, __file__, "--child", name, str(source), str(export), "--work", str(folder)]
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'validators'}"}
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "validators"), os.environ.get("PYTHONPATH", "")])
+    }
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         return {"name": name, "failed": done.stderr.strip().splitlines()[-1]}
