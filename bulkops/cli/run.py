@@ -68,7 +68,7 @@ def _row(result: "object") -> tuple[object, ...]:
     records = document["records"]
     refused = document["job"] is None
     findings = sum(result.outcome.validation.files[0].counts.values()) if result.outcome.validation else 0
-    outcome = f"refused by the validator: {findings} findings, nothing sent" if refused else document["state"]
+    outcome = f"refused, {findings} findings" if refused else document["state"]
     return (
         result.step.contract,
         result.step.file.name,
