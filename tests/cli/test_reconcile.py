@@ -104,3 +104,20 @@ def test_balances_grow_by_what_was_sent_or_the_subledger_is_named(tmp_path: Path
         {"subledger": "miles", "before": "0", "after": "4.00", "sent": "5", "agrees": False},
     ]
     assert result.return_value == 1
+
+
+def test_a_job_knows_its_file_its_target_and_its_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BULKOPS_STATE", str(tmp_path / "state"))
+    codes = tmp_path / "codes.csv"
+    codes.write_text("code\nJOB-1\nJOB-1\nJOB-2\n")
+    runner = CliRunner()
+    arguments = ["giveaways", str(codes), "--target", "sandbox", "--pool", "1", "--yes", "--json"]
+    imported = [
+        json.loads(runner.invoke(cli, ["import", *arguments, *more], standalone_mode=False).stdout)
+        for more in ((), ("--again",))
+    ]
+    for job in imported:
+        result = run("--job", job["job"], "--settle", "0", "--json")
+        document = json.loads(result.stdout)
+        assert (document["verdict"], document["found"], document["unexpected"]) == ("proved", 3, 0)
+        assert result.return_value == 0
