@@ -1,0 +1,65 @@
+"""A server on loopback that answers as a test says, and a client of it that does not wait."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from bulkops.clock import SystemClock
+from bulkops.settings import Secret, Target
+from bulkops.transport.client import Client
+from bulkops.transport.limiter import NoLimiter
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+class NoWait(SystemClock):
+    """A clock whose waits are over at once."""
+
+    def sleep(self, seconds: float) -> None:
+        """Do not wait."""
+
+
+@contextlib.contextmanager
+def serving(answer: Answer) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            pass
+
+        def do_GET(self) -> None:
+            answer(self)
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """A client that went away is no news."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def send(handler: BaseHTTPRequestHandler, body: bytes, *, length: int | None = None, status: int = 200) -> None:
+    """Answer with a body; a length of -1 leaves it out, so that only the closing connection ends it."""
+    handler.send_response(status)
+    handler.send_header("Content-Type", "application/csv")
+    if length != -1:
+        handler.send_header("Content-Length", str(len(body) if length is None else length))
+    else:
+        handler.send_header("Connection", "close")
+    handler.end_headers()
+    handler.wfile.write(body)
+    handler.close_connection = True
+
+
+def client(url: str) -> Client:
+    target = Target(base_url=url, ids={"pool": 1}, authorization=Secret("ManagementKey-v1 k"))
+    return Client(target, clock=NoWait(), limiter=NoLimiter())
