@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import click
 from tqdm import tqdm
 
 from bulkops.cli.console import console
@@ -110,7 +111,11 @@ def _next_steps(document: dict[str, Any], ran: Ran) -> Iterator[str]:
 
 def resume_command(job: JobEntry, ledger_url: str | None) -> str:
     """Return the exact command that goes on with a job."""
-    words = ["bulkops", "jobs", "resume", job.id]
+    words = ["bulkops"]
+    context = click.get_current_context(silent=True)
+    if context is not None and (config := context.meta.get("bulkops.config")):
+        words += ["--config", str(config)]
+    words += ["jobs", "resume", job.id]
     if ledger_url:
         words += ["--ledger", ledger_url]
     name = job.settings.get("target_name")

@@ -7,11 +7,14 @@ from bulkops.errors import AccessRefused, BulkopsError, GuardRefused, NotDeliver
 from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.transport.answers import Answer
-from bulkops.transport.client import READ_SECONDS
 from bulkops.upload.body import ChunkBody
 from bulkops.upload.context import JobContext
 
+# The documentation gives one time limit only (cards). Giving up before the server does would make a doubt of an import
+# that goes well, so the patience grows with the chunk.
 TIMEOUT_MARGIN = 15.0
+PATIENCE_SECONDS = 120.0
+SLOWEST_BYTES_PER_SECOND = 200_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +30,6 @@ class Sender:
 
     def __init__(self, context: JobContext) -> None:
         self._context = context
-        limit = context.contract.timeout_seconds
-        self._read_seconds = limit + TIMEOUT_MARGIN if limit else READ_SECONDS
 
     def send(self, chunk: ChunkEntry) -> Sent:
         """Send a pending chunk and write down what came of it.
@@ -62,9 +63,13 @@ class Sender:
             context.parameters,
             filename=context.job.file_path.name,
             parts=ChunkBody(context.job.file_path, context.job.header_end, attempt.chunk),
-            read_seconds=self._read_seconds,
+            read_seconds=self._patience(attempt.chunk),
             leaving=attempt.begin,
         )
+
+    def _patience(self, chunk: ChunkEntry) -> float:
+        limit = self._context.contract.timeout_seconds
+        return limit + TIMEOUT_MARGIN if limit else PATIENCE_SECONDS + chunk.bytes / SLOWEST_BYTES_PER_SECOND
 
 
 class _Attempt:
