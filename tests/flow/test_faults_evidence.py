@@ -74,7 +74,7 @@ def test_a_request_without_trace_is_sent_again_after_two_equal_readings(
 def test_nothing_that_is_not_in_doubt_waits_for_the_settle_time(sandbox: SandboxServer, tmp_path: Path) -> None:
     desk = Desk(folder=tmp_path, base_url=sandbox.base_url, settle=3600)
     file = POINTS.write(tmp_path / "f.csv", records=40, seed=1)
-    sandbox.set_faults("imports@1=cut:committed,imports@2=429:0.01,imports@3=cut:before")
+    sandbox.set_faults("imports@1=cut:committed,imports@2=429:0.01")
     document = desk.run("loyalty-points", file, POINTS.ids)
     assert document["state"] == "done"
     assert POINTS.held(sandbox) == counted(rows_of(file))
