@@ -1,5 +1,7 @@
 """`bulkops validate`: check files against a contract; no account, no network."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from bulkops.validation.findings import FileReport, Finding, ValidationReport
 
 SHOWN_ON_TERMINAL = 5
+MOST_ACCEPTED = 100_000
+"""Findings of a rule that a baseline can accept; beyond that the rule is better ignored."""
 
 
 @click.command("validate")
@@ -34,6 +38,8 @@ SHOWN_ON_TERMINAL = 5
 @option("--case", type=click.Choice(["sensitive", "insensitive"]), default="sensitive", show_default=True,
         help="How the application takes codes: insensitive makes case-only repetitions errors.")  # fmt: skip
 @click.option("--mask", is_flag=True, help="Hide values.")
+@click.option("--baseline", "baseline_path", type=click.Path(path_type=Path), help="File of accepted findings.")
+@click.option("--write-baseline", type=click.Path(path_type=Path), help="Accept all findings: write them to a file.")
 @click.option("--statistics", is_flag=True, help="Show counts by rule instead of findings.")
 @json_option
 def command(
@@ -48,6 +54,8 @@ def command(
     fail_on: str,
     case: str,
     mask: bool,
+    baseline_path: Path | None,
+    write_baseline: Path | None,
     statistics: bool,
     as_json: bool,
 ) -> int:
@@ -57,6 +65,7 @@ def command(
     """
     from bulkops.clock import SystemClock
     from bulkops.reading.sources import expand
+    from bulkops.validation import baseline
     from bulkops.validation.engine import validate_files
     from bulkops.validation.findings import ValidationSettings
     from bulkops_validators.model.rules_registry import chosen
@@ -65,6 +74,8 @@ def command(
         chosen(select=select, ignore=ignore)
     except LookupError as error:
         raise UsageError(f"There is no rule {error.args[0]!r}.", hint="`bulkops rules` lists all.") from error
+    if mask and (baseline_path or write_baseline):
+        raise UsageError("--mask hides the values that a baseline is about.", hint="Use one of the two.")
     settings = ValidationSettings(
         select=select,
         ignore=ignore,
@@ -73,9 +84,19 @@ def command(
         mask=mask,
         insensitive=case == "insensitive",
         now=SystemClock().now(),
+        baseline=baseline.load(baseline_path) if baseline_path else None,
     )
+    if write_baseline:
+        settings = replace(settings, max_findings=MOST_ACCEPTED)
     watcher = None if as_json or statistics else Printer(console())
     report = validate_files(contract, expand(files, recursive=recursive), settings=settings, observer=watcher)
+    for file in report.files:
+        if file.unreadable is not None:
+            click.echo(f"bulkops: {file.unreadable}", err=True)
+    if write_baseline:
+        count = baseline.save(write_baseline, (f for file in report.files for f in file.findings))
+        console().note(f"{write_baseline}: {_count(count, 'finding')} accepted.")
+        return 2 if any(file.unreadable for file in report.files) else 0
     if as_json:
         console().emit_json(report.to_json())
     else:
@@ -122,11 +143,15 @@ def summarise(report: "ValidationReport", *, statistics: bool) -> None:
     out = console()
     for file in report.files:
         if file.unreadable is not None:
-            out.result(f"{file.path}: {click.style('unreadable', fg='red', bold=True)}: {file.unreadable}")
+            out.result(f"{file.path}: {click.style('unreadable', fg='red', bold=True)}")
             continue
         if file.counts:
             out.table(("code", "name", "severity", "findings"), _rows(file), title=file.path if statistics else None)
         out.result(f"{file.path}: {_verdict(file)} in {file.records:,} records ({file.bytes:,} bytes)")
+        if file.suppressed:
+            out.result(f"{file.path}: {_count(file.suppressed, 'finding')} accepted by the baseline")
+    for entry in report.unused_baseline:
+        out.result(f"no longer needed in the baseline: {entry}")
 
 
 def _rows(file: "FileReport") -> list[tuple[str, str, str, str]]:

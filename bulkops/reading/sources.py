@@ -4,6 +4,7 @@ import gzip
 import shutil
 import sys
 import tempfile
+import weakref
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -86,7 +87,9 @@ def stdin_source() -> Source:
         spool.seek(0)
         return cast("BinaryIO", _Lent(spool))
 
-    return Source(STDIN, opener)
+    source = Source(STDIN, opener)
+    weakref.finalize(source, spool.close)
+    return source
 
 
 def stream_source(path: str, stream: IO[bytes]) -> Source:

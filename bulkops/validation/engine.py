@@ -52,7 +52,8 @@ def validate_files(
             known = source if isinstance(source, Source) else expand([str(source)])[0]
             outcomes.append(_validate_one(Tally(contract, known, settings, observer), keys))
         keys.settle()
-    return ValidationReport(files=tuple(outcome.report() for outcome in outcomes))
+    unused = settings.baseline.unused() if settings.baseline else ()
+    return ValidationReport(files=tuple(outcome.report() for outcome in outcomes), unused_baseline=unused)
 
 
 def _validate_one(tally: Tally, keys: KeyBook) -> _Outcome:

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bulkops_validators.model.rules import Severity
 from bulkops_validators.model.rules_registry import RULES
+
+if TYPE_CHECKING:
+    from bulkops.validation.baseline import Baseline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,4 +147,4 @@ class ValidationSettings:
     block_bytes: int = 8 << 20
     threads: int = 2
     keys_in_memory: int = 8_000_000
-    baseline: frozenset[str] = frozenset()
+    baseline: "Baseline | None" = None

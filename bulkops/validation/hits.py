@@ -28,15 +28,24 @@ class Hits:
     spots: tuple[Spot, ...]
 
 
+_ALL = 1 << 60
+
+
 @dataclass(frozen=True)
 class Room:
-    """How many more examples of each rule are wanted; none once a file has enough of them."""
+    """How many more examples of each rule are wanted; none once a file has enough of them.
+
+    Of the `unlimited` rules every finding is wanted, since some of them are accepted by a baseline.
+    """
 
     most: int
     used: Mapping[str, int]
+    unlimited: frozenset[str] = frozenset()
 
     def of(self, code: str) -> int:
         """Return how many examples of a rule are still wanted."""
+        if code in self.unlimited:
+            return _ALL
         return max(0, self.most - self.used.get(code, 0))
 
 

@@ -20,7 +20,7 @@ from bulkops.validation.context import Context
 from bulkops_validators.model.contract import Unique
 
 Hashes = npt.NDArray[np.uint64]
-_RANGE = 4_000_000
+_RANGE = 5_000_000
 """Keys compared at a time."""
 
 
@@ -111,7 +111,9 @@ class KeyStore:
         positions, folded, exact = [], [], []
         base = self._start or 0
         for pairs in self._chunks():
-            inside = (pairs[:, 0] >= np.uint64(low)) & (pairs[:, 0] <= np.uint64(high - 1)) & (pairs[:, 1] != 0)
+            inside = pairs[:, 1] != 0
+            if high - low < 2**64:
+                inside &= (pairs[:, 0] >= np.uint64(low)) & (pairs[:, 0] <= np.uint64(high - 1))
             found = np.flatnonzero(inside)
             positions.append(found + base)
             folded.append(pairs[found, 0])
@@ -132,16 +134,10 @@ class KeyStore:
 
 def _repeated(positions: Offsets, folded: Hashes, exact: Hashes) -> tuple[Offsets, Offsets, npt.NDArray[np.bool_]]:
     """Return the repetitions among keys given in the order of their positions."""
-    nothing = np.zeros(0, np.int64)
-    if len(positions) < 2:
-        return nothing, nothing, np.zeros(0, np.bool_)
-    order = np.argsort(folded, kind="stable")
-    same = folded[order][1:] == folded[order][:-1]
-    if not same.any():
-        return nothing, nothing, np.zeros(0, np.bool_)
-    member = np.concatenate((same, [False])) | np.concatenate(([False], same))
-    order = order[member]
-    frame = pl.DataFrame({"position": positions[order], "folded": folded[order], "exact": exact[order]})
+    ordered = np.sort(folded)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    chosen = np.isin(folded, twice) if len(twice) else np.zeros(len(folded), np.bool_)
+    frame = pl.DataFrame({"position": positions[chosen], "folded": folded[chosen], "exact": exact[chosen]})
     found = frame.with_columns(
         first_exact=pl.col("position").min().over("folded", "exact"),
         first_folded=pl.col("position").min().over("folded"),

@@ -116,6 +116,7 @@ def _parse_exactly(block: Block, context: Context, room: Room) -> Parsed:
         *_broken_hits(block, laid, context, room),
         *_count_hits(laid, context, room),
         *_line_end_hits(laid, context, room),
+        _swallowed_hits(block, laid, context, room),
     ]
     encoded, spoilt = encoding_hits(block, laid, room)
     good &= ~spoilt
@@ -196,3 +197,18 @@ def _line_end_hits(laid: Layout, context: Context, room: Room) -> list[Hits]:
     message = f"the record ends with {names[1]}, the header with {names[0]}"
     spots = tuple(Spot(message=message, number=int(laid.numbers[i])) for i in other[: room.of("FIL109")])
     return [Hits("FIL109", len(other), spots)]
+
+
+def _swallowed_hits(block: Block, laid: Layout, context: Context, room: Room) -> Hits:
+    """Return the records over several lines each of which could be a record of its own."""
+    width = len(context.columns)
+    feeds = np.diff(np.searchsorted(block.newlines, laid.ends), prepend=0)
+    several = np.flatnonzero((feeds > 1) & (laid.fields == width)) if width > 1 else feeds[:0]
+    spots, total = [], 0
+    for index in several:
+        lines = block.data[laid.starts[index] : laid.ends[index]].rstrip(b"\r\n").split(b"\n")
+        if all(line.count(context.separator) == width - 1 for line in lines):
+            total += 1
+            message = f"a record of {len(lines):,} lines, each of which could be a record of its own"
+            spots.append(Spot(message=message, number=int(laid.numbers[index])))
+    return Hits("STR109", total, tuple(spots[: room.of("STR109")]))

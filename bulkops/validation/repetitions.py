@@ -96,7 +96,7 @@ class KeyBook:
         for file in np.unique(files):
             chosen = files == file
             found = examples.setdefault((int(file), code), _Examples(code))
-            found.add(positions[chosen], firsts[chosen], self._settings.max_findings)
+            found.add(positions[chosen], firsts[chosen], self._tallies[file].room().of(code))
 
     def _tell(self, file: int, unique: Unique, found: _Examples) -> None:
         """Add the repetitions of one rule to one file's tally, with the places of the first occurrences."""

@@ -39,13 +39,15 @@ class Tally:
         self._line = self._byte = 0
         self._counts: Counter[str] = Counter()
         self._shown: Counter[str] = Counter()
+        self._suppressed = 0
+        self._watched = settings.baseline.codes if settings.baseline else frozenset()
         self._findings: list[Finding] = []
         self.facts = BlockFacts()
         self._blank_tail: list[tuple[int, list[Finding]]] = []
 
     def room(self) -> Room:
         """Return how many examples of each rule are still wanted."""
-        return Room(self.settings.max_findings, dict(self._shown))
+        return Room(self.settings.max_findings, dict(self._shown), self._watched)
 
     def enough(self) -> bool:
         """Tell whether as many errors were found as were asked for."""
@@ -66,9 +68,9 @@ class Tally:
         """Take in the next block."""
         if partial.records:
             self._settle_blank_tail("STR103")
+        self._counts.update(partial.counts)
         for place in partial.places:
             self._show(self._placed(place))
-        self._counts.update(partial.counts)
         self.facts.add(partial.facts, base=self.records, most=self.settings.max_findings)
         if partial.blank_tail:
             self._blank_tail.append((partial.blank_tail, [self._placed(p) for p in partial.blank_tail_places]))
@@ -148,12 +150,18 @@ class Tally:
             findings=tuple(order),
             severities={code: self.severities[code] for code in self._counts},
             unreadable=unreadable,
+            suppressed=self._suppressed,
         )
 
     def _errors(self) -> int:
         return sum(n for code, n in self._counts.items() if self.severities[code] is Severity.ERROR)
 
     def _show(self, finding: Finding) -> None:
+        """Keep a counted finding as an example, or take it out of the counts if it is accepted."""
+        if self.settings.baseline is not None and self.settings.baseline.accepts(finding):
+            self._counts[finding.code] -= 1
+            self._suppressed += 1
+            return
         if self._shown[finding.code] >= self.settings.max_findings:
             return
         self._shown[finding.code] += 1

@@ -1,0 +1,66 @@
+"""Known findings that are accepted: by rule, column and a hash of the value, not by place."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bulkops.errors import UsageError
+from bulkops.validation.findings import Finding
+
+_VERSION = 1
+
+
+def fingerprint(code: str, column: str | None, value: str | None, message: str) -> str:
+    """Return what a baseline knows a finding by. Without a value, as for whole records, the message stands in."""
+    digest = hashlib.sha256((value if value is not None else message).encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{code} {column or '-'} {digest[:32]}"
+
+
+@dataclass
+class Baseline:
+    """The findings that are accepted, and those of them that were met."""
+
+    known: Mapping[str, str]
+    met: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """The rules of which some findings are accepted."""
+        return frozenset(entry.partition(" ")[0] for entry in self.known)
+
+    def accepts(self, finding: Finding) -> bool:
+        """Tell whether a finding is accepted, and remember that it was met."""
+        entry = fingerprint(finding.code, finding.column, finding.value, finding.message)
+        if entry not in self.known:
+            return False
+        self.met[entry] += 1
+        return True
+
+    def unused(self) -> tuple[str, ...]:
+        """Return the entries that met no finding, with their notes."""
+        return tuple(f"{entry}: {note}" if note else entry for entry, note in self.known.items() if not self.met[entry])
+
+
+def load(path: Path) -> Baseline:
+    """Return a baseline; UsageError if the file is not one."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["version"] != _VERSION:
+            raise UsageError(f"{path} has version {document['version']}; this is version {_VERSION}.")
+        return Baseline({str(entry): str(note) for entry, note in document["accepted"].items()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        hint = "Write one with --write-baseline."
+        raise UsageError(f"{path} is no baseline that can be read: {error}.", hint=hint) from error
+
+
+def save(path: Path, findings: Iterable[Finding]) -> int:
+    """Write the findings as accepted ones and return how many entries that makes. Values are kept as hashes only."""
+    accepted = {
+        fingerprint(f.code, f.column, f.value, f.message): f"{f.name}, first seen in line {f.line}" for f in findings
+    }
+    document = {"version": _VERSION, "accepted": dict(sorted(accepted.items()))}
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    return len(accepted)

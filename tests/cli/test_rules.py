@@ -1,0 +1,23 @@
+"""`bulkops rules`: the list and the explanations."""
+
+import json
+
+from bulkops_validators.model.rules_registry import RULES
+from click.testing import CliRunner
+
+from bulkops.cli.main import cli
+
+
+def run(*arguments: str) -> str:
+    return CliRunner().invoke(cli, ["rules", *arguments], standalone_mode=False, catch_exceptions=False).stdout
+
+
+def test_all_rules_are_listed() -> None:
+    assert [rule["code"] for rule in json.loads(run("--json"))] == list(RULES)
+
+
+def test_a_rule_is_explained_by_code_and_by_name() -> None:
+    by_code = run("COD203")
+    assert by_code == run("coupon-code-too-short")
+    for part in ("coupon-code-too-short", "bad   AB", "good  ABC1", "Fix: "):
+        assert part in by_code

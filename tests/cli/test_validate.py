@@ -1,0 +1,122 @@
+"""`bulkops validate` as it is called: output, JSON, exit codes."""
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bulkops.cli.main import cli
+
+BAD = b"value,limitval\nCODE1,1\nAB,x\nCODE1,1\n"
+
+
+def run(*arguments: str | Path, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(cli, ["validate", *map(str, arguments)], input=stdin, standalone_mode=False)
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    path = tmp_path / "bad.csv"
+    path.write_bytes(BAD)
+    return path
+
+
+def test_a_clean_file_ends_with_0_and_findings_with_1(tmp_path: Path, bad: Path) -> None:
+    good = tmp_path / "good.csv"
+    good.write_bytes(b"value\nCODE1\n")
+    assert run("coupons", good).return_value == 0
+    assert run("coupons", good, bad).return_value == 1
+    assert run("coupons", bad, "--fail-on", "never").return_value == 0
+
+
+def test_warnings_fail_only_when_asked(tmp_path: Path) -> None:
+    path = tmp_path / "short.csv"
+    path.write_bytes(b"value\nABC\n")
+    assert run("coupons", path).return_value == 0
+    assert run("coupons", path, "--fail-on", "warning").return_value == 1
+
+
+def test_the_json_document_has_the_documented_shape(bad: Path) -> None:
+    document = json.loads(run("coupons", bad, "--json").stdout)
+    assert set(document) == {"files", "errors", "warnings"}
+    (file,) = document["files"]
+    assert set(file) == {
+        "path", "contract", "records", "bytes", "sha256", "errors", "warnings", "counts", "findings",
+    }  # fmt: skip
+    assert (file["path"], file["contract"], file["records"], file["bytes"]) == (str(bad), "coupons", 3, len(BAD))
+    assert file["counts"] == {"TYP101": 1, "UNQ101": 1, "COD203": 1}
+    assert {"code", "name", "severity", "message", "record", "line", "byte", "column", "value"} <= set(
+        file["findings"][0]
+    )
+
+
+def test_the_terminal_shows_place_code_and_help(bad: Path) -> None:
+    lines = run("coupons", bad).stdout.splitlines()
+    assert f"{bad}:3: record 2 COD203 error value 'AB' has 2 characters; 3 are the least" in lines
+    assert "    help: Use a longer code." in lines
+
+
+def test_standard_input_and_compressed_files_are_read(tmp_path: Path) -> None:
+    packed = tmp_path / "bad.csv.gz"
+    packed.write_bytes(gzip.compress(BAD))
+    for result in (run("coupons", "-", "--json", stdin=BAD), run("coupons", packed, "--json")):
+        assert json.loads(result.stdout)["files"][0]["counts"] == {"TYP101": 1, "UNQ101": 1, "COD203": 1}
+
+
+def test_an_unreadable_file_is_2_and_the_others_are_still_checked(tmp_path: Path, bad: Path) -> None:
+    result = run("coupons", tmp_path / "gone.csv", bad, "--json")
+    assert result.return_value == 2
+    assert "there is no such file" in result.stderr
+    assert [file["errors"] for file in json.loads(result.stdout)["files"]] == [0, 3]
+
+
+def test_a_folder_needs_recursive(tmp_path: Path, bad: Path) -> None:
+    assert run("coupons", tmp_path).return_value == 2
+    assert str(bad) in run("coupons", tmp_path, "--recursive").stdout
+
+
+def test_a_damaged_archive_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "half.csv.gz"
+    path.write_bytes(gzip.compress(BAD * 1000)[:100])
+    result = run("coupons", path, "--json")
+    assert result.return_value == 2
+    assert json.loads(result.stdout)["files"][0]["counts"]["FIL110"] == 1
+
+
+def test_rules_are_chosen_by_prefix(bad: Path) -> None:
+    assert json.loads(run("coupons", bad, "--json", "--select", "COD").stdout)["files"][0]["counts"] == {"COD203": 1}
+    left = json.loads(run("coupons", bad, "--json", "--ignore", "COD", "--ignore", "repeated-key").stdout)
+    assert left["files"][0]["counts"] == {"TYP101": 1}
+
+
+def test_an_unknown_rule_is_a_mistake_in_the_call(bad: Path) -> None:
+    result = run("coupons", bad, "--select", "XYZ")
+    assert "There is no rule 'XYZ'" in str(result.exception)
+
+
+def test_a_baseline_accepts_what_is_known_and_names_what_is_gone(tmp_path: Path, bad: Path) -> None:
+    baseline = tmp_path / "baseline.json"
+    assert run("coupons", bad, "--write-baseline", baseline).return_value == 0
+    assert "CODE1" not in baseline.read_text(encoding="utf-8")
+    accepted = run("coupons", bad, "--baseline", baseline)
+    assert accepted.return_value == 0
+    assert "3 findings accepted by the baseline" in accepted.stdout
+    bad.write_bytes(BAD.replace(b"AB,x", b"AC,x"))
+    changed = run("coupons", bad, "--baseline", baseline, "--json")
+    assert changed.return_value == 1
+    document = json.loads(changed.stdout)
+    assert document["files"][0]["counts"] == {"COD203": 1}
+    assert document["files"][0]["suppressed"] == 2
+    assert len(document["unused_baseline"]) == 1
+
+
+def test_the_whole_program_answers_with_its_exit_code(bad: Path) -> None:
+    command = [sys.executable, "-m", "bulkops", "validate", "coupons", str(bad), "--json"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["errors"] == 3
+    assert done.stderr == b""
