@@ -103,7 +103,7 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def _filled(value: Any, variables: Mapping[str, str], path: Path) -> Any:  # noqa: ANN401 - any YAML value
+def _filled(value: Any, variables: Mapping[str, str], path: Path) -> Any:
     """Return the value with every ${NAME} in its texts replaced."""
 
     def replaced(match: re.Match[str]) -> str:

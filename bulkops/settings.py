@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from platformdirs import user_state_path
 
@@ -87,22 +87,40 @@ def default_ledger_url() -> str:
     return f"sqlite:///{state_folder() / 'ledger.db'}"
 
 
+DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
 def checked_base_url(url: str) -> str:
-    """Return the address without a trailing slash; UsageError unless https, or http to loopback."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme not in {"http", "https"} or not host:
+    """Return the address in its one spelling; UsageError unless https, or http to loopback.
+
+    Scheme and host are lower case, a default port and trailing slashes are left out: guards, locks and the rate
+    limit go by the address, and two spellings of one server must not be two targets.
+    """
+    parts = urlsplit(url.strip())
+    host = (parts.hostname or "").lower()
+    if parts.scheme not in DEFAULT_PORTS or not host:
         raise UsageError(
             f"{url!r} is not a base address.", hint="Write it like https://yourcompany.europe-west1.talon.one"
         )
     if parts.username or parts.password:
         raise UsageError("The base address carries a user name or a password; keys go in the environment.")
+    if parts.query or parts.fragment:
+        raise UsageError(f"{url!r} has a query or a fragment; a base address has neither.")
     if parts.scheme == "http" and not _is_loopback(host):
         raise UsageError(
-            f"Plain http:// to {host} would send the key unencrypted.",
-            hint="Use https://, or a loopback address.",
+            f"Plain http:// to {host} would send the key unencrypted.", hint="Use https://, or a loopback address."
         )
-    return url.rstrip("/")
+    shown = f"[{host}]" if ":" in host else host
+    port = _port(parts, url)
+    suffix = "" if port in (None, DEFAULT_PORTS[parts.scheme]) else f":{port}"
+    return f"{parts.scheme}://{shown}{suffix}{parts.path.rstrip('/')}"
+
+
+def _port(parts: SplitResult, url: str) -> int | None:
+    try:
+        return parts.port
+    except ValueError:
+        raise UsageError(f"{url!r} has no port that could be.") from None
 
 
 def _is_loopback(host: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bulkops.embedded import EMBEDDED, embedded_sandbox
-from bulkops.errors import UsageError
+from bulkops.errors import GuardRefused, UsageError
 from bulkops.settings import (
     Target,
     authorization_from_environment,
@@ -81,7 +81,16 @@ class TargetChoice:
             )
 
     def reopen(self, identity: Mapping[str, Any]) -> "TargetChoice":
-        """Return the choice for a target met before: its ids, and its address unless one was given."""
+        """Return the choice for a target met before: its ids, and its address unless one was given.
+
+        GuardRefused if an id was given that is another than the one it was begun with.
+        """
+        for name, given in self.ids.items():
+            if identity["ids"].get(name, given) != given:
+                raise GuardRefused(
+                    f"The job was begun with --{name} {identity['ids'][name]}, not with --{name} {given}.",
+                    hint="Leave the ids out: the job knows its own.",
+                )
         if self.name or self.base_url:
             return self.with_ids(identity["ids"])
         if identity["base_url"] == EMBEDDED:

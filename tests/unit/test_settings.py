@@ -54,6 +54,20 @@ def test_a_key_is_never_sent_in_the_clear(url: str) -> None:
         checked_base_url(url)
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    ["HTTPS://Acme.Talon.One", "https://acme.talon.one/", "https://acme.talon.one:443", " https://acme.talon.one// "],
+)
+def test_every_spelling_of_an_address_is_one_target(spelling: str) -> None:
+    assert checked_base_url(spelling) == "https://acme.talon.one"
+
+
+@pytest.mark.parametrize("url", ["https://a.talon.one/?x=1", "https://a.talon.one/#x", "https://a.talon.one:99999"])
+def test_an_address_with_more_than_an_address_is_refused(url: str) -> None:
+    with pytest.raises(UsageError):
+        checked_base_url(url)
+
+
 def test_a_user_and_password_in_the_address_are_refused() -> None:
     with pytest.raises(UsageError, match="environment"):
         checked_base_url("https://user:pass@acme.talon.one")
