@@ -168,13 +168,16 @@ def _multiset(sets: RowSets, columns: Sequence[str]) -> None:
 
 def _pair(sets: RowSets, columns: Sequence[str]) -> None:
     """Take a lost record and a row left over for one that differs, where they agree in all columns but one."""
-    for column in columns[1:]:
-        others = [c for c in columns if c != column]
-        agree = " AND ".join(f"(p.{quoted(c)} = r.{quoted(c)} OR p.{quoted(c)} IS NULL)" for c in others)
+    # Only plain equalities make a join that is not quadratic, so cells that are not compared stay out of it.
+    open_cells = ", ".join(f"count(*) - count({quoted(c)})" for c in columns)
+    known = [c for c, nulls in zip(columns, sets.run(f"SELECT {open_cells} FROM lost")[0], strict=True) if not nulls]
+    for column in (c for c in columns[1:] if c in known):
+        others = [c for c in known if c != column]
+        agree = " AND ".join(f"p.{quoted(c)} = r.{quoted(c)}" for c in others)
         sets.run(
             f"CREATE OR REPLACE TEMP TABLE pairs AS SELECT p._record, p._line, {_shown_key(sets.readback.key, 'p')} AS "
             f"_shown, p.{quoted(column)} AS s, r.{quoted(column)} AS f, r._row, r._import_id FROM "
-            f"(SELECT *, {_copy(others, '_record')} FROM lost WHERE {quoted(column)} IS NOT NULL) p "
+            f"(SELECT *, {_copy(others, '_record')} FROM lost) p "
             f"JOIN (SELECT *, {_copy(others, '_row')} FROM rest) r ON {agree} AND p._copy = r._copy "
             "QUALIFY row_number() OVER (PARTITION BY p._record ORDER BY r._row) = 1 "
             "AND row_number() OVER (PARTITION BY r._row ORDER BY p._record) = 1"
