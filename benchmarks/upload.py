@@ -220,7 +220,7 @@ def coupons_file(folder: Path) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", metavar="WHAT", help="default: all")
+    parser.add_argument("what", nargs="*", metavar="WHAT", help="upload, plan, chunks, rate; default: all")
     parser.add_argument("--file", type=Path, help="a coupons file to use instead of making one of 500 MB")
     parser.add_argument("--seconds", type=float, default=60, help="how long to measure the rate")
     parser.add_argument("--only", nargs=2, metavar=("ADDRESS", "FILE"), help=argparse.SUPPRESS)
@@ -231,13 +231,16 @@ def main() -> None:
     wanted = options.what or ["upload", "plan", "chunks", "rate"]
     with tempfile.TemporaryDirectory(prefix="bulkops-benchmark-") as name:
         folder = Path(name)
-        file = options.file or (coupons_file(folder) if {"upload", "plan"} & set(wanted) else None)
-        measures = {
-            "upload": lambda: upload(file),
-            "plan": lambda: plan(file),
+        file = options.file
+        if file is None and {"upload", "plan"} & set(wanted):
+            file = coupons_file(folder)
+        measures: dict[str, Callable[[], object]] = {
             "chunks": lambda: chunks(folder),
             "rate": lambda: rate(folder, options.seconds),
         }
+        if file is not None:
+            large = file
+            measures |= {"upload": lambda: upload(large), "plan": lambda: plan(large)}
         for what in wanted:
             print(json.dumps({what: measures[what]()}), flush=True)
 

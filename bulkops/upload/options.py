@@ -1,5 +1,6 @@
 """How a run goes on, as chosen when the job was made; kept in the ledger so that a resumed run goes on alike."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
@@ -39,9 +40,11 @@ class RunOptions:
 def share_of(limit: str, whole: int, *, option: str) -> float:
     """Return the count that `limit` (a count or a percentage) allows of `whole`; UsageError names the option."""
     text = limit.strip()
+    share = text.endswith("%")
     try:
-        if text.endswith("%"):
-            return float(text[:-1]) * whole / 100
-        return float(int(text))
+        number = float(text[:-1]) if share else float(int(text))
     except ValueError:
-        raise UsageError(f"{option} {limit!r} is neither a count nor a percentage such as 10%.") from None
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise UsageError(f"{option} {limit!r} is neither a count nor a percentage such as 10%.")
+    return number * whole / 100 if share else number

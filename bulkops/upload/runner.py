@@ -107,9 +107,11 @@ class Runner:
             self._follow_up(self._sender.send(chunk))
 
     def _next(self) -> ChunkEntry | None:
+        if not self._pending:
+            return None
         if self._stop.asked:
             raise Interrupted("Interrupted.")
-        if self._unknown >= UNKNOWN_IN_A_ROW or not self._pending:
+        if self._unknown >= UNKNOWN_IN_A_ROW:
             return None
         return self._small_enough(self._chunks[heapq.heappop(self._pending)])
 
