@@ -1,0 +1,191 @@
+"""How fast `bulkops validate` is, beside reading alone, DuckDB SQL with the same checks, and frictionless.
+
+    python benchmarks/validate.py                     # 4,000,000 coupons, 514 MB
+    python benchmarks/validate.py --records 200000    # a quick look
+    python benchmarks/validate.py --large             # 40,000,000 records too
+
+Every measurement is a process of its own: seconds from start to exit, its processor seconds and its peak memory.
+Ratios are of seconds in the same run, so that the machine matters little; the best of several runs counts.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+MAKER = ROOT / "sample_data" / "make_coupons.py"
+
+READ = """
+import sys, polars as pl
+for frame in pl.scan_csv(sys.argv[1], infer_schema=False).collect_batches():
+    pass
+"""
+
+DUCKDB = r"""
+import sys, duckdb
+stamp = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$"
+with duckdb.connect() as db:
+    db.execute("create view f as select * from read_csv(?, header=true, all_varchar=true, strict_mode=true, "
+               "auto_detect=false, delim=',', quote='\"', escape='\"', columns={"
+               "'value':'varchar','expirydate':'varchar','startdate':'varchar','recipientintegrationid':'varchar','limitval':'varchar','attributes':'varchar',"
+               "'discountlimit':'varchar'})".replace('?', repr(sys.argv[1])))
+    print(db.execute(f'''
+        select count(*), count_if(value is null or length(value) < 3), count_if(length(value) > 30),
+               count_if(not regexp_matches(expirydate, '{stamp}') or try_cast(expirydate as timestamptz) is null),
+               count_if(not regexp_matches(startdate, '{stamp}') or try_cast(startdate as timestamptz) is null),
+               count_if(length(recipientintegrationid) > 1000),
+               count_if(not regexp_matches(limitval, '^\d+$') or try_cast(limitval as int) not between 0 and 999999),
+               count_if(not regexp_matches(discountlimit, '^\d+(\.\d+)?$') or try_cast(discountlimit as double) < 0),
+               count_if(not json_valid(attributes) or json_type(attributes) <> 'OBJECT'),
+               count_if(try_cast(startdate as timestamptz) >= try_cast(expirydate as timestamptz))
+        from f''').fetchall())
+    print(db.execute("select count(*) from (select value from f group by value having count(*) > 1)").fetchall())
+"""
+
+FRICTIONLESS = """
+import sys
+from frictionless import Resource, Schema, fields
+schema = Schema(fields=[
+    fields.StringField(name="value", constraints={"required": True, "minLength": 3, "unique": True}),
+    fields.DatetimeField(name="expirydate", format="any"), fields.DatetimeField(name="startdate", format="any"),
+    fields.StringField(name="recipientintegrationid", constraints={"maxLength": 1000}),
+    fields.IntegerField(name="limitval", constraints={"minimum": 0, "maximum": 999999}),
+    fields.ObjectField(name="attributes"), fields.NumberField(name="discountlimit", constraints={"minimum": 0}),
+])
+report = Resource(path=sys.argv[1], schema=schema).validate()
+print(report.stats)
+"""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What one process took."""
+
+    seconds: float
+    processor: float
+    megabytes: float
+
+
+def measure(command: list[str], *, runs: int, cwd: Path = ROOT) -> Figure:
+    """Run a command several times and return the figures of the quickest."""
+    best: Figure | None = None
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'validators'}"}
+    for _ in range(runs):
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment, cwd=cwd)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        if os.waitstatus_to_exitcode(status) not in {0, 1}:
+            raise SystemExit(f"{command} failed")
+        figure = Figure(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+        if best is None or figure.seconds < best.seconds:
+            best = figure
+    assert best is not None
+    return best
+
+
+def show(name: str, figure: Figure, records: int, base: Figure | None = None) -> None:
+    """Print one line."""
+    ratio = f"{figure.seconds / base.seconds:6.2f} x reading" if base else ""
+    print(
+        f"{name:44} {figure.seconds:7.2f} s {figure.processor:7.2f} s cpu {figure.megabytes:7.0f} MB"
+        f" {records / figure.seconds / 1e6:7.3f} M records/s  {ratio}",
+        flush=True,
+    )
+
+
+def make(folder: Path, name: str, records: int, *options: str) -> Path:
+    """Make a coupons file, once."""
+    path = folder / name
+    if not path.exists():
+        subprocess.run(
+            [sys.executable, MAKER, str(records), path, "--wide", *options], check=True, stdout=subprocess.DEVNULL
+        )
+    return path
+
+
+def validate(path: Path) -> list[str]:
+    """Return the command that validates a file."""
+    return [sys.executable, "-m", "bulkops", "validate", "coupons", str(path), "--json"]
+
+
+def first_finding(path: Path) -> float:
+    """Return the seconds until the first finding of a file is on the screen."""
+    start = time.perf_counter()
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'validators'}", "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(validate(path)[:-1], stdout=subprocess.PIPE, env=environment, cwd=ROOT) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        seconds = time.perf_counter() - start
+        process.kill()
+    return seconds
+
+
+def frictionless(folder: Path, path: Path) -> Figure | None:
+    """Return what frictionless takes, in an environment of its own; None if it cannot be installed."""
+    home = folder / "frictionless"
+    if not home.exists():
+        venv.create(home, with_pip=True)
+    python = str(home / "bin" / "python")
+    installed = subprocess.run([python, "-m", "pip", "install", "-q", "frictionless"], check=False)
+    if installed.returncode:
+        return None
+    return measure([python, "-c", FRICTIONLESS, path.name], runs=1, cwd=path.parent)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=textwrap.dedent(__doc__ or ""), formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--records", type=int, default=4_000_000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--large", action="store_true", help="40,000,000 records too")
+    parser.add_argument("--folder", type=Path, help="where the files are kept; default: a temporary one")
+    parser.add_argument("--no-frictionless", action="store_true")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = given.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        compare(folder, given)
+
+
+def compare(folder: Path, given: argparse.Namespace) -> None:
+    """Measure everything and print it."""
+    records, runs = given.records, given.runs
+    clean = make(folder, f"clean-{records}.csv", records)
+    read = measure([sys.executable, "-c", READ, str(clean)], runs=runs)
+    show("polars: read all columns as text", read, records)
+    ours = measure(validate(clean), runs=runs)
+    show("bulkops validate, all rules", ours, records, read)
+    duck = measure([sys.executable, "-c", DUCKDB, str(clean)], runs=runs)
+    show("DuckDB SQL, the checks it can do", duck, records, read)
+    print(f"  bulkops is {duck.seconds / ours.seconds:.2f} x as fast as DuckDB")
+    broken = make(folder, f"broken-{records}.csv", records, "--defects", "1")
+    bad = measure(validate(broken), runs=max(1, runs - 1))
+    show("bulkops validate, a defect in every record", bad, records, read)
+    print(f"  {bad.seconds / ours.seconds:.2f} x the clean file")
+    small = measure(validate(make(folder, "small.csv", 10_000)), runs=runs)
+    show("bulkops validate, 10,000 records", small, 10_000)
+    print(f"first finding of the broken file after {first_finding(broken):.2f} s")
+    if not given.no_frictionless:
+        hundred = make(folder, "hundred.csv", 100_000)
+        slow = frictionless(folder, hundred)
+        if slow is not None:
+            show("frictionless, 100,000 records", slow, 100_000)
+            print(f"  bulkops is {slow.seconds / 100_000 / (ours.seconds / records):.0f} x as fast per record")
+    if given.large:
+        big = make(folder, "large.csv", 40_000_000)
+        figure = measure(validate(big), runs=1)
+        show("bulkops validate, 40,000,000 records", figure, 40_000_000)
+        print(f"  {figure.seconds / 40_000_000 / (ours.seconds / records):.2f} x the time per record")
+
+
+if __name__ == "__main__":
+    main()
