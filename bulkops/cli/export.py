@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from bulkops.cli.console import console
-from bulkops.cli.options import json_option, ledger_option, option, target_options
+from bulkops.cli.options import SecondsType, json_option, ledger_option, option, target_options
 from bulkops.cli.targets import TargetChoice
 from bulkops.errors import UsageError
 from bulkops.exporting.definition import Export, Filter, Kind
@@ -72,7 +72,7 @@ def _command(export: Export) -> click.Command:
 
 def _output_options(function: Any) -> Any:
     function = option(
-        "--settle", type=click.FloatRange(min=0), default=0.0,
+        "--settle", type=SecondsType(), default=0.0,
         help="Ask until two answers this many seconds apart are equal, since exports may lag behind imports.",
     )(function)  # fmt: skip
     function = option(

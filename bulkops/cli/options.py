@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -63,6 +64,22 @@ class SizeType(click.ParamType[int]):
         if size < 1:
             self.fail("a size must be at least one byte.", param, ctx)
         return size
+
+
+class SecondsType(click.FloatRange):
+    """A number of seconds, none or more; not a number is no number."""
+
+    name = "seconds"
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds."""
+        seconds = float(super().convert(value, param, ctx))
+        if not math.isfinite(seconds):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return seconds
 
 
 def option(*names: str, **attributes: Any) -> Callable[[F], F]:

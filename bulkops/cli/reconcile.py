@@ -10,6 +10,7 @@ import click
 from bulkops.cli.console import console
 from bulkops.cli.options import (
     ContractType,
+    SecondsType,
     contract_options,
     json_option,
     ledger_option,
@@ -66,7 +67,7 @@ class Asked:
 @option("--case", "fold", type=click.Choice(FOLDS), help="How the application folds codes; default: ask it.")
 @option(
     "--settle",
-    type=click.FloatRange(min=0),
+    type=SecondsType(),
     default=60.0,
     show_default=True,
     help="Seconds that two equal readings lie apart before a difference is believed; exports may lag.",

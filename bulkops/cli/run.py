@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import click
 
 from bulkops.cli.console import console
-from bulkops.cli.options import json_option, ledger_option, option, target_options
+from bulkops.cli.options import SecondsType, json_option, ledger_option, option, target_options
 from bulkops.cli.targets import TargetChoice
 from bulkops.embedded import fresh_sandbox
 from bulkops.errors import DataError, UsageError
@@ -17,7 +17,7 @@ COLUMNS = ("contract", "file", "records", "chunks", "accepted", "skipped", "reje
 @click.command("run")
 @click.argument("recipe")
 @click.option("--set", "chosen", multiple=True, metavar="NAME=VALUE", help="Give a variable of the recipe a value.")
-@option("--settle", type=click.FloatRange(min=0), default=60.0, show_default=True, help="As for `bulkops import`.")
+@option("--settle", type=SecondsType(), default=60.0, show_default=True, help="As for `bulkops import`.")
 @ledger_option
 @target_options
 @json_option

@@ -5,14 +5,14 @@ from typing import Any, TypeVar
 
 import click
 
-from bulkops.cli.options import option
+from bulkops.cli.options import SecondsType, option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 OPTIONS = (
     option(
         "--settle",
-        type=click.FloatRange(min=0),
+        type=SecondsType(),
         metavar="SECONDS",
         help="How long what is read back must stand still before a doubtful request counts as lost; default 60.",
     ),

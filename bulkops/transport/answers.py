@@ -1,16 +1,19 @@
 """What an answer means: from statuses and bodies to what the caller may do next. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from bulkops.errors import AccessRefused, BulkopsError, NotDelivered, OutcomeUnknown, ServerRefused
 
 MAX_DETAILS = 20
 MAX_TEXT = 300
+# The request is to be made elsewhere (RFC 9110 §15.4). 302 and 303 may also follow work that was done.
+MOVED = (301, 307, 308)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +31,9 @@ def parse_http_date(text: str | None) -> datetime | None:
         return None
     try:
         parsed = parsedate_to_datetime(text)
-    except ValueError:
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # a date that is none, or one at the end of the calendar with an offset
         return None
-    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def parse_retry_after(text: str | None, *, now: datetime) -> float | None:
@@ -52,21 +55,39 @@ def parse_json(content: bytes) -> Any:
         return None
 
 
-def refusal(status: int, content: bytes, *, where: str, headers: Mapping[str, str], now: datetime) -> BulkopsError:
+def refusal(
+    status: int,
+    content: bytes,
+    *,
+    where: str,
+    headers: Mapping[str, str],
+    now: datetime,
+    hide: Callable[[str], str] = str,
+) -> BulkopsError:
     """Return the error that a status other than success stands for; `where` is the method and the path.
 
-    `now` is the server's clock if it told it, for a Retry-After that is a date.
+    `now` is the server's clock if it told it, for a Retry-After that is a date. `hide` takes the key out of texts,
+    once they are decoded: a server that echoes it may have escaped it.
     """
     body = parse_json(content)
     message, details, lines = _explain(body, content)
+    message, details = hide(message), tuple(hide(text) for text in details)
     said = f"{where} was answered with {status}" + (f": {message}" if message else ".")
     if status == 429:
         return NotDelivered(said, retry_after=parse_retry_after(headers.get("retry-after"), now=now))
     if status in (401, 403, 404):
         return AccessRefused(said, status=status, hint=_access_hint(status))
+    if status in MOVED:
+        return AccessRefused(said, status=status, hint=_redirect_hint(headers.get("location", "")))
     if 400 <= status < 500 and status != 408:
         return ServerRefused(said, status=status, details=details, lines=lines)
     return OutcomeUnknown(said, status=status, timed_out=status in (408, 504))
+
+
+def _redirect_hint(location: str) -> str:
+    host = urlsplit(location).hostname
+    elsewhere = f" to {host}" if host else ""
+    return f"The server points elsewhere{elsewhere}. Nothing was taken in; name the right address with --base-url."
 
 
 def _access_hint(status: int) -> str:

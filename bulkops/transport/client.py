@@ -205,16 +205,17 @@ class Client:
 
     def _refusal(self, response: httpx.Response, content: bytes, where: str) -> BulkopsError:
         now = parse_http_date(response.headers.get("date")) or self.clock.now()
-        hidden = self._without_key(content)
-        return refusal(response.status_code, hidden, where=where, headers=response.headers, now=now)
+        return refusal(
+            response.status_code, content, where=where, headers=response.headers, now=now, hide=self._without_key
+        )
 
-    def _without_key(self, content: bytes) -> bytes:
-        """Blank the key out of a body, since servers have been seen to echo headers in errors."""
+    def _without_key(self, text: str) -> str:
+        """Blank the key out of a text, since servers have been seen to echo headers in errors."""
         whole = self.target.authorization.reveal()
-        for text in (whole, whole.partition(" ")[2]):
-            if text:
-                content = content.replace(text.encode(), b"***")
-        return content
+        for secret in (whole, whole.partition(" ")[2]):
+            if secret:
+                text = text.replace(secret, "***")
+        return text
 
 
 def _path(template: str, ids: Ids) -> str:

@@ -54,7 +54,7 @@ READBACK = Readback(
             unless_filled="validityDuration",
         ),
         ReadColumn(column="subledgerid", found=("subledgerId",)),
-        ReadColumn(column="reason", found=("name",), optional=True),
+        ReadColumn(column="reason", found=("name",), optional=True, blank_unknown=True),
     ),
     import_id="importId",
     created="created",

@@ -39,6 +39,9 @@ def test_retry_after_is_read_in_both_forms(text: str | None, seconds: float | No
         (422, ServerRefused),
         (429, NotDelivered),
         (302, OutcomeUnknown),
+        (303, OutcomeUnknown),
+        (307, AccessRefused),
+        (308, AccessRefused),
         (500, OutcomeUnknown),
         (503, OutcomeUnknown),
     ],
@@ -66,3 +69,19 @@ def test_lines_and_details_of_an_error_body_are_kept() -> None:
 def test_a_body_that_is_no_json_is_quoted_in_part() -> None:
     error = refusal(502, b"<html>" + b"x" * 5000, where="POST /x", headers={}, now=NOW)
     assert len(error.message) < 400
+
+
+def test_a_key_that_a_server_echoes_is_hidden_however_it_is_escaped() -> None:
+    body = rb'{"message": "no: abc\/d\u0026f", "errors": [{"title": "abc/d\u0026f", "source": {"line": "3"}}]}'
+    error = refusal(400, body, where="POST /x", headers={}, now=NOW, hide=lambda text: text.replace("abc/d&f", "***"))
+    assert isinstance(error, ServerRefused)
+    assert "abc" not in error.message + "".join(error.details)
+
+
+def test_a_redirect_names_where_it_leads() -> None:
+    error = refusal(308, b"", where="POST /x", headers={"location": "https://other.example/y"}, now=NOW)
+    assert "other.example" in str(error)
+
+
+def test_a_date_at_the_end_of_the_calendar_is_none() -> None:
+    assert parse_retry_after("Fri, 31 Dec 9999 23:59:59 -0100", now=NOW) is None
