@@ -9,6 +9,8 @@ one forgotten quote costs one record.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -96,14 +98,18 @@ def _lines(array: Bytes, quotes: Offsets, *, separator: int) -> _Lines:
     starts = np.concatenate(([0], ends[:-1]))
     first = np.searchsorted(quotes, starts)
     counts = np.diff(np.append(first, len(quotes)))
-    line = np.repeat(np.arange(len(starts)), counts)
-    opens = (np.arange(len(quotes)) - first[line]) % 2 == 0
-    padded = np.concatenate(([NEWLINE], array, [NEWLINE])).astype(np.uint8)
-    before, after = padded[quotes], padded[quotes + 2]
-    wrong_opening = opens & ~_allowed(QUOTE, NEWLINE, separator).take(before)
-    wrong_closing = ~opens & ~_allowed(QUOTE, NEWLINE, RETURN, separator).take(after)
     suspect = counts % 2 == 1
-    suspect[line[wrong_opening | wrong_closing]] = True
+    # Within a line the first quote opens a cell, the second closes it or is doubled with the third, and so on.
+    turn = np.zeros(len(quotes), np.uint8)
+    turn[1::2] = 1
+    opens = turn == np.repeat((first & 1).astype(np.uint8), counts)
+    before, after = array.take(quotes - 1, mode="wrap"), array.take(quotes + 1, mode="clip")
+    fits_before = _allowed(QUOTE, NEWLINE, separator).take(before)
+    fits_after = _allowed(QUOTE, NEWLINE, RETURN, separator).take(after)
+    if len(quotes) and quotes[0] == 0:
+        fits_before[0] = True
+    wrong = np.flatnonzero(np.where(opens, ~fits_before, ~fits_after))
+    suspect[np.searchsorted(first, wrong, side="right") - 1] = True
     return _Lines(starts, ends, np.flatnonzero(suspect))
 
 
@@ -123,7 +129,7 @@ def _dissect(window: bytes, array: Bytes, quotes: Offsets, *, final: bool, separ
         record = read_strictly(window, start, separator)
         if patient and (record.end > whole or record.at >= len(window) - 1 or record.at_end):
             return Cut(start, tuple(broken))
-        if record.code == "" and not _swallowed(window, record, end, separator=separator, fields=fields):
+        if record.code == "" and not _swallowed(window, record, start, end, separator=separator, fields=fields):
             resume = record.end
         else:
             broken.append(_broken(window, record, start, end, separator))
@@ -146,12 +152,11 @@ def _broken(window: bytes, record: "StrictRecord", start: int, end: int, separat
 class StrictRecord:
     """One record read by RFC 4180 to the letter.
 
-    `code` is empty if it is well-formed, else the rule broken at `at`; `opened` is the last opening quote,
+    `code` is empty if it is well-formed, else the rule broken at `at`, in a cell that begins at `opened`;
     `at_end` says that the data ended inside the cell.
     """
 
     end: int
-    fields: int
     code: str = ""
     at: int = 0
     opened: int = 0
@@ -160,24 +165,26 @@ class StrictRecord:
 
 def read_strictly(data: bytes, start: int, separator: int) -> StrictRecord:
     """Read the record that begins at `start`, up to its end or its first defect."""
-    opened = start
-    for fields, (first, end) in enumerate(cells(data, start, separator), start=1):
-        if data[first : first + 1] == b'"':
-            opened = first
-            if end < 0:
-                return StrictRecord(len(data), fields, "STR105", first, first, at_end=True)
-        follows = data[end : end + 1]
-        if follows in {b"", b"\n"} or data[end : end + 2] == b"\r\n":
-            return StrictRecord(min(len(data), data.find(b"\n", end) + 1 or len(data)), fields, opened=opened)
-        if follows[0] != separator:
-            quoted = data[first : first + 1] == b'"'
-            return StrictRecord(end, fields, "STR106" if quoted else "STR104", end, opened)
-    raise AssertionError("cells() ends with the record")
+    found = _patterns(separator).whole_cells.match(data, start)
+    first = found.end() if found else start
+    ((first, end),) = islice(cells(data, first, separator), 1)
+    quoted = data[first : first + 1] == b'"'
+    if end < 0:
+        return StrictRecord(len(data), "STR105", first, first, at_end=True)
+    follows = data[end : end + 1]
+    if follows in {b"", b"\n"} or data[end : end + 2] == b"\r\n":
+        return StrictRecord(data.find(b"\n", end) + 1 or len(data))
+    return StrictRecord(end, "STR106" if quoted else "STR104", end, first)
+
+
+def count_cells(data: bytes, start: int, separator: int) -> int:
+    """Return how many cells the well-formed record at `start` has."""
+    return sum(1 for _ in cells(data, start, separator))
 
 
 def cells(data: bytes, start: int, separator: int) -> Iterator[tuple[int, int]]:
     """Yield where each cell of a record begins and ends, quotes included; an end of -1: its quote never closes."""
-    unquoted = _unquoted(separator)
+    unquoted = _patterns(separator).unquoted
     while True:
         if data[start : start + 1] == b'"':
             match = _QUOTED.match(data, start)
@@ -196,18 +203,26 @@ def cells(data: bytes, start: int, separator: int) -> Iterator[tuple[int, int]]:
         start = end + 1
 
 
-_UNQUOTED: dict[int, re.Pattern[bytes]] = {}
+@dataclass(frozen=True)
+class _Patterns:
+    """What depends on the separator: a cell without quotes, and all whole cells with the separator behind them."""
+
+    unquoted: re.Pattern[bytes]
+    whole_cells: re.Pattern[bytes]
 
 
-def _unquoted(separator: int) -> re.Pattern[bytes]:
-    if separator not in _UNQUOTED:
-        _UNQUOTED[separator] = re.compile(rb'[^"\n' + re.escape(bytes((separator,))) + rb"]*+")
-    return _UNQUOTED[separator]
+@cache
+def _patterns(separator: int) -> _Patterns:
+    sign = re.escape(bytes((separator,)))
+    unquoted = rb'[^"\n' + sign + rb"]*+"
+    return _Patterns(
+        re.compile(unquoted), re.compile(rb"(?:(?:" + _QUOTED.pattern + rb"|" + unquoted + rb")" + sign + rb")*+")
+    )
 
 
-def _swallowed(window: bytes, record: StrictRecord, line_end: int, *, separator: int, fields: int) -> bool:
+def _swallowed(window: bytes, record: StrictRecord, start: int, line_end: int, *, separator: int, fields: int) -> bool:
     """Tell whether a record over several lines is rather a forgotten quote: wrong itself, and the next line right."""
-    if record.fields == fields or record.end <= line_end or fields < 2:
+    if record.end <= line_end or fields < 2 or count_cells(window, start, separator) == fields:
         return False
     following = read_strictly(window, line_end, separator)
-    return following.code == "" and following.fields == fields
+    return following.code == "" and count_cells(window, line_end, separator) == fields

@@ -50,7 +50,8 @@ def _column_hits(
     )
     if not doubtful.height or not checks.checks:
         return []
-    flags = doubtful.select(check.broken.alias(str(i)) for i, check in enumerate(checks.checks))
+    # Lazily, since the checks share most of their expressions and only then are these evaluated once.
+    flags = doubtful.lazy().select(check.broken.alias(str(i)) for i, check in enumerate(checks.checks)).collect()
     hits = []
     for check, flag in zip(checks.checks, flags, strict=True):
         if total := int(flag.sum()):

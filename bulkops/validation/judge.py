@@ -67,7 +67,7 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
         keys=tuple(key_hashes(frame, numbers, parsed.records, unique, context) for unique in context.uniques),
         facts=facts,
         blank_tail=parsed.blank_tail,
-        blank_tail_places=_tail_places(parsed, block),
+        blank_tail_places=_tail_places(parsed, block, room),
     )
 
 
@@ -127,9 +127,13 @@ def cell_start(data: bytes, start: int, separator: int, position: int) -> int:
     return start
 
 
-def _tail_places(parsed: Parsed, block: Block) -> tuple[Place, ...]:
+def _tail_places(parsed: Parsed, block: Block, room: Room) -> tuple[Place, ...]:
+    """Return the places of the blank lines that end the block; whether they end the file is not known here."""
     if not parsed.blank_tail or parsed.layout is None:
         return ()
-    at = int(parsed.layout.starts[-parsed.blank_tail])
-    line = int(np.searchsorted(block.newlines, at))
-    return (Place("STR108", Spot(message="blank lines end the file", at=at), line, at),)
+    starts = parsed.layout.starts[-parsed.blank_tail :][: max(room.of("STR103"), room.of("STR108"))].tolist()
+    lines = np.searchsorted(block.newlines, starts).tolist()
+    return tuple(
+        Place("STR108", Spot(message="a blank line at the end of the file", at=at), line, at)
+        for at, line in zip(starts, lines, strict=True)
+    )

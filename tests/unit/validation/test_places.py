@@ -48,7 +48,7 @@ STRUCTURE = {
     "no header": (b"CODE1\nCODE2\n", [("HDR107", None, 1, 0)]),
     "header only": (b"value\n", [("STR110", None, 2, None)]),
     "blank line": (b"value\nCODE1\n\nCODE2\n", [("STR103", None, 3, 12)]),
-    "blank lines at the end": (b"value\nCODE1\n\n\n", [("STR108", None, 3, 12)]),
+    "blank lines at the end": (b"value\nCODE1\n\n\n", [("STR108", None, 3, 12), ("STR108", None, 4, 13)]),
     "stray quote": (b'value\nCO"DE\nCODE2\n', [("STR104", 1, 2, 8)]),
     "text after quote": (b'value\n"CO"DE\nCODE2\n', [("STR106", 1, 2, 10)]),
     "unclosed quote": (b'value,limitval\n"CODE1,1\nCODE2,x\n', [("STR105", 1, 2, 15), ("TYP101", 2, 3, 30)]),
