@@ -70,7 +70,7 @@ def by_hand(source: Path, export: Path, folder: Path) -> str:
 
 
 def by_bulkops(source: Path, export: Path, folder: Path) -> str:
-    from bulkops.reconcile.run import Evidence, reconcile
+    from bulkops.reconciling.run import Evidence, reconcile
     from bulkops_validators import CONTRACTS
 
     result = reconcile(CONTRACTS["coupons"], source, Evidence(export=export), output=folder / "differences")

@@ -1,5 +1,35 @@
-"""Move data in and out of Talon.One by CSV."""
+"""Move data in and out of Talon.One by CSV.
 
-__version__ = "0.1.0"
+The functions are those of `bulkops.library`; each is imported when it is first used, so that importing the package,
+and asking the command line for help, loads none of the stages.
+"""
 
-__all__ = ["__version__"]
+from typing import TYPE_CHECKING, Any
+
+from bulkops.version import __version__
+
+if TYPE_CHECKING:
+    from bulkops.library import export, local_sandbox, plan, reconcile, report, resume, submit, target, validate
+
+__all__ = [
+    "__version__",
+    "export",
+    "local_sandbox",
+    "plan",
+    "reconcile",
+    "report",
+    "resume",
+    "submit",
+    "target",
+    "validate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a function of the library when it is first asked for."""
+    if name in __all__:
+        from bulkops import library
+
+        return getattr(library, name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

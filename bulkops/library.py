@@ -4,7 +4,7 @@ Errors are those of `bulkops.errors`. Nothing is printed: give an observer to fo
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,10 @@ from bulkops.exporting.table import EXPORTS
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.importing import ImportRequest, Observer, Outcome, import_file, resume_job
 from bulkops.pipeline.recipes import query_texts
-from bulkops.reconcile.result import Reconciliation
-from bulkops.reconcile.run import Evidence
-from bulkops.reconcile.run import reconcile as reconcile_rows
+from bulkops.reconciling.result import Reconciliation
+from bulkops.reconciling.run import Evidence
+from bulkops.reconciling.run import reconcile as reconcile_rows
+from bulkops.reporting.write import ReportWish, form_of, report_text, write_whole
 from bulkops.settings import Secret, Target, authorization_from_environment, checked_base_url, default_ledger_url
 from bulkops.upload.options import RunOptions
 from bulkops.upload.workflow import Guards, open_client
@@ -45,7 +46,7 @@ def target(base_url: str, *, key: str | None = None, **ids: int) -> Target:
 
 
 @contextmanager
-def sandbox(*, world: PathLike | None = None, **ids: int) -> Iterator[Target]:
+def local_sandbox(*, world: PathLike | None = None, **ids: int) -> Iterator[Target]:
     """Yield a sandbox as a target; it begins and ends with the context and keeps nothing."""
     with fresh_sandbox(ids, world=Path(world) if world else None) as place:
         yield place
@@ -172,6 +173,23 @@ def reconcile(
         return reconcile_rows(found, Path(file), evidence, settle=settle, output=folder, repair=missing)
 
 
+def report(
+    out: PathLike,
+    *jobs: str,
+    title: str | None = None,
+    mask: bool = False,
+    check_files: bool = True,
+    ledger: str | None = None,
+) -> Path:
+    """Write a report of the jobs, or of the latest, to a `.html`, `.md` or `.json` file, and return its path."""
+    path = Path(out)
+    wish = ReportWish(jobs=jobs, form=form_of(path), title=title, mask=mask, check_files=check_files)
+    with _open(ledger) as book:
+        _, text = report_text(book, wish, made=SystemClock().now())
+    write_whole(text, path)
+    return path
+
+
 def _contract(contract: str | Contract) -> Contract:
     if isinstance(contract, Contract):
         return contract
@@ -194,6 +212,3 @@ def _open(ledger: str | None) -> Iterator[Ledger]:
         yield book
     finally:
         book.close()
-
-
-__all__: Sequence[str] = ("export", "plan", "reconcile", "resume", "sandbox", "submit", "target", "validate")

@@ -15,9 +15,9 @@ from bulkops.cli.job_summary import summary_lines
 from bulkops.errors import BulkopsError
 from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
-from bulkops.reconcile.jobs import known_of
-from bulkops.reconcile.run import Evidence
-from bulkops.reconcile.run import reconcile as reconcile_rows
+from bulkops.reconciling.jobs import known_of
+from bulkops.reconciling.run import Evidence
+from bulkops.reconciling.run import reconcile as reconcile_rows
 from bulkops.upload.context import JobContext, Observer
 from bulkops.upload.figures import EXIT_CODES, job_document, job_state
 from bulkops.upload.paths import rejected_path

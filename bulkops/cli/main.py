@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from bulkops import __version__
 from bulkops.cli.console import Console
 from bulkops.errors import BulkopsError, Interrupted, UsageError
+from bulkops.version import __version__
 
 # Name, module and what `bulkops --help` says of it: so that asking for help imports no command.
 COMMANDS = {

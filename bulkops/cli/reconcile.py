@@ -24,9 +24,9 @@ from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
-    from bulkops.reconcile.balances import Balance
-    from bulkops.reconcile.result import Reconciliation
-    from bulkops.reconcile.run import Known
+    from bulkops.reconciling.balances import Balance
+    from bulkops.reconciling.result import Reconciliation
+    from bulkops.reconciling.run import Known
 
 FOLDS = ("sensitive", "insensitive-uppercase", "insensitive-lowercase")
 SHOWN = 10
@@ -96,7 +96,7 @@ def command(
     """Compare FILE with what the target holds, row by row: proved, mismatch or unprovable."""
     from bulkops.clock import SystemClock
     from bulkops.readback.canonical import Fold
-    from bulkops.reconcile.run import Evidence, reconcile
+    from bulkops.reconciling.run import Evidence, reconcile
 
     asked = _of_job(job, ledger, target) if job else _of_file(contract, file, chosen, target)
     if job and (contract or file):
@@ -161,7 +161,7 @@ def show_balances(balances: "tuple[Balance, ...]") -> None:
 
 
 def _balances(asked: Asked, before: Path | None, after: Path | None) -> "tuple[Balance, ...]":
-    from bulkops.reconcile.balances import check_balances
+    from bulkops.reconciling.balances import check_balances
 
     if before is None and after is None:
         return ()
@@ -179,7 +179,7 @@ def _of_file(contract: Contract | None, file: Path | None, chosen: dict[str, obj
 def _of_job(name: str, ledger: str | None, target: TargetChoice) -> Asked:
     from bulkops.clock import SystemClock
     from bulkops.ledger.store import Ledger
-    from bulkops.reconcile.jobs import known_of
+    from bulkops.reconciling.jobs import known_of
     from bulkops.settings import default_ledger_url
 
     book = Ledger.open(ledger or default_ledger_url(), clock=SystemClock())
@@ -201,7 +201,7 @@ def _of_job(name: str, ledger: str | None, target: TargetChoice) -> Asked:
 def _online(stack: ExitStack, asked: Asked, **settings: Any) -> Any:
     from bulkops.cli.connect import connect
     from bulkops.clock import SystemClock
-    from bulkops.reconcile.run import Evidence
+    from bulkops.reconciling.run import Evidence
 
     ids = asked.target.ids_for(asked.contract)
     opened = stack.enter_context(asked.target.open())

@@ -1,16 +1,13 @@
 """`bulkops report`: what became of a job, or of several, on one page."""
 
-import json
 from pathlib import Path
 
 import click
 
 from bulkops.cli.console import console
 from bulkops.cli.options import json_option, ledger_option
-from bulkops.errors import UsageError
 
 FORMATS = ("html", "md", "json")
-BY_SUFFIX = {".html": "html", ".htm": "html", ".md": "md", ".json": "json"}
 
 
 @click.command("report")
@@ -41,44 +38,23 @@ def command(
     """Make one self-contained report of a JOB, or of several; without a JOB, of the latest."""
     from bulkops.clock import SystemClock
     from bulkops.ledger.store import Ledger
-    from bulkops.report.facts import masked
-    from bulkops.report.gather import gather
-    from bulkops.report.html import page
-    from bulkops.report.markdown import markdown
+    from bulkops.reporting.write import ReportForm, ReportWish, form_of, report_text, write_whole
     from bulkops.settings import default_ledger_url
 
     if as_json:
         form, output = "json", Path("-")
-    form = form or BY_SUFFIX.get(output.suffix.lower() if output else "", "html")
+    chosen = ReportForm(form) if form else form_of(output)
+    wish = ReportWish(jobs=jobs, form=chosen, title=title, mask=mask, check_files=not no_check)
     clock = SystemClock()
     book = Ledger.open(ledger or default_ledger_url(), clock=clock)
     try:
-        known = [job.id for job in book.jobs()]
-        if not known:
-            raise UsageError("The ledger knows no job yet.", hint="A job begins with `bulkops import`.")
-        facts = [gather(book, name, check_file=not no_check) for name in jobs or known[-1:]]
+        name, text = report_text(book, wish, made=clock.now())
     finally:
         book.close()
-    if mask:
-        facts = [masked(f) for f in facts]
-    heading = title or (f"Import of {facts[0].title.lower()}" if len(facts) == 1 else f"Report of {len(facts)} jobs")
-    match form:
-        case "html":
-            text = page(facts, title=heading, made=clock.now())
-        case "md":
-            text = markdown(facts, title=heading, made=clock.now())
-        case _:
-            document = {"title": heading, "made": clock.now().isoformat(), "jobs": [f.to_json() for f in facts]}
-            text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
-    _write(text, output or Path(f"{facts[0].name}.{form}"))
-
-
-def _write(text: str, output: Path) -> None:
     if str(output) == "-":
         console().result(text.rstrip("\n"))
         console().emitted = True
         return
-    part = output.with_name(f"{output.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(output)
-    console().note(f"Wrote {output}.")
+    target = output or Path(f"{name}.{chosen}")
+    write_whole(text, target)
+    console().note(f"Wrote {target}.")

@@ -13,8 +13,8 @@ from bulkops.errors import BulkopsError, DataError, InputUnreadable
 from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.states import JobState
 from bulkops.ledger.store import Ledger
-from bulkops.reconcile.jobs import known_of
-from bulkops.reconcile.run import Evidence, reconcile
+from bulkops.reconciling.jobs import known_of
+from bulkops.reconciling.run import Evidence, reconcile
 from bulkops.settings import Target
 from bulkops.upload.context import JobContext
 from bulkops.upload.figures import EXIT_CODES, job_document, job_state

@@ -11,7 +11,6 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from bulkops import __version__
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, NotDelivered, OutcomeUnknown
 from bulkops.settings import Target
@@ -19,6 +18,7 @@ from bulkops.transport.answers import Answer, parse_http_date, parse_json, refus
 from bulkops.transport.limiter import Limiter
 from bulkops.transport.multipart import BodySource, FilePart
 from bulkops.transport.retries import reading_again
+from bulkops.version import __version__
 
 Ids = Mapping[str, int | str]
 Params = Mapping[str, str]

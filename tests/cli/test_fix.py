@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from bulkops_validators import CONTRACTS
 from click.testing import CliRunner, Result
 
 from bulkops.cli.main import cli
 from bulkops.validation.engine import validate_files
+from bulkops_validators import CONTRACTS
 
 SPOILT = (
     b"\xef\xbb\xbfsep=;\r\n Value;EXPIRYDATE;limitval;discountlimit;attributes;\r\n"

@@ -2,10 +2,10 @@
 
 import json
 
-from bulkops_validators.model.rules_registry import RULES
 from click.testing import CliRunner
 
 from bulkops.cli.main import cli
+from bulkops_validators.model.rules_registry import RULES
 
 
 def run(*arguments: str) -> str:

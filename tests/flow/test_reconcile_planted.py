@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bulkops.readback.canonical import Fold
-from bulkops.reconcile.result import Reconciliation, Verdict
-from bulkops.reconcile.run import Evidence, Known, reconcile
+from bulkops.reconciling.result import Reconciliation, Verdict
+from bulkops.reconciling.run import Evidence, Known, reconcile
 from bulkops_validators import CONTRACTS
 
 Row = dict[str, str]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bulkops.clock import SystemClock
-from bulkops.reconcile.result import Reconciliation, Verdict
-from bulkops.reconcile.run import Evidence, Known, reconcile
+from bulkops.reconciling.result import Reconciliation, Verdict
+from bulkops.reconciling.run import Evidence, Known, reconcile
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.sandbox.world import load_world
 from bulkops.settings import Secret, Target

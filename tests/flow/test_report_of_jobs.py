@@ -136,7 +136,7 @@ def test_markdown_has_a_table_of_all_jobs(migration: Migration) -> None:
 def test_a_file_that_changed_is_said_and_not_checked(migration: Migration, tmp_path: Path) -> None:
     from bulkops.clock import SystemClock
     from bulkops.ledger.store import Ledger
-    from bulkops.report.gather import gather
+    from bulkops.reporting.gather import gather
 
     ledger = Ledger.open(f"sqlite:///{migration.folder / 'state' / 'ledger.db'}", clock=SystemClock())
     first = ledger.jobs()[0]

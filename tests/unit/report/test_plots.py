@@ -5,8 +5,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bulkops.report.facts import mask
-from bulkops.report.plots import WIDTH, bars, duration, stacked_bar, steps
+from bulkops.reporting.facts import mask
+from bulkops.reporting.plots import WIDTH, bars, duration, stacked_bar, steps
 
 
 def widths(svg: str) -> list[float]:

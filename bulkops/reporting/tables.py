@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bulkops.report.facts import STATES, WORDS, JobFacts
-from bulkops.report.plots import duration
+from bulkops.reporting.facts import STATES, WORDS, JobFacts
+from bulkops.reporting.plots import duration
 
 Rows = tuple[tuple[str, ...], ...]
 

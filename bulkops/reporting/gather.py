@@ -6,8 +6,8 @@ from pathlib import Path
 
 from bulkops.ledger.entries import JobEntry
 from bulkops.ledger.store import Ledger
-from bulkops.reconcile.totals import amount_column, sums_of_file
-from bulkops.report.facts import JobFacts, job_facts
+from bulkops.reconciling.totals import amount_column, sums_of_file
+from bulkops.reporting.facts import JobFacts, job_facts
 from bulkops.upload.paths import reasons_path
 from bulkops.validation.engine import validate_files
 from bulkops_validators import CONTRACTS

@@ -17,8 +17,8 @@ from bulkops.readback.compare import Counts, Difference, compare, differences
 from bulkops.readback.fetch import fold_of, read_back, read_file
 from bulkops.readback.staging import RowSets, quoted
 from bulkops.readback.tables import Notes
-from bulkops.reconcile.outputs import write_differences, write_repair
-from bulkops.reconcile.result import Reconciliation, Verdict, judge, judge_amounts
+from bulkops.reconciling.outputs import write_differences, write_repair
+from bulkops.reconciling.result import Reconciliation, Verdict, judge, judge_amounts
 from bulkops.transport.client import Client
 from bulkops_validators.model.contract import Contract, Mode, Readback, ReadColumn
 

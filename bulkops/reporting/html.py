@@ -6,9 +6,9 @@ from datetime import datetime
 from html import escape
 from importlib.resources import files
 
-from bulkops.report.facts import STATES, JobFacts
-from bulkops.report.plots import bars, stacked_bar, steps
-from bulkops.report.tables import Table, books, facts_list, moment, summary, tables
+from bulkops.reporting.facts import STATES, JobFacts
+from bulkops.reporting.plots import bars, stacked_bar, steps
+from bulkops.reporting.tables import Table, books, facts_list, moment, summary, tables
 
 FOLD = 12
 UNFOLDED_ON_PAPER = 100
@@ -16,7 +16,7 @@ UNFOLDED_ON_PAPER = 100
 
 def page(all_facts: Sequence[JobFacts], *, title: str, made: datetime) -> str:
     """Return the page for one or several jobs."""
-    style = files("bulkops.report").joinpath("style.css").read_text(encoding="utf-8")
+    style = files("bulkops.reporting").joinpath("style.css").read_text(encoding="utf-8")
     parts = [_head(all_facts, title, made)]
     if len(all_facts) > 1:
         parts.append(f'<section class="sheet">{_table(summary(all_facts))}</section>')

@@ -16,7 +16,7 @@ import polars as pl
 from bulkops.errors import DataError, UsageError
 from bulkops.readback.canonical import by_lower
 from bulkops.readback.fetch import read_file
-from bulkops.reconcile.totals import SUBLEDGER, amount_column, as_decimal, sums_of_file
+from bulkops.reconciling.totals import SUBLEDGER, amount_column, as_decimal, sums_of_file
 from bulkops_validators.model.contract import Contract
 
 LEDGER, CURRENT, PENDING = "loyaltysubledger", "currentbalance", "pendingbalance"

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from bulkops.report.facts import JobFacts
-from bulkops.report.tables import Table, books, facts_list, moment, summary, tables
+from bulkops.reporting.facts import JobFacts
+from bulkops.reporting.tables import Table, books, facts_list, moment, summary, tables
 
 MOST_ROWS = 200
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
-from bulkops.reconcile.run import Known
+from bulkops.reconciling.run import Known
 from bulkops_validators.model.contract import Contract, Mode
 
 MARGIN = timedelta(minutes=5)
