@@ -1,9 +1,9 @@
 """The bytes of a chunk as they leave: read from the file as they are needed, checked before the request is whole."""
 
 import hashlib
-from collections import deque
+import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from io import RawIOBase
 from pathlib import Path
 
@@ -11,7 +11,19 @@ from bulkops.errors import GuardRefused, InputUnreadable
 from bulkops.ledger.entries import ChunkEntry, Piece
 
 BLOCK = 1 << 20
-BLOCKS_BEHIND = 4
+LARGE = 64 << 20
+SETTLED_NS = 2_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stamp:
+    """What changes when a file is written to or replaced; times in nanoseconds."""
+
+    device: int
+    inode: int
+    size: int
+    written: int
+    changed: int
 
 
 class ChunkBody:
@@ -25,40 +37,71 @@ class ChunkBody:
         self._path = path
         self._pieces = [(0, header_end), *chunk.pieces]
         self._chunk = chunk
+        self._checked: Stamp | None = None
 
     @property
     def length(self) -> int:
         """How many bytes the file part has."""
         return self._chunk.bytes
 
+    def check(self) -> None:
+        """Hash a large chunk ahead of its request, which then goes at full speed; GuardRefused if it has changed.
+
+        What counts then is that the file's own times stay as they are until the last byte has left. A file written
+        to within the last seconds could change without showing it, so it is hashed as it leaves, like small chunks.
+        """
+        if self._chunk.bytes < LARGE:
+            return
+        before = stamp_of(self._path)
+        self._compare(self._digest())
+        if time.time_ns() - max(before.written, before.changed) > SETTLED_NS:
+            self._checked = before
+
     def __iter__(self) -> Iterator[bytes]:
         """Yield the bytes in blocks."""
-        digest = hashlib.sha256()
         blocks = read_pieces(self._path, self._pieces)
-        yield from _hashed_aside(blocks, digest) if self._chunk.bytes > BLOCK else _hashed(blocks, digest)
-        if digest.hexdigest() != self._chunk.sha256:
-            raise GuardRefused(
-                f"{self._path} is not the file that was planned: the bytes of chunk {self._chunk.number} have changed. "
-                "The request was broken off.",
-                hint="Put the original file back and resume, or cancel the job and import the new file.",
-            )
-
-
-def _hashed(blocks: Iterator[bytes], digest: "hashlib._Hash") -> Iterator[bytes]:
-    for block in blocks:
-        digest.update(block)
-        yield block
-
-
-def _hashed_aside(blocks: Iterator[bytes], digest: "hashlib._Hash") -> Iterator[bytes]:
-    """Hash on another core, a few blocks behind what leaves; all is hashed when this ends."""
-    behind: deque[Future[None]] = deque()
-    with ThreadPoolExecutor(1) as pool:
+        if self._checked is not None:
+            yield from blocks
+            if stamp_of(self._path) != self._checked:
+                raise self._changed()
+            return
+        digest = hashlib.sha256()
         for block in blocks:
-            if len(behind) > BLOCKS_BEHIND:
-                behind.popleft().result()
-            behind.append(pool.submit(digest.update, block))
+            digest.update(block)
             yield block
+        self._compare(digest.hexdigest())
+
+    def _digest(self) -> str:
+        digest = hashlib.sha256()
+        for block in read_pieces(self._path, self._pieces):
+            digest.update(block)
+        return digest.hexdigest()
+
+    def _compare(self, sha256: str) -> None:
+        if sha256 != self._chunk.sha256:
+            raise self._changed()
+
+    def _changed(self) -> GuardRefused:
+        return GuardRefused(
+            f"{self._path} is not the file that was planned: the bytes of chunk {self._chunk.number} have changed. "
+            "Its request was not completed.",
+            hint="Put the original file back and resume, or cancel the job and import the new file.",
+        )
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Return what the file system says of a file; InputUnreadable if it cannot be read."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None
+    return Stamp(
+        device=found.st_dev,
+        inode=found.st_ino,
+        size=found.st_size,
+        written=found.st_mtime_ns,
+        changed=found.st_ctime_ns,
+    )
 
 
 def read_pieces(path: Path, pieces: Sequence[Piece]) -> Iterator[bytes]:

@@ -57,12 +57,14 @@ class Sender:
 
     def _post(self, attempt: "_Attempt") -> Answer:
         context = self._context
+        body = ChunkBody(context.job.file_path, context.job.header_end, attempt.chunk)
+        body.check()
         return context.client.post_file(
             context.route.path,
             context.ids,
             context.parameters,
             filename=context.job.file_path.name,
-            parts=ChunkBody(context.job.file_path, context.job.header_end, attempt.chunk),
+            parts=body,
             read_seconds=self._patience(attempt.chunk),
             leaving=attempt.begin,
         )
