@@ -50,13 +50,29 @@ def _column_hits(
     )
     if not doubtful.height or not checks.checks:
         return []
+    beyond = doubtful.filter(pl.col(column.name).str.len_bytes() != pl.col(column.name).str.len_chars())
+    anywhere = tuple(check for check in checks.checks if not check.beyond_ascii)
+    foreign = tuple(check for check in checks.checks if check.beyond_ascii)
+    return [
+        *_broken_cells(doubtful, anywhere, numbers, context, room),
+        *_broken_cells(beyond, foreign, numbers, context, room),
+    ]
+
+
+def _broken_cells(
+    cells: pl.DataFrame, checks: tuple[CellCheck, ...], numbers: Offsets | None, context: Context, room: Room
+) -> list[Hits]:
+    """Return what the checks of one column find among its doubtful cells."""
+    if not cells.height or not checks:
+        return []
     # Lazily, since the checks share most of their expressions and only then are these evaluated once.
-    flags = doubtful.lazy().select(check.broken.alias(str(i)) for i, check in enumerate(checks.checks)).collect()
+    flags = cells.lazy().select(check.broken.alias(str(i)) for i, check in enumerate(checks)).collect()
     hits = []
-    for check, flag in zip(checks.checks, flags, strict=True):
+    for check, flag in zip(checks, flags, strict=True):
         if total := int(flag.sum()):
-            found = doubtful.filter(flag).head(room.of(check.code))
-            rows = zip(found[ROW].to_list(), found[column.name].to_list(), strict=True)
+            most = room.of(check.code)
+            found = cells.filter(flag).head(most) if most else cells.clear()
+            rows = zip(found[ROW].to_list(), found[check.column].to_list(), strict=True)
             spots = tuple(_cell_spot(check, number_of(row, numbers), value or "", context) for row, value in rows)
             hits.append(Hits(check.code, total, spots))
     return hits

@@ -28,12 +28,16 @@ from bulkops_validators.model.expressions_text import text_checks
 
 @dataclass(frozen=True)
 class CellCheck:
-    """One rule applied to one column. `says` makes the message of a cell's value."""
+    """One rule applied to one column. `says` makes the message of a cell's value.
+
+    Checks that are `beyond_ascii` need not look at cells of ASCII alone.
+    """
 
     code: str
     column: str
     broken: pl.Expr
     says: Callable[[str], str]
+    beyond_ascii: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,13 @@ def cell_checks(column: Column, now: datetime | None = None) -> tuple[CellCheck,
         earlier = earlier | broken
     if isinstance(column.cell, Text):
         checks += [
-            CellCheck(case.code, name, filled(name) & case.holds.fill_null(value=False), _says(name, case))
+            CellCheck(
+                case.code,
+                name,
+                filled(name) & case.holds.fill_null(value=False),
+                _says(name, case),
+                case.beyond_ascii,
+            )
             for case in text_checks(column)
         ]
     if isinstance(column.cell, Timestamp):

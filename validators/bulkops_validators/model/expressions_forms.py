@@ -22,11 +22,15 @@ from bulkops_validators.model.json_cells import judge
 
 @dataclass(frozen=True)
 class Case:
-    """One way in which a cell is wrong; `says` completes the sentence that begins with the column's name."""
+    """One way in which a cell is wrong; `says` completes the sentence that begins with the column's name.
+
+    `beyond_ascii` says that no cell of ASCII alone can be wrong in this way.
+    """
 
     code: str
     holds: pl.Expr
     says: Callable[[str], str]
+    beyond_ascii: bool = False
 
 
 def form_cases(column: Column) -> list[Case]:

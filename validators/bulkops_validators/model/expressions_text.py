@@ -18,7 +18,8 @@ _CONTENT: tuple[tuple[str, str, str], ...] = (
     ("XLS108", r"^'", "begins with an apostrophe"),
     ("XLS112", patterns.TRUTH_VALUE, "is a truth value"),
     ("XLS113", patterns.WORD_FOR_NOTHING, "is a word for a missing value"),
-    ("COD101", patterns.OUTER_BLANK, "has blanks around it"),
+)
+_BEYOND_ASCII: tuple[tuple[str, str, str], ...] = (
     ("COD102", patterns.INVISIBLE, "has a character that cannot be seen"),
     ("COD103", patterns.UNUSUAL_BLANK, "has a blank that is not the ordinary one"),
     ("COD104", patterns.TWO_ALPHABETS, "has letters of two alphabets in one word"),
@@ -67,6 +68,11 @@ def _recommended_cases(column: Column, text: Text, length: pl.Expr) -> list[Case
 
 def _content_cases(cell: pl.Expr) -> list[Case]:
     cases = [Case(code, cell.str.contains(pattern), _sentence(says)) for code, pattern, says in _CONTENT]
+    cases += [
+        Case(code, cell.str.contains(pattern), _sentence(says), beyond_ascii=True)
+        for code, pattern, says in _BEYOND_ASCII
+    ]
+    cases.append(Case("COD101", cell != cell.str.strip_chars(), _sentence("has blanks around it")))
     lost = cell.str.contains(patterns.LONG_NUMBER) & (cell.str.slice(15).str.strip_chars("0") == "")
     cases.append(Case("XLS102", lost, _sentence("has lost all digits after the 15th")))
     leader = cell.str.contains(patterns.FORMULA_LEADER) & ~cell.str.contains(patterns.FORMULA_WRAPPER)

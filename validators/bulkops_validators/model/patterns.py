@@ -44,7 +44,6 @@ WORD_FOR_NOTHING = r"^(?:NULL|null|Null|nan|NaN|NAN|N/A|n/a|NA|None|none|NONE|ni
 FORMULA_LEADER = r"^[=+@\t\r]|^-[^0-9]"
 DIGITS = r"^[0-9]+$"
 
-OUTER_BLANK = r"^\s|\s$"
 INVISIBLE = (
     r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
 )
