@@ -225,13 +225,15 @@ class Tally:
         self._blank_tail.clear()
 
     def _judge_limits(self) -> None:
-        limits = self.contract.limits
-        if self.contract.mode.splittable:
-            return
+        limits, splittable = self.contract.limits, self.contract.mode.splittable
         if self._byte > limits.max_bytes:
-            self.add_finding("IMP101", f"{self._byte:,} bytes; {limits.max_bytes:,} are recommended at most")
+            code = "IMP103" if splittable else "IMP101"
+            self.add_finding(
+                code, f"{self._byte:,} bytes; {limits.max_bytes:,} are recommended at most for one request"
+            )
         if limits.max_records is not None and self.records > limits.max_records:
-            self.add_finding("IMP102", f"{self.records:,} records; {limits.max_records:,} are the most")
+            code = "IMP103" if splittable else "IMP102"
+            self.add_finding(code, f"{self.records:,} records; {limits.max_records:,} are the most for one request")
 
 
 def _severities(contract: Contract, settings: ValidationSettings) -> dict[str, Severity]:
