@@ -83,7 +83,7 @@ def run_import(contract: Contract, file: Path, target: TargetChoice, choices: Ch
         _tell(difference)
         if choices.dry_run:
             return _dry(job, plan, as_json=choices.as_json)
-        ran = run_and_report(context, stop=stop, ledger_url=choices.ledger)
+        ran = run_and_report(context, stop=stop, ledger_url=choices.ledger, begun=True)
         return finish(context, ran, reconcile=choices.reconcile, as_json=choices.as_json)
 
 

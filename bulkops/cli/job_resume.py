@@ -16,7 +16,7 @@ from bulkops.upload.options import RunOptions
 from bulkops.upload.paths import before_path
 from bulkops.upload.starting import contract_of, new_job
 from bulkops.upload.stopping import Stop
-from bulkops.upload.workflow import Guards, begin, check_again, locked, opened, resumed
+from bulkops.upload.workflow import Guards, begin, locked, opened, resumed
 
 # Putting back is a person's decision: it may remove whatever came since, down to nothing.
 LIFTED = Guards(again=True, allow_empty=True)
@@ -43,7 +43,6 @@ def resume_job(
         place = stack.enter_context(target.reopen(job.target).open())
         job = resumed(ledger.job(job.id), ledger, changes=changes)
         context = stack.enter_context(opened(job, place, ledger, clock=clock, stop=stop))
-        check_again(context)
         ran = run_and_report(context, stop=stop, ledger_url=url)
         return finish(context, ran, reconcile=reconcile, as_json=as_json)
 
@@ -70,5 +69,5 @@ def undo_job(name: str, target: TargetChoice, url: str | None, *, settings: Mapp
         context = stack.enter_context(opened(job, place, ledger, clock=clock, stop=stop))
         begin(job, contract, plan, context=context, guards=LIFTED, dry_run=False)
         console().note(f"Putting back {plan.records:,} records from {before}.")
-        ran = run_and_report(context, stop=stop, ledger_url=url)
+        ran = run_and_report(context, stop=stop, ledger_url=url, begun=True)
         return finish(context, ran, reconcile=False, as_json=as_json)

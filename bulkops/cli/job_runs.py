@@ -36,7 +36,7 @@ class Ran:
     resume: str
 
 
-def run_and_report(context: JobContext, *, stop: Stop, ledger_url: str | None) -> Ran:
+def run_and_report(context: JobContext, *, stop: Stop, ledger_url: str | None, begun: bool = False) -> Ran:
     """Run a job; what ends it early is kept for `finish`, since the ledger has the figures all the same."""
     resume = resume_command(context.job, ledger_url)
     error: BulkopsError | None = None
@@ -46,7 +46,7 @@ def run_and_report(context: JobContext, *, stop: Stop, ledger_url: str | None) -
         _progress(context) as observer,
     ):
         try:
-            run_job(context, stop=stop, observer=observer)
+            run_job(context, stop=stop, observer=observer, begun=begun)
         except BulkopsError as raised:
             error = raised
     return Ran(chunks=context.ledger.chunks(context.job.id), error=error, resume=resume)

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from bulkops.cli.options import json_option, ledger_option, option, target_options
-from bulkops.cli.run_options import given_settings, run_options
+from bulkops.cli.run_options import given_settings, max_removals_option, run_options
 from bulkops.cli.targets import TargetChoice
 
 job_argument = click.argument("job", required=False)
@@ -42,6 +42,7 @@ def show(job: str | None, ledger: str | None, *, history: bool, as_json: bool) -
 @job_argument
 @target_options
 @run_options
+@max_removals_option
 @ledger_option
 @option("--reconcile", is_flag=True, help="Read the rows back afterwards and prove each.")
 @json_option

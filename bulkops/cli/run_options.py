@@ -34,7 +34,12 @@ def run_options(function: F) -> F:
     return function
 
 
+max_removals_option = option(
+    "--max-removals", metavar="N|N%", help="The most rows a replacing import may remove; default: as the job was begun."
+)
+
+
 def given_settings(choices: dict[str, Any]) -> dict[str, Any]:
     """Return the run settings that were given, by the names the ledger keeps them under."""
-    names = ("settle", "concurrency", "isolate", "isolate_requests", "max_errors")
+    names = ("settle", "concurrency", "isolate", "isolate_requests", "max_errors", "max_removals")
     return {name: choices[name] for name in names if choices.get(name) is not None}

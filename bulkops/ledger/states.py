@@ -28,7 +28,9 @@ class JobState(StrEnum):
 
 
 TRANSITIONS: Mapping[ChunkState, frozenset[ChunkState]] = {
-    ChunkState.PENDING: frozenset({ChunkState.SENDING, ChunkState.DIVIDED, ChunkState.SKIPPED}),
+    ChunkState.PENDING: frozenset(
+        {ChunkState.SENDING, ChunkState.DIVIDED, ChunkState.SKIPPED, ChunkState.ACCEPTED},
+    ),
     ChunkState.SENDING: frozenset(
         {ChunkState.ACCEPTED, ChunkState.REFUSED, ChunkState.PENDING, ChunkState.IN_DOUBT},
     ),

@@ -141,7 +141,9 @@ def import_file(
         if difference is not None:
             observer.compared(difference)
         observer.began(job)
-        return run_and_prove(context, stop=stop, observer=observer, prove=request.reconcile, validation=report)
+        return run_and_prove(
+            context, stop=stop, observer=observer, prove=request.reconcile, validation=report, begun=True
+        )
 
 
 def resume_job(
@@ -172,11 +174,12 @@ def run_and_prove(
     observer: Observer,
     prove: bool,
     validation: ValidationReport | None = None,
+    begun: bool = False,
 ) -> Outcome:
     """Run a job whose locks are held, reconcile it if asked, and return its figures as the ledger has them."""
     error: BulkopsError | None = None
     try:
-        run_job(context, stop=stop, observer=observer.moved)
+        run_job(context, stop=stop, observer=observer.moved, begun=begun)
     except BulkopsError as raised:
         error = raised  # the ledger has the figures all the same
     job, chunks = context.ledger.job(context.job.id), context.ledger.chunks(context.job.id)

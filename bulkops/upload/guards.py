@@ -10,10 +10,10 @@ from bulkops.errors import GuardRefused, Unfinished
 from bulkops.ledger.entries import JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
-from bulkops.readback.canonical import found_frame, sent_frame
+from bulkops.readback.canonical import Fold, found_frame, sent_frame
 from bulkops.readback.compare import compare
 from bulkops.readback.download import Question, download
-from bulkops.readback.fetch import fold_of, query, read_file
+from bulkops.readback.fetch import query, read_file
 from bulkops.readback.staging import RowSets
 from bulkops.transport.client import Client
 from bulkops.upload.options import share_of
@@ -63,29 +63,26 @@ def refuse_empty(plan: FilePlan, mode: Mode, *, allow_empty: bool) -> None:
     raise GuardRefused(f"{plan.path} holds no records. {what}.", hint="Give --allow-empty if that is what you want.")
 
 
-def difference_to_target(
-    client: Client,
-    readback: Readback,
-    ids: Mapping[str, int],
-    options: Mapping[str, str],
-    *,
-    file: Path,
-    before: Path,
-) -> Difference:
-    """Save what the target holds to `before` and compare the file with it."""
+def save_target(
+    client: Client, readback: Readback, ids: Mapping[str, int], options: Mapping[str, str], *, to: Path
+) -> None:
+    """Save what the target holds as a file that can be imported again; Unfinished if it cannot be written."""
     if readback.form is not Form.CSV:
         raise TypeError("Only a CSV export can be saved and imported again.")
     try:
-        before.parent.mkdir(parents=True, exist_ok=True)
-        with before.open("w+b") as out:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with to.open("w+b") as out:
             download(client, Question(path=readback.path, ids=ids, params=query(readback, ids, options)), out)
     except OSError as error:
-        raise Unfinished(f"{before} cannot be written: {error.strerror}. Nothing was sent.") from None
-    fold, _ = fold_of(client, readback, ids)
+        raise Unfinished(f"{to} cannot be written: {error.strerror}. Nothing was sent.") from None
+
+
+def difference_between(readback: Readback, fold: Fold, *, file: Path, held: Path) -> Difference:
+    """Compare a file to import with what a target held, as `save_target` saved it."""
     with RowSets(readback) as sets:
         for frame in read_file(file):
             sets.add_sent(sent_frame(readback, frame, fold))
-        for frame in read_file(before):
+        for frame in read_file(held):
             sets.add_found(found_frame(readback, frame, fold))
         counts = compare(sets)
     return Difference(

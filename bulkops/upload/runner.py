@@ -14,6 +14,7 @@ from bulkops.upload.context import JobContext, Observer
 from bulkops.upload.dividing import pieces_of
 from bulkops.upload.options import share_of
 from bulkops.upload.rejects import write_rejected
+from bulkops.upload.replacing import replacement_of
 from bulkops.upload.sender import Sender, Sent
 from bulkops.upload.settling import Settler
 from bulkops.upload.stopping import Stop
@@ -26,12 +27,16 @@ SMALLEST_CUT = 500
 class Runner:
     """Runs one job whose locks are held."""
 
-    def __init__(self, context: JobContext, *, stop: Stop, observer: Observer | None = None) -> None:
+    def __init__(
+        self, context: JobContext, *, stop: Stop, observer: Observer | None = None, begun: bool = False
+    ) -> None:
         self._context = context
         self._stop = stop
         self._observer = observer
         self._sender = Sender(context)
         self._settler = Settler(context)
+        self._replacement = replacement_of(context)
+        self._compared = begun
         self._chunks: dict[int, ChunkEntry] = {}
         self._pending: list[int] = []
         self._failures: dict[int, int] = {}
@@ -104,7 +109,16 @@ class Runner:
             self._send_together()
             return
         while (chunk := self._next()) is not None:
-            self._follow_up(self._sender.send(chunk))
+            chunk = self._compared_anew(chunk)
+            if chunk.state is ChunkState.PENDING:
+                self._follow_up(self._sender.send(chunk))
+            else:
+                self._keep([chunk])
+
+    def _compared_anew(self, chunk: ChunkEntry) -> ChunkEntry:
+        """Hold a replacing chunk against its target, unless that was done just now; GuardRefused as `begin` does."""
+        compared, self._compared = self._compared, False
+        return chunk if compared or self._replacement is None else self._replacement.ready(chunk)
 
     def _next(self) -> ChunkEntry | None:
         if not self._pending:

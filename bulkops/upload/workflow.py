@@ -11,6 +11,7 @@ from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.locks import exclusive
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
+from bulkops.readback.fetch import fold_of
 from bulkops.settings import Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import SlotLimiter
@@ -18,10 +19,11 @@ from bulkops.upload.context import JobContext, Observer
 from bulkops.upload.guards import (
     Difference,
     cleared_away,
-    difference_to_target,
+    difference_between,
     refuse_empty,
     refuse_removals,
     refuse_same_file,
+    save_target,
 )
 from bulkops.upload.paths import before_path
 from bulkops.upload.runner import Runner
@@ -82,26 +84,22 @@ def checked_difference(context: JobContext, readback: Readback) -> Difference:
     """Save what a replacing job would replace, and refuse to go on if it would remove too much."""
     job = context.job
     before = before_path(context.ledger, job.id)
-    difference = difference_to_target(
-        context.client, readback, context.ids, job.options, file=job.file_path, before=before
-    )
+    save_target(context.client, readback, context.ids, job.options, to=before)
+    fold, _ = fold_of(context.client, readback, context.ids)
+    difference = difference_between(readback, fold, file=job.file_path, held=before)
     refuse_removals(difference, job.settings["max_removals"])
     return difference
 
 
-def check_again(context: JobContext) -> None:
-    """Check a replacing job that was begun and never sent against what the target holds by now."""
-    readback = context.route.readback
-    if context.contract.mode is not Mode.REPLACE or readback is None:
-        return
-    chunks = context.ledger.chunks(context.job.id)
-    if any(chunk.state is ChunkState.PENDING and not chunk.attempts for chunk in chunks):
-        checked_difference(context, readback)
+def run_job(
+    context: JobContext, *, stop: Stop, observer: Observer | None = None, begun: bool = False
+) -> list[ChunkEntry]:
+    """Run a job whose locks are held, and return its chunks.
 
-
-def run_job(context: JobContext, *, stop: Stop, observer: Observer | None = None) -> list[ChunkEntry]:
-    """Run a job whose locks are held, and return its chunks."""
-    return Runner(context, stop=stop, observer=observer).run()
+    `begun` says that `begin` has compared a replacing job with its target just now; every other request of such a
+    job is compared anew.
+    """
+    return Runner(context, stop=stop, observer=observer, begun=begun).run()
 
 
 @contextmanager

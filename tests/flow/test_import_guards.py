@@ -9,7 +9,9 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.errors import GuardRefused
+from bulkops.ledger.entries import JobEntry
 from bulkops.ledger.locks import exclusive
+from bulkops.ledger.states import ChunkState
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.upload.decisions import cancel
 from bulkops.upload.paths import before_path
@@ -171,3 +173,56 @@ def test_the_lock_of_a_dead_process_is_taken_over(desk: Desk) -> None:
     assert (desk.ledger.folder / "locks" / "job.owner").exists()
     with exclusive(desk.ledger.folder, "job", what="It", clock=SystemClock()):
         pass
+
+
+def killed_in_its_request(desk: Desk, job: JobEntry) -> None:
+    """Leave a job as a process leaves it that was killed while its request was under way."""
+    [chunk] = desk.chunks(job.id)
+    sent = {"attempts": 1, "first_sent": desk.clock.now()}
+    desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, **sent)
+
+
+def test_a_resumed_replacement_removes_nothing_that_came_since(
+    desk: Desk, tmp_path: Path, sandbox: SandboxServer
+) -> None:
+    job = desk.begin("audiences", audience(tmp_path / "new.csv", *range(1, 21)), AUDIENCE.ids)
+    killed_in_its_request(desk, job)
+    others = audience(tmp_path / "others.csv", *range(101, 201))
+    desk.run("audiences", others, AUDIENCE.ids)
+    for _ in range(2):
+        with pytest.raises(GuardRefused, match="remove 100 of the 100"):
+            desk.resume(job)
+    assert AUDIENCE.held(sandbox) == counted(rows_of(others))
+    before = before_path(desk.ledger, job.id)
+    assert rows_of(before) == []
+    desk.ledger.change_job(job, kind="settings changed", settings={**job.settings, "max_removals": "100"})
+    assert desk.resume(job)["state"] == "done"
+    assert counted(rows_of(before)) == counted(rows_of(others))
+    assert rows_of(before.with_name("before-1.csv")) == []
+    assert not before.with_name("now.csv").exists()
+
+
+def test_a_resumed_replacement_goes_on_where_the_target_is_as_it_was(
+    desk: Desk, tmp_path: Path, sandbox: SandboxServer
+) -> None:
+    desk.run("audiences", audience(tmp_path / "old.csv", *range(1, 21)), AUDIENCE.ids)
+    few = audience(tmp_path / "few.csv", *range(1, 11))
+    job = desk.begin("audiences", few, AUDIENCE.ids, max_removals="50%")
+    killed_in_its_request(desk, job)
+    assert desk.resume(job)["state"] == "done"
+    assert AUDIENCE.held(sandbox) == counted(rows_of(few))
+    assert len(rows_of(before_path(desk.ledger, job.id))) == 20
+
+
+@pytest.mark.parametrize(("killed", "found"), [(True, "accepted"), (False, "skipped")])
+def test_a_resumed_replacement_is_not_sent_where_its_content_is_there(
+    desk: Desk, tmp_path: Path, sandbox: SandboxServer, *, killed: bool, found: str
+) -> None:
+    job = desk.begin("audiences", audience(tmp_path / "a.csv", 1, 2, 3), AUDIENCE.ids)
+    if killed:
+        killed_in_its_request(desk, job)
+    desk.run("audiences", audience(tmp_path / "b.csv", 3, 2, 1), AUDIENCE.ids)
+    sent = sum(r.method == "POST" for r in sandbox.requests)
+    document = desk.resume(job)
+    assert (document["state"], document["records"][found]) == ("done", 3)
+    assert sum(r.method == "POST" for r in sandbox.requests) == sent
