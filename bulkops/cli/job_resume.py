@@ -13,9 +13,9 @@ from bulkops.cli.targets import TargetChoice
 from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
 from bulkops.upload.options import RunOptions
-from bulkops.upload.paths import before_path
 from bulkops.upload.starting import contract_of, new_job
 from bulkops.upload.stopping import Stop
+from bulkops.upload.undoing import Undone, saved_before
 from bulkops.upload.workflow import Guards, begin, locked, opened, resumed
 
 # Putting back is a person's decision: it may remove whatever came since, down to nothing.
@@ -54,20 +54,17 @@ def undo_job(name: str, target: TargetChoice, url: str | None, *, settings: Mapp
     with ExitStack() as stack:
         ledger = stack.enter_context(open_ledger(url))
         earlier = ledger.job(name)
-        before = before_path(ledger, earlier.id)
-        if not before.exists():
-            raise UsageError(
-                f"Job {name} kept nothing that could be put back.",
-                hint="Only imports that replace keep what was there, and only where the API can export it.",
-            )
+        before = saved_before(ledger, earlier)
         contract = contract_of(earlier)
         plan = plan_file(before, chunk_limits(contract))
         place = stack.enter_context(target.reopen(earlier.target).open())
         run = RunOptions.from_settings(settings)
-        job = new_job(contract, plan, place, options=earlier.options, run=run, max_removals="100%", now=clock.now())
+        limit = settings.get("max_removals")
+        job = new_job(contract, plan, place, options=earlier.options, run=run, max_removals=limit, now=clock.now())
         stack.enter_context(locked(job, ledger, clock=clock))
         context = stack.enter_context(opened(job, place, ledger, clock=clock, stop=stop))
-        begin(job, contract, plan, context=context, guards=LIFTED, dry_run=False)
+        undone = Undone(job=earlier)
+        begin(job, contract, plan, context=context, guards=LIFTED, dry_run=False, undone=undone)
         console().note(f"Putting back {plan.records:,} records from {before}.")
         ran = run_and_report(context, stop=stop, ledger_url=url, begun=True)
         return finish(context, ran, reconcile=False, as_json=as_json)

@@ -89,6 +89,7 @@ def cancel(job: str, ledger: str | None, *, as_json: bool) -> None:
 @click.argument("job")
 @target_options
 @run_options
+@max_removals_option
 @ledger_option
 @json_option
 def undo(job: str, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:

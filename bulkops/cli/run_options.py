@@ -35,7 +35,7 @@ def run_options(function: F) -> F:
 
 
 max_removals_option = option(
-    "--max-removals", metavar="N|N%", help="The most rows a replacing import may remove; default: as the job was begun."
+    "--max-removals", metavar="N|N%", help="The most rows that may be removed, where the target has changed meanwhile."
 )
 
 

@@ -27,9 +27,12 @@ def new_job(
     options: Mapping[str, str],
     run: RunOptions,
     now: datetime,
-    max_removals: str = MAX_REMOVALS,
+    max_removals: str | None = MAX_REMOVALS,
 ) -> JobEntry:
-    """Return a job for a plan. Its target is the address and the ids of the route, and no others."""
+    """Return a job for a plan. Its target is the address and the ids of the route, and no others.
+
+    `max_removals` is None where a job is undone that nobody has changed the target after.
+    """
     return JobEntry(
         id=f"{contract.name}-{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         created=now,

@@ -25,10 +25,12 @@ from bulkops.upload.guards import (
     refuse_same_file,
     save_target,
 )
+from bulkops.upload.options import MAX_REMOVALS
 from bulkops.upload.paths import before_path
 from bulkops.upload.runner import Runner
 from bulkops.upload.starting import new_chunks, open_job, refuse_changed_file
 from bulkops.upload.stopping import Stop, StoppableClock
+from bulkops.upload.undoing import Undone
 from bulkops_validators.model.contract import Contract, Mode, Readback
 
 PATIENCE = 600.0
@@ -51,12 +53,20 @@ def open_client(target: Target, ledger: Ledger, *, clock: Clock) -> Iterator[Cli
 
 
 def begin(
-    job: JobEntry, contract: Contract, plan: FilePlan, *, context: JobContext, guards: Guards, dry_run: bool
+    job: JobEntry,
+    contract: Contract,
+    plan: FilePlan,
+    *,
+    context: JobContext,
+    guards: Guards,
+    dry_run: bool,
+    undone: Undone | None = None,
 ) -> Difference | None:
     """Check the guards and write the job to the ledger; nothing is sent.
 
     A replacing job first saves what is there; if that equals the file its chunk is skipped. GuardRefused leaves no
-    trace. With `dry_run` nothing is written. Return the difference where there is one to tell.
+    trace. With `dry_run` nothing is written. `undone` is the job that this one undoes, which must be the last one that
+    changed the target, unless a limit of removals is given. Return the difference where there is one to tell.
     """
     refuse_empty(plan, contract.mode, allow_empty=guards.allow_empty)
     chunks = new_chunks(plan)
@@ -71,7 +81,7 @@ def begin(
         refuse_same_file(context.ledger, job, again=guards.again)
         if contract.mode is Mode.REPLACE and readback is not None:
             clearing.callback(cleared_away(before_path(context.ledger, job.id).parent))
-            difference = checked_difference(context, readback)
+            difference = checked_difference(context, readback, undone=undone)
             if difference.equal:
                 chunks = [replace(chunk, state=ChunkState.SKIPPED) for chunk in chunks]
         if not dry_run:
@@ -80,14 +90,18 @@ def begin(
     return difference
 
 
-def checked_difference(context: JobContext, readback: Readback) -> Difference:
+def checked_difference(context: JobContext, readback: Readback, *, undone: Undone | None = None) -> Difference:
     """Save what a replacing job would replace, and refuse to go on if it would remove too much."""
     job = context.job
     before = before_path(context.ledger, job.id)
     save_target(context.client, readback, context.ids, job.options, to=before)
     fold, _ = fold_of(context.client, readback, context.ids)
     difference = difference_between(readback, fold, file=job.file_path, held=before)
-    refuse_removals(difference, job.settings["max_removals"])
+    limit = job.settings["max_removals"]
+    if undone is not None and limit is None:
+        undone.refuse_other_content(readback, fold, held=before, putting_back=difference)
+    else:
+        refuse_removals(difference, limit or MAX_REMOVALS)
     return difference
 
 

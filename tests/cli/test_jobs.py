@@ -73,3 +73,35 @@ def test_unknown_jobs_and_empty_ledgers_are_told_plainly(shell: Shell) -> None:
     assert shell.run("jobs", "show", "nothing").code == 2
     assert shell.run("jobs", "show").code == 2
     assert "no jobs yet" in shell.run("jobs", "list").out
+
+
+def test_undo_of_a_job_that_changed_nothing_is_refused(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+    one, other = tmp_path / "one.csv", tmp_path / "other.csv"
+    one.write_text("item\nred\ngreen\n")
+    other.write_text("item\n" + "".join(f"item-{n}\n" for n in range(30)))
+    words = ("--collection", "1", "--max-removals", "100%")
+    assert shell.run("import", "collections", str(one), *words).code == 0
+    skipped = shell.run("import", "collections", str(one), *words, "--json").json
+    assert skipped["records"]["skipped"] == 2
+    assert shell.run("import", "collections", str(other), *words).code == 0
+    ended = shell.run("jobs", "undo", skipped["job"])
+    assert (ended.code, "changed nothing" in ended.err) == (2, True)
+    assert sandbox.state.count("collection_item") == 30
+
+
+def test_undo_leaves_what_came_after_the_job_unless_told(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+    def items(*names: str) -> str:
+        file = tmp_path / f"{'-'.join(names)}.csv"
+        file.write_text("item\n" + "".join(f"{name}\n" for name in names))
+        words = ("--collection", "1", "--max-removals", "100%", "--json")
+        return str(shell.run("import", "collections", str(file), *words).json["job"])
+
+    items("red")
+    job = items("red", "green")
+    items("blue", "black", "brown")
+    refused = shell.run("jobs", "undo", job, "--json")
+    assert (refused.code, "remove 3 of the 3" in refused.json["error"]["message"]) == (5, True)
+    assert sandbox.state.count("collection_item") == 3
+    assert len(shell.run("jobs", "list", "--json").json["jobs"]) == 3
+    assert shell.run("jobs", "undo", job, "--max-removals", "3").code == 0
+    assert [row["item"] for row in sandbox.state.rows("collection_item", owner=1)] == ["red"]
