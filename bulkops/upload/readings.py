@@ -63,11 +63,17 @@ class Reader:
         columns = [c.column for c in self._readback.columns]
         if not self._readback.multiset:
             return judge_keys(sent, found, self._readback.key, columns)
-        evidence = judge_multiset(sent, found, columns, twins=twins)
+        evidence = judge_multiset(sent, found, columns, core=self._core(), twins=twins)
         if evidence.verdict is Verdict.LANDED and self._offset(chunk) is None:
             note = f"import {evidence.import_id} holds exactly these records, but no Date header proves it younger"
             return Evidence(verdict=Verdict.AMBIGUOUS, rows=evidence.rows, note=note)
         return evidence
+
+    def _core(self) -> list[str]:
+        """Return the columns that every record fills: the required ones, and those of which it must fill one."""
+        contract = self._context.contract
+        filled = {*contract.required_names, *(n for e in contract.exclusive if e.whole_file for n in e.columns)}
+        return [c.column for c in self._readback.columns if c.column in filled]
 
     def _records(self, chunk: ChunkEntry) -> pl.DataFrame:
         if chunk.number not in self._sent:

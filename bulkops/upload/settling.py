@@ -65,15 +65,18 @@ class Settler:
         return settled
 
     def _judge_all(self, reader: Reader, chunks: Sequence[ChunkEntry], reading: Reading) -> dict[int, Evidence]:
-        """Judge each chunk; an import that settles one is no evidence for another."""
+        """Judge each chunk; an import that settles one is no evidence for another, whichever is judged first."""
         taken: set[int] = set()
         found: dict[int, Evidence] = {}
-        for chunk in chunks:
-            twins = sum(other.sha256 == chunk.sha256 for other in chunks if other.number not in found)
-            evidence = reader.judge(chunk, reading, taken=taken, twins=twins)
-            found[chunk.number] = evidence
-            if evidence.verdict is Verdict.LANDED and evidence.import_id is not None and reader.multiset:
-                taken.add(evidence.import_id)
+        left = list(chunks)
+        for _ in range(2):
+            for chunk in list(left):
+                twins = sum(other.sha256 == chunk.sha256 for other in left)
+                found[chunk.number] = evidence = reader.judge(chunk, reading, taken=taken, twins=twins)
+                if evidence.verdict is Verdict.LANDED:
+                    left.remove(chunk)
+                    if evidence.import_id is not None and reader.multiset:
+                        taken.add(evidence.import_id)
         return found
 
     def _enough(self, chunk: ChunkEntry, found: Evidence, readback: Readback) -> bool:

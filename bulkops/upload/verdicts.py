@@ -44,30 +44,54 @@ class Evidence:
         return (self.verdict, self.import_id, self.rows, self.present, self.note)
 
 
-def judge_multiset(sent: pl.DataFrame, found: pl.DataFrame, columns: Sequence[str], *, twins: int = 1) -> Evidence:
+def judge_multiset(
+    sent: pl.DataFrame, found: pl.DataFrame, columns: Sequence[str], *, core: Sequence[str] = (), twins: int = 1
+) -> Evidence:
     """Judge a chunk whose equal rows count: all of it under one import id, nothing of it, or something else.
 
-    A group of rows that holds anything but records of the chunk is someone else's import. `twins` is how many
-    chunks of the same content are in doubt, each of which may have an import of its own.
+    ABSENT is said only if no import found could be the chunk's; `core` are the columns that every record fills, by
+    which a record is known again whose other values the server has rewritten. `twins` is how many chunks of the same
+    content are in doubt, each of which may have an import of its own.
     """
-    groups = _groups(sent, found, _comparable(sent, found, columns))
+    groups = _groups(sent, found, _comparable(sent, found, columns), _comparable(sent, found, core))
     exact = groups.filter((pl.col("total") == sent.height) & (pl.col("matched") == sent.height))
     if exact.height and str(exact[IMPORT_ID][0]).isdecimal() and exact.height <= twins:
         return Evidence(verdict=Verdict.LANDED, import_id=int(exact[IMPORT_ID][0]), rows=sent.height)
     if exact.height:
-        ids = ", ".join(map(str, exact[IMPORT_ID]))
-        return Evidence(
-            verdict=Verdict.AMBIGUOUS,
-            rows=exact.height * sent.height,
-            note=f"{exact.height} imports hold exactly these records: {ids}",
-        )
+        note = f"{exact.height} imports hold exactly these records: {_named(exact)}"
+        return Evidence(verdict=Verdict.AMBIGUOUS, rows=exact.height * sent.height, note=note)
     partial = groups.filter((pl.col("matched") == pl.col("total")) & (pl.col("matched") > 0))
     if partial.height:
         total = int(partial["total"].sum())
-        ids = ", ".join(map(str, partial[IMPORT_ID]))
-        note = f"import {ids} holds {total:,} of the {sent.height:,} records and nothing else"
+        note = f"import {_named(partial)} holds {total:,} of the {sent.height:,} records and nothing else"
         return Evidence(verdict=Verdict.PARTLY, rows=total, note=note)
+    alike = groups.filter(_could_be_ours(sent.height))
+    if alike.height:
+        matched = int(alike["matched"].sum())
+        note = (
+            f"import {_named(alike)} may be this chunk with values rewritten: "
+            f"{int(alike['total'].sum()):,} rows, {matched:,} of them as sent, {sent.height:,} were sent"
+        )
+        return Evidence(verdict=Verdict.AMBIGUOUS, rows=matched, note=note)
     return Evidence(verdict=Verdict.ABSENT)
+
+
+def _named(groups: pl.DataFrame) -> str:
+    """Return the import ids of some groups, the first few of many."""
+    ids = [str(i) or "without an id" for i in groups[IMPORT_ID]]
+    return ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
+
+
+def _could_be_ours(records: int) -> pl.Expr:
+    """Tell whether a group that is not exactly the chunk may hold it all the same.
+
+    Someone else's is what holds all of the chunk and more, and what has another size and no record of it. Rows that
+    do not tell their import may be of several, so there only too few rows without any likeness are someone else's.
+    """
+    total, matched, alike = pl.col("total"), pl.col("matched"), pl.col("alike")
+    larger = (matched == records) & (total > records)
+    named = ~larger & ((matched > 0) | (total == records) | ((alike > 0) & (total < records)))
+    return pl.when(pl.col(IMPORT_ID) == "").then((alike > 0) | (matched > 0) | (total >= records)).otherwise(named)
 
 
 def judge_keys(sent: pl.DataFrame, found: pl.DataFrame, key: Sequence[str], columns: Sequence[str]) -> Evidence:
@@ -116,8 +140,17 @@ def _comparable(sent: pl.DataFrame, found: pl.DataFrame, columns: Sequence[str])
     return [c for c in columns if not sent[c].has_nulls() and not found[c].has_nulls()]
 
 
-def _groups(sent: pl.DataFrame, found: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
-    """Return, per import id, how many rows there are and how many of them are records of the chunk."""
+def _groups(sent: pl.DataFrame, found: pl.DataFrame, columns: list[str], core: list[str]) -> pl.DataFrame:
+    """Return, per import id, how many rows there are, how many are records of the chunk, and how many look like one."""
+    matched = _counted(sent, found, columns).rename({"shared": "matched"})
+    if not core:
+        return matched.with_columns(alike=pl.col("matched")).sort(IMPORT_ID)
+    alike = _counted(sent, found, core).select(IMPORT_ID, alike="shared")
+    return matched.join(alike, on=IMPORT_ID).sort(IMPORT_ID)
+
+
+def _counted(sent: pl.DataFrame, found: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
+    """Return, per import id, the rows in all, and those that the chunk has as well by some columns, as multisets."""
     wanted = sent.group_by(columns).len(WANTED)
     counted = found.group_by([IMPORT_ID, *columns]).len(COUNT)
     return (
@@ -126,7 +159,6 @@ def _groups(sent: pl.DataFrame, found: pl.DataFrame, columns: list[str]) -> pl.D
         .group_by(IMPORT_ID)
         .agg(
             pl.col(COUNT).sum().cast(pl.Int64).alias("total"),
-            pl.min_horizontal(COUNT, WANTED).sum().cast(pl.Int64).alias("matched"),
+            pl.min_horizontal(COUNT, WANTED).sum().cast(pl.Int64).alias("shared"),
         )
-        .sort(IMPORT_ID)
     )

@@ -104,6 +104,35 @@ def test_an_equal_import_from_before_is_not_taken_for_ours(sandbox: SandboxServe
     assert sum(POINTS.held(sandbox).values()) == 20
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [("points for", "Points for"), ("reason", "subledgerid")], ids=["values", "column"]
+)
+def test_an_import_that_may_be_ours_with_values_rewritten_is_for_a_person(
+    old: str, new: str, sandbox: SandboxServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text("customerprofileid,amount,reason\nc1,1.10,points for one\nc2,2.00,points for two\n")
+    job = desk.begin("loyalty-points", file, POINTS.ids)
+    (chunk,) = desk.chunks(job.id)
+    desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, first_sent=SystemClock().now())
+    post(sandbox, "/v1/loyalty_programs/1/import_points", file.read_text().replace(old, new).encode())
+    document = desk.resume(job)
+    assert document["state"] == "in_doubt"
+    assert "may be this chunk" in document["chunks"][0]["message"]
+    assert sum(POINTS.held(sandbox).values()) == 2
+
+
+def test_a_doubtful_chunk_without_trace_is_not_confused_by_the_import_of_another(
+    sandbox: SandboxServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = POINTS.write(tmp_path / "f.csv", records=20, seed=1)
+    sandbox.set_faults("imports@1=cut:after,imports@2=cut:committed")
+    document = desk.run("loyalty-points", file, POINTS.ids)
+    assert document["state"] == "done"
+    assert [c["attempts"] for c in document["chunks"]] == [2, 1]
+    assert POINTS.held(sandbox) == counted(rows_of(file))
+
+
 def test_a_part_of_an_append_chunk_is_for_a_person(sandbox: SandboxServer, desk: Desk, tmp_path: Path) -> None:
     file = GIVEAWAYS.write(tmp_path / "f.csv", records=30, seed=1)
     sandbox.set_faults("imports@2=refuse:partial:6")

@@ -26,14 +26,22 @@ OURS = [("a", "1", "7"), ("b", "2", "7"), ("a", "1", "7")]
         (OURS[:2], Verdict.PARTLY, None),
         ([*OURS, ("c", "9", "7")], Verdict.ABSENT, None),  # holds more than we sent: not ours
         ([*OURS, ("a", "1", "7")], Verdict.ABSENT, None),
-        ([("c", "9", "8")], Verdict.ABSENT, None),
+        ([("c", "9", "8")], Verdict.ABSENT, None),  # another size and no record of ours
+        ([("c", "9", "8")] * 4, Verdict.ABSENT, None),
+        ([*OURS[:2], ("a", "1 ", "7")], Verdict.AMBIGUOUS, None),  # one value rewritten
+        ([(w, a + " ", "7") for w, a, _ in OURS], Verdict.AMBIGUOUS, None),  # all of them
+        ([("c", "9", "8")] * 3, Verdict.AMBIGUOUS, None),
+        ([OURS[0], ("c", "9", "7")], Verdict.AMBIGUOUS, None),
+        ([("a", "1 ", "7"), ("c", "9", "7")], Verdict.AMBIGUOUS, None),  # known again by what every record fills
+        ([*OURS, ("c", "9", "")][1:], Verdict.PARTLY, None),
+        ([*((w, a, "") for w, a, _ in OURS), ("c", "9", "")], Verdict.AMBIGUOUS, None),
         ([*OURS, ("a", "1", "8")], Verdict.LANDED, 7),
         ([*OURS, *((w, a, "8") for w, a, _ in OURS)], Verdict.AMBIGUOUS, None),
         ([(w, a, "") for w, a, _ in OURS], Verdict.AMBIGUOUS, None),  # rows that do not tell their import
     ],
 )
 def test_a_chunk_of_counted_rows(rows: list[tuple[str, str, str]], verdict: Verdict, import_id: int | None) -> None:
-    evidence = judge_multiset(SENT, found(*rows), COLUMNS)
+    evidence = judge_multiset(SENT, found(*rows), COLUMNS, core=("who",))
     assert (evidence.verdict, evidence.import_id) == (verdict, import_id)
 
 
