@@ -116,8 +116,8 @@ def _integer(text: str, options: FixOptions) -> tuple[str, str] | None:
         return found
     if re.match(patterns.INTEGER_WITH_DECIMALS, text):
         return "XLS110", re.split(r"[.,]", text)[0]
-    if options.unsafe and re.match(patterns.THOUSANDS, text):
-        return "XLS111", re.sub(r"[^0-9.,-]|,(?=[0-9]{3})", "", text)
+    if options.unsafe and re.match(patterns.INTEGER_THOUSANDS, text):
+        return "XLS111", re.sub(r"[^0-9-]", "", text)
     return None
 
 

@@ -54,7 +54,7 @@ def encoding_hits(block: Block, laid: Layout, room: Room) -> tuple[list[Hits], F
     hits = _utf8_hits(block, laid, room)
     array = block.array
     nul, low = np.flatnonzero(array == 0), (array < 32) & (array != 0)
-    odd = np.flatnonzero((low & (array != NEWLINE) & (array != RETURN) & (array != 9)) | (array == 127))
+    odd = np.flatnonzero(low & (array != NEWLINE) & (array != RETURN) & (array != 9))
     hits.append(_byte_hits("FIL106", nul, block, laid, room))
     hits.append(_byte_hits("FIL107", odd, block, laid, room))
     lone = _lone_returns(block, laid)

@@ -16,7 +16,7 @@ from bulkops_validators import CONTRACTS
         (b"code,expirydate", "giveaways", [("HDR102", "did you mean 'enddate'?")]),
         (b"value,value", "coupons", [("HDR103", "stands twice")]),
         (b"value,Value", "coupons", [("HDR103", "is there already")]),
-        (b"value,unheard,unheard", "coupons", [("HDR102", "known are"), ("HDR102", "known are"), ("HDR103", "stands twice")]),
+        (b"value,odd,odd", "coupons", [("HDR102", "known"), ("HDR102", "known"), ("HDR103", "stands twice")]),
         (b"value,", "coupons", [("HDR104", "no name")]),
         (b"value\tlimitval", "coupons", [("HDR108", "a tab")]),
         (b"amount,validityduration", "loyalty-points",

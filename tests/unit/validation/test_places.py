@@ -178,3 +178,43 @@ def test_large_and_odd_cells_are_fine(size: int) -> None:
     content = 'attributes,value,recipientintegrationid\n,CODE1,""\n"{""k"": ""v""}","CODE2",\n'
     assert found("collections", f"item\n{cell}\nplain\n".encode(), block_bytes=4096) == [] or size
     assert found("coupons", content.encode()) == []
+
+
+DAMAGE = {
+    "1.23E+15": "XLS101", "12345678901234500000": "XLS102", "3-May": "XLS104", "Mar-26": "XLS104", "#N/A": "XLS105",
+    "########": "XLS106", '="0012"': "XLS107", "'0012": "XLS108", "TRUE": "XLS112", "NULL": "XLS113", "=1+1": "XLS114",
+    " CODE": "COD101", "CO\u200bDE": "COD102", "CO\x7fDE": "COD102", "CO\u00a0DE": "COD103", "CO\tDE": "COD103",
+    "C\u041eDE": "COD104", "\u0421\u041e\u0420\u0422-5": "COD104", "cafÃ©": "COD105", "caf\ufffd": "COD106",
+    "CO\nDE": "COD107", "\uff23ODE": "COD108",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "code"), DAMAGE.items(), ids=map(ascii, DAMAGE))
+def test_damage_to_a_code_is_a_warning(value: str, code: str) -> None:
+    quoted = value.replace('"', '""')
+    (finding,) = check("coupons", f'value\nCODE1\n"{quoted}"\n'.encode())[0].findings
+    assert (finding.code, finding.severity, finding.record, finding.column) == (code, "warning", 2, "value")
+
+
+CELLS = {
+    ("limitval", "1.0"): "XLS110", ("limitval", "1,000"): "XLS111", ("limitval", "x"): "TYP101",
+    ("limitval", " 5"): "TYP107", ("limitval", "-1"): "VAL103", ("limitval", "1000000"): "VAL104",
+    ("discountlimit", "12,50"): "XLS109", ("discountlimit", "1e3"): "TYP102",
+    ("expirydate", "2031-02-29T00:00:00Z"): "DAT101", ("expirydate", "2031-01-01T00:00:00"): "DAT102",
+    ("expirydate", "13/04/2030"): "DAT103", ("expirydate", "1900000000"): "DAT104",
+    ("expirydate", "2020-01-01T00:00:00Z"): "DAT105", ("expirydate", "2031-01-01"): "DAT106",
+    ("expirydate", "46023"): "DAT107", ("expirydate", "never"): "DAT108",
+    ("limitval", "1.000"): "XLS111", ("expirydate", "2206-01-01T00:00:00Z"): "DAT109",
+    ("expirydate", "soon"): "TYP103", ("expirydate", "#REF!"): "XLS105", ("expirydate", "#####"): "XLS106",
+    ("attributes", "{a: 1}"): "TYP104", ("attributes", "[1]"): "TYP105", ("attributes", '{"a": 1, "a": 2}'): "ATR101",
+    ("attributes", '{"1": 1}'): "ATR102", ("attributes", "{\u201ca\u201d: 1}"): "ATR103",
+    ("attributes", '{"a": 1, "A": 2}'): "ATR104", ("recipientintegrationid", "c" * 1001): "VAL106",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("cell", "code"), CELLS.items(), ids=lambda value: ascii(value)[:40])
+def test_a_cell_breaks_the_rule_that_tells_most(cell: tuple[str, str], code: str) -> None:
+    column, value = cell
+    quoted = value.replace('"', '""')
+    (finding,) = check("coupons", f'value,{column}\nCODE1,\nCODE2,"{quoted}"\n'.encode())[0].findings
+    assert (finding.code, finding.record, finding.column) == (code, 2, column)

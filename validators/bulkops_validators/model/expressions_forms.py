@@ -82,7 +82,9 @@ def _integer_cases(cell: pl.Expr, integer: Integer) -> list[Case]:
             cell.str.contains(patterns.INTEGER_WITH_DECIMALS),
             lambda text: f"{text!r} is a whole number written with decimals",
         ),
-        Case("XLS111", cell.str.contains(patterns.THOUSANDS), lambda text: f"{text!r} has thousands separators"),
+        Case(
+            "XLS111", cell.str.contains(patterns.INTEGER_THOUSANDS), lambda text: f"{text!r} has thousands separators"
+        ),
         Case("TYP101", ~cell.str.contains(patterns.INTEGER), lambda text: f"{text!r} is not a whole number"),
         *_range_cases(value, integer.minimum, None, integer.maximum),
     ]

@@ -18,10 +18,10 @@ _CONTENT: tuple[tuple[str, str, str], ...] = (
     ("XLS108", r"^'", "begins with an apostrophe"),
     ("XLS112", patterns.TRUTH_VALUE, "is a truth value"),
     ("XLS113", patterns.WORD_FOR_NOTHING, "is a word for a missing value"),
-)
-_BEYOND_ASCII: tuple[tuple[str, str, str], ...] = (
     ("COD102", patterns.INVISIBLE, "has a character that cannot be seen"),
     ("COD103", patterns.UNUSUAL_BLANK, "has a blank that is not the ordinary one"),
+)
+_BEYOND_ASCII: tuple[tuple[str, str, str], ...] = (
     ("COD104", patterns.TWO_ALPHABETS, "has letters of two alphabets in one word"),
     ("COD105", patterns.MOJIBAKE, "was decoded with the wrong encoding"),
     ("COD106", patterns.REPLACEMENT, "has lost a character"),
@@ -33,7 +33,10 @@ def text_checks(column: Column) -> list[Case]:
     """Return the checks of a text column; several may hold for one cell."""
     assert isinstance(column.cell, Text)
     cell = pl.col(column.name)
-    return [*_length_cases(column, column.cell, cell), *_content_cases(cell)]
+    cases = [*_length_cases(column, column.cell, cell), *_content_cases(cell)]
+    if column.cell.min_length > 1:  # codes; items and ids of one character are no codes
+        cases.append(Case("COD107", cell.str.contains(patterns.LINE_END), _sentence("has a line end inside")))
+    return cases
 
 
 def _length_cases(column: Column, text: Text, cell: pl.Expr) -> list[Case]:

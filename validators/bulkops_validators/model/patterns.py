@@ -22,9 +22,10 @@ TIMESTAMP_WORD = r"(?i)^(?:immediate|immediately|unlimited|on_action|on action|n
 UNLIKELY_YEAR = r"^(?:0|1[0-8]|2[1-9]|[3-8]|9[0-8]|99[0-8]|999[0-8])"
 
 INTEGER = r"^-?[0-9]+$"
-INTEGER_WITH_DECIMALS = r"^-?[0-9]+[.,]0*$"
+INTEGER_WITH_DECIMALS = r"^-?[0-9]+[.,]0{0,2}$"
 NUMBER = r"^-?[0-9]+(?:\.[0-9]+)?$"
 THOUSANDS = r"^-?[0-9]{1,3}(?:(?:,[0-9]{3})+(?:\.[0-9]+)?|(?:['\u2019 \u00a0\u202f][0-9]{3})+(?:[.,][0-9]+)?)$"
+INTEGER_THOUSANDS = r"^-?[0-9]{1,3}(?:[.,'\u2019 \u00a0\u202f][0-9]{3})+$"
 DECIMAL_COMMA = r"^-?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+$"
 DURATION = r"^[0-9]+(?:s|m|h|D(?:_[DU])?|W(?:_U)?|M(?:_U)?|Y(?:_U)?)$"
 
@@ -45,10 +46,20 @@ FORMULA_LEADER = r"^[=+@\t\r]|^-[^0-9]"
 DIGITS = r"^[0-9]+$"
 
 INVISIBLE = (
-    r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
+    r"[\x7f\u0080-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e"
+    r"\u2060-\u2064\u2066-\u206f\ufeff]"
 )
-UNUSUAL_BLANK = r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"
-TWO_ALPHABETS = r"[A-Za-z][0-9_]*[\u0370-\u03ff\u0400-\u052f]|[\u0370-\u03ff\u0400-\u052f][0-9_]*[A-Za-z]"
+UNUSUAL_BLANK = r"[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"
+_LIKE_LATIN = (
+    r"\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0405\u0406\u0408"
+    r"\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458"
+    r"\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03bf"
+)
+TWO_ALPHABETS = (
+    r"[A-Za-z][0-9_-]*[\u0370-\u03ff\u0400-\u052f]|[\u0370-\u03ff\u0400-\u052f][0-9_-]*[A-Za-z]"
+    rf"|^[0-9._-]*[{_LIKE_LATIN}][{_LIKE_LATIN}0-9._-]*$"
+)
+"""Latin beside Greek or Cyrillic; or nothing but letters of these that look Latin."""
 MOJIBAKE = (
     r"[\u00c2\u00c3][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013\u2014\u2018-\u201e"
     r"\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122]|\u00e2\u20ac[\u0080-\u00bf\u0153\u0161\u2018-\u203a\u02dc\u2122\u00a6]"

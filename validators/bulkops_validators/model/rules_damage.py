@@ -172,7 +172,7 @@ HYGIENE_RULES: tuple[Rule, ...] = (
     warning(
         "COD104",
         "look-alike-letters",
-        "Letters of two alphabets in one word.",
+        "Letters of two alphabets in one word, or only letters that look like Latin ones.",
         why="A Cyrillic \u0410 in a Latin code looks right and never matches.",
         bad="S\\u0410LE",
         good="SALE",
@@ -201,7 +201,7 @@ HYGIENE_RULES: tuple[Rule, ...] = (
     warning(
         "COD107",
         "line-end-in-key",
-        "A line end inside a key.",
+        "A line end inside a code.",
         why="Legal in CSV, but nobody types a code over two lines.",
         bad='"CODE\\n1"',
         good="CODE1",

@@ -317,7 +317,7 @@ IMPORT_RULES: tuple[Rule, ...] = (
         "IMP103",
         "several-requests",
         "The file is larger than one request may be.",
-        why="This import can be split, and `bulkops import` does; sent by other means in one request it may be refused.",
+        why="This import can be split, and `bulkops import` does; in one request it may be refused.",
         bad="600,000 cards in one request",
         good="several requests of 20,000 cards",
         fix="Nothing, if `bulkops import` sends it; `bulkops split` writes the parts as files.",
