@@ -8,16 +8,19 @@ import polars as pl
 
 from bulkops.errors import DataError, InDoubt
 from bulkops.ledger.entries import ChunkEntry
+from bulkops.ledger.states import ChunkState
 from bulkops.readback.canonical import IMPORT_ID, Fold, found_frame, sent_frame
 from bulkops.readback.fetch import fold_of, read_back, rfc3339
 from bulkops.readback.tables import LINE, RECORD
 from bulkops.upload.context import JobContext
-from bulkops.upload.verdicts import Evidence, Verdict, judge_keys, judge_multiset, younger
+from bulkops.upload.verdicts import Evidence, judge_keys, judge_multiset, younger
 from bulkops_validators.model.contract import Readback
 
 # A Date header is cut to whole seconds, so the server's clock is known to be up to a second later than it says;
 # times in exports may be cut to whole seconds as well.
 CUT_SECONDS = timedelta(seconds=1)
+# The clock that dates rows need not be the one of the Date headers: what is a little older may be ours all the same.
+CLOCKS_APART = timedelta(minutes=5)
 # Without any Date header our clock is all there is; then nothing found can be proved to be younger.
 UNKNOWN_CLOCK = timedelta(days=1)
 
@@ -44,7 +47,7 @@ class Reader:
         """Read everything created since the first of the chunks left, known imports of ours taken out."""
         context = self._context
         known = [str(i) for i in context.ledger.import_ids(context.job.target)]
-        after = min(self._bound(chunk) for chunk in chunks)
+        after = min(self._since(chunk) for chunk in chunks) - CLOCKS_APART
         frames = []
         try:
             for frame in read_back(context.client, self._readback, context.ids, context.job.options, after=after):
@@ -56,18 +59,19 @@ class Reader:
 
     def judge(self, chunk: ChunkEntry, reading: Reading, *, taken: set[int], twins: int) -> Evidence:
         """Return what a reading says of a chunk; `taken` are import ids that were given to other chunks since."""
-        found = younger(reading.found, rfc3339(self._bound(chunk)))
+        since = self._since(chunk)
+        # A refused `create` chunk that was sent once would be refused again: what is older cannot be doubled, and is
+        # most likely why.
+        once = chunk.state is ChunkState.REFUSED and chunk.attempts <= 1 and not self._readback.multiset
+        found = younger(reading.found, rfc3339(since if once else since - CLOCKS_APART))
         if taken:
             found = found.filter(~pl.col(IMPORT_ID).is_in([str(i) for i in taken]))
         sent = self._records(chunk)
         columns = [c.column for c in self._readback.columns]
+        proof = rfc3339(since) if self._offset(chunk) is not None else None
         if not self._readback.multiset:
-            return judge_keys(sent, found, self._readback.key, columns)
-        evidence = judge_multiset(sent, found, columns, core=self._core(), twins=twins)
-        if evidence.verdict is Verdict.LANDED and self._offset(chunk) is None:
-            note = f"import {evidence.import_id} holds exactly these records, but no Date header proves it younger"
-            return Evidence(verdict=Verdict.AMBIGUOUS, rows=evidence.rows, note=note)
-        return evidence
+            return judge_keys(sent, found, self._readback.key, columns, since=proof)
+        return judge_multiset(sent, found, columns, core=self._core(), twins=twins, since=proof)
 
     def _core(self) -> list[str]:
         """Return the columns that every record fills: the required ones, and those of which it must fill one."""
@@ -86,8 +90,8 @@ class Reader:
             self._fold = fold_of(self._context.client, self._readback, self._context.ids)[0]
         return self._fold
 
-    def _bound(self, chunk: ChunkEntry) -> datetime:
-        """Return the server's time before which nothing can be of this chunk."""
+    def _since(self, chunk: ChunkEntry) -> datetime:
+        """Return the server's time before which nothing is of this chunk, if its clocks agree."""
         sent = chunk.first_sent or self._context.job.created
         offset = self._offset(chunk)
         return sent - UNKNOWN_CLOCK if offset is None else sent + offset - CUT_SECONDS

@@ -1,6 +1,6 @@
 """What evidence says of a chunk: its records against the rows read back. Pure; both sides are canonical frames.
 
-Rows of imports that the ledger knows, and rows older than the chunk's first request, are left out before.
+Rows of imports that the ledger knows, and rows minutes older than the chunk's first request, are left out before.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,13 @@ class Evidence:
 
 
 def judge_multiset(
-    sent: pl.DataFrame, found: pl.DataFrame, columns: Sequence[str], *, core: Sequence[str] = (), twins: int = 1
+    sent: pl.DataFrame,
+    found: pl.DataFrame,
+    columns: Sequence[str],
+    *,
+    core: Sequence[str] = (),
+    twins: int = 1,
+    since: str | None = "",
 ) -> Evidence:
     """Judge a chunk whose equal rows count: all of it under one import id, nothing of it, or something else.
 
@@ -55,10 +61,13 @@ def judge_multiset(
     """
     groups = _groups(sent, found, _comparable(sent, found, columns), _comparable(sent, found, core))
     exact = groups.filter((pl.col("total") == sent.height) & (pl.col("matched") == sent.height))
-    if exact.height and str(exact[IMPORT_ID][0]).isdecimal() and exact.height <= twins:
-        return Evidence(verdict=Verdict.LANDED, import_id=int(exact[IMPORT_ID][0]), rows=sent.height)
+    ours = exact.filter(pl.col(IMPORT_ID).str.contains(r"^\d+$") & _since(pl.col("oldest"), since))
+    if 0 < ours.height <= twins:
+        return Evidence(verdict=Verdict.LANDED, import_id=int(ours[IMPORT_ID][0]), rows=sent.height)
     if exact.height:
         note = f"{exact.height} imports hold exactly these records: {_named(exact)}"
+        if ours.is_empty():
+            note = f"import {_named(exact)} holds exactly these records, but nothing proves it younger than the request"
         return Evidence(verdict=Verdict.AMBIGUOUS, rows=exact.height * sent.height, note=note)
     partial = groups.filter((pl.col("matched") == pl.col("total")) & (pl.col("matched") > 0))
     if partial.height:
@@ -74,6 +83,11 @@ def judge_multiset(
         )
         return Evidence(verdict=Verdict.AMBIGUOUS, rows=matched, note=note)
     return Evidence(verdict=Verdict.ABSENT)
+
+
+def _since(created: pl.Expr, bound: str | None) -> pl.Expr:
+    """Tell whether a time can be read and is not before `bound`."""
+    return pl.lit(bound is not None) & created.str.contains(CANONICAL_TIME) & (created >= (bound or ""))
 
 
 def _named(groups: pl.DataFrame) -> str:
@@ -94,11 +108,14 @@ def _could_be_ours(records: int) -> pl.Expr:
     return pl.when(pl.col(IMPORT_ID) == "").then((alike > 0) | (matched > 0) | (total >= records)).otherwise(named)
 
 
-def judge_keys(sent: pl.DataFrame, found: pl.DataFrame, key: Sequence[str], columns: Sequence[str]) -> Evidence:
+def judge_keys(
+    sent: pl.DataFrame, found: pl.DataFrame, key: Sequence[str], columns: Sequence[str], *, since: str | None = None
+) -> Evidence:
     """Judge a chunk whose records are named by a key: which of the keys are there.
 
     An import that holds a key from outside the chunk is someone else's. A key that is there with other values is
-    nobody's to decide: it may be ours, rewritten by the server, or someone else's.
+    nobody's to decide: it may be ours, rewritten by the server, or someone else's. So is one that is there since
+    before `since` (canonical text), as far as its time can be read.
     """
     names = list(key)
     placed = sent.with_row_index("_place")
@@ -114,6 +131,10 @@ def judge_keys(sent: pl.DataFrame, found: pl.DataFrame, key: Sequence[str], colu
         note = (
             f"{differing.height:,} of {len(present):,} keys found have other values than were sent, such as {example}"
         )
+        return Evidence(verdict=Verdict.AMBIGUOUS, rows=len(present), note=note)
+    older = there.filter(pl.col(CREATED).str.contains(CANONICAL_TIME) & (pl.col(CREATED) < (since or "")))
+    if older.height:
+        note = f"{older.height:,} of {len(present):,} keys found are from {older[CREATED].sort()[0]}, before the request"
         return Evidence(verdict=Verdict.AMBIGUOUS, rows=len(present), note=note)
     main = str(there[IMPORT_ID].value_counts(sort=True)[IMPORT_ID][0])
     return Evidence(
@@ -152,7 +173,7 @@ def _groups(sent: pl.DataFrame, found: pl.DataFrame, columns: list[str], core: l
 def _counted(sent: pl.DataFrame, found: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
     """Return, per import id, the rows in all, and those that the chunk has as well by some columns, as multisets."""
     wanted = sent.group_by(columns).len(WANTED)
-    counted = found.group_by([IMPORT_ID, *columns]).len(COUNT)
+    counted = found.group_by([IMPORT_ID, *columns]).agg(pl.len().alias(COUNT), pl.col(CREATED).min().alias("oldest"))
     return (
         counted.join(wanted, on=columns, how="left")
         .with_columns(pl.col(WANTED).fill_null(0))
@@ -160,5 +181,6 @@ def _counted(sent: pl.DataFrame, found: pl.DataFrame, columns: list[str]) -> pl.
         .agg(
             pl.col(COUNT).sum().cast(pl.Int64).alias("total"),
             pl.min_horizontal(COUNT, WANTED).sum().cast(pl.Int64).alias("shared"),
+            pl.col("oldest").min(),
         )
     )

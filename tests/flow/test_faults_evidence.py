@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -93,15 +94,36 @@ def test_foreign_imports_in_the_window_are_not_ours(sandbox: SandboxServer, desk
     assert sum(POINTS.held(sandbox).values()) == 21
 
 
-def test_an_equal_import_from_before_is_not_taken_for_ours(sandbox: SandboxServer, desk: Desk, tmp_path: Path) -> None:
+def test_an_equal_import_from_long_before_is_not_taken_for_ours(
+    sandbox: SandboxServer, desk: Desk, tmp_path: Path
+) -> None:
     file = POINTS.write(tmp_path / "f.csv", records=10, seed=1)
-    post(sandbox, "/v1/loyalty_programs/1/import_points", file.read_bytes())
-    SystemClock().sleep(4)  # the server tells its time in whole seconds
-    sandbox.set_faults("imports@1=cut:after")
-    document = desk.run("loyalty-points", file, POINTS.ids)
-    assert document["chunks"][0]["attempts"] == 2
+    document = after_an_equal_import(sandbox, desk, file, age=timedelta(minutes=6))
+    assert document["state"] == "done"
     assert document["chunks"][0]["import_id"] == 2
     assert sum(POINTS.held(sandbox).values()) == 20
+
+
+@pytest.mark.parametrize("seconds", [4, 240])
+def test_an_equal_import_little_older_than_the_request_is_for_a_person(
+    seconds: int, sandbox: SandboxServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = POINTS.write(tmp_path / "f.csv", records=10, seed=1)
+    document = after_an_equal_import(sandbox, desk, file, age=timedelta(seconds=seconds))
+    assert document["state"] == "in_doubt"
+    assert "nothing proves it younger" in document["chunks"][0]["message"]
+    assert sum(POINTS.held(sandbox).values()) == 10
+
+
+def after_an_equal_import(sandbox: SandboxServer, desk: Desk, file: Path, *, age: timedelta) -> dict[str, Any]:
+    """Resume a job whose request is in doubt and left when an equal import had that age, by the server's clock."""
+    job = desk.begin("loyalty-points", file, POINTS.ids)
+    (chunk,) = desk.chunks(job.id)
+    post(sandbox, "/v1/loyalty_programs/1/import_points", file.read_bytes())
+    left = {"first_sent": SystemClock().now(), "clock_offset": age.total_seconds()}
+    chunk = desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, **left)
+    desk.ledger.move(job.id, chunk, ChunkState.IN_DOUBT, kind="in doubt", data={})
+    return desk.resume(job)
 
 
 @pytest.mark.parametrize(

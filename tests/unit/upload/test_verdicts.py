@@ -55,6 +55,23 @@ def test_a_column_that_cannot_be_compared_does_not_hide_a_match() -> None:
     assert judge_multiset(SENT, found(*rows), COLUMNS).verdict is Verdict.LANDED
 
 
+@pytest.mark.parametrize("since", ["2026-11-22T12:00:01Z", None])
+def test_an_exact_import_that_nothing_proves_younger_is_for_a_person(since: str | None) -> None:
+    assert judge_multiset(SENT, found(*OURS), COLUMNS, since="2026-11-22T12:00:00Z").verdict is Verdict.LANDED
+    assert judge_multiset(SENT, found(*OURS), COLUMNS, since=since).verdict is Verdict.AMBIGUOUS
+
+
+def test_rows_without_a_readable_time_prove_nothing() -> None:
+    rows = found(*OURS).with_columns(pl.lit("22/11/2026").alias("_created"))
+    assert judge_multiset(SENT, rows, COLUMNS).verdict is Verdict.AMBIGUOUS
+
+
+def test_an_older_import_of_the_same_records_does_not_hide_ours() -> None:
+    older = found(*((w, a, "6") for w, a, _ in OURS)).with_columns(pl.lit("2026-11-22T11:59:00Z").alias("_created"))
+    rows = pl.concat([older, found(*OURS)])
+    assert judge_multiset(SENT, rows, COLUMNS, since="2026-11-22T12:00:00Z").import_id == 7
+
+
 NAMED = pl.DataFrame({"who": ["a", "b", "c"], "amount": ["1", "2", "3"]})
 
 
@@ -75,6 +92,12 @@ def test_a_chunk_of_named_rows(
 ) -> None:
     evidence = judge_keys(NAMED, found(*rows), ("who",), COLUMNS)
     assert (evidence.verdict, evidence.present) == (verdict, present)
+
+
+def test_keys_from_before_the_request_are_for_a_person() -> None:
+    rows = found(("a", "1", "7"))
+    assert judge_keys(NAMED, rows, ("who",), COLUMNS, since="2026-11-22T12:00:00Z").verdict is Verdict.PARTLY
+    assert judge_keys(NAMED, rows, ("who",), COLUMNS, since="2026-11-22T12:00:01Z").verdict is Verdict.AMBIGUOUS
 
 
 def test_older_rows_are_left_out_and_unreadable_times_are_not() -> None:
