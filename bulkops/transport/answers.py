@@ -12,6 +12,7 @@ from bulkops.errors import AccessRefused, BulkopsError, NotDelivered, OutcomeUnk
 
 MAX_DETAILS = 20
 MAX_TEXT = 300
+LONGEST_INT = 20
 # The request is to be made elsewhere (RFC 9110 §15.4). 302 and 303 may also follow work that was done.
 MOVED = (301, 307, 308)
 
@@ -48,11 +49,20 @@ def parse_retry_after(text: str | None, *, now: datetime) -> float | None:
 
 
 def parse_json(content: bytes) -> Any:
-    """Return the JSON document; None if it is not one."""
+    """Return the JSON document; None if it is not one.
+
+    An integer beyond 64 bits is no id and no count of any API: it becomes a float, and is then taken for neither.
+    """
     try:
-        return json.loads(content)
+        return json.loads(content, parse_int=_parse_int)
     except (ValueError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def _parse_int(text: str) -> int | float:
+    if len(text) <= LONGEST_INT and -(2**63) <= (number := int(text)) < 2**63:
+        return number
+    return float(text)
 
 
 def refusal(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bulkops.errors import AccessRefused, NotDelivered, OutcomeUnknown, ServerRefused
-from bulkops.transport.answers import parse_retry_after, refusal
+from bulkops.transport.answers import parse_json, parse_retry_after, refusal
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 
@@ -85,3 +85,10 @@ def test_a_redirect_names_where_it_leads() -> None:
 
 def test_a_date_at_the_end_of_the_calendar_is_none() -> None:
     assert parse_retry_after("Fri, 31 Dec 9999 23:59:59 -0100", now=NOW) is None
+
+
+def test_an_integer_beyond_64_bits_is_taken_for_no_id() -> None:
+    numbers = parse_json(b'{"id": 1180591620717411303424, "amount": 9223372036854775807, "low": -99999999999999999999}')
+    assert numbers["amount"] == 2**63 - 1
+    assert not isinstance(numbers["id"], int)
+    assert not isinstance(numbers["low"], int)
