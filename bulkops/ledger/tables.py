@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    func,
     insert,
     inspect,
     select,
@@ -95,7 +96,12 @@ def bring_up_to_date(connection: Connection) -> None:
     """Apply the steps that this ledger lacks; UsageError if a newer bulkops made it."""
     version = 0
     if inspect(connection).has_table(VERSION.name):
-        version = connection.execute(select(VERSION.c.version)).scalar_one()
+        version = connection.execute(select(func.max(VERSION.c.version))).scalar_one()
+        if version is None:
+            raise UsageError(
+                "The ledger does not say which version it has: bulkops did not make it, or it is damaged.",
+                hint="Put back a copy of it, or name another with --ledger.",
+            )
     if version > len(STEPS):
         raise UsageError(
             f"The ledger has version {version}; this bulkops knows versions up to {len(STEPS)}.",

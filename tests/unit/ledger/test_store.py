@@ -104,3 +104,12 @@ def test_a_file_that_is_no_ledger_is_told(tmp_path: Path) -> None:
 def test_a_ledger_that_would_forget_is_refused(url: str) -> None:
     with pytest.raises(UsageError):
         Ledger.open(url, clock=SystemClock())
+
+
+def test_a_ledger_that_does_not_say_its_version_is_told_plainly(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.close()
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        connection.execute("DELETE FROM bulkops_ledger")
+    connection.close()
+    with pytest.raises(UsageError, match="which version"):
+        Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
