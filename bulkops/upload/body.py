@@ -29,8 +29,8 @@ class Stamp:
 class ChunkBody:
     """The header and a chunk's pieces. Memory stays at one block however large the chunk is.
 
-    Iterating raises GuardRefused after the last byte if the bytes are not the ones that were planned: the request
-    is then never completed, so nothing of it can be taken in.
+    Iterating raises GuardRefused if the file cannot be read, and after the last byte if the bytes are not the ones
+    that were planned: the request is then never completed, so nothing of it can be taken in.
     """
 
     def __init__(self, path: Path, header_end: int, chunk: ChunkEntry) -> None:
@@ -59,7 +59,7 @@ class ChunkBody:
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the bytes in blocks."""
-        blocks = read_pieces(self._path, self._pieces)
+        blocks = self._blocks()
         if self._checked is not None:
             yield from blocks
             if stamp_of(self._path) != self._checked:
@@ -70,6 +70,16 @@ class ChunkBody:
             digest.update(block)
             yield block
         self._compare(digest.hexdigest())
+
+    def _blocks(self) -> Iterator[bytes]:
+        """Yield what is read; a file that cannot be read any more leaves the request incomplete as well."""
+        try:
+            yield from read_pieces(self._path, self._pieces)
+        except InputUnreadable as error:
+            raise GuardRefused(
+                f"{error.message} The request of chunk {self._chunk.number} was not completed.",
+                hint="Put the original file back and resume.",
+            ) from None
 
     def _digest(self) -> str:
         digest = hashlib.sha256()

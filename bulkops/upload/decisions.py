@@ -9,8 +9,10 @@ from bulkops.ledger.store import Ledger
 def resolve(ledger: Ledger, job: JobEntry, number: int, *, accepted: bool, reason: str) -> ChunkEntry:
     """Record that a doubtful chunk's records are at the target, or that they are not and go again.
 
-    UsageError unless the chunk is in doubt. A chunk that may be there twice can only be accepted.
+    UsageError unless the chunk is in doubt and a reason is given. A chunk that may be there twice can only be accepted.
     """
+    if not reason.strip():
+        raise UsageError("A decision needs a reason; whoever reads the ledger later has nothing else.")
     chunk = next((c for c in ledger.chunks(job.id) if c.number == number), None)
     if chunk is None:
         raise UsageError(f"Job {job.id} has no chunk {number}.")

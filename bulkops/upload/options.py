@@ -26,6 +26,11 @@ class RunOptions:
     isolate_requests: int = ISOLATE_REQUESTS
     max_errors: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a limit that cannot be read before anything is sent, not when it is first needed."""
+        if self.max_errors is not None:
+            share_of(self.max_errors, 0, option="--max-errors")
+
     def as_settings(self) -> dict[str, Any]:
         """Return the options as the ledger keeps them."""
         return asdict(self)

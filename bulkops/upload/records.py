@@ -65,6 +65,10 @@ class ChunkRecords:
                 place += 1
         return None
 
+    def start_of(self, place: int) -> int:
+        """Return the byte of the file at which the record at a place starts."""
+        return self._spans[place][0]
+
     def part(self, places: Sequence[int]) -> ChunkEntry:
         """Return a pending chunk of some of the records, in order; the ledger numbers it."""
         pieces = tuple(_merged(self._spans[place] for place in places))

@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +16,7 @@ from bulkops.upload.paths import reasons_path, rejected_path
 
 BLOCK = 1 << 20
 CODE = "server-refused"
+MAX_NAMED = 8
 TOGETHER = "(these records were refused together; not all of them need be at fault)"
 COLUMNS = ("file", "line", "record", "records", "chunk", "code", "message")
 
@@ -35,9 +36,12 @@ def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | 
         with context.job.file_path.open("rb") as source:
             with _replacing(path) as out:
                 _copy_records(source, context.job.header_end, rejected, out)
-            lines = _lines_at(source, [chunk.pieces[0][0] for chunk in rejected])
+            named = {chunk.number: _named(context, chunk) for chunk in rejected}
+            starts = {chunk.pieces[0][0] for chunk in rejected}
+            offsets = sorted(starts.union(*(places.values() for places in named.values())))
+            lines = dict(zip(offsets, _lines_at(source, offsets), strict=True))
         with _replacing(reasons) as out:
-            _write_reasons(out, context.job.file_path, rejected, lines)
+            _write_reasons(out, context.job.file_path, rejected, named, lines)
     except OSError as error:
         raise Unfinished(f"The rejected records cannot be written to {path.parent}: {error.strerror}.") from None
     return path
@@ -70,12 +74,32 @@ def _lines_at(source: BinaryIO, offsets: Sequence[int]) -> list[int]:
     return lines
 
 
-def _write_reasons(out: BinaryIO, file: Path, chunks: Sequence[ChunkEntry], lines: Sequence[int]) -> None:
+def _named(context: JobContext, chunk: ChunkEntry) -> dict[int, int]:
+    """Return where in the file the records start that the server named, by the line it gave: one of the request's."""
+    if chunk.records == 1 or not chunk.lines:
+        return {}
+    records = context.records(chunk)
+    places = {line: records.place_of_line(line) for line in chunk.lines[:MAX_NAMED]}
+    return {line: records.start_of(place) for line, place in places.items() if place is not None}
+
+
+def _write_reasons(
+    out: BinaryIO,
+    file: Path,
+    chunks: Sequence[ChunkEntry],
+    named: Mapping[int, Mapping[int, int]],
+    lines: Mapping[int, int],
+) -> None:
     text = io.TextIOWrapper(out, encoding="utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for chunk, line in zip(chunks, lines, strict=True):
-        message = chunk.message if chunk.records == 1 else f"{chunk.message} {TOGETHER}"
+    for chunk in chunks:
+        line = lines[chunk.pieces[0][0]]
+        message = chunk.message
+        if places := ", ".join(f"{given} is {lines[at]:,}" for given, at in named[chunk.number].items()):
+            message += f" (the server counts the lines of its request; of the file, line {places})"
+        if chunk.records > 1:
+            message += f" {TOGETHER}"
         writer.writerow((str(file), line, chunk.first_record, chunk.records, chunk.number, CODE, message))
     text.detach()
 

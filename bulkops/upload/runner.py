@@ -1,6 +1,7 @@
 """Running a job to its end: send what is pending, settle what is in doubt, until nothing moves any more."""
 
 import heapq
+import math
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -69,7 +70,7 @@ class Runner:
             if doubtful:
                 self._settler.settle(doubtful)
                 self._load()
-                self._stop_at_max_errors()
+            self._stop_at_max_errors()
             if not self._pending and not self._refused():
                 break
             self._stop_at_max_attempts()
@@ -125,7 +126,7 @@ class Runner:
             return None
         if self._stop.asked:
             raise Interrupted("Interrupted.")
-        if self._unknown >= UNKNOWN_IN_A_ROW:
+        if self._unknown >= UNKNOWN_IN_A_ROW or self._too_many_refused():
             return None
         return self._small_enough(self._chunks[heapq.heappop(self._pending)])
 
@@ -187,8 +188,22 @@ class Runner:
             if attempts >= MAX_ATTEMPTS:
                 raise Unfinished(f"The outcome of chunk {number} was unknown {attempts} times in a row.")
 
-    def _stop_at_max_errors(self) -> None:
+    def _too_many_refused(self) -> bool:
+        """Tell whether the refusals so far, if evidence confirms them, are more than --max-errors allows."""
+        if self._context.options.max_errors is None:
+            return False
+        isolated = self._context.options.isolate and self._context.contract.mode.splittable
+        refused = [c for c in self._chunks.values() if c.state is ChunkState.REFUSED]
+        return self._rejected() + sum(1 if isolated else c.records for c in refused) > self._most_errors()
+
+    def _rejected(self) -> int:
+        return sum(c.records for c in self._chunks.values() if c.state is ChunkState.REJECTED)
+
+    def _most_errors(self) -> float:
         limit = self._context.options.max_errors
-        rejected = sum(c.records for c in self._chunks.values() if c.state is ChunkState.REJECTED)
-        if limit is not None and rejected > share_of(limit, self._context.job.records, option="--max-errors"):
+        return math.inf if limit is None else share_of(limit, self._context.job.records, option="--max-errors")
+
+    def _stop_at_max_errors(self) -> None:
+        rejected, limit = self._rejected(), self._context.options.max_errors
+        if rejected > self._most_errors():
             raise DataError(f"{rejected:,} records were refused, more than --max-errors {limit} allows. Stopped.")

@@ -14,7 +14,7 @@ from bulkops.settings import Target
 from bulkops.transport.client import Client
 from bulkops.upload.body import file_sha256
 from bulkops.upload.context import JobContext
-from bulkops.upload.options import MAX_REMOVALS, RunOptions
+from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 
@@ -31,8 +31,11 @@ def new_job(
 ) -> JobEntry:
     """Return a job for a plan. Its target is the address and the ids of the route, and no others.
 
-    `max_removals` is None where a job is undone that nobody has changed the target after.
+    `max_removals` is None where a job is undone that nobody has changed the target after; UsageError if
+    it cannot be read.
     """
+    if max_removals is not None:
+        share_of(max_removals, 0, option="--max-removals")
     return JobEntry(
         id=f"{contract.name}-{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         created=now,

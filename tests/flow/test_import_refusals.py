@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bulkops.errors import DataError
+from bulkops.errors import DataError, GuardRefused, UsageError
 from bulkops.ledger.entries import JobEntry
+from bulkops.ledger.states import ChunkState
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.upload.paths import reasons_path, rejected_path
+from bulkops.upload.stopping import Stop
+from bulkops.upload.workflow import resumed, run_job
 from tests.crash.desk import Desk
 from tests.crash.truth import CASES, rows_of
 
@@ -123,3 +126,49 @@ def test_more_refusals_than_max_errors_stop_the_job(desk: Desk, tmp_path: Path) 
     job: JobEntry = desk.begin("loyalty-join-dates", file, {"program": 1}, max_rows=5, max_errors="10%", isolate=False)
     with pytest.raises(DataError, match="--max-errors 10%"):
         desk.resume(job)
+
+
+def test_max_errors_is_looked_at_after_each_refusal(desk: Desk, tmp_path: Path, sandbox: SandboxServer) -> None:
+    file = join_dates(tmp_path / "f.csv", bad=set(range(40)))
+    job = desk.begin("loyalty-join-dates", file, {"program": 1}, max_rows=5, max_errors="4", isolate=False)
+    for _ in range(2):
+        with pytest.raises(DataError, match="5 records were refused"):
+            desk.resume(job)
+    assert sum(r.method == "POST" for r in sandbox.requests) == 1
+
+
+@pytest.mark.parametrize("limit", ["abc", "nan%", "-1"])
+def test_a_limit_that_cannot_be_read_is_refused_before_anything_is_sent(limit: str, desk: Desk, tmp_path: Path) -> None:
+    file = join_dates(tmp_path / "f.csv", bad=set())
+    with pytest.raises(UsageError, match="--max-errors"):
+        desk.begin("loyalty-join-dates", file, {"program": 1}, max_errors=limit)
+    with pytest.raises(UsageError, match="--max-removals"):
+        desk.begin("loyalty-join-dates", file, {"program": 1}, max_removals=limit)
+    job = desk.begin("loyalty-join-dates", file, {"program": 1})
+    with pytest.raises(UsageError, match="--max-errors"):
+        resumed(job, desk.ledger, changes={"max_errors": limit})
+    assert "max_errors" not in {k for k, v in desk.ledger.job(job.id).settings.items() if v == limit}
+
+
+def test_the_lines_that_the_server_named_are_told_as_lines_of_the_file(desk: Desk, tmp_path: Path) -> None:
+    case = CASES["coupons"]
+    first = tmp_path / "first.csv"
+    first.write_text("value,limitval\nCODE-000013,3\n")
+    desk.run("coupons", first, case.ids)
+    file = tmp_path / "f.csv"
+    file.write_text("value,limitval\n" + "".join(f"CODE-{n:06},3\n" for n in range(20)))
+    document = desk.run("coupons", file, case.ids, max_rows=10, isolate=False)
+    [told] = reasons(desk, document["job"])
+    assert (told["line"], told["records"]) == ("12", "10")
+    assert "of the file, line 5 is 15" in told["message"]
+
+
+def test_a_file_that_vanishes_under_way_leaves_its_chunk_to_be_sent(desk: Desk, tmp_path: Path) -> None:
+    file = join_dates(tmp_path / "f.csv", bad=set())
+    job = desk.begin("loyalty-join-dates", file, {"program": 1})
+    kept = file.rename(tmp_path / "elsewhere.csv")
+    with desk.opened(job, desk.target({"program": 1})) as context, pytest.raises(GuardRefused, match="not completed"):
+        run_job(context, stop=Stop())
+    assert {chunk.state for chunk in desk.chunks(job.id)} == {ChunkState.PENDING}
+    kept.rename(file)
+    assert desk.resume(job)["state"] == "done"
