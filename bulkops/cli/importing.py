@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from bulkops.chunking.limits import chunk_limits
-from bulkops.chunking.plan import FilePlan, plan_file
+from bulkops.chunking.plan import FilePlan, plan_file, refuse_odd_file
 from bulkops.chunking.schedule import cost_of
 from bulkops.cli.console import console
-from bulkops.cli.job_runs import finish, run_and_report
+from bulkops.cli.job_runs import finish, resume_command, run_and_report, signals_handled
 from bulkops.cli.options import query_of
 from bulkops.cli.run_options import given_settings
 from bulkops.cli.targets import TargetChoice
@@ -60,30 +60,34 @@ class Choices:
 
 def run_import(contract: Contract, file: Path, target: TargetChoice, choices: Choices) -> int:
     """Run an import to its end and return the exit code."""
-    ids = target.ids_for(contract)
-    query = query_of(contract, choices.chosen)
-    limits = chunk_limits(contract, max_rows=choices.max_rows, max_bytes=choices.max_bytes)
-    validated = _validated(contract, file, as_json=choices.as_json)
-    plan = plan_file(file, limits)
-    _refuse_other_bytes(validated, plan)
-    clock = SystemClock()
     stop = Stop()
     with ExitStack() as stack:
+        known = stack.enter_context(signals_handled(stop, as_json=choices.as_json))
+        ids = target.ids_for(contract)
+        query = query_of(contract, choices.chosen)
+        limits = chunk_limits(contract, max_rows=choices.max_rows, max_bytes=choices.max_bytes)
+        run = RunOptions.from_settings(given_settings(vars(choices)))
+        refuse_odd_file(file)
+        validated = _validated(contract, file, as_json=choices.as_json)
+        plan = plan_file(file, limits)
+        _refuse_other_bytes(validated, plan)
+        clock = SystemClock()
         place = stack.enter_context(target.with_ids(ids).open())
         ledger = Ledger.open(choices.ledger or default_ledger_url(), clock=clock)
         stack.callback(ledger.close)
-        run = RunOptions.from_settings(given_settings(vars(choices)))
         job = new_job(contract, plan, place, options=query, run=run, max_removals=choices.max_removals, now=clock.now())
         stack.enter_context(locked(job, ledger, clock=clock))
         context = stack.enter_context(opened(job, place, ledger, clock=clock, stop=stop))
         _describe(plan, contract, context.ids)
         _confirm(yes=choices.yes or choices.dry_run)
         guards = Guards(again=choices.again, allow_empty=choices.allow_empty)
-        difference = begin(job, contract, plan, context=context, guards=guards, dry_run=choices.dry_run)
+        resume = resume_command(job, choices.ledger)
+        difference = begin(job, contract, plan, context=context, guards=guards, dry_run=choices.dry_run, stop=stop)
         _tell(difference)
         if choices.dry_run:
             return _dry(job, plan, as_json=choices.as_json)
-        ran = run_and_report(context, stop=stop, ledger_url=choices.ledger, begun=True)
+        known["resume"] = resume
+        ran = run_and_report(context, stop=stop, resume=resume, begun=True)
         return finish(context, ran, reconcile=choices.reconcile, as_json=choices.as_json)
 
 

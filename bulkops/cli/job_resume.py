@@ -8,7 +8,7 @@ from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import plan_file
 from bulkops.cli.console import console
 from bulkops.cli.job_book import latest, open_ledger
-from bulkops.cli.job_runs import finish, run_and_report
+from bulkops.cli.job_runs import finish, resume_command, run_and_report, signals_handled
 from bulkops.cli.targets import TargetChoice
 from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
@@ -35,6 +35,7 @@ def resume_job(
     clock = SystemClock()
     stop = Stop()
     with ExitStack() as stack:
+        known = stack.enter_context(signals_handled(stop, as_json=as_json))
         ledger = stack.enter_context(open_ledger(url))
         job = latest(ledger, name, unfinished=True)
         if job.cancelled:
@@ -43,7 +44,9 @@ def resume_job(
         place = stack.enter_context(target.reopen(job.target).open())
         job = resumed(ledger.job(job.id), ledger, changes=changes)
         context = stack.enter_context(opened(job, place, ledger, clock=clock, stop=stop))
-        ran = run_and_report(context, stop=stop, ledger_url=url)
+        known["resume"] = resume_command(job, url)
+        stop.begun = True
+        ran = run_and_report(context, stop=stop, resume=known["resume"])
         return finish(context, ran, reconcile=reconcile, as_json=as_json)
 
 
@@ -52,6 +55,7 @@ def undo_job(name: str, target: TargetChoice, url: str | None, *, settings: Mapp
     clock = SystemClock()
     stop = Stop()
     with ExitStack() as stack:
+        known = stack.enter_context(signals_handled(stop, as_json=as_json))
         ledger = stack.enter_context(open_ledger(url))
         earlier = ledger.job(name)
         before = saved_before(ledger, earlier)
@@ -64,7 +68,8 @@ def undo_job(name: str, target: TargetChoice, url: str | None, *, settings: Mapp
         stack.enter_context(locked(job, ledger, clock=clock))
         context = stack.enter_context(opened(job, place, ledger, clock=clock, stop=stop))
         undone = Undone(job=earlier)
-        begin(job, contract, plan, context=context, guards=LIFTED, dry_run=False, undone=undone)
+        begin(job, contract, plan, context=context, guards=LIFTED, dry_run=False, undone=undone, stop=stop)
+        known["resume"] = resume_command(job, url)
         console().note(f"Putting back {plan.records:,} records from {before}.")
-        ran = run_and_report(context, stop=stop, ledger_url=url, begun=True)
+        ran = run_and_report(context, stop=stop, resume=known["resume"], begun=True)
         return finish(context, ran, reconcile=False, as_json=as_json)

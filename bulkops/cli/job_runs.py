@@ -1,10 +1,11 @@
 """Running a job in front of a person: progress, signals, the summary, the proof, and the exit code."""
 
+import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from tqdm import tqdm
 
 from bulkops.cli.console import console
 from bulkops.cli.job_summary import summary_lines
-from bulkops.errors import BulkopsError
+from bulkops.errors import BulkopsError, Interrupted
 from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.reconciling.jobs import known_of
@@ -36,15 +37,26 @@ class Ran:
     resume: str
 
 
-def run_and_report(context: JobContext, *, stop: Stop, ledger_url: str | None, begun: bool = False) -> Ran:
+@contextmanager
+def signals_handled(stop: Stop, *, as_json: bool) -> Iterator[dict[str, str]]:
+    """Let signals end the command well; what is put under "resume" is said when a second one ends it at once."""
+    known: dict[str, str] = {}
+
+    def last_words() -> tuple[str, str]:
+        hint = f"Resume with: {known['resume']}" if "resume" in known else None
+        said = f"\nStopped. {hint or 'Nothing was sent.'}\n"
+        error = {"message": "Stopped at once.", "hint": hint, "exit": Interrupted.exit_code}
+        return said, json.dumps({"error": error}) + "\n" if as_json and not console().emitted else ""
+
+    with stopping_on_signals(stop, say=console().note, last_words=last_words):
+        yield known
+
+
+def run_and_report(context: JobContext, *, stop: Stop, resume: str, begun: bool = False) -> Ran:
     """Run a job; what ends it early is kept for `finish`, since the ledger has the figures all the same."""
-    resume = resume_command(context.job, ledger_url)
     error: BulkopsError | None = None
     console().note(f"Job {context.job.id}")
-    with (
-        stopping_on_signals(stop, say=console().note, last_words=lambda: f"Resume with: {resume}"),
-        _progress(context) as observer,
-    ):
+    with _progress(context) as observer:
         try:
             run_job(context, stop=stop, observer=observer, begun=begun)
         except BulkopsError as raised:
@@ -58,20 +70,27 @@ def finish(context: JobContext, ran: Ran, *, reconcile: bool, as_json: bool) -> 
     state = job_state(job, ran.chunks)
     code = EXIT_CODES[state] if ran.error is None else ran.error.exit_code
     if reconcile and state in (JobState.DONE, JobState.REFUSED):
-        evidence = Evidence(client=context.client, ids=context.ids, options=job.options)
-        result = reconcile_rows(
-            context.contract,
-            job.file_path,
-            evidence,
-            known=known_of(job, ran.chunks, context.contract),
-            settle=context.options.settle,
-            clock=context.clock,
-            observer=console().note,
-        )
-        job = context.ledger.change_job(job, kind="reconciled", reconciliation=result.to_json())
-        code = code or result.exit_code
+        try:
+            job, proof = _reconciled(context, job, ran)
+            code = code or proof
+        except BulkopsError as raised:
+            ran = replace(ran, error=raised)
+            code = raised.exit_code
     show_job(context, job, ran, as_json=as_json)
     return code
+
+
+def _reconciled(context: JobContext, job: JobEntry, ran: Ran) -> tuple[JobEntry, int]:
+    result = reconcile_rows(
+        context.contract,
+        job.file_path,
+        Evidence(client=context.client, ids=context.ids, options=job.options),
+        known=known_of(job, ran.chunks, context.contract),
+        settle=context.options.settle,
+        clock=context.clock,
+        observer=console().note,
+    )
+    return context.ledger.change_job(job, kind="reconciled", reconciliation=result.to_json()), result.exit_code
 
 
 def show_job(context: JobContext, job: JobEntry, ran: Ran, *, as_json: bool) -> None:

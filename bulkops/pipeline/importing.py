@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bulkops.chunking.limits import chunk_limits
-from bulkops.chunking.plan import FilePlan, plan_file
+from bulkops.chunking.plan import FilePlan, plan_file, refuse_odd_file
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, DataError, InputUnreadable
 from bulkops.ledger.entries import ChunkEntry, JobEntry
@@ -124,6 +124,7 @@ def import_file(
     """
     observer, stop = observer or Silent(), stop or Stop()
     contract = request.contract
+    refuse_odd_file(request.file)
     report = _validated(request, clock)
     observer.validated(report)
     if report.errors:

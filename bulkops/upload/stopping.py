@@ -17,10 +17,14 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop:
-    """Whether the run was asked to stop. A plain flag, since a signal handler must take no lock."""
+    """Whether the run was asked to stop. Plain flags, since a signal handler must take no lock.
+
+    `begun` says that the ledger has the job: before that there is nothing a signal should wait for.
+    """
 
     def __init__(self) -> None:
         self.asked = False
+        self.begun = False
 
     def ask(self) -> None:
         """Ask the run to stop after what is under way."""
@@ -56,10 +60,13 @@ class StoppableClock:
 
 
 @contextmanager
-def stopping_on_signals(stop: Stop, *, say: Callable[[str], None], last_words: Callable[[], str]) -> Iterator[None]:
+def stopping_on_signals(
+    stop: Stop, *, say: Callable[[str], None], last_words: Callable[[], tuple[str, str]]
+) -> Iterator[None]:
     """Turn the first SIGINT or SIGTERM into a request to stop, and the second into the end of the process.
 
-    `last_words` says how to resume. Outside the main thread nothing is changed.
+    Before the job has begun the first one is a KeyboardInterrupt, whichever signal it is. `last_words` are what the
+    second one says to stderr and to stdout. Outside the main thread nothing is changed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -67,11 +74,14 @@ def stopping_on_signals(stop: Stop, *, say: Callable[[str], None], last_words: C
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of handlers
         if stop.asked:
-            # The ledger is durable and the kernel frees the locks, so there is nothing left to tidy up.
-            sys.stderr.write(f"\nStopped. {last_words()}\n")
-            sys.stderr.flush()
+            # The ledger is durable and the kernel frees the locks, so there is nothing left to tidy up. Python's own
+            # streams may be in the middle of a write, so they are left alone.
+            for stream, words in zip((sys.stderr, sys.stdout), last_words(), strict=True):
+                os.write(stream.fileno(), words.encode())
             os._exit(Interrupted.exit_code)
         stop.ask()
+        if not stop.begun:
+            raise KeyboardInterrupt
         say("Stopping after the request under way; once more to stop at once.")
 
     before = {number: signal.signal(number, handle) for number in SIGNALS}

@@ -25,7 +25,7 @@ from bulkops.upload.guards import (
     refuse_same_file,
     save_target,
 )
-from bulkops.upload.options import MAX_REMOVALS
+from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
 from bulkops.upload.paths import before_path
 from bulkops.upload.runner import Runner
 from bulkops.upload.starting import new_chunks, open_job, refuse_changed_file
@@ -61,12 +61,14 @@ def begin(
     guards: Guards,
     dry_run: bool,
     undone: Undone | None = None,
+    stop: Stop | None = None,
 ) -> Difference | None:
     """Check the guards and write the job to the ledger; nothing is sent.
 
     A replacing job first saves what is there; if that equals the file its chunk is skipped. GuardRefused leaves no
-    trace. With `dry_run` nothing is written. `undone` is the job that this one undoes, which must be the last one that
-    changed the target, unless a limit of removals is given. Return the difference where there is one to tell.
+    trace. With `dry_run` nothing is written. `undone` is the job that this one undoes; unless a limit of removals is
+    given, nothing else may have changed the target since. `stop` is told right before the ledger has the job.
+    Return the difference where there is one to tell.
     """
     refuse_empty(plan, contract.mode, allow_empty=guards.allow_empty)
     chunks = new_chunks(plan)
@@ -85,6 +87,8 @@ def begin(
             if difference.equal:
                 chunks = [replace(chunk, state=ChunkState.SKIPPED) for chunk in chunks]
         if not dry_run:
+            if stop is not None:
+                stop.begun = True
             context.ledger.create(job, chunks)
             clearing.pop_all()
     return difference
@@ -136,8 +140,11 @@ def opened(job: JobEntry, target: Target, ledger: Ledger, *, clock: Clock, stop:
 
 
 def resumed(job: JobEntry, ledger: Ledger, *, changes: Mapping[str, Any]) -> JobEntry:
-    """Return a job to go on with, its file checked and its changed settings written."""
+    """Return a job to go on with, its file checked and its changed settings written; UsageError for odd ones."""
     refuse_changed_file(job)
     if changes:
+        RunOptions.from_settings(changes)
+        if changes.get("max_removals") is not None:
+            share_of(changes["max_removals"], 0, option="--max-removals")
         return ledger.change_job(job, kind="settings changed", settings={**job.settings, **changes})
     return job

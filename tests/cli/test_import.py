@@ -108,7 +108,9 @@ def test_the_second_signal_stops_at_once_and_the_job_resumes(
     sandbox.set_faults("imports@2=slow:30")
     case = CASES["giveaways"]
     file = case.write(tmp_path / "f.csv", records=30, seed=1)
-    process = shell.start("import", "giveaways", str(file), "--pool", "1", "--max-rows", "10", "--settle", "0.5")
+    process = shell.start(
+        "import", "giveaways", str(file), "--pool", "1", "--max-rows", "10", "--settle", "0.5", "--json"
+    )
     wait_for(lambda: sandbox.state.count("giveaway") > 10)
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
@@ -116,8 +118,37 @@ def test_the_second_signal_stops_at_once_and_the_job_resumes(
     ended = shell.ended(process)
     assert ended.code == 130
     assert "bulkops jobs resume giveaways-" in ended.err
+    error = ended.json["error"]
+    assert (error["exit"], "bulkops jobs resume giveaways-" in error["hint"]) == (130, True)
     assert shell.run("jobs", "resume", "--json").json["state"] == "done"
     assert case.held(sandbox) == counted(rows_of(file))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_first_request_leaves_nothing_behind(
+    number: int, shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    sandbox.set_faults("exports=slow:5")
+    file = tmp_path / "f.csv"
+    file.write_text("item\nred\n")
+    process = shell.start("import", "collections", str(file), "--collection", "1", "--json")
+    wait_for(lambda: any((shell.state / "ledger" / "jobs").glob("*/before.csv")))
+    process.send_signal(number)
+    ended = shell.ended(process)
+    assert (ended.code, ended.json["error"]["exit"]) == (130, 130)
+    assert list((shell.state / "ledger" / "jobs").iterdir()) == []
+    assert shell.run("jobs", "list", "--json").json == {"jobs": []}
+
+
+def test_a_reconciliation_that_fails_does_not_cost_the_job_its_document(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    sandbox.set_faults("exports=403")
+    file = COUPONS.write(tmp_path / "f.csv", records=5, seed=1)
+    ended = shell.run("import", "coupons", str(file), *CAMPAIGN, "--reconcile", "--json")
+    assert (ended.code, ended.json["error"]["exit"]) == (2, 2)
+    assert (ended.json["state"], ended.json["records"]["accepted"]) == ("done", 5)
+    assert ended.json["reconciliation"] is None
 
 
 def wait_for(condition: object) -> None:

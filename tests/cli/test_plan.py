@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from bulkops.cli.main import cli
+from bulkops.errors import InputUnreadable
 
 FILE = 'value,attributes\nCODE-1,"{""a"": ""x\ny""}"\nCODE-2,\nCODE-3,'
 
@@ -55,3 +58,26 @@ def test_a_replacement_is_never_split(tmp_path: Path) -> None:
     file.write_text("item\n" + "".join(f"{n}\n" for n in range(50)))
     code, out = run("plan", "collections", str(file), "--max-rows", "3", "--json")
     assert (code, json.loads(out)["requests"]) == (0, 1)
+
+
+@pytest.mark.parametrize("words", [("plan",), ("split", "--into", "out"), ("import",)])
+def test_what_is_not_a_regular_file_is_refused(words: tuple[str, ...], tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    result = CliRunner().invoke(cli, [words[0], "coupons", str(pipe), *words[1:], "--json", *ids(words[0])])
+    assert isinstance(result.exception, InputUnreadable)
+    assert "not a regular file" in str(result.exception)
+
+
+@pytest.mark.parametrize("command", ["plan", "split", "import"])
+def test_a_name_that_is_not_utf_8_is_refused(command: str, tmp_path: Path) -> None:
+    odd = os.fsencode(tmp_path) + b"/\xff.csv"
+    Path(os.fsdecode(odd)).write_text("value\nCODE-1\n")
+    into = ["--into", str(tmp_path / "out")] if command == "split" else []
+    result = CliRunner().invoke(cli, [command, "coupons", os.fsdecode(odd), *into, "--json", *ids(command)])
+    assert isinstance(result.exception, InputUnreadable)
+    assert r"\xff.csv: the name of this file is not UTF-8" in str(result.exception)
+
+
+def ids(command: str) -> list[str]:
+    return ["--application", "1", "--campaign", "1", "--base-url", "http://127.0.0.1:1"] if command == "import" else []
