@@ -11,6 +11,7 @@ import click
 
 from bulkops.cli.console import console
 from bulkops.cli.options import contract_argument, json_option, option
+from bulkops.cli.outputs import refuse_existing, refuse_the_same
 from bulkops.errors import UsageError
 from bulkops_validators.model.contract import Contract
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     "--log", "log_path", type=click.Path(path_type=Path), help="Where changes are listed [OUT.changes.jsonl]."
 )
 @click.option("--mask", is_flag=True, help="Hide values in --diff and in the list of changes.")
-@click.option("--overwrite", is_flag=True, help="Replace the output file if it exists.")
+@click.option("--overwrite", is_flag=True, help="Replace the output file and the list of changes if they exist.")
 @json_option
 def command(
     contract: Contract,
@@ -55,15 +56,18 @@ def command(
     from bulkops.reading.sources import expand
     from bulkops.validation.context import masked
 
-    _check_output(file, output, overwrite=overwrite)
     options = FixOptions(unsafe=unsafe, zone=_zone(time_zone))
     sources = expand([file])
     if len(sources) != 1:
         raise UsageError(f"{file} names {len(sources)} files; fix takes one.")
     log_path = log_path or output.with_name(output.name + ".changes.jsonl")
+    log_part = log_path.with_name(log_path.name + ".part")
+    if log_path.exists() and not log_path.is_file():
+        log_part = log_path  # a device: nothing there to keep
     part = output.with_name(output.name + ".part")
+    _check_outputs((Path(file), Path(sources[0].path)), (output, part), (log_path, log_part), overwrite=overwrite)
     try:
-        with part.open("wb") as out, log_path.open("w", encoding="utf-8") as log:
+        with part.open("wb") as out, log_part.open("w", encoding="utf-8") as log:
 
             def write(change: "Change") -> None:
                 row = asdict(change)
@@ -74,18 +78,27 @@ def command(
                     _show(row)
 
             report = fix_file(contract, sources[0], out, options=options, log=write)
+        if log_part != log_path:
+            log_part.replace(log_path)
         part.replace(output)
     finally:
         part.unlink(missing_ok=True)
+        if log_part != log_path:
+            log_part.unlink(missing_ok=True)
     _tell(report, output, log_path, as_json=as_json)
     return 0
 
 
-def _check_output(file: str, output: Path, *, overwrite: bool) -> None:
-    if Path(file).exists() and output.exists() and Path(file).samefile(output):
-        raise UsageError(f"{output} is the file itself; a repair goes to a new file.")
-    if output.exists() and not overwrite:
-        raise UsageError(f"{output} exists already.", hint="Choose another name, or add --overwrite.")
+def _check_outputs(
+    inputs: tuple[Path, ...], outputs: tuple[Path, ...], logs: tuple[Path, ...], *, overwrite: bool
+) -> None:
+    """Raise UsageError unless the file read, the copy and the list of changes are three files, these two new."""
+    for output in outputs:
+        refuse_the_same(output, inputs, what="where the repaired copy goes")
+    for log in logs:
+        refuse_the_same(log, (*inputs, *outputs), what="where changes are listed")
+    for path in (outputs[0], logs[0]):
+        refuse_existing(path, overwrite=overwrite)
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

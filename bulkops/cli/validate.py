@@ -8,6 +8,7 @@ import click
 
 from bulkops.cli.console import Console, console
 from bulkops.cli.options import contract_argument, json_option, option
+from bulkops.cli.outputs import refuse_the_same
 from bulkops.errors import UsageError
 from bulkops_validators.model.contract import Contract
 from bulkops_validators.model.rules import Severity
@@ -24,7 +25,9 @@ MOST_ACCEPTED = 100_000
 @contract_argument
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--recursive", is_flag=True, help="Look into folders for .csv files, compressed ones too.")
-@option("--select", multiple=True, metavar="CODE", help="Judge only these rules: codes, names or prefixes.")
+@option(
+    "--select", multiple=True, metavar="CODE", help="Judge only these rules: codes, names, prefixes; commas between."
+)
 @option("--ignore", multiple=True, metavar="CODE", help="Leave these rules out; the longer prefix decides.")
 @option("--max-findings", type=click.IntRange(min=0), help="Examples of each rule and file [5; 1000 with --json].")
 @option("--max-errors", type=click.IntRange(min=1), help="Stop reading a file after so many errors.")
@@ -70,6 +73,7 @@ def command(
     from bulkops.validation.findings import ValidationSettings
     from bulkops_validators.model.rules_registry import chosen
 
+    select, ignore = _words(select), _words(ignore)
     try:
         chosen(select=select, ignore=ignore)
     except LookupError as error:
@@ -86,10 +90,13 @@ def command(
         now=SystemClock().now(),
         baseline=baseline.load(baseline_path) if baseline_path else None,
     )
+    sources = expand(files, recursive=recursive)
     if write_baseline:
+        read = (Path(name) for name in (*files, *(source.path for source in sources)))
+        refuse_the_same(write_baseline, read, what="where accepted findings go")
         settings = replace(settings, max_findings=MOST_ACCEPTED)
     watcher = None if as_json or statistics else Printer(console())
-    report = validate_files(contract, expand(files, recursive=recursive), settings=settings, observer=watcher)
+    report = validate_files(contract, sources, settings=settings, observer=watcher)
     for file in report.files:
         if file.unreadable is not None:
             click.echo(f"bulkops: {file.unreadable}", err=True)
@@ -102,6 +109,11 @@ def command(
     else:
         summarise(report, statistics=statistics)
     return exit_code(report, fail_on)
+
+
+def _words(listed: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words of options that may hold several, with commas between them."""
+    return tuple(word for text in listed for word in (part.strip() for part in text.split(",")) if word)
 
 
 def exit_code(report: "ValidationReport", fail_on: str) -> int:

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bulkops.cli.main import cli
+from bulkops.errors import UsageError
 from bulkops.validation.engine import validate_files
 from bulkops_validators import CONTRACTS
 
@@ -81,3 +82,33 @@ def test_without_a_header_there_is_nothing_to_go_by(tmp_path: Path, content: byt
     source.write_bytes(content)
     assert "has no header to go by" in str(fix("coupons", source, "-o", tmp_path / "out.csv").exception)
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_no_file_that_is_read_is_written(tmp_path: Path) -> None:
+    source, target, link, hard = (tmp_path / name for name in ("in.csv", "out.csv", "link.csv", "hard.csv"))
+    source.write_bytes(SPOILT)
+    link.symlink_to(source)
+    hard.hardlink_to(source)
+    half = tmp_path / "half.csv.part"
+    half.write_bytes(SPOILT)
+    for output, log in ((target, source), (target, link), (target, hard), (link, target), (target, target)):
+        result = fix("coupons", source, "-o", output, "--log", log, "--overwrite")
+        assert isinstance(result.exception, UsageError)
+    assert isinstance(fix("coupons", half, "-o", tmp_path / "half.csv").exception, UsageError)
+    assert source.read_bytes() == half.read_bytes() == SPOILT
+    assert not target.exists()
+
+
+def test_a_list_of_changes_is_replaced_only_when_asked(tmp_path: Path) -> None:
+    source, target, log = tmp_path / "in.csv", tmp_path / "out.csv", tmp_path / "out.csv.changes.jsonl"
+    source.write_bytes(SPOILT)
+    log.write_text("kept\n", encoding="utf-8")
+    assert isinstance(fix("coupons", source, "-o", target).exception, UsageError)
+    assert log.read_text(encoding="utf-8") == "kept\n"
+    assert fix("coupons", source, "-o", target, "--overwrite").return_value == 0
+    assert "kept" not in log.read_text(encoding="utf-8")
+
+
+def test_a_repair_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    assert isinstance(fix("coupons", tmp_path / "gone.csv", "-o", tmp_path / "out.csv").exception, UsageError)
+    assert list(tmp_path.iterdir()) == []

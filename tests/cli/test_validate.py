@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bulkops.cli.main import cli
+from bulkops.errors import UsageError
 
 BAD = b"value,limitval\nCODE1,1\nAB,x\nCODE1,1\n"
 
@@ -120,3 +121,13 @@ def test_the_whole_program_answers_with_its_exit_code(bad: Path) -> None:
     assert done.returncode == 1
     assert json.loads(done.stdout)["errors"] == 3
     assert done.stderr == b""
+
+
+def test_a_baseline_never_replaces_a_file_that_is_checked(bad: Path) -> None:
+    assert isinstance(run("coupons", bad, "--write-baseline", bad).exception, UsageError)
+    assert bad.read_bytes() == BAD
+
+
+def test_rules_can_be_listed_with_commas(bad: Path) -> None:
+    document = json.loads(run("coupons", bad, "--select", "UNQ101, TYP", "--json").stdout)
+    assert set(document["files"][0]["counts"]) == {"UNQ101", "TYP101"}
