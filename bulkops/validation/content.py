@@ -1,6 +1,7 @@
 """What cells hold: the contract's checks run over a frame, looking closely only at what is not plainly clean."""
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import lru_cache
 
 import numpy as np
@@ -12,6 +13,7 @@ from bulkops.validation.hits import Hits, Room, Spot
 from bulkops_validators.model.cells import JsonObject
 from bulkops_validators.model.contract import Column
 from bulkops_validators.model.expressions import CellCheck, RecordCheck, cell_checks, plain, record_checks, record_plain
+from bulkops_validators.model.expressions_forms import json_codes
 
 ROW = "_row"
 _SAMPLE = 2048
@@ -65,8 +67,12 @@ def _broken_cells(
     """Return what the checks of one column find among its doubtful cells."""
     if not cells.height or not checks:
         return []
-    # Lazily, since the checks share most of their expressions and only then are these evaluated once.
-    flags = cells.lazy().select(check.broken.alias(str(i)) for i, check in enumerate(checks)).collect()
+    if isinstance(context.contract.column(checks[0].column).cell, JsonObject):
+        codes = cells.select(json_codes(checks[0].column)).to_series()
+        flags = pl.DataFrame([(codes == check.code).alias(str(i)) for i, check in enumerate(checks)])
+    else:
+        # Lazily, since the checks share most of their expressions and only then are these evaluated once.
+        flags = cells.lazy().select(check.broken.alias(str(i)) for i, check in enumerate(checks)).collect()
     hits = []
     for check, flag in zip(checks, flags, strict=True):
         if total := int(flag.sum()):
@@ -110,7 +116,7 @@ def _record_checks(context: Context) -> tuple[pl.Expr, tuple[RecordCheck, ...]]:
 
 def _record_hits(frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room) -> list[Hits]:
     clean, checks = _record_checks(context)
-    if not checks:
+    if not checks or _all_in_order(frame, context):
         return []
     doubtful = frame.with_columns(pl.int_range(pl.len()).alias(ROW)).filter(~clean)
     if not doubtful.height:
@@ -123,6 +129,30 @@ def _record_hits(frame: pl.DataFrame, numbers: Offsets | None, context: Context,
             spots = tuple(_record_spot(check, numbers, row, context) for row in first.iter_rows(named=True))
             hits.append(Hits(check.code, found.height, spots))
     return hits
+
+
+def _all_in_order(frame: pl.DataFrame, context: Context) -> bool:
+    """Tell whether every start is days before every end, where that is all there is to check."""
+    contract = context.contract
+    if contract.exclusive or not frame.height:
+        return False
+    for ordered in contract.ordered:
+        if ordered.start in frame.columns and ordered.end in frame.columns:
+            start, end = frame[ordered.start].max(), frame[ordered.end].min()
+            if start is None or end is None:
+                continue
+            latest, earliest = _day(str(start)), _day(str(end))
+            # As text, timestamps order by their local day; offsets move an instant by less than a day.
+            if latest is None or earliest is None or earliest - latest < timedelta(days=3):
+                return False
+    return True
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        return None
 
 
 def _record_spot(check: RecordCheck, numbers: Offsets | None, row: dict[str, object], context: Context) -> Spot:

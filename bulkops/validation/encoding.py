@@ -53,12 +53,15 @@ def encoding_hits(block: Block, laid: Layout, room: Room) -> tuple[list[Hits], F
     """Return the defects of the bytes, and which records are spoilt by a lone carriage return."""
     hits = _utf8_hits(block, laid, room)
     array = block.array
+    spoilt = np.zeros(len(laid.starts), np.bool_)
+    crlf = np.count_nonzero((array[:-1] == RETURN) & (array[1:] == NEWLINE))
+    if np.count_nonzero(array < 32) == block.feeds + crlf:
+        return hits, spoilt
     nul, low = np.flatnonzero(array == 0), (array < 32) & (array != 0)
     odd = np.flatnonzero(low & (array != NEWLINE) & (array != RETURN) & (array != 9))
     hits.append(_byte_hits("FIL106", nul, block, laid, room))
     hits.append(_byte_hits("FIL107", odd, block, laid, room))
     lone = _lone_returns(block, laid)
-    spoilt = np.zeros(len(laid.starts), np.bool_)
     spoilt[_places(lone, laid)] = True
     hits.append(_byte_hits("FIL108", lone, block, laid, room))
     return hits, spoilt

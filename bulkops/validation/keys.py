@@ -71,7 +71,7 @@ class KeyStore:
 
     def __init__(self, in_memory: int) -> None:
         self._in_memory = in_memory
-        self._held: list[npt.NDArray[np.uint64]] = []
+        self._held: list[KeyHashes] = []
         self._start: int | None = None
         self._count = 0
         self._file: IO[bytes] | None = None
@@ -80,20 +80,19 @@ class KeyStore:
         """Add the keys of a block whose records begin at `position`, not before the end of the last one."""
         if self._start is None:
             self._start = position
-        gap = position - self._start - self._count
-        pairs = np.column_stack((keys.folded, keys.exact))
-        if gap:
-            pairs = np.concatenate((np.zeros((gap, 2), np.uint64), pairs))
-        self._count += len(pairs)
-        if self._file is None and self._count <= self._in_memory:
-            self._held.append(pairs)
-            return
-        if self._file is None:
+        if gap := position - self._start - self._count:
+            self._keep(KeyHashes(np.zeros(gap, np.uint64), np.zeros(gap, np.uint64)))
+        self._keep(keys)
+
+    def _keep(self, keys: KeyHashes) -> None:
+        self._count += len(keys.exact)
+        self._held.append(keys)
+        if self._file is None and self._count > self._in_memory:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        if self._file is not None:
             for held in self._held:
-                self._file.write(held.tobytes())
+                self._file.write(np.column_stack((held.folded, held.exact)).tobytes())
             self._held.clear()
-        self._file.write(pairs.tobytes())
 
     def close(self) -> None:
         """Let go of the temporary file."""
@@ -105,39 +104,46 @@ class KeyStore:
         ranges = max(1, -(-self._count // _RANGE))
         edges = [round(i * 2**64 / ranges) for i in range(ranges + 1)]
         for low, high in pairwise(edges):
-            yield _repeated(*self._in_range(low, high))
+            twice = self._twice(low, high)
+            if len(twice):
+                yield _repeated(*self._with(twice))
 
-    def _in_range(self, low: int, high: int) -> tuple[Offsets, Hashes, Hashes]:
-        positions, folded, exact = [], [], []
-        base = self._start or 0
-        for pairs in self._chunks():
-            inside = pairs[:, 1] != 0
+    def _twice(self, low: int, high: int) -> Hashes:
+        """Return the folded hashes of a range that stand more than once."""
+        found = [np.zeros(0, np.uint64)]
+        for keys in self._chunks():
+            inside = keys.exact != 0
             if high - low < 2**64:
-                inside &= (pairs[:, 0] >= np.uint64(low)) & (pairs[:, 0] <= np.uint64(high - 1))
-            found = np.flatnonzero(inside)
-            positions.append(found + base)
-            folded.append(pairs[found, 0])
-            exact.append(pairs[found, 1])
-            base += len(pairs)
-        if not positions:
-            return np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros(0, np.uint64)
-        return np.concatenate(positions), np.concatenate(folded), np.concatenate(exact)
+                inside &= (keys.folded >= np.uint64(low)) & (keys.folded <= np.uint64(high - 1))
+            found.append(keys.folded if inside.all() else keys.folded[inside])
+        ordered = np.sort(np.concatenate(found))
+        return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
 
-    def _chunks(self) -> Iterator[npt.NDArray[np.uint64]]:
+    def _with(self, folded: Hashes) -> tuple[Offsets, Hashes, Hashes]:
+        """Return positions, folded and exact hashes of the keys that have one of the folded hashes."""
+        found: list[tuple[Offsets, Hashes, Hashes]] = []
+        base = self._start or 0
+        for keys in self._chunks():
+            places = np.searchsorted(folded, keys.folded)
+            chosen = np.flatnonzero((folded.take(places, mode="clip") == keys.folded) & (keys.exact != 0))
+            found.append((chosen + base, keys.folded[chosen], keys.exact[chosen]))
+            base += len(keys.exact)
+        positions, hashes, exact = zip(*found, strict=True)
+        return np.concatenate(positions), np.concatenate(hashes), np.concatenate(exact)
+
+    def _chunks(self) -> Iterator[KeyHashes]:
         if self._file is None:
             yield from self._held
             return
         self._file.seek(0)
         while data := self._file.read(16 << 20):
-            yield np.frombuffer(data, np.uint64).reshape(-1, 2)
+            pairs = np.frombuffer(data, np.uint64).reshape(-1, 2)
+            yield KeyHashes(exact=pairs[:, 1], folded=pairs[:, 0])
 
 
 def _repeated(positions: Offsets, folded: Hashes, exact: Hashes) -> tuple[Offsets, Offsets, npt.NDArray[np.bool_]]:
-    """Return the repetitions among keys given in the order of their positions."""
-    ordered = np.sort(folded)
-    twice = ordered[1:][ordered[1:] == ordered[:-1]]
-    chosen = np.isin(folded, twice) if len(twice) else np.zeros(len(folded), np.bool_)
-    frame = pl.DataFrame({"position": positions[chosen], "folded": folded[chosen], "exact": exact[chosen]})
+    """Return the repetitions among keys whose folded hash stands more than once."""
+    frame = pl.DataFrame({"position": positions, "folded": folded, "exact": exact})
     found = frame.with_columns(
         first_exact=pl.col("position").min().over("folded", "exact"),
         first_folded=pl.col("position").min().over("folded"),

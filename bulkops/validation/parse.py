@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from bulkops.reading.layout import Block, Layout, layout
+from bulkops.reading.layout import Block, Flags, Layout, layout
 from bulkops.reading.quoting import NEWLINE, QUOTE, RETURN, Broken, Offsets, cells
 from bulkops.validation.context import Context, shown
 from bulkops.validation.encoding import encoding_hits, readable
@@ -120,8 +120,7 @@ def _parse_exactly(block: Block, context: Context, room: Room) -> Parsed:
     ]
     encoded, spoilt = encoding_hits(block, laid, room)
     good &= ~spoilt
-    data = block.data if good.all() else block.array[np.repeat(good, laid.ends - laid.starts)].tobytes()
-    data = readable(data)
+    data = readable(_only(good, block, laid))
     frame = _read(data, context)
     if frame is None or frame.height != int(good.sum()):
         frame = _read_slowly(data, context)
@@ -129,6 +128,16 @@ def _parse_exactly(block: Block, context: Context, room: Room) -> Parsed:
     hits += [*encoded, *_blank_hits(laid, tail, room)]
     found = tuple(hit for hit in hits if hit.total)
     return Parsed(frame, laid.records, laid.numbers[good], found, laid, tail)
+
+
+def _only(good: Flags, block: Block, laid: Layout) -> bytes:
+    """Return the bytes of the records that are good, run by run."""
+    if good.all():
+        return block.data
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], good, [False])).astype(np.int8)))
+    firsts, lasts = edges[0::2], edges[1::2] - 1
+    runs = zip(laid.starts[firsts].tolist(), laid.ends[lasts].tolist(), strict=True)
+    return b"".join(block.data[start:end] for start, end in runs)
 
 
 def _broken_hits(block: Block, laid: Layout, context: Context, room: Room) -> list[Hits]:

@@ -8,8 +8,10 @@ from functools import lru_cache
 from typing import NoReturn
 
 from bulkops_validators.model.cells import ATTRIBUTE_NAME_PATTERN
+from bulkops_validators.model.patterns import HASH_SIGNS, SPREADSHEET_ERROR
 
 _NAME = re.compile(ATTRIBUTE_NAME_PATTERN)
+_ERROR_VALUE, _HASH_SIGNS = re.compile(SPREADSHEET_ERROR), re.compile(HASH_SIGNS)
 _SMART_QUOTES = re.compile("[\u201c\u201d\u201e\u201f\u2033]")
 
 
@@ -42,6 +44,10 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_Object, parse_int=len, parse_floa
 @lru_cache(maxsize=20_000)
 def judge(text: str) -> Verdict | None:
     """Return what is wrong with a cell that should hold a JSON object, or None."""
+    if _ERROR_VALUE.match(text):
+        return Verdict("XLS105", "a spreadsheet's error value")
+    if _HASH_SIGNS.match(text):
+        return Verdict("XLS106", "it was too wide to be shown")
     try:
         value = _DECODER.decode(text)
     except _Constant as error:
