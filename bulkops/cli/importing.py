@@ -77,7 +77,7 @@ def run_import(contract: Contract, file: Path, target: TargetChoice, choices: Ch
         stack.callback(ledger.close)
         job = new_job(contract, plan, place, options=query, run=run, max_removals=choices.max_removals, now=clock.now())
         stack.enter_context(locked(job, ledger, clock=clock))
-        context = stack.enter_context(opened(job, place, ledger, clock=clock, stop=stop))
+        context = stack.enter_context(opened(job, place, ledger, clock=clock, stop=stop, say=console().note))
         _describe(plan, contract, context.ids)
         _confirm(yes=choices.yes or choices.dry_run)
         guards = Guards(again=choices.again, allow_empty=choices.allow_empty)

@@ -43,7 +43,7 @@ def resume_job(
         stack.enter_context(locked(job, ledger, clock=clock))
         place = stack.enter_context(target.reopen(job.target).open())
         job = resumed(ledger.job(job.id), ledger, changes=changes)
-        context = stack.enter_context(opened(job, place, ledger, clock=clock, stop=stop))
+        context = stack.enter_context(opened(job, place, ledger, clock=clock, stop=stop, say=console().note))
         known["resume"] = resume_command(job, url)
         stop.begun = True
         ran = run_and_report(context, stop=stop, resume=known["resume"])
@@ -66,7 +66,7 @@ def undo_job(name: str, target: TargetChoice, url: str | None, *, settings: Mapp
         limit = settings.get("max_removals")
         job = new_job(contract, plan, place, options=earlier.options, run=run, max_removals=limit, now=clock.now())
         stack.enter_context(locked(job, ledger, clock=clock))
-        context = stack.enter_context(opened(job, place, ledger, clock=clock, stop=stop))
+        context = stack.enter_context(opened(job, place, ledger, clock=clock, stop=stop, say=console().note))
         undone = Undone(job=earlier)
         begin(job, contract, plan, context=context, guards=LIFTED, dry_run=False, undone=undone, stop=stop)
         known["resume"] = resume_command(job, url)

@@ -136,7 +136,7 @@ def import_file(
     job = new_job(contract, plan, target, options=request.options, run=request.run, now=clock.now())
     with ExitStack() as stack:
         stack.enter_context(locked(job, ledger, clock=clock))
-        context = stack.enter_context(opened(job, target, ledger, clock=clock, stop=stop))
+        context = stack.enter_context(opened(job, target, ledger, clock=clock, stop=stop, say=observer.note))
         observer.planned(plan, contract, context.ids)
         difference = begin(job, contract, plan, context=context, guards=request.guards, dry_run=False)
         if difference is not None:
@@ -163,7 +163,7 @@ def resume_job(
     with ExitStack() as stack:
         stack.enter_context(locked(job, ledger, clock=clock))
         job = resumed(ledger.job(job.id), ledger, changes=changes or {})
-        context = stack.enter_context(opened(job, target, ledger, clock=clock, stop=stop))
+        context = stack.enter_context(opened(job, target, ledger, clock=clock, stop=stop, say=observer.note))
         observer.began(job)
         return run_and_prove(context, stop=stop, observer=observer, prove=prove)
 

@@ -17,7 +17,7 @@ from bulkops.settings import Target
 from bulkops.transport.answers import Answer, parse_http_date, parse_json, refusal
 from bulkops.transport.limiter import Limiter
 from bulkops.transport.multipart import BodySource, FilePart
-from bulkops.transport.retries import reading_again
+from bulkops.transport.retries import Say, reading_again, silent
 from bulkops.version import __version__
 
 Ids = Mapping[str, int | str]
@@ -52,10 +52,12 @@ class Client:
 
     Path templates hold id names in braces; their values are percent-encoded. `server_offset` is what to add to
     our clock to get the server's, known once any answer carried a Date; it is at most a second behind.
+    `say` is told of long waits that the server asks for.
     """
 
-    def __init__(self, target: Target, *, clock: Clock, limiter: Limiter) -> None:
+    def __init__(self, target: Target, *, clock: Clock, limiter: Limiter, say: Say = silent) -> None:
         self.target = target
+        self.say = say
         self.clock = clock
         self.server_offset: timedelta | None = None
         self._limiter = limiter
@@ -83,7 +85,7 @@ class Client:
 
     def get_json(self, template: str, ids: Ids, params: Params | None = None) -> Any:
         """Return the JSON document at a path; tried again while the failure may pass."""
-        return reading_again(self.clock)(self._get_json, template, ids, params)
+        return reading_again(self.clock, say=self.say)(self._get_json, template, ids, params)
 
     @contextmanager
     def stream(self, template: str, ids: Ids, params: Params | None = None) -> Iterator[Streamed]:
@@ -91,7 +93,7 @@ class Client:
 
         Until its headers are here the request is tried again; what breaks off later raises OutcomeUnknown.
         """
-        streamed = reading_again(self.clock)(self._open_stream, template, ids, params)
+        streamed = reading_again(self.clock, say=self.say)(self._open_stream, template, ids, params)
         try:
             yield streamed
         finally:

@@ -1,40 +1,65 @@
 """When to try again and how long to wait: exponential with jitter, unless the server names a time."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from bulkops.clock import Clock
-from bulkops.errors import NotDelivered, OutcomeUnknown
+from bulkops.errors import NotDelivered, OutcomeUnknown, Unfinished
 
 ATTEMPTS = 8
 BASE_SECONDS = 0.5
 MAX_SECONDS = 60.0
+TOLD_SECONDS = 5.0  # shorter waits are no news
+LONGEST_SECONDS = 600.0
+
+Say = Callable[[str], None]
 
 
-def wait_seconds(attempt: int, error: BaseException | None, *, clock: Clock) -> float:
-    """Return the seconds to wait after the given attempt (1, 2, …) ended in `error`."""
+def silent(text: str) -> None:
+    """Say nothing."""
+
+
+def wait_seconds(attempt: int, error: BaseException | None, *, clock: Clock, say: Say = silent) -> float:
+    """Return the seconds to wait after the given attempt (1, 2, …) ended in `error`.
+
+    `say` is told of a long wait that the server asks for. Unfinished, with the time to resume at, if it asks for more
+    than ten minutes.
+    """
     asked = error.retry_after if isinstance(error, NotDelivered) else None
     if asked is not None:
+        if asked > LONGEST_SECONDS:
+            raise Unfinished(f"The server asks to wait {asked:,.0f} s.", hint=_resume_at(asked, clock=clock))
+        if asked >= TOLD_SECONDS:
+            say(f"The server asks to wait {asked:,.0f} s before the next request.")
         return asked + clock.jitter(0.1)
     most = min(MAX_SECONDS, BASE_SECONDS * 2.0 ** (min(attempt, 20) - 1))
     return most / 2 + clock.jitter(most / 2)
 
 
-def reading_again(clock: Clock, *, attempts: int = ATTEMPTS) -> Retrying:
+def _resume_at(seconds: float, *, clock: Clock) -> str:
+    try:
+        moment = clock.now() + timedelta(seconds=seconds)
+    except OverflowError:
+        return "That is beyond the calendar; ask whoever runs the server."
+    return f"Go on after {moment:%Y-%m-%d %H:%M} UTC."
+
+
+def reading_again(clock: Clock, *, attempts: int = ATTEMPTS, say: Say = silent) -> Retrying:
     """Return a tenacity controller for requests that only read: every passing failure is tried again."""
     return Retrying(
         retry=retry_if_exception(lambda e: isinstance(e, NotDelivered | OutcomeUnknown)),
         stop=stop_after_attempt(attempts),
-        wait=_waiting(clock),
+        wait=_waiting(clock, say),
         sleep=clock.sleep,
         reraise=True,
     )
 
 
-def _waiting(clock: Clock) -> Callable[[RetryCallState], float]:
+def _waiting(clock: Clock, say: Say) -> Callable[[RetryCallState], float]:
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        return wait_seconds(state.attempt_number, error, clock=clock)
+        return wait_seconds(state.attempt_number, error, clock=clock, say=say)
 
     return wait

@@ -169,7 +169,10 @@ class Runner:
             raise Unfinished(
                 f"Chunk {sent.chunk.number} could not be sent in {failures} attempts; the last: {sent.error.message}"
             )
-        self._context.clock.sleep(wait_seconds(failures, sent.error, clock=self._context.clock))
+        self._context.clock.sleep(self._wait_seconds(failures, sent.error))
+
+    def _wait_seconds(self, failures: int, error: BulkopsError | None) -> float:
+        return wait_seconds(failures, error, clock=self._context.clock, say=self._context.client.say)
 
     def _small_enough(self, chunk: ChunkEntry) -> ChunkEntry:
         """Return the chunk, or after timeouts the first of its smaller parts."""

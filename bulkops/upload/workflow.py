@@ -15,6 +15,7 @@ from bulkops.readback.fetch import fold_of
 from bulkops.settings import Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import SlotLimiter
+from bulkops.transport.retries import Say, silent
 from bulkops.upload.context import JobContext, Observer
 from bulkops.upload.guards import (
     Difference,
@@ -45,10 +46,10 @@ class Guards:
 
 
 @contextmanager
-def open_client(target: Target, ledger: Ledger, *, clock: Clock) -> Iterator[Client]:
+def open_client(target: Target, ledger: Ledger, *, clock: Clock, say: Say = silent) -> Iterator[Client]:
     """Yield a client whose rate limit is shared with every process that uses the same ledger."""
     limiter = SlotLimiter(folder=ledger.folder / "rate", clock=clock)
-    with Client(target, clock=clock, limiter=limiter) as client:
+    with Client(target, clock=clock, limiter=limiter, say=say) as client:
         yield client
 
 
@@ -132,10 +133,12 @@ def locked(job: JobEntry, ledger: Ledger, *, clock: Clock) -> Iterator[None]:
 
 
 @contextmanager
-def opened(job: JobEntry, target: Target, ledger: Ledger, *, clock: Clock, stop: Stop) -> Iterator[JobContext]:
+def opened(
+    job: JobEntry, target: Target, ledger: Ledger, *, clock: Clock, stop: Stop, say: Say = silent
+) -> Iterator[JobContext]:
     """Yield a job ready to run, with a client whose waiting ends when the run is asked to stop."""
     stoppable = StoppableClock(clock, stop)
-    with open_client(target, ledger, clock=stoppable) as client:
+    with open_client(target, ledger, clock=stoppable, say=say) as client:
         yield open_job(job, target, client=client, ledger=ledger, clock=stoppable)
 
 
