@@ -9,7 +9,6 @@ from bulkops.cli.job_summary import summary_lines
 from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
 from bulkops.ledger.entries import ChunkEntry, JobEntry
-from bulkops.ledger.locks import exclusive
 from bulkops.ledger.states import JobState
 from bulkops.ledger.store import Ledger
 from bulkops.settings import default_ledger_url
@@ -21,9 +20,10 @@ SHOWN = 40
 
 
 @contextmanager
-def open_ledger(url: str | None) -> Iterator[Ledger]:
-    """Yield the ledger at `url`, or the default one."""
-    ledger = Ledger.open(url or default_ledger_url(), clock=SystemClock())
+def open_ledger(url: str | None, *, reading: bool = False) -> Iterator[Ledger]:
+    """Yield the ledger at `url`, or the default one; with `reading` nothing can be written to it."""
+    open_ = Ledger.open_reading if reading else Ledger.open
+    ledger = open_(url or default_ledger_url(), clock=SystemClock())
     try:
         yield ledger
     finally:
@@ -32,7 +32,7 @@ def open_ledger(url: str | None) -> Iterator[Ledger]:
 
 def list_jobs(url: str | None, *, as_json: bool) -> None:
     """Print all jobs with their figures."""
-    with open_ledger(url) as ledger:
+    with open_ledger(url, reading=True) as ledger:
         sums = ledger.sums()
         documents = [sums_document(job, sums.get(job.id, {})) for job in ledger.jobs()]
     if as_json:
@@ -67,7 +67,7 @@ def _resumable(ledger: Ledger, job: JobEntry) -> bool:
 
 def show_one(name: str | None, url: str | None, *, history: bool, as_json: bool) -> None:
     """Print one job with its chunks, and with everything that happened if asked."""
-    with open_ledger(url) as ledger:
+    with open_ledger(url, reading=True) as ledger:
         job = latest(ledger, name)
         sums = ledger.sums(job.id).get(job.id, {})
         document = job_document(job, ledger.chunks(job.id)) if as_json else sums_document(job, sums)
@@ -109,6 +109,8 @@ def _chunk_row(chunk: ChunkEntry) -> tuple[object, ...]:
 
 def resolve_chunk(name: str, number: int, url: str | None, *, accepted: bool, reason: str, as_json: bool) -> None:
     """Write a person's decision about a chunk."""
+    from bulkops.ledger.locks import exclusive
+
     clock = SystemClock()
     with open_ledger(url) as ledger:
         job = ledger.job(name)
@@ -125,6 +127,8 @@ def resolve_chunk(name: str, number: int, url: str | None, *, accepted: bool, re
 
 def cancel_job(name: str, url: str | None, *, as_json: bool) -> None:
     """Cancel a job that no process is working on."""
+    from bulkops.ledger.locks import exclusive
+
     with open_ledger(url) as ledger:
         job = ledger.job(name)
         with exclusive(ledger.folder, job.id, what=f"Job {job.id}", clock=SystemClock()):

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,11 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bulkops.clock import Clock
 from bulkops.errors import Unfinished, UsageError
-from bulkops.ledger.engine import folder_of, open_engine, parse_url
-from bulkops.ledger.entries import ChunkEntry, ChunkSum, Event, JobEntry
+from bulkops.ledger.engine import folder_of, open_engine, open_reading, parse_url
+from bulkops.ledger.entries import ChunkEntry, ChunkSum, Event, JobEntry, KnownImport
 from bulkops.ledger.rows import chunk_entry, chunk_values, event_entry, job_entry, job_values
 from bulkops.ledger.states import ChunkState, may_follow
-from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS, bring_up_to_date
+from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS, bring_up_to_date, is_current
 
 # Built once: making a statement anew costs more than executing it.
 CHANGE_CHUNK = (
@@ -53,6 +54,24 @@ class Ledger:
                 hint="Name another with --ledger.",
             ) from None
         return cls(engine, folder=folder_of(parsed), clock=clock)
+
+    @classmethod
+    def open_reading(cls, url: str, *, clock: Clock) -> Self:
+        """Open a ledger to read it only, on a read-only file system as well; made if there is none yet."""
+        parsed = parse_url(url)
+        engine = open_reading(parsed)
+        if engine is None:
+            return cls.open(url, clock=clock)
+        try:
+            with engine.connect() as connection:
+                current = is_current(connection)
+        except SQLAlchemyError as error:
+            engine.dispose()
+            raise UsageError(f"The ledger {parsed.render_as_string()} cannot be read: {_cause(error)}.") from None
+        if current:
+            return cls(engine, folder=folder_of(parsed), clock=clock)
+        engine.dispose()
+        return cls.open(url, clock=clock)
 
     def close(self) -> None:
         """Close the connections."""
@@ -123,13 +142,20 @@ class Ledger:
                 found.setdefault(name, {})[ChunkState(state)] = summed
         return found
 
-    def import_ids(self, target: Mapping[str, Any]) -> frozenset[int]:
-        """Return the ids of all imports that this ledger knows to be its own at a target."""
-        joined = CHUNKS.join(JOBS, JOBS.c.id == CHUNKS.c.job)
-        wanted = (JOBS.c.target == json.dumps(target)) & CHUNKS.c.import_id.is_not(None)
+    def known_imports(self, target: Mapping[str, Any]) -> list[KnownImport]:
+        """Return the imports that this ledger knows to be those of accepted chunks at a target."""
+        accepted = (CHUNKS.c.state == ChunkState.ACCEPTED.value) & CHUNKS.c.import_id.is_not(None)
+        joined = CHUNKS.join(JOBS, JOBS.c.id == CHUNKS.c.job).join(
+            EVENTS, (EVENTS.c.job == CHUNKS.c.job) & (EVENTS.c.chunk == CHUNKS.c.number)
+        )
+        which = (CHUNKS.c.import_id, CHUNKS.c.job, CHUNKS.c.number, CHUNKS.c.sha256)
+        asked = select(*which, func.max(EVENTS.c.at)).select_from(joined).group_by(*which)
         with self._reading() as connection:
-            rows = connection.execute(select(CHUNKS.c.import_id).select_from(joined).where(wanted))
-            return frozenset(row[0] for row in rows)
+            rows = connection.execute(asked.where((JOBS.c.target == json.dumps(target)) & accepted))
+            return [
+                KnownImport(import_id=i, job=job, chunk=n, sha256=sha, accepted=datetime.fromisoformat(at))
+                for i, job, n, sha, at in rows
+            ]
 
     def events(self, job: str, *, chunk: int | None = None, kind: str | None = None) -> list[Event]:
         """Return what happened to a job, or to one of its chunks, in order; of one kind only if it is given."""

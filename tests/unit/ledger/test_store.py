@@ -113,3 +113,29 @@ def test_a_ledger_that_does_not_say_its_version_is_told_plainly(ledger: Ledger, 
     connection.close()
     with pytest.raises(UsageError, match="which version"):
         Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
+
+
+def test_a_ledger_that_is_only_read_is_not_written(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.close()
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    copy = (tmp_path / "ledger.db").rename(folder / "a ledger?.db")
+    before = copy.read_bytes(), copy.stat().st_mtime_ns
+    reading = Ledger.open_reading(str(copy), clock=SystemClock())
+    assert reading.jobs() == [JOB]
+    assert reading.chunks(JOB.id) == [CHUNK]
+    with pytest.raises(Unfinished):
+        reading.note(JOB.id, kind="x", data={})
+    reading.close()
+    assert (copy.read_bytes(), copy.stat().st_mtime_ns) == before
+
+
+def test_a_ledger_in_a_folder_that_cannot_be_written_is_read_as_it_stands(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.close()
+    monkeypatch.setattr("bulkops.ledger.engine.os.access", lambda *_: False)
+    reading = Ledger.open_reading(str(tmp_path / "ledger.db"), clock=SystemClock())
+    assert reading.jobs() == [JOB]
+    reading.close()
+    assert [path.name for path in tmp_path.glob("ledger.db*")] == ["ledger.db"]
