@@ -16,9 +16,10 @@ from typing import IO, BinaryIO, cast
 import zstandard
 
 from bulkops.errors import InputUnreadable
+from bulkops.reading.compressed import opened
 
 STDIN = "-"
-_FOUND = ("*.csv", "*.csv.gz", "*.csv.zst", "*.zip")
+_FOUND = (".csv", ".csv.gz", ".csv.zst", ".zip")
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError, zipfile.BadZipFile)
 """What reading a damaged compressed file raises."""
 
@@ -43,27 +44,32 @@ class Source:
 
 
 def file_source(path: Path) -> Source:
-    """Return a file as a source; what ends in .gz or .zst is decompressed as it is read."""
-    if path.suffix == ".gz":
-        return Source(str(path), lambda: cast("BinaryIO", gzip.open(path, "rb")))
-    if path.suffix == ".zst":
-        return Source(str(path), lambda: _zstandard(path))
-    return Source(str(path), lambda: path.open("rb", buffering=0))
-
-
-def _zstandard(path: Path) -> BinaryIO:
-    raw = path.open("rb")
-    return cast("BinaryIO", zstandard.ZstdDecompressor().stream_reader(raw, closefd=True, read_across_frames=True))
+    """Return a file as a source; compressed content, by name or by its first bytes, is decompressed as it is read."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        return _spooled(str(path), lambda: path.open("rb"))  # a pipe can be read only once
+    return Source(str(path), lambda: opened(path.open("rb", buffering=0), path.name, str(path)))
 
 
 def _members(path: Path) -> list[Source]:
     """Return the files in an archive; the archive itself, which will say what is wrong, if it is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [info.filename for info in archive.infolist() if not info.is_dir()]
+            names = [info.filename for info in archive.infolist() if _is_wanted(info.filename)]
     except (OSError, zipfile.BadZipFile):
         return [Source(str(path), lambda: _refuse_archive(path))]
+    if not names:
+        return [Source(str(path), lambda: _refuse_without(path))]
     return [Source(f"{path}/{name}", lambda name=name: _member(path, name)) for name in sorted(names)]  # type: ignore[misc] # the default binds the loop's name
+
+
+def _is_wanted(name: str) -> bool:
+    """Tell whether a member is a CSV file; what macOS puts beside each file is none."""
+    last = name.rpartition("/")[2]
+    return last.lower().endswith(".csv") and not last.startswith("._") and not name.startswith("__MACOSX/")
+
+
+def _refuse_without(path: Path) -> BinaryIO:
+    raise InputUnreadable(f"{path} holds no .csv file.", hint="Archives in archives are not looked into: unpack it.")
 
 
 def _member(path: Path, name: str) -> BinaryIO:
@@ -77,17 +83,23 @@ def _refuse_archive(path: Path) -> BinaryIO:
 
 def stdin_source() -> Source:
     """Return standard input as a source: what comes in goes to a temporary file, so that it can be read again."""
+    return _spooled(STDIN, lambda: cast("BinaryIO", _Lent(sys.stdin.buffer)))
+
+
+def _spooled(path: str, once: Callable[[], BinaryIO]) -> Source:
+    """Return what can be read only once as a source, by way of a temporary file."""
     spool = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the source
     filled: list[bool] = []
 
     def opener() -> BinaryIO:
         if not filled:
-            shutil.copyfileobj(sys.stdin.buffer, spool, 1 << 20)
+            with once() as stream:
+                shutil.copyfileobj(stream, spool, 1 << 20)
             filled.append(True)
         spool.seek(0)
-        return cast("BinaryIO", _Lent(spool))
+        return opened(cast("BinaryIO", _Lent(spool)), "", path)
 
-    source = Source(STDIN, opener)
+    source = Source(path, opener)
     weakref.finalize(source, spool.close)
     return source
 
@@ -109,6 +121,7 @@ class _Lent:
         self._stream = cast("BinaryIO", stream)
         self.read = self._stream.read
         self.seek = self._stream.seek
+        self.tell = self._stream.tell
         self.seekable = self._stream.seekable
 
     def __enter__(self) -> "_Lent":
@@ -132,7 +145,7 @@ def _named(word: str, *, recursive: bool) -> Iterator[Source]:
         yield stdin_source()
         return
     for path in _paths(Path(word), recursive=recursive):
-        if path.suffix == ".zip":
+        if path.suffix.lower() == ".zip":
             yield from _members(path)
         else:
             yield file_source(path)
@@ -140,7 +153,7 @@ def _named(word: str, *, recursive: bool) -> Iterator[Source]:
 
 def _paths(path: Path, *, recursive: bool) -> list[Path]:
     if path.is_dir() and recursive:
-        return sorted({found for pattern in _FOUND for found in path.rglob(pattern) if found.is_file()}) or [path]
+        return sorted(f for f in path.rglob("*") if f.name.lower().endswith(_FOUND) and f.is_file()) or [path]
     if has_magic(str(path)) and not path.exists():
         return [Path(found) for found in sorted(glob(str(path), recursive=True))] or [path]  # noqa: PTH207 - absolute patterns too
     return [path]

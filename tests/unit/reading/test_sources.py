@@ -1,6 +1,9 @@
 """Where content comes from: every way in yields the same bytes, and says what is wrong in words."""
 
 import gzip
+import io
+import os
+import threading
 import zipfile
 from pathlib import Path
 
@@ -43,3 +46,58 @@ def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     for word, reason in (("gone.csv", "no such file"), ("", "is a folder"), ("bad.zip", "no zip archive")):
         with pytest.raises(InputUnreadable, match=reason):
             read(tmp_path / word)
+
+
+@pytest.mark.parametrize("name", ["a.csv.zst", "a.csv.gz"])
+def test_a_compressed_file_that_was_cut_off_is_never_taken_for_whole(tmp_path: Path, name: str) -> None:
+    content = b"value\n" + b"".join(b"%d\n" % n for n in range(50_000))
+    whole = zstandard.compress(content) if name.endswith("zst") else gzip.compress(content)
+    for missing in (1, 5, len(whole) // 2):
+        (tmp_path / name).write_bytes(whole[:-missing])
+        with pytest.raises(EOFError):
+            read(tmp_path / name)
+    (tmp_path / name).write_bytes(whole + whole)
+    assert read(tmp_path / name) == content * 2
+
+
+def test_a_pipe_can_be_read_again(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(gzip.compress(CONTENT)))
+    writer.start()
+    (source,) = expand([str(pipe)])
+    for _ in range(2):
+        with source.open() as stream:
+            assert stream.read() == CONTENT
+    writer.join()
+
+
+def test_content_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+    workbook = io.BytesIO()
+    with zipfile.ZipFile(workbook, "w") as archive:
+        archive.writestr("[Content_Types].xml", "")
+    for content in (gzip.compress(CONTENT), zstandard.compress(CONTENT)):
+        (tmp_path / "a.csv").write_bytes(content)
+        assert read(tmp_path / "a.csv") == CONTENT
+    for content, reason in ((workbook.getvalue(), "Excel workbook"), (b"\x89PNG\r\n\x1a\n", "picture")):
+        (tmp_path / "a.csv").write_bytes(content)
+        with pytest.raises(InputUnreadable, match=reason):
+            read(tmp_path / "a.csv")
+
+
+def test_only_csv_files_of_an_archive_are_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("a.CSV", "__MACOSX/._a.csv", "readme.txt"):
+            archive.writestr(name, CONTENT)
+    assert read(tmp_path / "a.zip") == CONTENT
+    with zipfile.ZipFile(tmp_path / "none.zip", "w"):
+        pass
+    with pytest.raises(InputUnreadable, match=r"holds no \.csv file"):
+        read(tmp_path / "none.zip")
+
+
+def test_the_case_of_a_suffix_does_not_matter(tmp_path: Path) -> None:
+    (tmp_path / "a.CSV").write_bytes(CONTENT)
+    (tmp_path / "b.csv.GZ").write_bytes(gzip.compress(CONTENT))
+    assert [Path(source.path).name for source in expand([str(tmp_path)], recursive=True)] == ["a.CSV", "b.csv.GZ"]
+    assert read(tmp_path / "b.csv.GZ") == CONTENT
