@@ -70,6 +70,17 @@ class ChunkEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KnownImport:
+    """An import of an accepted chunk: which chunk that is, and until when, on our clock, it was not settled yet."""
+
+    import_id: int
+    job: str
+    chunk: int
+    sha256: str
+    accepted: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChunkSum:
     """What the chunks of a job in one state add up to; `undecided` if a person must decide about one of them."""
 

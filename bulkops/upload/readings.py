@@ -1,6 +1,8 @@
 """Reading back what may be ours: the rows created since the oldest doubtful request left, on the server's clock."""
 
-from collections.abc import Sequence
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,24 +15,29 @@ from bulkops.readback.canonical import IMPORT_ID, Fold, found_frame, sent_frame
 from bulkops.readback.fetch import fold_of, read_back, rfc3339
 from bulkops.readback.tables import LINE, RECORD
 from bulkops.upload.context import JobContext
-from bulkops.upload.verdicts import Evidence, judge_keys, judge_multiset, younger
+from bulkops.upload.known import CLOCKS_APART, KnownImports
+from bulkops.upload.verdicts import Evidence, Verdict, exact_imports, judge_keys, judge_multiset, younger
 from bulkops_validators.model.contract import Readback
 
 # A Date header is cut to whole seconds, so the server's clock is known to be up to a second later than it says;
 # times in exports may be cut to whole seconds as well.
 CUT_SECONDS = timedelta(seconds=1)
-# The clock that dates rows need not be the one of the Date headers: what is a little older may be ours all the same.
-CLOCKS_APART = timedelta(minutes=5)
 # Without any Date header our clock is all there is; then nothing found can be proved to be younger.
 UNKNOWN_CLOCK = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """One look at the deployment: everything that may be ours, and when it was taken."""
+    """One look at the deployment: everything that may be ours, and when it was taken.
+
+    `of_known` are the rows of known imports that look like a record in doubt, `sizes` how many rows these imports have.
+    """
 
     at: datetime
     found: pl.DataFrame
+    of_known: pl.DataFrame
+    sizes: Mapping[str, int]
+    known: KnownImports
 
 
 class Reader:
@@ -42,20 +49,27 @@ class Reader:
         self._readback = readback
         self._fold: Fold | None = None
         self._sent: dict[int, pl.DataFrame] = {}
+        self._contents: dict[int, bytes] = {}
 
     def read(self, chunks: Sequence[ChunkEntry]) -> Reading:
         """Read everything created since the first of the chunks left, known imports of ours taken out."""
         context = self._context
-        known = [str(i) for i in context.ledger.import_ids(context.job.target)]
+        known = KnownImports(context)
+        sizes: Counter[str] = Counter()
         after = min(self._since(chunk) for chunk in chunks) - CLOCKS_APART
-        frames = []
+        frames, of_known = [], []
         try:
             for frame in read_back(context.client, self._readback, context.ids, context.job.options, after=after):
                 found = found_frame(self._readback, frame, self._folding())
-                frames.append(found.filter(~pl.col(IMPORT_ID).is_in(known)).drop(RECORD, LINE, strict=False))
+                other, ours = known.split(found.drop(RECORD, LINE, strict=False))
+                frames.append(other)
+                sizes.update(ours[IMPORT_ID].to_list())
+                of_known.append(self._alike(ours, chunks))
         except DataError as error:
             raise InDoubt(f"What was read back cannot settle anything: {error.message}") from None
-        return Reading(at=context.clock.now(), found=pl.concat(frames, how="vertical"))
+        return Reading(
+            at=context.clock.now(), found=pl.concat(frames), of_known=pl.concat(of_known), sizes=sizes, known=known
+        )
 
     def judge(self, chunk: ChunkEntry, reading: Reading, *, taken: set[int], twins: int) -> Evidence:
         """Return what a reading says of a chunk; `taken` are import ids that were given to other chunks since."""
@@ -71,7 +85,46 @@ class Reader:
         proof = rfc3339(since) if self._offset(chunk) is not None else None
         if not self._readback.multiset:
             return judge_keys(sent, found, self._readback.key, columns, since=proof)
-        return judge_multiset(sent, found, columns, core=self._core(), twins=twins, since=proof)
+        evidence = judge_multiset(sent, found, columns, core=self._core(), twins=twins, since=proof)
+        if evidence.verdict is not Verdict.LANDED and (note := self._mistaken(chunk, reading)):
+            return Evidence(verdict=Verdict.AMBIGUOUS, rows=sent.height, note=note)
+        return evidence
+
+    def same_content(self, one: ChunkEntry, other: ChunkEntry) -> bool:
+        """Tell whether two chunks of the job hold equal records, in whatever order."""
+        if one.sha256 == other.sha256 or one.records != other.records:
+            return one.sha256 == other.sha256
+        return self._content(one) == self._content(other)
+
+    def _content(self, chunk: ChunkEntry) -> bytes:
+        if chunk.number not in self._contents:
+            records = self._records(chunk).select(c.column for c in self._readback.columns)
+            text = records.sort(records.columns).write_csv(null_value="\0")
+            self._contents[chunk.number] = hashlib.sha256(text.encode()).digest()
+        return self._contents[chunk.number]
+
+    def _alike(self, rows: pl.DataFrame, chunks: Sequence[ChunkEntry]) -> pl.DataFrame:
+        """Return the rows of known imports that look like a record of the chunks; none where rows have keys."""
+        if not self._readback.multiset or rows.is_empty():
+            return rows.clear()
+        sent = pl.concat([self._records(chunk).select(self._core()) for chunk in chunks])
+        return rows.join(sent.unique(), on=self._core(), how="semi", nulls_equal=True)
+
+    def _mistaken(self, chunk: ChunkEntry, reading: Reading) -> str:
+        """Say which import holds exactly the chunk, if it has an id that the ledger knows for other records."""
+        columns = [c.column for c in self._readback.columns]
+        chunks = {c.number: c for c in self._context.ledger.chunks(self._context.job.id)}
+        for number in exact_imports(self._records(chunk), reading.of_known, columns):
+            owners = reading.known[number]
+            same = any(
+                o.sha256 == chunk.sha256
+                or (o.job == self._context.job.id and self.same_content(chunks[o.chunk], chunk))
+                for o in owners
+            )
+            if reading.sizes[number] == chunk.records and not same:
+                known_as = f"chunk {owners[0].chunk} of {owners[0].job}"
+                return f"import {number} holds exactly these records, and the ledger knows that id as {known_as}"
+        return ""
 
     def _core(self) -> list[str]:
         """Return the columns that every record fills: the required ones, and those of which it must fill one."""

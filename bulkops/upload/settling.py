@@ -71,7 +71,7 @@ class Settler:
         left = list(chunks)
         for _ in range(2):
             for chunk in list(left):
-                twins = sum(other.sha256 == chunk.sha256 for other in left)
+                twins = sum(reader.same_content(chunk, other) for other in left)
                 found[chunk.number] = evidence = reader.judge(chunk, reading, taken=taken, twins=twins)
                 if evidence.verdict is Verdict.LANDED:
                     left.remove(chunk)

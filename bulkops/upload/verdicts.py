@@ -85,6 +85,12 @@ def judge_multiset(
     return Evidence(verdict=Verdict.ABSENT)
 
 
+def exact_imports(sent: pl.DataFrame, found: pl.DataFrame, columns: Sequence[str]) -> list[str]:
+    """Return the imports among rows that hold each record of the chunk as often as the chunk, or more besides."""
+    shared = _counted(sent, found, _comparable(sent, found, columns))
+    return shared.filter(pl.col("shared") == sent.height)[IMPORT_ID].sort().to_list()
+
+
 def _since(created: pl.Expr, bound: str | None) -> pl.Expr:
     """Tell whether a time can be read and is not before `bound`."""
     return pl.lit(bound is not None) & created.str.contains(CANONICAL_TIME) & (created >= (bound or ""))
@@ -134,7 +140,8 @@ def judge_keys(
         return Evidence(verdict=Verdict.AMBIGUOUS, rows=len(present), note=note)
     older = there.filter(pl.col(CREATED).str.contains(CANONICAL_TIME) & (pl.col(CREATED) < (since or "")))
     if older.height:
-        note = f"{older.height:,} of {len(present):,} keys found are from {older[CREATED].sort()[0]}, before the request"
+        since_when = older[CREATED].sort()[0]
+        note = f"{older.height:,} of {len(present):,} keys found are from {since_when}, before the request"
         return Evidence(verdict=Verdict.AMBIGUOUS, rows=len(present), note=note)
     main = str(there[IMPORT_ID].value_counts(sort=True)[IMPORT_ID][0])
     return Evidence(

@@ -13,6 +13,7 @@ from bulkops.errors import AccessRefused, Unfinished
 from bulkops.ledger.states import ChunkState
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.upload.decisions import resolve
+from bulkops.upload.workflow import Guards
 from tests.crash.desk import Desk
 from tests.crash.truth import CASES, counted, rows_of
 
@@ -153,6 +154,62 @@ def test_a_doubtful_chunk_without_trace_is_not_confused_by_the_import_of_another
     assert document["state"] == "done"
     assert [c["attempts"] for c in document["chunks"]] == [2, 1]
     assert POINTS.held(sandbox) == counted(rows_of(file))
+
+
+def test_a_server_that_gives_import_ids_again_hides_no_import(tmp_path: Path) -> None:
+    first = GIVEAWAYS.write(tmp_path / "a.csv", records=10, seed=1)
+    second = GIVEAWAYS.write(tmp_path / "b.csv", records=10, seed=2)
+    with SandboxServer(rate_limit=0) as server:
+        desk = Desk(folder=tmp_path, base_url=server.base_url)
+        assert desk.run("giveaways", first, GIVEAWAYS.ids)["state"] == "done"
+        port = int(server.base_url.rpartition(":")[2])
+    with SandboxServer(rate_limit=0, port=port) as server:
+        server.set_faults("imports@1=cut:committed")
+        document = desk.run("giveaways", second, GIVEAWAYS.ids)
+        assert document["state"] == "in_doubt"
+        assert "import 1 holds exactly these records" in document["chunks"][0]["message"]
+        assert GIVEAWAYS.held(server) == counted(rows_of(second))
+
+
+def test_long_after_an_id_given_again_is_a_new_import(tmp_path: Path) -> None:
+    class LongAgo(SystemClock):
+        def now(self):  # type: ignore[no-untyped-def]
+            return super().now() - timedelta(hours=1)
+
+    file = GIVEAWAYS.write(tmp_path / "a.csv", records=10, seed=1)
+    with SandboxServer(rate_limit=0) as server:
+        desk = Desk(folder=tmp_path, base_url=server.base_url, clock=LongAgo())
+        assert desk.run("giveaways", file, GIVEAWAYS.ids)["state"] == "done"
+        port = int(server.base_url.rpartition(":")[2])
+    with SandboxServer(rate_limit=0, port=port) as server:
+        server.set_faults("imports@1=cut:committed")
+        desk = Desk(folder=tmp_path, base_url=server.base_url)
+        document = desk.run("giveaways", file, GIVEAWAYS.ids, guards=Guards(again=True))
+        assert document["state"] == "done"
+        assert GIVEAWAYS.held(server) == counted(rows_of(file))
+
+
+def test_equal_chunks_in_another_order_may_each_have_an_import(
+    sandbox: SandboxServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text("code\nA\nB\nB\nA\n")
+    sandbox.set_faults("imports=cut:committed")
+    document = desk.run("giveaways", file, GIVEAWAYS.ids, max_rows=2)
+    assert document["state"] == "done"
+    assert sorted(c["import_id"] for c in document["chunks"]) == [1, 2]
+    assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))
+
+
+def test_a_known_import_of_equal_records_is_not_taken_for_another_chunk(
+    sandbox: SandboxServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text("code\nA\nB\nB\nA\n")
+    sandbox.set_faults("imports@2=cut:after")
+    document = desk.run("giveaways", file, GIVEAWAYS.ids, max_rows=2)
+    assert document["state"] == "done"
+    assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))
 
 
 def test_a_part_of_an_append_chunk_is_for_a_person(sandbox: SandboxServer, desk: Desk, tmp_path: Path) -> None:
