@@ -16,7 +16,7 @@ from bulkops.upload.decisions import cancel, resolve
 from bulkops.upload.figures import job_document, sums_document
 from bulkops.upload.paths import rejected_path
 
-SHOWN = 40
+SHOWN = 20  # laying out a table costs more than reading ten thousand chunks
 
 
 @contextmanager

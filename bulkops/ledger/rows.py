@@ -95,7 +95,7 @@ def chunk_entry(row: Row) -> ChunkEntry:
         clock_offset=row["clock_offset"],
         undecided=bool(row["undecided"]),
         message=row["message"],
-        lines=tuple(json.loads(row["lines"])),
+        lines=() if row["lines"] == "[]" else tuple(json.loads(row["lines"])),
     )
 
 

@@ -1,13 +1,18 @@
 """`bulkops jobs` from the outside."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bulkops.clock import SystemClock
+from bulkops.ledger.store import Ledger
 from bulkops.sandbox.serve import SandboxServer
 from tests.cli.running import KEY, Shell
 from tests.crash.truth import CASES
+from tests.unit.ledger.test_store import CHUNK, JOB
 
 GIVEAWAYS = CASES["giveaways"]
 
@@ -37,6 +42,7 @@ def test_a_doubtful_job_is_shown_resolved_and_resumed(shell: Shell, sandbox: San
     listed = shell.run("jobs", "list", "--json").json["jobs"]
     assert [(job["job"], job["state"]) for job in listed] == [(shown["job"], "in_doubt")]
     assert shell.run("jobs", "resolve", shown["job"], "2", "--as", "accepted", "--reason", "x").code == 2
+    assert shell.run("jobs", "resolve", shown["job"], "1", "--as", "resend", "--reason", " ").code == 2
     resolved = shell.run(
         "jobs", "resolve", shown["job"], "1", "--as", "resend", "--reason", "took the three out", "--json"
     )
@@ -105,3 +111,29 @@ def test_undo_leaves_what_came_after_the_job_unless_told(shell: Shell, sandbox: 
     assert len(shell.run("jobs", "list", "--json").json["jobs"]) == 3
     assert shell.run("jobs", "undo", job, "--max-removals", "3").code == 0
     assert [row["item"] for row in sandbox.state.rows("collection_item", owner=1)] == ["red"]
+
+
+@pytest.mark.parametrize("words", [("list",), ("show",), ("show", "--json")])
+def test_looking_at_jobs_starts_none_of_the_heavy_machinery(words: tuple[str, ...], shell: Shell) -> None:
+    ledger = Ledger.open(str(shell.state / "ledger.db"), clock=SystemClock())
+    ledger.create(JOB, [CHUNK])
+    ledger.close()
+    code = (
+        "import sys; from bulkops.cli.main import cli; "
+        f"cli.main(['jobs', *{words!r}], standalone_mode=False); "
+        "sys.exit(','.join({'polars', 'httpx', 'duckdb', 'pandera'} & set(sys.modules)) or 0)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=shell.environment, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, JOB.id in ended.stdout) == (0, True), ended.stderr
+
+
+def test_a_server_that_asks_to_wait_a_day_ends_the_run(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+    sandbox.set_faults("imports@1=429:86400")
+    file = GIVEAWAYS.write(tmp_path / "f.csv", records=5, seed=1)
+    ended = shell.run("import", "giveaways", str(file), "--pool", "1", "--json")
+    assert (ended.code, ended.json["records"]["pending"]) == (3, 5)
+    assert "86,400 s" in ended.json["error"]["message"]
+    assert "UTC" in ended.err
+    assert shell.run("jobs", "resume").code == 0
