@@ -16,6 +16,7 @@ from bulkops.fixing.records import Shape, repair_record
 from bulkops.fixing.survey import Survey, survey
 from bulkops.reading.blocks import ContentReader, blocks
 from bulkops.reading.layout import Block, Layout, layout
+from bulkops.reading.quoting import read_strictly
 from bulkops.reading.sources import Source, stream_source
 from bulkops.validation.header import Header
 from bulkops.validation.opening import open_content
@@ -190,8 +191,10 @@ def _write_records(block: Block, laid: Layout, shape: Shape, writer: _Writer) ->
 
 def _write_record(raw: bytes, shape: Shape, writer: _Writer, *, broken: str, record: int, line: int) -> None:
     pieces, repairs = [raw], []
-    if b"\r" in raw.replace(b"\r\n", b"") and not broken:
-        pieces = list(_at_lone_returns(raw, shape.line_end))
+    if b"\r" in raw.replace(b"\r\n", b"") and broken in {"", "FIL108"}:
+        split = list(_at_lone_returns(raw, shape.line_end))
+        if not broken or _all_well_formed(split, shape.separator):
+            pieces, broken = split, ""
         repairs = [Repair("FIL108", "", "")] * (len(pieces) - 1)
     written = 0
     for piece in pieces:
@@ -203,6 +206,11 @@ def _write_record(raw: bytes, shape: Shape, writer: _Writer, *, broken: str, rec
         writer.note(repairs, record=record, line=line)
         writer.report.removed += not written
         writer.report.changed += bool(written)
+
+
+def _all_well_formed(pieces: list[bytes], separator: int) -> bool:
+    strict = [read_strictly(piece, 0, separator) for piece in pieces]
+    return all(not found.code and found.end == len(piece) for found, piece in zip(strict, pieces, strict=True))
 
 
 def _at_lone_returns(raw: bytes, line_end: bytes) -> Iterator[bytes]:

@@ -143,9 +143,20 @@ def _broken(window: bytes, record: "StrictRecord", start: int, end: int, separat
     if record.code == "" or record.at >= end:
         opened = next((first for first, last in cells(window, start, separator) if last >= end or last < 0), opened)
         return Broken(start, end, "STR105", opened)
+    if (lone := _lone_return(window, record)) >= 0:
+        return Broken(start, end, "FIL108", lone)
     if record.code == "STR106" and _JSON_START.match(window, opened):
         return Broken(start, end, "STR107", opened)
+    inside, sign = window[opened + 1 : record.at - 1], bytes((separator,))
+    if record.code == "STR106" and inside.endswith(sign):  # what seems to close the cell opens the next one
+        return Broken(start, end, "STR105", opened)
     return Broken(start, end, record.code, record.at)
+
+
+def _lone_return(window: bytes, record: "StrictRecord") -> int:
+    """Return where a carriage return stands that ended a record beside the quote that is wrong; -1: there is none."""
+    at = record.at if record.code == "STR106" else record.at - 1
+    return at if record.code in {"STR104", "STR106"} and window[at : at + 1] == b"\r" else -1
 
 
 @dataclass(frozen=True)

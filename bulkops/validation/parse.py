@@ -22,6 +22,7 @@ _BROKEN_SAYS = {
     "STR105": "a quote is opened here and not closed in this record",
     "STR106": "text follows a closing quote",
     "STR107": "the quotes inside this JSON cell are not doubled",
+    "FIL108": "a carriage return without a line feed ends this record",
 }
 
 

@@ -112,3 +112,19 @@ def test_a_list_of_changes_is_replaced_only_when_asked(tmp_path: Path) -> None:
 def test_a_repair_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert isinstance(fix("coupons", tmp_path / "gone.csv", "-o", tmp_path / "out.csv").exception, UsageError)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("first", [b'"CODE1","{""a"": 1}"', b"CODE1,"])
+def test_records_that_a_lone_carriage_return_parts_stay_two(tmp_path: Path, first: bytes) -> None:
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(b"value,attributes\n" + first + b'\r"CODE2","{""a"": 2}"\nCODE3,\n')
+    fix("coupons", source, "-o", target)
+    assert target.read_bytes() == b"value,attributes\n" + first + b'\n"CODE2","{""a"": 2}"\nCODE3,\n'
+
+
+def test_no_cell_is_made_of_two_records(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    content = b'attributes,value\nx,CODE1\n"{"a": 1}"\r"CODE2",CODE3\n'
+    source.write_bytes(content)
+    fix("coupons", source, "-o", target)
+    assert target.read_bytes() == content

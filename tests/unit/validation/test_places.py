@@ -51,6 +51,12 @@ STRUCTURE = {
     "blank lines at the end": (b"value\nCODE1\n\n\n", [("STR108", None, 3, 12), ("STR108", None, 4, 13)]),
     "stray quote": (b'value\nCO"DE\nCODE2\n', [("STR104", 1, 2, 8)]),
     "text after quote": (b'value\n"CO"DE\nCODE2\n', [("STR106", 1, 2, 10)]),
+    "unclosed quote before a quoted cell": (
+        b'value,limitval,attributes\n"CODE1,1,"{""a"": 1}"\nCODE2,x,\n',
+        [("STR105", 1, 2, 26), ("TYP101", 2, 3, 54)],
+    ),
+    "CR between quoted records": (b'value,limitval\n"CODE1","1"\r"CODE2","2"\n', [("FIL108", 1, 2, 26)]),
+    "CR before a quoted record": (b'value,limitval\nCODE1,1\r"CODE2","2"\n', [("FIL108", 1, 2, 22)]),
     "unclosed quote": (b'value,limitval\n"CODE1,1\nCODE2,x\n', [("STR105", 1, 2, 15), ("TYP101", 2, 3, 30)]),
     "unclosed quote pairing with another": (
         b'value,limitval\n"CODE1,1\nCODE2,2\nCODE3,"3"\n',
