@@ -4,7 +4,7 @@ A null cell is a value that is not compared: the read-back does not have it, or 
 what the server makes of it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 
 import polars as pl
@@ -54,6 +54,26 @@ def found_frame(readback: Readback, frame: pl.DataFrame, fold: Fold = Fold.SENSI
         _distinct(_extra(frame, names, readback.created), instants).alias(CREATED),
     ]
     return pl.DataFrame([*columns, *extra, *_carried(frame)])
+
+
+def missing_columns(readback: Readback, frame: pl.DataFrame, *, filled: Collection[str]) -> list[str]:
+    """Return what an answer lacks that tells whose its rows are: the key, the import id, when they were created.
+
+    A CSV must have these columns even if it has no row; items of a page must each have the fields, and of the key
+    those of `filled`, the import columns that no record leaves blank.
+    """
+    pages = readback.form is Form.PAGES
+    if pages and frame.is_empty():
+        return []
+    names = by_lower(frame.columns)
+    named = [c for c in readback.columns if c.column in (filled if pages else readback.key) and not c.optional]
+    wanted = [*(c.found for c in named), *((n,) for n in (readback.import_id, readback.created) if n)]
+    found = [next((names[n.lower()] for n in some if n.lower() in names), None) for some in wanted]
+    return [
+        some[0]
+        for some, name in zip(wanted, found, strict=True)
+        if name is None or (pages and frame.get_column(name).has_nulls())
+    ]
 
 
 def by_lower(columns: Iterable[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ import polars as pl
 from bulkops.errors import DataError, InDoubt
 from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import ChunkState
-from bulkops.readback.canonical import IMPORT_ID, Fold, found_frame, sent_frame
+from bulkops.readback.canonical import IMPORT_ID, Fold, found_frame, missing_columns, sent_frame
 from bulkops.readback.fetch import fold_of, read_back, rfc3339
 from bulkops.readback.tables import LINE, RECORD
 from bulkops.upload.context import JobContext
@@ -60,13 +60,17 @@ class Reader:
         frames, of_known = [], []
         try:
             for frame in read_back(context.client, self._readback, context.ids, context.job.options, after=after):
+                self._check(frame)
                 found = found_frame(self._readback, frame, self._folding())
                 other, ours = known.split(found.drop(RECORD, LINE, strict=False))
                 frames.append(other)
                 sizes.update(ours[IMPORT_ID].to_list())
                 of_known.append(self._alike(ours, chunks))
         except DataError as error:
-            raise InDoubt(f"What was read back cannot settle anything: {error.message}") from None
+            raise InDoubt(
+                f"What was read back cannot settle anything: {error.message}",
+                hint="Nothing was sent again. Resume the job to read again, or decide with `bulkops jobs resolve`.",
+            ) from None
         return Reading(
             at=context.clock.now(), found=pl.concat(frames), of_known=pl.concat(of_known), sizes=sizes, known=known
         )
@@ -89,6 +93,13 @@ class Reader:
         if evidence.verdict is not Verdict.LANDED and (note := self._mistaken(chunk, reading)):
             return Evidence(verdict=Verdict.AMBIGUOUS, rows=sent.height, note=note)
         return evidence
+
+    def _check(self, frame: pl.DataFrame) -> None:
+        """Raise DataError if rows that are ours might not be known by this answer."""
+        filled = self._context.contract.required_names
+        if missing := missing_columns(self._readback, frame, filled=filled):
+            has = ", ".join(c for c in frame.columns if c not in (RECORD, LINE)) or "no column"
+            raise DataError(f"it lacks {', '.join(map(repr, missing))}; it has {has}.")
 
     def same_content(self, one: ChunkEntry, other: ChunkEntry) -> bool:
         """Tell whether two chunks of the job hold equal records, in whatever order."""

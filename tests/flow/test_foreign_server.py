@@ -114,3 +114,20 @@ def test_no_fault_of_a_request_doubles_or_loses_a_row(
     assert code == 0, report
     assert held_rows(server, contract) == sent_rows(path, upper=contract == "coupons")
     assert server.world.violations() == 0
+
+
+@pytest.mark.parametrize("column", ["code", "importid", "created"])
+@pytest.mark.parametrize("fault", ["lost after", "500 before"])
+def test_an_export_that_does_not_tell_whose_rows_are_settles_nothing(
+    column: str, fault: str, server: ForeignServer, tmp_path: Path
+) -> None:
+    server.world.faults = [fault]
+    server.world.headers = {column: "renamed"}
+    path = str(SAMPLES / "giveaways.csv")
+    code, report = bulkops(server, tmp_path, "import", "giveaways", path, "--pool", "5", "--settle", "0.3", "--yes")
+    assert code == 4, report
+    assert len(server.world.uploads) == (fault == "lost after")
+    server.world.headers = {}
+    code, report = bulkops(server, tmp_path, "jobs", "resume", "--settle", "0.3")
+    assert code == 0, report
+    assert held_rows(server, "giveaways") == sent_rows(SAMPLES / "giveaways.csv", upper=False)

@@ -88,6 +88,7 @@ class World:
     authorizations: set[str] = field(default_factory=set)
     queries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)  # export column -> another name for it
     imports: "itertools.count[int]" = field(default_factory=lambda: itertools.count(901))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -169,7 +170,7 @@ class Handler(BaseHTTPRequestHandler):
             if self.command == "POST" and re.fullmatch(kind.imports, path):
                 return self.take_in(kind, upload(self.headers["Content-Type"], body), path)
             if self.command == "GET" and re.fullmatch(kind.exports, path):
-                return 200, export(kind, self.world.rows[kind.name], query).encode(), "application/csv"
+                return 200, export(kind, self.world, query).encode(), "application/csv"
         if re.fullmatch(r"/v1/loyalty_programs/\d+/transactions", path):
             return 200, json.dumps(transactions(self.world.rows["loyalty-points"], query)).encode(), "application/json"
         if re.fullmatch(r"/v1/applications/\d+", path):
@@ -242,14 +243,15 @@ def cell(name: str, source: str, row: Row) -> str:
     return value
 
 
-def export(kind: Kind, rows: list[Row], query: Row) -> str:
+def export(kind: Kind, world: World, query: Row) -> str:
     """Return the export, rows in no order, CRLF ended."""
     after, before = query.get("createdAfter", ""), query.get("createdBefore", "9")
+    rows = world.rows[kind.name]
     shown = [r for r in rows if (not after or later(r["@"], after)) and (before == "9" or later(before, r["@"]))]
     random.Random(5).shuffle(shown)
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow(kind.columns)
+    writer.writerow([world.headers.get(name, name) for name in kind.columns])
     writer.writerows([cell(name, source, row) for name, source in kind.columns.items()] for row in shown)
     return out.getvalue()
 

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from bulkops.errors import DataError
-from bulkops.readback.canonical import Fold, found_frame, sent_frame
+from bulkops.readback.canonical import Fold, found_frame, missing_columns, sent_frame
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Readback
 
@@ -59,3 +59,33 @@ def test_a_csv_without_the_key_cannot_be_compared() -> None:
 def test_a_csv_without_another_column_says_nothing_of_it() -> None:
     found = found_frame(readback("coupons"), pl.DataFrame({"value": ["x"]}))
     assert found["attributes"].to_list() == [None]
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "missing"),
+    [
+        ("giveaways", ["code", "startdate", "enddate", "attributes", "importid", "created"], []),
+        (
+            "giveaways",
+            ["id;code;importid;created"],
+            ["code", "startdate", "enddate", "attributes", "importid", "created"],
+        ),
+        ("coupons", ["value", "importid"], ["created"]),
+        ("coupons", ["VALUE", "importId", "created"], []),
+        ("loyalty-cards", ["created"], ["identifier"]),
+    ],
+)
+def test_an_export_without_rows_must_still_tell_whose_its_rows_would_be(
+    name: str, columns: list[str], missing: list[str]
+) -> None:
+    frame = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+    assert missing_columns(readback(name), frame, filled=()) == missing
+
+
+def test_each_item_of_a_page_must_tell_whose_it_is() -> None:
+    way = readback("loyalty-points")
+    whole = {"customerProfileId": ["a", "b"], "amount": ["1", "2"], "importId": ["4", ""], "created": ["t", "t"]}
+    assert missing_columns(way, pl.DataFrame(whole), filled=("amount",)) == []
+    assert missing_columns(way, pl.DataFrame(), filled=("amount",)) == []
+    assert missing_columns(way, pl.DataFrame(whole | {"importId": ["4", None]}), filled=("amount",)) == ["importId"]
+    assert missing_columns(way, pl.DataFrame(whole).drop("amount"), filled=("amount",)) == ["amount"]
