@@ -9,12 +9,7 @@ from bulkops.ledger.states import ChunkState
 from bulkops.transport.answers import Answer
 from bulkops.upload.body import ChunkBody
 from bulkops.upload.context import JobContext
-
-# The documentation gives one time limit only (cards). Giving up before the server does would make a doubt of an import
-# that goes well, so the patience grows with the chunk.
-TIMEOUT_MARGIN = 15.0
-PATIENCE_SECONDS = 120.0
-SLOWEST_BYTES_PER_SECOND = 200_000
+from bulkops.upload.patience import read_seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +60,9 @@ class Sender:
             context.parameters,
             filename=context.job.file_path.name,
             parts=body,
-            read_seconds=self._patience(attempt.chunk),
+            read_seconds=read_seconds(context.contract, attempt.chunk),
             leaving=attempt.begin,
         )
-
-    def _patience(self, chunk: ChunkEntry) -> float:
-        limit = self._context.contract.timeout_seconds
-        return limit + TIMEOUT_MARGIN if limit else PATIENCE_SECONDS + chunk.bytes / SLOWEST_BYTES_PER_SECOND
 
 
 class _Attempt:

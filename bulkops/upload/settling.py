@@ -14,6 +14,7 @@ from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.upload.context import JobContext
 from bulkops.upload.dividing import found_and_missing, suspects_and_rest
+from bulkops.upload.patience import working_seconds
 from bulkops.upload.readings import Reader, Reading
 from bulkops.upload.verdicts import Evidence, Verdict
 from bulkops_validators.model.contract import Readback
@@ -61,8 +62,22 @@ class Settler:
             if not left:
                 break
             before = evidence
-            self._context.clock.sleep(self._context.options.settle)
+            still = [self._still_at_work(chunk) for chunk in left] if readback.multiset else []
+            self._context.clock.sleep(max(self._context.options.settle, *still, 0.0))
         return settled
+
+    def _still_at_work(self, chunk: ChunkEntry) -> float:
+        """Return how many more seconds the server may work on a request whose process ended before the answer.
+
+        After an error the request is over for us; here nobody knows, so it is as if we had waited for the answer.
+        """
+        events = self._context.ledger.events(self._context.job.id, chunk=chunk.number)
+        left = max((e.at for e in events if e.kind == "sent"), default=None)
+        doubts = [e for e in events if e.kind == "in doubt"]
+        if left is None or not doubts or "message" in doubts[-1].data:
+            return 0.0
+        limit = working_seconds(self._context.contract, chunk)
+        return min(limit, limit - (self._context.clock.now() - left).total_seconds())
 
     def _judge_all(self, reader: Reader, chunks: Sequence[ChunkEntry], reading: Reading) -> dict[int, Evidence]:
         """Judge each chunk; an import that settles one is no evidence for another, whichever is judged first."""
@@ -157,7 +172,7 @@ class Settler:
         """Look once more at accepted chunks that were sent again because no trace of them was found.
 
         If the first request did its work after all, later than the settle time, the records are there twice, and
-        only a person can take them out.
+        only a person can take them out. It is given the settle time once more.
         """
         readback = self._context.route.readback
         if readback is None or not readback.multiset:
@@ -165,6 +180,7 @@ class Settler:
         again = [c for c in chunks if c.state is ChunkState.ACCEPTED and c.attempts > 1 and self._was_absent(c)]
         if not again:
             return
+        self._context.clock.sleep(self._context.options.settle)
         reader = Reader(self._context, readback)
         reading = reader.read(again)
         for chunk in again:

@@ -21,6 +21,7 @@ from bulkops.ledger.store import Ledger
 from bulkops.settings import Secret, Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import NoLimiter
+from bulkops.upload import patience
 from bulkops.upload.figures import EXIT_CODES, job_state
 from bulkops.upload.options import RunOptions
 from bulkops.upload.starting import new_job, open_job, refuse_changed_file
@@ -67,6 +68,7 @@ def start(run: Run) -> multiprocessing.process.BaseProcess:
 
 def work(run: Run) -> None:
     """Do a run in this process and end it."""
+    patience.PATIENCE_SECONDS = run.options.settle  # the sandbox never works longer than a test's settle time
     if run.crash is not None:
         crash_at(run.crash)
     os._exit(_code(run))

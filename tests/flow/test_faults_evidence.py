@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.errors import AccessRefused, Unfinished
+from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.upload.decisions import resolve
@@ -31,6 +32,13 @@ def sandbox() -> Iterator[SandboxServer]:
 @pytest.fixture
 def desk(sandbox: SandboxServer, tmp_path: Path) -> Desk:
     return Desk(folder=tmp_path, base_url=sandbox.base_url)
+
+
+def left_without_answer(desk: Desk, job: JobEntry, chunk: ChunkEntry, **known: Any) -> None:
+    """Let the ledger say that a chunk was sent and no answer came."""
+    now = desk.clock.now()
+    chunk = desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, first_sent=now, **known)
+    desk.ledger.move(job.id, chunk, ChunkState.IN_DOUBT, kind="in doubt", data={"message": "no answer came"})
 
 
 def post(sandbox: SandboxServer, path: str, body: bytes) -> None:
@@ -86,7 +94,7 @@ def test_foreign_imports_in_the_window_are_not_ours(sandbox: SandboxServer, desk
     file = POINTS.write(tmp_path / "f.csv", records=10, seed=1)
     job = desk.begin("loyalty-points", file, POINTS.ids)
     (chunk,) = desk.chunks(job.id)
-    desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, first_sent=SystemClock().now())
+    left_without_answer(desk, job, chunk)
     post(sandbox, "/v1/loyalty_programs/1/import_points", file.read_bytes() + b"customer-0001,77,foreign\n")
     document = desk.resume(job)
     assert document["state"] == "done"
@@ -121,9 +129,7 @@ def after_an_equal_import(sandbox: SandboxServer, desk: Desk, file: Path, *, age
     job = desk.begin("loyalty-points", file, POINTS.ids)
     (chunk,) = desk.chunks(job.id)
     post(sandbox, "/v1/loyalty_programs/1/import_points", file.read_bytes())
-    left = {"first_sent": SystemClock().now(), "clock_offset": age.total_seconds()}
-    chunk = desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, **left)
-    desk.ledger.move(job.id, chunk, ChunkState.IN_DOUBT, kind="in doubt", data={})
+    left_without_answer(desk, job, chunk, clock_offset=age.total_seconds())
     return desk.resume(job)
 
 
@@ -137,7 +143,7 @@ def test_an_import_that_may_be_ours_with_values_rewritten_is_for_a_person(
     file.write_text("customerprofileid,amount,reason\nc1,1.10,points for one\nc2,2.00,points for two\n")
     job = desk.begin("loyalty-points", file, POINTS.ids)
     (chunk,) = desk.chunks(job.id)
-    desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, first_sent=SystemClock().now())
+    left_without_answer(desk, job, chunk)
     post(sandbox, "/v1/loyalty_programs/1/import_points", file.read_text().replace(old, new).encode())
     document = desk.resume(job)
     assert document["state"] == "in_doubt"
@@ -235,7 +241,7 @@ def test_a_part_of_a_create_chunk_is_kept_and_only_the_rest_is_sent_again(
     file = COUPONS.write(tmp_path / "f.csv", records=10, seed=1)
     job = desk.begin("coupons", file, COUPONS.ids)
     (chunk,) = desk.chunks(job.id)
-    desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, first_sent=SystemClock().now())
+    left_without_answer(desk, job, chunk)
     header, *lines = file.read_bytes().splitlines(keepends=True)
     post(sandbox, "/v1/applications/1/campaigns/1/import_coupons", header + b"".join(lines[3:7]))
     document = desk.resume(job)
@@ -253,6 +259,39 @@ def test_a_commit_later_than_the_settle_time_is_found_and_told(
     document = desk.run("loyalty-points", file, POINTS.ids)
     assert document["state"] == "in_doubt"
     assert "twice" in document["chunks"][0]["message"]
+
+
+def test_the_last_look_for_doubles_waits_one_settle_time_more(sandbox: SandboxServer, tmp_path: Path) -> None:
+    desk = Desk(folder=tmp_path, base_url=sandbox.base_url, settle=2)
+    file = POINTS.write(tmp_path / "f.csv", records=10, seed=1)
+    sandbox.set_faults("imports@1=late:3.5")
+    document = desk.run("loyalty-points", file, POINTS.ids)
+    assert sum(POINTS.held(sandbox).values()) == 20
+    assert document["state"] == "in_doubt"
+    assert "twice" in document["chunks"][0]["message"]
+
+
+def test_a_request_whose_process_was_killed_is_given_the_time_that_its_answer_would_have_been_given(
+    sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    class Quick(SystemClock):
+        slept: ClassVar[list[float]] = []
+
+        def sleep(self, seconds: float) -> None:
+            self.slept.append(seconds)
+            if seconds > 60:
+                post(sandbox, "/v1/loyalty_programs/1/import_points", file.read_bytes())
+
+    desk = Desk(folder=tmp_path, base_url=sandbox.base_url, clock=Quick())
+    file = POINTS.write(tmp_path / "f.csv", records=10, seed=1)
+    job = desk.begin("loyalty-points", file, POINTS.ids)
+    (chunk,) = desk.chunks(job.id)
+    desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, first_sent=desk.clock.now())
+    document = desk.resume(job)
+    assert document["state"] == "done"
+    assert document["chunks"][0]["attempts"] == 0
+    assert [round(seconds / 10) for seconds in Quick.slept] == [12]
+    assert POINTS.held(sandbox) == counted(rows_of(file))
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
