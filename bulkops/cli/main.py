@@ -91,13 +91,18 @@ def main() -> None:
     sys.exit(code)
 
 
+def _drop_stdout() -> None:
+    """Send what is left in the buffer of stdout nowhere, so that the interpreter's end does not try again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _explain(error: BaseException, console: Console) -> int:
     """Say what happened and return the exit code."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, BrokenPipeError):
         # The reader went away, as `| head` does: nothing more can be said there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         return 0
     if isinstance(error, click.ClickException):
         error.show()
@@ -110,8 +115,20 @@ def _explain(error: BaseException, console: Console) -> int:
 
         traceback.print_exception(error, file=sys.stderr)
     if "--json" in sys.argv and not console.emitted:
-        console.emit_json({"error": {"message": known.message, "hint": known.hint, "exit": known.exit_code}})
+        _emit_error(known, console)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _drop_stdout()
     return known.exit_code
+
+
+def _emit_error(known: BulkopsError, console: Console) -> None:
+    """Print the error as the command's document; where stdout itself has failed, stderr has said it."""
+    try:
+        console.emit_json({"error": {"message": known.message, "hint": known.hint, "exit": known.exit_code}})
+    except OSError:
+        _drop_stdout()
 
 
 def _translated(error: BaseException) -> BulkopsError:

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from bulkops.reading.layout import Block
 from bulkops.reading.quoting import cut
+from bulkops.reading.sources import DAMAGED, ReadFailed
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,14 @@ class ContentReader:
 
     def _take(self, size: int) -> bytes:
         parts = []
-        while size > 0 and (part := self._stream.read(size)):
-            parts.append(part)
-            size -= len(part)
+        try:
+            while size > 0 and (part := self._stream.read(size)):
+                parts.append(part)
+                size -= len(part)
+        except DAMAGED:
+            raise
+        except OSError as error:
+            raise ReadFailed(error.errno, error.strerror or str(error)) from error
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         self._hash.update(data)
         self.size += len(data)
@@ -73,7 +79,7 @@ class ContentReader:
         return data.replace(b"\r", b"\n") if self.form.returns_only else data
 
 
-def blocks(reader: ContentReader, *, separator: int, fields: int, size: int) -> Iterator[Block]:
+def blocks(reader: ContentReader, *, separator: int, size: int) -> Iterator[Block]:
     """Yield the rest of the content, which begins with a record, in blocks of about `size` bytes."""
     carry, want, final = b"", size, False
     while not final:
@@ -84,7 +90,7 @@ def blocks(reader: ContentReader, *, separator: int, fields: int, size: int) -> 
             window = window + data if window else data
         if not window:
             return
-        piece = cut(window, final=final, separator=separator, fields=fields)
+        piece = cut(window, final=final, separator=separator)
         if piece.length:
             yield Block(window[: piece.length] if piece.length < len(window) else window, separator, piece.broken)
         carry = window[piece.length :]

@@ -24,6 +24,10 @@ DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError, zipfile.
 """What reading a damaged compressed file raises."""
 
 
+class ReadFailed(OSError):
+    """The content could not be read to its end: the disk or the network failed, not where results are written."""
+
+
 @dataclass(frozen=True)
 class Source:
     """Something that can be read from its start, any number of times. `path` is how people call it."""

@@ -10,7 +10,7 @@ from typing import Protocol
 from bulkops.errors import InputUnreadable
 from bulkops.reading.blocks import ContentReader, blocks
 from bulkops.reading.layout import Block
-from bulkops.reading.sources import DAMAGED, Source, expand
+from bulkops.reading.sources import DAMAGED, ReadFailed, Source, expand
 from bulkops.validation.context import Context
 from bulkops.validation.findings import FileReport, ValidationReport, ValidationSettings
 from bulkops.validation.judge import Partial, judge
@@ -70,7 +70,7 @@ def _validate_one(tally: Tally, keys: KeyBook) -> _Outcome:
     except DAMAGED as error:
         tally.add_finding("FIL110", f"what follows cannot be decompressed: {error}")
         outcome.unreadable = f"{tally.source.path} is damaged: {error}."
-    except OSError as error:
+    except ReadFailed as error:
         outcome.unreadable = f"{tally.source.path} cannot be read to the end: {error.strerror or error}."
     return outcome
 
@@ -104,7 +104,6 @@ def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
     pieces = blocks(
         reader,
         separator=context.separator,
-        fields=len(context.columns),
         size=settings.block_bytes,
     )
     keys.begin(tally)

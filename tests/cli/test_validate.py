@@ -131,3 +131,22 @@ def test_a_baseline_never_replaces_a_file_that_is_checked(bad: Path) -> None:
 def test_rules_can_be_listed_with_commas(bad: Path) -> None:
     document = json.loads(run("coupons", bad, "--select", "UNQ101, TYP", "--json").stdout)
     assert set(document["files"][0]["counts"]) == {"UNQ101", "TYP101"}
+
+
+def in_shell(line: str, path: Path) -> subprocess.CompletedProcess[str]:
+    command = ["bash", "-o", "pipefail", "-c", line, sys.executable, str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("options", ["--json", "", "--statistics"])
+def test_a_full_disk_under_stdout_is_said_once(bad: Path, options: str) -> None:
+    ended = in_shell(f'"$0" -m bulkops validate coupons "$1" {options} > /dev/full', bad)
+    assert (ended.returncode, ended.stderr) == (2, "bulkops: No space left on device.\n")
+
+
+def test_a_reader_that_goes_away_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "many.csv"
+    path.write_bytes(b"value,limitval\n" + b"CODE,x\n" * 50_000)
+    ended = in_shell('"$0" -m bulkops validate coupons "$1" --max-findings 20000 | head -1', path)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith(f"{path}:2:")
