@@ -76,19 +76,24 @@ class Reader:
         )
 
     def judge(self, chunk: ChunkEntry, reading: Reading, *, taken: set[int], twins: int) -> Evidence:
-        """Return what a reading says of a chunk; `taken` are import ids that were given to other chunks since."""
+        """Return what a reading says of a chunk; `taken` are imports that belong to some chunk.
+
+        The import that an answer named is the chunk's, and where rows are counted nothing else is evidence for it.
+        """
         since = self._since(chunk)
         # A refused `create` chunk that was sent once would be refused again: what is older cannot be doubled, and is
         # most likely why.
         once = chunk.state is ChunkState.REFUSED and chunk.attempts <= 1 and not self._readback.multiset
         found = younger(reading.found, rfc3339(since if once else since - CLOCKS_APART))
-        if taken:
-            found = found.filter(~pl.col(IMPORT_ID).is_in([str(i) for i in taken]))
+        others = [str(i) for i in taken if i != chunk.import_id]
+        found = found.filter(~pl.col(IMPORT_ID).is_in(others))
         sent = self._records(chunk)
         columns = [c.column for c in self._readback.columns]
         proof = rfc3339(since) if self._offset(chunk) is not None else None
         if not self._readback.multiset:
             return judge_keys(sent, found, self._readback.key, columns, since=proof)
+        if chunk.import_id is not None:
+            found, proof = found.filter(pl.col(IMPORT_ID) == str(chunk.import_id)), ""
         evidence = judge_multiset(sent, found, columns, core=self._core(), twins=twins, since=proof)
         if evidence.verdict is not Verdict.LANDED and (note := self._mistaken(chunk, reading)):
             return Evidence(verdict=Verdict.AMBIGUOUS, rows=sent.height, note=note)

@@ -48,7 +48,20 @@ class Sender:
         if answer.status not in (200, 201) or import_id is None:
             unreadable = OutcomeUnknown(f"The answer ({answer.status}) does not describe an import.")
             return Sent(chunk=attempt.in_doubt(unreadable), error=unreadable)
+        amount = _amount(answer)
+        if self._needs_proof(chunk, amount):
+            other = OutcomeUnknown(
+                f"The server answered that import {import_id} took in {amount:,} of the {chunk.records:,} records."
+            )
+            return Sent(chunk=attempt.in_doubt(other, import_id=import_id, amount=amount), error=other)
         return Sent(chunk=attempt.accepted(answer, import_id))
+
+    def _needs_proof(self, chunk: ChunkEntry, amount: int | None) -> bool:
+        """Tell whether another amount than was sent must be settled by reading back."""
+        context = self._context
+        if context.contract.mode.resend_is_safe or context.skips_duplicates or context.route.readback is None:
+            return False
+        return amount is not None and amount != chunk.records
 
     def _post(self, attempt: "_Attempt") -> Answer:
         context = self._context
@@ -87,6 +100,8 @@ class _Attempt:
             undecided=False,
             message="",
             lines=(),
+            import_id=None,
+            amount=None,
         )
 
     def back(self, kind: str, error: BulkopsError) -> ChunkEntry:
@@ -100,15 +115,14 @@ class _Attempt:
         data = {"status": error.status, "message": error.message, "details": error.details, "lines": error.lines}
         return self._move(ChunkState.REFUSED, "refused", data, message=error.message, lines=error.lines)
 
-    def in_doubt(self, error: OutcomeUnknown) -> ChunkEntry:
-        """Write that nobody knows."""
-        data = {"message": error.message, "status": error.status}
-        return self._move(ChunkState.IN_DOUBT, "in doubt", data, message=error.message)
+    def in_doubt(self, error: OutcomeUnknown, **told: int | None) -> ChunkEntry:
+        """Write that nobody knows, and what the answer told all the same."""
+        data = {"message": error.message, "status": error.status, **told}
+        return self._move(ChunkState.IN_DOUBT, "in doubt", data, message=error.message, **told)
 
     def accepted(self, answer: Answer, import_id: int) -> ChunkEntry:
         """Write what the server answered."""
-        amount = answer.body.get("amount")
-        amount = amount if isinstance(amount, int) and not isinstance(amount, bool) else None
+        amount = _amount(answer)
         skipped = 0
         if self._context.skips_duplicates and amount is not None:
             skipped = min(max(0, self.chunk.records - amount), self.chunk.records)
@@ -126,4 +140,10 @@ class _Attempt:
 def _import_id(answer: Answer) -> int | None:
     """Return the id of the import. The other fields are not relied on: the documentation's examples contradict them."""
     value = answer.body.get("id") if isinstance(answer.body, dict) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _amount(answer: Answer) -> int | None:
+    """Return how many records the server says it took in, if it says so."""
+    value = answer.body.get("amount")
     return value if isinstance(value, int) and not isinstance(value, bool) else None

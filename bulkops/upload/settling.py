@@ -81,7 +81,7 @@ class Settler:
 
     def _judge_all(self, reader: Reader, chunks: Sequence[ChunkEntry], reading: Reading) -> dict[int, Evidence]:
         """Judge each chunk; an import that settles one is no evidence for another, whichever is judged first."""
-        taken: set[int] = set()
+        taken = {chunk.import_id for chunk in chunks if chunk.import_id is not None}
         found: dict[int, Evidence] = {}
         left = list(chunks)
         for _ in range(2):
@@ -117,6 +117,9 @@ class Settler:
             case Verdict.ABSENT if equal and chunk.state is ChunkState.REFUSED:
                 self._context.ledger.note(self._context.job.id, chunk=chunk.number, kind="evidence", data=data)
                 return self._refused(chunk)
+            case Verdict.ABSENT if chunk.import_id is not None:
+                note = f"the server answered with import {chunk.import_id}, but none of its records are found"
+                return [self._undecided(chunk, replace(found, note=note), data, equal=equal)]
             case Verdict.ABSENT if equal:
                 return [self._move(chunk, ChunkState.PENDING, "evidence", data)]
             case Verdict.PARTLY if equal and found.present:
@@ -126,7 +129,7 @@ class Settler:
 
     def _landed(self, chunk: ChunkEntry, found: Evidence, data: Mapping[str, object]) -> ChunkEntry:
         ledger, job = self._context.ledger, self._context.job.id
-        changes = {"import_id": found.import_id, "undecided": False, "message": ""}
+        changes = {"import_id": found.import_id or chunk.import_id, "undecided": False, "message": ""}
         return ledger.move(job, chunk, ChunkState.ACCEPTED, kind="evidence", data=data, **changes)
 
     def _partly(self, chunk: ChunkEntry, found: Evidence, data: Mapping[str, object]) -> list[ChunkEntry]:

@@ -131,3 +131,30 @@ def test_an_export_that_does_not_tell_whose_rows_are_settles_nothing(
     code, report = bulkops(server, tmp_path, "jobs", "resume", "--settle", "0.3")
     assert code == 0, report
     assert held_rows(server, "giveaways") == sent_rows(SAMPLES / "giveaways.csv", upper=False)
+
+
+@pytest.mark.parametrize(("contract", "sample", "names"), [CASES[0], CASES[2], CASES[3], CASES[6]], ids=str)
+def test_an_amount_other_than_was_sent_is_believed_once_the_rows_are_found(
+    contract: str, sample: str, names: tuple[str, ...], server: ForeignServer, tmp_path: Path
+) -> None:
+    path = SAMPLES / f"{sample}.csv"
+    server.world.faults = ["odd amount"]
+    arguments = (*ids(names), "--settle", "0.3", "--yes")
+    code, report = bulkops(server, tmp_path, "import", contract, str(path), *arguments)
+    assert code == 0, report
+    assert len(server.world.uploads) == 1
+    assert report["chunks"][0]["import_id"] == 901
+    assert any("export" in path or path.endswith("/transactions") for path, _ in server.world.queries)
+
+
+@pytest.mark.parametrize(("contract", "sample", "names"), [CASES[0], CASES[2], CASES[3], CASES[6]], ids=str)
+def test_an_answer_that_took_in_nothing_is_for_a_person(
+    contract: str, sample: str, names: tuple[str, ...], server: ForeignServer, tmp_path: Path
+) -> None:
+    server.world.faults = ["take none"]
+    arguments = (*ids(names), "--settle", "0.3", "--yes")
+    code, report = bulkops(server, tmp_path, "import", contract, str(SAMPLES / f"{sample}.csv"), *arguments)
+    assert code == 4, report
+    assert report["state"] == "in_doubt"
+    assert "import 901" in report["chunks"][0]["message"]
+    assert [count for _, _, count in server.world.uploads] == [0]

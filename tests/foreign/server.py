@@ -140,12 +140,16 @@ class Handler(BaseHTTPRequestHandler):
             fault = self.world.faults.pop(0) if self.command == "POST" and self.world.faults else ""
             if fault == "500 before":
                 return self.send(500, b"{}", "application/json")
+            if fault == "take none":  # and answer as if all was well, with the amount it is
+                body = body[: body.index(b"\n", body.index(b"\r\n\r\n") + 4) + 1] + body[body.rindex(b"\r\n--") :]
             if fault == "429":
                 return self.send(429, b"{}", "application/json")
             try:
                 status, content, media = self.answer(path, query, body)
             except Refusal as refusal:
                 return self.send(refusal.status, json.dumps(refusal.body).encode(), "application/json")
+        if fault == "odd amount":
+            content = json.dumps(json.loads(content) | {"amount": 1}).encode()
         if fault == "lost after":
             self.close_connection = True
             self.connection.close()
