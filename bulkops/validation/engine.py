@@ -104,6 +104,7 @@ def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
     pieces = blocks(
         reader,
         separator=context.separator,
+        fields=len(context.columns),
         size=settings.block_bytes,
     )
     keys.begin(tally)

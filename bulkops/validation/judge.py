@@ -8,23 +8,13 @@ import polars as pl
 
 from bulkops.reading.layout import Block, Layout, layout
 from bulkops.reading.quoting import Offsets, cells
+from bulkops.validation.blank_tail import Place, blank_tail
 from bulkops.validation.content import blank_rows, content_hits
 from bulkops.validation.context import Context
 from bulkops.validation.facts import BlockFacts, gather
 from bulkops.validation.hits import Hits, Room, Spot
 from bulkops.validation.keys import KeyHashes, key_hashes
 from bulkops.validation.parse import Parsed, parse
-
-
-@dataclass(frozen=True)
-class Place:
-    """A spot with its place, counted from the start of the block: record and byte from 0, line from 0."""
-
-    code: str
-    spot: Spot
-    line: int
-    byte: int
-    field: int | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +28,7 @@ class Partial:
     places: tuple[Place, ...]
     keys: tuple[KeyHashes, ...]
     facts: BlockFacts
+    filled: bool = True
     blank_tail: int = 0
     blank_tail_places: tuple[Place, ...] = field(default=())
 
@@ -46,7 +37,9 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
     """Return everything that can be said about a block without knowing the others."""
     parsed = parse(block, context, room)
     unknown = _filled_unknown(parsed.frame, context)
-    frame, numbers, hits = _named(parsed, context, room)
+    frame, numbers, blank = _named(parsed, context)
+    tail = blank_tail(parsed, blank, block, room)
+    hits = [*tail.others, *_blank_hits(blank[: len(blank) - tail.records], room)]
     hits += content_hits(frame, numbers, context, room)
     wanted = [hit for hit in hits if hit.code in context.codes]
     counts: dict[str, int] = {}
@@ -66,8 +59,9 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
         places=tuple(place_all(spots, block, laid, context)) if laid is not None else (),
         keys=tuple(key_hashes(frame, numbers, parsed.records, unique, context) for unique in context.uniques),
         facts=facts,
-        blank_tail=parsed.blank_tail,
-        blank_tail_places=_tail_places(parsed, block, room),
+        filled=parsed.records > tail.records,
+        blank_tail=tail.total,
+        blank_tail_places=tail.places,
     )
 
 
@@ -80,21 +74,21 @@ def _filled_unknown(frame: pl.DataFrame, context: Context) -> set[int]:
     return {int(name) for name, flag in zip(unknown, flags, strict=True) if flag}
 
 
-def _named(parsed: Parsed, context: Context, room: Room) -> tuple[pl.DataFrame, Offsets | None, list[Hits]]:
-    """Return the frame of known columns without its blank records, and the hits so far."""
-    frame, numbers, hits = parsed.frame, parsed.numbers, list(parsed.hits)
+def _named(parsed: Parsed, context: Context) -> tuple[pl.DataFrame, Offsets | None, Offsets]:
+    """Return the frame of known columns without its blank records, its records, and the blank ones."""
+    frame, numbers = parsed.frame, parsed.numbers
     names = {str(index): name for index, name in enumerate(context.columns) if name is not None}
-    blank = blank_rows(frame.rename(names), context)
-    if blank is not None:
-        if numbers is None:
-            numbers = np.arange(frame.height)
-        spots = tuple(
-            Spot(message="every field of the record is blank", number=int(n))
-            for n in numbers[blank][: room.of("STR103")]
-        )
-        hits.append(Hits("STR103", int(blank.sum()), spots))
-        frame, numbers = frame.filter(pl.Series(~blank)), numbers[~blank]
-    return frame.select(list(names)).rename(names), numbers, hits
+    flags, blank = blank_rows(frame.rename(names), context), np.zeros(0, np.int64)
+    if flags is not None:
+        numbers = np.arange(frame.height) if numbers is None else numbers
+        blank = numbers[flags]
+        frame, numbers = frame.filter(pl.Series(~flags)), numbers[~flags]
+    return frame.select(list(names)).rename(names), numbers, blank
+
+
+def _blank_hits(blank: Offsets, room: Room) -> list[Hits]:
+    spots = tuple(Spot(message="every field of the record is blank", number=int(n)) for n in blank[: room.of("STR103")])
+    return [Hits("STR103", len(blank), spots)] if len(blank) else []
 
 
 def place_all(spots: Iterable[tuple[str, Spot]], block: Block, laid: Layout, context: Context) -> list[Place]:
@@ -125,15 +119,3 @@ def cell_start(data: bytes, start: int, separator: int, position: int) -> int:
         if index == position:
             return first
     return start
-
-
-def _tail_places(parsed: Parsed, block: Block, room: Room) -> tuple[Place, ...]:
-    """Return the places of the blank lines that end the block; whether they end the file is not known here."""
-    if not parsed.blank_tail or parsed.layout is None:
-        return ()
-    starts = parsed.layout.starts[-parsed.blank_tail :][: max(room.of("STR103"), room.of("STR108"))].tolist()
-    lines = np.searchsorted(block.newlines, starts).tolist()
-    return tuple(
-        Place("STR108", Spot(message="a blank line at the end of the file", at=at), line, at)
-        for at, line in zip(starts, lines, strict=True)
-    )

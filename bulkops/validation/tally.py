@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from bulkops.reading.sources import Source
+from bulkops.validation.blank_tail import Place
 from bulkops.validation.context import Context
 from bulkops.validation.facts import BlockFacts, whole_file_hits
 from bulkops.validation.findings import FileReport, Finding, ValidationSettings
 from bulkops.validation.hits import Hits, Room
-from bulkops.validation.judge import Partial, Place
+from bulkops.validation.judge import Partial
 from bulkops.validation.observer import Observer
 from bulkops.validation.opening import Opening
 from bulkops.validation.rereading import Index, RecordPlace, read_again
@@ -18,6 +19,7 @@ from bulkops_validators.model.rules_registry import RULES, chosen
 
 LONGEST_VALUE = 500
 """Characters of a value that a finding shows."""
+_AT_THE_END = " at the end of the file"
 
 
 class Tally:
@@ -43,6 +45,7 @@ class Tally:
         self._watched = settings.baseline.codes if settings.baseline else frozenset()
         self._findings: list[Finding] = []
         self.facts = BlockFacts()
+        self._filled = False
         self._blank_tail: list[tuple[int, list[Finding]]] = []
 
     def room(self) -> Room:
@@ -66,8 +69,9 @@ class Tally:
 
     def add(self, partial: Partial) -> None:
         """Take in the next block."""
-        if partial.records:
+        if partial.filled:
             self._settle_blank_tail("STR103")
+            self._filled = True
         self._counts.update(partial.counts)
         for place in partial.places:
             self._show(self._placed(place))
@@ -85,8 +89,8 @@ class Tally:
         """Judge what only the whole file can show, but for uniqueness."""
         self.context = context
         self._settle_blank_tail("STR108")
-        if not self.records and not self._counts["FIL101"]:
-            self.add_finding("STR110", "there is a header and no record", line=self._line + 1)
+        if not self._filled and not self._counts["FIL101"]:
+            self.add_finding("STR110", "there is a header and no record with a value", line=self._line + 1)
         self.add_late(whole_file_hits(self.facts, context))
         self._judge_limits()
 
@@ -217,7 +221,8 @@ class Tally:
                         Finding(
                             code=code,
                             severity=self.severities[code],
-                            message=finding.message if code == "STR108" else "a blank line",
+                            message=finding.message.removesuffix("" if code == "STR108" else _AT_THE_END),
+                            record=finding.record,
                             line=finding.line,
                             byte=finding.byte,
                         )

@@ -48,6 +48,15 @@ STRUCTURE = {
     "no header": (b"CODE1\nCODE2\n", [("HDR107", None, 1, 0)]),
     "header only": (b"value\n", [("STR110", None, 2, None)]),
     "blank line": (b"value\nCODE1\n\nCODE2\n", [("STR103", None, 3, 12)]),
+    "blank records at the end": (
+        b"value,limitval\nCODE1,1\n,\n\n,\n",
+        [("STR108", 2, 3, 23), ("STR108", None, 4, 25), ("STR108", 3, 5, 26)],
+    ),
+    "blank records among others": (
+        b"value,limitval\n,\nCODE1,1\n,\n\nCODE2,1\n",
+        [("STR103", 1, 2, 15), ("STR103", 3, 4, 25), ("STR103", None, 5, 27)],
+    ),
+    "blank records alone": (b"value,limitval\n,\n", [("STR108", 1, 2, 15), ("STR110", None, 3, None)]),
     "blank lines at the end": (b"value\nCODE1\n\n\n", [("STR108", None, 3, 12), ("STR108", None, 4, 13)]),
     "stray quote": (b'value\nCO"DE\nCODE2\n', [("STR104", 1, 2, 8)]),
     "text after quote": (b'value\n"CO"DE\nCODE2\n', [("STR106", 1, 2, 10)]),
@@ -224,3 +233,11 @@ def test_a_cell_breaks_the_rule_that_tells_most(cell: tuple[str, str], code: str
     quoted = value.replace('"', '""')
     (finding,) = check("coupons", f'value,{column}\nCODE1,\nCODE2,"{quoted}"\n'.encode())[0].findings
     assert (finding.code, finding.record, finding.column) == (code, 2, column)
+
+
+@pytest.mark.parametrize("size", [8, 1 << 20])
+def test_blank_records_at_the_end_are_told_from_those_among_others(size: int) -> None:
+    tail, among = b",\n\n" * 9, b",\n\n" * 9 + b"CODE2,1\n"
+    for end, counts in ((tail, {"STR108": 18}), (among, {"STR103": 18})):
+        report = check("coupons", b"value,limitval\nCODE1,1\n" + end, block_bytes=size)[0]
+        assert report.counts == counts
