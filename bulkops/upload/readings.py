@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from bulkops.readback.tables import LINE, RECORD
 from bulkops.upload.context import JobContext
 from bulkops.upload.known import CLOCKS_APART, KnownImports
 from bulkops.upload.verdicts import Evidence, Verdict, exact_imports, judge_keys, judge_multiset, younger
-from bulkops_validators.model.contract import Readback
+from bulkops_validators.model.contract import Comparison, Readback
 
 # A Date header is cut to whole seconds, so the server's clock is known to be up to a second later than it says;
 # times in exports may be cut to whole seconds as well.
@@ -47,7 +47,7 @@ class Reader:
         self.multiset = readback.multiset
         self._context = context
         self._readback = readback
-        self._fold: Fold | None = None
+        self._fold: tuple[Fold, str | None] | None = None
         self._sent: dict[int, pl.DataFrame] = {}
         self._contents: dict[int, bytes] = {}
 
@@ -61,7 +61,7 @@ class Reader:
         try:
             for frame in read_back(context.client, self._readback, context.ids, context.job.options, after=after):
                 self._check(frame)
-                found = found_frame(self._readback, frame, self._folding())
+                found = found_frame(self._readback, frame, self._folding()[0])
                 other, ours = known.split(found.drop(RECORD, LINE, strict=False))
                 frames.append(other)
                 sizes.update(ours[IMPORT_ID].to_list())
@@ -78,8 +78,31 @@ class Reader:
     def judge(self, chunk: ChunkEntry, reading: Reading, *, taken: set[int], twins: int) -> Evidence:
         """Return what a reading says of a chunk; `taken` are imports that belong to some chunk.
 
-        The import that an answer named is the chunk's, and where rows are counted nothing else is evidence for it.
+        Where it cannot be read how codes are folded, nothing is settled that only holds if case counts, or does not.
         """
+        evidence = self._judge(chunk, reading, taken=taken, twins=twins)
+        if self._folding()[1] is None:
+            return evidence
+        folded = self._judge(chunk, reading, taken=taken, twins=twins, fold=self._folded)
+        if folded.fingerprint == evidence.fingerprint:
+            return evidence
+        note = f"records are found only if case does not count. {self._folding()[1]}"
+        return Evidence(verdict=Verdict.AMBIGUOUS, rows=folded.rows, note=note)
+
+    def _folded(self, frame: pl.DataFrame) -> pl.DataFrame:
+        codes = [c.column for c in self._readback.columns if c.compare is Comparison.CODE]
+        return frame.with_columns(pl.col(codes).str.to_uppercase())
+
+    def _judge(
+        self,
+        chunk: ChunkEntry,
+        reading: Reading,
+        *,
+        taken: set[int],
+        twins: int,
+        fold: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame,
+    ) -> Evidence:
+        """Judge by one way of folding; where rows are counted, only the import that an answer named is the chunk's."""
         since = self._since(chunk)
         # A refused `create` chunk that was sent once would be refused again: what is older cannot be doubled, and is
         # most likely why.
@@ -87,12 +110,12 @@ class Reader:
         found = younger(reading.found, rfc3339(since if once else since - CLOCKS_APART))
         others = [str(i) for i in taken if i != chunk.import_id]
         found = found.filter(~pl.col(IMPORT_ID).is_in(others))
-        sent = self._records(chunk)
+        found, sent = fold(found), fold(self._records(chunk))
         columns = [c.column for c in self._readback.columns]
         proof = rfc3339(since) if self._offset(chunk) is not None else None
         if not self._readback.multiset:
             return judge_keys(sent, found, self._readback.key, columns, since=proof)
-        if chunk.import_id is not None:
+        if chunk.import_id is not None and chunk.state is not ChunkState.ACCEPTED:
             found, proof = found.filter(pl.col(IMPORT_ID) == str(chunk.import_id)), ""
         evidence = judge_multiset(sent, found, columns, core=self._core(), twins=twins, since=proof)
         if evidence.verdict is not Verdict.LANDED and (note := self._mistaken(chunk, reading)):
@@ -151,12 +174,13 @@ class Reader:
     def _records(self, chunk: ChunkEntry) -> pl.DataFrame:
         if chunk.number not in self._sent:
             frame = self._context.records(chunk).frame()
-            self._sent[chunk.number] = sent_frame(self._readback, frame, self._folding())
+            self._sent[chunk.number] = sent_frame(self._readback, frame, self._folding()[0])
         return self._sent[chunk.number]
 
-    def _folding(self) -> Fold:
+    def _folding(self) -> tuple[Fold, str | None]:
+        """Return how codes are folded, and why that is not known if it is not."""
         if self._fold is None:
-            self._fold = fold_of(self._context.client, self._readback, self._context.ids)[0]
+            self._fold = fold_of(self._context.client, self._readback, self._context.ids)
         return self._fold
 
     def _since(self, chunk: ChunkEntry) -> datetime:

@@ -158,3 +158,24 @@ def test_an_answer_that_took_in_nothing_is_for_a_person(
     assert report["state"] == "in_doubt"
     assert "import 901" in report["chunks"][0]["message"]
     assert [count for _, _, count in server.world.uploads] == [0]
+
+
+@pytest.mark.parametrize("fault", ["lost after", "500 before"])
+def test_codes_found_only_if_case_does_not_count_are_for_a_person(
+    fault: str, server: ForeignServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "codes.csv"
+    file.write_text("value\nSpring-1\nSpring-2\n")
+    server.world.hides_case = True
+    server.world.faults = [fault]
+    arguments = (*ids(CAMPAIGN), "--settle", "0.3", "--yes")
+    code, report = bulkops(server, tmp_path, "import", "coupons", str(file), *arguments)
+    assert len(server.world.uploads) == 1
+    if fault == "500 before":
+        assert code == 0, report
+        return
+    assert code == 4, report
+    assert "case does not count" in report["chunks"][0]["message"]
+    server.world.hides_case = False
+    job = report["job"]
+    assert bulkops(server, tmp_path, "jobs", "resume", job, "--settle", "0.3")[0] == 0

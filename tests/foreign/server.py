@@ -88,6 +88,7 @@ class World:
     authorizations: set[str] = field(default_factory=set)
     queries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    hides_case: bool = False  # whether it refuses to tell how it folds codes
     headers: dict[str, str] = field(default_factory=dict)  # export column -> another name for it
     imports: "itertools.count[int]" = field(default_factory=lambda: itertools.count(901))
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -178,6 +179,8 @@ class Handler(BaseHTTPRequestHandler):
         if re.fullmatch(r"/v1/loyalty_programs/\d+/transactions", path):
             return 200, json.dumps(transactions(self.world.rows["loyalty-points"], query)).encode(), "application/json"
         if re.fullmatch(r"/v1/applications/\d+", path):
+            if self.world.hides_case:
+                raise Refusal(403, "forbidden")
             return 200, b'{"id": 42, "caseSensitivity": "insensitive-uppercase"}', "application/json"
         raise Refusal(404, "not found")
 
