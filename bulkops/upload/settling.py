@@ -20,6 +20,7 @@ from bulkops.upload.verdicts import Evidence, Verdict
 from bulkops_validators.model.contract import Readback
 
 MAX_READINGS = 6
+KILLED_SETTLES = 2.0
 
 
 class Settler:
@@ -69,14 +70,16 @@ class Settler:
     def _still_at_work(self, chunk: ChunkEntry) -> float:
         """Return how many more seconds the server may work on a request whose process ended before the answer.
 
-        After an error the request is over for us; here nobody knows, so it is as if we had waited for the answer.
+        After an error the request is over for us; here nobody knows, so it is as if we had waited for the answer,
+        though never longer than `KILLED_SETTLES` times what the caller chose to wait for evidence.
         """
         events = self._context.ledger.events(self._context.job.id, chunk=chunk.number)
         left = max((e.at for e in events if e.kind == "sent"), default=None)
         doubts = [e for e in events if e.kind == "in doubt"]
         if left is None or not doubts or "message" in doubts[-1].data:
             return 0.0
-        limit = working_seconds(self._context.contract, chunk)
+        longest = KILLED_SETTLES * self._context.options.settle
+        limit = min(working_seconds(self._context.contract, chunk), longest)
         return min(limit, limit - (self._context.clock.now() - left).total_seconds())
 
     def _judge_all(self, reader: Reader, chunks: Sequence[ChunkEntry], reading: Reading) -> dict[int, Evidence]:
