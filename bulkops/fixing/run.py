@@ -15,7 +15,7 @@ from bulkops.fixing.options import FixOptions, Repair
 from bulkops.fixing.records import Shape, repair_record
 from bulkops.fixing.survey import Survey, survey
 from bulkops.reading.blocks import ContentReader, blocks
-from bulkops.reading.layout import Block, Layout, layout
+from bulkops.reading.layout import Block, Layout, lay_out
 from bulkops.reading.quoting import read_strictly
 from bulkops.reading.sources import Source, stream_source
 from bulkops.validation.header import Header
@@ -114,7 +114,7 @@ def _repair(contract: Contract, source: Source, writer: "_Writer", options: FixO
         reader = ContentReader(stream)
         opening = open_content(reader, contract)
         _write_header(opening.header_line, header, known, shape, writer)
-        pieces = blocks(reader, separator=shape.separator, fields=len(shape.columns), size=BLOCK_BYTES)
+        pieces = blocks(reader, separator=shape.separator, size=BLOCK_BYTES)
         writer.line = opening.lines
         for block, touched in zip(pieces, known.touched, strict=True):
             _write_block(block, shape, writer, touched=touched)
@@ -129,8 +129,8 @@ def _without_repeats(contract: Contract, source: Source, writer: "_Writer", orig
         reader = ContentReader(stream)
         writer.out.write(open_content(reader, contract).header_line)
         count = 0
-        for block in blocks(reader, separator=header.separator, fields=len(header.columns), size=BLOCK_BYTES):
-            laid = layout(block)
+        for block in blocks(reader, separator=header.separator, size=BLOCK_BYTES):
+            laid = lay_out(block, len(header.columns))[1]
             keep = ~np.isin(laid.numbers + count, known.repeats) | (laid.numbers < 0)
             for index in np.flatnonzero(~keep).tolist():
                 number = 2 * (int(laid.numbers[index]) + count)
@@ -165,7 +165,7 @@ def _write_header(line: bytes, header: Header, known: Survey, shape: Shape, writ
 
 
 def _write_block(block: Block, shape: Shape, writer: _Writer, *, touched: bool) -> None:
-    laid = layout(block)
+    block, laid = lay_out(block, len(shape.columns))
     guesses = shape.options.unsafe and bool(shape.knowledge.lengths)
     if not touched and not shape.reshaped and not guesses and writer.origins is None:
         writer.out.write(block.data)

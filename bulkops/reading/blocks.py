@@ -79,7 +79,7 @@ class ContentReader:
         return data.replace(b"\r", b"\n") if self.form.returns_only else data
 
 
-def blocks(reader: ContentReader, *, separator: int, fields: int, size: int) -> Iterator[Block]:
+def blocks(reader: ContentReader, *, separator: int, size: int) -> Iterator[Block]:
     """Yield the rest of the content, which begins with a record, in blocks of about `size` bytes."""
     carry, want, final = b"", size, False
     while not final:
@@ -90,7 +90,7 @@ def blocks(reader: ContentReader, *, separator: int, fields: int, size: int) -> 
             window = window + data if window else data
         if not window:
             return
-        piece = cut(window, final=final, separator=separator, fields=fields)
+        piece = cut(window, final=final, separator=separator)
         if piece.length:
             yield Block(window[: piece.length] if piece.length < len(window) else window, separator, piece.broken)
         carry = window[piece.length :]

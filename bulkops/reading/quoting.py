@@ -44,21 +44,21 @@ class Cut:
     broken: tuple[Broken, ...] = ()
 
 
-def cut(window: bytes, *, final: bool, separator: int, fields: int) -> Cut:
+def cut(window: bytes, *, final: bool, separator: int) -> Cut:
     """Return the whole records of a window; all of it if it is the `final` one."""
     array = np.frombuffer(window, np.uint8)
     quotes = np.flatnonzero(array == QUOTE)
     if not _well_quoted(array, quotes, separator=separator):
-        return _dissect(window, array, quotes, final=final, separator=separator, fields=fields)
+        return _dissect(window, array, quotes, final=final, separator=separator)
     if final:
         if len(quotes) % 2:
-            return _dissect(window, array, quotes, final=True, separator=separator, fields=fields)
+            return _dissect(window, array, quotes, final=True, separator=separator)
         return Cut(len(window))
     end = window.rfind(b"\n")
     while end >= 0 and (before := int(np.searchsorted(quotes, end))) % 2:
         end = window.rfind(b"\n", 0, int(quotes[before - 1]))
     if end < 0 and len(window) >= LONGEST_RECORD:
-        return _dissect(window, array, quotes, final=False, separator=separator, fields=fields)
+        return _dissect(window, array, quotes, final=False, separator=separator)
     return Cut(end + 1)
 
 
@@ -113,7 +113,7 @@ def _lines(array: Bytes, quotes: Offsets, *, separator: int) -> _Lines:
     return _Lines(starts, ends, np.flatnonzero(suspect))
 
 
-def _dissect(window: bytes, array: Bytes, quotes: Offsets, *, final: bool, separator: int, fields: int) -> Cut:
+def _dissect(window: bytes, array: Bytes, quotes: Offsets, *, final: bool, separator: int) -> Cut:
     """Return the cut of a window in which some quote stands wrong."""
     lines = _lines(array, quotes, separator=separator)
     whole = len(window) if final else window.rfind(b"\n") + 1
@@ -129,7 +129,7 @@ def _dissect(window: bytes, array: Bytes, quotes: Offsets, *, final: bool, separ
         record = read_strictly(window, start, separator)
         if patient and (record.end > whole or record.at >= len(window) - 1 or record.at_end):
             return Cut(start, tuple(broken))
-        if record.code == "" and not _swallowed(window, record, start, end, separator=separator, fields=fields):
+        if record.code == "":
             resume = record.end
         else:
             broken.append(_broken(window, record, start, end, separator))
@@ -188,11 +188,6 @@ def read_strictly(data: bytes, start: int, separator: int) -> StrictRecord:
     return StrictRecord(end, "STR106" if quoted else "STR104", end, first)
 
 
-def count_cells(data: bytes, start: int, separator: int) -> int:
-    """Return how many cells the well-formed record at `start` has."""
-    return sum(1 for _ in cells(data, start, separator))
-
-
 def cells(data: bytes, start: int, separator: int) -> Iterator[tuple[int, int]]:
     """Yield where each cell of a record begins and ends, quotes included; an end of -1: its quote never closes."""
     unquoted = _patterns(separator).unquoted
@@ -231,9 +226,23 @@ def _patterns(separator: int) -> _Patterns:
     )
 
 
-def _swallowed(window: bytes, record: StrictRecord, start: int, line_end: int, *, separator: int, fields: int) -> bool:
-    """Tell whether a record over several lines is rather a forgotten quote: wrong itself, and the next line right."""
-    if record.end <= line_end or fields < 2 or count_cells(window, start, separator) == fields:
-        return False
-    following = read_strictly(window, line_end, separator)
-    return following.code == "" and count_cells(window, line_end, separator) == fields
+def swallowed(data: bytes, start: int, end: int, *, separator: int, width: int) -> list[Broken]:
+    """Return what a well-quoted record over several lines is if its first quote was forgotten to be closed.
+
+    That is the reading to prefer where the record has the wrong number of cells, each of its lines has the
+    separators of `width` cells, and every line behind the first can stand by itself: then the first line is
+    broken, and those behind it are records. Otherwise nothing.
+    """
+    if any(line.count(separator) != width - 1 for line in data[start:end].rstrip(b"\r\n").split(b"\n")):
+        return []
+    line_end = data.find(b"\n", start) + 1
+    opened = next((first for first, last in cells(data, start, separator) if last >= line_end or last < 0), start)
+    broken = [Broken(start, line_end, "STR105", opened)]
+    while line_end < end:
+        begin, line_end = line_end, (data.find(b"\n", line_end) + 1 or end)
+        record = read_strictly(data, begin, separator)
+        if record.at_end or record.at >= line_end or (record.code == "" and record.end > line_end):
+            return []
+        if record.code:
+            broken.append(_broken(data, record, begin, line_end, separator))
+    return broken

@@ -104,7 +104,6 @@ def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
     pieces = blocks(
         reader,
         separator=context.separator,
-        fields=len(context.columns),
         size=settings.block_bytes,
     )
     keys.begin(tally)

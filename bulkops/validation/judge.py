@@ -87,7 +87,7 @@ def _named(parsed: Parsed, context: Context) -> tuple[pl.DataFrame, Offsets | No
 
 
 def _blank_hits(blank: Offsets, room: Room) -> list[Hits]:
-    spots = tuple(Spot(message="every field of the record is blank", number=int(n)) for n in blank[: room.of("STR103")])
+    spots = tuple(Spot(message="a record without any value", number=int(n)) for n in blank[: room.of("STR103")])
     return [Hits("STR103", len(blank), spots)] if len(blank) else []
 
 

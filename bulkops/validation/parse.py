@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from bulkops.reading.layout import Block, Flags, Layout, layout
+from bulkops.reading.layout import Block, Flags, Layout, lay_out
 from bulkops.reading.quoting import NEWLINE, QUOTE, RETURN, Broken, Offsets, cells
 from bulkops.validation.context import Context, shown
 from bulkops.validation.encoding import encoding_hits, readable
@@ -110,8 +110,8 @@ def _read_slowly(data: bytes, context: Context) -> pl.DataFrame:
 
 
 def _parse_exactly(block: Block, context: Context, room: Room) -> Parsed:
-    laid = layout(block)
     width = len(context.columns)
+    block, laid = lay_out(block, width)
     good = (laid.numbers >= 0) & ~laid.broken & (laid.fields == width)
     hits = [
         *_broken_hits(block, laid, context, room),

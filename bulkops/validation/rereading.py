@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bulkops.reading.blocks import ContentReader, Form
-from bulkops.reading.layout import Block, layout
+from bulkops.reading.layout import Block, lay_out
 from bulkops.reading.quoting import cells, cut
 from bulkops.reading.sources import Source
 from bulkops.validation.context import Context
@@ -77,9 +77,9 @@ def _skip(reader: ContentReader, size: int) -> None:
 def _places(
     data: bytes, records: list[int], context: Context, index: Index, block_number: int
 ) -> dict[int, RecordPlace]:
-    piece = cut(data, final=True, separator=context.separator, fields=len(context.columns))
+    piece = cut(data, final=True, separator=context.separator)
     block = Block(data, context.separator, piece.broken)
-    laid = layout(block)
+    block, laid = lay_out(block, len(context.columns))
     indices = np.flatnonzero(laid.numbers >= 0)
     base, line, offset = index.records[block_number], index.lines[block_number], index.offsets[block_number]
     places = {}

@@ -71,6 +71,10 @@ STRUCTURE = {
         b'value,limitval\n"CODE1,1\nCODE2,2\nCODE3,"3"\n',
         [("STR105", 1, 2, 15)],
     ),
+    "unclosed quote that swallows whole lines": (
+        b'value,limitval,discountlimit\n"CODE1,1,1\nCODE2,2,2\nCODE3,3",3\nCODE4,x,4\n',
+        [("STR105", 1, 2, 29), ("STR104", 3, 4, 57), ("TYP101", 4, 5, 67)],
+    ),
     "after embedded newlines": (
         b'value,recipientintegrationid,limitval\nCODE1,"a\nb\r\nc",1\nCODE2,"d\ne",x\n',
         [("TYP101", 2, 5, 67)],
