@@ -255,4 +255,4 @@ def _from_keyring(service: str, name: str) -> str:
     password = keyring.get_password(service, "bulkops")
     if not password:
         raise UsageError(f"The keyring has no key for {service!r} and the user name 'bulkops'.")
-    return password
+    return str(password)
