@@ -1,5 +1,6 @@
 """Write the pages that are derived from the code: `python -m tests.docs.generate` (or `make docs`)."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,10 @@ NOTICE = "<!-- Written by `make docs`; do not edit. -->\n\n"
 
 def command_reference() -> str:
     """Return the help text of every command."""
-    context = click.Context(cli, info_name="bulkops", max_content_width=110, terminal_width=110)
+    names = cli.context_settings["help_option_names"]
+    context = click.Context(
+        cli, info_name="bulkops", max_content_width=110, terminal_width=110, help_option_names=names
+    )
     parts = ["# Command reference\n", _fenced(cli.get_help(context))]
     for name in COMMANDS:
         command = cli.get_command(context, name)
@@ -69,6 +73,10 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 if __name__ == "__main__":
+    # Click keeps a command's help option once it is made, so the tests have each page made in a process of its own.
+    if len(sys.argv) == 2:
+        sys.stdout.write(PAGES[sys.argv[1]]())
+        sys.exit()
     for page, make in PAGES.items():
         path = DOCS / page
         path.parent.mkdir(parents=True, exist_ok=True)
