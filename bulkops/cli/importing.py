@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -21,6 +20,7 @@ from bulkops.clock import SystemClock
 from bulkops.errors import DataError, InputUnreadable, Interrupted
 from bulkops.ledger.entries import JobEntry
 from bulkops.ledger.store import Ledger
+from bulkops.pipeline.importing import refuse_other_bytes, refused_document
 from bulkops.settings import default_ledger_url
 from bulkops.upload.figures import job_document
 from bulkops.upload.guards import Difference
@@ -70,7 +70,7 @@ def run_import(contract: Contract, file: Path, target: TargetChoice, choices: Ch
         refuse_odd_file(file)
         validated = _validated(contract, file, as_json=choices.as_json)
         plan = plan_file(file, limits)
-        _refuse_other_bytes(validated, plan)
+        refuse_other_bytes(validated, plan)
         clock = SystemClock()
         place = stack.enter_context(target.with_ids(ids).open())
         ledger = Ledger.open(choices.ledger or default_ledger_url(), clock=clock)
@@ -102,7 +102,7 @@ def _validated(contract: Contract, file: Path, *, as_json: bool) -> FileReport:
             console().note(f"{file}: {report.warnings:,} warnings; `bulkops validate` shows them.")
         return found
     if as_json:
-        console().emit_json({**_refused_document(contract, found), "validation": report.to_json()})
+        console().emit_json({**refused_document(contract, found), "validation": report.to_json()})
     else:
         for finding in [f for f in found.findings if f.severity == Severity.ERROR][:SHOWN_FINDINGS]:
             place = ":".join(str(part) for part in (file, finding.line) if part is not None)
@@ -111,30 +111,6 @@ def _validated(contract: Contract, file: Path, *, as_json: bool) -> FileReport:
         f"{file} has {report.errors:,} errors. Nothing was sent.",
         hint=f"`bulkops validate {contract.name} {file}` shows all of them; `bulkops fix` mends some.",
     )
-
-
-def _refused_document(contract: Contract, found: FileReport) -> dict[str, Any]:
-    figures = {"accepted": 0, "skipped": 0, "rejected": 0, "in_doubt": 0, "pending": found.records}
-    return {
-        "job": None,
-        "contract": contract.name,
-        "mode": contract.mode.value,
-        "state": "refused",
-        "target": None,
-        "file": {"path": found.path, "sha256": found.sha256, "bytes": found.bytes, "records": found.records},
-        "records": {"input": found.records, **figures},
-        "chunks": [],
-        "reconciliation": None,
-    }
-
-
-def _refuse_other_bytes(validated: FileReport, plan: FilePlan) -> None:
-    """Refuse a file whose bytes are not the ones that were validated: a compressed one, or one that just changed."""
-    if validated.sha256 != plan.sha256:
-        raise DataError(
-            f"The bytes of {plan.path} are not the ones that were validated: it is compressed, or it has just changed.",
-            hint="Decompress it, or wait until it is complete, and import the plain file.",
-        )
 
 
 def _describe(plan: FilePlan, contract: Contract, ids: Mapping[str, int]) -> None:

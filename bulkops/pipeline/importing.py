@@ -132,7 +132,7 @@ def import_file(
         return Outcome(document=document, exit_code=DataError.exit_code, validation=report)
     limits = chunk_limits(contract, max_rows=request.max_rows, **_given(max_bytes=request.max_bytes))
     plan = plan_file(request.file, limits)
-    _refuse_other_bytes(report.files[0], plan)
+    refuse_other_bytes(report.files[0], plan)
     job = new_job(contract, plan, target, options=request.options, run=request.run, now=clock.now())
     with ExitStack() as stack:
         stack.enter_context(locked(job, ledger, clock=clock))
@@ -224,7 +224,7 @@ def _validated(request: ImportRequest, clock: Clock) -> ValidationReport:
     return report
 
 
-def _refuse_other_bytes(validated: FileReport, plan: FilePlan) -> None:
+def refuse_other_bytes(validated: FileReport, plan: FilePlan) -> None:
     """Refuse a file whose bytes are not the ones that were validated: a compressed one, or one that just changed."""
     if validated.sha256 != plan.sha256:
         raise DataError(
