@@ -177,7 +177,7 @@ def _write_block(block: Block, shape: Shape, writer: _Writer, *, touched: bool) 
 
 
 def _write_records(block: Block, laid: Layout, shape: Shape, writer: _Writer) -> None:
-    above = np.searchsorted(block.newlines, laid.starts)
+    above = block.lines_before(laid.starts)
     broken = {piece.start: piece.code for piece in block.broken}
     for index, (start, end) in enumerate(zip(laid.starts.tolist(), laid.ends.tolist(), strict=True)):
         line = writer.line + int(above[index]) + 1

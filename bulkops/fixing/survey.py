@@ -6,7 +6,7 @@ import numpy as np
 
 from bulkops.fixing.options import Knowledge
 from bulkops.reading.blocks import ContentReader
-from bulkops.reading.quoting import Offsets
+from bulkops.reading.marks import Offsets
 from bulkops.reading.sources import Source
 from bulkops.validation.engine import judge_content
 from bulkops.validation.facts import BlockFacts, usual_length

@@ -92,6 +92,7 @@ def blocks(reader: ContentReader, *, separator: int, size: int) -> Iterator[Bloc
             return
         piece = cut(window, final=final, separator=separator)
         if piece.length:
-            yield Block(window[: piece.length] if piece.length < len(window) else window, separator, piece.broken)
+            whole = window[: piece.length] if piece.length < len(window) else window
+            yield Block(whole, separator, piece.broken, piece.marks)
         carry = window[piece.length :]
         want = size if piece.length else 2 * len(window)

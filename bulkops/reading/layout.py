@@ -4,38 +4,53 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-from bulkops.reading.quoting import NEWLINE, QUOTE, RETURN, Broken, Offsets, swallowed
-
-Flags = npt.NDArray[np.bool_]
+from bulkops.reading.marks import (
+    NEWLINE,
+    RETURN,
+    Bytes,
+    Flags,
+    Marks,
+    Offsets,
+    count,
+    counts_before,
+    marks_of,
+    positions,
+)
+from bulkops.reading.quoting import Broken, swallowed
 
 
 @dataclass(frozen=True)
 class Block:
     """A stretch of whole records with those whose quotes are broken.
 
-    Offsets of `broken` count from the start of `data`.
+    Offsets of `broken` count from the start of `data`; `known_marks` are those of all quotes.
     """
 
     data: bytes
     separator: int
     broken: tuple[Broken, ...] = ()
+    known_marks: Marks | None = None
 
     @cached_property
-    def array(self) -> npt.NDArray[np.uint8]:
+    def array(self) -> Bytes:
         """The bytes as numbers."""
         return np.frombuffer(self.data, np.uint8)
 
     @cached_property
-    def feeds(self) -> int:
-        """How many line feeds there are."""
-        return int(np.count_nonzero(self.array == NEWLINE))
+    def marks(self) -> Marks:
+        """Where the quotes that count, the line feeds and the separators are; those of broken records do not count."""
+        known = self.known_marks or marks_of(self.array, self.separator)
+        return known.without([(piece.start, piece.end) for piece in self.broken])
 
     @cached_property
-    def newlines(self) -> Offsets:
-        """Where the line feeds are, inside cells or not."""
-        return np.flatnonzero(self.array == NEWLINE)
+    def feeds(self) -> int:
+        """How many line feeds there are, inside cells or not."""
+        return count(self.marks.feeds)
+
+    def lines_before(self, offsets: Offsets) -> Offsets:
+        """Return how many line feeds stand in front of each offset."""
+        return counts_before(self.marks.feeds, offsets)
 
 
 @dataclass(frozen=True)
@@ -66,7 +81,7 @@ def lay_out(block: Block, width: int) -> tuple[Block, Layout]:
     """
     laid = layout(block)
     # Line feeds in front of the record's last byte: at least one if it spans lines.
-    inside = np.searchsorted(block.newlines, laid.ends - 1) - np.searchsorted(block.newlines, laid.starts)
+    inside = block.lines_before(laid.ends - 1) - block.lines_before(laid.starts)
     doubtful = np.flatnonzero((inside > 0) & (laid.fields != width) & ~laid.broken)
     found = [
         piece
@@ -78,44 +93,29 @@ def lay_out(block: Block, width: int) -> tuple[Block, Layout]:
     if not found:
         return block, laid
     pieces = sorted((*block.broken, *found), key=lambda piece: piece.start)
-    split = Block(block.data, block.separator, tuple(pieces))
+    split = Block(block.data, block.separator, tuple(pieces), block.known_marks)
     return split, layout(split)
 
 
 def layout(block: Block) -> Layout:
     """Return where the records of a block are, as its quotes say; reads every byte once."""
-    ends, quotes = _record_ends(block)
+    ends = _record_ends(block)
     starts = np.concatenate((np.zeros(1, np.int64), ends[:-1])) if len(ends) else ends
-    fields = _field_counts(block, quotes, ends)
+    fields = np.diff(counts_before(block.marks.limits, ends), prepend=0) + 1
     broken = np.zeros(len(ends), np.bool_)
     if block.broken:
         broken[np.searchsorted(starts, [piece.start for piece in block.broken])] = True
         fields[broken] = 0
-    last = block.array.take(ends - 1) if len(ends) else ends
-    terminated = last == NEWLINE
+    terminated = (block.array.take(ends - 1) if len(ends) else ends) == NEWLINE
     crlf = terminated & (ends - starts >= 2)
     crlf[crlf] = block.array.take(ends[crlf] - 2) == RETURN
     blank = ends - starts == terminated.astype(np.int64) + crlf
     return Layout(starts, ends, np.where(blank, -1, np.cumsum(~blank) - 1), fields, crlf, broken)
 
 
-def _record_ends(block: Block) -> tuple[Offsets, Offsets]:
-    """Return the offset behind each record, and the quotes that count: those of broken records do not."""
-    quotes = np.flatnonzero(block.array == QUOTE)
-    if block.broken:
-        spans = np.array([(piece.start, piece.end) for piece in block.broken], np.int64)
-        span = np.searchsorted(spans[:, 0], quotes, side="right") - 1
-        quotes = quotes[(span < 0) | (quotes >= spans[:, 1].take(np.maximum(span, 0)))]
-    ends = block.newlines + 1
-    if len(quotes):
-        ends = ends[np.searchsorted(quotes, block.newlines) % 2 == 0]
+def _record_ends(block: Block) -> Offsets:
+    """Return the offset behind each record."""
+    ends = positions(block.marks.ends) + 1
     if len(block.data) and (not len(ends) or ends[-1] != len(block.data)):
         ends = np.append(ends, len(block.data))
-    return ends, quotes
-
-
-def _field_counts(block: Block, quotes: Offsets, ends: Offsets) -> Offsets:
-    separators = np.flatnonzero(block.array == block.separator)
-    if len(quotes):
-        separators = separators[np.searchsorted(quotes, separators) % 2 == 0]
-    return np.diff(np.searchsorted(separators, ends), prepend=0) + 1
+    return ends

@@ -10,24 +10,31 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-QUOTE, NEWLINE, RETURN = 34, 10, 13
+from bulkops.reading.marks import (
+    Bytes,
+    Marks,
+    Offsets,
+    astray,
+    counts_before,
+    last,
+    marks_of,
+    positions,
+    toggled,
+    well_quoted,
+)
+
 LONGEST_RECORD = 64 << 20
 """Bytes after which an open quote counts as never closed."""
-
-Bytes = npt.NDArray[np.uint8]
-Offsets = npt.NDArray[np.int64]
 
 _QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
 _JSON_START = re.compile(rb'"\s*[{\[]\s*"')
 
 
-@dataclass(frozen=True)
-class Broken:
+class Broken(NamedTuple):
     """A record whose quotes are wrong: its bytes in the window, the rule's code, and where the defect is."""
 
     start: int
@@ -38,103 +45,71 @@ class Broken:
 
 @dataclass(frozen=True)
 class Cut:
-    """How many bytes of a window are whole records, and which of these are broken. 0: more bytes are needed."""
+    """How many bytes of a window are whole records, with their marks, and which of them are broken.
+
+    0: more bytes are needed.
+    """
 
     length: int
+    marks: Marks
     broken: tuple[Broken, ...] = ()
 
 
 def cut(window: bytes, *, final: bool, separator: int) -> Cut:
     """Return the whole records of a window; all of it if it is the `final` one."""
     array = np.frombuffer(window, np.uint8)
-    quotes = np.flatnonzero(array == QUOTE)
-    if not _well_quoted(array, quotes, separator=separator):
-        return _dissect(window, array, quotes, final=final, separator=separator)
-    if final:
-        if len(quotes) % 2:
-            return _dissect(window, array, quotes, final=True, separator=separator)
-        return Cut(len(window))
-    end = window.rfind(b"\n")
-    while end >= 0 and (before := int(np.searchsorted(quotes, end))) % 2:
-        end = window.rfind(b"\n", 0, int(quotes[before - 1]))
-    if end < 0 and len(window) >= LONGEST_RECORD:
-        return _dissect(window, array, quotes, final=False, separator=separator)
-    return Cut(end + 1)
-
-
-def _allowed(*values: int) -> npt.NDArray[np.bool_]:
-    table = np.zeros(256, np.bool_)
-    table[list(values)] = True
-    return table
-
-
-def _well_quoted(array: Bytes, quotes: Offsets, *, separator: int) -> bool:
-    """Tell whether every quote opens a cell, closes one, or is one of a doubled pair."""
-    if not len(quotes):
-        return True
-    opening, closing = quotes[0::2], quotes[1::2]
-    if opening[0] == 0:
-        opening = opening[1:]
-    if len(closing) and closing[-1] == len(array) - 1:
-        closing = closing[:-1]
-    before, after = array.take(opening - 1), array.take(closing + 1)
-    fine = _allowed(QUOTE, NEWLINE, separator).take(before).all()
-    return bool(fine and _allowed(QUOTE, NEWLINE, RETURN, separator).take(after).all())
+    marks = marks_of(array, separator)
+    if not well_quoted(marks, array) or (final and marks.open_at_end):
+        return _dissect(window, array, marks, final=final, separator=separator)
+    length = len(window) if final else last(marks.ends) + 1
+    if not length and len(window) >= LONGEST_RECORD:
+        return _dissect(window, array, marks, final=False, separator=separator)
+    return Cut(length, marks.up_to(length))
 
 
 @dataclass(frozen=True)
 class _Lines:
-    """The physical lines of a window, and which of them are no whole, well-quoted record by themselves."""
+    """The physical lines of a window that are no whole, well-quoted record by themselves."""
 
     starts: Offsets
     ends: Offsets
-    suspects: Offsets
 
 
-def _lines(array: Bytes, quotes: Offsets, *, separator: int) -> _Lines:
-    ends = np.flatnonzero(array == NEWLINE) + 1
+def _suspects(marks: Marks, array: Bytes) -> _Lines:
+    ends = positions(marks.feeds) + 1
     if not len(ends) or ends[-1] != len(array):
         ends = np.append(ends, len(array))
-    starts = np.concatenate(([0], ends[:-1]))
-    first = np.searchsorted(quotes, starts)
-    counts = np.diff(np.append(first, len(quotes)))
-    suspect = counts % 2 == 1
-    # Within a line the first quote opens a cell, the second closes it or is doubled with the third, and so on.
-    turn = np.zeros(len(quotes), np.uint8)
-    turn[1::2] = 1
-    opens = turn == np.repeat((first & 1).astype(np.uint8), counts)
-    before, after = array.take(quotes - 1, mode="wrap"), array.take(quotes + 1, mode="clip")
-    fits_before = _allowed(QUOTE, NEWLINE, separator).take(before)
-    fits_after = _allowed(QUOTE, NEWLINE, RETURN, separator).take(after)
-    if len(quotes) and quotes[0] == 0:
-        fits_before[0] = True
-    wrong = np.flatnonzero(np.where(opens, ~fits_before, ~fits_after))
-    suspect[np.searchsorted(first, wrong, side="right") - 1] = True
-    return _Lines(starts, ends, np.flatnonzero(suspect))
+    starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
+    odd = np.diff(counts_before(marks.quotes, ends), prepend=0) % 2 == 1
+    # Within a line the first quote opens a cell, whatever the lines before it held.
+    inside = marks.inside ^ toggled(ends[:-1][odd[:-1]], len(marks.inside))
+    suspect = odd.copy()
+    suspect[np.searchsorted(starts, positions(astray(marks, inside, array)), side="right") - 1] = True
+    return _Lines(starts[suspect], ends[suspect])
 
 
-def _dissect(window: bytes, array: Bytes, quotes: Offsets, *, final: bool, separator: int) -> Cut:
+def _dissect(window: bytes, array: Bytes, marks: Marks, *, final: bool, separator: int) -> Cut:
     """Return the cut of a window in which some quote stands wrong."""
-    lines = _lines(array, quotes, separator=separator)
+    lines = _suspects(marks, array)
     whole = len(window) if final else window.rfind(b"\n") + 1
     patient = not final and len(window) < LONGEST_RECORD
     broken: list[Broken] = []
     resume = 0
-    for suspect in lines.suspects:
-        start, end = int(lines.starts[suspect]), int(lines.ends[suspect])
+    for start, end in zip(lines.starts.tolist(), lines.ends.tolist(), strict=True):
         if start < resume:
             continue
         if start >= whole:
             break
         record = read_strictly(window, start, separator)
         if patient and (record.end > whole or record.at >= len(window) - 1 or record.at_end):
-            return Cut(start, tuple(broken))
+            return Cut(start, marks.up_to(start), tuple(broken))
         if record.code == "":
             resume = record.end
         else:
             broken.append(_broken(window, record, start, end, separator))
             resume = end
-    return Cut(max(whole, resume), tuple(broken))
+    length = max(whole, resume)
+    return Cut(length, marks.up_to(length), tuple(broken))
 
 
 def _broken(window: bytes, record: "StrictRecord", start: int, end: int, separator: int) -> Broken:
@@ -159,8 +134,7 @@ def _lone_return(window: bytes, record: "StrictRecord") -> int:
     return at if record.code in {"STR104", "STR106"} and window[at : at + 1] == b"\r" else -1
 
 
-@dataclass(frozen=True)
-class StrictRecord:
+class StrictRecord(NamedTuple):
     """One record read by RFC 4180 to the letter.
 
     `code` is empty if it is well-formed, else the rule broken at `at`, in a cell that begins at `opened`;
@@ -176,16 +150,14 @@ class StrictRecord:
 
 def read_strictly(data: bytes, start: int, separator: int) -> StrictRecord:
     """Read the record that begins at `start`, up to its end or its first defect."""
-    found = _patterns(separator).whole_cells.match(data, start)
-    first = found.end() if found else start
-    ((first, end),) = islice(cells(data, first, separator), 1)
-    quoted = data[first : first + 1] == b'"'
-    if end < 0:
+    found = _patterns(separator).last_cell.match(data, start)
+    assert found is not None  # an empty cell matches anywhere
+    first, end = found.start(1), found.end()
+    if found["unclosed"]:
         return StrictRecord(len(data), "STR105", first, first, at_end=True)
-    follows = data[end : end + 1]
-    if follows in {b"", b"\n"} or data[end : end + 2] == b"\r\n":
+    if data[end : end + 1] in {b"", b"\n"} or data[end : end + 2] == b"\r\n":
         return StrictRecord(data.find(b"\n", end) + 1 or len(data))
-    return StrictRecord(end, "STR106" if quoted else "STR104", end, first)
+    return StrictRecord(end, "STR106" if found["quoted"] else "STR104", end, first)
 
 
 def cells(data: bytes, start: int, separator: int) -> Iterator[tuple[int, int]]:
@@ -211,19 +183,19 @@ def cells(data: bytes, start: int, separator: int) -> Iterator[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class _Patterns:
-    """What depends on the separator: a cell without quotes, and all whole cells with the separator behind them."""
+    """What depends on the separator: a cell without quotes; all whole cells of a record and what follows them."""
 
     unquoted: re.Pattern[bytes]
-    whole_cells: re.Pattern[bytes]
+    last_cell: re.Pattern[bytes]
 
 
 @cache
 def _patterns(separator: int) -> _Patterns:
     sign = re.escape(bytes((separator,)))
     unquoted = rb'[^"\n' + sign + rb"]*+"
-    return _Patterns(
-        re.compile(unquoted), re.compile(rb"(?:(?:" + _QUOTED.pattern + rb"|" + unquoted + rb")" + sign + rb")*+")
-    )
+    whole = rb"(?:(?:" + _QUOTED.pattern + rb"|" + unquoted + rb")" + sign + rb")*+"
+    last = rb"((?P<quoted>" + _QUOTED.pattern + rb')|(?P<unclosed>")|' + unquoted + rb")"
+    return _Patterns(re.compile(unquoted), re.compile(whole + last))
 
 
 def swallowed(data: bytes, start: int, end: int, *, separator: int, width: int) -> list[Broken]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bulkops.reading.layout import Block, layout
-from bulkops.reading.quoting import Offsets
+from bulkops.reading.marks import Offsets
 from bulkops.validation.hits import Hits, Room, Spot
 from bulkops.validation.parse import Parsed
 
@@ -46,7 +46,7 @@ def blank_tail(parsed: Parsed, blank: Offsets, block: Block, room: Room) -> Blan
     first = int(filled[-1]) + 1 if len(filled) else 0
     starts, numbers = laid.starts[first:], laid.numbers[first:]
     shown = slice(max(room.of("STR103"), room.of("STR108")))
-    lines = np.searchsorted(block.newlines, starts[shown]).tolist()
+    lines = block.lines_before(starts[shown]).tolist()
     places = tuple(
         _place(at, line, number)
         for at, line, number in zip(starts[shown].tolist(), lines, numbers[shown].tolist(), strict=True)

@@ -7,13 +7,20 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
-from bulkops.reading.quoting import Offsets
+from bulkops.reading.marks import Offsets
 from bulkops.validation.context import Context, shown
 from bulkops.validation.hits import Hits, Room, Spot
 from bulkops_validators.model.cells import JsonObject
 from bulkops_validators.model.contract import Column
-from bulkops_validators.model.expressions import CellCheck, RecordCheck, cell_checks, plain, record_checks, record_plain
-from bulkops_validators.model.expressions_forms import json_codes
+from bulkops_validators.model.expressions import (
+    CellCheck,
+    RecordCheck,
+    cell_checks,
+    form_case,
+    plain,
+    record_checks,
+    record_plain,
+)
 
 ROW = "_row"
 _SAMPLE = 2048
@@ -21,18 +28,27 @@ _SAMPLE = 2048
 
 @dataclass(frozen=True)
 class _Checks:
-    """The checks of one column, and the cheap one that spares them."""
+    """The checks of one column, by how they are judged, and the cheap one that spares them."""
 
     plain: pl.Expr
-    checks: tuple[CellCheck, ...]
+    form: pl.Expr
+    of_form: tuple[CellCheck, ...]
+    others: tuple[CellCheck, ...]
+    beyond_ascii: tuple[CellCheck, ...]
 
 
 @lru_cache(maxsize=64)
 def _checks(context_key: tuple[Context, str]) -> _Checks:
     context, name = context_key
     column = context.contract.column(name)
-    checks = tuple(c for c in cell_checks(column, context.now) if c.code in context.codes)
-    return _Checks(plain(column, context.now), checks)
+    checks = [c for c in cell_checks(column, context.now) if c.code in context.codes]
+    return _Checks(
+        plain=plain(column, context.now),
+        form=form_case(column),
+        of_form=tuple(check for check in checks if check.case is not None),
+        others=tuple(check for check in checks if check.case is None and not check.beyond_ascii),
+        beyond_ascii=tuple(check for check in checks if check.beyond_ascii),
+    )
 
 
 def content_hits(frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room) -> list[Hits]:
@@ -47,41 +63,53 @@ def _column_hits(
     frame: pl.DataFrame, column: Column, numbers: Offsets | None, context: Context, room: Room
 ) -> list[Hits]:
     checks = _checks((context, column.name))
-    doubtful = _doubtful(
-        frame.select(pl.int_range(pl.len()).alias(ROW), pl.col(column.name)), column.name, checks.plain
-    )
-    if not doubtful.height or not checks.checks:
+    cells = frame.select(pl.int_range(pl.len()).alias(ROW), pl.col(column.name))
+    doubtful = _doubtful(cells, column.name, checks.plain)
+    if not doubtful.height:
         return []
-    beyond = doubtful.filter(pl.col(column.name).str.len_bytes() != pl.col(column.name).str.len_chars())
-    anywhere = tuple(check for check in checks.checks if not check.beyond_ascii)
-    foreign = tuple(check for check in checks.checks if check.beyond_ascii)
-    return [
-        *_broken_cells(doubtful, anywhere, numbers, context, room),
-        *_broken_cells(beyond, foreign, numbers, context, room),
-    ]
+    distinct = doubtful.select(pl.col(column.name).unique())
+    if distinct.height > doubtful.height // 2:
+        return [_hits(check, broken, numbers, context, room) for check, broken in _broken_checks(doubtful, checks)]
+    found = []
+    for check, broken in _broken_checks(distinct, checks):
+        of_these = pl.col(column.name).is_in(broken[column.name].implode(), nulls_equal=True)
+        found.append(_hits(check, doubtful.filter(of_these), numbers, context, room))
+    return found
 
 
-def _broken_cells(
-    cells: pl.DataFrame, checks: tuple[CellCheck, ...], numbers: Offsets | None, context: Context, room: Room
-) -> list[Hits]:
-    """Return what the checks of one column find among its doubtful cells."""
+def _broken_checks(cells: pl.DataFrame, checks: _Checks) -> list[tuple[CellCheck, pl.DataFrame]]:
+    """Return the checks of a column that are broken, each with the cells that break it."""
+    found = [*_of_form(cells, checks), *_of_any(cells, checks.others)]
+    if checks.beyond_ascii:
+        cell = pl.col(checks.beyond_ascii[0].column)
+        found += _of_any(cells.filter(cell.str.len_bytes() != cell.str.len_chars()), checks.beyond_ascii)
+    return found
+
+
+def _of_form(cells: pl.DataFrame, checks: _Checks) -> list[tuple[CellCheck, pl.DataFrame]]:
+    """Return the checks of the cells' form that are broken, each with the cells that break it."""
+    if not checks.of_form:
+        return []
+    cases = cells.select(checks.form).to_series()
+    there = set(cases.drop_nulls().unique().to_list())
+    return [(check, cells.filter(cases == check.case)) for check in checks.of_form if check.case in there]
+
+
+def _of_any(cells: pl.DataFrame, checks: tuple[CellCheck, ...]) -> list[tuple[CellCheck, pl.DataFrame]]:
+    """Return those of the checks that are broken, each with the cells that break it."""
     if not cells.height or not checks:
         return []
-    if isinstance(context.contract.column(checks[0].column).cell, JsonObject):
-        codes = cells.select(json_codes(checks[0].column)).to_series()
-        flags = pl.DataFrame([(codes == check.code).alias(str(i)) for i, check in enumerate(checks)])
-    else:
-        # Lazily, since the checks share most of their expressions and only then are these evaluated once.
-        flags = cells.lazy().select(check.broken.alias(str(i)) for i, check in enumerate(checks)).collect()
-    hits = []
-    for check, flag in zip(checks, flags, strict=True):
-        if total := int(flag.sum()):
-            most = room.of(check.code)
-            found = cells.filter(flag).head(most) if most else cells.clear()
-            rows = zip(found[ROW].to_list(), found[check.column].to_list(), strict=True)
-            spots = tuple(_cell_spot(check, number_of(row, numbers), value or "", context) for row, value in rows)
-            hits.append(Hits(check.code, total, spots))
-    return hits
+    # Lazily, since the checks share most of their expressions and only then are these evaluated once.
+    flags = cells.lazy().select(check.broken.alias(str(i)) for i, check in enumerate(checks)).collect()
+    return [(check, cells.filter(flag)) for check, flag in zip(checks, flags, strict=True) if flag.any()]
+
+
+def _hits(check: CellCheck, cells: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room) -> Hits:
+    """Return the hits of a check that all of the cells break."""
+    first = cells.head(room.of(check.code))
+    rows = zip(first[ROW].to_list(), first[check.column].to_list(), strict=True)
+    spots = tuple(_cell_spot(check, number_of(row, numbers), value or "", context) for row, value in rows)
+    return Hits(check.code, cells.height, spots)
 
 
 def _cell_spot(check: CellCheck, number: int, value: str, context: Context) -> Spot:

@@ -6,8 +6,8 @@ import unicodedata
 
 import numpy as np
 
-from bulkops.reading.layout import Block, Flags, Layout
-from bulkops.reading.quoting import NEWLINE, QUOTE, RETURN, Offsets
+from bulkops.reading.layout import Block, Layout
+from bulkops.reading.marks import NEWLINE, QUOTE, RETURN, Flags, Offsets, count_below
 from bulkops.validation.hits import Hits, Room, Spot
 
 
@@ -54,8 +54,7 @@ def encoding_hits(block: Block, laid: Layout, room: Room) -> tuple[list[Hits], F
     hits = _utf8_hits(block, laid, room)
     array = block.array
     spoilt = np.zeros(len(laid.starts), np.bool_)
-    crlf = np.count_nonzero((array[:-1] == RETURN) & (array[1:] == NEWLINE))
-    if np.count_nonzero(array < 32) == block.feeds + crlf:
+    if count_below(array, 32) == block.feeds + int(laid.crlf.sum()):
         return hits, spoilt
     nul, low = np.flatnonzero(array == 0), (array < 32) & (array != 0)
     odd = np.flatnonzero(low & (array != NEWLINE) & (array != RETURN) & (array != 9))

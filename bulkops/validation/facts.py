@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import polars as pl
 
-from bulkops.reading.quoting import Offsets
+from bulkops.reading.marks import Offsets
 from bulkops.validation.content import number_of
 from bulkops.validation.context import Context
 from bulkops.validation.hits import Hits, Room, Spot

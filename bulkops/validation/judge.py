@@ -1,13 +1,14 @@
 """The core: one block of whole records to a partial result. A pure function, so that blocks can be judged anywhere."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
 from bulkops.reading.layout import Block, Layout, layout
-from bulkops.reading.quoting import Offsets, cells
+from bulkops.reading.marks import Offsets
+from bulkops.reading.quoting import cells
 from bulkops.validation.blank_tail import Place, blank_tail
 from bulkops.validation.content import blank_rows, content_hits
 from bulkops.validation.context import Context
@@ -91,26 +92,26 @@ def _blank_hits(blank: Offsets, room: Room) -> list[Hits]:
     return [Hits("STR103", len(blank), spots)] if len(blank) else []
 
 
-def place_all(spots: Iterable[tuple[str, Spot]], block: Block, laid: Layout, context: Context) -> list[Place]:
+def place_all(spots: Sequence[tuple[str, Spot]], block: Block, laid: Layout, context: Context) -> list[Place]:
     """Return the places of spots, in the order of the file."""
-    indices = np.flatnonzero(laid.numbers >= 0)
+    records = np.flatnonzero(laid.numbers >= 0)
+    starts = [_start(spot, laid, records) for _, spot in spots]
+    lines = block.lines_before(np.array(starts, np.int64)).tolist()
     places = []
-    for code, spot in spots:
-        if spot.number is None:
-            at = spot.at or 0
-            places.append(Place(code, spot, int(np.searchsorted(block.newlines, at)), at))
-            continue
-        start = int(laid.starts[indices[spot.number]])
-        byte = start if spot.at is None else spot.at
-        field = None
+    for (code, spot), start, line in zip(spots, starts, lines, strict=True):
+        byte, field = start if spot.at is None else spot.at, None
         if spot.column is not None:
             position = context.positions[spot.column]
             field = position + 1
             if spot.at is None:
                 byte = cell_start(block.data, start, context.separator, position)
-        line = int(np.searchsorted(block.newlines, start))
         places.append(Place(code, spot, line, byte, field))
     return sorted(places, key=lambda place: place.byte)
+
+
+def _start(spot: Spot, laid: Layout, records: Offsets) -> int:
+    """Return where the record of a spot begins, or the spot itself if it is in none."""
+    return (spot.at or 0) if spot.number is None else int(laid.starts[records[spot.number]])
 
 
 def cell_start(data: bytes, start: int, separator: int, position: int) -> int:

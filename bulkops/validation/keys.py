@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bulkops.reading.quoting import Offsets
+from bulkops.reading.marks import Offsets
 from bulkops.validation.context import Context
 from bulkops_validators.model.contract import Unique
 
@@ -32,30 +32,35 @@ class KeyHashes:
     folded: Hashes
 
 
-@dataclass(frozen=True)
-class Repetition:
-    """A record (position from 0) whose key stood earlier, at `first`; `case_only`: but for upper and lower case."""
-
-    position: int
-    first: int
-    case_only: bool
-
-
 def key_hashes(
     frame: pl.DataFrame, numbers: Offsets | None, records: int, unique: Unique, context: Context
 ) -> KeyHashes:
     """Return the hashes of a block's keys. A key of several columns is blank only if all its cells are."""
     parts = [pl.col(name).fill_null("") for name in unique.columns if name in frame.columns]
     key = parts[0] if len(parts) == 1 else pl.concat_str(parts, separator="\x1f")
-    blank = pl.all_horizontal(part == "" for part in parts)
-    fold = context.folds_case
-    made = frame.lazy().select(
-        exact=pl.when(blank).then(0).otherwise(key.hash(seed=1)),
-        folded=pl.when(blank).then(0).otherwise((key.str.to_lowercase() if fold else key).hash(seed=2)),
+    keys = frame.select(key=key, blank=pl.all_horizontal(part == "" for part in parts))
+    exact = _spread(_hashes(keys, pl.col("key")), numbers, records)
+    if not context.folds_case or _is_folded(keys["key"]):
+        return KeyHashes(exact, exact)
+    return KeyHashes(
+        exact, _spread(_hashes(keys, pl.col("key").str.to_lowercase().str.to_uppercase()), numbers, records)
     )
-    hashed = made.collect()
-    exact, folded = (_spread(hashed[name].to_numpy(), numbers, records) for name in ("exact", "folded"))
-    return KeyHashes(exact, folded)
+
+
+def folded(key: str) -> str:
+    """Return what all spellings of a key that differ by case only have in common."""
+    return key.lower().upper()
+
+
+def _hashes(keys: pl.DataFrame, key: pl.Expr) -> Hashes:
+    hashed = keys.select(pl.when("blank").then(0).otherwise(key.hash(seed=1)))
+    return hashed.to_series().to_numpy()
+
+
+def _is_folded(keys: pl.Series) -> bool:
+    """Tell, cheaply, whether the keys of a block are what they are folded to, as codes mostly are."""
+    text = keys.str.join("").item()
+    return bool(text.isascii() and text == text.upper())
 
 
 def _spread(values: Hashes, numbers: Offsets | None, records: int) -> Hashes:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from bulkops.reading.layout import Block, Flags, Layout, lay_out
-from bulkops.reading.quoting import NEWLINE, QUOTE, RETURN, Broken, Offsets, cells
+from bulkops.reading.layout import Block, Layout, lay_out
+from bulkops.reading.marks import NEWLINE, RETURN, Flags, Offsets, count, count_below
+from bulkops.reading.quoting import Broken, cells
 from bulkops.validation.context import Context, shown
 from bulkops.validation.encoding import encoding_hits, readable
 from bulkops.validation.hits import Hits, Room, Spot
@@ -42,7 +43,7 @@ def parse(block: Block, context: Context, room: Room) -> Parsed:
     """Return the records of a block as text, and the defects of its structure."""
     if _unsuspicious(block, context):
         frame = _read(block.data, context)
-        if frame is not None and _balanced(frame, block, context):
+        if frame is not None and _balanced(frame, block):
             return Parsed(frame, frame.height)
     return _parse_exactly(block, context, room)
 
@@ -52,7 +53,7 @@ def _unsuspicious(block: Block, context: Context) -> bool:
     if block.broken or not len(array) or array[0] in {NEWLINE, RETURN} or not _is_utf8(block.data):
         return False
     feeds = block.feeds
-    low = int(np.count_nonzero(array < 32))
+    low = count_below(array, 32)
     if not context.crlf:
         return low == feeds or low == feeds + int(np.count_nonzero(array == 9))
     returns = int(np.count_nonzero((array[:-1] == RETURN) & (array[1:] == NEWLINE)))
@@ -69,24 +70,14 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _balanced(frame: pl.DataFrame, block: Block, context: Context) -> bool:
+def _balanced(frame: pl.DataFrame, block: Block) -> bool:
     """Tell whether no line was blank, no record short and no line end inside a cell."""
-    array = block.array
     feeds = block.feeds + (not block.data.endswith(b"\n"))
     if frame.height != feeds:
         return False
-    last = frame.to_series(frame.width - 1)
-    if last.null_count() == 0:
+    if frame.to_series(frame.width - 1).null_count() == 0:
         return True
-    if frame.width == 1:
-        return False
-    separators = int(np.count_nonzero(array == context.separator))
-    inside = 0
-    if np.count_nonzero(array == QUOTE):
-        sign = chr(context.separator)
-        counts = frame.select(pl.all().str.count_matches(sign, literal=True).sum()).row(0)
-        inside = sum(count or 0 for count in counts)
-    return separators - inside == frame.height * (frame.width - 1)
+    return frame.width > 1 and count(block.marks.limits) == frame.height * (frame.width - 1)
 
 
 def _read(data: bytes, context: Context) -> pl.DataFrame | None:
@@ -212,7 +203,7 @@ def _line_end_hits(laid: Layout, context: Context, room: Room) -> list[Hits]:
 def _swallowed_hits(block: Block, laid: Layout, context: Context, room: Room) -> Hits:
     """Return the records over several lines each of which could be a record of its own."""
     width = len(context.columns)
-    feeds = np.diff(np.searchsorted(block.newlines, laid.ends), prepend=0)
+    feeds = np.diff(block.lines_before(laid.ends), prepend=0)
     several = np.flatnonzero((feeds > 1) & (laid.fields == width)) if width > 1 else feeds[:0]
     spots, total = [], 0
     for index in several:

@@ -6,12 +6,12 @@ from types import TracebackType
 
 import numpy as np
 
-from bulkops.reading.quoting import Offsets
+from bulkops.reading.marks import Offsets
 from bulkops.validation.context import masked
 from bulkops.validation.findings import ValidationSettings
 from bulkops.validation.hits import Hits, Spot
 from bulkops.validation.judge import Partial
-from bulkops.validation.keys import KeyStore
+from bulkops.validation.keys import KeyStore, folded
 from bulkops.validation.rereading import RecordPlace, read_again
 from bulkops.validation.tally import Tally
 from bulkops_validators.model.contract import Contract, Mode, Unique
@@ -106,7 +106,7 @@ class KeyBook:
         names = [name for name in unique.columns if tally.context and name in tally.context.present]
         for position, first in zip(found.positions.tolist(), found.firsts.tolist(), strict=True):
             here, there = _key(places[position], unique), _key(places[first], unique)
-            if here.casefold() != there.casefold():
+            if folded(here) != folded(there):
                 wrong += 1  # two keys with the same hash
                 continue
             spots.append(self._spot(position, first, names, here=(here, there), line=places[first].line))

@@ -78,16 +78,16 @@ def _places(
     data: bytes, records: list[int], context: Context, index: Index, block_number: int
 ) -> dict[int, RecordPlace]:
     piece = cut(data, final=True, separator=context.separator)
-    block = Block(data, context.separator, piece.broken)
+    block = Block(data, context.separator, piece.broken, piece.marks)
     block, laid = lay_out(block, len(context.columns))
     indices = np.flatnonzero(laid.numbers >= 0)
     base, line, offset = index.records[block_number], index.lines[block_number], index.offsets[block_number]
-    places = {}
-    for record in records:
-        start = int(laid.starts[indices[record - base]])
-        above = int(np.searchsorted(block.newlines, start))
-        places[record] = RecordPlace(line + above, offset + start, _cells(data, start, offset, context))
-    return places
+    starts = laid.starts[indices[np.array(records) - base]]
+    found = zip(records, starts.tolist(), block.lines_before(starts).tolist(), strict=True)
+    return {
+        record: RecordPlace(line + above, offset + start, _cells(data, start, offset, context))
+        for record, start, above in found
+    }
 
 
 def _cells(data: bytes, start: int, offset: int, context: Context) -> dict[str, tuple[int, str]]:

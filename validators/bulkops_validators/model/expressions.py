@@ -22,7 +22,7 @@ from bulkops_validators.model.cells import (
     Timestamp,
 )
 from bulkops_validators.model.contract import Column, Contract, Exclusive, Ordered
-from bulkops_validators.model.expressions_forms import Case, form_cases, json_codes
+from bulkops_validators.model.expressions_forms import JSON_CODES, Case, form_cases, json_codes
 from bulkops_validators.model.expressions_text import text_checks
 
 
@@ -30,7 +30,8 @@ from bulkops_validators.model.expressions_text import text_checks
 class CellCheck:
     """One rule applied to one column. `says` makes the message of a cell's value.
 
-    Checks that are `beyond_ascii` need not look at cells of ASCII alone.
+    Checks that are `beyond_ascii` need not look at cells of ASCII alone. `case` is the place of the check among the
+    cases of the cell's form, of which at most one is broken; `form_case` tells which.
     """
 
     code: str
@@ -38,6 +39,7 @@ class CellCheck:
     broken: pl.Expr
     says: Callable[[str], str]
     beyond_ascii: bool = False
+    case: int | None = None
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,9 @@ def cell_checks(column: Column, now: datetime | None = None) -> tuple[CellCheck,
     cases = form_cases(column)
     earlier: pl.Expr = pl.lit(value=False)
     checks = []
-    for case in cases:
+    for place, case in enumerate(cases):
         broken = filled(name) & case.holds.fill_null(value=False)
-        checks.append(CellCheck(case.code, name, broken & ~earlier, _says(name, case)))
+        checks.append(CellCheck(case.code, name, broken & ~earlier, _says(name, case), case=place))
         earlier = earlier | broken
     if isinstance(column.cell, Text):
         checks += [
@@ -87,6 +89,20 @@ def cell_checks(column: Column, now: datetime | None = None) -> tuple[CellCheck,
     if column.required:
         checks.insert(0, required_check(column))
     return tuple(checks)
+
+
+def form_case(column: Column) -> pl.Expr:
+    """Return the first case of its form that a filled cell is, as `CellCheck.case`; null if its form is right.
+
+    It says in one what the checks with a `case` say one by one, and costs far less than all of these.
+    """
+    if isinstance(column.cell, JsonObject):
+        places = {code: place for place, code in enumerate(JSON_CODES)}
+        return json_codes(column.name).replace_strict(places, default=None, return_dtype=pl.UInt8)
+    first: pl.Expr = pl.lit(None, dtype=pl.UInt8)
+    for place, case in reversed([*enumerate(form_cases(column))]):
+        first = pl.when(case.holds).then(pl.lit(place, dtype=pl.UInt8)).otherwise(first)
+    return pl.when(filled(column.name)).then(first)
 
 
 def _says(name: str, case: Case) -> Callable[[str], str]:

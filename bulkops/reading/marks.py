@@ -1,0 +1,181 @@
+"""Where quotes, line feeds and separators stand, one bit a byte: whole stretches are judged 64 bytes at a time.
+
+A byte lies inside a quoted cell exactly if the number of quotes up to it is odd. As bits that is a running XOR, and
+every question about neighbours is a shift, so no position has to be listed where nothing is wrong.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+QUOTE, NEWLINE, RETURN = 34, 10, 13
+
+Bytes = npt.NDArray[np.uint8]
+Flags = npt.NDArray[np.bool_]
+Offsets = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
+"""Bits in the order of the bytes, the first byte in the lowest bit; bits behind the last byte are 0."""
+
+_STEPS = tuple(np.uint64(1 << n) for n in range(6))
+_ONE, _TOP = np.uint64(1), np.uint64(63)
+_STRETCH = 1 << 18
+"""Bytes compared at a time, so that the truth values stay near the processor; a multiple of 64."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The marks of data that begins with a record.
+
+    `inside` covers quoted cells from the opening quote up to the byte before the closing one; quotes that do not
+    count, as those of broken records, are not among `quotes`.
+    """
+
+    size: int
+    quotes: Words
+    feeds: Words
+    separators: Words
+    inside: Words
+
+    def up_to(self, size: int) -> "Marks":
+        """Return the marks of the first `size` bytes."""
+        if size == self.size:
+            return self
+        return Marks(size, *(_first(w, size) for w in (self.quotes, self.feeds, self.separators, self.inside)))
+
+    def without(self, spans: Sequence[tuple[int, int]]) -> "Marks":
+        """Return the marks if the quotes in the spans, disjoint and in order, do not count."""
+        if not spans:
+            return self
+        quotes = self.quotes & ~toggled(np.array(spans, np.int64).ravel(), len(self.quotes))
+        return replace(self, quotes=quotes, inside=_inside(quotes, self.size))
+
+    @property
+    def ends(self) -> Words:
+        """The line feeds that end records."""
+        return self.feeds & ~self.inside
+
+    @property
+    def limits(self) -> Words:
+        """The separators between cells."""
+        return self.separators & ~self.inside
+
+    @property
+    def open_at_end(self) -> bool:
+        """Whether the data ends inside a quoted cell."""
+        return self.size > 0 and bool(self.inside[-1] >> np.uint64((self.size - 1) & 63) & _ONE)
+
+
+def marks_of(array: Bytes, separator: int) -> Marks:
+    """Return the marks of data."""
+    quotes, size = where(array, QUOTE), len(array)
+    return Marks(size, quotes, where(array, NEWLINE), where(array, separator), _inside(quotes, size))
+
+
+def _inside(quotes: Words, size: int) -> Words:
+    """Return where the number of quotes so far is odd; what follows the last byte is not inside anything."""
+    return _first(_running_xor(quotes), size) if quotes.any() else quotes
+
+
+def well_quoted(marks: Marks, array: Bytes) -> bool:
+    """Tell whether every quote opens a cell, closes one, or is one of a doubled pair."""
+    return not marks.size or not marks.quotes.any() or not astray(marks, marks.inside, array).any()
+
+
+def astray(marks: Marks, inside: Words, array: Bytes) -> Words:
+    """Return the quotes that stand where none may: not at the edge of a cell, as `inside` tells cells apart."""
+    edges = marks.quotes | marks.feeds | marks.separators
+    wrong = marks.quotes & inside & ~_behind(edges)
+    closing = marks.quotes & ~inside & ~_before(edges, marks.size)
+    return wrong | (closing & ~_before(where(array, RETURN), marks.size)) if closing.any() else wrong
+
+
+def toggled(offsets: Offsets, words: int) -> Words:
+    """Return bits that change at each of the offsets, 0 in front of the first."""
+    found = np.zeros(words + 1, np.uint64)
+    np.bitwise_xor.at(found, offsets >> 6, _ONE << (offsets & 63).astype(np.uint64))
+    return _running_xor(found)[:words]
+
+
+def where(array: Bytes, value: int) -> Words:
+    """Return the bytes that have a value, as bits."""
+    found = np.zeros(-(-len(array) // 64) * 8, np.uint8)
+    for start in range(0, len(array), _STRETCH):
+        packed = np.packbits(array[start : start + _STRETCH] == value, bitorder="little")
+        found[start // 8 : start // 8 + len(packed)] = packed
+    return found.view(np.uint64)
+
+
+def count_below(array: Bytes, value: int) -> int:
+    """Return how many bytes are less than a value."""
+    stretches = range(0, len(array), _STRETCH)
+    return sum(int(np.count_nonzero(array[start : start + _STRETCH] < value)) for start in stretches)
+
+
+def count(words: Words) -> int:
+    """Return how many bits are set."""
+    return int(np.bitwise_count(words).sum(dtype=np.int64))
+
+
+def positions(words: Words) -> Offsets:
+    """Return where the set bits are: the lowest of each word, then the next, so that few bits cost little."""
+    places = np.flatnonzero(words)
+    left, found = words[places], [np.zeros(0, np.int64)]
+    while len(places):
+        lowest = left & (~left + _ONE)
+        found.append(places * 64 + np.bitwise_count(lowest - _ONE))
+        left ^= lowest
+        more = left != 0
+        places, left = places[more], left[more]
+    return np.sort(np.concatenate(found))
+
+
+def last(words: Words) -> int:
+    """Return where the last set bit is; -1 if there is none."""
+    filled = np.flatnonzero(words)
+    return -1 if not len(filled) else int(filled[-1]) * 64 + int(words[filled[-1]]).bit_length() - 1
+
+
+def counts_before(words: Words, offsets: Offsets) -> Offsets:
+    """Return for each offset how many bits are set below it."""
+    sums = np.zeros(len(words) + 1, np.int64)
+    np.cumsum(np.bitwise_count(words), out=sums[1:])
+    places = offsets >> 6
+    below = (_ONE << (offsets & 63).astype(np.uint64)) - _ONE
+    partial = np.append(words, np.uint64(0)).take(places) & below
+    return sums.take(places) + np.bitwise_count(partial)
+
+
+def _first(words: Words, size: int) -> Words:
+    """Return the bits of the first `size` bytes."""
+    kept = words[: -(-size // 64)].copy()
+    if size % 64:
+        kept[-1] &= (_ONE << np.uint64(size % 64)) - _ONE
+    return kept
+
+
+def _running_xor(words: Words) -> Words:
+    """Return bits that are 1 where the number of set bits up to and including the place is odd."""
+    found = words.copy()
+    for step in _STEPS:
+        found ^= found << step
+    odd_before = np.bitwise_xor.accumulate(found >> _TOP)[:-1]
+    found[1:] ^= np.uint64(0) - odd_before
+    return found
+
+
+def _behind(words: Words) -> Words:
+    """Return bits that are 1 right behind a set bit, and at the start."""
+    found = words << _ONE
+    found[1:] |= words[:-1] >> _TOP
+    found[0] |= _ONE
+    return found
+
+
+def _before(words: Words, size: int) -> Words:
+    """Return bits that are 1 right before a set bit, and at the end of the `size` bytes."""
+    found = words >> _ONE
+    found[:-1] |= words[1:] << _TOP
+    found[-1] |= _ONE << np.uint64((size - 1) & 63)
+    return found
