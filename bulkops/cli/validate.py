@@ -30,7 +30,11 @@ MOST_ACCEPTED = 100_000
 )
 @option("--ignore", multiple=True, metavar="CODE", help="Leave these rules out; the longer prefix decides.")
 @option("--max-findings", type=click.IntRange(min=0), help="Examples of each rule and file [5; 1000 with --json].")
-@option("--max-errors", type=click.IntRange(min=1), help="Stop reading a file after so many errors.")
+@option(
+    "--max-errors",
+    type=click.IntRange(min=1),
+    help="Stop reading a file at so many errors; the block they are in counts.",
+)
 @option(
     "--fail-on",
     type=click.Choice(["error", "warning", "never"]),
@@ -95,7 +99,7 @@ def command(
         read = (Path(name) for name in (*files, *(source.path for source in sources)))
         refuse_the_same(write_baseline, read, what="where accepted findings go")
         settings = replace(settings, max_findings=MOST_ACCEPTED)
-    watcher = None if as_json or statistics else Printer(console())
+    watcher = None if as_json or statistics or write_baseline else Printer(console())
     report = validate_files(contract, sources, settings=settings, observer=watcher)
     for file in report.files:
         if file.unreadable is not None:
@@ -160,6 +164,8 @@ def summarise(report: "ValidationReport", *, statistics: bool) -> None:
         if file.counts:
             out.table(("code", "name", "severity", "findings"), _rows(file), title=file.path if statistics else None)
         out.result(f"{file.path}: {_verdict(file)} in {file.records:,} records ({file.bytes:,} bytes)")
+        if file.stopped:
+            out.result(f"{file.path}: stopped after {_count(file.errors, 'error')}; the rest was not looked at")
         if file.suppressed:
             out.result(f"{file.path}: {_count(file.suppressed, 'finding')} accepted by the baseline")
     for entry in report.unused_baseline:

@@ -2,6 +2,7 @@
 
 import codecs
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -10,13 +11,19 @@ from bulkops.reading.layout import Block
 from bulkops.reading.quoting import cut
 from bulkops.reading.sources import DAMAGED, ReadFailed
 
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
+
 
 @dataclass(frozen=True)
 class Form:
-    """How content must be changed to be read: its encoding if not UTF-8, and whether CR alone ends its lines."""
+    """How content must be changed to be read: its encoding if not UTF-8, and whether CR alone ends its lines.
+
+    `mark` is the length of the byte order mark in front of content in another encoding.
+    """
 
     encoding: str | None = None
     returns_only: bool = False
+    mark: int = 0
 
     @property
     def faithful(self) -> bool:
@@ -37,6 +44,7 @@ class ContentReader:
         self.form = form or Form()
         self.size = 0
         self._given_back = b""
+        self._ended = False
 
     @property
     def sha256(self) -> str:
@@ -45,8 +53,8 @@ class ContentReader:
 
     def read(self, size: int) -> bytes:
         """Return about `size` bytes, never more; none at the end."""
-        if not self._given_back:
-            self._given_back = self._take(size)
+        while not self._given_back and not self._ended:
+            self._given_back = self._take(size)  # nothing of a character that is not whole yet
         data = self._given_back[:size]
         self._given_back = self._given_back[size:]
         return data
@@ -66,6 +74,7 @@ class ContentReader:
         except OSError as error:
             raise ReadFailed(error.errno, error.strerror or str(error)) from error
         data = parts[0] if len(parts) == 1 else b"".join(parts)
+        self._ended = not data
         self._hash.update(data)
         self.size += len(data)
         return self.recode(data)
@@ -76,7 +85,7 @@ class ContentReader:
             if self._decoder is None:
                 self._decoder = codecs.getincrementaldecoder(self.form.encoding)("replace")
             data = self._decoder.decode(data, final=not data).encode()
-        return data.replace(b"\r", b"\n") if self.form.returns_only else data
+        return _LONE_RETURN.sub(b"\n", data) if self.form.returns_only else data
 
 
 def blocks(reader: ContentReader, *, separator: int, size: int) -> Iterator[Block]:

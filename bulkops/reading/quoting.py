@@ -31,7 +31,17 @@ LONGEST_RECORD = 64 << 20
 """Bytes after which an open quote counts as never closed."""
 
 _QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
-_JSON_START = re.compile(rb'"\s*[{\[]\s*"')
+_JSON_START = re.compile(rb'"\s*[{\[]\s*"(?!")')
+
+
+BROKEN_SAYS = {
+    "STR104": "a quote stands inside a cell that is not quoted",
+    "STR105": "a quote is opened here and not closed in this record",
+    "STR106": "text follows a closing quote",
+    "STR107": "the quotes inside this JSON cell are not doubled",
+    "FIL108": "a carriage return without a line feed ends this record",
+}
+"""What is wrong with the quotes of a record, by the code of the rule."""
 
 
 class Broken(NamedTuple):

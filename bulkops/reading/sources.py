@@ -77,7 +77,10 @@ def _refuse_without(path: Path) -> BinaryIO:
 
 
 def _member(path: Path, name: str) -> BinaryIO:
-    return cast("BinaryIO", zipfile.ZipFile(path).open(name))
+    try:
+        return cast("BinaryIO", zipfile.ZipFile(path).open(name))
+    except RuntimeError as error:  # zipfile's way to say encrypted, or compressed as it cannot read
+        raise InputUnreadable(f"{path}/{name} cannot be read: {error}.", hint="Unpack the archive.") from error
 
 
 def _refuse_archive(path: Path) -> BinaryIO:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,9 +39,13 @@ class Baseline:
         self.met[entry] += 1
         return True
 
-    def unused(self) -> tuple[str, ...]:
-        """Return the entries that met no finding, with their notes."""
-        return tuple(f"{entry}: {note}" if note else entry for entry, note in self.known.items() if not self.met[entry])
+    def unused(self, judged: Collection[str]) -> tuple[str, ...]:
+        """Return the entries of rules that were `judged` and met no finding, with their notes."""
+        return tuple(
+            f"{entry}: {note}" if note else entry
+            for entry, note in self.known.items()
+            if not self.met[entry] and entry.partition(" ")[0] in judged
+        )
 
 
 def load(path: Path) -> Baseline:

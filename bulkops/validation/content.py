@@ -186,7 +186,8 @@ def _day(text: str) -> date | None:
 def _record_spot(check: RecordCheck, numbers: Offsets | None, row: dict[str, object], context: Context) -> Spot:
     values = ", ".join(f"{name} {shown(str(row[name]), context)!r}" for name in check.columns if row[name])
     message = f"{check.message}: {values}" if values else check.message
-    return Spot(message=message, number=number_of(int(str(row[ROW])), numbers), value=values or None)
+    number = number_of(int(str(row[ROW])), numbers)
+    return Spot(message=message, number=number, column=check.place, value=values or None)
 
 
 def blank_rows(frame: pl.DataFrame, context: Context) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:

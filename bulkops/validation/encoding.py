@@ -3,11 +3,17 @@
 import codecs
 import threading
 import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 
 import numpy as np
 
 from bulkops.reading.layout import Block, Layout
-from bulkops.reading.marks import NEWLINE, QUOTE, RETURN, Flags, Offsets, count_below
+from bulkops.reading.marks import NEWLINE, QUOTE, RETURN, Flags, Offsets, count_below, counts_before
+from bulkops.reading.quoting import cells
+from bulkops.validation.context import Context, shown
 from bulkops.validation.hits import Hits, Room, Spot
 
 
@@ -49,20 +55,25 @@ def readable(data: bytes) -> bytes:
     return data
 
 
-def encoding_hits(block: Block, laid: Layout, room: Room) -> tuple[list[Hits], Flags]:
+def decoded(raw: bytes) -> str:
+    """Return text; bytes that are no UTF-8 are taken for Windows-1252."""
+    return raw.decode("utf-8", "bulkops.windows")
+
+
+def encoding_hits(block: Block, laid: Layout, context: Context, room: Room) -> tuple[list[Hits], Flags]:
     """Return the defects of the bytes, and which records are spoilt by a lone carriage return."""
-    hits = _utf8_hits(block, laid, room)
+    hits = _utf8_hits(block, laid, context, room)
     array = block.array
     spoilt = np.zeros(len(laid.starts), np.bool_)
     if count_below(array, 32) == block.feeds + int(laid.crlf.sum()):
         return hits, spoilt
     nul, low = np.flatnonzero(array == 0), (array < 32) & (array != 0)
     odd = np.flatnonzero(low & (array != NEWLINE) & (array != RETURN) & (array != 9))
-    hits.append(_byte_hits("FIL106", nul, block, laid, room))
-    hits.append(_byte_hits("FIL107", odd, block, laid, room))
     lone = _lone_returns(block, laid)
     spoilt[_places(lone, laid)] = True
-    hits.append(_byte_hits("FIL108", lone, block, laid, room))
+    placing = _Placing(block, laid, context, room)
+    for code, offsets in (("FIL106", nul), ("FIL107", odd), ("FIL108", lone)):
+        hits += placing.hits(code, offsets, partial(byte_message, code, block.data))
     return hits, spoilt
 
 
@@ -73,21 +84,54 @@ _SAYS = {
 }
 
 
+def byte_message(code: str, data: bytes, at: int) -> str:
+    """Return the message about a byte that should not be there."""
+    return _SAYS[code].format(byte=data[at])
+
+
 def _places(offsets: Offsets, laid: Layout) -> Offsets:
     """Return the index of the record that holds each byte."""
     found: Offsets = np.searchsorted(laid.ends, offsets, side="right")
     return found
 
 
-def _byte_hits(code: str, offsets: Offsets, block: Block, laid: Layout, room: Room) -> Hits:
-    """Return one hit for each record that holds one of the bytes."""
-    places, first = np.unique(_places(offsets, laid), return_index=True)
-    spots = []
-    for place, index in zip(places[: room.of(code)], first, strict=False):
-        at, number = int(offsets[index]), int(laid.numbers[place])
-        message = _SAYS[code].format(byte=block.data[at])
-        spots.append(Spot(message=message, number=number if number >= 0 else None, at=at))
-    return Hits(code, len(places), tuple(spots))
+@dataclass(frozen=True)
+class _Placing:
+    """Gives bytes their record and their cell."""
+
+    block: Block
+    laid: Layout
+    context: Context
+    room: Room
+
+    def hits(self, code: str, offsets: Offsets, says: Callable[[int], str]) -> list[Hits]:
+        """Return the hits of a rule that the bytes at `offsets`, in order, break: the first in each cell."""
+        if not len(offsets):
+            return []
+        places = _places(offsets, self.laid)
+        limits = self.block.marks.limits
+        fields = counts_before(limits, offsets) - counts_before(limits, self.laid.starts[places])
+        _, first = np.unique(np.stack((places, fields)), axis=1, return_index=True)
+        spots = tuple(
+            self._spot(says(int(offsets[i])), int(offsets[i]), int(places[i]), int(fields[i]))
+            for i in first[: self.room.of(code)]
+        )
+        return [Hits(code, len(first), spots)]
+
+    def _spot(self, message: str, at: int, place: int, field: int) -> Spot:
+        if (number := int(self.laid.numbers[place])) < 0:
+            return Spot(message=message, at=at)
+        columns = self.context.columns
+        column = columns[field] if field < len(columns) else None
+        if column is None:
+            return Spot(message=message, number=number, at=at)
+        text = _cell_text(self.block.data, int(self.laid.starts[place]), field, self.context.separator)
+        return Spot(message=message, number=number, at=at, column=column, value=shown(text, self.context))
+
+
+def _cell_text(data: bytes, start: int, field: int, separator: int) -> str:
+    first, end = next(islice(cells(data, start, separator), field, None), (start, start))
+    return decoded(data[first : end if end >= 0 else data.find(b"\n", first)]).strip('"')
 
 
 def _lone_returns(block: Block, laid: Layout) -> Offsets:
@@ -108,32 +152,45 @@ def _lone_returns(block: Block, laid: Layout) -> Offsets:
     return outside
 
 
-def _utf8_hits(block: Block, laid: Layout, room: Room) -> list[Hits]:
+def _utf8_hits(block: Block, laid: Layout, context: Context, room: Room) -> list[Hits]:
     if block.data.isascii():
         return []
+    runs: dict[str, dict[int, str]] = {}
+    for code, at, message in undecodable(block.data):
+        runs.setdefault(code, {})[at] = message
+    placing = _Placing(block, laid, context, room)
+    return [
+        hit
+        for code, found in runs.items()
+        for hit in placing.hits(code, np.array(list(found), np.int64), found.__getitem__)
+    ]
+
+
+def undecodable(data: bytes) -> Iterator[tuple[str, int, str]]:
+    """Yield for each run of bytes that are no UTF-8 the rule it breaks, where it begins, and the message."""
     bad = _NOTES.found = []
-    block.data.decode("utf-8", "bulkops.note")
-    if not bad:
-        return []
-    offsets = np.array([start for start, _ in bad], np.int64)
-    places, first = np.unique(_places(offsets, laid), return_index=True)
-    spots: dict[str, list[Spot]] = {"FIL102": [], "FIL104": []}
-    counts = dict.fromkeys(spots, 0)
-    for place, index in zip(places, first, strict=True):
-        start, end = bad[index]
-        code, message = _judge_bytes(block.data[start:end])
-        counts[code] += 1
-        if len(spots[code]) < room.of(code):
-            number = int(laid.numbers[place])
-            spots[code].append(Spot(message=message, number=number if number >= 0 else None, at=start))
-    return [Hits(code, counts[code], tuple(spots[code])) for code in spots]
+    data.decode("utf-8", "bulkops.note")
+    start = end = -1
+    for first, last in [*bad, (-1, -1)]:
+        if first != end or first < 0:
+            if start >= 0:
+                yield _judge_bytes(data, start, end)
+            start = first
+        end = last
 
 
-def _judge_bytes(data: bytes) -> tuple[str, str]:
-    """Return the rule that undecodable bytes break, and the message."""
-    shown = " ".join(f"0x{byte:02X}" for byte in data)
-    letters = data.decode("cp1252", "replace")
-    likely = all(c not in "\u00ff\u00fe\ufffd" and unicodedata.category(c)[0] in "LPS" for c in letters)
-    if likely:
-        return "FIL104", f"the byte {shown} is no UTF-8; in Windows-1252 it is {letters!r}"
-    return "FIL102", f"the byte {shown} is no UTF-8"
+def _judge_bytes(data: bytes, start: int, end: int) -> tuple[str, int, str]:
+    """Return the rule that undecodable bytes break, where they begin, and the message.
+
+    Alone, a letter or a sign of Windows-1252 is taken for one; several in a row only if all are letters, since signs
+    behind letters are what a broken UTF-8 sequence looks like.
+    """
+    raw = data[start:end]
+    bytes_ = " ".join(f"0x{byte:02X}" for byte in raw)
+    noun = "the byte" if len(raw) == 1 else "the bytes"
+    verb = "is" if len(raw) == 1 else "are"
+    letters = raw.decode("cp1252", "replace")
+    kinds = "LPS" if len(raw) == 1 else "L"
+    if all(c not in "\u00ff\u00fe\ufffd" and unicodedata.category(c)[0] in kinds for c in letters):
+        return "FIL104", start, f"{noun} {bytes_} {verb} no UTF-8; in Windows-1252 {letters!r}"
+    return "FIL102", start, f"{noun} {bytes_} {verb} no UTF-8"

@@ -19,6 +19,7 @@ from bulkops.validation.opening import open_content
 from bulkops.validation.repetitions import KeyBook
 from bulkops.validation.tally import Tally
 from bulkops_validators.model.contract import Contract, Unique
+from bulkops_validators.model.rules_registry import chosen
 
 
 @dataclass
@@ -52,7 +53,8 @@ def validate_files(
             known = source if isinstance(source, Source) else expand([str(source)])[0]
             outcomes.append(_validate_one(Tally(contract, known, settings, observer), keys))
         keys.settle()
-    unused = settings.baseline.unused() if settings.baseline else ()
+    judged = chosen(select=settings.select, ignore=settings.ignore)
+    unused = settings.baseline.unused(judged) if settings.baseline else ()
     return ValidationReport(files=tuple(outcome.report() for outcome in outcomes), unused_baseline=unused)
 
 
@@ -88,7 +90,7 @@ class Keys(Protocol):
 def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
     """Judge what a reader yields, from its start to its end."""
     settings = tally.settings
-    opening = open_content(reader, tally.contract)
+    opening = open_content(reader, tally.contract, mask=settings.mask)
     tally.open(opening)
     if opening.header is None:
         return

@@ -9,11 +9,11 @@ import polars as pl
 
 from bulkops.reading.marks import Offsets
 from bulkops.validation.content import number_of
-from bulkops.validation.context import Context
+from bulkops.validation.context import Context, shown
 from bulkops.validation.hits import Hits, Room, Spot
 from bulkops_validators.model import patterns
 from bulkops_validators.model.cells import Text, Timestamp
-from bulkops_validators.model.expressions import filled
+from bulkops_validators.model.expressions import alone
 
 K = TypeVar("K", bound=Hashable)
 _ROW = "_row"
@@ -38,11 +38,16 @@ class Usage:
 
 @dataclass
 class BlockFacts:
-    """The facts of a block or, joined, of a file. Keys are column names, or (column, length)."""
+    """The facts of a block or, joined, of a file. Keys are column names, or (column, length).
+
+    `lengths` are those of cells of digits alone, `digits` such cells without a zero in front. `local_dates` are all
+    dates in a local order, `ambiguous_dates` those of which either number can be the day.
+    """
 
     lengths: dict[str, Counter[int]] = field(default_factory=dict)
     digits: dict[tuple[str, int], Usage] = field(default_factory=dict)
     local_dates: dict[str, Usage] = field(default_factory=dict)
+    ambiguous_dates: dict[str, Usage] = field(default_factory=dict)
     day_first: Counter[str] = field(default_factory=Counter)
     month_first: Counter[str] = field(default_factory=Counter)
     exclusive: dict[str, Usage] = field(default_factory=dict)
@@ -54,6 +59,7 @@ class BlockFacts:
             self.lengths.setdefault(name, Counter()).update(counts)
         _add_usages(self.digits, other.digits, base=base, most=most)
         _add_usages(self.local_dates, other.local_dates, base=base, most=1)
+        _add_usages(self.ambiguous_dates, other.ambiguous_dates, base=base, most=1)
         _add_usages(self.exclusive, other.exclusive, base=base, most=most)
         self.filled_unknown |= other.filled_unknown
         self.day_first.update(other.day_first)
@@ -81,87 +87,102 @@ def gather(
         names = [name for name in exclusive.columns if name in context.present]
         if exclusive.whole_file and len(names) > 1 and "XCL104" in context.codes:
             for name in names:
-                others = [filled(other) for other in names if other != name]
-                facts.exclusive[name] = _usage(
-                    frame, filled(name) & ~pl.any_horizontal(others), name, numbers, room.of("XCL104")
-                )
+                facts.exclusive[name] = _usage(frame, alone(name, names), name, numbers, room.of("XCL104"))
     return facts
 
 
 def _code_columns(context: Context) -> list[str]:
-    """Return the columns whose values name something: keys, and what only one of may be filled."""
-    named = {name for unique in context.contract.unique for name in unique.columns}
-    named |= {name for exclusive in context.contract.exclusive if exclusive.whole_file for name in exclusive.columns}
+    """Return the columns of texts, any of which may hold numbers that name something."""
     return [
         name
         for name in context.present
-        if name in named and isinstance(context.contract.column(name).cell, Text) and "XLS103" in context.codes
+        if isinstance(context.contract.column(name).cell, Text) and "XLS103" in context.codes
     ]
 
 
 def _usage(frame: pl.DataFrame, which: pl.Expr, name: str, numbers: Offsets | None, most: int) -> Usage:
     rows = frame.select(pl.int_range(pl.len()).alias(_ROW), which.alias("_which"), pl.col(name)).filter("_which")
-    shown = rows.head(most)
-    pairs = zip(shown[_ROW].to_list(), shown[name].to_list(), strict=True)
+    return _used(rows, name, numbers, most)
+
+
+def _used(rows: pl.DataFrame, name: str, numbers: Offsets | None, most: int) -> Usage:
+    """Return how many rows there are, with the first few as spots."""
+    first = rows.head(most)
+    pairs = zip(first[_ROW].to_list(), first[name].to_list(), strict=True)
     spots = [Spot(message="", number=number_of(row, numbers), column=name, value=value) for row, value in pairs]
     return Usage(rows.height, spots)
 
 
 def _gather_lengths(frame: pl.DataFrame, name: str, numbers: Offsets | None, room: Room, facts: BlockFacts) -> None:
-    lengths = frame.select(pl.col(name).str.len_bytes()).to_series().value_counts()
-    facts.lengths[name] = Counter(dict(zip(lengths[name].to_list(), lengths["count"].to_list(), strict=True)))
-    facts.lengths[name].pop(None, None)  # type: ignore[call-overload] # a null is a blank cell
-    facts.lengths[name].pop(0, None)
-    common = max(facts.lengths[name], key=lambda n: facts.lengths[name][n], default=0)
-    for length in [n for n in facts.lengths[name] if common - _MOST_ZEROS <= n < common]:
-        which = (pl.col(name).str.len_bytes() == length) & pl.col(name).str.contains(r"^[1-9][0-9]*$")
-        usage = _usage(frame, which.fill_null(value=False), name, numbers, room.of("XLS103"))
-        if usage.total:
-            facts.digits[name, length] = usage
+    """Count the lengths of numbers; which of them are too short only the whole file can tell."""
+    last = frame.select(pl.col(name).filter(pl.col(name) != "").min()).item()
+    if last is None or last > "9:":  # nothing begins with a digit
+        return
+    cells = frame.select(pl.int_range(pl.len()).alias(_ROW), pl.col(name)).filter(
+        pl.col(name).str.contains(patterns.DIGITS)
+    )
+    length = pl.col(name).str.len_bytes()
+    counts = cells.group_by(length.alias("length")).len()
+    facts.lengths[name] = Counter(dict(counts.iter_rows()))
+    bare = cells.filter(~pl.col(name).str.starts_with("0"))
+    for (size,), rows in bare.group_by(length.alias("length"), maintain_order=True):
+        facts.digits[name, int(str(size))] = _used(rows, name, numbers, room.of("XLS103"))
 
 
 def _gather_dates(frame: pl.DataFrame, name: str, numbers: Offsets | None, facts: BlockFacts) -> None:
-    local = frame.select(pl.int_range(pl.len()).alias(_ROW), pl.col(name)).filter(
-        pl.col(name).str.contains(patterns.LOCAL_DATE)
-    )
+    cell = pl.col(name)
+    local = frame.select(pl.int_range(pl.len()).alias(_ROW), cell).filter(cell.str.contains(patterns.LOCAL_DATE))
     if not local.height:
         return
-    parts = local.select(
-        pl.col(name).str.extract(patterns.LOCAL_DATE, 1).cast(pl.Int32).alias("first"),
-        pl.col(name).str.extract(patterns.LOCAL_DATE, 2).cast(pl.Int32).alias("second"),
+    parts = local.with_columns(
+        first=cell.str.extract(patterns.LOCAL_DATE, 1).cast(pl.Int32),
+        second=cell.str.extract(patterns.LOCAL_DATE, 2).cast(pl.Int32),
+        # Dots are written with the day first wherever they are used.
+        dotted=cell.str.contains(r"^[0-9]+\."),
     )
-    facts.day_first[name] += int((parts["first"] > 12).sum())
-    facts.month_first[name] += int((parts["second"] > 12).sum())
-    spot = Spot(message="", number=number_of(local[_ROW][0], numbers), column=name, value=local[name][0])
-    facts.local_dates[name] = Usage(local.height, [spot])
+    facts.day_first[name] += parts.filter((pl.col("first") > 12) | pl.col("dotted")).height
+    facts.month_first[name] += parts.filter((pl.col("second") > 12) & ~pl.col("dotted")).height
+    facts.local_dates[name] = _used(local, name, numbers, 1)
+    either = parts.filter((pl.col("first") <= 12) & (pl.col("second") <= 12) & ~pl.col("dotted"))
+    facts.ambiguous_dates[name] = _used(either, name, numbers, 1)
 
 
 def whole_file_hits(facts: BlockFacts, context: Context) -> Iterable[Hits]:
     """Return what the facts of a whole file show."""
     for name, lengths in facts.lengths.items():
-        yield from _lost_zeros(name, lengths, facts)
-    for name, usage in facts.local_dates.items():
-        if not facts.day_first[name] and not facts.month_first[name]:
-            message = f"{name} {usage.spots[0].value!r}: no date of the column shows whether the day comes first"
-            yield Hits("DAT110", 1, (_with(usage.spots[0], message),))
+        yield from _lost_zeros(name, lengths, facts, context)
+    for name in facts.local_dates:
+        yield from _unknown_order(name, facts, context)
     yield from _mixed(facts, context)
 
 
-def _lost_zeros(name: str, lengths: Counter[int], facts: BlockFacts) -> Iterable[Hits]:
+def _lost_zeros(name: str, lengths: Counter[int], facts: BlockFacts, context: Context) -> Iterable[Hits]:
     common = usual_length(lengths)
     for length in range(common - 1, max(0, common - _MOST_ZEROS) - 1, -1):
         usage = facts.digits.get((name, length))
         if usage is not None:
-            says = f"has {length} digits where nearly all of the column have {common} characters"
-            spots = tuple(_with(spot, f"{name} {spot.value!r} {says}") for spot in usage.spots)
+            says = f"has {length} digits where nearly all numbers of the column have {common}"
+            spots = tuple(_shown(spot, f"{name} {{!r}} {says}", context) for spot in usage.spots)
             yield Hits("XLS103", usage.total, spots)
 
 
 def usual_length(lengths: Counter[int]) -> int:
-    """Return the length that nearly all codes of a column have; 0 if there is none."""
+    """Return the length that nearly all numbers of a column have; 0 if there is none."""
     total = sum(lengths.values())
     common, count = max(lengths.items(), key=lambda item: item[1], default=(0, 0))
     return common if total >= 10 and count >= 0.8 * total and common >= 4 else 0
+
+
+def _unknown_order(name: str, facts: BlockFacts, context: Context) -> Iterable[Hits]:
+    """Return the date whose order of day and month nothing shows, or that the column shows both ways."""
+    day_first, month_first = bool(facts.day_first[name]), bool(facts.month_first[name])
+    if day_first is not month_first:
+        return
+    says = "some dates of the column have the day first, others the month"
+    if not day_first:
+        says = "no date of the column shows whether the day comes first"
+    spots = facts.ambiguous_dates[name].spots or facts.local_dates[name].spots
+    yield Hits("DAT110", 1, (_shown(spots[0], f"{name} {{!r}}: {says}", context),))
 
 
 def _mixed(facts: BlockFacts, context: Context) -> Iterable[Hits]:
@@ -173,8 +194,10 @@ def _mixed(facts: BlockFacts, context: Context) -> Iterable[Hits]:
         for name, usage in used.items():
             if name != main:
                 message = f"{name} is filled here, {main} in most records; a file uses one of them throughout"
-                yield Hits("XCL104", usage.total, tuple(_with(spot, message) for spot in usage.spots))
+                yield Hits("XCL104", usage.total, tuple(_shown(spot, message, context) for spot in usage.spots))
 
 
-def _with(spot: Spot, message: str) -> Spot:
-    return Spot(message=message, number=spot.number, column=spot.column, value=spot.value)
+def _shown(spot: Spot, message: str, context: Context) -> Spot:
+    """Return a spot with its message, into which the value is put; both masked if they are to be."""
+    value = shown(spot.value or "", context)
+    return Spot(message=message.format(value), number=spot.number, column=spot.column, value=value)

@@ -63,7 +63,8 @@ class Finding:
 class FileReport:
     """What was found in one file. `counts` are exact; `findings` are examples in file order.
 
-    `sha256` and `bytes` are of the content as it was read (decompressed).
+    `sha256` and `bytes` are of the content as it was read (decompressed). `stopped`: there were as many errors as
+    were asked for, so that the rest of the file was not looked at.
     """
 
     path: str
@@ -78,6 +79,7 @@ class FileReport:
     severities: Mapping[str, Severity] = field(default_factory=dict)
     unreadable: str | None = None
     suppressed: int = 0
+    stopped: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as the documented JSON object."""
@@ -96,6 +98,8 @@ class FileReport:
             document["unreadable"] = self.unreadable
         if self.suppressed:
             document["suppressed"] = self.suppressed
+        if self.stopped:
+            document["stopped"] = True
         return document
 
 

@@ -1,12 +1,16 @@
 """The header line: which column each field is, and everything that is wrong with it."""
 
 import difflib
+import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import accumulate
 
-from bulkops.reading.quoting import cells
+from bulkops.reading.quoting import BROKEN_SAYS, cells, read_strictly
+from bulkops.validation.encoding import byte_message, decoded, undecodable
 from bulkops_validators.model.contract import Contract
 
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 SEPARATORS = b",;\t|"
 SPOKEN = {b",": "a comma", b";": "a semicolon", b"\t": "a tab", b"|": "a vertical bar"}
 _SYNONYMS = (
@@ -60,25 +64,40 @@ class _Field:
     at: int
 
 
-def read_header(line: bytes, contract: Contract) -> Header:
-    """Return what a header line (without its line end) says, and its faults."""
+def read_header(line: bytes, contract: Contract, *, mask: bool = False) -> Header:
+    """Return what a header line (without its line end) says, and its faults; with `mask` none repeats a value."""
     separator = _separator(line, contract)
     fields = _fields(line, separator)
     names = tuple(field.name for field in fields)
     quoted = tuple(line[field.at : field.at + 1] == b'"' for field in fields)
-    faults: list[Fault] = []
+    faults: list[Fault] = [*_byte_faults(line), *_quote_faults(line, separator)]
     if separator != ord(","):
         spoken = SPOKEN[bytes((separator,))]
         faults.append(Fault("HDR108", f"fields are separated by {spoken}, not by a comma"))
     if _looks_like_data(fields, contract):
         guessed = contract.column_names if len(fields) == len(contract.columns) else (None,) * len(fields)
-        shown = ", ".join(repr(field.name) for field in fields[:3])
-        message = f"the first line looks like data ({shown}); {contract.name} wants {', '.join(contract.column_names)}"
+        shown = "" if mask else f" ({', '.join(repr(field.name) for field in fields[:3])})"
+        message = f"the first line looks like data{shown}; {contract.name} wants {', '.join(contract.column_names)}"
         return Header(guessed, separator, (*faults, Fault("HDR107", message)), names, quoted)
     columns, named = _assign(fields, contract)
     faults += named
     faults += _missing(columns, fields, contract)
     return Header(columns, separator, tuple(faults), names, quoted)
+
+
+def _byte_faults(line: bytes) -> list[Fault]:
+    """Return the bytes of the header that are no UTF-8 or no characters."""
+    faults = [Fault(code, message, at=at) for code, at, message in undecodable(line)]
+    for found in _CONTROL.finditer(line):
+        code = "FIL106" if found[0] == b"\0" else "FIL107"
+        faults.append(Fault(code, byte_message(code, line, found.start()), at=found.start()))
+    return faults
+
+
+def _quote_faults(line: bytes, separator: int) -> list[Fault]:
+    """Return the first quote of the header that stands wrong."""
+    record = read_strictly(line, 0, separator)
+    return [Fault(record.code, BROKEN_SAYS[record.code], at=record.at)] if record.code else []
 
 
 def _separator(line: bytes, contract: Contract) -> int:
@@ -92,16 +111,23 @@ def _separator(line: bytes, contract: Contract) -> int:
 
 
 def _fields(line: bytes, separator: int) -> list[_Field]:
-    found, end = [], 0
-    for start, stop in cells(line, 0, separator):
-        end = stop if stop >= 0 else len(line)
-        text = line[start:end].decode("utf-8", "replace")
-        if text.startswith('"'):
-            text = text[1:].removesuffix('"').replace('""', '"')
-        found.append(_Field(text, start))
-    if end < len(line):  # something stands behind a closing quote
-        found[-1] = _Field(line[found[-1].at :].decode("utf-8", "replace"), found[-1].at)
+    """Return the names; where a quote stands wrong the separators alone part them, and the quotes go."""
+    if read_strictly(line, 0, separator).code:
+        pieces = line.split(bytes((separator,)))
+        starts = accumulate((len(piece) + 1 for piece in pieces[:-1]), initial=0)
+        return [_Field(_name(piece.replace(b'"', b"")), at) for piece, at in zip(pieces, starts, strict=True)]
+    found = []
+    for start, end in cells(line, 0, separator):
+        text = line[start:end]
+        if text.startswith(b'"'):
+            text = text[1:-1].replace(b'""', b'"')
+        found.append(_Field(_name(text), start))
     return found
+
+
+def _name(raw: bytes) -> str:
+    """Return a name without the control characters in it."""
+    return decoded(_CONTROL.sub(b"", raw))
 
 
 def _fold(name: str) -> str:
@@ -110,7 +136,7 @@ def _fold(name: str) -> str:
 
 def _looks_like_data(fields: list[_Field], contract: Contract) -> bool:
     names = [field.name for field in fields]
-    if any(_suggestion(name, contract) for name in names if name.strip()):
+    if not any(name.strip() for name in names) or any(_suggestion(name, contract) for name in names if name.strip()):
         return False
     return any(any(c.isdigit() for c in name) or name.lstrip()[:1] in {"{", ""} or len(name) > 60 for name in names)
 
@@ -122,7 +148,7 @@ def _assign(fields: list[_Field], contract: Contract) -> tuple[tuple[str | None,
     faults: list[Fault] = []
     for position, field in enumerate(fields, start=1):
         name, fault = _known(field.name, contract, taken={c for c in columns if c} | set(exact))
-        if field.name and field.name in columns[:]:
+        if field.name and field.name in columns:
             name, fault = None, ("HDR103", f"the column {field.name!r} stands twice")
         elif name in columns and name is not None:
             fault, name = ("HDR103", f"the column {field.name!r} stands for {name!r}, which is there already"), None

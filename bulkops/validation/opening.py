@@ -16,7 +16,14 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SEP_LINE = re.compile(rb'(?i)"?sep=.?"?(?=\r?\n|$)')
-_PROBE = 2048
+_QUOTED = re.compile(rb'"[^"]*"')
+_WIDE = {
+    "utf-32-le": re.compile(rb"(?:[^\0]\0\0\0){2}"),
+    "utf-32-be": re.compile(rb"(?:\0\0\0[^\0]){2}"),
+    "utf-16-le": re.compile(rb"(?:[^\0]\0){4}"),
+    "utf-16-be": re.compile(rb"(?:\0[^\0]){4}"),
+}
+"""How a header, of ASCII letters, begins in an encoding of two or four bytes a character."""
 _HEAD = 1 << 20
 """Bytes in which the header must end."""
 
@@ -65,8 +72,11 @@ class _Head:
         self.data = self.data[size:]
 
 
-def open_content(reader: ContentReader, contract: Contract) -> Opening:
-    """Read the header and everything before it; sets the reader's form so that what follows is UTF-8 with LF."""
+def open_content(reader: ContentReader, contract: Contract, *, mask: bool = False) -> Opening:
+    """Read the header and everything before it; sets the reader's form so that what follows is UTF-8 with LF.
+
+    With `mask` no message repeats a value.
+    """
     raw = reader.read(_HEAD)
     if not raw:
         return Opening(None, (Notice("FIL101", "the file holds nothing", 1, 0),))
@@ -77,17 +87,25 @@ def open_content(reader: ContentReader, contract: Contract) -> Opening:
     if not head.data:
         notices = (*head.notices, Notice("FIL101", "the file holds no header", head.lines + 1, head.offset))
         return Opening(None, notices, form)
-    size = _header_size(head.data)
-    line = head.data[:size].rstrip(b"\n").removesuffix(b"\r")
-    header = read_header(line, contract)
+    whole_line = head.data[: _header_size(head.data)]
+    crlf = whole_line.endswith(b"\r\n")
+    line = whole_line.rstrip(b"\n").removesuffix(b"\r")
+    if (lone := _lone_return(line)) >= 0:
+        head.note("FIL108", "a carriage return without a line feed ends the header", at=lone)
+        line, whole_line = line[:lone], head.data[: lone + 1]
+    header = read_header(line, contract, mask=mask)
     for fault in header.faults:
         place = head.offset + fault.at
         head.notices.append(Notice(fault.code, fault.message, head.lines + 1, place, fault.column, fault.field))
-    whole_line = head.data[:size]
-    crlf = whole_line.endswith(b"\r\n")
-    head.drop(size)
+    head.drop(len(whole_line))
     reader.give_back(head.data)
     return Opening(header, tuple(head.notices), form, crlf, head.offset, head.lines, whole_line)
+
+
+def _lone_return(line: bytes) -> int:
+    """Return where a carriage return outside quotes ends the header in the middle of a line; -1 if none does."""
+    blanked = _QUOTED.sub(lambda cell: b"x" * len(cell[0]), line)
+    return blanked.find(b"\r")
 
 
 def _form(raw: bytes) -> tuple[Form, _Head]:
@@ -97,12 +115,11 @@ def _form(raw: bytes) -> tuple[Form, _Head]:
         if raw.startswith(mark):
             head.note("FIL103", f"the file is {encoding.upper()}")
             head.data = raw[len(mark) :]
-            return Form(encoding, _returns_only(head.data.replace(b"\0", b""))), head
-    probe = raw[:_PROBE]
-    if probe.count(0) > len(probe) // 4:
-        encoding = "utf-16-be" if probe[0::2].count(0) > probe[1::2].count(0) else "utf-16-le"
-        head.note("FIL103", f"the file is {encoding.upper()} without a byte order mark")
-        return Form(encoding, _returns_only(raw.replace(b"\0", b""))), head
+            return Form(encoding, _returns_only(head.data.replace(b"\0", b"")), mark=len(mark)), head
+    for encoding, pattern in _WIDE.items():
+        if pattern.match(raw):
+            head.note("FIL103", f"the file is {encoding.upper()} without a byte order mark")
+            return Form(encoding, _returns_only(raw.replace(b"\0", b""))), head
     if raw.startswith(codecs.BOM_UTF8):
         head.note("FIL105", "the file begins with a byte order mark (EF BB BF)")
         head.drop(len(codecs.BOM_UTF8))
@@ -113,7 +130,11 @@ def _form(raw: bytes) -> tuple[Form, _Head]:
 
 
 def _returns_only(data: bytes) -> bool:
-    return b"\r" in data and b"\n" not in data
+    """Tell whether lines end with carriage returns alone; a line feed in a cell that is quoted ends none."""
+    if b"\r" not in data or b"\r\n" in data:
+        return False
+    bare = _QUOTED.sub(b"", data)
+    return b"\r" in bare and b"\n" not in bare
 
 
 def _skip_to_header(head: _Head) -> None:

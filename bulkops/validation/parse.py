@@ -13,18 +13,11 @@ import polars as pl
 
 from bulkops.reading.layout import Block, Layout, lay_out
 from bulkops.reading.marks import NEWLINE, RETURN, Flags, Offsets, count, count_below
-from bulkops.reading.quoting import Broken, cells
+from bulkops.reading.quoting import BROKEN_SAYS, Broken, cells
 from bulkops.validation.context import Context, shown
-from bulkops.validation.encoding import encoding_hits, readable
-from bulkops.validation.hits import Hits, Room, Spot
-
-_BROKEN_SAYS = {
-    "STR104": "a quote stands inside a cell that is not quoted",
-    "STR105": "a quote is opened here and not closed in this record",
-    "STR106": "text follows a closing quote",
-    "STR107": "the quotes inside this JSON cell are not doubled",
-    "FIL108": "a carriage return without a line feed ends this record",
-}
+from bulkops.validation.encoding import decoded, encoding_hits, readable
+from bulkops.validation.hits import Hits, Room, Spot, merge
+from bulkops.validation.swallowing import swallowed_hits
 
 
 @dataclass(frozen=True)
@@ -103,39 +96,78 @@ def _read_slowly(data: bytes, context: Context) -> pl.DataFrame:
 def _parse_exactly(block: Block, context: Context, room: Room) -> Parsed:
     width = len(context.columns)
     block, laid = lay_out(block, width)
+    whitespace = _whitespace(block, laid, width)
     good = (laid.numbers >= 0) & ~laid.broken & (laid.fields == width)
     hits = [
         *_broken_hits(block, laid, context, room),
-        *_count_hits(laid, context, room),
+        *_count_hits(block, laid, context, room, besides=whitespace),
         *_line_end_hits(laid, context, room),
-        _swallowed_hits(block, laid, context, room),
+        swallowed_hits(block, laid, context, room),
     ]
-    encoded, spoilt = encoding_hits(block, laid, room)
-    good &= ~spoilt
-    data = readable(_only(good, block, laid))
+    encoded, spoilt = encoding_hits(block, laid, context, room)
+    surplus = surplus_blanks(block, laid, width)
+    good = (good | (surplus > 0)) & ~spoilt
+    data = readable(_only(good, block, laid, surplus))
     frame = _read(data, context)
     if frame is None or frame.height != int(good.sum()):
         frame = _read_slowly(data, context)
     tail = _blank_tail(laid)
-    hits += [*encoded, *_blank_hits(laid, tail, room)]
-    found = tuple(hit for hit in hits if hit.total)
+    hits += [*encoded, *_blank_hits(laid, tail, room), _whitespace_hits(laid, whitespace, room)]
+    found = tuple(merge(hit for hit in hits if hit.total))
     return Parsed(frame, laid.records, laid.numbers[good], found, laid, tail)
 
 
-def _only(good: Flags, block: Block, laid: Layout) -> bytes:
-    """Return the bytes of the records that are good, run by run."""
-    if good.all():
+def _whitespace(block: Block, laid: Layout, width: int) -> Offsets:
+    """Return the indices of records that are a line of nothing but blanks, where a record has several fields."""
+    short = np.flatnonzero((laid.numbers >= 0) & (laid.fields == 1)) if width > 1 else np.zeros(0, np.int64)
+    blank = [not block.data[laid.starts[i] : laid.ends[i]].strip() for i in short.tolist()]
+    return short[np.array(blank, np.bool_)]
+
+
+def _whitespace_hits(laid: Layout, indices: Offsets, room: Room) -> Hits:
+    numbers = laid.numbers[indices[: room.of("STR103")]].tolist()
+    return Hits("STR103", len(indices), tuple(Spot(message="a line of nothing but blanks", number=n) for n in numbers))
+
+
+def surplus_blanks(block: Block, laid: Layout, width: int) -> Offsets:
+    """Return for each record how many blank fields too many it ends with, if that is all that is wrong with it."""
+    surplus = np.zeros(len(laid.starts), np.int64)
+    many = np.flatnonzero((laid.numbers >= 0) & ~laid.broken & (laid.fields > width))
+    sign = bytes((block.separator,))
+    for index in many.tolist():
+        count = int(laid.fields[index]) - width
+        end = _content_end(laid, index, block)
+        if block.data[end - count : end] == sign * count:
+            surplus[index] = count
+    return surplus
+
+
+def _content_end(laid: Layout, index: int, block: Block) -> int:
+    """Return where a record ends, without its line end."""
+    end = int(laid.ends[index])
+    return end - (2 if laid.crlf[index] else block.data[end - 1 : end] == b"\n")
+
+
+def _only(good: Flags, block: Block, laid: Layout, surplus: Offsets) -> bytes:
+    """Return the bytes of the records that are good, run by run, without the blank fields that are too many."""
+    if good.all() and not surplus.any():
         return block.data
     edges = np.flatnonzero(np.diff(np.concatenate(([False], good, [False])).astype(np.int8)))
     firsts, lasts = edges[0::2], edges[1::2] - 1
     runs = zip(laid.starts[firsts].tolist(), laid.ends[lasts].tolist(), strict=True)
-    return b"".join(block.data[start:end] for start, end in runs)
+    if not surplus.any():
+        return b"".join(block.data[start:end] for start, end in runs)
+    kept = np.repeat(good, laid.ends - laid.starts)
+    for index in np.flatnonzero(surplus).tolist():
+        end = _content_end(laid, index, block)
+        kept[end - int(surplus[index]) : end] = False
+    return block.array[kept].tobytes()
 
 
 def _broken_hits(block: Block, laid: Layout, context: Context, room: Room) -> list[Hits]:
     hits = []
     numbers = laid.numbers[laid.broken]
-    for code, says in _BROKEN_SAYS.items():
+    for code, says in BROKEN_SAYS.items():
         places = [(n, piece) for n, piece in zip(numbers, block.broken, strict=True) if piece.code == code]
         spots = tuple(_broken_spot(block, int(n), piece, says, context) for n, piece in places[: room.of(code)])
         hits.append(Hits(code, len(places), spots))
@@ -155,10 +187,11 @@ def _broken_spot(block: Block, number: int, piece: Broken, says: str, context: C
     )
 
 
-def _count_hits(laid: Layout, context: Context, room: Room) -> list[Hits]:
+def _count_hits(block: Block, laid: Layout, context: Context, room: Room, *, besides: Offsets) -> list[Hits]:
     hits, width = [], len(context.columns)
     column = context.columns[0] if width == 1 else None  # whose cell it must be that an unquoted separator has cut
     record = (laid.numbers >= 0) & ~laid.broken
+    record[besides] = False
     for code, wrong in (("STR101", record & (laid.fields < width)), ("STR102", record & (laid.fields > width))):
         places = np.flatnonzero(wrong)
         spots = tuple(
@@ -166,11 +199,17 @@ def _count_hits(laid: Layout, context: Context, room: Room) -> list[Hits]:
                 message=f"{_fields(int(laid.fields[i]))}; the header has {width}",
                 number=int(laid.numbers[i]),
                 column=column,
+                value=shown(_text_of(block, laid, i), context),
             )
-            for i in places[: room.of(code)]
+            for i in places[: room.of(code)].tolist()
         )
         hits.append(Hits(code, len(places), spots))
     return hits
+
+
+def _text_of(block: Block, laid: Layout, index: int) -> str:
+    """Return a record as it stands in the file."""
+    return decoded(block.data[int(laid.starts[index]) : _content_end(laid, index, block)])
 
 
 def _fields(count: int) -> str:
@@ -194,22 +233,10 @@ def _line_end_hits(laid: Layout, context: Context, room: Room) -> list[Hits]:
     if len(ended):
         ended[-1] = ended[-1] and bool(laid.crlf[-1])  # the last record of a file may end without
     other = np.flatnonzero(ended & (laid.crlf != context.crlf))
-    names = ("CRLF", "LF") if context.crlf else ("LF", "CRLF")
+    names, length = (("CRLF", "LF"), 1) if context.crlf else (("LF", "CRLF"), 2)
     message = f"the record ends with {names[1]}, the header with {names[0]}"
-    spots = tuple(Spot(message=message, number=int(laid.numbers[i])) for i in other[: room.of("FIL109")])
+    spots = tuple(
+        Spot(message=message, number=int(laid.numbers[i]), at=int(laid.ends[i]) - length)
+        for i in other[: room.of("FIL109")]
+    )
     return [Hits("FIL109", len(other), spots)]
-
-
-def _swallowed_hits(block: Block, laid: Layout, context: Context, room: Room) -> Hits:
-    """Return the records over several lines each of which could be a record of its own."""
-    width = len(context.columns)
-    feeds = np.diff(block.lines_before(laid.ends), prepend=0)
-    several = np.flatnonzero((feeds > 1) & (laid.fields == width)) if width > 1 else feeds[:0]
-    spots, total = [], 0
-    for index in several:
-        lines = block.data[laid.starts[index] : laid.ends[index]].rstrip(b"\r\n").split(b"\n")
-        if all(line.count(context.separator) == width - 1 for line in lines):
-            total += 1
-            message = f"a record of {len(lines):,} lines, each of which could be a record of its own"
-            spots.append(Spot(message=message, number=int(laid.numbers[index])))
-    return Hits("STR109", total, tuple(spots[: room.of("STR109")]))

@@ -1,11 +1,13 @@
 """Repeated keys of all files of a call: counted exactly, shown with the first occurrence."""
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 
 import numpy as np
 
+from bulkops.errors import InputUnreadable
 from bulkops.reading.marks import Offsets
 from bulkops.validation.context import masked
 from bulkops.validation.findings import ValidationSettings
@@ -103,36 +105,46 @@ class KeyBook:
         tally = self._tallies[file]
         places = self._places(np.concatenate((found.positions, found.firsts)))
         spots, wrong = [], 0
-        names = [name for name in unique.columns if tally.context and name in tally.context.present]
         for position, first in zip(found.positions.tolist(), found.firsts.tolist(), strict=True):
+            if position not in places or first not in places:
+                continue  # the file cannot be read again
             here, there = _key(places[position], unique), _key(places[first], unique)
             if folded(here) != folded(there):
                 wrong += 1  # two keys with the same hash
                 continue
-            spots.append(self._spot(position, first, names, here=(here, there), line=places[first].line))
+            spots.append(self._spot(position, first, unique, places))
         base = self._bases[file]
         known = {position - base: place for position, place in places.items()}
         tally.add_late([Hits(found.code, found.total - wrong, tuple(spots))], known)
 
-    def _spot(self, position: int, first: int, names: list[str], *, here: tuple[str, str], line: int) -> Spot:
-        """Return the spot of a repetition; `here` are its key and the one of the first occurrence."""
-        key, earlier = (masked(text) for text in here) if self._settings.mask else here
+    def _spot(self, position: int, first: int, unique: Unique, places: Mapping[int, RecordPlace]) -> Spot:
+        """Return the spot of a repetition, which names the first occurrence."""
+        here, there = places[position], places[first]
+        names = [name for name in unique.columns if name in here.cells]
+        keys, value = (_key(here, unique), _key(there, unique)), here.cells[names[-1]][1]
+        if self._settings.mask:
+            keys, value = (masked(keys[0]), masked(keys[1])), masked(value)
         file, other = bisect_right(self._bases, position) - 1, bisect_right(self._bases, first) - 1
-        where = f"record {first - self._bases[other] + 1} (line {line + 1})"
+        where = f"record {first - self._bases[other] + 1} (line {there.line + 1})"
         if other != file:
             where = f"{where} of {self._tallies[other].source.path}"
-        what = f"as {earlier!r} " if key != earlier else ""
-        message = f"{' and '.join(names)} {key!r} stands {what}in {where} already"
-        return Spot(message=message, number=position - self._bases[file], column=names[-1], value=key)
+        what = f"as {keys[1]!r} " if keys[0] != keys[1] else ""
+        message = f"{' and '.join(names)} {keys[0]!r} stands {what}in {where} already"
+        return Spot(message=message, number=position - self._bases[file], column=names[-1], value=value)
 
     def _places(self, positions: Offsets) -> dict[int, RecordPlace]:
+        """Return the places of records; none of a file that cannot be read again, whose report will say so."""
         places: dict[int, RecordPlace] = {}
         files = np.searchsorted(self._bases, positions, side="right") - 1
         for file in np.unique(files).tolist():
             tally, base = self._tallies[file], self._bases[file]
             assert tally.context is not None and tally.opening is not None  # noqa: PT018 - it has records
             wanted = [int(position) - base for position in positions[files == file]]
-            found = read_again(tally.source, tally.opening.form, tally.context, tally.index, wanted)
+            try:
+                found = read_again(tally.source, tally.opening.form, tally.context, tally.index, wanted)
+            except InputUnreadable as error:
+                tally.lost = str(error)
+                continue
             places |= {number + base: place for number, place in found.items()}
         return places
 

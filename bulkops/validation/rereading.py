@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bulkops.errors import InputUnreadable
 from bulkops.reading.blocks import ContentReader, Form
 from bulkops.reading.layout import Block, lay_out
 from bulkops.reading.quoting import cells, cut
 from bulkops.reading.sources import Source
 from bulkops.validation.context import Context
+from bulkops.validation.encoding import decoded
 from bulkops.validation.judge import Partial
 
 
@@ -43,12 +45,16 @@ class RecordPlace:
 def read_again(
     source: Source, form: Form, context: Context, index: Index, wanted: Iterable[int]
 ) -> dict[int, RecordPlace]:
-    """Return the places of records given by their number in the file, from 0. The file is read forwards once."""
+    """Return the places of records given by their number in the file, from 0. The file is read forwards once.
+
+    InputUnreadable if the file is gone, or no longer what it was.
+    """
     by_block: dict[int, list[int]] = {}
     for number in sorted(set(wanted)):
         by_block.setdefault(bisect_right(index.records, number) - 1, []).append(number)
     found: dict[int, RecordPlace] = {}
     with source.open() as stream:
+        stream.read(form.mark)
         reader, position = ContentReader(stream, form), 0
         for number, records in by_block.items():
             offset, length = index.offsets[number], index.lengths[number]
@@ -57,7 +63,10 @@ def read_again(
             else:
                 _skip(reader, offset - position)
             data, position = _read_exactly(reader, length), offset + length
-            found |= _places(data, records, context, index, number)
+            places = _places(data, records, context, index, number) if len(data) == length else None
+            if places is None:
+                raise InputUnreadable(f"{source.path} has changed while it was read.")
+            found |= places
     return found
 
 
@@ -76,13 +85,17 @@ def _skip(reader: ContentReader, size: int) -> None:
 
 def _places(
     data: bytes, records: list[int], context: Context, index: Index, block_number: int
-) -> dict[int, RecordPlace]:
+) -> dict[int, RecordPlace] | None:
+    """Return the places of some records of a block; None if it has fewer records than it had."""
     piece = cut(data, final=True, separator=context.separator)
     block = Block(data, context.separator, piece.broken, piece.marks)
     block, laid = lay_out(block, len(context.columns))
     indices = np.flatnonzero(laid.numbers >= 0)
     base, line, offset = index.records[block_number], index.lines[block_number], index.offsets[block_number]
-    starts = laid.starts[indices[np.array(records) - base]]
+    places = np.array(records) - base
+    if places[-1] >= len(indices):
+        return None
+    starts = laid.starts[indices[places]]
     found = zip(records, starts.tolist(), block.lines_before(starts).tolist(), strict=True)
     return {
         record: RecordPlace(line + above, offset + start, _cells(data, start, offset, context))
@@ -100,5 +113,5 @@ def _cells(data: bytes, start: int, offset: int, context: Context) -> dict[str, 
 
 def cell_text(raw: bytes) -> str:
     """Return what a cell's bytes say, quotes undone."""
-    text = raw.decode("utf-8", "replace")
+    text = decoded(raw)
     return text[1:-1].replace('""', '"') if len(text) > 1 and text.startswith('"') else text

@@ -45,6 +45,9 @@ class Tally:
         self._watched = settings.baseline.codes if settings.baseline else frozenset()
         self._findings: list[Finding] = []
         self.facts = BlockFacts()
+        self.stopped = False
+        self.lost: str | None = None
+        """Why the file cannot be read again, if it cannot."""
         self._filled = False
         self._blank_tail: list[tuple[int, list[Finding]]] = []
 
@@ -55,7 +58,8 @@ class Tally:
     def enough(self) -> bool:
         """Tell whether as many errors were found as were asked for."""
         most = self.settings.max_errors
-        return most is not None and self._errors() >= most
+        self.stopped = most is not None and self._errors() >= most
+        return self.stopped
 
     def open(self, opening: Opening) -> None:
         """Take in what stands in front of the records."""
@@ -153,8 +157,9 @@ class Tally:
             counts={code: self._counts[code] for code in RULES if self._counts[code]},
             findings=tuple(order),
             severities={code: self.severities[code] for code in self._counts},
-            unreadable=unreadable,
+            unreadable=unreadable or self.lost,
             suppressed=self._suppressed,
+            stopped=self.stopped,
         )
 
     def _errors(self) -> int:

@@ -9,7 +9,7 @@ import click
 from bulkops import errors
 from bulkops.cli.main import COMMANDS, cli
 from bulkops_validators import CONTRACTS
-from bulkops_validators.model import describe
+from bulkops_validators.model import describe, rules_docs
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOTICE = "<!-- Written by `make docs`; do not edit. -->\n\n"
@@ -69,6 +69,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/commands.md": command_reference,
     "reference/contracts.md": contract_reference,
     "reference/exit-codes.md": exit_codes,
+    "rules.md": rules_docs.markdown,
 }
 
 

@@ -188,17 +188,18 @@ def source_of(data: bytes) -> Source:
     return Source("memory.csv", lambda: io.BytesIO(data))
 
 
-def by_engine(contract: Contract, data: bytes) -> set[tuple[str, str, int]]:
+def by_engine(contract: Contract, data: bytes) -> set[tuple[str, int, str]]:
+    """Return column, record and code of each error; none of the columns of rules across columns, as pandera does."""
     report = validate_files(contract, [source_of(data)], settings=ValidationSettings()).files[0]
     judged = {code for code in RULES if RULES[code].severity is Severity.ERROR and not code.startswith(("FIL", "STR"))}
     return {
-        (f.code, f.column or "", f.record or 0)
+        ("" if f.code.startswith("XCL") else f.column or "", f.record or 0, f.code)
         for f in report.findings
-        if f.code in judged - {"XCL104"} and f.severity is Severity.ERROR
+        if f.code in judged and f.severity is Severity.ERROR
     }
 
 
-def by_pandera(contract: Contract, frame: pl.DataFrame) -> set[tuple[str, str, int]]:
+def by_pandera(contract: Contract, frame: pl.DataFrame) -> set[tuple[str, int, str]]:
     columns = set(contract.column_names)
     keys = {unique.code: unique.columns[-1] for unique in contract.unique}
     try:
@@ -206,7 +207,7 @@ def by_pandera(contract: Contract, frame: pl.DataFrame) -> set[tuple[str, str, i
     except pandera.errors.SchemaErrors as errors:
         cases = errors.failure_cases
         return {
-            (check, column if column in columns else keys.get(check, ""), index + 1)
+            (column if column in columns else keys.get(check, ""), index + 1, check)
             for check, column, index in cases.select("check", "column", "index").iter_rows()
         }
     return set()

@@ -108,11 +108,16 @@ CONTRACT = Contract(
         ),
         Column(
             name="expirydate",
-            cell=Timestamp(literals=("unlimited",)),
+            cell=Timestamp(literals=("unlimited",), expected_future=True),
             about="When the points expire; `unlimited` for never. Not together with validityDuration.",
             default="unlimited",
             example="2030-12-31T23:59:59Z",
-            sources={"type": IMPORT, "literals": IMPORT, "default": IMPORT},
+            sources={
+                "type": IMPORT,
+                "literals": IMPORT,
+                "default": IMPORT,
+                "expected_future": "points that are over are never active; the API's own sample has such a date",
+            },
         ),
         Column(
             name="validityDuration",

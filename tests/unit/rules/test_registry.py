@@ -83,6 +83,4 @@ def test_a_pattern_means_the_same_to_python_and_polars(name: str) -> None:
 
 
 def test_the_documented_rules_are_those_of_the_registry() -> None:
-    assert DOCS.read_text(encoding="utf-8") == rules_docs.markdown(), (
-        "run `python -m bulkops_validators.model.rules_docs`"
-    )
+    assert DOCS.read_text(encoding="utf-8") == rules_docs.markdown(), "run `make docs`"

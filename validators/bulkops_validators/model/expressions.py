@@ -44,10 +44,11 @@ class CellCheck:
 
 @dataclass(frozen=True)
 class RecordCheck:
-    """One rule applied to several columns of a record."""
+    """One rule applied to several columns of a record; `place` is the one of them that findings point at."""
 
     code: str
     columns: tuple[str, ...]
+    place: str
     broken: pl.Expr
     message: str
 
@@ -57,10 +58,16 @@ def filled(name: str) -> pl.Expr:
     return pl.col(name).fill_null("") != ""
 
 
+def says_something(name: str) -> pl.Expr:
+    """Return where a cell holds more than blanks."""
+    return pl.col(name).fill_null("").str.strip_chars() != ""
+
+
 def required_check(column: Column) -> CellCheck:
     """Return the check that a required cell holds more than blanks."""
-    blank = pl.col(column.name).fill_null("").str.strip_chars() == ""
-    return CellCheck("VAL101", column.name, blank, lambda _value: f"{column.name} is required and blank")
+    return CellCheck(
+        "VAL101", column.name, ~says_something(column.name), lambda _value: f"{column.name} is required and blank"
+    )
 
 
 def cell_checks(column: Column, now: datetime | None = None) -> tuple[CellCheck, ...]:
@@ -70,20 +77,19 @@ def cell_checks(column: Column, now: datetime | None = None) -> tuple[CellCheck,
     earlier: pl.Expr = pl.lit(value=False)
     checks = []
     for place, case in enumerate(cases):
-        broken = filled(name) & case.holds.fill_null(value=False)
+        broken = _has_form(column) & case.holds.fill_null(value=False)
         checks.append(CellCheck(case.code, name, broken & ~earlier, _says(name, case), case=place))
         earlier = earlier | broken
-    if isinstance(column.cell, Text):
-        checks += [
-            CellCheck(
-                case.code,
-                name,
-                filled(name) & case.holds.fill_null(value=False),
-                _says(name, case),
-                case.beyond_ascii,
-            )
-            for case in text_checks(column)
-        ]
+    checks += [
+        CellCheck(
+            case.code,
+            name,
+            filled(name) & case.holds.fill_null(value=False),
+            _says(name, case),
+            case.beyond_ascii,
+        )
+        for case in text_checks(column)
+    ]
     if isinstance(column.cell, Timestamp):
         checks += _time_checks(cell, column, now)
     if column.required:
@@ -102,7 +108,12 @@ def form_case(column: Column) -> pl.Expr:
     first: pl.Expr = pl.lit(None, dtype=pl.UInt8)
     for place, case in reversed([*enumerate(form_cases(column))]):
         first = pl.when(case.holds).then(pl.lit(place, dtype=pl.UInt8)).otherwise(first)
-    return pl.when(filled(column.name)).then(first)
+    return pl.when(_has_form(column)).then(first)
+
+
+def _has_form(column: Column) -> pl.Expr:
+    """Return where a cell's form is judged: where it is filled, and not with blanks alone if it is required."""
+    return says_something(column.name) if column.required else filled(column.name)
 
 
 def _says(name: str, case: Case) -> Callable[[str], str]:
@@ -144,7 +155,9 @@ def _plain_form(column: Column, now: datetime | None) -> pl.Expr:
         case Duration():
             return cell.str.contains(patterns.DURATION)
         case IdList() as ids:
-            clean = cell.str.contains(patterns.PLAIN_TEXT) & ~cell.str.contains(ids.separator, literal=True)
+            several = cell.str.count_matches(ids.separator, literal=True) + 1
+            clean = cell.str.contains(patterns.PLAIN_LIST)
+            clean &= (several == 1) | (cell.str.split(ids.separator).list.n_unique() == several)
             return clean if ids.item_max_length is None else clean & (cell.str.len_bytes() <= ids.item_max_length)
         case Integer() | Number():
             return cell.str.contains(_plain_number(column.cell))
@@ -222,6 +235,7 @@ def _ordered_check(ordered: Ordered) -> RecordCheck:
     return RecordCheck(
         "XCL101",
         (ordered.start, ordered.end),
+        ordered.end,
         formed[0] & formed[1] & late,
         f"{ordered.start} is not before {ordered.end}",
     )
@@ -229,13 +243,34 @@ def _ordered_check(ordered: Ordered) -> RecordCheck:
 
 def _exclusive_checks(exclusive: Exclusive, present: Collection[str]) -> list[RecordCheck]:
     names = tuple(name for name in exclusive.columns if name in present)
-    counts = [filled(name).cast(pl.UInt8) for name in names]
+    counts = [says_something(name).cast(pl.UInt8) for name in names]
     checks = []
     if len(names) > 1:
         both = pl.sum_horizontal(counts) > 1
-        checks.append(RecordCheck("XCL102", names, both, f"{' and '.join(names)} are both filled; only one may be"))
+        checks.append(
+            RecordCheck("XCL102", names, names[-1], both, f"{' and '.join(names)} are both filled; only one may be")
+        )
     if exclusive.whole_file and names:
         none = pl.sum_horizontal(counts) == 0
         message = f"none of {', '.join(exclusive.columns)} is filled"
-        checks.append(RecordCheck("XCL103", names, none, message))
+        checks.append(RecordCheck("XCL103", names, names[0], none, message))
     return checks
+
+
+def alone(name: str, names: Collection[str]) -> pl.Expr:
+    """Return where a record fills one column of several, and none of the others."""
+    others = [says_something(other) for other in names if other != name]
+    return says_something(name) & ~pl.any_horizontal(others)
+
+
+def mixed(exclusive: Exclusive, present: Collection[str]) -> pl.Expr:
+    """Return where a whole file's records fill another of several columns than most of them do (XCL104)."""
+    names = [name for name in exclusive.columns if name in present]
+    broken: pl.Expr = pl.lit(value=False)
+    for place, name in enumerate(names):
+        own = alone(name, names).sum()
+        # Of two that are used as much the first counts as the usual one.
+        behind = [own <= alone(other, names).sum() for other in names[:place]]
+        behind += [own < alone(other, names).sum() for other in names[place + 1 :]]
+        broken |= alone(name, names) & pl.any_horizontal(behind) if behind else pl.lit(value=False)
+    return broken

@@ -40,43 +40,42 @@ def form_cases(column: Column) -> list[Case]:
         case Text():
             return []
         case Integer() as integer:
-            return _integer_cases(cell, integer)
+            return _integer_cases(column, cell, integer)
         case Number() as number:
-            return _number_cases(cell, number)
+            return _number_cases(column, cell, number)
         case Timestamp() as timestamp:
-            return _timestamp_cases(cell, timestamp)
+            return _timestamp_cases(column, cell, timestamp)
         case Choice(values=values):
             return _choice_cases(cell, values)
         case Duration():
-            return _duration_cases(cell)
+            return _duration_cases(column, cell)
         case JsonObject():
             return _json_cases(name)
         case IdList() as ids:
             return _list_cases(cell, ids)
 
 
-def _padded(cell: pl.Expr, pattern: str, *words: str) -> Case:
-    """Return the case of a cell that is right but for the blanks around it."""
+def _padded(column: Column, pattern: str, *words: str) -> Case:
+    """Return the case of a cell that is right but for the blanks around it, or blank but for them where it may be."""
+    cell = pl.col(column.name)
     inner = cell.str.strip_chars()
-    right = inner.str.contains(pattern) | inner.is_in(list(words))
+    right = inner.str.contains(pattern) | inner.is_in([*words, *([] if column.required else [""])])
     return Case("TYP107", (inner != cell) & right, lambda value: f"{value!r} has blanks around it")
 
 
-def _damage(cell: pl.Expr) -> list[Case]:
-    return [
-        Case(
-            "XLS105",
-            cell.str.contains(patterns.SPREADSHEET_ERROR),
-            lambda value: f"{value!r} is a spreadsheet's error value",
-        ),
-        Case("XLS106", cell.str.contains(patterns.HASH_SIGNS), lambda value: f"{value!r} was too wide to be shown"),
-    ]
+def _residue(cell: pl.Expr) -> Case:
+    """Return the case of what a spreadsheet shows in place of a value, where it cannot be a text."""
+    pattern = f"{patterns.SPREADSHEET_ERROR}|{patterns.HASH_SIGNS}"
+    return Case(
+        "TYP108", cell.str.contains(pattern), lambda value: f"{value!r} is what a spreadsheet shows for no value"
+    )
 
 
-def _integer_cases(cell: pl.Expr, integer: Integer) -> list[Case]:
+def _integer_cases(column: Column, cell: pl.Expr, integer: Integer) -> list[Case]:
     value = cell.cast(pl.Float64, strict=False)
     return [
-        _padded(cell, patterns.INTEGER),
+        _padded(column, patterns.INTEGER),
+        _residue(cell),
         Case(
             "XLS110",
             cell.str.contains(patterns.INTEGER_WITH_DECIMALS),
@@ -90,10 +89,11 @@ def _integer_cases(cell: pl.Expr, integer: Integer) -> list[Case]:
     ]
 
 
-def _number_cases(cell: pl.Expr, number: Number) -> list[Case]:
+def _number_cases(column: Column, cell: pl.Expr, number: Number) -> list[Case]:
     value = cell.cast(pl.Float64, strict=False)
     cases = [
-        _padded(cell, patterns.NUMBER),
+        _padded(column, patterns.NUMBER),
+        _residue(cell),
         Case("XLS111", cell.str.contains(patterns.THOUSANDS), lambda text: f"{text!r} has thousands separators"),
         Case("XLS109", cell.str.contains(patterns.DECIMAL_COMMA), lambda text: f"{text!r} has a decimal comma"),
         Case("TYP102", ~cell.str.contains(patterns.NUMBER), lambda text: f"{text!r} is not a number"),
@@ -118,24 +118,27 @@ def _range_cases(value: pl.Expr, minimum: float | None, above: float | None, max
     return cases
 
 
-def _timestamp_cases(cell: pl.Expr, timestamp: Timestamp) -> list[Case]:
+def _timestamp_cases(column: Column, cell: pl.Expr, timestamp: Timestamp) -> list[Case]:
     words = timestamp.literals
     right = cell.str.contains(patterns.TIMESTAMP) | cell.is_in(list(words))
     allowed = f" or {', '.join(words)}" if words else ""
+    dated = cell.str.contains(f"{patterns.DATE_ONLY}|{patterns.NO_OFFSET}")
+    unreal = "is no date and time that exists"
 
     def case(code: str, pattern: str, says: str) -> Case:
         return Case(code, ~right & cell.str.contains(pattern), lambda value: f"{value!r} {says}")
 
     return [
-        _padded(cell, patterns.TIMESTAMP, *words),
-        case("DAT101", patterns.TIMESTAMP_SHAPE, "is no date and time that exists"),
+        _padded(column, patterns.TIMESTAMP, *words),
+        Case("DAT101", dated & ~cell.str.contains(patterns.DAY_THAT_EXISTS), lambda value: f"{value!r} {unreal}"),
+        case("DAT101", patterns.TIMESTAMP_SHAPE, unreal),
         case("DAT106", patterns.DATE_ONLY, "is a date without time and offset"),
         case("DAT102", patterns.NO_OFFSET, "has no offset: Z or +02:00"),
         case("DAT103", patterns.LOCAL_DATE, "is a local way to write a date"),
         case("DAT104", patterns.EPOCH, "is a number of seconds or milliseconds"),
         case("DAT107", patterns.SERIAL_DATE, "is a spreadsheet's number for a day"),
         case("DAT108", patterns.TIMESTAMP_WORD, f"is no word for this column; RFC 3339{allowed} is"),
-        *_damage(cell),
+        _residue(cell),
         Case("TYP103", ~right, lambda value: f"{value!r} is not an RFC 3339 timestamp{allowed}"),
     ]
 
@@ -147,15 +150,15 @@ def _choice_cases(cell: pl.Expr, values: tuple[str, ...]) -> list[Case]:
     return [
         Case("TYP107", ~right & inner.is_in(list(values)), lambda value: f"{value!r} has blanks around it"),
         Case("VAL109", ~right & folded, lambda value: f"{value!r} is written in another case than {words}"),
-        *_damage(cell),
+        _residue(cell),
         Case("VAL102", ~right, lambda value: f"{value!r} is not {words}"),
     ]
 
 
-def _duration_cases(cell: pl.Expr) -> list[Case]:
+def _duration_cases(column: Column, cell: pl.Expr) -> list[Case]:
     return [
-        _padded(cell, patterns.DURATION),
-        *_damage(cell),
+        _padded(column, patterns.DURATION),
+        _residue(cell),
         Case(
             "TYP106",
             ~cell.str.contains(patterns.DURATION),
@@ -174,7 +177,7 @@ def _json_codes(series: pl.Series) -> pl.Series:
     return series.replace_strict(verdicts, default="", return_dtype=pl.String).fill_null("")
 
 
-JSON_CODES = ("XLS105", "XLS106", "TYP104", "ATR103", "TYP105", "ATR102", "ATR101", "ATR104")
+JSON_CODES = ("TYP108", "TYP104", "ATR103", "TYP105", "ATR102", "ATR101", "ATR104")
 """What a JSON cell can break; one of them at most."""
 
 
@@ -196,7 +199,6 @@ def _json_cases(name: str) -> list[Case]:
 def _list_cases(cell: pl.Expr, ids: IdList) -> list[Case]:
     items = cell.str.split(ids.separator)
     cases = [
-        *_damage(cell),
         Case(
             "VAL110",
             items.list.eval(pl.element().str.strip_chars() == "").list.any(),

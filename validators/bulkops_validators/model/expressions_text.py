@@ -1,11 +1,12 @@
 """The checks of free text: length, allowed characters, damage by spreadsheets, hygiene."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import polars as pl
 
 from bulkops_validators.model import patterns
-from bulkops_validators.model.cells import Text
+from bulkops_validators.model.cells import IdList, Text
 from bulkops_validators.model.contract import Column
 from bulkops_validators.model.expressions_forms import Case
 
@@ -22,7 +23,11 @@ _CONTENT: tuple[tuple[str, str, str], ...] = (
     ("COD103", patterns.UNUSUAL_BLANK, "has a blank that is not the ordinary one"),
 )
 _BEYOND_ASCII: tuple[tuple[str, str, str], ...] = (
-    ("COD104", patterns.TWO_ALPHABETS, "has letters of two alphabets in one word"),
+    (
+        "COD104",
+        patterns.TWO_ALPHABETS,
+        "has letters of two alphabets in one word, or only such as look Latin and are not",
+    ),
     ("COD105", patterns.MOJIBAKE, "was decoded with the wrong encoding"),
     ("COD106", patterns.REPLACEMENT, "has lost a character"),
     ("COD108", patterns.COMPATIBILITY, "has letters in a dressed-up form"),
@@ -30,13 +35,27 @@ _BEYOND_ASCII: tuple[tuple[str, str, str], ...] = (
 
 
 def text_checks(column: Column) -> list[Case]:
-    """Return the checks of a text column; several may hold for one cell."""
-    assert isinstance(column.cell, Text)
+    """Return the checks of a column of texts or of lists of ids; several may hold for one cell."""
     cell = pl.col(column.name)
-    cases = [*_length_cases(column, column.cell, cell), *_content_cases(cell)]
+    if isinstance(column.cell, IdList):
+        return _list_checks(cell, column.cell)
+    if not isinstance(column.cell, Text):
+        return []
+    cases = [*_length_cases(column, column.cell, cell), *content_cases(cell)]
     if column.cell.min_length > 1:  # codes; items and ids of one character are no codes
         cases.append(Case("COD107", cell.str.contains(patterns.LINE_END), _sentence("has a line end inside")))
     return cases
+
+
+def _list_checks(cell: pl.Expr, ids: IdList) -> list[Case]:
+    """Return the checks of texts applied to each id; blanks around one are a matter of the list's form."""
+    items = cell.str.split(ids.separator)
+    each = [
+        replace(case, holds=items.list.eval(case.holds).list.any())
+        for case in content_cases(pl.element())
+        if case.code != "COD101"
+    ]
+    return [*each, Case("COD107", cell.str.contains(patterns.LINE_END), _sentence("has a line end inside"))]
 
 
 def _length_cases(column: Column, text: Text, cell: pl.Expr) -> list[Case]:
@@ -69,7 +88,8 @@ def _recommended_cases(column: Column, text: Text, length: pl.Expr) -> list[Case
     return cases
 
 
-def _content_cases(cell: pl.Expr) -> list[Case]:
+def content_cases(cell: pl.Expr) -> list[Case]:
+    """Return the checks of damage and hygiene, for a text or for each text of a list."""
     cases = [Case(code, cell.str.contains(pattern), _sentence(says)) for code, pattern, says in _CONTENT]
     cases += [
         Case(code, cell.str.contains(pattern), _sentence(says), beyond_ascii=True)

@@ -6,8 +6,8 @@ from typing import ClassVar
 import pandera.polars as pa
 import polars as pl
 
-from bulkops_validators.model.contract import Contract, Unique
-from bulkops_validators.model.expressions import CellCheck, cell_checks, filled, record_checks
+from bulkops_validators.model.contract import Contract, Exclusive, Unique
+from bulkops_validators.model.expressions import CellCheck, cell_checks, filled, mixed, record_checks
 from bulkops_validators.model.rules import Severity
 from bulkops_validators.model.rules_registry import RULES
 
@@ -53,6 +53,7 @@ def frame_schema(contract: Contract) -> pa.DataFrameSchema:
         for column in contract.columns
     }
     checks = [_records(contract, code) for code in ("XCL101", "XCL102", "XCL103")]
+    checks += [_mixed(exclusive) for exclusive in contract.exclusive if exclusive.whole_file]
     checks += [_unique(unique) for unique in contract.unique if unique.certain]
     return pa.DataFrameSchema(
         columns,
@@ -77,6 +78,14 @@ def _records(contract: Contract, code: str) -> pa.Check:
         return data.lazyframe.select(~pl.any_horizontal(broken) if broken else _all_true())
 
     return pa.Check(passes, name=code, error=code, ignore_na=False)
+
+
+def _mixed(exclusive: Exclusive) -> pa.Check:
+    def passes(data: pa.PolarsData) -> pl.LazyFrame:
+        present = data.lazyframe.collect_schema().names()
+        return data.lazyframe.select(~mixed(exclusive, present) if present else _all_true())
+
+    return pa.Check(passes, name="XCL104", error="XCL104", ignore_na=False)
 
 
 def _unique(unique: Unique) -> pa.Check:

@@ -11,7 +11,8 @@ from bulkops_validators.model.cells import ATTRIBUTE_NAME_PATTERN
 from bulkops_validators.model.patterns import HASH_SIGNS, SPREADSHEET_ERROR
 
 _NAME = re.compile(ATTRIBUTE_NAME_PATTERN)
-_ERROR_VALUE, _HASH_SIGNS = re.compile(SPREADSHEET_ERROR), re.compile(HASH_SIGNS)
+_RESIDUE = re.compile(f"{SPREADSHEET_ERROR}|{HASH_SIGNS}")
+_TOO_DEEP = "it is nested too deeply"
 _SMART_QUOTES = re.compile("[\u201c\u201d\u201e\u201f\u2033]")
 
 
@@ -44,10 +45,8 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_Object, parse_int=len, parse_floa
 @lru_cache(maxsize=20_000)
 def judge(text: str) -> Verdict | None:
     """Return what is wrong with a cell that should hold a JSON object, or None."""
-    if _ERROR_VALUE.match(text):
-        return Verdict("XLS105", "a spreadsheet's error value")
-    if _HASH_SIGNS.match(text):
-        return Verdict("XLS106", "it was too wide to be shown")
+    if _RESIDUE.match(text):
+        return Verdict("TYP108", "it is what a spreadsheet shows for no value")
     try:
         value = _DECODER.decode(text)
     except _Constant as error:
@@ -59,10 +58,13 @@ def judge(text: str) -> Verdict | None:
             return Verdict("TYP104", "it begins with an apostrophe")
         return Verdict("TYP104", f"{error.msg} at character {error.pos + 1}")
     except RecursionError:
-        return Verdict("TYP104", "it is nested too deeply")
+        return Verdict("TYP104", _TOO_DEEP)
     if not isinstance(value, _Object):
         return Verdict("TYP105", f"it is {_KINDS.get(type(value), 'a number')}")
-    return _judge_names(value)
+    try:
+        return _judge_names(value)
+    except RecursionError:
+        return Verdict("TYP104", _TOO_DEEP)
 
 
 def straightened(text: str) -> str:
@@ -84,7 +86,7 @@ _KINDS = {str: "a text", list: "a list", bool: "a truth value", type(None): "nul
 def _judge_names(value: _Object) -> Verdict | None:
     names = [name for name, _ in value.pairs]
     for name in names:
-        if not _NAME.match(name) or not name.isascii():
+        if not _NAME.fullmatch(name) or name.endswith("\n") or not name.isascii():
             return Verdict("ATR102", f"{name!r} is no attribute name")
     if repeated := [name for name, count in Counter(names).items() if count > 1] or _repeated_inside(value):
         return Verdict("ATR101", f"{repeated[0]!r} stands twice")

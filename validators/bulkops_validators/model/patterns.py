@@ -12,6 +12,8 @@ _DAY = (
 TIMESTAMP = rf"^{_DAY}{_TIME}$"
 """RFC 3339 with an offset, and a day that the calendar has."""
 
+DAY_THAT_EXISTS = rf"^{_DAY}(?:$|[Tt ])"
+
 TIMESTAMP_SHAPE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})$"
 NO_OFFSET = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?$"
 DATE_ONLY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -24,8 +26,8 @@ UNLIKELY_YEAR = r"^(?:0|1[0-8]|2[1-9]|[3-8]|9[0-8]|99[0-8]|999[0-8])"
 INTEGER = r"^-?[0-9]+$"
 INTEGER_WITH_DECIMALS = r"^-?[0-9]+[.,]0{0,2}$"
 NUMBER = r"^-?[0-9]+(?:\.[0-9]+)?$"
-THOUSANDS = r"^-?[0-9]{1,3}(?:(?:,[0-9]{3})+(?:\.[0-9]+)?|(?:['\u2019 \u00a0\u202f][0-9]{3})+(?:[.,][0-9]+)?)$"
-INTEGER_THOUSANDS = r"^-?[0-9]{1,3}(?:[.,'\u2019 \u00a0\u202f][0-9]{3})+$"
+THOUSANDS = r"^-?[1-9][0-9]{0,2}(?:(?:,[0-9]{3})+(?:\.[0-9]+)?|(?:['\u2019 \u00a0\u202f][0-9]{3})+(?:[.,][0-9]+)?)$"
+INTEGER_THOUSANDS = r"^-?[1-9][0-9]{0,2}(?:[.,'\u2019 \u00a0\u202f][0-9]{3})+$"
 DECIMAL_COMMA = r"^-?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+$"
 DURATION = r"^[0-9]+(?:s|m|h|D(?:_[DU])?|W(?:_U)?|M(?:_U)?|Y(?:_U)?)$"
 
@@ -42,8 +44,8 @@ BECAME_DATE = (
 FORMULA_WRAPPER = r'^="[^"]*"$'
 TRUTH_VALUE = r"^(?:TRUE|FALSE|True|False|WAHR|FALSCH)$"
 WORD_FOR_NOTHING = r"^(?:NULL|null|Null|nan|NaN|NAN|N/A|n/a|NA|None|none|NONE|nil|undefined|<NA>|\\N)$"
-FORMULA_LEADER = r"^[=+@\t\r]|^-[^0-9]"
 DIGITS = r"^[0-9]+$"
+FORMULA_LEADER = r"^[=+@\t\r]|^-[^0-9]"
 
 INVISIBLE = (
     r"[\x7f\u0080-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e"
@@ -57,9 +59,10 @@ _LIKE_LATIN = (
 )
 TWO_ALPHABETS = (
     r"[A-Za-z][0-9_-]*[\u0370-\u03ff\u0400-\u052f]|[\u0370-\u03ff\u0400-\u052f][0-9_-]*[A-Za-z]"
+    r"|[\u0370-\u03ff][0-9_-]*[\u0400-\u052f]|[\u0400-\u052f][0-9_-]*[\u0370-\u03ff]"
     rf"|^[0-9._-]*[{_LIKE_LATIN}][{_LIKE_LATIN}0-9._-]*$"
 )
-"""Latin beside Greek or Cyrillic; or nothing but letters of these that look Latin."""
+"""Two of Latin, Greek and Cyrillic in one word; or nothing but Greek or Cyrillic letters that look Latin."""
 MOJIBAKE = (
     r"[\u00c2\u00c3][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013\u2014\u2018-\u201e"
     r"\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122]|\u00e2\u20ac[\u0080-\u00bf\u0153\u0161\u2018-\u203a\u02dc\u2122\u00a6]"
@@ -73,3 +76,6 @@ PLAIN_TEXT = (
     r"|(?:[A-Za-z0-9]|[A-Za-z0-9]{3,})?[._%@-][A-Za-z0-9._%@-]*[A-Za-z0-9])$"
 )
 """Text that no check of free text but those of length and allowed characters can be about."""
+
+PLAIN_LIST = rf"^{PLAIN_TEXT[1:-1]}(?:;{PLAIN_TEXT[1:-1]})*$"
+"""Such texts with semicolons between."""

@@ -26,7 +26,7 @@ TYPE_RULES: tuple[Rule, ...] = (
         "not-a-timestamp",
         "An RFC 3339 timestamp is wanted.",
         why="Date cells are read as RFC 3339: date, T, time, and Z or an offset.",
-        bad="2026-05-01 12:00",
+        bad="1 May 2026",
         good="2026-05-01T12:00:00Z",
         repair="safe",
         fix="Write it like 2026-05-01T12:00:00Z; `bulkops fix` does where only one reading is possible.",
@@ -67,6 +67,15 @@ TYPE_RULES: tuple[Rule, ...] = (
         good="10",
         repair="safe",
         fix="Remove the blanks; `bulkops fix` does.",
+    ),
+    error(
+        "TYP108",
+        "no-value-of-a-spreadsheet",
+        "An error value or a row of # signs where a number, a date, a fixed word or JSON is wanted.",
+        why="A spreadsheet shows it where it has no value or no room; the platform cannot read it.",
+        bad="#N/A",
+        good="10",
+        fix="Look the value up where the spreadsheet got it from, or widen the column and export again.",
     ),
 )
 
