@@ -5,7 +5,7 @@ Errors are those of `bulkops.errors`. Nothing is printed: give an observer to fo
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,11 @@ from bulkops.exporting.request import Request
 from bulkops.exporting.run import Exported, run_export
 from bulkops.exporting.table import EXPORTS
 from bulkops.ledger.store import Ledger
-from bulkops.pipeline.importing import ImportRequest, Observer, Outcome, import_file, resume_job
+from bulkops.pipeline.importing import ImportRequest, Place, import_file
+from bulkops.pipeline.observer import Observer
 from bulkops.pipeline.recipes import query_texts
+from bulkops.pipeline.resuming import resume_job
+from bulkops.pipeline.running import Outcome
 from bulkops.reconciling.result import Reconciliation
 from bulkops.reconciling.run import Evidence
 from bulkops.reconciling.run import reconcile as reconcile_rows
@@ -98,8 +101,8 @@ def submit(
         reconcile=reconcile,
     )
     _check_ids(found, where)
-    with _open(ledger) as book:
-        return import_file(request, where, book, clock=SystemClock(), observer=observer)
+    place = Place(target=lambda: nullcontext(where), ledger=lambda: _open(ledger))
+    return import_file(request, place, clock=SystemClock(), observer=observer)
 
 
 def resume(
@@ -121,7 +124,15 @@ def resume(
             name=where.name,
             known_as=where.known_as,
         )
-        return resume_job(entry, place, book, clock=SystemClock(), prove=reconcile, changes=changes, observer=observer)
+        return resume_job(
+            entry,
+            book,
+            lambda: nullcontext(place),
+            clock=SystemClock(),
+            prove=reconcile,
+            changes=changes,
+            observer=observer,
+        )
 
 
 def export(

@@ -10,7 +10,7 @@ from bulkops.cli.console import Console, console
 from bulkops.cli.targets import TargetChoice
 from bulkops.clock import SystemClock
 from bulkops.ledger.store import Ledger
-from bulkops.pipeline.importing import Silent
+from bulkops.pipeline.observer import Silent
 from bulkops.pipeline.recipes import StepResult, run_recipe
 from bulkops.recipe import Recipe, Step
 from bulkops.settings import default_ledger_url

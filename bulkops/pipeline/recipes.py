@@ -8,7 +8,9 @@ from typing import Any
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, UsageError
 from bulkops.ledger.store import Ledger
-from bulkops.pipeline.importing import ImportRequest, Observer, Outcome, import_file
+from bulkops.pipeline.importing import ImportRequest, Place, import_file
+from bulkops.pipeline.observer import Observer
+from bulkops.pipeline.running import Outcome
 from bulkops.recipe import Recipe, Step
 from bulkops.settings import Target
 from bulkops.upload.options import RunOptions
@@ -66,8 +68,9 @@ def run_recipe(
     for step in recipe.steps:
         began = time.monotonic()
         request = _request(step, settings)
+        place = Place.at(replace(target, ids=step.ids), ledger)
         try:
-            outcome = import_file(request, replace(target, ids=step.ids), ledger, clock=clock, observer=observe(step))
+            outcome = import_file(request, place, clock=clock, observer=observe(step))
         except BulkopsError as error:
             raise type(error)(
                 f"{recipe.name}: {step.contract} {step.file.name}: {error.message}", hint=error.hint

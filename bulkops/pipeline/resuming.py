@@ -1,0 +1,76 @@
+"""Going on with a job, and putting back what a replacing job removed."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from bulkops.chunking.limits import chunk_limits
+from bulkops.chunking.plan import plan_file
+from bulkops.clock import Clock
+from bulkops.errors import UsageError
+from bulkops.ledger.entries import JobEntry
+from bulkops.ledger.store import Ledger
+from bulkops.pipeline.importing import OpenTarget
+from bulkops.pipeline.observer import Observer, Silent
+from bulkops.pipeline.running import NewJob, Outcome, begin_and_run, run_and_prove
+from bulkops.upload.options import RunOptions
+from bulkops.upload.starting import contract_of, new_job
+from bulkops.upload.stopping import Stop
+from bulkops.upload.undoing import Undone, saved_before
+from bulkops.upload.workflow import Guards, locked, opened, resumed
+
+# Putting back is a person's decision: it may remove whatever came since, down to nothing.
+LIFTED = Guards(again=True, allow_empty=True)
+
+
+def resume_job(
+    job: JobEntry,
+    ledger: Ledger,
+    open_target: OpenTarget,
+    *,
+    clock: Clock,
+    prove: bool = False,
+    changes: Mapping[str, Any] | None = None,
+    stop: Stop | None = None,
+    observer: Observer | None = None,
+) -> Outcome:
+    """Go on with a job where it was left; `changes` are run settings to change.
+
+    GuardRefused on another file or target than it was begun with, UsageError if it was cancelled.
+    """
+    observer, stop = observer or Silent(), stop or Stop()
+    with ExitStack() as stack:
+        stack.enter_context(locked(job, ledger, clock=clock))
+        job = ledger.job(job.id)  # as it is now that nobody else can change it
+        if job.cancelled:
+            raise UsageError(f"Job {job.id} was cancelled.", hint="Import the file anew.")
+        target = stack.enter_context(open_target())
+        job = resumed(job, ledger, changes=changes or {})
+        context = stack.enter_context(opened(job, target, ledger, clock=clock, stop=stop, say=observer.note))
+        return run_and_prove(context, stop=stop, observer=observer, prove=prove)
+
+
+def undo_job(
+    earlier: JobEntry,
+    ledger: Ledger,
+    open_target: OpenTarget,
+    *,
+    clock: Clock,
+    run: RunOptions,
+    max_removals: str | None = None,
+    stop: Stop | None = None,
+    observer: Observer | None = None,
+) -> Outcome:
+    """Import what a replacing job found at its target, as a job of its own.
+
+    Without `max_removals` nothing else may have changed the target since.
+    """
+    observer, stop = observer or Silent(), stop or Stop()
+    before = saved_before(ledger, earlier)
+    contract = contract_of(earlier)
+    plan = plan_file(before, chunk_limits(contract))
+    with open_target() as target:
+        options = earlier.options
+        job = new_job(contract, plan, target, options=options, run=run, max_removals=max_removals, now=clock.now())
+        new = NewJob(job=job, contract=contract, plan=plan, guards=LIFTED, undone=Undone(job=earlier))
+        return begin_and_run(new, target, ledger, clock=clock, stop=stop, observer=observer)

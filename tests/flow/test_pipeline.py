@@ -1,0 +1,123 @@
+"""The pipeline tells an observer each step in order, opens nothing before its turn, and keeps what ends a run."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bulkops import resume, submit
+from bulkops.clock import SystemClock
+from bulkops.errors import AccessRefused, Interrupted, UsageError
+from bulkops.ledger.store import Ledger
+from bulkops.pipeline.importing import ImportRequest, Place, import_file
+from bulkops.sandbox.serve import SandboxServer
+from bulkops.settings import Secret, Target
+from bulkops.upload.decisions import cancel
+from bulkops_validators import CONTRACTS
+
+
+class Diary:
+    """Writes down what it is told, and what the ledger holds then."""
+
+    def __init__(self, ledger: Ledger, *, refusing: str = "") -> None:
+        self.told: list[str] = []
+        self._ledger = ledger
+        self._refusing = refusing
+
+    def __getattr__(self, name: str) -> Any:
+        def hear(*_: object) -> None:
+            if name not in {"moved", "note"}:
+                self.told.append(f"{name} {len(self._ledger.jobs())}")
+            if name == self._refusing:
+                raise Interrupted("No.")
+
+        return hear
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    with SandboxServer(rate_limit=0) as server:
+        yield server
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    found = Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
+    yield found
+    found.close()
+
+
+def target(sandbox: SandboxServer, **ids: int) -> Target:
+    return Target(base_url=sandbox.base_url, ids=ids, authorization=Secret("ManagementKey-v1 test"))
+
+
+def collection(tmp_path: Path, text: str = "item\nred\n", **choices: Any) -> ImportRequest:
+    file = tmp_path / "f.csv"
+    file.write_text(text)
+    return ImportRequest(contract=CONTRACTS["collections"], file=file, **choices)
+
+
+def test_each_step_is_told_in_order_and_the_ledger_has_the_job_when_it_began(
+    sandbox: SandboxServer, ledger: Ledger, tmp_path: Path
+) -> None:
+    diary = Diary(ledger)
+    place = Place.at(target(sandbox, collection=1), ledger)
+    outcome = import_file(collection(tmp_path), place, clock=SystemClock(), observer=diary)
+    assert (outcome.state, outcome.exit_code) == ("done", 0)
+    assert diary.told == ["validated 0", "planned 0", "compared 1", "began 1", "ran 1"]
+
+
+def test_a_no_after_the_plan_leaves_nothing_behind(sandbox: SandboxServer, ledger: Ledger, tmp_path: Path) -> None:
+    diary = Diary(ledger, refusing="planned")
+    place = Place.at(target(sandbox, collection=1), ledger)
+    with pytest.raises(Interrupted):
+        import_file(collection(tmp_path), place, clock=SystemClock(), observer=diary)
+    assert (diary.told, ledger.jobs(), sandbox.requests) == (["validated 0", "planned 0"], [], [])
+
+
+def test_a_dry_run_compares_and_writes_nothing(sandbox: SandboxServer, ledger: Ledger, tmp_path: Path) -> None:
+    diary = Diary(ledger)
+    place = Place.at(target(sandbox, collection=1), ledger)
+    outcome = import_file(collection(tmp_path, dry_run=True), place, clock=SystemClock(), observer=diary)
+    assert (outcome.document["dry_run"], outcome.document["job"]) == (True, None)
+    assert diary.told == ["validated 0", "planned 0", "compared 0"]
+    assert not any((ledger.folder / "jobs").iterdir())
+
+
+def test_a_file_with_errors_opens_neither_target_nor_ledger(tmp_path: Path) -> None:
+    def never() -> AbstractContextManager[Any]:
+        raise AssertionError
+
+    request = collection(tmp_path, "item,colour\nred,1\n")
+    outcome = import_file(request, Place(target=never, ledger=never), clock=SystemClock())
+    assert (outcome.state, outcome.exit_code, outcome.document["job"]) == ("refused", 1, None)
+
+
+def test_a_proof_that_fails_does_not_cost_the_outcome(sandbox: SandboxServer, ledger: Ledger, tmp_path: Path) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text("value\nCODE-1\n")
+    request = ImportRequest(contract=CONTRACTS["coupons"], file=file, reconcile=True)
+    sandbox.set_faults("exports=403")
+    place = Place(
+        target=lambda: nullcontext(target(sandbox, application=1, campaign=1)), ledger=lambda: nullcontext(ledger)
+    )
+    outcome = import_file(request, place, clock=SystemClock())
+    assert (outcome.state, outcome.exit_code, outcome.verdict) == ("done", 2, None)
+    assert isinstance(outcome.error, AccessRefused)
+
+
+def test_a_cancelled_job_is_not_resumed_by_the_library_either(sandbox: SandboxServer, tmp_path: Path) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text("value\nCODE-1\n")
+    place = target(sandbox, application=1, campaign=1)
+    address = str(tmp_path / "ledger.db")
+    sandbox.set_faults("imports@1=403")
+    job = submit("coupons", file, place, ledger=address).document["job"]
+    book = Ledger.open(address, clock=SystemClock())
+    cancel(book, book.job(job))
+    book.close()
+    with pytest.raises(UsageError, match="was cancelled"):
+        resume(job, place, ledger=address)
+    assert sandbox.state.count("coupon") == 0
