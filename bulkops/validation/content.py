@@ -63,10 +63,10 @@ def _column_hits(
     frame: pl.DataFrame, column: Column, numbers: Offsets | None, context: Context, room: Room
 ) -> list[Hits]:
     checks = _checks((context, column.name))
-    cells = frame.select(pl.int_range(pl.len()).alias(ROW), pl.col(column.name))
-    doubtful = _doubtful(cells, column.name, checks.plain)
-    if not doubtful.height:
+    which = _doubtful(frame[column.name], checks.plain)
+    if which is None:
         return []
+    doubtful = frame.select(pl.int_range(pl.len()).alias(ROW), pl.col(column.name)).filter(which)
     distinct = doubtful.select(pl.col(column.name).unique())
     if distinct.height > doubtful.height // 2:
         return [_hits(check, broken, numbers, context, room) for check, broken in _broken_checks(doubtful, checks)]
@@ -123,17 +123,14 @@ def number_of(row: int, numbers: Offsets | None) -> int:
     return row if numbers is None else int(numbers[row])
 
 
-def _doubtful(cells: pl.DataFrame, name: str, clean: pl.Expr) -> pl.DataFrame:
-    """Return the cells that are not plainly clean; where cells repeat, each distinct one is looked at once."""
-    if cells.height > _SAMPLE and cells[name].head(_SAMPLE).n_unique() < _SAMPLE // 2:
-        distinct = cells.lazy().select(pl.col(name).unique()).collect()
-        unclean = distinct.filter(~clean)[name]
-        if not len(unclean):
-            return cells.clear()
-        if len(unclean) == distinct.height:
-            return cells
-        return cells.filter(pl.col(name).is_in(unclean.implode(), nulls_equal=True))
-    return cells.filter(~clean)
+def _doubtful(cells: pl.Series, clean: pl.Expr) -> pl.Series | None:
+    """Return which cells are not plainly clean, None if all are; of cells that repeat each is judged once."""
+    if len(cells) > _SAMPLE and cells.head(_SAMPLE).n_unique() < _SAMPLE // 2:
+        distinct = cells.unique()
+        unclean = distinct.filter(~distinct.to_frame().select(clean).to_series())
+        return cells.is_in(unclean.implode(), nulls_equal=True) if len(unclean) else None
+    plain = cells.to_frame().select(clean).to_series()
+    return None if plain.all() else ~plain
 
 
 @lru_cache(maxsize=8)

@@ -148,7 +148,7 @@ class ValidationSettings:
     mask: bool = False
     insensitive: bool = False
     now: datetime | None = None
-    block_bytes: int = 8 << 20
+    block_bytes: int = 16 << 20
     threads: int = 2
     keys_in_memory: int = 8_000_000
     baseline: "Baseline | None" = None

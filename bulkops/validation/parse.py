@@ -105,7 +105,7 @@ def _parse_exactly(block: Block, context: Context, room: Room) -> Parsed:
         swallowed_hits(block, laid, context, room),
     ]
     encoded, spoilt = encoding_hits(block, laid, context, room)
-    surplus = surplus_blanks(block, laid, width)
+    surplus = _surplus_blanks(block, laid, width)
     good = (good | (surplus > 0)) & ~spoilt
     data = readable(_only(good, block, laid, surplus))
     frame = _read(data, context)
@@ -129,23 +129,26 @@ def _whitespace_hits(laid: Layout, indices: Offsets, room: Room) -> Hits:
     return Hits("STR103", len(indices), tuple(Spot(message="a line of nothing but blanks", number=n) for n in numbers))
 
 
-def surplus_blanks(block: Block, laid: Layout, width: int) -> Offsets:
+def _surplus_blanks(block: Block, laid: Layout, width: int) -> Offsets:
     """Return for each record how many blank fields too many it ends with, if that is all that is wrong with it."""
     surplus = np.zeros(len(laid.starts), np.int64)
     many = np.flatnonzero((laid.numbers >= 0) & ~laid.broken & (laid.fields > width))
-    sign = bytes((block.separator,))
-    for index in many.tolist():
-        count = int(laid.fields[index]) - width
-        end = _content_end(laid, index, block)
-        if block.data[end - count : end] == sign * count:
-            surplus[index] = count
+    counts, ends = laid.fields[many] - width, _content_ends(block, laid)[many]
+    blank = np.ones(len(many), np.bool_)
+    for place in range(int(counts.max(initial=0))):
+        beyond = place >= counts
+        blank &= beyond | (block.array.take(ends - 1 - place, mode="clip") == block.separator)
+        if not (blank & ~beyond).any():
+            break
+    surplus[many[blank]] = counts[blank]
     return surplus
 
 
-def _content_end(laid: Layout, index: int, block: Block) -> int:
-    """Return where a record ends, without its line end."""
-    end = int(laid.ends[index])
-    return end - (2 if laid.crlf[index] else block.data[end - 1 : end] == b"\n")
+def _content_ends(block: Block, laid: Layout) -> Offsets:
+    """Return where the records end, without their line ends."""
+    fed = block.array.take(laid.ends - 1, mode="clip") == NEWLINE
+    ends: Offsets = laid.ends - fed - (fed & laid.crlf)
+    return ends
 
 
 def _only(good: Flags, block: Block, laid: Layout, surplus: Offsets) -> bytes:
@@ -158,9 +161,10 @@ def _only(good: Flags, block: Block, laid: Layout, surplus: Offsets) -> bytes:
     if not surplus.any():
         return b"".join(block.data[start:end] for start, end in runs)
     kept = np.repeat(good, laid.ends - laid.starts)
-    for index in np.flatnonzero(surplus).tolist():
-        end = _content_end(laid, index, block)
-        kept[end - int(surplus[index]) : end] = False
+    too_many = np.flatnonzero(surplus)
+    ends = _content_ends(block, laid)[too_many]
+    for start, end in zip((ends - surplus[too_many]).tolist(), ends.tolist(), strict=True):
+        kept[start:end] = False
     return block.array[kept].tobytes()
 
 
@@ -209,7 +213,7 @@ def _count_hits(block: Block, laid: Layout, context: Context, room: Room, *, bes
 
 def _text_of(block: Block, laid: Layout, index: int) -> str:
     """Return a record as it stands in the file."""
-    return decoded(block.data[int(laid.starts[index]) : _content_end(laid, index, block)])
+    return decoded(block.data[int(laid.starts[index]) : int(laid.ends[index])].rstrip(b"\r\n"))
 
 
 def _fields(count: int) -> str:
