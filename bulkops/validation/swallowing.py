@@ -32,7 +32,8 @@ def _could_be_records(lines: list[bytes], context: Context) -> bool:
     if width == 1:
         return _are_names(lines, context)
     right = [line.count(context.separator) == width - 1 for line in lines]
-    return all(right) or (len(lines) > 2 and all(right[1:-1]))
+    # Between two cells only, a comma is as likely to stand in a text or in JSON over several lines.
+    return all(right) or (width > 2 and len(lines) > 2 and all(right[1:-1]))
 
 
 def _are_names(lines: list[bytes], context: Context) -> bool:

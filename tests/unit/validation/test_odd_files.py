@@ -149,6 +149,15 @@ def test_damage_to_an_id_in_a_list_is_found(ids: str, code: str) -> None:
     assert places(check("loyalty-cards", data)) == [(code, 2, 3, 66, "customerprofileids")]
 
 
+def test_characters_that_look_like_others_are_named() -> None:
+    (finding,) = check("coupons", "value\nS\u0410LE\n".encode()).findings
+    assert finding.message.endswith(": U+0410 cyrillic capital letter a")
+
+
+def test_json_over_several_lines_has_swallowed_nothing() -> None:
+    assert check("giveaways", b'attributes,code\n"{""a"":\n 1,\n ""b"": 2}",CODE1\n').counts == {}
+
+
 @pytest.mark.parametrize("size", [200, 3000, 1 << 20])
 def test_lost_zeros_are_counted_whatever_the_size_of_blocks(size: int) -> None:
     short, long = range(1_000_000, 1_000_900), range(10_000_000, 10_009_000)

@@ -204,7 +204,8 @@ DAMAGE = {
     "########": "XLS106", '="0012"': "XLS107", "'0012": "XLS108", "TRUE": "XLS112", "NULL": "XLS113", "=1+1": "XLS114",
     " CODE": "COD101", "CO\u200bDE": "COD102", "CO\x7fDE": "COD102", "CO\u00a0DE": "COD103", "CO\tDE": "COD103",
     "C\u041eDE": "COD104", "\u0421\u041e\u0420\u0422-5": "COD104", "cafÃ©": "COD105", "caf\ufffd": "COD106",
-    "CO\nDE": "COD107", "\uff23ODE": "COD108",
+    "CO\nDE": "COD107", "\uff23ODE": "COD108", "SAVE\u201310": "COD109", "\u041b\u0391\u041b5": "COD104",
+    "\u00c9T\u0410TS": "COD104",
 }  # fmt: skip
 
 

@@ -1,7 +1,9 @@
 """The checks of free text: length, allowed characters, damage by spreadsheets, hygiene."""
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 
 import polars as pl
 
@@ -32,6 +34,7 @@ _BEYOND_ASCII: tuple[tuple[str, str, str], ...] = (
     ("COD106", patterns.REPLACEMENT, "has lost a character"),
     ("COD108", patterns.COMPATIBILITY, "has letters in a dressed-up form"),
 )
+_TYPOGRAPHIC = ("COD109", patterns.TYPOGRAPHIC, "has a sign that looks like a plain one")
 
 
 def text_checks(column: Column) -> list[Case]:
@@ -44,6 +47,8 @@ def text_checks(column: Column) -> list[Case]:
     cases = [*_length_cases(column, column.cell, cell), *content_cases(cell)]
     if column.cell.min_length > 1:  # codes; items and ids of one character are no codes
         cases.append(Case("COD107", cell.str.contains(patterns.LINE_END), _sentence("has a line end inside")))
+        code, pattern, says = _TYPOGRAPHIC
+        cases.append(Case(code, cell.str.contains(pattern), _naming(says), beyond_ascii=True))
     return cases
 
 
@@ -90,9 +95,9 @@ def _recommended_cases(column: Column, text: Text, length: pl.Expr) -> list[Case
 
 def content_cases(cell: pl.Expr) -> list[Case]:
     """Return the checks of damage and hygiene, for a text or for each text of a list."""
-    cases = [Case(code, cell.str.contains(pattern), _sentence(says)) for code, pattern, says in _CONTENT]
+    cases = [Case(code, cell.str.contains(pattern), _naming(says)) for code, pattern, says in _CONTENT]
     cases += [
-        Case(code, cell.str.contains(pattern), _sentence(says), beyond_ascii=True)
+        Case(code, cell.str.contains(pattern), _naming(says), beyond_ascii=True)
         for code, pattern, says in _BEYOND_ASCII
     ]
     cases.append(Case("COD101", cell != cell.str.strip_chars(), _sentence("has blanks around it")))
@@ -105,6 +110,17 @@ def content_cases(cell: pl.Expr) -> list[Case]:
 
 def _sentence(says: str) -> Callable[[str], str]:
     return lambda value: f"{value!r} {says}"
+
+
+def _naming(says: str) -> Callable[[str], str]:
+    """Return a sentence that names the characters that are not ASCII, or cannot be seen, since looks deceive."""
+
+    def sentence(value: str) -> str:
+        odd = dict.fromkeys(c for c in value if not c.isascii() or not c.isprintable())
+        names = ", ".join(f"U+{ord(c):04X} {unicodedata.name(c, 'control character').lower()}" for c in islice(odd, 3))
+        return f"{value!r} {says}: {names}" if names else f"{value!r} {says}"
+
+    return sentence
 
 
 def _count(value: str) -> str:

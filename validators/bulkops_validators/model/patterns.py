@@ -57,8 +57,9 @@ _LIKE_LATIN = (
     r"\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458"
     r"\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03bf"
 )
+_LATIN = r"[A-Za-z\u00c0-\u024f]"
 TWO_ALPHABETS = (
-    r"[A-Za-z][0-9_-]*[\u0370-\u03ff\u0400-\u052f]|[\u0370-\u03ff\u0400-\u052f][0-9_-]*[A-Za-z]"
+    rf"{_LATIN}[0-9_-]*[\u0370-\u03ff\u0400-\u052f]|[\u0370-\u03ff\u0400-\u052f][0-9_-]*{_LATIN}"
     r"|[\u0370-\u03ff][0-9_-]*[\u0400-\u052f]|[\u0400-\u052f][0-9_-]*[\u0370-\u03ff]"
     rf"|^[0-9._-]*[{_LIKE_LATIN}][{_LIKE_LATIN}0-9._-]*$"
 )
@@ -69,7 +70,9 @@ MOJIBAKE = (
 )
 REPLACEMENT = r"\ufffd"
 LINE_END = r"[\r\n]"
-COMPATIBILITY = r"[\uff01-\uff5e\u2460-\u24ff\U0001d400-\U0001d7ff]"
+COMPATIBILITY = r"[\uff01-\uff5e\u2460-\u24ff\u2160-\u217f\ufb00-\ufb06\U0001d400-\U0001d7ff]"
+TYPOGRAPHIC = r"[\u2010-\u2015\u2212\ufe58\ufe63\u2018-\u201f\u2032-\u2037\u00b4\u02b9-\u02bc\u2044\u2215\u2217\u2236]"
+"""Dashes, quotes and other signs that look like plain ones."""
 
 PLAIN_TEXT = (
     r"^[A-Za-z](?:[A-Za-z0-9]*[0-9][A-Za-z0-9]*|[A-Za-z0-9._%@ -]{8,}[A-Za-z0-9]"

@@ -176,7 +176,6 @@ HYGIENE_RULES: tuple[Rule, ...] = (
         why="A Cyrillic \u0410 in a Latin code looks right and never matches.",
         bad="S\\u0410LE",
         good="SALE",
-        repair="unsafe",
         fix="Type the code again; the finding names the letters.",
     ),
     warning(
@@ -216,6 +215,15 @@ HYGIENE_RULES: tuple[Rule, ...] = (
         good="CODE1",
         repair="unsafe",
         fix="Use the plain letters; `bulkops fix --unsafe` does.",
+    ),
+    warning(
+        "COD109",
+        "typographic-sign",
+        "A dash, a quote or another sign that looks like a plain one, in a code.",
+        why="Word processors turn - into a long dash; a code that holds one is never matched by what people type.",
+        bad="SAVE\u201310",
+        good="SAVE-10",
+        fix="Use the plain sign; the finding names the character.",
     ),
     error(
         "COD203",
