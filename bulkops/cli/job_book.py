@@ -2,37 +2,54 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bulkops.cli.console import console
 from bulkops.cli.job_summary import summary_lines
 from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
 from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.glance import Glance
+from bulkops.ledger.questions import Questions
 from bulkops.ledger.states import JobState
-from bulkops.ledger.store import Ledger
 from bulkops.settings import default_ledger_url
-from bulkops.upload.decisions import cancel, resolve
 from bulkops.upload.figures import job_document, sums_document
 from bulkops.upload.paths import rejected_path
+
+if TYPE_CHECKING:
+    from bulkops.ledger.store import Ledger
 
 SHOWN = 20  # laying out a table costs more than reading ten thousand chunks
 
 
 @contextmanager
-def open_ledger(url: str | None, *, reading: bool = False) -> Iterator[Ledger]:
-    """Yield the ledger at `url`, or the default one; with `reading` nothing can be written to it."""
-    open_ = Ledger.open_reading if reading else Ledger.open
-    ledger = open_(url or default_ledger_url(), clock=SystemClock())
+def open_ledger(url: str | None) -> Iterator["Ledger"]:
+    """Yield the ledger at `url`, or the default one."""
+    from bulkops.ledger.store import Ledger
+
+    ledger = Ledger.open(url or default_ledger_url(), clock=SystemClock())
     try:
         yield ledger
     finally:
         ledger.close()
 
 
+@contextmanager
+def look_at_ledger(url: str | None) -> Iterator[Questions]:
+    """Yield the ledger at `url`, or the default one, to read it only: at a glance where that is possible."""
+    if (glance := Glance.open(url or default_ledger_url())) is None:
+        with open_ledger(url) as ledger:
+            yield ledger
+        return
+    try:
+        yield glance
+    finally:
+        glance.close()
+
+
 def list_jobs(url: str | None, *, as_json: bool) -> None:
     """Print all jobs with their figures."""
-    with open_ledger(url, reading=True) as ledger:
+    with look_at_ledger(url) as ledger:
         sums = ledger.sums()
         documents = [sums_document(job, sums.get(job.id, {})) for job in ledger.jobs()]
     if as_json:
@@ -49,7 +66,7 @@ def list_jobs(url: str | None, *, as_json: bool) -> None:
     console().table(columns, rows)
 
 
-def latest(ledger: Ledger, name: str | None, *, unfinished: bool = False) -> JobEntry:
+def latest(ledger: Questions, name: str | None, *, unfinished: bool = False) -> JobEntry:
     """Return the job of that name, or the latest (that can be resumed, if `unfinished`); UsageError if none."""
     if name is not None:
         return ledger.job(name)
@@ -60,14 +77,14 @@ def latest(ledger: Ledger, name: str | None, *, unfinished: bool = False) -> Job
     raise UsageError(f"There is {what} in the ledger.")
 
 
-def _resumable(ledger: Ledger, job: JobEntry) -> bool:
+def _resumable(ledger: Questions, job: JobEntry) -> bool:
     state = sums_document(job, ledger.sums(job.id).get(job.id, {}))["state"]
     return state in (JobState.UNFINISHED, JobState.IN_DOUBT)
 
 
 def show_one(name: str | None, url: str | None, *, history: bool, as_json: bool) -> None:
     """Print one job with its chunks, and with everything that happened if asked."""
-    with open_ledger(url, reading=True) as ledger:
+    with look_at_ledger(url) as ledger:
         job = latest(ledger, name)
         sums = ledger.sums(job.id).get(job.id, {})
         document = job_document(job, ledger.chunks(job.id)) if as_json else sums_document(job, sums)
@@ -110,6 +127,7 @@ def _chunk_row(chunk: ChunkEntry) -> tuple[object, ...]:
 def resolve_chunk(name: str, number: int, url: str | None, *, accepted: bool, reason: str, as_json: bool) -> None:
     """Write a person's decision about a chunk."""
     from bulkops.ledger.locks import exclusive
+    from bulkops.upload.decisions import resolve
 
     clock = SystemClock()
     with open_ledger(url) as ledger:
@@ -128,6 +146,7 @@ def resolve_chunk(name: str, number: int, url: str | None, *, accepted: bool, re
 def cancel_job(name: str, url: str | None, *, as_json: bool) -> None:
     """Cancel a job that no process is working on."""
     from bulkops.ledger.locks import exclusive
+    from bulkops.upload.decisions import cancel
 
     with open_ledger(url) as ledger:
         job = ledger.job(name)

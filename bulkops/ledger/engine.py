@@ -4,15 +4,13 @@ import os
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from bulkops.errors import UsageError
+from bulkops.ledger.places import BUSY_SECONDS, folder_beside
 from bulkops.settings import state_folder
-
-BUSY_SECONDS = 30
 
 
 def parse_url(text: str) -> URL:
@@ -33,7 +31,7 @@ def parse_url(text: str) -> URL:
 def folder_of(url: URL) -> Path:
     """Return the folder for what belongs to a ledger beside its tables: job folders, locks, rate slots."""
     if url.get_backend_name() == "sqlite":
-        return Path(str(url.database)).with_suffix("")
+        return folder_beside(Path(str(url.database)))
     name = sha256(url.render_as_string(hide_password=True).encode()).hexdigest()[:12]
     return state_folder() / f"ledger-{name}"
 
@@ -60,22 +58,6 @@ def open_engine(url: URL) -> Engine:
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
-
-
-def open_reading(url: URL) -> Engine | None:
-    """Return an engine that writes nothing, for a ledger that is there; None for other databases and no file.
-
-    On a read-only file system the log of writes cannot be shared, so the file is read as it stands; that misses
-    nothing where no log lies beside it.
-    """
-    path = Path(str(url.database))
-    if url.get_backend_name() != "sqlite" or not path.exists():
-        return None
-    log = path.with_name(path.name + "-wal")
-    still = not os.access(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
-    query = {"mode": "ro", "uri": "true"} | ({"immutable": "1"} if still else {})
-    address = URL.create("sqlite", database=f"file:{quote(str(path))}", query=query)
-    return create_engine(address, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
 
 
 def _prepare(connection: Any, _record: object) -> None:

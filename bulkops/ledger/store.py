@@ -4,20 +4,21 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, Integer, bindparam, cast, func, insert, select, update
+from sqlalchemy import Connection, Engine, TextClause, bindparam, func, insert, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from bulkops.clock import Clock
 from bulkops.errors import Unfinished, UsageError
-from bulkops.ledger.engine import folder_of, open_engine, open_reading, parse_url
-from bulkops.ledger.entries import ChunkEntry, ChunkSum, Event, JobEntry, KnownImport
-from bulkops.ledger.rows import chunk_entry, chunk_values, event_entry, job_entry, job_values
+from bulkops.ledger.engine import folder_of, open_engine, parse_url
+from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.questions import Questions
+from bulkops.ledger.rows import Row, chunk_values, job_values
 from bulkops.ledger.states import ChunkState, may_follow
-from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS, bring_up_to_date, is_current
+from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS, bring_up_to_date
 
 # Built once: making a statement anew costs more than executing it.
 CHANGE_CHUNK = (
@@ -32,7 +33,7 @@ CHANGE_CHUNK = (
 ADD_EVENT = insert(EVENTS)
 
 
-class Ledger:
+class Ledger(Questions):
     """Remembers jobs. Safe to use from several threads; several processes take turns."""
 
     def __init__(self, engine: Engine, *, folder: Path, clock: Clock) -> None:
@@ -55,31 +56,17 @@ class Ledger:
             ) from None
         return cls(engine, folder=folder_of(parsed), clock=clock)
 
-    @classmethod
-    def open_reading(cls, url: str, *, clock: Clock) -> Self:
-        """Open a ledger to read it only, on a read-only file system as well; made if there is none yet."""
-        parsed = parse_url(url)
-        engine = open_reading(parsed)
-        if engine is None:
-            return cls.open(url, clock=clock)
-        try:
-            with engine.connect() as connection:
-                current = is_current(connection)
-        except SQLAlchemyError as error:
-            engine.dispose()
-            raise UsageError(f"The ledger {parsed.render_as_string()} cannot be read: {_cause(error)}.") from None
-        if current:
-            return cls(engine, folder=folder_of(parsed), clock=clock)
-        engine.dispose()
-        return cls.open(url, clock=clock)
-
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
 
-    def job_folder(self, job: str) -> Path:
-        """Return the folder of a job's files."""
-        return self.folder / "jobs" / job
+    def rows(self, statement: str, **values: Any) -> Sequence[Row]:
+        """Return the rows of a statement by the names of their columns; UsageError if they cannot be read."""
+        try:
+            with self._engine.connect().execution_options(reading=True) as connection:
+                return connection.execute(_prepared(statement), values).mappings().all()
+        except SQLAlchemyError as error:
+            raise UsageError(f"The ledger cannot be read: {_cause(error)}.") from None
 
     def create(self, job: JobEntry, chunks: Sequence[ChunkEntry]) -> None:
         """Write a new job and its frozen plan."""
@@ -89,84 +76,6 @@ class Ledger:
                 rows = [{"job": job.id, **chunk_values(chunk)} for chunk in chunks]
                 connection.execute(insert(CHUNKS), rows)
             self._note(connection, job.id, None, "created", {"chunks": len(chunks)})
-
-    def jobs(self) -> list[JobEntry]:
-        """Return all jobs, the oldest first."""
-        with self._reading() as connection:
-            rows = connection.execute(select(JOBS).order_by(JOBS.c.created, JOBS.c.id)).mappings()
-            return [job_entry(row) for row in rows]
-
-    def job(self, job: str) -> JobEntry:
-        """Return a job; UsageError if there is none of that name."""
-        with self._reading() as connection:
-            row = connection.execute(select(JOBS).where(JOBS.c.id == job)).mappings().one_or_none()
-        if row is None:
-            raise UsageError(f"There is no job {job!r}.", hint="`bulkops jobs list` shows those there are.")
-        return job_entry(row)
-
-    def jobs_with_file(self, sha256: str, target_key: str) -> list[JobEntry]:
-        """Return the jobs of the same bytes to the same place, the oldest first."""
-        wanted = (JOBS.c.file_sha256 == sha256) & (JOBS.c.target_key == target_key)
-        with self._reading() as connection:
-            rows = connection.execute(select(JOBS).where(wanted).order_by(JOBS.c.created)).mappings()
-            return [job_entry(row) for row in rows]
-
-    def chunks(self, job: str) -> list[ChunkEntry]:
-        """Return the chunks of a job by number."""
-        with self._reading() as connection:
-            rows = connection.execute(select(CHUNKS).where(CHUNKS.c.job == job).order_by(CHUNKS.c.number))
-            return [chunk_entry(row) for row in rows.mappings()]
-
-    def some_chunks(self, job: str, *, most: int) -> list[ChunkEntry]:
-        """Return at most so many chunks by number: those that need a look first, then the first of the others."""
-        plain = CHUNKS.c.state.in_([ChunkState.ACCEPTED.value, ChunkState.PENDING.value]) & ~CHUNKS.c.undecided
-        found: list[ChunkEntry] = []
-        with self._reading() as connection:
-            for which in (~plain, plain):
-                chosen = select(CHUNKS).where(CHUNKS.c.job == job, which).order_by(CHUNKS.c.number)
-                rows = connection.execute(chosen.limit(most - len(found))).mappings()
-                found += [chunk_entry(row) for row in rows]
-        return sorted(found, key=lambda chunk: chunk.number)
-
-    def sums(self, job: str | None = None) -> dict[str, dict[ChunkState, ChunkSum]]:
-        """Return, per job and state, what its chunks add up to; of one job only if it is given."""
-        columns = (CHUNKS.c.job, CHUNKS.c.state)
-        undecided = func.max(cast(CHUNKS.c.undecided, Integer))
-        totals = (func.sum(CHUNKS.c.records), func.sum(CHUNKS.c.skipped), undecided)
-        found: dict[str, dict[ChunkState, ChunkSum]] = {}
-        with self._reading() as connection:
-            grouped = select(*columns, func.count(), *totals).group_by(*columns)
-            grouped = grouped if job is None else grouped.where(CHUNKS.c.job == job)
-            for name, state, count, records, skipped, doubt in connection.execute(grouped):
-                summed = ChunkSum(chunks=count, records=int(records), skipped=int(skipped), undecided=bool(doubt))
-                found.setdefault(name, {})[ChunkState(state)] = summed
-        return found
-
-    def known_imports(self, target: Mapping[str, Any]) -> list[KnownImport]:
-        """Return the imports that this ledger knows to be those of accepted chunks at a target."""
-        accepted = (CHUNKS.c.state == ChunkState.ACCEPTED.value) & CHUNKS.c.import_id.is_not(None)
-        joined = CHUNKS.join(JOBS, JOBS.c.id == CHUNKS.c.job).join(
-            EVENTS, (EVENTS.c.job == CHUNKS.c.job) & (EVENTS.c.chunk == CHUNKS.c.number)
-        )
-        which = (CHUNKS.c.import_id, CHUNKS.c.job, CHUNKS.c.number, CHUNKS.c.sha256)
-        asked = select(*which, func.max(EVENTS.c.at)).select_from(joined).group_by(*which)
-        with self._reading() as connection:
-            rows = connection.execute(asked.where((JOBS.c.target == json.dumps(target)) & accepted))
-            return [
-                KnownImport(import_id=i, job=job, chunk=n, sha256=sha, accepted=datetime.fromisoformat(at))
-                for i, job, n, sha, at in rows
-            ]
-
-    def events(self, job: str, *, chunk: int | None = None, kind: str | None = None) -> list[Event]:
-        """Return what happened to a job, or to one of its chunks, in order; of one kind only if it is given."""
-        wanted = EVENTS.c.job == job
-        if chunk is not None:
-            wanted &= EVENTS.c.chunk == chunk
-        if kind is not None:
-            wanted &= EVENTS.c.kind == kind
-        with self._reading() as connection:
-            rows = connection.execute(select(EVENTS).where(wanted).order_by(EVENTS.c.id)).mappings()
-            return [event_entry(row) for row in rows]
 
     def move(
         self, job: str, chunk: ChunkEntry, state: ChunkState, *, kind: str, data: Mapping[str, Any], **changes: Any
@@ -242,13 +151,11 @@ class Ledger:
                 hint="Nothing more is sent before it can be. Make room, then resume the job.",
             ) from None
 
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        try:
-            with self._engine.connect().execution_options(reading=True) as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise UsageError(f"The ledger cannot be read: {_cause(error)}.") from None
+
+@lru_cache
+def _prepared(statement: str) -> TextClause:
+    """Return a statement, taken apart once."""
+    return text(statement)
 
 
 def _cause(error: SQLAlchemyError) -> str:

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from bulkops.errors import UsageError
+from bulkops.ledger.versions import checked_version
 
 METADATA = MetaData()
 
@@ -92,11 +92,6 @@ def _first_tables(connection: Connection) -> None:
 STEPS: tuple[Callable[[Connection], None], ...] = (_first_tables,)
 
 
-def is_current(connection: Connection) -> bool:
-    """Tell whether a ledger has all steps; UsageError if a newer bulkops made it."""
-    return _version(connection) == len(STEPS)
-
-
 def bring_up_to_date(connection: Connection) -> None:
     """Apply the steps that this ledger lacks; UsageError if a newer bulkops made it."""
     version = _version(connection)
@@ -114,15 +109,4 @@ def _version(connection: Connection) -> int:
     """Return how many steps a ledger has; 0 for an empty database."""
     if not inspect(connection).has_table(VERSION.name):
         return 0
-    version: int | None = connection.execute(select(func.max(VERSION.c.version))).scalar_one()
-    if version is None:
-        raise UsageError(
-            "The ledger does not say which version it has: bulkops did not make it, or it is damaged.",
-            hint="Put back a copy of it, or name another with --ledger.",
-        )
-    if version > len(STEPS):
-        raise UsageError(
-            f"The ledger has version {version}; this bulkops knows versions up to {len(STEPS)}.",
-            hint="Use the newer bulkops that made it, or another --ledger.",
-        )
-    return version
+    return checked_version(connection.execute(select(func.max(VERSION.c.version))).scalar_one())

@@ -2,19 +2,19 @@
 
 from pathlib import Path
 
-from bulkops.ledger.store import Ledger
+from bulkops.ledger.questions import Questions
 
 
-def before_path(ledger: Ledger, job: str) -> Path:
+def before_path(ledger: Questions, job: str) -> Path:
     """Return where a replacing job keeps what was there before."""
     return ledger.job_folder(job) / "before.csv"
 
 
-def rejected_path(ledger: Ledger, job: str) -> Path:
+def rejected_path(ledger: Questions, job: str) -> Path:
     """Return where the rejected records of a job are kept, as a file that can be sent once mended."""
     return ledger.job_folder(job) / f"{job}-rejected.csv"
 
 
-def reasons_path(ledger: Ledger, job: str) -> Path:
+def reasons_path(ledger: Questions, job: str) -> Path:
     """Return where it is kept why records were rejected."""
     return ledger.job_folder(job) / f"{job}-rejected.reasons.csv"

@@ -1,6 +1,7 @@
 """The ledger keeps what it acknowledged, refuses moves that make no sense, and knows its version."""
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from bulkops.clock import SystemClock
 from bulkops.errors import Unfinished, UsageError
 from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.glance import Glance
+from bulkops.ledger.questions import Questions
 from bulkops.ledger.states import TRANSITIONS, ChunkState, may_follow
 from bulkops.ledger.store import Ledger
 
@@ -121,11 +124,12 @@ def test_a_ledger_that_is_only_read_is_not_written(ledger: Ledger, tmp_path: Pat
     folder.mkdir()
     copy = (tmp_path / "ledger.db").rename(folder / "a ledger?.db")
     before = copy.read_bytes(), copy.stat().st_mtime_ns
-    reading = Ledger.open_reading(str(copy), clock=SystemClock())
+    reading = Glance.open(str(copy))
+    assert reading is not None
     assert reading.jobs() == [JOB]
     assert reading.chunks(JOB.id) == [CHUNK]
-    with pytest.raises(Unfinished):
-        reading.note(JOB.id, kind="x", data={})
+    with pytest.raises(UsageError, match="readonly"):
+        reading.rows("DELETE FROM jobs")
     reading.close()
     assert (copy.read_bytes(), copy.stat().st_mtime_ns) == before
 
@@ -134,8 +138,54 @@ def test_a_ledger_in_a_folder_that_cannot_be_written_is_read_as_it_stands(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger.close()
-    monkeypatch.setattr("bulkops.ledger.engine.os.access", lambda *_: False)
-    reading = Ledger.open_reading(str(tmp_path / "ledger.db"), clock=SystemClock())
+    monkeypatch.setattr("bulkops.ledger.glance.os.access", lambda *_: False)
+    reading = Glance.open(str(tmp_path / "ledger.db"))
+    assert reading is not None
     assert reading.jobs() == [JOB]
     reading.close()
     assert [path.name for path in tmp_path.glob("ledger.db*")] == ["ledger.db"]
+
+
+def test_a_glance_answers_every_question_as_the_ledger_does(ledger: Ledger, tmp_path: Path) -> None:
+    others = [replace(CHUNK, number=n, records=n, state=state) for n, state in enumerate(ChunkState, start=2)]
+    ledger.create(replace(JOB, id="job-2"), [*others, replace(CHUNK, number=20, undecided=True, import_id=7)])
+    ledger.move(JOB.id, CHUNK, ChunkState.ACCEPTED, kind="accepted", data={"a": 1}, import_id=5)
+    glance = Glance.open(f"sqlite:///{tmp_path}/ledger.db")
+    assert glance is not None
+    questions: list[Callable[[Questions], object]] = [
+        lambda one: one.jobs(),
+        lambda one: one.job("job-2"),
+        lambda one: one.jobs_with_file(JOB.file_sha256, JOB.target_key),
+        lambda one: one.chunks("job-2"),
+        lambda one: one.some_chunks("job-2", most=4),
+        lambda one: one.sums(),
+        lambda one: one.sums(JOB.id),
+        lambda one: one.known_imports(JOB.target),
+        lambda one: one.events(JOB.id),
+        lambda one: one.events(JOB.id, chunk=1, kind="accepted"),
+        lambda one: one.job_folder(JOB.id),
+    ]
+    for question in questions:
+        assert question(glance) == question(ledger)
+        assert question(glance)
+    assert [chunk.number for chunk in glance.some_chunks("job-2", most=3)] == [3, 5, 6]
+    with pytest.raises(UsageError, match="no job 'nothing'"):
+        glance.job("nothing")
+    glance.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql://x/y", "sqlite:///{}/ledger.db?timeout=5", "{}/nothing.db"])
+def test_what_takes_more_than_a_glance_is_left_to_the_ledger(url: str, ledger: Ledger, tmp_path: Path) -> None:
+    assert Glance.open(url.format(tmp_path)) is None
+
+
+def test_a_file_that_is_no_ledger_is_told_at_a_glance(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_text("This is a letter, and no database at all." * 50)
+    with pytest.raises(UsageError, match="cannot be read"):
+        Glance.open(str(tmp_path / "ledger.db"))
+
+
+def test_the_files_of_a_ledger_without_a_suffix_lie_beside_it(tmp_path: Path) -> None:
+    ledger = Ledger.open(str(tmp_path / "ledger"), clock=SystemClock())
+    assert ledger.folder == tmp_path / "ledger.files"
+    assert Ledger.open(str(tmp_path / "other.db"), clock=SystemClock()).folder == tmp_path / "other"

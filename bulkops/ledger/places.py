@@ -1,0 +1,19 @@
+"""Where a ledger lies: its file, and the folder for what belongs to it beside its tables."""
+
+from pathlib import Path
+
+BUSY_SECONDS = 30
+SQLITE = "sqlite:///"
+
+
+def plain_path(url: str) -> Path | None:
+    """Return the SQLite file that an address names and says nothing else of; None for every other address."""
+    text = url.removeprefix(SQLITE)
+    if "://" in text or text in ("", ":memory:") or (text != url and "?" in text):
+        return None
+    return Path(text).absolute()
+
+
+def folder_beside(path: Path) -> Path:
+    """Return the folder of a ledger that is a file: job folders, locks, rate slots."""
+    return path.with_suffix("") if path.suffix else path.with_name(f"{path.name}.files")
