@@ -33,7 +33,7 @@ def command(ctx: click.Context, paths: tuple[Path, ...], *, fail_on: str, as_jso
     coupons = ["campaigns/**/coupons-*.csv"]
     loyalty-points = "points/*.csv"
     """  # noqa: D301 - click takes a real backspace for "do not wrap"
-    from bulkops.settings import checked_files, find_config, read_config
+    from bulkops.configuration import checked_files, find_config, read_config
 
     config = find_config(ctx.meta.get("bulkops.config"))
     patterns = checked_files(read_config(config))

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from bulkops.cli.console import console
-from bulkops.cli.options import contract_argument, json_option, option
+from bulkops.cli.contract_options import contract_argument
+from bulkops.cli.options import json_option, option
 from bulkops.cli.outputs import refuse_existing, refuse_the_same
 from bulkops.errors import UsageError
 from bulkops_validators.model.contract import Contract

@@ -5,17 +5,10 @@ from typing import Any
 
 import click
 
-from bulkops.cli.options import (
-    chunk_options,
-    contract_argument,
-    contract_options,
-    json_option,
-    ledger_option,
-    option,
-    target_options,
-    yes_option,
-)
+from bulkops.cli.contract_options import contract_argument, contract_options
+from bulkops.cli.options import chunk_options, json_option, ledger_option, option, yes_option
 from bulkops.cli.run_options import run_options
+from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
 from bulkops_validators.model.contract import Contract
 

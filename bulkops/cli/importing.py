@@ -10,9 +10,9 @@ import click
 from bulkops.chunking.plan import FilePlan
 from bulkops.chunking.schedule import cost_of
 from bulkops.cli.console import console
+from bulkops.cli.contract_options import query_of
 from bulkops.cli.job_book import open_ledger
 from bulkops.cli.job_runs import Voice, show_outcome, signals_handled
-from bulkops.cli.options import query_of
 from bulkops.cli.run_options import given_settings
 from bulkops.cli.targets import TargetChoice
 from bulkops.clock import SystemClock

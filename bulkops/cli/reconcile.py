@@ -8,16 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkops.cli.console import console
-from bulkops.cli.options import (
-    ContractType,
-    SecondsType,
-    contract_options,
-    json_option,
-    ledger_option,
-    option,
-    query_of,
-    target_options,
-)
+from bulkops.cli.contract_options import ContractType, contract_options, query_of
+from bulkops.cli.options import SecondsType, json_option, ledger_option, option
+from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
 from bulkops.errors import UsageError
 from bulkops_validators import CONTRACTS

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import click
 
 from bulkops.cli.console import console
-from bulkops.cli.options import SecondsType, json_option, ledger_option, option, target_options
+from bulkops.cli.options import SecondsType, json_option, ledger_option, option
+from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
-from bulkops.embedded import fresh_sandbox
 from bulkops.errors import DataError, UsageError
 
 COLUMNS = ("contract", "file", "records", "chunks", "accepted", "skipped", "rejected", "outcome", "proof", "seconds")
@@ -27,6 +27,7 @@ def command(
     """Run the imports of RECIPE (a file, or the name of a shipped one) in order; stop at the first that fails."""
     from bulkops.catalog import find_recipe
     from bulkops.cli.recipe_steps import run_steps
+    from bulkops.embedded import fresh_sandbox
     from bulkops.pipeline.recipes import check_recipe
     from bulkops.recipe import Recipe, load_recipe
 

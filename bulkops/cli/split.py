@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from bulkops.cli.console import console
-from bulkops.cli.options import chunk_options, contract_argument, json_option, option
+from bulkops.cli.contract_options import contract_argument
+from bulkops.cli.options import chunk_options, json_option, option
 from bulkops_validators.model.contract import Contract
 
 

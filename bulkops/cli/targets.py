@@ -5,19 +5,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bulkops.embedded import EMBEDDED, embedded_sandbox
 from bulkops.errors import GuardRefused, UsageError
-from bulkops.settings import (
-    Target,
-    authorization_from_environment,
-    checked_base_url,
-    profile_authorization,
-    read_config,
-    target_profile,
-)
-from bulkops_validators.model.contract import Contract
+from bulkops.settings import Target, authorization_from_environment, checked_base_url
+
+if TYPE_CHECKING:
+    from bulkops_validators.model.contract import Contract
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +28,7 @@ class TargetChoice:
         """Return the same choice with other ids."""
         return replace(self, ids=dict(ids))
 
-    def ids_for(self, contract: Contract) -> dict[str, int]:
+    def ids_for(self, contract: "Contract") -> dict[str, int]:
         """Return the ids the contract's route needs; UsageError names the option of a missing one."""
         ids = {**self._profile_ids(), **self.ids}
         try:
@@ -47,6 +41,8 @@ class TargetChoice:
     def _profile_ids(self) -> Mapping[str, int]:
         if self.name is None or self.name == "sandbox":
             return {}
+        from bulkops.configuration import read_config, target_profile
+
         return target_profile(read_config(self.config), self.name).ids
 
     @contextmanager
@@ -58,9 +54,13 @@ class TargetChoice:
         if self.name and self.base_url:
             raise UsageError("--target and --base-url name the target twice.")
         if self.name == "sandbox":
+            from bulkops.embedded import embedded_sandbox
+
             with embedded_sandbox(self.ids) as target:
                 yield target
         elif self.name:
+            from bulkops.configuration import profile_authorization, read_config, target_profile
+
             profile = target_profile(read_config(self.config), self.name)
             yield Target(
                 base_url=checked_base_url(profile.base_url),
@@ -93,6 +93,8 @@ class TargetChoice:
                 )
         if self.name or self.base_url:
             return self.with_ids(identity["ids"])
+        from bulkops.embedded import EMBEDDED
+
         if identity["base_url"] == EMBEDDED:
             return TargetChoice(name="sandbox", ids=identity["ids"], config=self.config)
         return TargetChoice(base_url=identity["base_url"], ids=identity["ids"], config=self.config)

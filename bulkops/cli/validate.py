@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkops.cli.console import Console, console
-from bulkops.cli.options import contract_argument, json_option, option
+from bulkops.cli.contract_options import contract_argument
+from bulkops.cli.options import json_option, option
 from bulkops.cli.outputs import refuse_the_same
 from bulkops.errors import UsageError
 from bulkops_validators.model.contract import Contract

@@ -121,7 +121,8 @@ def test_looking_at_jobs_starts_none_of_the_heavy_machinery(words: tuple[str, ..
     code = (
         "import sys; from bulkops.cli.main import cli; "
         f"cli.main(['jobs', *{words!r}], standalone_mode=False); "
-        "sys.exit(','.join({'polars', 'httpx', 'duckdb', 'pandera'} & set(sys.modules)) or 0)"
+        "heavy = {'polars', 'numpy', 'httpx', 'duckdb', 'pandera', 'pydantic', 'sqlalchemy', 'filelock'}; "
+        "sys.exit(','.join(heavy & set(sys.modules)) or 0)"
     )
     ended = subprocess.run(
         [sys.executable, "-c", code], env=shell.environment, capture_output=True, text=True, check=False

@@ -3,10 +3,14 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-HEAVY = ("polars", "httpx", "pandera", "duckdb", "sqlalchemy", "pydantic", "starlette", "bulkops.upload")
+HEAVY = (
+    "polars", "numpy", "httpx", "pandera", "duckdb", "sqlalchemy", "pydantic", "filelock", "starlette",
+    "bulkops.upload",
+)  # fmt: skip
 
 
 def bulkops(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -14,7 +18,8 @@ def bulkops(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["import", "--help"], ["contracts", "coupons", "--format", "header"]]
+    "arguments",
+    [["--help"], ["import", "--help"], ["contracts"], ["contracts", "coupons", "--format", "header"], ["rules"]],
 )
 def test_help_imports_no_heavy_library(arguments: list[str]) -> None:
     code = (
@@ -22,6 +27,20 @@ def test_help_imports_no_heavy_library(arguments: list[str]) -> None:
         "from bulkops.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
         f"print('LOADED', [m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "LOADED []", done.stderr
+
+
+def test_validating_starts_nothing_that_only_sending_needs(tmp_path: Path) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text("value\nCODE-1\n")
+    code = (
+        f"import sys; sys.argv = ['bulkops', 'validate', 'coupons', {str(file)!r}]\n"
+        "from bulkops.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        f"sending = ('httpx', 'sqlalchemy', 'pydantic', 'filelock', 'tenacity', 'bulkops.settings', 'bulkops.upload')\n"
+        "print('LOADED', [m for m in sending if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1] == "LOADED []", done.stderr

@@ -4,16 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from bulkops.configuration import profile_authorization, read_config, target_profile
 from bulkops.errors import InputUnreadable, UsageError
-from bulkops.settings import (
-    Secret,
-    Target,
-    authorization_from_environment,
-    checked_base_url,
-    profile_authorization,
-    read_config,
-    target_profile,
-)
+from bulkops.settings import Secret, Target, authorization_from_environment, checked_base_url
 
 KEY = "8a7f-very-secret"
 
