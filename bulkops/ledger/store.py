@@ -69,8 +69,8 @@ class Ledger(Questions):
             raise UsageError(f"The ledger cannot be read: {_cause(error)}.") from None
 
     def create(self, job: JobEntry, chunks: Sequence[ChunkEntry]) -> None:
-        """Write a new job and its frozen plan."""
-        with self._writing() as connection:
+        """Write a new job and its frozen plan; UsageError if it cannot be written: there is nothing to resume then."""
+        with self._writing_anew() as connection:
             connection.execute(insert(JOBS).values(**job_values(job)))
             if chunks:
                 rows = [{"job": job.id, **chunk_values(chunk)} for chunk in chunks]
@@ -149,6 +149,16 @@ class Ledger(Questions):
             raise Unfinished(
                 f"The ledger cannot be written: {_cause(error)}.",
                 hint="Nothing more is sent before it can be. Make room, then resume the job.",
+            ) from None
+
+    @contextmanager
+    def _writing_anew(self) -> Iterator[Connection]:
+        try:
+            with self._writing() as connection:
+                yield connection
+        except Unfinished as error:
+            raise UsageError(
+                f"{error.message} Nothing was sent.", hint="Make room and import again, or name another with --ledger."
             ) from None
 
 

@@ -1,7 +1,7 @@
 """Rows of a JSON list fetched page by page, as frames of text columns.
 
-No order is documented, so rows that come while we read can shift the pages: the end of the window is frozen, and
-a row seen on two pages is kept once.
+No order is documented, so rows that come while we read can shift the pages. They only shift others to later pages, so
+nothing is missed, and a row seen on two pages is kept once.
 """
 
 import json
@@ -29,22 +29,26 @@ def read_pages(
 ) -> Iterator[pl.DataFrame]:
     """Yield one frame a page; at least one frame comes. Values are text, null where an item lacks the field.
 
-    JSON null is blank. The page size falls back to a smaller one if the server refuses it.
+    JSON null is blank. The page size falls back to a smaller one if the server refuses it. A page that does not say
+    whether it is the last one may be a short one, so an empty page ends the list then.
     """
     notes = notes or Notes()
     seen: set[tuple[str, str]] = set()
+    last: list[dict[str, Any]] = []
     skip = 0
     sizes = [page_size, *(s for s in SMALLER_PAGES if s < page_size)]
     while True:
         page = _page(client, path, ids, {**params, "skip": str(skip)}, sizes)
         items = page["data"]
         fresh = [item for item in items if _unseen(item, seen)]
+        if items == last and not fresh:  # a list that does not skip would never end
+            return
+        last = items
         if len(fresh) < len(items):
             notes.add(SHIFTED, skip + 1, len(items) - len(fresh))
         yield page_frame(fresh)
         skip += len(items)
-        more = page.get("hasMore", len(items) >= sizes[0])
-        if not items or not more:
+        if not items or not page.get("hasMore", True):
             return
 
 

@@ -13,6 +13,7 @@ from bulkops.errors import AccessRefused, BulkopsError, NotDelivered, OutcomeUnk
 MAX_DETAILS = 20
 MAX_TEXT = 300
 LONGEST_INT = 20
+LONGEST_LINE = 12  # digits; no uploaded file has more lines, and Python converts no text of any length
 # The request is to be made elsewhere (RFC 9110 §15.4). 302 and 303 may also follow work that was done.
 MOVED = (301, 307, 308)
 
@@ -80,8 +81,7 @@ def refusal(
     once they are decoded: a server that echoes it may have escaped it.
     """
     body = parse_json(content)
-    message, details, lines = _explain(body, content)
-    message, details = hide(message), tuple(hide(text) for text in details)
+    message, details, lines = _explain(body, content, hide)
     said = f"{where} was answered with {status}" + (f": {message}" if message else ".")
     if status == 429:
         return NotDelivered(said, retry_after=parse_retry_after(headers.get("retry-after"), now=now))
@@ -108,10 +108,17 @@ def _access_hint(status: int) -> str:
     return "Check the ids and the base address: the server knows nothing at this path."
 
 
-def _explain(body: Any, content: bytes) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
-    """Return the message, the details, and the lines of an error body (ErrorResponse, contracts of the API)."""
+def _explain(body: Any, content: bytes, hide: Callable[[str], str]) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
+    """Return the message, the details, and the lines of an error body (ErrorResponse, contracts of the API).
+
+    The key is taken out of a text before it is cut: a cut in the middle of the key would hide it from `hide`.
+    """
+
+    def shown(text: str) -> str:
+        return hide(text)[:MAX_TEXT]
+
     if not isinstance(body, dict):
-        return content[:MAX_TEXT].decode("utf-8", "replace").strip(), (), ()
+        return shown(content.decode("utf-8", "replace").strip()), (), ()
     details: list[str] = []
     lines: list[int] = []
     errors = body.get("errors")
@@ -120,10 +127,9 @@ def _explain(body: Any, content: bytes) -> tuple[str, tuple[str, ...], tuple[int
             continue
         source = item.get("source")
         line = source.get("line") if isinstance(source, dict) else None
-        if isinstance(line, str | int) and str(line).isdecimal():
+        if isinstance(line, str | int) and str(line).isdecimal() and len(str(line)) <= LONGEST_LINE:
             lines.append(int(line))
         text = ": ".join(str(item[k]) for k in ("title", "details") if item.get(k))
-        details.append(f"line {line}: {text}" if line not in (None, "") else text)
-    message = str(body.get("message") or "")[:MAX_TEXT]
-    shown = "; ".join(d[:MAX_TEXT] for d in details[:3])
-    return ": ".join(p for p in (message, shown) if p), tuple(details[:MAX_DETAILS]), tuple(lines)
+        details.append(shown(f"line {line}: {text}" if line not in (None, "") else text))
+    message = shown(str(body.get("message") or ""))
+    return ": ".join(p for p in (message, "; ".join(details[:3])) if p), tuple(details[:MAX_DETAILS]), tuple(lines)

@@ -194,3 +194,17 @@ def test_a_full_disk_stops_the_job_and_it_goes_on_once_there_is_room(
     resumed = shell.run("jobs", "resume", "--settle", "0.5", "--json")
     assert (resumed.code, resumed.json["state"]) == (0, "done")
     assert case.held(sandbox) == counted(rows_of(file))
+
+
+def test_a_disk_that_is_too_full_for_the_job_leaves_none_and_sends_nothing(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    file = CASES["giveaways"].write(tmp_path / "f.csv", records=2000, seed=1)
+    words = ("import", "giveaways", str(file), "--pool", "1", "--max-rows", "1", "--json")
+    ended = shell.ended(shell.start(*words, largest_file=150_000))
+    assert ended.code == 2, ended
+    assert "Nothing was sent" in ended.err
+    assert "import again" in ended.err
+    assert "resume" not in ended.err
+    assert not sandbox.requests
+    assert shell.run("jobs", "list", "--json").json["jobs"] == []

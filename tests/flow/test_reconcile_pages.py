@@ -61,10 +61,11 @@ def test_every_item_is_read_once_whatever_page_size_is_taken(largest: int, has_m
     assert read(pages(largest, has_more=has_more)) == [f"c{n}" for n in range(130)]
 
 
-def test_a_server_that_gives_less_than_asked_is_read_to_the_end() -> None:
+@pytest.mark.parametrize("has_more", [True, False])
+def test_a_server_that_gives_less_than_asked_is_read_to_the_end(*, has_more: bool) -> None:
     def stingy(size: int, skip: int) -> dict[str, Any]:
         shown = ITEMS[skip : skip + 7]
-        return {"data": shown, "hasMore": skip + 7 < len(ITEMS)}
+        return {"data": shown, **({"hasMore": skip + 7 < len(ITEMS)} if has_more else {})}
 
     assert read(stingy) == [f"c{n}" for n in range(130)]
 
@@ -77,6 +78,10 @@ def test_an_item_met_on_two_pages_counts_once_and_is_noted() -> None:
     notes = Notes()
     assert read(shifting, notes) == [f"c{n}" for n in range(130)]
     assert "two pages" in notes.lines()[0]
+
+
+def test_a_server_that_does_not_skip_is_not_read_for_ever() -> None:
+    assert read(lambda *_: {"data": ITEMS[:50]}) == [f"c{n}" for n in range(50)]
 
 
 def test_an_empty_list_is_one_empty_frame() -> None:

@@ -1,12 +1,13 @@
 """What statuses, bodies and headers mean."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from bulkops.errors import AccessRefused, NotDelivered, OutcomeUnknown, ServerRefused
-from bulkops.transport.answers import parse_json, parse_retry_after, refusal
+from bulkops.transport.answers import MAX_TEXT, parse_json, parse_retry_after, refusal
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 
@@ -76,6 +77,34 @@ def test_a_key_that_a_server_echoes_is_hidden_however_it_is_escaped() -> None:
     error = refusal(400, body, where="POST /x", headers={}, now=NOW, hide=lambda text: text.replace("abc/d&f", "***"))
     assert isinstance(error, ServerRefused)
     assert "abc" not in error.message + "".join(error.details)
+
+
+@pytest.mark.parametrize("shown", range(1, 12))
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda text: json.dumps({"message": text}).encode(),
+        lambda text: json.dumps({"errors": [{"title": text, "details": text}]}).encode(),
+        lambda text: b"<html>" + text.encode(),
+    ],
+    ids=["message", "details", "no json"],
+)
+def test_no_part_of_an_echoed_key_is_left_where_a_text_is_cut(body: Callable[[str], bytes], shown: int) -> None:
+    key = "secret-key-1"
+    text = "x" * (MAX_TEXT - shown) + key
+    for before in ("", "x" * 6, "12345: "):
+        content = body(text.removeprefix(before))
+        error = refusal(400, content, where="POST /x", headers={}, now=NOW, hide=lambda t: t.replace(key, "***"))
+        assert isinstance(error, ServerRefused)
+        assert "s" not in "".join([error.message.partition("400")[2], *error.details]).replace("***", "")
+
+
+def test_a_line_that_no_file_has_is_no_line() -> None:
+    body = {"message": "bad", "errors": [{"title": "t", "source": {"line": "1" * 5000}}]}
+    error = refusal(400, json.dumps(body).encode(), where="POST /x", headers={}, now=NOW)
+    assert isinstance(error, ServerRefused)
+    assert error.lines == ()
+    assert len(error.message) < 2 * MAX_TEXT
 
 
 def test_a_redirect_names_where_it_leads() -> None:
