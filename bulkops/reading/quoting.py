@@ -14,18 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bulkops.reading.marks import (
-    Bytes,
-    Marks,
-    Offsets,
-    astray,
-    counts_before,
-    last,
-    marks_of,
-    positions,
-    toggled,
-    well_quoted,
-)
+from bulkops.reading.marks import Bytes, Marks, last, marks_of, well_quoted
+from bulkops.reading.suspects import suspects
 
 LONGEST_RECORD = 64 << 20
 """Bytes after which an open quote counts as never closed."""
@@ -77,39 +67,22 @@ def cut(window: bytes, *, final: bool, separator: int) -> Cut:
     return Cut(length, marks.up_to(length))
 
 
-@dataclass(frozen=True)
-class _Lines:
-    """The physical lines of a window that are no whole, well-quoted record by themselves."""
-
-    starts: Offsets
-    ends: Offsets
-
-
-def _suspects(marks: Marks, array: Bytes) -> _Lines:
-    ends = positions(marks.feeds) + 1
-    if not len(ends) or ends[-1] != len(array):
-        ends = np.append(ends, len(array))
-    starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
-    odd = np.diff(counts_before(marks.quotes, ends), prepend=0) % 2 == 1
-    # Within a line the first quote opens a cell, whatever the lines before it held.
-    inside = marks.inside ^ toggled(ends[:-1][odd[:-1]], len(marks.inside))
-    suspect = odd.copy()
-    suspect[np.searchsorted(starts, positions(astray(marks, inside, array)), side="right") - 1] = True
-    return _Lines(starts[suspect], ends[suspect])
-
-
 def _dissect(window: bytes, array: Bytes, marks: Marks, *, final: bool, separator: int) -> Cut:
     """Return the cut of a window in which some quote stands wrong."""
-    lines = _suspects(marks, array)
+    lines = suspects(marks, array)
     whole = len(window) if final else window.rfind(b"\n") + 1
     patient = not final and len(window) < LONGEST_RECORD
     broken: list[Broken] = []
     resume = 0
-    for start, end in zip(lines.starts.tolist(), lines.ends.tolist(), strict=True):
+    for start, end, code, at in lines:
         if start < resume:
             continue
         if start >= whole:
             break
+        if code:
+            broken.append(Broken(start, end, code, at))
+            resume = end
+            continue
         record = read_strictly(window, start, separator)
         if patient and (record.end > whole or record.at >= len(window) - 1 or record.at_end):
             return Cut(start, marks.up_to(start), tuple(broken))

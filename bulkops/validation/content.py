@@ -63,7 +63,7 @@ def _column_hits(
     frame: pl.DataFrame, column: Column, numbers: Offsets | None, context: Context, room: Room
 ) -> list[Hits]:
     checks = _checks((context, column.name))
-    which = _doubtful(frame[column.name], checks.plain)
+    which = _doubtful(frame[column.name], checks)
     if which is None:
         return []
     doubtful = frame.select(pl.int_range(pl.len()).alias(ROW), pl.col(column.name)).filter(which)
@@ -123,13 +123,13 @@ def number_of(row: int, numbers: Offsets | None) -> int:
     return row if numbers is None else int(numbers[row])
 
 
-def _doubtful(cells: pl.Series, clean: pl.Expr) -> pl.Series | None:
+def _doubtful(cells: pl.Series, checks: _Checks) -> pl.Series | None:
     """Return which cells are not plainly clean, None if all are; of cells that repeat each is judged once."""
     if len(cells) > _SAMPLE and cells.head(_SAMPLE).n_unique() < _SAMPLE // 2:
         distinct = cells.unique()
-        unclean = distinct.filter(~distinct.to_frame().select(clean).to_series())
+        unclean = distinct.filter(~distinct.to_frame().select(checks.plain).to_series())
         return cells.is_in(unclean.implode(), nulls_equal=True) if len(unclean) else None
-    plain = cells.to_frame().select(clean).to_series()
+    plain = cells.to_frame().select(checks.plain).to_series()
     return None if plain.all() else ~plain
 
 

@@ -5,7 +5,7 @@ import threading
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 
 import numpy as np
@@ -16,12 +16,14 @@ from bulkops.reading.quoting import cells
 from bulkops.validation.context import Context, shown
 from bulkops.validation.hits import Hits, Room, Spot
 
+_WINDOWS = tuple(bytes((byte,)).decode("cp1252", "replace") for byte in range(256))
+
 
 def _as_windows(error: UnicodeError) -> tuple[str, int]:
     """Replace undecodable bytes by what they are in Windows-1252."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+    return "".join([_WINDOWS[byte] for byte in error.object[error.start : error.end]]), error.end
 
 
 class _Notes(threading.local):
@@ -111,7 +113,7 @@ class _Placing:
         places = _places(offsets, self.laid)
         limits = self.block.marks.limits
         fields = counts_before(limits, offsets) - counts_before(limits, self.laid.starts[places])
-        _, first = np.unique(np.stack((places, fields)), axis=1, return_index=True)
+        _, first = np.unique(places * (int(fields.max()) + 1) + fields, return_index=True)
         spots = tuple(
             self._spot(says(int(offsets[i])), int(offsets[i]), int(places[i]), int(fields[i]))
             for i in first[: self.room.of(code)]
@@ -174,23 +176,24 @@ def undecodable(data: bytes) -> Iterator[tuple[str, int, str]]:
     for first, last in [*bad, (-1, -1)]:
         if first != end or first < 0:
             if start >= 0:
-                yield _judge_bytes(data, start, end)
+                code, message = _judge_bytes(data[start:end])
+                yield code, start, message
             start = first
         end = last
 
 
-def _judge_bytes(data: bytes, start: int, end: int) -> tuple[str, int, str]:
-    """Return the rule that undecodable bytes break, where they begin, and the message.
+@lru_cache(maxsize=1024)
+def _judge_bytes(raw: bytes) -> tuple[str, str]:
+    """Return the rule that undecodable bytes break, and the message.
 
     Alone, a letter or a sign of Windows-1252 is taken for one; several in a row only if all are letters, since signs
     behind letters are what a broken UTF-8 sequence looks like.
     """
-    raw = data[start:end]
     bytes_ = " ".join(f"0x{byte:02X}" for byte in raw)
     noun = "the byte" if len(raw) == 1 else "the bytes"
     verb = "is" if len(raw) == 1 else "are"
     letters = raw.decode("cp1252", "replace")
     kinds = "LPS" if len(raw) == 1 else "L"
     if all(c not in "\u00ff\u00fe\ufffd" and unicodedata.category(c)[0] in kinds for c in letters):
-        return "FIL104", start, f"{noun} {bytes_} {verb} no UTF-8; in Windows-1252 {letters!r}"
-    return "FIL102", start, f"{noun} {bytes_} {verb} no UTF-8"
+        return "FIL104", f"{noun} {bytes_} {verb} no UTF-8; in Windows-1252 {letters!r}"
+    return "FIL102", f"{noun} {bytes_} {verb} no UTF-8"

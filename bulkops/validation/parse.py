@@ -6,7 +6,9 @@ short record could hide behind a blank last cell, as many separators as the rows
 
 import csv
 import io
+from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import polars as pl
@@ -171,14 +173,14 @@ def _only(good: Flags, block: Block, laid: Layout, surplus: Offsets) -> bytes:
 def _broken_hits(block: Block, laid: Layout, context: Context, room: Room) -> list[Hits]:
     hits = []
     numbers = laid.numbers[laid.broken]
-    for code, says in BROKEN_SAYS.items():
-        places = [(n, piece) for n, piece in zip(numbers, block.broken, strict=True) if piece.code == code]
-        spots = tuple(_broken_spot(block, int(n), piece, says, context) for n, piece in places[: room.of(code)])
-        hits.append(Hits(code, len(places), spots))
+    for code, total in Counter(piece.code for piece in block.broken).items():
+        found = ((n, piece) for n, piece in zip(numbers, block.broken, strict=True) if piece.code == code)
+        spots = tuple(_broken_spot(block, int(n), piece, context) for n, piece in islice(found, room.of(code)))
+        hits.append(Hits(code, total, spots))
     return hits
 
 
-def _broken_spot(block: Block, number: int, piece: Broken, says: str, context: Context) -> Spot:
+def _broken_spot(block: Block, number: int, piece: Broken, context: Context) -> Spot:
     """Return the spot of a broken record, with the column its quotes are in."""
     column, first = None, piece.start
     for name, (start, _) in zip(context.columns, cells(block.data, piece.start, context.separator), strict=False):
@@ -187,7 +189,11 @@ def _broken_spot(block: Block, number: int, piece: Broken, says: str, context: C
         column, first = name, start
     text = block.data[first : piece.end].decode("utf-8", "replace").rstrip("\r\n")
     return Spot(
-        message=f"{says}: {shown(text, context)}", number=number, at=piece.at, column=column, value=shown(text, context)
+        message=f"{BROKEN_SAYS[piece.code]}: {shown(text, context)}",
+        number=number,
+        at=piece.at,
+        column=column,
+        value=shown(text, context),
     )
 
 

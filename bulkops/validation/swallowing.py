@@ -3,6 +3,7 @@
 import numpy as np
 
 from bulkops.reading.layout import Block, Layout
+from bulkops.reading.marks import counts_before
 from bulkops.validation.context import Context, shown
 from bulkops.validation.encoding import decoded
 from bulkops.validation.hits import Hits, Room, Spot
@@ -14,6 +15,9 @@ def swallowed_hits(block: Block, laid: Layout, context: Context, room: Room) -> 
     width = len(context.columns)
     feeds = np.diff(block.lines_before(laid.ends), prepend=0)
     several = np.flatnonzero((feeds > 1) & (laid.fields == width) & ~laid.broken)
+    # What separators there are must be enough for as many records as there are lines between the first and the last.
+    signs = np.diff(counts_before(block.marks.separators, laid.ends), prepend=0)[several]
+    several = several[signs >= np.maximum(feeds[several] - 2, 2) * (width - 1)]
     spots: list[Spot] = []
     total = 0
     for index in several.tolist():

@@ -149,7 +149,9 @@ def _plain_form(column: Column, now: datetime | None) -> pl.Expr:
         case Timestamp() as time:
             return _plain_time(cell, time, now)
         case JsonObject():
-            return json_codes(column.name) == ""
+            # What looks like a name inside a text makes the cell doubtful at worst.
+            names = cell.str.to_lowercase().str.extract_all(patterns.JSON_NAME)
+            return cell.str.contains(patterns.PLAIN_JSON) & (names.list.n_unique() == names.list.len())
         case Choice(values=values):
             return cell.is_in(list(values))
         case Duration():

@@ -169,12 +169,18 @@ def _duration_cases(column: Column, cell: pl.Expr) -> list[Case]:
 
 def _json_codes(series: pl.Series) -> pl.Series:
     """Return the code of the rule each cell breaks, '' for none; every distinct cell is judged once."""
-    distinct = series.drop_nulls().unique()
-    doubtful = distinct.filter(distinct != "")
-    verdicts = {text: verdict.code for text in doubtful if (verdict := judge(text)) is not None}
+    distinct = series.unique()
+    if len(distinct) > len(series) // 2:
+        return pl.Series([_json_code(text) for text in series], dtype=pl.String)
+    verdicts = {text: code for text in distinct if (code := _json_code(text))}
     if not verdicts:
         return pl.repeat("", len(series), dtype=pl.String, eager=True)
     return series.replace_strict(verdicts, default="", return_dtype=pl.String).fill_null("")
+
+
+def _json_code(text: str | None) -> str:
+    verdict = judge(text) if text else None
+    return verdict.code if verdict is not None else ""
 
 
 JSON_CODES = ("TYP108", "TYP104", "ATR103", "TYP105", "ATR102", "ATR101", "ATR104")

@@ -28,11 +28,8 @@ class _Constant(ValueError):
     """NaN or Infinity, which JSON does not have."""
 
 
-@dataclass(frozen=True)
-class _Object:
+class _Object(list[tuple[str, object]]):
     """A decoded object as its pairs, so that repeated names are seen."""
-
-    pairs: list[tuple[str, object]]
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -84,25 +81,26 @@ _KINDS = {str: "a text", list: "a list", bool: "a truth value", type(None): "nul
 
 
 def _judge_names(value: _Object) -> Verdict | None:
-    names = [name for name, _ in value.pairs]
+    names = [name for name, _ in value]
     for name in names:
         if not _NAME.fullmatch(name) or name.endswith("\n") or not name.isascii():
             return Verdict("ATR102", f"{name!r} is no attribute name")
-    if repeated := [name for name, count in Counter(names).items() if count > 1] or _repeated_inside(value):
+    if repeated := _repeated_inside(value):
         return Verdict("ATR101", f"{repeated[0]!r} stands twice")
-    folded = Counter(name.lower() for name in names)
+    folded = Counter(name.lower() for name in names) if len({name.lower() for name in names}) < len(names) else {}
     for name in names:
-        if folded[name.lower()] > 1:
+        if folded.get(name.lower(), 0) > 1:
             return Verdict("ATR104", f"{name!r} also stands in another case")
     return None
 
 
 def _repeated_inside(value: object) -> list[str]:
-    """Return names that stand twice in an object nested anywhere inside."""
+    """Return names that stand twice in an object, or in one nested anywhere inside."""
     if isinstance(value, _Object):
-        names = [name for name, _ in value.pairs]
-        twice = [name for name, count in Counter(names).items() if count > 1]
-        return twice or [name for _, inner in value.pairs for name in _repeated_inside(inner)]
+        names = [name for name, _ in value]
+        if len(set(names)) < len(names):
+            return [name for name, count in Counter(names).items() if count > 1]
+        return [name for _, inner in value if isinstance(inner, list) for name in _repeated_inside(inner)]
     if isinstance(value, list):
-        return [name for inner in value for name in _repeated_inside(inner)]
+        return [name for inner in value if isinstance(inner, list) for name in _repeated_inside(inner)]
     return []

@@ -74,6 +74,16 @@ COMPATIBILITY = r"[\uff01-\uff5e\u2460-\u24ff\u2160-\u217f\ufb00-\ufb06\U0001d40
 TYPOGRAPHIC = r"[\u2010-\u2015\u2212\ufe58\ufe63\u2018-\u201f\u2032-\u2037\u00b4\u02b9-\u02bc\u2044\u2215\u2217\u2236]"
 """Dashes, quotes and other signs that look like plain ones."""
 
+_BLANKS = r"[ \t\r\n]*"
+_JSON_TEXT = r"\"(?:[^\"\\\x00-\x1f]|\\(?:[\"\\/bfnrt]|u[0-9a-fA-F]{4}))*\""
+_JSON_SCALAR = rf"(?:{_JSON_TEXT}|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null)"
+_JSON_ITEM = rf"{_BLANKS}{_JSON_SCALAR}{_BLANKS}"
+_JSON_LIST = rf"\[(?:{_JSON_ITEM}(?:,{_JSON_ITEM})*|{_BLANKS})\]"
+JSON_NAME = r"\"[A-Za-z][A-Za-z0-9_]*\":"
+_JSON_PAIR = rf"{_BLANKS}{JSON_NAME}{_BLANKS}(?:{_JSON_SCALAR}|{_JSON_LIST}){_BLANKS}"
+PLAIN_JSON = rf"^{_BLANKS}\{{(?:{_JSON_PAIR}(?:,{_JSON_PAIR})*|{_BLANKS})\}}{_BLANKS}$"
+"""An object of texts, numbers, truth values and lists of such; names an attribute can have, right before the colon."""
+
 PLAIN_TEXT = (
     r"^[A-Za-z](?:[A-Za-z0-9]*[0-9][A-Za-z0-9]*|[A-Za-z0-9._%@ -]{8,}[A-Za-z0-9]"
     r"|(?:[A-Za-z0-9]|[A-Za-z0-9]{3,})?[._%@-][A-Za-z0-9._%@-]*[A-Za-z0-9])$"
