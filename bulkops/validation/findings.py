@@ -149,6 +149,6 @@ class ValidationSettings:
     insensitive: bool = False
     now: datetime | None = None
     block_bytes: int = 16 << 20
-    threads: int = 2
+    threads: int = 3
     keys_in_memory: int = 8_000_000
     baseline: "Baseline | None" = None
