@@ -13,6 +13,7 @@ from bulkops.cli.targets import TargetChoice
 from bulkops.errors import UsageError
 from bulkops.exporting.definition import Export, Filter, Kind
 from bulkops.exporting.table import EXPORTS
+from bulkops.writing import refuse_no_file
 
 UNITS = {
     Kind.INSTANT: "RFC 3339 or a date, UTC",
@@ -85,9 +86,9 @@ def _output_options(function: Any) -> Any:
     function = option(
         "--split-records", type=click.IntRange(min=1), help="At most this many records a file: NAME-00001-of-00007.csv."
     )(function)
-    function = option("--format", "form", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)(
-        function
-    )
+    function = option(
+        "--format", "form", type=click.Choice(["csv", "parquet"]), help="Default: parquet for NAME.parquet, else csv."
+    )(function)
     return click.option(
         "-o", "--output", required=True, metavar="FILE",
         help="Where to write; .gz and .zst are compressed; - is stdout.",
@@ -121,10 +122,12 @@ def _run(export: Export, options: dict[str, Any]) -> None:
 
     target: TargetChoice = options["target"]
     to_stdout = options["output"] == "-"
+    if not to_stdout:
+        refuse_no_file(Path(options["output"]))
     if to_stdout and options["as_json"]:
         raise UsageError("--json and -o - would both write to stdout.")
-    shape = Shape(form=options["form"], split=options["split_records"], tidy=options["tidy"])
-    shape.checked(None if to_stdout else Path(options["output"]))
+    wished = Shape(form=options["form"], split=options["split_records"], tidy=options["tidy"])
+    shape = wished.checked(None if to_stdout else Path(options["output"]))
     clock = SystemClock()
     with (
         target.open() as opened,

@@ -56,7 +56,8 @@ class Window:
 class Export:
     """One export. Of several paths the one that uses most of the given ids is taken.
 
-    `id_filters` are query parameters filled from an id of the target where it is given.
+    `id_filters` are query parameters filled from an id of the target where it is given. `columns` are those that the
+    documentation names, between commas; blank where it names none.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Export:
     path_names: tuple[PathName, ...] = ()
     id_filters: Mapping[str, str] = field(default_factory=dict)
     windows: tuple[Window, ...] = ()
+    columns: str = ""
     form: Form = Form.CSV
     notes: tuple[str, ...] = ()
 

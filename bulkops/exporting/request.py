@@ -1,5 +1,6 @@
 """From the options of an export to one GET: the path, the ids, the query parameters. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -8,6 +9,8 @@ from bulkops.errors import UsageError
 from bulkops.exporting.definition import Export, Filter, Kind, Window, placeholders
 from bulkops.readback.download import Question
 from bulkops.readback.fetch import rfc3339
+
+DOTS = ("", ".", "..")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +40,11 @@ class Request:
             elif declared.required:
                 raise UsageError(f"export {self.export.name} needs --{declared.name}.")
         ids = {name: self.ids[name] for name in placeholders(path)}
-        return Question(path=path, ids=ids, params=params)
+        for name, given in ids.items():
+            if str(given).strip() in DOTS:
+                raise UsageError(f"--{name} {str(given)!r} names nothing: it would lead to another path.")
+        columns = frozenset(self.export.columns.lower().split(",")) - {""}
+        return Question(path=path, ids=ids, params=params, columns=columns)
 
     def between(self, window: Window, after: datetime, before: datetime) -> "Request":
         """Return the same request, bounded to a window."""
@@ -52,6 +59,10 @@ def checked(declared: Filter, value: str) -> str:
             return rfc3339(instant(value, option=declared.name))
         case Kind.CHOICE if value not in declared.choices:
             raise UsageError(f"--{declared.name} is one of {', '.join(declared.choices)}, not {value!r}.")
+        case Kind.SWITCH if value not in ("true", "false"):
+            raise UsageError(f"--{declared.name} is true or false, not {value!r}.")
+        case Kind.INTEGER if not re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
+            raise UsageError(f"--{declared.name} is a whole number, not {value!r}.")
         case Kind.LIST:
             items = [item.strip() for item in value.split(",") if item.strip()]
             unknown = [item for item in items if declared.known and item not in declared.known]
@@ -70,4 +81,7 @@ def instant(text: str, *, option: str) -> datetime:
         raise UsageError(
             f"--{option} {text!r} is not an instant.", hint="Write it like 2026-11-01T00:00:00Z, or 2026-11-01."
         ) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise UsageError(f"--{option} {text!r} lies outside the years 1 to 9999 in UTC.") from None

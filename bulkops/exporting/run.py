@@ -1,6 +1,6 @@
 """One export from the first request to the last renaming."""
 
-import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bulkops.errors import UsageError
-from bulkops.exporting.forms import COMPRESSED, Shape, copy_csv, deliver
+from bulkops.exporting.forms import Shape, copy_csv, deliver
 from bulkops.exporting.request import Request
 from bulkops.exporting.spool import spool
 from bulkops.exporting.windows import Steps, spool_windows
@@ -17,6 +17,7 @@ from bulkops.readback.download import Downloaded, Progress
 from bulkops.readback.tables import Notes
 from bulkops.reading.boundaries import count_records, record_blocks
 from bulkops.transport.client import Client
+from bulkops.writing import keep, part_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,39 +71,58 @@ def run_export(
     """Write an export to a file, or to an open one such as stdout.
 
     A file appears under its name only when all of it is there; until then it is NAME.part, which is removed on
-    failure. Nothing goes to an open file before the whole export is here.
+    failure. Nothing goes to an open file before the whole export is here. UsageError if another process is writing
+    the same file.
     """
     path = out if isinstance(out, Path) else None
     shape = (shape or Shape()).checked(path)
     fetching = fetching or Fetching()
-    notes = Notes()
     request.question()
     if path is None:
-        with tempfile.TemporaryFile(prefix="bulkops-") as whole:
-            done = _fetch(client, request, whole, fetching, folder=None, notes=notes)
-            copy_csv(whole, out, tidy=shape.tidy, notes=notes)  # type: ignore[arg-type] # it is no path here
+        with _spool() as whole:
+            done, notes = _fetch(client, request, whole, fetching, folder=None)
+            copy_csv(whole, out, tidy=shape.tidy)  # type: ignore[arg-type] # it is no path here
             return _exported(request, (), done, _count(whole, fetching), notes)
     folder = path.with_name(f"{path.name}.windows") if fetching.steps else None
-    with _part_file(path) as (whole, part):
-        done = _fetch(client, request, whole, fetching, folder=folder, notes=notes)
-        result = _exported(request, (path,), done, _count(whole, fetching), notes)
-        if shape.plain and path.suffix not in COMPRESSED:
-            _keep(whole, part, path)
-            return result
-        files = deliver(whole, path, shape, notes=notes)
-    return Exported(**{**vars(result), "files": files, "notes": notes.lines()})
+    with part_file(path) as (whole, part):
+        done, notes = _fetch(client, request, whole, fetching, folder=folder)
+        records = _count(whole, fetching)
+        files: tuple[Path, ...] = (path,)
+        if shape.plain and shape.compression(path) is None:
+            keep(whole, part, path)
+        else:
+            files = deliver(whole, path, shape)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+    return _exported(request, files, done, records, notes)
+
+
+@contextmanager
+def _spool() -> Iterator[BinaryIO]:
+    """Yield a temporary file; UsageError where there is no room for it."""
+    try:
+        with tempfile.TemporaryFile(prefix="bulkops-") as whole:
+            yield whole
+    except BrokenPipeError:
+        raise  # whoever read stdout went away
+    except OSError as error:
+        raise UsageError(
+            f"The export cannot be kept in {tempfile.gettempdir()}, or not be written to stdout: "
+            f"{error.strerror or error}.",
+            hint="Make room, or set TMPDIR to a folder that has some.",
+        ) from None
 
 
 def _fetch(
-    client: Client, request: Request, whole: BinaryIO, fetching: Fetching, *, folder: Path | None, notes: Notes
-) -> Downloaded:
+    client: Client, request: Request, whole: BinaryIO, fetching: Fetching, *, folder: Path | None
+) -> tuple[Downloaded, Notes]:
+    notes = Notes()
+    common: dict[str, Any] = {"settle": fetching.settle, "progress": fetching.progress, "notes": notes}
     if fetching.steps is None:
-        return spool(client, request, whole, settle=fetching.settle, progress=fetching.progress, notes=notes)
+        return spool(client, request, whole, **common), notes
     if folder is None:
         raise UsageError("--window needs a file name with -o: what is done is kept beside it.")
-    return spool_windows(
-        client, request, fetching.steps, whole, folder=folder, progress=fetching.progress, say=fetching.say
-    )
+    return spool_windows(client, request, fetching.steps, whole, folder=folder, say=fetching.say, **common), notes
 
 
 def _count(whole: BinaryIO, fetching: Fetching) -> int | None:
@@ -124,27 +144,3 @@ def _exported(
         attempts=done.attempts,
         notes=notes.lines(),
     )
-
-
-@contextmanager
-def _part_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """Open NAME.part beside the file; it is gone afterwards unless it was renamed."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        file = part.open("w+b")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
-    try:
-        with file:
-            yield file, part
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _keep(whole: BinaryIO, part: Path, path: Path) -> None:
-    """Give the file its name once its bytes are on the disk."""
-    whole.flush()
-    os.fsync(whole.fileno())
-    part.replace(path)

@@ -25,22 +25,25 @@ def spool(
     progress: Progress | None = None,
     notes: Notes | None = None,
 ) -> Downloaded:
-    """Fill `out` with a whole answer; with `settle`, ask until two answers that many seconds apart are equal."""
+    """Fill `out` with a whole answer; with `settle`, ask until two answers that many seconds apart are equal.
+
+    `notes` takes what is odd about the records.
+    """
     question = request.question()
-    earlier: tuple[str, float] | None = None
-    attempts = 0
+    notes = notes if notes is not None else Notes()
+    earlier, attempts = "", 0
     while True:
+        own = Notes()
         if request.export.form is Form.PAGES:
-            done = _pages(client, question, out, notes or Notes())
+            done = _pages(client, question, out, own)
         else:
-            done = download(client, question, out, progress=progress)
+            done = download(client, question, out, progress=progress, notes=own)
         attempts += done.attempts
-        if not settle:
-            return done
-        now, found = client.clock.monotonic(), digest(out)
-        if earlier is not None and found == earlier[0]:
+        found = digest(out) if settle else ""
+        if found == earlier:
+            notes.take(own)
             return Downloaded(bytes=done.bytes, attempts=attempts)
-        earlier = found, now
+        earlier = found
         client.clock.sleep(settle)
 
 

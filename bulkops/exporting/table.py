@@ -3,6 +3,7 @@
 Source: the Management API's description of June 2026; `deleted-*` and the second achievements path of August 2026.
 """
 
+from bulkops.exporting import columns
 from bulkops.exporting.definition import Export, Filter, Kind, PathName, Window
 from bulkops.exporting.filters import (
     ACTION,
@@ -33,6 +34,7 @@ EXPORTS: dict[str, Export] = {
             name="coupons",
             title="Coupons of an application, or of one campaign",
             paths=("/v1/applications/{application}/export_coupons",),
+            columns=columns.COUPONS,
             id_filters={"campaignId": "campaign"},
             windows=(
                 BY_CREATION,
@@ -51,6 +53,7 @@ EXPORTS: dict[str, Export] = {
             name="referrals",
             title="Referrals of an application, or of one campaign",
             paths=("/v1/applications/{application}/export_referrals",),
+            columns=columns.REFERRALS,
             id_filters={"campaignId": "campaign"},
             windows=(BY_CREATION,),
             filters=(*CREATED, VALID, USABLE, BATCH, DATES),
@@ -59,6 +62,7 @@ EXPORTS: dict[str, Export] = {
             name="giveaways",
             title="Giveaway codes of a pool",
             paths=("/v1/giveaways/pools/{pool}/export",),
+            columns=columns.GIVEAWAYS,
             windows=(BY_CREATION,),
             filters=CREATED,
         ),
@@ -66,6 +70,7 @@ EXPORTS: dict[str, Export] = {
             name="loyalty-cards",
             title="Cards of a card-based program",
             paths=(f"{PROGRAM_PATH}/cards/export",),
+            columns=columns.CARDS,
             windows=(BY_CREATION,),
             filters=(*CREATED, BATCH, DATES),
             notes=("Lists and attributes are printed without CSV quotes; --tidy writes them quoted.",),
@@ -74,6 +79,7 @@ EXPORTS: dict[str, Export] = {
             name="card-balances",
             title="Point balances of all cards of a program",
             paths=(f"{PROGRAM_PATH}/export_card_balances",),
+            columns=columns.CARD_BALANCES,
             filters=(BALANCE_END, BALANCES),
             notes=("negativeBalance is not supported here.",),
         ),
@@ -89,6 +95,7 @@ EXPORTS: dict[str, Export] = {
             name="customer-balances",
             title="Point balances of all customers of a program",
             paths=(f"{PROGRAM_PATH}/export_customer_balances",),
+            columns=columns.CUSTOMER_BALANCES,
             filters=(BALANCE_END, BALANCES),
         ),
         Export(
@@ -102,6 +109,7 @@ EXPORTS: dict[str, Export] = {
             name="customer-ledger",
             title="The transaction log of one customer",
             paths=(f"{PROGRAM_PATH}/profile/{{profile}}/export_log",),
+            columns=columns.LEDGER,
             path_names=(PathName(name="profile", about="The integration id of the customer profile."),),
             windows=(BY_RANGE,),
             filters=(*RANGE, DATES),
@@ -110,6 +118,7 @@ EXPORTS: dict[str, Export] = {
             name="loyalty-tiers",
             title="Customers and their tiers in a program",
             paths=(f"{PROGRAM_PATH}/export_customers_tiers",),
+            columns=columns.TIERS,
             filters=(
                 Filter(
                     name="subledgers", parameter="subledgerIds", kind=Kind.LIST, about="Only these, between commas."
@@ -126,6 +135,7 @@ EXPORTS: dict[str, Export] = {
             name="loyalty-join-dates",
             title="When customers joined a program",
             paths=(f"{PROGRAM_PATH}/export_join_dates",),
+            columns=columns.JOIN_DATES,
         ),
         Export(
             name="loyalty-points",
@@ -138,21 +148,25 @@ EXPORTS: dict[str, Export] = {
             name="audiences",
             title="Members of an audience",
             paths=("/v1/audiences/{audience}/memberships/export",),
+            columns=columns.AUDIENCE,
         ),
         Export(
             name="collections",
             title="Items of a collection: account level, or campaign level when a campaign is given",
             paths=("/v1/collections/{collection}/export", f"{CAMPAIGN_PATH}/collections/{{collection}}/export"),
+            columns=columns.COLLECTION,
         ),
         Export(
             name="stores",
             title="Stores linked to a campaign",
             paths=(f"{CAMPAIGN_PATH}/stores/export",),
+            columns=columns.STORES,
         ),
         Export(
             name="store-budgets",
             title="Budgets of a campaign's stores",
             paths=(f"{CAMPAIGN_PATH}/stores/budgets/export",),
+            columns=columns.BUDGETS,
             filters=(ACTION, PERIOD),
         ),
         Export(
@@ -162,12 +176,14 @@ EXPORTS: dict[str, Export] = {
                 "/v2/achievements/{achievement}/export",
                 f"{CAMPAIGN_PATH}/achievements/{{achievement}}/export",
             ),
+            columns=columns.ACHIEVEMENTS,
             path_names=(PathName(name="achievement", about="The id of the achievement.", numeric=True),),
         ),
         Export(
             name="effects",
             title="Rule effects of an application, or of one campaign",
             paths=("/v1/applications/{application}/export_effects",),
+            columns=columns.EFFECTS,
             id_filters={"campaignId": "campaign"},
             windows=(BY_CREATION,),
             filters=(*CREATED, DATES),
@@ -176,6 +192,7 @@ EXPORTS: dict[str, Export] = {
             name="customer-sessions",
             title="Customer sessions of an application",
             paths=("/v1/applications/{application}/export_customer_sessions",),
+            columns=columns.SESSIONS,
             windows=(
                 BY_CREATION,
                 Window(after="updated-after", before="updated-before", column="updated", by="updated"),
@@ -191,6 +208,7 @@ EXPORTS: dict[str, Export] = {
             name="campaign-analytics",
             title="Figures of an application's campaigns",
             paths=("/v1/applications/{application}/campaign_analytics/export",),
+            columns=columns.ANALYTICS,
             filters=(
                 *RANGE,
                 Filter(
@@ -203,6 +221,7 @@ EXPORTS: dict[str, Export] = {
             name="value-maps",
             title="The current version of a campaign's value map",
             paths=(f"{CAMPAIGN_PATH}/value_maps/{{value-map}}/export",),
+            columns=columns.VALUE_MAP,
             path_names=(PathName(name="value-map", about="The id of the value map.", numeric=True),),
         ),
         Export(

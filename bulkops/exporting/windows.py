@@ -6,10 +6,10 @@ its half-open span [start, end) by the rows' own column: no gap and no overlap w
 
 import json
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,14 +17,18 @@ from bulkops.errors import DataError, UsageError
 from bulkops.exporting.definition import Window
 from bulkops.exporting.request import Request, instant
 from bulkops.exporting.spool import spool
+from bulkops.readback.ahead import looked_at
 from bulkops.readback.canonical import by_lower
 from bulkops.readback.download import Downloaded, Progress
 from bulkops.readback.fetch import BLOCK, rfc3339
-from bulkops.readback.tables import read_raw
+from bulkops.readback.oddities import note_oddities
+from bulkops.readback.tables import Notes, read_raw
 from bulkops.readback.values import instants
+from bulkops.reading.boundaries import inside_quotes
 from bulkops.transport.client import Client
 
 WIDER = timedelta(seconds=1)
+MOST = 100_000
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 Say = Callable[[str], None]
 
@@ -42,7 +46,10 @@ def parse_length(text: str) -> timedelta:
     found = re.fullmatch(r"(\d+)([smhdw])", text.strip())
     if found is None or int(found[1]) == 0:
         raise UsageError(f"--window {text!r} is not a length.", hint="Write it like 12h, 1d or 2w.")
-    return timedelta(seconds=int(found[1]) * UNITS[found[2]])
+    try:
+        return timedelta(seconds=int(found[1]) * UNITS[found[2]])
+    except OverflowError:
+        raise UsageError(f"--window {text!r} is longer than the calendar.") from None
 
 
 def spool_windows(
@@ -52,23 +59,27 @@ def spool_windows(
     out: BinaryIO,
     *,
     folder: Path,
+    settle: float = 0.0,
     progress: Progress | None = None,
     say: Say | None = None,
+    notes: Notes | None = None,
 ) -> Downloaded:
-    """Fill `out` window by window; `folder` keeps the windows done and the frozen end until all are there.
+    """Fill `out` window by window; `folder` keeps the windows done and the frozen end; it is the caller's to remove.
 
-    UsageError if `folder` belongs to another request.
+    With `settle`, each window is asked for until two answers that many seconds apart are equal. UsageError if `folder`
+    belongs to another request.
     """
     spans = _spans(client, request, steps, folder)
     attempts = 0
     for number, (start, end) in enumerate(spans, start=1):
         done = folder / f"{number:05}.csv"
         if not done.exists():
-            attempts += _one(client, request, steps.window, done, start=start, end=end, progress=progress)
+            asked = request.between(steps.window, _shifted(start, -WIDER), _shifted(end, WIDER))
+            attempts += _one(client, asked, done, steps.window, (start, end), settle=settle, progress=progress)
             if say:
                 say(f"Window {number} of {len(spans)}: {rfc3339(start)} to {rfc3339(end)}.")
-    size = _join(sorted(folder.glob("*.csv")), out)
-    shutil.rmtree(folder)
+    with looked_at(lambda blocks: note_oddities(blocks, notes if notes is not None else Notes())) as look:
+        size = _join(sorted(folder.glob("*.csv")), out, look)
     return Downloaded(bytes=size, attempts=attempts)
 
 
@@ -84,52 +95,78 @@ def _spans(client: Client, request: Request, steps: Steps, folder: Path) -> list
         "seconds": steps.length.total_seconds(),
     }
     plan = folder / "plan.json"
+    start = instant(request.values[window.after], option=window.after)
     if plan.exists():
-        held = json.loads(plan.read_text(encoding="utf-8"))
-        if held["asked"] != json.loads(json.dumps(asked)):
-            raise UsageError(
-                f"{folder} holds the windows of another export.", hint="Remove it, or name another file with -o."
-            )
-        end = datetime.fromisoformat(held["end"])
+        end = _held_end(plan, asked)
     else:
         given = request.values.get(window.before)
         now = client.clock.now() + (client.server_offset or timedelta())
         end = instant(given, option=window.before) if given else now.replace(microsecond=0)
+    spans = _cut(start, end, steps.length)
+    if not plan.exists():
         folder.mkdir(parents=True, exist_ok=True)
         part = plan.with_suffix(".part")
-        part.write_text(json.dumps({"asked": asked, "end": end.astimezone(UTC).isoformat()}), encoding="utf-8")
+        part.write_text(json.dumps({"asked": asked, "end": end.isoformat()}), encoding="utf-8")
         part.replace(plan)
-    start = instant(request.values[window.after], option=window.after)
-    return list(_cut(start, end, steps.length))
+    return spans
 
 
-def _cut(start: datetime, end: datetime, length: timedelta) -> Iterator[tuple[datetime, datetime]]:
+def _held_end(plan: Path, asked: Mapping[str, object]) -> datetime:
+    """Return the end that the first run froze; UsageError if that was another export."""
+    try:
+        held = json.loads(plan.read_text(encoding="utf-8"))
+        same, end = held["asked"] == json.loads(json.dumps(asked)), datetime.fromisoformat(held["end"])
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{plan} cannot be read.", hint=f"Remove {plan.parent} and begin again.") from None
+    if not same:
+        raise UsageError(
+            f"{plan.parent} holds the windows of another export.", hint="Remove it, or name another file with -o."
+        )
+    return end
+
+
+def _cut(start: datetime, end: datetime, length: timedelta) -> list[tuple[datetime, datetime]]:
     if end <= start:
         raise UsageError("The window ends before it begins.")
+    if (end - start) / length > MOST:
+        raise UsageError(f"That is more than {MOST:,} windows, each a request.", hint="Make --window longer.")
+    spans = []
     while start < end:
-        following = min(start + length, end)
-        yield start, following
+        following = end if end - start <= length else start + length
+        spans.append((start, following))
         start = following
+    return spans
+
+
+def _shifted(moment: datetime, by: timedelta) -> datetime:
+    """Return a moment a little later or earlier, or itself at the ends of the calendar."""
+    try:
+        return moment + by
+    except OverflowError:
+        return moment
 
 
 def _one(
     client: Client,
     request: Request,
-    window: Window,
     done: Path,
+    window: Window,
+    span: tuple[datetime, datetime],
     *,
-    start: datetime,
-    end: datetime,
+    settle: float,
     progress: Progress | None,
 ) -> int:
     """Fetch one window into the file `done`, which is there only once it is whole."""
     raw, part = done.with_suffix(".raw"), done.with_suffix(".part")
-    with raw.open("w+b") as whole, part.open("wb") as kept:
-        taken = spool(client, request.between(window, start - WIDER, end + WIDER), whole, progress=progress)
-        whole.seek(0)
-        _keep(whole, kept, column=window.column, start=rfc3339(start), end=rfc3339(end))
-    part.replace(done)
-    raw.unlink()
+    try:
+        with raw.open("w+b") as whole, part.open("wb") as kept:
+            taken = spool(client, request, whole, settle=settle, progress=progress)
+            whole.seek(0)
+            _keep(whole, kept, column=window.column, start=rfc3339(span[0]), end=rfc3339(span[1]))
+        part.replace(done)
+    finally:
+        raw.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
     return taken.attempts
 
 
@@ -151,21 +188,29 @@ def _keep(whole: BinaryIO, kept: BinaryIO, *, column: str, start: str, end: str)
         kept.writelines(record for record, wanted in zip(records, inside, strict=True) if wanted)
 
 
-def _join(files: list[Path], out: BinaryIO) -> int:
-    """Write one header and the records of all windows; DataError if their headers differ."""
+def _join(files: list[Path], out: BinaryIO, look: Callable[[bytes], None]) -> int:
+    """Write one header and the records of all windows, and show them to `look`; DataError if the headers differ."""
     out.seek(0)
     out.truncate()
     header: bytes | None = None
     for path in files:
         with path.open("rb") as file:
-            found = file.readline()
-            if header is None:
-                header = found
-                out.write(header)
-            elif found != header:
+            found = _header(file)
+            if header is not None and found != header:
                 raise DataError(
                     "The columns of the export changed between two windows.",
                     hint=f"Remove {path.parent} and begin again.",
                 )
-            shutil.copyfileobj(file, out, BLOCK)
+            blocks = chain([] if header is not None else [found], iter(lambda file=file: file.read(BLOCK), b""))  # type: ignore[misc] # the default binds the loop's file
+            header = found
+            for block in blocks:
+                out.write(block)
+                look(block)
     return out.tell()
+
+
+def _header(file: BinaryIO) -> bytes:
+    header = file.readline()
+    while inside_quotes(header) and (more := file.readline()):
+        header += more
+    return header

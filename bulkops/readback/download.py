@@ -5,20 +5,30 @@ looks cut, an answer counts once two in a row are equal.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 
-from bulkops.errors import OutcomeUnknown, Unfinished
+from bulkops.errors import NotDelivered, OutcomeUnknown, Unfinished
+from bulkops.readback.ahead import looked_at
 from bulkops.readback.lenient import split_cells
+from bulkops.readback.oddities import note_oddities
+from bulkops.readback.tables import Notes
 from bulkops.transport.client import Client
+from bulkops.transport.retries import ATTEMPTS as REQUESTS
 from bulkops.transport.retries import wait_seconds
 
-ATTEMPTS = 5
+ANSWERS = 5
 TAIL = 1 << 20
 QUOTE = 34
+WHOLE = (200, 203)
+# An error object, or a page, behind the records: where the server failed half way and said so in the same answer.
+APPENDIX = re.compile(rb'\n\s*([{\[]\s*["{].*|<(?:!doctype|html|\?xml).*)\Z', re.DOTALL | re.IGNORECASE)
 
 Ids = Mapping[str, int | str]
 Progress = Callable[[int], None]
@@ -26,11 +36,15 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """One GET: a path template, the ids that fill it, the query parameters."""
+    """One GET: a path template, the ids that fill it, the query parameters.
+
+    `columns` are names, in lower case, of which the answer's header must have one; empty where they are not documented.
+    """
 
     path: str
     ids: Ids
     params: Mapping[str, str]
+    columns: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,28 +55,37 @@ class Downloaded:
     attempts: int
 
 
-def download(client: Client, question: Question, out: BinaryIO, *, progress: Progress | None = None) -> Downloaded:
+def download(
+    client: Client, question: Question, out: BinaryIO, *, progress: Progress | None = None, notes: Notes | None = None
+) -> Downloaded:
     """Fill `out`, a seekable file, with the answer to one GET; OutcomeUnknown if it never came whole.
 
-    `progress` is called with the number of bytes of each block.
+    `progress` is called with the number of bytes of each block. With `notes`, odd records are noted. Five answers at
+    most are asked for, in eight requests at most.
     """
     trouble: Unfinished = OutcomeUnknown(f"GET {question.path} gave a different answer each time.")
-    earlier = ""
-    for attempt in range(1, ATTEMPTS + 1):
+    earlier, answers = "", 0
+    for attempt in range(1, REQUESTS + 1):
         if attempt > 1:
-            client.clock.sleep(wait_seconds(attempt - 1, None, clock=client.clock))
+            client.clock.sleep(wait_seconds(attempt - 1, trouble, clock=client.clock, say=client.say))
+        own = Notes()
         try:
-            size, doubt = _once(client, question, out, progress)
-        except OutcomeUnknown as error:
+            size, doubt = _once(client, question, out, progress, own if notes is not None else None)
+        except NotDelivered as error:
             trouble = error
             continue
-        if doubt is None:
-            return Downloaded(bytes=size, attempts=attempt)
-        found = digest(out)
-        if found == earlier and doubt.by_repeating:
-            return Downloaded(bytes=size, attempts=attempt)
-        earlier = found
-        trouble = OutcomeUnknown(f"GET {question.path}: {doubt.reason}.")
+        except OutcomeUnknown as error:
+            trouble, doubt, size = error, None, 0
+        else:
+            if doubt is None or (doubt.by_repeating and digest(out) == earlier):
+                if notes is not None:
+                    notes.take(own)
+                return Downloaded(bytes=size, attempts=attempt)
+            earlier = digest(out)
+            trouble = OutcomeUnknown(f"GET {question.path}: {doubt.reason}.")
+        answers += 1
+        if answers == ANSWERS:
+            break
     raise trouble
 
 
@@ -74,23 +97,56 @@ class _Doubt:
     by_repeating: bool = True
 
 
-def _once(client: Client, question: Question, out: BinaryIO, progress: Progress | None) -> tuple[int, _Doubt | None]:
+def _once(
+    client: Client, question: Question, out: BinaryIO, progress: Progress | None, notes: Notes | None
+) -> tuple[int, _Doubt | None]:
     out.seek(0)
     out.truncate()
-    size = quotes = 0
-    with client.stream(question.path, question.ids, question.params) as answer:
+    size, quotes = 0, _Quotes()
+    with (
+        client.stream(question.path, question.ids, question.params, attempts=1) as answer,
+        _looking(quotes, notes) as look,
+    ):
+        if answer.status not in WHOLE:
+            raise OutcomeUnknown(
+                f"{answer.where} was answered with {answer.status}, which is no whole answer.", status=answer.status
+            )
         framed = "content-length" in answer.headers or "transfer-encoding" in answer.headers
         for block in answer.iter_bytes():
             out.write(block)
+            look(block)
             size += len(block)
-            quotes += int(np.count_nonzero(np.frombuffer(block, np.uint8) == QUOTE))
             if progress:
                 progress(len(block))
     out.flush()
-    return size, _doubt(out, size, framed=framed, open_quote=quotes % 2 == 1)
+    return size, _doubt(out, size, question.columns, framed=framed, open_quote=quotes.number % 2 == 1)
 
 
-def _doubt(out: BinaryIO, size: int, *, framed: bool, open_quote: bool) -> _Doubt | None:
+@dataclass
+class _Quotes:
+    """How many quotes an answer has; known when all of it was looked at."""
+
+    number: int = 0
+
+
+@contextmanager
+def _looking(quotes: _Quotes, notes: Notes | None) -> Iterator[Callable[[bytes], None]]:
+    """Yield what looks at each block of an answer: counts its quotes and, with `notes`, notes what is odd."""
+
+    def count(block: bytes) -> None:
+        quotes.number += int(np.count_nonzero(np.frombuffer(block, np.uint8) == QUOTE))
+
+    def look(blocks: Iterator[bytes]) -> None:
+        quotes.number = note_oddities(blocks, Notes() if notes is None else notes)
+
+    if notes is None:
+        yield count
+        return
+    with looked_at(look) as put:
+        yield put
+
+
+def _doubt(out: BinaryIO, size: int, columns: frozenset[str], *, framed: bool, open_quote: bool) -> _Doubt | None:
     out.seek(0)
     head = out.readline(TAIL).decode("utf-8", "replace").removeprefix("\ufeff").rstrip("\r\n")
     out.seek(max(0, size - TAIL))
@@ -98,17 +154,41 @@ def _doubt(out: BinaryIO, size: int, *, framed: bool, open_quote: bool) -> _Doub
     out.seek(0, 2)
     if not head.strip():
         return _Doubt(reason="the answer has no header line", by_repeating=False)
-    if head.lstrip().startswith(("{", "<")):
-        return _Doubt(reason="the answer is not CSV", by_repeating=False)
+    names = split_cells(head, 0)
+    if _is_other(head, names, columns):
+        return _Doubt(reason="the answer is not this CSV: its first line names no column of it", by_repeating=False)
+    if _has_appendix(tail):
+        return _Doubt(reason="the answer ends with an error instead of a record", by_repeating=False)
     if not tail.endswith(b"\n"):
         last = tail.rpartition(b"\n")[2].decode("utf-8", "replace")
-        width = len(split_cells(head, 0))
+        width = len(names)
         if b"\n" in tail and (open_quote or len(split_cells(last, width)) < width):
             return _Doubt(reason="the answer ends in the middle of a record", by_repeating=False)
         return _Doubt(reason="the answer does not end with a line end")
     if open_quote:
         return _Doubt(reason="the answer may end inside a quoted cell")
     return None if framed else _Doubt(reason="nothing shows that the answer came whole")
+
+
+def _is_other(head: str, names: list[str], columns: frozenset[str]) -> bool:
+    """Tell whether a first line is none of the export's: that of a page, of an error, of another table."""
+    if head.lstrip().startswith(("{", "<")):
+        return True
+    return bool(columns) and columns.isdisjoint(name.strip().lower() for name in names)
+
+
+def _has_appendix(tail: bytes) -> bool:
+    """Tell whether JSON or a page stands behind the records."""
+    found = APPENDIX.search(tail)
+    if found is None:
+        return False
+    text = found[1].strip()
+    if text.startswith(b"<"):
+        return True
+    try:
+        return isinstance(json.loads(text), dict | list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def digest(out: BinaryIO) -> str:

@@ -91,4 +91,4 @@ def fold_of(client: Client, readback: Readback, ids: Mapping[str, int]) -> tuple
 
 def rfc3339(moment: datetime) -> str:
     """Return an instant as the API's parameters take it: UTC, whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"

@@ -24,6 +24,7 @@ UNDOUBLED = r'^\{\s*[^\s"}]'  # polars reads `"{"a": 1}"` without a word as {a: 
 GUARD = "\x1f"
 GUARD_COLUMN = "_guard"
 RECORD, LINE = "_record", "_line"
+FIELDS = "not as many fields as the header"
 
 
 @dataclass
@@ -38,6 +39,11 @@ class Notes:
         self.counts[what] += count
         self.first.setdefault(what, record)
 
+    def take(self, other: "Notes", *, after: int = 0) -> None:
+        """Add what was noted of another part, which `after` records came before."""
+        for what, count in other.counts.items():
+            self.add(what, other.first[what] + after, count)
+
     def lines(self) -> tuple[str, ...]:
         """Return one sentence an oddity."""
         return tuple(f"{n:,} x {what} (first: record {self.first[what]:,})." for what, n in self.counts.items())
@@ -51,9 +57,9 @@ def read_frames(
     `_line` is the physical line a record starts on, the header being line 1. At least one frame comes, if only
     an empty one that names the columns. DataError if there is no header; `name` is for its message.
     """
-    batches = _batches(blocks, batch_bytes)
+    batches = record_batches(blocks, batch_bytes)
     first = next(batches, b"").removeprefix(BOM)
-    header, lines, body = _split_header(first, name)
+    header, lines, body = split_header(first, name)
     reader = _Reader(header, notes or Notes(), line=lines + 1)
     yield reader.frame(body)
     for batch in batches:
@@ -64,26 +70,34 @@ def read_raw(
     blocks: Iterable[bytes], *, name: str, notes: Notes | None = None
 ) -> Iterator[tuple[pl.DataFrame, bytes, list[bytes]]]:
     """Yield what `read_frames` does with the bytes it came from: the header, and each record with a line end."""
-    batches = _batches(blocks, BATCH_BYTES)
+    batches = record_batches(blocks, BATCH_BYTES)
     first = next(batches, b"").removeprefix(BOM)
-    header, lines, body = _split_header(first, name)
-    head = first[: len(first) - len(body)].strip(b"\r\n") + b"\n"
+    header, lines, body = split_header(first, name)
+    head = _with_end(first[: len(first) - len(body)].lstrip(b"\r\n"), b"\n")
+    usual = b"\r\n" if head.endswith(b"\r\n") else b"\n"
     reader = _Reader(header, notes or Notes(), line=lines + 1)
     for batch in chain([body], batches):
         line = reader.line
         frame = reader.frame(batch)
-        yield frame, head, _slices(batch, (frame.get_column(LINE) - line).to_list())
+        yield frame, head, _slices(batch, (frame.get_column(LINE) - line).to_list(), usual)
 
 
-def _slices(data: bytes, starts: list[int]) -> list[bytes]:
-    """Return the lines from each start to the next, without blank lines between."""
+def _slices(data: bytes, starts: list[int], usual: bytes) -> list[bytes]:
+    """Return the lines from each start to the next with their own line ends, without blank lines between."""
     lines = data.split(b"\n")
-    end = b"\r\n" if b"\r\n" in data else b"\n"
     bounds = pairwise([*starts, len(lines)])
-    return [b"\n".join(lines[a:b]).rstrip(b"\r\n") + end for a, b in bounds]
+    return [_with_end(b"\n".join(lines[a:b]) + (b"\n" if b < len(lines) else b""), usual) for a, b in bounds]
 
 
-def _batches(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
+def _with_end(record: bytes, usual: bytes) -> bytes:
+    """Return a record with one line end: its own, or the usual one if it has none."""
+    text = record.rstrip(b"\r\n")
+    if text == record:
+        return record + usual
+    return text + (b"\r\n" if record[len(text) :].startswith(b"\r\n") else b"\n")
+
+
+def record_batches(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
     """Cut the stream at record ends; each piece is about `size` bytes."""
     held: list[bytes] = []
     length = 0
@@ -100,7 +114,7 @@ def _batches(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
         yield rest
 
 
-def _split_header(data: bytes, name: str) -> tuple[list[str], int, bytes]:
+def split_header(data: bytes, name: str) -> tuple[list[str], int, bytes]:
     """Return the column names, the physical lines of the header, and the rest."""
     head, newline, body = data.partition(b"\n")
     lines = 1
@@ -215,7 +229,7 @@ class _Reader:
         for record, line in split_records(text):
             cells = split_cells(record, width)
             if len(cells) != width:
-                self.notes.add("not as many fields as the header", self.record + len(rows))
+                self.notes.add(FIELDS, self.record + len(rows))
                 cells = (cells + [""] * width)[:width]
             rows.append(cells)
             starts.append(line)

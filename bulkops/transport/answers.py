@@ -16,6 +16,8 @@ LONGEST_INT = 20
 LONGEST_LINE = 12  # digits; no uploaded file has more lines, and Python converts no text of any length
 # The request is to be made elsewhere (RFC 9110 §15.4). 302 and 303 may also follow work that was done.
 MOVED = (301, 307, 308)
+SEE_OTHER = (302, 303)
+LONGEST_QUOTE = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +76,13 @@ def refusal(
     headers: Mapping[str, str],
     now: datetime,
     hide: Callable[[str], str] = str,
+    reading: bool = False,
 ) -> BulkopsError:
     """Return the error that a status other than success stands for; `where` is the method and the path.
 
     `now` is the server's clock if it told it, for a Retry-After that is a date. `hide` takes the key out of texts,
-    once they are decoded: a server that echoes it may have escaped it.
+    once they are decoded: a server that echoes it may have escaped it. `reading` says that the request did no work
+    that a redirect could follow.
     """
     body = parse_json(content)
     message, details, lines = _explain(body, content, hide)
@@ -87,7 +91,7 @@ def refusal(
         return NotDelivered(said, retry_after=parse_retry_after(headers.get("retry-after"), now=now))
     if status in (401, 403, 404):
         return AccessRefused(said, status=status, hint=_access_hint(status))
-    if status in MOVED:
+    if status in MOVED or (reading and status in SEE_OTHER):
         return AccessRefused(said, status=status, hint=_redirect_hint(headers.get("location", "")))
     if 400 <= status < 500 and status != 408:
         return ServerRefused(said, status=status, details=details, lines=lines)
@@ -108,6 +112,12 @@ def _access_hint(status: int) -> str:
     return "Check the ids and the base address: the server knows nothing at this path."
 
 
+def _first_line(text: str) -> str:
+    """Return the first line of a text, cut short: what follows may be records."""
+    line, _, more = text.strip().partition("\n")
+    return line[:LONGEST_QUOTE].rstrip() + (" …" if more or len(line) > LONGEST_QUOTE else "")
+
+
 def _explain(body: Any, content: bytes, hide: Callable[[str], str]) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
     """Return the message, the details, and the lines of an error body (ErrorResponse, contracts of the API).
 
@@ -118,7 +128,7 @@ def _explain(body: Any, content: bytes, hide: Callable[[str], str]) -> tuple[str
         return hide(text)[:MAX_TEXT]
 
     if not isinstance(body, dict):
-        return shown(content.decode("utf-8", "replace").strip()), (), ()
+        return _first_line(hide(content.decode("utf-8", "replace"))), (), ()
     details: list[str] = []
     lines: list[int] = []
     errors = body.get("errors")

@@ -15,9 +15,10 @@ from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, NotDelivered, OutcomeUnknown
 from bulkops.settings import Target
 from bulkops.transport.answers import Answer, parse_http_date, parse_json, refusal
+from bulkops.transport.decoding import BrokenCompression, decoded
 from bulkops.transport.limiter import Limiter
 from bulkops.transport.multipart import BodySource, FilePart
-from bulkops.transport.retries import Say, reading_again, silent
+from bulkops.transport.retries import ATTEMPTS, Say, reading_again, silent
 from bulkops.version import __version__
 
 Ids = Mapping[str, int | str]
@@ -42,8 +43,8 @@ class Streamed:
     def iter_bytes(self) -> Iterator[bytes]:
         """Yield the body in blocks; OutcomeUnknown if it breaks off."""
         try:
-            yield from self.response.iter_bytes()
-        except httpx.HTTPError as error:
+            yield from decoded(self.response)
+        except (httpx.HTTPError, BrokenCompression) as error:
             raise OutcomeUnknown(f"The answer to {self.where} broke off ({_kind(error)}).") from None
 
 
@@ -88,12 +89,16 @@ class Client:
         return reading_again(self.clock, say=self.say)(self._get_json, template, ids, params)
 
     @contextmanager
-    def stream(self, template: str, ids: Ids, params: Params | None = None) -> Iterator[Streamed]:
+    def stream(
+        self, template: str, ids: Ids, params: Params | None = None, *, attempts: int = ATTEMPTS
+    ) -> Iterator[Streamed]:
         """Yield a successful answer to be read as it comes.
 
-        Until its headers are here the request is tried again; what breaks off later raises OutcomeUnknown.
+        Until its headers are here the request is tried again, so many times in all; what breaks off later raises
+        OutcomeUnknown.
         """
-        streamed = reading_again(self.clock, say=self.say)(self._open_stream, template, ids, params)
+        trying = reading_again(self.clock, attempts=attempts, say=self.say)
+        streamed = trying(self._open_stream, template, ids, params)
         try:
             yield streamed
         finally:
@@ -190,7 +195,7 @@ class Client:
                     content = _read_some(response)
                 finally:
                     response.close()
-                raise self._refusal(response, content, where)
+                raise self._refusal(response, content, where, reading=True)
         except httpx.HTTPError as error:
             raise NotDelivered(f"{where}: the server cannot be reached ({_kind(error)}).") from None
         return Streamed(status=response.status_code, headers=response.headers, response=response, where=where)
@@ -205,11 +210,12 @@ class Client:
         if date is not None:
             self.server_offset = date - self.clock.now()
 
-    def _refusal(self, response: httpx.Response, content: bytes, where: str) -> BulkopsError:
+    def _refusal(self, response: httpx.Response, content: bytes, where: str, *, reading: bool = False) -> BulkopsError:
         now = parse_http_date(response.headers.get("date")) or self.clock.now()
         return refusal(
-            response.status_code, content, where=where, headers=response.headers, now=now, hide=self._without_key
-        )
+            response.status_code, content, where=where, headers=response.headers, now=now, hide=self._without_key,
+            reading=reading,
+        )  # fmt: skip
 
     def _without_key(self, text: str) -> str:
         """Blank the key out of a text, since servers have been seen to echo headers in errors."""

@@ -1,0 +1,76 @@
+"""Export a large answer from a server on loopback, next to `curl -o` of the same answer, in turns.
+
+    python benchmarks/export.py 4000000 [--work DIR] [--rounds 5]
+
+The server sends a file with `sendfile`, so that it costs as little as one can. Peak memory is that of the process.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from reconcile import make  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
+
+ROOT = Path(__file__).parents[1]
+
+
+def serve(listener: socket.socket, export: Path) -> None:
+    """Answer every request with the file."""
+    while True:
+        connection, _ = listener.accept()
+        with connection, export.open("rb") as file:
+            connection.recv(65536)
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/csv\r\nContent-Length: {export.stat().st_size}\r\n"
+            connection.sendall(f"{head}Connection: close\r\n\r\n".encode())
+            connection.sendfile(file)
+
+
+def timed(command: list[str], environment: dict[str, str]) -> float:
+    start = time.monotonic()
+    subprocess.run(command, check=True, env=environment, capture_output=True)
+    return time.monotonic() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("records", nargs="?", default="1000000")
+    parser.add_argument("--work", type=Path, default=ROOT / "benchmarks" / "data")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    with ProcessPoolExecutor(1) as pool:
+        _, export = pool.submit(make, int(arguments.records), arguments.work).result()
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    threading.Thread(target=serve, args=(listener, export), daemon=True).start()
+    out = arguments.work / "exported.csv"
+    path = os.pathsep.join([str(ROOT), str(ROOT / "validators")])
+    environment = os.environ | {"PYTHONPATH": path, "BULKOPS_MANAGEMENT_KEY": "k", "BULKOPS_STATE": str(out) + ".state"}
+    bulkops = [sys.executable, "-m", "bulkops", "export", "coupons", "--application", "1", "--base-url", url]
+    commands = {
+        "curl": [shutil.which("curl") or "curl", "-s", "-o", str(out), url],
+        "bulkops": [*bulkops, "-o", str(out)],
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(arguments.rounds):
+        for name, command in commands.items():
+            seconds[name].append(timed(command, environment))
+    middle = {name: statistics.median(times) for name, times in seconds.items()}
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
+    print(json.dumps({
+        "bytes": export.stat().st_size, "seconds": {n: round(s, 2) for n, s in middle.items()},
+        "share_of_curl": round(middle["curl"] / middle["bulkops"], 2), "peak_mb": round(peak),
+    }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

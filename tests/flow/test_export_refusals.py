@@ -1,0 +1,288 @@
+"""What an export refuses: answers that only look whole, files it must not write over, options that cannot be."""
+
+import gzip
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from bulkops.errors import AccessRefused, BulkopsError, OutcomeUnknown, UsageError
+from bulkops.exporting.forms import Shape
+from bulkops.exporting.request import Request
+from bulkops.exporting.run import Fetching, run_export
+from bulkops.exporting.table import EXPORTS
+from bulkops.exporting.windows import Steps, parse_length
+from bulkops.transport.client import Client
+from tests.cli.running import Shell
+from tests.flow.answering import client, send, serving
+from tests.flow.test_export_whole import BODY, between, giveaways
+
+PACKED = gzip.compress(BODY)
+
+
+def send_packed(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+INCOMPLETE: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {
+    "a gzip stream cut, with a length that agrees": lambda h: send_packed(h, PACKED[: len(PACKED) // 2]),
+    "a gzip stream without its trailer": lambda h: send_packed(h, PACKED[:-8]),
+    "a part of the content": lambda h: send(h, BODY[: BODY.index(b"\n", 900) + 1], status=206),
+    "a line of text": lambda h: send(h, b"upstream request timeout\n"),
+    "a JSON list": lambda h: send(h, b'[{"title": "bad"}]\n'),
+    "another export": lambda h: send(h, b"item\nA\n"),
+    "an error behind the records": lambda h: send(h, BODY + b'{"message": "internal error"}\n'),
+    "an error over several lines": lambda h: send(h, BODY + b'{\n  "message": "internal error"\n}'),
+    "a page behind the records": lambda h: send(h, BODY + b"<html><body>502</body></html>\n"),
+}
+
+
+@pytest.mark.parametrize("name", INCOMPLETE)
+def test_an_answer_that_only_looks_whole_is_never_taken(name: str, tmp_path: Path) -> None:
+    with serving(INCOMPLETE[name]) as url, client(url) as one, pytest.raises(OutcomeUnknown):
+        run_export(one, giveaways(), tmp_path / "codes.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_compressed_answer_that_is_whole_is_taken(tmp_path: Path) -> None:
+    packed = gzip.compress(BODY[:500]) + gzip.compress(BODY[500:])
+    with serving(lambda h: send_packed(h, packed)) as url, client(url) as one:
+        run_export(one, giveaways(), tmp_path / "codes.csv")
+    assert (tmp_path / "codes.csv").read_bytes() == BODY
+
+
+@pytest.mark.parametrize(("status", "most"), [(500, 5), (503, 5), (302, 1), (206, 5)])
+def test_a_server_is_asked_five_times_at_most_and_its_rows_are_not_told(status: int, most: int, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        asked.append(handler.path)
+        send(handler, BODY, status=status)
+
+    with serving(answer) as url, client(url) as one, pytest.raises(BulkopsError) as caught:
+        run_export(one, giveaways(), tmp_path / "codes.csv")
+    assert len(asked) == most
+    assert "code, 1" not in str(caught.value)
+    assert isinstance(caught.value, AccessRefused) is (status == 302)
+
+
+def test_two_exports_to_one_file_never_mix(tmp_path: Path) -> None:
+    held, go_on = threading.Event(), threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        held.set()
+        go_on.wait(30)
+        send(handler, BODY)
+
+    out = tmp_path / "codes.csv"
+    with serving(answer) as url, client(url) as one, client(url) as other:
+        first = threading.Thread(target=run_export, args=(one, giveaways(), out))
+        first.start()
+        held.wait(30)
+        with pytest.raises(UsageError, match="another process"):
+            run_export(other, giveaways(), out)
+        go_on.set()
+        first.join()
+    assert out.read_bytes() == BODY
+    assert [p.name for p in tmp_path.iterdir()] == ["codes.csv"]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "folder", "pipe"])
+def test_only_a_file_can_be_written_over(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    Path("folder").mkdir()
+    with serving(lambda h: send(h, BODY)) as url, client(url) as one, pytest.raises(UsageError):
+        run_export(one, giveaways(), Path(name))
+    assert Path("pipe").is_fifo()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "pipe"]
+
+
+def test_odd_records_are_noted_and_kept_as_they_came(tmp_path: Path) -> None:
+    body = b"id,created,code\n1,\xff,A\n2,x,B,extra\n3,x\0,C\n"
+    with serving(lambda h: send(h, body)) as url, client(url) as one:
+        result = run_export(one, giveaways(), tmp_path / "codes.csv")
+    assert (tmp_path / "codes.csv").read_bytes() == body
+    assert sorted(note.split(" (")[0] for note in result.notes) == [
+        "1 x a NUL byte", "1 x not as many fields as the header", "1 x not valid UTF-8",
+    ]  # fmt: skip
+
+
+MIXED = b'id,created,code\n1,2026-11-01T10:00:00Z,"a\r\nb"\n2,2026-11-01T10:00:01Z,c\n'
+
+
+@pytest.mark.parametrize("body", [MIXED, BODY.replace(b"\n", b"\r\n")], ids=["a CRLF in a cell", "CRLF"])
+def test_line_ends_stay_as_they_are_in_parts_and_windows(body: bytes, tmp_path: Path) -> None:
+    request = giveaways(**{"created-after": "2026-10-01", "created-before": "2026-12-01"})
+    steps = Steps(window=EXPORTS["giveaways"].windows[0], length=parse_length("100d"))
+    with serving(lambda h: send(h, body)) as url, client(url) as one:
+        split = run_export(one, request, tmp_path / "split.csv", shape=Shape(split=10_000))
+        run_export(one, request, tmp_path / "windows.csv", fetching=Fetching(steps=steps))
+    assert split.files[0].read_bytes() == body
+    assert (tmp_path / "windows.csv").read_bytes() == body
+
+
+def test_each_window_is_asked_for_until_it_stands_still(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        asked.append(handler.path)
+        body = between(handler, inclusive=True)
+        send(handler, body[: body.index(b"\n") + 1] if len(asked) == 1 else body)
+
+    request = giveaways(**{"created-after": "2026-11-01", "created-before": "2026-11-21"})
+    steps = Steps(window=EXPORTS["giveaways"].windows[0], length=parse_length("10d"))
+    with serving(answer) as url, client(url) as one:
+        result = run_export(one, request, tmp_path / "codes.csv", fetching=Fetching(steps=steps, settle=5))
+    assert len(asked) == 3 + 2
+    assert result.records == 400
+
+
+def test_windows_go_on_after_a_kill_without_gap_or_overlap(tmp_path: Path) -> None:
+    asked: list[str] = []
+    reached, killed = threading.Event(), threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        asked.append(handler.path)
+        if len(asked) == 4:
+            reached.set()
+            killed.wait(30)
+        send(handler, between(handler, inclusive=False))
+
+    out = tmp_path / "codes.csv"
+    words = ["export", "giveaways", "--pool", "1", "-o", str(out), "--window", "2d"]
+    words += ["--created-after", "2026-11-01", "--created-before", "2026-11-21"]
+    with serving(answer) as url:
+        shell = Shell(tmp_path / "state", url)
+        running = shell.start(*words)
+        assert reached.wait(60)
+        running.send_signal(signal.SIGKILL)
+        running.communicate()
+        killed.set()
+        assert not out.exists()
+        assert shell.run(*words).code == 0
+    rows = out.read_bytes().splitlines()
+    assert sorted(rows[1:]) == sorted(BODY.splitlines()[1:])
+    assert len(asked) == 3 + 1 + 7
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["codes.csv", "state"]
+
+
+@pytest.mark.parametrize(
+    ("more", "name"),
+    [((), "x.csv"), (("--tidy",), "x.csv"), (("--split-records", "500"), "x.csv"), (("--format", "parquet"), "x"),
+     ((), "x.csv.gz"), ((), "-")],
+)  # fmt: skip
+def test_a_disk_that_fills_up_is_said_and_leaves_nothing(more: tuple[str, ...], name: str, tmp_path: Path) -> None:
+    noise = b"".join(b"%d,2026-11-01T10:00:00Z,%x\n" % (n, hash((n, "x")) % 2**63) for n in range(4000))
+    folder = tmp_path / "out"
+    folder.mkdir()
+    where = name if name == "-" else str(folder / name)
+    with serving(lambda h: send(h, b"id,created,code\n" + noise)) as url:
+        shell = Shell(tmp_path / "state", url)
+        process = shell.start("export", "giveaways", "--pool", "1", "-o", where, *more, largest_file=60_000)
+        ended = shell.ended(process)
+    assert ended.code == 2
+    assert "This is a bug" not in ended.err
+    assert "None" not in ended.err
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"created-after": "0001-01-01T00:00:00+14:00"}, "outside the years"),
+        ({"created-after": "2026-11-01", "window": "99999999999d"}, "calendar"),
+        ({"created-after": "0001-01-01", "window": "1s"}, "windows"),
+        ({"created-after": "2026-11-02", "created-before": "2026-11-01", "window": "1d"}, "before it begins"),
+    ],
+)
+def test_instants_and_windows_beyond_the_calendar_are_said(values: dict[str, str], said: str, tmp_path: Path) -> None:
+    filters = dict(values)
+    length = filters.pop("window", None)
+
+    def export(one: Client) -> None:
+        steps = Steps(window=EXPORTS["giveaways"].windows[0], length=parse_length(length)) if length else None
+        run_export(one, giveaways(**filters), tmp_path / "x.csv", fetching=Fetching(steps=steps))
+
+    with serving(lambda h: send(h, BODY)) as url, client(url) as one, pytest.raises(UsageError, match=said):
+        export(one)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_ends_of_the_calendar_can_be_asked_for(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        asked.append(handler.path)
+        send(handler, BODY)
+
+    request = giveaways(**{"created-after": "0001-01-01", "created-before": "9999-12-31T23:59:59Z"})
+    steps = Steps(window=EXPORTS["giveaways"].windows[0], length=parse_length("3000000d"))
+    with serving(answer) as url, client(url) as one:
+        result = run_export(one, request, tmp_path / "x.csv", fetching=Fetching(steps=steps))
+    assert result.records == 400
+    assert "createdAfter=0001-01-01T00%3A00%3A00Z" in asked[0]
+
+
+@pytest.mark.parametrize("profile", ["", ".", "..", " "])
+def test_a_name_that_leads_to_another_path_is_refused(profile: str) -> None:
+    dates = {"range-start": "2026-01-01", "range-end": "2026-02-01"}
+    request = Request(export=EXPORTS["customer-ledger"], ids={"program": 1, "profile": profile}, values=dates)
+    with pytest.raises(UsageError, match="--profile"):
+        request.question()
+
+
+@pytest.mark.parametrize(("name", "value"), [("values-only", "yes"), ("referral", "abc"), ("exact-match", "True")])
+def test_switches_and_numbers_are_checked(name: str, value: str) -> None:
+    with pytest.raises(UsageError, match=name):
+        Request(export=EXPORTS["coupons"], ids={"application": 1}, values={name: value}).question()
+
+
+def test_the_suffix_names_the_form_and_the_compression(tmp_path: Path) -> None:
+    with serving(lambda h: send(h, BODY)) as url, client(url) as one:
+        run_export(one, giveaways(), tmp_path / "x.parquet")
+        run_export(one, giveaways(), tmp_path / "x.csv.GZ")
+        with pytest.raises(UsageError, match="Parquet"):
+            run_export(one, giveaways(), tmp_path / "y.parquet", shape=Shape(form="csv"))
+    assert (tmp_path / "x.parquet").read_bytes().startswith(b"PAR1")
+    assert gzip.decompress((tmp_path / "x.csv.GZ").read_bytes()) == BODY
+
+
+def test_what_a_killed_run_left_is_cleared_by_the_next(tmp_path: Path) -> None:
+    (tmp_path / "x.parquet.new.parts").mkdir()
+    for name in ("x.parquet.new.part", "x.parquet.00007.new.part", "x.parquet.part", "x.parquet.lock"):
+        (tmp_path / name).write_text("old")
+    with serving(lambda h: send(h, BODY)) as url, client(url) as one:
+        run_export(one, giveaways(), tmp_path / "x.parquet")
+    assert [p.name for p in tmp_path.iterdir()] == ["x.parquet"]
+
+
+def test_the_plan_of_windows_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "x.csv.windows"
+    folder.mkdir()
+    (folder / "plan.json").write_text(json.dumps({"asked": 1}))
+    steps = Steps(window=EXPORTS["giveaways"].windows[0], length=parse_length("1d"))
+    request = giveaways(**{"created-after": "2026-11-01"})
+    with serving(lambda h: send(h, BODY)) as url, client(url) as one, pytest.raises(UsageError, match="cannot be read"):
+        run_export(one, request, tmp_path / "x.csv", fetching=Fetching(steps=steps))
+
+
+def test_a_server_that_comes_back_is_asked_again(tmp_path: Path) -> None:
+    asked: list[float] = []
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        asked.append(time.monotonic())
+        send(handler, BODY, status=429 if len(asked) < 7 else 200)
+
+    with serving(answer) as url, client(url) as one:
+        assert run_export(one, giveaways(), tmp_path / "x.csv").attempts == 7
