@@ -155,11 +155,18 @@ def _assign(fields: list[_Field], contract: Contract) -> tuple[tuple[str | None,
         columns.append(name)
         if fault is not None:
             faults.append(Fault(fault[0], fault[1], field.name, field.at, position))
+            if fault[0] == "HDR106" and field.name != field.name.strip():
+                faults.append(_padded(field, position))
     repeated = [name for name, count in exact.items() if count > 1 and name and name not in contract.column_names]
     for name in repeated:
         place = [(n, f) for n, f in enumerate(fields, start=1) if f.name == name][1]
         faults.append(Fault("HDR103", f"the column {name!r} stands twice", name, place[1].at, place[0]))
     return tuple(columns), faults
+
+
+def _padded(field: _Field, position: int) -> Fault:
+    message = f"the column name {field.name!r} has blanks around it"
+    return Fault("HDR105", message, field.name, field.at, position)
 
 
 def _known(name: str, contract: Contract, *, taken: set[str]) -> tuple[str | None, tuple[str, str] | None]:

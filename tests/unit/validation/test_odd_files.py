@@ -68,6 +68,11 @@ FOUND: dict[str, tuple[str, bytes, list[Place]]] = {
         [("FIL108", None, 1, 14, None), ("TYP101", 2, 2, 27, "limitval")],
     ),
     "a NUL in the header": ("coupons", b"value,\0limitval\nABCD,1\n", [("FIL106", None, 1, 6, None)]),
+    "a name padded and in another case": (
+        "coupons",
+        b"Value ,limitval\nABCD,1\n",
+        [("HDR106", None, 1, 0, "Value "), ("HDR105", None, 1, 0, "Value ")],
+    ),
     "no name in the header": (
         "coupons",
         b",\nABCD,1\n",
