@@ -15,6 +15,7 @@ from bulkops_validators.model.contract import Contract
 from bulkops_validators.model.rules import Severity
 
 if TYPE_CHECKING:
+    from bulkops.cli.excerpts import Excerpts
     from bulkops.validation.findings import FileReport, Finding, ValidationReport
 
 SHOWN_ON_TERMINAL = 5
@@ -71,6 +72,7 @@ def command(
 
     Exit code 0: clean (warnings do not count unless --fail-on warning); 1: findings; 2: a file cannot be read.
     """
+    from bulkops.cli.excerpts import Excerpts
     from bulkops.clock import SystemClock
     from bulkops.reading.sources import expand
     from bulkops.validation import baseline
@@ -100,8 +102,12 @@ def command(
         read = (Path(name) for name in (*files, *(source.path for source in sources)))
         refuse_the_same(write_baseline, read, what="where accepted findings go")
         settings = replace(settings, max_findings=MOST_ACCEPTED)
-    watcher = None if as_json or statistics or write_baseline else Printer(console())
-    report = validate_files(contract, sources, settings=settings, observer=watcher)
+    excerpts = Excerpts()
+    watcher = None if as_json or statistics or write_baseline else Printer(console(), None if mask else excerpts)
+    try:
+        report = validate_files(contract, sources, settings=settings, observer=watcher)
+    finally:
+        excerpts.close()
     for file in report.files:
         if file.unreadable is not None:
             click.echo(f"bulkops: {file.unreadable}", err=True)
@@ -130,10 +136,11 @@ def exit_code(report: "ValidationReport", fail_on: str) -> int:
 
 
 class Printer:
-    """Shows findings as they come."""
+    """Shows findings as they come, with the line they are about unless values are to be hidden."""
 
-    def __init__(self, out: Console) -> None:
+    def __init__(self, out: Console, excerpts: "Excerpts | None" = None) -> None:
         self._out = out
+        self._excerpts = excerpts
 
     def finding(self, path: str, finding: "Finding") -> None:
         """Print a finding: where, what, and what to do."""
@@ -141,6 +148,8 @@ class Printer:
         record = f" record {finding.record}" if finding.record is not None else ""
         mark = click.style(f"{finding.code} {finding.severity}", fg=_colour(finding.severity), bold=True)
         self._out.result(f"{place}:{record} {mark} {_one_line(finding.message)}")
+        for text in self._excerpts.around(path, finding.line, finding.byte) if self._excerpts else ():
+            self._out.result(text)
         self._out.result(f"    help: {finding.help}")
 
     def advanced(self, path: str, size: int) -> None:

@@ -150,3 +150,21 @@ def test_a_reader_that_goes_away_is_no_fault_of_the_file(tmp_path: Path) -> None
     ended = in_shell('"$0" -m bulkops validate coupons "$1" --max-findings 20000 | head -1', path)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith(f"{path}:2:")
+
+
+def test_a_finding_shows_its_line_with_a_mark_under_the_place(tmp_path: Path) -> None:
+    path = tmp_path / "codes.csv"
+    path.write_text('recipientintegrationid,value,limitval\n"Zoë\tX",CODE1,many\n', encoding="utf-8")
+    ran = run("coupons", path)
+    lines = ran.output.splitlines()
+    at = next(i for i, line in enumerate(lines) if "TYP101" in line)
+    assert lines[at + 1] == '     2 | "Zoë·X",CODE1,many'
+    assert lines[at + 2] == "       | " + " " * 14 + "^"
+
+
+def test_hidden_values_and_compressed_files_show_no_line(tmp_path: Path) -> None:
+    path, packed = tmp_path / "codes.csv", tmp_path / "codes.csv.gz"
+    path.write_text("value,limitval\nSECRET1,many\n")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    assert "SECRET1" not in run("coupons", path, "--mask").output
+    assert "^" not in run("coupons", packed).output
