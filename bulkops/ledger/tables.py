@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     func,
     insert,
     inspect,
@@ -21,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from bulkops.ledger.versions import checked_version
+from bulkops.ledger.versions import LATEST, checked_version
 
 METADATA = MetaData()
 
@@ -67,6 +68,7 @@ CHUNKS = Table(
     Column("first_sent", String(40)),
     Column("clock_offset", Float),
     Column("undecided", Boolean, nullable=False),
+    Column("look_again", Boolean, nullable=False, server_default=false()),
     Column("message", Text, nullable=False),
     Column("lines", Text, nullable=False),
 )
@@ -84,29 +86,30 @@ EVENTS = Table(
 )
 
 
-def _first_tables(connection: Connection) -> None:
-    METADATA.create_all(connection)
+def _look_again(connection: Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE chunks ADD COLUMN look_again BOOLEAN NOT NULL DEFAULT FALSE")
 
 
-# One step a version: the step at place n brings a ledger of version n to version n + 1.
-STEPS: tuple[Callable[[Connection], None], ...] = (_first_tables,)
+# One step a version: the step at place n brings a ledger of version n + 1 to version n + 2. A new one has all of them.
+STEPS: tuple[Callable[[Connection], None], ...] = (_look_again,)
 
 
 def bring_up_to_date(connection: Connection) -> None:
-    """Apply the steps that this ledger lacks; UsageError if a newer bulkops made it."""
+    """Make the tables, or apply the steps that this ledger lacks; UsageError if a newer bulkops made it."""
     version = _version(connection)
-    if version == len(STEPS):
+    if version == LATEST:
         return
-    for step in STEPS[version:]:
-        step(connection)
     if version == 0:
-        connection.execute(insert(VERSION).values(version=len(STEPS)))
-    else:
-        connection.execute(update(VERSION).values(version=len(STEPS)))
+        METADATA.create_all(connection)
+        connection.execute(insert(VERSION).values(version=LATEST))
+        return
+    for step in STEPS[version - 1 :]:
+        step(connection)
+    connection.execute(update(VERSION).values(version=LATEST))
 
 
 def _version(connection: Connection) -> int:
-    """Return how many steps a ledger has; 0 for an empty database."""
+    """Return the version of a ledger; 0 for an empty database."""
     if not inspect(connection).has_table(VERSION.name):
         return 0
     return checked_version(connection.execute(select(func.max(VERSION.c.version))).scalar_one())
