@@ -1,8 +1,6 @@
 """The plan of a file: chunks as byte ranges on record boundaries, with checksums, in one pass over the file."""
 
 import hashlib
-import os
-import stat
 from bisect import bisect_right
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -10,6 +8,7 @@ from io import RawIOBase
 from pathlib import Path
 
 from bulkops.chunking.limits import ChunkLimits
+from bulkops.chunking.odd_files import refuse_odd_file
 from bulkops.errors import DataError, InputUnreadable
 from bulkops.reading.boundaries import BLOCK, RecordBlock, counted_blocks, inside_quotes, record_ends
 
@@ -45,7 +44,7 @@ def plan_file(path: Path, limits: ChunkLimits) -> FilePlan:
     """Read a file once and return its plan.
 
     DataError names a record that is larger than a chunk may be, a quote that is never closed, or a file too
-    large for an import that must not be split. InputUnreadable if the file cannot be read.
+    large for an import that must not be split. Both also refuse what `refuse_odd_file` refuses.
     """
     refuse_odd_file(path)
     try:
@@ -66,26 +65,6 @@ def plan_file(path: Path, limits: ChunkLimits) -> FilePlan:
             )
     except OSError as error:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None
-
-
-def refuse_odd_file(path: Path) -> None:
-    """Refuse what cannot be read twice alike, or named in a ledger or in JSON; InputUnreadable says what it is."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
-        raise InputUnreadable(f"{shown}: the name of this file is not UTF-8.", hint="Rename it.") from None
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None
-    if stat.S_ISDIR(mode):
-        raise InputUnreadable(f"{path} is a folder.")
-    if not stat.S_ISREG(mode):
-        raise InputUnreadable(
-            f"{path} is not a regular file: it could be read only once, and sending and resuming read it again.",
-            hint="Write it to a file first.",
-        )
 
 
 def read_header(file: RawIOBase, path: Path) -> bytes:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from bulkops.chunking.limits import chunk_limits
-from bulkops.chunking.plan import FilePlan, plan_file, refuse_odd_file
+from bulkops.chunking.odd_files import refuse_odd_file
+from bulkops.chunking.plan import FilePlan, plan_file
 from bulkops.clock import Clock
 from bulkops.errors import DataError, InputUnreadable
 from bulkops.ledger.store import Ledger
@@ -119,9 +120,9 @@ def _refused_document(contract: Contract, found: FileReport) -> dict[str, Any]:
 
 
 def _refuse_other_bytes(validated: FileReport, plan: FilePlan) -> None:
-    """Refuse a file whose bytes are not the ones that were validated: a compressed one, or one that just changed."""
+    """Refuse a file whose bytes are not the ones that were validated."""
     if validated.sha256 != plan.sha256:
         raise DataError(
-            f"The bytes of {plan.path} are not the ones that were validated: it is compressed, or it has just changed.",
-            hint="Decompress it, or wait until it is complete, and import the plain file.",
+            f"The bytes of {plan.path} are not the ones that were validated: it has just changed.",
+            hint="Wait until it is complete.",
         )

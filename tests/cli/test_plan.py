@@ -1,15 +1,18 @@
 """`bulkops plan` and `bulkops split`: the same chunks, told and written."""
 
+import gzip
 import hashlib
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
+import zstandard
 from click.testing import CliRunner
 
 from bulkops.cli.main import cli
-from bulkops.errors import InputUnreadable
+from bulkops.errors import DataError, InputUnreadable
 
 FILE = 'value,attributes\nCODE-1,"{""a"": ""x\ny""}"\nCODE-2,\nCODE-3,'
 
@@ -77,6 +80,30 @@ def test_a_name_that_is_not_utf_8_is_refused(command: str, tmp_path: Path) -> No
     result = CliRunner().invoke(cli, [command, "coupons", os.fsdecode(odd), *into, "--json", *ids(command)])
     assert isinstance(result.exception, InputUnreadable)
     assert r"\xff.csv: the name of this file is not UTF-8" in str(result.exception)
+
+
+@pytest.mark.parametrize("command", ["plan", "split", "import"])
+@pytest.mark.parametrize("name", ["f.csv.gz", "f.csv", "f.csv.zst"])
+def test_a_compressed_file_is_refused_before_anything_is_read(command: str, name: str, tmp_path: Path) -> None:
+    content = b"value\nCODE-1\n"
+    file = tmp_path / name
+    file.write_bytes(zstandard.compress(content) if name.endswith("zst") else gzip.compress(content))
+    into = ["--into", str(tmp_path / "out")] if command == "split" else []
+    result = CliRunner().invoke(cli, [command, "coupons", str(file), *into, "--json", *ids(command)])
+    assert isinstance(result.exception, DataError)
+    assert "is compressed" in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["plan", "split", "import"])
+def test_a_workbook_is_refused_as_what_it_is(command: str, tmp_path: Path) -> None:
+    file = tmp_path / "f.csv"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("[Content_Types].xml", "")
+    into = ["--into", str(tmp_path / "out")] if command == "split" else []
+    result = CliRunner().invoke(cli, [command, "coupons", str(file), *into, "--json", *ids(command)])
+    assert isinstance(result.exception, InputUnreadable)
+    assert "Excel workbook" in str(result.exception)
 
 
 def ids(command: str) -> list[str]:

@@ -1,0 +1,45 @@
+"""Files that no plan is made of: what they are is said before anything is read in full."""
+
+import os
+import stat
+from pathlib import Path
+
+from bulkops.errors import DataError, InputUnreadable
+from bulkops.reading.compressed import opened
+
+
+def refuse_odd_file(path: Path) -> None:
+    """Refuse what cannot be read twice alike, or named in a ledger or in JSON, or whose bytes are no CSV.
+
+    InputUnreadable says what it is; DataError that it is compressed.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        raise InputUnreadable(f"{shown}: the name of this file is not UTF-8.", hint="Rename it.") from None
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None
+    if stat.S_ISDIR(mode):
+        raise InputUnreadable(f"{path} is a folder.")
+    if not stat.S_ISREG(mode):
+        raise InputUnreadable(
+            f"{path} is not a regular file: it could be read only once, and sending and resuming read it again.",
+            hint="Write it to a file first.",
+        )
+    _refuse_compressed(path)
+
+
+def _refuse_compressed(path: Path) -> None:
+    try:
+        with path.open("rb", buffering=0) as raw, opened(raw, path.name, str(path)) as content:
+            compressed = content is not raw
+    except OSError as error:
+        raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None
+    if compressed:
+        raise DataError(
+            f"{path} is compressed, and an import sends the bytes of a file as they are.",
+            hint="Decompress it, and name the plain file.",
+        )
