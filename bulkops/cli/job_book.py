@@ -13,7 +13,7 @@ from bulkops.ledger.glance import Glance
 from bulkops.ledger.questions import Questions
 from bulkops.ledger.states import JobState
 from bulkops.settings import default_ledger_url
-from bulkops.upload.figures import job_document, sums_document, to_look_for
+from bulkops.upload.figures import job_document, sums_document
 from bulkops.upload.paths import rejected_path
 
 if TYPE_CHECKING:
@@ -119,8 +119,7 @@ def _show_text(job: JobEntry, document: dict[str, Any], shown: list[ChunkEntry],
 
 
 def _chunk_row(chunk: ChunkEntry) -> tuple[object, ...]:
-    remark = " (undecided)" if chunk.undecided else " (to be looked for again)" if to_look_for(chunk) else ""
-    state = chunk.state.value.replace("_", " ") + remark
+    state = chunk.state.value.replace("_", " ") + (" (undecided)" if chunk.undecided else "")
     imported = "" if chunk.import_id is None else chunk.import_id
     return chunk.number, f"{chunk.first_record:,}", f"{chunk.records:,}", state, imported, chunk.attempts, chunk.message
 

@@ -47,9 +47,7 @@ class ChunkEntry:
     """A chunk and what is known of it.
 
     `pieces` are byte ranges of whole records in the file. `first_sent` is when its records first left, on our
-    clock; `clock_offset` are the seconds the server's clock was ahead of ours then, if it was known. `undecided` says
-    that a person must decide; `look_again` that the chunk was sent again for want of a trace, so that it is looked for
-    once more when it is accepted.
+    clock; `clock_offset` are the seconds the server's clock was ahead of ours then, if it was known.
     """
 
     number: int
@@ -67,7 +65,6 @@ class ChunkEntry:
     first_sent: datetime | None = None
     clock_offset: float | None = None
     undecided: bool = False
-    look_again: bool = False
     message: str = ""
     lines: tuple[int, ...] = ()
 
@@ -85,13 +82,12 @@ class KnownImport:
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkSum:
-    """What the chunks of a job in one state add up to; `undecided` and `look_again` if one of them is."""
+    """What the chunks of a job in one state add up to; `undecided` if a person must decide about one of them."""
 
     chunks: int
     records: int
     skipped: int
     undecided: bool
-    look_again: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,16 +17,16 @@ JOB = "SELECT * FROM jobs WHERE id = :job"
 JOBS_WITH_FILE = "SELECT * FROM jobs WHERE file_sha256 = :sha256 AND target_key = :target_key ORDER BY created"
 CHUNKS = "SELECT * FROM chunks WHERE job = :job ORDER BY number"
 PLAIN_CHUNKS = (
-    "SELECT * FROM chunks WHERE job = :job AND state IN ('accepted', 'pending') AND NOT (undecided OR look_again) "
+    "SELECT * FROM chunks WHERE job = :job AND state IN ('accepted', 'pending') AND NOT undecided "
     "ORDER BY number LIMIT :most"
 )
 OTHER_CHUNKS = (
-    "SELECT * FROM chunks WHERE job = :job AND (state NOT IN ('accepted', 'pending') OR undecided OR look_again) "
+    "SELECT * FROM chunks WHERE job = :job AND (state NOT IN ('accepted', 'pending') OR undecided) "
     "ORDER BY number LIMIT :most"
 )
 SUMS = (
     "SELECT job, state, COUNT(*) AS chunks, SUM(records) AS records, SUM(skipped) AS skipped, "
-    "MAX(CAST(undecided AS INTEGER)) AS undecided, MAX(CAST(look_again AS INTEGER)) AS look_again FROM chunks "
+    "MAX(CAST(undecided AS INTEGER)) AS undecided FROM chunks "
 )
 KNOWN_IMPORTS = (
     "SELECT c.import_id, c.job, c.number, c.sha256, MAX(e.at) AS accepted FROM chunks c "
@@ -89,7 +89,6 @@ class Questions(ABC):
                 records=int(row["records"]),
                 skipped=int(row["skipped"]),
                 undecided=bool(row["undecided"]),
-                look_again=bool(row["look_again"]),
             )
         return found
 

@@ -71,7 +71,6 @@ def chunk_values(chunk: ChunkEntry) -> dict[str, Any]:
         "first_sent": chunk.first_sent.isoformat() if chunk.first_sent else None,
         "clock_offset": chunk.clock_offset,
         "undecided": chunk.undecided,
-        "look_again": chunk.look_again,
         "message": chunk.message,
         "lines": json.dumps(chunk.lines),
     }
@@ -95,7 +94,6 @@ def chunk_entry(row: Row) -> ChunkEntry:
         first_sent=datetime.fromisoformat(row["first_sent"]) if row["first_sent"] else None,
         clock_offset=row["clock_offset"],
         undecided=bool(row["undecided"]),
-        look_again=bool(row["look_again"]),
         message=row["message"],
         lines=() if row["lines"] == "[]" else tuple(json.loads(row["lines"])),
     )

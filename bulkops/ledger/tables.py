@@ -14,7 +14,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    false,
     func,
     insert,
     inspect,
@@ -22,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from bulkops.ledger.versions import LATEST, checked_version
+from bulkops.ledger.versions import checked_version
 
 METADATA = MetaData()
 
@@ -68,7 +67,6 @@ CHUNKS = Table(
     Column("first_sent", String(40)),
     Column("clock_offset", Float),
     Column("undecided", Boolean, nullable=False),
-    Column("look_again", Boolean, nullable=False, server_default=false()),
     Column("message", Text, nullable=False),
     Column("lines", Text, nullable=False),
 )
@@ -86,30 +84,29 @@ EVENTS = Table(
 )
 
 
-def _look_again(connection: Connection) -> None:
-    connection.exec_driver_sql("ALTER TABLE chunks ADD COLUMN look_again BOOLEAN NOT NULL DEFAULT FALSE")
+def _first_tables(connection: Connection) -> None:
+    METADATA.create_all(connection)
 
 
-# One step a version: the step at place n brings a ledger of version n + 1 to version n + 2. A new one has all of them.
-STEPS: tuple[Callable[[Connection], None], ...] = (_look_again,)
+# One step a version: the step at place n brings a ledger of version n to version n + 1.
+STEPS: tuple[Callable[[Connection], None], ...] = (_first_tables,)
 
 
 def bring_up_to_date(connection: Connection) -> None:
-    """Make the tables, or apply the steps that this ledger lacks; UsageError if a newer bulkops made it."""
+    """Apply the steps that this ledger lacks; UsageError if a newer bulkops made it."""
     version = _version(connection)
-    if version == LATEST:
+    if version == len(STEPS):
         return
-    if version == 0:
-        METADATA.create_all(connection)
-        connection.execute(insert(VERSION).values(version=LATEST))
-        return
-    for step in STEPS[version - 1 :]:
+    for step in STEPS[version:]:
         step(connection)
-    connection.execute(update(VERSION).values(version=LATEST))
+    if version == 0:
+        connection.execute(insert(VERSION).values(version=len(STEPS)))
+    else:
+        connection.execute(update(VERSION).values(version=len(STEPS)))
 
 
 def _version(connection: Connection) -> int:
-    """Return the version of a ledger; 0 for an empty database."""
+    """Return how many steps a ledger has; 0 for an empty database."""
     if not inspect(connection).has_table(VERSION.name):
         return 0
     return checked_version(connection.execute(select(func.max(VERSION.c.version))).scalar_one())

@@ -1,12 +1,9 @@
 """What a person decides about a job: a chunk's fate, or the end of all of it."""
 
-from typing import Any
-
 from bulkops.errors import UsageError
 from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
-from bulkops.upload.figures import to_look_for
 
 
 def resolve(ledger: Ledger, job: JobEntry, number: int, *, accepted: bool, reason: str) -> ChunkEntry:
@@ -20,21 +17,20 @@ def resolve(ledger: Ledger, job: JobEntry, number: int, *, accepted: bool, reaso
     if chunk is None:
         raise UsageError(f"Job {job.id} has no chunk {number}.")
     data = {"decision": "accepted" if accepted else "resend", "reason": reason}
-    settled: dict[str, Any] = {"undecided": False, "look_again": chunk.look_again and not accepted, "message": ""}
     if chunk.state is ChunkState.ACCEPTED and chunk.undecided and accepted:
-        return ledger.mark(job.id, chunk, kind="resolved", data=data, **settled)
+        return ledger.mark(job.id, chunk, kind="resolved", data=data, undecided=False, message="")
     if chunk.state is ChunkState.SENDING:
         chunk = ledger.move(job.id, chunk, ChunkState.IN_DOUBT, kind="in doubt", data={"reason": "process ended"})
     if chunk.state is not ChunkState.IN_DOUBT:
         raise UsageError(f"Chunk {number} is {chunk.state.value.replace('_', ' ')}, not in doubt.")
     state = ChunkState.ACCEPTED if accepted else ChunkState.PENDING
-    return ledger.move(job.id, chunk, state, kind="resolved", data=data, **settled)
+    return ledger.move(job.id, chunk, state, kind="resolved", data=data, undecided=False, message="")
 
 
 def cancel(ledger: Ledger, job: JobEntry) -> JobEntry:
     """Record that nothing more of a job is to be sent; UsageError if there is nothing left to cancel."""
     chunks = ledger.chunks(job.id)
     open_states = {ChunkState.PENDING, ChunkState.SENDING, ChunkState.IN_DOUBT, ChunkState.REFUSED}
-    if job.cancelled or not any(chunk.state in open_states or to_look_for(chunk) for chunk in chunks):
+    if job.cancelled or not any(chunk.state in open_states for chunk in chunks):
         raise UsageError(f"There is nothing left to cancel of job {job.id}.")
     return ledger.change_job(job, kind="cancelled", cancelled=True)

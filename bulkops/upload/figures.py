@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bulkops.errors import BulkopsError, InDoubt, Unfinished
 from bulkops.ledger.entries import ChunkEntry, ChunkSum, JobEntry
 from bulkops.ledger.states import DOUBTFUL, ChunkState, JobState
 
@@ -23,25 +22,9 @@ def job_state(job: JobEntry, chunks: Sequence[ChunkEntry]) -> JobState:
         return JobState.CANCELLED
     if any(chunk.undecided for chunk in chunks):
         return JobState.IN_DOUBT
-    if states & (DOUBTFUL | {ChunkState.PENDING}) or any(to_look_for(chunk) for chunk in chunks):
+    if states & (DOUBTFUL | {ChunkState.PENDING}):
         return JobState.UNFINISHED
     return JobState.REFUSED if ChunkState.REJECTED in states else JobState.DONE
-
-
-def to_look_for(chunk: ChunkEntry) -> bool:
-    """Tell whether an accepted chunk is still to be looked for once more, since it may be there twice."""
-    return chunk.look_again and chunk.state is ChunkState.ACCEPTED
-
-
-def exit_code(state: JobState, error: BulkopsError | None = None) -> int:
-    """Return the exit code of a run that left a job in a state, and that an error may have ended early.
-
-    Whether it can go on by itself (3) or a person must decide (4) is what the state says, whichever the error is; an
-    error that has another code (the call, a guard, a signal, the data) says more than the state. Never 0 with an error.
-    """
-    if error is None or isinstance(error, (Unfinished, InDoubt)):
-        return EXIT_CODES[state] or (0 if error is None else error.exit_code)
-    return error.exit_code
 
 
 def record_figures(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, int]:
@@ -66,7 +49,7 @@ def sums_document(job: JobEntry, sums: Mapping[ChunkState, ChunkSum]) -> dict[st
     stand_ins = [
         ChunkEntry(
             number=0, first_record=0, records=total.records, pieces=(), bytes=0, sha256="",
-            state=state, skipped=total.skipped, undecided=total.undecided, look_again=total.look_again,
+            state=state, skipped=total.skipped, undecided=total.undecided,
         )
         for state, total in sums.items()
     ]  # fmt: skip

@@ -43,10 +43,7 @@ def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | 
         with _replacing(reasons) as out:
             _write_reasons(out, context.job.file_path, rejected, named, lines)
     except OSError as error:
-        raise Unfinished(
-            f"The rejected records cannot be written to {path.parent}: {error.strerror}.",
-            hint=f"Make room, then `bulkops jobs resume {context.job.id}` writes them; nothing is sent for that.",
-        ) from None
+        raise Unfinished(f"The rejected records cannot be written to {path.parent}: {error.strerror}.") from None
     return path
 
 

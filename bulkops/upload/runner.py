@@ -76,12 +76,6 @@ class Runner:
             self._stop_at_max_attempts()
         self._settler.look_for_doubles(self._all())
         self._load()
-        self._stop_if_unsettled()
-
-    def _stop_if_unsettled(self) -> None:
-        left = [chunk for chunk in self._all() if chunk.state in DOUBTFUL and not chunk.undecided]
-        if left:
-            raise Unfinished(f"Chunk {left[0].number} is still in doubt: {left[0].message}.")
 
     def _load(self) -> None:
         self._chunks = {}

@@ -10,12 +10,10 @@ is for a person. Refused chunks as well.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bulkops.errors import InDoubt
 from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.upload.context import JobContext
 from bulkops.upload.dividing import found_and_missing, suspects_and_rest
-from bulkops.upload.figures import to_look_for
 from bulkops.upload.patience import working_seconds
 from bulkops.upload.readings import Reader, Reading
 from bulkops.upload.verdicts import Evidence, Verdict
@@ -53,7 +51,7 @@ class Settler:
         left = list(doubtful)
         before: dict[int, Evidence] = {}
         for count in range(1, MAX_READINGS + 1):
-            reading = self._read(reader, left)
+            reading = reader.read(left)
             evidence = self._judge_all(reader, left, reading)
             last = count == MAX_READINGS
             for chunk in list(left):
@@ -68,15 +66,6 @@ class Settler:
             still = [self._still_at_work(chunk) for chunk in left] if readback.multiset else []
             self._context.clock.sleep(max(self._context.options.settle, *still, 0.0))
         return settled
-
-    def _read(self, reader: Reader, chunks: Sequence[ChunkEntry]) -> Reading:
-        """Read; where the answer can settle nothing, and so never will, the chunks are for a person: InDoubt."""
-        try:
-            return reader.read(chunks)
-        except InDoubt as error:
-            for chunk in chunks:
-                self._undecided(chunk, error.message.removesuffix("."), {"reason": error.message})
-            raise
 
     def _still_at_work(self, chunk: ChunkEntry) -> float:
         """Return how many more seconds the server may work on a request whose process ended before the answer.
@@ -128,22 +117,18 @@ class Settler:
         match found.verdict:
             case Verdict.LANDED:
                 return [self._landed(chunk, found, data)]
-            case _ if not equal:
-                return [self._unsettled(chunk, found, data)]
-            case Verdict.ABSENT if chunk.state is ChunkState.REFUSED:
+            case Verdict.ABSENT if equal and chunk.state is ChunkState.REFUSED:
                 self._context.ledger.note(self._context.job.id, chunk=chunk.number, kind="evidence", data=data)
                 return self._refused(chunk)
             case Verdict.ABSENT if chunk.import_id is not None:
                 note = f"the server answered with import {chunk.import_id}, but none of its records are found"
-                return [self._undecided(chunk, note, data)]
-            case Verdict.ABSENT:
-                readback = self._context.route.readback
-                again = readback is not None and readback.multiset
-                return [self._move(chunk, ChunkState.PENDING, "evidence", data, look_again=again)]
-            case Verdict.PARTLY if found.present:
+                return [self._undecided(chunk, replace(found, note=note), data, equal=equal)]
+            case Verdict.ABSENT if equal:
+                return [self._move(chunk, ChunkState.PENDING, "evidence", data)]
+            case Verdict.PARTLY if equal and found.present:
                 return self._partly(chunk, found, data)
             case _:
-                return [self._undecided(chunk, _note(chunk, found), data)]
+                return [self._undecided(chunk, found, data, equal=equal)]
 
     def _landed(self, chunk: ChunkEntry, found: Evidence, data: Mapping[str, object]) -> ChunkEntry:
         ledger, job = self._context.ledger, self._context.job.id
@@ -161,22 +146,14 @@ class Settler:
             return [parts[0], *self._refused(parts[1])]
         return parts
 
-    def _undecided(self, chunk: ChunkEntry, note: str, data: Mapping[str, object]) -> ChunkEntry:
-        """Leave a chunk to a person: reading again later would show the same."""
-        return self._left_in_doubt(chunk, "undecided", note, data, undecided=True)
-
-    def _unsettled(self, chunk: ChunkEntry, found: Evidence, data: Mapping[str, object]) -> ChunkEntry:
-        """Leave a chunk to a later run: no two readings were equal, so what is read back has not settled yet."""
-        note = f"{_note(chunk, found)}; the readings kept changing"
-        return self._left_in_doubt(chunk, "unsettled", note, data, undecided=False)
-
-    def _left_in_doubt(
-        self, chunk: ChunkEntry, kind: str, note: str, data: Mapping[str, object], *, undecided: bool
-    ) -> ChunkEntry:
+    def _undecided(self, chunk: ChunkEntry, found: Evidence, data: Mapping[str, object], *, equal: bool) -> ChunkEntry:
+        note = found.note or f"{found.rows:,} of {chunk.records:,} records were found"
+        if not equal:
+            note += "; the readings kept changing"
         ledger, job = self._context.ledger, self._context.job.id
         if chunk.state is ChunkState.REFUSED:
             chunk = ledger.move(job, chunk, ChunkState.IN_DOUBT, kind="evidence", data=data)
-        return ledger.mark(job, chunk, kind=kind, data=data, undecided=undecided, message=note)
+        return ledger.mark(job, chunk, kind="undecided", data=data, undecided=True, message=note)
 
     def _refused(self, chunk: ChunkEntry) -> list[ChunkEntry]:
         """Divide a refused chunk of which nothing was taken in, or reject it."""
@@ -206,35 +183,29 @@ class Settler:
         readback = self._context.route.readback
         if readback is None or not readback.multiset:
             return
-        again = [chunk for chunk in chunks if to_look_for(chunk)]
+        again = [c for c in chunks if c.state is ChunkState.ACCEPTED and c.attempts > 1 and self._was_absent(c)]
         if not again:
             return
         self._context.clock.sleep(self._context.options.settle)
         reader = Reader(self._context, readback)
-        reading = self._read(reader, again)
+        reading = reader.read(again)
         for chunk in again:
-            self._looked_again(chunk, reader.judge(chunk, reading, taken=set(), twins=1))
+            found = reader.judge(chunk, reading, taken=set(), twins=1)
+            if found.verdict in (Verdict.LANDED, Verdict.AMBIGUOUS):
+                note = f"its records may be there twice: import {chunk.import_id}, and {found.import_id or found.note}"
+                data = {"rows": found.rows, "import_id": found.import_id, "note": note}
+                job = self._context.job.id
+                self._context.ledger.mark(job, chunk, kind="doubled", data=data, undecided=True, message=note)
 
-    def _looked_again(self, chunk: ChunkEntry, found: Evidence) -> None:
-        twice = found.verdict in (Verdict.LANDED, Verdict.AMBIGUOUS)
-        note = f"its records may be there twice: import {chunk.import_id}, and {found.import_id or found.note}"
-        note = note if twice else ""
-        data = {"rows": found.rows, "import_id": found.import_id, "note": note}
-        kind = "doubled" if twice else "looked again"
-        changes = {"undecided": twice, "look_again": False, "message": note}
-        self._context.ledger.mark(self._context.job.id, chunk, kind=kind, data=data, **changes)
+    def _was_absent(self, chunk: ChunkEntry) -> bool:
+        events = self._context.ledger.events(self._context.job.id, chunk=chunk.number, kind="evidence")
+        return any(event.data.get("verdict") == Verdict.ABSENT for event in events)
 
     def _isolations(self) -> int:
         """Return how many requests isolating was given so far, runs before this one included."""
         events = self._context.ledger.events(self._context.job.id, kind="isolating")
         return sum(len(event.data["into"]) for event in events)
 
-    def _move(
-        self, chunk: ChunkEntry, state: ChunkState, kind: str, data: Mapping[str, object], **changes: bool
-    ) -> ChunkEntry:
+    def _move(self, chunk: ChunkEntry, state: ChunkState, kind: str, data: Mapping[str, object]) -> ChunkEntry:
         ledger, job = self._context.ledger, self._context.job.id
-        return ledger.move(job, chunk, state, kind=kind, data=data, undecided=False, **changes)
-
-
-def _note(chunk: ChunkEntry, found: Evidence) -> str:
-    return found.note or f"{found.rows:,} of {chunk.records:,} records were found"
+        return ledger.move(job, chunk, state, kind=kind, data=data, undecided=False)

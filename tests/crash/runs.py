@@ -22,7 +22,7 @@ from bulkops.settings import Secret, Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import NoLimiter
 from bulkops.upload import patience
-from bulkops.upload.figures import exit_code, job_state
+from bulkops.upload.figures import EXIT_CODES, job_state
 from bulkops.upload.options import RunOptions
 from bulkops.upload.starting import new_job, open_job, refuse_changed_file
 from bulkops.upload.stopping import Stop
@@ -98,7 +98,6 @@ def _code(run: Run) -> int:
     target = Target(base_url=run.base_url, ids=run.ids, authorization=Secret("ManagementKey-v1 crash"))
     ledger = Ledger.open(str(run.ledger), clock=clock)
     contract = CONTRACTS[run.contract]
-    error: BulkopsError | None = None
     try:
         jobs = ledger.jobs()
         with Client(target, clock=clock, limiter=NoLimiter()) as client:
@@ -113,7 +112,6 @@ def _code(run: Run) -> int:
                 if not jobs:
                     begin(job, contract, plan, context=opened, guards=Guards(), dry_run=False)
                 run_job(opened, stop=Stop())
-    except BulkopsError as raised:
-        error = raised
-    (job,) = ledger.jobs()
-    return exit_code(job_state(job, ledger.chunks(job.id)), error)
+    except BulkopsError as error:
+        return error.exit_code
+    return EXIT_CODES[job_state(job, ledger.chunks(job.id))]

@@ -11,12 +11,11 @@ import pytest
 from bulkops.clock import SystemClock
 from bulkops.errors import AccessRefused, Unfinished
 from bulkops.ledger.entries import ChunkEntry, JobEntry
-from bulkops.ledger.states import ChunkState, JobState
+from bulkops.ledger.states import ChunkState
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.upload.decisions import resolve
-from bulkops.upload.figures import exit_code, sums_document
 from bulkops.upload.workflow import Guards
-from tests.crash.desk import SETTLE, Desk
+from tests.crash.desk import Desk
 from tests.crash.truth import CASES, counted, rows_of
 
 POINTS = CASES["loyalty-points"]
@@ -271,53 +270,6 @@ def test_a_commit_later_than_the_settle_time_is_waited_for_once_more_and_told(
     assert clock.settles == 2
     assert document["state"] == "in_doubt"
     assert "twice" in document["chunks"][0]["message"]
-
-
-def test_a_last_look_that_the_network_ends_leaves_the_job_unfinished(sandbox: SandboxServer, tmp_path: Path) -> None:
-    class Cut(SystemClock):
-        settles = 0
-
-        def sleep(self, seconds: float) -> None:
-            self.settles += seconds == SETTLE
-            if self.settles == 2:  # the first lay between the two readings, this one is before the last look
-                sandbox.set_faults("reads=503")
-
-    clock = Cut()
-    desk = Desk(folder=tmp_path, base_url=sandbox.base_url, clock=clock)
-    file = POINTS.write(tmp_path / "f.csv", records=10, seed=1)
-    sandbox.set_faults("imports@1=cut:after")
-    job = desk.begin("loyalty-points", file, POINTS.ids)
-    with pytest.raises(Unfinished) as error:
-        desk.resume(job)
-    document = desk.document(job)
-    assert (document["state"], document["records"]["accepted"]) == ("unfinished", 10)
-    assert exit_code(JobState(document["state"]), error.value) == 3
-    assert sums_document(job, desk.ledger.sums(job.id)[job.id])["state"] == "unfinished"
-    sandbox.set_faults(None)
-    assert desk.resume(job)["state"] == "done"
-    assert POINTS.held(sandbox) == counted(rows_of(file))
-
-
-def test_readings_that_keep_changing_are_left_to_a_later_run(sandbox: SandboxServer, tmp_path: Path) -> None:
-    class Moving(SystemClock):
-        settles = 0
-
-        def sleep(self, seconds: float) -> None:
-            self.settles += seconds > 0
-            header, *lines = file.read_bytes().splitlines(keepends=True)
-            if self.settles < 7:  # someone else's imports of a few of the records come in all the time
-                post(sandbox, "/v1/giveaways/pools/1/import", header + b"".join(lines[: self.settles * 2]))
-
-    desk = Desk(folder=tmp_path, base_url=sandbox.base_url, clock=Moving())
-    file = GIVEAWAYS.write(tmp_path / "f.csv", records=20, seed=1)
-    job = desk.begin("giveaways", file, GIVEAWAYS.ids, max_rows=20)
-    (chunk,) = desk.chunks(job.id)
-    left_without_answer(desk, job, chunk)
-    with pytest.raises(Unfinished, match="kept changing") as error:
-        desk.resume(job)
-    document = desk.document(job)
-    assert (document["state"], exit_code(JobState(document["state"]), error.value)) == ("unfinished", 3)
-    assert desk.resume(job)["state"] == "in_doubt"  # they stand still now, and are no chunk of ours for certain
 
 
 def test_a_request_whose_process_was_killed_is_given_the_time_that_its_answer_would_have_been_given(

@@ -143,8 +143,6 @@ class Handler(BaseHTTPRequestHandler):
                 return self.send(500, b"{}", "application/json")
             if fault == "take none":  # and answer as if all was well, with the amount it is
                 body = body[: body.index(b"\n", body.index(b"\r\n\r\n") + 4) + 1] + body[body.rindex(b"\r\n--") :]
-            if fault == "rename":  # from now on the export does not tell whose its rows are
-                self.world.headers = {"importid": "renamed"}
             if fault == "429":
                 return self.send(429, b"{}", "application/json")
             try:

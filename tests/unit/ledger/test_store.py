@@ -189,20 +189,3 @@ def test_the_files_of_a_ledger_without_a_suffix_lie_beside_it(tmp_path: Path) ->
     ledger = Ledger.open(str(tmp_path / "ledger"), clock=SystemClock())
     assert ledger.folder == tmp_path / "ledger.files"
     assert Ledger.open(str(tmp_path / "other.db"), clock=SystemClock()).folder == tmp_path / "other"
-
-
-def test_a_ledger_of_the_first_version_is_brought_up_to_date_and_keeps_what_it_holds(
-    ledger: Ledger, tmp_path: Path
-) -> None:
-    ledger.close()
-    with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        connection.execute("ALTER TABLE chunks DROP COLUMN look_again")
-        connection.execute("UPDATE bulkops_ledger SET version = 1")
-    connection.close()
-    assert Glance.open(str(tmp_path / "ledger.db")) is None
-    again = Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
-    assert again.chunks(JOB.id) == [CHUNK]
-    moved = again.move(JOB.id, CHUNK, ChunkState.SENDING, kind="sent", data={}, look_again=True)
-    assert again.chunks(JOB.id) == [moved]
-    again.close()
-    assert Glance.open(str(tmp_path / "ledger.db")) is not None
