@@ -47,7 +47,9 @@ class ChunkEntry:
     """A chunk and what is known of it.
 
     `pieces` are byte ranges of whole records in the file. `first_sent` is when its records first left, on our
-    clock; `clock_offset` are the seconds the server's clock was ahead of ours then, if it was known.
+    clock; `clock_offset` are the seconds the server's clock was ahead of ours then, if it was known. `created` is when
+    its import was made by the clock that dates rows, `rows_ahead` how many seconds that clock is ahead of the server's
+    `Date`, at least, as the answer tells; 0 if the two may be one.
     """
 
     number: int
@@ -67,17 +69,25 @@ class ChunkEntry:
     undecided: bool = False
     message: str = ""
     lines: tuple[int, ...] = ()
+    created: datetime | None = None
+    rows_ahead: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class KnownImport:
-    """An import of an accepted chunk: which chunk that is, and until when, on our clock, it was not settled yet."""
+    """An import of an accepted chunk: which chunk that is, and how many rows it made.
+
+    `accepted` is until when, on our clock, it was not settled yet; `created` and `clock_offset` are the chunk's.
+    """
 
     import_id: int
     job: str
     chunk: int
     sha256: str
+    rows: int
     accepted: datetime
+    created: datetime | None
+    clock_offset: float | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,13 +3,12 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bulkops.errors import UsageError
 from bulkops.ledger.entries import ChunkEntry, ChunkSum, Event, JobEntry, KnownImport
-from bulkops.ledger.rows import Row, chunk_entry, event_entry, job_entry
+from bulkops.ledger.rows import Row, chunk_entry, event_entry, job_entry, known_import
 from bulkops.ledger.states import ChunkState
 
 JOBS = "SELECT * FROM jobs ORDER BY created, id"
@@ -29,10 +28,11 @@ SUMS = (
     "MAX(CAST(undecided AS INTEGER)) AS undecided FROM chunks "
 )
 KNOWN_IMPORTS = (
-    "SELECT c.import_id, c.job, c.number, c.sha256, MAX(e.at) AS accepted FROM chunks c "
+    "SELECT c.import_id, c.job, c.number, c.sha256, c.created, c.clock_offset, c.records - c.skipped AS rows, "
+    "MAX(e.at) AS accepted FROM chunks c "
     "JOIN jobs j ON j.id = c.job JOIN events e ON e.job = c.job AND e.chunk = c.number "
-    "WHERE j.target = :target AND c.state = 'accepted' AND c.import_id IS NOT NULL "
-    "GROUP BY c.import_id, c.job, c.number, c.sha256"
+    "WHERE j.target = :target AND c.state IN ('accepted', 'resent') AND c.import_id IS NOT NULL "
+    "GROUP BY c.import_id, c.job, c.number, c.sha256, c.created, c.clock_offset, c.records, c.skipped"
 )
 EVENTS = "SELECT * FROM events WHERE job = :job "
 
@@ -94,16 +94,7 @@ class Questions(ABC):
 
     def known_imports(self, target: Mapping[str, Any]) -> list[KnownImport]:
         """Return the imports that this ledger knows to be those of accepted chunks at a target."""
-        return [
-            KnownImport(
-                import_id=row["import_id"],
-                job=row["job"],
-                chunk=row["number"],
-                sha256=row["sha256"],
-                accepted=datetime.fromisoformat(row["accepted"]),
-            )
-            for row in self.rows(KNOWN_IMPORTS, target=json.dumps(target))
-        ]
+        return [known_import(row) for row in self.rows(KNOWN_IMPORTS, target=json.dumps(target))]
 
     def events(self, job: str, *, chunk: int | None = None, kind: str | None = None) -> list[Event]:
         """Return what happened to a job, or to one of its chunks, in order; of one kind only if it is given."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bulkops.ledger.entries import ChunkEntry, Event, JobEntry
+from bulkops.ledger.entries import ChunkEntry, Event, JobEntry, KnownImport
 from bulkops.ledger.states import ChunkState
 
 Row = Mapping[Any, Any]
@@ -73,6 +73,8 @@ def chunk_values(chunk: ChunkEntry) -> dict[str, Any]:
         "undecided": chunk.undecided,
         "message": chunk.message,
         "lines": json.dumps(chunk.lines),
+        "created": chunk.created.isoformat() if chunk.created else None,
+        "rows_ahead": chunk.rows_ahead,
     }
 
 
@@ -96,6 +98,8 @@ def chunk_entry(row: Row) -> ChunkEntry:
         undecided=bool(row["undecided"]),
         message=row["message"],
         lines=() if row["lines"] == "[]" else tuple(json.loads(row["lines"])),
+        created=datetime.fromisoformat(row["created"]) if row["created"] else None,
+        rows_ahead=row["rows_ahead"],
     )
 
 
@@ -106,4 +110,18 @@ def event_entry(row: Row) -> Event:
         at=datetime.fromisoformat(row["at"]),
         kind=row["kind"],
         data=json.loads(row["data"]),
+    )
+
+
+def known_import(row: Row) -> KnownImport:
+    """Return the import that a row tells to be an accepted chunk's."""
+    return KnownImport(
+        import_id=row["import_id"],
+        job=row["job"],
+        chunk=row["number"],
+        sha256=row["sha256"],
+        rows=row["rows"],
+        accepted=datetime.fromisoformat(row["accepted"]),
+        created=datetime.fromisoformat(row["created"]) if row["created"] else None,
+        clock_offset=row["clock_offset"],
     )

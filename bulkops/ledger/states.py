@@ -9,6 +9,7 @@ class ChunkState(StrEnum):
 
     PENDING = "pending"  # to be sent; nothing of it is at the server as far as anyone knows
     SENDING = "sending"  # the intent is written; the request leaves, or has left
+    RESENT = "resent"  # accepted after it was sent again for want of a trace; to be looked for once more
     ACCEPTED = "accepted"  # the server said so, or evidence or a person did
     REFUSED = "refused"  # the server said no; not settled yet whether anything of it was taken in
     REJECTED = "rejected"  # the server said no, and nothing of it was taken in
@@ -32,12 +33,15 @@ TRANSITIONS: Mapping[ChunkState, frozenset[ChunkState]] = {
         {ChunkState.SENDING, ChunkState.DIVIDED, ChunkState.SKIPPED, ChunkState.ACCEPTED},
     ),
     ChunkState.SENDING: frozenset(
-        {ChunkState.ACCEPTED, ChunkState.REFUSED, ChunkState.PENDING, ChunkState.IN_DOUBT},
+        {ChunkState.ACCEPTED, ChunkState.RESENT, ChunkState.REFUSED, ChunkState.PENDING, ChunkState.IN_DOUBT},
     ),
-    ChunkState.IN_DOUBT: frozenset({ChunkState.ACCEPTED, ChunkState.PENDING, ChunkState.DIVIDED}),
+    ChunkState.IN_DOUBT: frozenset(
+        {ChunkState.ACCEPTED, ChunkState.RESENT, ChunkState.PENDING, ChunkState.DIVIDED},
+    ),
     ChunkState.REFUSED: frozenset(
-        {ChunkState.REJECTED, ChunkState.DIVIDED, ChunkState.ACCEPTED, ChunkState.IN_DOUBT},
+        {ChunkState.REJECTED, ChunkState.DIVIDED, ChunkState.ACCEPTED, ChunkState.RESENT, ChunkState.IN_DOUBT},
     ),
+    ChunkState.RESENT: frozenset({ChunkState.ACCEPTED}),
     ChunkState.ACCEPTED: frozenset(),
     ChunkState.REJECTED: frozenset(),
     ChunkState.DIVIDED: frozenset(),
@@ -45,7 +49,9 @@ TRANSITIONS: Mapping[ChunkState, frozenset[ChunkState]] = {
 }
 
 OPEN = frozenset(state for state, following in TRANSITIONS.items() if following)
-DOUBTFUL = frozenset({ChunkState.SENDING, ChunkState.IN_DOUBT, ChunkState.REFUSED})
+UNSETTLED = frozenset({ChunkState.SENDING, ChunkState.IN_DOUBT, ChunkState.REFUSED})
+DOUBTFUL = UNSETTLED | {ChunkState.RESENT}
+TAKEN_IN = frozenset({ChunkState.ACCEPTED, ChunkState.RESENT})
 
 
 def may_follow(before: ChunkState, after: ChunkState) -> bool:

@@ -69,6 +69,8 @@ CHUNKS = Table(
     Column("undecided", Boolean, nullable=False),
     Column("message", Text, nullable=False),
     Column("lines", Text, nullable=False),
+    Column("created", String(40)),
+    Column("rows_ahead", Float),
 )
 
 EVENTS = Table(
@@ -88,8 +90,17 @@ def _first_tables(connection: Connection) -> None:
     METADATA.create_all(connection)
 
 
+def _clock_of_rows(connection: Connection) -> None:
+    """Add what an answer tells of the clock that dates rows; new tables have it already."""
+    there = {column["name"] for column in inspect(connection).get_columns(CHUNKS.name)}
+    for column in (CHUNKS.c.created, CHUNKS.c.rows_ahead):
+        if column.name not in there:
+            kind = column.type.compile(connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {CHUNKS.name} ADD COLUMN {column.name} {kind}")
+
+
 # One step a version: the step at place n brings a ledger of version n to version n + 1.
-STEPS: tuple[Callable[[Connection], None], ...] = (_first_tables,)
+STEPS: tuple[Callable[[Connection], None], ...] = (_first_tables, _clock_of_rows)
 
 
 def bring_up_to_date(connection: Connection) -> None:

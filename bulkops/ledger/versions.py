@@ -2,7 +2,7 @@
 
 from bulkops.errors import UsageError
 
-LATEST = 1
+LATEST = 2
 
 
 def checked_version(version: int | None) -> int:

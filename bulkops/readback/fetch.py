@@ -73,6 +73,18 @@ def query(readback: Readback, ids: Mapping[str, int], options: Mapping[str, str]
     return result
 
 
+def nothing_of(
+    readback: Readback, ids: Mapping[str, int], options: Mapping[str, str], *, now: datetime
+) -> dict[str, str]:
+    """Return a query that the read-back answers with little or nothing, for what an answer tells besides."""
+    params = query(readback, ids, options)
+    if readback.after:
+        params[readback.after] = rfc3339(now + OPEN_END)
+    if readback.form is Form.PAGES:
+        params["pageSize"] = "1"
+    return params
+
+
 def fold_of(client: Client, readback: Readback, ids: Mapping[str, int]) -> tuple[Fold, str | None]:
     """Return how the application folds codes, and a note where that could not be read."""
     if readback.case_setting is None or all(c.compare is not Comparison.CODE for c in readback.columns):

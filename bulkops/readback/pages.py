@@ -41,7 +41,7 @@ def read_pages(
         page = _page(client, path, ids, {**params, "skip": str(skip)}, sizes)
         items = page["data"]
         fresh = [item for item in items if _unseen(item, seen)]
-        if items == last and not fresh:  # a list that does not skip would never end
+        if items and items == last and not fresh:  # a list that does not skip would never end
             return
         last = items
         if len(fresh) < len(items):

@@ -1,9 +1,9 @@
 """The client: one method a kind of request, every failure an error of bulkops that says what may follow."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Self
@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from bulkops.clock import Clock
-from bulkops.errors import BulkopsError, NotDelivered, OutcomeUnknown
+from bulkops.errors import BulkopsError, NotDelivered, OutcomeUnknown, Unfinished, UsageError
 from bulkops.settings import Target
 from bulkops.transport.answers import Answer, parse_http_date, parse_json, refusal
 from bulkops.transport.decoding import BrokenCompression, decoded
@@ -29,6 +29,8 @@ WRITE_SECONDS = 60.0
 READ_SECONDS = 300.0
 KEEP_SECONDS = 1.5  # well below what servers keep: an upload on a connection just closed would be in doubt
 MAX_ANSWER_BYTES = 1_000_000
+CLOCK_SET_SECONDS = 2.0
+TIME_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +50,21 @@ class Streamed:
             raise OutcomeUnknown(f"The answer to {self.where} broke off ({_kind(error)}).") from None
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Time:
+    """The server's clock against ours, and when that was learnt on both of our clocks."""
+
+    offset: timedelta
+    ours: datetime
+    monotonic: float
+
+
 class Client:
     """Talks to one target. Safe to use from several threads.
 
     Path templates hold id names in braces; their values are percent-encoded. `server_offset` is what to add to
-    our clock to get the server's, known once any answer carried a Date; it is at most a second behind.
+    our clock to get the server's, known once any answer carried a Date; it is at most a second behind. It is not
+    known any more once our clock was set. `tells_no_time` says that an answer came without a Date.
     `say` is told of long waits that the server asks for.
     """
 
@@ -60,7 +72,8 @@ class Client:
         self.target = target
         self.say = say
         self.clock = clock
-        self.server_offset: timedelta | None = None
+        self.tells_no_time = False
+        self._time: _Time | None = None
         self._limiter = limiter
         self._http = httpx.Client(
             base_url=target.base_url,
@@ -83,6 +96,21 @@ class Client:
     ) -> None:
         """Close the connections."""
         self._http.close()
+
+    @property
+    def server_offset(self) -> timedelta | None:
+        """What to add to our clock; None if it is not known, or if our clock was set since it was."""
+        if self._time is None:
+            return None
+        ours = (self.clock.now() - self._time.ours).total_seconds()
+        moved = abs(ours - (self.clock.monotonic() - self._time.monotonic))
+        return self._time.offset if moved < CLOCK_SET_SECONDS else None
+
+    def ask_time(self, template: str, ids: Ids, params: Params | None = None) -> None:
+        """Learn the server's time by a GET of which nothing else counts; that it cannot be learnt is no error."""
+        again = reading_again(self.clock, attempts=TIME_ATTEMPTS, say=self.say)
+        with suppress(Unfinished, UsageError):
+            again(self._open_stream, template, ids, params).response.close()
 
     def get_json(self, template: str, ids: Ids, params: Params | None = None) -> Any:
         """Return the JSON document at a path; tried again while the failure may pass."""
@@ -207,8 +235,10 @@ class Client:
 
     def _learn_time(self, response: httpx.Response) -> None:
         date = parse_http_date(response.headers.get("date"))
+        self.tells_no_time = date is None
         if date is not None:
-            self.server_offset = date - self.clock.now()
+            now = self.clock.now()
+            self._time = _Time(offset=date - now, ours=now, monotonic=self.clock.monotonic())
 
     def _refusal(self, response: httpx.Response, content: bytes, where: str, *, reading: bool = False) -> BulkopsError:
         now = parse_http_date(response.headers.get("date")) or self.clock.now()

@@ -2,7 +2,7 @@
 
 from bulkops.errors import UsageError
 from bulkops.ledger.entries import ChunkEntry, JobEntry
-from bulkops.ledger.states import ChunkState
+from bulkops.ledger.states import DOUBTFUL, ChunkState
 from bulkops.ledger.store import Ledger
 
 
@@ -17,6 +17,8 @@ def resolve(ledger: Ledger, job: JobEntry, number: int, *, accepted: bool, reaso
     if chunk is None:
         raise UsageError(f"Job {job.id} has no chunk {number}.")
     data = {"decision": "accepted" if accepted else "resend", "reason": reason}
+    if chunk.state is ChunkState.RESENT and accepted:
+        return ledger.move(job.id, chunk, ChunkState.ACCEPTED, kind="resolved", data=data, undecided=False, message="")
     if chunk.state is ChunkState.ACCEPTED and chunk.undecided and accepted:
         return ledger.mark(job.id, chunk, kind="resolved", data=data, undecided=False, message="")
     if chunk.state is ChunkState.SENDING:
@@ -29,8 +31,7 @@ def resolve(ledger: Ledger, job: JobEntry, number: int, *, accepted: bool, reaso
 
 def cancel(ledger: Ledger, job: JobEntry) -> JobEntry:
     """Record that nothing more of a job is to be sent; UsageError if there is nothing left to cancel."""
-    chunks = ledger.chunks(job.id)
-    open_states = {ChunkState.PENDING, ChunkState.SENDING, ChunkState.IN_DOUBT, ChunkState.REFUSED}
-    if job.cancelled or not any(chunk.state in open_states for chunk in chunks):
+    open_states = DOUBTFUL | {ChunkState.PENDING}
+    if job.cancelled or not any(chunk.state in open_states for chunk in ledger.chunks(job.id)):
         raise UsageError(f"There is nothing left to cancel of job {job.id}.")
     return ledger.change_job(job, kind="cancelled", cancelled=True)

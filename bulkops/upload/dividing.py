@@ -5,20 +5,17 @@ from collections.abc import Sequence
 from bulkops.ledger.entries import ChunkEntry
 from bulkops.upload.records import ChunkRecords
 
-MAX_SUSPECTS = 8
 
-
-def suspects_and_rest(records: ChunkRecords, lines: Sequence[int]) -> list[ChunkEntry]:
-    """Return parts for a refused chunk: each record the server pointed at alone, and the others; else two halves.
+def suspects_and_rest(records: ChunkRecords, suspects: Sequence[int]) -> list[ChunkEntry]:
+    """Return parts for a refused chunk: each record the server may have pointed at alone, and the others; else halves.
 
     The documentation does not say how `source.line` counts, so a line is only a hint: what it points at is sent
     alone and may well be accepted.
     """
-    places = {p for line in lines if (p := records.place_of_line(line)) is not None}
-    if not 0 < len(places) <= MAX_SUSPECTS or len(places) == len(records):
+    if not 0 < len(suspects) < len(records):
         return halves(records)
-    others = [place for place in range(len(records)) if place not in places]
-    return [records.part([place]) for place in sorted(places)] + [records.part(others)]
+    others = [place for place in range(len(records)) if place not in suspects]
+    return [*(records.part([place]) for place in suspects), records.part(others)]
 
 
 def halves(records: ChunkRecords) -> list[ChunkEntry]:

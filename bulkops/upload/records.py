@@ -50,9 +50,14 @@ class ChunkRecords:
         frames = list(read_frames([self.header, *self._data], name=str(self._path)))
         return pl.concat(frames, how="vertical")
 
+    @property
+    def header_lines(self) -> int:
+        """How many physical lines the header has."""
+        return max(1, self.header.count(b"\n"))
+
     def place_of_line(self, line: int) -> int | None:
         """Return the place of the record that holds a physical line of the sent part (the header has line 1)."""
-        left = line - 1 - max(1, self.header.count(b"\n"))
+        left = line - 1 - self.header_lines
         if left < 0:
             return None
         place = 0
@@ -70,7 +75,10 @@ class ChunkRecords:
         return self._spans[place][0]
 
     def part(self, places: Sequence[int]) -> ChunkEntry:
-        """Return a pending chunk of some of the records, in order; the ledger numbers it."""
+        """Return a pending chunk of some of the records, in order; the ledger numbers it.
+
+        Its records first left when the whole chunk did.
+        """
         pieces = tuple(_merged(self._spans[place] for place in places))
         digest = hashlib.sha256(self.header)
         for block in read_pieces(self._path, pieces):
@@ -83,6 +91,8 @@ class ChunkRecords:
             bytes=len(self.header) + sum(end - start for start, end in pieces),
             sha256=digest.hexdigest(),
             parent=self.chunk.number,
+            first_sent=self.chunk.first_sent,
+            clock_offset=self.chunk.clock_offset,
         )
 
 

@@ -13,6 +13,7 @@ from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.upload.context import JobContext
 from bulkops.upload.paths import reasons_path, rejected_path
+from bulkops.upload.pointing import Pointing
 
 BLOCK = 1 << 20
 CODE = "server-refused"
@@ -36,7 +37,8 @@ def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | 
         with context.job.file_path.open("rb") as source:
             with _replacing(path) as out:
                 _copy_records(source, context.job.header_end, rejected, out)
-            named = {chunk.number: _named(context, chunk) for chunk in rejected}
+            pointing = Pointing(context)
+            named = {chunk.number: _named(context, chunk, pointing) for chunk in rejected}
             starts = {chunk.pieces[0][0] for chunk in rejected}
             offsets = sorted(starts.union(*(places.values() for places in named.values())))
             lines = dict(zip(offsets, _lines_at(source, offsets), strict=True))
@@ -74,12 +76,12 @@ def _lines_at(source: BinaryIO, offsets: Sequence[int]) -> list[int]:
     return lines
 
 
-def _named(context: JobContext, chunk: ChunkEntry) -> dict[int, int]:
+def _named(context: JobContext, chunk: ChunkEntry, pointing: Pointing) -> dict[int, int]:
     """Return where in the file the records start that the server named, by the line it gave: one of the request's."""
     if chunk.records == 1 or not chunk.lines:
         return {}
     records = context.records(chunk)
-    places = {line: records.place_of_line(line) for line in chunk.lines[:MAX_NAMED]}
+    places = {line: pointing.place(records, line) for line in chunk.lines[:MAX_NAMED]}
     return {line: records.start_of(place) for line, place in places.items() if place is not None}
 
 

@@ -9,10 +9,11 @@ from dataclasses import replace
 
 from bulkops.errors import BulkopsError, DataError, Interrupted, NotDelivered, OutcomeUnknown, Unfinished
 from bulkops.ledger.entries import ChunkEntry
-from bulkops.ledger.states import DOUBTFUL, ChunkState
+from bulkops.ledger.states import UNSETTLED, ChunkState
 from bulkops.transport.retries import ATTEMPTS, wait_seconds
 from bulkops.upload.context import JobContext, Observer
 from bulkops.upload.dividing import pieces_of
+from bulkops.upload.doubles import look_for_doubles
 from bulkops.upload.options import share_of
 from bulkops.upload.rejects import write_rejected
 from bulkops.upload.replacing import replacement_of
@@ -39,9 +40,11 @@ class Runner:
         self._replacement = replacement_of(context)
         self._compared = begun
         self._chunks: dict[int, ChunkEntry] = {}
-        self._pending: list[int] = []
+        self._pending: list[tuple[bool, int]] = []
         self._failures: dict[int, int] = {}
         self._unknown = 0
+        self._left_to_a_person: set[int] = set()
+        self._isolating: set[int] = set()
         self._cut_to: int | None = None
         self._attempts_before: dict[int, int] = {}
 
@@ -66,20 +69,23 @@ class Runner:
     def _run_rounds(self) -> None:
         while True:
             self._send_pending()
-            doubtful = [chunk for chunk in self._all() if chunk.state in DOUBTFUL]
+            doubtful = [c for c in self._all() if c.state in UNSETTLED and c.number not in self._left_to_a_person]
             if doubtful:
-                self._settler.settle(doubtful)
+                settled = self._settler.settle(doubtful)
+                self._left_to_a_person |= {chunk.number for chunk in settled if chunk.undecided}
                 self._load()
             self._stop_at_max_errors()
             if not self._pending and not self._refused():
                 break
             self._stop_at_max_attempts()
-        self._settler.look_for_doubles(self._all())
+        look_for_doubles(self._context, self._all())
         self._load()
 
     def _load(self) -> None:
         self._chunks = {}
         self._pending = []
+        events = self._context.ledger.events(self._context.job.id, kind="isolating")
+        self._isolating = {number for event in events for number in event.data["into"]}
         self._keep(self._context.ledger.chunks(self._context.job.id))
 
     def _all(self) -> list[ChunkEntry]:
@@ -92,7 +98,7 @@ class Runner:
         for chunk in chunks:
             self._chunks[chunk.number] = chunk
             if chunk.state is ChunkState.PENDING:
-                heapq.heappush(self._pending, chunk.number)
+                heapq.heappush(self._pending, (chunk.number not in self._isolating, chunk.number))
             if self._observer is not None:
                 self._observer(chunk)
 
@@ -126,9 +132,11 @@ class Runner:
             return None
         if self._stop.asked:
             raise Interrupted("Interrupted.")
-        if self._unknown >= UNKNOWN_IN_A_ROW or self._too_many_refused():
+        new, number = self._pending[0]
+        if self._unknown >= UNKNOWN_IN_A_ROW or (new and self._too_many_refused()):
             return None
-        return self._small_enough(self._chunks[heapq.heappop(self._pending)])
+        heapq.heappop(self._pending)
+        return self._small_enough(self._chunks[number])
 
     def _send_together(self) -> None:
         """Send up to `concurrency` chunks at a time; all that was begun is followed up, whatever happens."""
@@ -186,7 +194,7 @@ class Runner:
         return parts[0]
 
     def _stop_at_max_attempts(self) -> None:
-        for number in self._pending:
+        for _, number in self._pending:
             attempts = self._chunks[number].attempts - self._attempts_before.get(number, 0)
             if attempts >= MAX_ATTEMPTS:
                 raise Unfinished(f"The outcome of chunk {number} was unknown {attempts} times in a row.")
@@ -197,7 +205,14 @@ class Runner:
             return False
         isolated = self._context.options.isolate and self._context.contract.mode.splittable
         refused = [c for c in self._chunks.values() if c.state is ChunkState.REFUSED]
-        return self._rejected() + sum(1 if isolated else c.records for c in refused) > self._most_errors()
+        errors = self._rejected() + sum(1 if isolated else c.records for c in refused)
+        return max(errors, self._refusals_to_isolate()) > self._most_errors()
+
+    def _refusals_to_isolate(self) -> int:
+        """Count the refusals whose parts are still to be sent or settled: there is an error in each of them."""
+        going_on = UNSETTLED | {ChunkState.PENDING}
+        parts = [self._chunks[number] for number in self._isolating - self._left_to_a_person]
+        return len({part.parent for part in parts if part.state in going_on})
 
     def _rejected(self) -> int:
         return sum(c.records for c in self._chunks.values() if c.state is ChunkState.REJECTED)

@@ -2,14 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
 
 from bulkops.errors import AccessRefused, BulkopsError, GuardRefused, NotDelivered, OutcomeUnknown, ServerRefused
 from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import ChunkState
+from bulkops.readback.fetch import nothing_of
 from bulkops.transport.answers import Answer
+from bulkops.transport.client import CLOCK_SET_SECONDS
 from bulkops.upload.body import ChunkBody
 from bulkops.upload.context import JobContext
+from bulkops.upload.doubles import taken_in_state
 from bulkops.upload.patience import read_seconds
+from bulkops.upload.row_clock import instant, rows_ahead
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +31,7 @@ class Sender:
 
     def __init__(self, context: JobContext) -> None:
         self._context = context
+        self._asking = Lock()
 
     def send(self, chunk: ChunkEntry) -> Sent:
         """Send a pending chunk and write down what came of it.
@@ -34,6 +41,7 @@ class Sender:
         """
         attempt = _Attempt(self._context, chunk)
         try:
+            self._learn_time()
             answer = self._post(attempt)
         except NotDelivered as error:
             return Sent(chunk=attempt.back("not delivered", error), error=error)
@@ -55,6 +63,18 @@ class Sender:
             )
             return Sent(chunk=attempt.in_doubt(other, import_id=import_id, amount=amount), error=other)
         return Sent(chunk=attempt.accepted(answer, import_id))
+
+    def _learn_time(self) -> None:
+        """Learn the server's clock before a request whose rows may have to be looked for: ours may be set meanwhile."""
+        client, readback = self._context.client, self._context.route.readback
+        if self._context.contract.mode.resend_is_safe or readback is None:
+            return
+        with self._asking:
+            if client.server_offset is None and not client.tells_no_time:
+                params = nothing_of(
+                    readback, self._context.ids, self._context.job.options, now=self._context.clock.now()
+                )
+                client.ask_time(readback.path, self._context.ids, params)
 
     def _needs_proof(self, chunk: ChunkEntry, amount: int | None) -> bool:
         """Tell whether another amount than was sent must be settled by reading back."""
@@ -83,20 +103,26 @@ class _Attempt:
 
     def __init__(self, context: JobContext, chunk: ChunkEntry) -> None:
         self._context = context
+        self._left: datetime | None = None
+        self._begun: tuple[datetime, float] | None = None
         self.chunk = chunk
 
     def begin(self) -> None:
         """Write the intent. The clock is read before the ledger is, so that nothing can be older than it."""
         now = self._context.clock.now()
         offset = self._context.client.server_offset
+        seconds = None if offset is None else offset.total_seconds()
+        self._left = None if offset is None else now + offset
         known = self.chunk.first_sent is not None
+        if not known and offset is None:
+            self._begun = (now, self._context.clock.monotonic())
         self._move(
             ChunkState.SENDING,
             "sent",
-            {"attempt": self.chunk.attempts + 1},
+            {"attempt": self.chunk.attempts + 1, "clock_offset": seconds},
             attempts=self.chunk.attempts + 1,
             first_sent=self.chunk.first_sent or now,
-            clock_offset=self.chunk.clock_offset if known else offset.total_seconds() if offset is not None else None,
+            clock_offset=self.chunk.clock_offset if known else seconds,
             undecided=False,
             message="",
             lines=(),
@@ -127,14 +153,33 @@ class _Attempt:
         if self._context.skips_duplicates and amount is not None:
             skipped = min(max(0, self.chunk.records - amount), self.chunk.records)
         data = {"status": answer.status, "import_id": import_id, "amount": amount}
+        created = instant(answer.body.get("created"))
         return self._move(
-            ChunkState.ACCEPTED, "accepted", data, import_id=import_id, amount=amount, skipped=skipped, message=""
+            taken_in_state(self._context, self.chunk),
+            "accepted",
+            data,
+            import_id=import_id,
+            amount=amount,
+            skipped=skipped,
+            message="",
+            created=created,
+            rows_ahead=rows_ahead(created, left=self._left, answered=answer.date),
         )
 
     def _move(self, state: ChunkState, kind: str, data: Mapping[str, object], **changes: object) -> ChunkEntry:
         job = self._context.job.id
+        changes = {**self._learnt(), **changes}
         self.chunk = self._context.ledger.move(job, self.chunk, state, kind=kind, data=data, **changes)
         return self.chunk
+
+    def _learnt(self) -> dict[str, float]:
+        """Return the server's clock as the answer told it, if it was not known before and ours was not set since."""
+        offset = self._context.client.server_offset
+        if self._begun is None or offset is None:
+            return {}
+        clock, (at, monotonic) = self._context.clock, self._begun
+        moved = abs((clock.now() - at).total_seconds() - (clock.monotonic() - monotonic))
+        return {"clock_offset": offset.total_seconds()} if moved < CLOCK_SET_SECONDS else {}
 
 
 def _import_id(answer: Answer) -> int | None:

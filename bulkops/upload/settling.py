@@ -1,8 +1,9 @@
 """Settling doubts: read back, wait, read again, and only then decide what may be sent once more.
 
-upsert, replace: sent again, the end state is the same; refused: divided or rejected at once.
-create: the keys that are there are accepted, those absent in two equal readings are sent again. A refused chunk
-needs one reading, since a key that is taken in later than that would be refused, not doubled.
+upsert, replace: sent again, the end state is the same; refused: divided or rejected, of an upsert by what is there.
+create: the keys that are there are accepted, those absent in two equal readings are sent again. A refused chunk is
+divided after one reading, since a key that was taken in all the same is refused again, not doubled; what would be
+rejected waits until everything else is settled, and then until nothing can be missing any more.
 append: an import that holds exactly the chunk is ours; no trace in two equal readings: sent again; anything else
 is for a person. Refused chunks as well.
 """
@@ -10,17 +11,20 @@ is for a person. Refused chunks as well.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from bulkops.errors import AccessRefused, InDoubt
 from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.upload.context import JobContext
-from bulkops.upload.dividing import found_and_missing, suspects_and_rest
-from bulkops.upload.patience import working_seconds
-from bulkops.upload.readings import Reader, Reading
+from bulkops.upload.doubles import taken_in_state
+from bulkops.upload.judging import Doubt, Judge
+from bulkops.upload.readings import Reading
+from bulkops.upload.refusals import Refusals
+from bulkops.upload.row_clock import instant
 from bulkops.upload.verdicts import Evidence, Verdict
-from bulkops_validators.model.contract import Readback
+from bulkops.upload.waiting import seconds_until_settled
+from bulkops_validators.model.contract import Mode, Readback
 
 MAX_READINGS = 6
-KILLED_SETTLES = 2.0
 
 
 class Settler:
@@ -28,85 +32,123 @@ class Settler:
 
     def __init__(self, context: JobContext) -> None:
         self._context = context
+        self._refusals = Refusals(context)
 
     def settle(self, doubtful: Sequence[ChunkEntry]) -> list[ChunkEntry]:
-        """Return the chunks after settling, new ones included.
+        """Return the chunks after settling, new ones included; refused ones may be left to be settled later.
 
         What no evidence can settle stays in doubt and is marked undecided.
         """
         readback = self._context.route.readback
         if self._context.contract.mode.resend_is_safe or readback is None:
-            return [after for chunk in doubtful for after in self._without_evidence(chunk)]
-        return self._with_evidence(doubtful, readback)
+            return self._without_doubt(doubtful, readback)
+        return self._with_evidence(doubtful, Judge(self._context, readback))
 
-    def _without_evidence(self, chunk: ChunkEntry) -> list[ChunkEntry]:
-        if chunk.state is ChunkState.REFUSED:
-            return self._refused(chunk)
-        data = {"reason": "sending it again leaves the same end state"}
-        return [self._move(chunk, ChunkState.PENDING, "to be sent again", data)]
+    def _without_doubt(self, chunks: Sequence[ChunkEntry], readback: Readback | None) -> list[ChunkEntry]:
+        """Settle where sending again leaves the same end state; what is to be rejected comes last."""
+        settled: list[ChunkEntry] = []
+        rejected: list[ChunkEntry] = []
+        for chunk in chunks:
+            if chunk.state is not ChunkState.REFUSED:
+                data = {"reason": "sending it again leaves the same end state"}
+                settled.append(self._move(chunk, ChunkState.PENDING, "to be sent again", data))
+            elif self._refusals.may_divide(chunk):
+                settled += self._refusals.divide(chunk)
+            else:
+                rejected.append(chunk)
+        if settled:
+            return settled
+        together = [chunk for chunk in rejected if chunk.records > 1]
+        if together and readback is not None and self._context.contract.mode is Mode.UPSERT:
+            return self._rejected_but_for_what_is_there(rejected, Judge(self._context, readback))
+        return [self._refusals.reject(chunk) for chunk in rejected]
 
-    def _with_evidence(self, doubtful: Sequence[ChunkEntry], readback: Readback) -> list[ChunkEntry]:
-        reader = Reader(self._context, readback)
+    def _rejected_but_for_what_is_there(self, chunks: Sequence[ChunkEntry], judge: Judge) -> list[ChunkEntry]:
+        """Accept what is there as it was sent, and reject the rest: a refused file may have been taken in in part."""
+        waits = [seconds_until_settled(self._context, chunk, counted=False) for chunk in chunks]
+        self._context.clock.sleep(max(*waits, 0.0))
+        try:
+            reading = judge.reader.read(chunks)
+        except (AccessRefused, InDoubt):
+            return [self._refusals.reject(chunk) for chunk in chunks]
+        settled: list[ChunkEntry] = []
+        for chunk in chunks:
+            present = judge.held(chunk, reading) if chunk.records > 1 else ()
+            data = {"verdict": Verdict.PARTLY.value, "rows": len(present), "read_at": reading.at.isoformat()}
+            if len(present) == chunk.records:
+                settled.append(self._move(chunk, ChunkState.ACCEPTED, "evidence", {**data, "verdict": "landed"}))
+                continue
+            if present:
+                there, chunk = self._refusals.part_with(chunk, present, data)  # noqa: PLW2901 - the rest of it
+                settled.append(there)
+            settled.append(self._refusals.reject(chunk))
+        return settled
+
+    def _with_evidence(self, doubtful: Sequence[ChunkEntry], judge: Judge) -> list[ChunkEntry]:
         settled: list[ChunkEntry] = []
         left = list(doubtful)
         before: dict[int, Evidence] = {}
+        counted = judge.reader.multiset
+        due = {chunk.number: seconds_until_settled(self._context, chunk, counted=counted) for chunk in left}
+        slept = 0.0
         for count in range(1, MAX_READINGS + 1):
-            reading = reader.read(left)
-            evidence = self._judge_all(reader, left, reading)
+            reading = judge.reader.read(left)
+            parted = {c.number for c in left if self._is_refused_key(judge, c) and self._refusals.may_divide(c)}
+            evidence = self._judge_all(judge, left, reading, provisional=parted)
             last = count == MAX_READINGS
             for chunk in list(left):
-                found = evidence[chunk.number]
+                found, over = evidence[chunk.number], due[chunk.number] <= slept
+                if chunk.number in parted and not self._refusals.may_divide(chunk):
+                    continue  # what isolating may cost went to others: it is judged anew, for good
                 equal = chunk.number in before and before[chunk.number].fingerprint == found.fingerprint
-                if self._enough(chunk, found, readback) or equal or last:
+                if last or self._enough(judge, chunk, found, equal=equal, over=over):
                     left.remove(chunk)
-                    settled += self._conclude(chunk, found, reading, equal=equal or not last)
-            if not left:
+                    settled += self._conclude(chunk, found, reading, equal=equal or not last, over=over or last)
+            sendable = any(chunk.state is ChunkState.PENDING for chunk in settled)
+            if not left or (sendable and all(self._is_refused_key(judge, chunk) for chunk in left)):
                 break
             before = evidence
-            still = [self._still_at_work(chunk) for chunk in left] if readback.multiset else []
-            self._context.clock.sleep(max(self._context.options.settle, *still, 0.0))
+            pause = max(self._context.options.settle, *(due[chunk.number] - slept for chunk in left))
+            self._context.clock.sleep(pause)
+            slept += pause
         return settled
 
-    def _still_at_work(self, chunk: ChunkEntry) -> float:
-        """Return how many more seconds the server may work on a request whose process ended before the answer.
+    def _is_refused_key(self, judge: Judge, chunk: ChunkEntry) -> bool:
+        """Tell whether nothing that follows can double a chunk: keys that are there would be refused again."""
+        return chunk.state is ChunkState.REFUSED and not judge.reader.multiset
 
-        After an error the request is over for us; here nobody knows, so it is as if we had waited for the answer,
-        though never longer than `KILLED_SETTLES` times what the caller chose to wait for evidence.
-        """
-        events = self._context.ledger.events(self._context.job.id, chunk=chunk.number)
-        left = max((e.at for e in events if e.kind == "sent"), default=None)
-        doubts = [e for e in events if e.kind == "in doubt"]
-        if left is None or not doubts or "message" in doubts[-1].data:
-            return 0.0
-        longest = KILLED_SETTLES * self._context.options.settle
-        limit = min(working_seconds(self._context.contract, chunk), longest)
-        return min(limit, limit - (self._context.clock.now() - left).total_seconds())
-
-    def _judge_all(self, reader: Reader, chunks: Sequence[ChunkEntry], reading: Reading) -> dict[int, Evidence]:
+    def _judge_all(
+        self, judge: Judge, chunks: Sequence[ChunkEntry], reading: Reading, *, provisional: set[int]
+    ) -> dict[int, Evidence]:
         """Judge each chunk; an import that settles one is no evidence for another, whichever is judged first."""
-        taken = {chunk.import_id for chunk in chunks if chunk.import_id is not None}
+        taken = frozenset(chunk.import_id for chunk in chunks if chunk.import_id is not None)
         found: dict[int, Evidence] = {}
         left = list(chunks)
         for _ in range(2):
             for chunk in list(left):
-                twins = sum(reader.same_content(chunk, other) for other in left)
-                found[chunk.number] = evidence = reader.judge(chunk, reading, taken=taken, twins=twins)
+                doubt = Doubt(chunk=chunk, others=left, taken=taken, provisional=chunk.number in provisional)
+                found[chunk.number] = evidence = judge.judge(doubt, reading)
                 if evidence.verdict is Verdict.LANDED:
-                    left.remove(chunk)
-                    if evidence.import_id is not None and reader.multiset:
-                        taken.add(evidence.import_id)
+                    left = [c for c in left if c.number != chunk.number]
+                    if evidence.import_id is not None and judge.reader.multiset:
+                        taken |= {evidence.import_id}
         return found
 
-    def _enough(self, chunk: ChunkEntry, found: Evidence, readback: Readback) -> bool:
-        """Tell whether one reading settles it: all of it is there, or nothing that follows could double it.
-
-        A refused record alone is never sent again, and a key that was taken in after all would be refused again.
-        """
+    def _enough(self, judge: Judge, chunk: ChunkEntry, found: Evidence, *, equal: bool, over: bool) -> bool:
+        """Tell whether what was read so far settles it; `over` says that nothing more can come of its requests."""
         if found.verdict is Verdict.LANDED:
             return True
-        return chunk.state is ChunkState.REFUSED and (chunk.records == 1 or not readback.multiset)
+        if not self._is_refused_key(judge, chunk):
+            alone = chunk.state is ChunkState.REFUSED and chunk.records == 1 and found.verdict is Verdict.ABSENT
+            return alone or (equal and over)
+        if found.verdict is Verdict.AMBIGUOUS:
+            return equal
+        first_and_alone = chunk.records == 1 and chunk.parent is None and chunk.attempts <= 1
+        return over or first_and_alone or self._refusals.may_divide(chunk)
 
-    def _conclude(self, chunk: ChunkEntry, found: Evidence, reading: Reading, *, equal: bool) -> list[ChunkEntry]:
+    def _conclude(
+        self, chunk: ChunkEntry, found: Evidence, reading: Reading, *, equal: bool, over: bool
+    ) -> list[ChunkEntry]:
         data = {
             "verdict": found.verdict.value,
             "rows": found.rows,
@@ -119,32 +161,36 @@ class Settler:
                 return [self._landed(chunk, found, data)]
             case Verdict.ABSENT if equal and chunk.state is ChunkState.REFUSED:
                 self._context.ledger.note(self._context.job.id, chunk=chunk.number, kind="evidence", data=data)
-                return self._refused(chunk)
+                return self._refused(chunk, over=True)
             case Verdict.ABSENT if chunk.import_id is not None:
                 note = f"the server answered with import {chunk.import_id}, but none of its records are found"
                 return [self._undecided(chunk, replace(found, note=note), data, equal=equal)]
             case Verdict.ABSENT if equal:
                 return [self._move(chunk, ChunkState.PENDING, "evidence", data)]
             case Verdict.PARTLY if equal and found.present:
-                return self._partly(chunk, found, data)
+                return self._partly(chunk, found, data, over=over)
             case _:
                 return [self._undecided(chunk, found, data, equal=equal)]
 
     def _landed(self, chunk: ChunkEntry, found: Evidence, data: Mapping[str, object]) -> ChunkEntry:
         ledger, job = self._context.ledger, self._context.job.id
         changes = {"import_id": found.import_id or chunk.import_id, "undecided": False, "message": ""}
-        return ledger.move(job, chunk, ChunkState.ACCEPTED, kind="evidence", data=data, **changes)
+        state = taken_in_state(self._context, chunk)
+        return ledger.move(job, chunk, state, kind="evidence", data=data, created=instant(found.created), **changes)
 
-    def _partly(self, chunk: ChunkEntry, found: Evidence, data: Mapping[str, object]) -> list[ChunkEntry]:
+    def _partly(
+        self, chunk: ChunkEntry, found: Evidence, data: Mapping[str, object], *, over: bool
+    ) -> list[ChunkEntry]:
         """Keep what is there, and let the rest be sent; of a refused chunk the rest is refused still."""
-        there, missing = found_and_missing(self._context.records(chunk), found.present)
-        there = replace(there, state=ChunkState.ACCEPTED, import_id=found.import_id, attempts=chunk.attempts)
-        state = ChunkState.REFUSED if chunk.state is ChunkState.REFUSED else ChunkState.PENDING
-        missing = replace(missing, state=state, message=chunk.message)
-        parts = self._context.ledger.divide(self._context.job.id, chunk, [there, missing], kind="evidence", data=data)
-        if state is ChunkState.REFUSED:
-            return [parts[0], *self._refused(parts[1])]
-        return parts
+        known = {"import_id": found.import_id, "created": instant(found.created)}
+        there, missing = self._refusals.part_with(chunk, found.present, data, **known)
+        return [there, *(self._refused(missing, over=over) if missing.state is ChunkState.REFUSED else [missing])]
+
+    def _refused(self, chunk: ChunkEntry, *, over: bool) -> list[ChunkEntry]:
+        """Divide a refused chunk of which nothing was taken in, or reject it once nothing of it can come any more."""
+        if self._refusals.may_divide(chunk):
+            return self._refusals.divide(chunk)
+        return [self._refusals.reject(chunk)] if over else []
 
     def _undecided(self, chunk: ChunkEntry, found: Evidence, data: Mapping[str, object], *, equal: bool) -> ChunkEntry:
         note = found.note or f"{found.rows:,} of {chunk.records:,} records were found"
@@ -154,57 +200,6 @@ class Settler:
         if chunk.state is ChunkState.REFUSED:
             chunk = ledger.move(job, chunk, ChunkState.IN_DOUBT, kind="evidence", data=data)
         return ledger.mark(job, chunk, kind="undecided", data=data, undecided=True, message=note)
-
-    def _refused(self, chunk: ChunkEntry) -> list[ChunkEntry]:
-        """Divide a refused chunk of which nothing was taken in, or reject it."""
-        options = self._context.options
-        mode = self._context.contract.mode
-        if chunk.records > 1 and mode.splittable and options.isolate:
-            lines = () if self._pointed_wrongly(chunk) else chunk.lines
-            parts = suspects_and_rest(self._context.records(chunk), lines)
-            if self._isolations() + len(parts) <= options.isolate_requests:
-                data = {"reason": "to find the records that are refused"}
-                return self._context.ledger.divide(self._context.job.id, chunk, parts, kind="isolating", data=data)
-        return [self._move(chunk, ChunkState.REJECTED, "rejected", {"message": chunk.message})]
-
-    def _pointed_wrongly(self, chunk: ChunkEntry) -> bool:
-        """Tell whether a record that the server pointed at, when it refused this chunk's parent, was accepted alone."""
-        if chunk.parent is None:
-            return False
-        siblings = [c for c in self._context.ledger.chunks(self._context.job.id) if c.parent == chunk.parent]
-        return any(c.records == 1 and c.state is ChunkState.ACCEPTED for c in siblings)
-
-    def look_for_doubles(self, chunks: Sequence[ChunkEntry]) -> None:
-        """Look once more at accepted chunks that were sent again because no trace of them was found.
-
-        If the first request did its work after all, later than the settle time, the records are there twice, and
-        only a person can take them out. It is given the settle time once more.
-        """
-        readback = self._context.route.readback
-        if readback is None or not readback.multiset:
-            return
-        again = [c for c in chunks if c.state is ChunkState.ACCEPTED and c.attempts > 1 and self._was_absent(c)]
-        if not again:
-            return
-        self._context.clock.sleep(self._context.options.settle)
-        reader = Reader(self._context, readback)
-        reading = reader.read(again)
-        for chunk in again:
-            found = reader.judge(chunk, reading, taken=set(), twins=1)
-            if found.verdict in (Verdict.LANDED, Verdict.AMBIGUOUS):
-                note = f"its records may be there twice: import {chunk.import_id}, and {found.import_id or found.note}"
-                data = {"rows": found.rows, "import_id": found.import_id, "note": note}
-                job = self._context.job.id
-                self._context.ledger.mark(job, chunk, kind="doubled", data=data, undecided=True, message=note)
-
-    def _was_absent(self, chunk: ChunkEntry) -> bool:
-        events = self._context.ledger.events(self._context.job.id, chunk=chunk.number, kind="evidence")
-        return any(event.data.get("verdict") == Verdict.ABSENT for event in events)
-
-    def _isolations(self) -> int:
-        """Return how many requests isolating was given so far, runs before this one included."""
-        events = self._context.ledger.events(self._context.job.id, kind="isolating")
-        return sum(len(event.data["into"]) for event in events)
 
     def _move(self, chunk: ChunkEntry, state: ChunkState, kind: str, data: Mapping[str, object]) -> ChunkEntry:
         ledger, job = self._context.ledger, self._context.job.id

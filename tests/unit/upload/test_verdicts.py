@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from bulkops.upload.likeness import Likeness
 from bulkops.upload.verdicts import Verdict, judge_keys, judge_multiset, younger
 
 SENT = pl.DataFrame({"who": ["a", "a", "b"], "amount": ["1", "1", "2"]})
@@ -30,7 +31,8 @@ OURS = [("a", "1", "7"), ("b", "2", "7"), ("a", "1", "7")]
         ([("c", "9", "8")] * 4, Verdict.ABSENT, None),
         ([*OURS[:2], ("a", "1 ", "7")], Verdict.AMBIGUOUS, None),  # one value rewritten
         ([(w, a + " ", "7") for w, a, _ in OURS], Verdict.AMBIGUOUS, None),  # all of them
-        ([("c", "9", "8")] * 3, Verdict.AMBIGUOUS, None),
+        ([("c", "9", "8")] * 3, Verdict.ABSENT, None),  # as many rows, but about nobody of ours
+        ([("c", "9", "8")] * 2 + [("A.", "9", "8")], Verdict.AMBIGUOUS, None),  # a name spelled otherwise
         ([OURS[0], ("c", "9", "7")], Verdict.AMBIGUOUS, None),
         ([("a", "1 ", "7"), ("c", "9", "7")], Verdict.AMBIGUOUS, None),  # known again by what every record fills
         ([*OURS, ("c", "9", "")][1:], Verdict.PARTLY, None),
@@ -41,13 +43,30 @@ OURS = [("a", "1", "7"), ("b", "2", "7"), ("a", "1", "7")]
     ],
 )
 def test_a_chunk_of_counted_rows(rows: list[tuple[str, str, str]], verdict: Verdict, import_id: int | None) -> None:
-    evidence = judge_multiset(SENT, found(*rows), COLUMNS, core=("who",))
+    evidence = judge_multiset(SENT, found(*rows), COLUMNS, likeness=Likeness(core=("who",), identity=("who",)))
     assert (evidence.verdict, evidence.import_id) == (verdict, import_id)
 
 
 def test_twins_in_doubt_may_each_have_an_import() -> None:
     rows = [*OURS, *((w, a, "8") for w, a, _ in OURS)]
-    assert judge_multiset(SENT, found(*rows), COLUMNS, twins=2).verdict is Verdict.LANDED
+    assert judge_multiset(SENT, found(*rows), COLUMNS, likeness=Likeness(twins=2)).verdict is Verdict.LANDED
+
+
+def test_rows_of_others_in_an_import_do_not_make_it_someone_elses_where_ids_are_given_again() -> None:
+    rows = found(*OURS, ("c", "9", "7"))
+    assert judge_multiset(SENT, rows, COLUMNS).verdict is Verdict.ABSENT
+    assert judge_multiset(SENT, rows, COLUMNS, likeness=Likeness(reused=True)).verdict is Verdict.AMBIGUOUS
+    company = pl.DataFrame({"who": ["c"], "amount": ["9"]})
+    assert judge_multiset(SENT, rows, COLUMNS, likeness=Likeness(company=company)).verdict is Verdict.AMBIGUOUS
+
+
+def test_what_a_server_adds_to_a_name_does_not_make_it_someone_elses() -> None:
+    sent = pl.DataFrame({"customer": ["", ""], "card": ["k1", "k2"], "amount": ["1", "2"]})
+    schema = {"customer": pl.String, "card": pl.String, "amount": pl.String, "_import_id": pl.String}
+    rows = pl.DataFrame([("c1", "K1", "1", "7"), ("c2", "K2", "2", "7")], schema=schema, orient="row")
+    rows = rows.with_columns(pl.lit("2026-11-22T12:00:00Z").alias("_created"))
+    likeness = Likeness(core=("customer", "card", "amount"), identity=("customer", "card"))
+    assert judge_multiset(sent, rows, sent.columns, likeness=likeness).verdict is Verdict.AMBIGUOUS
 
 
 def test_a_column_that_cannot_be_compared_does_not_hide_a_match() -> None:
@@ -81,7 +100,8 @@ NAMED = pl.DataFrame({"who": ["a", "b", "c"], "amount": ["1", "2", "3"]})
         ([("a", "1", "7"), ("b", "2", "7"), ("c", "3", "7")], Verdict.LANDED, (0, 1, 2)),
         ([("c", "3", "7"), ("a", "1", "7")], Verdict.PARTLY, (0, 2)),
         ([], Verdict.ABSENT, ()),
-        ([("a", "1", "8"), ("z", "9", "8")], Verdict.ABSENT, ()),  # an import with keys from elsewhere
+        ([("a", "9", "8"), ("z", "9", "8")], Verdict.ABSENT, ()),  # an import with keys from elsewhere
+        ([("a", "1", "8"), ("z", "9", "8")], Verdict.AMBIGUOUS, ()),  # two imports may have that id
         ([("a", "5", "7")], Verdict.AMBIGUOUS, ()),
         ([("a", None, "7"), ("b", "2", "7"), ("c", "3", "7")], Verdict.LANDED, (0, 1, 2)),
         ([("a", "1", ""), ("b", "2", ""), ("z", "9", "")], Verdict.PARTLY, (0, 1)),  # rows without import ids
@@ -92,6 +112,11 @@ def test_a_chunk_of_named_rows(
 ) -> None:
     evidence = judge_keys(NAMED, found(*rows), ("who",), COLUMNS)
     assert (evidence.verdict, evidence.present) == (verdict, present)
+
+
+def test_an_import_with_other_keys_from_before_the_request_is_someone_elses() -> None:
+    rows = found(("a", "1", "8"), ("z", "9", "8"))
+    assert judge_keys(NAMED, rows, ("who",), COLUMNS, since="2026-11-22T12:00:01Z").verdict is Verdict.ABSENT
 
 
 def test_keys_from_before_the_request_are_for_a_person() -> None:

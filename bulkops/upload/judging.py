@@ -1,0 +1,158 @@
+"""What a reading says of a chunk in doubt: which of the rows found can be its own, and whether that settles it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from bulkops.ledger.entries import ChunkEntry
+from bulkops.ledger.states import TAKEN_IN, ChunkState
+from bulkops.readback.canonical import IMPORT_ID
+from bulkops.readback.fetch import read_file, rfc3339
+from bulkops.upload.context import JobContext
+from bulkops.upload.likeness import Likeness, shared_rows
+from bulkops.upload.readings import Reader, Reading
+from bulkops.upload.verdicts import Evidence, Verdict, as_sent, judge_keys, judge_multiset, younger
+from bulkops_validators.model.contract import Comparison, Readback
+
+Fold = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """A chunk to judge, and the others in doubt. `taken` are imports that belong to some chunk.
+
+    A `provisional` judgement of a refused chunk is of no record's fate yet: what is left is sent again in parts.
+    """
+
+    chunk: ChunkEntry
+    others: Sequence[ChunkEntry] = ()
+    taken: frozenset[int] = frozenset()
+    provisional: bool = False
+
+
+class Judge:
+    """Judges the chunks of one job by readings."""
+
+    def __init__(self, context: JobContext, readback: Readback) -> None:
+        self.reader = Reader(context, readback)
+        self._context = context
+        self._readback = readback
+
+    def judge(self, doubt: Doubt, reading: Reading) -> Evidence:
+        """Return what a reading says of a chunk.
+
+        Where it cannot be read how codes are folded, nothing is settled that only holds if case counts, or does not.
+        What is not there proves nothing if the reading lacks what must be there.
+        """
+        evidence = self._judge(doubt, reading)
+        seen = evidence.fingerprint
+        note = self.reader.folding[1]
+        if note is not None and (folded := self._judge(doubt, reading, self._folded)).fingerprint != seen:
+            note = f"records are found only if case does not count. {note}"
+            return Evidence(verdict=Verdict.AMBIGUOUS, rows=folded.rows, note=note)
+        if reading.unseen and evidence.verdict in (Verdict.ABSENT, Verdict.PARTLY):
+            note = f"what was read back does not show {reading.unseen} of this job, so it proves nothing"
+            return Evidence(verdict=Verdict.AMBIGUOUS, rows=evidence.rows, note=note)
+        return evidence
+
+    def held(self, chunk: ChunkEntry, reading: Reading) -> tuple[int, ...]:
+        """Return the places of a chunk's records that are there as they were sent, whoever sent them."""
+        return as_sent(self.reader.records(chunk), reading.found, self._readback.key, self.reader.columns)
+
+    def _folded(self, frame: pl.DataFrame) -> pl.DataFrame:
+        codes = [c.column for c in self._readback.columns if c.compare is Comparison.CODE]
+        return frame.with_columns(pl.col(codes).str.to_uppercase())
+
+    def _judge(self, doubt: Doubt, reading: Reading, fold: Fold = lambda frame: frame) -> Evidence:
+        window = reading.clock.window(doubt.chunk, now=reading.at)
+        found = younger(reading.found, rfc3339(window))
+        since = reading.clock.since(doubt.chunk)
+        proof = None if since is None else rfc3339(since)
+        if self.reader.multiset:
+            return self._judge_rows(doubt, reading, found, proof, fold)
+        return self._judge_keys(doubt, reading, found, proof, fold)
+
+    def _judge_rows(
+        self, doubt: Doubt, reading: Reading, found: pl.DataFrame, proof: str | None, fold: Fold
+    ) -> Evidence:
+        """Judge where rows are counted; only the import that an answer named is the chunk's."""
+        chunk = doubt.chunk
+        others = [str(i) for i in doubt.taken if i != chunk.import_id]
+        found = fold(found.filter(~pl.col(IMPORT_ID).is_in(others)))
+        if chunk.import_id is not None and chunk.state not in TAKEN_IN:
+            found, proof = found.filter(pl.col(IMPORT_ID) == str(chunk.import_id)), ""
+        company = [fold(self.reader.records(c)) for c in doubt.others if c.number != chunk.number]
+        likeness = Likeness(
+            core=self.reader.core,
+            identity=self.reader.identity,
+            company=pl.concat(company) if company else None,
+            reused=reading.known.given_again(reading.sizes),
+            twins=1 + sum(self.reader.same_content(chunk, c) for c in doubt.others if c.number != chunk.number),
+        )
+        sent = fold(self.reader.records(chunk))
+        evidence = judge_multiset(sent, found, self.reader.columns, likeness=likeness, since=proof)
+        if evidence.verdict is not Verdict.LANDED and (note := self._under_known_id(chunk, reading)):
+            return Evidence(verdict=Verdict.AMBIGUOUS, rows=sent.height, note=note)
+        return evidence
+
+    def _under_known_id(self, chunk: ChunkEntry, reading: Reading) -> str:
+        """Say which import may hold the chunk though the ledger knows its id for other records."""
+        sent, columns = self.reader.records(chunk), self.reader.columns
+        for number in reading.of_known[IMPORT_ID].unique().sort():
+            rows = reading.of_known.filter(pl.col(IMPORT_ID) == number)
+            shared = shared_rows(sent, rows, columns, without=self._of_owners(chunk, reading, number))
+            more = reading.sizes[number] > reading.known.rows(number)
+            if shared == chunk.records or (shared and more):
+                owner = reading.known[number][0]
+                what = "exactly these records" if shared == reading.sizes[number] else f"{shared:,} of these records"
+                return (
+                    f"import {number} holds {what}, and the ledger knows that id as chunk {owner.chunk} of {owner.job}"
+                )
+        return ""
+
+    def _of_owners(self, chunk: ChunkEntry, reading: Reading, number: str) -> pl.DataFrame | None:
+        """Return the records of the chunks that are known by an import id, as far as they can be read."""
+        chunks = {c.number: c for c in self._context.ledger.chunks(self._context.job.id)}
+        found = []
+        for owner in reading.known[number]:
+            if owner.job == self._context.job.id:
+                found.append(self.reader.records(chunks[owner.chunk]))
+            elif owner.sha256 == chunk.sha256:
+                found.append(self.reader.records(chunk))
+        return pl.concat(found) if found else None
+
+    def _judge_keys(
+        self, doubt: Doubt, reading: Reading, found: pl.DataFrame, proof: str | None, fold: Fold
+    ) -> Evidence:
+        """Judge where rows have keys: none can be there twice, so whatever import has one of ours may be ours."""
+        chunk = doubt.chunk
+        sent = fold(self.reader.records(chunk))
+        found = fold(pl.concat([found, self._of_others(reading)]))
+        found = self._without_own(found, sent, fold)
+        refused = chunk.state is ChunkState.REFUSED and chunk.attempts <= 1
+        if self._context.skips_duplicates or (refused and (reading.clock.known or doubt.provisional)):
+            # What is older than the first request would be refused or skipped again; it cannot be doubled.
+            found = younger(found, proof or "")
+        return judge_keys(sent, found, self._readback.key, self.reader.columns, since=proof)
+
+    def _of_others(self, reading: Reading) -> pl.DataFrame:
+        """Return the rows under known ids that cannot be, or need not be, those of the chunks known by these ids."""
+        numbers = [
+            number
+            for number in reading.of_known[IMPORT_ID].unique()
+            if reading.known.ours(number) or reading.sizes[number] > reading.known.rows(number)
+        ]
+        return reading.of_known.filter(pl.col(IMPORT_ID).is_in(numbers))
+
+    def _without_own(self, found: pl.DataFrame, sent: pl.DataFrame, fold: Fold) -> pl.DataFrame:
+        """Leave out the other records of the file where an import has some of this chunk's: they are ours as well."""
+        key = list(self._readback.key)
+        meeting = found.join(sent, on=key, how="semi").filter(pl.col(IMPORT_ID) != "")[IMPORT_ID].unique()
+        outside = found.filter(pl.col(IMPORT_ID).is_in(meeting.implode())).join(sent, on=key, how="anti")
+        if outside.is_empty():
+            return found
+        for frame in read_file(self._context.job.file_path):
+            own = fold(self.reader.canonical(frame)).join(sent, on=key, how="anti")
+            found = found.join(own, on=key, how="anti")
+        return found
