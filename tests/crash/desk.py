@@ -34,13 +34,14 @@ class Desk:
     base_url: str
     settle: float = SETTLE
     clock: Clock = field(default_factory=SystemClock)
+    key: str = "desk"
     difference: Difference | None = None
 
     def __post_init__(self) -> None:
         self.ledger = Ledger.open(str(self.folder / "ledger.db"), clock=self.clock)
 
     def target(self, ids: Mapping[str, int]) -> Target:
-        return Target(base_url=self.base_url, ids=ids, authorization=Secret("ManagementKey-v1 desk"))
+        return Target(base_url=self.base_url, ids=ids, authorization=Secret(f"ManagementKey-v1 {self.key}"))
 
     @contextmanager
     def opened(self, job: JobEntry, target: Target) -> Iterator[JobContext]:

@@ -69,7 +69,7 @@ def sent_rows(path: Path, *, upper: bool) -> Counter[tuple[tuple[str, str], ...]
 
 def held_rows(server: ForeignServer, kind: str) -> Counter[tuple[tuple[str, str], ...]]:
     rows = server.world.rows[kind]
-    return Counter(tuple(sorted((k, v) for k, v in row.items() if k not in "#@")) for row in rows)
+    return Counter(tuple(sorted((k, v) for k, v in row.items() if k not in "#@!")) for row in rows)
 
 
 @pytest.mark.parametrize(("contract", "sample", "names"), CASES, ids=[case[1] for case in CASES])

@@ -5,6 +5,7 @@ and time formats, JSON key order, page size, upper-cased codes, rows in no order
 compare files with; it also counts what breaks the rate limit, and loses answers on request.
 """
 
+import contextlib
 import csv
 import io
 import itertools
@@ -18,9 +19,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.parser import BytesParser
 from email.policy import HTTP
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from tests.foreign.habits import Habits, is_bad
 
 Row = dict[str, str]
 
@@ -90,8 +94,13 @@ class World:
     faults: list[str] = field(default_factory=list)
     hides_case: bool = False  # whether it refuses to tell how it folds codes
     headers: dict[str, str] = field(default_factory=dict)  # export column -> another name for it
-    imports: "itertools.count[int]" = field(default_factory=lambda: itertools.count(901))
+    imports: "itertools.count[int]" = field(default_factory=itertools.count)
+    habits: Habits = field(default_factory=Habits)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def shown(self, kind: str) -> list[Row]:
+        """Return the rows that reads show by now."""
+        return [row for row in self.rows[kind] if time.monotonic() - float(row["!"]) >= self.habits.lag]
 
     def violations(self) -> int:
         """Return how often more than three requests of an endpoint fell within one second."""
@@ -119,6 +128,10 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     world: World
 
+    def date_time_string(self, timestamp: float | None = None) -> str:  # noqa: ARG002 - the base class's signature
+        """Return the Date header of its own clock."""
+        return format_datetime(self.world.habits.now(), usegmt=True)
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Say nothing."""
 
@@ -145,6 +158,9 @@ class Handler(BaseHTTPRequestHandler):
                 body = body[: body.index(b"\n", body.index(b"\r\n\r\n") + 4) + 1] + body[body.rindex(b"\r\n--") :]
             if fault == "429":
                 return self.send(429, b"{}", "application/json")
+            if fault.startswith("late "):
+                threading.Timer(float(fault.removeprefix("late ")), self.work_late, (path, query, body)).start()
+                return self.cut()
             try:
                 status, content, media = self.answer(path, query, body)
             except Refusal as refusal:
@@ -152,12 +168,20 @@ class Handler(BaseHTTPRequestHandler):
         if fault == "odd amount":
             content = json.dumps(json.loads(content) | {"amount": 1}).encode()
         if fault == "lost after":
-            self.close_connection = True
-            self.connection.close()
-            return None
+            return self.cut()
         if fault == "502 after":
             return self.send(502, b"<html>bad gateway</html>", "text/html")
         return self.send(status, content, media)
+
+    def cut(self) -> None:
+        """Close the connection without an answer."""
+        self.close_connection = True
+        self.connection.close()
+
+    def work_late(self, path: str, query: Row, body: bytes) -> None:
+        """Do what a request asked that nobody waits for any more."""
+        with self.world.lock, contextlib.suppress(Refusal):
+            self.answer(path, query, body)
 
     def send(self, status: int, content: bytes, media: str) -> None:
         """Write a whole answer."""
@@ -177,7 +201,7 @@ class Handler(BaseHTTPRequestHandler):
             if self.command == "GET" and re.fullmatch(kind.exports, path):
                 return 200, export(kind, self.world, query).encode(), "application/csv"
         if re.fullmatch(r"/v1/loyalty_programs/\d+/transactions", path):
-            return 200, json.dumps(transactions(self.world.rows["loyalty-points"], query)).encode(), "application/json"
+            return 200, json.dumps(transactions(self.world, query)).encode(), "application/json"
         if re.fullmatch(r"/v1/applications/\d+", path):
             if self.world.hides_case:
                 raise Refusal(403, "forbidden")
@@ -185,29 +209,32 @@ class Handler(BaseHTTPRequestHandler):
         raise Refusal(404, "not found")
 
     def take_in(self, kind: Kind, text: str, path: str) -> tuple[int, bytes, str]:
-        """Import a file, all of it or nothing."""
+        """Import a file, all of it or nothing, unless a habit says otherwise."""
         rows = [dict(row) for row in csv.DictReader(io.StringIO(text, newline=""), strict=True)]
-        held = self.world.rows[kind.name]
-        number = next(self.world.imports)
-        now = datetime.now(UTC)
+        held, habits = self.world.rows[kind.name], self.world.habits
+        number, now = habits.number(next(self.world.imports)), habits.rows_now()
         for row in rows:
-            row["#"], row["@"] = str(number), now.isoformat().replace("+00:00", "Z")
+            row["#"], row["@"], row["!"] = str(number), now, str(time.monotonic())
             if "value" in row:
                 row["value"] = row["value"].upper()
         if kind.mode == "create":
             there = {tuple(r[k] for k in kind.key) for r in held}
-            for line, row in enumerate(rows, start=2):
+            for place, row in enumerate(rows):
                 if (key := tuple(row[k] for k in kind.key)) in there:
-                    raise Refusal(409, f"{key} exists", line)
+                    raise Refusal(409, f"{key} exists", habits.line_of(place, rows))
                 there.add(key)
-        if kind.mode == "replace":
+        bad = [place for place, row in enumerate(rows) if is_bad(row)]
+        taken = habits.kept(rows) if bad else rows
+        if kind.mode == "replace" and not bad:
             held.clear()
         if kind.mode == "upsert":
-            sent = {tuple(r.get(k, "") for k in kind.key) for r in rows}
+            sent = {tuple(r.get(k, "") for k in kind.key) for r in taken}
             held[:] = [r for r in held if tuple(r.get(k, "") for k in kind.key) not in sent]
-        held += rows
+        held += taken
+        if bad:
+            raise Refusal(400, "bad value", habits.line_of(bad[0], rows))
         self.world.uploads.append((kind.name, path, len(rows)))
-        answer = {"id": number, "created": rows[0]["@"] if rows else now.isoformat(), "accountId": 1, "userId": 2,
+        answer = {"id": number, "created": now, "accountId": 1, "userId": 2,
                   "entity": "Something", "amount": len(rows)}  # fmt: skip
         return kind.success, json.dumps(answer).encode(), "application/json"
 
@@ -253,7 +280,7 @@ def cell(name: str, source: str, row: Row) -> str:
 def export(kind: Kind, world: World, query: Row) -> str:
     """Return the export, rows in no order, CRLF ended."""
     after, before = query.get("createdAfter", ""), query.get("createdBefore", "9")
-    rows = world.rows[kind.name]
+    rows = world.shown(kind.name)
     shown = [r for r in rows if (not after or later(r["@"], after)) and (before == "9" or later(before, r["@"]))]
     random.Random(5).shuffle(shown)
     out = io.StringIO(newline="")
@@ -268,8 +295,9 @@ def later(one: str, other: str) -> bool:
     return datetime.fromisoformat(one) >= datetime.fromisoformat(other)
 
 
-def transactions(rows: list[Row], query: Row) -> dict[str, Any]:
+def transactions(world: World, query: Row) -> dict[str, Any]:
     """Return a page of transactions, newest first, never more than a thousand."""
+    rows = world.shown("loyalty-points")
     size, skip = int(query.get("pageSize", "50")), int(query.get("skip", "0"))
     if not 1 <= size <= 1000:
         raise Refusal(400, "pageSize")
@@ -286,7 +314,9 @@ def transactions(rows: list[Row], query: Row) -> dict[str, Any]:
         }
         for index, r in reversed(list(enumerate(shown)))
     ]  # fmt: skip
-    return {"hasMore": skip + size < len(items), "data": items[skip : skip + size]}
+    size = min(size, world.habits.largest_page)
+    more = {"hasMore": skip + size < len(items)} if world.habits.says_more else {}
+    return {**more, "data": items[skip : skip + size]}
 
 
 class ForeignServer:

@@ -103,6 +103,20 @@ def test_a_file_that_is_no_ledger_is_told(tmp_path: Path) -> None:
         Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
 
 
+def test_a_ledger_of_the_first_version_is_brought_up_to_date(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.close()
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        for column in ("created", "rows_ahead"):
+            connection.execute(f"ALTER TABLE chunks DROP COLUMN {column}")
+        connection.execute("UPDATE bulkops_ledger SET version = 1")
+    connection.close()
+    again = Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
+    assert again.chunks(JOB.id) == [CHUNK]
+    sending = again.move(JOB.id, CHUNK, ChunkState.SENDING, kind="sent", data={})
+    again.move(JOB.id, sending, ChunkState.ACCEPTED, kind="accepted", data={}, created=JOB.created, rows_ahead=2.5)
+    assert (again.chunks(JOB.id)[0].created, again.chunks(JOB.id)[0].rows_ahead) == (JOB.created, 2.5)
+
+
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "no such://thing"])
 def test_a_ledger_that_would_forget_is_refused(url: str) -> None:
     with pytest.raises(UsageError):

@@ -1,0 +1,306 @@
+"""Servers with clocks, ids, exports and refusals of their own: no row twice, none lost, none rejected that is there."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bulkops.clock import SystemClock
+from bulkops.errors import DataError, Interrupted
+from bulkops.ledger.states import ChunkState
+from bulkops.upload.decisions import resolve
+from bulkops.upload.paths import rejected_path
+from bulkops.upload.sender import Sender
+from tests.crash.desk import Desk
+from tests.foreign.habits import Habits
+from tests.foreign.server import ForeignServer
+
+SETTLE = 0.6
+IDS = {
+    "coupons": {"application": 42, "campaign": 18},
+    "giveaways": {"pool": 5},
+    "loyalty-points": {"program": 3},
+    "loyalty-cards": {"program": 3},
+    "loyalty-tiers": {"program": 3},
+}
+HEADERS = {
+    "coupons": "value,attributes",
+    "giveaways": "code",
+    "loyalty-points": "customerprofileid,amount",
+    "loyalty-cards": "identifier,state",
+    "loyalty-tiers": "subledgerid,customerprofileid,tiername,expirydate",
+}
+RECORDS = {
+    "coupons": "CODE-{:03},",
+    "giveaways": "GIFT-{:03}",
+    "loyalty-points": "customer-{:03},5",
+    "loyalty-cards": "CARD-{:03},active",
+    "loyalty-tiers": ",customer-{:03},Gold,2031-01-01T00:00:00Z",
+}
+
+
+class Watch(SystemClock):
+    """A clock that can be set, and that counts its long waits."""
+
+    def __init__(self) -> None:
+        self.shift = timedelta()
+        self.settles = 0
+
+    def now(self) -> datetime:
+        return super().now() + self.shift
+
+    def sleep(self, seconds: float) -> None:
+        self.settles += seconds >= 0.9 * SETTLE
+        super().sleep(seconds)
+
+
+@pytest.fixture
+def server() -> Iterator[ForeignServer]:
+    with ForeignServer() as running:
+        yield running
+
+
+@pytest.fixture
+def clock() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+def desk(server: ForeignServer, tmp_path: Path, clock: Watch) -> Desk:
+    return Desk(folder=tmp_path, base_url=server.base_url, settle=SETTLE, clock=clock, key="foreign")
+
+
+def write(path: Path, contract: str, *, records: int, bad: set[int] = frozenset(), lines: bool = False) -> Path:  # type: ignore[assignment]
+    """Write a file; some of its records are refused, and with `lines` cells hold line ends."""
+    rows = [RECORDS[contract].format(n).replace("C", "BADC" if n in bad else "C", 1) for n in range(records)]
+    if contract == "loyalty-tiers":
+        rows = [row.replace("Gold", "BAD" if n in bad else "Gold") for n, row in enumerate(rows)]
+    if lines:
+        rows = [row + '"{""a"":\n1}"' if n % 3 == 0 else row for n, row in enumerate(rows)]
+    path.write_text("\n".join([HEADERS[contract], *rows]) + "\n")
+    return path
+
+
+def sent(path: Path) -> Counter[tuple[str, ...]]:
+    with path.open(newline="") as file:
+        return Counter(tuple(row.values()) for row in csv.DictReader(file))
+
+
+def held(server: ForeignServer, contract: str) -> Counter[tuple[str, ...]]:
+    rows = server.world.rows[contract]
+    return Counter(tuple(value for name, value in row.items() if name not in "#@!") for row in rows)
+
+
+def rejected(desk: Desk, document: dict[str, Any]) -> Counter[tuple[str, ...]]:
+    return sent(rejected_path(desk.ledger, document["job"]))
+
+
+@pytest.mark.parametrize("contract", ["coupons", "giveaways", "loyalty-points", "loyalty-cards"])
+@pytest.mark.parametrize("seconds", [-7200, -400, -3, 20, 400, 7200])
+def test_the_clock_of_rows_is_known_from_what_was_answered(
+    seconds: int, contract: str, server: ForeignServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "f.csv", contract, records=20)
+    server.world.habits = Habits(rows_ahead=timedelta(seconds=seconds))
+    server.world.faults = ["", "lost after"]
+    document = desk.run(contract, file, IDS[contract])
+    assert document["state"] == "done"
+    assert len(server.world.uploads) == 2
+    assert held(server, contract) == sent(file)
+
+
+@pytest.mark.parametrize("contract", ["coupons", "giveaways", "loyalty-points"])
+@pytest.mark.parametrize(("seconds", "state"), [(-7200, "in_doubt"), (-400, "in_doubt"), (20, "done"), (7200, "done")])
+def test_before_the_clock_of_rows_is_known_rows_of_any_time_of_the_day_may_be_ours(
+    seconds: int, state: str, contract: str, server: ForeignServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "f.csv", contract, records=10)
+    server.world.habits = Habits(rows_ahead=timedelta(seconds=seconds))
+    server.world.faults = ["lost after"]
+    assert desk.run(contract, file, IDS[contract])["state"] == state
+    assert held(server, contract) == sent(file)
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+@pytest.mark.parametrize("contract", ["coupons", "loyalty-points"])
+def test_our_clock_may_be_set_between_a_request_and_the_resumption(
+    contract: str, hours: int, server: ForeignServer, desk: Desk, clock: Watch, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "f.csv", contract, records=10)
+    job = desk.begin(contract, file, IDS[contract])
+    server.world.faults = ["lost after"]
+    with desk.opened(job, desk.target(IDS[contract])) as context:
+        assert Sender(context).send(desk.chunks(job.id)[0]).chunk.state is ChunkState.IN_DOUBT
+    clock.shift = timedelta(hours=hours)
+    assert desk.resume(job)["state"] == "done"
+    assert len(server.world.uploads) == 1
+    assert held(server, contract) == sent(file)
+
+
+def test_our_clock_may_be_set_while_a_job_runs(server: ForeignServer, desk: Desk, clock: Watch, tmp_path: Path) -> None:
+    file = write(tmp_path / "f.csv", "loyalty-points", records=20)
+    job = desk.begin("loyalty-points", file, IDS["loyalty-points"])
+    server.world.faults = ["", "lost after"]
+    first, second = desk.chunks(job.id)
+    with desk.opened(job, desk.target(IDS["loyalty-points"])) as context:
+        sender = Sender(context)
+        sender.send(first)
+        clock.shift = timedelta(hours=3)
+        doubtful = sender.send(second).chunk
+        assert doubtful.clock_offset == pytest.approx(-3 * 3600, abs=2)
+    assert desk.resume(job)["state"] == "done"
+    assert held(server, "loyalty-points") == sent(file)
+
+
+@pytest.mark.parametrize("contract", ["giveaways", "loyalty-points", "coupons"])
+def test_a_reading_without_an_import_that_was_accepted_proves_nothing(
+    contract: str, server: ForeignServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "f.csv", contract, records=20)
+    job = desk.begin(contract, file, IDS[contract])
+    server.world.faults = ["", "lost after"]
+    with desk.opened(job, desk.target(IDS[contract])) as context:
+        for chunk in desk.chunks(job.id):
+            Sender(context).send(chunk)
+    rows = server.world.rows[contract]
+    server.world.rows[contract] = []
+    document = desk.resume(job)
+    assert document["state"] == "in_doubt"
+    assert "does not show import 901" in document["chunks"][1]["message"]
+    server.world.rows[contract] = rows
+    assert desk.resume(job)["state"] == "done"
+    assert held(server, contract) == sent(file)
+
+
+@pytest.mark.parametrize("keeps", ["before", "others"])
+@pytest.mark.parametrize("contract", ["coupons", "loyalty-cards"])
+def test_what_a_refused_file_left_and_an_export_shows_late_is_not_rejected(
+    contract: str, keeps: str, server: ForeignServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "f.csv", contract, records=12, bad={7})
+    server.world.habits = Habits(keeps=keeps, lag=0.7 * SETTLE, line="none")
+    document = desk.run(contract, file, IDS[contract], max_rows=12)
+    assert (document["state"], document["records"]["rejected"]) == ("refused", 1)
+    assert held(server, contract) == sent(file) - rejected(desk, document)
+
+
+@pytest.mark.parametrize("contract", ["coupons", "loyalty-points"])
+def test_work_that_is_done_late_and_shown_late_is_neither_doubled_nor_rejected(
+    contract: str, server: ForeignServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "f.csv", contract, records=10)
+    server.world.habits = Habits(lag=0.7 * SETTLE)
+    server.world.faults = [f"late {0.7 * SETTLE}"]
+    document = desk.run(contract, file, IDS[contract])
+    assert document["state"] == "done"
+    assert held(server, contract) == sent(file)
+
+
+def test_all_that_is_to_be_rejected_waits_once(server: ForeignServer, desk: Desk, clock: Watch, tmp_path: Path) -> None:
+    file = write(tmp_path / "f.csv", "coupons", records=60, bad={3, 13, 14, 33, 59})
+    server.world.habits = Habits(line="none")
+    document = desk.run("coupons", file, IDS["coupons"], isolate_requests=100)
+    assert document["records"]["rejected"] == 5
+    assert clock.settles == 1
+    assert held(server, "coupons") == sent(file) - rejected(desk, document)
+
+
+def test_a_kill_during_the_last_look_leaves_it_to_be_done(
+    server: ForeignServer, desk: Desk, clock: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path / "f.csv", "loyalty-points", records=10)
+    server.world.faults = [f"late {5 * SETTLE}"]
+    job = desk.begin("loyalty-points", file, IDS["loyalty-points"])
+
+    def sleep(seconds: float) -> None:
+        if server.world.uploads:
+            raise Interrupted("Interrupted.")
+
+    monkeypatch.setattr(clock, "sleep", sleep)
+    with pytest.raises(Interrupted):
+        desk.resume(job)
+    monkeypatch.undo()
+    document = desk.document(job)
+    assert (document["state"], document["chunks"][0]["state"]) == ("unfinished", "resent")
+    while len(server.world.uploads) < 2:
+        clock.sleep(0.05)
+    document = desk.resume(job)
+    assert document["state"] == "in_doubt"
+    assert "may be there twice: import 901, and 902" in document["chunks"][0]["message"]
+    resolve(desk.ledger, job, 1, accepted=True, reason="took the second one out")
+    assert desk.document(job)["state"] == "done"
+
+
+@pytest.mark.parametrize("faults", [["", "lost after"], ["lost after", "lost after"]], ids=["second", "both"])
+@pytest.mark.parametrize(("contract", "state"), [("coupons", "done"), ("giveaways", "in_doubt")])
+def test_an_import_that_shares_its_id_with_another_is_not_overlooked(
+    contract: str, state: str, faults: list[str], server: ForeignServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "f.csv", contract, records=20)
+    server.world.habits = Habits(ids_again=1)
+    server.world.faults = list(faults)
+    document = desk.run(contract, file, IDS[contract])
+    assert document["state"] == state
+    assert document["records"]["rejected"] == 0
+    assert held(server, contract) == sent(file)
+
+
+@pytest.mark.parametrize("line", ["line", "line of body", "record", "record of body", "none"])
+def test_how_a_server_counts_lines_is_learnt(line: str, server: ForeignServer, desk: Desk, tmp_path: Path) -> None:
+    bad = {5, 17, 18, 40, 55}
+    file = write(tmp_path / "f.csv", "coupons", records=60, bad=bad, lines=True)
+    server.world.habits = Habits(line=line)
+    document = desk.run("coupons", file, IDS["coupons"], max_rows=60)
+    posts = sum(len(times) for path, times in server.world.requests.items() if path.startswith("POST"))
+    assert document["records"]["rejected"] == len(bad)
+    assert posts <= (41 if line == "none" else 18)
+    assert held(server, "coupons") == sent(file) - rejected(desk, document)
+
+
+def test_no_new_chunk_is_sent_after_the_one_refusal_that_is_too_many(
+    server: ForeignServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "f.csv", "coupons", records=60, bad={3})
+    job = desk.begin("coupons", file, IDS["coupons"], max_errors="0")
+    with pytest.raises(DataError, match="1 records were refused"):
+        desk.resume(job)
+    figures = desk.document(job)["records"]
+    assert (figures["accepted"], figures["rejected"], figures["pending"]) == (9, 1, 50)
+
+
+def test_an_upsert_that_is_refused_is_booked_by_what_is_there(
+    server: ForeignServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "f.csv", "loyalty-tiers", records=20, bad={4, 11})
+    server.world.habits = Habits(keeps="others", lag=0.5 * SETTLE)
+    document = desk.run("loyalty-tiers", file, IDS["loyalty-tiers"], max_rows=20, isolate_requests=0)
+    assert (document["records"]["accepted"], document["records"]["rejected"]) == (18, 2)
+    assert held(server, "loyalty-tiers") == sent(file) - rejected(desk, document)
+
+
+@pytest.mark.parametrize("contract", ["giveaways", "loyalty-points"])
+def test_an_import_of_as_many_rows_about_others_settles_and_hinders_nothing(
+    contract: str, server: ForeignServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "f.csv", contract, records=10)
+    others = tmp_path / "others.csv"
+    others.write_text(file.read_text().replace("-0", "-9"))
+    elsewhere = Desk(folder=tmp_path / "elsewhere", base_url=server.base_url, key="foreign")
+    assert elsewhere.run(contract, others, IDS[contract])["state"] == "done"
+    server.world.faults = ["500 before"]
+    assert desk.run(contract, file, IDS[contract])["state"] == "done"
+    assert held(server, contract) == sent(file) + sent(others)
+
+
+def test_pages_that_are_cut_without_a_word_are_read_to_the_end(
+    server: ForeignServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "f.csv", "loyalty-points", records=120)
+    server.world.habits = Habits(largest_page=50, says_more=False)
+    server.world.faults = ["lost after"]
+    assert desk.run("loyalty-points", file, IDS["loyalty-points"], max_rows=30)["state"] == "done"
+    assert held(server, "loyalty-points") == sent(file)
