@@ -81,7 +81,7 @@ def show_outcome(outcome: Outcome, *, resume: str, as_json: bool) -> int:
     if outcome.rejected_file is not None:
         document["rejected_file"] = str(outcome.rejected_file)
     if (error := outcome.error) is not None:
-        document["error"] = {"message": error.message, "hint": error.hint, "exit": error.exit_code}
+        document["error"] = {"message": error.message, "hint": error.hint, "exit": outcome.exit_code}
     if as_json:
         console().emit_json(document)
     else:

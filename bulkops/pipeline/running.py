@@ -17,7 +17,7 @@ from bulkops.reconciling.jobs import known_of
 from bulkops.reconciling.run import Evidence, reconcile
 from bulkops.settings import Target
 from bulkops.upload.context import JobContext
-from bulkops.upload.figures import EXIT_CODES, job_document, job_state
+from bulkops.upload.figures import exit_code, job_document, job_state
 from bulkops.upload.paths import rejected_path
 from bulkops.upload.starting import new_chunks
 from bulkops.upload.stopping import Stop
@@ -109,7 +109,7 @@ def run_and_prove(context: JobContext, *, stop: Stop, observer: Observer, prove:
         observer.ran()
     job, chunks = context.ledger.job(context.job.id), context.ledger.chunks(context.job.id)
     state = job_state(job, chunks)
-    code = EXIT_CODES[state] if error is None else error.exit_code
+    code = exit_code(state, error)
     if prove and state in (JobState.DONE, JobState.REFUSED):
         try:
             job, proof = _proved(context, job, chunks, observer)

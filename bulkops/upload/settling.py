@@ -92,7 +92,7 @@ class Settler:
         due = {chunk.number: seconds_until_settled(self._context, chunk, counted=counted) for chunk in left}
         slept = 0.0
         for count in range(1, MAX_READINGS + 1):
-            reading = judge.reader.read(left)
+            reading = self._read(judge, left)
             parted = {c.number for c in left if self._is_refused_key(judge, c) and self._refusals.may_divide(c)}
             evidence = self._judge_all(judge, left, reading, provisional=parted)
             last = count == MAX_READINGS
@@ -112,6 +112,20 @@ class Settler:
             self._context.clock.sleep(pause)
             slept += pause
         return settled
+
+    def _read(self, judge: Judge, chunks: Sequence[ChunkEntry]) -> Reading:
+        """Read; where the answer can settle nothing, and so never will, the chunks are for a person: InDoubt."""
+        try:
+            return judge.reader.read(chunks)
+        except InDoubt as error:
+            ledger, job = self._context.ledger, self._context.job.id
+            data = {"reason": error.message}
+            for chunk in chunks:
+                if chunk.state is ChunkState.REFUSED:
+                    chunk = ledger.move(job, chunk, ChunkState.IN_DOUBT, kind="evidence", data=data)  # noqa: PLW2901
+                note = error.message.removesuffix(".")
+                ledger.mark(job, chunk, kind="undecided", data=data, undecided=True, message=note)
+            raise
 
     def _is_refused_key(self, judge: Judge, chunk: ChunkEntry) -> bool:
         """Tell whether nothing that follows can double a chunk: keys that are there would be refused again."""
