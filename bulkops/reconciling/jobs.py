@@ -25,13 +25,14 @@ def known_of(job: JobEntry, chunks: Sequence[ChunkEntry], contract: Contract) ->
     bounded = contract.mode is Mode.APPEND and len(sent) > 0
     return Known(
         import_ids=tuple(ids) if accepted and len(ids) == len(accepted) else None,
-        after=min(_server_time(chunk, job) for chunk in sent) if bounded else None,
+        after=min(_oldest_row(chunk, job) for chunk in sent) if bounded else None,
         amount=sum(amounts) if accepted and len(amounts) == len(accepted) else None,
     )
 
 
-def _server_time(chunk: ChunkEntry, job: JobEntry) -> datetime:
+def _oldest_row(chunk: ChunkEntry, job: JobEntry) -> datetime:
+    """Return when a chunk's rows were created, at the earliest, by the clock that dates them as far as it is known."""
     sent = chunk.first_sent or job.created
-    if chunk.clock_offset is None:
-        return sent - UNKNOWN_CLOCK
-    return sent + timedelta(seconds=chunk.clock_offset) - MARGIN
+    if chunk.clock_offset is None or chunk.rows_ahead is None:
+        return sent + timedelta(seconds=chunk.clock_offset or 0.0) - UNKNOWN_CLOCK
+    return sent + timedelta(seconds=chunk.clock_offset + chunk.rows_ahead) - MARGIN

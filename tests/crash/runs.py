@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,18 @@ class Run:
     options: RunOptions
     max_rows: int
     crash: Crash | None = None
+    key: str = "crash"
+    clock_ahead: float = 0.0
+
+
+class Ahead(SystemClock):
+    """A clock that is some seconds ahead of the machine's."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ahead = timedelta(seconds=seconds)
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
 
 
 def context() -> ForkServerContext:
@@ -94,8 +107,8 @@ def crash_at(crash: Crash) -> None:
 
 
 def _code(run: Run) -> int:
-    clock = SystemClock()
-    target = Target(base_url=run.base_url, ids=run.ids, authorization=Secret("ManagementKey-v1 crash"))
+    clock = Ahead(run.clock_ahead)
+    target = Target(base_url=run.base_url, ids=run.ids, authorization=Secret(f"ManagementKey-v1 {run.key}"))
     ledger = Ledger.open(str(run.ledger), clock=clock)
     contract = CONTRACTS[run.contract]
     try:

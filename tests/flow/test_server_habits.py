@@ -1,6 +1,5 @@
 """Servers with clocks, ids, exports and refusals of their own: no row twice, none lost, none rejected that is there."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -12,35 +11,17 @@ import pytest
 from bulkops.clock import SystemClock
 from bulkops.errors import DataError, Interrupted
 from bulkops.ledger.states import ChunkState
+from bulkops.reconciling.jobs import known_of
+from bulkops.reconciling.run import Evidence, reconcile
 from bulkops.upload.decisions import resolve
 from bulkops.upload.paths import rejected_path
 from bulkops.upload.sender import Sender
 from tests.crash.desk import Desk
+from tests.foreign.files import IDS, held, sent, write
 from tests.foreign.habits import Habits
 from tests.foreign.server import ForeignServer
 
 SETTLE = 0.6
-IDS = {
-    "coupons": {"application": 42, "campaign": 18},
-    "giveaways": {"pool": 5},
-    "loyalty-points": {"program": 3},
-    "loyalty-cards": {"program": 3},
-    "loyalty-tiers": {"program": 3},
-}
-HEADERS = {
-    "coupons": "value,attributes",
-    "giveaways": "code",
-    "loyalty-points": "customerprofileid,amount",
-    "loyalty-cards": "identifier,state",
-    "loyalty-tiers": "subledgerid,customerprofileid,tiername,expirydate",
-}
-RECORDS = {
-    "coupons": "CODE-{:03},",
-    "giveaways": "GIFT-{:03}",
-    "loyalty-points": "customer-{:03},5",
-    "loyalty-cards": "CARD-{:03},active",
-    "loyalty-tiers": ",customer-{:03},Gold,2031-01-01T00:00:00Z",
-}
 
 
 class Watch(SystemClock):
@@ -72,27 +53,6 @@ def clock() -> Watch:
 @pytest.fixture
 def desk(server: ForeignServer, tmp_path: Path, clock: Watch) -> Desk:
     return Desk(folder=tmp_path, base_url=server.base_url, settle=SETTLE, clock=clock, key="foreign")
-
-
-def write(path: Path, contract: str, *, records: int, bad: set[int] = frozenset(), lines: bool = False) -> Path:  # type: ignore[assignment]
-    """Write a file; some of its records are refused, and with `lines` cells hold line ends."""
-    rows = [RECORDS[contract].format(n).replace("C", "BADC" if n in bad else "C", 1) for n in range(records)]
-    if contract == "loyalty-tiers":
-        rows = [row.replace("Gold", "BAD" if n in bad else "Gold") for n, row in enumerate(rows)]
-    if lines:
-        rows = [row + '"{""a"":\n1}"' if n % 3 == 0 else row for n, row in enumerate(rows)]
-    path.write_text("\n".join([HEADERS[contract], *rows]) + "\n")
-    return path
-
-
-def sent(path: Path) -> Counter[tuple[str, ...]]:
-    with path.open(newline="") as file:
-        return Counter(tuple(row.values()) for row in csv.DictReader(file))
-
-
-def held(server: ForeignServer, contract: str) -> Counter[tuple[str, ...]]:
-    rows = server.world.rows[contract]
-    return Counter(tuple(value for name, value in row.items() if name not in "#@!") for row in rows)
 
 
 def rejected(desk: Desk, document: dict[str, Any]) -> Counter[tuple[str, ...]]:
@@ -304,3 +264,18 @@ def test_pages_that_are_cut_without_a_word_are_read_to_the_end(
     server.world.faults = ["lost after"]
     assert desk.run("loyalty-points", file, IDS["loyalty-points"], max_rows=30)["state"] == "done"
     assert held(server, "loyalty-points") == sent(file)
+
+
+@pytest.mark.parametrize("seconds", [-400, 400])
+def test_rows_of_another_clock_are_read_back_and_proved(
+    seconds: int, server: ForeignServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "f.csv", "loyalty-points", records=20)
+    server.world.habits = Habits(rows_ahead=timedelta(seconds=seconds))
+    job = desk.begin("loyalty-points", file, IDS["loyalty-points"])
+    assert desk.resume(job)["state"] == "done"
+    with desk.opened(job, desk.target(IDS["loyalty-points"])) as context:
+        known = known_of(job, desk.chunks(job.id), context.contract)
+        evidence = Evidence(client=context.client, ids=context.ids, options={})
+        result = reconcile(context.contract, file, evidence, known=known, settle=SETTLE, clock=desk.clock)
+    assert result.verdict == "proved", result

@@ -1,0 +1,92 @@
+"""How a story of runs, faults and kills ended, and whether that is right: the truth against what the ledger says."""
+
+import random
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bulkops.clock import SystemClock
+from bulkops.ledger.entries import ChunkEntry
+from bulkops.ledger.states import ChunkState
+from bulkops.ledger.store import Ledger
+from tests.crash.runs import Crash, Run, start
+from tests.crash.truth import Rows, rows_of
+
+DONE, REFUSED, UNFINISHED, IN_DOUBT, KILLED = 0, 1, 3, 4, -9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a story ended: the last exit code, the truth, and what the ledger says."""
+
+    code: int
+    held: Rows
+    accepted: Rows
+    rejected: Rows
+    doubtful: Rows
+    chunks: list[ChunkEntry]
+
+
+def one_run(run: Run, chance: random.Random, *, crash: bool) -> int:
+    """Run once; killed at a write to the ledger, or at a moment, or not at all."""
+    way = chance.choice(("write", "write", "moment", "not")) if crash else "not"
+    if way == "write":
+        run = replace(run, crash=Crash(write=chance.randrange(1, 14), committed=chance.random() < 0.5))
+    process = start(run)
+    process.join(0.25 + chance.random() * 0.6 if way == "moment" else 120)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def outcome(file: Path, path: Path, code: int, held: Rows) -> Outcome:
+    ledger = Ledger.open(str(path), clock=SystemClock())
+    try:
+        (job,) = ledger.jobs()
+        chunks = ledger.chunks(job.id)
+    finally:
+        ledger.close()
+    return Outcome(
+        code=code,
+        held=held,
+        accepted=rows_of_chunks(file, chunks, ChunkState.ACCEPTED, ChunkState.SKIPPED),
+        rejected=rows_of_chunks(file, chunks, ChunkState.REJECTED),
+        doubtful=rows_of_chunks(file, chunks, ChunkState.IN_DOUBT),
+        chunks=chunks,
+    )
+
+
+def check(told: Outcome, file: Path) -> None:
+    """Hold the truth against the file: what is accepted is there once, what is rejected is not there."""
+    everything = Counter(rows_of(file))
+    assert told.accepted + told.rejected + told.doubtful == everything
+    assert told.accepted <= told.held, "records were lost"
+    assert told.held <= told.accepted + told.doubtful, "records are there that were not accepted, or twice"
+    assert (told.code == IN_DOUBT) == bool(told.doubtful)
+    assert told.code in (DONE, REFUSED, IN_DOUBT)
+
+
+def rows_of_chunks(path: Path, chunks: list[ChunkEntry], *states: ChunkState) -> Rows:
+    """Count the records of the chunks in some states, found by their bytes and not by their numbers."""
+    data = path.read_bytes()
+    places = {}
+    offset = data.index(b"\n") + 1
+    for row, raw in zip(rows_of(path), raw_records(data[offset:]), strict=True):
+        places[offset] = row
+        offset += len(raw)
+    chosen = [chunk for chunk in chunks if chunk.state in states]
+    return Counter(
+        row for chunk in chosen for first, end in chunk.pieces for place, row in places.items() if first <= place < end
+    )
+
+
+def raw_records(body: bytes) -> list[bytes]:
+    records, held = [], b""
+    for line in body.splitlines(keepends=True):
+        held += line
+        if held.count(b'"') % 2 == 0:
+            records.append(held)
+            held = b""
+    return records
