@@ -27,7 +27,7 @@ from bulkops.pipeline.running import Outcome
 from bulkops.reconciling.result import Reconciliation
 from bulkops.reconciling.run import Evidence
 from bulkops.reconciling.run import reconcile as reconcile_rows
-from bulkops.reporting.write import ReportWish, form_of, report_text, write_whole
+from bulkops.reporting.write import ReportWish, form_of, write_report
 from bulkops.settings import Secret, Target, authorization_from_environment, checked_base_url, default_ledger_url
 from bulkops.upload.options import RunOptions
 from bulkops.upload.workflow import Guards, open_client
@@ -196,9 +196,7 @@ def report(
     path = Path(out)
     wish = ReportWish(jobs=jobs, form=form_of(path), title=title, mask=mask, check_files=check_files)
     with _open(ledger) as book:
-        _, text = report_text(book, wish, made=SystemClock().now())
-    write_whole(text, path)
-    return path
+        return write_report(book, wish, made=SystemClock().now(), output=path)
 
 
 def _contract(contract: str | Contract) -> Contract:

@@ -1,11 +1,27 @@
 """What people and programs see: results to stdout, everything else to stderr."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
+
+# What a terminal acts on, or what turns the order of letters round (Unicode's bidirectional controls).
+UNSHOWN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]|\r(?!\n|\\Z)"
+)
+
+
+def shown(text: str) -> str:
+    """Return a text as a terminal may have it: controls as their escapes, line feeds and tabs as they are."""
+    return UNSHOWN.sub(lambda found: _escape(found[0]), text)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 class Console:
@@ -18,21 +34,27 @@ class Console:
 
     def emit_json(self, document: Any) -> None:
         """Print the one JSON document of a command to stdout."""
-        click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+        text = json.dumps(document, ensure_ascii=False, indent=2, default=str)
+        click.echo(UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
         self.emitted = True
 
-    def result(self, text: str = "") -> None:
-        """Print a line of the result to stdout."""
-        click.echo(text)
+    def document(self, text: str) -> None:
+        """Print a whole document of its own form to stdout, as it is."""
+        click.echo(text.rstrip("\n"))
+        self.emitted = True
+
+    def result(self, text: str = "", *, styled: bool = False) -> None:
+        """Print a line of the result to stdout; `styled` says that it has colours of ours, its data `shown` already."""
+        click.echo(text if styled else shown(text))
 
     def note(self, text: str) -> None:
         """Print something worth knowing to stderr."""
         if not self.quiet:
-            click.echo(text, err=True)
+            click.echo(shown(text), err=True)
 
     def complain(self, text: str) -> None:
         """Print an error to stderr."""
-        click.echo(f"bulkops: {text}", err=True)
+        click.echo(shown(f"bulkops: {text}"), err=True)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
         """Print a table to stdout, as wide as the terminal or, in a pipe, as wide as it must be."""
@@ -45,7 +67,7 @@ class Console:
         for name in columns:
             table.add_column(name, overflow="fold")
         for row in rows:
-            table.add_row(*(Text(str(value)) for value in row))
+            table.add_row(*(Text(shown(str(value))) for value in row))
         width = None if sys.stdout.isatty() else 200
         RichConsole(file=sys.stdout, width=width, highlight=False).print(table)
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from bulkops.cli.console import console
+from bulkops.cli.console import console, shown
 from bulkops.cli.contract_options import contract_argument
 from bulkops.cli.options import json_option, option
 from bulkops.cli.outputs import refuse_existing, refuse_the_same
@@ -116,7 +116,8 @@ def _show(row: dict[str, object]) -> None:
     colour = sys.stdout.isatty()
     for sign, text, shade in (("-", row["before"], "red"), ("+", row["after"], "green")):
         if text:
-            out.result(click.style(f"{sign}{text}", fg=shade) if colour else f"{sign}{text}")
+            line = shown(f"{sign}{text}")
+            out.result(click.style(line, fg=shade) if colour else line, styled=True)
 
 
 def _tell(report: "FixReport", output: Path, log_path: Path, *, as_json: bool) -> None:

@@ -109,7 +109,7 @@ def _explain(error: BaseException, console: Console) -> int:
         known: BulkopsError = UsageError(error.format_message())
     else:
         known = _translated(error)
-        click.echo(f"bulkops: {known}", err=True)
+        console.complain(str(known))
     if console.verbose and not isinstance(error, (BulkopsError, click.ClickException)):
         import traceback
 

@@ -1,6 +1,7 @@
 """`bulkops reconcile`: compare a file, or a job's file, with what the target holds."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,10 @@ from bulkops.cli.options import SecondsType, json_option, ledger_option, option
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
 from bulkops.errors import UsageError
-from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
+    from bulkops.ledger.store import Ledger
     from bulkops.reconciling.balances import Balance
     from bulkops.reconciling.result import Reconciliation
     from bulkops.reconciling.run import Known
@@ -34,6 +35,7 @@ class Asked:
     target: TargetChoice
     query: dict[str, str]
     known: "Known | None"
+    job: str | None = None
 
 
 @click.command("reconcile")
@@ -42,6 +44,13 @@ class Asked:
 @click.option("--job", help="Reconcile a job: its file, target, import ids and times are known.")
 @click.option(
     "--export", type=click.Path(path_type=Path), help="Compare with an export saved earlier instead of a target."
+)
+@click.option(
+    "--import-id",
+    "import_ids",
+    type=click.IntRange(min=1),
+    multiple=True,
+    help="Count only rows of this import; may be given several times. A job knows its own.",
 )
 @click.option(
     "--out", "output", type=click.Path(path_type=Path, file_okay=False), help="Write every difference to files here."
@@ -74,6 +83,7 @@ def command(
     file: Path | None,
     job: str | None,
     export: Path | None,
+    import_ids: tuple[int, ...],
     output: Path | None,
     repair: Path | None,
     balances_before: Path | None,
@@ -89,11 +99,18 @@ def command(
     """Compare FILE with what the target holds, row by row: proved, mismatch or unprovable."""
     from bulkops.clock import SystemClock
     from bulkops.readback.canonical import Fold
+    from bulkops.reconciling.balances import check_balances
+    from bulkops.reconciling.outputs import refuse_unfit
     from bulkops.reconciling.run import Evidence, reconcile
 
-    asked = _of_job(job, ledger, target) if job else _of_file(contract, file, chosen, target)
-    if job and (contract or file):
-        raise UsageError("--job names contract and file; do not name them again.")
+    if job and (contract or file or import_ids):
+        raise UsageError("--job knows contract, file and import ids; do not name them again.")
+    asked = _of_job(job, ledger, target) if job else _of_file(contract, file, chosen, target, import_ids)
+    pair = [path for path in (balances_before, balances_after) if path]
+    if len(pair) == 1:
+        raise UsageError("--balances-before and --balances-after go together.")
+    refuse_unfit(output, repair, [asked.file, *pair])
+    balances = check_balances(asked.contract, asked.file, before=pair[0], after=pair[1]) if pair else ()
     clock = SystemClock()
     with ExitStack() as stack:
         evidence = Evidence(export=export, options=asked.query, fold=Fold(fold) if fold else None)
@@ -103,10 +120,14 @@ def command(
             asked.contract, asked.file, evidence, known=asked.known, settle=settle, clock=clock,
             output=output, repair=repair, observer=console().note,
         )  # fmt: skip
-    balances = _balances(asked, balances_before, balances_after)
+    told: dict[str, Any] = {"balances": [b.to_json() for b in balances]} if balances else {}
+    if export is not None:
+        told["export"] = str(export)
+    document = {**result.to_json(), **told}
+    if asked.job:
+        _record(asked.job, document, ledger)
     if as_json:
-        told = {"balances": [b.to_json() for b in balances]} if balances else {}
-        console().emit_json({**result.to_json(), **told})
+        console().emit_json(document)
     else:
         show(result)
         show_balances(balances)
@@ -153,42 +174,59 @@ def show_balances(balances: "tuple[Balance, ...]") -> None:
         console().table(("subledger", "before", "after", "grew by", "sent", "agrees"), rows)
 
 
-def _balances(asked: Asked, before: Path | None, after: Path | None) -> "tuple[Balance, ...]":
-    from bulkops.reconciling.balances import check_balances
+def _of_file(
+    contract: Contract | None,
+    file: Path | None,
+    chosen: dict[str, object],
+    target: TargetChoice,
+    import_ids: tuple[int, ...],
+) -> Asked:
+    from bulkops.reconciling.run import Known
 
-    if before is None and after is None:
-        return ()
-    if before is None or after is None:
-        raise UsageError("--balances-before and --balances-after go together.")
-    return check_balances(asked.contract, asked.file, before=before, after=after)
-
-
-def _of_file(contract: Contract | None, file: Path | None, chosen: dict[str, object], target: TargetChoice) -> Asked:
     if contract is None or file is None:
         raise UsageError("Name a contract and a file, or a job with --job.")
-    return Asked(contract=contract, file=file, target=target, query=query_of(contract, chosen), known=None)
+    known = Known(import_ids=import_ids) if import_ids else None
+    return Asked(contract=contract, file=file, target=target, query=query_of(contract, chosen), known=known)
+
+
+@contextmanager
+def _ledger(url: str | None) -> Iterator["Ledger"]:
+    from bulkops.clock import SystemClock
+    from bulkops.ledger.store import Ledger
+    from bulkops.settings import default_ledger_url
+
+    book = Ledger.open(url or default_ledger_url(), clock=SystemClock())
+    try:
+        yield book
+    finally:
+        book.close()
 
 
 def _of_job(name: str, ledger: str | None, target: TargetChoice) -> Asked:
-    from bulkops.clock import SystemClock
-    from bulkops.ledger.store import Ledger
-    from bulkops.reconciling.jobs import known_of
-    from bulkops.settings import default_ledger_url
+    from bulkops.reconciling.jobs import known_of, other_imports
+    from bulkops.upload.starting import contract_of, refuse_changed_file
 
-    book = Ledger.open(ledger or default_ledger_url(), clock=SystemClock())
-    try:
+    with _ledger(ledger) as book:
         job = book.job(name)
-        chunks = book.chunks(name)
-    finally:
-        book.close()
-    contract = CONTRACTS[job.contract]
+        refuse_changed_file(job)
+        contract = contract_of(job)
+        known = known_of(job, book.chunks(name), contract, others=other_imports(book, job))
     return Asked(
         contract=contract,
         file=job.file_path,
         target=target.reopen(job.target),
         query=dict(job.options),
-        known=known_of(job, chunks, contract),
+        known=known,
+        job=name,
     )
+
+
+def _record(name: str, document: dict[str, Any], ledger: str | None) -> None:
+    """Let the job know how it was proved, as `import --reconcile` does."""
+    with _ledger(ledger) as book:
+        job = book.job(name)
+        kept = {name: value for name, value in (job.reconciliation or {}).items() if name == "balances"}
+        book.change_job(job, kind="reconciled", reconciliation={**kept, **document})
 
 
 def _online(stack: ExitStack, asked: Asked, **settings: Any) -> Any:

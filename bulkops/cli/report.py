@@ -38,23 +38,21 @@ def command(
     """Make one self-contained report of a JOB, or of several; without a JOB, of the latest."""
     from bulkops.clock import SystemClock
     from bulkops.ledger.store import Ledger
-    from bulkops.reporting.write import ReportForm, ReportWish, form_of, report_text, write_whole
+    from bulkops.reporting.write import ReportForm, ReportWish, form_of, report_text, write_report
     from bulkops.settings import default_ledger_url
 
     if as_json:
         form, output = "json", Path("-")
-    chosen = ReportForm(form) if form else form_of(output)
-    wish = ReportWish(jobs=jobs, form=chosen, title=title, mask=mask, check_files=not no_check)
+    named = form_of(output)
+    wish = ReportWish(
+        jobs=jobs, form=ReportForm(form) if form else named, title=title, mask=mask, check_files=not no_check
+    )
     clock = SystemClock()
     book = Ledger.open(ledger or default_ledger_url(), clock=clock)
     try:
-        name, text = report_text(book, wish, made=clock.now())
+        if str(output) == "-":
+            console().document(report_text(book, wish, made=clock.now())[1])
+        else:
+            console().note(f"Wrote {write_report(book, wish, made=clock.now(), output=output)}.")
     finally:
         book.close()
-    if str(output) == "-":
-        console().result(text.rstrip("\n"))
-        console().emitted = True
-        return
-    target = output or Path(f"{name}.{chosen}")
-    write_whole(text, target)
-    console().note(f"Wrote {target}.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bulkops.cli.console import Console, console
+from bulkops.cli.console import Console, console, shown
 from bulkops.cli.contract_options import contract_argument
 from bulkops.cli.options import json_option, option
 from bulkops.cli.outputs import refuse_the_same
@@ -147,7 +147,7 @@ class Printer:
         place = f"{path}:{finding.line}" if finding.line is not None else path
         record = f" record {finding.record}" if finding.record is not None else ""
         mark = click.style(f"{finding.code} {finding.severity}", fg=_colour(finding.severity), bold=True)
-        self._out.result(f"{place}:{record} {mark} {_one_line(finding.message)}")
+        self._out.result(f"{shown(place)}:{record} {mark} {shown(_one_line(finding.message))}", styled=True)
         for text in self._excerpts.around(path, finding.line, finding.byte) if self._excerpts else ():
             self._out.result(text)
         self._out.result(f"    help: {finding.help}")
@@ -169,11 +169,12 @@ def summarise(report: "ValidationReport", *, statistics: bool) -> None:
     out = console()
     for file in report.files:
         if file.unreadable is not None:
-            out.result(f"{file.path}: {click.style('unreadable', fg='red', bold=True)}")
+            out.result(f"{shown(file.path)}: {click.style('unreadable', fg='red', bold=True)}", styled=True)
             continue
         if file.counts:
             out.table(("code", "name", "severity", "findings"), _rows(file), title=file.path if statistics else None)
-        out.result(f"{file.path}: {_verdict(file)} in {file.records:,} records ({file.bytes:,} bytes)")
+        figures = f"in {file.records:,} records ({file.bytes:,} bytes)"
+        out.result(f"{shown(file.path)}: {_verdict(file)} {figures}", styled=True)
         if file.stopped:
             out.result(f"{file.path}: stopped after {_count(file.errors, 'error')}; the rest was not looked at")
         if file.suppressed:

@@ -13,7 +13,7 @@ from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.states import JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer
-from bulkops.reconciling.jobs import known_of
+from bulkops.reconciling.jobs import known_of, other_imports
 from bulkops.reconciling.run import Evidence, reconcile
 from bulkops.settings import Target
 from bulkops.upload.context import JobContext
@@ -135,7 +135,7 @@ def _proved(
         context.contract,
         job.file_path,
         Evidence(client=context.client, ids=context.ids, options=job.options),
-        known=known_of(job, chunks, context.contract),
+        known=known_of(job, chunks, context.contract, others=other_imports(context.ledger, job)),
         settle=context.options.settle,
         clock=context.clock,
         observer=observer.note,

@@ -50,7 +50,7 @@ def found_frame(readback: Readback, frame: pl.DataFrame, fold: Fold = Fold.SENSI
     names = by_lower(frame.columns)
     columns = [_found(readback, column, frame, names, fold) for column in readback.columns]
     extra = [
-        _extra(frame, names, readback.import_id).alias(IMPORT_ID),
+        _canonical_ids(_extra(frame, names, readback.import_id)).alias(IMPORT_ID),
         _distinct(_extra(frame, names, readback.created), instants).alias(CREATED),
     ]
     return pl.DataFrame([*columns, *extra, *_carried(frame)])
@@ -167,6 +167,11 @@ def _null_where(values: pl.Series, mask: pl.Series) -> pl.Series:
 def _extra(frame: pl.DataFrame, names: Mapping[str, str], wanted: str | None) -> pl.Series:
     name = names.get((wanted or "").lower())
     return frame.get_column(name).fill_null("") if name else _constant("", frame.height)
+
+
+def _canonical_ids(raw: pl.Series) -> pl.Series:
+    """Return import ids as they are named: a table program may have made 7.0 of 7."""
+    return _distinct(raw, lambda ids: ids.str.strip_chars().str.replace(r"^(\d+)\.0+$", "$1"))
 
 
 def _constant(text: str | None, height: int) -> pl.Series:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import polars as pl
 
-from bulkops.errors import BulkopsError
+from bulkops.errors import BulkopsError, InputUnreadable
 from bulkops.readback.canonical import Fold
 from bulkops.readback.download import Question, download
 from bulkops.readback.pages import read_pages
 from bulkops.readback.tables import Notes, read_frames
+from bulkops.reading.sources import DAMAGED, file_source
 from bulkops.transport.client import Client
 from bulkops_validators.model.contract import Comparison, Form, Readback
 
@@ -49,16 +50,23 @@ def read_back(
         yield from read_pages(client, readback.path, ids, params, page_size=readback.page_size, notes=notes)
         return
     with tempfile.TemporaryFile(prefix="bulkops-") as spool:
-        download(client, Question(path=readback.path, ids=ids, params=params), spool)
+        known = frozenset(name.lower() for column in readback.columns for name in column.found)
+        download(client, Question(path=readback.path, ids=ids, params=params, columns=known), spool)
         spool.seek(0)
         blocks = iter(lambda: spool.read(BLOCK), b"")
         yield from read_frames(blocks, name=f"The answer to GET {readback.path}", notes=notes)
 
 
 def read_file(path: Path, *, notes: Notes | None = None) -> Iterator[pl.DataFrame]:
-    """Yield the records of a local CSV file as `read_frames` does."""
-    with path.open("rb") as file:
-        yield from read_frames(iter(lambda: file.read(BLOCK), b""), name=str(path), notes=notes)
+    """Yield the records of a local CSV file, compressed or not, as `read_frames` does.
+
+    InputUnreadable if it cannot be read to its end.
+    """
+    try:
+        with file_source(path).open() as file:
+            yield from read_frames(iter(lambda: file.read(BLOCK), b""), name=str(path), notes=notes)
+    except DAMAGED as error:
+        raise InputUnreadable(f"{path} is damaged: {error}.") from None
 
 
 def query(readback: Readback, ids: Mapping[str, int], options: Mapping[str, str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ import polars as pl
 
 from bulkops.errors import OutcomeUnknown, ServerRefused
 from bulkops.readback.tables import Notes
+from bulkops.readback.values import writable
 from bulkops.transport.client import Client
 
 SMALLER_PAGES = (50,)  # the largest page of the transactions list until 2025
@@ -90,6 +91,4 @@ def _unseen(item: dict[str, Any], seen: set[tuple[str, str]]) -> bool:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)
+    return writable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

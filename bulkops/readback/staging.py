@@ -5,7 +5,8 @@ Rows go to Parquet files batch by batch, and DuckDB compares them within a fixed
 
 import shutil
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,31 +14,45 @@ from typing import Any, Self
 import duckdb
 import polars as pl
 
-from bulkops.readback.canonical import IMPORT_ID
+from bulkops.errors import UsageError
+from bulkops.readback.canonical import CREATED, IMPORT_ID
 from bulkops.readback.tables import LINE, RECORD
 from bulkops_validators.model.contract import Readback
 
 MEMORY = "400MB"
-SENT, FOUND = "sent", "found"
+SENT, FOUND, FOREIGN = "sent", "found", "foreign_rows"
+# What is raised where there is no room, in memory or on the disk.
+NO_ROOM = (duckdb.IOException, duckdb.OutOfMemoryException, pl.exceptions.PolarsError, OSError)
 
 
 class RowSets:
     """A folder of staged rows and the DuckDB connection over it; both go when the context ends.
 
-    Tables: `sent` (the read-back's columns, `_record`, `_line`) and `found` (the columns, `_row`, `_import_id`);
-    both have the 128 bits `_high`, `_low` that stand for a whole row. A null is a value that is not compared.
+    Tables: `sent` (the read-back's columns, `_record`, `_line`), `found` and `foreign_rows` (the columns, `_row`,
+    `_import_id`); all have the 128 bits `_high`, `_low` that stand for a whole row. A null is a value that is not
+    compared. Where `own_ids` are given, rows of other imports that may be ours are in the last.
     """
 
-    def __init__(self, readback: Readback, *, folder: Path | None = None, memory: str = MEMORY) -> None:
+    def __init__(
+        self,
+        readback: Readback,
+        *,
+        folder: Path | None = None,
+        memory: str = MEMORY,
+        own_ids: Collection[int] | None = None,
+    ) -> None:
         self.readback = readback
+        self.own_ids = tuple(str(i) for i in own_ids or ())
+        self._scoped = own_ids is not None
         self.columns = tuple(column.column for column in readback.columns)
-        self.folder = Path(tempfile.mkdtemp(prefix="bulkops-", dir=folder))
+        with self._room():
+            self.folder = Path(tempfile.mkdtemp(prefix="bulkops-", dir=folder))
         self.sql = duckdb.connect(
             config={"memory_limit": memory, "temp_directory": str(self.folder / "spill"), "threads": 2}
         )
         # DuckDB would draw a bar on stdout once a query takes long; stdout belongs to the command's result.
         self.sql.execute("SET enable_progress_bar = false; SET preserve_insertion_order = false")
-        self._counts = {SENT: 0, FOUND: 0}
+        self._counts = {SENT: 0, FOUND: 0, FOREIGN: 0}
         self._files = 0
 
     def __enter__(self) -> Self:
@@ -69,29 +84,56 @@ class RowSets:
             frame = frame.with_columns(numbers.alias(RECORD), (numbers + 1).alias(LINE))
         self._write(SENT, frame.select(*self.columns, RECORD, LINE, *self._digest()))
 
-    def add_found(self, frame: pl.DataFrame, *, import_ids: Collection[int] | None = None) -> None:
-        """Add canonical rows of the read-back; with `import_ids`, only those of these imports."""
-        if import_ids is not None:
-            frame = frame.filter(pl.col(IMPORT_ID).is_in([str(i) for i in import_ids]))
-        start = self._counts[FOUND]
+    def count_of(self, name: str) -> int:
+        """Return how many rows were added to a table."""
+        return self._counts[name]
+
+    def add_found(self, frame: pl.DataFrame, *, since: str = "", not_ours: Collection[str] = ()) -> None:
+        """Add canonical rows of the read-back.
+
+        Where our import ids are known, rows of others are foreign; those created before `since` (canonical text), or
+        of an import that is known to be `not_ours`, are left out.
+        """
+        if self._scoped:
+            own = pl.col(IMPORT_ID).is_in(self.own_ids)
+            late = (pl.col(CREATED) >= since) | (pl.col(CREATED) == "")
+            self._add(FOREIGN, frame.filter(~own & late & ~pl.col(IMPORT_ID).is_in(list(not_ours))))
+            frame = frame.filter(own)
+        self._add(FOUND, frame)
+
+    def _add(self, name: str, frame: pl.DataFrame) -> None:
+        start = self._counts[name]
         rows = pl.int_range(start, start + frame.height, dtype=pl.Int64).alias("_row")
-        self._write(FOUND, frame.select(*self.columns, IMPORT_ID, rows, *self._digest()))
+        self._write(name, frame.select(*self.columns, IMPORT_ID, rows, *self._digest()))
 
     def forget_found(self) -> None:
         """Drop the rows found so far, before another reading."""
-        for path in self.folder.glob(f"{FOUND}-*.parquet"):
-            path.unlink()
-        self._counts[FOUND] = 0
+        for name in (FOUND, FOREIGN):
+            for path in self.folder.glob(f"{name}-*.parquet"):
+                path.unlink()
+            self._counts[name] = 0
 
     def expose(self) -> None:
         """Make `sent` and `found` what was added; at least one frame must have been added to each."""
-        for name in (SENT, FOUND):
+        for name in (SENT, FOUND, FOREIGN) if self._scoped else (SENT, FOUND):
             source = str(self.folder / f"{name}-*.parquet").replace("'", "''")
             self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet('{source}')")  # noqa: S608 - our folder
 
     def run(self, statement: str) -> list[tuple[Any, ...]]:
         """Execute one statement and return its rows."""
-        return self.sql.execute(statement).fetchall()
+        with self._room():
+            return self.sql.execute(statement).fetchall()
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Turn what is raised for want of room into a UsageError."""
+        try:
+            yield
+        except NO_ROOM as error:
+            raise UsageError(
+                f"The rows cannot be compared in {tempfile.gettempdir()}: {str(error).splitlines()[0]}",
+                hint="Make room there, or set TMPDIR to a folder that has some.",
+            ) from None
 
     def number(self, statement: str) -> int:
         """Return the one number a query gives."""
@@ -111,7 +153,8 @@ class RowSets:
     def _write(self, name: str, frame: pl.DataFrame) -> None:
         self._files += 1
         self._counts[name] += frame.height
-        frame.write_parquet(self.folder / f"{name}-{self._files:06}.parquet", compression="lz4", statistics=False)
+        with self._room():
+            frame.write_parquet(self.folder / f"{name}-{self._files:06}.parquet", compression="lz4", statistics=False)
 
 
 def quoted(name: str) -> str:

@@ -12,13 +12,16 @@ from typing import Any
 
 import polars as pl
 
-# `Z07:00` is Go's layout text, which the documented samples print; a date without a zone is UTC.
+# `Z07:00` is Go's layout text, which the documented samples print, `Z00:00` what a UTC instant makes of it; a date
+# without a zone is UTC.
 INSTANT = (
-    r"^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d)?)(?:[.,]\d+)?)? ?(?:[Zz](?:07:00)?|([+-]\d\d):?(\d\d)?)?(?: ?UTC)?$"
+    r"^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d)?)(?:[.,]\d+)?)?"
+    r" ?(?:[Zz](?:0[07]:00)?|([+-]\d\d):?(\d\d)?)?(?: ?UTC)?$"
 )
 ZERO_TIMES = ("0001-01-01T00:00:00Z", "0000-12-31T00:00:00Z")
 RFC3339 = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$")
 PLAIN_NUMBER = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$")
+EXACT, LARGEST = 2**53, 10**300
 ITEMS = re.compile(r"'\s*,\s*'")
 
 
@@ -73,7 +76,16 @@ def json_value(text: str) -> str:
         return text
     if isinstance(value, str) and value.lstrip()[:1] == "{":
         return json_value(value)  # an object quoted once more than needed
-    return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return writable(json.dumps(_plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":")))
+
+
+def writable(text: str) -> str:
+    """Return a text as UTF-8 can hold it: half of a surrogate pair, which JSON can name, as its escape."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode()
+    return text
 
 
 def _plain(value: Any) -> Any:
@@ -84,6 +96,8 @@ def _plain(value: Any) -> Any:
             return [_plain(item) for item in value]
         case float() if value.is_integer():
             return int(value)
+        case int() if not isinstance(value, bool) and EXACT < abs(value) < LARGEST:
+            return int(float(value))  # the API keeps numbers as doubles
         case str() if RFC3339.match(value):
             return _utc(value)
         case _:
@@ -117,4 +131,4 @@ def id_set(text: str) -> str:
 
 def _id_array(items: list[str]) -> str:
     ids = sorted({item.strip() for item in items} - {""})
-    return json.dumps(ids, ensure_ascii=False, separators=(",", ":")) if ids else "[]"
+    return writable(json.dumps(ids, ensure_ascii=False, separators=(",", ":"))) if ids else "[]"

@@ -5,7 +5,7 @@ a difference is a question to ask, not a proof; rows are proved by `run`.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -50,8 +50,14 @@ def check_balances(contract: Contract, source: Path, *, before: Path, after: Pat
     amount = amount_column(contract)
     if amount is None or SUBLEDGER not in contract.column_names:
         raise UsageError(f"{contract.name} adds nothing to balances.")
-    sent = sums_of_file(source, amount)
-    old, new = total_balances(read_file(before), name=str(before)), total_balances(read_file(after), name=str(after))
+    sent = sums_of_file(source, amount, strict=True)
+    totals = [total_balances(read_file(path), name=str(path)) for path in (before, after)]
+    if totals[0].pending != totals[1].pending:
+        raise DataError(
+            f"Only one of {before} and {after} has {PENDING}, so their totals are not of the same.",
+            hint="Save both with the same --balances.",
+        )
+    old, new = (total.by_subledger for total in totals)
     nothing = Decimal(0)
     return tuple(
         Balance(
@@ -64,9 +70,21 @@ def check_balances(contract: Contract, source: Path, *, before: Path, after: Pat
     )
 
 
-def total_balances(frames: Iterable[pl.DataFrame], *, name: str) -> dict[str, Decimal]:
-    """Return current and pending balances of a balances export, added up for each subledger."""
+@dataclass(frozen=True, kw_only=True)
+class Totals:
+    """Totals by subledger, and whether pending balances are among them: an export leaves out what was not asked for."""
+
+    by_subledger: Mapping[str, Decimal]
+    pending: bool
+
+
+def total_balances(frames: Iterable[pl.DataFrame], *, name: str) -> Totals:
+    """Return current and pending balances of a balances export, added up for each subledger.
+
+    DataError where a balance is no number.
+    """
     totals: dict[str, Decimal] = defaultdict(Decimal)
+    pending, rows = False, 0
     for frame in frames:
         names = by_lower(frame.columns)
         if missing := [c for c in (LEDGER, CURRENT) if c not in names]:
@@ -74,9 +92,15 @@ def total_balances(frames: Iterable[pl.DataFrame], *, name: str) -> dict[str, De
                 f"{name} has no column {missing[0]!r}.",
                 hint="Save it with `bulkops export customer-balances` or `card-balances`.",
             )
-        for column in (CURRENT, PENDING):
-            if column in names:
-                pairs = frame.group_by(names[LEDGER], names[column]).len()
-                for ledger, text, count in pairs.iter_rows():
-                    totals[str(ledger)] += as_decimal(text) * count
-    return dict(totals)
+        rows += frame.height
+        for column in (c for c in (CURRENT, PENDING) if c in names):
+            pairs = frame.group_by(names[LEDGER], names[column]).len()
+            for ledger, text, count in pairs.iter_rows():
+                if column == PENDING and not text.strip():
+                    continue
+                number = as_decimal(text)
+                if number is None:
+                    raise DataError(f"{name}: {names[column]} {text!r} is no number.")
+                pending |= column == PENDING
+                totals[str(ledger)] += number * count
+    return Totals(by_subledger=dict(totals), pending=pending or not rows)

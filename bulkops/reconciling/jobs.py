@@ -1,19 +1,21 @@
 """What a job knows that makes its reconciliation sharper: import ids, the window, the amounts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
-from bulkops.reconciling.run import Known
+from bulkops.ledger.store import Ledger
+from bulkops.reconciling.sides import Known
 from bulkops_validators.model.contract import Contract, Mode
 
 MARGIN = timedelta(minutes=5)
 UNKNOWN_CLOCK = timedelta(days=1)
+NOT_TAKEN_IN = frozenset({ChunkState.REJECTED, ChunkState.SKIPPED})
 
 
-def known_of(job: JobEntry, chunks: Sequence[ChunkEntry], contract: Contract) -> Known:
-    """Return what the chunks of a job tell.
+def known_of(job: JobEntry, chunks: Sequence[ChunkEntry], contract: Contract, *, others: Collection[int] = ()) -> Known:
+    """Return what the chunks of a job tell; `others` are import ids that the ledger knows of other jobs.
 
     Import ids only if every accepted chunk has one. The window is left open where rows that were there before may
     stand for records of the file: where rows have names, and the server may have skipped or updated some.
@@ -27,7 +29,14 @@ def known_of(job: JobEntry, chunks: Sequence[ChunkEntry], contract: Contract) ->
         import_ids=tuple(ids) if accepted and len(ids) == len(accepted) else None,
         after=min(_oldest_row(chunk, job) for chunk in sent) if bounded else None,
         amount=sum(amounts) if accepted and len(amounts) == len(accepted) else None,
+        others=frozenset(others) - frozenset(ids),
+        held_before=sum(c.skipped for c in chunks) + sum(c.records for c in chunks if c.state in NOT_TAKEN_IN),
     )
+
+
+def other_imports(ledger: Ledger, job: JobEntry) -> frozenset[int]:
+    """Return the import ids that the ledger knows of other jobs at the same target."""
+    return frozenset(known.import_id for known in ledger.known_imports(job.target) if known.job != job.id)
 
 
 def _oldest_row(chunk: ChunkEntry, job: JobEntry) -> datetime:

@@ -1,32 +1,58 @@
 """The files of a reconciliation: every difference with its line, and an import file of exactly the missing records."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from bulkops.errors import DataError
 from bulkops.readback.compare import differences
 from bulkops.readback.staging import RowSets
-from bulkops.reading.boundaries import inside_quotes, record_blocks, record_ends
+from bulkops.reading.boundaries import BLOCK, inside_quotes, record_blocks, record_ends
+from bulkops.reading.sources import file_source
+from bulkops.writing import refuse_no_file, refuse_the_same, said, whole_file
 
 KINDS = ("missing", "different", "unexpected")
 COLUMNS = 'record, line, key, col AS "column", sent, found, import_id'
 # ruff: noqa: S608 - only our own words enter the SQL
 
 
+def refuse_unfit(output: Path | None, repair: Path | None, inputs: Iterable[Path]) -> None:
+    """Raise UsageError if a file to be written is one that is read, or another one, or is no file."""
+    files = [*(_paths(output).values() if output else ()), *([repair] if repair else ())]
+    taken = list(inputs)
+    for path in files:
+        refuse_no_file(path)
+        refuse_the_same(path, taken, what="where differences go" if path != repair else "where the missing rows go")
+        taken.append(path)
+
+
 def write_differences(sets: RowSets, folder: Path) -> dict[str, str]:
     """Write missing.csv, different.csv and unexpected.csv into `folder` and return their paths; none for no rows."""
-    folder.mkdir(parents=True, exist_ok=True)
     files = {}
-    for kind in KINDS:
-        path = folder / f"{kind}.csv"
-        path.unlink(missing_ok=True)
+    for kind, path in _paths(folder).items():
+        with said(path):
+            folder.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
         if sets.number(f"SELECT count(*) FROM result WHERE class = '{kind}'"):
-            target = str(path).replace("'", "''")
+            # DuckDB writes to a name, so what it wrote is copied under the one that appears when it is whole.
+            staged = sets.folder / f"{kind}.csv"
+            target = str(staged).replace("'", "''")
             query = f"SELECT {COLUMNS} FROM result WHERE class = '{kind}' ORDER BY record, key, col"
             sets.run(f"COPY ({query}) TO '{target}' (FORMAT csv, HEADER true)")
+            with whole_file(path) as out, staged.open("rb") as written:
+                shutil.copyfileobj(written, out, BLOCK)
             files[kind] = str(path)
     return files
+
+
+def clear_stale(output: Path | None, repair: Path | None) -> Iterator[str]:
+    """Remove the files of an earlier run where there is nothing to write, and yield a note of a repair file."""
+    for path in _paths(output).values() if output else ():
+        path.unlink(missing_ok=True)
+    if repair and repair.exists():
+        repair.unlink()
+        yield f"Nothing is missing: {repair}, of an earlier run, was removed."
 
 
 def write_repair(sets: RowSets, source: Path, out: Path) -> int:
@@ -38,9 +64,8 @@ def write_repair(sets: RowSets, source: Path, out: Path) -> int:
     following = next(wanted, None)
     if following is None:
         return 0
-    part = out.with_name(f"{out.name}.part")
     records = written = 0
-    with source.open("rb") as file, part.open("wb") as target:
+    with file_source(source).open() as file, whole_file(out) as target:
         target.write(_ended(_header(file)))
         for record in _records(file):
             records += 1
@@ -48,14 +73,16 @@ def write_repair(sets: RowSets, source: Path, out: Path) -> int:
                 target.write(_ended(record))
                 written += 1
                 following = next(wanted, None)
-    if records != sets.sent_count:
-        part.unlink()
-        raise DataError(
-            f"{source} cannot be cut into records: its quotes do not agree with its line ends.",
-            hint="Repair the quoting first: bulkops fix.",
-        )
-    part.replace(out)
+        if records != sets.sent_count:
+            raise DataError(
+                f"{source} cannot be cut into records: its quotes do not agree with its line ends.",
+                hint="Repair the quoting first: bulkops fix.",
+            )
     return written
+
+
+def _paths(folder: Path) -> dict[str, Path]:
+    return {kind: folder / f"{kind}.csv" for kind in KINDS}
 
 
 def _header(file: BinaryIO) -> bytes:

@@ -20,7 +20,8 @@ class Verdict(StrEnum):
 class Reconciliation:
     """A verdict with its reason. records = matched + missing + different, unless nothing could be compared.
 
-    `unexpected` counts rows found that were not sent, and fails the verdict only if `unexpected_counts`.
+    `unexpected` counts rows found that were not sent, and fails the verdict only if `unexpected_counts`, or where one
+    import holds a row more often than it was sent.
     `columns` gives the differences by column, `readings` how often the target was read, `notes` what was odd.
     """
 
@@ -84,14 +85,15 @@ class Reconciliation:
 def judge(counts: Counts, *, unexpected_counts: bool, unseen: tuple[str, ...]) -> tuple[Verdict, str]:
     """Return the verdict of a comparison and its reason.
 
-    `unseen` are columns that were filled in the file and that the read-back does not have.
+    Copies too many under one import id count always. `unseen` are columns that were filled in the file and that the
+    read-back does not have.
     """
     troubles = [
         f"{number:,} {word}"
         for number, word in (
             (counts.missing, "missing"),
             (counts.different, "different"),
-            (counts.unexpected if unexpected_counts else 0, "unexpected"),
+            (counts.unexpected if unexpected_counts else counts.doubled, "unexpected"),
         )
         if number
     ]

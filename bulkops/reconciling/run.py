@@ -1,9 +1,8 @@
 """One reconciliation: stage the file, read the target until it is proved or stands still, compare, judge."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
@@ -12,46 +11,26 @@ import polars as pl
 from bulkops.clock import Clock, SystemClock
 from bulkops.errors import InputUnreadable, UsageError
 from bulkops.readback.ahead import one_ahead
-from bulkops.readback.canonical import Fold, found_frame, sent_frame
-from bulkops.readback.compare import Counts, Difference, compare, differences
-from bulkops.readback.fetch import fold_of, read_back, read_file
-from bulkops.readback.staging import RowSets, quoted
+from bulkops.readback.canonical import Fold, by_lower, found_frame, sent_frame
+from bulkops.readback.compare import Counts, Difference, compare, counts_of, differences
+from bulkops.readback.fetch import fold_of, read_back, read_file, rfc3339
+from bulkops.readback.staging import RowSets
 from bulkops.readback.tables import Notes
-from bulkops.reconciling.outputs import write_differences, write_repair
+from bulkops.readback.values import ZERO_TIMES
+from bulkops.reconciling.columns import core_columns, measures, refuse_other_file, refuse_other_rows, unseen
+from bulkops.reconciling.imports import mixed_imports, name_other_case, name_other_imports, other_copies
+from bulkops.reconciling.outputs import clear_stale, refuse_unfit, write_differences, write_repair
 from bulkops.reconciling.result import Reconciliation, Verdict, judge, judge_amounts
-from bulkops.transport.client import Client
-from bulkops_validators.model.contract import Contract, Mode, Readback, ReadColumn
+from bulkops.reconciling.sides import Evidence, Known
+from bulkops_validators.model.contract import Contract, Mode, Readback
+
+__all__ = ["Evidence", "Known", "reconcile"]
 
 EXAMPLES = 50
 FIRST_WAIT, LONGEST_WAIT = 1.0, 15.0
+DELETED = "deleted"
 
 Observer = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Known:
-    """What a job knows of its imports; empty for a plain file.
-
-    `import_ids` are the ids of all its accepted chunks: with them only rows of these imports count, so leave them
-    out if one is missing. `after` and `before` bound when the rows were created, by the server's clock. `amount` is
-    the sum of the amounts in the answers.
-    """
-
-    import_ids: Collection[int] | None = None
-    after: datetime | None = None
-    before: datetime | None = None
-    amount: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """Where the other side comes from: a target, or an export saved earlier (then `fold` may be told)."""
-
-    client: Client | None = None
-    ids: Mapping[str, int] | None = None
-    options: Mapping[str, str] | None = None
-    export: Path | None = None
-    fold: Fold | None = None
 
 
 def reconcile(
@@ -72,23 +51,28 @@ def reconcile(
     `settle` seconds apart say the same. With `output`, a folder, every difference goes to files in it; with `repair`,
     an import file of exactly the missing records is written.
     """
+    refuse_unfit(output, repair, [source, *([evidence.export] if evidence.export else [])])
     clock = clock or SystemClock()
     known = known or Known()
     say = observer or (lambda _: None)
     readback = _readback(contract, evidence)
     notes = Notes()
     if readback is None:
-        records = sum(frame.height for frame in _records(source, notes))
-        return judge_amounts(contract.name, records=records, amount=known.amount, evidence=contract.evidence)
+        records = sum(frame.height for frame in _records(contract, source, notes))
+        result = judge_amounts(contract.name, records=records, amount=known.amount, evidence=contract.evidence)
+        return replace(result, notes=(*notes.lines(), *clear_stale(output, repair)))
     with ExitStack() as stack:
-        sets = stack.enter_context(RowSets(readback))
+        scope = known.import_ids if readback.multiset and readback.import_id else None
+        sets = stack.enter_context(RowSets(readback, own_ids=scope))
         fold, fold_note = _fold(evidence, readback)
-        for frame in one_ahead(_records(source, notes)):
+        for frame in one_ahead(_records(contract, source, notes)):
             sets.add_sent(sent_frame(readback, frame, fold))
         task = _Task(contract=contract, sets=sets, evidence=evidence, known=known, fold=fold)
         result = task.until_settled(settle=settle if evidence.export is None else 0, clock=clock, say=say)
-        result = replace(result, notes=tuple(n for n in (*notes.lines(), fold_note, *result.notes) if n))
-        return replace(result, files=_written(sets, source, output, repair))
+        files = _written(sets, source, output, repair)
+        stale = clear_stale(None, repair if "repair" not in files else None)
+        told = tuple(n for n in (*notes.lines(), fold_note, *result.notes, *stale) if n)
+        return replace(result, notes=told, files=files)
 
 
 def _written(sets: RowSets, source: Path, output: Path | None, repair: Path | None) -> dict[str, str]:
@@ -117,11 +101,13 @@ def _fold(evidence: Evidence, readback: Readback) -> tuple[Fold, str | None]:
     return fold_of(evidence.client, readback, evidence.ids)
 
 
-def _records(source: Path, notes: Notes) -> Iterator[pl.DataFrame]:
+def _records(contract: Contract, source: Path, notes: Notes) -> Iterator[pl.DataFrame]:
     try:
-        yield from read_file(source, notes=notes)
+        for frame in read_file(source, notes=notes):
+            refuse_other_file(contract, frame, str(source))
+            yield frame
     except OSError as error:
-        raise InputUnreadable(f"{source} cannot be read: {error.strerror}.") from None
+        raise InputUnreadable(f"{source} cannot be read: {error.strerror or error}.") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,15 +141,10 @@ class _Task:
 
     def _once(self) -> Reconciliation:
         notes = Notes()
-        self.sets.forget_found()
-        scoped = self._scoped
-        for frame in one_ahead(self._found(notes)):
-            canonical = found_frame(self.sets.readback, frame, self.fold)
-            self.sets.add_found(canonical, import_ids=self.known.import_ids if scoped else None)
-        counts = compare(self.sets)
-        replaces = self.contract.mode is Mode.REPLACE
-        unexpected_counts = replaces or (scoped and self.sets.readback.multiset)
-        verdict, reason = judge(counts, unexpected_counts=unexpected_counts, unseen=self._unseen(counts))
+        self._stage(notes)
+        counts, said = self._compared()
+        unexpected_counts = self.contract.mode is Mode.REPLACE or self._scoped
+        verdict, reason = judge(counts, unexpected_counts=unexpected_counts, unseen=unseen(self.sets, counts))
         return Reconciliation(
             contract=self.contract.name,
             verdict=verdict,
@@ -177,10 +158,40 @@ class _Task:
             found=counts.found,
             columns=counts.by_column,
             compared=tuple(c for c in self.sets.columns if c not in counts.not_compared),
-            examples=tuple(_examples(self.sets, unexpected=unexpected_counts)),
+            examples=tuple(_examples(self.sets, all_unexpected=unexpected_counts)),
             evidence=self.sets.readback.operation,
-            notes=(*notes.lines(), *self._remarks(counts)),
+            notes=(*notes.lines(), *said),
         )
+
+    def _stage(self, notes: Notes) -> None:
+        """Read the other side anew."""
+        self.sets.forget_found()
+        since = rfc3339(self.known.after) if self.known.after else ""
+        deleted = 0
+        for frame in one_ahead(self._found(notes)):
+            refuse_other_rows(
+                self.contract, self.sets.readback, frame, self.evidence.name, scoped=self.known.import_ids is not None
+            )
+            there = _there(frame)
+            if there.height < frame.height:
+                notes.add("deleted, so not counted as found", deleted + 1, frame.height - there.height)
+            deleted += frame.height
+            canonical = found_frame(self.sets.readback, there, self.fold)
+            self.sets.add_found(canonical, since=since, not_ours=[str(i) for i in self.known.others])
+
+    def _compared(self) -> tuple[Counts, list[str]]:
+        """Compare, tell whose the rows are, and return the counts and what is to be said of them."""
+        core = core_columns(self.contract, self.sets.readback)
+        counts = compare(self.sets, core=core, measures=measures(self.contract))
+        said = [f"{column} was not compared: the read-back does not have it." for column in counts.not_compared]
+        if self._knows_imports:
+            said += name_other_imports(self.sets, self.known)
+        elif self.known.import_ids is not None and self.sets.readback.import_id:
+            said.append(f"Whose the rows are was not compared: there is no {self.sets.readback.import_id}.")
+        if self.evidence.fold is None and self.evidence.export is not None:
+            said += name_other_case(self.sets)
+        said += [*mixed_imports(self.sets, self.known), *other_copies(self.sets)]
+        return counts_of(self.sets, counts.not_compared), said
 
     @property
     def _scoped(self) -> bool:
@@ -188,10 +199,18 @@ class _Task:
         readback = self.sets.readback
         return readback.multiset and readback.import_id is not None and self.known.import_ids is not None
 
+    @property
+    def _knows_imports(self) -> bool:
+        """Whether any row found tells its import."""
+        return (
+            self.known.import_ids is not None
+            and self.sets.number("SELECT count(*) FROM (SELECT 1 FROM found WHERE _import_id <> '' LIMIT 1)") > 0
+        )
+
     def _found(self, notes: Notes) -> Iterable[pl.DataFrame]:
         evidence = self.evidence
         if evidence.export is not None:
-            return read_file(evidence.export, notes=notes)
+            return _saved(evidence.export, notes)
         if evidence.client is None or evidence.ids is None:
             raise UsageError("There is nothing to compare with.", hint="Give a target, or --export FILE.")
         return read_back(
@@ -204,38 +223,25 @@ class _Task:
             notes=notes,
         )
 
-    def _unseen(self, counts: Counts) -> tuple[str, ...]:
-        """Return the columns that hold something in the file and are not in the read-back, though they should be."""
-        absent = [c for c in self.sets.readback.columns if c.column in counts.not_compared and not c.optional]
-        return tuple(c.column for c in absent if self._filled(c))
 
-    def _filled(self, column: ReadColumn) -> bool:
-        blanks = ", ".join(f"'{b}'" for b in ("", *column.blank_equals))
-        name = quoted(column.column)
-        query = f"SELECT count(*) FROM sent WHERE {name} IS NOT NULL AND {name} NOT IN ({blanks})"  # noqa: S608 - ours
-        return self.sets.number(query) > 0
-
-    def _remarks(self, counts: Counts) -> Iterator[str]:
-        for column in counts.not_compared:
-            yield f"{column} was not compared: the read-back does not have it."
-        if others := self._of_other_imports():
-            yield f"{others:,} of the rows found carry another import id than this job's."
-
-    def _of_other_imports(self) -> int:
-        """Count rows found by name that another import made: they were there before, or came by another way."""
-        readback, ids = self.sets.readback, self.known.import_ids
-        if readback.multiset or readback.import_id is None or not ids:
-            return 0
-        key = self.sets.digest(readback.key)
-        listed = ", ".join(f"'{int(i)}'" for i in ids)
-        query = (
-            f"SELECT count(*) FROM (SELECT {key} AS k FROM found WHERE _import_id NOT IN ({listed})) f "  # noqa: S608 - ours
-            f"SEMI JOIN (SELECT {key} AS k FROM sent) s ON f.k = s.k"
-        )
-        return self.sets.number(query)
+def _saved(export: Path, notes: Notes) -> Iterator[pl.DataFrame]:
+    try:
+        yield from read_file(export, notes=notes)
+    except OSError as error:
+        raise InputUnreadable(f"{export} cannot be read: {error.strerror or error}.") from None
 
 
-def _examples(sets: RowSets, *, unexpected: bool) -> Iterator[Difference]:
-    kinds = ("missing", "different", "unexpected") if unexpected else ("missing", "different")
-    for kind in kinds:
+def _there(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that are not marked as deleted, as coupons of the last days may be."""
+    name = by_lower(frame.columns).get(DELETED)
+    if name is None:
+        return frame
+    when = pl.col(name).fill_null("").str.strip_chars()
+    return frame.filter(when.is_in(["", *ZERO_TIMES]))
+
+
+def _examples(sets: RowSets, *, all_unexpected: bool) -> Iterator[Difference]:
+    for kind in ("missing", "different"):
         yield from islice(differences(sets, kind), EXAMPLES)
+    unexpected = (d for d in differences(sets, "unexpected") if all_unexpected or d.column is not None)
+    yield from islice(unexpected, EXAMPLES)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from bulkops.errors import DataError
 from bulkops.readback.canonical import by_lower
 from bulkops.readback.fetch import read_file
 from bulkops_validators.model.cells import Number
@@ -21,8 +22,11 @@ def amount_column(contract: Contract) -> str | None:
     return next((c.name for c in contract.columns if isinstance(c.cell, Number)), None)
 
 
-def sums_of_file(path: Path, amount: str) -> dict[str, Decimal]:
-    """Return the sum of a column for each subledger, blank for the main one; cells that are no numbers are left out."""
+def sums_of_file(path: Path, amount: str, *, strict: bool = False) -> dict[str, Decimal]:
+    """Return the sum of a column for each subledger, blank for the main one.
+
+    Cells that are no numbers are left out; with `strict` they are a DataError.
+    """
     totals: dict[str, Decimal] = defaultdict(Decimal)
     for frame in read_file(path):
         names = by_lower(frame.columns)
@@ -31,14 +35,17 @@ def sums_of_file(path: Path, amount: str) -> dict[str, Decimal]:
         ledger = pl.col(names[SUBLEDGER]) if SUBLEDGER in names else pl.lit("")
         counted = frame.group_by(ledger.alias("ledger"), pl.col(names[amount.lower()]).alias("amount")).len()
         for subledger, text, count in counted.iter_rows():
-            totals[str(subledger)] += as_decimal(text) * count
+            number = as_decimal(text)
+            if number is None and strict:
+                raise DataError(f"{path}: {amount} {text!r} is no number, so the balances cannot be added up.")
+            totals[str(subledger)] += (number or 0) * count
     return dict(sorted(totals.items()))
 
 
-def as_decimal(text: str) -> Decimal:
-    """Return a number, 0 for a text that is none."""
+def as_decimal(text: str) -> Decimal | None:
+    """Return a number; None for a text that is none."""
     try:
-        number = Decimal(text.strip())
+        number = Decimal(text.strip()) if text.isascii() else None
     except InvalidOperation:
-        return Decimal(0)
-    return number if number.is_finite() else Decimal(0)
+        return None
+    return number if number is not None and number.is_finite() else None

@@ -1,27 +1,20 @@
 """What a report says of a job, gathered once; every form of the report is made from it. Pure."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from bulkops.ledger.entries import ChunkEntry, Event, JobEntry
-from bulkops.ledger.states import ChunkState
-from bulkops.upload.figures import job_document
+from bulkops.ledger.states import ChunkState, JobState
+from bulkops.reporting.steps import Step, told_steps
+from bulkops.upload.figures import job_document, job_state
 
 STATES = ("accepted", "skipped", "rejected", "in_doubt", "pending")
-ROUTINE = {"created", "sent", "accepted", "reconciled", "settings changed"}
+AFTERWARDS = {"reconciled", "settings changed"}
+ENDED = {JobState.DONE, JobState.REFUSED, JobState.CANCELLED}
 WORDS = {"in_doubt": "in doubt"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """Something that happened, in words; `chunk` is None where it was the whole job."""
-
-    at: datetime
-    chunk: int | None
-    what: str
-    detail: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +23,8 @@ class JobFacts:
 
     `document` is that of `jobs show --json`. `progress` are seconds since the first request and records accepted by
     then. `doubts` are the steps that were no routine. `rejected` are rows of line, records, message. `findings` are
-    rule, severity and count; None where the file was not checked again. `sums` are amounts by subledger, as text.
+    rule and count; None where the file was not checked again. `sums` are amounts by subledger, as text. `settings` are
+    how the job was run; `ended` is when its last chunk was settled.
     """
 
     document: Mapping[str, Any]
@@ -43,6 +37,8 @@ class JobFacts:
     findings: tuple[tuple[str, int], ...] | None = None
     sums: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    ended: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -84,12 +80,15 @@ class JobFacts:
             "timeline": [dict(chunk) for chunk in self.chunks],
             "progress": [list(point) for point in self.progress],
             "doubts": [
-                {"at": s.at.isoformat(), "chunk": s.chunk, "what": s.what, "detail": s.detail} for s in self.doubts
+                {"at": s.at.isoformat(), "chunk": s.chunk, "what": s.what, "detail": s.detail, "said": s.said}
+                for s in self.doubts
             ],
             "rejected": [list(row) for row in self.rejected],
             "findings": None if self.findings is None else dict(self.findings),
             "sums": dict(self.sums),
             "notes": list(self.notes),
+            "settings": dict(self.settings),
+            "ended": self.ended.isoformat() if self.ended else None,
         }
 
 
@@ -103,16 +102,27 @@ def job_facts(
         effect=effect,
         chunks=tuple(_timeline(chunks, events)),
         progress=tuple(_progress(chunks, events)),
-        doubts=tuple(_step(event) for event in events if event.kind not in ROUTINE),
+        doubts=tuple(told_steps(events)),
+        settings=job.settings,
+        ended=_ended(job, chunks, events),
         **more,
     )
 
 
+def _ended(job: JobEntry, chunks: Sequence[ChunkEntry], events: Sequence[Event]) -> datetime | None:
+    if job_state(job, chunks) not in ENDED:
+        return None
+    return max((event.at for event in events if event.kind not in AFTERWARDS), default=None)
+
+
 def _timeline(chunks: Sequence[ChunkEntry], events: Sequence[Event]) -> Iterator[Mapping[str, Any]]:
+    of_chunk: dict[int | None, list[Event]] = defaultdict(list)
+    for event in events:
+        of_chunk[event.chunk].append(event)
     for chunk in chunks:
         if chunk.state is ChunkState.DIVIDED:
             continue
-        own = [event for event in events if event.chunk == chunk.number]
+        own = of_chunk[chunk.number]
         sent = [event.at for event in own if event.kind == "sent"]
         ended = own[-1].at if own and not chunk.undecided else None
         yield {
@@ -144,16 +154,6 @@ def _progress(chunks: Sequence[ChunkEntry], events: Sequence[Event]) -> Iterator
             yield round((event.at - begun).total_seconds(), 3), total
 
 
-def _step(event: Event) -> Step:
-    detail = "; ".join(f"{name}: {_short(value)}" for name, value in event.data.items() if value not in (None, "", []))
-    return Step(at=event.at, chunk=event.chunk, what=event.kind, detail=detail)
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 300 else text[:299] + "…"
-
-
 def mask(text: str) -> str:
     """Return a value of which only its ends can be told: enough to find it, too little to use it."""
     if len(text) <= 4:
@@ -162,7 +162,7 @@ def mask(text: str) -> str:
 
 
 def masked(facts: JobFacts) -> JobFacts:
-    """Return the facts without values of records: keys and cells of examples, messages of refusals."""
+    """Return the facts without values of records: keys and cells of examples, and what the server said."""
     document = dict(facts.document)
     if facts.reconciliation:
         examples = [
@@ -171,7 +171,7 @@ def masked(facts: JobFacts) -> JobFacts:
         ]
         document["reconciliation"] = {**facts.reconciliation, "examples": examples}
     rejected = tuple((*row[:-1], "(masked)") for row in facts.rejected)
-    doubts = tuple(replace(step, detail="(masked)" if step.detail else "") for step in facts.doubts)
+    doubts = tuple(replace(step, said="(masked)" if step.said else "") for step in facts.doubts)
     document["chunks"] = [{k: v for k, v in chunk.items() if k != "message"} for chunk in document["chunks"]]
     chunks = tuple({**chunk, "message": "(masked)" if chunk["message"] else ""} for chunk in facts.chunks)
     return replace(facts, document=document, rejected=rejected, doubts=doubts, chunks=chunks)

@@ -9,6 +9,8 @@ from importlib.resources import files
 from bulkops.reporting.facts import STATES, JobFacts
 from bulkops.reporting.plots import bars, stacked_bar, steps
 from bulkops.reporting.tables import Table, books, facts_list, moment, summary, tables
+from bulkops.reporting.timeline import timeline
+from bulkops.version import __version__
 
 FOLD = 12
 UNFOLDED_ON_PAPER = 100
@@ -38,7 +40,7 @@ def _head(all_facts: Sequence[JobFacts], title: str, made: datetime) -> str:
     unbalanced = [facts.name for facts in all_facts if not facts.balanced]
     verdicts = [facts.verdict or facts.state for facts in all_facts]
     said = ", ".join(f"{verdicts.count(v)} {v.replace('_', ' ')}" for v in dict.fromkeys(verdicts))
-    text = f"<h1>{escape(title)}</h1><p class='soft'>Made {moment(made.isoformat())} by bulkops"
+    text = f"<h1>{escape(title)}</h1><p class='soft'>Made {moment(made.isoformat())} by bulkops {__version__}"
     text += f"; {len(all_facts)} jobs: {escape(said)}.</p>" if len(all_facts) > 1 else ".</p>"
     if unbalanced:
         text += f"<p class='verdict mismatch'>Books that do not balance: {escape(', '.join(unbalanced))}</p>"
@@ -80,6 +82,8 @@ def _plot(table: Table, facts: JobFacts) -> str:
         return bars(
             {n: float(v) for n, v in columns.items()}, {n: f"{v:,}" for n, v in columns.items()}, label=table.heading
         )
+    if table.heading == "Time line of chunks":
+        return timeline(facts.chunks, label="Chunks from sent to answered")
     if table.heading == "Amounts by subledger":
         names = {row[0]: row[1] for row in table.rows}
         return bars({n: float(v.replace(",", "")) for n, v in names.items()}, names, label=table.heading)

@@ -5,13 +5,14 @@ from datetime import datetime
 
 from bulkops.reporting.facts import JobFacts
 from bulkops.reporting.tables import Table, books, facts_list, moment, summary, tables
+from bulkops.version import __version__
 
 MOST_ROWS = 200
 
 
 def markdown(all_facts: Sequence[JobFacts], *, title: str, made: datetime) -> str:
     """Return the report for one or several jobs; longer tables are cut, which they say."""
-    lines = [f"# {title}", "", f"Made {moment(made.isoformat())} by bulkops.", ""]
+    lines = [f"# {title}", "", f"Made {moment(made.isoformat())} by bulkops {__version__}.", ""]
     if len(all_facts) > 1:
         lines += _table(summary(all_facts), level=2)
     for facts in all_facts:

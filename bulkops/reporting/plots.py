@@ -28,7 +28,7 @@ def stacked_bar(parts: Mapping[str, int], *, label: str) -> str:
         if width > 90:
             pieces.append(f'<text x="{left + 8:.1f}" y="19" class="in-bar">{escape(name.replace("_", " "))}</text>')
         left += width
-    return _svg("".join(pieces), height=28, label=label)
+    return svg("".join(pieces), height=28, label=label)
 
 
 def bars(values: Mapping[str, float], texts: Mapping[str, str], *, label: str) -> str:
@@ -46,7 +46,7 @@ def bars(values: Mapping[str, float], texts: Mapping[str, str], *, label: str) -
             f"<title>{escape(name)}: {escape(texts[name])}</title></rect>"
             f'<text x="{196 + width:.1f}" y="{top + 18}">{escape(texts[name])}</text>'
         )
-    return _svg("".join(rows), height=30 * len(values), label=label)
+    return svg("".join(rows), height=30 * len(values), label=label)
 
 
 def steps(points: Sequence[tuple[float, int]], *, most: int, label: str) -> str:
@@ -74,7 +74,7 @@ def steps(points: Sequence[tuple[float, int]], *, most: int, label: str) -> str:
         f'<text class="middle" x="{x(part * longest):.1f}" y="{bottom + 20}">{duration(part * longest)}</text>'
         for part in (0, 0.5, 1)
     )
-    return _svg(f'{grid}{times}<path class="line" d="{" ".join(path)}"/>', height=height, label=label)
+    return svg(f'{grid}{times}<path class="line" d="{" ".join(path)}"/>', height=height, label=label)
 
 
 def duration(seconds: float) -> str:
@@ -97,7 +97,8 @@ def _short(name: str) -> str:
     return name if len(name) <= 26 else name[:25] + "…"
 
 
-def _svg(content: str, *, height: int, label: str) -> str:
+def svg(content: str, *, height: int, label: str) -> str:
+    """Return a drawing as wide as all of them."""
     return (
         f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {WIDTH} {height}" '
         f'xmlns="http://www.w3.org/2000/svg">{content}</svg>'

@@ -1,11 +1,13 @@
 """The tables of a report, as plain cells: HTML and Markdown differ only in how they write them. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from bulkops.reporting.facts import STATES, WORDS, JobFacts
 from bulkops.reporting.plots import duration
+from bulkops_validators.model.rules_registry import RULES
 
 Rows = tuple[tuple[str, ...], ...]
 
@@ -27,7 +29,8 @@ def facts_list(facts: JobFacts) -> tuple[tuple[str, str], ...]:
     document = facts.document
     file, target = document["file"], document["target"]
     ids = ", ".join(f"{name} {value}" for name, value in target["ids"].items())
-    options = ", ".join(f"{name} {value}" for name, value in document["options"].items())
+    chosen = {**document["options"], **facts.settings}
+    options = ", ".join(f"{n.replace('_', '-')} {_value(v)}" for n, v in chosen.items() if v is not None)
     length = facts.progress[-1][0] if facts.progress else 0
     return (
         ("Job", f"`{facts.name}`"),
@@ -38,8 +41,13 @@ def facts_list(facts: JobFacts) -> tuple[tuple[str, str], ...]:
         ("Target", f"`{target['base_url']}`" + (f", {ids}" if ids else "")),
         *((("Options", options),) if options else ()),
         ("Begun", moment(document["created"])),
+        *((("Ended", moment(facts.ended.isoformat())),) if facts.ended else ()),
         *((("Sending took", duration(length)),) if length else ()),
     )
+
+
+def _value(value: object) -> str:
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
 def books(facts: JobFacts) -> Table:
@@ -85,6 +93,8 @@ def _reconciliation(facts: JobFacts) -> Iterator[Table]:
         return
     counts = tuple((n.capitalize(), f"{found[n]:,}") for n in ("matched", "missing", "different", "unexpected"))
     how = f"Read back by {found['evidence']}. " if found.get("readings") else ""
+    if found.get("export"):
+        how = f"Compared with a saved export, {found['export']}. "
     yield Table(
         heading="Reconciliation",
         text=f"{how}{found['reason']}" + "".join(f" {note}" for note in found.get("notes", ())),
@@ -92,6 +102,8 @@ def _reconciliation(facts: JobFacts) -> Iterator[Table]:
         rows=counts if found.get("readings") else (),
         numbers=frozenset({1}),
     )
+    if found.get("balances"):
+        yield _balances(found["balances"])
     compared, columns = found.get("compared") or [], found.get("columns") or {}
     if compared:
         yield Table(
@@ -109,13 +121,36 @@ def _reconciliation(facts: JobFacts) -> Iterator[Table]:
         )
 
 
+def _balances(balances: Sequence[Mapping[str, Any]]) -> Table:
+    wrong = sum(not balance["agrees"] for balance in balances)
+    ends = f"{wrong:,} subledgers did not grow by what was sent." if wrong else "Each grew by what was sent."
+    rows = tuple(
+        (
+            b["subledger"] or "(main ledger)", _thousands(b["before"]), _thousands(b["after"]),
+            _thousands(f"{Decimal(b['after']) - Decimal(b['before']):f}"), _thousands(b["sent"]),
+            "yes" if b["agrees"] else "NO",
+        )
+        for b in balances
+    )  # fmt: skip
+    columns = ("Subledger", "Before", "After", "Grew by", "Sent", "Agrees")
+    return Table(
+        heading="Balances before and after", text=ends, columns=columns, rows=rows, numbers=frozenset(range(1, 5))
+    )
+
+
 def _example(example: dict[str, Any]) -> tuple[str, ...]:
     names = ("class", "line", "key", "column", "sent", "found")
     return tuple("" if example.get(name) is None else str(example[name]) for name in names)
 
 
 def _doubts(facts: JobFacts) -> Table:
-    rows = ((moment(s.at.isoformat()), "" if s.chunk is None else str(s.chunk), s.what, s.detail) for s in facts.doubts)
+    rows = (
+        (
+            moment(s.at.isoformat()), "" if s.chunk is None else str(s.chunk), s.what,
+            ": ".join(part for part in (s.detail, s.said) if part),
+        )
+        for s in facts.doubts
+    )  # fmt: skip
     return Table(
         heading="Doubts, and the evidence that settled them",
         text="" if facts.doubts else "There were none.",
@@ -131,10 +166,15 @@ def _findings(facts: JobFacts) -> Table:
     return Table(
         heading="Findings by rule",
         text="" if facts.findings else "The file breaks no rule.",
-        columns=("Rule", "Findings"),
-        rows=tuple((code, f"{count:,}") for code, count in facts.findings),
-        numbers=frozenset({1}),
+        columns=("Rule", "Name", "Severity", "Findings", "What to do"),
+        rows=tuple(_finding(code, count) for code, count in facts.findings),
+        numbers=frozenset({3}),
     )
+
+
+def _finding(code: str, count: int) -> tuple[str, ...]:
+    rule = RULES[code]
+    return code, rule.name, rule.severity.value, f"{count:,}", rule.fix
 
 
 def _chunks(facts: JobFacts) -> Table:
@@ -157,8 +197,9 @@ def moment(text: str) -> str:
 
 
 def _thousands(total: str) -> str:
-    whole, point, rest = total.partition(".")
-    return f"{int(whole):,}{point}{rest}"
+    sign, digits = ("-", total[1:]) if total.startswith("-") else ("", total)
+    whole, point, rest = digits.partition(".")
+    return f"{sign}{int(whole):,}{point}{rest}"
 
 
 def summary(all_facts: Sequence[JobFacts]) -> Table:

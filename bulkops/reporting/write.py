@@ -9,10 +9,13 @@ from pathlib import Path
 
 from bulkops.errors import UsageError
 from bulkops.ledger.store import Ledger
+from bulkops.readback.values import writable
 from bulkops.reporting.facts import masked
 from bulkops.reporting.gather import gather
 from bulkops.reporting.html import page
 from bulkops.reporting.markdown import markdown
+from bulkops.version import __version__
+from bulkops.writing import refuse_no_file, refuse_the_same, whole_file
 
 
 class ReportForm(StrEnum):
@@ -41,16 +44,15 @@ class ReportWish:
 
 
 def form_of(path: Path | None) -> ReportForm:
-    """Return the form that a file's suffix asks for; HTML where it asks for none."""
+    """Return the form that a file's suffix asks for; HTML where it asks for none, UsageError for PDF."""
+    if path and path.suffix.lower() == ".pdf":
+        raise UsageError(f"{path}: a report is not written as PDF.", hint="Write .html and print it from a browser.")
     return BY_SUFFIX.get(path.suffix.lower(), ReportForm.HTML) if path else ReportForm.HTML
 
 
 def report_text(ledger: Ledger, wish: ReportWish, *, made: datetime) -> tuple[str, str]:
     """Return the name of the first job and the text of the report; UsageError for a job that is not there."""
-    known = [job.id for job in ledger.jobs()]
-    if not known:
-        raise UsageError("The ledger knows no job yet.", hint="A job begins with `bulkops import`.")
-    facts = [gather(ledger, name, check_file=wish.check_files) for name in wish.jobs or known[-1:]]
+    facts = [gather(ledger, name, check_file=wish.check_files) for name in _names(ledger, wish)]
     if wish.mask:
         facts = [masked(f) for f in facts]
     several = f"Report of {len(facts)} jobs"
@@ -61,13 +63,34 @@ def report_text(ledger: Ledger, wish: ReportWish, *, made: datetime) -> tuple[st
         case ReportForm.MARKDOWN:
             text = markdown(facts, title=title, made=made)
         case ReportForm.JSON:
-            document = {"title": title, "made": made.isoformat(), "jobs": [f.to_json() for f in facts]}
+            document = {
+                "title": title,
+                "made": made.isoformat(),
+                "version": __version__,
+                "jobs": [f.to_json() for f in facts],
+            }
             text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
-    return facts[0].name, text
+    return facts[0].name, writable(text)
 
 
-def write_whole(text: str, output: Path) -> None:
-    """Write a file that appears under its name only when all of it is there."""
-    part = output.with_name(f"{output.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(output)
+def write_report(ledger: Ledger, wish: ReportWish, *, made: datetime, output: Path | None) -> Path:
+    """Write a report to a file, NAME-OF-THE-JOB.FORM unless one is named, and return it.
+
+    UsageError where the file is one of a job, or no file. It appears under its name only when all of it is there.
+    """
+    names = _names(ledger, wish)
+    path = output or Path(f"{names[0]}.{wish.form}")
+    refuse_no_file(path)
+    refuse_the_same(path, [ledger.job(name).file_path for name in names], what="where the report goes")
+    _, text = report_text(ledger, wish, made=made)
+    with whole_file(path) as file:
+        file.write(text.encode())
+    return path
+
+
+def _names(ledger: Ledger, wish: ReportWish) -> Sequence[str]:
+    """Return the jobs that are asked for, or the latest."""
+    known = [job.id for job in ledger.jobs()]
+    if not known:
+        raise UsageError("The ledger knows no job yet.", hint="A job begins with `bulkops import`.")
+    return wish.jobs or known[-1:]

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bulkops.cli.main import cli
-from bulkops.errors import DataError, InputUnreadable, UsageError
+from bulkops.errors import DataError, GuardRefused, InputUnreadable, UsageError
 
 
 def run(*arguments: str) -> Result:
@@ -121,3 +121,55 @@ def test_a_job_knows_its_file_its_target_and_its_imports(tmp_path: Path, monkeyp
         document = json.loads(result.stdout)
         assert (document["verdict"], document["found"], document["unexpected"]) == ("proved", 3, 0)
         assert result.return_value == 0
+
+
+@pytest.fixture
+def points_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("BULKOPS_STATE", str(tmp_path / "state"))
+    points = tmp_path / "points.csv"
+    points.write_text("customerprofileid,amount\ncustomer-0001,5\n")
+    arguments = ["import", "loyalty-points", str(points), "--target", "sandbox", "--program", "1", "--yes", "--json"]
+    result = CliRunner().invoke(cli, arguments, standalone_mode=False)
+    return str(json.loads(result.stdout)["job"])
+
+
+def test_the_proof_of_a_job_is_kept_with_its_balances(points_job: str, tmp_path: Path) -> None:
+    head = "loyaltyProgramID,loyaltySubledger,profileIntegrationID,currentBalance,pendingBalance\n"
+    before, after = tmp_path / "before.csv", tmp_path / "after.csv"
+    before.write_text(f"{head}1,,a,1.00,0.00\n")
+    after.write_text(f"{head}1,,a,6.00,0.00\n")
+    pair = ("--balances-before", str(before), "--balances-after", str(after))
+    assert run("--job", points_job, "--settle", "0", *pair).return_value == 0
+    assert run("--job", points_job, "--settle", "0").return_value == 0
+    shown = CliRunner().invoke(cli, ["jobs", "show", points_job, "--json"], standalone_mode=False)
+    kept = json.loads(shown.stdout)["reconciliation"]
+    assert kept["verdict"] == "proved"
+    assert kept["balances"] == [{"subledger": "", "before": "1.00", "after": "6.00", "sent": "5", "agrees": True}]
+    page = CliRunner().invoke(cli, ["report", points_job, "-o", "-", "--format", "md"], standalone_mode=False)
+    assert "nothing is proved" not in page.stdout
+    assert "| (main ledger) | 1.00 | 6.00 | 5.00 | 5 | yes |" in page.stdout
+
+
+def test_a_job_is_not_proved_by_another_file(points_job: str, tmp_path: Path) -> None:
+    with (tmp_path / "points.csv").open("a") as file:
+        file.write("customer-0002,5\n")
+    result = run("--job", points_job, "--settle", "0")
+    assert isinstance(result.exception, GuardRefused)
+    assert "points.csv has changed" in result.exception.message
+
+
+def test_only_rows_of_the_import_ids_given_count(codes: Path, tmp_path: Path) -> None:
+    saved = export(tmp_path, "A-1", "A-1", "B-2", "B-2")
+    assert run("giveaways", str(codes), "--export", saved, "--import-id", "7").return_value == 1
+    assert run("giveaways", str(codes), "--export", saved, "--import-id", "7", "--import-id", "8").return_value == 1
+    other = run("giveaways", str(codes), "--export", saved, "--import-id", "8", "--json")
+    assert json.loads(other.stdout)["found"] == 0
+
+
+def test_balances_are_not_written_over(codes: Path, tmp_path: Path) -> None:
+    before = tmp_path / "before.csv"
+    before.write_text("loyaltySubledger,currentBalance\n")
+    pair = ("--balances-before", str(before), "--balances-after", str(before))
+    result = run("giveaways", str(codes), "--export", export(tmp_path), "--repair", str(before), *pair)
+    assert isinstance(result.exception, UsageError)
+    assert before.read_text() == "loyaltySubledger,currentBalance\n"

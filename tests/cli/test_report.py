@@ -1,5 +1,6 @@
 """The report command without jobs, with an unknown one, and where it writes."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from bulkops.cli.main import cli
 from bulkops.errors import UsageError
+from bulkops.version import __version__
 
 
 def run(*arguments: str) -> Result:
@@ -60,3 +62,24 @@ def test_the_latest_job_is_the_default_and_the_suffix_chooses_the_form(tmp_path:
 def test_a_dash_is_stdout(tmp_path: Path) -> None:
     job(tmp_path)
     assert run("-o", "-", "--format", "html").stdout.startswith("<!doctype html>")
+
+
+def test_the_file_of_the_job_a_folder_a_pipe_and_pdf_are_not_written(tmp_path: Path) -> None:
+    job(tmp_path)
+    kept = (tmp_path / "codes.csv").read_bytes()
+    os.mkfifo("pipe")
+    (tmp_path / "link.html").symlink_to(tmp_path / "codes.csv")
+    for name in ("codes.csv", "link.html", "pipe", ".", "x.pdf"):
+        assert run("-o", name).exception is not None
+    assert (tmp_path / "codes.csv").read_bytes() == kept
+    assert (tmp_path / "pipe").is_fifo()
+    assert not (tmp_path / "x.pdf").exists()
+
+
+def test_it_tells_the_version_the_options_the_end_and_what_to_do_about_findings(tmp_path: Path) -> None:
+    job(tmp_path)
+    text = run("-o", "-", "--format", "md").stdout
+    assert f"by bulkops {__version__}" in text
+    assert "settle 60" in text
+    assert "- Ended: 20" in text
+    assert "The file breaks no rule" in text or "| Rule | Name | Severity | Findings | What to do |" in text

@@ -96,7 +96,7 @@ REAL: dict[str, tuple[Callable[[list[Row]], None], tuple[str, str | None]]] = {
     "an attribute changed": (change("attributes", '{"a": "1", "b": "x"}'), ("different", "attributes")),
     "an attribute lost": (change("attributes", "{}"), ("different", "attributes")),
     "a recipient nobody named": (change("recipientintegrationid", "p"), ("different", "recipientintegrationid")),
-    "another case where case counts": (change("value", "Spring-1"), ("missing", None)),
+    "another case, and it is not known whether case counts": (change("value", "Spring-1"), ("different", "value")),
     "a discount limit nobody set": (change("discount_limitval", "3"), ("different", "discountlimit")),
 }
 
@@ -131,15 +131,29 @@ def test_a_lost_duplicate_is_missing_and_a_further_one_is_nobodys(tmp_path: Path
     found = giveaways_export()
     lost = compared(tmp_path, "giveaways", GIVEAWAYS, found[1:])
     assert (lost.verdict, lost.missing, lost.examples[0].key) == (Verdict.MISMATCH, 1, "G1")
-    more = compared(tmp_path, "giveaways", GIVEAWAYS, [*found, found[0]])
+    more = compared(tmp_path, "giveaways", GIVEAWAYS, [*found, {**found[0], "importid": "6"}])
     assert (more.verdict, more.unexpected) == (Verdict.PROVED, 1)
+    assert "several imports: 5 (4 rows), 6 (1 rows)" in more.notes[-1]
+
+
+def test_a_copy_too_many_under_one_import_id_is_a_mismatch_and_named(tmp_path: Path) -> None:
+    found = giveaways_export()
+    others = {**found[3], "importid": "6"}
+    result = compared(tmp_path, "giveaways", GIVEAWAYS, [*found, found[3], others])
+    assert (result.verdict, result.unexpected, result.matched) == (Verdict.MISMATCH, 2, 4)
+    assert [(e.kind, e.key, e.column, e.found) for e in result.examples] == [("unexpected", "G2", "importid", "5")]
 
 
 def test_only_rows_of_the_known_imports_count(tmp_path: Path) -> None:
     found = giveaways_export()
     found[0]["importid"] = "6"  # one of the three copies is of another import
     known = Known(import_ids=[5])
-    assert compared(tmp_path, "giveaways", GIVEAWAYS, found, known=known).missing == 1
+    mixed = compared(tmp_path, "giveaways", GIVEAWAYS, found, known=known)
+    example = mixed.examples[0]
+    assert (mixed.verdict, mixed.different) == (Verdict.MISMATCH, 1)
+    assert (example.key, example.column, example.sent, example.found) == ("G1", "importid", "5", "6")
+    of_another_job = Known(import_ids=[5], others=[6])
+    assert compared(tmp_path, "giveaways", GIVEAWAYS, found, known=of_another_job).missing == 1
     both = Known(import_ids=[5, 6])
     assert compared(tmp_path, "giveaways", GIVEAWAYS, found, known=both).verdict is Verdict.PROVED
     extra = [*found, {**found[1], "code": "G9"}]

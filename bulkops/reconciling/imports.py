@@ -1,0 +1,93 @@
+"""Whose the rows found are: of our imports or of others; and codes that stand there in another case."""
+# ruff: noqa: S608 - only the contracts' own column names and import ids enter the SQL
+
+from collections.abc import Iterator
+
+from bulkops.readback.sql import literal, shown_key
+from bulkops.readback.staging import FOREIGN, RowSets, quoted
+from bulkops.reconciling.sides import Known
+from bulkops_validators.model.contract import Comparison
+
+SHOWN_IDS = 5
+
+
+def name_other_imports(sets: RowSets, known: Known) -> Iterator[str]:
+    """Name records whose rows stand under an import id that is not ours, and yield what is to be said of them.
+
+    As many as the server skipped or refused may have been there before; more is a difference in the import id.
+    """
+    readback = sets.readback
+    if readback.multiset or readback.import_id is None or not known.import_ids:
+        return
+    listed = ", ".join(f"'{int(i)}'" for i in known.import_ids)
+    if not sets.number(f"SELECT count(*) FROM found WHERE _import_id NOT IN ({listed})"):
+        return
+    key_s, key_f = sets.digest(readback.key, prefix="s."), sets.digest(readback.key)
+    sets.run(
+        "CREATE OR REPLACE TEMP TABLE foreigners AS SELECT s._record, s._line, "
+        f"{shown_key(readback.key, 's')} AS _shown, f.i FROM sent s JOIN (SELECT {key_f} AS k, min(_import_id) AS i "
+        f"FROM found GROUP BY 1 HAVING count(*) FILTER (WHERE _import_id IN ({listed})) = 0) f ON {key_s} = f.k"
+    )
+    count = sets.number("SELECT count(*) FROM foreigners")
+    if not count:
+        return
+    if count <= known.held_before:
+        yield f"{count:,} records stand under another import id: the server skipped or refused them, they were there."
+        return
+    ours = literal(", ".join(str(i) for i in known.import_ids))
+    sets.run(
+        f"INSERT INTO result SELECT 'different', _record, _line, _shown, {literal(readback.import_id)}, {ours}, i, i "
+        "FROM foreigners"
+    )
+
+
+def name_other_case(sets: RowSets) -> Iterator[str]:
+    """Take missing codes that are there in another case for different ones, where it is not known how codes fold."""
+    codes = [c.column for c in sets.readback.columns if c.compare is Comparison.CODE]
+    if not codes or not sets.number("SELECT count(*) FROM result WHERE class = 'missing'"):
+        return
+    code = quoted(codes[0])
+    sets.run(
+        "CREATE OR REPLACE TEMP TABLE folded AS SELECT r.record, r.line, r.key, any_value(s.c) AS sent, "
+        "any_value(f.c) AS found, any_value(f._import_id) AS import_id FROM result r "
+        f"JOIN (SELECT _record, {code} AS c FROM sent) s ON r.record = s._record "
+        f"JOIN (SELECT {code} AS c, _import_id FROM found) f ON upper(s.c) = upper(f.c) "
+        "WHERE r.class = 'missing' GROUP BY ALL"
+    )
+    if count := sets.number("SELECT count(*) FROM folded"):
+        sets.run("DELETE FROM result WHERE class = 'missing' AND record IN (SELECT record FROM folded)")
+        sets.run(
+            f"INSERT INTO result SELECT 'different', record, line, key, {literal(codes[0])}, sent, found, import_id "
+            "FROM folded"
+        )
+        yield f"{count:,} codes are there in another case: say with --case how the application folds them."
+
+
+def mixed_imports(sets: RowSets, known: Known) -> Iterator[str]:
+    """Yield a note where rows that are as they were sent come from several imports, and nobody said whose count."""
+    if sets.readback.import_id is None or known.import_ids is not None:
+        return
+    if sets.number("SELECT count(DISTINCT _import_id) FROM found WHERE _import_id <> ''") < 2:
+        return
+    rows = sets.run(
+        f"SELECT _import_id, count(*) FROM found f SEMI JOIN sent s ON {sets.digest(sets.columns, prefix='f.')} = "
+        f"{sets.digest(sets.columns, prefix='s.')} WHERE _import_id <> '' GROUP BY 1 ORDER BY 2 DESC, 1"
+    )
+    if len(rows) > 1:
+        shown = ", ".join(f"{number} ({count:,} rows)" for number, count in rows[:SHOWN_IDS])
+        more = f" and {len(rows) - SHOWN_IDS:,} more" if len(rows) > SHOWN_IDS else ""
+        yield f"The rows are of several imports: {shown}{more}. --import-id ID counts only those of one."
+
+
+def other_copies(sets: RowSets) -> Iterator[str]:
+    """Yield a note where rows like those of the file stand under other import ids as well."""
+    if not sets.readback.multiset or not sets.own_ids or not sets.count_of(FOREIGN):
+        return
+    rows = sets.run(
+        f"SELECT _import_id, count(*) FROM foreign_rows f SEMI JOIN sent s ON {sets.digest(sets.columns, prefix='f.')}"
+        f" = {sets.digest(sets.columns, prefix='s.')} GROUP BY 1 ORDER BY 2 DESC, 1"
+    )
+    if rows:
+        total = sum(count for _, count in rows)
+        ids = ", ".join(number or "without an id" for number, _ in rows[:SHOWN_IDS])
+        yield f"{total:,} rows like those of the file stand under other import ids: {ids}."

@@ -1,0 +1,43 @@
+"""The two sides of a reconciliation: what is known of the imports, and where the rows found come from. Data only."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bulkops.readback.canonical import Fold
+from bulkops.transport.client import Client
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What a job, or its user, knows of its imports; empty for a plain file.
+
+    `import_ids` are the ids of all its accepted chunks: with them only rows of these imports count, so leave them
+    out if one is missing. `others` are ids known to be of other jobs. `after` and `before` bound when the rows were
+    created, by the server's clock. `amount` is the sum of the amounts in the answers. `held_before` is how many
+    records the server skipped or refused, which others may have brought.
+    """
+
+    import_ids: Collection[int] | None = None
+    others: Collection[int] = ()
+    after: datetime | None = None
+    before: datetime | None = None
+    amount: int | None = None
+    held_before: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Where the other side comes from: a target, or an export saved earlier (then `fold` may be told)."""
+
+    client: Client | None = None
+    ids: Mapping[str, int] | None = None
+    options: Mapping[str, str] | None = None
+    export: Path | None = None
+    fold: Fold | None = None
+
+    @property
+    def name(self) -> str:
+        """What the other side is called in messages."""
+        return "The read-back" if self.export is None else str(self.export)
