@@ -33,9 +33,10 @@ def command(
 
     @contextmanager
     def place(loaded: Recipe) -> Iterator[TargetChoice]:
-        if loaded.sandbox is None or target.name or target.base_url:
+        if loaded.sandbox is None:
             yield target
         else:
+            _refuse_another_target(loaded.name)
             with fresh_sandbox({}, world=loaded.sandbox.world) as sandbox:
                 yield TargetChoice(known=sandbox)
 
@@ -58,6 +59,17 @@ def command(
     if last.outcome.error is not None:
         console().complain(str(last.outcome.error))
     return last.outcome.exit_code or DataError.exit_code
+
+
+def _refuse_another_target(recipe: str) -> None:
+    """Refuse a target given as an option for a recipe with a sandbox; what the environment names is left alone."""
+    context = click.get_current_context()
+    for name, option_name in (("base_url", "--base-url"), ("target_name", "--target")):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(
+                f"{recipe} runs against a sandbox of its own; {option_name} cannot change that.",
+                hint="Take `sandbox` out of a copy of the recipe to run it against a deployment.",
+            )
 
 
 def _row(result: "object") -> tuple[object, ...]:

@@ -80,3 +80,20 @@ def test_a_recipe_run_twice_does_not_append_twice(tmp_path: Path) -> None:
         assert code == 5
         assert "giveaways" in document["error"]["message"]
         assert len(server.world.rows["giveaways"]) == held
+
+
+def test_a_recipe_with_a_sandbox_sends_nothing_to_the_target_of_the_environment(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    path = Path(
+        recipe(tmp_path, f"{{contract: stores, file: {SAMPLES}/stores.csv, ids: {{application: 1, campaign: 1}}}}")
+    )
+    path.write_text(path.read_text() + f"sandbox: {{world: {SAMPLES}/world.json}}\n")
+    with ForeignServer() as server:
+        monkeypatch.setenv("BULKOPS_BASE_URL", server.base_url)
+        code, document, _ = run(tmp_path, str(path))
+        assert (code, document["state"]) == (0, "done")
+        code, document, _ = run(tmp_path, str(path), "--base-url", server.base_url)
+        assert code == 2
+        assert "sandbox of its own" in document["error"]["message"]
+        assert server.world.uploads == []
