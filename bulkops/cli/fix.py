@@ -17,7 +17,7 @@ from bulkops.errors import UsageError
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
-    from bulkops.fixing.run import Change, FixReport
+    from bulkops.fixing.writer import Change, FixReport
 
 
 @click.command("fix")

@@ -24,21 +24,18 @@ def repair_timestamp(
     text: str, column: str, cell: Timestamp, knowledge: Knowledge, options: FixOptions
 ) -> tuple[str, str] | None:
     """Return the rule and the repaired cell, or None if it is right or no reading is certain."""
-    inner = text.strip()
-    if _RIGHT.match(text) or text in cell.literals or not inner:
+    if _RIGHT.match(text) or text in cell.literals:
         return None
-    if _RIGHT.match(inner) or inner in cell.literals:
-        return "TYP107", inner
-    if inner.lower() in cell.literals:
-        return "DAT108", inner.lower()
-    if (found := _ISO.match(inner)) is not None:
+    if text.lower() in cell.literals:
+        return "DAT108", text.lower()
+    if (found := _ISO.match(text)) is not None:
         return _from_iso(found, options)
-    if re.match(patterns.EPOCH, inner):
-        return _from_epoch(inner)
-    if (found := _LOCAL.match(inner)) is not None:
+    if re.match(patterns.EPOCH, text):
+        return _from_epoch(text)
+    if (found := _LOCAL.match(text)) is not None:
         return _from_local(found, column, knowledge, options)
-    if options.unsafe and re.match(patterns.SERIAL_DATE, inner):
-        return _checked("DAT107", _SERIAL_START + timedelta(days=float(inner)), options)
+    if options.unsafe and re.match(patterns.SERIAL_DATE, text):
+        return _checked("DAT107", _SERIAL_START + timedelta(days=float(text)), options)
     return None
 
 
@@ -69,18 +66,9 @@ def _from_epoch(text: str) -> tuple[str, str] | None:
 
 
 def _from_local(found: re.Match[str], column: str, knowledge: Knowledge, options: FixOptions) -> tuple[str, str] | None:
-    day_first = knowledge.day_first.get(column)
+    day_first = _day_first(found, options, shown=knowledge.day_first.get(column))
     if day_first is None:
-        first, second = int(found["first"]), int(found["second"])
-        # Dots are written with the day first wherever they are used; slashes are not.
-        if found["sign"] == "." or first > 12:
-            day_first = True
-        elif second > 12:
-            day_first = False
-        elif options.unsafe:
-            day_first = True
-        else:
-            return None
+        return None
     day, month = (found["first"], found["second"]) if day_first else (found["second"], found["first"])
     hour, minute, seconds = (int(found[name] or 0) for name in ("hour", "minute", "seconds"))
     try:
@@ -88,6 +76,19 @@ def _from_local(found: re.Match[str], column: str, knowledge: Knowledge, options
     except ValueError:
         return None
     return _checked("DAT103", moment, options)
+
+
+def _day_first(found: re.Match[str], options: FixOptions, *, shown: bool | None) -> bool | None:
+    """Return whether the day comes first in a date; `shown` is what its column shows. None: nobody knows."""
+    first, second = int(found["first"]), int(found["second"])
+    if second > 12:
+        return False
+    # Dots are written with the day first wherever they are used; slashes and dashes are not.
+    if found["sign"] == "." and (shown is not False or first > 12):
+        return True
+    if found["sign"] != "." and shown is not None:
+        return shown
+    return True if first > 12 or options.unsafe else None
 
 
 def _checked(code: str, moment: datetime, options: FixOptions, *, fraction: str = "") -> tuple[str, str] | None:

@@ -15,13 +15,13 @@ class FixOptions:
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What the whole file showed: for each column of dates whether the day comes first; the length of codes.
+    """What the whole file showed: for each column of dates whether the day comes first; whether it is UTF-8.
 
-    A column is in `day_first` only if its dates agree; in `lengths` only if zeros were lost there.
+    A column is in `day_first` only if its dates agree. `multibyte`: some characters are UTF-8 of several bytes.
     """
 
     day_first: Mapping[str, bool] = field(default_factory=dict)
-    lengths: Mapping[str, int] = field(default_factory=dict)
+    multibyte: bool = False
 
 
 @dataclass(frozen=True)

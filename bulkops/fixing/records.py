@@ -1,17 +1,20 @@
-"""One record repaired: its cells, its quotes, its number of fields, its line end."""
+"""One record repaired: its bytes, its quotes, its number of fields, its cells, its line end."""
 
 import re
-import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bulkops.fixing.cells import repair_cell
+from bulkops.fixing.encoding import decoded
 from bulkops.fixing.options import FixOptions, Knowledge, Repair
-from bulkops.fixing.quotes import closed, readings
+from bulkops.fixing.quotes import readings, undoubled
+from bulkops.fixing.unclosed import closed
 from bulkops.reading.quoting import cells
 from bulkops_validators.model.contract import Contract
 
 _NEEDS_QUOTES = re.compile('[",\r\n]')
+_COMMA = ord(",")
+_READABLE = {"STR104", "STR106", "STR107"}
+"""Rules of broken quotes that leave no doubt if only one reading has the right number of cells."""
 
 
 @dataclass(frozen=True)
@@ -29,90 +32,153 @@ class Shape:
     @property
     def reshaped(self) -> bool:
         """Whether every record has to be written anew."""
-        return self.separator != ord(",") or bool(self.surplus)
+        return self.separator != _COMMA or bool(self.surplus)
 
 
-def repair_record(raw: bytes, shape: Shape, *, broken: str = "") -> tuple[bytes, list[Repair]]:
+@dataclass(frozen=True)
+class Defect:
+    """The rule that the quotes of a record break, and the offset of the quote in it."""
+
+    code: str
+    at: int
+
+    def in_text(self, body: bytes) -> "Defect":
+        """Return the defect with its offset in characters."""
+        return Defect(self.code, len(body[: self.at].decode("utf-8", "surrogateescape")))
+
+
+@dataclass
+class _Cells:
+    """The cells of a record, and how each was spelt; None where it has to be spelt anew."""
+
+    texts: list[str]
+    originals: list[str | None]
+
+    def of_width(self, width: int) -> "_Cells":
+        """Return the cells with blank ones behind them, or without those beyond the width."""
+        missing = max(0, width - len(self.texts))
+        return _Cells(self.texts[:width] + [""] * missing, self.originals[:width] + [""] * missing)
+
+    def without(self, places: frozenset[int]) -> "_Cells":
+        """Return the cells but for those in some places."""
+        kept = [i for i in range(len(self.texts)) if i not in places]
+        return _Cells([self.texts[i] for i in kept], [self.originals[i] for i in kept])
+
+    def spelt(self) -> str:
+        """Return the record: unchanged cells as they were."""
+        line = ",".join(_spelt(text, original) for text, original in zip(self.texts, self.originals, strict=True))
+        return line or '""'  # a lone blank cell must not become a blank line
+
+
+def repair_record(raw: bytes, shape: Shape, *, defect: Defect | None = None) -> tuple[bytes, list[Repair]]:
     """Return a record (line end included) as it should be, and what was changed.
 
-    `broken` is the rule its quotes break. What cannot be repaired stays as it is. An empty result: the record goes.
+    What cannot be repaired stays as it is, but for the form of the whole file. An empty result: the record goes.
     """
-    ending = b"\r\n" if raw.endswith(b"\r\n") else b"\n" if raw.endswith(b"\n") else b""
-    body = raw[: len(raw) - len(ending)]
-    text, repairs = _decoded(body, shape)
+    body, ending = _split(raw)
+    text, repairs = decoded(body, shape.knowledge, shape.options)
     if text is None:
-        return raw, []
-    found = _cells_of(text, shape, repairs, broken)
+        return (raw if defect else reshaped(raw, shape)), []
+    read = _read(text, shape, repairs, defect and defect.in_text(body))
     if ending and ending != shape.line_end:
         repairs.append(Repair("FIL109", ending.decode(), shape.line_end.decode()))
         ending = shape.line_end
-    if found is None:
-        return (text.encode() + ending, repairs) if repairs else (raw, [])
-    texts, originals = found
-    if len(texts) > 1 and not any(texts):
+    if read is None:
+        return text.encode() + ending, repairs
+    if len(read.texts) != len(shape.columns) or any(read.texts[i] for i in shape.surplus):
+        return (read.spelt().encode() if shape.reshaped or defect else text.encode()) + ending, repairs
+    if len(read.texts) > 1 and not any(read.texts):
         return b"", [*repairs, Repair("STR103", text, "")]
-    repaired = _repaired_cells(texts, shape, repairs)
+    repaired = _repaired(read, shape, repairs)
     if not repairs and not shape.reshaped:
         return raw, []
-    if not any(repaired) and any(texts):
+    if not any(repaired.texts) and any(read.texts):
         return b"", [*repairs, Repair("STR103", text, "")]
-    kept = [i for i in range(len(repaired)) if i not in shape.surplus]
-    out = [_encoded(repaired[i], texts[i] if i < len(texts) else "", originals, i, shape) for i in kept]
-    line = ",".join(out) or '""'  # a lone blank cell must not become a blank line
-    return line.encode() + ending, repairs
+    kept = repaired.without(shape.surplus) if shape.surplus else repaired
+    return kept.spelt().encode() + ending, repairs
 
 
-def _decoded(body: bytes, shape: Shape) -> tuple[str | None, list[Repair]]:
-    """Return a record as text, and the repair if it was Windows-1252; None if its bytes cannot be read."""
-    try:
-        return body.decode(), []
-    except UnicodeDecodeError:
-        text = body.decode("utf-8", "bulkops.windows")
-    strange = [c for c in text if c in "\u00ff\u00fe\ufffd" or (unicodedata.category(c) == "Cc" and c not in "\t\r\n")]
-    if strange and not shape.options.unsafe:
-        return None, []
-    return text, [Repair("FIL104", body.decode("utf-8", "backslashreplace"), text)]
+def reshaped(raw: bytes, shape: Shape) -> bytes:
+    """Return a record whose cells stay as they are in the form of the whole file: with commas, without surplus."""
+    body, ending = _split(raw)
+    found = _cells(body, shape.separator) if shape.reshaped else None
+    if found is None:
+        return raw
+    if len(found.texts) == len(shape.columns) and not any(found.texts[i] for i in shape.surplus):
+        found = found.without(shape.surplus)
+    return found.spelt().encode("utf-8", "surrogateescape") + ending
 
 
-def _cells_of(text: str, shape: Shape, repairs: list[Repair], broken: str) -> tuple[list[str], list[str] | None] | None:
-    """Return a record's cells and their original spelling (None if that is lost); None if it cannot be read."""
-    width, separator = len(shape.columns), chr(shape.separator)
-    if broken:
-        read = readings(text, separator, width)
-        if read is None and broken == "STR105" and shape.options.unsafe:
-            read = closed(text, separator, width)
-        if read is None:
-            return None
-        repairs.append(Repair(broken, text, ",".join(_quoted(cell) for cell in read)))
-        return read, None
-    data = text.encode()
-    originals = [data[start:end].decode() for start, end in cells(data, 0, shape.separator)]
-    texts = [cell[1:-1].replace('""', '"') if cell.startswith('"') else cell for cell in originals]
-    if len(texts) > width and not any(texts[width:]):
-        repairs.append(Repair("STR102", text, ""))
-        return texts[:width], originals[:width]
-    if len(texts) < width and shape.options.unsafe and any(texts):
-        repairs.append(Repair("STR101", text, ""))
-        return texts + [""] * (width - len(texts)), originals + [""] * (width - len(texts))
-    return (texts, originals) if len(texts) == width else None
+def _split(raw: bytes) -> tuple[bytes, bytes]:
+    """Return a record and its line end."""
+    ending = b"\r\n" if raw.endswith(b"\r\n") else b"\n" if raw.endswith(b"\n") else b""
+    return raw[: len(raw) - len(ending)], ending
 
 
-def _repaired_cells(texts: Sequence[str], shape: Shape, repairs: list[Repair]) -> list[str]:
-    repaired = list(texts)
+def _cells(body: bytes, separator: int) -> _Cells | None:
+    """Return the cells of a record whose quotes are right; None if a lone carriage return stands behind a quote."""
+    places = [*cells(body, 0, separator)]
+    if places[-1][1] != len(body):
+        return None
+    originals = [body[start:end].decode("utf-8", "surrogateescape") for start, end in places]
+    return _Cells([undoubled(cell) if cell.startswith('"') else cell for cell in originals], [*originals])
+
+
+def _read(text: str, shape: Shape, repairs: list[Repair], defect: Defect | None) -> _Cells | None:
+    """Return a record's cells, as many as the header has if that is certain enough; None if its quotes are wrong."""
+    separator, width = chr(shape.separator), len(shape.columns)
+    found = _cells(text.encode(), shape.separator) if defect is None else _mended(text, defect, shape)
+    if found is None:
+        return None
+    if defect is not None:
+        _noted(defect.code, text, found, repairs)
+    if len(found.texts) == width:
+        return found
+    if len(found.texts) < width:
+        short = shape.options.unsafe and any(found.texts)
+        return _noted("STR101", text, found.of_width(width), repairs) if short else found
+    if not any(found.texts[width:]):
+        return _noted("STR102", text, found.of_width(width), repairs)
+    whole = readings(text, separator, width)  # a JSON object without quotes around it has commas
+    return found if whole is None else _noted("STR102", text, _anew(whole), repairs)
+
+
+def _mended(text: str, defect: Defect, shape: Shape) -> _Cells | None:
+    """Return the cells of a record whose quotes are wrong, if it is certain enough which they are."""
+    separator, width, found = chr(shape.separator), len(shape.columns), None
+    if defect.code == "STR105" and shape.options.unsafe:
+        found = closed(text, defect.at, separator, width)
+    elif defect.code in _READABLE:
+        found = readings(text, separator, width)
+        if found is None and shape.separator != _COMMA:
+            # With commas in all other records, one that is left as it is would be read in another way than here.
+            found = readings(text, separator, None)
+    return None if found is None else _anew(found)
+
+
+def _anew(texts: list[str]) -> _Cells:
+    return _Cells(texts, [None] * len(texts))
+
+
+def _noted(code: str, before: str, after: _Cells, repairs: list[Repair]) -> _Cells:
+    repairs.append(Repair(code, before, after.spelt()))
+    return after
+
+
+def _repaired(read: _Cells, shape: Shape, repairs: list[Repair]) -> _Cells:
+    texts, originals = [*read.texts], [*read.originals]
     for index, name in enumerate(shape.columns):
         if name is not None and texts[index]:
             column = shape.contract.column(name)
-            repaired[index], found = repair_cell(column, texts[index], shape.knowledge, shape.options)
-            repairs += found
-    return repaired
+            texts[index], found = repair_cell(column, texts[index], shape.knowledge, shape.options)
+            if found:
+                originals[index] = None
+                repairs += found
+    return _Cells(texts, originals)
 
 
-def _encoded(cell: str, before: str, originals: list[str] | None, index: int, shape: Shape) -> str:
-    """Return a cell as it is written: as it was, if nothing about it changed."""
-    if originals is not None and cell == before and shape.separator == ord(","):
-        return originals[index]
-    return _quoted(cell)
-
-
-def _quoted(cell: str) -> str:
-    return '"' + cell.replace('"', '""') + '"' if _NEEDS_QUOTES.search(cell) else cell
+def _spelt(text: str, original: str | None) -> str:
+    """Return a cell as it is written: as it was, unless that needs quotes now that commas stand between cells."""
+    if original is not None and (original.startswith('"') or "," not in original):
+        return original
+    return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text

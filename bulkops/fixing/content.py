@@ -1,0 +1,39 @@
+"""Opening what is to be repaired: damage is told in words, and a file that changes between two readings is noticed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from bulkops.errors import InputUnreadable
+from bulkops.reading.sources import DAMAGED, ReadFailed, Source
+
+
+@contextmanager
+def opened(source: Source) -> Iterator[BinaryIO]:
+    """Open a source for one reading; InputUnreadable if it cannot be read to its end."""
+    try:
+        with _stream(source) as stream:
+            yield stream
+    except DAMAGED as error:
+        raise InputUnreadable(
+            f"{source.path} is damaged: {error}.", hint="Fetch or compress the file again; nothing was written."
+        ) from error
+    except ReadFailed as error:
+        raise InputUnreadable(f"{source.path} cannot be read to the end: {error.strerror or error}.") from error
+
+
+def _stream(source: Source) -> BinaryIO:
+    try:
+        return source.open()
+    except RuntimeError as error:  # a member of an archive that is encrypted, or compressed in an unknown way
+        raise InputUnreadable(
+            f"{source.path} cannot be unpacked: {error}.", hint="Unpack the archive first."
+        ) from error
+
+
+def refuse_changed(source: Source, *, before: str, after: str) -> None:
+    """Raise InputUnreadable if the hashes of two readings differ."""
+    if before != after:
+        raise InputUnreadable(
+            f"{source.path} changed while it was read.", hint="Run it again when nothing writes to the file any more."
+        )

@@ -1,0 +1,38 @@
+"""Numbers brought to digits with a decimal point, as far as only one reading is possible."""
+
+import re
+
+from bulkops.fixing.options import FixOptions
+from bulkops_validators.model import patterns
+
+_LONE_ZERO = re.compile(r"^-?0[^0-9]")
+"""What begins so is less than one: a group of thousands never begins with a lone 0."""
+_ZERO_AND_COMMA = re.compile(r"^-?0,[0-9]+$")
+_COMMAS_PART = re.compile(r"^-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.|$)")
+
+
+def repair_integer(text: str, options: FixOptions) -> tuple[str, str] | None:
+    """Return the rule and the repaired cell, or None if it is right or no reading is certain."""
+    if re.match(patterns.INTEGER_WITH_DECIMALS, text):
+        return "XLS110", re.split(r"[.,]", text)[0]
+    if options.unsafe and re.match(patterns.INTEGER_THOUSANDS, text) and not _LONE_ZERO.match(text):
+        return "XLS111", re.sub(r"[^0-9-]", "", text)
+    return None
+
+
+def repair_number(text: str, options: FixOptions) -> tuple[str, str] | None:
+    """Return the rule and the repaired cell, or None if it is right or no reading is certain."""
+    if _ZERO_AND_COMMA.match(text):
+        return "XLS109", text.replace(",", ".")
+    if _LONE_ZERO.match(text):
+        return None
+    if re.match(patterns.THOUSANDS, text):
+        return ("XLS111", _without_groups(text)) if options.unsafe else None
+    if re.match(patterns.DECIMAL_COMMA, text):
+        return "XLS109", text.replace(".", "").replace(",", ".")
+    return None
+
+
+def _without_groups(text: str) -> str:
+    bare = re.sub(r"[^0-9.,-]", "", text)
+    return bare.replace(",", "") if _COMMAS_PART.match(text) else bare

@@ -1,0 +1,124 @@
+"""One pass over a file: each record repaired by itself, block by block."""
+
+from dataclasses import dataclass
+
+from bulkops.errors import DataError
+from bulkops.fixing.content import opened, refuse_changed
+from bulkops.fixing.header import header_repairs, repaired_header
+from bulkops.fixing.options import FixOptions, Repair
+from bulkops.fixing.records import Defect, Shape, repair_record, reshaped
+from bulkops.fixing.returns import lone_returns, parted
+from bulkops.fixing.survey import Survey
+from bulkops.fixing.writer import Origin, Origins, Writer
+from bulkops.reading.blocks import ContentReader, blocks
+from bulkops.reading.layout import Block, lay_out
+from bulkops.reading.sources import Source
+from bulkops.validation.opening import open_content
+from bulkops_validators.model.contract import Contract
+
+BLOCK_BYTES = 8 << 20
+
+
+def rewrite(
+    contract: Contract,
+    source: Source,
+    known: Survey,
+    writer: Writer,
+    options: FixOptions,
+    *,
+    earlier: Origins | None = None,
+) -> None:
+    """Write a file with its header and each of its records repaired.
+
+    `earlier` tells where the records came from if the file is a copy itself. DataError if there is no header to go
+    by, InputUnreadable if the file cannot be read to its end.
+    """
+    shape = _shape(contract, source, known, options)
+    with opened(source) as stream:
+        reader = ContentReader(stream)
+        opening = open_content(reader, contract)
+        for repair, line in header_repairs(opening, shape.surplus):
+            writer.note([repair], record=None, line=line)
+        writer.write(repaired_header(opening, shape.surplus))
+        rewriting = _Pass(shape, writer, earlier, opening.offset, opening.lines)
+        touched = iter(known.touched)
+        for block in blocks(reader, separator=shape.separator, size=BLOCK_BYTES):
+            rewriting.write(block, touched=next(touched, True))
+    refuse_changed(source, before=known.sha256, after=reader.sha256)
+
+
+def _shape(contract: Contract, source: Source, known: Survey, options: FixOptions) -> Shape:
+    header = known.opening.header
+    if header is None or any(fault.code == "HDR107" for fault in header.faults):
+        raise DataError(f"{source.path} has no header to go by.", hint="`bulkops validate` says what is wrong.")
+    return Shape(
+        contract=contract,
+        columns=header.columns,
+        separator=header.separator,
+        line_end=b"\r\n" if known.opening.crlf else b"\n",
+        surplus=known.surplus,
+        knowledge=known.knowledge,
+        options=options,
+    )
+
+
+@dataclass
+class _Pass:
+    """The pass under way: `offset`, `line` and `record` count what is behind it."""
+
+    shape: Shape
+    writer: Writer
+    earlier: Origins | None
+    offset: int
+    line: int
+    record: int = 0
+
+    def write(self, block: Block, *, touched: bool) -> None:
+        """Write the next block; one without findings as it is."""
+        block, laid = lay_out(block, len(self.shape.columns))
+        if touched or self.shape.reshaped or self.writer.origins is not None:
+            above = block.lines_before(laid.starts).tolist()
+            defects = {piece.start: Defect(piece.code, piece.at - piece.start) for piece in block.broken}
+            places = zip(laid.starts.tolist(), laid.ends.tolist(), laid.numbers.tolist(), above, strict=True)
+            for start, end, number, before in places:
+                origin = self._origin(start, number, before)
+                if number < 0:
+                    self.writer.note([Repair("STR103", "", "")], record=None, line=origin.line)
+                    self.writer.report.removed += 1
+                else:
+                    self._write_record(block.data[start:end], origin, defects.get(start))
+        else:
+            self.writer.write(block.data)
+        self.offset, self.line = self.offset + len(block.data), self.line + block.feeds
+        self.record += laid.records
+        if self.earlier is None:
+            self.writer.report.records += laid.records
+
+    def _origin(self, start: int, number: int, above: int) -> Origin:
+        if self.earlier is not None:
+            return self.earlier.at(self.offset + start)
+        return Origin(self.record + number + 1, self.line + above + 1)
+
+    def _write_record(self, raw: bytes, origin: Origin, defect: Defect | None) -> None:
+        written, repairs = _repaired(raw, self.shape, defect)
+        for data in written:
+            self.writer.write_record(data, origin.touched() if repairs else origin)
+        self.writer.note(repairs, record=origin.record, line=origin.line)
+        if repairs and any(written):
+            self.writer.report.changed += not origin.changed
+        elif repairs:
+            self.writer.removed(origin)
+
+
+def _repaired(raw: bytes, shape: Shape, defect: Defect | None) -> tuple[list[bytes], list[Repair]]:
+    """Return what is left of a record, which may be none or several, and what was changed."""
+    returns = lone_returns(raw) if defect is None or defect.code == "FIL108" else []
+    if not returns:
+        data, repairs = repair_record(raw, shape, defect=defect)
+        return [data], repairs
+    pieces = parted(raw, returns, shape.line_end, shape.separator, len(shape.columns))
+    if pieces is None:
+        return [raw if defect else reshaped(raw, shape)], []
+    repaired = [repair_record(piece, shape) for piece in pieces]
+    before, after = (text.decode("utf-8", "backslashreplace") for text in (raw, b"".join(pieces)))
+    return [data for data, _ in repaired], [Repair("FIL108", before, after), *(r for _, rs in repaired for r in rs)]

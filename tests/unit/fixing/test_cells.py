@@ -1,0 +1,79 @@
+"""Single cells: blanks first, then the rest; nothing that could be another value."""
+
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+
+from bulkops.fixing.cells import repair_cell
+from bulkops.fixing.options import FixOptions, Knowledge
+from bulkops_validators import CONTRACTS
+
+SAFE = FixOptions(zone=ZoneInfo("UTC"))
+UNSAFE = FixOptions(unsafe=True, zone=ZoneInfo("UTC"))
+
+
+def repaired(
+    column: str, text: str, options: FixOptions = SAFE, knowledge: Knowledge | None = None
+) -> tuple[str, list[str]]:
+    after, repairs = repair_cell(CONTRACTS["coupons"].column(column), text, knowledge or Knowledge(), options)
+    return after, [repair.code for repair in repairs]
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "after", "codes"),
+    [
+        ("limitval", " 1.0", "1", ["TYP107", "XLS110"]),
+        ("discountlimit", " 12,5", "12.5", ["TYP107", "XLS109"]),
+        ("expirydate", " 03.04.2030", "2030-04-03T00:00:00Z", ["TYP107", "DAT103"]),
+        ("expirydate", "\u00a013/04/2030 ", "2030-04-13T00:00:00Z", ["TYP107", "DAT103"]),
+        ("limitval", " x ", "x", ["TYP107"]),
+        ("limitval", "  ", "", ["TYP107"]),
+    ],
+)
+def test_blanks_go_first_and_then_what_they_hid(column: str, text: str, after: str, codes: list[str]) -> None:
+    assert repaired(column, text) == (after, codes)
+
+
+def test_blanks_are_what_validation_takes_for_blanks() -> None:
+    every = [chr(n) for n in range(0x3100) if n != 0]
+    by_polars = pl.Series([f"{c}A{c}" for c in every]).str.strip_chars()
+    assert [repaired("value", f"{c}A{c}")[0] for c in every] == by_polars.to_list()
+
+
+@pytest.mark.parametrize("options", [SAFE, UNSAFE])
+@pytest.mark.parametrize(
+    ("column", "text", "after"),
+    [
+        ("discountlimit", "0,125", "0.125"),
+        ("discountlimit", "-0,125", "-0.125"),
+        ("discountlimit", "0,5", "0.5"),
+        ("discountlimit", "0 125", "0 125"),
+        ("discountlimit", "0.125,5", "0.125,5"),
+        ("limitval", "0,125", "0,125"),
+        ("limitval", "0.125", "0.125"),
+    ],
+)
+def test_no_thousand_begins_with_a_lone_zero(column: str, text: str, after: str, options: FixOptions) -> None:
+    assert repaired(column, text, options)[0] == after
+
+
+def test_other_groups_of_three_are_thousands_only_for_unsafe() -> None:
+    assert repaired("discountlimit", "12,500") == ("12,500", [])
+    assert repaired("discountlimit", "12,500", UNSAFE) == ("12500", ["XLS111"])
+
+
+@pytest.mark.parametrize("shown", [{}, {"expirydate": True}])
+def test_dates_with_dots_have_the_day_first(shown: dict[str, bool]) -> None:
+    assert repaired("expirydate", "03.04.2030", knowledge=Knowledge(shown))[0] == "2030-04-03T00:00:00Z"
+
+
+def test_a_column_that_shows_the_month_first_makes_dates_with_dots_doubtful() -> None:
+    knowledge = Knowledge({"expirydate": False})
+    assert repaired("expirydate", "03.04.2030", knowledge=knowledge) == ("03.04.2030", [])
+    assert repaired("expirydate", "03.13.2030", knowledge=knowledge)[0] == "2030-03-13T00:00:00Z"
+    assert repaired("expirydate", "03/04/2030", knowledge=knowledge)[0] == "2030-03-04T00:00:00Z"
+
+
+def test_all_apostrophes_in_front_go_at_once() -> None:
+    assert repaired("value", "'" * 60 + "0012", UNSAFE) == ("0012", ["XLS108"])

@@ -1,0 +1,192 @@
+"""Whole files repaired: what depends on the file and not on one record."""
+
+import io
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bulkops.errors import InputUnreadable
+from bulkops.fixing.options import FixOptions
+from bulkops.fixing.run import fix_file
+from bulkops.fixing.writer import Change, FixReport
+from bulkops.reading.sources import Source
+from bulkops.validation.engine import validate_files
+from bulkops_validators import CONTRACTS
+
+SAFE, UNSAFE = FixOptions(zone=ZoneInfo("UTC")), FixOptions(unsafe=True, zone=ZoneInfo("UTC"))
+
+
+def source_of(data: bytes) -> Source:
+    return Source("memory.csv", lambda: io.BytesIO(data))
+
+
+def fixed(data: bytes, options: FixOptions = SAFE, contract: str = "coupons") -> tuple[bytes, list[Change], FixReport]:
+    out = io.BytesIO()
+    changes: list[Change] = []
+    report = fix_file(CONTRACTS[contract], source_of(data), out, options=options, log=changes.append)
+    return out.getvalue(), changes, report
+
+
+def codes(changes: list[Change]) -> list[str]:
+    return [change.code for change in changes]
+
+
+UNCLOSED = (
+    b"startdate,code,enddate,attributes\n"
+    b'2031-01-01T00:00:00Z,"K1,2041-01-01T00:00:00Z,"{""a"": ""x"", ""b"": [1, 2]}"\n'
+)
+
+
+def test_a_quote_never_closed_is_left_to_unsafe_which_tears_nothing() -> None:
+    assert fixed(UNCLOSED, SAFE, "giveaways")[:2] == (UNCLOSED, [])
+    after, changes, _ = fixed(UNCLOSED, UNSAFE, "giveaways")
+    assert after == UNCLOSED.replace(b'"K1', b"K1")
+    assert codes(changes) == ["STR105"]
+
+
+@pytest.mark.parametrize("options", [SAFE, UNSAFE])
+@pytest.mark.parametrize(
+    "record",
+    [b"ABCF,x\ry\r\n", b'"ABCF"\r,x\r\n', b'A"B\rC,"1"\r\n', b'ABCF,1\r"x"\r\n', b'"A"\r\rx\r\n', b"A\r, 1.0\r\n"],
+)
+def test_a_carriage_return_parts_no_record_into_pieces_of_the_wrong_size(record: bytes, options: FixOptions) -> None:
+    data = b"value,limitval\r\nABCD,1\r\n" + record
+    assert fixed(data, options)[:2] == (data, [])
+
+
+@pytest.mark.parametrize(
+    ("data", "after", "found"),
+    [
+        (b"value,limitval\nABCD,1\rABCE,2\n", b"value,limitval\nABCD,1\nABCE,2\n", ["FIL108"]),
+        (b"value,limitval\nABCD,1\r", b"value,limitval\nABCD,1\n", ["FIL108"]),
+        (b"value,limitval\r\r\nABCD,1\r\r\n", b"value,limitval\r\nABCD,1\r\n", ["HDR105", "FIL108"]),
+        (b"value,limitval\rABCD,1\rABCE,2\r", b"value,limitval\nABCD,1\nABCE,2\n", ["FIL108"]),
+    ],
+)
+def test_a_carriage_return_that_ends_whole_records_is_a_line_end(data: bytes, after: bytes, found: list[str]) -> None:
+    written, changes, _ = fixed(data)
+    assert (written, codes(changes)) == (after, found)
+
+
+def test_a_character_cut_off_is_no_letter_where_the_file_is_utf8() -> None:
+    data = b"value,limitval\nCAF\xc3\xa9,1\nTR\xc3 ,1.0\nAB\xe2\x82,1\nIT\x92S,1\n"
+    after, changes, _ = fixed(data)
+    assert after == data.replace(b"\x92", "\u2019".encode())
+    assert codes(changes) == ["FIL104"]
+    after, changes, _ = fixed(data, UNSAFE)
+    assert after.decode() == "value,limitval\nCAFé,1\nTRÃ,1\nABâ\u201a,1\nIT\u2019S,1\n"
+    assert codes(changes) == ["FIL102", "COD101", "XLS110", "FIL102", "FIL104"]
+
+
+def test_a_mark_at_the_start_does_not_make_a_file_utf8() -> None:
+    assert fixed(b"\xef\xbb\xbfvalue\nCAF\xe9\n")[0] == "value\nCAFé\n".encode()
+
+
+def test_cells_that_cannot_be_read_get_the_commas_of_the_file_and_keep_their_bytes() -> None:
+    data = b"value;limitval;\nABCD;1,0;\nAB\xff;1,0;\nAB;1;2;3\n"
+    assert fixed(data)[0] == b'value,limitval\nABCD,1\nAB\xff,"1,0"\nAB,1,2,3\n'
+
+
+EIGHT = b"value\n" + b"".join(b"1%07d\n" % n for n in range(20))
+
+
+def test_zeros_go_only_in_front_of_what_validation_reports() -> None:
+    after, changes, report = fixed(EIGHT + b"123456\n7\n", UNSAFE)
+    assert after == EIGHT + b"00123456\n7\n"
+    assert [(c.code, c.record, c.line, c.column, c.before) for c in changes] == [("XLS103", 21, 22, "value", "123456")]
+    assert (report.changed, report.removed) == (1, 0)
+
+
+def test_lengths_count_only_when_all_else_is_repaired() -> None:
+    data = b"value\n" + b"".join(b"'1%07d\n" % n for n in range(20)) + b"123456\n"
+    assert fixed(data, UNSAFE)[0] == EIGHT + b"00123456\n"
+
+
+def test_codes_equal_but_for_lost_zeros_are_repetitions() -> None:
+    after, changes, report = fixed(EIGHT + b"00123456\n ABCD\n123456\nABCD\n", UNSAFE)
+    assert after == EIGHT + b"00123456\nABCD\n"
+    assert [(c.code, c.record) for c in changes] == [("COD101", 22), ("XLS103", 23), ("UNQ101", 23), ("UNQ101", 24)]
+    assert (report.records, report.changed, report.removed) == (24, 1, 2)
+
+
+def test_an_object_without_quotes_gets_them() -> None:
+    data = b'value,attributes,limitval\nABCG,{"a": 1, "b": 2},1\nABCH,{"a": 1, "b": 2}\n'
+    after, changes, _ = fixed(data)
+    assert after == data.replace(b'G,{"a": 1, "b": 2}', b'G,"{""a"": 1, ""b"": 2}"')
+    assert codes(changes) == ["STR104"]
+    smart = "value,attributes\nABCG,{“a”: 1, “b”: 2}\n".encode()
+    after, changes, _ = fixed(smart)
+    assert after == b'value,attributes\nABCG,"{""a"": 1, ""b"": 2}"\n'
+    assert codes(changes) == ["STR102", "ATR103"]
+
+
+@pytest.mark.parametrize(
+    ("header", "after"),
+    [
+        (b"Value,value", b"Value,value"),
+        (b" value,value", b" value,value"),
+        (b"VALUE,value,LimitVal", b"VALUE,value,limitval"),
+        (b"Value;a,b", b'value,"a,b"'),
+        (b'Value,"a""b"', b'value,"a""b"'),
+        (b"Value,caf\xe9", b"value,caf\xe9"),
+        (b'"Value",limitval', b'"value",limitval'),
+        (b"value,limitval", b"value,limitval"),
+    ],
+)
+def test_a_header_gets_documented_names_but_none_twice_and_keeps_the_others(header: bytes, after: bytes) -> None:
+    for end in (b"\n", b""):
+        written, changes, _ = fixed(header + end)
+        assert written == after + end
+        assert {change.code for change in changes} <= {"HDR105", "HDR106", "HDR108"}
+        assert bool(changes) == (header != after)
+
+
+def test_a_blank_column_goes_with_its_cells_and_short_records_stay_short() -> None:
+    assert fixed(b"value,,limitval,\nABCD,,1,\n")[0] == b"value,limitval\nABCD,1\n"
+    assert fixed(b"value,,limitval\nABCD,,1\nx,y\n")[:2] == (b"value,,limitval\nABCD,,1\nx,y\n", [])
+    assert fixed(b"value,limitval,\nABCD,1,\nABCE ,1\n")[0] == b"value,limitval\nABCD,1\nABCE,1\n"
+
+
+def test_no_filled_cell_goes_with_a_blank_column() -> None:
+    data = b'value,attributes,\nABCD,{},\nABCE,"{"a": 1}",kept\n'
+    assert fixed(data)[0] == b'value,attributes\nABCD,{}\nABCE,"{""a"": 1}",kept\n'
+
+
+def test_what_is_removed_or_added_to_a_record_is_shown() -> None:
+    changes = fixed(b"value,limitval\nABCD,1,,\n")[1]
+    assert [(c.before, c.after) for c in changes] == [("ABCD,1,,", "ABCD,1")]
+    changes = fixed(b"value,limitval\nABCD\n", UNSAFE)[1]
+    assert [(c.before, c.after) for c in changes] == [("ABCD", "ABCD,")]
+
+
+def test_a_file_that_changes_between_two_readings_is_refused() -> None:
+    contents = iter([b"value\nABCD \n", b"value\nABCD \nABCE \n"])
+    source = Source("growing.csv", lambda: io.BytesIO(next(contents)))
+    with pytest.raises(InputUnreadable, match="changed while it was read"):
+        fix_file(CONTRACTS["coupons"], source, io.BytesIO(), options=SAFE, log=lambda _: None)
+
+
+@pytest.mark.parametrize("options", [SAFE, UNSAFE])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'value\tattributes\n\xe9"0,125\n',
+        b'value;limitval\n19" x;12,5;zz\n',
+        b'value;limitval\n"A","B"\n',
+        b'value;limitval;attributes;\n,"\n"',
+        b"value,,limitval\nA,,1,\n;\n",
+        b"value,,\n,\n",
+        b"value,limitval\n\xc2\xa0B2,1\n\xe9,1\n",
+    ],
+)
+def test_what_a_repair_of_the_file_makes_readable_is_repaired_in_the_same_run(data: bytes, options: FixOptions) -> None:
+    once = fixed(data, options)[0]
+    assert fixed(once, options)[:2] == (once, [])
+
+
+def test_what_was_fixed_is_no_longer_found() -> None:
+    data = b'value,limitval,discountlimit\nABCD, 1.0," 12,5"\nABCE\r\n,,\nABCF,1,"0,5",\n"A ",1,2\n'
+    after, changes, _ = fixed(data)
+    counts = validate_files(CONTRACTS["coupons"], [source_of(after)]).files[0].counts
+    assert not {"FIL109", "STR102", "STR103", "TYP107", "XLS109", "XLS110", "COD101"} & set(counts)
+    assert {"FIL109", "STR102", "STR103", "TYP107", "XLS109", "XLS110", "COD101"} <= set(codes(changes))
