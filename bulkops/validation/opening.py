@@ -90,7 +90,7 @@ def open_content(reader: ContentReader, contract: Contract, *, mask: bool = Fals
     whole_line = head.data[: _header_size(head.data)]
     crlf = whole_line.endswith(b"\r\n")
     line = whole_line.rstrip(b"\n").removesuffix(b"\r")
-    if (lone := _lone_return(line)) >= 0:
+    if (lone := _lone_return(line.rstrip(b"\r"))) >= 0:
         head.note("FIL108", "a carriage return without a line feed ends the header", at=lone)
         line, whole_line = line[:lone], head.data[: lone + 1]
     header = read_header(line, contract, mask=mask)
