@@ -6,8 +6,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from filelock import FileLock, Timeout
-
 from bulkops.errors import UsageError
 
 
@@ -73,6 +71,8 @@ def said(path: Path) -> Iterator[None]:
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Hold NAME.lock: of two processes that write one file the second is refused."""
+    from filelock import FileLock, Timeout  # only where something is written: validating starts without it
+
     beside = path.with_name(f"{path.name}.lock")
     try:
         lock = FileLock(beside, timeout=0, fallback_to_soft=False)

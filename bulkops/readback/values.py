@@ -21,7 +21,7 @@ INSTANT = (
 ZERO_TIMES = ("0001-01-01T00:00:00Z", "0000-12-31T00:00:00Z")
 RFC3339 = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$")
 PLAIN_NUMBER = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$")
-EXACT, LARGEST = 2**53, 10**300
+EXACT, LARGEST = 2**63, 10**300
 ITEMS = re.compile(r"'\s*,\s*'")
 
 
