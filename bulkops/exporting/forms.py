@@ -1,10 +1,9 @@
 """What becomes of a whole CSV: as it is, tidied, compressed, in several files, or as Parquet."""
 
-import gzip
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from glob import escape
@@ -12,8 +11,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import polars as pl
-import zstandard
 
+from bulkops.compression import compressing, is_compressed
 from bulkops.errors import UsageError
 from bulkops.readback.fetch import BLOCK
 from bulkops.readback.tables import LINE, RECORD, read_frames, read_raw
@@ -21,10 +20,6 @@ from bulkops.writing import refuse_no_file
 
 CSV, PARQUET = "csv", "parquet"
 PART, FOLDER = ".new.part", ".new.parts"
-COMPRESSED: dict[str, Callable[[BinaryIO], BinaryIO]] = {
-    ".gz": lambda file: cast("BinaryIO", gzip.GzipFile(fileobj=file, mode="wb", compresslevel=6, mtime=0)),
-    ".zst": lambda file: cast("BinaryIO", zstandard.ZstdCompressor(level=6).stream_writer(file, closefd=False)),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +39,7 @@ class Shape:
         form = self.form or (PARQUET if named else CSV)
         if form == CSV and named:
             raise UsageError(f"{out} is the name of a Parquet file, not of CSV.", hint="Drop --format csv.")
-        if form == PARQUET and (self.split or (out is not None and self.compression(out))):
+        if form == PARQUET and (self.split or (out is not None and is_compressed(out))):
             raise UsageError("Parquet is compressed in itself and is one file.", hint="Drop --split-records and .gz.")
         if form == PARQUET and out is None:
             raise UsageError("Parquet goes to a file, not to stdout.")
@@ -56,11 +51,6 @@ class Shape:
     def plain(self) -> bool:
         """Whether the bytes are kept as they came."""
         return self.form != PARQUET and not self.split and not self.tidy
-
-    def compression(self, out: Path) -> str | None:
-        """Return the suffix that asks for a compression, in lower case; None without one."""
-        suffix = out.suffix.lower()
-        return suffix if suffix in COMPRESSED else None
 
 
 def deliver(whole: BinaryIO, out: Path, shape: Shape) -> tuple[Path, ...]:
@@ -85,7 +75,7 @@ def _written(whole: BinaryIO, out: Path, shape: Shape) -> dict[Path, Path]:
     if shape.form == PARQUET:
         _parquet(whole, out)
     else:
-        with _writer(_part(out), shape.compression(out)) as target:
+        with _writer(_part(out), out) as target:
             copy_csv(whole, target, tidy=shape.tidy)
     return {out: _part(out)}
 
@@ -134,14 +124,13 @@ def _parquet(whole: BinaryIO, out: Path) -> None:
 def _split(whole: BinaryIO, out: Path, shape: Shape) -> dict[Path, Path]:
     """Write parts of at most `shape.split` records, the header in each; return their names to be, and names now."""
     written: list[Path] = []
-    compression = shape.compression(out)
     for header, records in _portions(whole, shape):
         part = out.with_name(f"{out.name}.{len(written) + 1:05}{PART}")
-        with _writer(part, compression) as target:
+        with _writer(part, out) as target:
             target.write(header)
             target.writelines(records)
         written.append(part)
-    suffixes = "".join(out.suffixes[-2:] if compression else out.suffixes[-1:])
+    suffixes = "".join(out.suffixes[-2:] if is_compressed(out) else out.suffixes[-1:])
     stem = out.name.removesuffix(suffixes)
     return {
         out.with_name(f"{stem}-{number:05}-of-{len(written):05}{suffixes}"): part
@@ -182,11 +171,7 @@ def _folder(path: Path) -> Path:
 
 
 @contextmanager
-def _writer(path: Path, compression: str | None) -> Iterator[BinaryIO]:
-    """Open a file for writing, compressed if asked."""
-    with path.open("wb") as file:
-        if compression is None:
-            yield file
-            return
-        with COMPRESSED[compression](file) as target:
-            yield target
+def _writer(path: Path, final: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing, compressed if its final name says so."""
+    with path.open("wb") as file, compressing(file, final) as target:
+        yield target

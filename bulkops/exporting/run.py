@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from bulkops.compression import is_compressed
 from bulkops.errors import UsageError
 from bulkops.exporting.forms import Shape, copy_csv, deliver
 from bulkops.exporting.request import Request
@@ -88,7 +89,7 @@ def run_export(
         done, notes = _fetch(client, request, whole, fetching, folder=folder)
         records = _count(whole, fetching)
         files: tuple[Path, ...] = (path,)
-        if shape.plain and shape.compression(path) is None:
+        if shape.plain and not is_compressed(path):
             keep(whole, part, path)
         else:
             files = deliver(whole, path, shape)
