@@ -4,7 +4,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
@@ -13,24 +13,34 @@ from bulkops.cli.console import console, shown
 from bulkops.cli.contract_options import contract_argument
 from bulkops.cli.options import json_option, option
 from bulkops.cli.outputs import refuse_existing, refuse_the_same
+from bulkops.cli.whole_files import is_device, part_of, refuse_archive, whole_files
 from bulkops.errors import UsageError
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
     from bulkops.fixing.writer import Change, FixReport
 
+STDOUT = Path("-")
+
 
 @click.command("fix")
 @contract_argument
 @click.argument("file")
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write; never FILE itself."
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="File to write, never FILE itself; .gz and .zst are compressed; - is stdout.",
 )
 @option("--unsafe", is_flag=True, help="Make repairs too that could be wrong.")
 @option("--time-zone", metavar="ZONE", help="Zone of dates without an offset, such as Europe/Berlin or UTC.")
 @click.option("--diff", is_flag=True, help="Print each change as it was and as it is.")
 @click.option(
-    "--log", "log_path", type=click.Path(path_type=Path), help="Where changes are listed [OUT.changes.jsonl]."
+    "--log",
+    "log_path",
+    type=click.Path(path_type=Path),
+    help="Where changes are listed [OUT.changes.jsonl; with -o - nowhere].",
 )
 @click.option("--mask", is_flag=True, help="Hide values in --diff and in the list of changes.")
 @click.option("--overwrite", is_flag=True, help="Replace the output file and the list of changes if they exist.")
@@ -55,51 +65,71 @@ def command(
     from bulkops.fixing.options import FixOptions
     from bulkops.fixing.run import fix_file
     from bulkops.reading.sources import expand
-    from bulkops.validation.context import masked
 
     options = FixOptions(unsafe=unsafe, zone=_zone(time_zone))
+    if output == STDOUT and as_json:
+        raise UsageError("--json and -o - would both write to stdout.", hint="Name a file with -o.")
     sources = expand([file])
     if len(sources) != 1:
         raise UsageError(f"{file} names {len(sources)} files; fix takes one.")
-    log_path = log_path or output.with_name(output.name + ".changes.jsonl")
-    log_part = log_path.with_name(log_path.name + ".part")
-    if log_path.exists() and not log_path.is_file():
-        log_part = log_path  # a device: nothing there to keep
-    part = output.with_name(output.name + ".part")
-    _check_outputs((Path(file), Path(sources[0].path)), (output, part), (log_path, log_part), overwrite=overwrite)
-    try:
-        with part.open("wb") as out, log_part.open("w", encoding="utf-8") as log:
-
-            def write(change: "Change") -> None:
-                row = asdict(change)
-                if mask:
-                    row |= {name: masked(row[name]) for name in ("before", "after")}
-                log.write(json.dumps(row, ensure_ascii=False) + "\n")
-                if diff and not as_json:
-                    _show(row)
-
-            report = fix_file(contract, sources[0], out, options=options, log=write)
-        if log_part != log_path:
-            log_part.replace(log_path)
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
-        if log_part != log_path:
-            log_part.unlink(missing_ok=True)
-    _tell(report, output, log_path, as_json=as_json)
+    if log_path is None and output != STDOUT:
+        log_path = output.with_name(output.name + ".changes.jsonl")
+    _check_outputs((Path(file), Path(sources[0].path)), output, log_path, overwrite=overwrite)
+    targets = [*([log_path] if log_path else []), None if output == STDOUT else output]
+    with whole_files(targets) as (*listed, out):
+        log = _Log(listed[0] if listed else None, mask=mask, diff=diff and not as_json, err=output == STDOUT)
+        report = fix_file(contract, sources[0], out, options=options, log=log)
+    if as_json:
+        console().emit_json(_document(report, output, log_path))
+    else:
+        _tell(report, output, log_path)
     return 0
 
 
-def _check_outputs(
-    inputs: tuple[Path, ...], outputs: tuple[Path, ...], logs: tuple[Path, ...], *, overwrite: bool
-) -> None:
+class _Log:
+    """Lists changes, one JSON object a line, and shows them if that is asked for."""
+
+    def __init__(self, out: BinaryIO | None, *, mask: bool, diff: bool, err: bool) -> None:
+        self._out = out
+        self._mask = mask
+        self._diff = diff
+        self._err = err
+
+    def __call__(self, change: "Change") -> None:
+        """Take in a change."""
+        from bulkops.validation.context import masked
+
+        row: dict[str, Any] = asdict(change)
+        if self._mask:
+            row |= {name: masked(row[name]) for name in ("before", "after")}
+        if self._out is not None:
+            self._out.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
+        if self._diff:
+            self._show(row)
+
+    def _show(self, row: dict[str, Any]) -> None:
+        """Show a change; whoever looks may go away, but the copy is written all the same."""
+        try:
+            _show(row, err=self._err)
+        except BrokenPipeError:
+            self._diff = False
+        except OSError as error:
+            raise UsageError(f"The differences cannot be shown: {error.strerror or error}.") from error
+
+
+def _check_outputs(inputs: tuple[Path, ...], output: Path, log: Path | None, *, overwrite: bool) -> None:
     """Raise UsageError unless the file read, the copy and the list of changes are three files, these two new."""
-    for output in outputs:
-        refuse_the_same(output, inputs, what="where the repaired copy goes")
-    for log in logs:
-        refuse_the_same(log, (*inputs, *outputs), what="where changes are listed")
-    for path in (outputs[0], logs[0]):
+    if log == STDOUT:
+        raise UsageError("--log names a file; - is none.", hint="--diff shows the changes.")
+    written: list[Path] = []
+    for path, what in ((output, "where the repaired copy goes"), (log, "where changes are listed")):
+        if path is None or path == STDOUT or is_device(path):
+            continue
+        refuse_archive(path)
+        for name in (path, part_of(path)):
+            refuse_the_same(name, (*inputs, *written), what=what)
         refuse_existing(path, overwrite=overwrite)
+        written += [path, part_of(path)]
 
 
 def _zone(name: str | None) -> ZoneInfo | None:
@@ -109,34 +139,33 @@ def _zone(name: str | None) -> ZoneInfo | None:
         raise UsageError(f"There is no time zone {name!r}.", hint="Names look like Europe/Berlin.") from error
 
 
-def _show(row: dict[str, object]) -> None:
-    out, place = console(), f"line {row['line']}"
+def _show(row: dict[str, Any], *, err: bool) -> None:
+    """Print a change on stdout, or on stderr: each text in one line."""
     column = f" {row['column']}" if row["column"] else ""
-    out.result(f"@@ {place}{column} {row['code']} @@")
-    colour = sys.stdout.isatty()
+    click.echo(f"@@ line {row['line']}{column} {row['code']} @@", err=err)
+    colour = (sys.stderr if err else sys.stdout).isatty()
     for sign, text, shade in (("-", row["before"], "red"), ("+", row["after"], "green")):
         if text:
-            line = shown(f"{sign}{text}")
-            out.result(click.style(line, fg=shade) if colour else line, styled=True)
+            line = sign + shown(text).replace("\n", "\\n")
+            click.echo(click.style(line, fg=shade) if colour else line, err=err)
 
 
-def _tell(report: "FixReport", output: Path, log_path: Path, *, as_json: bool) -> None:
-    out = console()
-    if as_json:
-        out.emit_json(
-            {
-                "output": str(output),
-                "changes": str(log_path),
-                "records": report.records,
-                "changed": report.changed,
-                "removed": report.removed,
-                "counts": dict(sorted(report.counts.items())),
-            }
-        )
-        return
+def _document(report: "FixReport", output: Path, log_path: Path | None) -> dict[str, Any]:
+    return {
+        "output": str(output),
+        "changes": str(log_path),
+        "records": report.records,
+        "changed": report.changed,
+        "removed": report.removed,
+        "counts": dict(sorted(report.counts.items())),
+    }
+
+
+def _tell(report: "FixReport", output: Path, log_path: Path | None) -> None:
+    to_stdout = output == STDOUT
     for code, count in sorted(report.counts.items()):
-        out.result(f"{code} {count:,}")
-    out.result(
-        f"{output}: {report.changed:,} of {report.records:,} records changed, {report.removed:,} removed; "
-        f"every change is in {log_path}"
-    )
+        click.echo(f"{code} {count:,}", err=to_stdout)
+    listed = "" if log_path is None else f"; every change is in {log_path}"
+    where = "stdout" if to_stdout else output
+    figures = f"{report.changed:,} of {report.records:,} records changed, {report.removed:,} removed"
+    click.echo(shown(f"{where}: {figures}{listed}"), err=to_stdout)

@@ -1,15 +1,25 @@
 """`bulkops fix`: a repaired copy, a list of changes, the file itself untouched."""
 
+import gzip
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
 from pathlib import Path
 
 import pytest
+import zstandard
 from click.testing import CliRunner, Result
 
 from bulkops.cli.main import cli
 from bulkops.errors import UsageError
+from bulkops.reading.sources import expand
 from bulkops.validation.engine import validate_files
 from bulkops_validators import CONTRACTS
+from tests.cli.running import Shell
 
 SPOILT = (
     b"\xef\xbb\xbfsep=;\r\n Value;EXPIRYDATE;limitval;discountlimit;attributes;\r\n"
@@ -112,6 +122,134 @@ def test_a_list_of_changes_is_replaced_only_when_asked(tmp_path: Path) -> None:
 def test_a_repair_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert isinstance(fix("coupons", tmp_path / "gone.csv", "-o", tmp_path / "out.csv").exception, UsageError)
     assert list(tmp_path.iterdir()) == []
+
+
+MANY = b"value,limitval\n" + b"".join(b"CODE%d,1.0\n" % n for n in range(20_000))
+
+
+def zipped(path: Path) -> bytes:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("in.csv", MANY)
+    return path.read_bytes()
+
+
+def spoilt(data: bytes, *places: int) -> bytes:
+    """Return the data with some bytes changed."""
+    changed = bytearray(data)
+    for place in places:
+        changed[place] ^= 1
+    return bytes(changed)
+
+
+def test_compressed_input_that_is_damaged_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    whole = zipped(tmp_path / "whole.zip")
+    encrypted = spoilt(whole, 6, whole.rindex(b"PK\x01\x02") + 8)
+    unknown = spoilt(whole, 8 + 1, whole.rindex(b"PK\x01\x02") + 10 + 1)
+    packed, small = gzip.compress(MANY), zstandard.compress(MANY)
+    for name, content, said in (
+        ("in.csv.gz", packed[:-9], "is damaged"),
+        ("in.csv.gz", spoilt(packed, -5), "is damaged"),
+        ("in.csv.zst", small[:-9], "is damaged"),
+        ("in.zip", spoilt(whole, len(whole) // 2), "is damaged"),
+        ("in.zip", encrypted, "Unpack the archive"),
+        ("in.zip", unknown, "Unpack the archive"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        for more in ((), ("--unsafe",)):
+            error = fix("coupons", tmp_path / name, "-o", tmp_path / "out.csv", *more).exception
+            assert isinstance(error, UsageError)
+            assert said in str(error)
+        assert not list(tmp_path.glob("out.csv*"))
+
+
+@pytest.mark.parametrize(("suffix", "mark"), [("gz", b"\x1f\x8b"), ("ZST", b"\x28\xb5\x2f\xfd"), ("csv", b"value")])
+def test_the_name_of_the_copy_says_whether_it_is_compressed(tmp_path: Path, suffix: str, mark: bytes) -> None:
+    source, target = tmp_path / "in.csv", tmp_path / f"out.{suffix}"
+    source.write_bytes(MANY)
+    assert fix("coupons", source, "-o", target).return_value == 0
+    assert target.read_bytes().startswith(mark)
+    (copy,) = expand([str(target)])
+    with copy.open() as stream:
+        assert stream.read() == MANY.replace(b",1.0", b",1")
+
+
+def test_no_archive_is_written(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes(MANY)
+    assert "not written" in str(fix("coupons", tmp_path / "in.csv", "-o", tmp_path / "out.zip").exception)
+    assert not (tmp_path / "out.zip").exists()
+
+
+def test_a_copy_on_stdout_is_alone_there(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes(b"value,limitval\nCODE1,1.0\n")
+    shell = Shell(tmp_path)
+    log = tmp_path / "changes.jsonl"
+    ended = shell.run("fix", "coupons", str(tmp_path / "in.csv"), "-o", "-", "--diff", "--log", str(log))
+    assert (ended.code, ended.out) == (0, "value,limitval\nCODE1,1\n")
+    assert ended.err.splitlines()[:4] == ["@@ line 2 limitval XLS110 @@", "-1.0", "+1", "XLS110 1"]
+    assert json.loads(log.read_text(encoding="utf-8"))["code"] == "XLS110"
+    ended = shell.run("fix", "coupons", str(tmp_path / "in.csv"), "-o", "-", "--json")
+    assert (ended.code, "error" in ended.json) == (2, True)
+    assert "both write to stdout" in ended.err
+    assert shell.run("fix", "coupons", str(tmp_path / "gone.csv"), "-o", "-").out == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["changes.jsonl", "in.csv"]
+
+
+def test_a_list_of_changes_needs_a_file(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes(MANY)
+    assert "names a file" in str(fix("coupons", tmp_path / "in.csv", "-o", tmp_path / "o.csv", "--log", "-").exception)
+
+
+def test_devices_are_written_to_and_stay(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes(b"value\nCODE1 \n")
+    assert fix("coupons", tmp_path / "in.csv", "-o", "/dev/null", "--log", "/dev/null").return_value == 0
+    assert Path("/dev/null").is_char_device()
+    error = fix("coupons", tmp_path / "in.csv", "-o", "/dev/full", "--log", "/dev/null").exception
+    assert "cannot be written: No space left" in str(error)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.csv.gz"])
+def test_a_full_disk_leaves_no_half_a_copy(tmp_path: Path, name: str) -> None:
+    (tmp_path / "in.csv").write_bytes(MANY.replace(b",1.0", b",1") + b"CODE,1.0\n")
+    (tmp_path / name).write_bytes(b"kept")
+    shell = Shell(tmp_path)
+    words = ("fix", "coupons", str(tmp_path / "in.csv"), "-o", str(tmp_path / name), "--overwrite")
+    ended = shell.ended(shell.start(*words, "--log", "/dev/null", largest_file=20_000))
+    assert (ended.code, f"{name} cannot be written: File too large" in ended.err) == (2, True)
+    assert (tmp_path / name).read_bytes() == b"kept"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", name]
+
+
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_a_run_that_is_stopped_leaves_no_half_a_copy(tmp_path: Path, sign: signal.Signals, code: int) -> None:
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(MANY + b"".join(b"MORE%d,1.0\n" % n for n in range(200_000)))
+    target.write_bytes(b"kept")
+    shell = Shell(tmp_path)
+    process = shell.start("fix", "coupons", str(source), "-o", str(target), "--overwrite")
+    part = tmp_path / "out.csv.part"
+    while process.poll() is None and not (part.exists() and part.stat().st_size):
+        time.sleep(0.01)
+    os.kill(process.pid, sign)
+    assert shell.ended(process).code == code
+    assert target.read_bytes() == b"kept"
+    assert not (tmp_path / "out.csv.changes.jsonl").exists()
+    assert part.exists() == (sign is signal.SIGKILL)
+
+
+def test_the_copy_is_written_even_if_nobody_looks_at_the_difference(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes(MANY)
+    line = '"$0" -m bulkops fix coupons "$1/in.csv" -o "$1/out.csv" --diff | head -1'
+    command = ["bash", "-o", "pipefail", "-c", line, sys.executable, str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr, ended.stdout) == (0, "", "@@ line 2 limitval XLS110 @@\n")
+    assert (tmp_path / "out.csv").read_bytes() == MANY.replace(b",1.0", b",1")
+
+
+def test_control_characters_cannot_disturb_the_difference(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes(b"value,limitval\nCO\x1bDE,1\rCODE2,2\n")
+    lines = fix("coupons", tmp_path / "in.csv", "-o", tmp_path / "o.csv", "--diff").stdout.splitlines()
+    assert lines[:3] == ["@@ line 2 FIL108 @@", r"-CO\x1bDE,1\x0dCODE2,2\n", r"+CO\x1bDE,1\nCODE2,2\n"]
 
 
 @pytest.mark.parametrize("first", [b'"CODE1","{""a"": 1}"', b"CODE1,"])
