@@ -12,7 +12,7 @@ from bulkops.reading.sources import DAMAGED, ReadFailed, Source
 def opened(source: Source) -> Iterator[BinaryIO]:
     """Open a source for one reading; InputUnreadable if it cannot be read to its end."""
     try:
-        with _stream(source) as stream:
+        with source.open() as stream:
             yield stream
     except DAMAGED as error:
         raise InputUnreadable(
@@ -20,15 +20,6 @@ def opened(source: Source) -> Iterator[BinaryIO]:
         ) from error
     except ReadFailed as error:
         raise InputUnreadable(f"{source.path} cannot be read to the end: {error.strerror or error}.") from error
-
-
-def _stream(source: Source) -> BinaryIO:
-    try:
-        return source.open()
-    except RuntimeError as error:  # a member of an archive that is encrypted, or compressed in an unknown way
-        raise InputUnreadable(
-            f"{source.path} cannot be unpacked: {error}.", hint="Unpack the archive first."
-        ) from error
 
 
 def refuse_changed(source: Source, *, before: str, after: str) -> None:

@@ -81,12 +81,11 @@ def _from_local(found: re.Match[str], column: str, knowledge: Knowledge, options
 def _day_first(found: re.Match[str], options: FixOptions, *, shown: bool | None) -> bool | None:
     """Return whether the day comes first in a date; `shown` is what its column shows. None: nobody knows."""
     first, second = int(found["first"]), int(found["second"])
+    if found["sign"] == ".":  # written with the day first wherever dots are used, which slashes and dashes are not
+        return True if second <= 12 else False if options.unsafe else None
     if second > 12:
         return False
-    # Dots are written with the day first wherever they are used; slashes and dashes are not.
-    if found["sign"] == "." and (shown is not False or first > 12):
-        return True
-    if found["sign"] != "." and shown is not None:
+    if shown is not None:
         return shown
     return True if first > 12 or options.unsafe else None
 

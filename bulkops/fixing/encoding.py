@@ -1,9 +1,9 @@
 """Bytes that are no UTF-8: taken for Windows-1252 where nothing speaks against it."""
 
 import re
-import unicodedata
 
 from bulkops.fixing.options import FixOptions, Knowledge, Repair
+from bulkops.validation.encoding import undecodable
 
 _ESCAPED = re.compile("[\udc80-\udcff]")
 _LASTING = re.compile("[^\x00-\x7f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\u201c-\u201f\u2033]")
@@ -18,7 +18,7 @@ def decoded(body: bytes, knowledge: Knowledge, options: FixOptions) -> tuple[str
         return body.decode(), []
     except UnicodeDecodeError:
         escaped = body.decode("utf-8", "surrogateescape")
-    code = "FIL102" if _doubtful(escaped, knowledge) else "FIL104"
+    code = "FIL102" if _doubtful(body, escaped, knowledge) else "FIL104"
     if code == "FIL102" and not options.unsafe:
         return None, []
     text = _ESCAPED.sub(lambda found: _as_windows(found[0]), escaped)
@@ -30,16 +30,13 @@ def holds_multibyte(data: bytes) -> bool:
     return not data.isascii() and _LASTING.search(data.decode("utf-8", "ignore")) is not None
 
 
-def _doubtful(escaped: str, knowledge: Knowledge) -> bool:
-    """Tell whether undecodable bytes are something else than letters of Windows-1252.
+def _doubtful(body: bytes, escaped: str, knowledge: Knowledge) -> bool:
+    """Tell whether undecodable bytes may be something else than letters of Windows-1252.
 
     In a file that is UTF-8 elsewhere, what begins a sequence and does not go on as it should is a character cut off.
     """
-    strange = set(_ESCAPED.findall(escaped))
-    if knowledge.multibyte and any(ord(c) - 0xDC00 >= _FIRST_LEAD for c in strange):
-        return True
-    letters = [_as_windows(c) for c in strange]
-    return any(letter in "\u00ff\u00fe\ufffd" or unicodedata.category(letter) == "Cc" for letter in letters)
+    cut_off = knowledge.multibyte and any(ord(c) - 0xDC00 >= _FIRST_LEAD for c in _ESCAPED.findall(escaped))
+    return cut_off or any(code == "FIL102" for code, _, _ in undecodable(body))
 
 
 def _as_windows(escaped: str) -> str:

@@ -1,54 +1,57 @@
-"""The header repaired: documented names, commas, no columns that are blank throughout."""
+"""The header repaired: documented names, right quotes, commas, no columns that are blank throughout."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
+from bulkops.fixing.encoding import decoded
 from bulkops.fixing.options import Repair
+from bulkops.fixing.quotes import strict_cell, undoubled
+from bulkops.fixing.records import Shape
 from bulkops.reading.quoting import cells
-from bulkops.validation.header import Header
-from bulkops.validation.opening import Notice, Opening
+from bulkops.validation.header import Header, read_header
+from bulkops.validation.opening import Opening
 
 _NEEDS_QUOTES = re.compile('[",\r\n]')
-_IN_FRONT = {"FIL103", "FIL105", "FIL108", "STR103", "HDR108", "HDR109"}
-_SPELLING = {"HDR105", "HDR106"}
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_QUOTES = {"STR104", "STR105", "STR106", "STR107"}
+_IN_FRONT = {"FIL103", "FIL105", "FIL108", "STR103", "HDR109"}
 
 
-def repaired_header(opening: Opening, surplus: frozenset[int]) -> bytes:
+def repaired_header(opening: Opening, shape: Shape) -> bytes:
     """Return the header line as it should be, in UTF-8 and without what stood in front of it."""
     header = opening.header
     assert header is not None
     line = opening.header_line
-    text = line.rstrip(b"\n").removesuffix(b"\r")
-    names = _names(header)
-    if not surplus and header.separator == ord(",") and names == header.names:
-        return line
-    found = [text[start:end] for start, end in cells(text, 0, header.separator)]
-    spelt = [
-        _spelt(name, quoted=header.quoted[i]) if name != header.names[i] else _kept(found[i], name)
-        for i, name in enumerate(names)
-        if i not in surplus
-    ]
-    return b",".join(spelt) + line[len(text) :]
+    text = line.rstrip(b"\r\n")
+    spelt = [_spelt(raw, header, i, shape) for i, raw in enumerate(_fields(text, header)) if i not in shape.surplus]
+    return b",".join(spelt) + (shape.line_end if text != line else b"")
 
 
-def header_repairs(opening: Opening, surplus: frozenset[int]) -> Iterator[tuple[Repair, int]]:
-    """Yield each change in front of the records, with its line."""
+def header_repairs(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int]]:
+    """Yield each change in front of the records, with its line: what was noticed there and is there no longer."""
     header = opening.header
     assert header is not None
+    after = read_header(repaired_header(opening, shape).rstrip(b"\r\n"), shape.contract)
+    left = Counter((fault.code, fault.column) for fault in after.faults)
     names = _names(header)
     for notice in opening.notices:
-        if _is_repaired(notice, header, names, surplus):
-            place = None if notice.field is None else notice.field - 1
-            after = "" if place is None or place in surplus else names[place]
-            yield Repair(notice.code, notice.column or notice.message, after, notice.column), notice.line or 1
+        place = None if notice.field is None else notice.field - 1
+        if notice.code == "HDR104":
+            gone = place in shape.surplus
+        else:
+            gone = notice.code in _IN_FRONT or not left[notice.code, notice.column]
+            left[notice.code, notice.column] -= 1
+        if gone:
+            name = "" if place is None or place in shape.surplus else names[place]
+            yield Repair(notice.code, notice.column or notice.message, name, notice.column), notice.line or 1
 
 
-def _is_repaired(notice: Notice, header: Header, names: tuple[str, ...], surplus: frozenset[int]) -> bool:
-    if notice.code == "HDR104":
-        return notice.field is not None and notice.field - 1 in surplus
-    if notice.code in _SPELLING and notice.field is not None:
-        return names[notice.field - 1] != header.names[notice.field - 1]
-    return notice.code in _IN_FRONT
+def _fields(text: bytes, header: Header) -> list[bytes]:
+    """Return the names as they are spelt; where a quote stands wrong the separators alone part them."""
+    if any(fault.code in _QUOTES for fault in header.faults):
+        return text.split(bytes((header.separator,)))
+    return [text[start:end] for start, end in cells(text, 0, header.separator)]
 
 
 def _names(header: Header) -> tuple[str, ...]:
@@ -59,12 +62,25 @@ def _names(header: Header) -> tuple[str, ...]:
     )
 
 
-def _spelt(name: str, *, quoted: bool) -> bytes:
-    return f'"{name}"'.encode() if quoted else name.encode()
+def _spelt(raw: bytes, header: Header, place: int, shape: Shape) -> bytes:
+    """Return a name as it is written: as it was, unless something about it is wrong and certain to mend."""
+    name, quoted = _names(header)[place], raw.startswith(b'"') and header.quoted[place]
+    if name != header.names[place]:
+        return _written(name, quoted=quoted)
+    text, _ = decoded(raw, shape.knowledge, shape.options)
+    if text is None:
+        return raw
+    right = strict_cell(text, 0, "\0") == len(text) if quoted else '"' not in text
+    unclosed = any(fault.code == "STR105" for fault in header.faults)
+    if not right:
+        documented = header.columns[place] is not None and (shape.options.unsafe or not unclosed)
+        return _written(name, quoted=False) if documented else raw
+    inner = undoubled(text) if quoted else text
+    if _CONTROL.search(inner) and (shape.options.unsafe or header.columns[place] is not None):
+        return _written(_CONTROL.sub("", inner), quoted=quoted)
+    return text.encode() if quoted else _written(inner, quoted=False)
 
 
-def _kept(found: bytes, name: str) -> bytes:
-    """Return a name as it was spelt, in quotes if it holds what now separates names."""
-    if found.startswith(b'"') or b"," not in found:
-        return found
-    return ('"' + name.replace('"', '""') + '"').encode()
+def _written(name: str, *, quoted: bool) -> bytes:
+    needed = quoted or _NEEDS_QUOTES.search(name) is not None
+    return ('"' + name.replace('"', '""') + '"').encode() if needed else name.encode()

@@ -85,6 +85,8 @@ def repair_record(raw: bytes, shape: Shape, *, defect: Defect | None = None) -> 
         ending = shape.line_end
     if read is None:
         return text.encode() + ending, repairs
+    if len(read.texts) == 1 < len(shape.columns) and not body.strip():
+        return b"", [*repairs, Repair("STR103", text, "")]
     if len(read.texts) != len(shape.columns) or any(read.texts[i] for i in shape.surplus):
         return (read.spelt().encode() if shape.reshaped or defect else text.encode()) + ending, repairs
     if len(read.texts) > 1 and not any(read.texts):

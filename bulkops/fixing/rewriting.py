@@ -37,9 +37,9 @@ def rewrite(
     with opened(source) as stream:
         reader = ContentReader(stream)
         opening = open_content(reader, contract)
-        for repair, line in header_repairs(opening, shape.surplus):
+        for repair, line in header_repairs(opening, shape):
             writer.note([repair], record=None, line=line)
-        writer.write(repaired_header(opening, shape.surplus))
+        writer.write(repaired_header(opening, shape))
         rewriting = _Pass(shape, writer, earlier, opening.offset, opening.lines)
         touched = iter(known.touched)
         for block in blocks(reader, separator=shape.separator, size=BLOCK_BYTES):

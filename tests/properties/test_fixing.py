@@ -80,9 +80,8 @@ def files(draw: st.DrawFn, contract: Contract) -> bytes:
     record = st.lists(cell, min_size=len(spelt), max_size=len(spelt)).map(separator.join)
     records = draw(st.lists(record | st.lists(cell, max_size=5).map(separator.join), max_size=12))
     lines = [separator.join(name.encode() for name in spelt), *records, *([records[0]] if records else [])]
-    return (
-        draw(st.sampled_from([b"", b"\xef\xbb\xbf", b"sep=;\n"])) + end.join(lines) + draw(st.sampled_from([b"", end]))
-    )
+    start, last = draw(st.sampled_from([b"", b"\xef\xbb\xbf", b"sep=;\n"])), draw(st.sampled_from([b"", end]))
+    return start + end.join(lines) + (last if len(spelt) > 1 else end)
 
 
 def source_of(data: bytes) -> Source:

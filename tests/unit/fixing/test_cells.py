@@ -63,16 +63,17 @@ def test_other_groups_of_three_are_thousands_only_for_unsafe() -> None:
     assert repaired("discountlimit", "12,500", UNSAFE) == ("12500", ["XLS111"])
 
 
-@pytest.mark.parametrize("shown", [{}, {"expirydate": True}])
+@pytest.mark.parametrize("shown", [{}, {"expirydate": True}, {"expirydate": False}])
 def test_dates_with_dots_have_the_day_first(shown: dict[str, bool]) -> None:
     assert repaired("expirydate", "03.04.2030", knowledge=Knowledge(shown))[0] == "2030-04-03T00:00:00Z"
+    assert repaired("expirydate", "03.13.2030", knowledge=Knowledge(shown)) == ("03.13.2030", [])
 
 
-def test_a_column_that_shows_the_month_first_makes_dates_with_dots_doubtful() -> None:
-    knowledge = Knowledge({"expirydate": False})
-    assert repaired("expirydate", "03.04.2030", knowledge=knowledge) == ("03.04.2030", [])
-    assert repaired("expirydate", "03.13.2030", knowledge=knowledge)[0] == "2030-03-13T00:00:00Z"
-    assert repaired("expirydate", "03/04/2030", knowledge=knowledge)[0] == "2030-03-04T00:00:00Z"
+def test_the_order_of_dates_with_slashes_is_what_they_or_their_column_show() -> None:
+    assert repaired("expirydate", "03/04/2030") == ("03/04/2030", [])
+    assert repaired("expirydate", "03/13/2030")[0] == "2030-03-13T00:00:00Z"
+    for shown, after in ((True, "2030-04-03T00:00:00Z"), (False, "2030-03-04T00:00:00Z")):
+        assert repaired("expirydate", "03/04/2030", knowledge=Knowledge({"expirydate": shown}))[0] == after
 
 
 def test_all_apostrophes_in_front_go_at_once() -> None:

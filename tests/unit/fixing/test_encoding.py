@@ -21,6 +21,7 @@ UTF8 = Knowledge(multibyte=True)
         (b"\xf5", UTF8, None),
         (b"x\xff", Knowledge(), None),
         (b"x\x81", Knowledge(), None),
+        (b"\xe2\x82", Knowledge(), None),
     ],
 )
 def test_letters_are_certain_only_where_the_file_is_not_utf8_itself(

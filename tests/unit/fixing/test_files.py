@@ -128,7 +128,10 @@ def test_an_object_without_quotes_gets_them() -> None:
         (b"VALUE,value,LimitVal", b"VALUE,value,limitval"),
         (b"Value;a,b", b'value,"a,b"'),
         (b'Value,"a""b"', b'value,"a""b"'),
-        (b"Value,caf\xe9", b"value,caf\xe9"),
+        (b"Value,caf\xe9", "value,café".encode()),
+        (b"Value,caf\xff", b"value,caf\xff"),
+        (b'val"ue,"limitval"', b'value,"limitval"'),
+        (b"val\x1bue,oth\x1ber", b"value,oth\x1ber"),
         (b'"Value",limitval', b'"value",limitval'),
         (b"value,limitval", b"value,limitval"),
     ],
@@ -137,7 +140,7 @@ def test_a_header_gets_documented_names_but_none_twice_and_keeps_the_others(head
     for end in (b"\n", b""):
         written, changes, _ = fixed(header + end)
         assert written == after + end
-        assert {change.code for change in changes} <= {"HDR105", "HDR106", "HDR108"}
+        assert {change.code for change in changes} <= {"HDR105", "HDR106", "HDR108", "FIL104", "FIL107", "STR104"}
         assert bool(changes) == (header != after)
 
 
@@ -150,6 +153,13 @@ def test_a_blank_column_goes_with_its_cells_and_short_records_stay_short() -> No
 def test_no_filled_cell_goes_with_a_blank_column() -> None:
     data = b'value,attributes,\nABCD,{},\nABCE,"{"a": 1}",kept\n'
     assert fixed(data)[0] == b'value,attributes\nABCD,{}\nABCE,"{""a"": 1}",kept\n'
+
+
+def test_lines_of_nothing_but_blanks_go() -> None:
+    after, changes, report = fixed(b"value,limitval\nABCD,1\n  \n\n , \nABCE,2\n \t\n")
+    assert after == b"value,limitval\nABCD,1\nABCE,2\n"
+    assert {"STR103"} <= set(codes(changes)) <= {"STR103", "COD101", "TYP107"}
+    assert (report.changed, report.removed) == (0, 4)
 
 
 def test_what_is_removed_or_added_to_a_record_is_shown() -> None:
