@@ -136,7 +136,7 @@ def _surplus_blanks(block: Block, laid: Layout, width: int) -> Offsets:
     surplus = np.zeros(len(laid.starts), np.int64)
     many = np.flatnonzero((laid.numbers >= 0) & ~laid.broken & (laid.fields > width))
     counts, ends = laid.fields[many] - width, _content_ends(block, laid)[many]
-    blank = np.ones(len(many), np.bool_)
+    blank = ends - counts > laid.starts[many]  # of a record of nothing but separators in one column nothing is left
     for place in range(int(counts.max(initial=0))):
         beyond = place >= counts
         blank &= beyond | (block.array.take(ends - 1 - place, mode="clip") == block.separator)

@@ -275,3 +275,11 @@ def test_an_archive_member_that_cannot_be_opened_spoils_only_itself(tmp_path: Pa
     report = validate_files(CONTRACTS["coupons"], expand([str(archive), str(plain)]))
     assert "cannot be read" in (report.files[0].unreadable or "")
     assert report.files[1].counts == {"COD203": 1}
+
+
+@pytest.mark.parametrize("record", [",", ",\n", ",,\r\n", ",\nABCE\n"])
+@pytest.mark.parametrize("before", ["", "ABCD\n"])
+def test_separators_alone_in_a_file_of_one_column_are_fields_too_many(before: str, record: str) -> None:
+    report = check("coupons", f"value\n{before}{record}".encode())
+    assert report.counts["STR102"] == 1
+    assert report.records == before.count("\n") + 1 + record.count("ABCE")
