@@ -88,7 +88,10 @@ def astray(marks: Marks, inside: Words, array: Bytes) -> Words:
     edges = marks.quotes | marks.feeds | marks.separators
     wrong = marks.quotes & inside & ~_behind(edges)
     closing = marks.quotes & ~inside & ~_before(edges, marks.size)
-    return wrong | (closing & ~_before(where(array, RETURN), marks.size)) if closing.any() else wrong
+    if not closing.any():
+        return wrong
+    line_ends = where(array, RETURN) & _before(marks.feeds, 0)  # a return alone ends nothing
+    return wrong | (closing & ~_before(line_ends, marks.size))
 
 
 def toggled(offsets: Offsets, words: int) -> Words:
@@ -174,8 +177,9 @@ def _behind(words: Words) -> Words:
 
 
 def _before(words: Words, size: int) -> Words:
-    """Return bits that are 1 right before a set bit, and at the end of the `size` bytes."""
+    """Return bits that are 1 right before a set bit, and at the last of `size` bytes if there are any."""
     found = words >> _ONE
     found[:-1] |= words[1:] << _TOP
-    found[-1] |= _ONE << np.uint64((size - 1) & 63)
+    if size:
+        found[-1] |= _ONE << np.uint64((size - 1) & 63)
     return found
