@@ -95,23 +95,27 @@ class Endpoint:
     public: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request and log it."""
+        """Answer one request, and log it before the answer leaves, so that who has the answer finds it in the log."""
         request = Request(scope, receive)
-        status = 0
+        answered = False
         try:
             response, mishap = await self._answer(request)
-            status = response.status_code
             response.headers["date"] = format_datetime(self.service.state.now(), usegmt=True)
             if mishap.slow:
                 await asyncio.sleep(mishap.slow)
             if mishap.truncate:
                 send = truncating(scope, send)
+            self._log(response.status_code)
+            answered = True
             await response(scope, receive, send)
         except (Cut, ClientDisconnect):
             await hang_up(scope, receive)
         finally:
-            logged = Logged(self.service.state.moment(), self.method, self.template, status)
-            self.service.requests.append(logged)
+            if not answered:
+                self._log(0)
+
+    def _log(self, status: int) -> None:
+        self.service.requests.append(Logged(self.service.state.moment(), self.method, self.template, status))
 
     async def _answer(self, request: Request) -> tuple[Response, Mishap]:
         mishap = Mishap()

@@ -97,7 +97,7 @@ class SandboxServer:
 
     @property
     def requests(self) -> list[Logged]:
-        """The requests answered so far, in the order they ended."""
+        """The requests answered so far, in the order of their answers; status 0 where there was none."""
         return list(self._service.requests)
 
     def set_faults(self, spec: str | None) -> None:

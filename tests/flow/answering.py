@@ -53,8 +53,8 @@ def send(handler: BaseHTTPRequestHandler, body: bytes, *, length: int | None = N
     handler.send_header("Content-Type", "application/csv")
     if length != -1:
         handler.send_header("Content-Length", str(len(body) if length is None else length))
-    else:
-        handler.send_header("Connection", "close")
+    # A connection that closes unannounced may be used once more first, and that request never arrives.
+    handler.send_header("Connection", "close")
     handler.end_headers()
     handler.wfile.write(body)
     handler.close_connection = True
