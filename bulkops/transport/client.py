@@ -1,7 +1,7 @@
 """The client: one method a kind of request, every failure an error of bulkops that says what may follow."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address
@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from bulkops.clock import Clock
-from bulkops.errors import BulkopsError, NotDelivered, OutcomeUnknown, Unfinished, UsageError
+from bulkops.errors import AccessRefused, BulkopsError, NotDelivered, OutcomeUnknown, Unfinished, UsageError
 from bulkops.settings import Target
 from bulkops.transport.answers import Answer, parse_http_date, parse_json, refusal
 from bulkops.transport.decoding import BrokenCompression, decoded
@@ -107,10 +107,19 @@ class Client:
         return self._time.offset if moved < CLOCK_SET_SECONDS else None
 
     def ask_time(self, template: str, ids: Ids, params: Params | None = None) -> None:
-        """Learn the server's time by a GET of which nothing else counts; that it cannot be learnt is no error."""
+        """Learn the server's time by a GET of which nothing else counts; that it cannot be learnt is no error.
+
+        AccessRefused where the key itself is not accepted (401): no other request can go better. That this endpoint
+        is not granted, or not known there, says nothing about others.
+        """
         again = reading_again(self.clock, attempts=TIME_ATTEMPTS, say=self.say)
-        with suppress(Unfinished, UsageError):
+        try:
             again(self._open_stream, template, ids, params).response.close()
+        except AccessRefused as error:
+            if error.status == 401:
+                raise
+        except (Unfinished, UsageError):
+            return
 
     def get_json(self, template: str, ids: Ids, params: Params | None = None) -> Any:
         """Return the JSON document at a path; tried again while the failure may pass."""

@@ -1,5 +1,6 @@
 """Doubt and its evidence, one kind at a time: what lands is accepted once, what does not is sent again once."""
 
+import contextlib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -308,10 +309,27 @@ def test_a_refused_key_or_id_stops_the_job_at_once(
     sandbox.set_faults(f"imports={status}")
     with pytest.raises(AccessRefused):
         desk.resume(job)
-    assert sum(r.method == "POST" for r in sandbox.requests) == 1
+    assert [request.method for request in sandbox.requests] == ["GET", "POST"]  # the time is asked first
     assert desk.document(job)["records"]["pending"] == 30
     sandbox.set_faults(None)
     assert desk.resume(job)["state"] == "done"
+
+
+@pytest.mark.parametrize(("status", "methods"), [(401, ["GET"]), (403, ["GET", "POST"]), (404, ["GET", "POST"])])
+def test_only_a_key_that_is_not_accepted_keeps_an_import_from_being_sent_when_the_time_is_asked(
+    status: int, methods: list[str], sandbox: SandboxServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = POINTS.write(tmp_path / "f.csv", records=10, seed=1)
+    job = desk.begin("loyalty-points", file, POINTS.ids)
+    sandbox.set_faults(f"reads={status}")
+    with pytest.raises(AccessRefused) if status == 401 else contextlib.nullcontext():
+        desk.resume(job)
+    assert [request.method for request in sandbox.requests][: len(methods)] == methods
+    assert sum(POINTS.held(sandbox).values()) == (0 if status == 401 else 10)
+    assert desk.document(job)["records"]["pending"] == (10 if status == 401 else 0)
+    sandbox.set_faults(None)
+    assert desk.resume(job)["state"] == "done"
+    assert POINTS.held(sandbox) == counted(rows_of(file))
 
 
 def test_a_server_that_stays_away_leaves_an_unfinished_job(tmp_path: Path) -> None:
