@@ -15,7 +15,7 @@ from bulkops.reading.marks import (
     count,
     counts_before,
     marks_of,
-    positions,
+    parted,
 )
 from bulkops.reading.quoting import Broken, swallowed
 
@@ -99,7 +99,7 @@ def lay_out(block: Block, width: int) -> tuple[Block, Layout]:
 
 def layout(block: Block) -> Layout:
     """Return where the records of a block are, as its quotes say; reads every byte once."""
-    ends = _record_ends(block)
+    ends = parted(block.marks.ends, len(block.data))
     starts = np.concatenate((np.zeros(1, np.int64), ends[:-1])) if len(ends) else ends
     fields = np.diff(counts_before(block.marks.limits, ends), prepend=0) + 1
     broken = np.zeros(len(ends), np.bool_)
@@ -111,11 +111,3 @@ def layout(block: Block) -> Layout:
     crlf[crlf] = block.array.take(ends[crlf] - 2) == RETURN
     blank = ends - starts == terminated.astype(np.int64) + crlf
     return Layout(starts, ends, np.where(blank, -1, np.cumsum(~blank) - 1), fields, crlf, broken)
-
-
-def _record_ends(block: Block) -> Offsets:
-    """Return the offset behind each record."""
-    ends = positions(block.marks.ends) + 1
-    if len(block.data) and (not len(ends) or ends[-1] != len(block.data)):
-        ends = np.append(ends, len(block.data))
-    return ends

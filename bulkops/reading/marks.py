@@ -134,6 +134,14 @@ def positions(words: Words) -> Offsets:
     return np.sort(np.concatenate(found))
 
 
+def parted(words: Words, size: int) -> Offsets:
+    """Return the offset behind each part of data that ends at the set bits; what follows the last is a part too."""
+    ends = positions(words) + 1
+    if size and (not len(ends) or ends[-1] != size):
+        ends = np.append(ends, size)
+    return ends
+
+
 def last(words: Words) -> int:
     """Return where the last set bit is; -1 if there is none."""
     filled = np.flatnonzero(words)

@@ -17,6 +17,7 @@ from bulkops.reading.marks import (
     Offsets,
     astray,
     counts_before,
+    parted,
     positions,
     toggled,
 )
@@ -31,9 +32,7 @@ _JSON = (ord("{"), ord("["))
 
 def suspects(marks: Marks, array: Bytes) -> Iterator[Suspect]:
     """Yield the suspicious lines of a window, in order; empty lines are none."""
-    ends = positions(marks.feeds) + 1
-    if not len(ends) or ends[-1] != len(array):
-        ends = np.append(ends, len(array))
+    ends = parted(marks.feeds, len(array))
     starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
     odd = np.diff(counts_before(marks.quotes, ends), prepend=0) % 2 == 1
     # Within a line the first quote opens a cell, whatever the lines before it held.
