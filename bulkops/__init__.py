@@ -33,3 +33,8 @@ def __getattr__(name: str) -> Any:
         return getattr(library, name)
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    """Name the functions, imported yet or not."""
+    return sorted(__all__)

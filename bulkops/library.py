@@ -4,8 +4,9 @@ Errors are those of `bulkops.errors`. Nothing is printed: give an observer to fo
 """
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +14,32 @@ from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import FilePlan, plan_file
 from bulkops.clock import SystemClock
 from bulkops.embedded import fresh_sandbox
-from bulkops.errors import UsageError
+from bulkops.errors import InputUnreadable, UsageError
 from bulkops.exporting.forms import Shape
-from bulkops.exporting.request import Request
-from bulkops.exporting.run import Exported, run_export
+from bulkops.exporting.request import request_of
+from bulkops.exporting.run import Exported, Fetching, run_export
 from bulkops.exporting.table import EXPORTS
+from bulkops.exporting.windows import steps_of
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.importing import ImportRequest, Place, import_file
 from bulkops.pipeline.observer import Observer
+from bulkops.pipeline.proving import Asked, asked_of_job, fold_named, prove
 from bulkops.pipeline.recipes import query_texts
 from bulkops.pipeline.resuming import resume_job
 from bulkops.pipeline.running import Outcome
+from bulkops.readback.canonical import Fold
 from bulkops.reconciling.result import Reconciliation
-from bulkops.reconciling.run import Evidence
-from bulkops.reconciling.run import reconcile as reconcile_rows
+from bulkops.reconciling.sides import Evidence, Known
 from bulkops.reporting.write import ReportWish, form_of, write_report
-from bulkops.settings import Secret, Target, authorization_from_environment, checked_base_url, default_ledger_url
+from bulkops.settings import (
+    ID_NAMES,
+    Secret,
+    Target,
+    authorization_from_environment,
+    checked_base_url,
+    default_ledger_url,
+)
+from bulkops.transport.retries import silent
 from bulkops.upload.options import RunOptions
 from bulkops.upload.workflow import Guards, open_client
 from bulkops.validation.engine import validate_files
@@ -42,8 +53,10 @@ PathLike = str | os.PathLike[str]
 def target(base_url: str, *, key: str | None = None, **ids: int) -> Target:
     """Return a target: an address, and ids by name (`application`, `campaign`, `program`, `pool`, …).
 
-    `key` is a Management API key; without it the key comes from the environment, as for the command line.
+    `key` is a Management API key; without it the key comes from the environment, as for the command line. UsageError
+    for an id that no target has; names in the path of an export, such as a card's, go to `export`.
     """
+    _check_names(ids)
     authorization = Secret(f"ManagementKey-v1 {key}") if key else authorization_from_environment(os.environ)
     return Target(base_url=checked_base_url(base_url), ids=ids, authorization=authorization)
 
@@ -51,6 +64,7 @@ def target(base_url: str, *, key: str | None = None, **ids: int) -> Target:
 @contextmanager
 def local_sandbox(*, world: PathLike | None = None, **ids: int) -> Iterator[Target]:
     """Yield a sandbox as a target; it begins and ends with the context and keeps nothing."""
+    _check_names(ids)
     with fresh_sandbox(ids, world=Path(world) if world else None) as place:
         yield place
 
@@ -58,9 +72,12 @@ def local_sandbox(*, world: PathLike | None = None, **ids: int) -> Iterator[Targ
 def validate(
     contract: str | Contract, *files: PathLike, settings: ValidationSettings | None = None
 ) -> ValidationReport:
-    """Check files against a contract; no account, no network."""
+    """Check files against a contract; no account, no network. InputUnreadable if one cannot be read."""
     chosen = settings or ValidationSettings(now=SystemClock().now())
-    return validate_files(_contract(contract), [Path(file) for file in files], settings=chosen)
+    report = validate_files(_contract(contract), [Path(file) for file in files], settings=chosen)
+    if unreadable := next((file.unreadable for file in report.files if file.unreadable), None):
+        raise InputUnreadable(unreadable)
+    return report
 
 
 def plan(
@@ -140,23 +157,31 @@ def export(
     out: PathLike,
     where: Target,
     *,
-    filters: Mapping[str, str] | None = None,
+    filters: Mapping[str, object] | None = None,
+    names: Mapping[str, int | str] | None = None,
     shape: Shape | None = None,
+    window: str | None = None,
+    window_by: str | None = None,
+    settle: float = 0.0,
     ledger: str | None = None,
+    observer: Callable[[str], None] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Exported:
     """Save an export to a file, which appears only when all of it is there.
 
-    `filters` are by option name, as `bulkops export WHAT --help` lists them.
+    `filters` are by option name, as `bulkops export WHAT --help` lists them: text, numbers, booleans, lists, dates.
+    `names` are what stands in the path besides ids: `{"card": "CARD-1"}`, `{"profile": "customer-1"}`,
+    `{"achievement": 3}`, `{"value-map": 4}`. `window` (`"1d"`) fetches piece by piece, each as long as that, and goes
+    on after a kill. `observer` hears sentences, `progress` the number of bytes of each block.
     """
     if what not in EXPORTS:
         raise UsageError(f"There is no export {what!r}.", hint=f"Known: {', '.join(EXPORTS)}.")
-    definition = EXPORTS[what]
-    unknown = set(filters or {}) - {declared.name for declared in definition.filters}
-    if unknown:
-        raise UsageError(f"The export {what} has no filter {sorted(unknown)[0]!r}.")
-    request = Request(export=definition, ids=where.ids, values=filters or {})
-    with _open(ledger) as book, open_client(where, book, clock=SystemClock()) as client:
-        return run_export(client, request, Path(out), shape=shape)
+    request = request_of(EXPORTS[what], where.ids, names or {}, filters or {})
+    fetching = Fetching(
+        steps=steps_of(EXPORTS[what], window, window_by), settle=settle, progress=progress, say=observer
+    )
+    with _open(ledger) as book, open_client(where, book, clock=SystemClock(), say=observer or silent) as client:
+        return run_export(client, request, _path(out), shape=shape, fetching=fetching)
 
 
 def reconcile(
@@ -165,23 +190,49 @@ def reconcile(
     where: Target | None = None,
     *,
     saved: PathLike | None = None,
+    job: str | None = None,
+    import_ids: Collection[int] | None = None,
+    case: Fold | str | None = None,
     options: Mapping[str, object] | None = None,
     settle: float = 60.0,
     output: PathLike | None = None,
     repair: PathLike | None = None,
+    balances: tuple[PathLike, PathLike] | None = None,
     ledger: str | None = None,
+    observer: Callable[[str], None] | None = None,
 ) -> Reconciliation:
-    """Compare a file with what a target holds, or with an export that was `saved` earlier."""
+    """Compare a file with what a target holds, or with an export that was `saved` earlier.
+
+    `job` is the job that sent the file: its import ids and times are known, the file must be the one it sent
+    (GuardRefused), and what is found is kept with it. `import_ids` tells the ids for a file without a job. `case` is
+    how the application folds codes. `balances` are balances exports from before and after (points). `observer` hears
+    why the target is read again.
+    """
     found = _contract(contract)
-    query = query_texts(found, options or {}, place=found.name)
-    folder, missing = Path(output) if output else None, Path(repair) if repair else None
-    if where is None:
-        evidence = Evidence(export=Path(saved) if saved else None, options=query)
-        return reconcile_rows(found, Path(file), evidence, settle=settle, output=folder, repair=missing)
-    _check_ids(found, where)
-    with _open(ledger) as book, open_client(where, book, clock=SystemClock()) as client:
-        evidence = Evidence(client=client, ids=where.ids, options=query)
-        return reconcile_rows(found, Path(file), evidence, settle=settle, output=folder, repair=missing)
+    if where is not None and saved is not None:
+        raise UsageError("A target and a saved export are two things to compare with; give one.")
+    with ExitStack() as stack:
+        book = stack.enter_context(_open(ledger)) if where is not None or job else None
+        if job and book is not None:
+            asked = asked_of_job(book, job, file=_path(file), where=where)
+            if asked.contract != found or import_ids is not None:
+                raise UsageError(f"Job {job} knows its contract, {asked.contract.name}, and its import ids.")
+        else:
+            query = query_texts(found, options or {}, place=found.name)
+            asked = Asked(contract=found, file=_path(file), options=query, known=Known(import_ids=import_ids))
+        evidence = Evidence(export=_path(saved) if saved else None, options=asked.options, fold=fold_named(case))
+        if where is not None and book is not None:
+            _check_ids(found, where)
+            client = stack.enter_context(open_client(where, book, clock=SystemClock(), say=observer or silent))
+            evidence = replace(evidence, client=client, ids=where.ids)
+        asked = replace(
+            asked,
+            settle=settle,
+            output=_path(output) if output else None,
+            repair=_path(repair) if repair else None,
+            balances=(_path(balances[0]), _path(balances[1])) if balances else None,
+        )
+        return prove(asked, evidence, clock=SystemClock(), ledger=book, observer=observer)
 
 
 def report(
@@ -205,6 +256,20 @@ def _contract(contract: str | Contract) -> Contract:
     if contract not in CONTRACTS:
         raise UsageError(f"There is no contract {contract!r}.", hint=f"Known: {', '.join(CONTRACTS)}.")
     return CONTRACTS[contract]
+
+
+def _path(given: PathLike) -> Path:
+    if not isinstance(given, str | os.PathLike):
+        raise UsageError(f"{given!r} is no path.")
+    return Path(given)
+
+
+def _check_names(ids: Mapping[str, object]) -> None:
+    for name, value in ids.items():
+        if name not in ID_NAMES:
+            raise UsageError(f"There is no id {name!r}.", hint=f"Known: {', '.join(ID_NAMES)}.")
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise UsageError(f"The id {name} is a whole number from 1 on, not {value!r}.")
 
 
 def _check_ids(contract: Contract, where: Target) -> None:

@@ -43,6 +43,8 @@ def part_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
     UsageError if `path` cannot be that of a file, or if another process is writing it.
     """
     refuse_no_file(path)
+    if not path.parent.is_dir():
+        raise UsageError(f"{path} cannot be written: there is no folder {path.parent}.", hint="Make it first.")
     part = path.with_name(f"{path.name}.part")
     with _alone(path), said(path):
         try:

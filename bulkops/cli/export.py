@@ -1,6 +1,7 @@
 """`bulkops export WHAT`: one command an export, its options made from the table of exports."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from bulkops.cli.options import SecondsType, json_option, ledger_option, option
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
 from bulkops.errors import UsageError
-from bulkops.exporting.definition import Export, Filter, Kind
+from bulkops.exporting.definition import Export, Filter, Kind, PathName
 from bulkops.exporting.table import EXPORTS
 from bulkops.writing import refuse_no_file
 
@@ -152,31 +153,22 @@ def _run(export: Export, options: dict[str, Any]) -> None:
 
 
 def _request(export: Export, options: dict[str, Any], ids: Any) -> Any:
-    from bulkops.exporting.request import Request
+    from bulkops.exporting.request import request_of
 
-    given: dict[str, int | str] = {name: value for name, value in ids.items() if name in export.ids}
-    for name in export.path_names:
-        if (value := options[_key(name.name)]) is not None:
-            given[name.name] = value
-    values = {
-        declared.name: str(value).lower() if isinstance(value, bool) else str(value)
-        for declared in export.filters
-        if (value := options[_key(declared.name)]) is not None
-    }
-    return Request(export=export, ids=given, values=values)
+    def given(declared: Sequence[Filter | PathName]) -> dict[str, Any]:
+        return {d.name: value for d in declared if (value := options[_key(d.name)]) is not None}
+
+    return request_of(export, ids, given(export.path_names), given(export.filters))
 
 
 def _fetching(export: Export, options: dict[str, Any], bar: Any) -> Any:
     from bulkops.exporting.run import Fetching
-    from bulkops.exporting.windows import Steps, parse_length
+    from bulkops.exporting.windows import steps_of
 
-    steps = None
-    if options.get("window"):
-        window = next(w for w in export.windows if w.by == options["window_by"])
-        steps = Steps(window=window, length=parse_length(options["window"]))
     return Fetching(
-        steps=steps, settle=options["settle"], progress=bar.update, say=console().note, count=options["as_json"]
-    )
+        steps=steps_of(export, options.get("window"), options.get("window_by")),
+        settle=options["settle"], progress=bar.update, say=console().note, count=options["as_json"],
+    )  # fmt: skip
 
 
 def _progress(export: Export) -> Any:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,24 +18,13 @@ from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
     from bulkops.ledger.store import Ledger
+    from bulkops.pipeline.proving import Asked
     from bulkops.reconciling.balances import Balance
     from bulkops.reconciling.result import Reconciliation
-    from bulkops.reconciling.run import Known
+    from bulkops.reconciling.sides import Evidence
 
 FOLDS = ("sensitive", "insensitive-uppercase", "insensitive-lowercase")
 SHOWN = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What is compared with what."""
-
-    contract: Contract
-    file: Path
-    target: TargetChoice
-    query: dict[str, str]
-    known: "Known | None"
-    job: str | None = None
 
 
 @click.command("reconcile")
@@ -98,40 +87,33 @@ def command(
 ) -> int:
     """Compare FILE with what the target holds, row by row: proved, mismatch or unprovable."""
     from bulkops.clock import SystemClock
-    from bulkops.readback.canonical import Fold
-    from bulkops.reconciling.balances import check_balances
-    from bulkops.reconciling.outputs import refuse_unfit
-    from bulkops.reconciling.run import Evidence, reconcile
+    from bulkops.pipeline.proving import fold_named, prove
+    from bulkops.reconciling.sides import Evidence
 
     if job and (contract or file or import_ids):
         raise UsageError("--job knows contract, file and import ids; do not name them again.")
-    asked = _of_job(job, ledger, target) if job else _of_file(contract, file, chosen, target, import_ids)
     pair = [path for path in (balances_before, balances_after) if path]
     if len(pair) == 1:
         raise UsageError("--balances-before and --balances-after go together.")
-    refuse_unfit(output, repair, [asked.file, *pair])
-    balances = check_balances(asked.contract, asked.file, before=pair[0], after=pair[1]) if pair else ()
-    clock = SystemClock()
     with ExitStack() as stack:
-        evidence = Evidence(export=export, options=asked.query, fold=Fold(fold) if fold else None)
+        book = stack.enter_context(_ledger(ledger)) if job else None
+        if book is not None:
+            asked, target = _of_job(book, str(job), target)
+        else:
+            asked = _of_file(contract, file, chosen, import_ids)
+        asked = replace(
+            asked, output=output, repair=repair, settle=settle, balances=(pair[0], pair[1]) if pair else None
+        )
+        evidence = Evidence(export=export, options=asked.options, fold=fold_named(fold))
         if export is None and asked.contract.routes[0].readback is not None:
-            evidence = _online(stack, asked, ledger=ledger, fold=Fold(fold) if fold else None)
-        result = reconcile(
-            asked.contract, asked.file, evidence, known=asked.known, settle=settle, clock=clock,
-            output=output, repair=repair, observer=console().note,
-        )  # fmt: skip
-    told: dict[str, Any] = {"balances": [b.to_json() for b in balances]} if balances else {}
-    if export is not None:
-        told["export"] = str(export)
-    document = {**result.to_json(), **told}
-    if asked.job:
-        _record(asked.job, document, ledger)
+            evidence = _online(stack, asked, target, evidence, ledger=ledger)
+        result = prove(asked, evidence, clock=SystemClock(), ledger=book, observer=console().note)
     if as_json:
-        console().emit_json(document)
+        console().emit_json(result.to_json())
     else:
         show(result)
-        show_balances(balances)
-    return result.exit_code or int(any(not balance.agrees for balance in balances))
+        show_balances(result.balances)
+    return result.exit_code
 
 
 def show(result: "Reconciliation") -> None:
@@ -175,18 +157,15 @@ def show_balances(balances: "tuple[Balance, ...]") -> None:
 
 
 def _of_file(
-    contract: Contract | None,
-    file: Path | None,
-    chosen: dict[str, object],
-    target: TargetChoice,
-    import_ids: tuple[int, ...],
-) -> Asked:
-    from bulkops.reconciling.run import Known
+    contract: Contract | None, file: Path | None, chosen: dict[str, object], import_ids: tuple[int, ...]
+) -> "Asked":
+    from bulkops.pipeline.proving import Asked
+    from bulkops.reconciling.sides import Known
 
     if contract is None or file is None:
         raise UsageError("Name a contract and a file, or a job with --job.")
-    known = Known(import_ids=import_ids) if import_ids else None
-    return Asked(contract=contract, file=file, target=target, query=query_of(contract, chosen), known=known)
+    known = Known(import_ids=import_ids or None)
+    return Asked(contract=contract, file=file, options=query_of(contract, chosen), known=known)
 
 
 @contextmanager
@@ -202,39 +181,19 @@ def _ledger(url: str | None) -> Iterator["Ledger"]:
         book.close()
 
 
-def _of_job(name: str, ledger: str | None, target: TargetChoice) -> Asked:
-    from bulkops.reconciling.jobs import known_of, other_imports
-    from bulkops.upload.starting import contract_of, refuse_changed_file
+def _of_job(book: "Ledger", name: str, target: TargetChoice) -> "tuple[Asked, TargetChoice]":
+    from bulkops.pipeline.proving import asked_of_job
 
-    with _ledger(ledger) as book:
-        job = book.job(name)
-        refuse_changed_file(job)
-        contract = contract_of(job)
-        known = known_of(job, book.chunks(name), contract, others=other_imports(book, job))
-    return Asked(
-        contract=contract,
-        file=job.file_path,
-        target=target.reopen(job.target),
-        query=dict(job.options),
-        known=known,
-        job=name,
-    )
+    return asked_of_job(book, name), target.reopen(book.job(name).target)
 
 
-def _record(name: str, document: dict[str, Any], ledger: str | None) -> None:
-    """Let the job know how it was proved, as `import --reconcile` does."""
-    with _ledger(ledger) as book:
-        job = book.job(name)
-        kept = {name: value for name, value in (job.reconciliation or {}).items() if name == "balances"}
-        book.change_job(job, kind="reconciled", reconciliation={**kept, **document})
-
-
-def _online(stack: ExitStack, asked: Asked, **settings: Any) -> Any:
+def _online(
+    stack: ExitStack, asked: "Asked", target: TargetChoice, evidence: "Evidence", *, ledger: str | None
+) -> "Evidence":
     from bulkops.cli.connect import connect
     from bulkops.clock import SystemClock
-    from bulkops.reconciling.run import Evidence
 
-    ids = asked.target.ids_for(asked.contract)
-    opened = stack.enter_context(asked.target.open())
-    client = stack.enter_context(connect(opened, ledger=settings["ledger"], clock=SystemClock()))
-    return Evidence(client=client, ids=ids, options=asked.query, fold=settings["fold"])
+    ids = target.ids_for(asked.contract)
+    opened = stack.enter_context(target.open())
+    client = stack.enter_context(connect(opened, ledger=ledger, clock=SystemClock()))
+    return replace(evidence, client=client, ids=ids)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from bulkops.errors import UsageError
 from bulkops.exporting.definition import Export, Filter, Kind, Window, placeholders
@@ -50,6 +50,36 @@ class Request:
         """Return the same request, bounded to a window."""
         values = {**self.values, window.after: rfc3339(after), window.before: rfc3339(before)}
         return replace(self, values=values)
+
+
+def request_of(
+    export: Export, ids: Mapping[str, int], names: Mapping[str, int | str], filters: Mapping[str, object]
+) -> Request:
+    """Return a request from values as a program has them; UsageError for a name or a filter that there is none of."""
+    own, known = {p.name for p in export.path_names}, {f.name for f in export.filters}
+    if unknown := sorted(set(names) - own):
+        raise UsageError(f"The export {export.name} has no {unknown[0]!r}.", hint=_listed("names", own))
+    if unknown := sorted(set(filters) - known):
+        raise UsageError(f"The export {export.name} has no filter {unknown[0]!r}.", hint=_listed("filters", known))
+    given = {name: value for name, value in ids.items() if name in export.ids}
+    values = {name: _as_text(value) for name, value in filters.items() if value is not None}
+    return Request(export=export, ids={**given, **names}, values=values)
+
+
+def _listed(what: str, known: set[str]) -> str:
+    return f"Its {what}: {', '.join(sorted(known)) or 'none'}."
+
+
+def _as_text(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case datetime() | date():
+            return value.isoformat()
+        case list() | tuple():
+            return ",".join(map(str, value))
+        case _:
+            return str(value)
 
 
 def checked(declared: Filter, value: str) -> str:

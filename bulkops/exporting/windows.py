@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bulkops.errors import DataError, UsageError
-from bulkops.exporting.definition import Window
+from bulkops.exporting.definition import Export, Window
 from bulkops.exporting.request import Request, instant
 from bulkops.exporting.spool import spool
 from bulkops.readback.ahead import looked_at
@@ -50,6 +50,18 @@ def parse_length(text: str) -> timedelta:
         return timedelta(seconds=int(found[1]) * UNITS[found[2]])
     except OverflowError:
         raise UsageError(f"--window {text!r} is longer than the calendar.") from None
+
+
+def steps_of(export: Export, length: str | None, by: str | None) -> Steps | None:
+    """Return how an export is to be cut, None for not at all; UsageError where it cannot be."""
+    if length is None:
+        return None
+    ways = {window.by: window for window in export.windows}
+    if not ways:
+        raise UsageError(f"export {export.name} has no filters to cut it by, so it takes no window.")
+    if by is not None and by not in ways:
+        raise UsageError(f"export {export.name} is cut by {' or '.join(ways)}, not by {by!r}.")
+    return Steps(window=ways[by] if by else export.windows[0], length=parse_length(length))
 
 
 def spool_windows(

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from bulkops.readback.compare import Counts, Difference
+from bulkops.reconciling.balances import Balance
 
 
 class Verdict(StrEnum):
@@ -22,7 +23,8 @@ class Reconciliation:
 
     `unexpected` counts rows found that were not sent, and fails the verdict only if `unexpected_counts`, or where one
     import holds a row more often than it was sent.
-    `columns` gives the differences by column, `readings` how often the target was read, `notes` what was odd.
+    `columns` gives the differences by column, `readings` how often the target was read, `notes` what was odd. `export`
+    names the saved export it was compared with, if it was one.
     """
 
     contract: str
@@ -42,11 +44,14 @@ class Reconciliation:
     evidence: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    balances: tuple[Balance, ...] = ()
+    export: str = ""
 
     @property
     def exit_code(self) -> int:
-        """1 on a mismatch, else 0."""
-        return 1 if self.verdict is Verdict.MISMATCH else 0
+        """1 on a mismatch, or where a balance did not grow by what was sent, else 0."""
+        agree = all(balance.agrees for balance in self.balances)
+        return 0 if agree and self.verdict is not Verdict.MISMATCH else 1
 
     def to_json(self) -> dict[str, Any]:
         """Return the document of `reconcile --json`."""
@@ -79,6 +84,8 @@ class Reconciliation:
                 }
                 for example in self.examples
             ],
+            **({"export": self.export} if self.export else {}),
+            **({"balances": [balance.to_json() for balance in self.balances]} if self.balances else {}),
         }
 
 

@@ -160,6 +160,7 @@ class _Task:
             compared=tuple(c for c in self.sets.columns if c not in counts.not_compared),
             examples=tuple(_examples(self.sets, all_unexpected=unexpected_counts)),
             evidence=self.sets.readback.operation,
+            export=str(self.evidence.export or ""),
             notes=(*notes.lines(), *said),
         )
 

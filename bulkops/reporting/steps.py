@@ -1,7 +1,7 @@
 """What happened in a job besides the routine, in plain words, each thing once. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -51,12 +51,15 @@ def told_steps(events: Sequence[Event]) -> Iterator[Step]:
     steps = [_step(event) for event in events if event.kind not in ROUTINE]
     last = {(step.chunk, step.said): place for place, step in enumerate(steps) if step.said}
     seen: set[tuple[object, ...]] = set()
+    spoken: set[tuple[object, ...]] = set()
     for place, step in enumerate(steps):
         timeless = (step.chunk, step.what, step.detail, step.said)
         if timeless in seen or (step.what == WHAT["evidence"] and last.get((step.chunk, step.said), place) > place):
             continue
         seen.add(timeless)
-        yield step
+        again = (step.chunk, step.said) in spoken
+        spoken.add((step.chunk, step.said))
+        yield replace(step, said="") if again else step
 
 
 def _step(event: Event) -> Step:
@@ -72,7 +75,7 @@ def _step(event: Event) -> Step:
 def _details(kind: str, data: Mapping[str, Any]) -> Iterator[str]:
     if kind in ("evidence", "undecided") and data.get("verdict"):
         yield FOUND.get(str(data["verdict"]), str(data["verdict"]))
-    if data.get("rows") is not None:
+    if data.get("rows"):
         yield f"{data['rows']:,} rows found"
     if data.get("import_id") is not None:
         yield f"import {data['import_id']}"

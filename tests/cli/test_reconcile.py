@@ -173,3 +173,15 @@ def test_balances_are_not_written_over(codes: Path, tmp_path: Path) -> None:
     result = run("giveaways", str(codes), "--export", export(tmp_path), "--repair", str(before), *pair)
     assert isinstance(result.exception, UsageError)
     assert before.read_text() == "loyaltySubledger,currentBalance\n"
+
+
+def test_data_reaches_the_terminal_with_its_controls_as_escapes(tmp_path: Path) -> None:
+    hostile = ["\x1b[31mRED\x1b]0;pwn\x07", "\u202egnp.exe", "\x9b2J", "a\rb"]
+    file = tmp_path / "codes.csv"
+    file.write_text("code\n" + "".join(f'"{code}"\n' for code in hostile), encoding="utf-8", newline="")
+    for more in ((), ("--json",)):
+        text = run("giveaways", str(file), "--export", export(tmp_path), *more).stdout
+        assert not any(character in text for character in "\x1b\x07\u202e\x9b\r")
+        assert "202egnp.exe" in text
+    document = json.loads(run("giveaways", str(file), "--export", export(tmp_path), "--json").stdout)
+    assert [e["key"] for e in document["examples"]] == hostile

@@ -1,0 +1,85 @@
+"""A reconciliation as people ask for it: of a file or of a job, with balances, and kept with the job."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bulkops.clock import Clock
+from bulkops.errors import GuardRefused, UsageError
+from bulkops.ledger.store import Ledger
+from bulkops.readback.canonical import Fold
+from bulkops.reconciling.balances import Balance, check_balances
+from bulkops.reconciling.jobs import known_of, other_imports
+from bulkops.reconciling.outputs import refuse_unfit
+from bulkops.reconciling.result import Reconciliation
+from bulkops.reconciling.run import reconcile
+from bulkops.reconciling.sides import Evidence, Known
+from bulkops.settings import Target
+from bulkops.upload.body import file_sha256
+from bulkops.upload.starting import contract_of, refuse_changed_file, target_of
+from bulkops_validators.model.contract import Contract
+
+BALANCES = "balances"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is compared, and what becomes of it. `balances` are exports from before and after the import."""
+
+    contract: Contract
+    file: Path
+    options: Mapping[str, str] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
+    job: str | None = None
+    output: Path | None = None
+    repair: Path | None = None
+    balances: tuple[Path, Path] | None = None
+    settle: float = 60.0
+
+
+def asked_of_job(ledger: Ledger, name: str, *, file: Path | None = None, where: Target | None = None) -> Asked:
+    """Return what a job knows of itself; GuardRefused for another file, or another target, than it was begun with."""
+    job = ledger.job(name)
+    contract = contract_of(job)
+    if file is None:
+        refuse_changed_file(job)
+    elif file_sha256(file) != job.file_sha256:
+        raise GuardRefused(f"{file} is not the file that job {name} sent.", hint="Name the file that was sent.")
+    if where is not None and target_of(contract, where) != job.target:
+        raise GuardRefused(f"Job {name} was begun on another target.", hint="Name the target it was begun on.")
+    known = known_of(job, ledger.chunks(name), contract, others=other_imports(ledger, job))
+    return Asked(contract=contract, file=file or job.file_path, options=job.options, known=known, job=name)
+
+
+def prove(
+    asked: Asked, evidence: Evidence, *, clock: Clock, ledger: Ledger | None, observer: Callable[[str], None] | None
+) -> Reconciliation:
+    """Compare, check the balances if asked, and let the job know what was found, as `import --reconcile` does."""
+    refuse_unfit(asked.output, asked.repair, [asked.file, *(asked.balances or ())])
+    balances: tuple[Balance, ...] = ()
+    if asked.balances:
+        before, after = asked.balances
+        balances = check_balances(asked.contract, asked.file, before=before, after=after)
+    found = reconcile(
+        asked.contract, asked.file, evidence, known=asked.known, settle=asked.settle, clock=clock,
+        output=asked.output, repair=asked.repair, observer=observer,
+    )  # fmt: skip
+    result = replace(found, balances=balances)
+    if asked.job and ledger is not None:
+        _record(ledger, asked.job, result)
+    return result
+
+
+def fold_named(case: Fold | str | None) -> Fold | None:
+    """Return a way of folding codes by its name; UsageError if there is none."""
+    try:
+        return Fold(case) if case is not None else None
+    except ValueError:
+        raise UsageError(f"There is no case {case!r}.", hint=f"Known: {', '.join(Fold)}.") from None
+
+
+def _record(ledger: Ledger, name: str, result: Reconciliation) -> None:
+    """Write the result to the job; balances checked earlier stay where none were checked now."""
+    job = ledger.job(name)
+    kept = {key: value for key, value in (job.reconciliation or {}).items() if key == BALANCES}
+    ledger.change_job(job, kind="reconciled", reconciliation={**kept, **result.to_json()})
