@@ -16,6 +16,7 @@ from bulkops.sandbox.serve import SandboxServer
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 CHROMIUM = shutil.which("chromium")
+PDFTOTEXT = shutil.which("pdftotext")
 QUIET = (
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--hide-scrollbars",
@@ -168,3 +169,21 @@ def test_a_browser_shows_it_without_sideways_scrolling(width: int, migration: Mi
     found = re.search(r"<title>(-?\d+)</title>", done.stdout)
     assert found is not None
     assert int(found[1]) <= 0
+
+
+@pytest.mark.skipif(CHROMIUM is None or PDFTOTEXT is None, reason="Chromium or pdftotext is not installed")
+def test_paper_holds_every_word_within_its_margins(migration: Migration, tmp_path: Path) -> None:
+    migration.report("report.html")
+    printed = tmp_path / "report.pdf"
+    command = [str(CHROMIUM), *QUIET, f"--user-data-dir={tmp_path / 'profile'}", "--no-pdf-header-footer"]
+    page = (migration.folder / "report.html").as_uri()
+    subprocess.run([*command, f"--print-to-pdf={printed}", page], capture_output=True, check=True, timeout=120)
+    done = subprocess.run(
+        [str(PDFTOTEXT), "-bbox", str(printed), "-"], capture_output=True, text=True, check=True, timeout=60
+    )
+    width = float(re.findall(r'<page width="([\d.]+)"', done.stdout)[0])
+    words = re.findall(r'<word xMin="([\d.]+)" yMin="[\d.]+" xMax="([\d.]+)" yMax="[\d.]+">(.*?)</word>', done.stdout)
+    assert width == pytest.approx(595, abs=2)  # A4
+    assert {"SHA-256", "Attempts", "Rejected", "Evidence"} <= {word for _, _, word in words}
+    assert [word for left, right, word in words if float(left) < 30 or float(right) > width - 30] == []
+    assert done.stdout.count("accepted") >= 6
