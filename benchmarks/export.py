@@ -1,8 +1,9 @@
 """Export a large answer from a server on loopback, next to `curl -o` of the same answer, in turns.
 
-    python benchmarks/export.py 4000000 [--work DIR] [--rounds 5]
+    python benchmarks/export.py 4000000 [--work DIR] [--rounds 5] [--rate MB]
 
-The server sends a file with `sendfile`, so that it costs as little as one can. Peak memory is that of the process.
+The server sends a file with `sendfile`, so that it costs as little as one can; with `--rate` no faster than that many
+megabytes a second, as one that makes its rows does. Peak memory is that of the process.
 """
 
 import argparse
@@ -21,18 +22,22 @@ from pathlib import Path
 
 from reconcile import make  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
 
+STEP = 1 << 20
 ROOT = Path(__file__).parents[1]
 
 
-def serve(listener: socket.socket, export: Path) -> None:
-    """Answer every request with the file."""
+def serve(listener: socket.socket, export: Path, rate: float) -> None:
+    """Answer every request with the file, so many bytes a second."""
     while True:
         connection, _ = listener.accept()
         with connection, export.open("rb") as file:
             connection.recv(65536)
             head = f"HTTP/1.1 200 OK\r\nContent-Type: application/csv\r\nContent-Length: {export.stat().st_size}\r\n"
             connection.sendall(f"{head}Connection: close\r\n\r\n".encode())
-            connection.sendfile(file)
+            begun, sent, size = time.monotonic(), 0, export.stat().st_size
+            while sent < size:
+                sent += connection.sendfile(file, sent, STEP)
+                time.sleep(max(0.0, begun + sent / rate - time.monotonic()))
 
 
 def timed(command: list[str], environment: dict[str, str]) -> float:
@@ -46,12 +51,13 @@ def main() -> None:
     parser.add_argument("records", nargs="?", default="1000000")
     parser.add_argument("--work", type=Path, default=ROOT / "benchmarks" / "data")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rate", type=float, default=float("inf"), metavar="MB")
     arguments = parser.parse_args()
     with ProcessPoolExecutor(1) as pool:
         _, export = pool.submit(make, int(arguments.records), arguments.work).result()
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    threading.Thread(target=serve, args=(listener, export), daemon=True).start()
+    threading.Thread(target=serve, args=(listener, export, arguments.rate * 1e6), daemon=True).start()
     out = arguments.work / "exported.csv"
     path = os.pathsep.join([str(ROOT), str(ROOT / "validators")])
     environment = os.environ | {"PYTHONPATH": path, "BULKOPS_MANAGEMENT_KEY": "k", "BULKOPS_STATE": str(out) + ".state"}

@@ -1,12 +1,14 @@
 """Files that are written: whole or not at all, by one process at a time, never over what is no file or is read."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from bulkops.errors import UsageError
+
+WRITTEN_BACK = 8 * 1024 * 1024
 
 
 def refuse_the_same(path: Path, others: Iterable[Path], *, what: str) -> None:
@@ -59,6 +61,25 @@ def keep(file: BinaryIO, part: Path, path: Path) -> None:
     file.flush()
     os.fsync(file.fileno())
     part.replace(path)
+
+
+def begin_writing_back(file: BinaryIO) -> Callable[[int], None]:
+    """Return what to call after each write: the disk begins with what is there, so that the end waits for little.
+
+    The advice that a range is not needed makes Linux write it, and does not wait for it; what is not written yet stays
+    in memory. Elsewhere nothing happens before the end.
+    """
+    begun = 0
+
+    def wrote(_: int) -> None:
+        nonlocal begun
+        end = file.tell()
+        begun = min(begun, end)
+        if end - begun >= WRITTEN_BACK and hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(file.fileno(), begun, end - begun, os.POSIX_FADV_DONTNEED)
+            begun = end
+
+    return wrote
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,7 +18,7 @@ from bulkops.readback.download import Downloaded, Progress
 from bulkops.readback.tables import Notes
 from bulkops.reading.boundaries import count_records, record_blocks
 from bulkops.transport.client import Client
-from bulkops.writing import keep, part_file
+from bulkops.writing import begin_writing_back, keep, part_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +60,17 @@ class Fetching:
     say: Callable[[str], None] | None = None
     count: bool = True
 
+    def also(self, progress: Progress) -> "Fetching":
+        """Return the same, with one more that is told of progress."""
+        first = self.progress
+
+        def both(size: int) -> None:
+            if first:
+                first(size)
+            progress(size)
+
+        return replace(self, progress=both)
+
 
 def run_export(
     client: Client,
@@ -86,7 +97,8 @@ def run_export(
             return _exported(request, (), done, _count(whole, fetching), notes)
     folder = path.with_name(f"{path.name}.windows") if fetching.steps else None
     with part_file(path) as (whole, part):
-        done, notes = _fetch(client, request, whole, fetching, folder=folder)
+        telling = fetching.also(begin_writing_back(whole)) if shape.plain and folder is None else fetching
+        done, notes = _fetch(client, request, whole, telling, folder=folder)
         records = _count(whole, fetching)
         files: tuple[Path, ...] = (path,)
         if shape.plain and not is_compressed(path):
