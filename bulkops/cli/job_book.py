@@ -126,13 +126,11 @@ def _chunk_row(chunk: ChunkEntry) -> tuple[object, ...]:
 
 def resolve_chunk(name: str, number: int, url: str | None, *, accepted: bool, reason: str, as_json: bool) -> None:
     """Write a person's decision about a chunk."""
-    from bulkops.ledger.locks import exclusive
     from bulkops.upload.decisions import resolve
 
-    clock = SystemClock()
     with open_ledger(url) as ledger:
         job = ledger.job(name)
-        with exclusive(ledger.folder, job.id, what=f"Job {job.id}", clock=clock):
+        with ledger.exclusive(job.id, what=f"Job {job.id}"):
             chunk = resolve(ledger, job, number, accepted=accepted, reason=reason)
         document = job_document(job, ledger.chunks(job.id))
     if as_json:
@@ -145,12 +143,11 @@ def resolve_chunk(name: str, number: int, url: str | None, *, accepted: bool, re
 
 def cancel_job(name: str, url: str | None, *, as_json: bool) -> None:
     """Cancel a job that no process is working on."""
-    from bulkops.ledger.locks import exclusive
     from bulkops.upload.decisions import cancel
 
     with open_ledger(url) as ledger:
         job = ledger.job(name)
-        with exclusive(ledger.folder, job.id, what=f"Job {job.id}", clock=SystemClock()):
+        with ledger.exclusive(job.id, what=f"Job {job.id}"):
             job = cancel(ledger, job)
         document = job_document(job, ledger.chunks(job.id))
     if as_json:

@@ -14,6 +14,7 @@ from bulkops.cli.console import console
 from bulkops.cli.job_summary import summary_lines
 from bulkops.errors import Interrupted
 from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.places import shown
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.pipeline.observer import Silent
 from bulkops.pipeline.running import Outcome
@@ -119,7 +120,7 @@ def resume_command(job: JobEntry, ledger_url: str | None) -> str:
         words += ["--config", str(config)]
     words += ["jobs", "resume", job.id]
     if ledger_url:
-        words += ["--ledger", ledger_url]
+        words += ["--ledger", shown(ledger_url)]
     name = job.settings.get("target_name")
     if name and name != "sandbox":
         words += ["--target", str(name)]

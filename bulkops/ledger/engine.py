@@ -1,26 +1,30 @@
 """Opening the database so that an acknowledged write survives a power cut."""
 
 import os
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError
 
 from bulkops.errors import UsageError
-from bulkops.ledger.places import BUSY_SECONDS, folder_beside
+from bulkops.ledger.places import BUSY_SECONDS, folder_beside, shown
+from bulkops.ledger.postgres import open_postgres
 from bulkops.settings import state_folder
+
+EXAMPLES = "Examples: sqlite:///ledger.db, postgresql://user@host/database"
 
 
 def parse_url(text: str) -> URL:
-    """Return the address of a ledger; a plain path means a SQLite file."""
+    """Return the address of a ledger, in SQLite or PostgreSQL; a plain path means a SQLite file."""
     if "://" not in text:
         return URL.create("sqlite", database=str(Path(text).absolute()))
     try:
         url = make_url(text)
     except ArgumentError:
-        raise UsageError(f"{text!r} is not the address of a ledger.", hint="Example: sqlite:///ledger.db") from None
+        raise UsageError(f"{shown(text)!r} is not the address of a ledger.", hint=EXAMPLES) from None
+    if url.drivername.partition("+")[0] not in ("sqlite", "postgresql"):
+        raise UsageError(f"{shown(text)!r} is neither a SQLite nor a PostgreSQL ledger.", hint=EXAMPLES)
     if url.get_backend_name() != "sqlite":
         return url
     if not url.database or url.database == ":memory:":
@@ -28,21 +32,21 @@ def parse_url(text: str) -> URL:
     return url.set(database=str(Path(url.database).absolute()))
 
 
-def folder_of(url: URL) -> Path:
-    """Return the folder for what belongs to a ledger beside its tables: job folders, locks, rate slots."""
+def folder_of(url: URL, identity: str | None) -> Path:
+    """Return the folder for what belongs to a ledger beside its tables: job folders, locks, rate slots.
+
+    A ledger that is no file has it in this machine's state folder, by the ledger's own name: one ledger has many
+    addresses.
+    """
     if url.get_backend_name() == "sqlite":
         return folder_beside(Path(str(url.database)))
-    name = sha256(url.render_as_string(hide_password=True).encode()).hexdigest()[:12]
-    return state_folder() / f"ledger-{name}"
+    return state_folder() / f"ledger-{identity}"
 
 
 def open_engine(url: URL) -> Engine:
     """Return an engine for the ledger. SQLite: write-ahead log, every commit synced, writers take turns."""
     if url.get_backend_name() != "sqlite":
-        try:
-            return create_engine(url)
-        except (NoSuchModuleError, ModuleNotFoundError) as error:
-            raise UsageError(f"The ledger's database driver is not installed: {error}.") from None
+        return open_postgres(url)
     path = Path(str(url.database))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

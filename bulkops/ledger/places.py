@@ -1,5 +1,6 @@
 """Where a ledger lies: its file, and the folder for what belongs to it beside its tables."""
 
+import re
 from pathlib import Path
 
 BUSY_SECONDS = 30
@@ -12,6 +13,11 @@ def plain_path(url: str) -> Path | None:
     if "://" in text or text in ("", ":memory:") or (text != url and "?" in text):
         return None
     return Path(text).absolute()
+
+
+def shown(url: str) -> str:
+    """Return an address as it may be shown, without a password."""
+    return re.sub(r"(://[^/?#]*?:)[^/?#]*@", r"\1***@", url)
 
 
 def folder_beside(path: Path) -> Path:

@@ -53,6 +53,11 @@ def job_entry(row: Row) -> JobEntry:
     )
 
 
+def _storable(text: str) -> str:
+    """Return a text that every database takes: a server may answer with NUL, or with halves of characters."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
 def chunk_values(chunk: ChunkEntry) -> dict[str, Any]:
     """Return the columns of a chunk, without its job."""
     return {
@@ -71,7 +76,7 @@ def chunk_values(chunk: ChunkEntry) -> dict[str, Any]:
         "first_sent": chunk.first_sent.isoformat() if chunk.first_sent else None,
         "clock_offset": chunk.clock_offset,
         "undecided": chunk.undecided,
-        "message": chunk.message,
+        "message": _storable(chunk.message),
         "lines": json.dumps(chunk.lines),
         "created": chunk.created.isoformat() if chunk.created else None,
         "rows_ahead": chunk.rows_ahead,

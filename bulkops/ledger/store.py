@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -15,10 +15,12 @@ from bulkops.clock import Clock
 from bulkops.errors import Unfinished, UsageError
 from bulkops.ledger.engine import folder_of, open_engine, parse_url
 from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.locks import exclusive
+from bulkops.ledger.postgres import exclusive_in_database, is_postgres
 from bulkops.ledger.questions import Questions
 from bulkops.ledger.rows import Row, chunk_values, job_values
 from bulkops.ledger.states import ChunkState, may_follow
-from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS, bring_up_to_date
+from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS, bring_up_to_date, identity_of
 
 # Built once: making a statement anew costs more than executing it.
 CHANGE_CHUNK = (
@@ -49,16 +51,31 @@ class Ledger(Questions):
         try:
             with engine.begin() as connection:
                 bring_up_to_date(connection)
+                identity = identity_of(connection)
         except SQLAlchemyError as error:
+            engine.dispose()
             raise UsageError(
                 f"The ledger {parsed.render_as_string()} cannot be used: {_cause(error)}. Nothing was sent.",
                 hint="Name another with --ledger.",
             ) from None
-        return cls(engine, folder=folder_of(parsed), clock=clock)
+        return cls(engine, folder=folder_of(parsed, identity), clock=clock)
 
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
+
+    @contextmanager
+    def exclusive(self, name: str, *, what: str, patience: float = 0) -> Iterator[None]:
+        """Hold the lock called `name` of this ledger; GuardRefused says who holds it after `patience` seconds.
+
+        The lock of a process that is gone is free. It holds on this machine, and with PostgreSQL on all of them.
+        """
+        with ExitStack() as held:
+            held.enter_context(exclusive(self.folder, name, what=what, clock=self._clock, patience=patience))
+            if is_postgres(self._engine):
+                everywhere = exclusive_in_database(self._engine, name, what=what, clock=self._clock, patience=patience)
+                held.enter_context(everywhere)
+            yield
 
     def rows(self, statement: str, **values: Any) -> Sequence[Row]:
         """Return the rows of a statement by the names of their columns; UsageError if they cannot be read."""
@@ -138,7 +155,7 @@ class Ledger(Questions):
 
     def _note(self, connection: Connection, job: str, chunk: int | None, kind: str, data: Mapping[str, Any]) -> None:
         values = {"job": job, "chunk": chunk, "at": self._clock.now().isoformat(), "kind": kind}
-        connection.execute(ADD_EVENT, {**values, "data": json.dumps(data, ensure_ascii=False)})
+        connection.execute(ADD_EVENT, {**values, "data": json.dumps(data)})
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -148,7 +165,7 @@ class Ledger(Questions):
         except SQLAlchemyError as error:
             raise Unfinished(
                 f"The ledger cannot be written: {_cause(error)}.",
-                hint="Nothing more is sent before it can be. Make room, then resume the job.",
+                hint="Nothing more is sent before it can be. Make room or bring the database back, and resume the job.",
             ) from None
 
     @contextmanager

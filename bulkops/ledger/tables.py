@@ -1,8 +1,10 @@
 """The tables of the ledger and the steps that bring an older one up to date."""
 
+import secrets
 from collections.abc import Callable
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Connection,
@@ -21,11 +23,13 @@ from sqlalchemy import (
     update,
 )
 
-from bulkops.ledger.versions import checked_version
+from bulkops.ledger.postgres import wait_for_turn
+from bulkops.ledger.versions import LATEST, checked_version
 
 METADATA = MetaData()
 
-VERSION = Table("bulkops_ledger", METADATA, Column("version", Integer, nullable=False))
+# `identity` tells one ledger from another, by whatever address it is opened.
+VERSION = Table("bulkops_ledger", METADATA, Column("version", Integer, nullable=False), Column("identity", String(40)))
 
 JOBS = Table(
     "jobs",
@@ -38,9 +42,9 @@ JOBS = Table(
     Column("target_key", String(64), nullable=False),
     Column("file_path", Text, nullable=False),
     Column("file_sha256", String(64), nullable=False),
-    Column("file_bytes", Integer, nullable=False),
-    Column("records", Integer, nullable=False),
-    Column("header_end", Integer, nullable=False),
+    Column("file_bytes", BigInteger, nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("header_end", BigInteger, nullable=False),
     Column("options", Text, nullable=False),
     Column("settings", Text, nullable=False),
     Column("cancelled", Boolean, nullable=False),
@@ -53,16 +57,16 @@ CHUNKS = Table(
     METADATA,
     Column("job", ForeignKey("jobs.id"), primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("first_record", Integer, nullable=False),
-    Column("records", Integer, nullable=False),
+    Column("first_record", BigInteger, nullable=False),
+    Column("records", BigInteger, nullable=False),
     Column("pieces", Text, nullable=False),
-    Column("bytes", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("state", String(20), nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("import_id", Integer),
-    Column("amount", Integer),
-    Column("skipped", Integer, nullable=False),
+    Column("import_id", BigInteger),
+    Column("amount", BigInteger),
+    Column("skipped", BigInteger, nullable=False),
     Column("parent", Integer),
     Column("first_sent", String(40)),
     Column("clock_offset", Float),
@@ -76,7 +80,7 @@ CHUNKS = Table(
 EVENTS = Table(
     "events",
     METADATA,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("job", ForeignKey("jobs.id"), nullable=False),
     Column("chunk", Integer),
     Column("at", String(40), nullable=False),
@@ -86,38 +90,54 @@ EVENTS = Table(
 )
 
 
-def _first_tables(connection: Connection) -> None:
-    METADATA.create_all(connection)
-
-
 def _clock_of_rows(connection: Connection) -> None:
-    """Add what an answer tells of the clock that dates rows; new tables have it already."""
-    there = {column["name"] for column in inspect(connection).get_columns(CHUNKS.name)}
+    """Add what an answer tells of the clock that dates rows."""
     for column in (CHUNKS.c.created, CHUNKS.c.rows_ahead):
-        if column.name not in there:
-            kind = column.type.compile(connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {CHUNKS.name} ADD COLUMN {column.name} {kind}")
+        kind = column.type.compile(connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {CHUNKS.name} ADD COLUMN {column.name} {kind}")
 
 
-# One step a version: the step at place n brings a ledger of version n to version n + 1.
-STEPS: tuple[Callable[[Connection], None], ...] = (_first_tables, _clock_of_rows)
+def _identity(connection: Connection) -> None:
+    """Let ledgers have a name, and PostgreSQL keep large numbers."""
+    connection.exec_driver_sql("ALTER TABLE bulkops_ledger ADD COLUMN identity VARCHAR(40)")
+    connection.execute(update(VERSION).values(identity=_new_identity()))
+    if connection.dialect.name == "postgresql":
+        for table in (JOBS, CHUNKS, EVENTS):
+            for name in [c.name for c in table.columns if isinstance(c.type, BigInteger)]:
+                connection.exec_driver_sql(f'ALTER TABLE {table.name} ALTER COLUMN "{name}" TYPE BIGINT')
+
+
+def _new_identity() -> str:
+    return secrets.token_hex(6)
+
+
+# One step a version: the step at place n brings a ledger of version n + 1 to version n + 2. A new one has all of them.
+STEPS: tuple[Callable[[Connection], None], ...] = (_clock_of_rows, _identity)
 
 
 def bring_up_to_date(connection: Connection) -> None:
-    """Apply the steps that this ledger lacks; UsageError if a newer bulkops made it."""
+    """Make the tables, or apply the steps that this ledger lacks; UsageError if a newer bulkops made it."""
+    wait_for_turn(connection)
     version = _version(connection)
-    if version == len(STEPS):
+    if version == LATEST:
         return
-    for step in STEPS[version:]:
-        step(connection)
     if version == 0:
-        connection.execute(insert(VERSION).values(version=len(STEPS)))
-    else:
-        connection.execute(update(VERSION).values(version=len(STEPS)))
+        METADATA.create_all(connection)
+        connection.execute(insert(VERSION).values(version=LATEST, identity=_new_identity()))
+        return
+    for step in STEPS[version - 1 :]:
+        step(connection)
+    connection.execute(update(VERSION).values(version=LATEST))
+
+
+def identity_of(connection: Connection) -> str | None:
+    """Return the name by which a ledger is known, whatever its address."""
+    found: str | None = connection.execute(select(func.max(VERSION.c.identity))).scalar_one()
+    return found
 
 
 def _version(connection: Connection) -> int:
-    """Return how many steps a ledger has; 0 for an empty database."""
+    """Return the version of a ledger; 0 for an empty database."""
     if not inspect(connection).has_table(VERSION.name):
         return 0
     return checked_version(connection.execute(select(func.max(VERSION.c.version))).scalar_one())

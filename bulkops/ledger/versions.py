@@ -2,7 +2,7 @@
 
 from bulkops.errors import UsageError
 
-LATEST = 2
+LATEST = 3
 
 
 def checked_version(version: int | None) -> int:

@@ -40,7 +40,7 @@ def resume_job(
     """
     observer, stop = observer or Silent(), stop or Stop()
     with ExitStack() as stack:
-        stack.enter_context(locked(job, ledger, clock=clock))
+        stack.enter_context(locked(job, ledger))
         job = ledger.job(job.id)  # as it is now that nobody else can change it
         if job.cancelled:
             raise UsageError(f"Job {job.id} was cancelled.", hint="Import the file anew.")

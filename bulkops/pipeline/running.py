@@ -74,7 +74,7 @@ def begin_and_run(
     """Check the guards, write the job to the ledger and run it; a dry run ends before the ledger has it."""
     job, contract, plan = new.job, new.contract, new.plan
     with ExitStack() as stack:
-        stack.enter_context(locked(job, ledger, clock=clock))
+        stack.enter_context(locked(job, ledger))
         context = stack.enter_context(opened(job, target, ledger, clock=clock, stop=stop, say=observer.note))
         observer.planned(plan, contract, context.ids)
         difference = begin(

@@ -49,7 +49,7 @@ def saved_before(ledger: Ledger, job: JobEntry) -> Path:
     if not before.exists():
         raise UsageError(
             f"Job {job.id} kept nothing that could be put back.",
-            hint="Only imports that replace keep what was there, and only where the API can export it.",
+            hint="Only imports that replace keep what was there, on their own machine, where the API can export it.",
         )
     if all(chunk.state in NOTHING_TAKEN_IN or not chunk.attempts for chunk in ledger.chunks(job.id)):
         raise UsageError(f"Job {job.id} changed nothing at its target, so there is nothing to put back.")

@@ -8,7 +8,6 @@ from typing import Any
 from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
 from bulkops.ledger.entries import ChunkEntry, JobEntry
-from bulkops.ledger.locks import exclusive
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.readback.fetch import fold_of
@@ -80,7 +79,7 @@ def begin(
         # Two processes that are given the same file at the same time must not both find it new.
         name = f"begin-{job.target_key[:24]}"
         what = "The target of this import"
-        held.enter_context(exclusive(context.ledger.folder, name, what=what, clock=context.clock, patience=PATIENCE))
+        held.enter_context(context.ledger.exclusive(name, what=what, patience=PATIENCE))
         refuse_same_file(context.ledger, job, again=guards.again)
         if contract.mode is Mode.REPLACE and readback is not None:
             clearing.callback(cleared_away(before_path(context.ledger, job.id).parent))
@@ -122,13 +121,13 @@ def run_job(
 
 
 @contextmanager
-def locked(job: JobEntry, ledger: Ledger, *, clock: Clock) -> Iterator[None]:
+def locked(job: JobEntry, ledger: Ledger) -> Iterator[None]:
     """Hold the job, and its target where it is one that is replaced; GuardRefused names who holds them."""
     with ExitStack() as locks:
-        locks.enter_context(exclusive(ledger.folder, job.id, what=f"Job {job.id}", clock=clock))
+        locks.enter_context(ledger.exclusive(job.id, what=f"Job {job.id}"))
         if Mode(job.mode) is Mode.REPLACE:
             name = f"target-{job.target_key[:24]}"
-            locks.enter_context(exclusive(ledger.folder, name, what="The target of this import", clock=clock))
+            locks.enter_context(ledger.exclusive(name, what="The target of this import"))
         yield
 
 

@@ -120,7 +120,7 @@ def _code(run: Run) -> int:
             else:
                 plan = plan_file(run.file, chunk_limits(contract, max_rows=run.max_rows))
                 job = new_job(contract, plan, target, options={}, run=run.options, now=clock.now())
-            with locked(job, ledger, clock=clock):
+            with locked(job, ledger):
                 opened = open_job(job, target, client=client, ledger=ledger, clock=clock)
                 if not jobs:
                     begin(job, contract, plan, context=opened, guards=Guards(), dry_run=False)

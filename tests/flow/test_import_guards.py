@@ -150,17 +150,16 @@ def test_a_replacement_is_one_request_however_small_the_chunks(
 
 
 def test_a_second_process_is_told_who_works_on_the_job_or_the_target(desk: Desk, tmp_path: Path) -> None:
-    clock = SystemClock()
     job = desk.begin("audiences", audience(tmp_path / "a.csv", 1), AUDIENCE.ids)
     other = desk.begin("audiences", audience(tmp_path / "b.csv", 1, 2), AUDIENCE.ids)
-    with locked(job, desk.ledger, clock=clock):
+    with locked(job, desk.ledger):
         for refused in (job, other):
             with (
                 pytest.raises(GuardRefused, match=f"process {os.getpid()} on "),
-                locked(refused, desk.ledger, clock=clock),
+                locked(refused, desk.ledger),
             ):
                 pass
-    with locked(other, desk.ledger, clock=clock):
+    with locked(other, desk.ledger):
         pass
 
 

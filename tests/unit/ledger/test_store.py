@@ -1,7 +1,6 @@
 """The ledger keeps what it acknowledged, refuses moves that make no sense, and knows its version."""
 
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from bulkops.clock import SystemClock
-from bulkops.errors import Unfinished, UsageError
+from bulkops.errors import GuardRefused, Unfinished, UsageError
 from bulkops.ledger.entries import ChunkEntry, JobEntry
-from bulkops.ledger.glance import Glance
-from bulkops.ledger.questions import Questions
 from bulkops.ledger.states import TRANSITIONS, ChunkState, may_follow
 from bulkops.ledger.store import Ledger
 
@@ -33,31 +30,37 @@ JOB = JobEntry(
 CHUNK = ChunkEntry(number=1, first_record=1, records=10, pieces=((6, 50), (60, 100)), bytes=90, sha256="c" * 64)
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the address of a ledger that is not there yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/ledger.db"
+    monkeypatch.setenv("BULKOPS_STATE", str(tmp_path / "state"))
+    return str(request.getfixturevalue("postgres").new_ledger())
+
+
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    found = Ledger.open(f"sqlite:///{tmp_path}/ledger.db", clock=SystemClock())
+def ledger(address: str) -> Iterator[Ledger]:
+    found = Ledger.open(address, clock=SystemClock())
     found.create(JOB, [CHUNK])
-    return found
+    yield found
+    found.close()
 
 
-def test_jobs_and_chunks_come_back_as_they_went_in(ledger: Ledger, tmp_path: Path) -> None:
-    again = Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
+def test_jobs_and_chunks_come_back_as_they_went_in(ledger: Ledger, address: str) -> None:
+    again = Ledger.open(address, clock=SystemClock())
     assert again.jobs() == [JOB]
     assert again.job("job-1") == JOB
     assert again.chunks("job-1") == [CHUNK]
     assert again.jobs_with_file(JOB.file_sha256, JOB.target_key) == [JOB]
-
-
-def test_every_write_is_synced_to_the_log(ledger: Ledger) -> None:
-    with ledger._engine.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
-        assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
+    assert again.folder == ledger.folder
+    again.close()
 
 
 @pytest.mark.parametrize("before", ChunkState)
 @pytest.mark.parametrize("after", ChunkState)
-def test_only_moves_of_the_table_are_made(before: ChunkState, after: ChunkState, tmp_path: Path) -> None:
-    ledger = Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
+def test_only_moves_of_the_table_are_made(before: ChunkState, after: ChunkState, address: str) -> None:
+    ledger = Ledger.open(address, clock=SystemClock())
     chunk = replace(CHUNK, state=before)
     ledger.create(JOB, [chunk])
     if may_follow(before, after):
@@ -66,6 +69,7 @@ def test_only_moves_of_the_table_are_made(before: ChunkState, after: ChunkState,
         with pytest.raises(ValueError, match="cannot go"):
             ledger.move(JOB.id, chunk, after, kind="x", data={})
     assert ledger.chunks(JOB.id)[0].state is (after if may_follow(before, after) else before)
+    ledger.close()
 
 
 def test_nothing_leaves_a_state_that_is_final() -> None:
@@ -88,118 +92,30 @@ def test_the_parts_of_a_chunk_hold_all_its_records(ledger: Ledger) -> None:
     assert [c.state for c in ledger.chunks(JOB.id)] == ["divided", "pending", "pending"]
 
 
-def test_a_ledger_of_a_newer_version_is_left_alone(ledger: Ledger, tmp_path: Path) -> None:
-    ledger.close()
-    with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        connection.execute("UPDATE bulkops_ledger SET version = 99")
-    connection.close()
-    with pytest.raises(UsageError, match="version 99"):
-        Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
+def test_large_numbers_and_odd_texts_are_kept(ledger: Ledger) -> None:
+    large = replace(JOB, id="large", file_bytes=10**12, records=3 * 10**9, header_end=2**40)
+    chunk = replace(CHUNK, records=3 * 10**9, import_id=2**60, amount=2**40, message="NUL \0, half \ud800, é")
+    ledger.create(large, [chunk])
+    assert ledger.job("large") == large
+    kept = ledger.chunks("large")[0]
+    assert kept == replace(chunk, message="NUL \ufffd, half ?, é")
+    ledger.note("large", chunk=1, kind="odd", data={"message": "\0 \ud800 é"})
+    assert ledger.events("large", kind="odd")[0].data == {"message": "\0 \ud800 é"}
 
-
-def test_a_file_that_is_no_ledger_is_told(tmp_path: Path) -> None:
-    (tmp_path / "ledger.db").write_text("This is a letter, and no database at all." * 50)
-    with pytest.raises(UsageError, match="cannot be used"):
-        Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
-
-
-def test_a_ledger_of_the_first_version_is_brought_up_to_date(ledger: Ledger, tmp_path: Path) -> None:
-    ledger.close()
-    with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        for column in ("created", "rows_ahead"):
-            connection.execute(f"ALTER TABLE chunks DROP COLUMN {column}")
-        connection.execute("UPDATE bulkops_ledger SET version = 1")
-    connection.close()
-    again = Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
-    assert again.chunks(JOB.id) == [CHUNK]
-    sending = again.move(JOB.id, CHUNK, ChunkState.SENDING, kind="sent", data={})
-    again.move(JOB.id, sending, ChunkState.ACCEPTED, kind="accepted", data={}, created=JOB.created, rows_ahead=2.5)
-    assert (again.chunks(JOB.id)[0].created, again.chunks(JOB.id)[0].rows_ahead) == (JOB.created, 2.5)
-
-
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "no such://thing"])
-def test_a_ledger_that_would_forget_is_refused(url: str) -> None:
-    with pytest.raises(UsageError):
-        Ledger.open(url, clock=SystemClock())
-
-
-def test_a_ledger_that_does_not_say_its_version_is_told_plainly(ledger: Ledger, tmp_path: Path) -> None:
-    ledger.close()
-    with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        connection.execute("DELETE FROM bulkops_ledger")
-    connection.close()
-    with pytest.raises(UsageError, match="which version"):
-        Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
-
-
-def test_a_ledger_that_is_only_read_is_not_written(ledger: Ledger, tmp_path: Path) -> None:
-    ledger.close()
-    folder = tmp_path / "kept"
-    folder.mkdir()
-    copy = (tmp_path / "ledger.db").rename(folder / "a ledger?.db")
-    before = copy.read_bytes(), copy.stat().st_mtime_ns
-    reading = Glance.open(str(copy))
-    assert reading is not None
-    assert reading.jobs() == [JOB]
-    assert reading.chunks(JOB.id) == [CHUNK]
-    with pytest.raises(UsageError, match="readonly"):
-        reading.rows("DELETE FROM jobs")
-    reading.close()
-    assert (copy.read_bytes(), copy.stat().st_mtime_ns) == before
-
-
-def test_a_ledger_in_a_folder_that_cannot_be_written_is_read_as_it_stands(
-    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ledger.close()
-    monkeypatch.setattr("bulkops.ledger.glance.os.access", lambda *_: False)
-    reading = Glance.open(str(tmp_path / "ledger.db"))
-    assert reading is not None
-    assert reading.jobs() == [JOB]
-    reading.close()
-    assert [path.name for path in tmp_path.glob("ledger.db*")] == ["ledger.db"]
-
-
-def test_a_glance_answers_every_question_as_the_ledger_does(ledger: Ledger, tmp_path: Path) -> None:
-    others = [replace(CHUNK, number=n, records=n, state=state) for n, state in enumerate(ChunkState, start=2)]
-    ledger.create(replace(JOB, id="job-2"), [*others, replace(CHUNK, number=20, undecided=True, import_id=7)])
-    ledger.move(JOB.id, CHUNK, ChunkState.ACCEPTED, kind="accepted", data={"a": 1}, import_id=5)
-    glance = Glance.open(f"sqlite:///{tmp_path}/ledger.db")
-    assert glance is not None
-    questions: list[Callable[[Questions], object]] = [
-        lambda one: one.jobs(),
-        lambda one: one.job("job-2"),
-        lambda one: one.jobs_with_file(JOB.file_sha256, JOB.target_key),
-        lambda one: one.chunks("job-2"),
-        lambda one: one.some_chunks("job-2", most=4),
-        lambda one: one.sums(),
-        lambda one: one.sums(JOB.id),
-        lambda one: one.known_imports(JOB.target),
-        lambda one: one.events(JOB.id),
-        lambda one: one.events(JOB.id, chunk=1, kind="accepted"),
-        lambda one: one.job_folder(JOB.id),
-    ]
-    for question in questions:
-        assert question(glance) == question(ledger)
-        assert question(glance)
-    assert [chunk.number for chunk in glance.some_chunks("job-2", most=3)] == [3, 4, 6]
     with pytest.raises(UsageError, match="no job 'nothing'"):
-        glance.job("nothing")
-    glance.close()
+        ledger.job("nothing")
 
 
-@pytest.mark.parametrize("url", ["postgresql://x/y", "sqlite:///{}/ledger.db?timeout=5", "{}/nothing.db"])
-def test_what_takes_more_than_a_glance_is_left_to_the_ledger(url: str, ledger: Ledger, tmp_path: Path) -> None:
-    assert Glance.open(url.format(tmp_path)) is None
-
-
-def test_a_file_that_is_no_ledger_is_told_at_a_glance(tmp_path: Path) -> None:
-    (tmp_path / "ledger.db").write_text("This is a letter, and no database at all." * 50)
-    with pytest.raises(UsageError, match="cannot be read"):
-        Glance.open(str(tmp_path / "ledger.db"))
-
-
-def test_the_files_of_a_ledger_without_a_suffix_lie_beside_it(tmp_path: Path) -> None:
-    ledger = Ledger.open(str(tmp_path / "ledger"), clock=SystemClock())
-    assert ledger.folder == tmp_path / "ledger.files"
-    assert Ledger.open(str(tmp_path / "other.db"), clock=SystemClock()).folder == tmp_path / "other"
+def test_a_lock_is_held_once_and_free_again(ledger: Ledger, address: str) -> None:
+    other = Ledger.open(address, clock=SystemClock())
+    with ledger.exclusive("job-1", what="Job job-1"):
+        with (
+            pytest.raises(GuardRefused, match="Job job-1 is being worked on"),
+            other.exclusive("job-1", what="Job job-1"),
+        ):
+            pass
+        with other.exclusive("job-2", what="Job job-2"):
+            pass
+    with other.exclusive("job-1", what="Job job-1"):
+        pass
+    other.close()

@@ -1,0 +1,123 @@
+"""Imports whose ledger is in PostgreSQL: killed and resumed, alone with their job on every machine, password hidden."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bulkops.sandbox.serve import SandboxServer
+from tests.cli.running import KEY, Shell
+from tests.crash.truth import CASES, counted, rows_of
+from tests.postgres.server import Postgres
+
+GIVEAWAYS = CASES["giveaways"]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    with SandboxServer(key=KEY) as server:
+        yield server
+
+
+@pytest.fixture
+def shell(sandbox: SandboxServer, tmp_path: Path) -> Shell:
+    return Shell(tmp_path / "state", sandbox.base_url)
+
+
+@pytest.fixture
+def ledger(postgres: Postgres) -> tuple[str, str]:
+    return "--ledger", postgres.new_ledger()
+
+
+@contextmanager
+def stuck(shell: Shell, sandbox: SandboxServer, *words: str) -> Iterator[None]:
+    """Run an import whose second request gets no answer, and kill it in the end."""
+    sandbox.set_faults("imports@2=slow:60")
+    process = shell.start(*words)
+    try:
+        end = time.monotonic() + 60
+        while sandbox.state.count("giveaway") <= 10:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        yield
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        sandbox.set_faults(None)
+
+
+def test_an_import_killed_in_a_request_is_resumed_and_nothing_is_there_twice(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path, ledger: tuple[str, str]
+) -> None:
+    file = GIVEAWAYS.write(tmp_path / "f.csv", records=30, seed=1)
+    words = ("import", "giveaways", str(file), "--pool", "1", "--max-rows", "10", "--settle", "0.5", *ledger)
+    with stuck(shell, sandbox, *words):
+        pass
+    shown = shell.run("jobs", "show", "--json", *ledger).json
+    assert (shown["state"], shown["records"]["accepted"]) == ("unfinished", 10)
+    resumed = shell.run("jobs", "resume", "--reconcile", "--json", *ledger)
+    assert (resumed.code, resumed.json["reconciliation"]["verdict"]) == (0, "proved"), resumed.err
+    assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))
+    again = shell.run(*words)
+    assert (again.code, "These bytes went to the same place before" in again.err) == (5, True)
+    assert [job["state"] for job in shell.run("jobs", "list", "--json", *ledger).json["jobs"]] == ["done"]
+
+
+def test_a_job_is_worked_on_by_one_machine_at_a_time(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path, ledger: tuple[str, str]
+) -> None:
+    file = GIVEAWAYS.write(tmp_path / "f.csv", records=30, seed=1)
+    words = ("import", "giveaways", str(file), "--pool", "1", "--max-rows", "10", "--settle", "0.5", *ledger)
+    elsewhere = replace(shell, state=tmp_path / "another-machine")
+    with stuck(shell, sandbox, *words):
+        refused = elsewhere.run("jobs", "resume", *ledger)
+        assert (refused.code, "worked on by a process elsewhere" in refused.err) == (5, True)
+    ended = elsewhere.run("jobs", "resume", "--json", *ledger)
+    assert (ended.code, ended.json["state"]) == (0, "done")
+    assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))
+
+
+def test_what_is_said_and_kept_does_not_hold_the_password(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path, ledger: tuple[str, str], postgres: Postgres
+) -> None:
+    file = GIVEAWAYS.write(tmp_path / "f.csv", records=5, seed=1)
+    sandbox.set_faults("imports=403")
+    ended = shell.run("import", "giveaways", str(file), "--pool", "1", "--json", *ledger)
+    assert (ended.code, "bulkops jobs resume" in ended.err, "***@" in ended.err) == (2, True, True)
+    assert postgres.password not in ended.out + ended.err
+    files = [path for path in shell.state.rglob("*") if path.is_file()]
+    assert not [path for path in files if postgres.password.encode() in path.read_bytes()]
+
+
+def test_undo_and_exports_find_the_folder_of_the_ledger(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path, ledger: tuple[str, str]
+) -> None:
+    for number, items in enumerate(("red\ngreen\n", "blue\n")):
+        (tmp_path / f"{number}.csv").write_text(f"item\n{items}")
+        words = ("--collection", "1", "--max-removals", "100%", "--json", *ledger)
+        done = shell.run("import", "collections", str(tmp_path / f"{number}.csv"), *words)
+        assert done.code == 0, done.err
+    assert shell.run("jobs", "undo", done.json["job"], *ledger).code == 0
+    assert [row["item"] for row in sandbox.state.rows("collection_item", owner=1)] == ["red", "green"]
+    saved = shell.run("export", "collections", "--collection", "1", "-o", str(tmp_path / "out.csv"), *ledger)
+    assert saved.code == 0, saved.err
+    (folder,) = [path for path in shell.state.iterdir() if path.name.startswith("ledger-")]
+    assert {path.name for path in folder.iterdir()} == {"jobs", "locks", "rate"}
+
+
+def test_processes_with_the_same_ledger_share_the_rate(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path, ledger: tuple[str, str]
+) -> None:
+    files = [GIVEAWAYS.write(tmp_path / f"{n}.csv", records=6, seed=n) for n in range(2)]
+    spellings = (ledger[1], ledger[1].replace("127.0.0.1", "localhost"))
+    running = [
+        shell.start("import", "giveaways", str(file), "--pool", "1", "--max-rows", "1", "--json", "--ledger", address)
+        for file, address in zip(files, spellings, strict=True)
+    ]
+    assert [shell.ended(process).code for process in running] == [0, 0]
+    assert {request.status for request in sandbox.requests} == {200}
+    assert sandbox.state.count("giveaway") == 12

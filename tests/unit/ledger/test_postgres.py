@@ -1,0 +1,129 @@
+"""A ledger in PostgreSQL: one identity by any address, locks across machines, versions, and a hidden password."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bulkops.clock import SystemClock
+from bulkops.errors import GuardRefused, Unfinished, UsageError
+from bulkops.ledger.engine import parse_url
+from bulkops.ledger.places import shown
+from bulkops.ledger.store import Ledger
+from tests.postgres.server import Postgres
+from tests.unit.ledger.test_store import CHUNK, JOB
+
+
+@pytest.fixture
+def address(postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("BULKOPS_STATE", str(tmp_path / "state"))
+    return postgres.new_ledger()
+
+
+def test_commits_are_durable_even_where_the_server_would_not_wait(address: str, postgres: Postgres) -> None:
+    postgres.execute("ALTER ROLE bulkops SET synchronous_commit = off")
+    try:
+        ledger = Ledger.open(address, clock=SystemClock())
+        assert ledger.rows("SHOW synchronous_commit")[0]["synchronous_commit"] == "on"
+        ledger.close()
+    finally:
+        postgres.execute("ALTER ROLE bulkops RESET synchronous_commit")
+
+
+def test_two_addresses_of_a_ledger_share_locks_and_rate_slots(address: str) -> None:
+    folders = set()
+    for spelling in (address, address.replace("127.0.0.1", "localhost"), f"{address}&application_name=other"):
+        ledger = Ledger.open(spelling, clock=SystemClock())
+        folders.add(ledger.folder)
+        ledger.close()
+    assert len(folders) == 1
+
+
+def test_another_ledger_has_a_folder_of_its_own(address: str, postgres: Postgres) -> None:
+    ledgers = [Ledger.open(each, clock=SystemClock()) for each in (address, postgres.new_ledger())]
+    assert ledgers[0].folder != ledgers[1].folder
+    for ledger in ledgers:
+        ledger.close()
+
+
+def test_a_lock_holds_on_every_machine_until_its_connection_ends(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Ledger.open(address, clock=SystemClock())
+    monkeypatch.setenv("BULKOPS_STATE", str(tmp_path / "another-machine"))
+    there = Ledger.open(address, clock=SystemClock())
+    assert here.folder != there.folder
+    with here.exclusive("job-1", what="Job job-1"):
+        with pytest.raises(GuardRefused, match="elsewhere"), there.exclusive("job-1", what="Job job-1"):
+            pass
+        free = threading.Timer(
+            0.3, lambda: here.rows("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+        )
+        free.start()
+        with there.exclusive("job-1", what="Job job-1", patience=30):
+            pass
+        free.join()
+    here.close()
+    there.close()
+
+
+def test_several_processes_may_make_the_tables_at_once(address: str) -> None:
+    failed = []
+
+    def open_it() -> None:
+        try:
+            Ledger.open(address, clock=SystemClock()).close()
+        except UsageError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
+def test_a_ledger_of_the_first_version_is_brought_up_to_date(address: str) -> None:
+    ledger = Ledger.open(address, clock=SystemClock())
+    ledger.create(JOB, [CHUNK])
+    with ledger._engine.begin() as connection:
+        for statement in (
+            "ALTER TABLE chunks DROP COLUMN created",
+            "ALTER TABLE chunks DROP COLUMN rows_ahead",
+            "ALTER TABLE bulkops_ledger DROP COLUMN identity",
+            "ALTER TABLE jobs ALTER COLUMN file_bytes TYPE INTEGER",
+            "UPDATE bulkops_ledger SET version = 1",
+        ):
+            connection.exec_driver_sql(statement)
+    ledger.close()
+    again = Ledger.open(address, clock=SystemClock())
+    assert again.chunks(JOB.id) == [CHUNK]
+    again.create(replace(JOB, id="large", file_bytes=10**12), [])
+    assert "None" not in again.folder.name
+    again.close()
+
+
+def test_a_lost_connection_is_made_anew_and_a_write_that_fails_is_told(address: str, postgres: Postgres) -> None:
+    ledger = Ledger.open(address, clock=SystemClock())
+    postgres.execute("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+    ledger.create(JOB, [CHUNK])
+    assert ledger.jobs() == [JOB]
+    with ledger._engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE events RENAME TO gone")
+    with pytest.raises(Unfinished, match="cannot be written"):
+        ledger.note(JOB.id, kind="x", data={})
+    ledger.close()
+
+
+def test_the_password_is_in_no_message(address: str, postgres: Postgres) -> None:
+    assert postgres.password not in shown(address)
+    assert shown("postgresql://host/db?x=a:b@c") == "postgresql://host/db?x=a:b@c"
+    with pytest.raises(UsageError) as wrong:
+        Ledger.open(address.replace(f":{postgres.port}/", ":1/"), clock=SystemClock())
+    assert "Nothing was sent" in str(wrong.value)
+    with pytest.raises(UsageError) as other:
+        parse_url(address.replace("postgresql:", "mysql:"))
+    assert "neither a SQLite nor a PostgreSQL ledger" in str(other.value)
+    assert postgres.password not in f"{wrong.value} {other.value}"

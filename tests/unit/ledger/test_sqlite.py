@@ -1,0 +1,155 @@
+"""A ledger in SQLite: synced writes, versions, damaged files, and a glance at it without SQLAlchemy."""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bulkops.clock import SystemClock
+from bulkops.errors import UsageError
+from bulkops.ledger.glance import Glance
+from bulkops.ledger.questions import Questions
+from bulkops.ledger.states import ChunkState
+from bulkops.ledger.store import Ledger
+from tests.unit.ledger.test_store import CHUNK, JOB
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    found = Ledger.open(f"sqlite:///{tmp_path}/ledger.db", clock=SystemClock())
+    found.create(JOB, [CHUNK])
+    return found
+
+
+def test_every_write_is_synced_to_the_log(ledger: Ledger) -> None:
+    with ledger._engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
+
+
+def test_a_ledger_of_a_newer_version_is_left_alone(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.close()
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        connection.execute("UPDATE bulkops_ledger SET version = 99")
+    connection.close()
+    with pytest.raises(UsageError, match="version 99"):
+        Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
+
+
+def test_a_file_that_is_no_ledger_is_told(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_text("This is a letter, and no database at all." * 50)
+    with pytest.raises(UsageError, match="cannot be used"):
+        Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "no such://thing"])
+def test_a_ledger_that_would_forget_is_refused(url: str) -> None:
+    with pytest.raises(UsageError):
+        Ledger.open(url, clock=SystemClock())
+
+
+def test_a_ledger_that_does_not_say_its_version_is_told_plainly(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.close()
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        connection.execute("DELETE FROM bulkops_ledger")
+    connection.close()
+    with pytest.raises(UsageError, match="which version"):
+        Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
+
+
+def test_a_ledger_that_is_only_read_is_not_written(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.close()
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    copy = (tmp_path / "ledger.db").rename(folder / "a ledger?.db")
+    before = copy.read_bytes(), copy.stat().st_mtime_ns
+    reading = Glance.open(str(copy))
+    assert reading is not None
+    assert reading.jobs() == [JOB]
+    assert reading.chunks(JOB.id) == [CHUNK]
+    with pytest.raises(UsageError, match="readonly"):
+        reading.rows("DELETE FROM jobs")
+    reading.close()
+    assert (copy.read_bytes(), copy.stat().st_mtime_ns) == before
+
+
+def test_a_ledger_in_a_folder_that_cannot_be_written_is_read_as_it_stands(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.close()
+    monkeypatch.setattr("bulkops.ledger.glance.os.access", lambda *_: False)
+    reading = Glance.open(str(tmp_path / "ledger.db"))
+    assert reading is not None
+    assert reading.jobs() == [JOB]
+    reading.close()
+    assert [path.name for path in tmp_path.glob("ledger.db*")] == ["ledger.db"]
+
+
+def test_a_glance_answers_every_question_as_the_ledger_does(ledger: Ledger, tmp_path: Path) -> None:
+    others = [replace(CHUNK, number=n, records=n, state=state) for n, state in enumerate(ChunkState, start=2)]
+    ledger.create(replace(JOB, id="job-2"), [*others, replace(CHUNK, number=20, undecided=True, import_id=7)])
+    ledger.move(JOB.id, CHUNK, ChunkState.ACCEPTED, kind="accepted", data={"a": 1}, import_id=5)
+    glance = Glance.open(f"sqlite:///{tmp_path}/ledger.db")
+    assert glance is not None
+    questions: list[Callable[[Questions], object]] = [
+        lambda one: one.jobs(),
+        lambda one: one.job("job-2"),
+        lambda one: one.jobs_with_file(JOB.file_sha256, JOB.target_key),
+        lambda one: one.chunks("job-2"),
+        lambda one: one.some_chunks("job-2", most=4),
+        lambda one: one.sums(),
+        lambda one: one.sums(JOB.id),
+        lambda one: one.known_imports(JOB.target),
+        lambda one: one.events(JOB.id),
+        lambda one: one.events(JOB.id, chunk=1, kind="accepted"),
+        lambda one: one.job_folder(JOB.id),
+    ]
+    for question in questions:
+        assert question(glance) == question(ledger)
+        assert question(glance)
+    assert [chunk.number for chunk in glance.some_chunks("job-2", most=3)] == [3, 4, 6]
+    with pytest.raises(UsageError, match="no job 'nothing'"):
+        glance.job("nothing")
+    glance.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql://x/y", "sqlite:///{}/ledger.db?timeout=5", "{}/nothing.db"])
+def test_what_takes_more_than_a_glance_is_left_to_the_ledger(url: str, ledger: Ledger, tmp_path: Path) -> None:
+    assert Glance.open(url.format(tmp_path)) is None
+
+
+def test_a_file_that_is_no_ledger_is_told_at_a_glance(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_text("This is a letter, and no database at all." * 50)
+    with pytest.raises(UsageError, match="cannot be read"):
+        Glance.open(str(tmp_path / "ledger.db"))
+
+
+def test_the_files_of_a_ledger_without_a_suffix_lie_beside_it(tmp_path: Path) -> None:
+    ledger = Ledger.open(str(tmp_path / "ledger"), clock=SystemClock())
+    assert ledger.folder == tmp_path / "ledger.files"
+    assert Ledger.open(str(tmp_path / "other.db"), clock=SystemClock()).folder == tmp_path / "other"
+
+
+@pytest.mark.parametrize(
+    ("version", "lacking"),
+    [(1, ("chunks created", "chunks rows_ahead", "bulkops_ledger identity")), (2, ("bulkops_ledger identity",))],
+)
+def test_a_ledger_of_an_older_version_is_brought_up_to_date_and_keeps_what_it_holds(
+    version: int, lacking: tuple[str, ...], ledger: Ledger, tmp_path: Path
+) -> None:
+    ledger.close()
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        for table, column in map(str.split, lacking):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.execute(f"UPDATE bulkops_ledger SET version = {version}")
+    connection.close()
+    assert Glance.open(str(tmp_path / "ledger.db")) is None
+    again = Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
+    assert again.chunks(JOB.id) == [CHUNK]
+    sending = again.move(JOB.id, CHUNK, ChunkState.SENDING, kind="sent", data={})
+    again.move(JOB.id, sending, ChunkState.ACCEPTED, kind="accepted", data={}, created=JOB.created, rows_ahead=2.5)
+    assert (again.chunks(JOB.id)[0].created, again.chunks(JOB.id)[0].rows_ahead) == (JOB.created, 2.5)
+    again.close()
+    assert Glance.open(str(tmp_path / "ledger.db")) is not None
