@@ -66,7 +66,7 @@ def _records(contract: Contract, stream: BinaryIO, known: Survey, writer: Writer
     header = known.opening.header
     assert header is not None
     offset, count, width = opening.offset, 0, len(header.columns)
-    for block in blocks(reader, separator=header.separator, size=BLOCK_BYTES):
+    for block in blocks(reader, separator=header.separator, width=width, size=BLOCK_BYTES):
         laid = lay_out(block, width)[1]
         numbers = np.where(laid.numbers < 0, -1, laid.numbers + count).tolist()
         whole = ((laid.fields == width) & ~laid.broken).tolist()

@@ -42,7 +42,7 @@ def rewrite(
         writer.write(repaired_header(opening, shape))
         rewriting = _Pass(shape, writer, earlier, opening.offset, opening.lines)
         touched = iter(known.touched)
-        for block in blocks(reader, separator=shape.separator, size=BLOCK_BYTES):
+        for block in blocks(reader, separator=shape.separator, width=len(shape.columns), size=BLOCK_BYTES):
             rewriting.write(block, touched=next(touched, True))
     refuse_changed(source, before=known.sha256, after=reader.sha256)
 

@@ -88,8 +88,8 @@ class ContentReader:
         return _LONE_RETURN.sub(b"\n", data) if self.form.returns_only else data
 
 
-def blocks(reader: ContentReader, *, separator: int, size: int) -> Iterator[Block]:
-    """Yield the rest of the content, which begins with a record, in blocks of about `size` bytes."""
+def blocks(reader: ContentReader, *, separator: int, width: int, size: int) -> Iterator[Block]:
+    """Yield the rest of the content, records of `width` cells each, in blocks of about `size` bytes."""
     carry, want, final = b"", size, False
     while not final:
         window = carry
@@ -99,7 +99,7 @@ def blocks(reader: ContentReader, *, separator: int, size: int) -> Iterator[Bloc
             window = window + data if window else data
         if not window:
             return
-        piece = cut(window, final=final, separator=separator)
+        piece = cut(window, final=final, separator=separator, width=width)
         if piece.length:
             whole = window[: piece.length] if piece.length < len(window) else window
             yield Block(whole, separator, piece.broken, piece.marks)

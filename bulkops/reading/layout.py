@@ -41,7 +41,8 @@ class Block:
     def marks(self) -> Marks:
         """Where the quotes that count, the line feeds and the separators are; those of broken records do not count."""
         known = self.known_marks or marks_of(self.array, self.separator)
-        return known.without([(piece.start, piece.end) for piece in self.broken])
+        spans = [(piece.start, piece.end) for piece in self.broken]
+        return known.without(spans).joined([(a, b) for a, b in spans if self.data.find(b"\n", a, b - 1) >= 0])
 
     @cached_property
     def feeds(self) -> int:

@@ -51,6 +51,13 @@ class Marks:
         quotes = self.quotes & ~toggled(np.array(spans, np.int64).ravel(), len(self.quotes))
         return replace(self, quotes=quotes, inside=_inside(quotes, self.size))
 
+    def joined(self, spans: Sequence[tuple[int, int]]) -> "Marks":
+        """Return the marks if nothing ends within the spans, disjoint and in order, but at their last byte."""
+        if not spans:
+            return self
+        edges = np.array(spans, np.int64) - (0, 1)
+        return replace(self, inside=self.inside | toggled(edges.ravel(), len(self.inside)))
+
     @property
     def ends(self) -> Words:
         """The line feeds that end records."""

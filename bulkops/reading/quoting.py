@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bulkops.reading.marks import Bytes, Marks, last, marks_of, well_quoted
-from bulkops.reading.suspects import suspects
+from bulkops.reading.stray import end_of_lines
+from bulkops.reading.suspects import Suspect, suspects
 
 LONGEST_RECORD = 64 << 20
 """Bytes after which an open quote counts as never closed."""
@@ -55,44 +56,59 @@ class Cut:
     broken: tuple[Broken, ...] = ()
 
 
-def cut(window: bytes, *, final: bool, separator: int) -> Cut:
-    """Return the whole records of a window; all of it if it is the `final` one."""
+def cut(window: bytes, *, final: bool, separator: int, width: int) -> Cut:
+    """Return the whole records of a window, of `width` cells each; all of it if it is the `final` one."""
     array = np.frombuffer(window, np.uint8)
     marks = marks_of(array, separator)
     if not well_quoted(marks, array) or (final and marks.open_at_end):
-        return _dissect(window, array, marks, final=final, separator=separator)
+        return _dissect(window, array, marks, final=final, separator=separator, width=width)
     length = len(window) if final else last(marks.ends) + 1
     if not length and len(window) >= LONGEST_RECORD:
-        return _dissect(window, array, marks, final=False, separator=separator)
+        return _dissect(window, array, marks, final=False, separator=separator, width=width)
     return Cut(length, marks.up_to(length))
 
 
-def _dissect(window: bytes, array: Bytes, marks: Marks, *, final: bool, separator: int) -> Cut:
+def _dissect(window: bytes, array: Bytes, marks: Marks, *, final: bool, separator: int, width: int) -> Cut:
     """Return the cut of a window in which some quote stands wrong."""
     lines = suspects(marks, array)
     whole = len(window) if final else window.rfind(b"\n") + 1
     patient = not final and len(window) < LONGEST_RECORD
     broken: list[Broken] = []
     resume = 0
-    for start, end, code, at in lines:
-        if start < resume:
+    for suspect in lines:
+        if suspect[0] < resume:
             continue
-        if start >= whole:
+        if suspect[0] >= whole:
             break
-        if code:
-            broken.append(Broken(start, end, code, at))
-            resume = end
-            continue
-        record = read_strictly(window, start, separator)
-        if patient and (record.end > whole or record.at >= len(window) - 1 or record.at_end):
-            return Cut(start, marks.up_to(start), tuple(broken))
-        if record.code == "":
-            resume = record.end
-        else:
-            broken.append(_broken(window, record, start, end, separator))
-            resume = end
+        found, seen = _defect(window, suspect, separator, width)
+        if patient and seen > whole:
+            return Cut(suspect[0], marks.up_to(suspect[0]), tuple(broken))
+        if found is not None:
+            broken.append(found)
+        resume = found.end if found is not None else seen
     length = max(whole, resume)
     return Cut(length, marks.up_to(length), tuple(broken))
+
+
+def _defect(window: bytes, suspect: Suspect, separator: int, width: int) -> tuple[Broken | None, int]:
+    """Return how the record of a suspicious line is broken, if it is, and the offset up to which must be seen to tell.
+
+    An offset beyond the window: what follows the window decides.
+    """
+    start, end, code, at = suspect
+    found, seen = Broken(start, end, code, at), end
+    if not code:
+        record = read_strictly(window, start, separator)
+        seen = len(window) + 1 if record.at_end or record.at >= len(window) - 1 else record.end
+        if record.code == "":
+            return None, record.end
+        found, code, at = _broken(window, record, start, end, separator), record.code, record.at
+    if code == "STR104" and found.code != "FIL108":
+        lines_end = end_of_lines(window, start, end, separator=separator, width=width)
+        seen = max(seen, lines_end)
+        if end < lines_end <= len(window):
+            found = Broken(start, lines_end, "STR104", at)
+    return found, seen
 
 
 def _broken(window: bytes, record: "StrictRecord", start: int, end: int, separator: int) -> Broken:

@@ -106,6 +106,7 @@ def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
     pieces = blocks(
         reader,
         separator=context.separator,
+        width=len(context.columns),
         size=settings.block_bytes,
     )
     keys.begin(tally)

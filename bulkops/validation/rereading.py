@@ -87,7 +87,7 @@ def _places(
     data: bytes, records: list[int], context: Context, index: Index, block_number: int
 ) -> dict[int, RecordPlace] | None:
     """Return the places of some records of a block; None if it has fewer records than it had."""
-    piece = cut(data, final=True, separator=context.separator)
+    piece = cut(data, final=True, separator=context.separator, width=len(context.columns))
     block = Block(data, context.separator, piece.broken, piece.marks)
     block, laid = lay_out(block, len(context.columns))
     indices = np.flatnonzero(laid.numbers >= 0)

@@ -75,6 +75,7 @@ def test_well_formed_files_have_no_structural_error(
 
 
 @lean
+@example(body='😀",",\n",a😀,","\n1,2,3,4', size=9)
 @example(body='""b,c,d,e\n"""\n"\r', size=8)  # a return alone behind a quote, once with a broken record before it
 @given(body=st.lists(pieces, max_size=40).map("".join), size=st.integers(min_value=8, max_value=200))
 def test_the_size_of_blocks_changes_nothing(body: str, size: int) -> None:
@@ -95,6 +96,8 @@ def strict_rows(text: str) -> list[list[str]] | None:
 
 
 @lean
+@example('😀",",\n",a😀,","')  # a stray quote behind a cell over two lines
+@example('a "{"a": 1},"\r\n""",😀",')
 @given(st.lists(pieces, max_size=40).map("".join))
 def test_what_a_strict_reader_refuses_is_an_error_and_what_it_accepts_is_none(body: str) -> None:
     if "\r" in body.replace("\r\n", ""):

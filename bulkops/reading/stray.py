@@ -1,0 +1,51 @@
+"""Records over several lines in which quotes stand inside unquoted cells, as some programs write and read them."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+
+@dataclass(frozen=True)
+class _Patterns:
+    """A cell and what ends it; one that ends with the data; a line that ends inside a quoted cell.
+
+    Quotes inside unquoted cells are text.
+    """
+
+    cell: re.Pattern[bytes]
+    unclosed: re.Pattern[bytes]
+    left_open: re.Pattern[bytes]
+
+
+@cache
+def _patterns(separator: int) -> _Patterns:
+    sign = re.escape(bytes((separator,)))
+    text = rb'(?!")[^\n' + sign + rb"]*+"
+    cell = rb'(?:"[^"]*+(?:""[^"]*+)*+"|' + text + rb")"
+    in_line = rb'(?:"[^"\n]*+(?:""[^"\n]*+)*+"|' + text + rb")"
+    left_open = rb"(?:" + in_line + sign + rb')*+"[^"\n]*+(?:""[^"\n]*+)*+\n'
+    return _Patterns(
+        cell=re.compile(cell + rb"(?:" + sign + rb"|(?P<end>\r?\n|\r?\Z))"),
+        unclosed=re.compile(rb'"[^"]*+(?:""[^"]*+)*+"?\r?\Z'),
+        left_open=re.compile(left_open),
+    )
+
+
+def end_of_lines(window: bytes, start: int, line_end: int, *, separator: int, width: int) -> int:
+    """Return the end of the record of several lines that begins at `start` with the line up to `line_end`.
+
+    0: it is no such record, because that line does not end inside a quoted cell, or because it would not have `width`
+    cells. A value beyond the window: that cannot be told yet.
+    """
+    patterns = _patterns(separator)
+    if not patterns.left_open.match(window, start, line_end):
+        return 0
+    at = start
+    for number in range(1, width + 1):
+        found = patterns.cell.match(window, at)
+        if found is None:
+            return len(window) + 1 if patterns.unclosed.match(window, at) else 0
+        at = found.end()
+        if found["end"] is not None:
+            return at if number == width else 0
+    return 0
