@@ -24,9 +24,9 @@ from bulkops.ledger.store import Ledger
 from bulkops.pipeline.importing import ImportRequest, Place, import_file
 from bulkops.pipeline.observer import Observer
 from bulkops.pipeline.proving import Asked, asked_of_job, fold_named, prove
-from bulkops.pipeline.recipes import query_texts
 from bulkops.pipeline.resuming import resume_job
 from bulkops.pipeline.running import Outcome
+from bulkops.queries import query_texts
 from bulkops.readback.canonical import Fold
 from bulkops.reconciling.result import Reconciliation
 from bulkops.reconciling.sides import Evidence, Known

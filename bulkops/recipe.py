@@ -1,18 +1,25 @@
 """A recipe: an ordered list of imports, read from YAML, with variables filled in."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from bulkops.errors import InputUnreadable, UsageError
+from bulkops.recipe_text import Variables, sentence
 from bulkops.settings import ID_NAMES
+from bulkops.wording import guess
 from bulkops_validators import CONTRACTS
 
-VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
+
+def _limit(value: object) -> object:
+    """Return a count as the text that limits are; everything else is left for the field to judge."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Limit = Annotated[str, BeforeValidator(_limit)]
 
 
 class _Strict(BaseModel):
@@ -29,12 +36,16 @@ class Step(_Strict):
     max_rows: int | None = Field(default=None, ge=1, description="Records of a chunk.")
     reconcile: bool = Field(default=True, description="Prove the rows after the import.")
     expect: Literal["done", "refused"] = Field(default="done", description="`refused`: the validator must stop it.")
+    again: bool = Field(default=False, description="Import the file each time the recipe runs.")
+    allow_empty: bool = Field(default=False, description="Accept a file without records.")
+    max_removals: Limit | None = Field(default=None, description="The most rows a replacing import may remove.")
+    max_errors: Limit | None = Field(default=None, description="Stop when more records than this were refused.")
 
     @field_validator("contract")
     @classmethod
     def _known_contract(cls, value: str) -> str:
         if value not in CONTRACTS:
-            msg = f"there is no contract {value!r}; known: {', '.join(CONTRACTS)}"
+            msg = f"there is no contract {value!r}. {guess(value, CONTRACTS)}"
             raise ValueError(msg)
         return value
 
@@ -42,7 +53,7 @@ class Step(_Strict):
     @classmethod
     def _known_ids(cls, value: dict[str, int]) -> dict[str, int]:
         if unknown := sorted(set(value) - set(ID_NAMES)):
-            msg = f"there is no id {unknown[0]!r}; known: {', '.join(ID_NAMES)}"
+            msg = f"there is no id {unknown[0]!r}. {guess(unknown[0], ID_NAMES)}"
             raise ValueError(msg)
         return value
 
@@ -69,26 +80,11 @@ def load_recipe(path: Path, chosen: Mapping[str, str]) -> Recipe:
     UsageError names the place in the file that is wrong, or a variable that has no value.
     """
     document = _read(path)
-    declared = document.get("variables") or {}
-    if not isinstance(declared, dict):
-        raise UsageError(f"{path}: variables must be a table of names and values.")
-    if unknown := sorted(set(chosen) - set(declared)):
-        raise UsageError(f"{path} has no variable {unknown[0]!r}.", hint=f"It has: {', '.join(declared) or 'none'}.")
-    folder = path.resolve().parent
-    values = {name: str(value) for name, value in declared.items()} | {
-        name: str(Path.cwd() / value) if (Path.cwd() / value).exists() else value for name, value in chosen.items()
-    }
+    variables = Variables.of(document.get("variables"), chosen, path)
     try:
-        recipe = Recipe.model_validate(_filled(document, values, path))
+        return Recipe.model_validate({**variables.filled(document), "variables": dict(variables.values)})
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}: {place}: {first['msg']}.") from None
-    steps = tuple(step.model_copy(update={"file": folder / step.file}) for step in recipe.steps)
-    sandbox = recipe.sandbox
-    if sandbox is not None and sandbox.world is not None:
-        sandbox = SandboxOfRecipe(world=folder / sandbox.world)
-    return recipe.model_copy(update={"steps": steps, "sandbox": sandbox})
+        raise UsageError(f"{path}: {sentence(error.errors()[0], (Recipe, Step, SandboxOfRecipe))}") from None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -101,20 +97,3 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise UsageError(f"{path} is not a recipe: it must be a table with name and steps.")
     return document
-
-
-def _filled(value: Any, variables: Mapping[str, str], path: Path) -> Any:
-    """Return the value with every ${NAME} in its texts replaced."""
-
-    def replaced(match: re.Match[str]) -> str:
-        if match[1] not in variables:
-            raise UsageError(f"{path}: ${{{match[1]}}} has no value.", hint=f"Give --set {match[1]}=VALUE.")
-        return variables[match[1]]
-
-    if isinstance(value, str):
-        return VARIABLE.sub(replaced, value)
-    if isinstance(value, list):
-        return [_filled(item, variables, path) for item in value]
-    if isinstance(value, dict):
-        return {key: item if key == "variables" else _filled(item, variables, path) for key, item in value.items()}
-    return value

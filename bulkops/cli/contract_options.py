@@ -1,6 +1,5 @@
 """The argument that names a contract, and the query options of all contracts."""
 
-import difflib
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -9,7 +8,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from bulkops.cli.options import option
-from bulkops.errors import UsageError
+from bulkops.queries import query_texts
+from bulkops.wording import guess
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 
@@ -27,9 +27,7 @@ class ContractType(click.ParamType[Contract]):
             return value
         if value in CONTRACTS:
             return CONTRACTS[value]
-        near = difflib.get_close_matches(str(value), CONTRACTS, n=1)
-        guess = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(CONTRACTS)}."
-        return self.fail(f"there is no contract {value!r}.{guess}", param, ctx)
+        return self.fail(f"there is no contract {value!r}. {guess(str(value), CONTRACTS)}", param, ctx)
 
     def shell_complete(
         self,
@@ -70,15 +68,4 @@ def query_of(contract: Contract, chosen: Mapping[str, object]) -> dict[str, str]
 
     UsageError if an option was chosen that the contract does not have.
     """
-    have = {o.name: o for o in contract.options}
-    for name in chosen:
-        if name not in have:
-            raise UsageError(f"--{name} does not apply to {contract.name}.")
-    values = {name: _as_text(chosen.get(name, o.default)) for name, o in have.items()}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _as_text(value: object) -> str | None:
-    if value is None:
-        return None
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return query_texts(contract, chosen, prefix="--")

@@ -1,4 +1,4 @@
-"""Options that several commands share; each can come from the environment as BULKOPS_NAME."""
+"""Options that several commands share, and their types."""
 
 import math
 import re
@@ -6,6 +6,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+
+from bulkops.cli.environment import EnvironmentOption, Reach, option
+
+__all__ = ["EnvironmentOption", "Reach", "option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,14 +52,7 @@ class SecondsType(click.FloatRange):
         return seconds
 
 
-def option(*names: str, **attributes: Any) -> Callable[[F], F]:
-    """Declare an option that can also come from the environment: `--max-rows` from BULKOPS_MAX_ROWS."""
-    long = next(name for name in names if name.startswith("--")).split("/")[0]
-    variable = "BULKOPS_" + long.removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, **{"envvar": variable, "show_envvar": False, **attributes})
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
+json_option = option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 ledger_option = option("--ledger", metavar="URL", help="Where jobs are remembered; default: a SQLite file.")
 yes_option = option("--yes", is_flag=True, help="Do not ask before sending. Lifts no guard.")
 

@@ -16,13 +16,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TargetChoice:
-    """What the options say of the target."""
+    """What the options say of the target. `ambient` are the parameters that the command line did not give itself."""
 
     base_url: str | None = None
     name: str | None = None
     ids: Mapping[str, int] = field(default_factory=dict)
     config: Path | None = None
     known: Target | None = None
+    ambient: frozenset[str] = frozenset()
+
+    @property
+    def explicit(self) -> bool:
+        """Whether the command line itself names the deployment, not the environment alone."""
+        given = (("target_name", self.name), ("base_url", self.base_url))
+        return any(value and name not in self.ambient for name, value in given)
+
+    def at(self, known: Target) -> "TargetChoice":
+        """Return the choice of a target that is open already, with the ids that the command line itself gives."""
+        ids = {name: value for name, value in self.ids.items() if f"id_{name}" not in self.ambient}
+        return TargetChoice(known=known, ids=ids)
 
     def with_ids(self, ids: Mapping[str, int]) -> "TargetChoice":
         """Return the same choice with other ids."""
@@ -30,13 +42,17 @@ class TargetChoice:
 
     def ids_for(self, contract: "Contract") -> dict[str, int]:
         """Return the ids the contract's route needs; UsageError names the option of a missing one."""
-        ids = {**self._profile_ids(), **self.ids}
+        ids = self.default_ids()
         try:
             route = contract.route(ids)
         except LookupError as error:
             missing = " and ".join(f"--{name}" for name in error.args)
             raise UsageError(f"{contract.name} needs {missing}.") from None
         return {name: ids[name] for name in route.ids}
+
+    def default_ids(self) -> dict[str, int]:
+        """Return the ids of the options, and of the configured target where the options have none."""
+        return {**self._profile_ids(), **self.ids}
 
     def _profile_ids(self) -> Mapping[str, int]:
         if self.name is None or self.name == "sandbox":

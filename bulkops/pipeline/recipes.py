@@ -1,124 +1,249 @@
 """Run a recipe: its imports one after another, up to the first that does not end as expected."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bulkops.clock import Clock
-from bulkops.errors import BulkopsError, UsageError
+from bulkops.errors import BulkopsError, DataError, Interrupted, UsageError
+from bulkops.ledger.states import JobState
 from bulkops.ledger.store import Ledger
+from bulkops.pipeline.earlier import GOOD_VERDICTS, Earlier, earlier_job
 from bulkops.pipeline.importing import ImportRequest, Place, import_file
 from bulkops.pipeline.observer import Observer
+from bulkops.pipeline.resuming import resume_job
 from bulkops.pipeline.running import Outcome
+from bulkops.queries import query_texts
 from bulkops.recipe import Recipe, Step
 from bulkops.settings import Target
-from bulkops.upload.options import RunOptions
+from bulkops.upload.figures import exit_code, job_document
+from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
+from bulkops.upload.paths import rejected_path
+from bulkops.upload.stopping import Stop
+from bulkops.upload.workflow import Guards
 from bulkops_validators import CONTRACTS
-from bulkops_validators.model.contract import Contract
 
-GOOD_VERDICTS = ("proved", "unprovable")
+GUARDS = re.compile(r"--(again|allow-empty|max-removals|max-errors)(?: ([\d.]+%?))?")
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepResult:
-    """How one step ended, and whether that is what the recipe expects."""
+    """How one step ended, and whether that is what the recipe expects.
 
+    `error` is what kept the step from beginning; there is no outcome then. `already` says that an earlier run had
+    done it, `resumed` that this one went on with what an earlier run had begun.
+    """
+
+    number: int
     step: Step
-    outcome: Outcome
+    outcome: Outcome | None
     seconds: float
+    error: BulkopsError | None = None
+    already: bool = False
+    resumed: bool = False
+    dry_run: bool = False
 
     @property
     def as_expected(self) -> bool:
-        """Whether the step did what it was there for.
-
-        `unprovable` counts as good only where nothing reads the rows back and the amounts agree; a verdict with
-        rows missing or different is a mismatch, never unprovable.
-        """
+        """Whether the step did what it was there for."""
+        if self.outcome is None:
+            return False
         if self.step.expect == "refused":
             return self.outcome.state == "refused" and self.outcome.document["job"] is None
+        if self.dry_run:
+            return self.outcome.exit_code == 0
         if self.outcome.exit_code != 0 or self.outcome.state != "done":
             return False
         return not self.step.reconcile or self.outcome.verdict in GOOD_VERDICTS
 
+    @property
+    def trouble(self) -> BulkopsError | None:
+        """What kept the step from beginning, or ended it early, in the words of recipes."""
+        error = self.error or (self.outcome.error if self.outcome else None)
+        return error and _in_words_of_recipes(error)
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a run that ends with this step."""
+        if self.as_expected:
+            return 0
+        if self.outcome is None:
+            return self.error.exit_code if self.error else DataError.exit_code
+        return self.outcome.exit_code or DataError.exit_code
+
     def to_json(self) -> dict[str, Any]:
         """Return the step's part of `run --json`."""
-        counts = self.outcome.validation.files[0].counts if self.outcome.validation else {}
-        return {
+        document = dict(self.outcome.document) if self.outcome else None
+        checked = self.outcome.validation if self.outcome else None
+        told: dict[str, Any] = {
+            "number": self.number,
             "contract": self.step.contract,
             "file": str(self.step.file),
             "expect": self.step.expect,
             "as_expected": self.as_expected,
-            "exit": self.outcome.exit_code,
-            "findings": dict(counts),
-            "import": dict(self.outcome.document),
+            "already_done_by": document["job"] if document and self.already else None,
+            "resumed": self.resumed,
+            "exit": self.outcome.exit_code if self.outcome else self.exit_code,
+            "findings": dict(checked.files[0].counts) if checked else {},
+            "import": document,
         }
+        if (error := self.trouble) is not None:
+            told["error"] = {"message": error.message, "hint": error.hint, "exit": error.exit_code}
+        return told
 
 
-def run_recipe(
-    recipe: Recipe,
-    target: Target,
-    ledger: Ledger,
-    *,
-    clock: Clock,
-    settings: RunOptions,
-    observe: Callable[[Step], Observer],
-) -> Iterator[StepResult]:
-    """Yield the result of each step as it ends; the first that is not as expected is the last."""
-    for step in recipe.steps:
-        began = time.monotonic()
-        request = _request(step, settings)
-        place = Place.at(replace(target, ids=step.ids), ledger)
+@dataclass(frozen=True, kw_only=True)
+class RecipeRun:
+    """What a recipe runs against, and how. `first` is the number of the step to begin with."""
+
+    recipe: Recipe
+    target: Target
+    ledger: Ledger
+    clock: Clock
+    settings: RunOptions
+    observe: Callable[[Step], Observer]
+    stop: Stop = field(default_factory=Stop)
+    dry_run: bool = False
+    first: int = 1
+
+    def results(self) -> Iterator[StepResult]:
+        """Yield the result of each step as it ends; the first that is not as expected is the last."""
+        for number, step in enumerate(self.recipe.steps, start=1):
+            if number < self.first:
+                continue
+            began = time.monotonic()
+            result = self._result(number, step)
+            yield replace(result, seconds=time.monotonic() - began)
+            if not result.as_expected:
+                return
+
+    def _result(self, number: int, step: Step) -> StepResult:
+        ended = StepResult(number=number, step=step, outcome=None, seconds=0, dry_run=self.dry_run)
         try:
-            outcome = import_file(request, place, clock=clock, observer=observe(step))
+            if self.stop.asked:
+                raise Interrupted("Interrupted.")
+            self.stop.begun = False  # nothing of this step is under way: a signal may end it where it is
+            return self._run(ended)
         except BulkopsError as error:
-            raise type(error)(
-                f"{recipe.name}: {step.contract} {step.file.name}: {error.message}", hint=error.hint
-            ) from None
-        result = StepResult(step=step, outcome=outcome, seconds=time.monotonic() - began)
-        yield result
-        if not result.as_expected:
-            return
+            return replace(ended, error=error)
+        except KeyboardInterrupt:
+            return replace(ended, error=Interrupted("Interrupted."))
+        finally:
+            self.stop.begun = True
+
+    def _run(self, ended: StepResult) -> StepResult:
+        step = ended.step
+        contract = CONTRACTS[step.contract]
+        target = replace(self.target, ids=step_ids(step, self.target.ids))
+        options = query_texts(contract, step.options)
+        earlier = None
+        if step.expect == "done":
+            earlier = earlier_job(
+                self.ledger, contract, step.file, target, options, siblings=[each.file for each in self.recipe.steps]
+            )
+        if earlier is not None and self._counts(earlier, step):
+            return self._go_on(ended, earlier, target)
+        request = ImportRequest(
+            contract=contract,
+            file=step.file,
+            options=options,
+            max_rows=step.max_rows,
+            run=replace(self.settings, max_errors=step.max_errors),
+            guards=Guards(again=step.again, allow_empty=step.allow_empty),
+            max_removals=step.max_removals or MAX_REMOVALS,
+            reconcile=step.reconcile,
+            dry_run=self.dry_run,
+        )
+        place = Place.at(target, self.ledger)
+        outcome = import_file(request, place, clock=self.clock, stop=self.stop, observer=self.observe(step))
+        return replace(ended, outcome=outcome)
+
+    def _counts(self, earlier: Earlier, step: Step) -> bool:
+        """Tell whether an earlier job stands for the step; what was refused goes again where that doubles nothing."""
+        if earlier.open:
+            return True
+        doubles = earlier.kept and not CONTRACTS[step.contract].mode.resend_is_safe
+        return not step.again and (earlier.done or doubles)
+
+    def _go_on(self, ended: StepResult, earlier: Earlier, target: Target) -> StepResult:
+        """Take an earlier job for the step: as it is, proved now, or gone on with."""
+        step, job, observer = ended.step, earlier.job, self.observe(ended.step)
+        settled = not earlier.open and (earlier.proved or not step.reconcile or not earlier.done)
+        if settled or self.dry_run:
+            told = "goes on as job" if earlier.open else "was done by job" if earlier.done else "was ended by job"
+            observer.note(f"{step.file.name} {told} {job.id}.")
+            chunks = self.ledger.chunks(job.id)
+            code = 0 if self.dry_run and earlier.open else exit_code(earlier.state)
+            rejected = rejected_path(self.ledger, job.id)
+            outcome = Outcome(
+                document=job_document(job, chunks),
+                exit_code=code,
+                chunks=chunks,
+                rejected_file=rejected if earlier.state is JobState.REFUSED and rejected.exists() else None,
+            )
+            return replace(ended, outcome=outcome, already=earlier.done, resumed=earlier.open)
+        observer.note(f"{step.file.name} {'is proved' if earlier.done else 'goes on'} as job {job.id}.")
+        outcome = resume_job(
+            job,
+            self.ledger,
+            lambda: Place.at(target, self.ledger).target(),
+            clock=self.clock,
+            prove=step.reconcile,
+            changes=self._changes(step, job.settings),
+            stop=self.stop,
+            observer=observer,
+        )
+        return replace(ended, outcome=outcome, already=earlier.done, resumed=earlier.open)
+
+    def _changes(self, step: Step, kept: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the settings that the recipe has otherwise than the job that it goes on with."""
+        wanted = {
+            "settle": self.settings.settle,
+            "max_errors": step.max_errors,
+            "max_removals": step.max_removals or MAX_REMOVALS,
+        }
+        return {name: value for name, value in wanted.items() if kept.get(name) != value}
 
 
-def check_recipe(recipe: Recipe) -> None:
-    """Refuse a recipe before anything is sent: a missing id or file, an option the contract does not have."""
+def step_ids(step: Step, given: Mapping[str, int]) -> dict[str, int]:
+    """Return the ids of a step; those it lacks come from the options or the target, if its own do not suffice."""
+    own = set(step.ids)
+    routes = [set(route.ids) for route in CONTRACTS[step.contract].routes]
+    return dict(step.ids) if own in routes else {**given, **step.ids}
+
+
+def check_recipe(recipe: Recipe, given: Mapping[str, int]) -> None:
+    """Refuse a recipe before anything is sent: an id, a file, an option or a limit that is missing or odd.
+
+    `given` are the ids that steps may lack.
+    """
     for number, step in enumerate(recipe.steps, start=1):
         contract = CONTRACTS[step.contract]
         place = f"{recipe.name}: step {number} ({step.contract})"
         try:
-            contract.route(step.ids)
+            route = contract.route(step_ids(step, given))
         except LookupError as error:
-            raise UsageError(f"{place} needs ids {', '.join(error.args)}.") from None
+            missing = " and ".join(map(str, error.args))
+            hint = "Name them under `ids:` of the step, as options, or in the target's table."
+            raise UsageError(f"{place} needs ids: {missing}.", hint=hint) from None
+        if odd := sorted(set(step.ids) - set(route.ids)):
+            raise UsageError(f"{place} has no use for the id {odd[0]}; it takes {', '.join(route.ids)}.")
         if not step.file.is_file():
             raise UsageError(f"{place}: there is no file {step.file}.")
         query_texts(contract, step.options, place=place)
+        for name in ("max_removals", "max_errors"):
+            if (limit := getattr(step, name)) is not None:
+                share_of(limit, 0, option=f"{place}: {name}")
 
 
-def _request(step: Step, settings: RunOptions) -> ImportRequest:
-    contract = CONTRACTS[step.contract]
-    return ImportRequest(
-        contract=contract,
-        file=step.file,
-        options=query_texts(contract, step.options, place=step.contract),
-        max_rows=step.max_rows,
-        run=settings,
-        reconcile=step.reconcile,
-    )
+def _in_words_of_recipes(error: BulkopsError) -> BulkopsError:
+    """Return an error whose hint names keys of a step where it named options of `bulkops import`."""
 
+    def key(match: re.Match[str]) -> str:
+        return f"`{match[1].replace('-', '_')}: {match[2] or 'true'}` in the step"
 
-def query_texts(contract: Contract, chosen: Mapping[str, object], *, place: str) -> dict[str, str]:
-    """Return the contract's query options as text, defaults filled in; UsageError for one it does not have."""
-    declared = {option.name: option for option in contract.options}
-    if unknown := sorted(set(chosen) - set(declared)):
-        raise UsageError(f"{place}: there is no option {unknown[0]!r}; known: {', '.join(declared) or 'none'}.")
-    values: dict[str, str] = {}
-    for name, option in declared.items():
-        value = chosen.get(name, option.default)
-        if value is None:
-            continue
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        if option.choices is not None and text not in option.choices:
-            raise UsageError(f"{place}: {name} is {text!r}; it takes {', '.join(option.choices)}.")
-        values[name] = text
-    return values
+    if error.hint:
+        error.hint = GUARDS.sub(key, error.hint)
+    return error

@@ -37,14 +37,16 @@ class Shell:
         found = {**kept, "BULKOPS_STATE": str(self.state), "BULKOPS_MANAGEMENT_KEY": KEY}
         return found | ({"BULKOPS_BASE_URL": self.base_url} if self.base_url else {})
 
-    def start(self, *words: str, largest_file: int | None = None) -> subprocess.Popen[str]:
+    def start(
+        self, *words: str, largest_file: int | None = None, environment: dict[str, str] | None = None
+    ) -> subprocess.Popen[str]:
         """Start a command; with `largest_file` every write beyond that size fails, as on a full disk."""
         command = [sys.executable, "-m", "bulkops", *words]
         if largest_file is not None:
             limit = f"import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({largest_file},) * 2); "
             command[1:3] = ["-c", limit + "sys.argv[0] = 'bulkops'; runpy.run_module('bulkops', run_name='__main__')"]
         return subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, env=environment or self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
     def ended(self, process: subprocess.Popen[str]) -> Ended:

@@ -45,8 +45,14 @@ def test_a_variable_can_be_set(tmp_path: Path) -> None:
     [
         ("giveaways", "giveaway", "there is no contract 'giveaway'"),
         ("pool", "pol", "there is no id 'pol'"),
-        ("pool: 1", "pool: 0", r"steps\.0\.ids\.pool"),
-        ("name: one", "nmae: one", "nmae|name"),
+        ("pool: 1", "pool: 0", r"recipe\.yaml: step 1: ids\.pool must be 1 or more\.$"),
+        ("pool: 1", "pool: one", r"step 1: ids\.pool must be a whole number\.$"),
+        ("contract: giveaways, ", "", r"step 1: contract is missing\.$"),
+        ("name: one", "name: one\nvariabels: {}", r"there is no key 'variabels'. Did you mean 'variables'\?$"),
+        ("ids: {pool: 1}", "reconcil: true", r"step 1: there is no key 'reconcil'. Did you mean 'reconcile'\?"),
+        ("ids: {pool: 1}", "reconcile: perhaps", r"step 1: reconcile must be true or false\.$"),
+        ("ids: {pool: 1}", "expect: dne", r"step 1: expect must be 'done' or 'refused'\.$"),
+        ("name: one", "name: one\nsandbox: {word: w.json}", r"no key 'sandbox\.word'|no key 'word'"),
         ("{folder: data}", "{}", "folder"),
         ("steps:", "steps: [", "not valid YAML"),
     ],
@@ -54,6 +60,41 @@ def test_a_variable_can_be_set(tmp_path: Path) -> None:
 def test_what_is_wrong_in_a_recipe_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         load_recipe(write(tmp_path, ONE.replace(old, new)), {})
+
+
+def test_no_message_leaks_the_words_of_a_library(tmp_path: Path) -> None:
+    for old, new in (("giveaways", "giveaway"), ("pool: 1", "pool: []"), ("name: one", "name: []"), ("steps", "stpes")):
+        with pytest.raises(UsageError) as caught:
+            load_recipe(write(tmp_path, ONE.replace(old, new)), {})
+        assert "pydantic" not in str(caught.value)
+        assert "alue error" not in str(caught.value)
+
+
+def test_a_variable_may_be_a_number_and_one_without_a_value_must_be_set(tmp_path: Path) -> None:
+    text = ONE.replace("{folder: data}", "{folder: data, pool: 7, day: }").replace("pool: 1", 'pool: "${pool}"')
+    assert load_recipe(write(tmp_path, text), {}).steps[0].ids == {"pool": 7}
+    with pytest.raises(UsageError, match=r"\$\{day\} has no value"):
+        load_recipe(write(tmp_path, text.replace("codes.csv", "${day}.csv")), {})
+
+
+def test_a_value_is_a_path_only_where_a_path_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tmp_path / "here"
+    (here / "data").mkdir(parents=True)
+    (here / "7").write_text("")
+    monkeypatch.chdir(here)
+    text = ONE.replace("{folder: data}", "{folder: data, pool: 5}")
+    text = text.replace("ids: {pool: 1}", 'ids: {pool: "${pool}"}')
+    step = load_recipe(write(tmp_path, text), {"pool": "7", "folder": "data"}).steps[0]
+    assert step.ids == {"pool": 7}
+    assert step.file == here / "data" / "codes.csv"
+    assert load_recipe(write(tmp_path, text), {"folder": ""}).steps[0].file == Path("/codes.csv")
+    assert load_recipe(write(tmp_path, text), {}).steps[0].file == tmp_path / "data" / "codes.csv"
+
+
+def test_the_guards_of_a_step_are_read(tmp_path: Path) -> None:
+    keys = "again: true, allow_empty: true, max_removals: 5%, max_errors: 3"
+    step = load_recipe(write(tmp_path, ONE.replace("ids: {pool: 1}", keys)), {}).steps[0]
+    assert (step.again, step.allow_empty, step.max_removals, step.max_errors) == (True, True, "5%", "3")
 
 
 def test_an_unknown_variable_is_named(tmp_path: Path) -> None:

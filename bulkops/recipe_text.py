@@ -1,0 +1,118 @@
+"""The text of a recipe: its variables filled in, and what is wrong in it said in plain sentences."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from bulkops.errors import UsageError
+from bulkops.wording import guess
+
+VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
+PATHS = ("file", "world")
+PLAIN = {
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "dict_type": "must be a table of names and values",
+    "model_type": "must be a table of names and values",
+    "tuple_type": "must be a list",
+    "path_type": "must be a path",
+    "too_short": "is empty",
+}
+"""What pydantic's kinds of errors are called here; the others keep pydantic's words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variables:
+    """The variables of the recipe at `path`. `chosen` names those whose value came with the command."""
+
+    path: Path
+    values: Mapping[str, str]
+    chosen: frozenset[str]
+
+    @classmethod
+    def of(cls, declared: Any, chosen: Mapping[str, str], path: Path) -> Self:
+        """Return the declared variables with the chosen values; UsageError if one is not declared."""
+        if not isinstance(declared or {}, dict):
+            raise UsageError(f"{path}: variables must be a table of names and values.")
+        names = {str(name): value for name, value in (declared or {}).items()}
+        if unknown := sorted(set(chosen) - set(names)):
+            raise UsageError(f"{path} has no variable {unknown[0]!r}.", hint=guess(unknown[0], names))
+        if odd := [name for name, value in names.items() if isinstance(value, (list, dict))]:
+            raise UsageError(f"{path}: variables: {odd[0]} must be one value, not a list or a table.")
+        defaults = {name: _plain(value) for name, value in names.items() if value is not None}
+        return cls(path=path, values={**defaults, **chosen}, chosen=frozenset(chosen))
+
+    def filled(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the recipe with every ${NAME} in its texts replaced, and its paths made absolute."""
+        return {key: value if key == "variables" else self._filled(value, key) for key, value in document.items()}
+
+    def _filled(self, value: Any, key: str) -> Any:
+        if isinstance(value, str):
+            text = VARIABLE.sub(self._value, value)
+            return str(self._located(value, text)) if key in PATHS else text
+        if isinstance(value, list):
+            return [self._filled(item, key) for item in value]
+        if isinstance(value, dict):
+            return {name: self._filled(item, str(name)) for name, item in value.items()}
+        return value
+
+    def _value(self, match: re.Match[str]) -> str:
+        if match[1] not in self.values:
+            raise UsageError(f"{self.path}: ${{{match[1]}}} has no value.", hint=f"Give --set {match[1]}=VALUE.")
+        return self.values[match[1]]
+
+    def _located(self, written: str, text: str) -> Path:
+        """Return a path of the recipe; one that begins with a chosen value may count from where the command runs."""
+        first = VARIABLE.match(written)
+        if first is not None and first[1] in self.chosen and self.values[first[1]]:
+            here = Path.cwd() / text
+            if here.exists() or (text[len(self.values[first[1]]) :].startswith("/") and self._is_here(first[1])):
+                return here
+        return self.path.resolve().parent / text
+
+    def _is_here(self, name: str) -> bool:
+        return (Path.cwd() / self.values[name]).is_dir()
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def sentence(error: ErrorDetails, models: Sequence[type[BaseModel]]) -> str:
+    """Return what pydantic found wrong, as a sentence that begins with the place."""
+    place, key = _place(error["loc"])
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        known = next((list(m.model_fields) for m in models if m.__name__ == _owner(error["loc"])), [])
+        return f"{place}there is no key {key!r}. {guess(key, known)}"
+    if kind == "missing":
+        return f"{place}{key} is missing."
+    if kind == "value_error":
+        text = str(error["ctx"]["error"]) if "ctx" in error else error["msg"]
+        return f"{place}{text}" if text.endswith((".", "?")) else f"{place}{text}."
+    if kind == "literal_error" and "ctx" in error:
+        return f"{place}{key} must be {error['ctx']['expected']}."
+    if kind == "greater_than_equal" and "ctx" in error:
+        return f"{place}{key} must be {error['ctx']['ge']} or more."
+    return f"{place}{key} {PLAIN.get(kind, 'is wrong: ' + error['msg'])}."
+
+
+def _place(location: Sequence[int | str]) -> tuple[str, str]:
+    """Return where in the recipe an error is, as people count, and the key it is about."""
+    parts = [part for part in location if part not in ("bool", "str", "function-before")]
+    if len(parts) > 1 and parts[0] == "steps" and isinstance(parts[1], int):
+        return f"step {parts[1] + 1}: ", ".".join(map(str, parts[2:])) or "it"
+    return "", ".".join(map(str, parts))
+
+
+def _owner(location: Sequence[int | str]) -> str:
+    return {"steps": "Step", "sandbox": "SandboxOfRecipe"}.get(str(location[0]), "Recipe") if location[1:] else "Recipe"
