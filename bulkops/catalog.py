@@ -4,6 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from bulkops.errors import UsageError
+from bulkops.wording import guess
 
 
 def recipes_root() -> Path:
@@ -25,4 +26,6 @@ def find_recipe(name: str) -> Path:
     shipped = shipped_recipes()
     if name in shipped:
         return shipped[name]
-    raise UsageError(f"There is no recipe {name!r}.", hint=f"Shipped: {', '.join(shipped)}; or give a file's path.")
+    near = guess(name, shipped)
+    told = near if near.startswith("Did") else f"Shipped: {', '.join(shipped)}; or give a file's path."
+    raise UsageError(f"There is no recipe {name!r}.", hint=told)

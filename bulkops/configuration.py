@@ -1,4 +1,4 @@
-"""The configuration file: the targets it names, where their keys come from, and the files it maps to contracts."""
+"""The configuration file: which one counts, and what its tables say. What nobody would read is refused."""
 
 import shlex
 import subprocess
@@ -10,8 +10,12 @@ from typing import Any
 
 from bulkops.errors import InputUnreadable, UsageError
 from bulkops.settings import ID_NAMES, Secret, authorization_from_environment, authorization_value
+from bulkops.wording import guess
 
 CONFIG_FILES = ("bulkops.toml", "pyproject.toml")
+TABLES = ("targets", "check")
+KEY_SOURCES = ("env", "command", "keyring")
+KEY_FORMS = "{env = …}, {command = …} or {keyring = …}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,108 +28,145 @@ class TargetProfile:
     ids: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_config(path: Path | None) -> dict[str, Any]:
-    """Return the settings of the configuration file: `path`, or the nearest one of this folder or above."""
-    found = find_config(path)
-    return _load(found) if found else {}
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """The tables of a configuration file; without a file there are none."""
+
+    path: Path | None
+    tables: Mapping[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """The folder that patterns count from."""
+        return (self.path or Path.cwd() / CONFIG_FILES[0]).resolve().parent
+
+    def called(self, table: str) -> str:
+        """Return how messages name a table."""
+        shown = f"tool.bulkops.{table}" if self.path is not None and self.path.name == "pyproject.toml" else table
+        return f"{self.path}: [{shown}]" if self.path else f"[{shown}]"
 
 
-def find_config(path: Path | None) -> Path | None:
-    """Return the configuration file: `path`, or the nearest one of this folder or above that says anything."""
-    if path is not None:
-        return path
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        for name in CONFIG_FILES:
-            candidate = folder / name
-            if candidate.is_file() and _load(candidate):
-                return candidate
-    return None
-
-
-def checked_files(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return the patterns of the `[check]` table by contract; UsageError if it is not such a table."""
-    table = config.get("check", {})
-    if not isinstance(table, dict):
-        raise UsageError("[check] must be a table of contracts and patterns.")
-    found: dict[str, tuple[str, ...]] = {}
-    for contract, patterns in table.items():
-        listed = [patterns] if isinstance(patterns, str) else patterns
-        if not isinstance(listed, list) or not all(isinstance(pattern, str) for pattern in listed):
-            raise UsageError(f"[check] {contract} must be a pattern or a list of patterns.")
-        found[contract] = tuple(listed)
-    return found
+def read_config(path: Path | None) -> Configuration:
+    """Return the configuration: that of `path`, or of the nearest file of this folder or above that says anything."""
+    found = path
+    if path is None:
+        candidates = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) for name in CONFIG_FILES)
+        found = next((each for each in candidates if each.is_file() and _load(each)), None)
+    config = Configuration(path=found, tables=_load(found) if found else {})
+    for name, table in config.tables.items():
+        if name not in TABLES:
+            raise UsageError(f"{config.called(name)} is no table of bulkops.", hint=guess(name, TABLES))
+        if not isinstance(table, dict):
+            raise UsageError(f"{config.called(name)} must be a table.", hint=f"Write [{name}] above its keys.")
+    return config
 
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document: Any = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}.") from None
     if path.name == "pyproject.toml":
-        document = document.get("tool", {}).get("bulkops", {})
-    return document
+        for name in ("tool", "bulkops"):
+            document = document.get(name, {})
+            if not isinstance(document, dict):
+                shown = "[tool.bulkops]" if name == "bulkops" else "[tool]"
+                raise UsageError(f"{path}: {shown} must be a table.")
+    return dict(document)
 
 
-def target_profile(config: Mapping[str, Any], name: str) -> TargetProfile:
-    """Return the `[targets.NAME]` table; UsageError names the tables that are there."""
-    tables = config.get("targets", {})
+def target_profile(config: Configuration, name: str) -> TargetProfile:
+    """Return the `[targets.NAME]` table; UsageError names the tables that are there, or what is odd in this one."""
+    tables = config.tables.get("targets", {})
+    if "sandbox" in tables:
+        raise UsageError(
+            f"{config.called('targets.sandbox')} has a name that is taken: `--target sandbox` is the embedded sandbox.",
+            hint="Give the table another name.",
+        )
     if name not in tables:
         known = ", ".join(sorted(["sandbox", *tables]))
         raise UsageError(
             f"There is no target {name!r}.",
             hint=f"Known: {known}. Add a [targets.{name}] table to bulkops.toml.",
         )
-    table = dict(tables[name])
-    unknown = set(table) - {"base_url", "key", *ID_NAMES}
-    if unknown or "base_url" not in table:
-        trouble = f"does not know {sorted(unknown)[0]!r}" if unknown else "has no base_url"
-        raise UsageError(
-            f"[targets.{name}] {trouble}.", hint=f"It takes base_url, key and the ids {', '.join(ID_NAMES)}."
-        )
+    called, table = config.called(f"targets.{name}"), tables[name]
+    if not isinstance(table, dict):
+        raise UsageError(f"{called} must be a table with base_url, key and ids.")
+    known_keys = ("base_url", "key", *ID_NAMES)
+    if unknown := sorted(set(table) - set(known_keys)):
+        raise UsageError(f"{called} does not know {unknown[0]!r}.", hint=guess(unknown[0], known_keys))
+    if not isinstance(table.get("base_url"), str):
+        trouble = "base_url must be text." if "base_url" in table else "has no base_url."
+        raise UsageError(f"{called} {trouble}", hint="Write it like https://yourcompany.europe-west1.talon.one")
     ids = {n: table[n] for n in ID_NAMES if n in table}
     for key, value in ids.items():
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise UsageError(f"[targets.{name}] {key} must be a whole number.")
-    return TargetProfile(name=name, base_url=str(table["base_url"]), key=table.get("key", {}), ids=ids)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise UsageError(f"{called} {key} must be a whole number, 1 or more.")
+    return TargetProfile(name=name, base_url=table["base_url"], key=_key_of(table, called), ids=ids)
+
+
+def _key_of(table: Mapping[str, Any], called: str) -> dict[str, str]:
+    """Return where the key comes from. What stands there is never shown: it may be the key itself."""
+    if "key" not in table:
+        return {}
+    key = table["key"]
+    if not isinstance(key, dict):
+        raise UsageError(
+            f"{called} key must say where the key is, not be it.",
+            hint=f"Write key = {KEY_FORMS}; if that was the key, take it out and have it replaced.",
+        )
+    if unknown := sorted(set(key) - set(KEY_SOURCES)):
+        raise UsageError(f"{called} key does not know {unknown[0]!r}.", hint=guess(unknown[0], KEY_SOURCES))
+    if len(key) != 1:
+        raise UsageError(f"{called} key must be one of {KEY_FORMS}, and only one.")
+    ((source, value),) = key.items()
+    if not isinstance(value, str) or not value.strip():
+        raise UsageError(f"{called} key.{source} must be text, and not blank.")
+    return {source: value}
 
 
 def profile_authorization(profile: TargetProfile, environ: Mapping[str, str]) -> Secret:
     """Return the Authorization value a profile asks for: from the environment, a command, or a keyring."""
     if not profile.key:
         return authorization_from_environment(environ)
-    match dict(profile.key):
-        case {"env": str(variable)}:
-            if variable not in environ:
-                raise UsageError(f"Target {profile.name!r} takes its key from {variable}, which is not set.")
-            return authorization_value("ManagementKey-v1", environ[variable])
-        case {"command": str(command)}:
-            return authorization_value("ManagementKey-v1", _output_of(command, profile.name))
-        case {"keyring": str(service)}:
-            return authorization_value("ManagementKey-v1", _from_keyring(service, profile.name))
-        case _:
-            raise UsageError(f"[targets.{profile.name}] key must be one of {{env=…}}, {{command=…}}, {{keyring=…}}.")
+    ((source, value),) = profile.key.items()
+    if source == "env":
+        if value not in environ:
+            raise UsageError(f"Target {profile.name!r} takes its key from {value}, which is not set.")
+        return authorization_value("ManagementKey-v1", environ[value])
+    from_source = _output_of if source == "command" else _from_keyring
+    return authorization_value("ManagementKey-v1", from_source(value, profile.name))
 
 
 def _output_of(command: str, name: str) -> str:
     try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"The key command of target {name!r} cannot be read: {error}.") from None
+    if not words:
+        raise UsageError(f"The key command of target {name!r} is empty.")
+    try:
         # The command is the user's own, from their configuration file; what it prints is never shown.
-        done = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
+        done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
     except (OSError, subprocess.SubprocessError, ValueError):
-        raise UsageError(f"The key command of target {name!r} failed: {shlex.split(command)[0]}.") from None
+        raise UsageError(f"The key command of target {name!r} failed: {words[0]}.") from None
     return done.stdout
 
 
 def _from_keyring(service: str, name: str) -> str:
     try:
-        import keyring
+        import keyring.errors
     except ImportError:
         raise UsageError(
             f"Target {name!r} takes its key from a keyring.",
             hint="Install it: pip install 'bulkops[keyring]'",
         ) from None
-    password = keyring.get_password(service, "bulkops")
+    try:
+        password = keyring.get_password(service, "bulkops")
+    except keyring.errors.KeyringError as error:
+        raise UsageError(f"The keyring of target {name!r} cannot be read: {type(error).__name__}.") from None
     if not password:
         raise UsageError(f"The keyring has no key for {service!r} and the user name 'bulkops'.")
     return str(password)

@@ -85,12 +85,10 @@ def checked_base_url(url: str) -> str:
     Scheme and host are lower case, a default port and trailing slashes are left out: guards, locks and the rate
     limit go by the address, and two spellings of one server must not be two targets.
     """
-    parts = urlsplit(url.strip())
+    parts = _split(url)
     host = (parts.hostname or "").lower()
     if parts.scheme not in DEFAULT_PORTS or not host:
-        raise UsageError(
-            f"{url!r} is not a base address.", hint="Write it like https://yourcompany.europe-west1.talon.one"
-        )
+        raise _no_address(url)
     if parts.username or parts.password:
         raise UsageError("The base address carries a user name or a password; keys go in the environment.")
     if parts.query or parts.fragment:
@@ -103,6 +101,18 @@ def checked_base_url(url: str) -> str:
     port = _port(parts, url)
     suffix = "" if port in (None, DEFAULT_PORTS[parts.scheme]) else f":{port}"
     return f"{parts.scheme}://{shown}{suffix}{parts.path.rstrip('/')}"
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url.strip())
+    except ValueError:
+        raise _no_address(url) from None
+
+
+def _no_address(url: str) -> UsageError:
+    hint = "Write it like https://yourcompany.europe-west1.talon.one"
+    return UsageError(f"{url!r} is not a base address.", hint=hint)
 
 
 def _port(parts: SplitResult, url: str) -> int | None:

@@ -30,6 +30,12 @@ def refuse_no_file(path: Path) -> None:
         )
 
 
+def refuse_no_folder(path: Path) -> None:
+    """Raise UsageError if the folder of a file is not there: the lock would make it, also for a slip of the pen."""
+    if not path.parent.exists():
+        raise UsageError(f"The folder {path.parent} does not exist.", hint=f"Make it, or put {path.name} elsewhere.")
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Yield an open file that gets the name `path` when the block ends well, and is gone otherwise."""
@@ -45,8 +51,7 @@ def part_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
     UsageError if `path` cannot be that of a file, or if another process is writing it.
     """
     refuse_no_file(path)
-    if not path.parent.is_dir():
-        raise UsageError(f"{path} cannot be written: there is no folder {path.parent}.", hint="Make it first.")
+    refuse_no_folder(path)
     part = path.with_name(f"{path.name}.part")
     with _alone(path), said(path):
         try:

@@ -1,83 +1,105 @@
 """`bulkops check`: validate what the configuration maps to contracts, in CI and before a commit."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from bulkops.cli.check_table import CheckTable
 from bulkops.cli.console import console
+from bulkops.cli.judging import Printer, exit_code, judging_options, settings_of, tell, words
 from bulkops.cli.options import json_option, option
-from bulkops.cli.validate import Printer, exit_code, summarise
-from bulkops.errors import UsageError
+from bulkops.configuration import read_config
+from bulkops.errors import InputUnreadable, UsageError
+from bulkops.wording import counted
 from bulkops_validators import CONTRACTS
 
 if TYPE_CHECKING:
-    from bulkops.validation.findings import ValidationReport
+    from bulkops.validation.findings import ValidationReport, ValidationSettings
 
 
 @click.command("check")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH...]")
-@option("--fail-on", type=click.Choice(["error", "warning", "never"]), default="error", show_default=True,
-        help="What makes the exit code 1.")  # fmt: skip
+@judging_options
+@option("--skip-unmapped", is_flag=True, help="Leave PATHs out that no pattern names, instead of refusing them.")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, paths: tuple[Path, ...], *, fail_on: str, as_json: bool) -> int:
+def command(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    *,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    fail_on: str | None,
+    case: str | None,
+    baseline_path: Path | None,
+    form: str,
+    skip_unmapped: bool,
+    as_json: bool,
+) -> int:
     """Validate the files that bulkops.toml (or [tool.bulkops]) maps to contracts; no account, no network.
 
-    With PATHs, only those of them that are mapped. The table looks like this, with patterns from the
-    configuration's folder:
+    With PATHs, files or folders, only those of them that are mapped. The table looks like this, with patterns from
+    the configuration's folder; select, ignore, case, baseline and fail-on are as the options, which win:
 
     \b
     [check]
     coupons = ["campaigns/**/coupons-*.csv"]
     loyalty-points = "points/*.csv"
+    ignore = ["XLS"]
     """  # noqa: D301 - click takes a real backspace for "do not wrap"
-    from bulkops.configuration import checked_files, find_config, read_config
-
-    config = find_config(ctx.meta.get("bulkops.config"))
-    patterns = checked_files(read_config(config))
-    if config is None or not patterns:
-        raise UsageError("Nothing is mapped to a contract.", hint="Add a [check] table to bulkops.toml.")
-    mapped = _mapped(config.parent, patterns, paths)
-    report = _validated(mapped, as_json=as_json)
-    if as_json:
-        console().emit_json(report.to_json())
-    else:
-        summarise(report, statistics=False)
-        console().note(f"{len(report.files):,} files checked.")
-    return exit_code(report, fail_on)
-
-
-def _mapped(folder: Path, patterns: Mapping[str, Sequence[str]], paths: Sequence[Path]) -> dict[str, list[Path]]:
-    """Return the files of each contract; UsageError for a file that two contracts claim."""
-    wanted = {path.resolve() for path in paths}
-    owners: dict[Path, str] = {}
-    found: dict[str, list[Path]] = {}
-    for contract, listed in patterns.items():
-        if contract not in CONTRACTS:
-            raise UsageError(
-                f"[check] names {contract!r}, which is no contract.", hint=f"Known: {', '.join(CONTRACTS)}."
-            )
-        for path in sorted({path for pattern in listed for path in folder.glob(pattern) if path.is_file()}):
-            if owners.setdefault(path, contract) != contract:
-                raise UsageError(f"[check] maps {path} to {owners[path]} and to {contract}.")
-            if not wanted or path.resolve() in wanted:
-                found.setdefault(contract, []).append(path)
-    return found
+    form = "json" if as_json else form
+    table = CheckTable.of(read_config(ctx.meta.get("bulkops.config")))
+    settings = settings_of(
+        select=words(select or table.select),
+        ignore=words(ignore or table.ignore),
+        case=case or table.case,
+        baseline_path=baseline_path or table.baseline,
+        form=form,
+    )
+    mapped = table.files()
+    chosen = _narrowed(mapped, paths, skip=skip_unmapped) if paths else mapped
+    report = _validated(chosen, settings, watched=form == "text")
+    for file in report.files:
+        if file.unreadable is not None:
+            console().complain(file.unreadable)
+    tell(report, form)
+    console().note(f"{counted(len(report.files), 'file')} checked.")
+    return exit_code(report, fail_on or table.fail_on)
 
 
-def _validated(mapped: Mapping[str, list[Path]], *, as_json: bool) -> "ValidationReport":
-    from bulkops.clock import SystemClock
+def _narrowed(mapped: Mapping[str, Sequence[Path]], paths: Sequence[Path], *, skip: bool) -> dict[str, list[Path]]:
+    """Return the mapped files among the paths; UsageError for a path that is not there or not mapped."""
+    wanted: set[Path] = set()
+    known = {file: file.resolve() for files in mapped.values() for file in files}
+    for path in paths:
+        found = path.resolve()
+        if not found.exists():
+            raise InputUnreadable(f"{path}: there is no such file.")
+        inside = {file for file, real in known.items() if found in (real, *real.parents)}
+        if not inside and not skip:
+            what = "holds no file that is mapped" if found.is_dir() else "is mapped to no contract"
+            raise UsageError(f"{path} {what}.", hint="Add a pattern to the [check] table, or give --skip-unmapped.")
+        wanted |= inside
+    return {contract: [file for file in files if file in wanted] for contract, files in mapped.items()}
+
+
+def _validated(
+    mapped: Mapping[str, Sequence[Path]], settings: "ValidationSettings", *, watched: bool
+) -> "ValidationReport":
     from bulkops.validation.engine import validate_files
-    from bulkops.validation.findings import ValidationReport, ValidationSettings
+    from bulkops.validation.findings import ValidationReport
 
-    settings = ValidationSettings(max_findings=1000 if as_json else 5, now=SystemClock().now())
-    watcher = None if as_json else Printer(console())
+    watcher = Printer(console()) if watched else None
     # Files are checked one by one: in a repository each stands for itself, and none repeats another.
     reports = [
-        validate_files(CONTRACTS[contract], [path], settings=settings, observer=watcher)
+        validate_files(CONTRACTS[contract], [Path(os.path.relpath(path))], settings=settings, observer=watcher)
         for contract, paths in mapped.items()
         for path in paths
     ]
-    return ValidationReport(files=tuple(file for report in reports for file in report.files))
+    unused = set.intersection(*(set(report.unused_baseline) for report in reports)) if reports else set()
+    return ValidationReport(
+        files=tuple(file for report in reports for file in report.files), unused_baseline=tuple(sorted(unused))
+    )

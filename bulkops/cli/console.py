@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+NARROW = 60
+"""Columns of a terminal below which a table that does not fit is shown as a block for each row."""
+
 # What a terminal acts on, or what turns the order of letters round (Unicode's bidirectional controls).
 UNSHOWN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]|\r(?!\n|\\Z)"
@@ -31,10 +34,15 @@ class Console:
         self.quiet = quiet
         self.verbose = verbose
         self.emitted = False
+        self.json_asked = False
 
     def emit_json(self, document: Any) -> None:
         """Print the one JSON document of a command to stdout."""
         text = json.dumps(document, ensure_ascii=False, indent=2, default=str)
+        try:
+            text.encode(sys.stdout.encoding or "utf-8", "surrogatepass")
+        except (UnicodeEncodeError, LookupError):  # an encoding that does not have all characters
+            text = json.dumps(document, indent=2, default=str)
         click.echo(UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
         self.emitted = True
 
@@ -63,13 +71,35 @@ class Console:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=(0, 1))
+        cells = [[one_line(shown(str(value))) for value in row] for row in rows]
+        out = RichConsole(file=sys.stdout, width=None if sys.stdout.isatty() else 200, highlight=False)
+        if out.width < NARROW and _needed(columns, cells) > out.width:
+            self._blocks(columns, cells, title)
+            return
+        table = Table(
+            title=title and shown(title), title_justify="left", header_style="bold", box=SIMPLE_HEAD, show_edge=False
+        )
         for name in columns:
             table.add_column(name, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(shown(str(value))) for value in row))
-        width = None if sys.stdout.isatty() else 200
-        RichConsole(file=sys.stdout, width=width, highlight=False).print(table)
+        for row in cells:
+            table.add_row(*map(Text, row))
+        out.print(table)
+
+    def _blocks(self, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None) -> None:
+        """Print the rows one below the other, each cell on a line with the name of its column."""
+        blocks = ["\n".join(f"{name}: {cell}" for name, cell in zip(columns, row, strict=True) if cell) for row in rows]
+        self.result("\n\n".join([*([title] if title else []), *blocks]))
+
+
+def one_line(text: str) -> str:
+    """Return a text of the data with its line feeds written out, where a line is all it may take."""
+    return text.replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _needed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Return how wide a table is if nothing in it is folded."""
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    return sum(widths) + 2 * len(widths)
 
 
 def console() -> Console:

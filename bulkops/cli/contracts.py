@@ -4,7 +4,7 @@ import click
 
 from bulkops.cli.console import console
 from bulkops.cli.contract_options import ContractType
-from bulkops.cli.options import json_option
+from bulkops.cli.options import json_option, own_option
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 
@@ -13,7 +13,7 @@ FORMATS = ("table", "json", "markdown", "header", "table-schema", "json-schema")
 
 @click.command("contracts")
 @click.argument("contract", type=ContractType(), required=False)
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", help="How to show it.")
+@own_option("--format", "form", type=click.Choice(FORMATS), default="table", help="How to show it.")
 @json_option
 def command(contract: Contract | None, form: str, *, as_json: bool) -> None:
     """List the contracts, or show one: columns, limits, mode, endpoint, evidence."""

@@ -34,13 +34,20 @@ class EnvironmentOption(click.Option):
         long = next(name for name in self.opts if name.startswith("--")).removeprefix("--")
         words = _words_of(ctx)
         shortest = {Reach.EVERYWHERE: 0, Reach.GROUP: min(1, len(words)), Reach.COMMAND: len(words)}[self.reach]
-        for length in (len(words), *({1, 0} & set(range(shortest, len(words))))):
+        for length in dict.fromkeys((len(words), min(1, len(words)), 0)):
+            if length < shortest:
+                return
             yield "_".join(["BULKOPS", *words[:length], long]).replace("-", "_").upper()
 
 
 def option(*names: str, **attributes: Any) -> Callable[[F], F]:
     """Declare an option that can also come from the environment; `reach` says under which names."""
     return click.option(*names, cls=EnvironmentOption, **attributes)
+
+
+def own_option(*names: str, **attributes: Any) -> Callable[[F], F]:
+    """Declare an option that says something else, or too much, for other commands: its variable names the command."""
+    return option(*names, reach=Reach.GROUP, **attributes)
 
 
 def _words_of(ctx: click.Context) -> list[str]:

@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from bulkops.cli.console import console
-from bulkops.cli.options import SecondsType, json_option, ledger_option, option
+from bulkops.cli.options import Reach, SecondsType, json_option, ledger_option, option, own_option
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
 from bulkops.errors import UsageError
 from bulkops.exporting.definition import Export, Filter, Kind, PathName
 from bulkops.exporting.table import EXPORTS
-from bulkops.writing import refuse_no_file
+from bulkops.wording import guess
+from bulkops.writing import refuse_no_file, refuse_no_folder
 
 UNITS = {
     Kind.INSTANT: "RFC 3339 or a date, UTC",
@@ -37,8 +38,8 @@ class ExportGroup(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Say what there is where the name is not known."""
-        if args and args[0] not in EXPORTS:
-            raise UsageError(f"There is no export {args[0]!r}.", hint=f"Known: {', '.join(EXPORTS)}.")
+        if args and args[0] not in EXPORTS and not args[0].startswith("-"):
+            raise UsageError(f"There is no export {args[0]!r}.", hint=guess(args[0], EXPORTS))
         return super().resolve_command(ctx, args)
 
 
@@ -60,13 +61,18 @@ def _command(export: Export) -> click.Command:
         function = _filter_option(declared)(function)
     for name in reversed(export.path_names):
         kind = click.IntRange(min=1) if name.numeric else click.STRING
-        function = option(f"--{name.name}", _key(name.name), type=kind, help=name.about)(function)
+        function = own_option(f"--{name.name}", _key(name.name), type=kind, help=name.about)(function)
     if export.windows:
         ways = [window.by for window in export.windows]
         function = option(
-            "--window-by", type=click.Choice(ways), default=ways[0], show_default=True, help="What --window cuts by."
+            "--window-by",
+            reach=Reach.COMMAND,
+            type=click.Choice(ways),
+            default=ways[0],
+            show_default=True,
+            help="What --window cuts by.",
         )(function)
-        function = option(
+        function = own_option(
             "--window", metavar="LENGTH",
             help="Fetch piece by piece, each as long as this (12h, 1d, 2w); a killed run goes on where it was.",
         )(function)  # fmt: skip
@@ -78,19 +84,19 @@ def _output_options(function: Any) -> Any:
         "--settle", type=SecondsType(), default=0.0,
         help="Ask until two answers this many seconds apart are equal, since exports may lag behind imports.",
     )(function)  # fmt: skip
-    function = option(
+    function = own_option(
         "--tidy",
         is_flag=True,
         default=False,
         help="Write odd rows as proper CSV: quoted, as many fields as the header.",
     )(function)
-    function = option(
+    function = own_option(
         "--split-records", type=click.IntRange(min=1), help="At most this many records a file: NAME-00001-of-00007.csv."
     )(function)
-    function = option(
+    function = own_option(
         "--format", "form", type=click.Choice(["csv", "parquet"]), help="Default: parquet for NAME.parquet, else csv."
     )(function)
-    return click.option(
+    return own_option(
         "-o", "--output", required=True, metavar="FILE",
         help="Where to write; .gz and .zst are compressed; - is stdout.",
     )(function)  # fmt: skip
@@ -102,13 +108,13 @@ def _filter_option(declared: Filter) -> Any:
     match declared.kind:
         case Kind.CHOICE:
             kind = click.Choice(declared.choices)
-            return option(f"--{declared.name}", name, type=kind, default=declared.default, help=about)
+            return own_option(f"--{declared.name}", name, type=kind, default=declared.default, help=about)
         case Kind.SWITCH:
-            return option(f"--{declared.name}/--no-{declared.name}", name, default=None, help=about)
+            return own_option(f"--{declared.name}/--no-{declared.name}", name, default=None, help=about)
         case Kind.INTEGER:
-            return option(f"--{declared.name}", name, type=int, help=about)
+            return own_option(f"--{declared.name}", name, type=int, help=about)
         case _:
-            return option(f"--{declared.name}", name, help=about)
+            return own_option(f"--{declared.name}", name, help=about)
 
 
 def _key(name: str) -> str:
@@ -125,6 +131,7 @@ def _run(export: Export, options: dict[str, Any]) -> None:
     to_stdout = options["output"] == "-"
     if not to_stdout:
         refuse_no_file(Path(options["output"]))
+        refuse_no_folder(Path(options["output"]))
     if to_stdout and options["as_json"]:
         raise UsageError("--json and -o - would both write to stdout.")
     wished = Shape(form=options["form"], split=options["split_records"], tidy=options["tidy"])

@@ -11,7 +11,7 @@ import click
 
 from bulkops.cli.console import console, shown
 from bulkops.cli.contract_options import contract_argument
-from bulkops.cli.options import json_option, option
+from bulkops.cli.options import json_option, option, own_option
 from bulkops.cli.outputs import refuse_existing, refuse_the_same
 from bulkops.cli.whole_files import is_device, part_of, refuse_archive, whole_files
 from bulkops.errors import UsageError
@@ -26,24 +26,24 @@ STDOUT = Path("-")
 @click.command("fix")
 @contract_argument
 @click.argument("file")
-@click.option(
+@own_option(
     "-o",
     "--output",
     required=True,
     type=click.Path(path_type=Path),
     help="File to write, never FILE itself; .gz and .zst are compressed; - is stdout.",
 )
-@option("--unsafe", is_flag=True, help="Make repairs too that could be wrong.")
+@own_option("--unsafe", is_flag=True, help="Make repairs too that could be wrong.")
 @option("--time-zone", metavar="ZONE", help="Zone of dates without an offset, such as Europe/Berlin or UTC.")
-@click.option("--diff", is_flag=True, help="Print each change as it was and as it is.")
-@click.option(
+@option("--diff", is_flag=True, help="Print each change as it was and as it is.")
+@own_option(
     "--log",
     "log_path",
     type=click.Path(path_type=Path),
     help="Where changes are listed [OUT.changes.jsonl; with -o - nowhere].",
 )
-@click.option("--mask", is_flag=True, help="Hide values in --diff and in the list of changes.")
-@click.option("--overwrite", is_flag=True, help="Replace the output file and the list of changes if they exist.")
+@option("--mask", is_flag=True, help="Hide values in --diff and in the list of changes.")
+@own_option("--overwrite", is_flag=True, help="Replace the output file and the list of changes if they exist.")
 @json_option
 def command(
     contract: Contract,

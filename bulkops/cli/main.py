@@ -1,15 +1,20 @@
 """The group of commands, loaded lazily, and the one place that makes messages and exit codes of errors."""
 
-import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
 from bulkops.cli.console import Console
-from bulkops.errors import BulkopsError, Interrupted, UsageError
+from bulkops.cli.ending import ended_by, without_color
+from bulkops.cli.environment import option
+from bulkops.cli.signals import ending_on_signals
+from bulkops.cli.streams import usable_streams
+from bulkops.errors import UsageError
 from bulkops.version import __version__
+from bulkops.wording import guess
 
 # Name, module and what `bulkops --help` says of it: so that asking for help imports no command.
 COMMANDS = {
@@ -45,6 +50,12 @@ class LazyGroup(click.Group):
         command: click.Command = import_module(COMMANDS[cmd_name][0]).command
         return command
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find the command; what is none is answered with the nearest one."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            raise UsageError(f"There is no command {args[0]!r}.", hint=guess(args[0], COMMANDS))
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
@@ -54,17 +65,17 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Exit codes: 0 done and true, 1 the data, 2 usage or configuration, 3 unfinished (resume), "
+    epilog="Every option can come from the environment, as BULKOPS_COMMAND_OPTION. "
+    "Exit codes: 0 done and true, 1 the data, 2 usage or configuration, 3 unfinished (resume), "
     "4 in doubt, 5 refused by a guard, 130 interrupted.",
 )
-@click.option(
+@option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    envvar="BULKOPS_CONFIG",
     help="Configuration file; default: the nearest bulkops.toml or pyproject.toml with [tool.bulkops].",
 )
-@click.option("-q", "--quiet", is_flag=True, envvar="BULKOPS_QUIET", help="Say only results and errors.")
-@click.option("-v", "--verbose", is_flag=True, envvar="BULKOPS_VERBOSE", help="Say more; show tracebacks of bugs.")
+@option("-q", "--quiet", is_flag=True, help="Say only results and errors.")
+@option("-v", "--verbose", is_flag=True, help="Show the traceback where something unforeseen happened.")
 @click.version_option(__version__, prog_name="bulkops")
 @click.pass_context
 def cli(ctx: click.Context, config: Path | None, *, quiet: bool, verbose: bool) -> None:
@@ -80,67 +91,11 @@ def main() -> None:
     """Run the command line; every error becomes a message on stderr and a documented exit code."""
     console = Console()
     try:
-        with cli.make_context("bulkops", sys.argv[1:], obj=console) as ctx:
+        usable_streams()
+        with ending_on_signals(), cli.make_context("bulkops", sys.argv[1:], obj=console, color=without_color()) as ctx:
             value = cli.invoke(ctx)  # a command's integer return value is its exit code
             code = value if isinstance(value, int) else 0
             sys.stdout.flush()
-    except Exception as error:  # noqa: BLE001 - the last edge: nothing may end in a traceback
-        code = _explain(error, console)
-    except KeyboardInterrupt:
-        code = _explain(Interrupted("Interrupted."), console)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last edge: nothing may end in a traceback
+        code = ended_by(error, console)
     sys.exit(code)
-
-
-def _drop_stdout() -> None:
-    """Send what is left in the buffer of stdout nowhere, so that the interpreter's end does not try again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _explain(error: BaseException, console: Console) -> int:
-    """Say what happened and return the exit code."""
-    if isinstance(error, click.exceptions.Exit):
-        return error.exit_code
-    if isinstance(error, BrokenPipeError):
-        # The reader went away, as `| head` does: nothing more can be said there.
-        _drop_stdout()
-        return 0
-    if isinstance(error, click.ClickException):
-        error.show()
-        known: BulkopsError = UsageError(error.format_message())
-    else:
-        known = _translated(error)
-        console.complain(str(known))
-    if console.verbose and not isinstance(error, (BulkopsError, click.ClickException)):
-        import traceback
-
-        traceback.print_exception(error, file=sys.stderr)
-    if "--json" in sys.argv and not console.emitted:
-        _emit_error(known, console)
-    try:
-        sys.stdout.flush()
-    except OSError:
-        _drop_stdout()
-    return known.exit_code
-
-
-def _emit_error(known: BulkopsError, console: Console) -> None:
-    """Print the error as the command's document; where stdout itself has failed, stderr has said it."""
-    try:
-        console.emit_json({"error": {"message": known.message, "hint": known.hint, "exit": known.exit_code}})
-    except OSError:
-        _drop_stdout()
-
-
-def _translated(error: BaseException) -> BulkopsError:
-    """Return an error of ours for one that came through from below."""
-    if isinstance(error, BulkopsError):
-        return error
-    if isinstance(error, click.Abort):
-        return Interrupted("Interrupted.")
-    if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        return UsageError(f"{where}{error.strerror}.")
-    return UsageError(
-        f"This is a bug in bulkops: {type(error).__name__}: {error}",
-        hint="Run it again with -v for the traceback.",
-    )

@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 
 import click
 
-from bulkops.cli.environment import EnvironmentOption, Reach, option
+from bulkops.cli.console import Console
+from bulkops.cli.environment import Reach, option, own_option
 
-__all__ = ["EnvironmentOption", "Reach", "option"]
+__all__ = ["Reach", "option", "own_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,7 +53,15 @@ class SecondsType(click.FloatRange):
         return seconds
 
 
-json_option = option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
+def _remember_json(ctx: click.Context, param: click.Parameter, value: bool) -> bool:  # noqa: ARG001, FBT001 - click's
+    """Let errors, too, be a JSON document; also errors of options that come after this one."""
+    ctx.ensure_object(Console).json_asked = value
+    return value
+
+
+json_option = option(
+    "--json", "as_json", is_flag=True, is_eager=True, callback=_remember_json, help="Print one JSON document to stdout."
+)
 ledger_option = option("--ledger", metavar="URL", help="Where jobs are remembered; default: a SQLite file.")
 yes_option = option("--yes", is_flag=True, help="Do not ask before sending. Lifts no guard.")
 

@@ -10,7 +10,7 @@ import click
 
 from bulkops.cli.console import console
 from bulkops.cli.contract_options import ContractType, contract_options, query_of
-from bulkops.cli.options import SecondsType, json_option, ledger_option, option
+from bulkops.cli.options import SecondsType, json_option, ledger_option, option, own_option
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
 from bulkops.errors import UsageError
@@ -30,32 +30,32 @@ SHOWN = 10
 @click.command("reconcile")
 @click.argument("contract", type=ContractType(), required=False)
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-@click.option("--job", help="Reconcile a job: its file, target, import ids and times are known.")
-@click.option(
+@own_option("--job", help="Reconcile a job: its file, target, import ids and times are known.")
+@own_option(
     "--export", type=click.Path(path_type=Path), help="Compare with an export saved earlier instead of a target."
 )
-@click.option(
+@own_option(
     "--import-id",
     "import_ids",
     type=click.IntRange(min=1),
     multiple=True,
     help="Count only rows of this import; may be given several times. A job knows its own.",
 )
-@click.option(
+@own_option(
     "--out", "output", type=click.Path(path_type=Path, file_okay=False), help="Write every difference to files here."
 )
-@click.option(
+@own_option(
     "--repair",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write an import file of exactly the missing rows.",
 )
-@click.option(
+@own_option(
     "--balances-before", type=click.Path(path_type=Path), help="A balances export saved before the import (points)."
 )
-@click.option(
+@own_option(
     "--balances-after", type=click.Path(path_type=Path), help="A balances export saved after it, to add the sums up."
 )
-@option("--case", "fold", type=click.Choice(FOLDS), help="How the application folds codes; default: ask it.")
+@own_option("--case", "fold", type=click.Choice(FOLDS), help="How the application folds codes; default: ask it.")
 @option(
     "--settle",
     type=SecondsType(),

@@ -5,23 +5,23 @@ from pathlib import Path
 import click
 
 from bulkops.cli.console import console
-from bulkops.cli.options import json_option, ledger_option
+from bulkops.cli.options import json_option, ledger_option, option, own_option
 
 FORMATS = ("html", "md", "json")
 
 
 @click.command("report")
 @click.argument("jobs", nargs=-1, metavar="[JOB...]")
-@click.option(
+@own_option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="Where to write; - is stdout.",
 )
-@click.option("--format", "form", type=click.Choice(FORMATS), help="Default: by the file's suffix, else html.")
-@click.option("--mask", is_flag=True, help="Hide the values of records.")
-@click.option("--title", help="The heading; default: the job, or how many.")
-@click.option("--no-check", is_flag=True, help="Do not read the files again for findings and sums.")
+@own_option("--format", "form", type=click.Choice(FORMATS), help="Default: by the file's suffix, else html.")
+@option("--mask", is_flag=True, help="Hide the values of records.")
+@own_option("--title", help="The heading; default: the job, or how many.")
+@option("--no-check", is_flag=True, help="Do not read the files again for findings and sums.")
 @ledger_option
 @json_option
 def command(

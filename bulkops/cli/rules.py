@@ -3,8 +3,8 @@
 import click
 
 from bulkops.cli.console import console
+from bulkops.cli.judging import no_rule
 from bulkops.cli.options import json_option
-from bulkops.errors import UsageError
 from bulkops_validators.model.rules import Rule
 from bulkops_validators.model.rules_registry import RULES, chosen
 
@@ -17,8 +17,7 @@ def command(code: str | None, *, as_json: bool) -> None:
     try:
         listed = [rule for rule in RULES.values() if code is None or rule.code in chosen(select=[code])]
     except LookupError as error:
-        hint = "`bulkops rules` lists all."
-        raise UsageError(f"There is no rule {code!r}.", hint=hint) from error
+        raise no_rule(str(code)) from error
     if as_json:
         console().emit_json([as_document(rule) for rule in listed])
     elif code is not None and len(listed) == 1:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from bulkops.cli.options import SecondsType, option
+from bulkops.cli.options import Reach, SecondsType, option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,7 +35,10 @@ def run_options(function: F) -> F:
 
 
 max_removals_option = option(
-    "--max-removals", metavar="N|N%", help="The most rows that may be removed, where the target has changed meanwhile."
+    "--max-removals",
+    reach=Reach.COMMAND,
+    metavar="N|N%",
+    help="The most rows that may be removed, where the target has changed meanwhile.",
 )
 
 

@@ -2,20 +2,23 @@
 
 import click
 
-from bulkops.cli.options import option
+from bulkops.cli.options import option, own_option
 from bulkops.errors import UsageError
 
 
 @click.command(name="sandbox")
 @option("--port", type=click.IntRange(0, 65535), default=8642, show_default=True, help="0 takes a free one.")
 @option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@option("--data", type=click.Path(dir_okay=False), help="SQLite file that keeps what is imported.")
-@option(
+@own_option("--data", type=click.Path(dir_okay=False), help="SQLite file that keeps what is imported.")
+@own_option(
     "--key",
-    envvar="BULKOPS_SANDBOX_KEY",
     help="The only key accepted; without it any well-formed header is.  [env: BULKOPS_SANDBOX_KEY]",
 )
-@option("--world", type=click.Path(dir_okay=False), help="JSON or YAML file with what exists at the start.")
+@own_option(
+    "--world",
+    type=click.Path(dir_okay=False),
+    help="JSON or YAML file with what exists at the start.",
+)
 @option("--faults", metavar="SPEC", help="Scripted trouble, such as importCoupons@2=cut:after,reads@p0.1=503.")
 @option("--assume", multiple=True, metavar="NAME=VALUE", help="Change an assumption; repeatable.")
 @option(

@@ -10,7 +10,7 @@ from bulkops.readback.compare import differences
 from bulkops.readback.staging import RowSets
 from bulkops.reading.boundaries import BLOCK, inside_quotes, record_blocks, record_ends
 from bulkops.reading.sources import file_source
-from bulkops.writing import refuse_no_file, refuse_the_same, said, whole_file
+from bulkops.writing import refuse_no_file, refuse_no_folder, refuse_the_same, said, whole_file
 
 KINDS = ("missing", "different", "unexpected")
 COLUMNS = 'record, line, key, col AS "column", sent, found, import_id'
@@ -25,6 +25,8 @@ def refuse_unfit(output: Path | None, repair: Path | None, inputs: Iterable[Path
         refuse_no_file(path)
         refuse_the_same(path, taken, what="where differences go" if path != repair else "where the missing rows go")
         taken.append(path)
+    if repair is not None:
+        refuse_no_folder(repair)
 
 
 def write_differences(sets: RowSets, folder: Path) -> dict[str, str]:

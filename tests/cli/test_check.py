@@ -24,6 +24,13 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def say(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bulkops", "check", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    return done
+
+
 def check(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
     command = [sys.executable, "-m", "bulkops", "check", "--json", *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -38,10 +45,79 @@ def test_every_mapped_file_is_judged_by_its_contract(project: Path) -> None:
     assert found == {"good.csv": ("coupons", False), "bad.csv": ("coupons", True), "stores.csv": ("stores", False)}
 
 
-def test_given_paths_narrow_it_and_unmapped_ones_are_left_alone(project: Path) -> None:
-    code, report = check(project, "codes/spring/good.csv", "notes.csv")
+def test_given_paths_narrow_it(project: Path) -> None:
+    for given in ("codes/spring/good.csv", "codes/spring"):
+        code, report = check(project, given)
+        assert (code, [file["path"] for file in report["files"]]) == (0, ["codes/spring/good.csv"])
+
+
+@pytest.mark.parametrize("path", ["notes.csv", "nowhere.csv", "empty"])
+def test_a_path_that_nothing_is_checked_of_is_never_success(project: Path, path: str) -> None:
+    (project / "empty").mkdir()
+    code, report = check(project, "stores.csv", path)
+    assert (code, path in report["error"]["message"]) == (2, True)
+
+
+def test_a_hook_may_hand_over_files_that_are_not_mapped(project: Path) -> None:
+    code, report = check(project, "--skip-unmapped", "stores.csv", "notes.csv")
+    assert (code, [file["path"] for file in report["files"]]) == (0, ["stores.csv"])
+    assert check(project, "--skip-unmapped", "nowhere.csv")[0] == 2
+
+
+def test_paths_count_from_where_the_command_runs(project: Path) -> None:
+    paths = {file["path"] for file in check(project / "codes")[1]["files"]}
+    assert paths == {"bad.csv", "spring/good.csv", "../stores.csv"}
+
+
+def test_a_pattern_without_files_is_told_and_counts_have_their_noun(project: Path) -> None:
+    (project / "bulkops.toml").write_text('[check]\ncoupons = "codez/*.csv"\nstores = "stores.csv"\n')
+    done = say(project)
+    assert done.returncode == 0
+    assert "no file matches 'codez/*.csv'" in done.stderr
+    assert "1 file checked." in done.stderr
+
+
+def test_the_table_says_how_to_judge_and_options_win(project: Path) -> None:
+    bad = (project / "codes" / "bad.csv").read_text()
+    (project / "bulkops.toml").write_text(CONFIG + 'select = ["COD"]\nfail-on = "never"\n')
+    code, report = check(project, "codes/bad.csv")
     assert code == 0
-    assert [Path(file["path"]).name for file in report["files"]] == ["good.csv"]
+    assert {finding["code"][:3] for finding in report["files"][0]["findings"]} == {"COD"}
+    code, report = check(project, "codes/bad.csv", "--select", "VAL", "--fail-on", "error")
+    assert (code, {finding["code"][:3] for finding in report["files"][0]["findings"]}) == (1, {"VAL"})
+    (project / "bulkops.toml").write_text(CONFIG + 'baseline = "known.json"\n')
+    missing = check(project)
+    assert (missing[0], "There is no baseline" in missing[1]["error"]["message"]) == (2, True)
+    words = ["validate", "coupons", "codes/bad.csv", "--write-baseline", "known.json"]
+    subprocess.run([sys.executable, "-m", "bulkops", *words], cwd=project, check=True, capture_output=True)
+    assert check(project)[0] == 0
+    assert (project / "codes" / "bad.csv").read_text() == bad
+
+
+def test_annotations_for_workflows_are_escaped(project: Path) -> None:
+    odd = project / "codes" / "a,b.csv"
+    odd.write_text('value,limitval\nCODE-1,"50%: A\nB,C"\n')
+    done = say(project, "--format", "github", "codes/a,b.csv")
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert all(line.startswith(("::error file=codes/a%2Cb.csv,", "::warning file=codes/a%2Cb.csv,")) for line in lines)
+    assert any(",line=2,title=TYP" in line and "50%25: A" in line for line in lines), lines
+    assert "1 file checked." in done.stderr
+
+
+def test_findings_for_code_scanning_are_sarif(project: Path) -> None:
+    done = say(project, "--format", "sarif", "codes/bad.csv")
+    log = json.loads(done.stdout)
+    (run,) = log["runs"]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    plain = check(project, "codes/bad.csv")[1]["files"][0]["findings"]
+    assert (done.returncode, log["version"], len(run["results"])) == (1, "2.1.0", len(plain))
+    for result, finding in zip(run["results"], plain, strict=True):
+        assert (result["ruleId"], rules[result["ruleIndex"]]) == (finding["code"], finding["code"])
+        place = result["locations"][0]["physicalLocation"]
+        assert place["artifactLocation"]["uri"] == "codes/bad.csv"
+        assert place.get("region", {}).get("startLine") == finding["line"]
+        assert result["level"] in ("error", "warning")
 
 
 def test_it_works_from_a_folder_below(project: Path) -> None:
@@ -55,6 +131,13 @@ def test_it_works_from_a_folder_below(project: Path) -> None:
         ("[check]\ncoupons = 3\n", "pattern"),
         ('[check]\ncoupons = "stores.csv"\nstores = "*.csv"\n', "stores.csv"),
         ("[targets]\n", "check"),
+        ("check = 3\n", "bulkops.toml: [check] must be a table"),
+        ('[check]\ncoupons = ""\n', "coupons: '' is an empty pattern"),
+        ('[check]\ncoupons = "/abs/*.csv"\n', "coupons: '/abs/*.csv' must count from"),
+        ('[check]\ncoupons = "*.csv"\ncase = "upper"\n', "case must be one of"),
+        ('[check]\ncoupons = "*.csv"\nselect = 3\n', "select must be a rule"),
+        ('[check]\ncoupons = "*.csv"\nbaseline = 3\n', "baseline must be a path"),
+        ('[check]\ncoupons = "*.csv"\nselect = ["COD20"]\nignore = "XLX1"\n', "There is no rule 'XLX1'"),
     ],
 )
 def test_a_table_that_makes_no_sense_is_explained(project: Path, config: str, word: str) -> None:

@@ -103,7 +103,9 @@ def test_an_unknown_variable_is_named(tmp_path: Path) -> None:
 
 
 def test_a_recipe_that_is_not_there_is_named() -> None:
-    with pytest.raises(UsageError, match="Shipped: demo"):
+    with pytest.raises(UsageError, match="Did you mean 'demo'"):
         find_recipe("dmo")
+    with pytest.raises(UsageError, match="Shipped: demo"):
+        find_recipe("quarterly")
     with pytest.raises(InputUnreadable):
         load_recipe(Path("/no/such/recipe.yaml"), {})

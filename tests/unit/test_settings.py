@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkops.configuration import profile_authorization, read_config, target_profile
+from bulkops.configuration import TargetProfile, profile_authorization, read_config, target_profile
 from bulkops.errors import InputUnreadable, UsageError
 from bulkops.settings import Secret, Target, authorization_from_environment, checked_base_url
 
@@ -55,7 +55,9 @@ def test_every_spelling_of_an_address_is_one_target(spelling: str) -> None:
     assert checked_base_url(spelling) == "https://acme.talon.one"
 
 
-@pytest.mark.parametrize("url", ["https://a.talon.one/?x=1", "https://a.talon.one/#x", "https://a.talon.one:99999"])
+@pytest.mark.parametrize(
+    "url", ["https://a.talon.one/?x=1", "https://a.talon.one/#x", "https://a.talon.one:99999", "http://[::1"]
+)
 def test_an_address_with_more_than_an_address_is_refused(url: str) -> None:
     with pytest.raises(UsageError):
         checked_base_url(url)
@@ -113,7 +115,7 @@ def test_the_nearest_configuration_file_is_found(config: Path, monkeypatch: pyte
     below = config.parent / "a" / "b"
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
-    assert "live" in read_config(None)["targets"]
+    assert "live" in read_config(None).tables["targets"]
 
 
 def test_a_broken_or_missing_configuration_file_is_named(tmp_path: Path) -> None:
@@ -122,3 +124,48 @@ def test_a_broken_or_missing_configuration_file_is_named(tmp_path: Path) -> None
     (tmp_path / "bulkops.toml").write_text("[targets")
     with pytest.raises(UsageError, match="not valid TOML"):
         read_config(tmp_path / "bulkops.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[targets]\nlive = "x"', r"bulkops\.toml: \[targets\.live\] must be a table"),
+        ('targets = "live"', r"bulkops\.toml: \[targets\] must be a table"),
+        ("[target.live]", r"\[target\] is no table of bulkops\.\n  Did you mean 'targets'"),
+        ("[chek]", r"\[chek\] is no table of bulkops\.\n  Did you mean 'check'"),
+        ("[targets.live]\nkey = {}", r"\[targets\.live\] has no base_url"),
+        ('[targets.live]\nbase_url = "https://a.b"\napplication = -1', "application must be a whole number, 1 or more"),
+        ('[targets.live]\nbase_url = "https://a.b"\nkey = {env = "A", command = "b"}', "and only one"),
+        ('[targets.live]\nbase_url = "https://a.b"\nkey = {}', "and only one"),
+        ('[targets.live]\nbase_url = "https://a.b"\nkey = {enf = "A"}', "Did you mean 'env'"),
+        ('[targets.live]\nbase_url = "https://a.b"\nkey = {command = ""}', r"key\.command must be text, and not blank"),
+        ('[targets.live]\nbase_url = "https://a.b"\nkey = {keyring = 3}', r"key\.keyring must be text"),
+        ("[targets.live]\nbase_url = 3", "base_url must be text"),
+        ('[targets.sandbox]\nbase_url = "https://a.b"', "a name that is taken"),
+    ],
+)
+def test_an_odd_configuration_is_refused_by_file_and_key(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "bulkops.toml").write_text(text)
+    with pytest.raises(UsageError, match=told):
+        target_profile(read_config(tmp_path / "bulkops.toml"), "live")
+
+
+@pytest.mark.parametrize("text", ["tool = 3", "[tool]\nbulkops = 3"])
+def test_an_odd_pyproject_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(UsageError, match=r"pyproject\.toml: \[tool"):
+        read_config(tmp_path / "pyproject.toml")
+
+
+def test_a_key_in_the_file_is_refused_and_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "bulkops.toml").write_text(f'[targets.live]\nbase_url = "https://a.b"\nkey = "{KEY}"')
+    with pytest.raises(UsageError, match="env = …") as caught:
+        target_profile(read_config(tmp_path / "bulkops.toml"), "live")
+    assert KEY not in str(caught.value)
+
+
+def test_a_key_command_that_cannot_be_read_or_fails_is_explained() -> None:
+    for command, told in (("echo 'x", "cannot be read"), ("/no/such/program", "failed"), ("  ", "empty")):
+        profile = TargetProfile(name="live", base_url="https://a.b", key={"command": command})
+        with pytest.raises(UsageError, match=told):
+            profile_authorization(profile, {})

@@ -1,0 +1,94 @@
+"""What a command says when an error ends it, and the exit code of that."""
+
+import errno
+import os
+import re
+import sys
+from pathlib import Path
+
+import click
+
+from bulkops.cli.console import Console, shown
+from bulkops.cli.streams import drop_stdout
+from bulkops.errors import BulkopsError, Interrupted, UsageError
+
+PLAIN = (
+    (re.compile(r"is not a valid integer(?: range)?\b"), "is not a whole number"),
+    (re.compile(r"is not a valid float(?: range)?\b"), "is not a number"),
+)
+
+
+def without_color() -> bool | None:
+    """Return False where NO_COLOR asks for text without colours, else None: the terminal decides."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def ended_by(error: BaseException, console: Console) -> int:
+    """Say what happened and return the exit code."""
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        # The reader went away, as `| head` does: nothing more can be said there.
+        drop_stdout()
+        return 0
+    if isinstance(error, click.ClickException):
+        known: BulkopsError = UsageError(_plain(error.format_message()))
+        usage = error.ctx.get_usage() + "\n" if isinstance(error, click.UsageError) and error.ctx else ""
+        click.echo(shown(f"{usage}bulkops: {known}"), err=True)
+    else:
+        known = _translated(error)
+        console.complain(str(known))
+    if console.verbose and not isinstance(error, (BulkopsError, click.ClickException)):
+        import traceback
+
+        traceback.print_exception(error, file=sys.stderr)
+    if _json_asked(console) and not console.emitted:
+        _emit(known, console)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        drop_stdout()
+    return known.exit_code
+
+
+def _plain(text: str) -> str:
+    for pattern, words in PLAIN:
+        text = pattern.sub(words, text)
+    return text
+
+
+def _json_asked(console: Console) -> bool:
+    """Tell whether a document is due; an option that cannot be read may have ended the command before --json was."""
+    return console.json_asked or "--json" in sys.argv or os.environ.get("BULKOPS_JSON", "") not in ("", "0", "false")
+
+
+def _emit(known: BulkopsError, console: Console) -> None:
+    """Print the error as the command's document; where stdout itself has failed, stderr has said it."""
+    try:
+        console.emit_json({"error": {"message": known.message, "hint": known.hint, "exit": known.exit_code}})
+    except OSError:
+        drop_stdout()
+
+
+def _translated(error: BaseException) -> BulkopsError:
+    """Return an error of ours for one that came through from below."""
+    if isinstance(error, BulkopsError):
+        return error
+    if isinstance(error, (click.Abort, KeyboardInterrupt)):
+        return Interrupted("Interrupted.")
+    if isinstance(error, OSError) and error.strerror:
+        return _of_the_system(error)
+    return UsageError(
+        f"This is a bug in bulkops: {type(error).__name__}: {error}",
+        hint="Run it again with -v for the traceback.",
+    )
+
+
+def _of_the_system(error: OSError) -> BulkopsError:
+    """Return what the system said, of the file that was asked for: `.part` is what it is called until it is whole."""
+    if not isinstance(error.filename, (str, bytes)) or not error.filename:
+        return UsageError(f"{error.strerror}.")
+    path = Path(os.fsdecode(error.filename).removesuffix(".part"))
+    if error.errno == errno.ENOENT and not path.parent.exists():
+        return UsageError(f"The folder {path.parent} does not exist.", hint=f"Make it, or put {path.name} elsewhere.")
+    return UsageError(f"{path}: {error.strerror}.")

@@ -1,0 +1,102 @@
+"""Every option of every command can come from the environment, and none means two things under one name."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from bulkops.cli.environment import EnvironmentOption, Reach
+from bulkops.cli.main import cli
+from tests.cli.running import Shell
+
+SAMPLES = Path(__file__).parents[2] / "sample_data"
+OF_CLICK = {"help", "version"}
+GUARDS = {"again", "allow-empty", "max-removals", "yes", "overwrite", "unsafe", "write-baseline"}
+
+
+def commands(group: click.Group, parent: click.Context) -> Iterator[click.Context]:
+    for name in group.list_commands(parent):
+        command = group.get_command(parent, name)
+        assert command is not None
+        context = click.Context(command, parent=parent, info_name=name)
+        yield context
+        if isinstance(command, click.Group):
+            yield from commands(command, context)
+
+
+ROOT = click.Context(cli, info_name="bulkops")
+CONTEXTS = [ROOT, *commands(cli, ROOT)]
+OPTIONS = [
+    (context, option)
+    for context in CONTEXTS
+    for option in context.command.params
+    if isinstance(option, click.Option) and option.name not in OF_CLICK
+]
+
+
+def test_every_option_has_a_variable_of_its_command() -> None:
+    assert len(OPTIONS) > 300
+    for context, option in OPTIONS:
+        called = f"{context.command_path} {option.opts[0]}"
+        assert isinstance(option, EnvironmentOption), f"{called}: declare it with `option` of bulkops.cli.options"
+        words = "_".join(["BULKOPS", *context.command_path.split()[1:]])
+        long = next(name for name in option.opts if name.startswith("--")).removeprefix("--")
+        first, *others = option.variables(context)
+        assert first == f"{words}_{long}".upper().replace("-", "_")
+        if option.reach is Reach.EVERYWHERE:
+            assert (first, *others)[-1] == f"BULKOPS_{long}".upper().replace("-", "_")
+
+
+def test_a_short_name_means_one_thing() -> None:
+    found = defaultdict(set)
+    for context in CONTEXTS:
+        for option in context.command.params:
+            if isinstance(option, EnvironmentOption):
+                for name in option.variables(context):
+                    kind = option.type.to_info_dict()
+                    found[name].add(str((kind, option.is_flag, option.multiple, option.secondary_opts)))
+    assert {name: kinds for name, kinds in found.items() if len(kinds) > 1} == {}
+
+
+def test_a_guard_is_lifted_for_one_command_only() -> None:
+    lifted = defaultdict(set)
+    for context in CONTEXTS:
+        for option in context.command.params:
+            if isinstance(option, EnvironmentOption) and option.opts[-1].removeprefix("--") in GUARDS:
+                for name in option.variables(context):
+                    lifted[name].add(context.command_path)
+    assert lifted["BULKOPS_MAX_REMOVALS"] == {"bulkops import"}
+    assert {name: paths for name, paths in lifted.items() if len(paths) > 1} == {}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words", "told"),
+    [
+        ("BULKOPS_VALIDATE_STATISTICS", "1", ["validate", "stores", "STORES"], "clean"),
+        ("BULKOPS_JSON", "1", ["validate", "stores", "STORES"], '"files"'),
+        ("BULKOPS_CONTRACTS_FORMAT", "header", ["contracts", "stores"], "store_integration_id"),
+        ("BULKOPS_RULES_JSON", "1", ["rules", "COD203"], '"code"'),
+    ],
+)
+def test_the_environment_is_read(variable: str, value: str, words: list[str], told: str) -> None:
+    words = [str(SAMPLES / "stores.csv") if word == "STORES" else word for word in words]
+    done = CliRunner(env={variable: value}).invoke(cli, words)
+    assert told in done.output
+
+
+def test_the_longer_name_wins_and_the_command_line_over_both(tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "state")
+    environment = shell.environment | {"BULKOPS_MAX_ROWS": "100", "BULKOPS_PLAN_MAX_ROWS": "400"}
+    words = ("plan", "coupons", str(SAMPLES / "coupons.csv"), "--json")
+    assert len(shell.ended(shell.start(*words, environment=environment)).json["chunks"]) == 1
+    assert len(shell.ended(shell.start(*words, "--max-rows", "200", environment=environment)).json["chunks"]) == 2
+
+
+def test_an_error_is_one_document_where_json_comes_from_the_environment(tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "state")
+    for name in ("BULKOPS_JSON", "BULKOPS_PLAN_JSON"):
+        ended = shell.ended(shell.start("plan", "coupons", "nowhere", environment=shell.environment | {name: "1"}))
+        assert (ended.code, ended.json["error"]["exit"]) == (2, 2)
