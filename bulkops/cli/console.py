@@ -77,7 +77,12 @@ class Console:
             self._blocks(columns, cells, title)
             return
         table = Table(
-            title=title and shown(title), title_justify="left", header_style="bold", box=SIMPLE_HEAD, show_edge=False
+            title=title and shown(title),
+            title_justify="left",
+            header_style="bold",
+            box=SIMPLE_HEAD,
+            show_edge=False,
+            pad_edge=False,
         )
         for name in columns:
             table.add_column(name, overflow="fold")

@@ -30,7 +30,8 @@ def command(contract: Contract | None, form: str, *, as_json: bool) -> None:
         console().result("\n".join(describe.markdown(c) for c in chosen).rstrip())
     elif form == "header":
         for c in [contract] if contract else CONTRACTS.values():
-            console().result(",".join(c.column_names))
+            header = ",".join(c.column_names)
+            console().result(header if contract else f"{c.name}: {header}")
     else:
         make = {"json": describe.as_json, "table-schema": describe.table_schema, "json-schema": describe.json_schema}[
             form

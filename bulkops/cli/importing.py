@@ -24,6 +24,7 @@ from bulkops.upload.options import RunOptions
 from bulkops.upload.stopping import Stop
 from bulkops.upload.workflow import Guards
 from bulkops.validation.findings import ValidationReport
+from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
 from bulkops_validators.model.rules import Severity
 
@@ -93,7 +94,7 @@ class ImportVoice(Voice):
         """Show the first errors, or say that there are warnings."""
         (found,) = report.files
         if not report.errors and report.warnings:
-            console().note(f"{found.path}: {report.warnings:,} warnings; `bulkops validate` shows them.")
+            console().note(f"{found.path}: {counted(report.warnings, 'warning')}; `bulkops validate` shows them.")
         if not report.errors or self._choices.as_json:
             return
         for finding in [f for f in found.findings if f.severity == Severity.ERROR][:SHOWN_FINDINGS]:
@@ -104,7 +105,7 @@ class ImportVoice(Voice):
         """Say what it costs and does, and ask; Interrupted if the answer is no."""
         cost = cost_of(plan, contract.route(ids).readback)
         console().note(
-            f"{plan.path}: {plan.records:,} records in {cost.requests:,} requests, at least "
+            f"{plan.path}: {counted(plan.records, 'record')} in {counted(cost.requests, 'request')}, at least "
             f"{cost.least_seconds:,.0f} s. The import {contract.effect}."
         )
         asked = not (self._choices.yes or self._choices.dry_run) and sys.stdin.isatty() and sys.stderr.isatty()
@@ -128,6 +129,6 @@ def _refused(request: ImportRequest, outcome: Outcome, report: ValidationReport,
         console().emit_json({**outcome.document, "validation": report.to_json()})
     contract, file = request.contract.name, request.file
     return DataError(
-        f"{file} has {report.errors:,} errors. Nothing was sent.",
+        f"{file} has {counted(report.errors, 'error')}. Nothing was sent.",
         hint=f"`bulkops validate {contract} {file}` shows all of them; `bulkops fix` mends some.",
     )

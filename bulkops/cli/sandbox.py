@@ -1,8 +1,12 @@
 """The command `sandbox`: serve a local deployment until a signal ends it."""
 
+from contextlib import suppress
+from urllib.parse import urlsplit
+
 import click
 
-from bulkops.cli.options import option, own_option
+from bulkops.cli.console import console
+from bulkops.cli.options import json_option, option, own_option
 from bulkops.errors import UsageError
 
 
@@ -28,6 +32,7 @@ from bulkops.errors import UsageError
     show_default=True,
     help="Requests a second for each endpoint; 0 means no limit.",
 )
+@json_option
 def command(
     *,
     port: int,
@@ -38,11 +43,12 @@ def command(
     faults: str | None,
     assume: tuple[str, ...],
     rate_limit: int,
+    as_json: bool,
 ) -> None:
     """Serve a local deployment that behaves as the documentation says.
 
-    Prints its address on one line and serves until Ctrl-C. docs/sandbox.md describes worlds and faults,
-    docs/assumptions.md the assumptions.
+    Prints its address on one line (with --json: url, port and key in one document) and serves until Ctrl-C.
+    docs/sandbox.md describes worlds and faults, docs/assumptions.md the assumptions.
     """
     try:
         from bulkops.sandbox.serve import SandboxServer
@@ -60,5 +66,9 @@ def command(
         assumptions=assume,
         rate_limit=rate_limit,
     )
-    click.echo(server.base_url)
-    server.serve()
+    with suppress(KeyboardInterrupt):  # a signal is how it ends, also before it serves
+        if as_json:
+            console().emit_json({"url": server.base_url, "port": urlsplit(server.base_url).port, "key": key})
+        else:
+            console().result(server.base_url)
+        server.serve()

@@ -171,7 +171,7 @@ EXPORTS: dict[str, Export] = {
         ),
         Export(
             name="achievements",
-            title="Customers' progress in an achievement; the second path where no campaign is given",
+            title="Customers' progress in an achievement; the second path where a campaign is given",
             paths=(
                 "/v2/achievements/{achievement}/export",
                 f"{CAMPAIGN_PATH}/achievements/{{achievement}}/export",

@@ -40,7 +40,9 @@ class Source:
         try:
             return self.opener()
         except IsADirectoryError as error:
-            raise InputUnreadable(f"{self.path} is a folder.", hint="Name files, or add --recursive.") from error
+            raise InputUnreadable(
+                f"{self.path} is a folder.", hint="Name files; `bulkops validate` takes folders with --recursive."
+            ) from error
         except FileNotFoundError as error:
             raise InputUnreadable(f"{self.path}: there is no such file.") from error
         except OSError as error:

@@ -109,7 +109,7 @@ def _access_hint(status: int) -> str:
         return "The key was not accepted: it may be wrong, expired, or its user gone."
     if status == 403:
         return "The key is known but does not grant this endpoint: tick it in the key's endpoint list."
-    return "Check the ids and the base address: the server knows nothing at this path."
+    return "Check the ids and the base address."
 
 
 def _first_line(text: str) -> str:

@@ -52,7 +52,11 @@ def refuse_same_file(ledger: Ledger, job: JobEntry, *, again: bool) -> None:
             hint = "Give --again to import it once more."
         else:
             hint = f"Resume it with `bulkops jobs resume {earlier.id}`, or give --again to import the file once more."
-        raise GuardRefused(f"These bytes went to the same place before, in job {earlier.id}.", hint=hint)
+        if states == {ChunkState.PENDING}:
+            said = f"Job {earlier.id} has this file for this place already; nothing of it was sent yet."
+        else:
+            said = f"These bytes went to the same place before, in job {earlier.id}."
+        raise GuardRefused(said, hint=hint)
 
 
 def refuse_empty(plan: FilePlan, mode: Mode, *, allow_empty: bool) -> None:

@@ -32,6 +32,15 @@ def test_plan_tells_chunks_requests_and_least_time(tmp_path: Path) -> None:
     assert document["chunks"][1] == {"number": 2, "first_record": 2, "records": 1, "bytes": 13}
 
 
+def test_a_plan_of_another_contracts_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "stores.csv"
+    file.write_text("store_integration_id\nS1\n")
+    result = CliRunner().invoke(cli, ["plan", "coupons", str(file)])
+    assert isinstance(result.exception, DataError)
+    assert "'value' is missing" in str(result.exception)
+    assert f"bulkops validate coupons {file}" in str(result.exception)
+
+
 def test_split_writes_the_bytes_that_would_be_sent(tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_text(FILE)

@@ -72,3 +72,26 @@ def test_a_missing_id_names_its_option(tmp_path: object) -> None:
     done = bulkops("import", "giveaways", __file__, "--target", "sandbox", "--yes")
     assert done.returncode == 2
     assert "--pool" in done.stderr
+
+
+def test_headers_of_all_contracts_are_told_apart() -> None:
+    lines = bulkops("contracts", "--format", "header").stdout.splitlines()
+    assert len(lines) == 12
+    assert "stores: store_integration_id" in lines
+    assert bulkops("contracts", "stores", "--format", "header").stdout == "store_integration_id\n"
+
+
+def test_a_limit_is_a_plain_number() -> None:
+    assert not [line for line in bulkops("contracts", "coupons").stdout.splitlines() if "000.0" in line]
+
+
+def test_the_sandbox_says_where_it_is_in_one_document() -> None:
+    words = ["sandbox", "--port", "0", "--key", "sesame", "--json"]
+    command = [sys.executable, "-m", "bulkops", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(5)]
+        process.terminate()
+        assert (process.stdout.read(), process.wait(timeout=60)) == ("", 0)
+    told = json.loads("".join(lines))
+    assert (told["url"], told["key"]) == (f"http://127.0.0.1:{told['port']}", "sesame")

@@ -1,5 +1,6 @@
 """What is built and installed works without the checkout."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+
+from bulkops.catalog import shipped_recipes
+from bulkops.recipe import load_recipe
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,6 +40,26 @@ def test_the_wheel_in_an_empty_environment_shows_help(wheel: Path, tmp_path: Pat
     assert "validate" in run(tmp_path / "env" / "bin" / "bulkops", "--help", cwd=tmp_path)
     assert "demo" in run(tmp_path / "env" / "bin" / "bulkops", "recipes", cwd=tmp_path)
     run(python, "-c", "from bulkops_validators import Coupons; Coupons.to_schema()", cwd=tmp_path)
+
+
+@pytest.mark.soak
+def test_the_demo_runs_from_an_installed_wheel(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", with_pip=True)
+    python = tmp_path / "env" / "bin" / "python"
+    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{wheel}[sandbox]", cwd=tmp_path)
+    bulkops = tmp_path / "env" / "bin" / "bulkops"
+    done = json.loads(run("env", f"BULKOPS_STATE={tmp_path / 'state'}", bulkops, "run", "demo", "--json", cwd=tmp_path))
+    assert done["state"] == "done"
+
+
+def test_the_wheel_holds_every_file_of_the_shipped_recipes(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for path in shipped_recipes().values():
+        recipe = load_recipe(path, {})
+        world = recipe.sandbox.world if recipe.sandbox else None
+        for file in [step.file for step in recipe.steps] + ([world] if world else []):
+            inside = Path(os.path.relpath(file.resolve(), ROOT))
+            assert f"bulkops/{inside.as_posix()}" in names
 
 
 def test_the_wheel_holds_both_packages_typed_and_no_top_level_validators(wheel: Path) -> None:

@@ -155,7 +155,8 @@ CONTRACT = Contract(
         QueryOption(
             name="notifications",
             parameter="notificationsEnabled",
-            about="Whether the import fires notifications, such as tier upgrades; off is right for a migration.",
+            about="Whether the import fires notifications, such as tier upgrades; off is right for a migration. "
+            "Without either nothing is asked for, and the server's default is on.",
             source=f"{IMPORT}: notificationsEnabled, on by default",
         ),
     ),

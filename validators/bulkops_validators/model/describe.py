@@ -52,8 +52,12 @@ def _lengths(cell: Text) -> str:
 
 
 def _span(low: float | None, high: float | None) -> str:
-    ends = ([f"from {low:,}"] if low is not None else []) + ([f"to {high:,}"] if high is not None else [])
+    ends = ([f"from {_plain(low)}"] if low is not None else []) + ([f"to {_plain(high)}"] if high is not None else [])
     return " ".join(ends)
+
+
+def _plain(bound: float) -> str:
+    return f"{int(bound):,}" if bound == int(bound) else f"{bound:,}"
 
 
 def limit_lines(contract: Contract) -> list[str]:
