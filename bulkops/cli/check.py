@@ -9,8 +9,9 @@ import click
 
 from bulkops.cli.check_table import CheckTable
 from bulkops.cli.console import console
+from bulkops.cli.environment import option
 from bulkops.cli.judging import Printer, exit_code, judging_options, settings_of, tell, words
-from bulkops.cli.options import json_option, option
+from bulkops.cli.options import json_option
 from bulkops.configuration import read_config
 from bulkops.errors import InputUnreadable, UsageError
 from bulkops.wording import counted

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from bulkops.cli.options import option
+from bulkops.cli.environment import option
 from bulkops.queries import query_texts
 from bulkops.wording import guess
 from bulkops_validators import CONTRACTS

@@ -4,7 +4,8 @@ import click
 
 from bulkops.cli.console import console
 from bulkops.cli.contract_options import ContractType
-from bulkops.cli.options import json_option, own_option
+from bulkops.cli.environment import own_option
+from bulkops.cli.options import json_option
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 

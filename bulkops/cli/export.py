@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from bulkops.cli.console import console
-from bulkops.cli.options import Reach, SecondsType, json_option, ledger_option, option, own_option
+from bulkops.cli.environment import Reach, option, own_option
+from bulkops.cli.options import SecondsType, json_option, ledger_option
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
 from bulkops.errors import UsageError

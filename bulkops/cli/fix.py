@@ -11,7 +11,8 @@ import click
 
 from bulkops.cli.console import console, shown
 from bulkops.cli.contract_options import contract_argument
-from bulkops.cli.options import json_option, option, own_option
+from bulkops.cli.environment import option, own_option
+from bulkops.cli.options import json_option
 from bulkops.cli.outputs import refuse_existing, refuse_the_same
 from bulkops.cli.whole_files import is_device, part_of, refuse_archive, whole_files
 from bulkops.errors import UsageError

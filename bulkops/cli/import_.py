@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from bulkops.cli.contract_options import contract_argument, contract_options
-from bulkops.cli.options import chunk_options, json_option, ledger_option, option, yes_option
+from bulkops.cli.environment import option
+from bulkops.cli.options import chunk_options, json_option, ledger_option, yes_option
 from bulkops.cli.run_options import run_options
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice

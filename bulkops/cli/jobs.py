@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from bulkops.cli.options import json_option, ledger_option, option
+from bulkops.cli.environment import option
+from bulkops.cli.options import json_option, ledger_option
 from bulkops.cli.run_options import given_settings, max_removals_option, run_options
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from bulkops.cli.console import Console, console, one_line, shown
-from bulkops.cli.options import option, own_option
+from bulkops.cli.environment import option, own_option
 from bulkops.errors import UsageError
 from bulkops.wording import counted
 from bulkops_validators.model.rules import Severity

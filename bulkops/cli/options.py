@@ -8,9 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from bulkops.cli.console import Console
-from bulkops.cli.environment import Reach, option, own_option
-
-__all__ = ["Reach", "option", "own_option"]
+from bulkops.cli.environment import option
 
 F = TypeVar("F", bound=Callable[..., Any])
 

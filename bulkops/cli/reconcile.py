@@ -10,7 +10,8 @@ import click
 
 from bulkops.cli.console import console
 from bulkops.cli.contract_options import ContractType, contract_options, query_of
-from bulkops.cli.options import SecondsType, json_option, ledger_option, option, own_option
+from bulkops.cli.environment import option, own_option
+from bulkops.cli.options import SecondsType, json_option, ledger_option
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
 from bulkops.errors import UsageError

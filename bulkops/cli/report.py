@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from bulkops.cli.console import console
-from bulkops.cli.options import json_option, ledger_option, option, own_option
+from bulkops.cli.environment import option, own_option
+from bulkops.cli.options import json_option, ledger_option
 
 FORMATS = ("html", "md", "json")
 

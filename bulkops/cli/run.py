@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkops.cli.console import console
-from bulkops.cli.options import SecondsType, json_option, ledger_option, option
+from bulkops.cli.environment import option
+from bulkops.cli.options import SecondsType, json_option, ledger_option
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
 from bulkops.errors import UsageError

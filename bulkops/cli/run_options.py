@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 import click
 
-from bulkops.cli.options import Reach, SecondsType, option
+from bulkops.cli.environment import Reach, option
+from bulkops.cli.options import SecondsType
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 import click
 
 from bulkops.cli.console import console
-from bulkops.cli.options import json_option, option, own_option
+from bulkops.cli.environment import option, own_option
+from bulkops.cli.options import json_option
 from bulkops.errors import UsageError
 
 

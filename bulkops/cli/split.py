@@ -6,7 +6,8 @@ import click
 
 from bulkops.cli.console import console
 from bulkops.cli.contract_options import contract_argument
-from bulkops.cli.options import chunk_options, json_option, option
+from bulkops.cli.environment import option
+from bulkops.cli.options import chunk_options, json_option
 from bulkops_validators.model.contract import Contract
 
 

@@ -8,8 +8,9 @@ import click
 
 from bulkops.cli.console import console
 from bulkops.cli.contract_options import contract_argument
+from bulkops.cli.environment import option, own_option
 from bulkops.cli.judging import Printer, exit_code, judging_options, settings_of, tell, words
-from bulkops.cli.options import json_option, option, own_option
+from bulkops.cli.options import json_option
 from bulkops.cli.outputs import refuse_the_same
 from bulkops.errors import UsageError
 from bulkops.wording import counted
