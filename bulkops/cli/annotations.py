@@ -35,7 +35,7 @@ def _property(text: str) -> str:
 
 def _told(finding: Finding) -> str:
     record = f"record {finding.record}: " if finding.record is not None else ""
-    return f"{record}{finding.message} {finding.help}"
+    return f"{record}{finding.message.removesuffix('.')}. {finding.help}"
 
 
 def sarif(report: ValidationReport) -> dict[str, Any]:

@@ -61,6 +61,8 @@ def command(
         form=form,
     )
     mapped = table.files()
+    if not paths and not any(mapped.values()):
+        raise UsageError(f"{table.called} maps no file: nothing was checked.", hint="Mend its patterns.")
     chosen = _narrowed(mapped, paths, skip=skip_unmapped) if paths else mapped
     report = _validated(chosen, settings, watched=form == "text")
     for file in report.files:

@@ -15,6 +15,7 @@ from bulkops.errors import BulkopsError, Interrupted, UsageError
 PLAIN = (
     (re.compile(r"is not a valid integer(?: range)?\b"), "is not a whole number"),
     (re.compile(r"is not a valid float(?: range)?\b"), "is not a number"),
+    (re.compile(r"is not a valid boolean\. Recognized values: .*"), "is neither 1 nor 0."),
 )
 
 

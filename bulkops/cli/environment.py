@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,6 +29,13 @@ class EnvironmentOption(click.Option):
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """Return the first of the option's variables that is set to something."""
         return next((value for name in self.variables(ctx) if (value := os.environ.get(name))), None)
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """Return how messages name the option; the variable too, where a value came from it."""
+        hint = super().get_error_hint(ctx)
+        if ctx is None or self.name is None or ctx.get_parameter_source(self.name) is not ParameterSource.ENVIRONMENT:
+            return hint
+        return f"{hint} ({next(name for name in self.variables(ctx) if os.environ.get(name))})"
 
     def variables(self, ctx: click.Context) -> Iterator[str]:
         """Yield the names of the option's variables, the one that wins first."""

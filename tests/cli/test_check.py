@@ -1,6 +1,7 @@
 """`bulkops check` judges the mapped files, and only them."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,15 @@ def test_a_pattern_without_files_is_told_and_counts_have_their_noun(project: Pat
     assert "1 file checked." in done.stderr
 
 
+def test_patterns_that_no_file_matches_at_all_are_no_success(project: Path) -> None:
+    (project / "bulkops.toml").write_text('[check]\ncoupons = "codez/*.csv"\nstores = "shops.csv"\n')
+    done = say(project)
+    assert (done.returncode, "bulkops.toml: [check] maps no file" in done.stderr) == (2, True)
+    assert "no file matches 'shops.csv'" in done.stderr
+    code, report = check(project, "--skip-unmapped", "notes.csv")
+    assert (code, report["files"]) == (0, [])
+
+
 def test_the_table_says_how_to_judge_and_options_win(project: Path) -> None:
     bad = (project / "codes" / "bad.csv").read_text()
     (project / "bulkops.toml").write_text(CONFIG + 'select = ["COD"]\nfail-on = "never"\n')
@@ -102,6 +112,7 @@ def test_annotations_for_workflows_are_escaped(project: Path) -> None:
     lines = done.stdout.splitlines()
     assert all(line.startswith(("::error file=codes/a%2Cb.csv,", "::warning file=codes/a%2Cb.csv,")) for line in lines)
     assert any(",line=2,title=TYP" in line and "50%25: A" in line for line in lines), lines
+    assert all(re.search(r"[^.]\. [A-Z]", line) for line in lines), lines  # what is wrong, and what to do
     assert "1 file checked." in done.stderr
 
 

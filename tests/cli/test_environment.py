@@ -41,7 +41,7 @@ def test_every_option_has_a_variable_of_its_command() -> None:
     assert len(OPTIONS) > 300
     for context, option in OPTIONS:
         called = f"{context.command_path} {option.opts[0]}"
-        assert isinstance(option, EnvironmentOption), f"{called}: declare it with `option` of bulkops.cli.options"
+        assert isinstance(option, EnvironmentOption), f"{called}: declare it with `option` of bulkops.cli.environment"
         words = "_".join(["BULKOPS", *context.command_path.split()[1:]])
         long = next(name for name in option.opts if name.startswith("--")).removeprefix("--")
         first, *others = option.variables(context)
@@ -100,3 +100,19 @@ def test_an_error_is_one_document_where_json_comes_from_the_environment(tmp_path
     for name in ("BULKOPS_JSON", "BULKOPS_PLAN_JSON"):
         ended = shell.ended(shell.start("plan", "coupons", "nowhere", environment=shell.environment | {name: "1"}))
         assert (ended.code, ended.json["error"]["exit"]) == (2, 2)
+
+
+def test_a_value_that_makes_no_sense_names_its_variable(tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "state")
+    words = ("plan", "coupons", str(SAMPLES / "coupons.csv"))
+    for variable, value, told in (
+        ("BULKOPS_MAX_ROWS", "two", "'--max-rows' (BULKOPS_MAX_ROWS): 'two' is not a whole number"),
+        ("BULKOPS_PLAN_MAX_ROWS", "two", "'--max-rows' (BULKOPS_PLAN_MAX_ROWS): 'two' is not a whole number"),
+        ("BULKOPS_JSON", "perhaps", "'--json' (BULKOPS_JSON): 'perhaps' is neither 1 nor 0."),
+    ):
+        ended = shell.ended(shell.start(*words, environment=shell.environment | {variable: value}))
+        assert (ended.code, told in ended.err) == (2, True), ended.err
+    ended = shell.ended(
+        shell.start(*words, "--max-rows", "two", environment=shell.environment | {"BULKOPS_MAX_ROWS": "1"})
+    )
+    assert (ended.code, "'--max-rows': 'two'" in ended.err) == (2, True), ended.err

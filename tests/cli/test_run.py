@@ -215,6 +215,22 @@ def test_a_signal_finishes_the_request_under_way_and_the_recipe_goes_on(
     assert GIVEAWAYS.held(sandbox) == counted(rows_of(tmp_path / "g.csv"))
 
 
+def test_a_recipe_that_was_killed_goes_on_and_doubles_nothing(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    path = recipe(tmp_path, giveaways(tmp_path, max_rows=5), coupons(tmp_path))
+    sandbox.set_faults("imports=slow:0.6")
+    process = shell.start("run", path, "--settle", "0.5", "--json")
+    wait_for(lambda: sandbox.state.count("giveaway") > 0)
+    process.kill()
+    process.communicate()
+    sandbox.set_faults(None)
+    ended = run(shell, path)
+    assert (ended.code, [step["resumed"] for step in ended.json["steps"]]) == (0, [True, False]), ended.err
+    assert GIVEAWAYS.held(sandbox) == counted(rows_of(tmp_path / "g.csv"))
+    assert COUPONS.held(sandbox) == counted(rows_of(tmp_path / "c.csv"))
+
+
 def test_a_signal_while_a_step_is_still_compared_keeps_what_was_done(
     shell: Shell, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
