@@ -10,7 +10,7 @@ import click
 from bulkops.cli.check_table import CheckTable
 from bulkops.cli.console import console
 from bulkops.cli.environment import option
-from bulkops.cli.judging import Printer, exit_code, judging_options, settings_of, tell, words
+from bulkops.cli.judging import Printer, exit_code, form_asked, judging_options, settings_of, tell, words
 from bulkops.cli.options import json_option
 from bulkops.configuration import read_config
 from bulkops.errors import InputUnreadable, UsageError
@@ -51,7 +51,7 @@ def command(
     loyalty-points = "points/*.csv"
     ignore = ["XLS"]
     """  # noqa: D301 - click takes a real backspace for "do not wrap"
-    form = "json" if as_json else form
+    form = form_asked(form, as_json=as_json)
     table = CheckTable.of(read_config(ctx.meta.get("bulkops.config")))
     settings = settings_of(
         select=words(select or table.select),

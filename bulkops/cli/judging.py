@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from bulkops.cli.console import Console, console, one_line, shown
 from bulkops.cli.environment import option, own_option
@@ -55,6 +56,17 @@ def judging_options(function: F) -> F:
     for decorate in reversed(OPTIONS):
         function = decorate(function)
     return function
+
+
+def form_asked(form: str, *, as_json: bool) -> str:
+    """Return the form of the result: `--json` is `--format json`, and the command line wins over the environment."""
+    ctx = click.get_current_context()
+    typed = {name for name in ("form", "as_json") if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    if not as_json or typed == {"form"}:
+        return form
+    if typed == {"form", "as_json"} and form != "json":
+        raise UsageError(f"--json and --format {form} name two forms.", hint="Give one of the two.")
+    return "json"
 
 
 def words(listed: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import click
 from bulkops.cli.console import console
 from bulkops.cli.contract_options import contract_argument
 from bulkops.cli.environment import option, own_option
-from bulkops.cli.judging import Printer, exit_code, judging_options, settings_of, tell, words
+from bulkops.cli.judging import Printer, exit_code, form_asked, judging_options, settings_of, tell, words
 from bulkops.cli.options import json_option
 from bulkops.cli.outputs import refuse_the_same
 from bulkops.errors import UsageError
@@ -64,7 +64,7 @@ def command(
     from bulkops.reading.sources import expand
     from bulkops.validation.engine import validate_files
 
-    form = "json" if as_json else form
+    form = form_asked(form, as_json=as_json)
     if mask and (baseline_path or write_baseline):
         raise UsageError("--mask hides the values that a baseline is about.", hint="Use one of the two.")
     settings = replace(

@@ -116,3 +116,15 @@ def test_a_value_that_makes_no_sense_names_its_variable(tmp_path: Path) -> None:
         shell.start(*words, "--max-rows", "two", environment=shell.environment | {"BULKOPS_MAX_ROWS": "1"})
     )
     assert (ended.code, "'--max-rows': 'two'" in ended.err) == (2, True), ended.err
+
+
+def test_a_form_of_the_command_line_wins_over_one_of_the_environment(tmp_path: Path) -> None:
+    shell = Shell(tmp_path / "state")
+    words = ("validate", "coupons", str(SAMPLES / "coupons.csv"))
+    environment = shell.environment | {"BULKOPS_JSON": "1"}
+    assert "files" in shell.ended(shell.start(*words, environment=environment)).json
+    assert "runs" in shell.ended(shell.start(*words, "--format", "sarif", environment=environment)).json
+    environment = shell.environment | {"BULKOPS_VALIDATE_FORMAT": "sarif"}
+    assert "files" in shell.ended(shell.start(*words, "--json", environment=environment)).json
+    both = shell.run(*words, "--format", "sarif", "--json")
+    assert (both.code, "name two forms" in both.json["error"]["message"]) == (2, True)
