@@ -7,13 +7,14 @@ looks cut, an answer counts once two in a row are equal.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
 
+from bulkops.clock import Clock
 from bulkops.errors import NotDelivered, OutcomeUnknown, Unfinished
 from bulkops.readback.ahead import looked_at
 from bulkops.readback.lenient import split_cells
@@ -25,6 +26,8 @@ from bulkops.transport.retries import wait_seconds
 
 ANSWERS = 5
 TAIL = 1 << 20
+GATHERED = 1 << 20
+TOLD_SECONDS = 0.25
 QUOTE = 34
 WHOLE = (200, 203)
 # An error object, or a page, behind the records: where the server failed half way and said so in the same answer.
@@ -112,7 +115,7 @@ def _once(
                 f"{answer.where} was answered with {answer.status}, which is no whole answer.", status=answer.status
             )
         framed = "content-length" in answer.headers or "transfer-encoding" in answer.headers
-        for block in answer.iter_bytes():
+        for block in _gathered(answer.iter_bytes(), client.clock):
             out.write(block)
             look(block)
             size += len(block)
@@ -120,6 +123,20 @@ def _once(
                 progress(len(block))
     out.flush()
     return size, _doubt(out, size, question.columns, framed=framed, open_quote=quotes.number % 2 == 1)
+
+
+def _gathered(blocks: Iterable[bytes], clock: Clock) -> Iterator[bytes]:
+    """Yield the same bytes in larger blocks, since each costs its handling, but not later than they must be told."""
+    held: list[bytes] = []
+    size, since = 0, clock.monotonic()
+    for block in blocks:
+        held.append(block)
+        size += len(block)
+        if size >= GATHERED or clock.monotonic() - since >= TOLD_SECONDS:
+            yield b"".join(held)
+            held, size, since = [], 0, clock.monotonic()
+    if held:
+        yield b"".join(held)
 
 
 @dataclass
