@@ -21,6 +21,8 @@ from bulkops_validators import CONTRACTS
 from bulkops_validators.model.cells import Choice, Duration, IdList, Integer, JsonObject, Number, Timestamp
 from bulkops_validators.model.contract import Column, Contract
 from bulkops_validators.model.expressions import cell_checks, plain
+from bulkops_validators.model.expressions_forms import json_codes
+from bulkops_validators.model.json_cells import judge
 from bulkops_validators.model.rules import Severity
 from bulkops_validators.model.rules_registry import RULES
 
@@ -232,6 +234,32 @@ def test_a_plainly_clean_cell_breaks_no_check(name: str, data: st.DataObject) ->
         clean = frame.filter(plain(column, now))
         for check in cell_checks(column, now):
             assert clean.filter(check.broken)[column.name].to_list() == [], check.code
+
+
+pieces_of_json = st.lists(
+    st.sampled_from(
+        [
+            *'{}[]:," \n\t\r\x1f\x7f\u00a0\u201c\u2033-+.eE01\\',
+            '"a"',
+            '"b c"',
+            '"a": 1',
+            "NaN",
+            "true",
+            "null",
+            "\\u12",
+            "\\u00e9",
+        ]
+    ),
+    max_size=9,
+).map("".join)
+
+
+@settings(lean, max_examples=300)
+@given(st.lists(st.one_of(pieces_of_json, pieces_of_json.map(lambda inner: f"{{{inner}}}"), objects), max_size=30))
+def test_json_judged_in_bulk_is_judged_as_each_cell_by_itself(values: list[str]) -> None:
+    found = pl.Series("attributes", values, dtype=pl.String).to_frame().select(json_codes("attributes"))
+    verdicts = [judge(value) if value else None for value in values]
+    assert found.to_series().to_list() == [verdict.code if verdict else "" for verdict in verdicts]
 
 
 def fixed(contract: Contract, data: bytes, options: FixOptions) -> bytes:

@@ -168,6 +168,14 @@ def _duration_cases(column: Column, cell: pl.Expr) -> list[Case]:
 
 
 def _json_codes(series: pl.Series) -> pl.Series:
+    """Return the code of the rule each cell breaks, '' for none; all objects that are surely no JSON at once."""
+    wrong = series.str.contains(patterns.UNNESTED_OBJECT) & ~series.str.contains(patterns.FLAT_OBJECT)
+    if not wrong.any():
+        return _judged_codes(series)
+    return _judged_codes(series.set(wrong, None)).set(wrong, "TYP104")
+
+
+def _judged_codes(series: pl.Series) -> pl.Series:
     """Return the code of the rule each cell breaks, '' for none; every distinct cell is judged once."""
     distinct = series.unique()
     if len(distinct) > len(series) // 2:

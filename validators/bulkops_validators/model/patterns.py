@@ -84,6 +84,13 @@ _JSON_PAIR = rf"{_BLANKS}{JSON_NAME}{_BLANKS}(?:{_JSON_SCALAR}|{_JSON_LIST}){_BL
 PLAIN_JSON = rf"^{_BLANKS}\{{(?:{_JSON_PAIR}(?:,{_JSON_PAIR})*|{_BLANKS})\}}{_BLANKS}$"
 """An object of texts, numbers, truth values and lists of such; names an attribute can have, right before the colon."""
 
+UNNESTED_OBJECT = rf"^{_BLANKS}\{{[^\[{{\u201c\u201d\u201e\u201f\u2033]*$"
+"""What begins like an object and cannot hold another, nor a list, nor typographic quotes; in texts neither."""
+
+_MEMBER = rf"{_BLANKS}{_JSON_TEXT}{_BLANKS}:{_JSON_ITEM}"
+FLAT_OBJECT = rf"^{_BLANKS}\{{(?:{_MEMBER}(?:,{_MEMBER})*|{_BLANKS})\}}{_BLANKS}$"
+"""An object of texts, numbers and truth values with any names: what is unnested is valid JSON only if it is one."""
+
 PLAIN_TEXT = (
     r"^[A-Za-z](?:[A-Za-z0-9]*[0-9][A-Za-z0-9]*|[A-Za-z0-9._%@ -]{8,}[A-Za-z0-9]"
     r"|(?:[A-Za-z0-9]|[A-Za-z0-9]{3,})?[._%@-][A-Za-z0-9._%@-]*[A-Za-z0-9])$"
