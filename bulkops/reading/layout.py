@@ -1,10 +1,11 @@
 """Where each record of a block begins and ends, on which physical line, with how many fields."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from bulkops.reading.broken import BrokenRecords
 from bulkops.reading.marks import (
     NEWLINE,
     RETURN,
@@ -17,7 +18,7 @@ from bulkops.reading.marks import (
     marks_of,
     parted,
 )
-from bulkops.reading.quoting import Broken, swallowed
+from bulkops.reading.quoting import swallowed
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Block:
 
     data: bytes
     separator: int
-    broken: tuple[Broken, ...] = ()
+    broken: BrokenRecords = field(default_factory=BrokenRecords)
     known_marks: Marks | None = None
 
     @cached_property
@@ -41,8 +42,9 @@ class Block:
     def marks(self) -> Marks:
         """Where the quotes that count, the line feeds and the separators are; those of broken records do not count."""
         known = self.known_marks or marks_of(self.array, self.separator)
-        spans = [(piece.start, piece.end) for piece in self.broken]
-        return known.without(spans).joined([(a, b) for a, b in spans if self.data.find(b"\n", a, b - 1) >= 0])
+        spans = self.broken.spans
+        several = counts_before(known.feeds, spans[:, 0]) < counts_before(known.feeds, spans[:, 1] - 1)
+        return known.without(spans).joined(spans[several])
 
     @cached_property
     def feeds(self) -> int:
@@ -93,8 +95,7 @@ def lay_out(block: Block, width: int) -> tuple[Block, Layout]:
     ]
     if not found:
         return block, laid
-    pieces = sorted((*block.broken, *found), key=lambda piece: piece.start)
-    split = Block(block.data, block.separator, tuple(pieces), block.known_marks)
+    split = Block(block.data, block.separator, block.broken.with_pieces(found), block.known_marks)
     return split, layout(split)
 
 
@@ -105,7 +106,7 @@ def layout(block: Block) -> Layout:
     fields = np.diff(counts_before(block.marks.limits, ends), prepend=0) + 1
     broken = np.zeros(len(ends), np.bool_)
     if block.broken:
-        broken[np.searchsorted(starts, [piece.start for piece in block.broken])] = True
+        broken[np.searchsorted(starts, block.broken.starts)] = True
         fields[broken] = 0
     terminated = (block.array.take(ends - 1) if len(ends) else ends) == NEWLINE
     crlf = terminated & (ends - starts >= 2)

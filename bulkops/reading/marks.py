@@ -4,7 +4,6 @@ A byte lies inside a quoted cell exactly if the number of quotes up to it is odd
 every question about neighbours is a shift, so no position has to be listed where nothing is wrong.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -44,19 +43,19 @@ class Marks:
             return self
         return Marks(size, *(_first(w, size) for w in (self.quotes, self.feeds, self.separators, self.inside)))
 
-    def without(self, spans: Sequence[tuple[int, int]]) -> "Marks":
+    def without(self, spans: npt.ArrayLike) -> "Marks":
         """Return the marks if the quotes in the spans, disjoint and in order, do not count."""
-        if not spans:
+        edges = np.asarray(spans, np.int64).ravel()
+        if not edges.size:
             return self
-        quotes = self.quotes & ~toggled(np.array(spans, np.int64).ravel(), len(self.quotes))
+        quotes = self.quotes & ~toggled(edges, len(self.quotes))
         return replace(self, quotes=quotes, inside=_inside(quotes, self.size))
 
-    def joined(self, spans: Sequence[tuple[int, int]]) -> "Marks":
+    def joined(self, spans: Offsets) -> "Marks":
         """Return the marks if nothing ends within the spans, disjoint and in order, but at their last byte."""
-        if not spans:
+        if not len(spans):
             return self
-        edges = np.array(spans, np.int64) - (0, 1)
-        return replace(self, inside=self.inside | toggled(edges.ravel(), len(self.inside)))
+        return replace(self, inside=self.inside | toggled((spans - (0, 1)).ravel(), len(self.inside)))
 
     @property
     def ends(self) -> Words:

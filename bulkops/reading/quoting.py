@@ -8,40 +8,22 @@ one forgotten quote costs one record.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
+from bulkops.reading.broken import Broken, BrokenRecords
 from bulkops.reading.marks import Bytes, Marks, last, marks_of, well_quoted
 from bulkops.reading.stray import end_of_lines
-from bulkops.reading.suspects import Suspect, suspects
+from bulkops.reading.suspects import suspects
 
 LONGEST_RECORD = 64 << 20
 """Bytes after which an open quote counts as never closed."""
 
 _QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
 _JSON_START = re.compile(rb'"\s*[{\[]\s*"(?!")')
-
-
-BROKEN_SAYS = {
-    "STR104": "a quote stands inside a cell that is not quoted",
-    "STR105": "a quote is opened here and not closed in this record",
-    "STR106": "text follows a closing quote",
-    "STR107": "the quotes inside this JSON cell are not doubled",
-    "FIL108": "a carriage return without a line feed ends this record",
-}
-"""What is wrong with the quotes of a record, by the code of the rule."""
-
-
-class Broken(NamedTuple):
-    """A record whose quotes are wrong: its bytes in the window, the rule's code, and where the defect is."""
-
-    start: int
-    end: int
-    code: str
-    at: int
 
 
 @dataclass(frozen=True)
@@ -53,7 +35,7 @@ class Cut:
 
     length: int
     marks: Marks
-    broken: tuple[Broken, ...] = ()
+    broken: BrokenRecords = field(default_factory=BrokenRecords)
 
 
 def cut(window: bytes, *, final: bool, separator: int, width: int) -> Cut:
@@ -70,44 +52,42 @@ def cut(window: bytes, *, final: bool, separator: int, width: int) -> Cut:
 
 def _dissect(window: bytes, array: Bytes, marks: Marks, *, final: bool, separator: int, width: int) -> Cut:
     """Return the cut of a window in which some quote stands wrong."""
-    lines = suspects(marks, array)
+    found = suspects(marks, array)
     whole = len(window) if final else window.rfind(b"\n") + 1
     patient = not final and len(window) < LONGEST_RECORD
     broken: list[Broken] = []
+    read: list[tuple[int, int]] = []
     resume = 0
-    for suspect in lines:
-        if suspect[0] < resume:
+    for start, end in found.untold(whole):
+        if start < resume:
             continue
-        if suspect[0] >= whole:
-            break
-        found, seen = _defect(window, suspect, separator, width)
+        piece, seen = _defect(window, start, end, separator, width)
         if patient and seen > whole:
-            return Cut(suspect[0], marks.up_to(suspect[0]), tuple(broken))
-        if found is not None:
-            broken.append(found)
-        resume = found.end if found is not None else seen
+            return Cut(start, marks.up_to(start), found.broken(start, read).with_pieces(broken))
+        resume = piece.end if piece else seen
+        if piece:
+            broken.append(piece)
+        if resume > end:
+            read.append((start, resume))
     length = max(whole, resume)
-    return Cut(length, marks.up_to(length), tuple(broken))
+    return Cut(length, marks.up_to(length), found.broken(whole, read).with_pieces(broken))
 
 
-def _defect(window: bytes, suspect: Suspect, separator: int, width: int) -> tuple[Broken | None, int]:
-    """Return how the record of a suspicious line is broken, if it is, and the offset up to which must be seen to tell.
+def _defect(window: bytes, start: int, end: int, separator: int, width: int) -> tuple[Broken | None, int]:
+    """Return how the record of the line from `start` to `end` is broken, if it is, and what offset shows it.
 
     An offset beyond the window: what follows the window decides.
     """
-    start, end, code, at = suspect
-    found, seen = Broken(start, end, code, at), end
-    if not code:
-        record = read_strictly(window, start, separator)
-        seen = len(window) + 1 if record.at_end or record.at >= len(window) - 1 else record.end
-        if record.code == "":
-            return None, record.end
-        found, code, at = _broken(window, record, start, end, separator), record.code, record.at
-    if code == "STR104" and found.code != "FIL108":
+    record = read_strictly(window, start, separator)
+    if record.code == "":
+        return None, record.end
+    seen = len(window) + 1 if record.at_end or record.at >= len(window) - 1 else record.end
+    found = _broken(window, record, start, end, separator)
+    if record.code == "STR104" and found.code != "FIL108":
         lines_end = end_of_lines(window, start, end, separator=separator, width=width)
         seen = max(seen, lines_end)
         if end < lines_end <= len(window):
-            found = Broken(start, lines_end, "STR104", at)
+            found = Broken(start, lines_end, "STR104", record.at)
     return found, seen
 
 

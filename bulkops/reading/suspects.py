@@ -4,10 +4,12 @@ What is wrong with most of them shows in the bytes around their first quote that
 left to be read strictly, one by one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from bulkops.reading.broken import BrokenRecords, Kinds, kind_of
 from bulkops.reading.marks import (
     QUOTE,
     RETURN,
@@ -22,16 +24,42 @@ from bulkops.reading.marks import (
     toggled,
 )
 
-Suspect = tuple[int, int, str, int]
-"""Where a line begins and ends, the rule it breaks and where; no rule if it must be read strictly."""
-
-_CODES = np.array(["", "STR104", "STR107"])
-_OPEN, _CLOSE = 1, 2
+_UNTOLD, _OPEN, _CLOSE = 255, kind_of("STR104"), kind_of("STR107")
 _JSON = (ord("{"), ord("["))
 
 
-def suspects(marks: Marks, array: Bytes) -> Iterator[Suspect]:
-    """Yield the suspicious lines of a window, in order; empty lines are none."""
+@dataclass(frozen=True)
+class Suspects:
+    """Suspicious lines, in order: where each begins and ends, what is wrong with it and where, if that is told."""
+
+    starts: Offsets
+    ends: Offsets
+    kinds: Kinds
+    places: Offsets
+
+    @property
+    def told(self) -> Flags:
+        """Of which lines it is known what is wrong; the others must be read strictly."""
+        told: Flags = self.kinds != _UNTOLD
+        return told
+
+    def untold(self, whole: int) -> Iterator[tuple[int, int]]:
+        """Yield where the lines begin and end that must be read strictly, among those that begin before `whole`."""
+        which = ~self.told & (self.starts < whole)
+        return zip(self.starts[which].tolist(), self.ends[which].tolist(), strict=True)
+
+    def broken(self, before: int, read: Sequence[tuple[int, int]]) -> BrokenRecords:
+        """Return the lines told that begin `before` an offset, but for those in records that were `read` and are whole.
+
+        The records `read` are given by where they begin and end, in order.
+        """
+        edges = np.array(read, np.int64).ravel()
+        which = self.told & (self.starts < before) & (np.searchsorted(edges, self.starts, side="right") % 2 == 0)
+        return BrokenRecords(self.starts[which], self.ends[which], self.kinds[which], self.places[which])
+
+
+def suspects(marks: Marks, array: Bytes) -> Suspects:
+    """Return the suspicious lines of a window; empty lines are none."""
     ends = parted(marks.feeds, len(array))
     starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
     odd = np.diff(counts_before(marks.quotes, ends), prepend=0) % 2 == 1
@@ -40,22 +68,15 @@ def suspects(marks: Marks, array: Bytes) -> Iterator[Suspect]:
     wrong = positions(astray(marks, inside, array))
     lines, first = np.unique(np.searchsorted(starts, wrong, side="right") - 1, return_index=True)
     wrong = wrong[first]
-    kinds, places = np.zeros(len(starts), np.int64), np.zeros(len(starts), np.int64)
+    kinds, places = np.full(len(starts), _UNTOLD, np.uint8), np.zeros(len(starts), np.int64)
     opening = (inside[wrong >> 6] >> (wrong & 63).astype(np.uint64)) & np.uint64(1) == 1
     kinds[lines], places[lines] = _kinds(array, wrong, starts[lines], opening)
     suspect = odd.copy()
     suspect[lines] = True
-    chosen = np.flatnonzero(suspect)
-    return zip(
-        starts[chosen].tolist(),
-        ends[chosen].tolist(),
-        _CODES[kinds[chosen]].tolist(),
-        places[chosen].tolist(),
-        strict=True,
-    )
+    return Suspects(starts[suspect], ends[suspect], kinds[suspect], places[suspect])
 
 
-def _kinds(array: Bytes, wrong: Offsets, starts: Offsets, opening: Flags) -> tuple[Offsets, Offsets]:
+def _kinds(array: Bytes, wrong: Offsets, starts: Offsets, opening: Flags) -> tuple[Kinds, Offsets]:
     """Return what kind of defect the first wrong quote of each line is, if its neighbours tell, and where it is.
 
     A quote that would open a cell stands in one that is not quoted. One that closes what `"{` or `"[` began is the
@@ -65,7 +86,7 @@ def _kinds(array: Bytes, wrong: Offsets, starts: Offsets, opening: Flags) -> tup
     def near(offset: int) -> Bytes:
         return array.take(wrong + offset, mode="clip")
 
-    kinds = np.zeros(len(wrong), np.int64)
+    kinds = np.full(len(wrong), _UNTOLD, np.uint8)
     kinds[opening & (near(-1) != RETURN)] = _OPEN
     begins = (wrong - 2 == starts) | (near(-3) != QUOTE)
     json = (wrong - 2 >= starts) & (near(-2) == QUOTE) & np.isin(near(-1), _JSON) & begins

@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import accumulate
 
-from bulkops.reading.quoting import BROKEN_SAYS, cells, read_strictly
+from bulkops.reading.broken import BROKEN_SAYS
+from bulkops.reading.quoting import cells, read_strictly
 from bulkops.validation.encoding import byte_message, decoded, undecodable
 from bulkops_validators.model.contract import Contract
 

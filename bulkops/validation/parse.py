@@ -6,16 +6,15 @@ short record could hide behind a blank last cell, as many separators as the rows
 
 import csv
 import io
-from collections import Counter
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import polars as pl
 
+from bulkops.reading.broken import BROKEN_SAYS, Broken
 from bulkops.reading.layout import Block, Layout, lay_out
 from bulkops.reading.marks import NEWLINE, RETURN, Flags, Offsets, count, count_below
-from bulkops.reading.quoting import BROKEN_SAYS, Broken, cells
+from bulkops.reading.quoting import cells
 from bulkops.validation.context import Context, shown
 from bulkops.validation.encoding import decoded, encoding_hits, readable
 from bulkops.validation.hits import Hits, Room, Spot, merge
@@ -173,9 +172,9 @@ def _only(good: Flags, block: Block, laid: Layout, surplus: Offsets) -> bytes:
 def _broken_hits(block: Block, laid: Layout, context: Context, room: Room) -> list[Hits]:
     hits = []
     numbers = laid.numbers[laid.broken]
-    for code, total in Counter(piece.code for piece in block.broken).items():
-        found = ((n, piece) for n, piece in zip(numbers, block.broken, strict=True) if piece.code == code)
-        spots = tuple(_broken_spot(block, int(n), piece, context) for n, piece in islice(found, room.of(code)))
+    for code, total in block.broken.totals().items():
+        found = block.broken.first(code, room.of(code))
+        spots = tuple(_broken_spot(block, int(numbers[index]), piece, context) for index, piece in found)
         hits.append(Hits(code, total, spots))
     return hits
 
