@@ -19,6 +19,8 @@ Words = npt.NDArray[np.uint64]
 
 _STEPS = tuple(np.uint64(1 << n) for n in range(6))
 _ONE, _TOP = np.uint64(1), np.uint64(63)
+_NEAR = 16
+"""Words in which a bit counts as near."""
 _STRETCH = 1 << 18
 """Bytes compared at a time, so that the truth values stay near the processor; a multiple of 64."""
 
@@ -162,6 +164,28 @@ def counts_before(words: Words, offsets: Offsets) -> Offsets:
     below = (_ONE << (offsets & 63).astype(np.uint64)) - _ONE
     partial = np.append(words, np.uint64(0)).take(places) & below
     return sums.take(places) + np.bitwise_count(partial)
+
+
+def nearest_before(words: Words, offsets: Offsets) -> Offsets:
+    """Return for each offset where the nearest set bit below it is; -1 if there is none, or none near."""
+    found = np.full(len(offsets), -1, np.int64)
+    asked, places = np.arange(len(offsets)), offsets >> 6
+    below = words[places] & ((_ONE << (offsets & 63).astype(np.uint64)) - _ONE)
+    for _ in range(_NEAR):
+        some = below != 0
+        found[asked[some]] = places[some] * 64 + _highest(below[some])
+        further = ~some & (places > 0)
+        asked, places = asked[further], places[further] - 1
+        below = words[places]
+    return found
+
+
+def _highest(words: Words) -> Offsets:
+    """Return the place of the highest bit of each word, which has one."""
+    filled = words.copy()
+    for step in _STEPS:
+        filled |= filled >> step
+    return np.bitwise_count(filled).astype(np.int64) - 1
 
 
 def _first(words: Words, size: int) -> Words:

@@ -52,7 +52,7 @@ def cut(window: bytes, *, final: bool, separator: int, width: int) -> Cut:
 
 def _dissect(window: bytes, array: Bytes, marks: Marks, *, final: bool, separator: int, width: int) -> Cut:
     """Return the cut of a window in which some quote stands wrong."""
-    found = suspects(marks, array)
+    found = suspects(marks, array, separator)
     whole = len(window) if final else window.rfind(b"\n") + 1
     patient = not final and len(window) < LONGEST_RECORD
     broken: list[Broken] = []

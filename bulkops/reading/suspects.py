@@ -17,15 +17,18 @@ from bulkops.reading.marks import (
     Flags,
     Marks,
     Offsets,
+    Words,
     astray,
     counts_before,
+    nearest_before,
     parted,
     positions,
     toggled,
 )
 
-_UNTOLD, _OPEN, _CLOSE = 255, kind_of("STR104"), kind_of("STR107")
-_JSON = (ord("{"), ord("["))
+_UNTOLD = 255
+_STRAY, _UNCLOSED, _TEXT_FOLLOWS, _JSON_QUOTES = map(kind_of, ("STR104", "STR105", "STR106", "STR107"))
+_JSON, _BLANKS = tuple(b"{["), tuple(b" \t\n\r\f\v")
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Suspects:
         return BrokenRecords(self.starts[which], self.ends[which], self.kinds[which], self.places[which])
 
 
-def suspects(marks: Marks, array: Bytes) -> Suspects:
+def suspects(marks: Marks, array: Bytes, separator: int) -> Suspects:
     """Return the suspicious lines of a window; empty lines are none."""
     ends = parted(marks.feeds, len(array))
     starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
@@ -70,25 +73,39 @@ def suspects(marks: Marks, array: Bytes) -> Suspects:
     wrong = wrong[first]
     kinds, places = np.full(len(starts), _UNTOLD, np.uint8), np.zeros(len(starts), np.int64)
     opening = (inside[wrong >> 6] >> (wrong & 63).astype(np.uint64)) & np.uint64(1) == 1
-    kinds[lines], places[lines] = _kinds(array, wrong, starts[lines], opening)
+    kinds[lines], places[lines] = _kinds(array, marks.quotes, wrong, starts[lines], opening, separator)
     suspect = odd.copy()
     suspect[lines] = True
     return Suspects(starts[suspect], ends[suspect], kinds[suspect], places[suspect])
 
 
-def _kinds(array: Bytes, wrong: Offsets, starts: Offsets, opening: Flags) -> tuple[Kinds, Offsets]:
+def _kinds(
+    array: Bytes, quotes: Words, wrong: Offsets, starts: Offsets, opening: Flags, separator: int
+) -> tuple[Kinds, Offsets]:
     """Return what kind of defect the first wrong quote of each line is, if its neighbours tell, and where it is.
 
     A quote that would open a cell stands in one that is not quoted. One that closes what `"{` or `"[` began is the
-    first of undoubled quotes in JSON. A carriage return beside a quote may part two records.
+    first of undoubled quotes in JSON; where what it closes begins otherwise, text follows it, unless it stands behind
+    a separator: then it opens the next cell and the one before is not closed. A carriage return beside a quote may
+    part two records.
     """
 
     def near(offset: int) -> Bytes:
         return array.take(wrong + offset, mode="clip")
 
-    kinds = np.full(len(wrong), _UNTOLD, np.uint8)
-    kinds[opening & (near(-1) != RETURN)] = _OPEN
+    kinds, places = np.full(len(wrong), _UNTOLD, np.uint8), wrong.copy()
+    kinds[opening & (near(-1) != RETURN)] = _STRAY
+    closing = ~opening & (near(1) != RETURN)
     begins = (wrong - 2 == starts) | (near(-3) != QUOTE)
-    json = (wrong - 2 >= starts) & (near(-2) == QUOTE) & np.isin(near(-1), _JSON) & begins
-    kinds[~opening & json & (near(1) != RETURN)] = _CLOSE
-    return kinds, np.where(kinds == _CLOSE, wrong - 2, wrong)
+    json = closing & (wrong - 2 >= starts) & (near(-2) == QUOTE) & np.isin(near(-1), _JSON) & begins
+    opened = nearest_before(quotes, wrong)
+    opens = (opened == starts) | (array.take(opened - 1, mode="clip") == separator)
+    text = closing & (opened >= starts) & opens & ~np.isin(array.take(opened + 1, mode="clip"), _JSON + _BLANKS)
+    unclosed = text & (near(-1) == separator)
+    for which, kind, at in (
+        (text, _TEXT_FOLLOWS, wrong + 1),
+        (unclosed, _UNCLOSED, opened),
+        (json, _JSON_QUOTES, wrong - 2),
+    ):
+        kinds[which], places[which] = kind, at[which]
+    return kinds, places

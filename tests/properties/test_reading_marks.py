@@ -11,6 +11,7 @@ from bulkops.reading.marks import (
     counts_before,
     last,
     marks_of,
+    nearest_before,
     positions,
     toggled,
     well_quoted,
@@ -71,6 +72,9 @@ def test_bits_are_counted_and_found(chosen: set[int], asked: list[int]) -> None:
     assert count(words) == len(chosen)
     assert last(words) == max(chosen, default=-1)
     assert counts_before(words, np.array(asked, np.int64)).tolist() == [sum(c < a for c in chosen) for a in asked]
+    inner = [a for a in asked if a < 512]
+    nearest = [max((c for c in chosen if c < a), default=-1) for a in inner]
+    assert nearest_before(words, np.array(inner, np.int64)).tolist() == nearest
 
 
 @lean
