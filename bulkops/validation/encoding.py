@@ -15,6 +15,7 @@ from bulkops.reading.marks import NEWLINE, QUOTE, RETURN, Flags, Offsets, count_
 from bulkops.reading.quoting import cells
 from bulkops.validation.context import Context, shown
 from bulkops.validation.hits import Hits, Room, Spot
+from bulkops.validation.lone_bytes import lone_bytes, spelt_out, without
 
 _WINDOWS = tuple(bytes((byte,)).decode("cp1252", "replace") for byte in range(256))
 
@@ -50,11 +51,21 @@ codecs.register_error("bulkops.note", _note)
 
 def readable(data: bytes) -> bytes:
     """Return UTF-8 for the reader: bytes that are none are taken for Windows-1252."""
+    if is_utf8(data):
+        return data
+    changed = spelt_out(data, _WINDOWS.__getitem__)
+    return changed if is_utf8(changed) else changed.decode("utf-8", "bulkops.windows").encode()
+
+
+def is_utf8(data: bytes) -> bool:
+    """Tell whether bytes are UTF-8."""
+    if data.isascii():
+        return True
     try:
         data.decode()
     except UnicodeDecodeError:
-        return data.decode("utf-8", "bulkops.windows").encode()
-    return data
+        return False
+    return True
 
 
 def decoded(raw: bytes) -> str:
@@ -157,19 +168,28 @@ def _lone_returns(block: Block, laid: Layout) -> Offsets:
 def _utf8_hits(block: Block, laid: Layout, context: Context, room: Room) -> list[Hits]:
     if block.data.isascii():
         return []
-    runs: dict[str, dict[int, str]] = {}
-    for code, at, message in undecodable(block.data):
-        runs.setdefault(code, {})[at] = message
+    lone = lone_bytes(block.data)
+    values = block.array[lone]
+    found: dict[str, list[int]] = {}
+    for value in np.unique(values).tolist():
+        code, _ = _judge_bytes(bytes((value,)))
+        found.setdefault(code, []).extend(lone[values == value].tolist())
+    messages: dict[int, str] = {}
+    for code, at, message in undecodable(without(block.data, lone)):
+        messages[at] = message
+        found.setdefault(code, []).append(at)
+
+    def says(at: int) -> str:
+        return messages.get(at) or _judge_bytes(block.data[at : at + 1])[1]
+
     placing = _Placing(block, laid, context, room)
-    return [
-        hit
-        for code, found in runs.items()
-        for hit in placing.hits(code, np.array(list(found), np.int64), found.__getitem__)
-    ]
+    return [hit for code, offsets in found.items() for hit in placing.hits(code, np.array(sorted(offsets)), says)]
 
 
 def undecodable(data: bytes) -> Iterator[tuple[str, int, str]]:
     """Yield for each run of bytes that are no UTF-8 the rule it breaks, where it begins, and the message."""
+    if data.isascii():
+        return
     bad = _NOTES.found = []
     data.decode("utf-8", "bulkops.note")
     start = end = -1

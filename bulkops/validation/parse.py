@@ -16,7 +16,7 @@ from bulkops.reading.layout import Block, Layout, lay_out
 from bulkops.reading.marks import NEWLINE, RETURN, Flags, Offsets, count, count_below
 from bulkops.reading.quoting import cells
 from bulkops.validation.context import Context, shown
-from bulkops.validation.encoding import decoded, encoding_hits, readable
+from bulkops.validation.encoding import decoded, encoding_hits, is_utf8, readable
 from bulkops.validation.hits import Hits, Room, Spot, merge
 from bulkops.validation.swallowing import swallowed_hits
 
@@ -44,7 +44,7 @@ def parse(block: Block, context: Context, room: Room) -> Parsed:
 
 def _unsuspicious(block: Block, context: Context) -> bool:
     array = block.array
-    if block.broken or not len(array) or array[0] in {NEWLINE, RETURN} or not _is_utf8(block.data):
+    if block.broken or not len(array) or array[0] in {NEWLINE, RETURN} or not is_utf8(block.data):
         return False
     feeds = block.feeds
     low = count_below(array, 32)
@@ -52,16 +52,6 @@ def _unsuspicious(block: Block, context: Context) -> bool:
         return low == feeds or low == feeds + int(np.count_nonzero(array == 9))
     returns = int(np.count_nonzero((array[:-1] == RETURN) & (array[1:] == NEWLINE)))
     return returns == feeds and low == feeds + returns + int(np.count_nonzero(array == 9))
-
-
-def _is_utf8(data: bytes) -> bool:
-    if data.isascii():
-        return True
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _balanced(frame: pl.DataFrame, block: Block) -> bool:

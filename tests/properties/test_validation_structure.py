@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bulkops.reading.sources import Source
+from bulkops.validation.encoding import decoded, readable, undecodable
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import FileReport, ValidationSettings
 from bulkops_validators import CONTRACTS
@@ -122,6 +123,44 @@ def test_no_bytes_end_in_an_exception(data: bytes, size: int) -> None:
     for prefix in (b"", HEADER.encode()):
         report = check(prefix + data, block_bytes=size)
         assert report.errors + report.warnings == sum(report.counts.values())
+
+
+some_bytes = st.lists(
+    st.sampled_from(
+        [
+            b"a",
+            b",",
+            b"\n",
+            b"\xe9",
+            b"\xe4",
+            b"\x81",
+            b"\xc3",
+            b"\xa9",
+            b"\xe2\x82\xac",
+            b"\xe2\x82",
+            b"\xff",
+            b"\x01",
+            b"\x02",
+        ]
+    ),
+    max_size=40,
+).map(b"".join)
+
+
+@lean
+@given(some_bytes | st.binary(max_size=60).map(lambda data: b"x".join(bytes((byte,)) for byte in data)))
+def test_bytes_that_are_no_utf_8_are_read_as_windows_1252(data: bytes) -> None:
+    assert readable(data) == decoded(data).encode()
+
+
+@lean
+@given(some_bytes)
+def test_each_cell_with_bytes_that_are_no_utf_8_is_told_once_for_each_rule(data: bytes) -> None:
+    runs = [undecodable(cell) for line in data.split(b"\n") for cell in line.split(b",")]
+    first = [{code: message for code, _, message in reversed([*found])} for found in runs]
+    report = check(HEADER.encode() + data)
+    told = [f.message for f in report.findings if f.code in {"FIL102", "FIL104"}]
+    assert sorted(told) == sorted(message for messages in first for message in messages.values())
 
 
 @given(well_formed)
