@@ -5,7 +5,7 @@ left to be read strictly, one by one.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -74,9 +74,27 @@ def suspects(marks: Marks, array: Bytes, separator: int) -> Suspects:
     kinds, places = np.full(len(starts), _UNTOLD, np.uint8), np.zeros(len(starts), np.int64)
     opening = (inside[wrong >> 6] >> (wrong & 63).astype(np.uint64)) & np.uint64(1) == 1
     kinds[lines], places[lines] = _kinds(array, marks.quotes, wrong, starts[lines], opening, separator)
+    kinds[_left_open(marks, array, inside, ends, np.flatnonzero(kinds == _STRAY), places)] = _UNTOLD
     suspect = odd.copy()
     suspect[lines] = True
     return Suspects(starts[suspect], ends[suspect], kinds[suspect], places[suspect])
+
+
+def _left_open(marks: Marks, array: Bytes, inside: Words, ends: Offsets, stray: Offsets, places: Offsets) -> Offsets:
+    """Return those of the lines with a `stray` quote that may end inside a quoted cell, if that quote is text.
+
+    Without it the quotes behind it are odd in number, or another stands wrong.
+    """
+    if not len(stray):
+        return stray
+    at, behind = places[stray], ends[stray]
+    odd = (counts_before(marks.quotes, behind) - counts_before(marks.quotes, at + 1)) % 2 == 1
+    words = len(marks.quotes)
+    others = replace(marks, quotes=marks.quotes & ~toggled(np.column_stack((at, at + 1)).ravel(), words))
+    text = inside ^ toggled(np.column_stack((at, behind)).ravel(), words)
+    wrong = np.searchsorted(ends, positions(astray(others, text, array)), side="right")
+    found: Offsets = stray[odd | np.isin(stray, wrong)]
+    return found
 
 
 def _kinds(
