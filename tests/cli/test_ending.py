@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -73,14 +72,6 @@ def test_a_closed_stdout_is_said_before_anything_is_done() -> None:
     assert subprocess.run(["/bin/sh", "-c", closed], check=False).returncode == 2
 
 
-@pytest.fixture
-def heard() -> Iterator[None]:
-    """Let SIGINT reach commands also where the tests run in the background of a shell, which has it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def waiting(shell: Shell, sandbox: SandboxServer, *words: str) -> subprocess.Popen[str]:
     """Return a command that waits for an answer of the sandbox."""
     sandbox.set_faults("exports=slow:20")
@@ -94,7 +85,6 @@ def waiting(shell: Shell, sandbox: SandboxServer, *words: str) -> subprocess.Pop
     return process
 
 
-@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_an_export_and_leaves_no_part_of_it(number: int, tmp_path: Path) -> None:
     with SandboxServer(key=KEY) as sandbox:
