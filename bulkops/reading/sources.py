@@ -18,9 +18,14 @@ import zstandard
 from bulkops.errors import InputUnreadable
 from bulkops.reading.compressed import opened
 
+try:
+    from lzma import LZMAError
+except ImportError:  # built without it, Python does not read such members at all
+    LZMAError = EOFError  # type: ignore[misc, assignment]
+
 STDIN = "-"
 _FOUND = (".csv", ".csv.gz", ".csv.zst", ".zip")
-DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError, zipfile.BadZipFile)
+DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, LZMAError, zstandard.ZstdError, zipfile.BadZipFile)
 """What reading a damaged compressed file raises."""
 
 

@@ -4,6 +4,7 @@ import gzip
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,18 @@ def test_a_folder_needs_recursive(tmp_path: Path, bad: Path) -> None:
 def test_a_damaged_archive_says_so(tmp_path: Path) -> None:
     path = tmp_path / "half.csv.gz"
     path.write_bytes(gzip.compress(BAD * 1000)[:100])
+    result = run("coupons", path, "--json")
+    assert result.return_value == 2
+    assert json.loads(result.stdout)["files"][0]["counts"]["FIL110"] == 1
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_a_damaged_member_of_an_archive_says_so_whatever_packed_it(method: int, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("coupons.csv", b"value\n" + b"".join(b"CODE%d-%d\n" % (n, n * 7919) for n in range(5000)))
+    content = path.read_bytes()
+    path.write_bytes(content[:400] + bytes(byte ^ 0x5A for byte in content[400:900]) + content[900:])
     result = run("coupons", path, "--json")
     assert result.return_value == 2
     assert json.loads(result.stdout)["files"][0]["counts"]["FIL110"] == 1
