@@ -176,7 +176,7 @@ def rate(folder: Path, seconds: float) -> dict[str, object]:
         with Client(target(address), clock=clock, limiter=limiter) as client:
             end = time.monotonic() + seconds
             while time.monotonic() < end:
-                client.post_json("/v1/anything", {}, {})
+                client.get_json("/v1/anything", {})
     arrivals.sort()
     spans = [later - first for first, later in zip(arrivals, arrivals[3:], strict=False)]
     return {
@@ -194,7 +194,7 @@ def arrival_server(arrivals: list[float]) -> Iterator[str]:
 
     def serve(connection: socket.socket) -> None:
         while data := connection.recv(65536):
-            if data.startswith(b"POST"):
+            if data.startswith(b"GET"):
                 arrivals.append(time.monotonic())
                 head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
                 connection.sendall(head + str(len(ANSWER)).encode() + b"\r\n\r\n" + ANSWER)

@@ -141,11 +141,6 @@ class Client:
         finally:
             streamed.response.close()
 
-    def post_json(self, template: str, ids: Ids, document: Any, params: Params | None = None) -> Answer:
-        """Send a JSON document once. Nothing is tried again here."""
-        request = self._http.build_request("POST", _path(template, ids), params=params, json=document)
-        return self._exchange(request, template)
-
     def post_file(
         self,
         template: str,
@@ -180,8 +175,8 @@ class Client:
         self,
         request: httpx.Request,
         template: str,
-        part: FilePart | None = None,
-        leaving: Callable[[], None] | None = None,
+        part: FilePart,
+        leaving: Callable[[], None] | None,
     ) -> Answer:
         where = f"POST {request.url.path}"
         try:
@@ -197,7 +192,7 @@ class Client:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
             raise NotDelivered(f"{where}: the server cannot be reached ({_kind(error)}).") from None
         except httpx.HTTPError as error:
-            if part is not None and not part.complete:
+            if not part.complete:
                 raise NotDelivered(f"{where}: the connection broke off during the upload ({_kind(error)}).") from None
             raise OutcomeUnknown(
                 f"{where} was sent and no answer came ({_kind(error)}).",
