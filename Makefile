@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+# One more than two cores: many tests wait for a server.
+WORKERS ?= 3
 
 .PHONY: help setup demo test lint format types imports pytest soak docs bench package clean
 
