@@ -11,7 +11,8 @@ WIDEST = 100
 _QUOTED = r'"[^"]*+(?:""[^"]*+)*+"'
 _STRICT = re.compile(_QUOTED)
 _PADDED = re.compile(rf" *({_QUOTED}) *")
-_BLANKS = re.compile(" *")
+_BLANKS, _SPACE = re.compile(" *"), re.compile(r"[ \t\r\n]*")
+_LONE_RETURN = re.compile(r"\r(?!\n)")
 _FOREIGN = re.compile(r'""|[,;\t|] *"')
 """A quote that opens another cell, whatever sign separates cells, or one of a cell whose quotes are doubled."""
 _NOT_ITS_OWN = re.compile(rf'^\s*"|{_FOREIGN.pattern}|"[;\t|]')
@@ -40,7 +41,7 @@ def readings(text: str, separator: str, width: int | None) -> list[str] | None:
         return tuple(found[:2])
 
     wide = text.count(separator) if width is None else width
-    if len(text) > LONGEST or wide > WIDEST or "\r" in text:  # a lone carriage return may end a record
+    if len(text) > LONGEST or wide > WIDEST or _LONE_RETURN.search(text):  # which may end a record
         return None
     possible = ways(0, width)
     return list(possible[0]) if len(possible) == 1 else None
@@ -65,16 +66,16 @@ def _cells(text: str, start: int, separator: str) -> list[tuple[str, int]]:
 
 def _object(text: str, start: int, separator: str) -> tuple[str, int] | None:
     """Return the JSON object that a cell is, bare or between quotes."""
-    first = _after_blanks(text, start)
+    first = _after(_BLANKS, text, start)
     quote = text[first : first + 1] == '"'
-    found = object_at(text, _after_blanks(text, first + quote))
+    found = object_at(text, _after(_SPACE if quote else _BLANKS, text, first + quote))
     if found is None:
         return None
-    end = _after_blanks(text, found[1])
+    end = _after(_SPACE if quote else _BLANKS, text, found[1])
     if quote:
         if text[end : end + 1] != '"':
             return None
-        end = _after_blanks(text, end + 1)
+        end = _after(_BLANKS, text, end + 1)
     return (found[0], end) if _ends(text, end, separator) else None
 
 
@@ -95,8 +96,8 @@ def _badly_quoted(text: str, start: int, separator: str) -> list[tuple[str, int]
     return found
 
 
-def _after_blanks(text: str, start: int) -> int:
-    found = _BLANKS.match(text, start)
+def _after(blanks: re.Pattern[str], text: str, start: int) -> int:
+    found = blanks.match(text, start)
     return found.end() if found is not None else start
 
 

@@ -19,6 +19,8 @@ from bulkops.fixing.unclosed import closed
         ('A,{""a"": 1, ""b"": 2}', ["A", '{"a": 1, "b": 2}']),
         ('A, "{""a"": 1, ""b"": 2}" ', ["A", '{"a": 1, "b": 2}']),
         ('"A" ,"B"', ["A", "B"]),
+        ('A,"{\n "a": "x",\n "b": 1\n}\n"', ["A", '{\n "a": "x",\n "b": 1\n}']),
+        ('A," {"a": "x",\r\n "b": 1}"', ["A", '{"a": "x",\r\n "b": 1}']),
     ],
 )
 def test_a_record_is_read_where_only_one_reading_has_the_right_number_of_cells(text: str, cells: list[str]) -> None:
