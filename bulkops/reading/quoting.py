@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
 
 from bulkops.reading.broken import Broken, BrokenRecords
+from bulkops.reading.json_quotes import end_of_json
 from bulkops.reading.marks import Bytes, Marks, last, marks_of, well_quoted
 from bulkops.reading.stray import end_of_lines
 from bulkops.reading.suspects import suspects
@@ -23,6 +25,7 @@ LONGEST_RECORD = 64 << 20
 """Bytes after which an open quote counts as never closed."""
 
 _QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
+_LINE_END = re.compile(rb"\r?\n|\Z")
 _JSON_START = re.compile(rb'"\s*[{\[]\s*"(?!")')
 
 
@@ -88,7 +91,35 @@ def _defect(window: bytes, start: int, end: int, separator: int, width: int) -> 
         seen = max(seen, lines_end)
         if end < lines_end <= len(window):
             found = Broken(start, lines_end, "STR104", record.at)
+    elif record.code == "STR106" and found.code != "FIL108":
+        lines_end, told = _end_of_json_record(window, start, record.opened, separator, width)
+        seen = max(seen, told)
+        if end < lines_end:
+            found = Broken(start, lines_end, "STR107", record.opened)
     return found, seen
+
+
+def _end_of_json_record(window: bytes, start: int, opened: int, separator: int, width: int) -> tuple[int, int]:
+    """Return the end of the record whose cell at `opened` holds JSON with quotes not doubled, and what offset shows it.
+
+    0: it is no such record of `width` cells. An offset beyond the window: what follows the window decides.
+    """
+    unknown = len(window) + 1
+    closed = end_of_json(window, opened)
+    if not closed or closed > len(window):
+        return 0, closed
+    number = 1 + sum(1 for _ in takewhile(lambda cell: cell[0] < opened, cells(window, start, separator)))
+    if window[closed : closed + 1] == bytes((separator,)):
+        record = read_strictly(window, closed + 1, separator)
+        if record.code:
+            return 0, unknown if record.at_end else closed
+        number += sum(1 for _ in cells(window, closed + 1, separator))
+        end = record.end
+    elif found := _LINE_END.match(window, closed):
+        end = found.end()
+    else:
+        return 0, unknown if window[closed:] == b"\r" else closed
+    return end if number == width else 0, end if window.endswith(b"\n", start, end) else unknown
 
 
 def _broken(window: bytes, record: "StrictRecord", start: int, end: int, separator: int) -> Broken:

@@ -74,10 +74,24 @@ def suspects(marks: Marks, array: Bytes, separator: int) -> Suspects:
     kinds, places = np.full(len(starts), _UNTOLD, np.uint8), np.zeros(len(starts), np.int64)
     opening = (inside[wrong >> 6] >> (wrong & 63).astype(np.uint64)) & np.uint64(1) == 1
     kinds[lines], places[lines] = _kinds(array, marks.quotes, wrong, starts[lines], opening, separator)
+    json = np.flatnonzero(odd & (kinds == _JSON_QUOTES))
+    kinds[json[_json_goes_on(array, ends[json])]] = _UNTOLD
     kinds[_left_open(marks, array, inside, ends, np.flatnonzero(kinds == _STRAY), places)] = _UNTOLD
     suspect = odd.copy()
     suspect[lines] = True
     return Suspects(starts[suspect], ends[suspect], kinds[suspect], places[suspect])
+
+
+def _json_goes_on(array: Bytes, ends: Offsets) -> Flags:
+    """Tell of lines with JSON in them, by where they end, whether it may go on in the next line.
+
+    Of the two signs on both sides of a line end in JSON, one parts values; behind all of it the quote may follow.
+    """
+    last, following = array.take(ends - 2, mode="clip"), array.take(ends, mode="clip")
+    last = np.where(last == RETURN, array.take(ends - 3, mode="clip"), last)
+    parts: Flags = np.isin(last, tuple(b"{[,: \t")) | np.isin(following, tuple(b"}],: \t\r\n"))
+    closes: Flags = np.isin(last, tuple(b"}]")) & (following == QUOTE)
+    return parts | closes | (ends >= len(array))
 
 
 def _left_open(marks: Marks, array: Bytes, inside: Words, ends: Offsets, stray: Offsets, places: Offsets) -> Offsets:

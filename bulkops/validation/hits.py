@@ -9,7 +9,8 @@ class Spot:
     """One example of a defect.
 
     `number` is the record's in the block, from 0, or None for what is no record; `at` is an offset in the block
-    where it is known already; else the place is that of `column` in the record, or of the record itself.
+    where it is known already; else the place is that of `column` in the record, or of the record itself. Its line is
+    that of `at` too, unless it is told `by_record`.
     """
 
     message: str
@@ -17,6 +18,7 @@ class Spot:
     at: int | None = None
     column: str | None = None
     value: str | None = None
+    by_record: bool = False
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,9 @@ def place_all(spots: Sequence[tuple[str, Spot]], block: Block, laid: Layout, con
     """Return the places of spots, in the order of the file."""
     records = np.flatnonzero(laid.numbers >= 0)
     starts = [_start(spot, laid, records) for _, spot in spots]
-    marked = [start if spot.at is None else spot.at for (_, spot), start in zip(spots, starts, strict=True)]
+    marked = [
+        start if spot.at is None or spot.by_record else spot.at for (_, spot), start in zip(spots, starts, strict=True)
+    ]
     lines = block.lines_before(np.array(marked, np.int64)).tolist()
     places = []
     for (code, spot), start, line in zip(spots, starts, lines, strict=True):

@@ -183,6 +183,7 @@ def _broken_spot(block: Block, number: int, piece: Broken, context: Context) -> 
         at=piece.at,
         column=column,
         value=shown(text, context),
+        by_record=True,
     )
 
 

@@ -121,6 +121,35 @@ def test_undoubled_json_quotes_have_a_rule_of_their_own() -> None:
     assert (finding.column, finding.field) == ("attributes", 2)
 
 
+PRETTY = ('"{\n  "a": "x",\n  "b": 2\n}"', '"{"a": "x",\n "b": [1,\n 2]}"', '" {"a": {\n"b": 1}\n}\n "')
+
+
+@pytest.mark.parametrize("block_bytes", [1 << 24, *range(1, 90, 8)])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("cell", PRETTY)
+def test_json_over_several_lines_whose_quotes_are_not_doubled_is_one_record(
+    cell: str, line_end: str, block_bytes: int
+) -> None:
+    content = f'value,attributes,limitval\nCODE1,{cell},1\n"CO\nDE2",{cell},1\nCODE3,,x\nCODE4,1,{cell}'
+    report = check("coupons", content.replace("\n", line_end).encode(), block_bytes=block_bytes)[0]
+    after = 2 + (cell.count("\n") + 1) * 2 + 1
+    assert [(f.code, f.record, f.line, f.column) for f in report.findings] == [
+        ("STR107", 1, 2, "attributes"),
+        ("STR107", 2, 3 + cell.count("\n"), "attributes"),
+        ("TYP101", 3, after, "limitval"),
+        ("STR107", 4, after + 1, "limitval"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [('CODE1,"{', "STR105"), ('CODE1,"{"a": ', "STR107"), ('CODE1,"{"a": ' + "[" * 50_000, "STR107")],
+)
+def test_json_cut_off_in_its_first_line_costs_that_line(line: str, code: str) -> None:
+    content = f'value,attributes,limitval\n{line}\nCODE2,"{{"a": 1}}",1\nCODE3,,x\n'.encode()
+    assert [place[:3] for place in found("coupons", content)] == [(code, 1, 2), ("STR107", 2, 3), ("TYP101", 3, 4)]
+
+
 def test_a_misspelt_column_comes_with_a_suggestion() -> None:
     messages = [f.message for f in check("giveaways", b"code,expirydate\nGIFT1,\n")[0].findings]
     assert messages == ["giveaways has no column 'expirydate'; did you mean 'enddate'?"]
