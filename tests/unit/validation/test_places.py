@@ -150,6 +150,24 @@ def test_json_cut_off_in_its_first_line_costs_that_line(line: str, code: str) ->
     assert [place[:3] for place in found("coupons", content)] == [(code, 1, 2), ("STR107", 2, 3), ("TYP101", 3, 4)]
 
 
+@pytest.mark.parametrize(
+    ("contract", "content", "places"),
+    [
+        ("coupons", "value\nCODE1\nvalue\nCODE2\n", [(2, 3, 12)]),
+        (
+            "giveaways",
+            'startdate,code\n,"GIFT\n1"\n\nstartdate,code\n,GIFT2\n\ufeffstartdate,code',
+            [(2, 5, 26), (4, 7, 48)],
+        ),
+        ("audiences", '"profileintegrationid"\na\n"profileintegrationid"\n', [(2, 3, 25)]),
+        ("giveaways", "code,attributes\ncode,\nattributes,code\n", []),
+    ],
+)
+def test_the_header_among_the_records_is_told(contract: str, content: str, places: list[tuple[int, int, int]]) -> None:
+    told = found(contract, content.encode(), select=("HDR110",))
+    assert told == [("HDR110", *place) for place in places]
+
+
 def test_a_misspelt_column_comes_with_a_suggestion() -> None:
     messages = [f.message for f in check("giveaways", b"code,expirydate\nGIFT1,\n")[0].findings]
     assert messages == ["giveaways has no column 'expirydate'; did you mean 'enddate'?"]

@@ -292,6 +292,15 @@ HEADER_RULES: tuple[Rule, ...] = (
         repair="safe",
         fix="Remove the line; `bulkops fix` does.",
     ),
+    warning(
+        "HDR110",
+        "header-among-records",
+        "A record that is the header once more.",
+        why="Files put together keep the headers of all of them; each would be imported as a record.",
+        bad="value\\nCODE1\\nvalue\\nCODE2",
+        good="value\\nCODE1\\nCODE2",
+        fix="Remove the line.",
+    ),
 )
 
 IMPORT_RULES: tuple[Rule, ...] = (
