@@ -168,6 +168,11 @@ def test_the_header_among_the_records_is_told(contract: str, content: str, place
     assert told == [("HDR110", *place) for place in places]
 
 
+def test_a_limit_without_decimals_is_named_without() -> None:
+    (finding,) = check("coupons", b"value,discountlimit\nCODE1,2000000000000000\n")[0].findings
+    assert finding.message == "discountlimit 2000000000000000 is above 1,000,000,000,000,000"
+
+
 def test_a_misspelt_column_comes_with_a_suggestion() -> None:
     messages = [f.message for f in check("giveaways", b"code,expirydate\nGIFT1,\n")[0].findings]
     assert messages == ["giveaways has no column 'expirydate'; did you mean 'enddate'?"]

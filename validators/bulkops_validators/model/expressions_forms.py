@@ -110,12 +110,16 @@ def _number_cases(column: Column, cell: pl.Expr, number: Number) -> list[Case]:
 def _range_cases(value: pl.Expr, minimum: float | None, above: float | None, maximum: float | None) -> list[Case]:
     cases = []
     if minimum is not None:
-        cases.append(Case("VAL103", value < minimum, lambda text: f"{text} is below {minimum:,}"))
+        cases.append(Case("VAL103", value < minimum, lambda text: f"{text} is below {_spelt(minimum)}"))
     if above is not None:
-        cases.append(Case("VAL103", value <= above, lambda text: f"{text} is not above {above:,}"))
+        cases.append(Case("VAL103", value <= above, lambda text: f"{text} is not above {_spelt(above)}"))
     if maximum is not None:
-        cases.append(Case("VAL104", value > maximum, lambda text: f"{text} is above {maximum:,}"))
+        cases.append(Case("VAL104", value > maximum, lambda text: f"{text} is above {_spelt(maximum)}"))
     return cases
+
+
+def _spelt(limit: float) -> str:
+    return f"{limit:,}".removesuffix(".0")
 
 
 def _timestamp_cases(column: Column, cell: pl.Expr, timestamp: Timestamp) -> list[Case]:
