@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bulkops.readback.multisets import compare_multisets
-from bulkops.readback.sql import balance, literal, pairs, shown_key
+from bulkops.readback.sql import balance, differing, literal, pairs, shown_key
 from bulkops.readback.staging import RowSets, quoted
 
 RESULT = (
@@ -132,11 +132,8 @@ def _named(sets: RowSets, columns: Sequence[str]) -> None:
         f"{pairs(columns)}, c._import_id FROM doubtful d JOIN candidates c ON d._key = c._key "
         f"QUALIFY row_number() OVER (PARTITION BY d._record ORDER BY {unequal}, c._row) = 1"
     )
-    for number, column in enumerate(columns):
-        sets.run(
-            f"INSERT INTO result SELECT 'different', _record, _line, _shown, {literal(column)}, s{number}, f{number}, "
-            f"_import_id FROM nearest WHERE s{number} <> f{number}"
-        )
+    for statement in differing("nearest", columns):
+        sets.run(statement)
     # A row that is not among the equal ones and whose key was never sent is one that nobody sent.
     sets.run(
         f"INSERT INTO result SELECT 'unexpected', NULL, NULL, {shown_key(key, 'f')}, NULL, NULL, NULL, f._import_id "

@@ -1,7 +1,7 @@
 """Pieces of SQL that both ways of comparing share."""
 # ruff: noqa: S608 - only the contracts' own column names and our own words enter the SQL
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bulkops.readback.staging import RowSets, quoted
 
@@ -18,6 +18,15 @@ def balance(sets: RowSets, sent: str, found: str, columns: Sequence[str]) -> str
 def pairs(columns: Sequence[str]) -> str:
     """Return the SQL of both sides' cells, as s0, f0, s1, f1 and so on."""
     return ", ".join(f"d.{quoted(c)} AS s{n}, c.{quoted(c)} AS f{n}" for n, c in enumerate(columns))
+
+
+def differing(table: str, columns: Sequence[str]) -> Iterator[str]:
+    """Yield the SQL that names, column by column, the cells in which the pairs of a table differ."""
+    for number, column in enumerate(columns):
+        yield (
+            f"INSERT INTO result SELECT 'different', _record, _line, _shown, {literal(column)}, s{number}, f{number}, "
+            f"_import_id FROM {table} WHERE s{number} <> f{number}"
+        )
 
 
 def shown_key(key: Sequence[str], alias: str) -> str:

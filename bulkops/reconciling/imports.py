@@ -1,9 +1,9 @@
 """Whose the rows found are: of our imports or of others; and codes that stand there in another case."""
 # ruff: noqa: S608 - only the contracts' own column names and import ids enter the SQL
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from bulkops.readback.sql import literal, shown_key
+from bulkops.readback.sql import differing, literal, pairs, shown_key
 from bulkops.readback.staging import FOREIGN, RowSets, quoted
 from bulkops.reconciling.sides import Known
 from bulkops_validators.model.contract import Comparison
@@ -41,26 +41,56 @@ def name_other_imports(sets: RowSets, known: Known) -> Iterator[str]:
     )
 
 
-def name_other_case(sets: RowSets) -> Iterator[str]:
-    """Take missing codes that are there in another case for different ones, where it is not known how codes fold."""
+def name_other_case(sets: RowSets, columns: Sequence[str]) -> Iterator[str]:
+    """Take missing codes that are there in another case for different ones, where it is not known how codes fold.
+
+    A row whose code was sent as it stands is the row of that record, and of no other.
+    """
     codes = [c.column for c in sets.readback.columns if c.compare is Comparison.CODE]
     if not codes or not sets.number("SELECT count(*) FROM result WHERE class = 'missing'"):
         return
     code = quoted(codes[0])
     sets.run(
-        "CREATE OR REPLACE TEMP TABLE folded AS SELECT r.record, r.line, r.key, any_value(s.c) AS sent, "
-        "any_value(f.c) AS found, any_value(f._import_id) AS import_id FROM result r "
-        f"JOIN (SELECT _record, {code} AS c FROM sent) s ON r.record = s._record "
-        f"JOIN (SELECT {code} AS c, _import_id FROM found) f ON upper(s.c) = upper(f.c) "
-        "WHERE r.class = 'missing' GROUP BY ALL"
+        f"CREATE OR REPLACE TEMP TABLE folded AS SELECT d._record, d._line, r.key AS _shown, {pairs(columns)}, "
+        f"c._import_id, c.{code} AS _code FROM result r JOIN sent d ON r.record = d._record "
+        f"JOIN (SELECT f.* FROM found f ANTI JOIN sent s ON f.{code} = s.{code}) c "
+        f"ON upper(d.{code}) = upper(c.{code}) WHERE r.class = 'missing' "
+        "QUALIFY row_number() OVER (PARTITION BY d._record ORDER BY c._row) = 1"
     )
     if count := sets.number("SELECT count(*) FROM folded"):
-        sets.run("DELETE FROM result WHERE class = 'missing' AND record IN (SELECT record FROM folded)")
-        sets.run(
-            f"INSERT INTO result SELECT 'different', record, line, key, {literal(codes[0])}, sent, found, import_id "
-            "FROM folded"
-        )
+        sets.run("DELETE FROM result WHERE class = 'missing' AND record IN (SELECT _record FROM folded)")
+        sets.run("DELETE FROM result WHERE class = 'unexpected' AND key IN (SELECT _code FROM folded)")
+        for statement in differing("folded", columns):
+            sets.run(statement)
         yield f"{count:,} codes are there in another case: say with --case how the application folds them."
+
+
+def name_unsent_of_ours(sets: RowSets, known: Known, columns: Sequence[str]) -> None:
+    """Name rows with a name of their own that stand under our import ids without a record, or once too often."""
+    readback = sets.readback
+    if readback.multiset or readback.import_id is None or not known.import_ids:
+        return
+    ours = ", ".join(literal(str(i)) for i in known.import_ids)
+    column = literal(readback.import_id)
+    sets.run(
+        f"UPDATE result SET col = {column}, found = import_id WHERE class = 'unexpected' AND import_id IN ({ours})"
+    )
+    # `balance` is what the comparison left: how often rows that are not as often on both sides stand on either.
+    if not sets.number("SELECT count(*) FROM balance WHERE f > s"):
+        return
+    sent, found = (sets.digest(readback.key, prefix=f"{alias}.") for alias in "sf")
+    sets.run(
+        f"CREATE OR REPLACE TEMP TABLE often AS SELECT DISTINCT {found} AS k FROM found f "
+        f"SEMI JOIN (SELECT h FROM balance WHERE f > s) b ON {sets.digest(columns, prefix='f.')} = b.h"
+    )
+    sets.run(
+        f"INSERT INTO result SELECT 'unexpected', NULL, NULL, _shown, {column}, NULL, _import_id, _import_id FROM "
+        f"(SELECT o.k, {shown_key(readback.key, 'f')} AS _shown, f._import_id, "
+        "row_number() OVER (PARTITION BY o.k ORDER BY f._row) AS copy "
+        f"FROM found f JOIN often o ON {found} = o.k WHERE f._import_id IN ({ours})) "
+        f"JOIN (SELECT o.k, count(*) AS n FROM sent s JOIN often o ON {sent} = o.k GROUP BY 1) USING (k) "
+        "WHERE copy > n"
+    )
 
 
 def mixed_imports(sets: RowSets, known: Known) -> Iterator[str]:

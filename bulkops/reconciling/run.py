@@ -18,7 +18,13 @@ from bulkops.readback.staging import RowSets
 from bulkops.readback.tables import Notes
 from bulkops.readback.values import ZERO_TIMES
 from bulkops.reconciling.columns import core_columns, measures, refuse_other_file, refuse_other_rows, unseen
-from bulkops.reconciling.imports import mixed_imports, name_other_case, name_other_imports, other_copies
+from bulkops.reconciling.imports import (
+    mixed_imports,
+    name_other_case,
+    name_other_imports,
+    name_unsent_of_ours,
+    other_copies,
+)
 from bulkops.reconciling.outputs import clear_stale, refuse_unfit, write_differences, write_repair
 from bulkops.reconciling.result import Reconciliation, Verdict, judge, judge_amounts
 from bulkops.reconciling.sides import Evidence, Known
@@ -184,13 +190,15 @@ class _Task:
         """Compare, tell whose the rows are, and return the counts and what is to be said of them."""
         core = core_columns(self.contract, self.sets.readback)
         counts = compare(self.sets, core=core, measures=measures(self.contract))
+        columns = [c for c in self.sets.columns if c not in counts.not_compared]
         said = [f"{column} was not compared: the read-back does not have it." for column in counts.not_compared]
         if self._knows_imports:
             said += name_other_imports(self.sets, self.known)
         elif self.known.import_ids is not None and self.sets.readback.import_id:
             said.append(f"Whose the rows are was not compared: there is no {self.sets.readback.import_id}.")
         if self.evidence.fold is None and self.evidence.export is not None:
-            said += name_other_case(self.sets)
+            said += name_other_case(self.sets, columns)
+        name_unsent_of_ours(self.sets, self.known, columns)
         said += [*mixed_imports(self.sets, self.known), *other_copies(self.sets)]
         return counts_of(self.sets, counts.not_compared), said
 

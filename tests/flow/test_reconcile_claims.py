@@ -48,6 +48,40 @@ def test_points_that_differ_in_several_columns_are_known_by_customer_and_amount(
     assert named(result) == {("different", c) for c in ("startdate", "expirydate", "reason")}
 
 
+COUPON_ROWS = "id,value,limitval,importid\n"
+
+
+@pytest.mark.parametrize("extra", ["3,OTHER,1,7", "3,CODE1,1,7", "3,CODE1,4,7"])
+def test_a_code_that_nobody_sent_or_a_second_one_under_our_import_id_is_a_mismatch_and_named(
+    extra: str, tmp_path: Path
+) -> None:
+    found = COUPON_ROWS + f"1,CODE1,1,7\n2,CODE2,1,7\n{extra}\n4,THEIRS,1,8\n"
+    sent = "value\nCODE1\nCODE2\n"
+    ours = texts(tmp_path, "coupons", sent, found, known=Known(import_ids=[7]))
+    assert (ours.verdict, ours.matched, ours.reason) == (Verdict.MISMATCH, 2, "Of 2 records: 1 unexpected.")
+    assert [(e.key, e.column, e.found) for e in ours.examples] == [(extra.split(",")[1], "importid", "7")]
+    assert texts(tmp_path, "coupons", sent, found).verdict is Verdict.PROVED
+
+
+def test_a_code_sent_twice_may_stand_twice_under_our_import_id(tmp_path: Path) -> None:
+    found = COUPON_ROWS + "1,CODE1,1,7\n2,CODE1,1,7\n"
+    result = texts(tmp_path, "coupons", "value\nCODE1\nCODE1\n", found, known=Known(import_ids=[7]))
+    assert (result.verdict, result.unexpected) == (Verdict.PROVED, 0)
+
+
+def test_a_row_that_is_the_one_of_another_record_is_not_taken_for_a_lost_code_in_another_case(tmp_path: Path) -> None:
+    repair = tmp_path / "repair.csv"
+    result = texts(tmp_path, "coupons", "value\nab12\nAB12\n", COUPON_ROWS + "1,AB12,1,7\n", repair=repair)
+    assert (result.missing, result.different) == (1, 0)
+    assert repair.read_bytes() == b"value\nab12\n"
+
+
+def test_a_code_in_another_case_is_one_row_whose_other_cells_are_compared(tmp_path: Path) -> None:
+    result = texts(tmp_path, "coupons", "value,limitval\nab12,5\n", COUPON_ROWS + "1,AB12,6,7\n")
+    assert named(result) == {("different", "value"), ("different", "limitval")}
+    assert (result.missing, result.different, result.unexpected) == (0, 1, 0)
+
+
 def test_the_column_that_differs_is_the_one_that_is_named(tmp_path: Path) -> None:
     sent = POINTS + "c5,5,,,,\nc6,1,,,,x\nc7,1,,,,z\n"
     found = LEDGER + "1,c5,50,immediate,unlimited,,,7\n2,c6,1,immediate,unlimited,,y,7\n3,c8,1,,,,z,7\n"
