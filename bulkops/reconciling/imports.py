@@ -11,7 +11,24 @@ from bulkops_validators.model.contract import Comparison
 SHOWN_IDS = 5
 
 
-def name_other_imports(sets: RowSets, known: Known) -> Iterator[str]:
+def tell_imports(sets: RowSets, known: Known, columns: Sequence[str], *, unfolded: bool) -> Iterator[str]:
+    """Name differences in whose the rows are, and yield what is to be said of them.
+
+    `columns` are those that were compared; `unfolded` says that it is not known how codes fold.
+    """
+    if known.import_ids is not None and sets.readback.import_id:
+        if sets.number("SELECT count(*) FROM (SELECT 1 FROM found WHERE _import_id <> '' LIMIT 1)"):
+            yield from _name_other_imports(sets, known)
+        else:
+            yield f"Whose the rows are was not compared: there is no {sets.readback.import_id}."
+    if unfolded:
+        yield from _name_other_case(sets, columns)
+    _name_unsent_of_ours(sets, known, columns)
+    yield from _mixed_imports(sets, known, columns)
+    yield from _other_copies(sets, columns)
+
+
+def _name_other_imports(sets: RowSets, known: Known) -> Iterator[str]:
     """Name records whose rows stand under an import id that is not ours, and yield what is to be said of them.
 
     As many as the server skipped or refused may have been there before; more is a difference in the import id.
@@ -41,7 +58,7 @@ def name_other_imports(sets: RowSets, known: Known) -> Iterator[str]:
     )
 
 
-def name_other_case(sets: RowSets, columns: Sequence[str]) -> Iterator[str]:
+def _name_other_case(sets: RowSets, columns: Sequence[str]) -> Iterator[str]:
     """Take missing codes that are there in another case for different ones, where it is not known how codes fold.
 
     A row whose code was sent as it stands is the row of that record, and of no other.
@@ -65,7 +82,7 @@ def name_other_case(sets: RowSets, columns: Sequence[str]) -> Iterator[str]:
         yield f"{count:,} codes are there in another case: say with --case how the application folds them."
 
 
-def name_unsent_of_ours(sets: RowSets, known: Known, columns: Sequence[str]) -> None:
+def _name_unsent_of_ours(sets: RowSets, known: Known, columns: Sequence[str]) -> None:
     """Name rows with a name of their own that stand under our import ids without a record, or once too often."""
     readback = sets.readback
     if readback.multiset or readback.import_id is None or not known.import_ids:
@@ -93,15 +110,15 @@ def name_unsent_of_ours(sets: RowSets, known: Known, columns: Sequence[str]) -> 
     )
 
 
-def mixed_imports(sets: RowSets, known: Known) -> Iterator[str]:
+def _mixed_imports(sets: RowSets, known: Known, columns: Sequence[str]) -> Iterator[str]:
     """Yield a note where rows that are as they were sent come from several imports, and nobody said whose count."""
     if sets.readback.import_id is None or known.import_ids is not None:
         return
     if sets.number("SELECT count(DISTINCT _import_id) FROM found WHERE _import_id <> ''") < 2:
         return
     rows = sets.run(
-        f"SELECT _import_id, count(*) FROM found f SEMI JOIN sent s ON {sets.digest(sets.columns, prefix='f.')} = "
-        f"{sets.digest(sets.columns, prefix='s.')} WHERE _import_id <> '' GROUP BY 1 ORDER BY 2 DESC, 1"
+        f"SELECT _import_id, count(*) FROM found f SEMI JOIN sent s ON {_alike(sets, columns)} "
+        "WHERE _import_id <> '' GROUP BY 1 ORDER BY 2 DESC, 1"
     )
     if len(rows) > 1:
         shown = ", ".join(f"{number} ({count:,} rows)" for number, count in rows[:SHOWN_IDS])
@@ -109,15 +126,22 @@ def mixed_imports(sets: RowSets, known: Known) -> Iterator[str]:
         yield f"The rows are of several imports: {shown}{more}. --import-id ID counts only those of one."
 
 
-def other_copies(sets: RowSets) -> Iterator[str]:
+def _other_copies(sets: RowSets, columns: Sequence[str]) -> Iterator[str]:
     """Yield a note where rows like those of the file stand under other import ids as well."""
     if not sets.readback.multiset or not sets.own_ids or not sets.count_of(FOREIGN):
         return
     rows = sets.run(
-        f"SELECT _import_id, count(*) FROM foreign_rows f SEMI JOIN sent s ON {sets.digest(sets.columns, prefix='f.')}"
-        f" = {sets.digest(sets.columns, prefix='s.')} GROUP BY 1 ORDER BY 2 DESC, 1"
+        f"SELECT _import_id, count(*) FROM foreign_rows f SEMI JOIN sent s ON {_alike(sets, columns)} "
+        "GROUP BY 1 ORDER BY 2 DESC, 1"
     )
     if rows:
         total = sum(count for _, count in rows)
         ids = ", ".join(number or "without an id" for number, _ in rows[:SHOWN_IDS])
         yield f"{total:,} rows like those of the file stand under other import ids: {ids}."
+
+
+def _alike(sets: RowSets, columns: Sequence[str]) -> str:
+    """Return the SQL that a row `f` is as a record `s` was sent, in the columns that are compared in every record."""
+    nulls = sets.run(f"SELECT {', '.join(f'count(*) - count({quoted(c)})' for c in columns)} FROM sent")[0]
+    compared = [c for c, number in zip(columns, nulls, strict=True) if not number]
+    return f"{sets.digest(compared, prefix='f.')} = {sets.digest(compared, prefix='s.')}"

@@ -18,13 +18,7 @@ from bulkops.readback.staging import RowSets
 from bulkops.readback.tables import Notes
 from bulkops.readback.values import ZERO_TIMES
 from bulkops.reconciling.columns import core_columns, measures, refuse_other_file, refuse_other_rows, unseen
-from bulkops.reconciling.imports import (
-    mixed_imports,
-    name_other_case,
-    name_other_imports,
-    name_unsent_of_ours,
-    other_copies,
-)
+from bulkops.reconciling.imports import tell_imports
 from bulkops.reconciling.outputs import clear_stale, refuse_unfit, write_differences, write_repair
 from bulkops.reconciling.result import Reconciliation, Verdict, judge, judge_amounts
 from bulkops.reconciling.sides import Evidence, Known
@@ -192,14 +186,8 @@ class _Task:
         counts = compare(self.sets, core=core, measures=measures(self.contract))
         columns = [c for c in self.sets.columns if c not in counts.not_compared]
         said = [f"{column} was not compared: the read-back does not have it." for column in counts.not_compared]
-        if self._knows_imports:
-            said += name_other_imports(self.sets, self.known)
-        elif self.known.import_ids is not None and self.sets.readback.import_id:
-            said.append(f"Whose the rows are was not compared: there is no {self.sets.readback.import_id}.")
-        if self.evidence.fold is None and self.evidence.export is not None:
-            said += name_other_case(self.sets, columns)
-        name_unsent_of_ours(self.sets, self.known, columns)
-        said += [*mixed_imports(self.sets, self.known), *other_copies(self.sets)]
+        unfolded = self.evidence.fold is None and self.evidence.export is not None
+        said += tell_imports(self.sets, self.known, columns, unfolded=unfolded)
         return counts_of(self.sets, counts.not_compared), said
 
     @property
@@ -207,14 +195,6 @@ class _Task:
         """Whether only rows of known imports count: where rows have no name of their own, and the ids are known."""
         readback = self.sets.readback
         return readback.multiset and readback.import_id is not None and self.known.import_ids is not None
-
-    @property
-    def _knows_imports(self) -> bool:
-        """Whether any row found tells its import."""
-        return (
-            self.known.import_ids is not None
-            and self.sets.number("SELECT count(*) FROM (SELECT 1 FROM found WHERE _import_id <> '' LIMIT 1)") > 0
-        )
 
     def _found(self, notes: Notes) -> Iterable[pl.DataFrame]:
         evidence = self.evidence

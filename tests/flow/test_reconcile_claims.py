@@ -151,6 +151,18 @@ def test_named_rows_of_another_import_are_a_difference_unless_the_server_skipped
     assert compared(tmp_path, "coupons", COUPONS, found).notes[-1].startswith("The rows are of several imports")
 
 
+def test_imports_are_told_apart_where_a_column_is_not_there_to_be_compared_or_differs_by_nature(tmp_path: Path) -> None:
+    told = "The rows are of several imports: 7 (1 rows), 8 (1 rows). --import-id ID counts only those of one."
+    coupons = texts(tmp_path, "coupons", "value\nCODE1\nCODE2\n", "value,importid\nCODE1,7\nCODE2,8\n")
+    assert (coupons.verdict, coupons.notes[-1]) == (Verdict.PROVED, told)
+    sent = "customerprofileid,amount,validityDuration\nc1,5,30D\nc2,5,30D\n"
+    found = LEDGER + "1,c1,5,,2027-01-01T00:00:00Z,,Import,7\n2,c2,5,,2027-01-01T00:00:00Z,,Import,8\n"
+    points = texts(tmp_path, "loyalty-points", sent, found)
+    assert (points.verdict, points.notes[-1]) == (Verdict.PROVED, told)
+    ours = texts(tmp_path, "loyalty-points", sent, found + "3,c2,5,,,,Import,9\n", known=Known(import_ids=[7, 8]))
+    assert ours.notes[-1] == "1 rows like those of the file stand under other import ids: 9."
+
+
 def test_import_ids_are_known_as_a_table_program_writes_them(tmp_path: Path) -> None:
     found = [{**row, "importid": "5.0"} for row in giveaways_export()]
     assert compared(tmp_path, "giveaways", GIVEAWAYS, found, known=Known(import_ids=[5])).verdict is Verdict.PROVED
