@@ -126,8 +126,8 @@ def show(result: "Reconciliation") -> None:
         out.result(
             f"Read back by {result.evidence}, {times}; {result.found:,} rows, columns {', '.join(result.compared)}."
         )
-    if result.unexpected and not result.unexpected_counts:
-        out.result(f"{result.unexpected:,} other rows are in the target, which is no fault here.")
+    if result.others:
+        out.result(f"{result.others:,} other rows are in the target, which is no fault here.")
     rows = [
         (
             e.kind,

@@ -22,7 +22,7 @@ class Reconciliation:
     """A verdict with its reason. records = matched + missing + different, unless nothing could be compared.
 
     `unexpected` counts rows found that were not sent, and fails the verdict only if `unexpected_counts`, or where one
-    import holds a row more often than it was sent.
+    import holds a row more often than it was sent; `others` are those of them that are no fault.
     `columns` gives the differences by column, `readings` how often the target was read, `notes` what was odd. `export`
     names the saved export it was compared with, if it was one.
     """
@@ -36,6 +36,7 @@ class Reconciliation:
     different: int = 0
     unexpected: int = 0
     unexpected_counts: bool = False
+    others: int = 0
     found: int = 0
     columns: Mapping[str, int] = field(default_factory=dict)
     compared: tuple[str, ...] = ()

@@ -155,6 +155,7 @@ class _Task:
             different=counts.different,
             unexpected=counts.unexpected,
             unexpected_counts=unexpected_counts,
+            others=0 if unexpected_counts else counts.unexpected - counts.doubled,
             found=counts.found,
             columns=counts.by_column,
             compared=tuple(c for c in self.sets.columns if c not in counts.not_compared),

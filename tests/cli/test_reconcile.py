@@ -50,6 +50,14 @@ def test_what_has_no_read_back_is_unprovable_and_exit_0(tmp_path: Path) -> None:
     assert json.loads(result.stdout)["verdict"] == "unprovable"
 
 
+def test_only_rows_that_are_no_fault_are_called_so(codes: Path, tmp_path: Path) -> None:
+    doubled = run("giveaways", str(codes), "--export", export(tmp_path, "A-1", "A-1", "B-2", "B-2"))
+    assert "Of 3 records: 1 unexpected." in doubled.stdout
+    assert "no fault" not in doubled.stdout
+    both = run("giveaways", str(codes), "--export", export(tmp_path, "A-1", "A-1", "B-2", "B-2", "OTHER"))
+    assert "1 other rows are in the target, which is no fault here." in both.stdout
+
+
 def test_the_repair_file_is_named(codes: Path, tmp_path: Path) -> None:
     repair = tmp_path / "again.csv"
     result = run("giveaways", str(codes), "--export", export(tmp_path, "A-1", "A-1"), "--repair", str(repair))
