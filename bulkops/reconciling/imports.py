@@ -16,7 +16,8 @@ def tell_imports(sets: RowSets, known: Known, columns: Sequence[str], *, unfolde
 
     `columns` are those that were compared; `unfolded` says that it is not known how codes fold.
     """
-    if known.import_ids is not None and sets.readback.import_id:
+    # Counted rows are ours by their import id alone: those without one were left out before.
+    if known.import_ids is not None and sets.readback.import_id and sets.found_count and not sets.readback.multiset:
         if sets.number("SELECT count(*) FROM (SELECT 1 FROM found WHERE _import_id <> '' LIMIT 1)"):
             yield from _name_other_imports(sets, known)
         else:
@@ -34,7 +35,7 @@ def _name_other_imports(sets: RowSets, known: Known) -> Iterator[str]:
     As many as the server skipped or refused may have been there before; more is a difference in the import id.
     """
     readback = sets.readback
-    if readback.multiset or readback.import_id is None or not known.import_ids:
+    if readback.import_id is None or not known.import_ids:
         return
     listed = ", ".join(f"'{int(i)}'" for i in known.import_ids)
     if not sets.number(f"SELECT count(*) FROM found WHERE _import_id NOT IN ({listed})"):

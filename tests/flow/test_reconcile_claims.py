@@ -151,6 +151,17 @@ def test_named_rows_of_another_import_are_a_difference_unless_the_server_skipped
     assert compared(tmp_path, "coupons", COUPONS, found).notes[-1].startswith("The rows are of several imports")
 
 
+def test_import_ids_are_called_absent_only_where_they_are(tmp_path: Path) -> None:
+    ours = Known(import_ids=[7])
+    theirs = texts(tmp_path, "giveaways", CODES + "A,,,\n", POOL + "1,A,,,,8,\n", known=ours)
+    assert [(e.column, e.found) for e in theirs.examples] == [("importid", "8")]
+    assert theirs.notes == ("1 rows like those of the file stand under other import ids: 8.",)
+    nothing = texts(tmp_path, "coupons", "value\nCODE1\n", COUPON_ROWS, known=ours)
+    assert (nothing.missing, nothing.notes) == (1, ())
+    without = texts(tmp_path, "coupons", "value\nCODE1\n", "value\nCODE1\n", known=ours)
+    assert without.notes[-1] == "Whose the rows are was not compared: there is no importid."
+
+
 def test_imports_are_told_apart_where_a_column_is_not_there_to_be_compared_or_differs_by_nature(tmp_path: Path) -> None:
     told = "The rows are of several imports: 7 (1 rows), 8 (1 rows). --import-id ID counts only those of one."
     coupons = texts(tmp_path, "coupons", "value\nCODE1\nCODE2\n", "value,importid\nCODE1,7\nCODE2,8\n")
