@@ -68,11 +68,19 @@ def _name_other_case(sets: RowSets, columns: Sequence[str]) -> Iterator[str]:
     if not codes or not sets.number("SELECT count(*) FROM result WHERE class = 'missing'"):
         return
     code = quoted(codes[0])
+    # The few rows that come near are found first: what holds all codes of a side is large.
     sets.run(
-        f"CREATE OR REPLACE TEMP TABLE folded AS SELECT d._record, d._line, r.key AS _shown, {pairs(columns)}, "
-        f"c._import_id, c.{code} AS _code FROM result r JOIN sent d ON r.record = d._record "
-        f"JOIN (SELECT f.* FROM found f ANTI JOIN sent s ON f.{code} = s.{code}) c "
-        f"ON upper(d.{code}) = upper(c.{code}) WHERE r.class = 'missing' "
+        "CREATE OR REPLACE TEMP TABLE lost_codes AS SELECT d.*, r.key AS _shown FROM result r "
+        "JOIN sent d ON r.record = d._record WHERE r.class = 'missing'"
+    )
+    sets.run(
+        "CREATE OR REPLACE TEMP TABLE cased AS SELECT c.* FROM found c "
+        f"SEMI JOIN lost_codes d ON upper(c.{code}) = upper(d.{code})"
+    )
+    sets.run(
+        f"CREATE OR REPLACE TEMP TABLE folded AS SELECT d._record, d._line, d._shown, {pairs(columns)}, c._import_id, "
+        f"c.{code} AS _code FROM lost_codes d JOIN (SELECT c.* FROM cased c ANTI JOIN sent s ON c.{code} = s.{code}) c "
+        f"ON upper(d.{code}) = upper(c.{code}) "
         "QUALIFY row_number() OVER (PARTITION BY d._record ORDER BY c._row) = 1"
     )
     if count := sets.number("SELECT count(*) FROM folded"):
