@@ -58,7 +58,7 @@ def serve(connection):
         fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\\r\\n")[1:])
         if fields.get(b"expect") == b"100-continue":
             connection.sendall(b"HTTP/1.1 100 Continue\\r\\n\\r\\n")
-        left = int(fields[b"content-length"]) - len(held)
+        left = int(fields.get(b"content-length", 0)) - len(held)
         held = b""
         while left > 0:
             count = connection.recv_into(buffer, min(left, len(buffer)))
