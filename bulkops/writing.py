@@ -33,7 +33,19 @@ def refuse_no_file(path: Path) -> None:
 def refuse_no_folder(path: Path) -> None:
     """Raise UsageError if the folder of a file is not there: the lock would make it, also for a slip of the pen."""
     if not path.parent.exists():
-        raise UsageError(f"The folder {path.parent} does not exist.", hint=f"Make it, or put {path.name} elsewhere.")
+        raise no_folder(path)
+    if not path.parent.is_dir():
+        raise UsageError(f"{path.parent} is no folder.", hint=f"Put {path.name} elsewhere.")
+
+
+def no_folder(path: Path) -> UsageError:
+    """Return the error that the folder of a file is not there."""
+    return UsageError(f"The folder {path.parent} does not exist.", hint=f"Make it, or put {path.name} elsewhere.")
+
+
+def part_of(path: Path) -> Path:
+    """Return the name that a file has until it is whole."""
+    return path.with_name(f"{path.name}.part")
 
 
 @contextmanager
@@ -52,7 +64,7 @@ def part_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
     """
     refuse_no_file(path)
     refuse_no_folder(path)
-    part = path.with_name(f"{path.name}.part")
+    part = part_of(path)
     with _alone(path), said(path):
         try:
             with part.open("w+b") as file:

@@ -2,9 +2,12 @@
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from bulkops.sandbox.serve import SandboxServer
+from tests.cli.running import KEY, Shell
 from tests.postgres.server import Postgres, binaries, running
 
 
@@ -13,6 +16,19 @@ def interrupts() -> None:
     """Let SIGINT reach commands also where the tests run in the background of a shell, which has it ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    """Run a sandbox that asks for the key and keeps to the limit."""
+    with SandboxServer(key=KEY) as server:
+        yield server
+
+
+@pytest.fixture
+def shell(sandbox: SandboxServer, tmp_path: Path) -> Shell:
+    """Return a command line whose target is the sandbox."""
+    return Shell(tmp_path / "state", sandbox.base_url)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import click
 from bulkops.cli.console import Console, shown
 from bulkops.cli.streams import drop_stdout
 from bulkops.errors import BulkopsError, Interrupted, UsageError
+from bulkops.writing import no_folder
 
 PLAIN = (
     (re.compile(r"is not a valid integer(?: range)?\b"), "is not a whole number"),
@@ -91,5 +92,5 @@ def _of_the_system(error: OSError) -> BulkopsError:
         return UsageError(f"{error.strerror}.")
     path = Path(os.fsdecode(error.filename).removesuffix(".part"))
     if error.errno == errno.ENOENT and not path.parent.exists():
-        return UsageError(f"The folder {path.parent} does not exist.", hint=f"Make it, or put {path.name} elsewhere.")
+        return no_folder(path)
     return UsageError(f"{path}: {error.strerror}.")

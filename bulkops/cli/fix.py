@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from bulkops.cli.console import console, shown
+from bulkops.cli.console import console, one_line, shown
 from bulkops.cli.contract_options import contract_argument
 from bulkops.cli.environment import option, own_option
 from bulkops.cli.options import json_option
 from bulkops.cli.outputs import refuse_existing, refuse_the_same
-from bulkops.cli.whole_files import is_device, part_of, refuse_archive, whole_files
+from bulkops.cli.whole_files import is_device, refuse_archive, whole_files
 from bulkops.errors import UsageError
+from bulkops.writing import part_of
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _show(row: dict[str, Any], *, err: bool) -> None:
     colour = (sys.stderr if err else sys.stdout).isatty()
     for sign, text, shade in (("-", row["before"], "red"), ("+", row["after"], "green")):
         if text:
-            line = sign + shown(text).replace("\n", "\\n")
+            line = sign + one_line(shown(text))
             click.echo(click.style(line, fg=shade) if colour else line, err=err)
 
 

@@ -15,11 +15,6 @@ from bulkops.writing import keep, part_file, said
 _BLOCK = 1 << 20
 
 
-def part_of(path: Path) -> Path:
-    """Return the name that a file has until it is whole."""
-    return path.with_name(f"{path.name}.part")
-
-
 def is_device(path: Path) -> bool:
     """Tell whether a path is a device or a pipe: nothing is kept there that could be lost."""
     return path.exists() and not path.is_file() and not path.is_dir()

@@ -20,14 +20,14 @@ UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
 MIGRATING = text("SELECT pg_advisory_xact_lock(hashtextextended('bulkops ledger', 0))")
 
 
-def is_postgres(engine: Engine) -> bool:
-    """Tell whether an engine's database is PostgreSQL."""
-    return engine.dialect.name == "postgresql"
+def is_postgres(database: Engine | Connection) -> bool:
+    """Tell whether a database is PostgreSQL."""
+    return database.dialect.name == "postgresql"
 
 
 def open_postgres(url: URL) -> Engine:
     """Return an engine whose commits are on the server's disk when they return; UsageError without a driver."""
-    if url.drivername in ("postgresql", "postgres"):
+    if url.drivername == "postgresql":
         url = url.set(drivername=DRIVER)
     try:
         engine = create_engine(url, pool_pre_ping=True, connect_args=ALIVE if url.drivername == DRIVER else {})
@@ -47,7 +47,7 @@ def _prepare(connection: Any, _record: object) -> None:
 
 def wait_for_turn(connection: Connection) -> None:
     """Let one process at a time make or change the tables, until its transaction ends."""
-    if connection.dialect.name == "postgresql":
+    if is_postgres(connection):
         connection.execute(MIGRATING)
 
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from bulkops.ledger.postgres import wait_for_turn
+from bulkops.ledger.postgres import is_postgres, wait_for_turn
 from bulkops.ledger.versions import LATEST, checked_version
 
 METADATA = MetaData()
@@ -101,7 +101,7 @@ def _identity(connection: Connection) -> None:
     """Let ledgers have a name, and PostgreSQL keep large numbers."""
     connection.exec_driver_sql("ALTER TABLE bulkops_ledger ADD COLUMN identity VARCHAR(40)")
     connection.execute(update(VERSION).values(identity=_new_identity()))
-    if connection.dialect.name == "postgresql":
+    if is_postgres(connection):
         for table in (JOBS, CHUNKS, EVENTS):
             for name in [c.name for c in table.columns if isinstance(c.type, BigInteger)]:
                 connection.exec_driver_sql(f'ALTER TABLE {table.name} ALTER COLUMN "{name}" TYPE BIGINT')

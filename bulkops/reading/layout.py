@@ -42,6 +42,8 @@ class Block:
     def marks(self) -> Marks:
         """Where the quotes that count, the line feeds and the separators are; those of broken records do not count."""
         known = self.known_marks or marks_of(self.array, self.separator)
+        if not self.broken:
+            return known
         spans = self.broken.spans
         several = counts_before(known.feeds, spans[:, 0]) < counts_before(known.feeds, spans[:, 1] - 1)
         return known.without(spans).joined(spans[several])

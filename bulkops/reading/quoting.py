@@ -18,13 +18,13 @@ import numpy as np
 from bulkops.reading.broken import Broken, BrokenRecords
 from bulkops.reading.json_quotes import end_of_json
 from bulkops.reading.marks import Bytes, Marks, last, marks_of, well_quoted
-from bulkops.reading.stray import end_of_lines
+from bulkops.reading.stray import QUOTED, end_of_lines
 from bulkops.reading.suspects import suspects
 
 LONGEST_RECORD = 64 << 20
 """Bytes after which an open quote counts as never closed."""
 
-_QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
+_QUOTED = re.compile(QUOTED)
 _LINE_END = re.compile(rb"\r?\n|\Z")
 _JSON_START = re.compile(rb'"\s*[{\[]\s*"(?!")')
 
@@ -203,8 +203,8 @@ class _Patterns:
 def _patterns(separator: int) -> _Patterns:
     sign = re.escape(bytes((separator,)))
     unquoted = rb'[^"\n' + sign + rb"]*+"
-    whole = rb"(?:(?:" + _QUOTED.pattern + rb"|" + unquoted + rb")" + sign + rb")*+"
-    last = rb"((?P<quoted>" + _QUOTED.pattern + rb')|(?P<unclosed>")|' + unquoted + rb")"
+    whole = rb"(?:(?:" + QUOTED + rb"|" + unquoted + rb")" + sign + rb")*+"
+    last = rb"((?P<quoted>" + QUOTED + rb')|(?P<unclosed>")|' + unquoted + rb")"
     return _Patterns(re.compile(unquoted), re.compile(whole + last))
 
 

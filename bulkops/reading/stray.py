@@ -4,6 +4,10 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+_OPENED = rb'"[^"]*+(?:""[^"]*+)*+'
+QUOTED = _OPENED + rb'"'
+"""The pattern of a quoted cell."""
+
 
 @dataclass(frozen=True)
 class _Patterns:
@@ -21,12 +25,12 @@ class _Patterns:
 def _patterns(separator: int) -> _Patterns:
     sign = re.escape(bytes((separator,)))
     text = rb'(?!")[^\n' + sign + rb"]*+"
-    cell = rb'(?:"[^"]*+(?:""[^"]*+)*+"|' + text + rb")"
+    cell = rb"(?:" + QUOTED + rb"|" + text + rb")"
     in_line = rb'(?:"[^"\n]*+(?:""[^"\n]*+)*+"|' + text + rb")"
     left_open = rb"(?:" + in_line + sign + rb')*+"[^"\n]*+(?:""[^"\n]*+)*+\n'
     return _Patterns(
         cell=re.compile(cell + rb"(?:" + sign + rb"|(?P<end>\r?\n|\r?\Z))"),
-        unclosed=re.compile(rb'"[^"]*+(?:""[^"]*+)*+"?\r?\Z'),
+        unclosed=re.compile(_OPENED + rb'"?\r?\Z'),
         left_open=re.compile(left_open),
     )
 

@@ -14,6 +14,7 @@ from bulkops.ledger.states import ChunkState
 from bulkops.upload.context import JobContext
 from bulkops.upload.paths import reasons_path, rejected_path
 from bulkops.upload.pointing import Pointing
+from bulkops.writing import part_of
 
 BLOCK = 1 << 20
 CODE = "server-refused"
@@ -109,7 +110,7 @@ def _write_reasons(
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
     """Write a file that appears whole or not at all."""
-    draft = path.with_name(path.name + ".part")
+    draft = part_of(path)
     with draft.open("wb") as out:
         yield out
         out.flush()

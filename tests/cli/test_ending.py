@@ -42,6 +42,7 @@ def bulkops(*words: str, cwd: Path | None = None, **environment: str) -> subproc
         (["validate", "coupons", "x.csv", "--baseline", "none.json"], "There is no baseline none.json."),
         (["fix", "coupons", str(SAMPLES / "coupons.csv"), "-o", "nodir/x.csv"], "The folder nodir does not exist."),
         (["export", "coupons", "--application", "1", "-o", "nodir/x.csv"], "The folder nodir does not exist."),
+        (["fix", "coupons", str(SAMPLES / "coupons.csv"), "-o", "/dev/null/x.csv"], "/dev/null is no folder."),
         (["export", "coupons", "--application", "1", "-o", "-", "--base-url", "http://[::1"], "not a base address"),
     ],
 )

@@ -2,28 +2,16 @@
 
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bulkops.sandbox.serve import SandboxServer
-from tests.cli.running import KEY, Shell
+from tests.cli.running import Shell
 from tests.crash.truth import CASES, counted, rows_of
 
 COUPONS = CASES["coupons"]
 CAMPAIGN = ("--application", "1", "--campaign", "1")
-
-
-@pytest.fixture
-def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(key=KEY) as server:
-        yield server
-
-
-@pytest.fixture
-def shell(sandbox: SandboxServer, tmp_path: Path) -> Shell:
-    return Shell(tmp_path / "state", sandbox.base_url)
 
 
 def test_an_import_is_done_balanced_and_proved(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,22 +9,11 @@ import pytest
 from bulkops.clock import SystemClock
 from bulkops.ledger.store import Ledger
 from bulkops.sandbox.serve import SandboxServer
-from tests.cli.running import KEY, Shell
+from tests.cli.running import Shell
 from tests.crash.truth import CASES
 from tests.unit.ledger.test_store import CHUNK, JOB
 
 GIVEAWAYS = CASES["giveaways"]
-
-
-@pytest.fixture
-def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(key=KEY) as server:
-        yield server
-
-
-@pytest.fixture
-def shell(sandbox: SandboxServer, tmp_path: Path) -> Shell:
-    return Shell(tmp_path / "state", sandbox.base_url)
 
 
 def test_a_doubtful_job_is_shown_resolved_and_resumed(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:

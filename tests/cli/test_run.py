@@ -3,31 +3,20 @@
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bulkops.sandbox.serve import SandboxServer
-from tests.cli.running import KEY, Ended, Shell
+from tests.cli.running import Ended, Shell
 from tests.crash.truth import CASES, counted, rows_of
 
 GIVEAWAYS = CASES["giveaways"]
 COUPONS = CASES["coupons"]
 
 Step = dict[str, Any]
-
-
-@pytest.fixture
-def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(key=KEY) as server:
-        yield server
-
-
-@pytest.fixture
-def shell(sandbox: SandboxServer, tmp_path: Path) -> Shell:
-    return Shell(tmp_path / "state", sandbox.base_url)
 
 
 def recipe(folder: Path, *steps: Step, **more: object) -> str:

@@ -10,22 +10,11 @@ from pathlib import Path
 import pytest
 
 from bulkops.sandbox.serve import SandboxServer
-from tests.cli.running import KEY, Shell
+from tests.cli.running import Shell
 from tests.crash.truth import CASES, counted, rows_of
 from tests.postgres.server import Postgres
 
 GIVEAWAYS = CASES["giveaways"]
-
-
-@pytest.fixture
-def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(key=KEY) as server:
-        yield server
-
-
-@pytest.fixture
-def shell(sandbox: SandboxServer, tmp_path: Path) -> Shell:
-    return Shell(tmp_path / "state", sandbox.base_url)
 
 
 @pytest.fixture

@@ -23,6 +23,13 @@ def ledger(tmp_path: Path) -> Ledger:
     return found
 
 
+def execute(path: Path, *statements: str) -> None:
+    with sqlite3.connect(path) as connection:
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
+
+
 def test_every_write_is_synced_to_the_log(ledger: Ledger) -> None:
     with ledger._engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
@@ -31,9 +38,7 @@ def test_every_write_is_synced_to_the_log(ledger: Ledger) -> None:
 
 def test_a_ledger_of_a_newer_version_is_left_alone(ledger: Ledger, tmp_path: Path) -> None:
     ledger.close()
-    with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        connection.execute("UPDATE bulkops_ledger SET version = 99")
-    connection.close()
+    execute(tmp_path / "ledger.db", "UPDATE bulkops_ledger SET version = 99")
     with pytest.raises(UsageError, match="version 99"):
         Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
 
@@ -52,9 +57,7 @@ def test_a_ledger_that_would_forget_is_refused(url: str) -> None:
 
 def test_a_ledger_that_does_not_say_its_version_is_told_plainly(ledger: Ledger, tmp_path: Path) -> None:
     ledger.close()
-    with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        connection.execute("DELETE FROM bulkops_ledger")
-    connection.close()
+    execute(tmp_path / "ledger.db", "DELETE FROM bulkops_ledger")
     with pytest.raises(UsageError, match="which version"):
         Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
 
@@ -140,11 +143,8 @@ def test_a_ledger_of_an_older_version_is_brought_up_to_date_and_keeps_what_it_ho
     version: int, lacking: tuple[str, ...], ledger: Ledger, tmp_path: Path
 ) -> None:
     ledger.close()
-    with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        for table, column in map(str.split, lacking):
-            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-        connection.execute(f"UPDATE bulkops_ledger SET version = {version}")
-    connection.close()
+    changes = [f"ALTER TABLE {table} DROP COLUMN {column}" for table, column in map(str.split, lacking)]
+    execute(tmp_path / "ledger.db", *changes, f"UPDATE bulkops_ledger SET version = {version}")
     assert Glance.open(str(tmp_path / "ledger.db")) is None
     again = Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
     assert again.chunks(JOB.id) == [CHUNK]
