@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
+import httpcore
 import httpx
 
 from bulkops.clock import Clock
@@ -31,6 +32,9 @@ KEEP_SECONDS = 1.5  # well below what servers keep: an upload on a connection ju
 MAX_ANSWER_BYTES = 1_000_000
 CLOCK_SET_SECONDS = 2.0
 TIME_ATTEMPTS = 3
+
+# Each read of a connection costs its handling: by 64 KiB, as it comes, a large export would cost three times as much.
+httpcore.HTTP11Connection.READ_NUM_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
