@@ -94,12 +94,20 @@ def well_quoted(marks: Marks, array: Bytes) -> bool:
 def astray(marks: Marks, inside: Words, array: Bytes) -> Words:
     """Return the quotes that stand where none may: not at the edge of a cell, as `inside` tells cells apart."""
     edges = marks.quotes | marks.feeds | marks.separators
-    wrong = marks.quotes & inside & ~_behind(edges)
+    wrong = marks.quotes & inside & ~behind(edges)
     closing = marks.quotes & ~inside & ~_before(edges, marks.size)
     if not closing.any():
         return wrong
     line_ends = where(array, RETURN) & _before(marks.feeds, 0)  # a return alone ends nothing
     return wrong | (closing & ~_before(line_ends, marks.size))
+
+
+def behind(words: Words) -> Words:
+    """Return bits that are 1 right behind a set bit, and at the start."""
+    found = words << _ONE
+    found[1:] |= words[:-1] >> _TOP
+    found[0] |= _ONE
+    return found
 
 
 def toggled(offsets: Offsets, words: int) -> Words:
@@ -203,14 +211,6 @@ def _running_xor(words: Words) -> Words:
         found ^= found << step
     odd_before = np.bitwise_xor.accumulate(found >> _TOP)[:-1]
     found[1:] ^= np.uint64(0) - odd_before
-    return found
-
-
-def _behind(words: Words) -> Words:
-    """Return bits that are 1 right behind a set bit, and at the start."""
-    found = words << _ONE
-    found[1:] |= words[:-1] >> _TOP
-    found[0] |= _ONE
     return found
 
 

@@ -84,7 +84,7 @@ def _defect(window: bytes, start: int, end: int, separator: int, width: int) -> 
     record = read_strictly(window, start, separator)
     if record.code == "":
         return None, record.end
-    seen = len(window) + 1 if record.at_end or record.at >= len(window) - 1 else record.end
+    seen = len(window) + 1 if record.may_go_on(window) else record.end
     found = _broken(window, record, start, end, separator)
     if record.code == "STR104" and found.code != "FIL108":
         lines_end = end_of_lines(window, start, end, separator=separator, width=width)
@@ -112,7 +112,7 @@ def _end_of_json_record(window: bytes, start: int, opened: int, separator: int, 
     if window[closed : closed + 1] == bytes((separator,)):
         record = read_strictly(window, closed + 1, separator)
         if record.code:
-            return 0, unknown if record.at_end else closed
+            return 0, unknown if record.may_go_on(window) else closed
         number += sum(1 for _ in cells(window, closed + 1, separator))
         end = record.end
     elif found := _LINE_END.match(window, closed):
@@ -156,6 +156,10 @@ class StrictRecord(NamedTuple):
     at: int = 0
     opened: int = 0
     at_end: bool = False
+
+    def may_go_on(self, window: bytes) -> bool:
+        """Tell whether what follows the window decides about a broken record."""
+        return self.at_end or self.at >= len(window) - 1
 
 
 def read_strictly(data: bytes, start: int, separator: int) -> StrictRecord:

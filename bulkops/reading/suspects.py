@@ -19,6 +19,7 @@ from bulkops.reading.marks import (
     Offsets,
     Words,
     astray,
+    behind,
     counts_before,
     nearest_before,
     parted,
@@ -75,7 +76,8 @@ def suspects(marks: Marks, array: Bytes, separator: int) -> Suspects:
     opening = (inside[wrong >> 6] >> (wrong & 63).astype(np.uint64)) & np.uint64(1) == 1
     kinds[lines], places[lines] = _kinds(array, marks.quotes, wrong, starts[lines], opening, separator)
     json = np.flatnonzero(odd & (kinds == _JSON_QUOTES))
-    kinds[json[_json_goes_on(array, ends[json])]] = _UNTOLD
+    goes_on = _json_goes_on(array, ends[json]) | _opens_behind(marks, places[json], ends[json])
+    kinds[json[goes_on]] = _UNTOLD
     kinds[_left_open(marks, array, inside, ends, np.flatnonzero(kinds == _STRAY), places)] = _UNTOLD
     suspect = odd.copy()
     suspect[lines] = True
@@ -92,6 +94,13 @@ def _json_goes_on(array: Bytes, ends: Offsets) -> Flags:
     parts: Flags = np.isin(last, tuple(b"{[,: \t")) | np.isin(following, tuple(b"}],: \t\r\n"))
     closes: Flags = np.isin(last, tuple(b"}]")) & (following == QUOTE)
     return parts | closes | (ends >= len(array))
+
+
+def _opens_behind(marks: Marks, places: Offsets, ends: Offsets) -> Flags:
+    """Tell of lines with JSON in a cell at `places` whether a quote behind it may open a cell, so that it goes on."""
+    opening = marks.quotes & behind(marks.separators)
+    opens: Flags = counts_before(opening, ends) > counts_before(opening, places + 1)
+    return opens
 
 
 def _left_open(marks: Marks, array: Bytes, inside: Words, ends: Offsets, stray: Offsets, places: Offsets) -> Offsets:

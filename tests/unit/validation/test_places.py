@@ -141,6 +141,22 @@ def test_json_over_several_lines_whose_quotes_are_not_doubled_is_one_record(
     ]
 
 
+@pytest.mark.parametrize("block_bytes", [1 << 24, *range(1, 90, 8)])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("behind", ['"x\ny"', '"x ""y\n"" z"', '"\n"', '"\n,"'])
+def test_a_cell_over_several_lines_behind_json_whose_quotes_are_not_doubled_is_of_its_record(
+    behind: str, line_end: str, block_bytes: int
+) -> None:
+    names = "value,attributes,recipientintegrationid"
+    content = f'{names}\nCODE1,"{{"a": 1}}",{behind}\nCODE2,"{{"a": 1, "b": 2}}",{behind}\nCODE3,,x\nCODE3,,'
+    report = check("coupons", content.replace("\n", line_end).encode(), block_bytes=block_bytes)[0]
+    assert [(f.code, f.record, f.line, f.column) for f in report.findings] == [
+        ("STR107", 1, 2, "attributes"),
+        ("STR107", 2, 4, "attributes"),
+        ("UNQ101", 4, 7, "value"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("line", "code"),
     [('CODE1,"{', "STR105"), ('CODE1,"{"a": ', "STR107"), ('CODE1,"{"a": ' + "[" * 50_000, "STR107")],
