@@ -122,7 +122,8 @@ class KeyStore:
                 inside &= (keys.folded >= np.uint64(low)) & (keys.folded <= np.uint64(high - 1))
             found.append(keys.folded if inside.all() else keys.folded[inside])
         ordered = np.sort(np.concatenate(found))
-        return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+        twice: Hashes = ordered[1:][ordered[1:] == ordered[:-1]]
+        return np.unique(twice) if len(twice) else twice  # the first call of `unique` imports numpy.ma
 
     def _with(self, folded: Hashes) -> tuple[Offsets, Hashes, Hashes]:
         """Return positions, folded and exact hashes of the keys that have one of the folded hashes."""
