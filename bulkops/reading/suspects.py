@@ -98,6 +98,8 @@ def _json_goes_on(array: Bytes, ends: Offsets) -> Flags:
 
 def _opens_behind(marks: Marks, places: Offsets, ends: Offsets) -> Flags:
     """Tell of lines with JSON in a cell at `places` whether a quote behind it may open a cell, so that it goes on."""
+    if not len(places):
+        return np.zeros(0, np.bool_)
     opening = marks.quotes & behind(marks.separators)
     opens: Flags = counts_before(opening, ends) > counts_before(opening, places + 1)
     return opens
