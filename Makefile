@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One more than two cores: many tests wait for a server.
 WORKERS ?= 3
 
-.PHONY: help setup demo test lint format types imports pytest soak docs bench package clean
+.PHONY: help setup bytecode demo test lint format types imports pytest soak docs bench package clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,11 @@ $(VENV)/.development: $(VENV)/.runtime
 
 setup: $(VENV)/.development  ## Create the environment with everything for development.
 
-demo: $(VENV)/.runtime  ## Validate, import and reconcile the samples of all contracts against the sandbox.
+# Commands start from it, as from an installed package; where PYTHONDONTWRITEBYTECODE is set they would not write it.
+bytecode: $(VENV)/.runtime
+	@$(BIN)/python -m compileall -q bulkops validators
+
+demo: bytecode  ## Validate, import and reconcile the samples of all contracts against the sandbox.
 	@$(BIN)/bulkops run recipes/demo.yaml
 
 test: setup lint types imports pytest  ## Check everything: lint, types, import rules, tests.
@@ -41,10 +45,10 @@ types: setup
 imports: setup
 	$(BIN)/lint-imports
 
-pytest: setup
+pytest: setup bytecode
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
-soak: setup  ## Run the long crash and load suites in full.
+soak: setup bytecode  ## Run the long crash and load suites in full.
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m soak
 
 docs: setup  ## Write the generated pages and tables again.

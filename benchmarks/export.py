@@ -8,7 +8,6 @@ megabytes a second, as one that makes its rows does. Peak memory is that of the 
 
 import argparse
 import json
-import os
 import resource
 import shutil
 import socket
@@ -17,13 +16,12 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from reconcile import make  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
+from ours import ROOT, environment  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
+from reconcile import pair  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
 
 STEP = 1 << 20
-ROOT = Path(__file__).parents[1]
 
 
 def serve(listener: socket.socket, export: Path, rate: float) -> None:
@@ -53,14 +51,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rate", type=float, default=float("inf"), metavar="MB")
     arguments = parser.parse_args()
-    with ProcessPoolExecutor(1) as pool:
-        _, export = pool.submit(make, int(arguments.records), arguments.work).result()
+    _, export = pair(int(arguments.records), arguments.work)
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     threading.Thread(target=serve, args=(listener, export, arguments.rate * 1e6), daemon=True).start()
     out = arguments.work / "exported.csv"
-    path = os.pathsep.join([str(ROOT), str(ROOT / "validators")])
-    environment = os.environ | {"PYTHONPATH": path, "BULKOPS_MANAGEMENT_KEY": "k", "BULKOPS_STATE": str(out) + ".state"}
+    ours = environment(BULKOPS_MANAGEMENT_KEY="k", BULKOPS_STATE=f"{out}.state")
     bulkops = [sys.executable, "-m", "bulkops", "export", "coupons", "--application", "1", "--base-url", url]
     commands = {
         "curl": [shutil.which("curl") or "curl", "-s", "-o", str(out), url],
@@ -69,7 +65,7 @@ def main() -> None:
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(arguments.rounds):
         for name, command in commands.items():
-            seconds[name].append(timed(command, environment))
+            seconds[name].append(timed(command, ours))
     middle = {name: statistics.median(times) for name, times in seconds.items()}
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
     print(json.dumps({

@@ -1,25 +1,35 @@
 """Reconcile a coupons file with its export, against a hand-written DuckDB join and against csv-diff.
 
-    python benchmarks/reconcile.py 4000000 [--work DIR] [--with-csv-diff]
+    python benchmarks/reconcile.py 4000000 [--work DIR] [--with-csv-diff RECORDS]
 
-Each contender runs in a process of its own; wall time and peak memory are those of the process. csv-diff
-(`pip install csv-diff`) holds everything in memory and is measured on 200,000 rows unless asked for more.
+Each contender runs in a process of its own; wall time and peak memory are those of the process. csv-diff holds
+everything in memory and is slow, so it is given fewer records, next to bulkops on the same; it is installed into an
+environment of its own below DIR.
 """
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
 import time
+import venv
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import duckdb
+from ours import ROOT, environment  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
 
-ROOT = Path(__file__).parents[1]
-NAMES = ("bulkops", "duckdb", "csv-diff")
+CSV_DIFF = """
+import json, resource, sys, time
+start = time.monotonic()
+from csv_diff import compare, load_csv
+with open(sys.argv[1], encoding="utf-8", newline="") as one, open(sys.argv[2], encoding="utf-8", newline="") as other:
+    found = compare(load_csv(one, key="value"), load_csv(other, key="value"))
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+print(json.dumps({"name": "csv-diff", "seconds": round(time.monotonic() - start, 1), "peak_mb": round(peak),
+                  "said": f"changed as text: {len(found['changed'])}"}))
+"""
 
 
 def make(records: int, folder: Path) -> tuple[Path, Path]:
@@ -77,33 +87,50 @@ def by_bulkops(source: Path, export: Path, folder: Path) -> str:
     return f"{result.verdict}: {result.reason}"
 
 
-def by_csv_diff(source: Path, export: Path, folder: Path) -> str:
-    from csv_diff import compare, load_csv  # type: ignore[import-not-found,unused-ignore]
-
-    with source.open(encoding="utf-8", newline="") as one, export.open(encoding="utf-8", newline="") as other:
-        found = compare(load_csv(one, key="value"), load_csv(other, key="value"))
-    return f"changed as text: {len(found['changed'])} ({folder.name})"
+def csv_diff(source: Path, export: Path, folder: Path) -> dict[str, object]:
+    """Run csv-diff in an environment of its own: it brings a package called `tests`, which would hide ours."""
+    home = folder / "csv-diff"
+    python = str(home / "bin" / "python")
+    if not home.exists():
+        venv.create(home, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "csv-diff"], check=True)
+    return told("csv-diff", [python, "-c", CSV_DIFF, str(source), str(export)])
 
 
 def measure(name: str, source: Path, export: Path, folder: Path) -> dict[str, object]:
     """Run one contender in a child process."""
-    command = [sys.executable, __file__, "--child", name, str(source), str(export), "--work", str(folder)]
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "validators"), os.environ.get("PYTHONPATH", "")])
-    }
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return told(name, [sys.executable, __file__, "--child", name, str(source), str(export), "--work", str(folder)])
+
+
+def told(name: str, command: list[str]) -> dict[str, object]:
+    """Return what a child process tells, or why it failed."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
     if done.returncode:
         return {"name": name, "failed": done.stderr.strip().splitlines()[-1]}
     return dict(json.loads(done.stdout))
 
 
+def pair(records: int, folder: Path) -> tuple[Path, Path]:
+    """Return a file and its export. A child has its parent's peak memory, so they are made in another process."""
+    with ProcessPoolExecutor(1) as pool:
+        return pool.submit(make, records, folder).result()
+
+
 def child(name: str, source: Path, export: Path, folder: Path) -> None:
     start = time.monotonic()
-    said = {"bulkops": by_bulkops, "duckdb": by_hand, "csv-diff": by_csv_diff}[name](source, export, folder)
+    said = {"bulkops": by_bulkops, "duckdb": by_hand}[name](source, export, folder)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     print(
         json.dumps({"name": name, "seconds": round(time.monotonic() - start, 1), "peak_mb": round(peak), "said": said})
     )
+
+
+def show(one: dict[str, object], other: dict[str, object]) -> None:
+    """Print what two contenders took, and the ratio."""
+    for found in (one, other):
+        print(json.dumps(found), flush=True)
+    if "seconds" in one and "seconds" in other:
+        print(f"  bulkops takes {float(str(one['seconds'])) / float(str(other['seconds'])):.3f} x the time", flush=True)
 
 
 def main() -> None:
@@ -111,16 +138,17 @@ def main() -> None:
     parser.add_argument("rest", nargs="*", default=["1000000"])
     parser.add_argument("--child")
     parser.add_argument("--work", type=Path, default=ROOT / "benchmarks" / "data")
-    parser.add_argument("--with-csv-diff", action="store_true")
+    parser.add_argument("--with-csv-diff", type=int, metavar="RECORDS")
     arguments = parser.parse_args()
+    work = arguments.work
     if arguments.child:
-        child(arguments.child, Path(arguments.rest[0]), Path(arguments.rest[1]), arguments.work)
+        child(arguments.child, Path(arguments.rest[0]), Path(arguments.rest[1]), work)
         return
-    # A child starts with the peak memory of its parent, so the files are made in a process of their own too.
-    with ProcessPoolExecutor(1) as pool:
-        source, export = pool.submit(make, int(arguments.rest[0]), arguments.work).result()
-    for name in NAMES if arguments.with_csv_diff else NAMES[:2]:
-        print(json.dumps(measure(name, source, export, arguments.work)), flush=True)
+    files = pair(int(arguments.rest[0]), work)
+    show(measure("bulkops", *files, work), measure("duckdb", *files, work))
+    if arguments.with_csv_diff:
+        files = pair(arguments.with_csv_diff, work)
+        show(measure("bulkops", *files, work), csv_diff(*files, work))
 
 
 if __name__ == "__main__":
