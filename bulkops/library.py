@@ -18,8 +18,8 @@ from bulkops.errors import InputUnreadable, UsageError
 from bulkops.exporting.forms import Shape
 from bulkops.exporting.request import request_of
 from bulkops.exporting.run import Exported, Fetching, run_export
+from bulkops.exporting.steps import steps_of
 from bulkops.exporting.table import EXPORTS
-from bulkops.exporting.windows import steps_of
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.importing import ImportRequest, Place, import_file
 from bulkops.pipeline.observer import Observer

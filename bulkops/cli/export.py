@@ -171,7 +171,7 @@ def _request(export: Export, options: dict[str, Any], ids: Any) -> Any:
 
 def _fetching(export: Export, options: dict[str, Any], bar: Any) -> Any:
     from bulkops.exporting.run import Fetching
-    from bulkops.exporting.windows import steps_of
+    from bulkops.exporting.steps import steps_of
 
     return Fetching(
         steps=steps_of(export, options.get("window"), options.get("window_by")),

@@ -1,24 +1,23 @@
-"""What becomes of a whole CSV: as it is, tidied, compressed, in several files, or as Parquet."""
+"""What becomes of a whole CSV: as it is, tidied, compressed, in several files, or as Parquet.
+
+Most exports are kept as they came, so what reads the rows, and polars with it, is loaded where it is wanted.
+"""
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from glob import escape
 from pathlib import Path
-from typing import BinaryIO, cast
-
-import polars as pl
+from typing import BinaryIO
 
 from bulkops.compression import compressing, is_compressed
 from bulkops.errors import UsageError
-from bulkops.readback.fetch import BLOCK
-from bulkops.readback.tables import LINE, RECORD, read_frames, read_raw
 from bulkops.writing import refuse_no_file
 
 CSV, PARQUET = "csv", "parquet"
+BLOCK = 1 << 20
 PART, FOLDER = ".new.part", ".new.parts"
 
 
@@ -96,35 +95,29 @@ def _to_disk(part: Path) -> None:
 def copy_csv(whole: BinaryIO, target: BinaryIO, *, tidy: bool) -> None:
     """Copy a CSV; with `tidy`, read it leniently and write it as RFC 4180 has it."""
     whole.seek(0)
-    if not tidy:
+    if tidy:
+        from bulkops.exporting.rows import write_tidy
+
+        write_tidy(whole, target)
+    else:
         shutil.copyfileobj(whole, target, BLOCK)
-        return
-    for number, frame in enumerate(_frames(whole)):
-        frame.write_csv(target, include_header=number == 0)
-
-
-def _frames(whole: BinaryIO) -> Iterator[pl.DataFrame]:
-    whole.seek(0)
-    for frame in read_frames(_blocks(whole), name="The export"):
-        yield frame.drop(RECORD, LINE)
 
 
 def _parquet(whole: BinaryIO, out: Path) -> None:
     """Write batches to a folder of their own beside the file, since columns are stored one after the other."""
+    from bulkops.exporting.rows import write_parquet
+
     folder = _folder(out)
     folder.mkdir()
-    try:
-        for number, frame in enumerate(_frames(whole)):
-            frame.write_parquet(folder / f"{number:06}.parquet", compression="lz4")
-        pl.scan_parquet(folder / "*.parquet").sink_parquet(_part(out), compression="zstd")
-    except pl.exceptions.PolarsError as error:
-        raise UsageError(f"{out} cannot be written: {str(error).splitlines()[0]}.") from None
+    write_parquet(whole, _part(out), folder=folder, name=out)
 
 
 def _split(whole: BinaryIO, out: Path, shape: Shape) -> dict[Path, Path]:
     """Write parts of at most `shape.split` records, the header in each; return their names to be, and names now."""
+    from bulkops.exporting.rows import portions
+
     written: list[Path] = []
-    for header, records in _portions(whole, shape):
+    for header, records in portions(whole, shape.split or 1, tidy=shape.tidy):
         part = out.with_name(f"{out.name}.{len(written) + 1:05}{PART}")
         with _writer(part, out) as target:
             target.write(header)
@@ -136,30 +129,6 @@ def _split(whole: BinaryIO, out: Path, shape: Shape) -> dict[Path, Path]:
         out.with_name(f"{stem}-{number:05}-of-{len(written):05}{suffixes}"): part
         for number, part in enumerate(written, start=1)
     }
-
-
-def _portions(whole: BinaryIO, shape: Shape) -> Iterator[tuple[bytes, list[bytes]]]:
-    size = shape.split or 1
-    held: list[bytes] = []
-    header = b""
-    whole.seek(0)
-    source = whole
-    if shape.tidy:
-        source = cast("BinaryIO", tempfile.TemporaryFile(prefix="bulkops-"))  # noqa: SIM115 - closed when collected
-        copy_csv(whole, source, tidy=True)
-        source.seek(0)
-    first = True
-    for _, header, records in read_raw(_blocks(source), name="The export"):
-        held += records
-        while len(held) > size:
-            yield header, held[:size]
-            held, first = held[size:], False
-    if held or first:
-        yield header, held
-
-
-def _blocks(file: BinaryIO) -> Iterator[bytes]:
-    return iter(lambda: file.read(BLOCK), b"")
 
 
 def _part(path: Path) -> Path:

@@ -13,9 +13,9 @@ from bulkops.errors import UsageError
 from bulkops.exporting.forms import Shape, copy_csv, deliver
 from bulkops.exporting.request import Request
 from bulkops.exporting.spool import spool
-from bulkops.exporting.windows import Steps, spool_windows
+from bulkops.exporting.steps import Steps
 from bulkops.readback.download import Downloaded, Progress
-from bulkops.readback.tables import Notes
+from bulkops.readback.notes import Notes
 from bulkops.reading.boundaries import count_records, record_blocks
 from bulkops.transport.client import Client
 from bulkops.writing import begin_writing_back, keep, part_file
@@ -135,6 +135,8 @@ def _fetch(
         return spool(client, request, whole, **common), notes
     if folder is None:
         raise UsageError("--window needs a file name with -o: what is done is kept beside it.")
+    from bulkops.exporting.windows import spool_windows  # with polars, which most exports do without
+
     return spool_windows(client, request, fetching.steps, whole, folder=folder, say=fetching.say, **common), notes
 
 

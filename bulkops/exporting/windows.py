@@ -5,63 +5,32 @@ its half-open span [start, end) by the rows' own column: no gap and no overlap w
 """
 
 import json
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from bulkops.errors import DataError, UsageError
-from bulkops.exporting.definition import Export, Window
+from bulkops.exporting.definition import Window
 from bulkops.exporting.request import Request, instant
 from bulkops.exporting.spool import spool
+from bulkops.exporting.steps import Steps
 from bulkops.readback.ahead import looked_at
 from bulkops.readback.canonical import by_lower
 from bulkops.readback.download import Downloaded, Progress
-from bulkops.readback.fetch import BLOCK, rfc3339
+from bulkops.readback.fetch import BLOCK
+from bulkops.readback.notes import Notes
 from bulkops.readback.oddities import note_oddities
-from bulkops.readback.tables import Notes, read_raw
+from bulkops.readback.tables import read_raw
+from bulkops.readback.times import rfc3339
 from bulkops.readback.values import instants
 from bulkops.reading.boundaries import inside_quotes
 from bulkops.transport.client import Client
 
 WIDER = timedelta(seconds=1)
 MOST = 100_000
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Steps:
-    """How an export is cut: by which pair of filters, and how long each window is."""
-
-    window: Window
-    length: timedelta
-
-
-def parse_length(text: str) -> timedelta:
-    """Return a length such as 12h, 1d or 2w; UsageError if it is none."""
-    found = re.fullmatch(r"(\d+)([smhdw])", text.strip())
-    if found is None or int(found[1]) == 0:
-        raise UsageError(f"--window {text!r} is not a length.", hint="Write it like 12h, 1d or 2w.")
-    try:
-        return timedelta(seconds=int(found[1]) * UNITS[found[2]])
-    except OverflowError:
-        raise UsageError(f"--window {text!r} is longer than the calendar.") from None
-
-
-def steps_of(export: Export, length: str | None, by: str | None) -> Steps | None:
-    """Return how an export is to be cut, None for not at all; UsageError where it cannot be."""
-    if length is None:
-        return None
-    ways = {window.by: window for window in export.windows}
-    if not ways:
-        raise UsageError(f"export {export.name} has no filters to cut it by, so it takes no window.")
-    if by is not None and by not in ways:
-        raise UsageError(f"export {export.name} is cut by {' or '.join(ways)}, not by {by!r}.")
-    return Steps(window=ways[by] if by else export.windows[0], length=parse_length(length))
 
 
 def spool_windows(

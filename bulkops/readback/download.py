@@ -18,8 +18,8 @@ from bulkops.clock import Clock
 from bulkops.errors import NotDelivered, OutcomeUnknown, Unfinished
 from bulkops.readback.ahead import looked_at
 from bulkops.readback.lenient import split_cells
+from bulkops.readback.notes import Notes
 from bulkops.readback.oddities import note_oddities
-from bulkops.readback.tables import Notes
 from bulkops.transport.client import Client
 from bulkops.transport.retries import ATTEMPTS as REQUESTS
 from bulkops.transport.retries import wait_seconds

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -10,8 +10,10 @@ import polars as pl
 from bulkops.errors import BulkopsError, InputUnreadable
 from bulkops.readback.canonical import Fold
 from bulkops.readback.download import Question, download
+from bulkops.readback.notes import Notes
 from bulkops.readback.pages import read_pages
-from bulkops.readback.tables import Notes, read_frames
+from bulkops.readback.tables import read_frames
+from bulkops.readback.times import rfc3339
 from bulkops.reading.sources import DAMAGED, file_source
 from bulkops.transport.client import Client
 from bulkops_validators.model.contract import Comparison, Form, Readback
@@ -107,8 +109,3 @@ def fold_of(client: Client, readback: Readback, ids: Mapping[str, int]) -> tuple
         return Fold(str(said)), None
     except ValueError:
         return Fold.SENSITIVE, f"The application does not say how codes are folded ({field} is {said!r})."
-
-
-def rfc3339(moment: datetime) -> str:
-    """Return an instant as the API's parameters take it: UTC, whole seconds."""
-    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"

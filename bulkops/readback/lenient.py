@@ -5,13 +5,18 @@ The documented exports print `['a', 'b']` and `{"n": 17, "m": 1}` without CSV qu
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
+
+from bulkops.errors import DataError
 
 QUOTED = re.compile(r'"((?:[^"]|"")*)"(?=,|\Z)')
 LIST = re.compile(r"""\[(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\[\]'"])*\](?=,|\Z)""")
 ODD_LIST = re.compile(r"\['.*?'\](?=,|\Z)")
 PLAIN = re.compile(r"[^,]*")
 MAX_LINES = 1000
+LONGEST_RECORD = 64 * 1024 * 1024
+BOM = b"\xef\xbb\xbf"
 DECODER = json.JSONDecoder(strict=False)
 
 
@@ -119,3 +124,30 @@ def _json_end(record: str, position: int) -> int | None:
 
 def _at_end(record: str, position: int) -> bool:
     return position == len(record) or record[position] == ","
+
+
+def split_header(data: bytes, name: str) -> tuple[list[str], int, bytes]:
+    """Return the column names, the physical lines of the header, and the rest."""
+    head, newline, body = data.partition(b"\n")
+    lines = 1
+    while newline and not head.strip():
+        head, newline, body = body.partition(b"\n")
+        lines += 1
+    while newline and head.count(b'"') % 2:
+        more, newline, body = body.partition(b"\n")
+        head += b"\n" + more
+        lines += 1
+    text = head.decode("utf-8", "replace").rstrip("\r")
+    if not text.strip():
+        raise DataError(f"{name} has no header line.")
+    return _distinct([cell.strip() for cell in split_cells(text, 0)]), lines, body
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Give the later ones of equal names a number, so that each column keeps its place."""
+    seen: Counter[str] = Counter()
+    result = []
+    for name in names:
+        seen[name] += 1
+        result.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return result

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from bulkops.readback.lenient import split_cells, split_records
-from bulkops.readback.tables import BOM, FIELDS, LONGEST_RECORD, Notes, split_header
+from bulkops.readback.lenient import BOM, LONGEST_RECORD, split_cells, split_header, split_records
+from bulkops.readback.notes import FIELDS, Notes
 from bulkops.reading.boundaries import settled_length
 from bulkops.reading.marks import Marks, Offsets, count, counts_before, last, marks_of, positions, well_quoted
 

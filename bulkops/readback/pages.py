@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from bulkops.errors import OutcomeUnknown, ServerRefused
-from bulkops.readback.tables import Notes
+from bulkops.readback.notes import Notes
 from bulkops.readback.values import writable
 from bulkops.transport.client import Client
 

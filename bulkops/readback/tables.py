@@ -5,48 +5,21 @@ A batch that fails the guard is split by `lenient`: nothing is dropped, and the 
 """
 
 import io
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import chain, pairwise
 
 import numpy as np
 import polars as pl
 
-from bulkops.errors import DataError
-from bulkops.readback.lenient import split_cells, split_records
+from bulkops.readback.lenient import BOM, LONGEST_RECORD, split_cells, split_header, split_records
+from bulkops.readback.notes import FIELDS, Notes
 from bulkops.reading.boundaries import settled_length
 
 BATCH_BYTES = 16 * 1024 * 1024
-LONGEST_RECORD = 64 * 1024 * 1024
-BOM = b"\xef\xbb\xbf"
 UNDOUBLED = r'^\{\s*[^\s"}]'  # polars reads `"{"a": 1}"` without a word as {a: 1}
 GUARD = "\x1f"
 GUARD_COLUMN = "_guard"
 RECORD, LINE = "_record", "_line"
-FIELDS = "not as many fields as the header"
-
-
-@dataclass
-class Notes:
-    """What was odd about a file, counted, with the record where each was met first."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    first: dict[str, int] = field(default_factory=dict)
-
-    def add(self, what: str, record: int, count: int = 1) -> None:
-        """Count one oddity; `record` is 1-based, the header not counted."""
-        self.counts[what] += count
-        self.first.setdefault(what, record)
-
-    def take(self, other: "Notes", *, after: int = 0) -> None:
-        """Add what was noted of another part, which `after` records came before."""
-        for what, count in other.counts.items():
-            self.add(what, other.first[what] + after, count)
-
-    def lines(self) -> tuple[str, ...]:
-        """Return one sentence an oddity."""
-        return tuple(f"{n:,} x {what} (first: record {self.first[what]:,})." for what, n in self.counts.items())
 
 
 def read_frames(
@@ -112,33 +85,6 @@ def record_batches(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
             held, length = [data[end:]], len(data) - end
     if rest := b"".join(held):
         yield rest
-
-
-def split_header(data: bytes, name: str) -> tuple[list[str], int, bytes]:
-    """Return the column names, the physical lines of the header, and the rest."""
-    head, newline, body = data.partition(b"\n")
-    lines = 1
-    while newline and not head.strip():
-        head, newline, body = body.partition(b"\n")
-        lines += 1
-    while newline and head.count(b'"') % 2:
-        more, newline, body = body.partition(b"\n")
-        head += b"\n" + more
-        lines += 1
-    text = head.decode("utf-8", "replace").rstrip("\r")
-    if not text.strip():
-        raise DataError(f"{name} has no header line.")
-    return _distinct([cell.strip() for cell in split_cells(text, 0)]), lines, body
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """Give the later ones of equal names a number, so that each column keeps its place."""
-    seen: Counter[str] = Counter()
-    result = []
-    for name in names:
-        seen[name] += 1
-        result.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
-    return result
 
 
 def _has_blank_line(data: bytes) -> bool:

@@ -13,9 +13,10 @@ from bulkops.errors import InputUnreadable, UsageError
 from bulkops.readback.ahead import one_ahead
 from bulkops.readback.canonical import Fold, by_lower, found_frame, sent_frame
 from bulkops.readback.compare import Counts, Difference, compare, counts_of, differences
-from bulkops.readback.fetch import fold_of, read_back, read_file, rfc3339
+from bulkops.readback.fetch import fold_of, read_back, read_file
+from bulkops.readback.notes import Notes
 from bulkops.readback.staging import RowSets
-from bulkops.readback.tables import Notes
+from bulkops.readback.times import rfc3339
 from bulkops.readback.values import ZERO_TIMES
 from bulkops.reconciling.columns import core_columns, measures, refuse_other_file, refuse_other_rows, unseen
 from bulkops.reconciling.imports import tell_imports

@@ -8,7 +8,8 @@ import polars as pl
 from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import TAKEN_IN, ChunkState
 from bulkops.readback.canonical import IMPORT_ID
-from bulkops.readback.fetch import read_file, rfc3339
+from bulkops.readback.fetch import read_file
+from bulkops.readback.times import rfc3339
 from bulkops.upload.context import JobContext
 from bulkops.upload.likeness import Likeness, shared_rows
 from bulkops.upload.readings import Reader, Reading

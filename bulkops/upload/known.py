@@ -13,7 +13,7 @@ import polars as pl
 
 from bulkops.ledger.entries import KnownImport
 from bulkops.readback.canonical import CREATED, IMPORT_ID
-from bulkops.readback.fetch import rfc3339
+from bulkops.readback.times import rfc3339
 from bulkops.upload.context import JobContext
 from bulkops.upload.row_clock import UNKNOWN_CLOCK
 from bulkops.upload.verdicts import CANONICAL_TIME

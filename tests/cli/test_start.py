@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bulkops.sandbox.serve import SandboxServer
+from tests.cli.running import Shell
+
 HEAVY = (
     "polars", "numpy", "httpx", "pandera", "duckdb", "sqlalchemy", "pydantic", "filelock", "starlette",
     "bulkops.upload",
@@ -44,6 +47,24 @@ def test_validating_starts_nothing_that_only_sending_needs(tmp_path: Path) -> No
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1] == "LOADED []", done.stderr
+
+
+def test_an_export_kept_as_it_comes_starts_nothing_that_only_reading_rows_needs(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    words = ["bulkops", "export", "coupons", "--application", "1", "-o", str(tmp_path / "f.csv")]
+    code = (
+        f"import sys; sys.argv = {words!r}\n"
+        "from bulkops.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "reading = ('polars', 'duckdb', 'pandera', 'sqlalchemy')\n"
+        "print('LOADED', [m for m in reading if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=shell.environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines()[-1] == "LOADED []", done.stderr
+    assert (tmp_path / "f.csv").exists()
 
 
 def test_every_command_has_help() -> None:

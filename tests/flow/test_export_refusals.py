@@ -16,8 +16,8 @@ from bulkops.errors import AccessRefused, BulkopsError, OutcomeUnknown, UsageErr
 from bulkops.exporting.forms import Shape
 from bulkops.exporting.request import Request
 from bulkops.exporting.run import Fetching, run_export
+from bulkops.exporting.steps import Steps, parse_length
 from bulkops.exporting.table import EXPORTS
-from bulkops.exporting.windows import Steps, parse_length
 from bulkops.transport.client import Client
 from tests.cli.running import Shell
 from tests.flow.answering import client, send, serving

@@ -22,8 +22,8 @@ from bulkops.errors import BulkopsError, UsageError
 from bulkops.exporting.forms import Shape
 from bulkops.exporting.request import Request
 from bulkops.exporting.run import Fetching, run_export
+from bulkops.exporting.steps import Steps, parse_length
 from bulkops.exporting.table import EXPORTS
-from bulkops.exporting.windows import Steps, parse_length
 from bulkops.settings import Secret, Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import NoLimiter

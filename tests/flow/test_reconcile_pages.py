@@ -11,7 +11,7 @@ import pytest
 from bulkops.errors import OutcomeUnknown, ServerRefused
 from bulkops.readback.canonical import found_frame
 from bulkops.readback.fetch import read_back
-from bulkops.readback.tables import Notes
+from bulkops.readback.notes import Notes
 from bulkops_validators import CONTRACTS
 from tests.flow.answering import client, send, serving
 

@@ -3,8 +3,8 @@
 import pytest
 
 from bulkops.readback import oddities
+from bulkops.readback.notes import FIELDS, Notes
 from bulkops.readback.oddities import NUL, UTF8, note_oddities
-from bulkops.readback.tables import FIELDS, Notes
 
 ODD = {
     "a field too many": (b"id,value\n1,A\n2,B,extra\n", FIELDS, 2),

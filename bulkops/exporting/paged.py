@@ -1,0 +1,34 @@
+"""A paged list as one CSV."""
+
+import tempfile
+from pathlib import Path
+from typing import BinaryIO
+
+import polars as pl
+
+from bulkops.readback.download import Downloaded, Question
+from bulkops.readback.notes import Notes
+from bulkops.readback.pages import read_pages
+from bulkops.transport.client import Client
+
+PAGE_SIZE = 1000
+
+
+def write_pages(client: Client, question: Question, out: BinaryIO, notes: Notes) -> Downloaded:
+    """Write a paged list to `out` as one CSV: the columns of all pages, in the order they were met."""
+    with tempfile.TemporaryDirectory(prefix="bulkops-") as folder:
+        names: dict[str, None] = {}
+        files: list[Path] = []
+        pages = read_pages(client, question.path, question.ids, question.params, page_size=PAGE_SIZE, notes=notes)
+        for frame in pages:
+            names.update(dict.fromkeys(frame.columns))
+            files.append(Path(folder) / f"{len(files):06}.parquet")
+            frame.write_parquet(files[-1])
+        out.seek(0)
+        out.truncate()
+        pl.DataFrame(schema=dict.fromkeys(names, pl.String)).write_csv(out)
+        for file in files:
+            frame = pl.read_parquet(file)
+            missing = [pl.lit("").alias(name) for name in names if name not in frame.columns]
+            frame.with_columns(missing).select(*names).fill_null("").write_csv(out, include_header=False)
+    return Downloaded(bytes=out.tell(), attempts=len(files))

@@ -1,0 +1,41 @@
+"""How an export is cut into windows of time."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bulkops.errors import UsageError
+from bulkops.exporting.definition import Export, Window
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """How an export is cut: by which pair of filters, and how long each window is."""
+
+    window: Window
+    length: timedelta
+
+
+def parse_length(text: str) -> timedelta:
+    """Return a length such as 12h, 1d or 2w; UsageError if it is none."""
+    found = re.fullmatch(r"(\d+)([smhdw])", text.strip())
+    if found is None or int(found[1]) == 0:
+        raise UsageError(f"--window {text!r} is not a length.", hint="Write it like 12h, 1d or 2w.")
+    try:
+        return timedelta(seconds=int(found[1]) * UNITS[found[2]])
+    except OverflowError:
+        raise UsageError(f"--window {text!r} is longer than the calendar.") from None
+
+
+def steps_of(export: Export, length: str | None, by: str | None) -> Steps | None:
+    """Return how an export is to be cut, None for not at all; UsageError where it cannot be."""
+    if length is None:
+        return None
+    ways = {window.by: window for window in export.windows}
+    if not ways:
+        raise UsageError(f"export {export.name} has no filters to cut it by, so it takes no window.")
+    if by is not None and by not in ways:
+        raise UsageError(f"export {export.name} is cut by {' or '.join(ways)}, not by {by!r}.")
+    return Steps(window=ways[by] if by else export.windows[0], length=parse_length(length))
