@@ -53,7 +53,7 @@ def judge(text: str) -> Verdict | None:
             return Verdict("ATR103", "typographic quotes where JSON wants straight ones")
         if text.startswith("'"):
             return Verdict("TYP104", "it begins with an apostrophe")
-        return Verdict("TYP104", f"{error.msg} at character {error.pos + 1}")
+        return Verdict("TYP104", f"{error.msg.removesuffix(' at')} at character {error.pos + 1}")
     except RecursionError:
         return Verdict("TYP104", _TOO_DEEP)
     if not isinstance(value, _Object):
