@@ -158,6 +158,12 @@ def parted(words: Words, size: int) -> Offsets:
     return ends
 
 
+def merged(starts: Offsets, ends: Offsets) -> tuple[Offsets, Offsets]:
+    """Return where stretches, in order, begin and end, those put together that touch."""
+    first = np.append(True, starts[1:] != ends[:-1])[: len(starts)]
+    return starts[first], ends[np.roll(first, -1)]
+
+
 def last(words: Words) -> int:
     """Return where the last set bit is; -1 if there is none."""
     filled = np.flatnonzero(words)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from bulkops_validators.model.cells import Text
 from bulkops_validators.model.contract import Comparison, Contract, Mode, Unique
 
 
@@ -32,6 +33,11 @@ class Context:
     def positions(self) -> Mapping[str, int]:
         """The field position of each known column, from 0."""
         return {name: index for index, name in enumerate(self.columns) if name is not None}
+
+    @cached_property
+    def texts(self) -> tuple[bool, ...]:
+        """By field position, whether its cells are texts, in which a quote may be the cell's own."""
+        return tuple(name is None or isinstance(self.contract.column(name).cell, Text) for name in self.columns)
 
     @cached_property
     def uniques(self) -> tuple[Unique, ...]:

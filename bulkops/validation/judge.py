@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import polars as pl
 
 from bulkops.reading.layout import Block, Layout, layout
 from bulkops.reading.marks import Offsets
+from bulkops.reading.mending import mended_cells
 from bulkops.reading.quoting import cells
 from bulkops.validation.blank_tail import Place, blank_tail
 from bulkops.validation.content import blank_rows, content_hits
@@ -97,31 +99,29 @@ def _blank_hits(blank: Offsets, room: Room) -> list[Hits]:
 def place_all(spots: Sequence[tuple[str, Spot]], block: Block, laid: Layout, context: Context) -> list[Place]:
     """Return the places of spots, in the order of the file."""
     records = np.flatnonzero(laid.numbers >= 0)
-    starts = [_start(spot, laid, records) for _, spot in spots]
+    indices = [None if spot.number is None else int(records[spot.number]) for _, spot in spots]
+    starts = [(spot.at or 0) if i is None else int(laid.starts[i]) for (_, spot), i in zip(spots, indices, strict=True)]
     marked = [
         start if spot.at is None or spot.by_record else spot.at for (_, spot), start in zip(spots, starts, strict=True)
     ]
     lines = block.lines_before(np.array(marked, np.int64)).tolist()
     places = []
-    for (code, spot), start, line in zip(spots, starts, lines, strict=True):
+    for (code, spot), index, start, line in zip(spots, indices, starts, lines, strict=True):
         byte, field = start if spot.at is None else spot.at, None
         if spot.column is not None:
             position = context.positions[spot.column]
             field = position + 1
-            if spot.at is None:
-                byte = cell_start(block.data, start, context.separator, position)
+            if spot.at is None and index is not None:
+                byte = _cell_start(block.data, laid, index, position, context)
         places.append(Place(code, spot, line, byte, field))
     return sorted(places, key=lambda place: place.byte)
 
 
-def _start(spot: Spot, laid: Layout, records: Offsets) -> int:
-    """Return where the record of a spot begins, or the spot itself if it is in none."""
-    return (spot.at or 0) if spot.number is None else int(laid.starts[records[spot.number]])
-
-
-def cell_start(data: bytes, start: int, separator: int, position: int) -> int:
-    """Return where a field of the record at `start` begins; the record's start if it has no such field."""
-    for index, (first, _) in enumerate(cells(data, start, separator)):
-        if index == position:
-            return first
-    return start
+def _cell_start(data: bytes, laid: Layout, index: int, position: int, context: Context) -> int:
+    """Return where a field of a record begins; the record's start if it has no such field."""
+    start = int(laid.starts[index])
+    if laid.broken[index]:
+        found = mended_cells(data[start : int(laid.ends[index])], context.separator, context.texts)
+        return start + found[position][0] if found else start
+    first, _ = next(islice(cells(data, start, context.separator), position, None), (start, start))
+    return first

@@ -13,8 +13,10 @@ import polars as pl
 
 from bulkops.reading.broken import BROKEN_SAYS, Broken
 from bulkops.reading.layout import Block, Layout, lay_out
-from bulkops.reading.marks import NEWLINE, RETURN, Flags, Offsets, count, count_below
+from bulkops.reading.marks import NEWLINE, RETURN, Offsets, count, count_below
+from bulkops.reading.mending import mend
 from bulkops.reading.quoting import cells
+from bulkops.validation.choosing import chosen_bytes, surplus_blanks
 from bulkops.validation.context import Context, shown
 from bulkops.validation.encoding import decoded, encoding_hits, is_utf8, readable
 from bulkops.validation.hits import Hits, Room, Spot, merge
@@ -96,16 +98,18 @@ def _parse_exactly(block: Block, context: Context, room: Room) -> Parsed:
         swallowed_hits(block, laid, context, room),
     ]
     encoded, spoilt = encoding_hits(block, laid, context, room)
-    surplus = _surplus_blanks(block, laid, width)
+    surplus = surplus_blanks(block, laid, width)
     good = (good | (surplus > 0)) & ~spoilt
-    data = readable(_only(good, block, laid, surplus))
+    mended = mend(block.data, block.broken, context.separator, context.texts)
+    which, data = chosen_bytes(good, block, laid, surplus, mended)
+    data = readable(data)
     frame = _read(data, context)
-    if frame is None or frame.height != int(good.sum()):
+    if frame is None or frame.height != int(which.sum()):
         frame = _read_slowly(data, context)
     tail = _blank_tail(laid)
     hits += [*encoded, *_blank_hits(laid, tail, room), _whitespace_hits(laid, whitespace, room)]
     found = tuple(merge(hit for hit in hits if hit.total))
-    return Parsed(frame, laid.records, laid.numbers[good], found, laid, tail)
+    return Parsed(frame, laid.records, laid.numbers[which], found, laid, tail)
 
 
 def _whitespace(block: Block, laid: Layout, width: int) -> Offsets:
@@ -118,45 +122,6 @@ def _whitespace(block: Block, laid: Layout, width: int) -> Offsets:
 def _whitespace_hits(laid: Layout, indices: Offsets, room: Room) -> Hits:
     numbers = laid.numbers[indices[: room.of("STR103")]].tolist()
     return Hits("STR103", len(indices), tuple(Spot(message="a line of nothing but blanks", number=n) for n in numbers))
-
-
-def _surplus_blanks(block: Block, laid: Layout, width: int) -> Offsets:
-    """Return for each record how many blank fields too many it ends with, if that is all that is wrong with it."""
-    surplus = np.zeros(len(laid.starts), np.int64)
-    many = np.flatnonzero((laid.numbers >= 0) & ~laid.broken & (laid.fields > width))
-    counts, ends = laid.fields[many] - width, _content_ends(block, laid)[many]
-    blank = ends - counts > laid.starts[many]  # of a record of nothing but separators in one column nothing is left
-    for place in range(int(counts.max(initial=0))):
-        beyond = place >= counts
-        blank &= beyond | (block.array.take(ends - 1 - place, mode="clip") == block.separator)
-        if not (blank & ~beyond).any():
-            break
-    surplus[many[blank]] = counts[blank]
-    return surplus
-
-
-def _content_ends(block: Block, laid: Layout) -> Offsets:
-    """Return where the records end, without their line ends."""
-    fed = block.array.take(laid.ends - 1, mode="clip") == NEWLINE
-    ends: Offsets = laid.ends - fed - (fed & laid.crlf)
-    return ends
-
-
-def _only(good: Flags, block: Block, laid: Layout, surplus: Offsets) -> bytes:
-    """Return the bytes of the records that are good, run by run, without the blank fields that are too many."""
-    if good.all() and not surplus.any():
-        return block.data
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], good, [False])).astype(np.int8)))
-    firsts, lasts = edges[0::2], edges[1::2] - 1
-    runs = zip(laid.starts[firsts].tolist(), laid.ends[lasts].tolist(), strict=True)
-    if not surplus.any():
-        return b"".join(block.data[start:end] for start, end in runs)
-    kept = np.repeat(good, laid.ends - laid.starts)
-    too_many = np.flatnonzero(surplus)
-    ends = _content_ends(block, laid)[too_many]
-    for start, end in zip((ends - surplus[too_many]).tolist(), ends.tolist(), strict=True):
-        kept[start:end] = False
-    return block.array[kept].tobytes()
 
 
 def _broken_hits(block: Block, laid: Layout, context: Context, room: Room) -> list[Hits]:

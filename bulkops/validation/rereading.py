@@ -8,7 +8,8 @@ import numpy as np
 
 from bulkops.errors import InputUnreadable
 from bulkops.reading.blocks import ContentReader, Form
-from bulkops.reading.layout import Block, lay_out
+from bulkops.reading.layout import Block, Layout, lay_out
+from bulkops.reading.mending import mended_cells
 from bulkops.reading.quoting import cells, cut
 from bulkops.reading.sources import Source
 from bulkops.validation.context import Context
@@ -95,20 +96,24 @@ def _places(
     places = np.array(records) - base
     if places[-1] >= len(indices):
         return None
-    starts = laid.starts[indices[places]]
-    found = zip(records, starts.tolist(), block.lines_before(starts).tolist(), strict=True)
+    chosen = indices[places]
+    starts = laid.starts[chosen]
+    found = zip(records, chosen.tolist(), starts.tolist(), block.lines_before(starts).tolist(), strict=True)
     return {
-        record: RecordPlace(line + above, offset + start, _cells(data, start, offset, context))
-        for record, start, above in found
+        record: RecordPlace(line + above, offset + start, _cells(data, laid, which, offset, context))
+        for record, which, start, above in found
     }
 
 
-def _cells(data: bytes, start: int, offset: int, context: Context) -> dict[str, tuple[int, str]]:
-    found = {}
-    for name, (first, end) in zip(context.columns, cells(data, start, context.separator), strict=False):
-        if name is not None:
-            found[name] = (offset + first, cell_text(data[first : end if end >= 0 else len(data)]))
-    return found
+def _cells(data: bytes, laid: Layout, index: int, offset: int, context: Context) -> dict[str, tuple[int, str]]:
+    start, separator = int(laid.starts[index]), context.separator
+    if laid.broken[index]:
+        record = data[start : int(laid.ends[index])]
+        found = [(start + first, raw) for first, raw in mended_cells(record, separator, context.texts)]
+    else:
+        found = [(first, data[first : end if end >= 0 else len(data)]) for first, end in cells(data, start, separator)]
+    named = zip(context.columns, found, strict=False)
+    return {name: (offset + first, cell_text(raw)) for name, (first, raw) in named if name is not None}
 
 
 def cell_text(raw: bytes) -> str:

@@ -152,7 +152,7 @@ def test_a_blank_column_goes_with_its_cells_and_short_records_stay_short() -> No
 
 def test_no_filled_cell_goes_with_a_blank_column() -> None:
     data = b'value,attributes,\nABCD,{},\nABCE,"{"a": 1}",kept\n'
-    assert fixed(data)[0] == b'value,attributes\nABCD,{}\nABCE,"{""a"": 1}",kept\n'
+    assert fixed(data)[0] == b'value,attributes,\nABCD,{},\nABCE,"{""a"": 1}",kept\n'
 
 
 def test_lines_of_nothing_but_blanks_go() -> None:

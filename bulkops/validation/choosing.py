@@ -1,0 +1,62 @@
+"""Which records of a block can be judged cell by cell, and their bytes as the reader is given them."""
+
+import numpy as np
+
+from bulkops.reading.layout import Block, Layout
+from bulkops.reading.marks import NEWLINE, Flags, Offsets, merged
+from bulkops.reading.mending import Mended
+
+
+def surplus_blanks(block: Block, laid: Layout, width: int) -> Offsets:
+    """Return for each record how many blank fields too many it ends with, if that is all that is wrong with it."""
+    surplus = np.zeros(len(laid.starts), np.int64)
+    many = np.flatnonzero((laid.numbers >= 0) & ~laid.broken & (laid.fields > width))
+    counts, ends = laid.fields[many] - width, _content_ends(block, laid)[many]
+    blank = ends - counts > laid.starts[many]  # of a record of nothing but separators in one column nothing is left
+    for place in range(int(counts.max(initial=0))):
+        beyond = place >= counts
+        blank &= beyond | (block.array.take(ends - 1 - place, mode="clip") == block.separator)
+        if not (blank & ~beyond).any():
+            break
+    surplus[many[blank]] = counts[blank]
+    return surplus
+
+
+def _content_ends(block: Block, laid: Layout) -> Offsets:
+    """Return where the records end, without their line ends."""
+    fed = block.array.take(laid.ends - 1, mode="clip") == NEWLINE
+    ends: Offsets = laid.ends - fed - (fed & laid.crlf)
+    return ends
+
+
+def chosen_bytes(good: Flags, block: Block, laid: Layout, surplus: Offsets, mended: Mended) -> tuple[Flags, bytes]:
+    """Return the records that can be judged, and their bytes, run by run: those that are `good` and those mended.
+
+    The blank fields that are too many are left out.
+    """
+    if good.all() and not surplus.any():
+        return good, block.data
+    data, starts, ends = _without_surplus(good, block, laid, surplus)
+    which, beyond = good.copy(), len(data) + 1  # mended bytes are thought to lie behind, not next to, the others
+    places = np.flatnonzero(laid.broken)[mended.which]
+    which[places] = True
+    starts[places], ends[places] = mended.starts + beyond, mended.ends + beyond
+    starts, ends = merged(starts[which], ends[which])
+    runs = zip(starts.tolist(), ends.tolist(), strict=True)
+    return which, b"".join(
+        [data[start:end] if start < beyond else mended.data[start - beyond : end - beyond] for start, end in runs]
+    )
+
+
+def _without_surplus(good: Flags, block: Block, laid: Layout, surplus: Offsets) -> tuple[bytes, Offsets, Offsets]:
+    """Return bytes in which the good records are without blank fields that are too many, and where they lie."""
+    if not surplus.any():
+        return block.data, laid.starts.copy(), laid.ends.copy()
+    kept = np.repeat(good, laid.ends - laid.starts)
+    too_many = np.flatnonzero(surplus)
+    ends = _content_ends(block, laid)[too_many]
+    for start, end in zip((ends - surplus[too_many]).tolist(), ends.tolist(), strict=True):
+        kept[start:end] = False
+    lengths = np.where(good, laid.ends - laid.starts - surplus, 0)
+    edges = np.cumsum(lengths)
+    return block.array[kept].tobytes(), edges - lengths, edges

@@ -1,0 +1,60 @@
+"""What else is wrong with a record whose quotes are wrong, where it is plain what its cells hold."""
+
+import pytest
+
+from tests.unit.validation.test_places import check
+
+NAMES = b"value,attributes,recipientintegrationid,limitval,expirydate\n"
+UNDOUBLED = (
+    b'value,attributes,expirydate\nABCD,"{"a": 1}",2023-02-29T00:00:00Z\n'
+    b'ABCD,"{"a": 1, "a": 2}",2020-01-01T00:00:00Z\n'
+)
+BLOCKS = (1 << 24, 1, 40)
+
+
+@pytest.mark.parametrize("block_bytes", BLOCKS)
+def test_the_other_cells_of_a_record_with_undoubled_json_are_judged_and_its_key_counts(block_bytes: int) -> None:
+    report = check("coupons", UNDOUBLED, block_bytes=block_bytes)[0]
+    assert [(f.code, f.record, f.line, f.byte, f.column) for f in report.findings] == [
+        ("STR107", 1, 2, 33, "attributes"),
+        ("DAT101", 1, 2, 44, "expirydate"),
+        ("UNQ101", 2, 3, 65, "value"),
+        ("STR107", 2, 3, 70, "attributes"),
+        ("ATR101", 2, 3, 70, "attributes"),
+        ("DAT105", 2, 3, 89, "expirydate"),
+    ]
+
+
+@pytest.mark.parametrize("block_bytes", BLOCKS)
+@pytest.mark.parametrize(
+    ("cell", "rule"),
+    [('a"b', "STR104"), ('"a"b"', "STR106"), ('"ann" x "bob"', "STR106"), ('a ""b', None), ('"a"b', None)],
+)
+def test_quotes_that_are_plainly_a_text_s_own_hide_nothing_else(cell: str, rule: str | None, block_bytes: int) -> None:
+    content = NAMES + f"ABCD,,{cell},1.0,\nABCD,,c,1,\n".encode()
+    report = check("coupons", content, block_bytes=block_bytes)[0]
+    told = [(f.code, f.record, f.line, f.byte, f.field) for f in report.findings if f.code[:3] in {"XLS", "UNQ"}]
+    behind = len(NAMES) + len(f"ABCD,,{cell},")
+    expected = [("XLS110", 1, 2, behind, 4), ("UNQ101", 2, 3, behind + len("1.0,\n"), 1)]
+    assert told == (expected if rule else [])
+    assert not rule or rule in report.counts
+
+
+def test_a_quote_in_a_cell_that_is_no_text_leaves_the_record_unjudged() -> None:
+    report = check("coupons", NAMES + b'ABCD,,,1"0,2023-02-29T00:00:00Z\n')[0]
+    assert dict(report.counts) == {"STR104": 1}
+
+
+def test_a_formula_that_protects_zeros_is_named_beside_its_quote() -> None:
+    report = check("coupons", b'value,limitval\n="0012",1.0\n')[0]
+    assert set(report.counts) == {"STR104", "XLS107", "XLS110"}
+
+
+def test_records_with_a_blank_field_too_many_are_judged_beside_broken_ones() -> None:
+    content = b'value,recipientintegrationid,limitval\nAAAA,a"b,x,\nBBBB,,y,\nCCCC,c"d,z\nBBBB,,1,,'
+    report = check("coupons", content)[0]
+    assert [(f.code, f.record, f.column) for f in report.findings if f.code in {"TYP101", "UNQ101"}] == [
+        ("TYP101", 2, "limitval"),
+        ("TYP101", 3, "limitval"),
+        ("UNQ101", 4, "value"),
+    ]
