@@ -8,8 +8,8 @@ from bulkops.validation.encoding import undecodable
 _ESCAPED = re.compile("[\udc80-\udcff]")
 _LASTING = re.compile("[^\x00-\x7f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\u201c-\u201f\u2033]")
 """A character of several bytes that no repair takes away, as blanks and typographic quotes may be taken away."""
-_FIRST_LEAD = 0xC0
-"""The least byte that begins a sequence of several bytes in UTF-8."""
+_CUT_OFF = re.compile("[\udcc0-\udcff](?![A-Za-z\udcc0-\udcff])")
+"""A byte that begins a sequence in UTF-8, where a character may have been cut off: no letter goes on behind it."""
 
 
 def decoded(body: bytes, knowledge: Knowledge, options: FixOptions) -> tuple[str | None, list[Repair]]:
@@ -33,9 +33,9 @@ def holds_multibyte(data: bytes) -> bool:
 def _doubtful(body: bytes, escaped: str, knowledge: Knowledge) -> bool:
     """Tell whether undecodable bytes may be something else than letters of Windows-1252.
 
-    In a file that is UTF-8 elsewhere, what begins a sequence and does not go on as it should is a character cut off.
+    In a file that is UTF-8 elsewhere, what begins a sequence at the end of a word may be a character cut off.
     """
-    cut_off = knowledge.multibyte and any(ord(c) - 0xDC00 >= _FIRST_LEAD for c in _ESCAPED.findall(escaped))
+    cut_off = knowledge.multibyte and _CUT_OFF.search(escaped) is not None
     return cut_off or any(code == "FIL102" for code, _, _ in undecodable(body))
 
 
