@@ -45,6 +45,7 @@ class ContentReader:
         self.size = 0
         self._given_back = b""
         self._ended = False
+        self._failure: Exception | None = None
 
     @property
     def sha256(self) -> str:
@@ -64,15 +65,21 @@ class ContentReader:
         self._given_back = data + self._given_back
 
     def _take(self, size: int) -> bytes:
-        parts = []
+        """Return the next bytes; what could be read in front of a failure comes first, the failure with the next."""
+        parts: list[bytes] = []
+        if self._failure is not None:
+            raise self._failure
+        read = getattr(self._stream, "read1", self._stream.read)  # which gives what it has before it fails
         try:
-            while size > 0 and (part := self._stream.read(size)):
+            while size > 0 and (part := read(size)):
                 parts.append(part)
                 size -= len(part)
-        except DAMAGED:
-            raise
+        except DAMAGED as error:
+            self._failure = error
         except OSError as error:
-            raise ReadFailed(error.errno, error.strerror or str(error)) from error
+            self._failure = ReadFailed(error.errno, error.strerror or str(error))
+        if self._failure is not None and not parts:
+            raise self._failure
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         self._ended = not data
         self._hash.update(data)
@@ -89,19 +96,28 @@ class ContentReader:
 
 
 def blocks(reader: ContentReader, *, separator: int, width: int, size: int) -> Iterator[Block]:
-    """Yield the rest of the content, records of `width` cells each, in blocks of about `size` bytes."""
+    """Yield the rest of the content, records of `width` cells each, in blocks of about `size` bytes.
+
+    Where reading fails, the whole records in front of that come first.
+    """
     carry, want, final = b"", size, False
-    while not final:
+    failure: Exception | None = None
+    while not final and failure is None:
         window = carry
-        while len(window) < want and not final:
-            data = reader.read(want - len(window))
-            final = not data
+        while len(window) < want and not final and failure is None:
+            try:
+                data = reader.read(want - len(window))
+            except (*DAMAGED, ReadFailed) as error:
+                failure, data = error, b""
+            final = not data and failure is None
             window = window + data if window else data
         if not window:
-            return
+            break
         piece = cut(window, final=final, separator=separator, width=width)
         if piece.length:
             whole = window[: piece.length] if piece.length < len(window) else window
             yield Block(whole, separator, piece.broken, piece.marks)
         carry = window[piece.length :]
         want = size if piece.length else 2 * len(window)
+    if failure is not None:
+        raise failure

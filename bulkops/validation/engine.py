@@ -70,9 +70,10 @@ def _validate_one(tally: Tally, keys: KeyBook) -> _Outcome:
     except InputUnreadable as error:
         outcome.unreadable = str(error)
     except DAMAGED as error:
-        tally.add_finding("FIL110", f"what follows cannot be decompressed: {error}")
+        tally.break_off("FIL110", f"what follows cannot be decompressed: {error}")
         outcome.unreadable = f"{tally.source.path} is damaged: {error}."
     except ReadFailed as error:
+        tally.break_off(None)
         outcome.unreadable = f"{tally.source.path} cannot be read to the end: {error.strerror or error}."
     return outcome
 
@@ -109,23 +110,35 @@ def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
         width=len(context.columns),
         size=settings.block_bytes,
     )
+    tally.context = context
     keys.begin(tally)
     for partial in _judged(pieces, context, tally):
         keys.add(partial, context.uniques)
         tally.add(partial)
         if tally.enough():
             break
-    tally.close(context)
+    tally.close()
 
 
 def _judged(pieces: Iterator[Block], context: Context, tally: Tally) -> Iterator[Partial]:
-    """Yield the partial results in order; as many blocks are judged at a time as there are threads."""
+    """Yield the partial results in order; as many blocks are judged at a time as there are threads.
+
+    Where reading fails, what was read comes first.
+    """
     threads = tally.settings.threads
     ahead: deque[Future[Partial]] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        for block in pieces:
-            ahead.append(pool.submit(judge, block, context, tally.room()))
-            while len(ahead) > threads or (ahead and ahead[0].done()):
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+        try:
+            for block in pieces:
+                ahead.append(pool.submit(judge, block, context, tally.room()))
+                while len(ahead) > threads or (ahead and ahead[0].done()):
+                    yield ahead.popleft().result()
+        except (*DAMAGED, ReadFailed):
+            yield from _rest(ahead)
+            raise
+        yield from _rest(ahead)
+
+
+def _rest(ahead: deque[Future[Partial]]) -> Iterator[Partial]:
+    while ahead:
+        yield ahead.popleft().result()

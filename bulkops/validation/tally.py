@@ -89,14 +89,24 @@ class Tally:
         if self._observer is not None:
             self._observer.advanced(self.source.path, self._byte)
 
-    def close(self, context: Context) -> None:
+    def close(self) -> None:
         """Judge what only the whole file can show, but for uniqueness."""
-        self.context = context
+        assert self.context is not None
         self._settle_blank_tail("STR108")
         if not self._filled and not self._counts["FIL101"]:
             self.add_finding("STR110", "there is a header and no record with a value", line=self._line + 1)
-        self.add_late(whole_file_hits(self.facts, context))
+        self.add_late(whole_file_hits(self.facts, self.context))
         self._judge_limits()
+
+    def break_off(self, code: str | None, message: str = "") -> None:
+        """Judge what was read of a file that cannot be read to its end; a rule's finding points to where that is."""
+        line = byte = None
+        if self.context is not None and self.opening is not None:
+            self._settle_blank_tail("STR103")
+            self.add_late(whole_file_hits(self.facts, self.context))
+            line, byte = self._line + 1, self._byte if self.opening.form.faithful else None
+        if code is not None:
+            self.add_finding(code, message, line=line, byte=byte)
 
     def add_late(self, hits: Iterable[Hits], places: Mapping[int, RecordPlace] | None = None) -> None:
         """Add hits whose records are numbered in the file; without `places`, the records are read again for them."""

@@ -6,8 +6,7 @@ from tests.unit.validation.test_places import check
 
 NAMES = b"value,attributes,recipientintegrationid,limitval,expirydate\n"
 UNDOUBLED = (
-    b'value,attributes,expirydate\nABCD,"{"a": 1}",2023-02-29T00:00:00Z\n'
-    b'ABCD,"{"a": 1, "a": 2}",2020-01-01T00:00:00Z\n'
+    b'value,attributes,expirydate\nABCD,"{"a": 1}",2023-02-29T00:00:00Z\nABCD,"{"a": 1, "a": 2}",2020-01-01T00:00:00Z\n'
 )
 BLOCKS = (1 << 24, 1, 40)
 
