@@ -50,11 +50,24 @@ codecs.register_error("bulkops.note", _note)
 
 
 def readable(data: bytes) -> bytes:
-    """Return UTF-8 for the reader: bytes that are none are taken for Windows-1252."""
+    """Return UTF-8 for the reader: letters of Windows-1252 as such, other bytes that are no UTF-8 as plain letters.
+
+    What such bytes were meant to be is not known; they are reported, and must not give rise to anything else.
+    """
     if is_utf8(data):
         return data
-    changed = spelt_out(data, _WINDOWS.__getitem__)
-    return changed if is_utf8(changed) else changed.decode("utf-8", "bulkops.windows").encode()
+    changed = spelt_out(data, lambda byte: _spelt(bytes((byte,))))
+    if is_utf8(changed):
+        return changed
+    parts, position = [], 0
+    for start, end in _runs(changed):
+        parts += [changed[position:start], _spelt(changed[start:end]).encode()]
+        position = end
+    return b"".join([*parts, changed[position:]])
+
+
+def _spelt(raw: bytes) -> str:
+    return raw.decode("cp1252") if _judge_bytes(raw)[0] == "FIL104" else "x" * len(raw)
 
 
 def is_utf8(data: bytes) -> bool:
@@ -188,6 +201,13 @@ def _utf8_hits(block: Block, laid: Layout, context: Context, room: Room) -> list
 
 def undecodable(data: bytes) -> Iterator[tuple[str, int, str]]:
     """Yield for each run of bytes that are no UTF-8 the rule it breaks, where it begins, and the message."""
+    for start, end in _runs(data):
+        code, message = _judge_bytes(data[start:end])
+        yield code, start, message
+
+
+def _runs(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where each run of bytes that are no UTF-8 begins and ends."""
     if data.isascii():
         return
     bad = _NOTES.found = []
@@ -196,8 +216,7 @@ def undecodable(data: bytes) -> Iterator[tuple[str, int, str]]:
     for first, last in [*bad, (-1, -1)]:
         if first != end or first < 0:
             if start >= 0:
-                code, message = _judge_bytes(data[start:end])
-                yield code, start, message
+                yield start, end
             start = first
         end = last
 
