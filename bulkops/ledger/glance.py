@@ -6,6 +6,7 @@ Importing SQLAlchemy takes longer than reading ten thousand chunks.
 import os
 import sqlite3
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -36,15 +37,17 @@ class Glance(Questions):
         path = plain_path(url)
         if path is None or not path.exists():
             return None
-        try:
-            connection = sqlite3.connect(_address(path), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-            version = checked_version(connection.execute(VERSION).fetchone()[0]) if _made(connection) else 0
-        except sqlite3.Error as error:
-            raise UsageError(f"The ledger {path} cannot be read: {error}.") from None
-        if version == LATEST:
-            return cls(connection, folder=folder_beside(path))
-        connection.close()
-        return None
+        with ExitStack() as opened:
+            try:
+                connection = sqlite3.connect(_address(path), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+                opened.callback(connection.close)
+                version = checked_version(connection.execute(VERSION).fetchone()[0]) if _made(connection) else 0
+            except sqlite3.Error as error:
+                raise UsageError(f"The ledger {path} cannot be read: {error}.") from None
+            if version != LATEST:
+                return None
+            opened.pop_all()
+        return cls(connection, folder=folder_beside(path))
 
     def rows(self, statement: str, **values: Any) -> Sequence[Row]:
         """Return the rows of a statement by the names of their columns; UsageError if they cannot be read."""

@@ -4,7 +4,7 @@ import re
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -78,10 +78,12 @@ class Database:
         self.path = path or Path(self._folder.name if self._folder else "") / "sandbox.db"
         self._write_lock = Lock()
         try:
-            self._writer = self._open()
-            # With a path, an acknowledged import is on the disk; without one, nothing outlives the process.
-            self._writer.execute(f"PRAGMA synchronous={'FULL' if path else 'OFF'}")
-            self._create()
+            with ExitStack() as failing:
+                self._writer = failing.enter_context(closing(self._open()))
+                # With a path, an acknowledged import is on the disk; without one, nothing outlives the process.
+                self._writer.execute(f"PRAGMA synchronous={'FULL' if path else 'OFF'}")
+                self._create()
+                failing.pop_all()
         except sqlite3.Error as problem:
             raise UsageError(
                 f"{self.path} cannot be used as the sandbox's data file: {problem}.",
@@ -90,9 +92,12 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30)
-        connection.row_factory = sqlite3.Row
-        connection.create_function("folded", 1, folded, deterministic=True)
-        connection.execute("PRAGMA journal_mode=WAL")
+        with ExitStack() as failing:
+            failing.callback(connection.close)
+            connection.row_factory = sqlite3.Row
+            connection.create_function("folded", 1, folded, deterministic=True)
+            connection.execute("PRAGMA journal_mode=WAL")
+            failing.pop_all()
         return connection
 
     def _create(self) -> None:
