@@ -13,9 +13,8 @@ from bulkops.fixing.options import Knowledge
 from bulkops.reading.blocks import ContentReader
 from bulkops.reading.marks import Offsets
 from bulkops.reading.sources import Source
-from bulkops.validation.context import Context
 from bulkops.validation.engine import judge_content
-from bulkops.validation.facts import BlockFacts, usual_length, whole_file_hits
+from bulkops.validation.facts import BlockFacts, too_short
 from bulkops.validation.findings import ValidationSettings
 from bulkops.validation.judge import Partial
 from bulkops.validation.keys import KeyStore
@@ -120,7 +119,7 @@ def survey(contract: Contract, source: Source) -> Survey:
         surplus=surplus,
         withheld=surplus != blank,
         misread=misread,
-        lost_zeros=_lost_zeros(tally.facts, tally.context) if tally.context else {},
+        lost_zeros=_lost_zeros(tally.facts),
     )
 
 
@@ -132,13 +131,12 @@ def _day_first(facts: BlockFacts) -> dict[str, bool]:
     }
 
 
-def _lost_zeros(facts: BlockFacts, context: Context) -> dict[tuple[str, int], int]:
+def _lost_zeros(facts: BlockFacts) -> dict[tuple[str, int], int]:
     """Return the lengths of numbers that validation reports, one by one, with the usual length of their columns."""
-    found = {}
-    for (name, length), usage in facts.digits.items():
-        alone = BlockFacts(lengths={name: facts.lengths[name]}, digits={(name, length): usage})
-        if any(hit.code == "XLS103" for hit in whole_file_hits(alone, context)):
-            found[name, length] = usual_length(facts.lengths[name])
+    found: dict[tuple[str, int], int] = {}
+    for name in facts.lengths:
+        common, lengths = too_short(name, facts)
+        found |= {(name, length): common for length in lengths}
     return found
 
 

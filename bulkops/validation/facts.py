@@ -19,6 +19,8 @@ K = TypeVar("K", bound=Hashable)
 _ROW = "_row"
 _MOST_ZEROS = 6
 """Zeros that can be missing in front of a number before it counts as simply another number."""
+_MANY_NUMBERS, _FEW_NUMBERS = 10, 5
+"""Numbers of which nearly all must have one length; fewer are enough where one of that length begins with a zero."""
 
 
 @dataclass
@@ -131,7 +133,10 @@ def _gather_lengths(frame: pl.DataFrame, name: str, numbers: Offsets | None, roo
 
 def _gather_dates(frame: pl.DataFrame, name: str, numbers: Offsets | None, facts: BlockFacts) -> None:
     cell = pl.col(name)
-    local = frame.select(pl.int_range(pl.len()).alias(_ROW), cell).filter(cell.str.contains(patterns.LOCAL_DATE))
+    # A date that exists in neither order says nothing about the order.
+    local = frame.select(pl.int_range(pl.len()).alias(_ROW), cell).filter(
+        cell.str.contains(patterns.LOCAL_DATE_THAT_EXISTS)
+    )
     if not local.height:
         return
     parts = local.with_columns(
@@ -149,28 +154,38 @@ def _gather_dates(frame: pl.DataFrame, name: str, numbers: Offsets | None, facts
 
 def whole_file_hits(facts: BlockFacts, context: Context) -> Iterable[Hits]:
     """Return what the facts of a whole file show."""
-    for name, lengths in facts.lengths.items():
-        yield from _lost_zeros(name, lengths, facts, context)
+    for name in facts.lengths:
+        yield from _lost_zeros(name, facts, context)
     for name in facts.local_dates:
         yield from _unknown_order(name, facts, context)
     yield from _mixed(facts, context)
 
 
-def _lost_zeros(name: str, lengths: Counter[int], facts: BlockFacts, context: Context) -> Iterable[Hits]:
-    common = usual_length(lengths)
-    for length in range(common - 1, max(0, common - _MOST_ZEROS) - 1, -1):
-        usage = facts.digits.get((name, length))
-        if usage is not None:
-            says = f"has {length} digits where nearly all numbers of the column have {common}"
-            spots = tuple(_shown(spot, f"{name} {{!r}} {says}", context) for spot in usage.spots)
-            yield Hits("XLS103", usage.total, spots)
+def _lost_zeros(name: str, facts: BlockFacts, context: Context) -> Iterable[Hits]:
+    common, lengths = too_short(name, facts)
+    for length in lengths:
+        usage = facts.digits[name, length]
+        says = f"has {length} digits where nearly all numbers of the column have {common}"
+        spots = tuple(_shown(spot, f"{name} {{!r}} {says}", context) for spot in usage.spots)
+        yield Hits("XLS103", usage.total, spots)
 
 
-def usual_length(lengths: Counter[int]) -> int:
+def too_short(name: str, facts: BlockFacts) -> tuple[int, tuple[int, ...]]:
+    """Return the length that nearly all numbers of a column have, and those of numbers that lost zeros in front."""
+    common = _usual_length(name, facts)
+    lengths = range(common - 1, max(0, common - _MOST_ZEROS) - 1, -1)
+    return common, tuple(length for length in lengths if (name, length) in facts.digits)
+
+
+def _usual_length(name: str, facts: BlockFacts) -> int:
     """Return the length that nearly all numbers of a column have; 0 if there is none."""
+    lengths = facts.lengths[name]
     total = sum(lengths.values())
     common, count = max(lengths.items(), key=lambda item: item[1], default=(0, 0))
-    return common if total >= 10 and count >= 0.8 * total and common >= 4 else 0
+    # A few numbers may well differ in length, unless some of the longer ones show that zeros stand in front.
+    bare = facts.digits.get((name, common), Usage()).total
+    least = _FEW_NUMBERS if bare < count else _MANY_NUMBERS
+    return common if total >= least and count >= 0.8 * total and common >= 4 else 0
 
 
 def _unknown_order(name: str, facts: BlockFacts, context: Context) -> Iterable[Hits]:

@@ -127,6 +127,7 @@ def _timestamp_cases(column: Column, cell: pl.Expr, timestamp: Timestamp) -> lis
     right = cell.str.contains(patterns.TIMESTAMP) | cell.is_in(list(words))
     allowed = f" or {', '.join(words)}" if words else ""
     dated = cell.str.contains(f"{patterns.DATE_ONLY}|{patterns.NO_OFFSET}")
+    neither = cell.str.contains(patterns.LOCAL_DATE) & ~cell.str.contains(patterns.LOCAL_DATE_THAT_EXISTS)
     unreal = "is no date and time that exists"
 
     def case(code: str, pattern: str, says: str) -> Case:
@@ -136,6 +137,7 @@ def _timestamp_cases(column: Column, cell: pl.Expr, timestamp: Timestamp) -> lis
         _padded(column, patterns.TIMESTAMP, *words),
         Case("DAT101", dated & ~cell.str.contains(patterns.DAY_THAT_EXISTS), lambda value: f"{value!r} {unreal}"),
         case("DAT101", patterns.TIMESTAMP_SHAPE, unreal),
+        Case("DAT101", neither, lambda value: f"{value!r} {unreal}, whichever of day and month comes first"),
         case("DAT106", patterns.DATE_ONLY, "is a date without time and offset"),
         case("DAT102", patterns.NO_OFFSET, "has no offset: Z or +02:00"),
         case("DAT103", patterns.LOCAL_DATE, "is a local way to write a date"),

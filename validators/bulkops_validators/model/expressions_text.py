@@ -12,9 +12,10 @@ from bulkops_validators.model.cells import IdList, Text
 from bulkops_validators.model.contract import Column
 from bulkops_validators.model.expressions_forms import Case
 
+_BECAME_DATE = "looks like a date a spreadsheet made"
 _CONTENT: tuple[tuple[str, str, str], ...] = (
     ("XLS101", patterns.SCIENTIFIC, "is a number in scientific notation"),
-    ("XLS104", patterns.BECAME_DATE, "looks like a date a spreadsheet made"),
+    ("XLS104", patterns.BECAME_DATE, _BECAME_DATE),
     ("XLS105", patterns.SPREADSHEET_ERROR, "is a spreadsheet's error value"),
     ("XLS106", patterns.HASH_SIGNS, "was too wide to be shown"),
     ("XLS107", patterns.FORMULA_WRAPPER, "is wrapped in a formula"),
@@ -47,6 +48,7 @@ def text_checks(column: Column) -> list[Case]:
     cases = [*_length_cases(column, column.cell, cell), *content_cases(cell)]
     if column.cell.min_length > 1:  # codes; items and ids of one character are no codes
         cases.append(Case("COD107", cell.str.contains(patterns.LINE_END), _sentence("has a line end inside")))
+        cases.append(Case("XLS104", cell.str.contains(patterns.DAY_AND_MONTH), _sentence(_BECAME_DATE)))
         code, pattern, says = _TYPOGRAPHIC
         cases.append(Case(code, cell.str.contains(pattern), _naming(says), beyond_ascii=True))
     return cases

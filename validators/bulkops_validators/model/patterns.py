@@ -17,7 +17,19 @@ DAY_THAT_EXISTS = rf"^{_DAY}(?:$|[Tt ])"
 TIMESTAMP_SHAPE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:[0-9]{2})$"
 NO_OFFSET = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?$"
 DATE_ONLY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-LOCAL_DATE = r"^([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4}|[0-9]{2})(?:,?[ T]+[0-9]{1,2}:[0-9]{2}.*)?$"
+_LOCAL_TIME = r"(?:,?[ T]+[0-9]{1,2}:[0-9]{2}.*)?"
+LOCAL_DATE = rf"^([0-9]{{1,2}})[/.-]([0-9]{{1,2}})[/.-]([0-9]{{4}}|[0-9]{{2}}){_LOCAL_TIME}$"
+_TO_28, _TO_30, _TO_31 = (rf"(?:0?[1-9]|1[0-9]|2[0-{last})" for last in ("8]", "9]|30", "9]|3[01]"))
+_IN_31, _IN_30, _IN_28 = r"(?:0?[13578]|1[02])", r"(?:0?[469]|11)", r"0?2"
+_LOCAL_DAY = "|".join(
+    rf"{first}[/.-]{second}"
+    for day, month in ((_TO_31, _IN_31), (_TO_30, _IN_30), (_TO_28, _IN_28))
+    for first, second in ((day, month), (month, day))
+)
+_LOCAL_LEAP_DAY = rf"(?:29[/.-]0?2|0?2[/.-]29)[/.-](?:{_LEAP_YEAR}|[02468][048]|[13579][26])"
+LOCAL_DATE_THAT_EXISTS = rf"^(?:(?:{_LOCAL_DAY})[/.-](?:[0-9]{{4}}|[0-9]{{2}})|{_LOCAL_LEAP_DAY}){_LOCAL_TIME}$"
+"""A local date that the calendar has, with the day first or with the month first."""
+
 EPOCH = r"^[0-9]{9,10}(?:\.[0-9]+)?$|^[0-9]{12,13}$"
 SERIAL_DATE = r"^[2-9][0-9]{4}(?:\.[0-9]+)?$"
 TIMESTAMP_WORD = r"(?i)^(?:immediate|immediately|unlimited|on_action|on action|never|always|now|none|today|infinite)$"
@@ -31,21 +43,39 @@ INTEGER_THOUSANDS = r"^-?[1-9][0-9]{0,2}(?:[.,'\u2019 \u00a0\u202f][0-9]{3})+$"
 DECIMAL_COMMA = r"^-?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+$"
 DURATION = r"^[0-9]+(?:s|m|h|D(?:_[DU])?|W(?:_U)?|M(?:_U)?|Y(?:_U)?)$"
 
-SPREADSHEET_ERROR = r"^#(?:N/A|NAME\?|REF!|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!|NV|WERT!|BEZUG!)"
-HASH_SIGNS = r"^#{3,}$"
-SCIENTIFIC = r"^[+-]?[0-9]+(?:[.,][0-9]+)?[eE]\+?[0-9]{1,3}$"
+SPREADSHEET_ERROR = (
+    r"^#(?:N/A|NAME\?|REF!|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!|BUSY!|GETTING_DATA|FIELD!|BLOCKED!|CONNECT!|UNKNOWN!"
+    r"|EXTERNAL!|PYTHON!|ERROR!"
+    # German, French, Spanish, Italian; what is missing is spelt as above.
+    r"|NV|WERT!|BEZUG!|ZAHL!|\u00dcBERLAUF!|KALK!|FELD!|DATEN_ABRUFEN"
+    r"|NOM\?|VALEUR!|NUL!|NOMBRE!|PROPAGATION!|EPARS!|CALCUL!|CHAMP!|CHARGEMENT_DONNEES|OBTENTION_DONNEES"
+    r"|N/D|\u00bf?NOMBRE\?|\u00a1?(?:REF|VALOR|DIV/0|NULO|NUM|DESBORDAMIENTO|CALC|CAMPO)!|OBTENIENDO_DATOS"
+    r"|NOME\?|RIF!|VALORE!|NULLO!|ESPANSIONE!|ESTRAZIONE_DATI_IN_CORSO)"
+)
+HASH_SIGNS = r"^#{2,}$"
+SCIENTIFIC = r"^[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]{1,3}$"
 LONG_NUMBER = r"^[0-9]{16,}$"
+_ENGLISH_MONTH = r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+# Other names only as spreadsheets write them: SET-24 and MARS-24 in capitals are rather codes.
+_MONTH = (
+    rf"(?:{_ENGLISH_MONTH}|[Mm]\u00e4r|[Mm]rz|[Mm]ai|[Oo]kt|[Dd]ez"
+    r"|[Jj]anv|[Ff]\u00e9vr|[Mm]ars|[Aa]vr|[Jj]uin|[Jj]uil|[Aa]o\u00fbt|[Ss]ept|[Dd]\u00e9c"
+    r"|[Ee]ne|[Aa]br|[Aa]go|[Dd]ic|[Gg]en|[Mm]ag|[Gg]iu|[Ll]ug|[Ss]et|[Oo]tt)"
+)
 BECAME_DATE = (
-    r"(?i)^(?:[0-9]{1,2}-(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)(?:-[0-9]{2,4})?"
-    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)-[0-9]{2}"
+    rf"^(?:[0-9]{{1,2}}-{_MONTH}\.?(?:-[0-9]{{2,4}})?|[0-9]{{1,2}}\. {_MONTH}\.?|{_MONTH}(?:\.?-[0-9]{{2}}|-[0-9]{{4}})"
     r"|[0-9]{1,2}[/.][0-9]{1,2}[/.](?:[0-9]{4}|[0-9]{2})"
+    r"|(?:19|20)[0-9]{2}/(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12][0-9]|3[01])"
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?)$"
 )
+DAY_AND_MONTH = r"^(?:(?:0[1-9]|[12][0-9]|3[01])/(?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])/(?:0[1-9]|[12][0-9]|3[01]))$"
+"""A day of the year: a code was a date. Elsewhere 10/12 may be a size, or a shop and its till."""
+
 FORMULA_WRAPPER = r'^="[^"]*"$'
 TRUTH_VALUE = r"^(?:TRUE|FALSE|True|False|WAHR|FALSCH)$"
 WORD_FOR_NOTHING = r"^(?:NULL|null|Null|nan|NaN|NAN|N/A|n/a|NA|None|none|NONE|nil|undefined|<NA>|\\N)$"
 DIGITS = r"^[0-9]+$"
-FORMULA_LEADER = r"^[=+@\t\r]|^-[^0-9]"
+FORMULA_LEADER = r"^[=+@\t\r]|^-[^0-9]|^-[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)? *[-+*/^&=<>]"
 
 INVISIBLE = (
     r"[\x7f\u0080-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e"
@@ -92,10 +122,14 @@ FLAT_OBJECT = rf"^{_BLANKS}\{{(?:{_MEMBER}(?:,{_MEMBER})*|{_BLANKS})\}}{_BLANKS}
 """An object of texts, numbers and truth values with any names: what is unnested is valid JSON only if it is one."""
 
 PLAIN_TEXT = (
-    r"^[A-Za-z](?:[A-Za-z0-9]*[0-9][A-Za-z0-9]*|[A-Za-z0-9._%@ -]{8,}[A-Za-z0-9]"
-    r"|(?:[A-Za-z0-9]|[A-Za-z0-9]{3,})?[._%@-][A-Za-z0-9._%@-]*[A-Za-z0-9])$"
+    r"^(?:[A-Za-z](?:[A-Za-z0-9]*[0-9][A-Za-z0-9]*|[A-Za-z0-9._%@ -]{8,}[A-Za-z0-9]"
+    r"|(?:[A-Za-z0-9]|[A-Za-z0-9]{2}[A-Za-kmo-ruw-z0-9]|[A-Za-z0-9]{4,})?[._%@-][A-Za-z0-9._%@-]*[A-Za-z0-9])"
+    r"|[A-IKLN-RT-Za-ikln-rt-z][A-Za-z0-9]{3}[._%@-][A-Za-z0-9._%@-]*[A-Za-z0-9])$"
 )
-"""Text that no check of free text but those of length and allowed characters can be about."""
+"""Text that no check of free text but those of length and allowed characters can be about.
+
+Three letters before a sign may be a month, and so may four: janv, juil, juin, mars, sept.
+"""
 
 PLAIN_LIST = rf"^{PLAIN_TEXT[1:-1]}(?:;{PLAIN_TEXT[1:-1]})*$"
 """Such texts with semicolons between."""
