@@ -10,7 +10,6 @@ import polars as pl
 from bulkops.reading.marks import Offsets
 from bulkops.validation.context import Context, shown
 from bulkops.validation.hits import Hits, Room, Spot
-from bulkops_validators.model.cells import JsonObject
 from bulkops_validators.model.contract import Column
 from bulkops_validators.model.expressions import (
     CellCheck,
@@ -113,9 +112,9 @@ def _hits(check: CellCheck, cells: pl.DataFrame, numbers: Offsets | None, contex
 
 
 def _cell_spot(check: CellCheck, number: int, value: str, context: Context) -> Spot:
-    # What is wrong with JSON is told from the cell itself, in words that do not repeat it.
-    told = value if isinstance(context.contract.column(check.column).cell, JsonObject) else shown(value, context)
-    return Spot(message=check.says(told), number=number, column=check.column, value=shown(value, context))
+    told = shown(value, context)
+    message = check.hides(value) if context.mask and check.hides else check.says(told)
+    return Spot(message=message, number=number, column=check.column, value=told)
 
 
 def number_of(row: int, numbers: Offsets | None) -> int:

@@ -8,6 +8,7 @@ from itertools import accumulate
 
 from bulkops.reading.broken import BROKEN_SAYS
 from bulkops.reading.quoting import cells, read_strictly
+from bulkops.validation.context import masked
 from bulkops.validation.encoding import byte_message, decoded, undecodable
 from bulkops_validators.model.contract import Contract
 
@@ -66,7 +67,10 @@ class _Field:
 
 
 def read_header(line: bytes, contract: Contract, *, mask: bool = False) -> Header:
-    """Return what a header line (without its line end) says, and its faults; with `mask` none repeats a value."""
+    """Return what a header line (without its line end) says, and its faults.
+
+    With `mask` no fault repeats what may be a value: a name that is no column's and comes near none.
+    """
     separator = _separator(line, contract)
     fields = _fields(line, separator)
     names = tuple(field.name for field in fields)
@@ -80,7 +84,8 @@ def read_header(line: bytes, contract: Contract, *, mask: bool = False) -> Heade
         shown = "" if mask else f" ({', '.join(repr(field.name) for field in fields[:3])})"
         message = f"the first line looks like data{shown}; {contract.name} wants {', '.join(contract.column_names)}"
         return Header(guessed, separator, (*faults, Fault("HDR107", message)), names, quoted)
-    columns, named = _assign(fields, contract)
+    told = [_Field(_told(field.name, contract) if mask else field.name, field.at) for field in fields]
+    columns, named = _assign(fields, told, contract)
     faults += named
     faults += _missing(columns, fields, contract)
     return Header(columns, separator, tuple(faults), names, quoted)
@@ -142,26 +147,32 @@ def _looks_like_data(fields: list[_Field], contract: Contract) -> bool:
     return any(any(c.isdigit() for c in name) or name.lstrip()[:1] in {"{", ""} or len(name) > 60 for name in names)
 
 
-def _assign(fields: list[_Field], contract: Contract) -> tuple[tuple[str | None, ...], list[Fault]]:
-    """Return the column of each field and the faults of the names."""
+def _told(name: str, contract: Contract) -> str:
+    """Return a name as a message may tell it where values are hidden: without a header, the name is one."""
+    return name if not name.strip() or _suggestion(name, contract) else masked(name)
+
+
+def _assign(fields: list[_Field], told: list[_Field], contract: Contract) -> tuple[tuple[str | None, ...], list[Fault]]:
+    """Return the column of each field and the faults of the names; `told` are the names that faults repeat."""
     exact = Counter(field.name for field in fields)
     columns: list[str | None] = []
     faults: list[Fault] = []
-    for position, field in enumerate(fields, start=1):
-        name, fault = _known(field.name, contract, taken={c for c in columns if c} | set(exact))
+    for position, (field, shown) in enumerate(zip(fields, told, strict=True), start=1):
+        name, fault = _known(field.name, shown.name, contract, taken={c for c in columns if c} | set(exact))
         if field.name and field.name in columns:
-            name, fault = None, ("HDR103", f"the column {field.name!r} stands twice")
+            name, fault = None, ("HDR103", f"the column {shown.name!r} stands twice")
         elif name in columns and name is not None:
-            fault, name = ("HDR103", f"the column {field.name!r} stands for {name!r}, which is there already"), None
+            fault, name = ("HDR103", f"the column {shown.name!r} stands for {name!r}, which is there already"), None
         columns.append(name)
         if fault is not None:
-            faults.append(Fault(fault[0], fault[1], field.name, field.at, position))
+            faults.append(Fault(fault[0], fault[1], shown.name, field.at, position))
             if fault[0] == "HDR106" and field.name != field.name.strip():
                 faults.append(_padded(field, position))
     repeated = [name for name, count in exact.items() if count > 1 and name and name not in contract.column_names]
     for name in repeated:
-        place = [(n, f) for n, f in enumerate(fields, start=1) if f.name == name][1]
-        faults.append(Fault("HDR103", f"the column {name!r} stands twice", name, place[1].at, place[0]))
+        place = [n for n, field in enumerate(fields) if field.name == name][1]
+        shown = told[place]
+        faults.append(Fault("HDR103", f"the column {shown.name!r} stands twice", shown.name, shown.at, place + 1))
     return tuple(columns), faults
 
 
@@ -170,8 +181,11 @@ def _padded(field: _Field, position: int) -> Fault:
     return Fault("HDR105", message, field.name, field.at, position)
 
 
-def _known(name: str, contract: Contract, *, taken: set[str]) -> tuple[str | None, tuple[str, str] | None]:
-    """Return the contract's column that a name stands for, and the code and message of what is wrong with it."""
+def _known(name: str, shown: str, contract: Contract, *, taken: set[str]) -> tuple[str | None, tuple[str, str] | None]:
+    """Return the contract's column that a name stands for, and the code and message of what is wrong with it.
+
+    `shown` is the name as the message tells it.
+    """
     if name in contract.column_names:
         return name, None
     if not name.strip():
@@ -184,7 +198,7 @@ def _known(name: str, contract: Contract, *, taken: set[str]) -> tuple[str | Non
     known = [column for column in contract.column_names if column not in taken]
     near = _suggestion(name, contract, among=known)
     hint = f"did you mean {near!r}?" if near else f"known are {', '.join(contract.column_names)}"
-    return None, ("HDR102", f"{contract.name} has no column {name!r}; {hint}")
+    return None, ("HDR102", f"{contract.name} has no column {shown!r}; {hint}")
 
 
 def _suggestion(name: str, contract: Contract, among: list[str] | None = None) -> str | None:

@@ -191,6 +191,19 @@ def test_the_order_of_day_and_month_is_told_from_the_column(dates: tuple[str, ..
 
 
 SECRETS = {
+    "one code in place of the header": ("coupons", "SECRETCODE\nABCDE\n"),
+    "a header of codes that stand twice": ("coupons", "value,SECRETCODE,SECRETCODE\nABCDE,,\n"),
+    "an attribute's name": ("coupons", 'value,attributes\nABCDE,"{""1SECRETCODE"": 1}"\n'),
+    "an attribute twice": ("coupons", 'value,attributes\nABCDE,"{""SECRETCODE"": 1, ""SECRETCODE"": 2}"\n'),
+    "an attribute twice inside": (
+        "coupons",
+        'value,attributes\nABCDE,"{""a"": [{""SECRETCODE"": 1, ""SECRETCODE"": 2}]}"\n',
+    ),
+    "an attribute in two cases": (
+        "coupons",
+        'value,attributes\nABCDE,"{""SECRETCODE"": 1, ""sECRETCODE"": 2}"\n',
+    ),
+    "JSON that is none": ("coupons", 'value,attributes\nABCDE,"{""a"": SECRETCODE}"\n'),
     "coupons no header": ("coupons", "SECRETCODE1,2030-01-01T00:00:00Z\n"),
     "mixed ids": ("loyalty-points", "customerprofileid,identifier,amount\nA1,,5\nA2,,6\n,SECRETCARD1,5\n"),
     "lost zeros": ("coupons", "value\n" + "".join(f"0{n:07d}\n" for n in range(30)) + "7654321\n"),
@@ -207,7 +220,19 @@ def test_masked_findings_give_no_value_away(name: str) -> None:
     report = check(contract, text.encode(), mask=True)
     assert report.counts
     said = json.dumps(report.to_json())
-    assert not any(secret in said for secret in ("SECRETCODE1", "SECRETCARD1", "7654321", "03/04/2031"))
+    assert not any(secret in said for secret in ("SECRETCODE", "SECRETCARD1", "7654321", "03/04/2031"))
+
+
+@pytest.mark.parametrize("name", ["code", "expiry_date", "Value", " limitval"])
+def test_names_that_come_near_a_column_are_told_though_values_are_hidden(name: str) -> None:
+    report = check("coupons", f"{name}\nABCD\n".encode(), mask=True)
+    assert {f.column for f in report.findings if f.code in {"HDR102", "HDR105", "HDR106"}} == {name}
+
+
+def test_attributes_are_named_unless_values_are_hidden() -> None:
+    data = b'value,attributes\nABCDE,"{""1st"": 1}"\n'
+    assert "'1st' has a name that none can have" in check("coupons", data).findings[0].message
+    assert "an attribute in it has a name" in check("coupons", data, mask=True).findings[0].message
 
 
 def test_an_accepted_record_accepts_no_other(tmp_path: Path) -> None:

@@ -22,13 +22,14 @@ from bulkops_validators.model.cells import (
     Timestamp,
 )
 from bulkops_validators.model.contract import Column, Contract, Exclusive, Ordered
-from bulkops_validators.model.expressions_forms import JSON_CODES, Case, form_cases, json_codes
+from bulkops_validators.model.expressions_forms import JSON_CODES, form_cases, json_codes
 from bulkops_validators.model.expressions_text import text_checks
 
 
 @dataclass(frozen=True)
 class CellCheck:
-    """One rule applied to one column. `says` makes the message of a cell's value.
+    """One rule applied to one column. `says` makes the message of a cell's value; `hides`, where there is one, makes it
+    of the same value without telling it.
 
     Checks that are `beyond_ascii` need not look at cells of ASCII alone. `case` is the place of the check among the
     cases of the cell's form, of which at most one is broken; `form_case` tells which.
@@ -40,6 +41,7 @@ class CellCheck:
     says: Callable[[str], str]
     beyond_ascii: bool = False
     case: int | None = None
+    hides: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,14 +80,15 @@ def cell_checks(column: Column, now: datetime | None = None) -> tuple[CellCheck,
     checks = []
     for place, case in enumerate(cases):
         broken = _has_form(column) & case.holds.fill_null(value=False)
-        checks.append(CellCheck(case.code, name, broken & ~earlier, _says(name, case), case=place))
+        hides = None if case.hides is None else _says(name, case.hides)
+        checks.append(CellCheck(case.code, name, broken & ~earlier, _says(name, case.says), case=place, hides=hides))
         earlier = earlier | broken
     checks += [
         CellCheck(
             case.code,
             name,
             filled(name) & case.holds.fill_null(value=False),
-            _says(name, case),
+            _says(name, case.says),
             case.beyond_ascii,
         )
         for case in text_checks(column)
@@ -116,8 +119,8 @@ def _has_form(column: Column) -> pl.Expr:
     return says_something(column.name) if column.required else filled(column.name)
 
 
-def _says(name: str, case: Case) -> Callable[[str], str]:
-    return lambda value: f"{name} {case.says(value)}"
+def _says(name: str, says: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda value: f"{name} {says(value)}"
 
 
 def _time_checks(cell: pl.Expr, column: Column, now: datetime | None) -> list[CellCheck]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
@@ -24,13 +25,15 @@ from bulkops_validators.model.json_cells import judge
 class Case:
     """One way in which a cell is wrong; `says` completes the sentence that begins with the column's name.
 
-    `beyond_ascii` says that no cell of ASCII alone can be wrong in this way.
+    `beyond_ascii` says that no cell of ASCII alone can be wrong in this way. `hides` makes the sentence where values
+    must not be told; without it, it is made of the masked value.
     """
 
     code: str
     holds: pl.Expr
     says: Callable[[str], str]
     beyond_ascii: bool = False
+    hides: Callable[[str], str] | None = None
 
 
 def form_cases(column: Column) -> list[Case]:
@@ -209,11 +212,11 @@ def json_codes(name: str) -> pl.Expr:
 def _json_cases(name: str) -> list[Case]:
     codes = json_codes(name)
 
-    def says(value: str) -> str:
+    def says(value: str, *, masked: bool = False) -> str:
         verdict = judge(value)
-        return f"is not the JSON object it should be: {verdict.fault}" if verdict else "is fine"
+        return f"is not the JSON object it should be: {verdict.told(masked=masked)}" if verdict else "is fine"
 
-    return [Case(code, codes == code, says) for code in JSON_CODES]
+    return [Case(code, codes == code, says, hides=partial(says, masked=True)) for code in JSON_CODES]
 
 
 def _list_cases(cell: pl.Expr, ids: IdList) -> list[Case]:

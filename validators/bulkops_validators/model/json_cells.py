@@ -18,10 +18,17 @@ _SMART_QUOTES = re.compile("[\u201c\u201d\u201e\u201f\u2033]")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is wrong with a cell: the rule's code, and the fault in words."""
+    """What is wrong with a cell: the rule's code, and the fault in words; `name` is the attribute it is about."""
 
     code: str
     fault: str
+    name: str | None = None
+
+    def told(self, *, masked: bool = False) -> str:
+        """Return the fault as a sentence; `masked`, without the attribute's name."""
+        if self.name is None:
+            return self.fault
+        return f"{'an attribute in it' if masked else repr(self.name)} {self.fault}"
 
 
 class _Constant(ValueError):
@@ -84,13 +91,13 @@ def _judge_names(value: _Object) -> Verdict | None:
     names = [name for name, _ in value]
     for name in names:
         if not _NAME.fullmatch(name) or name.endswith("\n") or not name.isascii():
-            return Verdict("ATR102", f"{name!r} is no attribute name")
+            return Verdict("ATR102", "has a name that none can have", name)
     if repeated := _repeated_inside(value):
-        return Verdict("ATR101", f"{repeated[0]!r} stands twice")
+        return Verdict("ATR101", "stands twice", repeated[0])
     folded = Counter(name.lower() for name in names) if len({name.lower() for name in names}) < len(names) else {}
     for name in names:
         if folded.get(name.lower(), 0) > 1:
-            return Verdict("ATR104", f"{name!r} also stands in another case")
+            return Verdict("ATR104", "also stands in another case", name)
     return None
 
 
