@@ -17,9 +17,11 @@ from bulkops_validators.model.cells import (
     Timestamp,
 )
 from bulkops_validators.model.contract import Column
+from bulkops_validators.model.expressions_text import is_code
 from bulkops_validators.model.json_cells import judge, straightened
 
 _INVISIBLE = re.compile(patterns.INVISIBLE)
+_INVISIBLE_CHARACTER = re.compile(patterns.INVISIBLE_CHARACTER)
 _UNUSUAL_BLANK = re.compile(patterns.UNUSUAL_BLANK)
 _MOJIBAKE = re.compile(patterns.MOJIBAKE)
 _DRESSED_UP = re.compile(patterns.COMPATIBILITY)
@@ -48,8 +50,8 @@ def _next(column: Column, text: str, knowledge: Knowledge, options: FixOptions) 
     if options.unsafe and _CONTROL.search(text):
         return ("FIL106" if "\x00" in text else "FIL107"), _CONTROL.sub("", text)
     match column.cell:
-        case Text():
-            return _text(text, options)
+        case Text() as free:
+            return _text(text, options, code=is_code(free))
         case JsonObject():
             return _json(text)
         case IdList(separator=separator):
@@ -68,17 +70,18 @@ def _next(column: Column, text: str, knowledge: Knowledge, options: FixOptions) 
     return None
 
 
-def _text(text: str, options: FixOptions) -> tuple[str, str] | None:
+def _text(text: str, options: FixOptions, *, code: bool) -> tuple[str, str] | None:
     if (inner := text.strip(_BLANKS)) != text:
         return "COD101", inner
     if re.match(patterns.FORMULA_WRAPPER, text):
         return "XLS107", text[2:-1]
-    return _doubtful_text(text) if options.unsafe else None
+    return _doubtful_text(text, code=code) if options.unsafe else None
 
 
-def _doubtful_text(text: str) -> tuple[str, str] | None:
-    if _INVISIBLE.search(text):
-        return "COD102", _INVISIBLE.sub("", text)
+def _doubtful_text(text: str, *, code: bool) -> tuple[str, str] | None:
+    hidden = _INVISIBLE_CHARACTER if code else _INVISIBLE
+    if hidden.search(text):
+        return "COD102", hidden.sub(lambda found: _INVISIBLE_CHARACTER.sub("", found[0]), text)
     if _UNUSUAL_BLANK.search(text):
         return "COD103", _UNUSUAL_BLANK.sub(" ", text)
     if _DRESSED_UP.search(text):

@@ -22,9 +22,9 @@ _CONTENT: tuple[tuple[str, str, str], ...] = (
     ("XLS108", r"^'", "begins with an apostrophe"),
     ("XLS112", patterns.TRUTH_VALUE, "is a truth value"),
     ("XLS113", patterns.WORD_FOR_NOTHING, "is a word for a missing value"),
-    ("COD102", patterns.INVISIBLE, "has a character that cannot be seen"),
     ("COD103", patterns.UNUSUAL_BLANK, "has a blank that is not the ordinary one"),
 )
+_INVISIBLE = "has a character that cannot be seen"
 _BEYOND_ASCII: tuple[tuple[str, str, str], ...] = (
     (
         "COD104",
@@ -45,13 +45,18 @@ def text_checks(column: Column) -> list[Case]:
         return _list_checks(cell, column.cell)
     if not isinstance(column.cell, Text):
         return []
-    cases = [*_length_cases(column, column.cell, cell), *content_cases(cell)]
-    if column.cell.min_length > 1:  # codes; items and ids of one character are no codes
+    cases = [*_length_cases(column, column.cell, cell), *content_cases(cell, code=is_code(column.cell))]
+    if is_code(column.cell):
         cases.append(Case("COD107", cell.str.contains(patterns.LINE_END), _sentence("has a line end inside")))
         cases.append(Case("XLS104", cell.str.contains(patterns.DAY_AND_MONTH), _sentence(_BECAME_DATE)))
         code, pattern, says = _TYPOGRAPHIC
         cases.append(Case(code, cell.str.contains(pattern), _naming(says), beyond_ascii=True))
     return cases
+
+
+def is_code(text: Text) -> bool:
+    """Tell whether a text is a code that people type; items and ids, of one character at least, are none."""
+    return text.min_length > 1
 
 
 def _list_checks(cell: pl.Expr, ids: IdList) -> list[Case]:
@@ -95,12 +100,14 @@ def _recommended_cases(column: Column, text: Text, length: pl.Expr) -> list[Case
     return cases
 
 
-def content_cases(cell: pl.Expr) -> list[Case]:
-    """Return the checks of damage and hygiene, for a text or for each text of a list."""
-    cases = [Case(code, cell.str.contains(pattern), _naming(says)) for code, pattern, says in _CONTENT]
+def content_cases(cell: pl.Expr, *, code: bool = False) -> list[Case]:
+    """Return the checks of damage and hygiene, for a text or for each text of a list; `code`: no free text."""
+    hidden = patterns.INVISIBLE_CHARACTER if code else patterns.INVISIBLE
+    content = (*_CONTENT, ("COD102", hidden, _INVISIBLE))
+    cases = [Case(rule, cell.str.contains(pattern), _naming(says)) for rule, pattern, says in content]
     cases += [
-        Case(code, cell.str.contains(pattern), _naming(says), beyond_ascii=True)
-        for code, pattern, says in _BEYOND_ASCII
+        Case(rule, cell.str.contains(pattern), _naming(says), beyond_ascii=True)
+        for rule, pattern, says in _BEYOND_ASCII
     ]
     cases.append(Case("COD101", cell != cell.str.strip_chars(), _sentence("has blanks around it")))
     lost = cell.str.contains(patterns.LONG_NUMBER) & (cell.str.slice(15).str.strip_chars("0") == "")

@@ -77,10 +77,26 @@ WORD_FOR_NOTHING = r"^(?:NULL|null|Null|nan|NaN|NAN|N/A|n/a|NA|None|none|NONE|ni
 DIGITS = r"^[0-9]+$"
 FORMULA_LEADER = r"^[=+@\t\r]|^-[^0-9]|^-[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)? *[-+*/^&=<>]"
 
-INVISIBLE = (
-    r"[\x7f\u0080-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e"
-    r"\u2060-\u2064\u2066-\u206f\ufeff]"
+_INVISIBLE = (
+    r"\x7f\u0080-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u2064\u2066-\u206f\u2800\u3164\ufeff\uffa0\ufff9-\ufffc\U000e0001"
 )
+_SELECTOR = r"\ufe00-\ufe0f\U000e0100-\U000e01ef"
+_TAG = r"\U000e0020-\U000e007f"
+_SELECTED = (
+    r"\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+    r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+)
+INVISIBLE_CHARACTER = rf"[{_INVISIBLE}{_SELECTOR}{_TAG}]"
+"""Nothing to be seen, alone or behind another character: what no code can have."""
+INVISIBLE = (
+    rf"[{_INVISIBLE}]|(?:^|[^#*0-9{_SELECTED}])[{_SELECTOR}]+|[{_SELECTOR}]{{2,}}"
+    rf"|[#*0-9][{_SELECTOR}](?:[^\u20e3]|$)|(?:^|[^\U0001f3f4{_TAG}])[{_TAG}]+"
+)
+"""The same in free text, where a selector may choose the form of an emoji or of a Chinese character, and tags a flag.
+
+It also matches the character in front, or behind, that is none to select a form of.
+"""
 UNUSUAL_BLANK = r"[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"
 _LIKE_LATIN = (
     r"\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0405\u0406\u0408"
