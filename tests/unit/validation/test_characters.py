@@ -72,3 +72,49 @@ def test_selectors_of_an_emoji_or_of_a_chinese_character_belong_to_texts_but_to_
 def test_selectors_that_choose_nothing_are_hidden_in_texts_too() -> None:
     assert in_texts("1\ufe0fA", "\ufe0fA", "❤\ufe0f\ufe0f", "❤\U000e0067", "A\ufe0f1\ufe0f2\ufe0f") == {"COD102": 5}
     assert fixed("item", "A\ufe0f1\ufe0f2\ufe0f3" + "\ufe0f" * 99) == "A123"
+
+
+MIXED = [
+    "\u0585ne1",
+    "\u13aaBCD",
+    "\u05d0BCD",
+    "A\u10d0BC",
+    "SAL\ua4f0",
+    "S\u0410LE",
+    "x\u03bf12",
+    "\u0410-\u13aa1",
+]
+
+
+@pytest.mark.parametrize("code", MIXED, ids=ascii)
+def test_letters_of_two_alphabets_in_a_word_are_found(code: str) -> None:
+    assert in_codes(code) == {"COD104": 1}
+    assert in_texts(code) == {"COD104": 1}
+
+
+@pytest.mark.parametrize(
+    "code", ["\u04cf123", "\u0455\u0430\u04cf\u0435", "\u04ae\u0415\u0421\u0410", "\u051d\u0430\u04451"], ids=ascii
+)
+def test_words_of_nothing_but_look_alikes_are_found(code: str) -> None:
+    assert in_codes(code) == {"COD104": 1}
+
+
+@pytest.mark.parametrize(
+    ("sign", "letter"), [("\u212a", "K"), ("\u212b", "Å"), ("\u211d", "R"), ("\u2110", "I")], ids=ascii
+)
+def test_signs_that_are_letters_in_all_but_name_are_dressed_up(sign: str, letter: str) -> None:
+    assert in_codes(f"{sign}SALE") == {"COD108": 1}
+    assert fixed("value", f"{sign}SALE") == f"{letter}SALE"
+
+
+WORDS = [
+    "Հայերեն", "SMS-ով", "օդ", "סופר", "ב-iPhone", "USB מתאם", "ᏣᎳᎩ", "ᏣᎳᎩ 2", "Привет", "Скидка 10",
+    "Ӏуьйре", "Ελλάδα", "καλημέρα", "ქართული",
+    "SMS-ის", "日本語ABC", "Tシャツ", "한국K팝", "ABC마트", "5 \u2113", "10 ℃",
+    "Acme™", "№ 5", "10 kΩ".replace("Ω", "\u2126"), "Việt Nam",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_words_of_one_alphabet_are_left_alone_with_latin_ones_beside_them(word: str) -> None:
+    assert in_texts(word) == {}

@@ -101,22 +101,33 @@ UNUSUAL_BLANK = r"[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"
 _LIKE_LATIN = (
     r"\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0405\u0406\u0408"
     r"\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458"
+    r"\u0474\u0475\u04ae\u04bb\u04c0\u04cf\u0501\u050c\u051a-\u051d"
     r"\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03bf"
+    r"\u037f\u03f2\u03f3\u03f9"
 )
-_LATIN = r"[A-Za-z\u00c0-\u024f]"
-TWO_ALPHABETS = (
-    rf"{_LATIN}[0-9_-]*[\u0370-\u03ff\u0400-\u052f]|[\u0370-\u03ff\u0400-\u052f][0-9_-]*{_LATIN}"
-    r"|[\u0370-\u03ff][0-9_-]*[\u0400-\u052f]|[\u0400-\u052f][0-9_-]*[\u0370-\u03ff]"
-    rf"|^[0-9._-]*[{_LIKE_LATIN}][{_LIKE_LATIN}0-9._-]*$"
-)
-"""Two of Latin, Greek and Cyrillic in one word; or nothing but Greek or Cyrillic letters that look Latin."""
+_LATIN = r"A-Za-z\u00c0-\u024f\u1e00-\u1eff"
+_MIXED = (_LATIN, r"\u0370-\u03ff", r"\u0400-\u052f\ua640-\ua69f", r"\u13a0-\u13fd\uab70-\uabbf")
+# Languages written in these put endings and prefixes to Latin names with a hyphen; only side by side they are odd.
+_HYPHENED = (r"\u0531-\u0556\u0561-\u0587", r"\u05d0-\u05ea", r"\u10a0-\u10ff", r"\ua4d0-\ua4f7")
+_BESIDE = [
+    f"[{one}]{between}[{''.join(other for other in scripts if other != one)}]"
+    for scripts, between in ((_MIXED, "[0-9_-]*"), ((*_MIXED, *_HYPHENED), ""))
+    for one in scripts
+]
+TWO_ALPHABETS = "|".join((*_BESIDE, rf"^[0-9._-]*[{_LIKE_LATIN}][{_LIKE_LATIN}0-9._-]*$"))
+"""Two of Latin, Greek, Cyrillic and Cherokee in one word, or one of these beside Armenian, Hebrew, Georgian or Lisu;
+or nothing but Greek or Cyrillic letters that look Latin."""
 MOJIBAKE = (
     r"[\u00c2\u00c3][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013\u2014\u2018-\u201e"
     r"\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122]|\u00e2\u20ac[\u0080-\u00bf\u0153\u0161\u2018-\u203a\u02dc\u2122\u00a6]"
 )
 REPLACEMENT = r"\ufffd"
 LINE_END = r"[\r\n]"
-COMPATIBILITY = r"[\uff01-\uff5e\u2460-\u24ff\u2160-\u217f\ufb00-\ufb06\U0001d400-\U0001d7ff]"
+COMPATIBILITY = (
+    r"[\uff01-\uff5e\u2460-\u24ff\u2160-\u217f\ufb00-\ufb06\U0001d400-\U0001d7ff"
+    # Signs that are Latin letters in all but name: Kelvin, Angstrom, and those that mathematics had first.
+    r"\u2102\u210a-\u2112\u2115\u2119-\u211d\u2124\u2128\u212a-\u212d\u212f-\u2131\u2133\u2134\u2145-\u2149]"
+)
 TYPOGRAPHIC = r"[\u2010-\u2015\u2212\ufe58\ufe63\u2018-\u201f\u2032-\u2037\u00b4\u02b9-\u02bc\u2044\u2215\u2217\u2236]"
 """Dashes, quotes and other signs that look like plain ones."""
 
