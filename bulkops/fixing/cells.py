@@ -19,11 +19,14 @@ from bulkops_validators.model.cells import (
 from bulkops_validators.model.contract import Column
 from bulkops_validators.model.expressions_text import is_code
 from bulkops_validators.model.json_cells import judge, straightened
+from bulkops_validators.model.patterns_mojibake import MOJIBAKE, WINDOWS_1252
 
 _INVISIBLE = re.compile(patterns.INVISIBLE)
 _INVISIBLE_CHARACTER = re.compile(patterns.INVISIBLE_CHARACTER)
 _UNUSUAL_BLANK = re.compile(patterns.UNUSUAL_BLANK)
-_MOJIBAKE = re.compile(patterns.MOJIBAKE)
+_MOJIBAKE = re.compile(MOJIBAKE)
+_BYTES = tuple({char: byte for byte, char in enumerate(chars)} for chars in (WINDOWS_1252, map(chr, range(256))))
+"""The byte that each character was, in the two encodings that UTF-8 is taken for."""
 _DRESSED_UP = re.compile(patterns.COMPATIBILITY)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _BLANKS = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
@@ -71,6 +74,9 @@ def _next(column: Column, text: str, knowledge: Knowledge, options: FixOptions) 
 
 
 def _text(text: str, options: FixOptions, *, code: bool) -> tuple[str, str] | None:
+    # Before anything is taken away: hidden characters and blanks may be half of another one.
+    if options.unsafe and _MOJIBAKE.search(text) and (right := _undone(text)) is not None:
+        return "COD105", right
     if (inner := text.strip(_BLANKS)) != text:
         return "COD101", inner
     if re.match(patterns.FORMULA_WRAPPER, text):
@@ -86,8 +92,6 @@ def _doubtful_text(text: str, *, code: bool) -> tuple[str, str] | None:
         return "COD103", _UNUSUAL_BLANK.sub(" ", text)
     if _DRESSED_UP.search(text):
         return "COD108", _DRESSED_UP.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
-    if _MOJIBAKE.search(text) and (right := _undone(text)) is not None:
-        return "COD105", right
     if text.startswith("'") and (inner := text.lstrip("'")):
         return "XLS108", inner
     if re.match(patterns.WORD_FOR_NOTHING, text):
@@ -96,12 +100,13 @@ def _doubtful_text(text: str, *, code: bool) -> tuple[str, str] | None:
 
 
 def _undone(text: str) -> str | None:
-    """Return what was meant by text that was decoded as Windows-1252, if that can be undone exactly."""
-    try:
-        right = text.encode("cp1252").decode("utf-8")
-    except UnicodeError:
-        return None
-    return right if right.encode().decode("cp1252", "replace") == text else None
+    """Return what was meant by text that was decoded as Windows-1252 or Latin-1, if that can be undone exactly."""
+    for known in _BYTES:
+        try:
+            return bytes(known[char] for char in text).decode()
+        except (KeyError, UnicodeDecodeError):
+            continue
+    return None
 
 
 def _choice(text: str, values: tuple[str, ...]) -> tuple[str, str] | None:

@@ -9,6 +9,7 @@ import pytest
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model import patterns, rules_docs
 from bulkops_validators.model.expressions import cell_checks, record_checks
+from bulkops_validators.model.patterns_mojibake import MOJIBAKE
 from bulkops_validators.model.rules import Repair, Rule, Severity
 from bulkops_validators.model.rules_registry import RULES, chosen
 
@@ -61,9 +62,12 @@ def test_repairs_are_promised_where_fix_is_mentioned() -> None:
         assert ("`bulkops fix" in rule.fix) <= (rule.repair is not Repair.NONE), rule.code
 
 
-@pytest.mark.parametrize("name", [name for name in vars(patterns) if name.isupper() and not name.startswith("_")])
-def test_a_pattern_means_the_same_to_python_and_polars(name: str) -> None:
-    pattern = getattr(patterns, name)
+PATTERNS = {name: text for name, text in vars(patterns).items() if name.isupper() and not name.startswith("_")}
+PATTERNS["MOJIBAKE"] = MOJIBAKE
+
+
+@pytest.mark.parametrize("pattern", PATTERNS.values(), ids=PATTERNS)
+def test_a_pattern_means_the_same_to_python_and_polars(pattern: str) -> None:
     texts = [
         "",
         "A1",
@@ -77,6 +81,20 @@ def test_a_pattern_means_the_same_to_python_and_polars(name: str) -> None:
         "1.5E+9",
         "a b",
         "3-May",
+        "5-Mär",
+        "#¡VALOR!",
+        "30/02/2027",
+        "29/02/28",
+        "❤\ufe0f",
+        "A\ufe0f1\ufe0f\n",
+        "1\ufe0f\u20e3",
+        "\u0455\u0430\u04cf\u0435",
+        "\u05d0BCD",
+        "\u212a",
+        "ð\u0178\u02dc€",
+        "Å\u201a",
+        "æ—¥æœ¬",
+        "CAFÉ»",
     ]
     by_polars = pl.Series(texts).str.contains(pattern).to_list()
     assert by_polars == [re.search(pattern, text) is not None for text in texts]

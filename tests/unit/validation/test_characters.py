@@ -1,5 +1,7 @@
 """Characters that deceive: each is found, `fix --unsafe` undoes what is exact, and honest text is left alone."""
 
+# ruff: noqa: RUF001 - signs that look like others are what this is about
+
 import csv
 import io
 
@@ -108,9 +110,8 @@ def test_signs_that_are_letters_in_all_but_name_are_dressed_up(sign: str, letter
 
 
 WORDS = [
-    "Հայերեն", "SMS-ով", "օդ", "סופר", "ב-iPhone", "USB מתאם", "ᏣᎳᎩ", "ᏣᎳᎩ 2", "Привет", "Скидка 10",
-    "Ӏуьйре", "Ελλάδα", "καλημέρα", "ქართული",
-    "SMS-ის", "日本語ABC", "Tシャツ", "한국K팝", "ABC마트", "5 \u2113", "10 ℃",
+    "Հայերեն", "SMS-ով", "օդ", "סופר", "ב-iPhone", "USB מתאם", "ᏣᎳᎩ", "ᏣᎳᎩ 2", "Привет", "Скидка 10", "Ӏуьйре",
+    "Ελλάδα", "καλημέρα", "ქართული", "SMS-ის", "日本語ABC", "Tシャツ", "한국K팝", "ABC마트", "5 \u2113", "10 ℃",
     "Acme™", "№ 5", "10 kΩ".replace("Ω", "\u2126"), "Việt Nam",
 ]  # fmt: skip
 
@@ -118,3 +119,53 @@ WORDS = [
 @pytest.mark.parametrize("word", WORDS)
 def test_words_of_one_alphabet_are_left_alone_with_latin_ones_beside_them(word: str) -> None:
     assert in_texts(word) == {}
+
+
+MISREAD = [
+    "😀", "5 €", "Привет", "ł", "™", "İstanbul", "日本", "ő", "Ş", "ř", "Ÿ", "café", "voilà", "VOILÀ",
+    "À la carte", "KÖLN", "Lódź", "Škoda 1", "żółw", "się", "și", "Iași", "Việt Nam", "Ελλάδα", "שלום", "مرحبا",
+    "ไทย", "한국", "日", "の", "“quoted”", "it’s", "a – b", "25 °C", "\ufeffvalue", "e\u0301te\u0300", "Jágr", "Já",
+    "bəy", "nová Škoda", "Żabka", "¿Qué?", "100 £", "N° 5", "𝒜", "🎉 2", "Ą", "Łódź", "ŞEKER",
+]  # fmt: skip
+
+
+def misread(text: str, encoding: str = "cp1252") -> str:
+    """Return text as it looks when its UTF-8 is read in another encoding; bytes it lacks become control characters."""
+    raw = text.encode()
+    return "".join(bytes((b,)).decode(encoding, "ignore") or chr(b) for b in raw)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
+@pytest.mark.parametrize("text", MISREAD, ids=ascii)
+def test_utf8_that_was_read_in_another_encoding_is_found_and_undone(text: str, encoding: str) -> None:
+    wrong = misread(text, encoding)
+    assert in_texts(wrong)["COD105"] == 1
+    assert fixed("item", wrong) == fixed("item", text)
+    assert "COD109" not in in_codes(wrong)
+
+
+def test_what_went_wrong_twice_is_undone_twice() -> None:
+    assert fixed("item", misread(misread("café für 5 €"))) == "café für 5 €"
+
+
+def test_what_cannot_be_undone_exactly_is_left() -> None:
+    assert in_texts("Ελλάδα cafÃ©") == {"COD105": 1}
+    assert fixed("item", "Ελλάδα cafÃ©") == "Ελλάδα cafÃ©"
+
+
+HONEST = [
+    "«CAFÉ»", "« VÉRITÉ »", "“É”", "É»", "À…", "Ö°", "ÉTÉ…", "5 CAFÉ€", "CAFÉ £", "CAFÉ£5", "¿QUÉ?", "QUÉ¡",
+    "¡OLÉ¡", "OLÉ¿", "MANHÃ”", "«MANHÃ»", "FUSSBALL‐SPASS", "Spaß!“", "Spaß»", "groß…", "weiß°", "Fuß“", "„Ä“",
+    "HYVÄ”", "HYVÄ»", "SPÅ…", "5 Å”", "MALMÖ–LUND", "UMEÅ–LUND", "CAFFÈ–BAR", "CAFFÈ™", "CAFÉ®", "CAFÉ·BAR",
+    "café»", "café\u00a0»", "café…»", "voilà…", "voilà\u00a0«\u00a0», oui", "está»", "“llegó…”", "olé”…",
+    "menú™", "Úžasné", "„garáž“", "„kříž“", "Tomáš“", "í", "mið…»", "né°", "5×½", "3×¼", "Å", "5 Å\u00a0tykk",
+    "PÅ\u00a0tilbud", "ÅÄÖ", "ãéç", "naïf…", "haï…»", "IRMÃ", "Â", "FÊTE", "Ñandú", "Ð", "ÐÞ", "Š–Ž",
+    "İstanbul", "Łódź", "señor”…", "niño¡", "10 £ à 20 €", "Crème brûlée – 5 €", "Ünlü “Öz”", "SÃO PAULO",
+    "NÃO “SIM”", "LÜ°", "È…", "È»", "PERCHÈ?",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HONEST, ids=ascii)
+def test_accents_with_signs_behind_them_are_no_misread_text(text: str) -> None:
+    assert "COD105" not in in_texts(text)
+    assert "COD105" not in in_codes(text)

@@ -11,6 +11,7 @@ from bulkops_validators.model import patterns
 from bulkops_validators.model.cells import IdList, Text
 from bulkops_validators.model.contract import Column
 from bulkops_validators.model.expressions_forms import Case
+from bulkops_validators.model.patterns_mojibake import MOJIBAKE
 
 _BECAME_DATE = "looks like a date a spreadsheet made"
 _CONTENT: tuple[tuple[str, str, str], ...] = (
@@ -31,7 +32,7 @@ _BEYOND_ASCII: tuple[tuple[str, str, str], ...] = (
         patterns.TWO_ALPHABETS,
         "has letters of two alphabets in one word, or only such as look Latin and are not",
     ),
-    ("COD105", patterns.MOJIBAKE, "was decoded with the wrong encoding"),
+    ("COD105", MOJIBAKE, "was decoded with the wrong encoding"),
     ("COD106", patterns.REPLACEMENT, "has lost a character"),
     ("COD108", patterns.COMPATIBILITY, "has letters in a dressed-up form"),
 )
@@ -50,7 +51,9 @@ def text_checks(column: Column) -> list[Case]:
         cases.append(Case("COD107", cell.str.contains(patterns.LINE_END), _sentence("has a line end inside")))
         cases.append(Case("XLS104", cell.str.contains(patterns.DAY_AND_MONTH), _sentence(_BECAME_DATE)))
         code, pattern, says = _TYPOGRAPHIC
-        cases.append(Case(code, cell.str.contains(pattern), _naming(says), beyond_ascii=True))
+        # What looks like a dash or a quote may be half of another character.
+        signs = cell.str.contains(pattern) & ~cell.str.contains(MOJIBAKE)
+        cases.append(Case(code, signs, _naming(says), beyond_ascii=True))
     return cases
 
 

@@ -117,10 +117,6 @@ _BESIDE = [
 TWO_ALPHABETS = "|".join((*_BESIDE, rf"^[0-9._-]*[{_LIKE_LATIN}][{_LIKE_LATIN}0-9._-]*$"))
 """Two of Latin, Greek, Cyrillic and Cherokee in one word, or one of these beside Armenian, Hebrew, Georgian or Lisu;
 or nothing but Greek or Cyrillic letters that look Latin."""
-MOJIBAKE = (
-    r"[\u00c2\u00c3][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013\u2014\u2018-\u201e"
-    r"\u2020-\u2022\u2026\u2030\u2039\u203a\u20ac\u2122]|\u00e2\u20ac[\u0080-\u00bf\u0153\u0161\u2018-\u203a\u02dc\u2122\u00a6]"
-)
 REPLACEMENT = r"\ufffd"
 LINE_END = r"[\r\n]"
 COMPATIBILITY = (
