@@ -153,7 +153,8 @@ HYGIENE_RULES: tuple[Rule, ...] = (
         "COD102",
         "invisible-character",
         "A character that cannot be seen.",
-        why="Zero-width and direction marks come with copy and paste; the code can never be typed.",
+        why="Zero-width and direction marks come with copy and paste; the code can never be typed. "
+        "The selectors of an emoji are none of them in free text.",
         bad="CODE\\u200b1",
         good="CODE1",
         repair="unsafe",
