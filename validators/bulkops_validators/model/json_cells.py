@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import NoReturn
 
 from bulkops_validators.model.cells import ATTRIBUTE_NAME_PATTERN
@@ -13,6 +14,9 @@ from bulkops_validators.model.patterns import HASH_SIGNS, SPREADSHEET_ERROR
 _NAME = re.compile(ATTRIBUTE_NAME_PATTERN)
 _RESIDUE = re.compile(f"{SPREADSHEET_ERROR}|{HASH_SIGNS}")
 _TOO_DEEP = "it is nested too deeply"
+_DEEPEST = 400
+"""Levels up to which nested JSON is decoded; how many Python could is another number in each version."""
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*+"')
 _SMART_QUOTES = re.compile("[\u201c\u201d\u201e\u201f\u2033]")
 
 
@@ -51,6 +55,8 @@ def judge(text: str) -> Verdict | None:
     """Return what is wrong with a cell that should hold a JSON object, or None."""
     if _RESIDUE.match(text):
         return Verdict("TYP108", "it is what a spreadsheet shows for no value")
+    if _is_too_deep(text):
+        return Verdict("TYP104", _TOO_DEEP)
     try:
         value = _DECODER.decode(text)
     except _Constant as error:
@@ -82,6 +88,13 @@ def _decodes(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _is_too_deep(text: str) -> bool:
+    if text.count("{") + text.count("[") <= _DEEPEST:
+        return False
+    depths = accumulate(1 if sign in "{[" else -1 for sign in _TEXT.sub("", text) if sign in "{[]}")
+    return max(depths, default=0) > _DEEPEST
 
 
 _KINDS = {str: "a text", list: "a list", bool: "a truth value", type(None): "null"}
