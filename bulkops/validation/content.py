@@ -23,6 +23,8 @@ from bulkops_validators.model.expressions import (
 
 ROW = "_row"
 _SAMPLE = 2048
+_FIRST_SIGN = "!"
+"""What does not order before it begins with no blank."""
 
 
 @dataclass(frozen=True)
@@ -187,12 +189,12 @@ def _record_spot(check: RecordCheck, numbers: Offsets | None, row: dict[str, obj
 
 
 def blank_rows(frame: pl.DataFrame, context: Context) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
-    """Return which rows have no filled cell at all; None if there are none or the file has one column only."""
+    """Return which rows have nothing but blanks in their cells; None if there are none or the file has one column."""
     if frame.width < 2 or not frame.height:
         return None
     required = [name for name in context.contract.required_names if name in context.present]
-    probe = pl.col(required[0]) if required else pl.all_horizontal(pl.all().fill_null("") == "")
-    if required and not frame.select((probe.fill_null("") == "").any()).item():
+    probe = frame[required[0]] if required else frame.to_series()
+    if not probe.null_count() and str(probe.min()) >= _FIRST_SIGN:
         return None
-    blank = frame.select(pl.all_horizontal(pl.all().fill_null("") == "")).to_series()
+    blank = frame.select(pl.all_horizontal(pl.all().fill_null("").str.strip_chars() == "")).to_series()
     return blank.to_numpy() if blank.any() else None

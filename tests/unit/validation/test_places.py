@@ -61,6 +61,10 @@ STRUCTURE = {
         b"value,limitval\n,\nCODE1,1\n,\n\nCODE2,1\n",
         [("STR103", 1, 2, 15), ("STR103", 3, 4, 25), ("STR103", None, 5, 27)],
     ),
+    "records of blanks": (
+        b'value,limitval\nCODE1,1\n , \nCODE2,1\n\t," "\n',
+        [("STR103", 2, 3, 23), ("STR108", 4, 5, 35)],
+    ),
     "blank records alone": (b"value,limitval\n,\n", [("STR108", 1, 2, 15), ("STR110", None, 3, None)]),
     "blank lines at the end": (b"value\nCODE1\n\n\n", [("STR108", None, 3, 12), ("STR108", None, 4, 13)]),
     "stray quote": (b'value\nCO"DE\nCODE2\n', [("STR104", 1, 2, 8)]),
