@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
+from weakref import finalize
 
 from sqlalchemy import Connection, Engine, TextClause, bindparam, func, insert, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -42,6 +43,7 @@ class Ledger(Questions):
         self.folder = folder
         self._engine = engine
         self._clock = clock
+        finalize(self, engine.dispose).atexit = False  # where nobody closes it
 
     @classmethod
     def open(cls, url: str, *, clock: Clock) -> Self:

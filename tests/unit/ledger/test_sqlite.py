@@ -152,4 +152,6 @@ def test_a_ledger_of_an_older_version_is_brought_up_to_date_and_keeps_what_it_ho
     again.move(JOB.id, sending, ChunkState.ACCEPTED, kind="accepted", data={}, created=JOB.created, rows_ahead=2.5)
     assert (again.chunks(JOB.id)[0].created, again.chunks(JOB.id)[0].rows_ahead) == (JOB.created, 2.5)
     again.close()
-    assert Glance.open(str(tmp_path / "ledger.db")) is not None
+    glance = Glance.open(str(tmp_path / "ledger.db"))
+    assert glance is not None
+    glance.close()
