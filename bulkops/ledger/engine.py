@@ -1,6 +1,7 @@
 """Opening the database so that an acknowledged write survives a power cut."""
 
 import os
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +66,13 @@ def open_engine(url: URL) -> Engine:
 
 
 def _prepare(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
+    with ExitStack() as failing:
+        failing.callback(connection.close)  # SQLAlchemy leaves it open
+        with closing(connection.cursor()) as cursor:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=FULL")
+            cursor.execute("PRAGMA foreign_keys=ON")
+        failing.pop_all()
 
 
 def _begin(connection: Connection) -> None:

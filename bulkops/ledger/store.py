@@ -50,16 +50,18 @@ class Ledger(Questions):
         """Open a ledger, made or brought up to date if need be; UsageError if it cannot be written."""
         parsed = parse_url(url)
         engine = open_engine(parsed)
-        try:
-            with engine.begin() as connection:
-                bring_up_to_date(connection)
-                identity = identity_of(connection)
-        except SQLAlchemyError as error:
-            engine.dispose()
-            raise UsageError(
-                f"The ledger {parsed.render_as_string()} cannot be used: {_cause(error)}. Nothing was sent.",
-                hint="Name another with --ledger.",
-            ) from None
+        with ExitStack() as failing:
+            failing.callback(engine.dispose)
+            try:
+                with engine.begin() as connection:
+                    bring_up_to_date(connection)
+                    identity = identity_of(connection)
+            except SQLAlchemyError as error:
+                raise UsageError(
+                    f"The ledger {parsed.render_as_string()} cannot be used: {_cause(error)}. Nothing was sent.",
+                    hint="Name another with --ledger.",
+                ) from None
+            failing.pop_all()
         return cls(engine, folder=folder_of(parsed, identity), clock=clock)
 
     def close(self) -> None:
