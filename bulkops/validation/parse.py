@@ -14,7 +14,7 @@ import polars as pl
 from bulkops.reading.broken import BROKEN_SAYS, Broken
 from bulkops.reading.layout import Block, Layout, lay_out
 from bulkops.reading.marks import NEWLINE, RETURN, Offsets, count, count_below
-from bulkops.reading.mending import mend
+from bulkops.reading.mending import mend, mended_cells
 from bulkops.reading.quoting import cells
 from bulkops.validation.choosing import chosen_bytes, surplus_blanks
 from bulkops.validation.context import Context, shown
@@ -141,7 +141,10 @@ def _broken_spot(block: Block, number: int, piece: Broken, context: Context) -> 
         if start > piece.at:
             break
         column, first = name, start
-    text = block.data[first : piece.end].decode("utf-8", "replace").rstrip("\r\n")
+    record = block.data[piece.start : piece.end]
+    beyond = [piece.start + start - 1 for start, _ in mended_cells(record, context.separator, context.texts)]
+    end = next((end for end in beyond if end > first), piece.end)  # the rest of the record, where cells are not plain
+    text = block.data[first:end].decode("utf-8", "replace").rstrip("\r\n")
     return Spot(
         message=f"{BROKEN_SAYS[piece.code]}: {shown(text, context)}",
         number=number,
