@@ -45,7 +45,8 @@ class ContentReader:
         self.size = 0
         self._given_back = b""
         self._ended = False
-        self._failure: Exception | None = None
+        self.failure: Exception | None = None
+        """What ended the reading too early; it is raised when all that could be read was given."""
 
     @property
     def sha256(self) -> str:
@@ -67,19 +68,19 @@ class ContentReader:
     def _take(self, size: int) -> bytes:
         """Return the next bytes; what could be read in front of a failure comes first, the failure with the next."""
         parts: list[bytes] = []
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
         read = getattr(self._stream, "read1", self._stream.read)  # which gives what it has before it fails
         try:
             while size > 0 and (part := read(size)):
                 parts.append(part)
                 size -= len(part)
         except DAMAGED as error:
-            self._failure = error
+            self.failure = error
         except OSError as error:
-            self._failure = ReadFailed(error.errno, error.strerror or str(error))
-        if self._failure is not None and not parts:
-            raise self._failure
+            self.failure = ReadFailed(error.errno, error.strerror or str(error))
+        if self.failure is not None and not parts:
+            raise self.failure
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         self._ended = not data
         self._hash.update(data)

@@ -75,7 +75,7 @@ class _Head:
 def open_content(reader: ContentReader, contract: Contract, *, mask: bool = False) -> Opening:
     """Read the header and everything before it; sets the reader's form so that what follows is UTF-8 with LF.
 
-    With `mask` no message repeats a value.
+    With `mask` no message repeats a value. What ended the reading is raised if that was within the header.
     """
     raw = reader.read(_HEAD)
     if not raw:
@@ -88,6 +88,8 @@ def open_content(reader: ContentReader, contract: Contract, *, mask: bool = Fals
         notices = (*head.notices, Notice("FIL101", "the file holds no header", head.lines + 1, head.offset))
         return Opening(None, notices, form)
     whole_line = head.data[: _header_size(head.data)]
+    if reader.failure is not None and not whole_line.endswith(b"\n"):
+        raise reader.failure  # nobody knows how the header goes on
     crlf = whole_line.endswith(b"\r\n")
     line = whole_line.rstrip(b"\n").removesuffix(b"\r")
     if (lone := _lone_return(line.rstrip(b"\r"))) >= 0:

@@ -61,3 +61,10 @@ def test_what_was_read_before_the_disk_failed_is_judged(block_bytes: int) -> Non
     assert report.unreadable == "f.csv cannot be read to the end: Input/output error."
     assert report.records == RECORDS + 2
     assert [f.code for f in report.findings] == ["XLS110", "UNQ101"]
+
+
+def test_a_header_that_is_cut_off_says_nothing_about_columns(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv.gz"
+    path.write_bytes(gzip.compress(b"value,startdate,attributes\n")[:-12])
+    report = check(file_source(path), 1 << 24)
+    assert [f.code for f in report.findings] == ["FIL110"]
