@@ -15,8 +15,16 @@ _BLANKS, _SPACE = re.compile(" *"), re.compile(r"[ \t\r\n]*")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 _FOREIGN = re.compile(r'""|[,;\t|] *"')
 """A quote that opens another cell, whatever sign separates cells, or one of a cell whose quotes are doubled."""
-_NOT_ITS_OWN = re.compile(rf'^\s*"|{_FOREIGN.pattern}|"[;\t|]')
-"""A quote that cannot be an unquoted cell's own: first in the cell, or beside a sign that separates cells."""
+
+
+@cache
+def _not_its_own(separator: str) -> re.Pattern[str]:
+    """Return the pattern of a quote that cannot be an unquoted cell's own.
+
+    It is the first in the cell, or beside a sign that separates cells in other files.
+    """
+    others = ";\t|".replace(separator, "")
+    return re.compile(rf'^\s*"|{_FOREIGN.pattern}|"[{others}]')
 
 
 def readings(text: str, separator: str, width: int | None) -> list[str] | None:
@@ -61,7 +69,7 @@ def _cells(text: str, start: int, separator: str) -> list[tuple[str, int]]:
     end = text.find(separator, start)
     end = len(text) if end < 0 else end
     cell = text[start:end]
-    return [] if _NOT_ITS_OWN.search(cell) or torn(cell) else [(cell, end)]
+    return [] if _not_its_own(separator).search(cell) or torn(cell) else [(cell, end)]
 
 
 def _object(text: str, start: int, separator: str) -> tuple[str, int] | None:

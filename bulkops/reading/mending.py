@@ -30,7 +30,7 @@ from bulkops.reading.quoting import cells, cut
 
 _STRAY, _TEXT_FOLLOWS, _JSON_QUOTES = map(kind_of, ("STR104", "STR106", "STR107"))
 _BACKSLASH = ord("\\")
-_OTHER_SIGNS = tuple(b";\t|")
+_SIGNS = tuple(b",;\t|")
 _MOST_BLANKS = 64
 
 
@@ -40,16 +40,12 @@ def _none() -> Offsets:
 
 @dataclass(frozen=True)
 class Mended:
-    """Mended records one behind the other: which of the broken ones they are, in order, and their bytes.
-
-    `inserted` are the offsets in the bytes before mending, one behind the other too, in front of which a quote was put.
-    """
+    """Mended records: which of the broken ones they are, and where their bytes lie in `data`."""
 
     which: Offsets = field(default_factory=_none)
     data: bytes = b""
     starts: Offsets = field(default_factory=_none)
     ends: Offsets = field(default_factory=_none)
-    inserted: Offsets = field(default_factory=_none)
 
 
 def mend(data: bytes, broken: BrokenRecords, separator: int, texts: Sequence[bool]) -> Mended:
@@ -70,20 +66,45 @@ def mend(data: bytes, broken: BrokenRecords, separator: int, texts: Sequence[boo
     marks = replace(marks, inside=marks.inside ^ toggled(ends[:-1][odd[:-1]], len(marks.inside)))
     sound = ~odd & _sound(marks, array, ends, width=len(texts))
     position = counts_before(marks.limits, cell) - counts_before(marks.limits, starts)
-    sound &= (lines.broken.kinds == _JSON_QUOTES) | np.array([*texts, False]).take(position, mode="clip")
-    return Mended(which[sound], array.tobytes(), starts[sound], ends[sound], inserted)
+    quoted = sound & ((lines.broken.kinds == _JSON_QUOTES) | np.array([*texts, False]).take(position, mode="clip"))
+    found = Mended(which[quoted], array.tobytes(), starts[quoted], ends[quoted])
+    rest = np.flatnonzero(~sound & (ends - starts > lines.ends - lines.starts))
+    return _with_others(found, which[rest], starts[rest], ends[rest], separator, texts) if len(rest) else found
+
+
+def _with_others(
+    found: Mended, which: Offsets, starts: Offsets, ends: Offsets, separator: int, texts: Sequence[bool]
+) -> Mended:
+    """Return the mended records with some more, of which one cell is mended and another has wrong quotes too."""
+    data = b"".join([found.data[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)])
+    edges = np.cumsum(ends - starts)
+    broken = cut(data, final=True, separator=separator, width=len(texts)).broken
+    index = np.searchsorted(edges, broken.ends).clip(max=len(edges) - 1)
+    whole = (broken.ends == edges[index]) & (broken.starts == (edges - (ends - starts))[index])
+    more = mend(data, broken.chosen(whole), separator, texts)
+    beyond = len(found.data)
+    return Mended(
+        np.concatenate((found.which, which[index[whole][more.which]])),
+        found.data + more.data,
+        np.concatenate((found.starts, more.starts + beyond)),
+        np.concatenate((found.ends, more.ends + beyond)),
+    )
 
 
 def mended_cells(record: bytes, separator: int, texts: Sequence[bool]) -> list[tuple[int, bytes]]:
     """Return the cells of a broken record, if it can be mended: where each begins in it, and its bytes as mended."""
     piece = cut(record, final=True, separator=separator, width=len(texts))
-    found = mend(record, piece.broken, separator, texts)
-    if piece.broken.spans.tolist() != [[0, len(record)]] or not len(found.which):
+    if piece.broken.spans.tolist() != [[0, len(record)]]:
         return []
-    put = found.inserted + np.arange(len(found.inserted))
+    found = mend(record, piece.broken, separator, texts)
+    if not len(found.which):
+        return []
+    data = found.data[int(found.starts[0]) : int(found.ends[0])]
+    # Only quotes were put in: in front of a cell there are as many other bytes as in the record.
+    others = np.flatnonzero(np.frombuffer(record, np.uint8) != QUOTE)
     return [
-        (first - int(np.searchsorted(put, first)), found.data[first:end])
-        for first, end in cells(found.data, 0, separator)
+        (int(others[count - 1]) + 1 if (count := first - data.count(b'"', 0, first)) else 0, data[first:end])
+        for first, end in cells(data, 0, separator)
     ]
 
 
@@ -179,8 +200,8 @@ class _Lines:
         behind = self.array.take(self.quotes + 1, mode="clip")
         beside = np.diff(self.quotes) == 1
         doubled = np.append(beside, False) | np.append(False, beside)
-        signs = (*_OTHER_SIGNS, ord(","))
-        foreign = self.quotes[doubled | np.isin(before, signs) | np.isin(behind, _OTHER_SIGNS)]
+        ends = tuple(sign for sign in _SIGNS[1:] if sign != self.separator)
+        foreign = self.quotes[doubled | np.isin(before, _SIGNS) | np.isin(behind, ends)]
         found: Flags = np.searchsorted(foreign, first) < np.searchsorted(foreign, end)
         return found
 

@@ -86,16 +86,16 @@ def _defect(window: bytes, start: int, end: int, separator: int, width: int) -> 
         return None, record.end
     seen = len(window) + 1 if record.may_go_on(window) else record.end
     found = _broken(window, record, start, end, separator)
-    if record.code == "STR104" and found.code != "FIL108":
-        lines_end = end_of_lines(window, start, end, separator=separator, width=width)
-        seen = max(seen, lines_end)
-        if end < lines_end <= len(window):
-            found = Broken(start, lines_end, "STR104", record.at)
-    elif record.code == "STR106" and found.code != "FIL108":
+    if record.code == "STR106" and found.code != "FIL108":
         lines_end, told = _end_of_json_record(window, start, record.opened, separator, width)
         seen = max(seen, told)
         if end < lines_end:
-            found = Broken(start, lines_end, "STR107", record.opened)
+            return Broken(start, lines_end, "STR107", record.opened), seen
+    if found.code in {"STR104", "STR106"}:
+        lines_end = end_of_lines(window, start, end, separator=separator, width=width)
+        seen = max(seen, lines_end)
+        if end < lines_end <= len(window):
+            found = Broken(start, lines_end, found.code, record.at)
     return found, seen
 
 

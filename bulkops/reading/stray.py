@@ -13,7 +13,7 @@ QUOTED = _OPENED + rb'"'
 class _Patterns:
     """A cell and what ends it; one that ends with the data; a line that ends inside a quoted cell.
 
-    Quotes inside unquoted cells are text.
+    Quotes inside unquoted cells are text, and so are those between the quotes of a cell without a separator in it.
     """
 
     cell: re.Pattern[bytes]
@@ -25,9 +25,10 @@ class _Patterns:
 def _patterns(separator: int) -> _Patterns:
     sign = re.escape(bytes((separator,)))
     text = rb'(?!")[^\n' + sign + rb"]*+"
-    cell = rb"(?:" + QUOTED + rb"|" + text + rb")"
+    between = rb'"[^\n' + sign + rb']*"'
+    cell = rb"(?:" + QUOTED + rb"|" + text + rb"|" + between + rb")"
     # No look-ahead in here: up to Python 3.11.4 one inside a possessive group goes wrong.
-    in_line = rb'(?:"[^"\n]*+(?:""[^"\n]*+)*+"|[^"\n' + sign + rb"][^\n" + sign + rb"]*+|)"
+    in_line = rb'(?:"[^"\n]*+(?:""[^"\n]*+)*+"|[^"\n' + sign + rb"][^\n" + sign + rb"]*+|" + between + rb"|)"
     left_open = rb"(?:" + in_line + sign + rb')*+"[^"\n]*+(?:""[^"\n]*+)*+\n'
     return _Patterns(
         cell=re.compile(cell + rb"(?:" + sign + rb"|(?P<end>\r?\n|\r?\Z))"),

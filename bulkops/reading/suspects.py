@@ -78,6 +78,8 @@ def suspects(marks: Marks, array: Bytes, separator: int) -> Suspects:
     json = np.flatnonzero(odd & (kinds == _JSON_QUOTES))
     goes_on = _json_goes_on(array, ends[json]) | _opens_behind(marks, places[json], ends[json])
     kinds[json[goes_on]] = _UNTOLD
+    text = np.flatnonzero(kinds == _TEXT_FOLLOWS)
+    kinds[text[_may_be_open(marks, places[text], ends[text])]] = _UNTOLD
     kinds[_left_open(marks, array, inside, ends, np.flatnonzero(kinds == _STRAY), places)] = _UNTOLD
     suspect = odd.copy()
     suspect[lines] = True
@@ -103,6 +105,18 @@ def _opens_behind(marks: Marks, places: Offsets, ends: Offsets) -> Flags:
     opening = marks.quotes & behind(marks.separators)
     opens: Flags = counts_before(opening, ends) > counts_before(opening, places + 1)
     return opens
+
+
+def _may_be_open(marks: Marks, places: Offsets, ends: Offsets) -> Flags:
+    """Tell of lines with text behind a closing quote, at `places`, whether a cell opened behind it may go on.
+
+    It does if from the quote that opens it to the end of the line the quotes are odd in number.
+    """
+    odd = counts_before(marks.quotes, ends) % 2 == 1
+    opening, found = marks.quotes & behind(marks.separators), np.zeros(len(places), np.bool_)
+    for which, parity in ((opening & marks.inside, True), (opening & ~marks.inside, False)):
+        found |= (odd == parity) & (counts_before(which, ends) > counts_before(which, places))
+    return found
 
 
 def _left_open(marks: Marks, array: Bytes, inside: Words, ends: Offsets, stray: Offsets, places: Offsets) -> Offsets:

@@ -3,6 +3,7 @@
 import codecs
 import threading
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -12,11 +13,14 @@ import numpy as np
 
 from bulkops.reading.layout import Block, Layout
 from bulkops.reading.marks import NEWLINE, QUOTE, RETURN, Flags, Offsets, count_below, counts_before
+from bulkops.reading.mending import mended_cells
 from bulkops.reading.quoting import cells
 from bulkops.validation.context import Context, shown
 from bulkops.validation.hits import Hits, Room, Spot
 from bulkops.validation.lone_bytes import lone_bytes, spelt_out, without
 
+_FIRST_LEAD = 0xC0
+"""The least byte that begins a character of several bytes."""
 _WINDOWS = tuple(bytes((byte,)).decode("cp1252", "replace") for byte in range(256))
 
 
@@ -50,9 +54,9 @@ codecs.register_error("bulkops.note", _note)
 
 
 def readable(data: bytes) -> bytes:
-    """Return UTF-8 for the reader: letters of Windows-1252 as such, other bytes that are no UTF-8 as plain letters.
+    """Return UTF-8 for the reader: bytes that are none are taken for Windows-1252, but for characters cut off.
 
-    What such bytes were meant to be is not known; they are reported, and must not give rise to anything else.
+    What these were is not known; they are reported, and as plain letters give rise to nothing else.
     """
     if is_utf8(data):
         return data
@@ -67,7 +71,9 @@ def readable(data: bytes) -> bytes:
 
 
 def _spelt(raw: bytes) -> str:
-    return raw.decode("cp1252") if _judge_bytes(raw)[0] == "FIL104" else "x" * len(raw)
+    """Return what bytes are taken for; what begins as a character of several bytes does is no letters."""
+    cut_off = len(raw) > 1 and raw[0] >= _FIRST_LEAD and _judge_bytes(raw)[0] == "FIL102"
+    return "x" * len(raw) if cut_off else decoded(raw)
 
 
 def is_utf8(data: bytes) -> bool:
@@ -84,6 +90,12 @@ def is_utf8(data: bytes) -> bool:
 def decoded(raw: bytes) -> str:
     """Return text; bytes that are no UTF-8 are taken for Windows-1252."""
     return raw.decode("utf-8", "bulkops.windows")
+
+
+def cell_text(raw: bytes) -> str:
+    """Return what a cell's bytes say, quotes undone."""
+    text = decoded(raw)
+    return text[1:-1].replace('""', '"') if len(text) > 1 and text.startswith('"') else text
 
 
 def encoding_hits(block: Block, laid: Layout, context: Context, room: Room) -> tuple[list[Hits], Flags]:
@@ -148,10 +160,18 @@ class _Placing:
         if (number := int(self.laid.numbers[place])) < 0:
             return Spot(message=message, at=at)
         columns = self.context.columns
+        start, end = int(self.laid.starts[place]), int(self.laid.ends[place])
+        text = None
+        if self.laid.broken[place]:
+            found = mended_cells(self.block.data[start:end], self.context.separator, self.context.texts)
+            if found:
+                field = bisect_right([first for first, _ in found], at - start) - 1
+                text = cell_text(found[field][1])
         column = columns[field] if field < len(columns) else None
         if column is None:
             return Spot(message=message, number=number, at=at)
-        text = _cell_text(self.block.data, int(self.laid.starts[place]), field, self.context.separator)
+        if text is None:
+            text = _cell_text(self.block.data, start, field, self.context.separator)
         return Spot(message=message, number=number, at=at, column=column, value=shown(text, self.context))
 
 

@@ -13,7 +13,7 @@ from bulkops.reading.mending import mended_cells
 from bulkops.reading.quoting import cells, cut
 from bulkops.reading.sources import Source
 from bulkops.validation.context import Context
-from bulkops.validation.encoding import decoded
+from bulkops.validation.encoding import cell_text
 from bulkops.validation.judge import Partial
 
 
@@ -114,9 +114,3 @@ def _cells(data: bytes, laid: Layout, index: int, offset: int, context: Context)
         found = [(first, data[first : end if end >= 0 else len(data)]) for first, end in cells(data, start, separator)]
     named = zip(context.columns, found, strict=False)
     return {name: (offset + first, cell_text(raw)) for name, (first, raw) in named if name is not None}
-
-
-def cell_text(raw: bytes) -> str:
-    """Return what a cell's bytes say, quotes undone."""
-    text = decoded(raw)
-    return text[1:-1].replace('""', '"') if len(text) > 1 and text.startswith('"') else text

@@ -27,7 +27,14 @@ def test_the_other_cells_of_a_record_with_undoubled_json_are_judged_and_its_key_
 @pytest.mark.parametrize("block_bytes", BLOCKS)
 @pytest.mark.parametrize(
     ("cell", "rule"),
-    [('a"b', "STR104"), ('"a"b"', "STR106"), ('"ann" x "bob"', "STR106"), ('a ""b', None), ('"a"b', None)],
+    [
+        ('a"b', "STR104"),
+        ('"a"b"', "STR106"),
+        ('"ann" x "bob"', "STR106"),
+        ('a ""b', None),
+        ('"a"b', None),
+        ('"a,"b"', None),
+    ],
 )
 def test_quotes_that_are_plainly_a_text_s_own_hide_nothing_else(cell: str, rule: str | None, block_bytes: int) -> None:
     content = NAMES + f"ABCD,,{cell},1.0,\nABCD,,c,1,\n".encode()
@@ -57,3 +64,47 @@ def test_records_with_a_blank_field_too_many_are_judged_beside_broken_ones() -> 
         ("TYP101", 3, "limitval"),
         ("UNQ101", 4, "value"),
     ]
+
+
+@pytest.mark.parametrize("block_bytes", BLOCKS)
+def test_several_cells_with_quotes_of_their_own_hide_nothing_else(block_bytes: int) -> None:
+    content = NAMES + b'A"BCD,"{"a": 1, "a": 2}",x"y,1.0,\nA"BCD,"{""b"": 1}","x"y",1,\n'
+    report = check("coupons", content, block_bytes=block_bytes)[0]
+    start, second = len(NAMES), len(NAMES) + 34
+    assert [(f.code, f.record, f.byte, f.column) for f in report.findings] == [
+        ("STR104", 1, start + 1, "value"),
+        ("ATR101", 1, start + 6, "attributes"),
+        ("XLS110", 1, start + 29, "limitval"),
+        ("UNQ101", 2, second, "value"),
+        ("STR104", 2, second + 1, "value"),
+    ]
+
+
+@pytest.mark.parametrize("block_bytes", BLOCKS)
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_cell_over_several_lines_behind_text_that_follows_a_quote_is_of_its_record(
+    line_end: str, block_bytes: int
+) -> None:
+    content = 'value,recipientintegrationid,attributes\n"a"bcd",x,"{""a"":\n1,""b"":\n 2}"\nABCD,,x\n'
+    report = check("coupons", content.replace("\n", line_end).encode(), block_bytes=block_bytes)[0]
+    assert [(f.code, f.record, f.line, f.column) for f in report.findings] == [
+        ("STR106", 1, 2, "value"),
+        ("TYP104", 2, 5, "attributes"),
+    ]
+
+
+def test_a_formula_in_a_file_with_semicolons_is_named_as_one_with_commas() -> None:
+    report = check("coupons", b'value;limitval\n="0012";1.0\n')[0]
+    assert set(report.counts) == {"HDR108", "STR104", "XLS107", "XLS110"}
+
+
+@pytest.mark.parametrize(("bad", "rule"), [(b"\xfc", "FIL104"), (b"\x01", "FIL107"), (b"\x00", "FIL106")])
+def test_bytes_in_undoubled_json_are_told_with_its_column(bad: bytes, rule: str) -> None:
+    content = b'attributes,value\n"{"a": "x, M' + bad + b'ller"}",ABCD\n'
+    (finding,) = [f for f in check("coupons", content)[0].findings if f.code == rule]
+    assert (finding.byte, finding.column, finding.field) == (29, "attributes", 1)
+
+
+def test_the_cell_with_the_wrong_quotes_is_shown_and_not_what_follows() -> None:
+    (finding,) = check("coupons", NAMES + b'ABCD,"{"a": 1}",x,1,\n')[0].findings
+    assert finding.value == '"{"a": 1}"'

@@ -29,6 +29,10 @@ STRUCTURE = {
     "empty": (b"", [("FIL101", None, 1, 0)]),
     "BOM": (b"\xef\xbb\xbfvalue\nCODE1\n", [("FIL105", None, 1, 0)]),
     "invalid UTF-8": (b"value\nCODE1\nA\xff\xfeB1\n", [("FIL102", 2, 3, 13)]),
+    "Windows-1252 between thousands": (
+        b"value,limitval\nABCD,1\xa0000\n",
+        [("XLS111", 1, 2, 20), ("FIL102", 1, 2, 21)],
+    ),
     "a character cut off in a code": (b"value\nEFAB\xe2\x82GH\n", [("FIL102", 1, 2, 10)]),
     "surrogates in bytes": (
         b"value\nAB\xed\xa0\x80CD\nAB\xf4\x90\x80\x80X\n",
