@@ -1,5 +1,6 @@
 """The checks of free text: length, allowed characters, damage by spreadsheets, hygiene."""
 
+import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
@@ -53,7 +54,7 @@ def text_checks(column: Column) -> list[Case]:
         code, pattern, says = _TYPOGRAPHIC
         # What looks like a dash or a quote may be half of another character.
         signs = cell.str.contains(pattern) & ~cell.str.contains(MOJIBAKE)
-        cases.append(Case(code, signs, _naming(says), beyond_ascii=True))
+        cases.append(Case(code, signs, _naming(says, pattern), beyond_ascii=True))
     return cases
 
 
@@ -107,9 +108,9 @@ def content_cases(cell: pl.Expr, *, code: bool = False) -> list[Case]:
     """Return the checks of damage and hygiene, for a text or for each text of a list; `code`: no free text."""
     hidden = patterns.INVISIBLE_CHARACTER if code else patterns.INVISIBLE
     content = (*_CONTENT, ("COD102", hidden, _INVISIBLE))
-    cases = [Case(rule, cell.str.contains(pattern), _naming(says)) for rule, pattern, says in content]
+    cases = [Case(rule, cell.str.contains(pattern), _naming(says, pattern)) for rule, pattern, says in content]
     cases += [
-        Case(rule, cell.str.contains(pattern), _naming(says), beyond_ascii=True)
+        Case(rule, cell.str.contains(pattern), _naming(says, pattern), beyond_ascii=True)
         for rule, pattern, says in _BEYOND_ASCII
     ]
     cases.append(Case("COD101", cell != cell.str.strip_chars(), _sentence("has blanks around it")))
@@ -124,11 +125,12 @@ def _sentence(says: str) -> Callable[[str], str]:
     return lambda value: f"{value!r} {says}"
 
 
-def _naming(says: str) -> Callable[[str], str]:
-    """Return a sentence that names the characters that are not ASCII, or cannot be seen, since looks deceive."""
+def _naming(says: str, pattern: str) -> Callable[[str], str]:
+    """Return a sentence that names what a pattern found, where that is not ASCII or cannot be seen: looks deceive."""
 
     def sentence(value: str) -> str:
-        odd = dict.fromkeys(c for c in value if not c.isascii() or not c.isprintable())
+        found = "".join(match[0] for match in re.finditer(pattern, value))
+        odd = dict.fromkeys(c for c in found if not c.isascii() or not c.isprintable())
         names = ", ".join(f"U+{ord(c):04X} {unicodedata.name(c, 'control character').lower()}" for c in islice(odd, 3))
         return f"{value!r} {says}: {names}" if names else f"{value!r} {says}"
 

@@ -55,20 +55,29 @@ SPREADSHEET_ERROR = (
 HASH_SIGNS = r"^#{2,}$"
 SCIENTIFIC = r"^[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]{1,3}$"
 LONG_NUMBER = r"^[0-9]{16,}$"
-_ENGLISH_MONTH = r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
-# Other names only as spreadsheets write them: SET-24 and MARS-24 in capitals are rather codes.
-_MONTH = (
-    rf"(?:{_ENGLISH_MONTH}|[Mm]\u00e4r|[Mm]rz|[Mm]ai|[Oo]kt|[Dd]ez"
+_ENGLISH_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+# As spreadsheets write them: MAY-2024, SET-24 and MARS-24 in capitals are rather codes.
+_WRITTEN_MONTH = (
+    rf"(?:{'|'.join(f'[{name[0].upper()}{name[0]}]{name[1:]}' for name in _ENGLISH_MONTHS)}"
+    r"|[Mm]\u00e4r|[Mm]rz|[Mm]ai|[Oo]kt|[Dd]ez"
     r"|[Jj]anv|[Ff]\u00e9vr|[Mm]ars|[Aa]vr|[Jj]uin|[Jj]uil|[Aa]o\u00fbt|[Ss]ept|[Dd]\u00e9c"
     r"|[Ee]ne|[Aa]br|[Aa]go|[Dd]ic|[Gg]en|[Mm]ag|[Gg]iu|[Ll]ug|[Ss]et|[Oo]tt)"
 )
+_MONTH = rf"(?:(?i:{'|'.join(_ENGLISH_MONTHS)})|{_WRITTEN_MONTH})"
 BECAME_DATE = (
-    rf"^(?:[0-9]{{1,2}}-{_MONTH}\.?(?:-[0-9]{{2,4}})?|[0-9]{{1,2}}\. {_MONTH}\.?|{_MONTH}(?:\.?-[0-9]{{2}}|-[0-9]{{4}})"
+    rf"^(?:[0-9]{{1,2}}-{_MONTH}\.?(?:-[0-9]{{2,4}})?|[0-9]{{1,2}}\. {_MONTH}\.?"
+    rf"|{_MONTH}\.?-[0-9]{{2}}|{_WRITTEN_MONTH}-[0-9]{{4}}"
     r"|[0-9]{1,2}[/.][0-9]{1,2}[/.](?:[0-9]{4}|[0-9]{2})"
     r"|(?:19|20)[0-9]{2}/(?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12][0-9]|3[01])"
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?)$"
 )
-DAY_AND_MONTH = r"^(?:(?:0[1-9]|[12][0-9]|3[01])/(?:0[1-9]|1[0-2])|(?:0[1-9]|1[0-2])/(?:0[1-9]|[12][0-9]|3[01]))$"
+_DAYS_OF_MONTHS = (
+    (r"(?:0[1-9]|[12][0-9])", r"(?:0[1-9]|1[0-2])"),
+    ("30", r"(?:0[13-9]|1[0-2])"),
+    ("31", r"(?:0[13578]|1[02])"),
+)
+_DAY_AND_MONTH = "|".join(f"{day}/{month}|{month}/{day}" for day, month in _DAYS_OF_MONTHS)
+DAY_AND_MONTH = rf"^(?:{_DAY_AND_MONTH})$"
 """A day of the year: a code was a date. Elsewhere 10/12 may be a size, or a shop and its till."""
 
 FORMULA_WRAPPER = r'^="[^"]*"$'

@@ -172,7 +172,7 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
         bad='"{"category": "10_off"}"',
         good='"{""category"": ""10_off""}"',
         repair="safe",
-        fix="Double the inner quotes; `bulkops fix` does.",
+        fix="Double the inner quotes; `bulkops fix` does where a JSON object stands between them.",
     ),
     warning(
         "STR108",
