@@ -63,7 +63,7 @@ class Layout:
     """The records of a block as arrays, in order; blank lines are among them with the number -1.
 
     `starts` and `ends` are offsets in the block, line ends included; `numbers` count from 0; `fields` is 0 for
-    a broken record; `crlf` tells how the record ends.
+    a broken record; `crlf` tells how the record ends. `pieces` are the broken records themselves.
     """
 
     starts: Offsets
@@ -72,6 +72,7 @@ class Layout:
     fields: Offsets
     crlf: Flags
     broken: Flags
+    pieces: BrokenRecords = field(default_factory=BrokenRecords)
 
     @property
     def records(self) -> int:
@@ -114,4 +115,4 @@ def layout(block: Block) -> Layout:
     crlf = terminated & (ends - starts >= 2)
     crlf[crlf] = block.array.take(ends[crlf] - 2) == RETURN
     blank = ends - starts == terminated.astype(np.int64) + crlf
-    return Layout(starts, ends, np.where(blank, -1, np.cumsum(~blank) - 1), fields, crlf, broken)
+    return Layout(starts, ends, np.where(blank, -1, np.cumsum(~blank) - 1), fields, crlf, broken, block.broken)

@@ -5,12 +5,13 @@ the last quote of a cell that no separator divides, or of a cell that holds JSON
 doubled; whoever looks at them looks through these bytes, never at the file with other eyes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from bulkops.reading.broken import BrokenRecords, kind_of
+from bulkops.reading.layout import Layout
 from bulkops.reading.marks import (
     NEWLINE,
     QUOTE,
@@ -91,21 +92,39 @@ def _with_others(
     )
 
 
-def mended_cells(record: bytes, separator: int, texts: Sequence[bool]) -> list[tuple[int, bytes]]:
-    """Return the cells of a broken record, if it can be mended: where each begins in it, and its bytes as mended."""
-    piece = cut(record, final=True, separator=separator, width=len(texts))
-    if piece.broken.spans.tolist() != [[0, len(record)]]:
-        return []
-    found = mend(record, piece.broken, separator, texts)
-    if not len(found.which):
-        return []
-    data = found.data[int(found.starts[0]) : int(found.ends[0])]
-    # Only quotes were put in: in front of a cell there are as many other bytes as in the record.
-    others = np.flatnonzero(np.frombuffer(record, np.uint8) != QUOTE)
-    return [
-        (int(others[count - 1]) + 1 if (count := first - data.count(b'"', 0, first)) else 0, data[first:end])
-        for first, end in cells(data, 0, separator)
-    ]
+def mended_cells(
+    data: bytes, laid: Layout, indices: Iterable[int], separator: int, texts: Sequence[bool]
+) -> dict[int, list[tuple[int, bytes]]]:
+    """Return the cells of those of some records that are broken and can be mended, by their indices in the layout.
+
+    Of each cell: where it begins in the data, and its bytes as mended. All are looked at together: one by one, each
+    would wait for the other threads many times.
+    """
+    wanted = sorted(index for index in set(indices) if laid.broken[index])
+    if not wanted:
+        return {}
+    broken = laid.pieces.chosen(np.searchsorted(laid.pieces.starts, laid.starts[wanted]))
+    found = mend(data, broken, separator, texts)
+    spans = zip(found.which.tolist(), found.starts.tolist(), found.ends.tolist(), strict=True)
+    starts, ends = broken.starts.tolist(), broken.ends.tolist()
+    return {
+        wanted[one]: [
+            (starts[one] + first, raw)
+            for first, raw in _aligned(data[starts[one] : ends[one]], found.data[start:end], separator)
+        ]
+        for one, start, end in spans
+    }
+
+
+def _aligned(record: bytes, mended: bytes, separator: int) -> Iterator[tuple[int, bytes]]:
+    """Yield where each cell of a mended record begins in the record, and its bytes.
+
+    Only quotes were put in: in front of a cell there are as many other bytes as in the record.
+    """
+    others = [place for place, byte in enumerate(record) if byte != QUOTE]
+    for first, end in cells(mended, 0, separator):
+        before = first - mended.count(b'"', 0, first)
+        yield others[before - 1] + 1 if before else 0, mended[first:end]
 
 
 @dataclass(frozen=True)

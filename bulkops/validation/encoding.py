@@ -4,7 +4,7 @@ import codecs
 import threading
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
@@ -150,28 +150,32 @@ class _Placing:
         limits = self.block.marks.limits
         fields = counts_before(limits, offsets) - counts_before(limits, self.laid.starts[places])
         _, first = np.unique(places * (int(fields.max()) + 1) + fields, return_index=True)
-        spots = tuple(
-            self._spot(says(int(offsets[i])), int(offsets[i]), int(places[i]), int(fields[i]))
-            for i in first[: self.room.of(code)]
+        total = len(first)
+        first = first[: max(0, self.room.of(code))]
+        cells_of = mended_cells(
+            self.block.data, self.laid, places[first].tolist(), self.context.separator, self.context.texts
         )
-        return [Hits(code, len(first), spots)]
+        spots = tuple(
+            self._spot(says(int(offsets[i])), int(offsets[i]), int(places[i]), int(fields[i]), cells_of) for i in first
+        )
+        return [Hits(code, total, spots)]
 
-    def _spot(self, message: str, at: int, place: int, field: int) -> Spot:
+    def _spot(
+        self, message: str, at: int, place: int, field: int, cells_of: Mapping[int, Sequence[tuple[int, bytes]]]
+    ) -> Spot:
         if (number := int(self.laid.numbers[place])) < 0:
             return Spot(message=message, at=at)
+        mended = cells_of.get(place)
+        if mended:
+            field = bisect_right([first for first, _ in mended], at) - 1
         columns = self.context.columns
-        start, end = int(self.laid.starts[place]), int(self.laid.ends[place])
-        text = None
-        if self.laid.broken[place]:
-            found = mended_cells(self.block.data[start:end], self.context.separator, self.context.texts)
-            if found:
-                field = bisect_right([first for first, _ in found], at - start) - 1
-                text = cell_text(found[field][1])
         column = columns[field] if field < len(columns) else None
         if column is None:
             return Spot(message=message, number=number, at=at)
-        if text is None:
-            text = _cell_text(self.block.data, start, field, self.context.separator)
+        if mended:
+            text = cell_text(mended[field][1])
+        else:
+            text = _cell_text(self.block.data, int(self.laid.starts[place]), field, self.context.separator)
         return Spot(message=message, number=number, at=at, column=column, value=shown(text, self.context))
 
 

@@ -105,23 +105,22 @@ def place_all(spots: Sequence[tuple[str, Spot]], block: Block, laid: Layout, con
         start if spot.at is None or spot.by_record else spot.at for (_, spot), start in zip(spots, starts, strict=True)
     ]
     lines = block.lines_before(np.array(marked, np.int64)).tolist()
+    wanted = [i for (_, spot), i in zip(spots, indices, strict=True) if i is not None and spot.at is None]
+    mended = mended_cells(block.data, laid, wanted, context.separator, context.texts)
     places = []
     for (code, spot), index, start, line in zip(spots, indices, starts, lines, strict=True):
         byte, field = start if spot.at is None else spot.at, None
         if spot.column is not None:
             position = context.positions[spot.column]
             field = position + 1
-            if spot.at is None and index is not None:
-                byte = _cell_start(block.data, laid, index, position, context)
+            if spot.at is None:
+                known = mended.get(-1 if index is None else index)
+                byte = known[position][0] if known else cell_start(block.data, start, context.separator, position)
         places.append(Place(code, spot, line, byte, field))
     return sorted(places, key=lambda place: place.byte)
 
 
-def _cell_start(data: bytes, laid: Layout, index: int, position: int, context: Context) -> int:
-    """Return where a field of a record begins; the record's start if it has no such field."""
-    start = int(laid.starts[index])
-    if laid.broken[index]:
-        found = mended_cells(data[start : int(laid.ends[index])], context.separator, context.texts)
-        return start + found[position][0] if found else start
-    first, _ = next(islice(cells(data, start, context.separator), position, None), (start, start))
+def cell_start(data: bytes, start: int, separator: int, position: int) -> int:
+    """Return where a field of the record at `start` begins; the record's start if it has no such field."""
+    first, _ = next(islice(cells(data, start, separator), position, None), (start, start))
     return first

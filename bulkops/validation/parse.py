@@ -6,6 +6,7 @@ short record could hide behind a blank last cell, as many separators as the rows
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,24 +127,31 @@ def _whitespace_hits(laid: Layout, indices: Offsets, room: Room) -> Hits:
 
 def _broken_hits(block: Block, laid: Layout, context: Context, room: Room) -> list[Hits]:
     hits = []
-    numbers = laid.numbers[laid.broken]
+    indices = np.flatnonzero(laid.broken)
     for code, total in block.broken.totals().items():
-        found = block.broken.first(code, room.of(code))
-        spots = tuple(_broken_spot(block, int(numbers[index]), piece, context) for index, piece in found)
+        found = [(int(indices[index]), piece) for index, piece in block.broken.first(code, room.of(code))]
+        mended = mended_cells(block.data, laid, [index for index, _ in found], context.separator, context.texts)
+        spots = tuple(
+            _broken_spot(block, int(laid.numbers[index]), piece, [start for start, _ in mended.get(index, ())], context)
+            for index, piece in found
+        )
         hits.append(Hits(code, total, spots))
     return hits
 
 
-def _broken_spot(block: Block, number: int, piece: Broken, context: Context) -> Spot:
-    """Return the spot of a broken record, with the column its quotes are in."""
-    column, first = None, piece.start
-    for name, (start, _) in zip(context.columns, cells(block.data, piece.start, context.separator), strict=False):
+def _broken_spot(block: Block, number: int, piece: Broken, starts: Sequence[int], context: Context) -> Spot:
+    """Return the spot of a broken record, with the column its quotes are in; `starts` of its cells, if they are plain.
+
+    Where they are not, the rest of the record is shown.
+    """
+    first, end = piece.start, piece.end
+    plain = starts or [start for start, _ in cells(block.data, piece.start, context.separator)]
+    column = None
+    for position, (name, start) in enumerate(zip(context.columns, plain, strict=False), start=1):
         if start > piece.at:
             break
         column, first = name, start
-    record = block.data[piece.start : piece.end]
-    beyond = [piece.start + start - 1 for start, _ in mended_cells(record, context.separator, context.texts)]
-    end = next((end for end in beyond if end > first), piece.end)  # the rest of the record, where cells are not plain
+        end = starts[position] - 1 if position < len(starts) else piece.end
     text = block.data[first:end].decode("utf-8", "replace").rstrip("\r\n")
     return Spot(
         message=f"{BROKEN_SAYS[piece.code]}: {shown(text, context)}",

@@ -8,7 +8,7 @@ import numpy as np
 
 from bulkops.errors import InputUnreadable
 from bulkops.reading.blocks import ContentReader, Form
-from bulkops.reading.layout import Block, Layout, lay_out
+from bulkops.reading.layout import Block, lay_out
 from bulkops.reading.mending import mended_cells
 from bulkops.reading.quoting import cells, cut
 from bulkops.reading.sources import Source
@@ -98,19 +98,23 @@ def _places(
         return None
     chosen = indices[places]
     starts = laid.starts[chosen]
+    mended = mended_cells(data, laid, chosen.tolist(), context.separator, context.texts)
     found = zip(records, chosen.tolist(), starts.tolist(), block.lines_before(starts).tolist(), strict=True)
     return {
-        record: RecordPlace(line + above, offset + start, _cells(data, laid, which, offset, context))
+        record: RecordPlace(
+            line + above, offset + start, _named(mended.get(which) or _cells(data, start, context), offset, context)
+        )
         for record, which, start, above in found
     }
 
 
-def _cells(data: bytes, laid: Layout, index: int, offset: int, context: Context) -> dict[str, tuple[int, str]]:
-    start, separator = int(laid.starts[index]), context.separator
-    if laid.broken[index]:
-        record = data[start : int(laid.ends[index])]
-        found = [(start + first, raw) for first, raw in mended_cells(record, separator, context.texts)]
-    else:
-        found = [(first, data[first : end if end >= 0 else len(data)]) for first, end in cells(data, start, separator)]
+def _cells(data: bytes, start: int, context: Context) -> list[tuple[int, bytes]]:
+    """Return where each cell of the record at `start` begins, and its bytes."""
+    return [
+        (first, data[first : end if end >= 0 else len(data)]) for first, end in cells(data, start, context.separator)
+    ]
+
+
+def _named(found: list[tuple[int, bytes]], offset: int, context: Context) -> dict[str, tuple[int, str]]:
     named = zip(context.columns, found, strict=False)
     return {name: (offset + first, cell_text(raw)) for name, (first, raw) in named if name is not None}

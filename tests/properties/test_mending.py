@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bulkops.fixing.quotes import readings
+from bulkops.reading.layout import Block, layout
 from bulkops.reading.mending import mend, mended_cells
 from bulkops.reading.quoting import cut
 
@@ -69,10 +70,14 @@ def test_mended_records_differ_from_the_file_by_quotes_alone(lines: list[str]) -
 
 
 @lean
-@given(records.filter(lambda record: not record.startswith(("\n", "\r"))))
-def test_the_cells_of_a_mended_record_begin_where_they_begin_in_the_file(record: str) -> None:
-    data = record.encode() + b"\n"
-    for first, raw in mended_cells(data, ord(","), TEXTS):
-        assert first == 0 or data[first - 1 : first] == b","
-        inner = raw.replace(b'"', b"")
-        assert data[first:].replace(b'"', b"").startswith(inner)
+@given(files)
+def test_the_cells_of_a_mended_record_begin_where_they_begin_in_the_file(lines: list[str]) -> None:
+    data = "\n".join(lines).encode()
+    piece = cut(data, final=True, separator=ord(","), width=WIDTH)
+    laid = layout(Block(data, ord(","), piece.broken, piece.marks))
+    for index, found in mended_cells(data, laid, range(len(laid.starts)), ord(","), TEXTS).items():
+        start = int(laid.starts[index])
+        assert len(found) == WIDTH
+        for first, raw in found:
+            assert first == start or data[first - 1 : first] == b","
+            assert data[first:].replace(b'"', b"").startswith(raw.replace(b'"', b""))
