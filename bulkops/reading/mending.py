@@ -33,6 +33,8 @@ _STRAY, _TEXT_FOLLOWS, _JSON_QUOTES = map(kind_of, ("STR104", "STR106", "STR107"
 _BACKSLASH = ord("\\")
 _SIGNS = tuple(b",;\t|")
 _MOST_BLANKS = 64
+_MOST_CELLS = 8
+"""Cells of a record that are mended, one after the other; with more that are wrong nothing in it is plain."""
 
 
 def _none() -> Offsets:
@@ -49,11 +51,13 @@ class Mended:
     ends: Offsets = field(default_factory=_none)
 
 
-def mend(data: bytes, broken: BrokenRecords, separator: int, texts: Sequence[bool]) -> Mended:
+def mend(
+    data: bytes, broken: BrokenRecords, separator: int, texts: Sequence[bool], *, most: int = _MOST_CELLS
+) -> Mended:
     """Return those of the broken records that have as many cells as `texts` if they are read in the one plain way.
 
     `texts` tells by position which cells may hold quotes of their own: what any other cell was meant to hold is not
-    plain, unless that is JSON.
+    plain, unless that is JSON. At `most` so many cells of a record are mended.
     """
     which = np.flatnonzero(np.isin(broken.kinds, (_STRAY, _TEXT_FOLLOWS, _JSON_QUOTES)))
     if not len(which):
@@ -70,19 +74,29 @@ def mend(data: bytes, broken: BrokenRecords, separator: int, texts: Sequence[boo
     quoted = sound & ((lines.broken.kinds == _JSON_QUOTES) | np.array([*texts, False]).take(position, mode="clip"))
     found = Mended(which[quoted], array.tobytes(), starts[quoted], ends[quoted])
     rest = np.flatnonzero(~sound & (ends - starts > lines.ends - lines.starts))
-    return _with_others(found, which[rest], starts[rest], ends[rest], separator, texts) if len(rest) else found
+    if not len(rest) or most == 1:
+        return found
+    # In the others one cell is mended, and one behind it has wrong quotes too.
+    return _with_others(found, which[rest], starts[rest], ends[rest], separator, texts, most=most - 1)
 
 
 def _with_others(
-    found: Mended, which: Offsets, starts: Offsets, ends: Offsets, separator: int, texts: Sequence[bool]
+    found: Mended,
+    which: Offsets,
+    starts: Offsets,
+    ends: Offsets,
+    separator: int,
+    texts: Sequence[bool],
+    *,
+    most: int,
 ) -> Mended:
-    """Return the mended records with some more, of which one cell is mended and another has wrong quotes too."""
+    """Return the mended records with those that more mending makes sound of some others."""
     data = b"".join([found.data[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)])
     edges = np.cumsum(ends - starts)
     broken = cut(data, final=True, separator=separator, width=len(texts)).broken
     index = np.searchsorted(edges, broken.ends).clip(max=len(edges) - 1)
     whole = (broken.ends == edges[index]) & (broken.starts == (edges - (ends - starts))[index])
-    more = mend(data, broken.chosen(whole), separator, texts)
+    more = mend(data, broken.chosen(whole), separator, texts, most=most)
     beyond = len(found.data)
     return Mended(
         np.concatenate((found.which, which[index[whole][more.which]])),

@@ -81,3 +81,10 @@ def test_the_cells_of_a_mended_record_begin_where_they_begin_in_the_file(lines: 
         for first, raw in found:
             assert first == start or data[first - 1 : first] == b","
             assert data[first:].replace(b'"', b"").startswith(raw.replace(b'"', b""))
+
+
+def test_a_record_with_many_wrong_cells_is_mended_up_to_a_point() -> None:
+    for cells, mended in ((1, 1), (8, 1), (9, 0), (3000, 0)):
+        data = ",".join(['a"b'] * cells).encode() + b"\n"
+        piece = cut(data, final=True, separator=ord(","), width=cells)
+        assert len(mend(data, piece.broken, ord(","), (True,) * cells).which) == mended
