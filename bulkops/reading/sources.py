@@ -85,7 +85,8 @@ def _refuse_without(path: Path) -> BinaryIO:
 
 def _member(path: Path, name: str) -> BinaryIO:
     try:
-        return cast("BinaryIO", zipfile.ZipFile(path).open(name))
+        with zipfile.ZipFile(path) as archive:  # whose file stays open until the member is closed
+            return cast("BinaryIO", archive.open(name))
     except RuntimeError as error:  # zipfile's way to say encrypted, or compressed as it cannot read
         raise InputUnreadable(f"{path}/{name} cannot be read: {error}.", hint="Unpack the archive.") from error
 

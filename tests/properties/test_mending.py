@@ -54,7 +54,10 @@ def test_a_record_is_mended_in_the_reading_that_a_repair_would_take(lines: list[
         assert len(cells) == WIDTH
         text = data[broken.start : broken.end].decode().rstrip("\r\n")
         meant = readings(text, ",", WIDTH)
-        assert meant == cells or (meant is None and any(map(is_other_json, cells))), text
+        if meant is None:
+            assert any(map(is_other_json, cells)), text
+        else:  # without the blanks around JSON, which a repair leaves out
+            assert meant == [cell.strip() if cell.strip().startswith("{") else cell for cell in cells], text
 
 
 @lean
