@@ -204,7 +204,7 @@ class _Lines:
         end = self.stops.take(np.searchsorted(self.stops, first), mode="clip") - 1
         plain = (first >= starts) & (end >= places) & (self.array.take(end, mode="clip") == QUOTE)
         begins = self.array.take(self._past(b" ", first + 1, 1), mode="clip")
-        plain &= ~self._foreign(first + 1, end) & ~np.isin(begins, tuple(b"{["))
+        plain &= ~self._foreign(first + 1, end + 1) & ~np.isin(begins, tuple(b"{["))
         return np.column_stack((first + 1, np.where(plain, end, first + 1)))
 
     def _json(self, places: Offsets, ends: Offsets) -> Offsets:
