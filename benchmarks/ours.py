@@ -2,6 +2,8 @@
 
 import compileall
 import os
+import subprocess
+import venv
 from functools import cache
 from pathlib import Path
 
@@ -19,3 +21,13 @@ def environment(**more: str) -> dict[str, str]:
     for package in PACKAGES:
         compileall.compile_dir(package, quiet=1)
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "validators")]), **more}
+
+
+def python_with(package: str, folder: Path) -> str | None:
+    """Return a Python that has a package, in an environment of its own in a folder; None if it cannot be installed."""
+    home = folder / package
+    if not home.exists():
+        venv.create(home, with_pip=True)
+    python = str(home / "bin" / "python")
+    installed = subprocess.run([python, "-m", "pip", "install", "-q", package], check=False)
+    return None if installed.returncode else python

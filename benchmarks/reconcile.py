@@ -13,12 +13,11 @@ import resource
 import subprocess
 import sys
 import time
-import venv
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import duckdb
-from ours import ROOT, environment  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
+from ours import ROOT, environment, python_with  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
 
 CSV_DIFF = """
 import json, resource, sys, time
@@ -89,11 +88,9 @@ def by_bulkops(source: Path, export: Path, folder: Path) -> str:
 
 def csv_diff(source: Path, export: Path, folder: Path) -> dict[str, object]:
     """Run csv-diff in an environment of its own: it brings a package called `tests`, which would hide ours."""
-    home = folder / "csv-diff"
-    python = str(home / "bin" / "python")
-    if not home.exists():
-        venv.create(home, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "csv-diff"], check=True)
+    python = python_with("csv-diff", folder)
+    if python is None:
+        return {"name": "csv-diff", "failed": "it cannot be installed"}
     return told("csv-diff", [python, "-c", CSV_DIFF, str(source), str(export)])
 
 

@@ -15,11 +15,10 @@ import sys
 import tempfile
 import textwrap
 import time
-import venv
 from dataclasses import dataclass
 from pathlib import Path
 
-from ours import ROOT, environment  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
+from ours import ROOT, environment, python_with  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
 
 MAKER = ROOT / "sample_data" / "make_coupons.py"
 
@@ -131,12 +130,8 @@ def first_finding(path: Path) -> float:
 
 def frictionless(folder: Path, path: Path) -> Figure | None:
     """Return what frictionless takes, in an environment of its own; None if it cannot be installed."""
-    home = folder / "frictionless"
-    if not home.exists():
-        venv.create(home, with_pip=True)
-    python = str(home / "bin" / "python")
-    installed = subprocess.run([python, "-m", "pip", "install", "-q", "frictionless"], check=False)
-    if installed.returncode:
+    python = python_with("frictionless", folder)
+    if python is None:
         return None
     return measure([python, "-c", FRICTIONLESS, path.name], runs=1, cwd=path.parent)
 

@@ -68,11 +68,9 @@ class ContentReader:
     def _take(self, size: int) -> bytes:
         """Return the next bytes; what could be read in front of a failure comes first, the failure with the next."""
         parts: list[bytes] = []
-        if self.failure is not None:
-            raise self.failure
         read = getattr(self._stream, "read1", self._stream.read)  # which gives what it has before it fails
         try:
-            while size > 0 and (part := read(size)):
+            while self.failure is None and size > 0 and (part := read(size)):
                 parts.append(part)
                 size -= len(part)
         except DAMAGED as error:
@@ -101,24 +99,23 @@ def blocks(reader: ContentReader, *, separator: int, width: int, size: int) -> I
 
     Where reading fails, the whole records in front of that come first.
     """
-    carry, want, final = b"", size, False
-    failure: Exception | None = None
-    while not final and failure is None:
+    carry, want, ended = b"", size, False
+    while not ended:
         window = carry
-        while len(window) < want and not final and failure is None:
+        while len(window) < want and not ended:
             try:
                 data = reader.read(want - len(window))
-            except (*DAMAGED, ReadFailed) as error:
-                failure, data = error, b""
-            final = not data and failure is None
+            except (*DAMAGED, ReadFailed):
+                data = b""  # raised below, as `reader.failure`
+            ended = not data
             window = window + data if window else data
         if not window:
             break
-        piece = cut(window, final=final, separator=separator, width=width)
+        piece = cut(window, final=ended and reader.failure is None, separator=separator, width=width)
         if piece.length:
             whole = window[: piece.length] if piece.length < len(window) else window
             yield Block(whole, separator, piece.broken, piece.marks)
         carry = window[piece.length :]
         want = size if piece.length else 2 * len(window)
-    if failure is not None:
-        raise failure
+    if reader.failure is not None:
+        raise reader.failure

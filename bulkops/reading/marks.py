@@ -158,6 +158,15 @@ def parted(words: Words, size: int) -> Offsets:
     return ends
 
 
+def each_by_itself(marks: Marks, ends: Offsets) -> tuple[Words, Flags]:
+    """Return what lies inside quoted cells, and which stretches, each up to one of the `ends`, end inside one.
+
+    The first quote of each stretch opens a cell, whatever the stretches before it hold.
+    """
+    odd = np.diff(counts_before(marks.quotes, ends), prepend=0) % 2 == 1
+    return marks.inside ^ toggled(ends[:-1][odd[:-1]], len(marks.inside)), odd
+
+
 def merged(starts: Offsets, ends: Offsets) -> tuple[Offsets, Offsets]:
     """Return where stretches, in order, begin and end, those put together that touch."""
     first = np.append(True, starts[1:] != ends[:-1])[: len(starts)]

@@ -22,10 +22,10 @@ from bulkops.reading.marks import (
     Offsets,
     astray,
     counts_before,
+    each_by_itself,
     marks_of,
     merged,
     positions,
-    toggled,
 )
 from bulkops.reading.quoting import cells, cut
 
@@ -67,8 +67,8 @@ def mend(
     array = np.insert(lines.array, inserted, QUOTE)
     cell, starts, ends = (at + np.searchsorted(inserted, at) for at in (cell, lines.starts, lines.ends))
     marks = marks_of(array, separator)
-    odd = np.diff(counts_before(marks.quotes, ends), prepend=0) % 2 == 1
-    marks = replace(marks, inside=marks.inside ^ toggled(ends[:-1][odd[:-1]], len(marks.inside)))
+    inside, odd = each_by_itself(marks, ends)
+    marks = replace(marks, inside=inside)
     sound = ~odd & _sound(marks, array, ends, width=len(texts))
     position = counts_before(marks.limits, cell) - counts_before(marks.limits, starts)
     quoted = sound & ((lines.broken.kinds == _JSON_QUOTES) | np.array([*texts, False]).take(position, mode="clip"))
@@ -91,7 +91,7 @@ def _with_others(
     most: int,
 ) -> Mended:
     """Return the mended records with those that more mending makes sound of some others."""
-    data = b"".join([found.data[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)])
+    data = _joined(found.data, starts, ends)
     edges = np.cumsum(ends - starts)
     broken = cut(data, final=True, separator=separator, width=len(texts)).broken
     index = np.searchsorted(edges, broken.ends).clip(max=len(edges) - 1)
@@ -104,6 +104,12 @@ def _with_others(
         np.concatenate((found.starts, more.starts + beyond)),
         np.concatenate((found.ends, more.ends + beyond)),
     )
+
+
+def _joined(data: bytes, starts: Offsets, ends: Offsets) -> bytes:
+    """Return stretches of data, in order, one behind the other."""
+    starts, ends = merged(starts, ends)
+    return b"".join([data[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)])
 
 
 def mended_cells(
@@ -156,8 +162,7 @@ class _Lines:
 
     @classmethod
     def of(cls, data: bytes, broken: BrokenRecords, separator: int) -> "_Lines":
-        first, end = merged(broken.starts, broken.ends)
-        records = b"".join([data[a:b] for a, b in zip(first.tolist(), end.tolist(), strict=True)])
+        records = _joined(data, broken.starts, broken.ends)
         lengths = broken.ends - broken.starts
         if records and not records.endswith(b"\n"):  # the last record of a file
             records += b"\n"

@@ -21,6 +21,7 @@ from bulkops.reading.marks import (
     astray,
     behind,
     counts_before,
+    each_by_itself,
     nearest_before,
     parted,
     positions,
@@ -66,9 +67,7 @@ def suspects(marks: Marks, array: Bytes, separator: int) -> Suspects:
     """Return the suspicious lines of a window; empty lines are none."""
     ends = parted(marks.feeds, len(array))
     starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
-    odd = np.diff(counts_before(marks.quotes, ends), prepend=0) % 2 == 1
-    # Within a line the first quote opens a cell, whatever the lines before it held.
-    inside = marks.inside ^ toggled(ends[:-1][odd[:-1]], len(marks.inside))
+    inside, odd = each_by_itself(marks, ends)
     wrong = positions(astray(marks, inside, array))
     lines, first = np.unique(np.searchsorted(starts, wrong, side="right") - 1, return_index=True)
     wrong = wrong[first]

@@ -60,7 +60,7 @@ def readable(data: bytes) -> bytes:
     """
     if is_utf8(data):
         return data
-    changed = spelt_out(data, lambda byte: _spelt(bytes((byte,))))
+    changed = spelt_out(data, _WINDOWS.__getitem__)
     if is_utf8(changed):
         return changed
     parts, position = [], 0
@@ -151,7 +151,7 @@ class _Placing:
         fields = counts_before(limits, offsets) - counts_before(limits, self.laid.starts[places])
         _, first = np.unique(places * (int(fields.max()) + 1) + fields, return_index=True)
         total = len(first)
-        first = first[: max(0, self.room.of(code))]
+        first = first[: self.room.of(code)]
         cells_of = mended_cells(
             self.block.data, self.laid, places[first].tolist(), self.context.separator, self.context.texts
         )

@@ -114,7 +114,7 @@ def place_all(spots: Sequence[tuple[str, Spot]], block: Block, laid: Layout, con
             position = context.positions[spot.column]
             field = position + 1
             if spot.at is None:
-                known = mended.get(-1 if index is None else index)
+                known = None if index is None else mended.get(index)
                 byte = known[position][0] if known else cell_start(block.data, start, context.separator, position)
         places.append(Place(code, spot, line, byte, field))
     return sorted(places, key=lambda place: place.byte)

@@ -126,17 +126,16 @@ def _whitespace_hits(laid: Layout, indices: Offsets, room: Room) -> Hits:
 
 
 def _broken_hits(block: Block, laid: Layout, context: Context, room: Room) -> list[Hits]:
-    hits = []
-    indices = np.flatnonzero(laid.broken)
-    for code, total in block.broken.totals().items():
-        found = [(int(indices[index]), piece) for index, piece in block.broken.first(code, room.of(code))]
-        mended = mended_cells(block.data, laid, [index for index, _ in found], context.separator, context.texts)
-        spots = tuple(
-            _broken_spot(block, int(laid.numbers[index]), piece, [start for start, _ in mended.get(index, ())], context)
-            for index, piece in found
-        )
-        hits.append(Hits(code, total, spots))
-    return hits
+    indices, totals = np.flatnonzero(laid.broken).tolist(), block.broken.totals()
+    found = {code: [(indices[i], piece) for i, piece in block.broken.first(code, room.of(code))] for code in totals}
+    shown_ones = [index for pieces in found.values() for index, _ in pieces]
+    mended = mended_cells(block.data, laid, shown_ones, context.separator, context.texts)
+
+    def spot(index: int, piece: Broken) -> Spot:
+        starts = [start for start, _ in mended.get(index, ())]
+        return _broken_spot(block, int(laid.numbers[index]), piece, starts, context)
+
+    return [Hits(code, totals[code], tuple(spot(*one) for one in pieces)) for code, pieces in found.items()]
 
 
 def _broken_spot(block: Block, number: int, piece: Broken, starts: Sequence[int], context: Context) -> Spot:
