@@ -2,9 +2,11 @@
 
 import codecs
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import FileIO
 from typing import BinaryIO
 
 from bulkops.reading.layout import Block
@@ -12,6 +14,8 @@ from bulkops.reading.quoting import cut
 from bulkops.reading.sources import DAMAGED, ReadFailed
 
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
+_LINE = 1 << 16
+"""Bytes at the end of what is to be read in which the end of a line is looked for."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,10 @@ class ContentReader:
         return self._hash.hexdigest()
 
     def read(self, size: int) -> bytes:
-        """Return about `size` bytes, never more; none at the end."""
+        """Return about `size` bytes, never more; none at the end.
+
+        Of a file they end with a line if one ends near there: most blocks are then whole records, and never copied.
+        """
         while not self._given_back and not self._ended:
             self._given_back = self._take(size)  # nothing of a character that is not whole yet
         data = self._given_back[:size]
@@ -68,6 +75,7 @@ class ContentReader:
     def _take(self, size: int) -> bytes:
         """Return the next bytes; what could be read in front of a failure comes first, the failure with the next."""
         parts: list[bytes] = []
+        size = self._to_line_end(size)
         read = getattr(self._stream, "read1", self._stream.read)  # which gives what it has before it fails
         try:
             while self.failure is None and size > 0 and (part := read(size)):
@@ -84,6 +92,17 @@ class ContentReader:
         self._hash.update(data)
         self.size += len(data)
         return self.recode(data)
+
+    def _to_line_end(self, size: int) -> int:
+        """Return how many of the next `size` bytes of a file to read, so that they end with a line; all if unsure."""
+        if not isinstance(self._stream, FileIO) or not hasattr(os, "pread"):
+            return size
+        near = min(_LINE, size // 2)
+        try:
+            tail = os.pread(self._stream.fileno(), near, self._stream.tell() + size - near)
+        except OSError:  # reading itself will tell
+            return size
+        return size - near + tail.rfind(b"\n") + 1 if len(tail) == near and b"\n" in tail else size
 
     def recode(self, data: bytes) -> bytes:
         """Return raw bytes as UTF-8 with LF."""
@@ -109,6 +128,8 @@ def blocks(reader: ContentReader, *, separator: int, width: int, size: int) -> I
                 data = b""  # raised below, as `reader.failure`
             ended = not data
             window = window + data if window else data
+            if len(window) >= want - _LINE:
+                break
         if not window:
             break
         piece = cut(window, final=ended and reader.failure is None, separator=separator, width=width)
