@@ -12,7 +12,7 @@ import numpy as np
 from bulkops.readback.lenient import BOM, LONGEST_RECORD, split_cells, split_header, split_records
 from bulkops.readback.notes import FIELDS, Notes
 from bulkops.reading.boundaries import settled_length
-from bulkops.reading.marks import Marks, Offsets, count, counts_before, last, marks_of, positions, well_quoted
+from bulkops.reading.marks import Marks, Offsets, count, counts_before, marks_of, positions, well_quoted
 
 PIECE = 1024 * 1024
 COMMA = 44
@@ -49,7 +49,7 @@ def _pieces(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Marks | None]]:
         if length >= enough:
             data = b"".join(held)
             marks = _marks(data)
-            end = last(marks.ends) + 1 if marks else settled_length(data)
+            end = marks.whole if marks else settled_length(data)
             if not end and length > LONGEST_RECORD:
                 marks, end = None, data.rfind(b"\n") + 1  # a quote that nobody closed
             if end:

@@ -4,6 +4,7 @@ A byte lies inside a quoted cell exactly if the number of quotes up to it is odd
 every question about neighbours is a shift, so no position has to be listed where nothing is wrong.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +24,8 @@ _NEAR = 16
 """Words in which a bit counts as near."""
 _STRETCH = 1 << 18
 """Bytes compared at a time, so that the truth values stay near the processor; a multiple of 64."""
+_WORDS = 1 << 14
+"""Words worked on at a time, for the same reason."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,15 @@ class Marks:
         return self.feeds & ~self.inside
 
     @property
+    def whole(self) -> int:
+        """How many bytes are whole records: those up to the last line feed that ends one."""
+        for end in range(len(self.feeds), 0, -_WORDS):
+            part = slice(max(0, end - _WORDS), end)
+            if (found := last(self.feeds[part] & ~self.inside[part])) >= 0:
+                return part.start * 64 + found + 1
+        return 0
+
+    @property
     def limits(self) -> Words:
         """The separators between cells."""
         return self.separators & ~self.inside
@@ -77,8 +89,8 @@ class Marks:
 
 def marks_of(array: Bytes, separator: int) -> Marks:
     """Return the marks of data."""
-    quotes, size = where(array, QUOTE), len(array)
-    return Marks(size, quotes, where(array, NEWLINE), where(array, separator), _inside(quotes, size))
+    quotes, feeds, separators = _where_each(array, QUOTE, NEWLINE, separator)
+    return Marks(len(array), quotes, feeds, separators, _inside(quotes, len(array)))
 
 
 def _inside(quotes: Words, size: int) -> Words:
@@ -88,18 +100,29 @@ def _inside(quotes: Words, size: int) -> Words:
 
 def well_quoted(marks: Marks, array: Bytes) -> bool:
     """Tell whether every quote opens a cell, closes one, or is one of a doubled pair."""
-    return not marks.size or not marks.quotes.any() or not astray(marks, marks.inside, array).any()
+    return not marks.quotes.any() or not any(part.any() for part in _astray_parts(marks, marks.inside, array))
 
 
 def astray(marks: Marks, inside: Words, array: Bytes) -> Words:
     """Return the quotes that stand where none may: not at the edge of a cell, as `inside` tells cells apart."""
-    edges = marks.quotes | marks.feeds | marks.separators
-    wrong = marks.quotes & inside & ~behind(edges)
-    closing = marks.quotes & ~inside & ~_before(edges, marks.size)
-    if not closing.any():
-        return wrong
-    line_ends = where(array, RETURN) & _before(marks.feeds, 0)  # a return alone ends nothing
-    return wrong | (closing & ~_before(line_ends, marks.size))
+    return np.concatenate([np.zeros(0, np.uint64), *_astray_parts(marks, inside, array)])
+
+
+def _astray_parts(marks: Marks, inside: Words, array: Bytes) -> Iterator[Words]:
+    """Yield, part by part, the quotes that stand where none may; a word on either side tells their neighbours."""
+    words = len(marks.quotes)
+    for start in range(0, words, _WORDS):
+        end = min(start + _WORDS, words)
+        low, high, own = max(start - 1, 0), min(end + 1, words), slice(start, end)
+        last_byte = marks.size if end == words else 0
+        edges = marks.quotes[low:high] | marks.feeds[low:high] | marks.separators[low:high]
+        quotes, within, here = marks.quotes[own], inside[own], slice(start - low, end - low)
+        wrong = quotes & within & ~behind(edges)[here]
+        closing = quotes & ~within & ~_before(edges, last_byte)[here]
+        if closing.any():  # a return alone ends nothing
+            line_ends = where(array[start * 64 : high * 64], RETURN) & _before(marks.feeds[start:high], 0)
+            wrong |= closing & ~_before(line_ends, last_byte)[: end - start]
+        yield wrong
 
 
 def behind(words: Words) -> Words:
@@ -119,11 +142,18 @@ def toggled(offsets: Offsets, words: int) -> Words:
 
 def where(array: Bytes, value: int) -> Words:
     """Return the bytes that have a value, as bits."""
-    found = np.zeros(-(-len(array) // 64) * 8, np.uint8)
+    return _where_each(array, value)[0]
+
+
+def _where_each(array: Bytes, *values: int) -> list[Words]:
+    """Return the bytes that have each of the values, as bits."""
+    found = [np.zeros(-(-len(array) // 64) * 8, np.uint8) for _ in values]
     for start in range(0, len(array), _STRETCH):
-        packed = np.packbits(array[start : start + _STRETCH] == value, bitorder="little")
-        found[start // 8 : start // 8 + len(packed)] = packed
-    return found.view(np.uint64)
+        stretch = array[start : start + _STRETCH]
+        for bits, value in zip(found, values, strict=True):
+            packed = np.packbits(stretch == value, bitorder="little")
+            bits[start // 8 : start // 8 + len(packed)] = packed
+    return [bits.view(np.uint64) for bits in found]
 
 
 def count_below(array: Bytes, value: int) -> int:
@@ -222,10 +252,14 @@ def _first(words: Words, size: int) -> Words:
 def _running_xor(words: Words) -> Words:
     """Return bits that are 1 where the number of set bits up to and including the place is odd."""
     found = words.copy()
-    for step in _STEPS:
-        found ^= found << step
-    odd_before = np.bitwise_xor.accumulate(found >> _TOP)[:-1]
-    found[1:] ^= np.uint64(0) - odd_before
+    odd = np.uint64(0)
+    for start in range(0, len(found), _WORDS):
+        part = found[start : start + _WORDS]
+        for step in _STEPS:
+            part ^= part << step
+        odd_before = np.bitwise_xor.accumulate(np.append(odd, part >> _TOP))
+        part ^= np.uint64(0) - odd_before[:-1]
+        odd = odd_before[-1]
     return found
 
 

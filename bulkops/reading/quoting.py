@@ -17,7 +17,7 @@ import numpy as np
 
 from bulkops.reading.broken import Broken, BrokenRecords
 from bulkops.reading.json_quotes import end_of_json
-from bulkops.reading.marks import Bytes, Marks, last, marks_of, well_quoted
+from bulkops.reading.marks import Bytes, Marks, marks_of, well_quoted
 from bulkops.reading.stray import QUOTED, end_of_lines
 from bulkops.reading.suspects import suspects
 
@@ -47,7 +47,7 @@ def cut(window: bytes, *, final: bool, separator: int, width: int) -> Cut:
     marks = marks_of(array, separator)
     if not well_quoted(marks, array) or (final and marks.open_at_end):
         return _dissect(window, array, marks, final=final, separator=separator, width=width)
-    length = len(window) if final else last(marks.ends) + 1
+    length = len(window) if final else marks.whole
     if not length and len(window) >= LONGEST_RECORD:
         return _dissect(window, array, marks, final=False, separator=separator, width=width)
     return Cut(length, marks.up_to(length))
