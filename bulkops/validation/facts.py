@@ -117,8 +117,10 @@ def _used(rows: pl.DataFrame, name: str, numbers: Offsets | None, most: int) -> 
 
 def _gather_lengths(frame: pl.DataFrame, name: str, numbers: Offsets | None, room: Room, facts: BlockFacts) -> None:
     """Count the lengths of numbers; which of them are too short only the whole file can tell."""
-    last = frame.select(pl.col(name).filter(pl.col(name) != "").min()).item()
-    if last is None or last > "9:":  # nothing begins with a digit
+    least = frame[name].min()
+    if least == "":
+        least = frame.select(pl.col(name).filter(pl.col(name) != "").min()).item()
+    if least is None or str(least) > "9:":  # nothing begins with a digit
         return
     cells = frame.select(pl.int_range(pl.len()).alias(_ROW), pl.col(name)).filter(
         pl.col(name).str.contains(patterns.DIGITS)

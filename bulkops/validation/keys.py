@@ -22,6 +22,7 @@ from bulkops_validators.model.contract import Unique
 Hashes = npt.NDArray[np.uint64]
 _RANGE = 16_000_000
 """Keys compared at a time: 8 bytes each, twice while they are put together. All keys are read once for each range."""
+_LETTERS = 26
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,11 @@ def key_hashes(
     frame: pl.DataFrame, numbers: Offsets | None, records: int, unique: Unique, context: Context
 ) -> KeyHashes:
     """Return the hashes of a block's keys. A key of several columns is blank only if all its cells are."""
-    parts = [pl.col(name).fill_null("") for name in unique.columns if name in frame.columns]
+    parts = [pl.col(name) for name in unique.columns if name in frame.columns]
+    if len(parts) > 1 or frame.select(parts[0].null_count()).item():
+        parts = [part.fill_null("") for part in parts]
     key = parts[0] if len(parts) == 1 else pl.concat_str(parts, separator="\x1f")
-    keys = frame.select(key=key, blank=pl.all_horizontal(part == "" for part in parts))
+    keys = frame.select(key=key, blank=pl.all_horizontal(part.str.len_bytes() == 0 for part in parts))
     exact = _spread(_hashes(keys, pl.col("key")), numbers, records)
     if not context.folds_case or _is_folded(keys["key"]):
         return KeyHashes(exact, exact)
@@ -53,14 +56,19 @@ def folded(key: str) -> str:
 
 
 def _hashes(keys: pl.DataFrame, key: pl.Expr) -> Hashes:
-    hashed = keys.select(pl.when("blank").then(0).otherwise(key.hash(seed=1)))
-    return hashed.to_series().to_numpy()
+    hashed = key.hash(seed=1)
+    if keys["blank"].any():
+        hashed = pl.when("blank").then(0).otherwise(hashed)
+    return keys.select(hashed).to_series().to_numpy()
 
 
 def _is_folded(keys: pl.Series) -> bool:
     """Tell, cheaply, whether the keys of a block are what they are folded to, as codes mostly are."""
-    text = keys.str.join("").item()
-    return bool(text.isascii() and text == text.upper())
+    text = keys.str.join("").cast(pl.Binary).item()
+    if not text.isascii():
+        return False
+    small = np.frombuffer(text, np.uint8) - np.uint8(ord("a")) < _LETTERS
+    return not small.any()
 
 
 def _spread(values: Hashes, numbers: Offsets | None, records: int) -> Hashes:
