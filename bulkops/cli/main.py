@@ -10,6 +10,7 @@ import click
 from bulkops.cli.console import Console
 from bulkops.cli.ending import ended_by, without_color
 from bulkops.cli.environment import option
+from bulkops.cli.process import prepare
 from bulkops.cli.signals import ending_on_signals
 from bulkops.cli.streams import usable_streams
 from bulkops.errors import UsageError
@@ -89,6 +90,7 @@ def cli(ctx: click.Context, config: Path | None, *, quiet: bool, verbose: bool) 
 
 def main() -> None:
     """Run the command line; every error becomes a message on stderr and a documented exit code."""
+    prepare()
     console = Console()
     try:
         usable_streams()
