@@ -80,7 +80,7 @@ def repair_record(raw: bytes, shape: Shape, *, defect: Defect | None = None) -> 
     if text is None:
         return (raw if defect else reshaped(raw, shape)), []
     read = _read(text, shape, repairs, defect and defect.in_text(body))
-    if ending and ending != shape.line_end:
+    if ending and ending != shape.line_end and not body.endswith(b"\r"):  # which a line feed would follow
         repairs.append(Repair("FIL109", ending.decode(), shape.line_end.decode()))
         ending = shape.line_end
     if read is None:

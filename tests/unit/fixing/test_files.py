@@ -37,6 +37,11 @@ UNCLOSED = (
 )
 
 
+def test_a_carriage_return_left_alone_in_a_broken_record_keeps_the_line_end_behind_it() -> None:
+    data = b'item\n",\r\r\n'
+    assert fixed(data, contract="collections")[:2] == (data, [])
+
+
 def test_a_quote_never_closed_is_left_to_unsafe_which_tears_nothing() -> None:
     assert fixed(UNCLOSED, SAFE, "giveaways")[:2] == (UNCLOSED, [])
     after, changes, _ = fixed(UNCLOSED, UNSAFE, "giveaways")
