@@ -22,6 +22,7 @@ from bulkops_validators.model.expressions import (
 )
 
 ROW = "_row"
+_TIMES = "_times"
 _SAMPLE = 2048
 _FIRST_SIGN = "!"
 """What does not order before it begins with no blank."""
@@ -64,17 +65,42 @@ def _column_hits(
     frame: pl.DataFrame, column: Column, numbers: Offsets | None, context: Context, room: Room
 ) -> list[Hits]:
     checks = _checks((context, column.name))
-    which = _doubtful(frame[column.name], checks)
-    if which is None:
-        return []
-    doubtful = frame.select(pl.int_range(pl.len()).alias(ROW), pl.col(column.name)).filter(which)
-    distinct = doubtful.select(pl.col(column.name).unique())
-    if distinct.height > doubtful.height // 2:
-        return [_hits(check, broken, numbers, context, room) for check, broken in _broken_checks(doubtful, checks)]
+    cells = frame[column.name]
+    rows = frame.select(pl.int_range(pl.len()).alias(ROW), pl.col(column.name))
+    if len(cells) > _SAMPLE and cells.head(_SAMPLE).n_unique() < _SAMPLE // 2:
+        distinct = cells.unique()
+        unclean = distinct.filter(~_plain(distinct, checks))
+        if not len(unclean):
+            return []
+        doubtful = cells.filter(cells.is_in(unclean.implode(), nulls_equal=True))
+    else:
+        plain = _plain(cells, checks)
+        if plain.all():
+            return []
+        rows = rows.filter(~plain)
+        doubtful = rows[column.name]
+        if doubtful.n_unique() > len(doubtful) // 2:
+            return [
+                _hits(check, broken.height, broken, numbers, context, room)
+                for check, broken in _broken_checks(rows, checks)
+            ]
+    return _repeated_hits(rows, doubtful.value_counts(name=_TIMES), checks, numbers, context, room)
+
+
+def _repeated_hits(
+    rows: pl.DataFrame, counted: pl.DataFrame, checks: _Checks, numbers: Offsets | None, context: Context, room: Room
+) -> list[Hits]:
+    """Return the hits in cells that repeat, from each that is doubtful and how often it stands in the rows.
+
+    The rows themselves are looked at only for examples that are still wanted.
+    """
     found = []
-    for check, broken in _broken_checks(distinct, checks):
-        of_these = pl.col(column.name).is_in(broken[column.name].implode(), nulls_equal=True)
-        found.append(_hits(check, doubtful.filter(of_these), numbers, context, room))
+    for check, broken in _broken_checks(counted, checks):
+        examples = rows.clear()
+        if room.of(check.code):
+            these = pl.col(check.column).is_in(broken[check.column].implode(), nulls_equal=True)
+            examples = rows.filter(these)
+        found.append(_hits(check, int(broken[_TIMES].sum()), examples, numbers, context, room))
     return found
 
 
@@ -105,12 +131,14 @@ def _of_any(cells: pl.DataFrame, checks: tuple[CellCheck, ...]) -> list[tuple[Ce
     return [(check, cells.filter(flag)) for check, flag in zip(checks, flags, strict=True) if flag.any()]
 
 
-def _hits(check: CellCheck, cells: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room) -> Hits:
-    """Return the hits of a check that all of the cells break."""
+def _hits(
+    check: CellCheck, total: int, cells: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room
+) -> Hits:
+    """Return the hits of a check that so many cells break, with the first of these as examples."""
     first = cells.head(room.of(check.code))
     rows = zip(first[ROW].to_list(), first[check.column].to_list(), strict=True)
     spots = tuple(_cell_spot(check, number_of(row, numbers), value or "", context) for row, value in rows)
-    return Hits(check.code, cells.height, spots)
+    return Hits(check.code, total, spots)
 
 
 def _cell_spot(check: CellCheck, number: int, value: str, context: Context) -> Spot:
@@ -124,14 +152,9 @@ def number_of(row: int, numbers: Offsets | None) -> int:
     return row if numbers is None else int(numbers[row])
 
 
-def _doubtful(cells: pl.Series, checks: _Checks) -> pl.Series | None:
-    """Return which cells are not plainly clean, None if all are; of cells that repeat each is judged once."""
-    if len(cells) > _SAMPLE and cells.head(_SAMPLE).n_unique() < _SAMPLE // 2:
-        distinct = cells.unique()
-        unclean = distinct.filter(~distinct.to_frame().select(checks.plain).to_series())
-        return cells.is_in(unclean.implode(), nulls_equal=True) if len(unclean) else None
-    plain = cells.to_frame().select(checks.plain).to_series()
-    return None if plain.all() else ~plain
+def _plain(cells: pl.Series, checks: _Checks) -> pl.Series:
+    """Return which cells are plainly clean."""
+    return cells.to_frame().select(checks.plain).to_series()
 
 
 @lru_cache(maxsize=8)
@@ -144,7 +167,9 @@ def _record_hits(frame: pl.DataFrame, numbers: Offsets | None, context: Context,
     clean, checks = _record_checks(context)
     if not checks or _all_in_order(frame, context):
         return []
-    doubtful = frame.with_columns(pl.int_range(pl.len()).alias(ROW)).filter(~clean)
+    names = {name for check in checks for name in check.columns}
+    rows = frame.select(pl.int_range(pl.len()).alias(ROW), *(name for name in frame.columns if name in names))
+    doubtful = rows.filter(~_years_apart(rows, context)).filter(~clean)
     if not doubtful.height:
         return []
     hits = []
@@ -174,6 +199,24 @@ def _all_in_order(frame: pl.DataFrame, context: Context) -> bool:
     return True
 
 
+def _years_apart(rows: pl.DataFrame, context: Context) -> pl.Expr:
+    """Return where each start lies in a year that most starts do not exceed, or before it, and its end in a later one.
+
+    Told by comparing text with two constants: it spares most records the closer look, if nothing else is to check.
+    """
+    apart: list[pl.Expr] = []
+    for ordered in context.contract.ordered:
+        if ordered.start in rows.columns and ordered.end in rows.columns:
+            years = rows[ordered.start].head(_SAMPLE).drop_nulls().str.head(4).sort()
+            year = years[len(years) * 9 // 10] if len(years) else ""
+            if not year.isdecimal():
+                return pl.lit(value=False)
+            # Offsets move an instant by less than a day, so the last days of the year need a closer look.
+            early, late = pl.col(ordered.start) < f"{year}-12-30", pl.col(ordered.end) >= str(int(year) + 1)
+            apart.append((early & late).fill_null(value=False))
+    return pl.lit(value=False) if context.contract.exclusive or not apart else pl.all_horizontal(apart)
+
+
 def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text[:10])
@@ -196,5 +239,7 @@ def blank_rows(frame: pl.DataFrame, context: Context) -> np.ndarray[tuple[int], 
     probe = frame[required[0]] if required else frame.to_series()
     if not probe.null_count() and str(probe.min()) >= _FIRST_SIGN:
         return None
-    blank = frame.select(pl.all_horizontal(pl.all().fill_null("").str.strip_chars() == "")).to_series()
-    return blank.to_numpy() if blank.any() else None
+    flags = (probe.is_null() | (probe < _FIRST_SIGN).fill_null(value=False)).to_numpy().copy()
+    blank = frame.filter(flags).select(pl.all_horizontal(pl.all().fill_null("").str.strip_chars() == "")).to_series()
+    flags[flags] = blank.to_numpy()
+    return flags if flags.any() else None
