@@ -10,7 +10,7 @@ import click
 from bulkops.cli.console import Console
 from bulkops.cli.ending import ended_by, without_color
 from bulkops.cli.environment import option
-from bulkops.cli.process import prepare
+from bulkops.cli.process import conclude, prepare
 from bulkops.cli.signals import ending_on_signals
 from bulkops.cli.streams import usable_streams
 from bulkops.errors import UsageError
@@ -100,4 +100,5 @@ def main() -> None:
             sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last edge: nothing may end in a traceback
         code = ended_by(error, console)
+    conclude()
     sys.exit(code)

@@ -22,9 +22,10 @@ _STEPS = tuple(np.uint64(1 << n) for n in range(6))
 _ONE, _TOP = np.uint64(1), np.uint64(63)
 _NEAR = 16
 """Words in which a bit counts as near."""
-_STRETCH = 1 << 18
-"""Bytes compared at a time, so that the truth values stay near the processor; a multiple of 64."""
-_WORDS = 1 << 14
+_STRETCH = 1 << 20
+"""Bytes compared at a time, a multiple of 64: few enough to stay near the processor, many enough that a thread does not
+wait for the others at each of many small steps."""
+_WORDS = 1 << 16
 """Words worked on at a time, for the same reason."""
 
 

@@ -6,7 +6,9 @@ the folded hash, so that memory does not grow with the file.
 """
 
 import tempfile
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import IO
@@ -131,7 +133,7 @@ class KeyStore:
             found.append(keys.folded if inside.all() else keys.folded[inside])
         ordered = np.concatenate(found)
         found.clear()
-        ordered.sort()
+        _sort(ordered)
         twice: Hashes = ordered[1:][ordered[1:] == ordered[:-1]]
         return np.unique(twice) if len(twice) else twice  # the first call of `unique` imports numpy.ma
 
@@ -155,6 +157,15 @@ class KeyStore:
         while data := self._file.read(16 << 20):
             pairs = np.frombuffer(data, np.uint64).reshape(-1, 2)
             yield KeyHashes(exact=pairs[:, 1], folded=pairs[:, 0])
+
+
+def _sort(hashes: Hashes) -> None:
+    """Sort hashes in place, the lower and the upper half side by side."""
+    middle = len(hashes) // 2
+    if middle:
+        hashes.partition(middle)
+    with ThreadPoolExecutor(2) as pool:
+        deque(pool.map(np.ndarray.sort, (hashes[:middle], hashes[middle:])), maxlen=0)
 
 
 def _repeated(positions: Offsets, folded: Hashes, exact: Hashes) -> tuple[Offsets, Offsets, npt.NDArray[np.bool_]]:
