@@ -66,18 +66,18 @@ def _column_hits(
 ) -> list[Hits]:
     checks = _checks((context, column.name))
     cells = frame[column.name]
-    rows = frame.select(pl.int_range(pl.len()).alias(ROW), pl.col(column.name))
     if len(cells) > _SAMPLE and cells.head(_SAMPLE).n_unique() < _SAMPLE // 2:
         distinct = cells.unique()
         unclean = distinct.filter(~_plain(distinct, checks))
         if not len(unclean):
             return []
+        rows = _numbered(cells)
         doubtful = cells.filter(cells.is_in(unclean.implode(), nulls_equal=True))
     else:
         plain = _plain(cells, checks)
         if plain.all():
             return []
-        rows = rows.filter(~plain)
+        rows = _numbered(cells).filter(~plain)
         doubtful = rows[column.name]
         if doubtful.n_unique() > len(doubtful) // 2:
             return [
@@ -85,6 +85,11 @@ def _column_hits(
                 for check, broken in _broken_checks(rows, checks)
             ]
     return _repeated_hits(rows, doubtful.value_counts(name=_TIMES), checks, numbers, context, room)
+
+
+def _numbered(cells: pl.Series) -> pl.DataFrame:
+    """Return cells with the rows they stand in."""
+    return cells.to_frame().select(pl.int_range(pl.len()).alias(ROW), pl.col(cells.name))
 
 
 def _repeated_hits(
