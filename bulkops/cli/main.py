@@ -10,7 +10,7 @@ import click
 from bulkops.cli.console import Console
 from bulkops.cli.ending import ended_by, without_color
 from bulkops.cli.environment import option
-from bulkops.cli.process import conclude, prepare
+from bulkops.cli.process import leave, prepare
 from bulkops.cli.signals import ending_on_signals
 from bulkops.cli.streams import usable_streams
 from bulkops.errors import UsageError
@@ -88,8 +88,8 @@ def cli(ctx: click.Context, config: Path | None, *, quiet: bool, verbose: bool) 
     ctx.meta["bulkops.config"] = config
 
 
-def main() -> None:
-    """Run the command line; every error becomes a message on stderr and a documented exit code."""
+def run() -> int:
+    """Run the command line and return its exit code; every error becomes a message on stderr and a documented code."""
     prepare()
     console = Console()
     try:
@@ -100,5 +100,14 @@ def main() -> None:
             sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last edge: nothing may end in a traceback
         code = ended_by(error, console)
-    conclude()
-    sys.exit(code)
+    return code
+
+
+def main() -> None:
+    """Run the command line and end with SystemExit."""
+    sys.exit(run())
+
+
+def process() -> None:
+    """Run the command line as all that the process is there for."""
+    leave(run())
