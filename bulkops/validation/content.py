@@ -1,6 +1,6 @@
 """What cells hold: the contract's checks run over a frame, looking closely only at what is not plainly clean."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -10,47 +10,15 @@ import polars as pl
 from bulkops.reading.marks import Offsets
 from bulkops.validation.context import Context, shown
 from bulkops.validation.hits import Hits, Room, Spot
+from bulkops.validation.verdicts import Checks, checks_of
 from bulkops_validators.model.contract import Column
-from bulkops_validators.model.expressions import (
-    CellCheck,
-    RecordCheck,
-    cell_checks,
-    form_case,
-    plain,
-    record_checks,
-    record_plain,
-)
+from bulkops_validators.model.expressions import CellCheck, RecordCheck, record_checks, record_plain
 
 ROW = "_row"
 _TIMES = "_times"
 _SAMPLE = 2048
 _FIRST_SIGN = "!"
 """What does not order before it begins with no blank."""
-
-
-@dataclass(frozen=True)
-class _Checks:
-    """The checks of one column, by how they are judged, and the cheap one that spares them."""
-
-    plain: pl.Expr
-    form: pl.Expr
-    of_form: tuple[CellCheck, ...]
-    others: tuple[CellCheck, ...]
-    beyond_ascii: tuple[CellCheck, ...]
-
-
-@lru_cache(maxsize=64)
-def _checks(context_key: tuple[Context, str]) -> _Checks:
-    context, name = context_key
-    column = context.contract.column(name)
-    checks = [c for c in cell_checks(column, context.now) if c.code in context.codes]
-    return _Checks(
-        plain=plain(column, context.now),
-        form=form_case(column),
-        of_form=tuple(check for check in checks if check.case is not None),
-        others=tuple(check for check in checks if check.case is None and not check.beyond_ascii),
-        beyond_ascii=tuple(check for check in checks if check.beyond_ascii),
-    )
 
 
 def content_hits(frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room) -> list[Hits]:
@@ -64,27 +32,33 @@ def content_hits(frame: pl.DataFrame, numbers: Offsets | None, context: Context,
 def _column_hits(
     frame: pl.DataFrame, column: Column, numbers: Offsets | None, context: Context, room: Room
 ) -> list[Hits]:
-    checks = _checks((context, column.name))
+    checks = checks_of(context, column.name)
     cells = frame[column.name]
     if len(cells) > _SAMPLE and cells.head(_SAMPLE).n_unique() < _SAMPLE // 2:
-        distinct = cells.unique()
-        unclean = distinct.filter(~_plain(distinct, checks))
+        unclean = _unclean(cells.unique(), checks)
         if not len(unclean):
             return []
         rows = _numbered(cells)
         doubtful = cells.filter(cells.is_in(unclean.implode(), nulls_equal=True))
     else:
-        plain = _plain(cells, checks)
+        plain = checks.are_plain(cells)
         if plain.all():
             return []
         rows = _numbered(cells).filter(~plain)
         doubtful = rows[column.name]
         if doubtful.n_unique() > len(doubtful) // 2:
             return [
-                _hits(check, broken.height, broken, numbers, context, room)
-                for check, broken in _broken_checks(rows, checks)
+                _hits(check, broken.height, broken, numbers, context, room) for check, broken in checks.broken(rows)
             ]
     return _repeated_hits(rows, doubtful.value_counts(name=_TIMES), checks, numbers, context, room)
+
+
+def _unclean(distinct: pl.Series, checks: Checks) -> pl.Series:
+    """Return which of the distinct cells of a column may break a check."""
+    verdicts = checks.verdicts(distinct)
+    if verdicts is None:
+        return distinct.filter(~checks.are_plain(distinct))
+    return pl.Series(checks.column, [value for value, verdict in verdicts.items() if verdict], pl.String)
 
 
 def _numbered(cells: pl.Series) -> pl.DataFrame:
@@ -93,47 +67,32 @@ def _numbered(cells: pl.Series) -> pl.DataFrame:
 
 
 def _repeated_hits(
-    rows: pl.DataFrame, counted: pl.DataFrame, checks: _Checks, numbers: Offsets | None, context: Context, room: Room
+    rows: pl.DataFrame, counted: pl.DataFrame, checks: Checks, numbers: Offsets | None, context: Context, room: Room
 ) -> list[Hits]:
     """Return the hits in cells that repeat, from each that is doubtful and how often it stands in the rows.
 
     The rows themselves are looked at only for examples that are still wanted.
     """
     found = []
-    for check, broken in _broken_checks(counted, checks):
+    for check, values, times in _broken_values(counted, checks):
         examples = rows.clear()
         if room.of(check.code):
-            these = pl.col(check.column).is_in(broken[check.column].implode(), nulls_equal=True)
-            examples = rows.filter(these)
-        found.append(_hits(check, int(broken[_TIMES].sum()), examples, numbers, context, room))
+            examples = rows.filter(pl.col(check.column).is_in(values.implode(), nulls_equal=True))
+        found.append(_hits(check, times, examples, numbers, context, room))
     return found
 
 
-def _broken_checks(cells: pl.DataFrame, checks: _Checks) -> list[tuple[CellCheck, pl.DataFrame]]:
-    """Return the checks of a column that are broken, each with the cells that break it."""
-    found = [*_of_form(cells, checks), *_of_any(cells, checks.others)]
-    if checks.beyond_ascii:
-        cell = pl.col(checks.beyond_ascii[0].column)
-        found += _of_any(cells.filter(cell.str.len_bytes() != cell.str.len_chars()), checks.beyond_ascii)
-    return found
-
-
-def _of_form(cells: pl.DataFrame, checks: _Checks) -> list[tuple[CellCheck, pl.DataFrame]]:
-    """Return the checks of the cells' form that are broken, each with the cells that break it."""
-    if not checks.of_form:
-        return []
-    cases = cells.select(checks.form).to_series()
-    there = set(cases.drop_nulls().unique().to_list())
-    return [(check, cells.filter(cases == check.case)) for check in checks.of_form if check.case in there]
-
-
-def _of_any(cells: pl.DataFrame, checks: tuple[CellCheck, ...]) -> list[tuple[CellCheck, pl.DataFrame]]:
-    """Return those of the checks that are broken, each with the cells that break it."""
-    if not cells.height or not checks:
-        return []
-    # Lazily, since the checks share most of their expressions and only then are these evaluated once.
-    flags = cells.lazy().select(check.broken.alias(str(i)) for i, check in enumerate(checks)).collect()
-    return [(check, cells.filter(flag)) for check, flag in zip(checks, flags, strict=True) if flag.any()]
+def _broken_values(counted: pl.DataFrame, checks: Checks) -> Iterator[tuple[CellCheck, pl.Series, int]]:
+    """Yield the checks that counted cells break, with the cells and how often these stand there."""
+    verdicts = checks.verdicts(counted[checks.column])
+    if verdicts is None:
+        for check, broken in checks.broken(counted):
+            yield check, broken[checks.column], int(broken[_TIMES].sum())
+        return
+    times = dict(zip(counted[checks.column].to_list(), counted[_TIMES].to_list(), strict=True))
+    for place in sorted({place for verdict in verdicts.values() for place in verdict}):
+        values = [value for value, verdict in verdicts.items() if place in verdict]
+        yield checks.all[place], pl.Series(values, dtype=pl.String), sum(times[value] for value in values)
 
 
 def _hits(
@@ -155,11 +114,6 @@ def _cell_spot(check: CellCheck, number: int, value: str, context: Context) -> S
 def number_of(row: int, numbers: Offsets | None) -> int:
     """Return the record of the block that a row of the frame is."""
     return row if numbers is None else int(numbers[row])
-
-
-def _plain(cells: pl.Series, checks: _Checks) -> pl.Series:
-    """Return which cells are plainly clean."""
-    return cells.to_frame().select(checks.plain).to_series()
 
 
 @lru_cache(maxsize=8)
