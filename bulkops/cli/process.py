@@ -20,6 +20,8 @@ def prepare() -> None:
     gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
     # Linear algebra, of which there is none here: numpy would start threads for it that spin beside the start-up.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # httpx loads a command line of its own, with rich and pygments, unless that cannot be imported.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # None is how an import is made to fail
 
 
 def leave(code: int) -> NoReturn:

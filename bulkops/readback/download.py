@@ -12,14 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-import numpy as np
-
 from bulkops.clock import Clock
 from bulkops.errors import NotDelivered, OutcomeUnknown, Unfinished
 from bulkops.readback.ahead import looked_at
 from bulkops.readback.lenient import split_cells
 from bulkops.readback.notes import Notes
-from bulkops.readback.oddities import note_oddities
 from bulkops.transport.client import Client
 from bulkops.transport.retries import ATTEMPTS as REQUESTS
 from bulkops.transport.retries import wait_seconds
@@ -145,20 +142,24 @@ class _Quotes:
 
     number: int = 0
 
+    def count(self, block: bytes) -> None:
+        """Count those of one more block."""
+        import numpy as np
+
+        self.number += int(np.count_nonzero(np.frombuffer(block, np.uint8) == QUOTE))
+
 
 @contextmanager
 def _looking(quotes: _Quotes, notes: Notes | None) -> Iterator[Callable[[bytes], None]]:
     """Yield what looks at each block of an answer: counts its quotes and, with `notes`, notes what is odd."""
-
-    def count(block: bytes) -> None:
-        quotes.number += int(np.count_nonzero(np.frombuffer(block, np.uint8) == QUOTE))
+    if notes is None:
+        yield quotes.count
+        return
+    from bulkops.readback.oddities import note_oddities  # with numpy, loaded while the answer is on its way
 
     def look(blocks: Iterator[bytes]) -> None:
-        quotes.number = note_oddities(blocks, Notes() if notes is None else notes)
+        quotes.number = note_oddities(blocks, notes)
 
-    if notes is None:
-        yield count
-        return
     with looked_at(look) as put:
         yield put
 

@@ -14,7 +14,7 @@ from bulkops.readback.notes import FIELDS, Notes
 from bulkops.reading.boundaries import settled_length
 from bulkops.reading.marks import Marks, Offsets, count, counts_before, marks_of, positions, well_quoted
 
-PIECE = 1024 * 1024
+PIECE = 4 << 20
 COMMA = 44
 UTF8 = "not valid UTF-8"
 NUL = "a NUL byte"
@@ -44,18 +44,21 @@ def _pieces(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Marks | None]]:
     held: list[bytes] = []
     length, enough = 0, PIECE
     for block in blocks:
-        held.append(block)
         length += len(block)
-        if length >= enough:
-            data = b"".join(held)
-            marks = _marks(data)
-            end = marks.whole if marks else settled_length(data)
-            if not end and length > LONGEST_RECORD:
-                marks, end = None, data.rfind(b"\n") + 1  # a quote that nobody closed
-            if end:
-                yield data[:end], marks and marks.up_to(end)
-            held, length = [data[end:]], len(data) - end
-            enough = max(PIECE, 2 * length)
+        if length < enough:
+            held.append(block)
+            continue
+        lines = block.rfind(b"\n") + 1  # what ends with a line mostly is whole records, and needs no second copy
+        data = b"".join([*held, memoryview(block)[:lines]])
+        marks = _marks(data)
+        end = marks.whole if marks else settled_length(data)
+        if not end and length > LONGEST_RECORD:
+            marks, end = None, data.rfind(b"\n") + 1  # a quote that nobody closed
+        if end:
+            yield (data, marks) if end == len(data) else (data[:end], marks and marks.up_to(end))
+        held = [data[end:], block[lines:]]
+        length = len(held[0]) + len(held[1])
+        enough = max(PIECE, 2 * length)
     if rest := b"".join(held):
         yield rest, _marks(rest)
 
