@@ -28,9 +28,10 @@ def leave(code: int) -> NoReturn:
     """End the process with an exit code, once all that is registered for its end was done.
 
     Python would then take a few hundred modules apart, object by object. Where a thread is still at work it is waited
-    for, as ever.
+    for, as ever, and a debugger or profiler sees the ordinary end.
     """
-    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+    watched = sys.gettrace() or sys.getprofile()
+    if watched or any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
         sys.exit(code)
     atexit._run_exitfuncs()  # noqa: SLF001 - the interpreter runs these just so
     for stream in (sys.stdout, sys.stderr):

@@ -1,0 +1,32 @@
+"""A process ends at once, yet leaves nothing undone."""
+
+import subprocess
+import sys
+
+LATER = "import atexit; atexit.register(print, 'registered'); print('said', end=' ')"
+WORKING = """
+import threading, time
+def work():
+    time.sleep(0.2)
+    print('worked')
+threading.Thread(target=work).start()
+"""
+
+
+def ended(code: str, exit_code: int) -> str:
+    code = f"from bulkops.cli.process import leave\n{code}\nleave({exit_code})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (exit_code, "")
+    return done.stdout
+
+
+def test_what_was_said_and_what_is_registered_for_the_end_come_out() -> None:
+    assert ended(LATER, 3) == "said registered\n"
+
+
+def test_a_thread_at_work_is_waited_for() -> None:
+    assert ended(WORKING, 4) == "worked\n"
+
+
+def test_a_tracer_sees_the_ordinary_end() -> None:
+    assert ended("import sys; sys.settrace(lambda *_: None)", 5) == ""
