@@ -212,11 +212,13 @@ def last(words: Words) -> int:
 
 def counts_before(words: Words, offsets: Offsets) -> Offsets:
     """Return for each offset how many bits are set below it."""
+    if not len(words):
+        return np.zeros(len(offsets), np.int64)
     sums = np.zeros(len(words) + 1, np.int64)
     np.cumsum(np.bitwise_count(words), out=sums[1:])
     places = offsets >> 6
     below = (_ONE << (offsets & 63).astype(np.uint64)) - _ONE
-    partial = np.append(words, np.uint64(0)).take(places) & below
+    partial = words.take(places, mode="clip") & below  # of an offset behind the last word no bit is below
     return sums.take(places) + np.bitwise_count(partial)
 
 
