@@ -5,7 +5,8 @@
     python benchmarks/validate.py --large             # 40,000,000 records too
 
 Every measurement is a process of its own: seconds from start to exit, its processor seconds and its peak memory.
-Ratios are of seconds in the same run, so that the machine matters little; the best of several runs counts.
+Ratios are of seconds in the same run, taken in turns, so that the machine matters little; the best of several rounds
+counts.
 """
 
 import argparse
@@ -73,22 +74,22 @@ class Figure:
     megabytes: float
 
 
-def measure(command: list[str], *, runs: int, cwd: Path = ROOT) -> Figure:
-    """Run a command several times and return the figures of the quickest."""
-    best: Figure | None = None
+def measure(command: list[str], *, cwd: Path = ROOT) -> Figure:
+    """Run a command and return its figures."""
     ours = environment()
-    for _ in range(runs):
-        start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=ours, cwd=cwd)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        if os.waitstatus_to_exitcode(status) not in {0, 1}:
-            raise SystemExit(f"{command} failed")
-        figure = Figure(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
-        if best is None or figure.seconds < best.seconds:
-            best = figure
-    assert best is not None
-    return best
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=ours, cwd=cwd)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    if os.waitstatus_to_exitcode(status) not in {0, 1}:
+        raise SystemExit(f"{command} failed")
+    return Figure(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def in_turns(commands: list[list[str]], *, rounds: int) -> list[Figure]:
+    """Run commands in turns and return the figures of the quickest run of each: a machine's moods hit all alike."""
+    runs = [[measure(command) for command in commands] for _ in range(rounds)]
+    return [min(figures, key=lambda figure: figure.seconds) for figures in zip(*runs, strict=True)]
 
 
 def show(name: str, figure: Figure, records: int, base: Figure | None = None) -> None:
@@ -133,7 +134,7 @@ def frictionless(folder: Path, path: Path) -> Figure | None:
     python = python_with("frictionless", folder)
     if python is None:
         return None
-    return measure([python, "-c", FRICTIONLESS, path.name], runs=1, cwd=path.parent)
+    return measure([python, "-c", FRICTIONLESS, path.name], cwd=path.parent)
 
 
 def main() -> None:
@@ -154,21 +155,25 @@ def main() -> None:
 
 def compare(folder: Path, given: argparse.Namespace) -> None:
     """Measure everything and print it."""
-    records, runs = given.records, given.runs
+    records = given.records
     clean = make(folder, f"clean-{records}.csv", records)
-    read = measure([sys.executable, "-c", READ, str(clean)], runs=runs)
+    broken = make(folder, f"broken-{records}.csv", records, "--defects", "1")
+    small = make(folder, "small.csv", 10_000)
+    commands = [
+        [sys.executable, "-c", READ, str(clean)],
+        validate(clean),
+        [sys.executable, "-c", DUCKDB, str(clean)],
+        validate(broken),
+        validate(small),
+    ]
+    read, ours, duck, bad, little = in_turns(commands, rounds=given.runs)
     show("polars: read all columns as text", read, records)
-    ours = measure(validate(clean), runs=runs)
     show("bulkops validate, all rules", ours, records, read)
-    duck = measure([sys.executable, "-c", DUCKDB, str(clean)], runs=runs)
     show("DuckDB SQL, the checks it can do", duck, records, read)
     print(f"  bulkops is {duck.seconds / ours.seconds:.2f} x as fast as DuckDB")
-    broken = make(folder, f"broken-{records}.csv", records, "--defects", "1")
-    bad = measure(validate(broken), runs=max(1, runs - 1))
     show("bulkops validate, a defect in every record", bad, records, read)
     print(f"  {bad.seconds / ours.seconds:.2f} x the clean file")
-    small = measure(validate(make(folder, "small.csv", 10_000)), runs=runs)
-    show("bulkops validate, 10,000 records", small, 10_000)
+    show("bulkops validate, 10,000 records", little, 10_000)
     print(f"first finding of the broken file after {first_finding(broken):.2f} s")
     if not given.no_frictionless:
         hundred = make(folder, "hundred.csv", 100_000)
@@ -178,7 +183,7 @@ def compare(folder: Path, given: argparse.Namespace) -> None:
             print(f"  bulkops is {slow.seconds / 100_000 / (ours.seconds / records):.0f} x as fast per record")
     if given.large:
         big = make(folder, "large.csv", 40_000_000)
-        figure = measure(validate(big), runs=1)
+        figure = measure(validate(big))
         show("bulkops validate, 40,000,000 records", figure, 40_000_000)
         print(f"  {figure.seconds / 40_000_000 / (ours.seconds / records):.2f} x the time per record")
 
