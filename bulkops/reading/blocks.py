@@ -128,7 +128,7 @@ def blocks(reader: ContentReader, *, separator: int, width: int, size: int) -> I
                 data = b""  # raised below, as `reader.failure`
             ended = not data
             window = window + data if window else data
-            if len(window) >= want - _LINE:
+            if len(window) >= want - _LINE:  # as much as was asked for, up to a line's end
                 break
         if not window:
             break

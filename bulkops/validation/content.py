@@ -17,8 +17,11 @@ from bulkops_validators.model.expressions import CellCheck, RecordCheck, record_
 ROW = "_row"
 _TIMES = "_times"
 _SAMPLE = 2048
-_FIRST_SIGN = "!"
-"""What does not order before it begins with no blank."""
+_FIRST_SIGN, _LAST_SIGN = "!", "\x7f"
+"""What orders between them begins with no blank."""
+_CERTAIN = timedelta(days=3)
+"""Between a local day and a later one, whatever the offsets: timestamps order by their local day as text, and an offset
+moves an instant by less than a day."""
 
 
 def content_hits(frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room) -> list[Hits]:
@@ -38,13 +41,13 @@ def _column_hits(
         unclean = _unclean(cells.unique(), checks)
         if not len(unclean):
             return []
-        rows = _numbered(cells)
+        rows = cells.to_frame().with_row_index(ROW)
         doubtful = cells.filter(cells.is_in(unclean.implode(), nulls_equal=True))
     else:
         plain = checks.are_plain(cells)
         if plain.all():
             return []
-        rows = _numbered(cells).filter(~plain)
+        rows = cells.to_frame().with_row_index(ROW).filter(~plain)
         doubtful = rows[column.name]
         if doubtful.n_unique() > len(doubtful) // 2:
             return [
@@ -59,11 +62,6 @@ def _unclean(distinct: pl.Series, checks: Checks) -> pl.Series:
     if verdicts is None:
         return distinct.filter(~checks.are_plain(distinct))
     return pl.Series(checks.column, [value for value, verdict in verdicts.items() if verdict], pl.String)
-
-
-def _numbered(cells: pl.Series) -> pl.DataFrame:
-    """Return cells with the rows they stand in."""
-    return cells.to_frame().select(pl.int_range(pl.len()).alias(ROW), pl.col(cells.name))
 
 
 def _repeated_hits(
@@ -127,8 +125,8 @@ def _record_hits(frame: pl.DataFrame, numbers: Offsets | None, context: Context,
     if not checks or _all_in_order(frame, context):
         return []
     names = {name for check in checks for name in check.columns}
-    rows = frame.select(pl.int_range(pl.len()).alias(ROW), *(name for name in frame.columns if name in names))
-    doubtful = rows.filter(~_years_apart(rows, context)).filter(~clean)
+    rows = frame.select(name for name in frame.columns if name in names).with_row_index(ROW)
+    doubtful = rows.filter(~_days_apart(rows, context)).filter(~clean)
     if not doubtful.height:
         return []
     hits = []
@@ -152,26 +150,25 @@ def _all_in_order(frame: pl.DataFrame, context: Context) -> bool:
             if start is None or end is None:
                 continue
             latest, earliest = _day(str(start)), _day(str(end))
-            # As text, timestamps order by their local day; offsets move an instant by less than a day.
-            if latest is None or earliest is None or earliest - latest < timedelta(days=3):
+            if latest is None or earliest is None or earliest - latest < _CERTAIN:
                 return False
     return True
 
 
-def _years_apart(rows: pl.DataFrame, context: Context) -> pl.Expr:
-    """Return where each start lies in a year that most starts do not exceed, or before it, and its end in a later one.
+def _days_apart(rows: pl.DataFrame, context: Context) -> pl.Expr:
+    """Return where each start lies on a day that most starts do not exceed, or before it, and its end days behind that.
 
     Told by comparing text with two constants: it spares most records the closer look, if nothing else is to check.
     """
     apart: list[pl.Expr] = []
     for ordered in context.contract.ordered:
         if ordered.start in rows.columns and ordered.end in rows.columns:
-            years = rows[ordered.start].head(_SAMPLE).drop_nulls().str.head(4).sort()
-            year = years[len(years) * 9 // 10] if len(years) else ""
-            if not year.isdecimal():
+            starts = rows[ordered.start].head(_SAMPLE).drop_nulls().sort()
+            day = _day(starts[len(starts) * 9 // 10]) if len(starts) else None
+            if day is None or day > date.max - _CERTAIN:
                 return pl.lit(value=False)
-            # Offsets move an instant by less than a day, so the last days of the year need a closer look.
-            early, late = pl.col(ordered.start) < f"{year}-12-30", pl.col(ordered.end) >= str(int(year) + 1)
+            early = pl.col(ordered.start) < (day + timedelta(days=1)).isoformat()
+            late = pl.col(ordered.end) >= (day + _CERTAIN).isoformat()
             apart.append((early & late).fill_null(value=False))
     return pl.lit(value=False) if context.contract.exclusive or not apart else pl.all_horizontal(apart)
 
@@ -198,7 +195,7 @@ def blank_rows(frame: pl.DataFrame, context: Context) -> np.ndarray[tuple[int], 
     probe = frame[required[0]] if required else frame.to_series()
     if not probe.null_count() and str(probe.min()) >= _FIRST_SIGN:
         return None
-    flags = (probe.is_null() | (probe < _FIRST_SIGN).fill_null(value=False)).to_numpy().copy()
+    flags = (~probe.is_between(_FIRST_SIGN, _LAST_SIGN).fill_null(value=False)).to_numpy().copy()
     blank = frame.filter(flags).select(pl.all_horizontal(pl.all().fill_null("").str.strip_chars() == "")).to_series()
     flags[flags] = blank.to_numpy()
     return flags if flags.any() else None

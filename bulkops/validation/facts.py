@@ -8,7 +8,7 @@ from typing import TypeVar
 import polars as pl
 
 from bulkops.reading.marks import Offsets
-from bulkops.validation.content import number_of
+from bulkops.validation.content import ROW, number_of
 from bulkops.validation.context import Context, shown
 from bulkops.validation.hits import Hits, Room, Spot
 from bulkops_validators.model import patterns
@@ -16,7 +16,6 @@ from bulkops_validators.model.cells import Text, Timestamp
 from bulkops_validators.model.expressions import alone
 
 K = TypeVar("K", bound=Hashable)
-_ROW = "_row"
 _MOST_ZEROS = 6
 """Zeros that can be missing in front of a number before it counts as simply another number."""
 _MANY_NUMBERS, _FEW_NUMBERS = 10, 5
@@ -103,14 +102,14 @@ def _code_columns(context: Context) -> list[str]:
 
 
 def _usage(frame: pl.DataFrame, which: pl.Expr, name: str, numbers: Offsets | None, most: int) -> Usage:
-    rows = frame.select(pl.int_range(pl.len()).alias(_ROW), which.alias("_which"), pl.col(name)).filter("_which")
+    rows = frame.select(which.alias("_which"), pl.col(name)).with_row_index(ROW).filter("_which")
     return _used(rows, name, numbers, most)
 
 
 def _used(rows: pl.DataFrame, name: str, numbers: Offsets | None, most: int) -> Usage:
     """Return how many rows there are, with the first few as spots."""
     first = rows.head(most)
-    pairs = zip(first[_ROW].to_list(), first[name].to_list(), strict=True)
+    pairs = zip(first[ROW].to_list(), first[name].to_list(), strict=True)
     spots = [Spot(message="", number=number_of(row, numbers), column=name, value=value) for row, value in pairs]
     return Usage(rows.height, spots)
 
@@ -122,9 +121,7 @@ def _gather_lengths(frame: pl.DataFrame, name: str, numbers: Offsets | None, roo
         least = frame.select(pl.col(name).filter(pl.col(name) != "").min()).item()
     if least is None or str(least) > "9:":  # nothing begins with a digit
         return
-    cells = frame.select(pl.int_range(pl.len()).alias(_ROW), pl.col(name)).filter(
-        pl.col(name).str.contains(patterns.DIGITS)
-    )
+    cells = frame.select(name).with_row_index(ROW).filter(pl.col(name).str.contains(patterns.DIGITS))
     length = pl.col(name).str.len_bytes()
     counts = cells.group_by(length.alias("length")).len()
     facts.lengths[name] = Counter(dict(counts.iter_rows()))
@@ -136,9 +133,7 @@ def _gather_lengths(frame: pl.DataFrame, name: str, numbers: Offsets | None, roo
 def _gather_dates(frame: pl.DataFrame, name: str, numbers: Offsets | None, facts: BlockFacts) -> None:
     cell = pl.col(name)
     # A date that exists in neither order says nothing about the order.
-    local = frame.select(pl.int_range(pl.len()).alias(_ROW), cell).filter(
-        cell.str.contains(patterns.LOCAL_DATE_THAT_EXISTS)
-    )
+    local = frame.select(name).with_row_index(ROW).filter(cell.str.contains(patterns.LOCAL_DATE_THAT_EXISTS))
     if not local.height:
         return
     parts = local.with_columns(

@@ -6,7 +6,6 @@ the folded hash, so that memory does not grow with the file.
 """
 
 import tempfile
-from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -39,9 +38,7 @@ def key_hashes(
     frame: pl.DataFrame, numbers: Offsets | None, records: int, unique: Unique, context: Context
 ) -> KeyHashes:
     """Return the hashes of a block's keys. A key of several columns is blank only if all its cells are."""
-    parts = [pl.col(name) for name in unique.columns if name in frame.columns]
-    if len(parts) > 1 or frame.select(parts[0].null_count()).item():
-        parts = [part.fill_null("") for part in parts]
+    parts = [pl.col(name).fill_null("") for name in unique.columns if name in frame.columns]
     key = parts[0] if len(parts) == 1 else pl.concat_str(parts, separator="\x1f")
     keys = frame.select(key=key, blank=pl.all_horizontal(part.str.len_bytes() == 0 for part in parts))
     exact = _spread(_hashes(keys, pl.col("key")), numbers, records)
@@ -165,7 +162,7 @@ def _sort(hashes: Hashes) -> None:
     if middle:
         hashes.partition(middle)
     with ThreadPoolExecutor(2) as pool:
-        deque(pool.map(np.ndarray.sort, (hashes[:middle], hashes[middle:])), maxlen=0)
+        list(pool.map(np.ndarray.sort, (hashes[:middle], hashes[middle:])))
 
 
 def _repeated(positions: Offsets, folded: Hashes, exact: Hashes) -> tuple[Offsets, Offsets, npt.NDArray[np.bool_]]:

@@ -10,8 +10,9 @@ from bulkops_validators.model.expressions import CellCheck, cell_checks, form_ca
 
 Verdict = tuple[int, ...]
 """The places of the checks that a cell breaks among all checks of its column."""
-_FEW, _SHORT, _MANY = 1024, 256, 50_000
-"""Values judged at once that are worth remembering, the bytes of such a value, and how many are remembered."""
+_FEW, _SHORT, _MANY = 1024, 256, 4096
+"""Values judged at once that are worth remembering, the bytes of such a value, and how many of a column are remembered:
+what is looked up with those in sight is always among them."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,9 @@ class Checks:
         found = {value: self.known.get(value) for value in distinct.to_list()}
         fresh = [value for value, verdict in found.items() if verdict is None]
         judged = self._judged(pl.Series(self.column, fresh, pl.String)) if fresh else {}
-        if len(self.known) < _MANY:
-            self.known.update(judged)
+        if len(self.known) + len(judged) > _MANY:
+            self.known.clear()  # other threads only ask for what may be there
+        self.known.update(judged)
         return {value: judged[value] if verdict is None else verdict for value, verdict in found.items()}
 
     def _judged(self, cells: pl.Series) -> dict[str | None, Verdict]:
