@@ -67,11 +67,14 @@ def departed(chunk: ChunkEntry) -> datetime | None:
 def rows_ahead(created: datetime | None, *, left: datetime | None, answered: datetime | None) -> float | None:
     """Return how many seconds the clock of rows is ahead, at least: 0 if it may be the one of `Date`, None if unknown.
 
-    `created` is what the answer to an import says; `left` and `answered` are times of its request by `Date`.
+    `created` is what the answer to an import says; `left` and `answered` are times of its request by `Date`. A row
+    from before its request is of a clock behind, or cut to whole seconds: as `left` is early already, by a fraction of
+    a second that differs from request to request, any grace here would call a clock seconds behind the same one time
+    and another the next.
     """
     if created is None or left is None or answered is None:
         return None
-    if left - 2 * CUT_SECONDS <= created <= answered + 2 * CUT_SECONDS:
+    if left <= created <= answered + 2 * CUT_SECONDS:
         return 0.0
     return (created - answered).total_seconds()
 
@@ -87,4 +90,4 @@ def instant(text: object) -> datetime | None:
 
 def _bound(ahead: timedelta | None) -> timedelta:
     """Return what to add to a time by `Date` to get the least that the clock of rows can have shown."""
-    return (ahead - CUT_SECONDS if ahead else timedelta()) - CUT_SECONDS
+    return (ahead or timedelta()) - 2 * CUT_SECONDS
