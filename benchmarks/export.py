@@ -8,6 +8,7 @@ megabytes a second, as one that makes its rows does. Peak memory is that of the 
 
 import argparse
 import json
+import os
 import resource
 import shutil
 import socket
@@ -39,6 +40,7 @@ def serve(listener: socket.socket, export: Path, rate: float) -> None:
 
 
 def timed(command: list[str], environment: dict[str, str]) -> float:
+    os.sync()  # what the run before left to be written is not this one's
     start = time.monotonic()
     subprocess.run(command, check=True, env=environment, capture_output=True)
     return time.monotonic() - start

@@ -24,6 +24,7 @@ from bulkops.transport.retries import wait_seconds
 ANSWERS = 5
 TAIL = 1 << 20
 GATHERED = 1 << 20
+LARGE = 1 << 18
 TOLD_SECONDS = 0.25
 QUOTE = 34
 WHOLE = (200, 203)
@@ -123,13 +124,16 @@ def _once(
 
 
 def _gathered(blocks: Iterable[bytes], clock: Clock) -> Iterator[bytes]:
-    """Yield the same bytes in larger blocks, since each costs its handling, but not later than they must be told."""
+    """Yield the same bytes in larger blocks, since each costs its handling, but not later than they must be told.
+
+    A block that is large already is not copied.
+    """
     held: list[bytes] = []
     size, since = 0, clock.monotonic()
     for block in blocks:
         held.append(block)
         size += len(block)
-        if size >= GATHERED or clock.monotonic() - since >= TOLD_SECONDS:
+        if len(block) >= LARGE or size >= GATHERED or clock.monotonic() - since >= TOLD_SECONDS:
             yield b"".join(held)
             held, size, since = [], 0, clock.monotonic()
     if held:
@@ -155,9 +159,10 @@ def _looking(quotes: _Quotes, notes: Notes | None) -> Iterator[Callable[[bytes],
     if notes is None:
         yield quotes.count
         return
-    from bulkops.readback.oddities import note_oddities  # with numpy, loaded while the answer is on its way
 
     def look(blocks: Iterator[bytes]) -> None:
+        from bulkops.readback.oddities import note_oddities  # with numpy, loaded while the answer is received
+
         quotes.number = note_oddities(blocks, notes)
 
     with looked_at(look) as put:

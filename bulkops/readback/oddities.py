@@ -80,18 +80,22 @@ def _judge(data: bytes, marks: Marks | None, width: int, first: int, notes: Note
 
 
 def _judge_strictly(data: bytes, marks: Marks, ends: Offsets, width: int, first: int, notes: Notes) -> int:
+    limits, odd = counts_before(marks.limits, ends), list(_odd_bytes(data))
+    others = width - 1
+    if others and not odd and np.array_equal(limits, np.arange(others, others * len(ends) + 1, others)):
+        return len(ends)  # records of a width, none of them blank
     starts = np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1))
     blank = ends - starts <= 1
     if blank.any():
         short = np.flatnonzero(blank)
         blank[short] = [not data[starts[n] : ends[n]].strip() for n in short]
     numbers = first + np.arange(len(ends)) - np.cumsum(blank)
-    cells = np.diff(counts_before(marks.limits, ends), prepend=0) + 1
+    cells = np.diff(limits, prepend=0) + 1
     for place in np.flatnonzero((cells != width) & ~blank):
         text = data[starts[place] : ends[place]].decode("utf-8", "replace").rstrip("\r")
         if len(split_cells(text, width)) != width:
             notes.add(FIELDS, int(numbers[place]))
-    for what, _, offset in _odd_bytes(data):
+    for what, _, offset in odd:
         notes.add(what, int(numbers[np.searchsorted(ends, offset)]))
     return len(ends) - int(np.count_nonzero(blank))
 

@@ -22,6 +22,8 @@ _STEPS = tuple(np.uint64(1 << n) for n in range(6))
 _ONE, _TOP = np.uint64(1), np.uint64(63)
 _NEAR = 16
 """Words in which a bit counts as near."""
+_RECORD = 1 << 10
+"""Words in which a record mostly ends."""
 _STRETCH = 1 << 20
 """Bytes compared at a time, a multiple of 64: few enough to stay near the processor, many enough that a thread does not
 wait for the others at each of many small steps."""
@@ -71,8 +73,8 @@ class Marks:
     @property
     def whole(self) -> int:
         """How many bytes are whole records: those up to the last line feed that ends one."""
-        for end in range(len(self.feeds), 0, -_WORDS):
-            part = slice(max(0, end - _WORDS), end)
+        for end in range(len(self.feeds), 0, -_RECORD):
+            part = slice(max(0, end - _RECORD), end)
             if (found := last(self.feeds[part] & ~self.inside[part])) >= 0:
                 return part.start * 64 + found + 1
         return 0
@@ -148,12 +150,15 @@ def where(array: Bytes, value: int) -> Words:
 
 def _where_each(array: Bytes, *values: int) -> list[Words]:
     """Return the bytes that have each of the values, as bits."""
-    found = [np.zeros(-(-len(array) // 64) * 8, np.uint8) for _ in values]
+    found = [np.empty(-(-len(array) // 64) * 8, np.uint8) for _ in values]
+    equal = np.empty(min(len(array), _STRETCH), np.bool_)
     for start in range(0, len(array), _STRETCH):
         stretch = array[start : start + _STRETCH]
         for bits, value in zip(found, values, strict=True):
-            packed = np.packbits(stretch == value, bitorder="little")
+            packed = np.packbits(np.equal(stretch, value, out=equal[: len(stretch)]), bitorder="little")
             bits[start // 8 : start // 8 + len(packed)] = packed
+    for bits in found:
+        bits[-(-len(array) // 8) :] = 0
     return [bits.view(np.uint64) for bits in found]
 
 
@@ -171,14 +176,14 @@ def count(words: Words) -> int:
 def positions(words: Words) -> Offsets:
     """Return where the set bits are: the lowest of each word, then the next, so that few bits cost little."""
     places = np.flatnonzero(words)
-    left, found = words[places], [np.zeros(0, np.int64)]
+    left, found = words[places], list[Offsets]()
     while len(places):
         lowest = left & (~left + _ONE)
         found.append(places * 64 + np.bitwise_count(lowest - _ONE))
         left ^= lowest
         more = left != 0
         places, left = places[more], left[more]
-    return np.sort(np.concatenate(found))
+    return found[0] if len(found) == 1 else np.sort(np.concatenate([np.zeros(0, np.int64), *found]))
 
 
 def parted(words: Words, size: int) -> Offsets:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import httpx
 
+from bulkops.transport.body import plain
+
 GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -22,6 +24,8 @@ def decoded(response: httpx.Response) -> Iterator[bytes]:
             yield from _inflated(response.iter_raw(), GZIP)
         case "deflate":
             yield from _inflated(response.iter_raw(), zlib.MAX_WBITS)
+        case "" | "identity":
+            yield from plain(response)
         case _:
             yield from response.iter_bytes()
 

@@ -1,9 +1,7 @@
 """The client against a server that misbehaves byte by byte."""
 
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,28 +10,7 @@ from bulkops.errors import AccessRefused, GuardRefused, NotDelivered, OutcomeUnk
 from bulkops.settings import Secret, Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import NoLimiter
-
-Serve = Callable[[socket.socket], None]
-
-
-@contextmanager
-def served(serve: Serve) -> Iterator[Client]:
-    """Yield a client of a server that does this to its one connection."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def accept() -> None:
-        connection, _ = listener.accept()
-        with connection:
-            serve(connection)
-
-    thread = threading.Thread(target=accept)
-    thread.start()
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    target = Target(base_url=address, ids={}, authorization=Secret("ManagementKey-v1 hush-hush"))
-    with Client(target, clock=SystemClock(), limiter=NoLimiter()) as client:
-        yield client
-    thread.join()
-    listener.close()
+from tests.unit.transport.serving import Serve, served
 
 
 class Body:

@@ -1,0 +1,33 @@
+"""A server that does with its one connection what a test says, and a client of it."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from bulkops.clock import SystemClock
+from bulkops.settings import Secret, Target
+from bulkops.transport.client import Client
+from bulkops.transport.limiter import NoLimiter
+
+Serve = Callable[[socket.socket], None]
+
+
+@contextmanager
+def served(serve: Serve) -> Iterator[Client]:
+    """Yield a client of a server that does this to its one connection."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            serve(connection)
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    target = Target(base_url=address, ids={}, authorization=Secret("ManagementKey-v1 hush-hush"))
+    with Client(target, clock=SystemClock(), limiter=NoLimiter()) as client:
+        yield client
+    thread.join()
+    listener.close()
