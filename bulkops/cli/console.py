@@ -1,12 +1,13 @@
 """What people and programs see: results to stdout, everything else to stderr."""
 
-import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
+
+from bulkops.cli.json_text import json_text
 
 NARROW = 60
 """Columns of a terminal below which a table that does not fit is shown as a block for each row."""
@@ -36,14 +37,16 @@ class Console:
         self.emitted = False
         self.json_asked = False
 
-    def emit_json(self, document: Any) -> None:
-        """Print the one JSON document of a command to stdout."""
-        text = json.dumps(document, ensure_ascii=False, indent=2, default=str)
+    def emit_json(self, document: Any, *, objects: int = 0) -> None:
+        """Print the one JSON document of a command to stdout; it holds about so many `objects`, if they are many."""
+        text = json_text(document, objects=objects)
         try:
             text.encode(sys.stdout.encoding or "utf-8", "surrogatepass")
         except (UnicodeEncodeError, LookupError):  # an encoding that does not have all characters
-            text = json.dumps(document, indent=2, default=str)
-        click.echo(UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+            text = json_text(document, ascii_only=True)
+        if not text.replace("\n", "").isprintable():
+            text = UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+        click.echo(text)
         self.emitted = True
 
     def document(self, text: str) -> None:

@@ -97,7 +97,7 @@ def show_one(name: str | None, url: str | None, *, history: bool, as_json: bool)
                 {"at": e.at.isoformat(), "chunk": e.chunk, "kind": e.kind, **e.data} for e in ledger.events(job.id)
             ]
     if as_json:
-        console().emit_json(document)
+        console().emit_json(document, objects=len(document["chunks"]) + len(document.get("history", ())))
     else:
         _show_text(job, document, shown, chunks=sum(total.chunks for total in sums.values()))
 

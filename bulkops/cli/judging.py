@@ -117,10 +117,11 @@ def tell(report: "ValidationReport", form: str, *, statistics: bool = False) -> 
     """Print a report; in the form `text` the findings were printed as they came."""
     from bulkops.cli.annotations import github_lines, sarif
 
+    findings = sum(len(file.findings) for file in report.files)
     if form == "json":
-        console().emit_json(report.to_json())
+        console().emit_json(report.to_json(), objects=findings)
     elif form == "sarif":
-        console().emit_json(sarif(report))
+        console().emit_json(sarif(report), objects=findings)
     elif form == "github":
         for line in github_lines(report):
             console().result(line)

@@ -16,6 +16,7 @@ from bulkops.reading.sources import DAMAGED, ReadFailed
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 _LINE = 1 << 16
 """Bytes at the end of what is to be read in which the end of a line is looked for."""
+FIRST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,11 @@ class ContentReader:
 def blocks(reader: ContentReader, *, separator: int, width: int, size: int) -> Iterator[Block]:
     """Yield the rest of the content, records of `width` cells each, in blocks of about `size` bytes.
 
+    The first ones are smaller: what they show is known before many are under way, and need not be looked for there.
     Where reading fails, the whole records in front of that come first.
     """
-    carry, want, ended = b"", size, False
+    usual = min(size, FIRST_BYTES)
+    carry, want, ended = b"", usual, False
     while not ended:
         window = carry
         while len(window) < want and not ended:
@@ -137,6 +140,7 @@ def blocks(reader: ContentReader, *, separator: int, width: int, size: int) -> I
             whole = window[: piece.length] if piece.length < len(window) else window
             yield Block(whole, separator, piece.broken, piece.marks)
         carry = window[piece.length :]
-        want = size if piece.length else 2 * len(window)
+        usual = min(size, 2 * usual)
+        want = usual if piece.length else 2 * len(window)
     if reader.failure is not None:
         raise reader.failure

@@ -111,10 +111,13 @@ def _may_be_open(marks: Marks, places: Offsets, ends: Offsets) -> Flags:
 
     It does if from the quote that opens it to the end of the line the quotes are odd in number.
     """
+    found, opening = np.zeros(len(places), np.bool_), marks.quotes & behind(marks.separators)
+    if not len(places):
+        return found
     odd = counts_before(marks.quotes, ends) % 2 == 1
-    opening, found = marks.quotes & behind(marks.separators), np.zeros(len(places), np.bool_)
     for which, parity in ((opening & marks.inside, True), (opening & ~marks.inside, False)):
-        found |= (odd == parity) & (counts_before(which, ends) > counts_before(which, places))
+        before = counts_before(which, np.stack((places, ends)))
+        found |= (odd == parity) & (before[1] > before[0])
     return found
 
 

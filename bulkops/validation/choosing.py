@@ -43,8 +43,9 @@ def chosen_bytes(good: Flags, block: Block, laid: Layout, surplus: Offsets, mend
     starts[places], ends[places] = mended.starts + beyond, mended.ends + beyond
     starts, ends = merged(starts[which], ends[which])
     runs = zip(starts.tolist(), ends.tolist(), strict=True)
+    own, other = memoryview(data), memoryview(mended.data)  # whose slices are no copies
     return which, b"".join(
-        [data[start:end] if start < beyond else mended.data[start - beyond : end - beyond] for start, end in runs]
+        [own[start:end] if start < beyond else other[start - beyond : end - beyond] for start, end in runs]
     )
 
 

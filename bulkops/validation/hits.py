@@ -37,6 +37,7 @@ _ALL = 1 << 60
 class Room:
     """How many more examples of each rule are wanted; none once a file has enough of them.
 
+    Whoever counts those `used` may go on while a block is judged: what was wanted before may not be any more.
     Of the `unlimited` rules every finding is wanted, since some of them are accepted by a baseline.
     """
 

@@ -1,5 +1,6 @@
 """The core: one block of whole records to a partial result. A pure function, so that blocks can be judged anywhere."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -19,6 +20,8 @@ from bulkops.validation.hits import Hits, Room, Spot
 from bulkops.validation.keys import KeyHashes, key_hashes
 from bulkops.validation.parse import Parsed, parse
 from bulkops.validation.repeated_header import repeated_headers
+
+_QUOTE_OR_END = re.compile(rb'["\r\n]')
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
     counts: dict[str, int] = {}
     for hit in wanted:
         counts[hit.code] = counts.get(hit.code, 0) + hit.total
-    spots = [(hit.code, spot) for hit in wanted for spot in hit.spots]
+    spots = [(hit.code, spot) for hit in wanted for spot in hit.spots[: room.of(hit.code)]]
     laid = parsed.layout
     if laid is None and spots:
         laid = layout(block)
@@ -122,5 +125,12 @@ def place_all(spots: Sequence[tuple[str, Spot]], block: Block, laid: Layout, con
 
 def cell_start(data: bytes, start: int, separator: int, position: int) -> int:
     """Return where a field of the record at `start` begins; the record's start if it has no such field."""
+    at, sign = start, bytes((separator,))
+    for _ in range(position):
+        at = data.find(sign, at) + 1
+        if not at:
+            break
+    if at and _QUOTE_OR_END.search(data, start, at) is None:  # every separator in front of it parts cells
+        return at
     first, _ = next(islice(cells(data, start, separator), position, None), (start, start))
     return first

@@ -52,8 +52,8 @@ class Tally:
         self._blank_tail: list[tuple[int, list[Finding]]] = []
 
     def room(self) -> Room:
-        """Return how many examples of each rule are still wanted."""
-        return Room(self.settings.max_findings, dict(self._shown), self._watched)
+        """Return how many examples of each rule are still wanted, now and as more are taken in."""
+        return Room(self.settings.max_findings, self._shown, self._watched)
 
     def enough(self) -> bool:
         """Tell whether as many errors were found as were asked for."""
@@ -78,7 +78,8 @@ class Tally:
             self._filled = True
         self._counts.update(partial.counts)
         for place in partial.places:
-            self._show(self._placed(place))
+            if self._watched or self._shown[place.code] < self.settings.max_findings:
+                self._show(self._placed(place))
         self.facts.add(partial.facts, base=self.records, most=self.settings.max_findings)
         if partial.blank_tail:
             self._blank_tail.append((partial.blank_tail, [self._placed(p) for p in partial.blank_tail_places]))

@@ -8,7 +8,7 @@ from typing import BinaryIO
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkops.reading.blocks import ContentReader, blocks
+from bulkops.reading.blocks import FIRST_BYTES, ContentReader, blocks
 
 contents = st.lists(
     st.sampled_from([b"a", b"b,c", b"\n", b"\r\n", b'"', b'"x\ny"', b",", b'""', b"long" * 20]), max_size=60
@@ -36,3 +36,8 @@ def test_the_blocks_of_any_other_stream_are_the_same_content(content: bytes, siz
     found, reader = cut_up(io.BytesIO(content), size)
     assert b"".join(found) == content
     assert reader.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_the_first_blocks_are_small_so_that_what_they_show_is_known_soon() -> None:
+    sizes = [len(data) for data in cut_up(io.BytesIO(b"some,text\n" * 1_500_000), 1 << 22)[0]]
+    assert [round(size / FIRST_BYTES) for size in sizes[:4]] == [1, 2, 4, 4]

@@ -1,0 +1,34 @@
+"""Documents as JSON: the same text whichever encoder writes them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkops.cli.json_text import MANY, json_text
+
+plain = st.none() | st.booleans() | st.integers() | st.text()
+documents = st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=30)
+
+
+@given(documents)
+def test_the_quick_encoder_writes_what_the_other_one_writes(document: Any) -> None:
+    assert json_text(document, objects=MANY) == json_text(document)
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
+def test_numbers_are_read_back_as_they_were(numbers: list[float]) -> None:
+    assert json.loads(json_text(numbers, objects=MANY)) == numbers
+
+
+def test_what_is_no_json_value_becomes_its_text() -> None:
+    path = Path("a/b.csv")
+    assert json_text([path], objects=MANY) == json_text([path]) == '[\n  "a/b.csv"\n]'
+
+
+def test_half_a_character_is_written_all_the_same() -> None:
+    halves = ["\ud800"] * MANY
+    assert json_text(halves, objects=MANY) == json_text(halves)
+    assert json.loads(json_text(halves, ascii_only=True)) == halves
