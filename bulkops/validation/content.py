@@ -43,6 +43,8 @@ def _column_hits(
             return []
         rows = cells.to_frame().with_row_index(ROW)
         doubtful = cells.filter(cells.is_in(unclean.implode(), nulls_equal=True))
+    elif checks.spare(cells):
+        return []
     else:
         plain = checks.are_plain(cells)
         if plain.all():

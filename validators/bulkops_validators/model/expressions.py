@@ -169,12 +169,17 @@ def _plain_form(column: Column, now: datetime | None) -> pl.Expr:
 
 
 def _plain_text(cell: pl.Expr, text: Text) -> pl.Expr:
-    clean = cell.str.contains(patterns.PLAIN_TEXT)
-    clean &= cell.str.len_bytes() >= max(text.min_length, text.recommended_min_length or 0)
-    most = min(filter(None, (text.max_length, text.recommended_max_length)), default=None)
+    least, most = plain_lengths(text)
+    clean = cell.str.contains(patterns.PLAIN_TEXT) & (cell.str.len_bytes() >= least)
     if most is not None:
         clean &= cell.str.len_bytes() <= most
     return clean if text.pattern is None else clean & cell.str.contains(text.pattern)
+
+
+def plain_lengths(text: Text) -> tuple[int, int | None]:
+    """Return how many bytes plain text must have and how many it may have at most, for no length to be told."""
+    least = max(text.min_length, text.recommended_min_length or 0)
+    return least, min(filter(None, (text.max_length, text.recommended_max_length)), default=None)
 
 
 def _plain_time(cell: pl.Expr, time: Timestamp, now: datetime | None) -> pl.Expr:

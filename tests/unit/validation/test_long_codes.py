@@ -1,0 +1,58 @@
+"""Columns of nothing but long codes: what is told from all bytes at once is what the pattern says of each cell."""
+
+import polars as pl
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bulkops.validation.codes import LEAST, are_long_codes
+from bulkops_validators.model import patterns
+
+PARTS = [
+    "A",
+    "z",
+    "9",
+    "0",
+    "-",
+    ".",
+    "_",
+    "@",
+    "%",
+    " ",
+    "/",
+    ":",
+    "[",
+    "`",
+    "{",
+    "^",
+    "\n",
+    "é",
+    "\x00",
+    "\x7f",
+    "SEP",
+]
+codes = st.lists(st.sampled_from(PARTS), min_size=LEAST, max_size=LEAST + 4).map("".join)
+regular = st.from_regex(r"[A-Za-z][A-Za-z0-9._@%-]{8,14}[A-Za-z0-9]", fullmatch=True)
+
+
+@given(st.lists(regular, min_size=1, max_size=8), st.lists(codes, max_size=1))
+@example(["ABCDEFGH-01"], ["ABCDEFGHI\nB"])
+@example(["ABCDEFGH-01"], ["\nABCDEFGHIJ"])
+@example(["ABCDEFGH-01"], ["ABCDEFGHIJ\n"])
+def test_a_column_of_long_codes_is_one_that_the_pattern_finds_plain(usual: list[str], other: list[str]) -> None:
+    cells = pl.Series([*usual, *other])
+    plain = cells.str.contains(patterns.PLAIN_TEXT)
+    if are_long_codes(cells):
+        assert plain.all(), cells.filter(~plain)
+    else:
+        assert other
+
+
+@pytest.mark.parametrize("position", [0, 1, 2])
+@pytest.mark.parametrize(
+    "cell", ["1ABCDEFGHIJ", "ABCDEFGHIJ-", " ABCDEFGHIJ", "ABCDE/FGHIJ", "ABCDEÉFGHIJ", "ABCD\nEFGHIJ"]
+)
+def test_one_other_cell_is_seen_wherever_it_stands(cell: str, position: int) -> None:
+    cells = ["ABCDEFGHIJ", "customer-0001"]
+    cells.insert(position, cell)
+    assert not are_long_codes(pl.Series(cells))
