@@ -28,10 +28,11 @@ from bulkops.reading.marks import (
     positions,
 )
 from bulkops.reading.quoting import cells, cut
+from bulkops.reading.signs import among
 
 _STRAY, _TEXT_FOLLOWS, _JSON_QUOTES = map(kind_of, ("STR104", "STR106", "STR107"))
 _BACKSLASH = ord("\\")
-_SIGNS = tuple(b",;\t|")
+_SIGNS = b",;\t|"
 _MOST_BLANKS = 64
 _MOST_CELLS = 8
 """Cells of a record that are mended, one after the other; with more that are wrong nothing in it is plain."""
@@ -200,7 +201,7 @@ class _Lines:
         before = np.where(ranks > 0, self.stops.take(ranks - 1, mode="clip") + 1, 0)
         first, end = np.maximum(before, starts), self.stops.take(ranks, mode="clip")
         begins = self.array.take(self._past(b" ", first, 1), mode="clip")
-        plain = ~self._foreign(first, end) & ~np.isin(begins, tuple(b'"{[')) & (self.array.take(end - 1) != ord("}"))
+        plain = ~self._foreign(first, end) & ~among(begins, b'"{[') & (self.array.take(end - 1) != ord("}"))
         return np.column_stack((first, np.where(plain, end, first)))
 
     def _quoted(self, places: Offsets, starts: Offsets) -> Offsets:
@@ -210,7 +211,7 @@ class _Lines:
         end = self.stops.take(np.searchsorted(self.stops, first), mode="clip") - 1
         plain = (first >= starts) & (end >= places) & (self.array.take(end, mode="clip") == QUOTE)
         begins = self.array.take(self._past(b" ", first + 1, 1), mode="clip")
-        plain &= ~self._foreign(first + 1, end + 1) & ~np.isin(begins, tuple(b"{["))
+        plain &= ~self._foreign(first + 1, end + 1) & ~among(begins, b"{[")
         return np.column_stack((first + 1, np.where(plain, end, first + 1)))
 
     def _json(self, places: Offsets, ends: Offsets) -> Offsets:
@@ -220,7 +221,7 @@ class _Lines:
         """
         before, behind = self.array.take(self.quotes - 1, mode="clip"), self.stop.take(self.quotes + 1, mode="clip")
         last = self.array.take(self._past(b" \t\r\n", self.quotes - 1, -1), mode="clip")
-        closing = np.flatnonzero(np.isin(last, tuple(b"}]")) & behind)
+        closing = np.flatnonzero(among(last, b"}]") & behind)
         ranks = np.searchsorted(self.quotes, places)
         end = places + 1
         for parity in (0, 1):
@@ -239,8 +240,8 @@ class _Lines:
         behind = self.array.take(self.quotes + 1, mode="clip")
         beside = np.diff(self.quotes) == 1
         doubled = np.append(beside, False) | np.append(False, beside)
-        ends = tuple(sign for sign in _SIGNS[1:] if sign != self.separator)
-        foreign = self.quotes[doubled | np.isin(before, _SIGNS) | np.isin(behind, ends)]
+        ends = bytes(sign for sign in _SIGNS[1:] if sign != self.separator)
+        foreign = self.quotes[doubled | among(before, _SIGNS) | among(behind, ends)]
         found: Flags = np.searchsorted(foreign, first) < np.searchsorted(foreign, end)
         return found
 
@@ -248,7 +249,7 @@ class _Lines:
         """Return the nearest offsets in a direction that hold none of some bytes."""
         found = offsets.copy()
         for _ in range(_MOST_BLANKS):
-            blank = np.isin(self.array.take(found, mode="clip"), tuple(blanks))
+            blank = among(self.array.take(found, mode="clip"), blanks)
             if not blank.any():
                 break
             found[blank] += step

@@ -27,10 +27,11 @@ from bulkops.reading.marks import (
     positions,
     toggled,
 )
+from bulkops.reading.signs import among
 
 _UNTOLD = 255
 _STRAY, _UNCLOSED, _TEXT_FOLLOWS, _JSON_QUOTES = map(kind_of, ("STR104", "STR105", "STR106", "STR107"))
-_JSON, _BLANKS = tuple(b"{["), tuple(b" \t\n\r\f\v")
+_JSON, _BLANKS = b"{[", b" \t\n\r\f\v"
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ def _json_goes_on(array: Bytes, ends: Offsets) -> Flags:
     """
     last, following = array.take(ends - 2, mode="clip"), array.take(ends, mode="clip")
     last = np.where(last == RETURN, array.take(ends - 3, mode="clip"), last)
-    parts: Flags = np.isin(last, tuple(b"{[,: \t")) | np.isin(following, tuple(b"}],: \t\r\n"))
-    closes: Flags = np.isin(last, tuple(b"}]")) & (following == QUOTE)
+    parts: Flags = among(last, b"{[,: \t") | among(following, b"}],: \t\r\n")
+    closes: Flags = among(last, b"}]") & (following == QUOTE)
     return parts | closes | (ends >= len(array))
 
 
@@ -156,10 +157,10 @@ def _kinds(
     kinds[opening & (near(-1) != RETURN)] = _STRAY
     closing = ~opening & (near(1) != RETURN)
     begins = (wrong - 2 == starts) | (near(-3) != QUOTE)
-    json = closing & (wrong - 2 >= starts) & (near(-2) == QUOTE) & np.isin(near(-1), _JSON) & begins
+    json = closing & (wrong - 2 >= starts) & (near(-2) == QUOTE) & among(near(-1), _JSON) & begins
     opened = nearest_before(quotes, wrong)
     opens = (opened == starts) | (array.take(opened - 1, mode="clip") == separator)
-    text = closing & (opened >= starts) & opens & ~np.isin(array.take(opened + 1, mode="clip"), _JSON + _BLANKS)
+    text = closing & (opened >= starts) & opens & ~among(array.take(opened + 1, mode="clip"), _JSON + _BLANKS)
     unclosed = text & (near(-1) == separator)
     for which, kind, at in (
         (text, _TEXT_FOLLOWS, wrong + 1),

@@ -197,7 +197,11 @@ def blank_rows(frame: pl.DataFrame, context: Context) -> np.ndarray[tuple[int], 
     probe = frame[required[0]] if required else frame.to_series()
     if not probe.null_count() and str(probe.min()) >= _FIRST_SIGN:
         return None
-    flags = (~probe.is_between(_FIRST_SIGN, _LAST_SIGN).fill_null(value=False)).to_numpy().copy()
-    blank = frame.filter(flags).select(pl.all_horizontal(pl.all().fill_null("").str.strip_chars() == "")).to_series()
-    flags[flags] = blank.to_numpy()
-    return flags if flags.any() else None
+    rows = np.flatnonzero(~probe.is_between(_FIRST_SIGN, _LAST_SIGN).fill_null(value=False).to_numpy())
+    for cells in frame.iter_columns():  # one by one: of few records is more than the first column blank
+        rows = rows[(cells.gather(rows).fill_null("").str.strip_chars() == "").to_numpy()]
+        if not len(rows):
+            return None
+    flags = np.zeros(frame.height, np.bool_)
+    flags[rows] = True
+    return flags

@@ -41,17 +41,21 @@ class Checks:
 
     def spare(self, cells: pl.Series) -> bool:
         """Tell, in the quickest way there is, whether all cells are plainly clean; False says nothing."""
-        if self.text is None or cells.null_count():
+        if self.text is None or not len(cells) or cells.null_count():
             return False
         least, most = plain_lengths(self.text)
         lengths = cells.str.len_bytes()
-        if lengths.is_between(max(least, LEAST), most or lengths.max()).all():
-            return are_long_codes(cells)
-        return False
+        fit = lengths >= max(least, LEAST) if most is None else lengths.is_between(max(least, LEAST), most)
+        return bool(fit.all()) and are_long_codes(cells)
 
     def are_plain(self, cells: pl.Series) -> pl.Series:
         """Return which cells are plainly clean."""
-        return cells.to_frame().select(self.plain).to_series()
+        most = None if self.text is None else plain_lengths(self.text)[1]
+        if most is None or (short := (cells.str.len_bytes() <= most).fill_null(value=True)).all():
+            return cells.to_frame().select(self.plain).to_series()
+        plain = short.to_numpy().copy()  # what is too long is not, and would take long to read
+        plain[plain] = cells.filter(short).to_frame().select(self.plain).to_series().to_numpy()
+        return pl.Series(plain)
 
     def broken(self, cells: pl.DataFrame) -> list[tuple[CellCheck, pl.DataFrame]]:
         """Return the checks that are broken, each with the rows that break it."""
