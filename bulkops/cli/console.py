@@ -46,8 +46,8 @@ class Console:
             text = json_text(document, ascii_only=True)
         if not text.replace("\n", "").isprintable():
             text = UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+        self.emitted = True  # also where writing it ends half way: nothing may follow it
         click.echo(text)
-        self.emitted = True
 
     def document(self, text: str) -> None:
         """Print a whole document of its own form to stdout, as it is."""

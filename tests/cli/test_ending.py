@@ -1,5 +1,6 @@
 """However a command ends, it says so plainly: mistakes, signals, closed streams, odd terminals."""
 
+import fcntl
 import json
 import os
 import pty
@@ -99,6 +100,12 @@ def test_a_signal_ends_an_export_and_leaves_no_part_of_it(number: int, tmp_path:
     assert list(tmp_path.glob("out*")) == []
 
 
+def wait_until_it_reads(process: subprocess.Popen[str], file: Path) -> None:
+    links = Path(f"/proc/{process.pid}/fd")
+    while process.poll() is None and file not in (link.resolve() for link in links.iterdir()):
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize("command", ["validate", "fix", "check"])
 def test_a_signal_ends_what_reads_a_file(command: str, tmp_path: Path) -> None:
     pipe, out = tmp_path / "pipe.csv", tmp_path / "out.csv"
@@ -117,7 +124,7 @@ def test_a_signal_ends_what_reads_a_file(command: str, tmp_path: Path) -> None:
         [*BULKOPS, *words, "--json"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     if command == "check":
-        time.sleep(2.5)
+        wait_until_it_reads(process, tmp_path / "big.csv")
     else:
         with pipe.open("wb") as feed:
             feed.write(b"value\n")
@@ -132,6 +139,19 @@ def test_a_signal_ends_what_reads_a_file(command: str, tmp_path: Path) -> None:
     assert json.loads(told)["error"]["exit"] == 130
     assert "Traceback" not in err
     assert list(tmp_path.glob("out.csv*")) == []
+
+
+def test_nothing_follows_a_document_whose_writing_was_interrupted() -> None:
+    words = [*BULKOPS, "rules", "--json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)  # less than the document, and nobody reads
+        time.sleep(2.0)
+        process.send_signal(signal.SIGTERM)
+        told, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.startswith("[")
+    assert '"exit": 130' not in told
 
 
 def test_a_table_begins_with_its_first_line_and_has_no_colour_where_none_is_wanted() -> None:
