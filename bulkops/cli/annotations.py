@@ -1,5 +1,6 @@
 """Findings in the forms that code hosts show beside the lines of a change: GitHub's commands, and SARIF."""
 
+import os
 from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any
@@ -82,7 +83,7 @@ def _result(file: FileReport, finding: Finding, index: int) -> dict[str, Any]:
 
 
 def _location(file: FileReport, line: int | None) -> dict[str, Any]:
-    physical: dict[str, Any] = {"artifactLocation": {"uri": quote(PurePath(file.path).as_posix())}}
+    physical: dict[str, Any] = {"artifactLocation": {"uri": quote(os.fsencode(PurePath(file.path).as_posix()))}}
     if line is not None:
         physical["region"] = {"startLine": line}
     return {"physicalLocation": physical}

@@ -64,7 +64,7 @@ def _dissect(window: bytes, array: Bytes, marks: Marks, *, final: bool, separato
     for start, end in found.untold(whole):
         if start < resume:
             continue
-        piece, seen = _defect(window, start, end, separator, width)
+        piece, seen = _defect(window, start, end, separator, width, final=not patient)
         if patient and seen > whole:
             return Cut(start, marks.up_to(start), found.broken(start, read).with_pieces(broken))
         resume = piece.end if piece else seen
@@ -76,7 +76,9 @@ def _dissect(window: bytes, array: Bytes, marks: Marks, *, final: bool, separato
     return Cut(length, marks.up_to(length), found.broken(whole, read).with_pieces(broken))
 
 
-def _defect(window: bytes, start: int, end: int, separator: int, width: int) -> tuple[Broken | None, int]:
+def _defect(
+    window: bytes, start: int, end: int, separator: int, width: int, *, final: bool
+) -> tuple[Broken | None, int]:
     """Return how the record of the line from `start` to `end` is broken, if it is, and what offset shows it.
 
     An offset beyond the window: what follows the window decides.
@@ -92,7 +94,7 @@ def _defect(window: bytes, start: int, end: int, separator: int, width: int) -> 
         if end < lines_end:
             return Broken(start, lines_end, "STR107", record.opened), seen
     if found.code in {"STR104", "STR106"}:
-        lines_end = end_of_lines(window, start, end, separator=separator, width=width)
+        lines_end = end_of_lines(window, start, end, final=final, separator=separator, width=width)
         seen = max(seen, lines_end)
         if end < lines_end <= len(window):
             found = Broken(start, lines_end, found.code, record.at)

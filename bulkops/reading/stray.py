@@ -37,7 +37,7 @@ def _patterns(separator: int) -> _Patterns:
     )
 
 
-def end_of_lines(window: bytes, start: int, line_end: int, *, separator: int, width: int) -> int:
+def end_of_lines(window: bytes, start: int, line_end: int, *, final: bool, separator: int, width: int) -> int:
     """Return the end of the record of several lines that begins at `start` with the line up to `line_end`.
 
     0: it is no such record, because that line does not end inside a quoted cell, or because it would not have `width`
@@ -49,8 +49,10 @@ def end_of_lines(window: bytes, start: int, line_end: int, *, separator: int, wi
     at = start
     for number in range(1, width + 1):
         found = patterns.cell.match(window, at)
+        if (found is None or not final) and patterns.unclosed.match(window, at):
+            return len(window) + 1
         if found is None:
-            return len(window) + 1 if patterns.unclosed.match(window, at) else 0
+            return 0
         at = found.end()
         if found["end"] is not None:
             return at if number == width else 0

@@ -195,7 +195,7 @@ def blank_rows(frame: pl.DataFrame, context: Context) -> np.ndarray[tuple[int], 
         return None
     required = [name for name in context.contract.required_names if name in context.present]
     probe = frame[required[0]] if required else frame.to_series()
-    if not probe.null_count() and str(probe.min()) >= _FIRST_SIGN:
+    if not probe.null_count() and str(probe.min()) >= _FIRST_SIGN and str(probe.max()) < _LAST_SIGN:
         return None
     rows = np.flatnonzero(~probe.is_between(_FIRST_SIGN, _LAST_SIGN).fill_null(value=False).to_numpy())
     for cells in frame.iter_columns():  # one by one: of few records is more than the first column blank

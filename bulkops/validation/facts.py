@@ -54,14 +54,14 @@ class BlockFacts:
     exclusive: dict[str, Usage] = field(default_factory=dict)
     filled_unknown: set[int] = field(default_factory=set)
 
-    def add(self, other: "BlockFacts", *, base: int, most: int) -> None:
+    def add(self, other: "BlockFacts", *, base: int, room: Room) -> None:
         """Add the facts of the next block, whose records begin at `base`."""
         for name, counts in other.lengths.items():
             self.lengths.setdefault(name, Counter()).update(counts)
-        _add_usages(self.digits, other.digits, base=base, most=most)
+        _add_usages(self.digits, other.digits, base=base, most=room.of("XLS103"))
         _add_usages(self.local_dates, other.local_dates, base=base, most=1)
         _add_usages(self.ambiguous_dates, other.ambiguous_dates, base=base, most=1)
-        _add_usages(self.exclusive, other.exclusive, base=base, most=most)
+        _add_usages(self.exclusive, other.exclusive, base=base, most=room.of("XCL104"))
         self.filled_unknown |= other.filled_unknown
         self.day_first.update(other.day_first)
         self.month_first.update(other.month_first)

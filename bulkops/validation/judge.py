@@ -57,7 +57,8 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
     laid = parsed.layout
     if laid is None and spots:
         laid = layout(block)
-    facts = gather(frame, numbers, context, room, local_dates=any(hit.code == "DAT103" for hit in hits))
+    local_dates = "DAT103" not in context.codes or any(hit.code == "DAT103" for hit in hits)
+    facts = gather(frame, numbers, context, room, local_dates=local_dates)
     facts.filled_unknown = unknown
     return Partial(
         records=parsed.records,

@@ -95,7 +95,7 @@ def _parse_exactly(block: Block, context: Context, room: Room) -> Parsed:
     hits = [
         *_broken_hits(block, laid, context, room),
         *_count_hits(block, laid, context, room, besides=whitespace),
-        *_line_end_hits(laid, context, room),
+        *_line_end_hits(block, laid, context, room),
         swallowed_hits(block, laid, context, room),
     ]
     encoded, spoilt = encoding_hits(block, laid, context, room)
@@ -203,10 +203,10 @@ def _blank_hits(laid: Layout, tail: int, room: Room) -> list[Hits]:
     return [Hits("STR103", len(inner), spots)]
 
 
-def _line_end_hits(laid: Layout, context: Context, room: Room) -> list[Hits]:
+def _line_end_hits(block: Block, laid: Layout, context: Context, room: Room) -> list[Hits]:
     ended = laid.numbers >= 0
     if len(ended):
-        ended[-1] = ended[-1] and bool(laid.crlf[-1])  # the last record of a file may end without
+        ended[-1] = ended[-1] and block.data.endswith(b"\n")  # the last record of a file may end without
     other = np.flatnonzero(ended & (laid.crlf != context.crlf))
     names, length = (("CRLF", "LF"), 1) if context.crlf else (("LF", "CRLF"), 2)
     message = f"the record ends with {names[1]}, the header with {names[0]}"

@@ -44,7 +44,7 @@ def _are_names(lines: list[bytes], context: Context) -> bool:
     """Tell whether each line could be a code or an id, where the only column holds such and no text of any form."""
     name = context.columns[0]
     cell = context.contract.column(name).cell if name is not None else None
-    if not isinstance(cell, Text) or (cell.max_length is None and cell.min_length <= 1):
+    if not isinstance(cell, Text) or (cell.max_length is None and cell.min_length <= 1 and not cell.code):
         return False
     return all(len(line.strip(b'"\r')) >= max(1, cell.min_length) for line in lines)
 

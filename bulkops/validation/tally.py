@@ -80,7 +80,7 @@ class Tally:
         for place in partial.places:
             if self._watched or self._shown[place.code] < self.settings.max_findings:
                 self._show(self._placed(place))
-        self.facts.add(partial.facts, base=self.records, most=self.settings.max_findings)
+        self.facts.add(partial.facts, base=self.records, room=self.room())
         if partial.blank_tail:
             self._blank_tail.append((partial.blank_tail, [self._placed(p) for p in partial.blank_tail_places]))
         self.index.add(partial, record=self.records, line=self._line, offset=self._byte)

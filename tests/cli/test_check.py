@@ -1,6 +1,7 @@
 """`bulkops check` judges the mapped files, and only them."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -129,6 +130,14 @@ def test_findings_for_code_scanning_are_sarif(project: Path) -> None:
         assert place["artifactLocation"]["uri"] == "codes/bad.csv"
         assert place.get("region", {}).get("startLine") == finding["line"]
         assert result["level"] in ("error", "warning")
+
+
+def test_a_name_that_is_no_utf_8_is_told_to_code_scanning(project: Path) -> None:
+    odd = project / os.fsdecode(b"codes/s\xff.csv")
+    odd.write_text("value\nCO 12 \n")
+    done = say(project, "--format", "sarif", str(odd.relative_to(project)))
+    (result,) = json.loads(done.stdout)["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "codes/s%FF.csv"
 
 
 def test_it_works_from_a_folder_below(project: Path) -> None:

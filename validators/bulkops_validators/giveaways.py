@@ -48,7 +48,7 @@ CONTRACT = Contract(
     columns=(
         Column(
             name="code",
-            cell=Text(min_length=1),
+            cell=Text(min_length=1, code=True),
             required=True,
             about="The giveaway code, for example the number of a gift card.",
             example="GIVEAWAY-8K2L",

@@ -242,6 +242,44 @@ def test_an_accepted_record_accepts_no_other(tmp_path: Path) -> None:
     assert check("coupons", new, baseline=known).counts == {"STR102": 1}
 
 
+IDS_OF_BOTH_KINDS = b"customerprofileid,identifier,amount\n" + b"cust,,5\n" * 30 + b",CARDX,5\n" * 10
+LOST_ZEROS = b"code\n" + b"".join(b"%08d\n" % (31415926 + n) for n in range(90)) + b"123456\n" * 10
+
+
+@pytest.mark.parametrize("most", [0, 1, 9, 10, 1000])
+@pytest.mark.parametrize(
+    ("contract", "data", "code"),
+    [("loyalty-points", IDS_OF_BOTH_KINDS, "XCL104"), ("giveaways", LOST_ZEROS, "XLS103")],
+)
+def test_what_is_accepted_of_a_whole_file_does_not_hang_on_how_much_is_shown(
+    contract: str, data: bytes, code: str, most: int, tmp_path: Path
+) -> None:
+    before = check(contract, data, select=(code,))
+    assert before.counts == {code: 10}
+    baseline.save(tmp_path / "known.json", before.findings)
+    known = baseline.load(tmp_path / "known.json")
+    report = check(contract, data, select=(code,), baseline=known, max_findings=most, block_bytes=64)
+    assert (report.counts, report.suppressed) == ({}, 10)
+
+
+def test_a_rule_about_dates_needs_no_other_one() -> None:
+    data = b"value,expirydate\nCODE1,03/04/2031\n"
+    assert check("coupons", data, select=("DAT110",)).counts == {"DAT110": 1}
+    assert "DAT110" in check("coupons", data, ignore=("DAT103",)).counts
+
+
+@pytest.mark.parametrize("others", ["CODE1,1\n", " CODE1,1\n", "\u00e91CODE,1\n", ""])
+@pytest.mark.parametrize("blank", ["\u00a0,\u00a0\n", " ,\n", ",\u2003\n"])
+def test_a_record_of_nothing_but_blanks_is_one_whatever_stands_beside_it(blank: str, others: str) -> None:
+    counts = check("coupons", f"value,limitval\nCODE0,1\n{blank}{others}CODE2,2\n".encode()).counts
+    assert (counts.get("STR103"), counts.get("VAL101"), counts.get("COD103")) == (1, None, None)
+
+
+def test_a_code_of_any_length_is_judged_as_one() -> None:
+    data = 'code\n"GIFT\n1234"\nGIFT\u201310\n12/05\n'.encode()
+    assert check("giveaways", data).counts == {"COD107": 1, "COD109": 1, "STR109": 1, "XLS104": 1}
+
+
 def test_entries_of_rules_that_were_not_judged_are_not_called_unused(tmp_path: Path) -> None:
     baseline.save(tmp_path / "known.json", check("coupons", b"value,limitval\nABCD,x\n").findings)
     known = baseline.load(tmp_path / "known.json")

@@ -49,6 +49,8 @@ STRUCTURE = {
     "CR only": (b"value\rCODE1\rCODE2\r", [("FIL108", None, 1, 5)]),
     "one lone CR": (b"value\nCODE1\rCODE2\nCODE3\n", [("FIL108", 1, 2, 11)]),
     "mixed line ends": (b"value\nCODE1\r\nCODE2\n", [("FIL109", 1, 2, 11)]),
+    "LF at the end of CRLF": (b"value\r\nCODE1\r\nCODE2\n", [("FIL109", 2, 3, 19)]),
+    "no line end at the end of CRLF": (b"value\r\nCODE1\r\nCODE2", []),
     "semicolons": (b"value;limitval\nCODE1;1\n", [("HDR108", None, 1, 0)]),
     "sep line": (b"sep=,\nvalue\nCODE1\n", [("HDR109", None, 1, 0)]),
     "header case": (b"limitval,Value\n1,CODE1\n", [("HDR106", None, 1, 9)]),
@@ -333,3 +335,9 @@ def test_blank_records_at_the_end_are_told_from_those_among_others(size: int) ->
     for end, counts in ((tail, {"STR108": 18}), (among, {"STR103": 18})):
         report = check("coupons", b"value,limitval\nCODE1,1\n" + end, block_bytes=size)[0]
         assert report.counts == counts
+
+
+@pytest.mark.parametrize("block_bytes", range(1, 40))
+def test_another_line_end_is_found_wherever_blocks_end(block_bytes: int) -> None:
+    content = b"value\r\nCODE1\r\nCODE2\nCODE3\r\nCODE4\n"
+    assert found("coupons", content, block_bytes=block_bytes) == [("FIL109", 2, 3, 19), ("FIL109", 4, 5, 32)]

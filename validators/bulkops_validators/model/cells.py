@@ -17,7 +17,7 @@ ATTRIBUTE_NAME_PATTERN = r"^[A-Za-z]\w*$"
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """Free text. Lengths count characters, not bytes."""
+    """Free text. Lengths count characters, not bytes. `code`: what people type, though any length will do."""
 
     kind: ClassVar[str] = "string"
     min_length: int = 0
@@ -25,6 +25,7 @@ class Text:
     pattern: str | None = None
     recommended_min_length: int | None = None
     recommended_max_length: int | None = None
+    code: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,7 +60,7 @@ def text_checks(column: Column) -> list[Case]:
 
 def is_code(text: Text) -> bool:
     """Tell whether a text is a code that people type; items and ids, of one character at least, are none."""
-    return text.min_length > 1
+    return text.code or text.min_length > 1
 
 
 def _list_checks(cell: pl.Expr, ids: IdList) -> list[Case]:
