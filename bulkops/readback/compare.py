@@ -129,7 +129,7 @@ def _named(sets: RowSets, columns: Sequence[str]) -> None:
     unequal = " + ".join(f"coalesce((d.{quoted(c)} <> c.{quoted(c)})::INT, 0)" for c in columns)
     sets.run(
         f"CREATE OR REPLACE TEMP TABLE nearest AS SELECT d._record, d._line, {shown} AS _shown, "
-        f"{pairs(columns)}, c._import_id FROM doubtful d JOIN candidates c ON d._key = c._key "
+        f"{pairs(columns)}, c._import_id, c._row AS _found FROM doubtful d JOIN candidates c ON d._key = c._key "
         f"QUALIFY row_number() OVER (PARTITION BY d._record ORDER BY {unequal}, c._row) = 1"
     )
     for statement in differing("nearest", columns):
@@ -139,4 +139,18 @@ def _named(sets: RowSets, columns: Sequence[str]) -> None:
         f"INSERT INTO result SELECT 'unexpected', NULL, NULL, {shown_key(key, 'f')}, NULL, NULL, NULL, f._import_id "
         f"FROM found f SEMI JOIN (SELECT h FROM balance WHERE f > s) b ON {sets.digest(columns, prefix='f.')} = b.h "
         f"ANTI JOIN sent s ON {sets.digest(key, prefix='f.')} = {sets.digest(key, prefix='s.')}"
+    )
+
+
+def name_contradicting(sets: RowSets, columns: Sequence[str]) -> None:
+    """Name the rows that contradict a record that was found: their key was sent, with other values, for another row.
+
+    Of what replaces all there was, such a row is one that nobody sent. To be called after `compare`.
+    """
+    key = sets.readback.key
+    sets.run(
+        f"INSERT INTO result SELECT 'unexpected', NULL, NULL, {shown_key(key, 'f')}, NULL, NULL, NULL, f._import_id "
+        f"FROM found f SEMI JOIN (SELECT h FROM balance WHERE s = 0) b ON {sets.digest(columns, prefix='f.')} = b.h "
+        f"SEMI JOIN sent s ON {sets.digest(key, prefix='f.')} = {sets.digest(key, prefix='s.')} "
+        "ANTI JOIN nearest n ON f._row = n._found"
     )

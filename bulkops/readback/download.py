@@ -5,8 +5,6 @@ looks cut, an answer counts once two in a row are equal.
 """
 
 import hashlib
-import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,21 +13,18 @@ from typing import BinaryIO
 from bulkops.clock import Clock
 from bulkops.errors import NotDelivered, OutcomeUnknown, Unfinished
 from bulkops.readback.ahead import looked_at
-from bulkops.readback.lenient import split_cells
+from bulkops.readback.doubts import TAIL, Doubt, doubt_of
 from bulkops.readback.notes import Notes
 from bulkops.transport.client import Client
 from bulkops.transport.retries import ATTEMPTS as REQUESTS
 from bulkops.transport.retries import wait_seconds
 
 ANSWERS = 5
-TAIL = 1 << 20
 GATHERED = 1 << 20
 LARGE = 1 << 18
 TOLD_SECONDS = 0.25
 QUOTE = 34
 WHOLE = (200, 203)
-# An error object, or a page, behind the records: where the server failed half way and said so in the same answer.
-APPENDIX = re.compile(rb'\n\s*([{\[]\s*["{].*|<(?:!doctype|html|\?xml).*)\Z', re.DOTALL | re.IGNORECASE)
 
 Ids = Mapping[str, int | str]
 Progress = Callable[[int], None]
@@ -90,17 +85,9 @@ def download(
     raise trouble
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Doubt:
-    """Why an answer may not be whole, and whether an equal second one would settle it."""
-
-    reason: str
-    by_repeating: bool = True
-
-
 def _once(
     client: Client, question: Question, out: BinaryIO, progress: Progress | None, notes: Notes | None
-) -> tuple[int, _Doubt | None]:
+) -> tuple[int, Doubt | None]:
     out.seek(0)
     out.truncate()
     size, quotes = 0, _Quotes()
@@ -120,7 +107,7 @@ def _once(
             if progress:
                 progress(len(block))
     out.flush()
-    return size, _doubt(out, size, question.columns, framed=framed, open_quote=quotes.number % 2 == 1)
+    return size, doubt_of(out, size, question.columns, framed=framed, open_quote=quotes.number % 2 == 1)
 
 
 def _gathered(blocks: Iterable[bytes], clock: Clock) -> Iterator[bytes]:
@@ -163,55 +150,10 @@ def _looking(quotes: _Quotes, notes: Notes | None) -> Iterator[Callable[[bytes],
     def look(blocks: Iterator[bytes]) -> None:
         from bulkops.readback.oddities import note_oddities  # with numpy, loaded while the answer is received
 
-        quotes.number = note_oddities(blocks, notes)
+        quotes.number = note_oddities(blocks, notes).quotes
 
     with looked_at(look) as put:
         yield put
-
-
-def _doubt(out: BinaryIO, size: int, columns: frozenset[str], *, framed: bool, open_quote: bool) -> _Doubt | None:
-    out.seek(0)
-    head = out.readline(TAIL).decode("utf-8", "replace").removeprefix("\ufeff").rstrip("\r\n")
-    out.seek(max(0, size - TAIL))
-    tail = out.read()
-    out.seek(0, 2)
-    if not head.strip():
-        return _Doubt(reason="the answer has no header line", by_repeating=False)
-    names = split_cells(head, 0)
-    if _is_other(head, names, columns):
-        return _Doubt(reason="the answer is not this CSV: its first line names no column of it", by_repeating=False)
-    if _has_appendix(tail):
-        return _Doubt(reason="the answer ends with an error instead of a record", by_repeating=False)
-    if not tail.endswith(b"\n"):
-        last = tail.rpartition(b"\n")[2].decode("utf-8", "replace")
-        width = len(names)
-        if b"\n" in tail and (open_quote or len(split_cells(last, width)) < width):
-            return _Doubt(reason="the answer ends in the middle of a record", by_repeating=False)
-        return _Doubt(reason="the answer does not end with a line end")
-    if open_quote:
-        return _Doubt(reason="the answer may end inside a quoted cell")
-    return None if framed else _Doubt(reason="nothing shows that the answer came whole")
-
-
-def _is_other(head: str, names: list[str], columns: frozenset[str]) -> bool:
-    """Tell whether a first line is none of the export's: that of a page, of an error, of another table."""
-    if head.lstrip().startswith(("{", "<")):
-        return True
-    return bool(columns) and columns.isdisjoint(name.strip().lower() for name in names)
-
-
-def _has_appendix(tail: bytes) -> bool:
-    """Tell whether JSON or a page stands behind the records."""
-    found = APPENDIX.search(tail)
-    if found is None:
-        return False
-    text = found[1].strip()
-    if text.startswith(b"<"):
-        return True
-    try:
-        return isinstance(json.loads(text), dict | list)
-    except (ValueError, RecursionError):
-        return False
 
 
 def digest(out: BinaryIO) -> str:

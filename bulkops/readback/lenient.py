@@ -32,14 +32,36 @@ def split_records(text: str) -> Iterator[tuple[str, int]]:
     position = 0
     while position < len(lines):
         end = _end_of_record(lines, position)
+        if end > len(lines):  # it closes nowhere
+            end = position + 1
         record = "\n".join(lines[position:end]).rstrip("\r")
         if record:
             yield record, position
         position = end
 
 
+def settled_length(data: bytes) -> int:
+    """Return how many bytes at the start of `data` are records whose ends no byte behind `data` can change.
+
+    They are the records of `split_records`; 0 if there is not even one.
+    """
+    lines = data.decode("latin-1").split("\n")  # one sign a byte: quotes, commas and line ends are the same
+    lines.pop()
+    position = length = 0
+    while position < len(lines):
+        end = _end_of_record(lines, position)
+        if end > len(lines):
+            break
+        length += sum(len(line) + 1 for line in lines[position:end])
+        position = end
+    return length
+
+
 def _end_of_record(lines: list[str], start: int) -> int:
-    """Return the position after the last line of the record that starts at line `start`."""
+    """Return the position after the last line of the record that starts at line `start`.
+
+    Where its quoted cell may close in a line that is not there, that lies behind them all.
+    """
     if lines[start].count('"') % 2 == 0 or not _open(lines[start].rstrip("\r")):
         return start + 1
     odd = True
@@ -47,7 +69,7 @@ def _end_of_record(lines: list[str], start: int) -> int:
         odd ^= lines[end].count('"') % 2 == 1
         if not odd:
             return end + 1
-    return start + 1
+    return start + 1 if start + MAX_LINES <= len(lines) else len(lines) + 1
 
 
 def _open(line: str) -> bool:

@@ -6,24 +6,32 @@ at one by one, as `lenient` reads them.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
+from bulkops.readback.cutting import sound_marks, whole_length
 from bulkops.readback.lenient import BOM, LONGEST_RECORD, split_cells, split_header, split_records
 from bulkops.readback.notes import FIELDS, Notes
-from bulkops.reading.boundaries import settled_length
-from bulkops.reading.marks import Marks, Offsets, count, counts_before, marks_of, positions, well_quoted
+from bulkops.reading.marks import Marks, Offsets, count, counts_before, positions
 
 PIECE = 4 << 20
-COMMA = 44
 UTF8 = "not valid UTF-8"
 NUL = "a NUL byte"
 
 
-def note_oddities(blocks: Iterable[bytes], notes: Notes) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """How many quotes an answer has, and how many records behind its header."""
+
+    quotes: int
+    records: int
+
+
+def note_oddities(blocks: Iterable[bytes], notes: Notes) -> Seen:
     """Note the records with another number of fields than the header, with bytes that are not UTF-8, or with NULs.
 
-    Return how many quotes there are. Where there is no header nothing is noted.
+    Where there is no header nothing is noted.
     """
     width, record, quotes = 0, 1, 0
     for data, marks in _pieces(blocks):
@@ -33,10 +41,10 @@ def note_oddities(blocks: Iterable[bytes], notes: Notes) -> int:
                 continue
             header, _, body = split_header(data.removeprefix(BOM), "The answer")
             width = len(header)
-            data, marks = body, _marks(body)  # noqa: PLW2901 - the first piece has the header
+            data, marks = body, sound_marks(body)  # noqa: PLW2901 - the first piece has the header
         if data:
             record += _judge(data, marks, width, record, notes)
-    return quotes
+    return Seen(quotes=quotes, records=record - 1)
 
 
 def _pieces(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Marks | None]]:
@@ -50,8 +58,8 @@ def _pieces(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Marks | None]]:
             continue
         lines = block.rfind(b"\n") + 1  # what ends with a line mostly is whole records, and needs no second copy
         data = b"".join([*held, memoryview(block)[:lines]])
-        marks = _marks(data)
-        end = marks.whole if marks else settled_length(data)
+        marks = sound_marks(data)
+        end = whole_length(data, marks)
         if not end and length > LONGEST_RECORD:
             marks, end = None, data.rfind(b"\n") + 1  # a quote that nobody closed
         if end:
@@ -60,13 +68,7 @@ def _pieces(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Marks | None]]:
         length = len(held[0]) + len(held[1])
         enough = max(PIECE, 2 * length)
     if rest := b"".join(held):
-        yield rest, _marks(rest)
-
-
-def _marks(data: bytes) -> Marks | None:
-    array = np.frombuffer(data, np.uint8)
-    marks = marks_of(array, COMMA)
-    return marks if well_quoted(marks, array) else None
+        yield rest, sound_marks(rest)
 
 
 def _judge(data: bytes, marks: Marks | None, width: int, first: int, notes: Notes) -> int:

@@ -11,9 +11,9 @@ from itertools import chain, pairwise
 import numpy as np
 import polars as pl
 
+from bulkops.readback.cutting import sound_marks, whole_length
 from bulkops.readback.lenient import BOM, LONGEST_RECORD, split_cells, split_header, split_records
 from bulkops.readback.notes import FIELDS, Notes
-from bulkops.reading.boundaries import settled_length
 
 BATCH_BYTES = 16 * 1024 * 1024
 UNDOUBLED = r'^\{\s*[^\s"}]'  # polars reads `"{"a": 1}"` without a word as {a: 1}
@@ -79,7 +79,7 @@ def record_batches(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
         length += len(block)
         if length >= size:
             data = b"".join(held)
-            end = settled_length(data) or (data.rfind(b"\n") + 1 if length > LONGEST_RECORD else 0)
+            end = whole_length(data, sound_marks(data)) or (data.rfind(b"\n") + 1 if length > LONGEST_RECORD else 0)
             if end:
                 yield data[:end]
             held, length = [data[end:]], len(data) - end

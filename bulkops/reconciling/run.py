@@ -12,7 +12,7 @@ from bulkops.clock import Clock, SystemClock
 from bulkops.errors import InputUnreadable, UsageError
 from bulkops.readback.ahead import one_ahead
 from bulkops.readback.canonical import Fold, by_lower, found_frame, sent_frame
-from bulkops.readback.compare import Counts, Difference, compare, counts_of, differences
+from bulkops.readback.compare import Counts, Difference, compare, counts_of, differences, name_contradicting
 from bulkops.readback.fetch import fold_of, read_back, read_file
 from bulkops.readback.notes import Notes
 from bulkops.readback.staging import RowSets
@@ -187,6 +187,8 @@ class _Task:
         core = core_columns(self.contract, self.sets.readback)
         counts = compare(self.sets, core=core, measures=measures(self.contract))
         columns = [c for c in self.sets.columns if c not in counts.not_compared]
+        if self.contract.mode is Mode.REPLACE and not self.sets.readback.multiset:
+            name_contradicting(self.sets, columns)
         said = [f"{column} was not compared: the read-back does not have it." for column in counts.not_compared]
         unfolded = self.evidence.fold is None and self.evidence.export is not None
         said += tell_imports(self.sets, self.known, columns, unfolded=unfolded)

@@ -63,6 +63,14 @@ def test_a_code_that_nobody_sent_or_a_second_one_under_our_import_id_is_a_mismat
     assert texts(tmp_path, "coupons", sent, found).verdict is Verdict.PROVED
 
 
+def test_a_row_that_contradicts_a_record_of_what_replaces_all_is_one_that_nobody_sent(tmp_path: Path) -> None:
+    sent, head = "store_integration_id,limit\nA,10\nB,5\n", "store_integration_id,limit\n"
+    result = texts(tmp_path, "store-budgets", sent, head + "A,10\nB,6\nA,20\n")
+    assert (result.verdict, result.matched, result.different, result.unexpected) == (Verdict.MISMATCH, 1, 1, 1)
+    assert [(e.kind, e.key) for e in result.examples] == [("different", "B"), ("unexpected", "A")]
+    assert texts(tmp_path, "store-budgets", sent, head + "B,5\nA,10\n").verdict is Verdict.PROVED
+
+
 def test_a_code_sent_twice_may_stand_twice_under_our_import_id(tmp_path: Path) -> None:
     found = COUPON_ROWS + "1,CODE1,1,7\n2,CODE1,1,7\n"
     result = texts(tmp_path, "coupons", "value\nCODE1\nCODE1\n", found, known=Known(import_ids=[7]))

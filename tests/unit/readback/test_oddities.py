@@ -27,8 +27,8 @@ SOUND = {
 
 def noted(data: bytes, size: int) -> Notes:
     notes = Notes()
-    quotes = note_oddities([data[n : n + size] for n in range(0, len(data), size)], notes)
-    assert quotes == data.count(b'"')
+    seen = note_oddities([data[n : n + size] for n in range(0, len(data), size)], notes)
+    assert seen.quotes == data.count(b'"')
     return notes
 
 
