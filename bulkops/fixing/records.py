@@ -11,6 +11,7 @@ from bulkops.fixing.unclosed import closed
 from bulkops.reading.quoting import cells
 from bulkops_validators.model.contract import Contract
 
+_CONTROL_BLANKS = frozenset("\x1c\x1d\x1e\x1f")
 _NEEDS_QUOTES = re.compile('[",\r\n]')
 _COMMA = ord(",")
 _READABLE = {"STR104", "STR106", "STR107"}
@@ -89,7 +90,7 @@ def repair_record(raw: bytes, shape: Shape, *, defect: Defect | None = None) -> 
         return b"", [*repairs, Repair("STR103", text, "")]
     if len(read.texts) != len(shape.columns) or any(read.texts[i] for i in shape.surplus):
         return (read.spelt().encode() if shape.reshaped or defect else text.encode()) + ending, repairs
-    if len(read.texts) > 1 and not any(read.texts):
+    if len(read.texts) > 1 and all(map(_is_blank, read.texts)):
         return b"", [*repairs, Repair("STR103", text, "")]
     repaired = _repaired(read, shape, repairs)
     if not repairs and not shape.reshaped:
@@ -177,6 +178,11 @@ def _repaired(read: _Cells, shape: Shape, repairs: list[Repair]) -> _Cells:
                 originals[index] = None
                 repairs += found
     return _Cells(texts, originals)
+
+
+def _is_blank(text: str) -> bool:
+    """Tell whether a cell holds nothing but blanks; to Python the separators among control characters are such too."""
+    return not text or (text.isspace() and not _CONTROL_BLANKS.intersection(text))
 
 
 def _spelt(text: str, original: str | None) -> str:

@@ -205,3 +205,10 @@ def test_what_was_fixed_is_no_longer_found() -> None:
     counts = validate_files(CONTRACTS["coupons"], [source_of(after)]).files[0].counts
     assert not {"FIL109", "STR102", "STR103", "TYP107", "XLS109", "XLS110", "COD101"} & set(counts)
     assert {"FIL109", "STR102", "STR103", "TYP107", "XLS109", "XLS110", "COD101"} <= set(codes(changes))
+
+
+def test_a_record_of_blanks_goes_also_where_mending_its_quotes_made_it_one() -> None:
+    out, changes, _ = fixed(b'limitval,attributes,value,expirydate\n," ,,\n1,,CODE1,\n', UNSAFE)
+    assert out == b"limitval,attributes,value,expirydate\n1,,CODE1,\n"
+    assert codes(changes) == ["STR105", "STR103"]
+    assert fixed("value,attributes\n,\u2003\n,\x1f\nCODE1,\n".encode())[0] == b"value,attributes\n,\x1f\nCODE1,\n"
