@@ -14,6 +14,7 @@ QUOTED = re.compile(r'"((?:[^"]|"")*)"(?=,|\Z)')
 LIST = re.compile(r"""\[(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\[\]'"])*\](?=,|\Z)""")
 ODD_LIST = re.compile(r"\['.*?'\](?=,|\Z)")
 PLAIN = re.compile(r"[^,]*")
+SOUND = re.compile(r'(?:(?:"[^"]*+(?:""[^"]*+)*+"|[^",]*+)(?:,|\Z))*+')
 MAX_LINES = 1000
 LONGEST_RECORD = 64 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
@@ -38,6 +39,11 @@ def split_records(text: str) -> Iterator[tuple[str, int]]:
         if record:
             yield record, position
         position = end
+
+
+def is_oddly_quoted(record: str) -> bool:
+    """Tell whether a record has quotes that are not those of CSV."""
+    return '"' in record and SOUND.fullmatch(record) is None
 
 
 def settled_length(data: bytes) -> int:

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 FIELDS = "not as many fields as the header"
+QUOTES = "quotes that are not those of CSV"
 
 
 @dataclass

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bulkops.readback.cutting import sound_marks, whole_length
-from bulkops.readback.lenient import BOM, LONGEST_RECORD, split_cells, split_header, split_records
-from bulkops.readback.notes import FIELDS, Notes
+from bulkops.readback.lenient import BOM, LONGEST_RECORD, is_oddly_quoted, split_cells, split_header, split_records
+from bulkops.readback.notes import FIELDS, QUOTES, Notes
 from bulkops.reading.marks import Marks, Offsets, count, counts_before, positions
 
 PIECE = 4 << 20
@@ -107,6 +107,8 @@ def _judge_loosely(data: bytes, width: int, first: int, notes: Notes) -> int:
     lines = []
     for number, (text, line) in enumerate(split_records(data.decode("utf-8", "replace")), start=first):
         lines.append(line)
+        if is_oddly_quoted(text):
+            notes.add(QUOTES, number)
         if text.count(",") != width - 1 and len(split_cells(text, width)) != width:
             notes.add(FIELDS, number)
     for what, line, _ in _odd_bytes(data):

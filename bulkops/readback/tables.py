@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from bulkops.readback.cutting import sound_marks, whole_length
-from bulkops.readback.lenient import BOM, LONGEST_RECORD, split_cells, split_header, split_records
-from bulkops.readback.notes import FIELDS, Notes
+from bulkops.readback.lenient import BOM, LONGEST_RECORD, is_oddly_quoted, split_cells, split_header, split_records
+from bulkops.readback.notes import FIELDS, QUOTES, Notes
 
 BATCH_BYTES = 16 * 1024 * 1024
 UNDOUBLED = r'^\{\s*[^\s"}]'  # polars reads `"{"a": 1}"` without a word as {a: 1}
@@ -174,6 +174,8 @@ class _Reader:
         starts: list[int] = []
         for record, line in split_records(text):
             cells = split_cells(record, width)
+            if is_oddly_quoted(record):
+                self.notes.add(QUOTES, self.record + len(rows))
             if len(cells) != width:
                 self.notes.add(FIELDS, self.record + len(rows))
                 cells = (cells + [""] * width)[:width]

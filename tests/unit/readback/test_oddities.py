@@ -3,7 +3,7 @@
 import pytest
 
 from bulkops.readback import oddities
-from bulkops.readback.notes import FIELDS, Notes
+from bulkops.readback.notes import FIELDS, QUOTES, Notes
 from bulkops.readback.oddities import NUL, UTF8, note_oddities
 
 ODD = {
@@ -14,11 +14,13 @@ ODD = {
     "without a last line end": (b"id,value\n1,A\n2,B,C", FIELDS, 2),
     "bytes that are not UTF-8": (b'id,value\n1,"a\nb"\n2,\xff\xfe\n', UTF8, 2),
     "a NUL byte": (b"id,value\n1,A\n2,B\0\n", NUL, 2),
+    "objects without quotes": (b"""id,ids,attributes\nC1,,\nC2,['a','b'],{"x": 1, "y": 2}\n""", QUOTES, 2),
+    "a stray quote": (b'id,value\n1,"a\nb"\n2,5" pipe\n', QUOTES, 2),
     "among quotes that are not those of CSV": (b'id,v\n1,{"a": 1}\n2,B,C\n3,\xff\n', FIELDS, 2),
 }
 SOUND = {
     "plain": b'id,value\r\n1,"A, ""B"""\r\n2,\xc3\xa9\r\n',
-    "lists and objects without quotes": b"""id,ids,attributes\nC1,['a','b'],{"x": 1, "y": 2}\n""",
+    "lists without quotes": b"id,ids,v\nC1,['a','b'],2\n",
     "one column with a blank line": b"item\nA\n\nB\n",
     "a header alone": b"id,value\n",
     "nothing": b"",
