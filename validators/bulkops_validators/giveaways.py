@@ -52,7 +52,7 @@ CONTRACT = Contract(
             required=True,
             about="The giveaway code, for example the number of a gift card.",
             example="GIVEAWAY-8K2L",
-            sources={"required": IMPORT, "min_length": IMPORT},
+            sources={"required": IMPORT, "min_length": IMPORT, "code": f"{IMPORT}: the giveaway code"},
         ),
         Column(
             name="startdate",
