@@ -140,7 +140,8 @@ def blocks(reader: ContentReader, *, separator: int, width: int, size: int) -> I
             whole = window[: piece.length] if piece.length < len(window) else window
             yield Block(whole, separator, piece.broken, piece.marks)
         carry = window[piece.length :]
-        usual = min(size, 2 * usual)
+        # What is broken is copied once more to be judged: smaller blocks of it take the memory of larger sound ones.
+        usual = min(max(1, size * 5 // 6) if piece.broken else size, 2 * usual)
         want = usual if piece.length else 2 * len(window)
     if reader.failure is not None:
         raise reader.failure
