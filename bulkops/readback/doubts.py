@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -92,12 +91,8 @@ def _has_glued_error(last: bytes, tail: bytes) -> bool:
     if _PAGE.search(last):
         return True
     end = tail[-_LAST_BYTES:]
-    return any(_is_json(end[start:]) for start in _last_starts(end))
-
-
-def _last_starts(end: bytes) -> Iterator[int]:
     starts = [found.start() for found in _ERROR.finditer(end)]
-    yield from starts[-_TRIES:]
+    return any(_is_json(end[start:]) for start in starts[-_TRIES:])
 
 
 def _is_json(text: bytes) -> bool:

@@ -77,10 +77,11 @@ class Tally:
             self._settle_blank_tail("STR103")
             self._filled = True
         self._counts.update(partial.counts)
+        room = self.room()
         for place in partial.places:
-            if self._watched or self._shown[place.code] < self.settings.max_findings:
+            if room.of(place.code):
                 self._show(self._placed(place))
-        self.facts.add(partial.facts, base=self.records, room=self.room())
+        self.facts.add(partial.facts, base=self.records, room=room)
         if partial.blank_tail:
             self._blank_tail.append((partial.blank_tail, [self._placed(p) for p in partial.blank_tail_places]))
         self.index.add(partial, record=self.records, line=self._line, offset=self._byte)
