@@ -9,7 +9,6 @@ Blank lines end nothing: they are no records.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import BinaryIO
 
 BLOCK = 1 << 20
 _OTHERS = bytes(b for b in range(256) if b not in b'"\n')
@@ -56,11 +55,6 @@ def counted_blocks(read: Callable[[int], bytes], *, size: int = BLOCK) -> Iterat
             yield RecordBlock(data=whole, records=_count(whole, quotes))
     if carry:
         yield RecordBlock(data=carry, records=count_records(carry), whole=False)
-
-
-def record_blocks(file: BinaryIO, *, size: int = BLOCK) -> Iterator[bytes]:
-    """Yield the rest of a file in blocks of whole records; only the last may lack its newline."""
-    return (block.data for block in counted_blocks(file.read, size=size))
 
 
 def count_records(data: bytes) -> int:

@@ -2,13 +2,15 @@
 
 import shutil
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from bulkops.errors import DataError
 from bulkops.readback.compare import differences
 from bulkops.readback.staging import RowSets
-from bulkops.reading.boundaries import BLOCK, inside_quotes, record_blocks, record_ends
+from bulkops.readback.tables import read_raw
+from bulkops.reading.boundaries import BLOCK, inside_quotes
 from bulkops.reading.sources import file_source
 from bulkops.writing import refuse_no_file, refuse_no_folder, refuse_the_same, said, whole_file
 
@@ -60,7 +62,8 @@ def clear_stale(output: Path | None, repair: Path | None) -> Iterator[str]:
 def write_repair(sets: RowSets, source: Path, out: Path) -> int:
     """Write the header and exactly the missing records of `source`, byte for byte; return how many.
 
-    Nothing is written where nothing is missing. DataError if the quoting of the file is too odd to cut it.
+    Nothing is written where nothing is missing. The records are those that were compared, whatever their quotes are
+    like; DataError if they are not as many any more.
     """
     wanted = (difference.record for difference in differences(sets, "missing"))
     following = next(wanted, None)
@@ -68,18 +71,17 @@ def write_repair(sets: RowSets, source: Path, out: Path) -> int:
         return 0
     records = written = 0
     with file_source(source).open() as file, whole_file(out) as target:
-        target.write(_ended(_header(file)))
-        for record in _records(file):
+        header = _header(file)
+        target.write(_ended(header))
+        blocks = chain([header], iter(lambda: file.read(BLOCK), b""))
+        for record in chain.from_iterable(raw for _, _, raw in read_raw(blocks, name=str(source))):
             records += 1
             if records == following:
-                target.write(_ended(record))
+                target.write(record)
                 written += 1
                 following = next(wanted, None)
         if records != sets.sent_count:
-            raise DataError(
-                f"{source} cannot be cut into records: its quotes do not agree with its line ends.",
-                hint="Repair the quoting first: bulkops fix.",
-            )
+            raise DataError(f"{source} has other records than when it was compared.", hint="Compare it again.")
     return written
 
 
@@ -96,16 +98,6 @@ def _header(file: BinaryIO) -> bytes:
             break
         header += more
     return header
-
-
-def _records(file: BinaryIO) -> Iterator[bytes]:
-    """Yield each record with its line end; blank lines before a record are left out."""
-    for block in record_blocks(file):
-        start = 0
-        for end in [*record_ends(block), len(block)]:
-            if record := block[start:end].lstrip(b"\r\n"):
-                yield record
-            start = end
 
 
 def _ended(record: bytes) -> bytes:

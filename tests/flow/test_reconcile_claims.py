@@ -71,6 +71,16 @@ def test_a_row_that_contradicts_a_record_of_what_replaces_all_is_one_that_nobody
     assert texts(tmp_path, "store-budgets", sent, head + "B,5\nA,10\n").verdict is Verdict.PROVED
 
 
+def test_a_stray_quote_in_the_file_tears_no_record_that_is_to_be_sent_again(tmp_path: Path) -> None:
+    repair = tmp_path / "repair.csv"
+    rows = [f'G{n},,,"{{""a"":\n""{n}""}}"\n' for n in range(30_000)]
+    sent = CODES + '5" X,,,\n' + "".join(rows)
+    found = POOL + '1,"5"" X",,,,7,\n' + "".join(f'1,G{n},,,"{{""a"":\n""{n}""}}",7,\n' for n in range(1, 29_999))
+    result = texts(tmp_path, "giveaways", sent, found, repair=repair)
+    assert (result.missing, result.different) == (2, 0)
+    assert repair.read_text() == CODES + rows[0] + rows[-1]
+
+
 def test_a_code_sent_twice_may_stand_twice_under_our_import_id(tmp_path: Path) -> None:
     found = COUPON_ROWS + "1,CODE1,1,7\n2,CODE1,1,7\n"
     result = texts(tmp_path, "coupons", "value\nCODE1\nCODE1\n", found, known=Known(import_ids=[7]))
