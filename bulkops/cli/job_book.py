@@ -27,7 +27,7 @@ def open_ledger(url: str | None) -> Iterator["Ledger"]:
     """Yield the ledger at `url`, or the default one."""
     from bulkops.ledger.store import Ledger
 
-    ledger = Ledger.open(url or default_ledger_url(), clock=SystemClock())
+    ledger = Ledger.open(url or default_ledger_url(), clock=SystemClock(), notify=console().note)
     try:
         yield ledger
     finally:

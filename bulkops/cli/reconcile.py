@@ -175,7 +175,7 @@ def _ledger(url: str | None) -> Iterator["Ledger"]:
     from bulkops.ledger.store import Ledger
     from bulkops.settings import default_ledger_url
 
-    book = Ledger.open(url or default_ledger_url(), clock=SystemClock())
+    book = Ledger.open(url or default_ledger_url(), clock=SystemClock(), notify=console().note)
     try:
         yield book
     finally:

@@ -49,7 +49,7 @@ def command(
         jobs=jobs, form=ReportForm(form) if form else named, title=title, mask=mask, check_files=not no_check
     )
     clock = SystemClock()
-    book = Ledger.open(ledger or default_ledger_url(), clock=clock)
+    book = Ledger.open(ledger or default_ledger_url(), clock=clock, notify=console().note)
     try:
         if str(output) == "-":
             console().document(report_text(book, wish, made=clock.now())[1])

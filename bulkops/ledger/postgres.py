@@ -18,6 +18,7 @@ DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_se
 LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
 UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
 MIGRATING = text("SELECT pg_advisory_xact_lock(hashtextextended('bulkops ledger', 0))")
+CLAIMING = text("SELECT pg_advisory_xact_lock(hashtextextended(:place, 1))")
 
 
 def is_postgres(database: Engine | Connection) -> bool:
@@ -49,6 +50,12 @@ def wait_for_turn(connection: Connection) -> None:
     """Let one process at a time make or change the tables, until its transaction ends."""
     if is_postgres(connection):
         connection.execute(MIGRATING)
+
+
+def wait_for_place(connection: Connection, place: str) -> None:
+    """Let one process at a time claim imports of a place, until its transaction ends; SQLite has one writer anyway."""
+    if is_postgres(connection):
+        connection.execute(CLAIMING, {"place": place})
 
 
 @contextmanager

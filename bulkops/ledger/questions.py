@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,18 @@ KNOWN_IMPORTS = (
     "SELECT c.import_id, c.job, c.number, c.sha256, c.created, c.clock_offset, c.records - c.skipped AS rows, "
     "MAX(e.at) AS accepted FROM chunks c "
     "JOIN jobs j ON j.id = c.job JOIN events e ON e.job = c.job AND e.chunk = c.number "
-    "WHERE j.target = :target AND c.state IN ('accepted', 'resent') AND c.import_id IS NOT NULL "
+    "WHERE j.contract = :contract AND j.target = :target AND c.state IN ('accepted', 'resent') "
+    "AND c.import_id IS NOT NULL "
     "GROUP BY c.import_id, c.job, c.number, c.sha256, c.created, c.clock_offset, c.records, c.skipped"
+)
+OPEN_ELSEWHERE = (
+    "SELECT c.* FROM chunks c JOIN jobs j ON j.id = c.job WHERE j.contract = :contract AND j.target = :target "
+    "AND c.job <> :job AND c.state IN ('sending', 'in_doubt', 'refused') ORDER BY c.job, c.number"
+)
+UNANSWERED_ELSEWHERE = (
+    "SELECT c.* FROM chunks c JOIN jobs j ON j.id = c.job WHERE j.contract = :contract AND j.target = :target "
+    "AND c.job <> :job AND (c.state = 'sending' OR EXISTS (SELECT 1 FROM events e WHERE e.job = c.job "
+    "AND e.chunk = c.number AND e.kind = 'in doubt')) ORDER BY c.job, c.number"
 )
 EVENTS = "SELECT * FROM events WHERE job = :job "
 
@@ -92,12 +102,32 @@ class Questions(ABC):
             )
         return found
 
-    def known_imports(self, target: Mapping[str, Any]) -> list[KnownImport]:
-        """Return the imports that this ledger knows to be those of accepted chunks at a target."""
-        return [known_import(row) for row in self.rows(KNOWN_IMPORTS, target=json.dumps(target))]
+    def known_imports(self, job: JobEntry) -> list[KnownImport]:
+        """Return the imports of accepted chunks, of any job with the contract and the target of the given one."""
+        return [known_import(row) for row in self.rows(KNOWN_IMPORTS, **_place(job))]
+
+    def open_elsewhere(self, job: JobEntry) -> list[tuple[str, ChunkEntry]]:
+        """Return the chunks of other jobs with this contract and target whose outcome is open, with their job's name.
+
+        They are being sent, in doubt, or refused without a settled outcome.
+        """
+        return self._elsewhere(OPEN_ELSEWHERE, job)
+
+    def unanswered_elsewhere(self, job: JobEntry) -> list[tuple[str, ChunkEntry]]:
+        """Return the chunks of other jobs with this contract and target that had a request without a response."""
+        return self._elsewhere(UNANSWERED_ELSEWHERE, job)
+
+    def _elsewhere(self, statement: str, job: JobEntry) -> list[tuple[str, ChunkEntry]]:
+        rows = self.rows(statement, job=job.id, **_place(job))
+        return [(row["job"], chunk_entry(row)) for row in rows]
 
     def events(self, job: str, *, chunk: int | None = None, kind: str | None = None) -> list[Event]:
         """Return what happened to a job, or to one of its chunks, in order; of one kind only if it is given."""
         given = {name: value for name, value in (("chunk", chunk), ("kind", kind)) if value is not None}
         which = "".join(f"AND {name} = :{name} " for name in given)
         return [event_entry(row) for row in self.rows(f"{EVENTS}{which}ORDER BY id", job=job, **given)]
+
+
+def _place(job: JobEntry) -> dict[str, str]:
+    """Return what jobs share whose imports are in one place, as the columns have it."""
+    return {"contract": job.contract, "target": json.dumps(job.target)}

@@ -1,4 +1,7 @@
-"""The states of a chunk and of a job, and which may follow which: the one table that everything obeys."""
+"""The states of a chunk and of a job, and which may follow which: the one table that everything obeys.
+
+`tests/protocol/model.py` searches through every order in which jobs can take these steps.
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -30,7 +33,7 @@ class JobState(StrEnum):
 
 TRANSITIONS: Mapping[ChunkState, frozenset[ChunkState]] = {
     ChunkState.PENDING: frozenset(
-        {ChunkState.SENDING, ChunkState.DIVIDED, ChunkState.SKIPPED, ChunkState.ACCEPTED},
+        {ChunkState.SENDING, ChunkState.DIVIDED, ChunkState.SKIPPED, ChunkState.ACCEPTED, ChunkState.IN_DOUBT},
     ),
     ChunkState.SENDING: frozenset(
         {ChunkState.ACCEPTED, ChunkState.RESENT, ChunkState.REFUSED, ChunkState.PENDING, ChunkState.IN_DOUBT},

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bulkops.clock import Clock
 from bulkops.errors import Unfinished, UsageError
+from bulkops.ledger.claims import claim_import
 from bulkops.ledger.engine import folder_of, open_engine, parse_url
 from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.locks import exclusive
@@ -21,7 +22,8 @@ from bulkops.ledger.postgres import exclusive_in_database, is_postgres
 from bulkops.ledger.questions import Questions
 from bulkops.ledger.rows import Row, chunk_values, job_values
 from bulkops.ledger.states import ChunkState, may_follow
-from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS, bring_up_to_date, identity_of
+from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS
+from bulkops.ledger.upgrade import Notify, bring_up_to_date, identity_of
 
 # Built once: making a statement anew costs more than executing it.
 CHANGE_CHUNK = (
@@ -46,15 +48,18 @@ class Ledger(Questions):
         finalize(self, engine.dispose).atexit = False  # where nobody closes it
 
     @classmethod
-    def open(cls, url: str, *, clock: Clock) -> Self:
-        """Open a ledger, made or brought up to date if need be; UsageError if it cannot be written."""
+    def open(cls, url: str, *, clock: Clock, notify: Notify = lambda _: None) -> Self:
+        """Open a ledger; create it or bring it up to date first. UsageError if it cannot be written.
+
+        `notify` receives what an upgrade finds wrong in the ledger.
+        """
         parsed = parse_url(url)
         engine = open_engine(parsed)
         with ExitStack() as failing:
             failing.callback(engine.dispose)
             try:
                 with engine.begin() as connection:
-                    bring_up_to_date(connection)
+                    bring_up_to_date(connection, notify)
                     identity = identity_of(connection)
             except SQLAlchemyError as error:
                 raise UsageError(
@@ -99,25 +104,38 @@ class Ledger(Questions):
             self._note(connection, job.id, None, "created", {"chunks": len(chunks)})
 
     def move(
-        self, job: str, chunk: ChunkEntry, state: ChunkState, *, kind: str, data: Mapping[str, Any], **changes: Any
+        self,
+        job: str,
+        chunk: ChunkEntry,
+        state: ChunkState,
+        *,
+        kind: str,
+        data: Mapping[str, Any],
+        answered: bool = False,
+        **changes: Any,
     ) -> ChunkEntry:
-        """Move a chunk to another state, with what is learnt about it and an event; return it anew.
+        """Move a chunk to another state, record an event, and return the changed chunk.
 
-        ValueError for a move that the table of states does not have; Unfinished if the ledger cannot be written
-        or if another process has moved the chunk.
+        An import id among the changes is claimed for the chunk; `answered` says that a response named it. ImportTaken
+        if another chunk has it: nothing is written then. ValueError for a move that the table of states lacks;
+        Unfinished if the ledger cannot be written, or if another process has moved the chunk.
         """
         if not may_follow(chunk.state, state):
             raise ValueError(f"A chunk cannot go from {chunk.state} to {state}.")
         moved = replace(chunk, state=state, **changes)
         with self._writing() as connection:
             self._replace(connection, job, chunk, moved)
-            self._note(connection, job, chunk.number, kind, {"state": state.value, **data})
+            event = self._note(connection, job, chunk.number, kind, {"state": state.value, **data})
+            claim_import(connection, job, moved, answered=answered, event=event)
         return moved
 
     def divide(
         self, job: str, chunk: ChunkEntry, parts: Sequence[ChunkEntry], *, kind: str, data: Mapping[str, Any]
     ) -> list[ChunkEntry]:
-        """Let other chunks carry a chunk's records on; return them, numbered. Their records must add up."""
+        """Let other chunks carry a chunk's records on; return them, numbered. Their records must add up.
+
+        Import ids of the parts are claimed as `move` claims them.
+        """
         if sum(part.records for part in parts) != chunk.records:
             raise ValueError("The parts of a chunk must hold all of its records, once.")
         if not may_follow(chunk.state, ChunkState.DIVIDED):
@@ -128,7 +146,9 @@ class Ledger(Questions):
             self._replace(connection, job, chunk, replace(chunk, state=ChunkState.DIVIDED, undecided=False))
             connection.execute(insert(CHUNKS), [{"job": job, **chunk_values(part)} for part in numbered])
             into = [part.number for part in numbered]
-            self._note(connection, job, chunk.number, kind, {"state": "divided", "into": into, **data})
+            event = self._note(connection, job, chunk.number, kind, {"state": "divided", "into": into, **data})
+            for part in numbered:
+                claim_import(connection, job, part, answered=False, event=event)
         return numbered
 
     def mark(self, job: str, chunk: ChunkEntry, *, kind: str, data: Mapping[str, Any], **changes: Any) -> ChunkEntry:
@@ -157,9 +177,12 @@ class Ledger(Questions):
         if connection.execute(CHANGE_CHUNK, {**chunk_values(after), **which}).rowcount != 1:
             raise Unfinished(f"Chunk {before.number} of {job} was changed by another process.")
 
-    def _note(self, connection: Connection, job: str, chunk: int | None, kind: str, data: Mapping[str, Any]) -> None:
+    def _note(self, connection: Connection, job: str, chunk: int | None, kind: str, data: Mapping[str, Any]) -> int:
         values = {"job": job, "chunk": chunk, "at": self._clock.now().isoformat(), "kind": kind}
-        connection.execute(ADD_EVENT, {**values, "data": json.dumps(data)})
+        added = connection.execute(ADD_EVENT, {**values, "data": json.dumps(data)}).inserted_primary_key
+        if added is None:
+            raise TypeError("The database does not return the ids of new rows.")
+        return int(added[0])
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

@@ -1,30 +1,6 @@
-"""The tables of the ledger and the steps that bring an older one up to date."""
+"""The tables of the ledger."""
 
-import secrets
-from collections.abc import Callable
-
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Connection,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    func,
-    insert,
-    inspect,
-    select,
-    update,
-)
-
-from bulkops.ledger.postgres import is_postgres, wait_for_turn
-from bulkops.ledger.versions import LATEST, checked_version
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
 METADATA = MetaData()
 
@@ -89,55 +65,16 @@ EVENTS = Table(
     Index("events_of_chunk", "job", "chunk"),
 )
 
-
-def _clock_of_rows(connection: Connection) -> None:
-    """Add what an answer tells of the clock that dates rows."""
-    for column in (CHUNKS.c.created, CHUNKS.c.rows_ahead):
-        kind = column.type.compile(connection.dialect)
-        connection.exec_driver_sql(f"ALTER TABLE {CHUNKS.name} ADD COLUMN {column.name} {kind}")
-
-
-def _identity(connection: Connection) -> None:
-    """Let ledgers have a name, and PostgreSQL keep large numbers."""
-    connection.exec_driver_sql("ALTER TABLE bulkops_ledger ADD COLUMN identity VARCHAR(40)")
-    connection.execute(update(VERSION).values(identity=_new_identity()))
-    if is_postgres(connection):
-        for table in (JOBS, CHUNKS, EVENTS):
-            for name in [c.name for c in table.columns if isinstance(c.type, BigInteger)]:
-                connection.exec_driver_sql(f'ALTER TABLE {table.name} ALTER COLUMN "{name}" TYPE BIGINT')
-
-
-def _new_identity() -> str:
-    return secrets.token_hex(6)
-
-
-# One step a version: the step at place n brings a ledger of version n + 1 to version n + 2. A new one has all of them.
-STEPS: tuple[Callable[[Connection], None], ...] = (_clock_of_rows, _identity)
-
-
-def bring_up_to_date(connection: Connection) -> None:
-    """Make the tables, or apply the steps that this ledger lacks; UsageError if a newer bulkops made it."""
-    wait_for_turn(connection)
-    version = _version(connection)
-    if version == LATEST:
-        return
-    if version == 0:
-        METADATA.create_all(connection)
-        connection.execute(insert(VERSION).values(version=LATEST, identity=_new_identity()))
-        return
-    for step in STEPS[version - 1 :]:
-        step(connection)
-    connection.execute(update(VERSION).values(version=LATEST))
-
-
-def identity_of(connection: Connection) -> str | None:
-    """Return the name by which a ledger is known, whatever its address."""
-    found: str | None = connection.execute(select(func.max(VERSION.c.identity))).scalar_one()
-    return found
-
-
-def _version(connection: Connection) -> int:
-    """Return the version of a ledger; 0 for an empty database."""
-    if not inspect(connection).has_table(VERSION.name):
-        return 0
-    return checked_version(connection.execute(select(func.max(VERSION.c.version))).scalar_one())
+# Which chunk an import belongs to. `place` is contract and target, `root` the planned chunk that the records come from.
+# `turn` counts how often the server gave the same id to another import; `event` is when the claim was recorded.
+IMPORTS = Table(
+    "imports",
+    METADATA,
+    Column("place", String(64), primary_key=True),
+    Column("import_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("turn", Integer, primary_key=True, autoincrement=False),
+    Column("job", ForeignKey("jobs.id"), nullable=False),
+    Column("root", Integer, nullable=False),
+    Column("answered", Boolean, nullable=False),
+    Column("event", BigInteger, nullable=False),
+)

@@ -36,7 +36,7 @@ def known_of(job: JobEntry, chunks: Sequence[ChunkEntry], contract: Contract, *,
 
 def other_imports(ledger: Ledger, job: JobEntry) -> frozenset[int]:
     """Return the import ids that the ledger knows of other jobs at the same target."""
-    return frozenset(known.import_id for known in ledger.known_imports(job.target) if known.job != job.id)
+    return frozenset(known.import_id for known in ledger.known_imports(job) if known.job != job.id)
 
 
 def _oldest_row(chunk: ChunkEntry, job: JobEntry) -> datetime:

@@ -29,7 +29,7 @@ class KnownImports:
     def __init__(self, context: JobContext) -> None:
         self._job = context.job.id
         self._by_id: dict[str, list[KnownImport]] = defaultdict(list)
-        for known in context.ledger.known_imports(context.job.target):
+        for known in context.ledger.known_imports(context.job):
             self._by_id[str(known.import_id)].append(known)
         self._until = {number: max(map(_until, owners)) for number, owners in self._by_id.items()}
 

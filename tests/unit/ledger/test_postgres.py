@@ -94,6 +94,7 @@ def test_a_ledger_of_the_first_version_is_brought_up_to_date(address: str) -> No
             "ALTER TABLE chunks DROP COLUMN rows_ahead",
             "ALTER TABLE bulkops_ledger DROP COLUMN identity",
             "ALTER TABLE jobs ALTER COLUMN file_bytes TYPE INTEGER",
+            "DROP TABLE imports",
             "UPDATE bulkops_ledger SET version = 1",
         ):
             connection.exec_driver_sql(statement)

@@ -104,7 +104,9 @@ def test_a_glance_answers_every_question_as_the_ledger_does(ledger: Ledger, tmp_
         lambda one: one.some_chunks("job-2", most=4),
         lambda one: one.sums(),
         lambda one: one.sums(JOB.id),
-        lambda one: one.known_imports(JOB.target),
+        lambda one: one.known_imports(JOB),
+        lambda one: one.open_elsewhere(JOB),
+        lambda one: one.unanswered_elsewhere(JOB),
         lambda one: one.events(JOB.id),
         lambda one: one.events(JOB.id, chunk=1, kind="accepted"),
         lambda one: one.job_folder(JOB.id),
@@ -137,14 +139,18 @@ def test_the_files_of_a_ledger_without_a_suffix_lie_beside_it(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("version", "lacking"),
-    [(1, ("chunks created", "chunks rows_ahead", "bulkops_ledger identity")), (2, ("bulkops_ledger identity",))],
+    [
+        (1, ("chunks created", "chunks rows_ahead", "bulkops_ledger identity")),
+        (2, ("bulkops_ledger identity",)),
+        (3, ()),
+    ],
 )
 def test_a_ledger_of_an_older_version_is_brought_up_to_date_and_keeps_what_it_holds(
     version: int, lacking: tuple[str, ...], ledger: Ledger, tmp_path: Path
 ) -> None:
     ledger.close()
     changes = [f"ALTER TABLE {table} DROP COLUMN {column}" for table, column in map(str.split, lacking)]
-    execute(tmp_path / "ledger.db", *changes, f"UPDATE bulkops_ledger SET version = {version}")
+    execute(tmp_path / "ledger.db", "DROP TABLE imports", *changes, f"UPDATE bulkops_ledger SET version = {version}")
     assert Glance.open(str(tmp_path / "ledger.db")) is None
     again = Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
     assert again.chunks(JOB.id) == [CHUNK]

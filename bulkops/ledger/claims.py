@@ -1,0 +1,125 @@
+"""Which chunk an import belongs to: one import settles one chunk, over all jobs of a ledger.
+
+A server names an import by an id, and evidence finds it by its rows. Two jobs that send equal records can both find
+the same import, so each import is claimed, and the primary key of the table lets one chunk have it. What another chunk
+needs then is an import of its own.
+
+A server that begins anew, such as a sandbox without its data, gives ids again. An id that was claimed before a chunk's
+request left cannot name the import of that request: it was given again, and the new import has its own turn.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, func, insert, select
+
+from bulkops.ledger.entries import ChunkEntry
+from bulkops.ledger.postgres import wait_for_place
+from bulkops.ledger.states import ChunkState
+from bulkops.ledger.tables import CHUNKS, EVENTS, IMPORTS, JOBS
+
+CLAIMING = frozenset({ChunkState.IN_DOUBT, ChunkState.ACCEPTED, ChunkState.RESENT})
+COUNTED_MODE = "append"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """An import and the chunk that it belongs to. `answered` says that the server named it in a response."""
+
+    import_id: int
+    turn: int
+    job: str
+    root: int
+    answered: bool
+    event: int
+
+
+class ImportTaken(Exception):
+    """The ledger records the import for another chunk."""
+
+    def __init__(self, claim: Claim) -> None:
+        super().__init__(f"import {claim.import_id} belongs to chunk {claim.root} of job {claim.job}")
+        self.claim = claim
+
+
+def place_of(contract: str, target: str) -> str:
+    """Return what names the place that import ids are given for; `target` is the text of the job's column."""
+    return hashlib.sha256(f"{contract}\n{target}".encode()).hexdigest()
+
+
+def claim_import(connection: Connection, job: str, chunk: ChunkEntry, *, answered: bool, event: int) -> None:
+    """Record that the chunk's import belongs to it, in the transaction of `event`; ImportTaken if it is another's.
+
+    Records with keys can be in one import with records of other chunks of their job, so only a job owns it there.
+    """
+    if chunk.import_id is None or chunk.state not in CLAIMING:
+        return
+    contract, mode, target = connection.execute(
+        select(JOBS.c.contract, JOBS.c.mode, JOBS.c.target).where(JOBS.c.id == job)
+    ).one()
+    place = place_of(contract, target)
+    wait_for_place(connection, place)
+    lineage = _lineage(connection, job, chunk)
+    before = latest_claim(connection, place, chunk.import_id)
+    if before is not None:
+        if before.job == job and (mode != COUNTED_MODE or before.root == lineage[-1]):
+            return
+        given_again = answered and before.answered
+        if not given_again and before.event > _departure(connection, job, chunk, lineage, answered=answered):
+            raise ImportTaken(before)
+    connection.execute(
+        insert(IMPORTS).values(
+            place=place,
+            import_id=chunk.import_id,
+            turn=0 if before is None else before.turn + 1,
+            job=job,
+            root=lineage[-1],
+            answered=answered,
+            event=event,
+        )
+    )
+
+
+def latest_claim(connection: Connection, place: str, import_id: int) -> Claim | None:
+    """Return the latest claim of an import id at a place; None if nobody claims it."""
+    which = and_(IMPORTS.c.place == place, IMPORTS.c.import_id == import_id)
+    row = connection.execute(select(IMPORTS).where(which).order_by(IMPORTS.c.turn.desc()).limit(1)).mappings().first()
+    if row is None:
+        return None
+    return Claim(
+        import_id=row["import_id"],
+        turn=row["turn"],
+        job=row["job"],
+        root=row["root"],
+        answered=bool(row["answered"]),
+        event=row["event"],
+    )
+
+
+def _lineage(connection: Connection, job: str, chunk: ChunkEntry) -> list[int]:
+    """Return the number of a chunk and those of the chunks that it is a part of, the planned one last."""
+    numbers = [chunk.number]
+    parent = chunk.parent
+    while parent is not None:
+        numbers.append(parent)
+        which = and_(CHUNKS.c.job == job, CHUNKS.c.number == parent)
+        parent = connection.execute(select(CHUNKS.c.parent).where(which)).scalar_one()
+    return numbers
+
+
+def _departure(connection: Connection, job: str, chunk: ChunkEntry, lineage: list[int], *, answered: bool) -> int:
+    """Return the event before which no import of the chunk can have existed.
+
+    That is the request that was answered; of evidence it is the first request with these records, or the beginning of
+    the job where this ledger knows of none.
+    """
+    sent = and_(EVENTS.c.job == job, EVENTS.c.kind == "sent")
+    if answered:
+        last = select(func.max(EVENTS.c.id)).where(sent, EVENTS.c.chunk == chunk.number)
+        found: int | None = connection.execute(last).scalar_one()
+    else:
+        first = select(func.min(EVENTS.c.id)).where(sent, EVENTS.c.chunk.in_(lineage))
+        found = connection.execute(first).scalar_one()
+    if found is None:
+        found = connection.execute(select(func.min(EVENTS.c.id)).where(EVENTS.c.job == job)).scalar_one()
+    return found or 0

@@ -1,0 +1,110 @@
+"""Create the tables of a ledger, or bring those of an older version up to date."""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, and_, func, insert, inspect, select, text, update
+
+from bulkops.ledger.claims import ImportTaken, claim_import
+from bulkops.ledger.postgres import is_postgres, wait_for_turn
+from bulkops.ledger.rows import chunk_entry
+from bulkops.ledger.tables import CHUNKS, EVENTS, IMPORTS, JOBS, METADATA, VERSION
+from bulkops.ledger.versions import LATEST, checked_version
+
+Notify = Callable[[str], None]
+Step = Callable[[Connection, Notify], None]
+
+# A response is a better claim than evidence, and an earlier claim better than a later one.
+CLAIMS = text(
+    "SELECT c.*, MIN(CASE WHEN e.kind = 'accepted' THEN e.id END) AS answer, MAX(e.id) AS latest "
+    "FROM chunks c LEFT JOIN events e ON e.job = c.job AND e.chunk = c.number "
+    "WHERE c.import_id IS NOT NULL AND c.state IN ('accepted', 'resent', 'in_doubt') GROUP BY c.job, c.number "
+    "ORDER BY CASE WHEN MIN(CASE WHEN e.kind = 'accepted' THEN e.id END) IS NULL THEN 1 ELSE 0 END, MAX(e.id)"
+)
+
+
+def bring_up_to_date(connection: Connection, notify: Notify) -> None:
+    """Create the tables, or apply the steps that this ledger lacks; UsageError if a newer bulkops made it.
+
+    `notify` receives a sentence for each problem that a step finds in the ledger.
+    """
+    wait_for_turn(connection)
+    version = _version(connection)
+    if version == LATEST:
+        return
+    if version == 0:
+        METADATA.create_all(connection)
+        connection.execute(insert(VERSION).values(version=LATEST, identity=_new_identity()))
+        return
+    for step in STEPS[version - 1 :]:
+        step(connection, notify)
+    connection.execute(update(VERSION).values(version=LATEST))
+
+
+def identity_of(connection: Connection) -> str | None:
+    """Return the name by which a ledger is known, whatever its address."""
+    found: str | None = connection.execute(select(func.max(VERSION.c.identity))).scalar_one()
+    return found
+
+
+def _version(connection: Connection) -> int:
+    """Return the version of a ledger; 0 for an empty database."""
+    if not inspect(connection).has_table(VERSION.name):
+        return 0
+    return checked_version(connection.execute(select(func.max(VERSION.c.version))).scalar_one())
+
+
+def _clock_of_rows(connection: Connection, _: Notify) -> None:
+    """Add the columns for the clock that dates rows."""
+    for column in (CHUNKS.c.created, CHUNKS.c.rows_ahead):
+        kind = column.type.compile(connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {CHUNKS.name} ADD COLUMN {column.name} {kind}")
+
+
+def _identity(connection: Connection, _: Notify) -> None:
+    """Give the ledger a name, and let PostgreSQL store large numbers."""
+    connection.exec_driver_sql("ALTER TABLE bulkops_ledger ADD COLUMN identity VARCHAR(40)")
+    connection.execute(update(VERSION).values(identity=_new_identity()))
+    if is_postgres(connection):
+        for table in (JOBS, CHUNKS, EVENTS):
+            for name in [c.name for c in table.columns if isinstance(c.type, BigInteger)]:
+                connection.exec_driver_sql(f'ALTER TABLE {table.name} ALTER COLUMN "{name}" TYPE BIGINT')
+
+
+def _import_claims(connection: Connection, notify: Notify) -> None:
+    """Record which chunk each import belongs to; a chunk whose import is another's needs a manual decision."""
+    IMPORTS.create(connection)
+    for row in connection.execute(CLAIMS).mappings().all():
+        chunk, answer = chunk_entry(row), row["answer"]
+        try:
+            claim_import(connection, row["job"], chunk, answered=answer is not None, event=answer or row["latest"] or 0)
+        except ImportTaken as taken:
+            _report_duplicate(connection, row, taken, notify)
+
+
+def _report_duplicate(connection: Connection, row: Mapping[Any, Any], taken: ImportTaken, notify: Notify) -> None:
+    job, number, claim = row["job"], row["number"], taken.claim
+    note = f"{taken}, so the records of this chunk may be missing"
+    which = and_(CHUNKS.c.job == job, CHUNKS.c.number == number)
+    connection.execute(update(CHUNKS).where(which).values(import_id=None, undecided=True, message=note))
+    data = {"import_id": claim.import_id, "job": claim.job, "chunk": claim.root}
+    connection.execute(
+        insert(EVENTS).values(
+            job=job, chunk=number, at=datetime.now(UTC).isoformat(), kind="duplicate import", data=json.dumps(data)
+        )
+    )
+    notify(
+        f"Chunk {number} of job {job} was settled by import {claim.import_id}, which belongs to chunk {claim.root} of "
+        f"job {claim.job}. Its records may be missing: compare with `bulkops reconcile --job {job}`."
+    )
+
+
+def _new_identity() -> str:
+    return secrets.token_hex(6)
+
+
+# One step a version: the step at place n brings a ledger of version n + 1 to version n + 2. A new one has all of them.
+STEPS: tuple[Step, ...] = (_clock_of_rows, _identity, _import_claims)
