@@ -47,6 +47,7 @@ class Choices:
     yes: bool
     as_json: bool
     settle: float | None = None
+    response_timeout: float | None = None
     concurrency: int | None = None
     isolate: bool | None = None
     isolate_requests: int | None = None

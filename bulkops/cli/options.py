@@ -36,12 +36,12 @@ class SizeType(click.ParamType[int]):
 
 
 class SecondsType(click.FloatRange):
-    """A number of seconds, none or more; not a number is no number."""
+    """A finite number of seconds; 0 only where `zero` allows it."""
 
     name = "seconds"
 
-    def __init__(self) -> None:
-        super().__init__(min=0)
+    def __init__(self, *, zero: bool = True) -> None:
+        super().__init__(min=0, min_open=not zero)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return seconds."""

@@ -32,6 +32,7 @@ class RunChoices:
 
     ledger: str | None
     settle: float
+    response_timeout: float | None
     first: int
     dry_run: bool
     as_json: bool
@@ -57,7 +58,7 @@ def run_steps(recipe: Recipe, choice: TargetChoice, choices: RunChoices) -> list
             target=target,
             ledger=ledger,
             clock=SystemClock(),
-            settings=RunOptions(settle=choices.settle),
+            settings=RunOptions(settle=choices.settle, response_timeout=choices.response_timeout),
             observe=lambda step: StepVoice(step, console(), began),
             stop=stop,
             dry_run=choices.dry_run,

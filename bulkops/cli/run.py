@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @own_option("--from", "first", type=click.IntRange(min=1), default=1, metavar="STEP",
             help="Begin with this step; those before it are left out.")  # fmt: skip
 @option("--settle", type=SecondsType(), default=60.0, show_default=True, help="As for `bulkops import`.")
+@option("--response-timeout", type=SecondsType(zero=False), metavar="SECONDS", help="As for `bulkops import`.")
 @option("--dry-run", is_flag=True, help="Do everything up to the first upload of each step, and send nothing.")
 @ledger_option
 @target_options
@@ -32,6 +33,7 @@ def command(
     chosen: tuple[str, ...],
     first: int,
     settle: float,
+    response_timeout: float | None,
     ledger: str | None,
     target: TargetChoice,
     *,
@@ -53,7 +55,14 @@ def command(
     with _place(loaded, target) as where:
         check_recipe(loaded, where.default_ids())
         console().note(f"{loaded.name}: {loaded.about}" if loaded.about else loaded.name)
-        choices = RunChoices(ledger=ledger, settle=settle, first=first, dry_run=dry_run, as_json=as_json)
+        choices = RunChoices(
+            ledger=ledger,
+            settle=settle,
+            response_timeout=response_timeout,
+            first=first,
+            dry_run=dry_run,
+            as_json=as_json,
+        )
         results = run_steps(loaded, where, choices)
     return show_results(loaded, results, choices)
 

@@ -15,7 +15,13 @@ OPTIONS = (
         "--settle",
         type=SecondsType(),
         metavar="SECONDS",
-        help="How long what is read back must stand still before a doubtful request counts as lost; default 60.",
+        help="Seconds between two equal read-backs before an unanswered request counts as lost; default 60.",
+    ),
+    option(
+        "--response-timeout",
+        type=SecondsType(zero=False),
+        metavar="SECONDS",
+        help="Seconds to wait for the response to a request, plus 1 s per 200 kB; default 120.",
     ),
     option("--concurrency", type=click.IntRange(1, 32), help="Requests under way at a time; default 1."),
     option(
@@ -45,5 +51,5 @@ max_removals_option = option(
 
 def given_settings(choices: dict[str, Any]) -> dict[str, Any]:
     """Return the run settings that were given, by the names the ledger keeps them under."""
-    names = ("settle", "concurrency", "isolate", "isolate_requests", "max_errors", "max_removals")
+    names = ("settle", "response_timeout", "concurrency", "isolate", "isolate_requests", "max_errors", "max_removals")
     return {name: choices[name] for name in names if choices.get(name) is not None}

@@ -201,6 +201,7 @@ class RecipeRun:
         """Return the settings that the recipe has otherwise than the job that it goes on with."""
         wanted = {
             "settle": self.settings.settle,
+            "response_timeout": self.settings.response_timeout,
             "max_errors": step.max_errors,
             "max_removals": step.max_removals or MAX_REMOVALS,
         }

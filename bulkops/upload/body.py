@@ -30,7 +30,8 @@ class ChunkBody:
     """The header and a chunk's pieces. Memory stays at one block however large the chunk is.
 
     Iterating raises GuardRefused if the file cannot be read, and after the last byte if the bytes are not the ones
-    that were planned: the request is then never completed, so nothing of it can be taken in.
+    that were planned: the request is then never completed, so nothing of it can be taken in. `completed` is when the
+    last byte had been read, in seconds of `time.monotonic`.
     """
 
     def __init__(self, path: Path, header_end: int, chunk: ChunkEntry) -> None:
@@ -38,6 +39,7 @@ class ChunkBody:
         self._pieces = [(0, header_end), *chunk.pieces]
         self._chunk = chunk
         self._checked: Stamp | None = None
+        self.completed: float | None = None
 
     @property
     def length(self) -> int:
@@ -64,12 +66,13 @@ class ChunkBody:
             yield from blocks
             if stamp_of(self._path) != self._checked:
                 raise self._changed()
-            return
-        digest = hashlib.sha256()
-        for block in blocks:
-            digest.update(block)
-            yield block
-        self._compare(digest.hexdigest())
+        else:
+            digest = hashlib.sha256()
+            for block in blocks:
+                digest.update(block)
+                yield block
+            self._compare(digest.hexdigest())
+        self.completed = time.monotonic()
 
     def _blocks(self) -> Iterator[bytes]:
         """Yield what is read; a file that cannot be read any more leaves the request incomplete as well."""

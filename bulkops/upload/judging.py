@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from bulkops.ledger.entries import ChunkEntry
+from bulkops.ledger.entries import ChunkEntry, KnownImport
 from bulkops.ledger.states import TAKEN_IN, ChunkState
 from bulkops.readback.canonical import IMPORT_ID
 from bulkops.readback.fetch import read_file
 from bulkops.readback.times import rfc3339
+from bulkops.upload.contenders import Contender
 from bulkops.upload.context import JobContext
 from bulkops.upload.likeness import Likeness, shared_rows
 from bulkops.upload.readings import Reader, Reading
@@ -89,13 +90,37 @@ class Judge:
             identity=self.reader.identity,
             company=pl.concat(company) if company else None,
             reused=reading.known.given_again(reading.sizes),
-            twins=1 + sum(self.reader.same_content(chunk, c) for c in doubt.others if c.number != chunk.number),
+            twins=1 + self._twins(doubt, reading),
         )
         sent = fold(self.reader.records(chunk))
         evidence = judge_multiset(sent, found, self.reader.columns, likeness=likeness, since=proof)
         if evidence.verdict is not Verdict.LANDED and (note := self._under_known_id(chunk, reading)):
             return Evidence(verdict=Verdict.AMBIGUOUS, rows=sent.height, note=note)
         return evidence
+
+    def _twins(self, doubt: Doubt, reading: Reading) -> int:
+        """Return how many other chunks, of any job, may wait for an import of the same records."""
+        own = sum(self.reader.same_content(doubt.chunk, c) for c in doubt.others if c.number != doubt.chunk.number)
+        return own + len(self.rivals(doubt.chunk, reading))
+
+    def rivals(self, chunk: ChunkEntry, reading: Reading) -> list[Contender]:
+        """Return the open chunks of other jobs that may contain the same records."""
+        return [contender for contender in reading.contenders if self.reader.may_equal(chunk, contender)]
+
+    def contested(self, chunk: ChunkEntry, found: Evidence, reading: Reading) -> list[Contender]:
+        """Return the chunks under way in other jobs that what was found may belong to.
+
+        An import of exactly these records can only be that of a chunk with the same records. Keys, and rows that
+        settle nothing, may be those of any chunk.
+        """
+        flying = [contender for contender in reading.contenders if contender.answered_in > 0]
+        match found.verdict:
+            case Verdict.ABSENT:
+                return []
+            case Verdict.LANDED if self.reader.multiset:
+                return [contender for contender in flying if self.reader.may_equal(chunk, contender)]
+            case _:
+                return flying
 
     def _under_known_id(self, chunk: ChunkEntry, reading: Reading) -> str:
         """Say which import may hold the chunk though the ledger knows its id for other records."""
@@ -119,9 +144,18 @@ class Judge:
         for owner in reading.known[number]:
             if owner.job == self._context.job.id:
                 found.append(self.reader.records(chunks[owner.chunk]))
-            elif owner.sha256 == chunk.sha256:
+            elif owner.sha256 == chunk.sha256 or self._owner_equals(chunk, owner):
                 found.append(self.reader.records(chunk))
         return pl.concat(found) if found else None
+
+    def _owner_equals(self, chunk: ChunkEntry, owner: KnownImport) -> bool:
+        """Return whether the chunk of another job that owns an import contains the same records."""
+        if owner.rows != chunk.records:
+            return False
+        ledger = self._context.ledger
+        (other,) = [c for c in ledger.chunks(owner.job) if c.number == owner.chunk]
+        contender = Contender(job=ledger.job(owner.job), chunk=other, answered_in=0)
+        return self.reader.equals(chunk, contender)
 
     def _judge_keys(
         self, doubt: Doubt, reading: Reading, found: pl.DataFrame, proof: str | None, fold: Fold

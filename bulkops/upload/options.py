@@ -16,11 +16,13 @@ MAX_REMOVALS = "10%"
 class RunOptions:
     """What the caller may choose of a run.
 
-    `settle` are the seconds between two equal readings; `isolate_requests` bounds the requests spent on finding
-    refused records; `max_errors` and `max_removals` are counts or percentages as text.
+    `settle` are the seconds between two equal readings. `response_timeout` are the seconds to wait for a response, to
+    which the time for the chunk's bytes is added; None means the default of 120. `isolate_requests` bounds the requests
+    spent on finding refused records; `max_errors` and `max_removals` are counts or percentages as text.
     """
 
     settle: float = SETTLE_SECONDS
+    response_timeout: float | None = None
     concurrency: int = 1
     isolate: bool = True
     isolate_requests: int = ISOLATE_REQUESTS

@@ -1,21 +1,28 @@
-"""How long the server may take for a chunk: the wait for an answer, and for a trace of a request nobody waited for."""
+"""How long a server may work on a chunk: the time granted for the response, and for an import that nobody waits for."""
 
 from bulkops.ledger.entries import ChunkEntry
+from bulkops.upload.options import RunOptions
 from bulkops_validators.model.contract import Contract
 
-# The documentation gives one time limit only (cards). Giving up before the server does would make a doubt of an import
-# that goes well, so the patience grows with the chunk.
+# The documentation states one time limit only (cards). Giving up before the server does would put an import in doubt
+# that succeeds, so the time grows with the chunk.
 TIMEOUT_MARGIN = 15.0
 PATIENCE_SECONDS = 120.0
 SLOWEST_BYTES_PER_SECOND = 200_000
 
 
-def read_seconds(contract: Contract, chunk: ChunkEntry) -> float:
-    """Return how long an answer is waited for."""
+def read_seconds(contract: Contract, chunk: ChunkEntry, options: RunOptions) -> float:
+    """Return how many seconds to wait for the response to a chunk, once the request has left."""
     limit = contract.timeout_seconds
-    return limit + TIMEOUT_MARGIN if limit else working_seconds(contract, chunk)
+    return limit + TIMEOUT_MARGIN if limit else working_seconds(contract, chunk, options)
 
 
-def working_seconds(contract: Contract, chunk: ChunkEntry) -> float:
-    """Return how long after it left a request may still be worked on: the documented limit, else as long as we wait."""
-    return contract.timeout_seconds or PATIENCE_SECONDS + chunk.bytes / SLOWEST_BYTES_PER_SECOND
+def working_seconds(contract: Contract, chunk: ChunkEntry, options: RunOptions) -> float:
+    """Return how many seconds the server may work on a request: the documented limit, else as long as we wait."""
+    base = PATIENCE_SECONDS if options.response_timeout is None else options.response_timeout
+    return contract.timeout_seconds or base + transfer_seconds(chunk)
+
+
+def transfer_seconds(chunk: ChunkEntry) -> float:
+    """Return how many seconds a slow connection needs for the bytes of a chunk."""
+    return chunk.bytes / SLOWEST_BYTES_PER_SECOND

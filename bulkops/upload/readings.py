@@ -13,6 +13,7 @@ from bulkops.ledger.entries import ChunkEntry, KnownImport
 from bulkops.readback.canonical import IMPORT_ID, Fold, found_frame, missing_columns, sent_frame
 from bulkops.readback.fetch import fold_of, read_back
 from bulkops.readback.tables import LINE, RECORD
+from bulkops.upload.contenders import Contender, contenders_of, records_of
 from bulkops.upload.context import JobContext
 from bulkops.upload.known import KnownImports
 from bulkops.upload.row_clock import RowClock
@@ -25,7 +26,8 @@ class Reading:
 
     `of_known` are the rows of known imports that look like a record in doubt, `sizes` how many rows these imports have.
     `clock` is what was known of the clock of rows when the window was chosen. `unseen` names an import of the job that
-    should have been there and was not: then what else is not there proves nothing.
+    should have been there and was not: then what else is not there proves nothing. `contenders` are the chunks of other
+    jobs whose outcome was open when the reading ended: an import found may be theirs.
     """
 
     at: datetime
@@ -35,6 +37,7 @@ class Reading:
     known: KnownImports
     clock: RowClock
     unseen: str
+    contenders: list[Contender]
 
 
 class Reader:
@@ -48,6 +51,7 @@ class Reader:
         self._fold: tuple[Fold, str | None] | None = None
         self._sent: dict[int, pl.DataFrame] = {}
         self._contents: dict[int, bytes] = {}
+        self._of_contenders: dict[tuple[str, int, str], bytes | None] = {}
 
     def read(self, chunks: Sequence[ChunkEntry]) -> Reading:
         """Read everything created since the first of the chunks left, known imports of ours taken out.
@@ -65,7 +69,25 @@ class Reader:
                 hint="Nothing was sent again. Resume the job to read again, or decide with `bulkops jobs resolve`.",
             ) from None
 
-    def _read(self, chunks: Sequence[ChunkEntry], clock: RowClock) -> Reading:
+    def read_unknown(self, chunks: Sequence[ChunkEntry]) -> Reading:
+        """Read as `read` does, but keep only rows of imports that no chunk is known to own.
+
+        InDoubt where the response could not be used: nothing is known then.
+        """
+        clock = RowClock.of(self._context.ledger.chunks(self._context.job.id))
+        try:
+            return self._read(chunks, clock, alike=False)
+        except DataError as error:
+            raise InDoubt(
+                f"Whether pending chunks were imported before could not be read: {error.message}",
+                hint="Nothing was sent. Resume the job to read again.",
+            ) from None
+
+    def forget(self, chunk: ChunkEntry) -> None:
+        """Free the memory that holds the records of a chunk."""
+        self._sent.pop(chunk.number, None)
+
+    def _read(self, chunks: Sequence[ChunkEntry], clock: RowClock, *, alike: bool = True) -> Reading:
         context = self._context
         known = KnownImports(context)
         now = context.clock.now()
@@ -80,7 +102,7 @@ class Reader:
             other, ours = known.split(found)
             frames.append(other)
             sizes.update(ours[IMPORT_ID].to_list())
-            of_known.append(self._alike(ours, chunks))
+            of_known.append(self._alike(ours, chunks) if alike else ours.clear())
         found = pl.concat(frames)
         before = now - timedelta(seconds=context.options.settle)
         must = sorted(known.shown_by_now(after=after, before=before), key=lambda k: k.chunk)
@@ -92,6 +114,8 @@ class Reader:
             known=known,
             clock=clock,
             unseen=self._unseen(must, shown, found),
+            # Read last: whatever import was found, its chunk had left by then.
+            contenders=contenders_of(context),
         )
 
     def _unseen(self, must: Sequence[KnownImport], shown: set[str], found: pl.DataFrame) -> str:
@@ -125,12 +149,37 @@ class Reader:
             return one.sha256 == other.sha256
         return self._content(one) == self._content(other)
 
+    def may_equal(self, chunk: ChunkEntry, contender: Contender) -> bool:
+        """Return whether a chunk of another job contains equal records, or may: its file cannot be read."""
+        if self.equals(chunk, contender):
+            return True
+        return chunk.records == contender.chunk.records and self._content_of(contender) is None
+
+    def equals(self, chunk: ChunkEntry, contender: Contender) -> bool:
+        """Return whether a chunk of another job is known to contain equal records, in any order."""
+        other = contender.chunk
+        if chunk.sha256 == other.sha256 or chunk.records != other.records:
+            return chunk.sha256 == other.sha256
+        return self._content_of(contender) == self._content(chunk)
+
+    def _content_of(self, contender: Contender) -> bytes | None:
+        """Return the digest of a contender's records; None if its file cannot be read."""
+        key = (contender.job.id, contender.chunk.number, contender.chunk.sha256)
+        if key not in self._of_contenders:
+            records = records_of(contender, self.canonical)
+            self._of_contenders[key] = None if records is None else self._digest(records)
+        return self._of_contenders[key]
+
     def _content(self, chunk: ChunkEntry) -> bytes:
         if chunk.number not in self._contents:
-            records = self.records(chunk).select(self.columns)
-            text = records.sort(records.columns).write_csv(null_value="\0")
-            self._contents[chunk.number] = hashlib.sha256(text.encode()).digest()
+            self._contents[chunk.number] = self._digest(self.records(chunk))
         return self._contents[chunk.number]
+
+    def _digest(self, records: pl.DataFrame) -> bytes:
+        """Return a digest of records as a multiset."""
+        compared = records.select(self.columns)
+        text = compared.sort(compared.columns).write_csv(null_value="\0")
+        return hashlib.sha256(text.encode()).digest()
 
     @property
     def core(self) -> list[str]:

@@ -17,6 +17,7 @@ from bulkops.upload.doubles import look_for_doubles
 from bulkops.upload.options import share_of
 from bulkops.upload.rejects import write_rejected
 from bulkops.upload.replacing import replacement_of
+from bulkops.upload.restored import settle_what_the_ledger_forgot
 from bulkops.upload.sender import Sender, Sent
 from bulkops.upload.settling import Settler
 from bulkops.upload.stopping import Stop
@@ -38,7 +39,7 @@ class Runner:
         self._sender = Sender(context)
         self._settler = Settler(context)
         self._replacement = replacement_of(context)
-        self._compared = begun
+        self._begun = self._compared = begun
         self._chunks: dict[int, ChunkEntry] = {}
         self._pending: list[tuple[bool, int]] = []
         self._failures: dict[int, int] = {}
@@ -57,7 +58,12 @@ class Runner:
         try:
             self._load()
             self._attempts_before = {chunk.number: chunk.attempts for chunk in self._chunks.values()}
+            if not self._begun:
+                forgotten = settle_what_the_ledger_forgot(self._context, self._all())
+                self._keep(forgotten)
+                self._left_to_a_person |= {chunk.number for chunk in forgotten if chunk.undecided}
             self._recover()
+            self._load()
             self._run_rounds()
         except BulkopsError:
             with suppress(Unfinished):

@@ -1,11 +1,13 @@
 """Sending one chunk: the intent is written before the request leaves, the outcome before anything follows from it."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
 
 from bulkops.errors import AccessRefused, BulkopsError, GuardRefused, NotDelivered, OutcomeUnknown, ServerRefused
+from bulkops.ledger.claims import ImportTaken
 from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.readback.fetch import nothing_of
@@ -41,7 +43,8 @@ class Sender:
         """
         attempt = _Attempt(self._context, chunk)
         try:
-            self._learn_time()
+            with self._asking:
+                learn_time(self._context)
             answer = self._post(attempt)
         except NotDelivered as error:
             return Sent(chunk=attempt.back("not delivered", error), error=error)
@@ -56,25 +59,23 @@ class Sender:
         if answer.status not in (200, 201) or import_id is None:
             unreadable = OutcomeUnknown(f"The answer ({answer.status}) does not describe an import.")
             return Sent(chunk=attempt.in_doubt(unreadable), error=unreadable)
+        try:
+            return self._answered(attempt, answer, import_id)
+        except ImportTaken as taken:
+            # Another chunk with equal records was settled by this import: what is missing now is an import of its own.
+            other = OutcomeUnknown(f"The server reported import {import_id}, but {taken}.")
+            return Sent(chunk=attempt.in_doubt(other), error=other)
+
+    def _answered(self, attempt: "_Attempt", answer: Answer, import_id: int) -> Sent:
+        """Record the import of a response, in doubt if its amount is not the chunk's."""
         amount = _amount(answer)
-        if self._needs_proof(chunk, amount):
+        if self._needs_proof(attempt.chunk, amount):
             other = OutcomeUnknown(
-                f"The server answered that import {import_id} took in {amount:,} of the {chunk.records:,} records."
+                f"The server answered that import {import_id} took in {amount:,} of the {attempt.chunk.records:,} "
+                "records."
             )
             return Sent(chunk=attempt.in_doubt(other, import_id=import_id, amount=amount), error=other)
         return Sent(chunk=attempt.accepted(answer, import_id))
-
-    def _learn_time(self) -> None:
-        """Learn the server's clock before a request whose rows may have to be looked for: ours may be set meanwhile."""
-        client, readback = self._context.client, self._context.route.readback
-        if self._context.contract.mode.resend_is_safe or readback is None:
-            return
-        with self._asking:
-            if client.server_offset is None and not client.tells_no_time:
-                params = nothing_of(
-                    readback, self._context.ids, self._context.job.options, now=self._context.clock.now()
-                )
-                client.ask_time(readback.path, self._context.ids, params)
 
     def _needs_proof(self, chunk: ChunkEntry, amount: int | None) -> bool:
         """Tell whether another amount than was sent must be settled by reading back."""
@@ -85,7 +86,7 @@ class Sender:
 
     def _post(self, attempt: "_Attempt") -> Answer:
         context = self._context
-        body = ChunkBody(context.job.file_path, context.job.header_end, attempt.chunk)
+        body = attempt.body
         body.check()
         return context.client.post_file(
             context.route.path,
@@ -93,9 +94,19 @@ class Sender:
             context.parameters,
             filename=context.job.file_path.name,
             parts=body,
-            read_seconds=read_seconds(context.contract, attempt.chunk),
+            read_seconds=read_seconds(context.contract, attempt.chunk, context.options),
             leaving=attempt.begin,
         )
+
+
+def learn_time(context: JobContext) -> None:
+    """Learn the server's clock before a request whose rows may have to be looked for: ours may be set meanwhile."""
+    client, readback = context.client, context.route.readback
+    if context.contract.mode.resend_is_safe or readback is None:
+        return
+    if client.server_offset is None and not client.tells_no_time:
+        params = nothing_of(readback, context.ids, context.job.options, now=context.clock.now())
+        client.ask_time(readback.path, context.ids, params)
 
 
 class _Attempt:
@@ -106,6 +117,7 @@ class _Attempt:
         self._left: datetime | None = None
         self._begun: tuple[datetime, float] | None = None
         self.chunk = chunk
+        self.body = ChunkBody(context.job.file_path, context.job.header_end, chunk)
 
     def begin(self) -> None:
         """Write the intent. The clock is read before the ledger is, so that nothing can be older than it."""
@@ -142,12 +154,16 @@ class _Attempt:
         return self._move(ChunkState.REFUSED, "refused", data, message=error.message, lines=error.lines)
 
     def in_doubt(self, error: OutcomeUnknown, **told: int | None) -> ChunkEntry:
-        """Write that nobody knows, and what the answer told all the same."""
-        data = {"message": error.message, "status": error.status, **told}
-        return self._move(ChunkState.IN_DOUBT, "in doubt", data, message=error.message, **told)
+        """Record an unknown outcome, with whatever the response contained; ImportTaken as `accepted` raises it."""
+        data = {"message": error.message, "status": error.status, "waited": self._waited(), **told}
+        return self._move(ChunkState.IN_DOUBT, "in doubt", data, message=error.message, answered=bool(told), **told)
+
+    def _waited(self) -> float | None:
+        """Return for how many seconds a response was waited for after the last byte had left; None if it had not."""
+        return None if self.body.completed is None else round(time.monotonic() - self.body.completed, 3)
 
     def accepted(self, answer: Answer, import_id: int) -> ChunkEntry:
-        """Write what the server answered."""
+        """Record the import that the server reports; ImportTaken if the ledger has it for another chunk."""
         amount = _amount(answer)
         skipped = 0
         if self._context.skips_duplicates and amount is not None:
@@ -158,6 +174,7 @@ class _Attempt:
             taken_in_state(self._context, self.chunk),
             "accepted",
             data,
+            answered=True,
             import_id=import_id,
             amount=amount,
             skipped=skipped,
@@ -166,10 +183,14 @@ class _Attempt:
             rows_ahead=rows_ahead(created, left=self._left, answered=answer.date),
         )
 
-    def _move(self, state: ChunkState, kind: str, data: Mapping[str, object], **changes: object) -> ChunkEntry:
+    def _move(
+        self, state: ChunkState, kind: str, data: Mapping[str, object], *, answered: bool = False, **changes: object
+    ) -> ChunkEntry:
         job = self._context.job.id
         changes = {**self._learnt(), **changes}
-        self.chunk = self._context.ledger.move(job, self.chunk, state, kind=kind, data=data, **changes)
+        self.chunk = self._context.ledger.move(
+            job, self.chunk, state, kind=kind, data=data, answered=answered, **changes
+        )
         return self.chunk
 
     def _learnt(self) -> dict[str, float]:

@@ -9,11 +9,15 @@ is for a person. Refused chunks as well.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from bulkops.errors import AccessRefused, InDoubt
+from bulkops.ledger.claims import ImportTaken
 from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import ChunkState
+from bulkops.transport.retries import TOLD_SECONDS
+from bulkops.upload.contenders import Contender, context_of, unanswered_of, wait_for_answers
 from bulkops.upload.context import JobContext
 from bulkops.upload.doubles import taken_in_state
 from bulkops.upload.judging import Doubt, Judge
@@ -25,6 +29,36 @@ from bulkops.upload.waiting import seconds_until_settled
 from bulkops_validators.model.contract import Mode, Readback
 
 MAX_READINGS = 6
+SHOWN_CHUNKS = 5
+
+
+@dataclass(kw_only=True)
+class _Rounds:
+    """How far the evidence has settled some chunks: after which reading the rest is judged by what is there.
+
+    `due` are the seconds after the first reading at which nothing of a chunk's requests can still arrive, `slept` those
+    that have passed since; `before` is what the last reading said of each chunk.
+    """
+
+    left: list[ChunkEntry]
+    due: Mapping[int, float]
+    settled: list[ChunkEntry] = field(default_factory=list)
+    before: Mapping[int, Evidence] = field(default_factory=dict)
+    count: int = 0
+    slept: float = 0.0
+
+    @property
+    def last(self) -> bool:
+        """Whether this reading must settle every chunk."""
+        return self.count == MAX_READINGS
+
+    def seen_before(self, chunk: ChunkEntry, found: Evidence) -> bool:
+        """Return whether the last reading said the same of a chunk."""
+        return chunk.number in self.before and self.before[chunk.number].fingerprint == found.fingerprint
+
+    def is_over(self, chunk: ChunkEntry) -> bool:
+        """Return whether nothing more can arrive of a chunk's requests."""
+        return self.due[chunk.number] <= self.slept
 
 
 class Settler:
@@ -85,33 +119,78 @@ class Settler:
         return settled
 
     def _with_evidence(self, doubtful: Sequence[ChunkEntry], judge: Judge) -> list[ChunkEntry]:
-        settled: list[ChunkEntry] = []
-        left = list(doubtful)
-        before: dict[int, Evidence] = {}
+        """Read back until every chunk is settled, or until only refused keys are left while others can be sent."""
+        rounds = _Rounds(left=list(doubtful), due=self._due(doubtful, judge))
+        while True:
+            rounds.count += 1
+            reading = self._read(judge, rounds.left)
+            contenders = self._look(rounds, judge, reading)
+            sendable = any(chunk.state is ChunkState.PENDING for chunk in rounds.settled)
+            if not rounds.left or (sendable and all(self._is_refused_key(judge, chunk) for chunk in rounds.left)):
+                return rounds.settled
+            self._pause(rounds, contenders)
+
+    def _due(self, doubtful: Sequence[ChunkEntry], judge: Judge) -> dict[int, float]:
+        """Return the seconds until nothing of a chunk can still arrive.
+
+        Another job may have claimed the import of this chunk's request, while its own request is still unanswered: what
+        that one imports is then this chunk's. So unanswered requests with equal records count in every job.
+        """
         counted = judge.reader.multiset
-        due = {chunk.number: seconds_until_settled(self._context, chunk, counted=counted) for chunk in left}
-        slept = 0.0
-        for count in range(1, MAX_READINGS + 1):
-            reading = self._read(judge, left)
-            parted = {c.number for c in left if self._is_refused_key(judge, c) and self._refusals.may_divide(c)}
-            evidence = self._judge_all(judge, left, reading, provisional=parted)
-            last = count == MAX_READINGS
-            for chunk in list(left):
-                found, over = evidence[chunk.number], due[chunk.number] <= slept
-                if chunk.number in parted and not self._refusals.may_divide(chunk):
-                    continue  # what isolating may cost went to others: it is judged anew, for good
-                equal = chunk.number in before and before[chunk.number].fingerprint == found.fingerprint
-                if last or self._enough(judge, chunk, found, equal=equal, over=over):
-                    left.remove(chunk)
-                    settled += self._conclude(chunk, found, reading, equal=equal or not last, over=over or last)
-            sendable = any(chunk.state is ChunkState.PENDING for chunk in settled)
-            if not left or (sendable and all(self._is_refused_key(judge, chunk) for chunk in left)):
-                break
-            before = evidence
-            pause = max(self._context.options.settle, *(due[chunk.number] - slept for chunk in left))
-            self._context.clock.sleep(pause)
-            slept += pause
-        return settled
+        due = {chunk.number: seconds_until_settled(self._context, chunk, counted=counted) for chunk in doubtful}
+        for contender in unanswered_of(self._context) if counted else ():
+            seconds = seconds_until_settled(context_of(self._context, contender), contender.chunk, counted=True)
+            for chunk in doubtful:
+                if seconds > due[chunk.number] and judge.reader.may_equal(chunk, contender):
+                    due[chunk.number] = seconds
+        return due
+
+    def _look(self, rounds: "_Rounds", judge: Judge, reading: Reading) -> list[Contender]:
+        """Settle what one reading settles; return the chunks of other jobs whose outcome must be known first."""
+        parted = {c.number for c in rounds.left if self._is_refused_key(judge, c) and self._refusals.may_divide(c)}
+        evidence = self._judge_all(judge, rounds.left, reading, provisional=parted)
+        awaited: list[Contender] = []
+        for chunk in list(rounds.left):
+            found = evidence[chunk.number]
+            if chunk.number in parted and not self._refusals.may_divide(chunk):
+                continue  # what isolating may cost went to others: it is judged anew, for good
+            if not rounds.last and (contested := judge.contested(chunk, found, reading)):
+                awaited += contested
+                continue
+            equal, over = rounds.seen_before(chunk, found), rounds.is_over(chunk)
+            if rounds.last or self._enough(judge, chunk, found, equal=equal, over=over):
+                self._settle_one(rounds, chunk, found, reading, equal=equal)
+        rounds.before = evidence
+        return awaited
+
+    def _settle_one(
+        self, rounds: "_Rounds", chunk: ChunkEntry, found: Evidence, reading: Reading, *, equal: bool
+    ) -> None:
+        """Conclude about a chunk. If another chunk claimed the import since the reading, it is judged anew."""
+        equal, over = equal or not rounds.last, rounds.is_over(chunk) or rounds.last
+        try:
+            concluded = self._conclude(chunk, found, reading, equal=equal, over=over)
+        except ImportTaken as taken:
+            if not rounds.last:
+                return
+            note = f"{taken}, which was settled at the same time"
+            found = replace(found, verdict=Verdict.AMBIGUOUS, import_id=None, note=note)
+            concluded = self._conclude(chunk, found, reading, equal=True, over=over)
+        rounds.left.remove(chunk)
+        rounds.settled += concluded
+
+    def _pause(self, rounds: "_Rounds", contenders: list[Contender]) -> None:
+        """Wait until the next reading can say more, and for requests of other jobs that may own what was found."""
+        waits = [rounds.due[chunk.number] - rounds.slept for chunk in rounds.left]
+        pause = max(self._context.options.settle, *waits)
+        if pause >= TOLD_SECONDS:
+            numbers = ", ".join(str(chunk.number) for chunk in rounds.left[:SHOWN_CHUNKS])
+            more = f" and {len(rounds.left) - SHOWN_CHUNKS} more" if len(rounds.left) > SHOWN_CHUNKS else ""
+            self._context.client.say(
+                f"Waiting {pause:,.0f} s, then reading back again: the outcome of chunk {numbers}{more} is unknown."
+            )
+        self._context.clock.sleep(pause)
+        rounds.slept += pause + wait_for_answers(self._context, contenders)
 
     def _read(self, judge: Judge, chunks: Sequence[ChunkEntry]) -> Reading:
         """Read; where the answer can settle nothing, and so never will, the chunks are for a person: InDoubt."""
@@ -188,7 +267,7 @@ class Settler:
 
     def _landed(self, chunk: ChunkEntry, found: Evidence, data: Mapping[str, object]) -> ChunkEntry:
         ledger, job = self._context.ledger, self._context.job.id
-        changes = {"import_id": found.import_id or chunk.import_id, "undecided": False, "message": ""}
+        changes: dict[str, Any] = {"import_id": found.import_id or chunk.import_id, "undecided": False, "message": ""}
         state = taken_in_state(self._context, chunk)
         return ledger.move(job, chunk, state, kind="evidence", data=data, created=instant(found.created), **changes)
 

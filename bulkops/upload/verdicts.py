@@ -30,8 +30,8 @@ class Evidence:
     """A verdict and what it rests on.
 
     `present` are the places in the chunk whose keys were found (`create` only), `created` is when the youngest row was
-    made. Two readings with equal
-    `fingerprint` saw the same of this chunk.
+    made, `exact` how many imports hold exactly the records (counted rows only). Two readings with equal `fingerprint`
+    saw the same of this chunk.
     """
 
     verdict: Verdict
@@ -40,6 +40,7 @@ class Evidence:
     present: tuple[int, ...] = ()
     note: str = ""
     created: str = ""
+    exact: int = 0
 
     @property
     def fingerprint(self) -> tuple[object, ...]:
@@ -65,12 +66,12 @@ def judge_multiset(
     ours = exact.filter(pl.col(IMPORT_ID).str.contains(r"^\d+$") & _since(pl.col("oldest"), since))
     if 0 < ours.height <= likeness.twins:
         number, created = int(ours[IMPORT_ID][0]), str(ours["newest"][0])
-        return Evidence(verdict=Verdict.LANDED, import_id=number, rows=sent.height, created=created)
+        return Evidence(verdict=Verdict.LANDED, import_id=number, rows=sent.height, created=created, exact=ours.height)
     if exact.height:
         note = f"{exact.height} imports hold exactly these records: {_named(exact)}"
         if ours.is_empty():
             note = f"import {_named(exact)} holds exactly these records, but nothing proves it younger than the request"
-        return Evidence(verdict=Verdict.AMBIGUOUS, rows=exact.height * sent.height, note=note)
+        return Evidence(verdict=Verdict.AMBIGUOUS, rows=exact.height * sent.height, note=note, exact=exact.height)
     partial = groups.filter((pl.col("matched") == pl.col("total")) & (pl.col("matched") > 0))
     if partial.height:
         total = int(partial["total"].sum())

@@ -1,19 +1,17 @@
-"""How long it takes until what a reading does not show is not there, and will not come."""
+"""How long to wait before a missing row counts as absent: until nothing that was sent can still arrive."""
 
 from bulkops.ledger.entries import ChunkEntry, Event
 from bulkops.upload.context import JobContext
-from bulkops.upload.patience import working_seconds
-
-KILLED_SETTLES = 2.0
+from bulkops.upload.patience import transfer_seconds, working_seconds
 
 
 def seconds_until_settled(context: JobContext, chunk: ChunkEntry, *, counted: bool) -> float:
-    """Return how many more seconds it takes until a chunk's last request can be judged by what is not there.
+    """Return the seconds until missing rows prove that the last request with this chunk imported nothing.
 
-    A refusal is the end of the server's work, so its rows need only the settle time to be shown. After an error the
-    server may go on for the settle time, and where rows are counted, and a row that comes late is there twice, its rows
-    may take as long again to be shown. A request whose process ended before the answer is as if we had waited for the
-    answer, though never longer than `KILLED_SETTLES` times what the caller chose to wait for evidence.
+    A refusal ends the server's work, so its rows need only the settle time to appear. Where rows have keys, a late
+    import cannot be doubled by another one, so the settle time suffices after an error as well. Where rows are
+    counted, the server may work on an unanswered request for as long as its response is waited for, and the rows then
+    need the settle time. If the process ended before the outcome was written, that time starts when the request left.
     """
     settle = context.options.settle
     sent, outcome = _last_request(context, chunk)
@@ -21,10 +19,28 @@ def seconds_until_settled(context: JobContext, chunk: ChunkEntry, *, counted: bo
         return settle
     if outcome.kind == "refused" or not counted:
         return _left(context, outcome, settle)
+    working = working_seconds(context.contract, chunk, context.options)
     if sent is not None and "message" not in outcome.data:
-        working = min(working_seconds(context.contract, chunk), KILLED_SETTLES * settle)
-        return _left(context, sent, working + settle)
-    return _left(context, outcome, 2 * settle)
+        return _left(context, sent, transfer_seconds(chunk) + working + settle)
+    waited = float(outcome.data.get("waited") or 0.0)
+    return _left(context, outcome, max(working - waited, settle) + settle)
+
+
+def seconds_until_late_work_shows(context: JobContext, chunk: ChunkEntry) -> float:
+    """Return the seconds until an import by an earlier request of a chunk that was sent again would be visible.
+
+    The earlier request counted as lost when the chunk left again. From then on it is granted the longest time that a
+    server may work, and twice the settle time until its rows appear.
+    """
+    sent, _ = _last_request(context, chunk)
+    limit = working_seconds(context.contract, chunk, context.options) + 2 * context.options.settle
+    return limit if sent is None else _left(context, sent, limit)
+
+
+def seconds_until_answered(context: JobContext, chunk: ChunkEntry, *, sent: Event) -> float:
+    """Return the seconds until the response to a request under way has arrived or was given up, at the latest."""
+    granted = transfer_seconds(chunk) + working_seconds(context.contract, chunk, context.options)
+    return _left(context, sent, granted)
 
 
 def _last_request(context: JobContext, chunk: ChunkEntry) -> tuple[Event | None, Event | None]:

@@ -24,18 +24,24 @@ from bulkops.upload.workflow import Guards, begin, resumed, run_job
 from bulkops_validators import CONTRACTS
 
 SETTLE = 0.3
+RESPONSE_TIMEOUT = 1.0
 
 
 @dataclass
 class Desk:
-    """Where jobs are begun and resumed; `difference` is what the last replacing import was told."""
+    """Where jobs are begun and resumed.
+
+    `difference` is what the last replacing import found at its target, `notes` are the messages of the client.
+    """
 
     folder: Path
     base_url: str
     settle: float = SETTLE
+    response_timeout: float = RESPONSE_TIMEOUT
     clock: Clock = field(default_factory=SystemClock)
     key: str = "desk"
     difference: Difference | None = None
+    notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.ledger = Ledger.open(str(self.folder / "ledger.db"), clock=self.clock)
@@ -45,7 +51,7 @@ class Desk:
 
     @contextmanager
     def opened(self, job: JobEntry, target: Target) -> Iterator[JobContext]:
-        with Client(target, clock=self.clock, limiter=NoLimiter()) as client:
+        with Client(target, clock=self.clock, limiter=NoLimiter(), say=self.notes.append) as client:
             yield open_job(job, target, client=client, ledger=self.ledger, clock=self.clock)
 
     def begin(
@@ -69,7 +75,7 @@ class Desk:
             plan,
             target,
             options=options or {},
-            run=RunOptions(**{"settle": self.settle, **run}),
+            run=RunOptions(**{"settle": self.settle, "response_timeout": self.response_timeout, **run}),
             max_removals=max_removals,
             now=self.clock.now(),
         )
@@ -77,17 +83,19 @@ class Desk:
             self.difference = begin(job, found, plan, context=context, guards=guards or Guards(), dry_run=False)
         return job
 
-    def resume(self, job: JobEntry, *, target: Target | None = None, stop: Stop | None = None) -> dict[str, Any]:
+    def resume(
+        self, job: JobEntry, *, target: Target | None = None, stop: Stop | None = None, begun: bool = False
+    ) -> dict[str, Any]:
         """Run a job as far as it goes and return its document."""
         with ExitStack() as stack:
             job = resumed(self.ledger.job(job.id), self.ledger, changes={})
             context = stack.enter_context(self.opened(job, target or self.target(job.target["ids"])))
-            run_job(context, stop=stop or Stop())
+            run_job(context, stop=stop or Stop(), begun=begun)
         return self.document(job)
 
     def run(self, contract: str, file: Path, ids: Mapping[str, int], **choices: Any) -> dict[str, Any]:
         """Begin a job and run it."""
-        return self.resume(self.begin(contract, file, ids, **choices))
+        return self.resume(self.begin(contract, file, ids, **choices), begun=True)
 
     def document(self, job: JobEntry) -> dict[str, Any]:
         return job_document(self.ledger.job(job.id), self.ledger.chunks(job.id))

@@ -22,7 +22,6 @@ from bulkops.ledger.store import Ledger
 from bulkops.settings import Secret, Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import NoLimiter
-from bulkops.upload import patience
 from bulkops.upload.figures import EXIT_CODES, job_state
 from bulkops.upload.options import RunOptions
 from bulkops.upload.starting import new_job, open_job, refuse_changed_file
@@ -41,18 +40,22 @@ class Crash:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one process does: begin the job if the ledger has none, else resume it."""
+    """What one process does: begin the job of its file if the ledger has none, else resume it.
+
+    `ledger` is an address; `state` is the state folder, for ledgers that are no files.
+    """
 
     contract: str
     file: Path
     base_url: str
     ids: Mapping[str, int]
-    ledger: Path
+    ledger: Path | str
     options: RunOptions
     max_rows: int
     crash: Crash | None = None
     key: str = "crash"
     clock_ahead: float = 0.0
+    state: Path | None = None
 
 
 class Ahead(SystemClock):
@@ -81,7 +84,8 @@ def start(run: Run) -> multiprocessing.process.BaseProcess:
 
 def work(run: Run) -> None:
     """Do a run in this process and end it."""
-    patience.PATIENCE_SECONDS = run.options.settle  # the sandbox never works longer than a test's settle time
+    if run.state is not None:
+        os.environ["BULKOPS_STATE"] = str(run.state)
     if run.crash is not None:
         crash_at(run.crash)
     os._exit(_code(run))
@@ -112,7 +116,7 @@ def _code(run: Run) -> int:
     ledger = Ledger.open(str(run.ledger), clock=clock)
     contract = CONTRACTS[run.contract]
     try:
-        jobs = ledger.jobs()
+        jobs = [job for job in ledger.jobs() if job.file_path == run.file]
         with Client(target, clock=clock, limiter=NoLimiter()) as client:
             if jobs:
                 job = jobs[0]
@@ -123,8 +127,8 @@ def _code(run: Run) -> int:
             with locked(job, ledger):
                 opened = open_job(job, target, client=client, ledger=ledger, clock=clock)
                 if not jobs:
-                    begin(job, contract, plan, context=opened, guards=Guards(), dry_run=False)
-                run_job(opened, stop=Stop())
+                    begin(job, contract, plan, context=opened, guards=Guards(again=True), dry_run=False)
+                run_job(opened, stop=Stop(), begun=not jobs)
     except BulkopsError as error:
         return error.exit_code
     return EXIT_CODES[job_state(job, ledger.chunks(job.id))]

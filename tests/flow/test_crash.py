@@ -45,7 +45,7 @@ def tell(case: Case, folder: Path, seed: int, *, refusals: bool = False, options
             base_url=sandbox.base_url,
             ids=case.ids,
             ledger=ledger,
-            options=options or RunOptions(settle=SETTLE, concurrency=chance.choice((1, 1, 3))),
+            options=options or RunOptions(settle=SETTLE, response_timeout=SETTLE, concurrency=chance.choice((1, 1, 3))),
             max_rows=chance.randrange(6, 20),
         )
         code = KILLED

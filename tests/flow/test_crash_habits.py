@@ -51,7 +51,7 @@ def tell(contract: str, folder: Path, seed: int) -> Outcome:
             base_url=server.base_url,
             ids=IDS[contract],
             ledger=ledger,
-            options=RunOptions(settle=SETTLE, concurrency=chance.choice((1, 1, 3))),
+            options=RunOptions(settle=SETTLE, response_timeout=SETTLE, concurrency=chance.choice((1, 1, 3))),
             max_rows=chance.randrange(6, 20),
             key="foreign",
         )

@@ -37,7 +37,7 @@ def desk(sandbox: SandboxServer, tmp_path: Path) -> Desk:
 
 def left_without_answer(desk: Desk, job: JobEntry, chunk: ChunkEntry, *, clock_offset: float | None = 0.0) -> None:
     """Let the ledger say that a chunk was sent and no answer came."""
-    known = {"first_sent": desk.clock.now(), "clock_offset": clock_offset}
+    known: dict[str, Any] = {"first_sent": desk.clock.now(), "clock_offset": clock_offset}
     chunk = desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, **known)
     desk.ledger.move(job.id, chunk, ChunkState.IN_DOUBT, kind="in doubt", data={"message": "no answer came"})
 
@@ -287,11 +287,11 @@ def test_a_request_whose_process_was_killed_is_given_the_time_that_its_answer_wo
             if seconds > 120:
                 post(sandbox, "/v1/loyalty_programs/1/import_points", file.read_bytes())
 
-    desk = Desk(folder=tmp_path, base_url=sandbox.base_url, clock=Quick(), settle=60)
+    desk = Desk(folder=tmp_path, base_url=sandbox.base_url, clock=Quick(), settle=60, response_timeout=120)
     file = POINTS.write(tmp_path / "f.csv", records=10, seed=1)
     job = desk.begin("loyalty-points", file, POINTS.ids)
     (chunk,) = desk.chunks(job.id)
-    known = {"first_sent": desk.clock.now(), "clock_offset": 0.0}
+    known: dict[str, Any] = {"first_sent": desk.clock.now(), "clock_offset": 0.0}
     desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, **known)
     document = desk.resume(job)
     assert document["state"] == "done"

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -177,7 +178,7 @@ def test_the_lock_of_a_dead_process_is_taken_over(desk: Desk) -> None:
 def killed_in_its_request(desk: Desk, job: JobEntry) -> None:
     """Leave a job as a process leaves it that was killed while its request was under way."""
     [chunk] = desk.chunks(job.id)
-    sent = {"attempts": 1, "first_sent": desk.clock.now()}
+    sent: dict[str, Any] = {"attempts": 1, "first_sent": desk.clock.now()}
     desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, **sent)
 
 

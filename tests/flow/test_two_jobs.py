@@ -1,0 +1,169 @@
+"""Two jobs with equal records at one target: each has an import of its own, whatever is lost, late, or killed."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bulkops.ledger.states import ChunkState
+from bulkops.sandbox.serve import SandboxServer
+from bulkops.upload.workflow import Guards
+from tests.crash.desk import Desk
+from tests.crash.truth import CASES, Case, counted, rows_of
+
+AGAIN = Guards(again=True)
+COUNTED = ["loyalty-points", "giveaways"]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    with SandboxServer(rate_limit=0) as server:
+        yield server
+
+
+def desk_of(folder: Path, sandbox: SandboxServer, **choices: Any) -> Desk:
+    return Desk(folder=folder, base_url=sandbox.base_url, **choices)
+
+
+def run_later(desk: Desk, case: Case, file: Path, results: dict[str, Any]) -> threading.Thread:
+    """Run a job in a thread once another one has it in the ledger; its document goes to `results["other"]`."""
+    job = desk.begin(case.contract, file, case.ids, max_rows=100, guards=AGAIN)
+
+    def run() -> None:
+        results["other"] = desk.resume(job, begun=True)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def wait_for(condition: Any, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def twice(case: Case, sandbox: SandboxServer, file: Path) -> bool:
+    rows = counted(rows_of(file))
+    return case.held(sandbox) == rows + rows
+
+
+@pytest.mark.parametrize("contract", COUNTED)
+def test_a_lost_request_does_not_take_the_import_of_another_job_that_is_answered_late(
+    contract: str, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    """The other job's request is imported at once and answered after 4 s; ours is lost. Both are imported once."""
+    case = CASES[contract]
+    file = case.write(tmp_path / "f.csv", records=50, seed=1)
+    desk = desk_of(tmp_path, sandbox, response_timeout=10.0)
+    sandbox.set_faults("imports@1=slow:4,imports@2=cut:after")
+    results: dict[str, Any] = {}
+    other = run_later(desk, case, file, results)
+    wait_for(lambda: case.held(sandbox))
+    ours = desk.run(contract, file, case.ids, max_rows=100, guards=AGAIN)
+    other.join()
+    assert (ours["state"], results["other"]["state"]) == ("done", "done")
+    ids = {document["chunks"][0]["import_id"] for document in (ours, results["other"])}
+    assert len(ids) == 2
+    assert twice(case, sandbox, file)
+    assert (ours["chunks"][0]["attempts"], results["other"]["chunks"][0]["attempts"]) == (2, 1)
+
+
+@pytest.mark.parametrize("contract", COUNTED)
+def test_a_response_whose_import_another_job_has_sends_the_chunk_again(
+    contract: str, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    """Our job does not see that the other one still waits, as on a machine whose clock is hours ahead."""
+    case = CASES[contract]
+    file = case.write(tmp_path / "f.csv", records=50, seed=1)
+    desk = desk_of(tmp_path, sandbox)
+    sandbox.set_faults("imports@1=slow:3,imports@2=cut:after")
+    results: dict[str, Any] = {}
+    job = desk.begin(contract, file, case.ids, max_rows=100, guards=AGAIN, response_timeout=10.0)
+    other = threading.Thread(target=lambda: results.update(other=desk.resume(job, begun=True)))
+    other.start()
+    wait_for(lambda: case.held(sandbox))
+    with desk.ledger._writing() as connection:
+        connection.exec_driver_sql("UPDATE events SET at = '2020-01-01T00:00:00+00:00' WHERE kind = 'sent'")
+    ours = desk.run(contract, file, case.ids, max_rows=100, guards=AGAIN)
+    assert (ours["state"], ours["chunks"][0]["attempts"]) == ("done", 1)
+    other.join()
+    assert results["other"]["state"] == "done"
+    assert results["other"]["chunks"][0]["attempts"] == 2
+    assert twice(case, sandbox, file)
+    kinds = [event.data.get("message", "") for event in desk.ledger.events(job.id, kind="in doubt")]
+    assert any("belongs to chunk 1 of job" in message for message in kinds)
+
+
+@pytest.mark.parametrize("contract", COUNTED)
+def test_equal_records_in_another_order_are_known_as_the_other_jobs(
+    contract: str, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    case = CASES[contract]
+    file = case.write(tmp_path / "f.csv", records=50, seed=1)
+    turned = tmp_path / "turned.csv"
+    header, *records = case.header, *rows_of(file)
+    import csv
+
+    with turned.open("w", encoding="utf-8", newline="") as out:
+        csv.writer(out, lineterminator="\r\n").writerows([header, *reversed(records)])
+    desk = desk_of(tmp_path, sandbox, response_timeout=10.0)
+    sandbox.set_faults("imports@1=slow:3,imports@2=cut:after")
+    results: dict[str, Any] = {}
+    other = run_later(desk, case, turned, results)
+    wait_for(lambda: case.held(sandbox))
+    ours = desk.run(contract, file, case.ids, max_rows=100)
+    other.join()
+    assert (ours["state"], results["other"]["state"]) == ("done", "done")
+    assert twice(case, sandbox, file)
+
+
+def test_both_responses_lost_leave_each_job_an_import_of_its_own(sandbox: SandboxServer, tmp_path: Path) -> None:
+    case = CASES["giveaways"]
+    file = case.write(tmp_path / "f.csv", records=20, seed=1)
+    desk = desk_of(tmp_path, sandbox)
+    sandbox.set_faults("imports@1-2=cut:committed")
+    results: dict[str, Any] = {}
+    other = run_later(desk, case, file, results)
+    ours = desk.run("giveaways", file, case.ids, max_rows=100, guards=AGAIN)
+    other.join()
+    assert (ours["state"], results["other"]["state"]) == ("done", "done")
+    assert twice(case, sandbox, file)
+
+
+def test_an_import_late_after_both_jobs_were_settled_is_reported(sandbox: SandboxServer, tmp_path: Path) -> None:
+    """The first request is imported after it was sent again: no order of the two jobs ends both with exit 0."""
+    case = CASES["giveaways"]
+    file = case.write(tmp_path / "f.csv", records=20, seed=1)
+    desk = desk_of(tmp_path, sandbox)
+    sandbox.set_faults("imports@1=late:2.2")
+    results: dict[str, Any] = {}
+    other = run_later(desk, case, file, results)
+    wait_for(lambda: any(c.state is ChunkState.IN_DOUBT for j in desk.ledger.jobs() for c in desk.chunks(j.id)))
+    ours = desk.run("giveaways", file, case.ids, max_rows=100, guards=AGAIN)
+    other.join()
+    held = sum(case.held(sandbox).values())
+    if held > 40:
+        assert "in_doubt" in (ours["state"], results["other"]["state"])
+    else:
+        assert twice(case, sandbox, file)
+
+
+@pytest.mark.parametrize("settles", [0.5, 1.5, 2.5, 3.5, 6])
+@pytest.mark.parametrize("contract", COUNTED)
+def test_a_late_import_is_found_before_the_chunk_is_sent_again_or_reported(
+    contract: str, settles: float, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    case = CASES[contract]
+    file = case.write(tmp_path / "f.csv", records=20, seed=1)
+    desk = desk_of(tmp_path, sandbox, settle=0.5, response_timeout=2.0)
+    sandbox.set_faults(f"imports@1=late:{settles * 0.5}")
+    document = desk.run(contract, file, case.ids, max_rows=100)
+    doubled = sum(case.held(sandbox).values()) > 20
+    assert doubled == (document["state"] == "in_doubt")
+    if settles * 0.5 < 2.0:
+        assert (document["state"], document["chunks"][0]["attempts"]) == ("done", 1)
