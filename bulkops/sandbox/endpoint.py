@@ -1,8 +1,10 @@
 """One endpoint's course: access, limit, faults, the work in a thread, and the answer or refusal."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable, Coroutine, MutableSequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from email.utils import format_datetime
 from functools import partial
@@ -19,7 +21,7 @@ from bulkops.sandbox.answers import CSV_MEDIA, ApiError, error_response, json_re
 from bulkops.sandbox.faults import Faults, Mishap
 from bulkops.sandbox.imports.engine import Importer, Run, Trouble, run_import
 from bulkops.sandbox.state import State
-from bulkops.sandbox.wire import Body, drain, hang_up, transport, truncating
+from bulkops.sandbox.wire import Body, drain, hang_up, truncating
 
 
 class Logged(NamedTuple):
@@ -40,6 +42,14 @@ class Service:
     limit: RateLimit
     faults: Faults
     requests: MutableSequence[Logged] = field(default_factory=list)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run work apart from any request; a stop of the server cancels it."""
+        # The loop keeps weak references only, so a task that nothing else holds can vanish.
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 @dataclass(frozen=True)
@@ -143,15 +153,13 @@ class Endpoint:
         if mishap.cut == "during":
             await drain(request, share=0.5)
             raise Cut
-        if mishap.status and not mishap.committed:
+        if mishap.status and not mishap.committed and mishap.late is None:
             await drain(request)
             raise self._scripted(mishap)
-        async with Body(request) as body:
+        async with AsyncExitStack() as held:
+            body = await held.enter_async_context(Body(request))
             if mishap.cut == "after":
                 raise Cut
-            if mishap.late is not None:
-                transport(request.scope).close()
-                await asyncio.sleep(mishap.late)
             call = Call(
                 service=self.service,
                 path=dict(request.path_params),
@@ -161,12 +169,22 @@ class Endpoint:
                 upload=body.upload,
                 trouble=mishap.trouble,
             )
+            if mishap.late is not None:
+                self.service.start(self._work_late(call, mishap.late, held.pop_all()))
+                raise self._scripted(mishap) if mishap.status else Cut
             response = await run_in_threadpool(partial(self.handler, call))
-        if mishap.cut == "committed" or mishap.late is not None:
+        if mishap.cut == "committed":
             raise Cut
         if mishap.status:
             raise self._scripted(mishap)
         return response
+
+    async def _work_late(self, call: Call, wait: float, body: AsyncExitStack) -> None:
+        """Do the work of a request after its response, or after the connection is gone; nobody sees a refusal."""
+        async with body:
+            await asyncio.sleep(wait)
+            with contextlib.suppress(ApiError):
+                await run_in_threadpool(partial(self.handler, call))
 
     def _scripted(self, mishap: Mishap) -> ApiError:
         if mishap.status == 429:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import IO, Any, ClassVar
 
 from bulkops.sandbox.answers import ApiError
@@ -20,11 +21,12 @@ BATCH = 2000
 
 @dataclass(frozen=True)
 class Trouble:
-    """What a fault does to an import: refuse it at a record, or show its rows late."""
+    """What a fault does to an import: reject a record, show the rows late, or import `only` the first records."""
 
     refuse_at: int | None = None
     atomicity: str | None = None
     lag: float = 0.0
+    only: int | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ class Feed:
     def _take_records(self, source: CsvInput, positions: list[int]) -> None:
         width = len(source.header)
         try:
-            for record in source.records():
+            for record in islice(source.records(), self.trouble.only):
                 self.tally.records += 1
                 try:
                     row = self._row(record.number, record.cells, width, positions)
