@@ -48,6 +48,12 @@ def bad_parameter(name: str, details: str) -> ApiError:
     return ApiError(400, "The submitted data was invalid", problems=(problem,))
 
 
+def bad_field(pointer: str, details: str) -> ApiError:
+    """Return the 400 for a field of a JSON body, named by its JSON pointer."""
+    problem = Problem("Invalid field", details, {"pointer": pointer})
+    return ApiError(400, "The submitted data was invalid", problems=(problem,))
+
+
 def error_response(error: ApiError, *, with_status: bool, media_type: str = "application/json") -> Response:
     """Return the body `ErrorResponseWithStatus`, or `ErrorResponse` where `with_status` is false."""
     body: dict[str, Any] = {"message": error.message, "errors": [each.as_json() for each in error.problems]}

@@ -20,8 +20,9 @@ from bulkops.sandbox.access import RateLimit, authorise, too_many
 from bulkops.sandbox.answers import CSV_MEDIA, ApiError, error_response, json_response
 from bulkops.sandbox.faults import Faults, Mishap
 from bulkops.sandbox.imports.engine import Importer, Run, Trouble, run_import
+from bulkops.sandbox.parameters import Parameters, check, integer
 from bulkops.sandbox.state import State
-from bulkops.sandbox.wire import Body, drain, hang_up, truncating
+from bulkops.sandbox.wire import Body, Content, drain, hang_up, truncating
 
 
 class Logged(NamedTuple):
@@ -93,7 +94,11 @@ def importing(make: Callable[[Call], Callable[[Run], Importer]], status: int = 2
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An operation of the API; `plain_errors` are the statuses whose body is `ErrorResponse`."""
+    """An operation of the API.
+
+    `plain_errors` are the statuses whose body is `ErrorResponse`, `json_errors` those of an export that are
+    declared as JSON. `parameters` are the declared query parameters, `texts` the path parameters that are no ids.
+    """
 
     service: Service
     operation: str
@@ -102,6 +107,9 @@ class Endpoint:
     template: str
     handler: Handler
     plain_errors: frozenset[int] = frozenset()
+    json_errors: frozenset[int] = frozenset()
+    parameters: Parameters = field(default_factory=dict)
+    texts: frozenset[str] = frozenset()
     public: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -157,12 +165,12 @@ class Endpoint:
             await drain(request)
             raise self._scripted(mishap)
         async with AsyncExitStack() as held:
-            body = await held.enter_async_context(Body(request))
+            body = await held.enter_async_context(Body(request, self._content()))
             if mishap.cut == "after":
                 raise Cut
             call = Call(
                 service=self.service,
-                path=dict(request.path_params),
+                path=self._ids(request),
                 query=request.query_params,
                 credential=credential,
                 body=body.json,
@@ -172,7 +180,7 @@ class Endpoint:
             if mishap.late is not None:
                 self.service.start(self._work_late(call, mishap.late, held.pop_all()))
                 raise self._scripted(mishap) if mishap.status else Cut
-            response = await run_in_threadpool(partial(self.handler, call))
+            response = await run_in_threadpool(partial(self._handle, call))
         if mishap.cut == "committed":
             raise Cut
         if mishap.status:
@@ -184,7 +192,23 @@ class Endpoint:
         async with body:
             await asyncio.sleep(wait)
             with contextlib.suppress(ApiError):
-                await run_in_threadpool(partial(self.handler, call))
+                await run_in_threadpool(partial(self._handle, call))
+
+    def _content(self) -> Content:
+        if self.kind == "imports":
+            return Content.FILE
+        return Content.JSON if self.method == "POST" else Content.NONE
+
+    def _ids(self, request: Request) -> dict[str, Any]:
+        """Return the path parameters, ids as numbers; text that is no whole number names nothing: 404."""
+        try:
+            return {name: text if name in self.texts else integer(text) for name, text in request.path_params.items()}
+        except ValueError as problem:
+            raise ApiError(404, f"Not found: {problem}") from problem
+
+    def _handle(self, call: Call) -> Response:
+        check(self.parameters, call.query.multi_items())
+        return self.handler(call)
 
     def _scripted(self, mishap: Mishap) -> ApiError:
         if mishap.status == 429:
@@ -197,5 +221,6 @@ class Endpoint:
 
     def _refusal(self, refusal: ApiError) -> Response:
         declared = self.service.state.assumptions.error_media == "declared"
-        media = CSV_MEDIA if self.kind == "exports" and declared else "application/json"
+        as_csv = self.kind == "exports" and declared and refusal.status not in self.json_errors
+        media = CSV_MEDIA if as_csv else "application/json"
         return error_response(refusal, with_status=refusal.status not in self.plain_errors, media_type=media)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from bulkops.sandbox.answers import bad_parameter, cell, csv_response, quoted
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.exports.log import remember
-from bulkops.sandbox.filters import date_printer, listed, moment, one_of, whole
+from bulkops.sandbox.filters import date_printer, listed, moment, needed_moment, number
 from bulkops.sandbox.times import iso
 
 EFFECT_HEADER = (
@@ -47,7 +47,7 @@ def effects(call: Call) -> Response:
     """Answer `exportEffects`: one effect for each campaign of the Application."""
     application = call.state.application(call.path["applicationId"]).id
     shown = date_printer(call, sample="ISO8601")
-    wanted = whole(call, "campaignId", default=0)
+    wanted = number(call, "campaignId")
     profiles = _profiles(call) if _within(call, "created") else []
     remember(call, "Effect")
 
@@ -55,7 +55,7 @@ def effects(call: Call) -> Response:
         yield EFFECT_HEADER
         props = quoted(json.dumps({"name": "10% off", "value": 11.0, "position": 1}))
         for campaign in call.state.world.campaigns if profiles else ():
-            if campaign.application == application and wanted in (0, campaign.id):
+            if campaign.application == application and wanted in (None, campaign.id):
                 yield (
                     f"{shown(MADE)},setDiscount,{application},{campaign.id},{campaign.id},0,session-1,"
                     f"{cell(profiles[0])},1,1,1,talon_session_updated,405.00,{props},,,\n"
@@ -67,7 +67,7 @@ def effects(call: Call) -> Response:
 def customer_sessions(call: Call) -> Response:
     """Answer `exportCustomerSessions`: one session in every state."""
     application = call.state.application(call.path["applicationId"]).id
-    state = one_of(call, "customerSessionState", tuple(name for _, name in SESSIONS))
+    state = call.query.get("customerSessionState")
     shown = date_printer(call, sample="ISO8601")
     wanted = call.query.get("profileIntegrationId")
     profiles = _profiles(call) if _within(call, "created", "updated") else []
@@ -76,12 +76,12 @@ def customer_sessions(call: Call) -> Response:
 
     def lines() -> Iterator[str]:
         yield SESSION_HEADER
-        for (number, name), profile in zip(SESSIONS, profiles, strict=False):
-            if state in ("", name) and wanted in (None, "", profile):
+        for (place, name), profile in zip(SESSIONS, profiles, strict=False):
+            if state in (None, name) and wanted in (None, "", profile):
                 closed = shown(MADE) if name in ("closed", "partially_returned") else NEVER
                 cancelled = shown(MADE) if name == "cancelled" else NEVER
                 yield (
-                    f"{number},true,session-{number},{application},{number},{cell(profile)},{shown(MADE)},{name},"
+                    f"{place},true,session-{place},{application},{place},{cell(profile)},{shown(MADE)},{name},"
                     f'{items},"{{}}",1850.00,"{{}}",{closed},{cancelled},,"null","{{}}",{shown(MADE)},,"[]"\n'
                 )
 
@@ -107,7 +107,7 @@ def achievements(call: Call) -> Response:
 def campaign_analytics(call: Call) -> Response:
     """Answer `exportApplicationCampaignAnalytics`: two rows of totals, then one for each campaign."""
     application = call.state.application(call.path["applicationId"]).id
-    start, end = moment(call, "rangeStart", needed=True), moment(call, "rangeEnd", needed=True)
+    start, end = needed_moment(call, "rangeStart"), needed_moment(call, "rangeEnd")
     if end < start or end - start > timedelta(days=3660):
         raise bad_parameter("rangeEnd", "the range is not valid")
     wanted = listed(call, "campaignIds")

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from bulkops.sandbox.answers import bad_parameter, json_response
 from bulkops.sandbox.endpoint import Call
-from bulkops.sandbox.filters import Where, flag, listed, one_of, page, whole
+from bulkops.sandbox.filters import Where, flag, listed, page
 from bulkops.sandbox.state import ACCOUNT, USER
 from bulkops.sandbox.world import Application, Attribute, Campaign, Program
 
@@ -95,6 +95,7 @@ def _campaign(call: Call, held: Campaign) -> dict[str, Any]:
         "attributes": {},
         "state": held.state,
         "tags": [],
+        "reevaluateOnReturn": False,
         "features": list(held.features),
         "couponSettings": CODES,
         "referralSettings": CODES,
@@ -156,7 +157,7 @@ def _program(held: Program) -> dict[str, Any]:
 def attributes(call: Call) -> Response:
     """Answer `getAttributes`; the filters entity, type, kind, applicationIds, search and loyaltyProgramIds work."""
     query = call.query
-    kind = one_of(call, "kind", ("builtin", "custom"))
+    kind = query.get("kind")
     applications_wanted = listed(call, "applicationIds")
     programs_wanted = listed(call, "loyaltyProgramIds")
     if applications_wanted and not all(each.isdigit() for each in applications_wanted):
@@ -202,9 +203,7 @@ def _attribute(call: Call, held: Attribute) -> dict[str, Any]:
 def exports(call: Call) -> Response:
     """Answer `getExports`: the exports made here, newest first."""
     where = Where(call).equal("entity", "entity")
-    for parameter, column in (("applicationId", "application"), ("campaignId", "campaign")):
-        if call.query.get(parameter):
-            where.also(f"{column} = :{column}", **{column: whole(call, parameter, default=0)})
+    where.number("applicationId", "application").number("campaignId", "campaign")
     rows = call.state.database.stream(f"SELECT * FROM export WHERE {where} ORDER BY id DESC", where.values)  # noqa: S608
     return counted(
         call,
