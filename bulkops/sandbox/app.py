@@ -99,6 +99,7 @@ EXPORTS = (
         json_errors=(404,),
     ),
     Operation("exportAchievements", CAMPAIGN + "/achievements/{achievementId}/export", activity.achievements),
+    Operation("exportAchievementV2", "/v2/achievements/{achievementId}/export", activity.achievements_of_account),
     Operation("exportEffects", APPLICATION + "/export_effects", activity.effects),
     Operation("exportCustomerSessions", APPLICATION + "/export_customer_sessions", activity.customer_sessions),
     Operation(

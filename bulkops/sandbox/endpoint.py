@@ -5,7 +5,7 @@ import contextlib
 import json
 from collections.abc import Callable, Coroutine, MutableSequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import format_datetime
 from functools import partial
 from typing import IO, Any, NamedTuple
@@ -20,7 +20,7 @@ from bulkops.sandbox.access import RateLimit, authorise, too_many
 from bulkops.sandbox.answers import CSV_MEDIA, ApiError, error_response, json_response
 from bulkops.sandbox.faults import Faults, Mishap
 from bulkops.sandbox.imports.engine import Importer, Run, Trouble, run_import
-from bulkops.sandbox.parameters import Parameters, check, integer
+from bulkops.sandbox.parameters import Parameters, checked, integer
 from bulkops.sandbox.state import State
 from bulkops.sandbox.wire import Body, Content, drain, hang_up, truncating
 
@@ -207,8 +207,9 @@ class Endpoint:
             raise ApiError(404, f"Not found: {problem}") from problem
 
     def _handle(self, call: Call) -> Response:
-        check(self.parameters, call.query.multi_items())
-        return self.handler(call)
+        # A handler sees declared parameters only, so no other can have an effect, or a value that it cannot read.
+        query = QueryParams(checked(self.parameters, call.query.multi_items()))
+        return self.handler(replace(call, query=query))
 
     def _scripted(self, mishap: Mishap) -> ApiError:
         if mishap.status == 429:

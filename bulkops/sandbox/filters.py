@@ -40,6 +40,15 @@ def needed_moment(call: Call, name: str) -> datetime:
     return found
 
 
+def made_within(call: Call, made: str, *stems: str) -> bool:
+    """Return whether an instant passes all filters `{stem}Before` and `{stem}After`."""
+    for stem in stems:
+        before, after = moment(call, f"{stem}Before"), moment(call, f"{stem}After")
+        if (before and iso(before) <= made) or (after and iso(after) >= made):
+            return False
+    return True
+
+
 def listed(call: Call, name: str) -> list[str] | None:
     """Return a comma-separated or repeated parameter as a list; None when it is not given."""
     if name not in call.query:

@@ -73,13 +73,15 @@ def shortened(text: str) -> str:
     return repr(text if len(text) <= 100 else f"{text[:100]}…")
 
 
-def check(declared: Parameters, given: Iterable[tuple[str, str]]) -> None:
-    """Refuse the first parameter that is not of its declared kind with 400; parameters not declared are ignored."""
-    for name, text in given:
+def checked(declared: Parameters, given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the declared parameters among those given; refuse the first with a wrong value with 400."""
+    kept = [(name, text) for name, text in given if name in declared]
+    for name, text in kept:
         try:
-            declared.get(name, free)(text)
+            declared[name](text)
         except ValueError as problem:
             raise bad_parameter(name, str(problem)) from problem
+    return kept
 
 
 def check_fields(declared: Parameters, given: Mapping[str, Any], at: str) -> dict[str, str]:

@@ -8,9 +8,8 @@ from enum import Enum
 from io import BytesIO
 from typing import IO, Any
 
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
@@ -20,6 +19,19 @@ UPLOAD_LIMIT = 1024 * 1024 * 1024
 JSON_LIMIT = 16 * 1024 * 1024
 INVALID = "The submitted data was invalid"
 TRANSPORT = "bulkops.transport"
+
+
+class Multipart(MultiPartParser):
+    """Starlette's parser, which leaves the file of a part without an end open."""
+
+    async def parse(self) -> FormData:
+        """Return the complete parts and close the file of an incomplete one."""
+        form = await super().parse()
+        complete = {id(part.file) for _, part in form.multi_items() if isinstance(part, UploadFile)}
+        for file in self._files_to_close_on_error:
+            if id(file) not in complete:
+                file.close()
+        return form
 
 
 class Content(Enum):
@@ -38,7 +50,7 @@ class Body:
         self._content = content
         self.json: Any = None
         self.upload: IO[bytes] | None = None
-        self._form: Any = None
+        self._form: FormData | None = None
 
     async def __aenter__(self) -> "Body":
         media = self._request.headers.get("content-type", "").lower()
@@ -61,8 +73,9 @@ class Body:
 
     async def _read_form(self) -> None:
         try:
-            self._form = await self._request.form(max_part_size=UPLOAD_LIMIT)
-        except (MultiPartException, HTTPException, KeyError) as problem:
+            parser = Multipart(self._request.headers, self._request.stream(), max_part_size=UPLOAD_LIMIT)
+            self._form = await parser.parse()
+        except MultiPartException as problem:
             with contextlib.suppress(RuntimeError):  # Starlette's, if the stream was read to its end
                 await drain(self._request)
             raise ApiError(400, f"{INVALID}: the multipart body cannot be read") from problem

@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
 
 from starlette.responses import Response
 
 from bulkops.sandbox.answers import bad_parameter, cell, csv_response, quoted
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.exports.log import remember
-from bulkops.sandbox.filters import date_printer, listed, moment, needed_moment, number
+from bulkops.sandbox.filters import date_printer, listed, made_within, needed_moment, number
 from bulkops.sandbox.times import iso
+from bulkops.sandbox.world import Achievement
 
 EFFECT_HEADER = (
     "created,name,applicationid,campaignid,rulesetid,ruleindex,sessionintegrationid,profileintegrationid,"
@@ -34,21 +34,12 @@ def _profiles(call: Call) -> list[str]:
     return [name for series in call.state.world.profiles for name in series.all()[:4]][:4]
 
 
-def _within(call: Call, *stems: str) -> bool:
-    """Tell whether the invented records, all of one instant, pass the before/after filters."""
-    for stem in stems:
-        before, after = moment(call, f"{stem}Before"), moment(call, f"{stem}After")
-        if (before and iso(before) <= MADE) or (after and iso(after) >= MADE):
-            return False
-    return True
-
-
 def effects(call: Call) -> Response:
     """Answer `exportEffects`: one effect for each campaign of the Application."""
     application = call.state.application(call.path["applicationId"]).id
     shown = date_printer(call, sample="ISO8601")
     wanted = number(call, "campaignId")
-    profiles = _profiles(call) if _within(call, "created") else []
+    profiles = _profiles(call) if made_within(call, MADE, "created") else []
     remember(call, "Effect")
 
     def lines() -> Iterator[str]:
@@ -70,7 +61,7 @@ def customer_sessions(call: Call) -> Response:
     state = call.query.get("customerSessionState")
     shown = date_printer(call, sample="ISO8601")
     wanted = call.query.get("profileIntegrationId")
-    profiles = _profiles(call) if _within(call, "created", "updated") else []
+    profiles = _profiles(call) if made_within(call, MADE, "created", "updated") else []
     items = quoted(json.dumps([{"sku": "B00004TKVY", "name": 'Bike - "Aisle"', "price": 1800, "quantity": 1}]))
     remember(call, "CustomerSession")
 
@@ -91,7 +82,11 @@ def customer_sessions(call: Call) -> Response:
 def achievements(call: Call) -> Response:
     """Answer `exportAchievements`: progress of four customers."""
     path = call.path
-    found = call.state.achievement(path["applicationId"], path["campaignId"], path["achievementId"])
+    found = call.state.campaign_achievement(path["applicationId"], path["campaignId"], path["achievementId"])
+    return _progress(call, found)
+
+
+def _progress(call: Call, found: Achievement) -> Response:
     lines = ["profileIntegrationID,title,target,progress,status,startDate,endDate,completionDate\n"]
     for position, profile in enumerate(_profiles(call)):
         done = position % 2 == 1
@@ -104,12 +99,17 @@ def achievements(call: Call) -> Response:
     return csv_response(iter(lines), name="achievements")
 
 
+def achievements_of_account(call: Call) -> Response:
+    """Answer `exportAchievementV2`, whose path names no campaign."""
+    return _progress(call, call.state.achievement(call.path["achievementId"]))
+
+
 def campaign_analytics(call: Call) -> Response:
     """Answer `exportApplicationCampaignAnalytics`: two rows of totals, then one for each campaign."""
     application = call.state.application(call.path["applicationId"]).id
     start, end = needed_moment(call, "rangeStart"), needed_moment(call, "rangeEnd")
-    if end < start or end - start > timedelta(days=3660):
-        raise bad_parameter("rangeEnd", "the range is not valid")
+    if end < start:
+        raise bad_parameter("rangeEnd", "rangeEnd is before rangeStart")
     wanted = listed(call, "campaignIds")
     known = [each.id for each in call.state.world.campaigns if each.application == application]
     shown = [number for number in known if wanted is None or str(number) in wanted]

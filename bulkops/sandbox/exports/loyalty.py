@@ -38,11 +38,17 @@ def _wanted(call: Call, known: tuple[str, ...]) -> set[str]:
 
 
 def _balances(call: Call, program: Program, owner: str) -> Iterator[Balance]:
-    """Yield the balances of a program before `endDate`; `owner` is the column with the owner."""
+    """Yield the balances of a program before `endDate`; `owner` is the column with the owner.
+
+    `subledgerIds` keeps some subledgers; an empty text among them is the main ledger.
+    """
     at = moment(call, "endDate")
     where = Where(call).visible().also("program = :program", program=program.id)
     if at:
         where.also("created <= :at", at=iso_micro(at))
+    wanted = listed(call, "subledgerIds")
+    if wanted is not None:
+        where.also("subledger IN (SELECT value FROM json_each(:subledgers))", subledgers=json.dumps(wanted))
     query = (
         f"SELECT {owner} AS owner, subledger, amount, starts, ends FROM point WHERE {where}"  # noqa: S608
         " ORDER BY owner, subledger"

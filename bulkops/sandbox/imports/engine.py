@@ -3,10 +3,11 @@
 import secrets
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from types import MappingProxyType
 from typing import IO, Any, ClassVar
 
 from bulkops.sandbox.answers import ApiError
@@ -71,11 +72,12 @@ class Importer(ABC):
     """What one import takes (columns) and does (rows)."""
 
     entity: ClassVar[str]
-    required: ClassVar[tuple[str, ...]]
+    required: tuple[str, ...]
     optional: ClassVar[tuple[str, ...]] = ()
     only: ClassVar[bool] = False
     replaces: ClassVar[bool] = False
     most: ClassVar[int | None] = None
+    earlier_names: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -131,7 +133,7 @@ class Feed:
         source = CsvInput(upload, self.assumptions)
         try:
             positions = column_positions(
-                source.header,
+                [self.importer.earlier_names.get(name, name) for name in source.header],
                 required=self.importer.required,
                 optional=self.importer.optional,
                 only=self.importer.only,

@@ -18,6 +18,8 @@ from bulkops.sandbox.world import Collection
 
 def _items(call: Call, table: str, owner: int, size: int, skip: int) -> list[str]:
     where = Where(call).visible(versions=True).also("owner = :owner", owner=owner, size=size, skip=skip)
+    if "profileQuery" in call.query:
+        where.also("instr(item, :profile) > 0", profile=call.query["profileQuery"])
     query = f"SELECT item FROM {table} WHERE {where} ORDER BY id LIMIT :size OFFSET :skip"  # noqa: S608
     return [row["item"] for row in call.state.database.stream(query, where.values)]
 
@@ -140,6 +142,8 @@ def search_customers(call: Call) -> Response:
         where.also("integration_id IN (SELECT value FROM json_each(:wanted))", wanted=json.dumps(wanted))
     if numbers:
         where.also("id IN (SELECT value FROM json_each(:numbers))", numbers=json.dumps(numbers))
+    if call.body.get("attributes"):
+        where.also("0")  # no profile has attributes here
     if call.state.assumptions.search_shows_imported == "no":
         where.also("NOT imported")
     size, skip = page(call)
