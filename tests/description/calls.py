@@ -121,9 +121,13 @@ class Caller:
     ) -> tuple[Response, Mapping[str, str]]:
         """Return the response and its headers; with `chunk` the body is sent in chunks of that many bytes."""
         pieces = [body[start : start + chunk] for start in range(0, len(body), chunk)] if body and chunk else None
-        self._connection.request(method, url, pieces or body, dict(headers), encode_chunked=pieces is not None)
-        answer = self._connection.getresponse()
-        found = Response(answer.status, answer.headers.get("content-type", ""), answer.read())
+        try:
+            self._connection.request(method, url, pieces or body, dict(headers), encode_chunked=pieces is not None)
+            answer = self._connection.getresponse()
+            found = Response(answer.status, answer.headers.get("content-type", ""), answer.read())
+        except (http.client.HTTPException, OSError):
+            self._connection.close()  # so that one lost response spoils no other test
+            raise
         return found, {name.lower(): value for name, value in answer.headers.items()}
 
     def call(
