@@ -1,6 +1,7 @@
 """Who may call: the key, the session token, and three requests a second for each endpoint."""
 
 import hmac
+import re
 import secrets
 from collections import deque
 from collections.abc import Callable
@@ -9,9 +10,11 @@ from email.utils import format_datetime
 from threading import Lock
 from typing import Any
 
-from bulkops.sandbox.answers import ApiError
+from bulkops.sandbox.answers import ApiError, bad_field
 from bulkops.sandbox.state import USER, State
 from bulkops.sandbox.times import iso, iso_micro
+
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 def authorise(state: State, key: str | None, header: str | None) -> str:
@@ -38,6 +41,8 @@ def open_session(state: State, credentials: Any, key: str | None) -> dict[str, A
     email, password = given.get("email"), given.get("password")
     if not isinstance(email, str) or not isinstance(password, str):
         raise ApiError(400, "The submitted data was invalid: email and password are needed")
+    if EMAIL.fullmatch(email) is None:
+        raise bad_field("/email", "it is not an e-mail address")
     if key is not None and not hmac.compare_digest(password.encode(), key.encode()):
         raise ApiError(401, "Unauthorized: the e-mail address or the password is wrong")
     token, now = secrets.token_hex(20), state.now()

@@ -10,6 +10,9 @@ from starlette.responses import Response, StreamingResponse
 
 CSV_MEDIA = "application/csv"
 
+# A cell of a refused file can have megabytes; an error names the start of it.
+LONGEST_TEXT = 1000
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -21,7 +24,11 @@ class Problem:
 
     def as_json(self) -> dict[str, Any]:
         """Return the documented form; a problem without a place has the line `N/A`."""
-        return {"title": self.title, "details": self.details, "source": self.source or {"line": "N/A"}}
+        return {"title": self.title, "details": _cut(self.details), "source": self.source or {"line": "N/A"}}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
 
 
 class ApiError(Exception):
@@ -48,9 +55,15 @@ def bad_parameter(name: str, details: str) -> ApiError:
     return ApiError(400, "The submitted data was invalid", problems=(problem,))
 
 
+def bad_field(pointer: str, details: str) -> ApiError:
+    """Return the 400 for a field of a JSON body, named by its JSON pointer."""
+    problem = Problem("Invalid field", details, {"pointer": pointer})
+    return ApiError(400, "The submitted data was invalid", problems=(problem,))
+
+
 def error_response(error: ApiError, *, with_status: bool, media_type: str = "application/json") -> Response:
     """Return the body `ErrorResponseWithStatus`, or `ErrorResponse` where `with_status` is false."""
-    body: dict[str, Any] = {"message": error.message, "errors": [each.as_json() for each in error.problems]}
+    body: dict[str, Any] = {"message": _cut(error.message), "errors": [each.as_json() for each in error.problems]}
     if with_status:
         body["StatusCode"] = error.status
     text = json.dumps(body, ensure_ascii=False)

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from bulkops.sandbox import targets
 from bulkops.sandbox.access import close_session, open_session
@@ -19,6 +19,7 @@ from bulkops.sandbox.exports import lists as list_exports
 from bulkops.sandbox.lists import catalogue, members
 from bulkops.sandbox.lists import codes as code_lists
 from bulkops.sandbox.lists import loyalty as loyalty_lists
+from bulkops.sandbox.parameters import PARAMETERS, shortened
 
 APPLICATION = "/v1/applications/{applicationId}"
 CAMPAIGN = APPLICATION + "/campaigns/{campaignId}"
@@ -31,13 +32,14 @@ TEXTS = {"loyaltyCardId": "", "integrationId": ":path"}
 
 
 class Operation(NamedTuple):
-    """One operation; `plain_errors` are the statuses whose body is `ErrorResponse`."""
+    """One operation; `plain_errors` are the statuses whose body is `ErrorResponse`, `json_errors` see `Endpoint`."""
 
     name: str
     path: str
     handler: Handler
     plain_errors: tuple[int, ...] = ()
     method: str = "GET"
+    json_errors: tuple[int, ...] = ()
 
 
 IMPORTS = (
@@ -90,8 +92,14 @@ EXPORTS = (
     ),
     Operation("exportCampaignStores", CAMPAIGN + "/stores/export", list_exports.stores, (400,)),
     Operation("exportCampaignStoreBudgets", CAMPAIGN + "/stores/budgets/export", list_exports.budgets, (400, 401, 404)),
-    Operation("exportCampaignValueMap", CAMPAIGN + "/value_maps/{valueMapId}/export", list_exports.value_map),
+    Operation(
+        "exportCampaignValueMap",
+        CAMPAIGN + "/value_maps/{valueMapId}/export",
+        list_exports.value_map,
+        json_errors=(404,),
+    ),
     Operation("exportAchievements", CAMPAIGN + "/achievements/{achievementId}/export", activity.achievements),
+    Operation("exportAchievementV2", "/v2/achievements/{achievementId}/export", activity.achievements_of_account),
     Operation("exportEffects", APPLICATION + "/export_effects", activity.effects),
     Operation("exportCustomerSessions", APPLICATION + "/export_customer_sessions", activity.customer_sessions),
     Operation(
@@ -167,7 +175,10 @@ OPERATIONS = frozenset(each.name for _, operations in KINDS for each in operatio
 def build_app(service: Service) -> Starlette:
     """Return the application of one sandbox."""
     routes = [_route(service, kind, each) for kind, operations in KINDS for each in operations]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _unrouted, 500: _broken})
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _unrouted, 500: _broken})
+    # A redirect to the path without its last slash is no response of the API.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _route(service: Service, kind: str, operation: Operation) -> Route:
@@ -179,21 +190,33 @@ def _route(service: Service, kind: str, operation: Operation) -> Route:
         template=operation.path,
         handler=operation.handler,
         plain_errors=frozenset(operation.plain_errors),
+        json_errors=frozenset(operation.json_errors),
+        parameters=PARAMETERS.get(operation.name, {}),
+        texts=frozenset(TEXTS),
         public=operation.name == "createSession",
     )
-    path = re.sub(r"\{(\w+)\}", lambda found: "{" + found[1] + TEXTS.get(found[1], ":int") + "}", operation.path)
+    path = re.sub(r"\{(\w+)\}", lambda found: "{" + found[1] + TEXTS.get(found[1], "") + "}", operation.path)
     return Route(path, endpoint=endpoint, methods=[operation.method])
 
 
-def _unrouted(request: Request, problem: Exception) -> Response:
+def _unrouted(request: Request, _problem: Exception) -> Response:
     """Answer a path or a method that no operation has."""
-    status = problem.status_code if isinstance(problem, HTTPException) else 404
-    message = "Method not allowed" if status == 405 else f"Not found: {request.method} {request.url.path}"
-    headers = dict(getattr(problem, "headers", None) or {})
-    return error_response(ApiError(status, message, headers=headers), with_status=True)
+    methods = _methods(request) - {request.method}
+    if methods:
+        allow = {"allow": ", ".join(sorted(methods))}
+        return error_response(ApiError(405, "Method not allowed", headers=allow), with_status=True)
+    message = f"Not found: {request.method} {shortened(request.scope['path'])}"
+    return error_response(ApiError(404, message), with_status=True)
+
+
+def _methods(request: Request) -> set[str]:
+    """Return the methods of all operations with the path of a request."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    found = [route.methods or set() for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return set().union(*found)
 
 
 def _broken(request: Request, problem: Exception) -> Response:
     """Answer a mistake in the sandbox itself."""
-    message = f"The sandbox failed at {request.method} {request.url.path}: {problem!r}"
+    message = f"The sandbox failed at {request.method} {request.scope['path']}: {problem!r}"
     return Response(json.dumps({"message": message}), status_code=500, media_type="application/json")

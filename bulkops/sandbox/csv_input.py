@@ -147,6 +147,6 @@ def column_positions(
         problems += [f"the column {name!r} is unknown" for name in names if name not in wanted]
     if problems:
         line = {"line": "0" if assumptions.error_line_header == "not_counted" else "1"}
-        shown = tuple(Problem("Invalid header", text, line) for text in problems)
+        shown = tuple(Problem("Invalid header", text, line) for text in problems[:100])
         raise ApiError(400, f"Import Error: {problems[0]}", problems=shown)
     return [names.index(name) if name in names else -1 for name in wanted]

@@ -1,9 +1,11 @@
 """One endpoint's course: access, limit, faults, the work in a thread, and the answer or refusal."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Callable, MutableSequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, MutableSequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
 from email.utils import format_datetime
 from functools import partial
 from typing import IO, Any, NamedTuple
@@ -18,8 +20,9 @@ from bulkops.sandbox.access import RateLimit, authorise, too_many
 from bulkops.sandbox.answers import CSV_MEDIA, ApiError, error_response, json_response
 from bulkops.sandbox.faults import Faults, Mishap
 from bulkops.sandbox.imports.engine import Importer, Run, Trouble, run_import
+from bulkops.sandbox.parameters import Parameters, checked, integer
 from bulkops.sandbox.state import State
-from bulkops.sandbox.wire import Body, drain, hang_up, transport, truncating
+from bulkops.sandbox.wire import Body, Content, drain, hang_up, truncating
 
 
 class Logged(NamedTuple):
@@ -40,6 +43,14 @@ class Service:
     limit: RateLimit
     faults: Faults
     requests: MutableSequence[Logged] = field(default_factory=list)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run work apart from any request; a stop of the server cancels it."""
+        # The loop keeps weak references only, so a task that nothing else holds can vanish.
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,11 @@ def importing(make: Callable[[Call], Callable[[Run], Importer]], status: int = 2
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An operation of the API; `plain_errors` are the statuses whose body is `ErrorResponse`."""
+    """An operation of the API.
+
+    `plain_errors` are the statuses whose body is `ErrorResponse`, `json_errors` those of an export that are
+    declared as JSON. `parameters` are the declared query parameters, `texts` the path parameters that are no ids.
+    """
 
     service: Service
     operation: str
@@ -92,6 +107,9 @@ class Endpoint:
     template: str
     handler: Handler
     plain_errors: frozenset[int] = frozenset()
+    json_errors: frozenset[int] = frozenset()
+    parameters: Parameters = field(default_factory=dict)
+    texts: frozenset[str] = frozenset()
     public: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -143,30 +161,55 @@ class Endpoint:
         if mishap.cut == "during":
             await drain(request, share=0.5)
             raise Cut
-        if mishap.status and not mishap.committed:
+        if mishap.status and not mishap.committed and mishap.late is None:
             await drain(request)
             raise self._scripted(mishap)
-        async with Body(request) as body:
+        async with AsyncExitStack() as held:
+            body = await held.enter_async_context(Body(request, self._content()))
             if mishap.cut == "after":
                 raise Cut
-            if mishap.late is not None:
-                transport(request.scope).close()
-                await asyncio.sleep(mishap.late)
             call = Call(
                 service=self.service,
-                path=dict(request.path_params),
+                path=self._ids(request),
                 query=request.query_params,
                 credential=credential,
                 body=body.json,
                 upload=body.upload,
                 trouble=mishap.trouble,
             )
-            response = await run_in_threadpool(partial(self.handler, call))
-        if mishap.cut == "committed" or mishap.late is not None:
+            if mishap.late is not None:
+                self.service.start(self._work_late(call, mishap.late, held.pop_all()))
+                raise self._scripted(mishap) if mishap.status else Cut
+            response = await run_in_threadpool(partial(self._handle, call))
+        if mishap.cut == "committed":
             raise Cut
         if mishap.status:
             raise self._scripted(mishap)
         return response
+
+    async def _work_late(self, call: Call, wait: float, body: AsyncExitStack) -> None:
+        """Do the work of a request after its response, or after the connection is gone; nobody sees a refusal."""
+        async with body:
+            await asyncio.sleep(wait)
+            with contextlib.suppress(ApiError):
+                await run_in_threadpool(partial(self._handle, call))
+
+    def _content(self) -> Content:
+        if self.kind == "imports":
+            return Content.FILE
+        return Content.JSON if self.method == "POST" else Content.NONE
+
+    def _ids(self, request: Request) -> dict[str, Any]:
+        """Return the path parameters, ids as numbers; text that is no whole number names nothing: 404."""
+        try:
+            return {name: text if name in self.texts else integer(text) for name, text in request.path_params.items()}
+        except ValueError as problem:
+            raise ApiError(404, f"Not found: {problem}") from problem
+
+    def _handle(self, call: Call) -> Response:
+        # A handler sees declared parameters only, so no other can have an effect, or a value that it cannot read.
+        query = QueryParams(checked(self.parameters, call.query.multi_items()))
+        return self.handler(replace(call, query=query))
 
     def _scripted(self, mishap: Mishap) -> ApiError:
         if mishap.status == 429:
@@ -179,5 +222,6 @@ class Endpoint:
 
     def _refusal(self, refusal: ApiError) -> Response:
         declared = self.service.state.assumptions.error_media == "declared"
-        media = CSV_MEDIA if self.kind == "exports" and declared else "application/json"
+        as_csv = self.kind == "exports" and declared and refusal.status not in self.json_errors
+        media = CSV_MEDIA if as_csv else "application/json"
         return error_response(refusal, with_status=refusal.status not in self.plain_errors, media_type=media)

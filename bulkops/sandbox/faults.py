@@ -1,6 +1,7 @@
 """Scripted trouble: which request to which endpoint goes wrong, and how."""
 
 import json
+import math
 import random
 import re
 from collections import Counter
@@ -13,7 +14,9 @@ from bulkops.errors import UsageError
 from bulkops.sandbox.imports.engine import Trouble
 
 RULE = re.compile(r"(?P<endpoint>[A-Za-z0-9]+)(?:@(?P<when>[0-9a-z.\-]+))?=(?P<fault>[a-z0-9]+(?::[a-z0-9.]+)*)")
-WHEN = re.compile(r"(?P<first>\d+)(?:-(?P<last>\d+))?|every(?P<every>\d+)|p(?P<share>0?\.\d+|1)")
+WHEN = re.compile(
+    r"(?P<first>[0-9]{1,9})(?:-(?P<last>[0-9]{1,9}))?|every(?P<every>[1-9][0-9]{0,8})|p(?P<share>0?\.[0-9]+|1)"
+)
 GROUPS = ("imports", "exports", "reads", "all")
 HINT = "docs/sandbox.md describes the faults."
 
@@ -25,8 +28,9 @@ NO_TROUBLE = Trouble()
 class Mishap:
     """What goes wrong with one request; all defaults mean nothing does.
 
-    `status` answers instead of the endpoint (with `committed`, after it did its work). `cut` is when the
-    connection is cut: before, during or after the body was read, or when all was committed. Times in seconds.
+    `status` replaces the response of the endpoint (with `committed`, after it did its work). `cut` is when the
+    connection is cut: before, during or after the body was read, or when all was committed. `late` is how long
+    after the response, or after the cut, the work is done. Times in seconds.
     """
 
     status: int | None = None
@@ -108,7 +112,7 @@ def _from_json(text: str, operations: frozenset[str]) -> Faults:
             f"{each['endpoint']}{'@' + str(each['when']) if 'when' in each else ''}={each['fault']}"
             for each in given["rules"]
         ]
-    except (ValueError, KeyError, TypeError) as problem:
+    except (ValueError, KeyError, TypeError, RecursionError) as problem:
         raise UsageError(f"The faults are no JSON of the expected form: {problem}.", hint=HINT) from problem
     return Faults(tuple(_rule(each, operations) for each in rules), _seed(given.get("seed", 0)))
 
@@ -116,7 +120,7 @@ def _from_json(text: str, operations: frozenset[str]) -> Faults:
 def _seed(value: Any) -> int:
     try:
         return int(value)
-    except (ValueError, TypeError) as problem:
+    except (ValueError, TypeError, OverflowError) as problem:
         raise UsageError(f"The seed of the faults is a whole number, not {value!r}.") from problem
 
 
@@ -148,22 +152,35 @@ def _mishap(kind: str, *given: str) -> Mishap:
         "slow": _slow,
         "refuse": _refuse,
         "lag": _lag,
+        "short": _short,
     }
     if kind not in makers:
         raise ValueError(kind)
     return makers[kind](*given)
 
 
-def _status(status: int, option: str = "") -> Mishap:
+def _status(status: int, option: str = "", wait: str = "") -> Mishap:
     if not 400 <= status <= 599:
         raise ValueError(status)
+    if option == "late" and status != 429:
+        return Mishap(status=status, late=_seconds(wait))
+    if wait:
+        raise ValueError(wait)
     if status == 429:
         if option not in ("", "date"):
-            float(option)
+            _seconds(option)
         return Mishap(status=429, retry_after=option or None)
     if option not in ("", "before", "after"):
         raise ValueError(option)
     return Mishap(status=status, committed=option == "after")
+
+
+def _seconds(text: str) -> float:
+    """Return a duration; raise `ValueError` if it is not a finite number."""
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError(text)
+    return found
 
 
 def _cut(when: str) -> Mishap:
@@ -177,19 +194,31 @@ def _truncate() -> Mishap:
 
 
 def _late(wait: str) -> Mishap:
-    return Mishap(late=float(wait))
+    return Mishap(late=_seconds(wait))
 
 
 def _slow(wait: str) -> Mishap:
-    return Mishap(slow=float(wait))
+    return Mishap(slow=_seconds(wait))
 
 
 def _lag(wait: str) -> Mishap:
-    return Mishap(trouble=Trouble(lag=float(wait)))
+    return Mishap(trouble=Trouble(lag=_seconds(wait)))
+
+
+def _short(records: str) -> Mishap:
+    return Mishap(trouble=Trouble(only=_count(records)))
+
+
+def _count(text: str) -> int:
+    """Return a number of records; raise `ValueError` if it is not a whole number of at most nine digits."""
+    found = int(text)
+    if found >= 10**9:
+        raise ValueError(text)
+    return found
 
 
 def _refuse(how: str, record: str = "1") -> Mishap:
     atomicity = {"atomic": "whole_file", "partial": "until_error"}[how] if how in ("atomic", "partial") else ""
-    if not atomicity or int(record) < 1:
+    if not atomicity or _count(record) < 1:
         raise ValueError(how)
-    return Mishap(trouble=Trouble(refuse_at=int(record), atomicity=atomicity))
+    return Mishap(trouble=Trouble(refuse_at=_count(record), atomicity=atomicity))

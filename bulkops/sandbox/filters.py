@@ -1,6 +1,7 @@
-"""Query parameters as SQL conditions, with the meanings the API gives them."""
+"""Query parameters, already checked, as values and as SQL conditions with the meanings the API gives them."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from bulkops.sandbox.answers import bad_parameter
@@ -9,49 +10,43 @@ from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.times import FOREVER, filter_instant, iso, iso_micro
 
 
-def one_of(call: Call, name: str, values: tuple[str, ...], default: str = "") -> str:
-    """Return a parameter that takes one of some values, or refuse it with 400."""
-    given = call.query.get(name, default)
-    if given and given not in values:
-        raise bad_parameter(name, f"{name} takes {', '.join(values)}, not {given!r}")
-    return given
+def flag(call: Call, name: str) -> bool:
+    """Return a boolean parameter, false if it is not given."""
+    return call.query.get(name) == "true"
 
 
-def flag(call: Call, name: str, *, default: bool = False) -> bool:
-    """Return a boolean parameter."""
-    return one_of(call, name, ("true", "false"), "true" if default else "false") == "true"
-
-
-def whole(call: Call, name: str, *, default: int, least: int = 0, most: int = 2**62) -> int:
-    """Return a whole number within limits, or refuse it with 400."""
+def number(call: Call, name: str) -> float | None:
+    """Return a number, or None if it is not given."""
     given = call.query.get(name)
-    if given is None or not given:
-        return default
-    try:
-        found = int(float(given))
-    except (ValueError, OverflowError) as problem:
-        raise bad_parameter(name, f"{given!r} is not a number") from problem
-    if not least <= found <= most:
-        raise bad_parameter(name, f"{name} is between {least} and {most}, not {found}")
-    return found
+    return None if given is None else float(given)
 
 
 def page(call: Call, default: int = 1000) -> tuple[int, int]:
     """Return `pageSize` (1 to 1000) and `skip`."""
-    return whole(call, "pageSize", default=default, least=1, most=1000), whole(call, "skip", default=0)
+    return int(call.query.get("pageSize", default)), int(call.query.get("skip", 0))
 
 
-def moment(call: Call, name: str, *, needed: bool = False) -> Any:
-    """Return an instant parameter or None; a needed one that is missing is refused with 400."""
+def moment(call: Call, name: str) -> datetime | None:
+    """Return an instant parameter, or None if it is not given."""
     given = call.query.get(name)
-    if not given:
-        if needed:
-            raise bad_parameter(name, f"{name} is required")
-        return None
-    try:
-        return filter_instant(given)
-    except ValueError as problem:
-        raise bad_parameter(name, str(problem)) from problem
+    return None if given is None else filter_instant(given)
+
+
+def needed_moment(call: Call, name: str) -> datetime:
+    """Return an instant parameter; one that is missing is refused with 400."""
+    found = moment(call, name)
+    if found is None:
+        raise bad_parameter(name, f"{name} is required")
+    return found
+
+
+def made_within(call: Call, made: str, *stems: str) -> bool:
+    """Return whether an instant passes all filters `{stem}Before` and `{stem}After`."""
+    for stem in stems:
+        before, after = moment(call, f"{stem}Before"), moment(call, f"{stem}After")
+        if (before and iso(before) <= made) or (after and iso(after) >= made):
+            return False
+    return True
 
 
 def listed(call: Call, name: str) -> list[str] | None:
@@ -88,6 +83,11 @@ class Where:
         given = self._call.query.get(parameter)
         return self.also(f"{column} = :{parameter}", **{parameter: given}) if given else self
 
+    def number(self, parameter: str, column: str) -> "Where":
+        """Compare a column of numbers with a parameter, when it is given; 1.5 equals no id."""
+        given = number(self._call, parameter)
+        return self if given is None else self.also(f"{column} = :{parameter}", **{parameter: given})
+
     def between(self, stem: str, column: str, *, stored: Callable[[Any], str] = iso_micro) -> "Where":
         """Apply `{stem}Before` and `{stem}After`; rows without the date never match."""
         bound = "=" if self._call.state.assumptions.created_bounds == "inclusive" else ""
@@ -105,13 +105,12 @@ class Where:
             "validNow": "(startdate = '' OR startdate <= :today) AND (expirydate = '' OR expirydate >= :today)",
             "validFuture": "startdate <> '' AND startdate > :today",
         }
-        given = one_of(self._call, "valid", tuple(clauses))
+        given = self._call.query.get("valid")
         return self.also(clauses[given], today=iso(self._call.state.now())) if given else self
 
     def usable(self) -> "Where":
         """Apply `usable`; nothing is ever redeemed here, so every code is usable and none is redeemed."""
-        given = one_of(self._call, "usable", ("true", "false"))
-        redeemed = one_of(self._call, "redeemed", ("true", "false"))
+        given, redeemed = self._call.query.get("usable"), self._call.query.get("redeemed")
         if given and redeemed:
             raise bad_parameter("redeemed", "redeemed cannot be used together with usable")
         return self.also("0") if given == "false" or redeemed == "true" else self
@@ -130,7 +129,7 @@ def date_printer(call: Call, *, sample: str) -> Callable[[str], str]:
     """Return how this export prints a stored instant; `sample` is the form of the documented sample."""
     settings = call.state.assumptions
     default = sample if settings.default_date_format == "as_samples" else settings.default_date_format
-    form = one_of(call, "dateFormat", ("excel", "ISO8601"), default)
+    form = call.query.get("dateFormat", default)
     if form == "ISO8601":
         return _as_iso
     return _as_dashes if settings.excel_dates == "dashes" else _as_slashes

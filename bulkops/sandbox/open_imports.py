@@ -66,6 +66,12 @@ class OpenImports:
         decides="Whether a coupon import gives its coupons a batch id",
         source="The batch id is found through List coupons or the UI",
     )
+    join_date_column: str = question(
+        "either",
+        values="either|joindate|newjoindate",
+        decides="Which column of a join dates file holds the date",
+        source="`newjoindate` until release 26.19, `joindate` since; what a deployment accepts depends on its release",
+    )
     unknown_columns: str = question(
         "error",
         values="error|ignore",

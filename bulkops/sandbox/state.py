@@ -151,7 +151,11 @@ class State:
         self.campaign(application, campaign)
         return _one([each for each in self.world.value_maps if each.campaign == campaign], number, "value map")
 
-    def achievement(self, application: int, campaign: int, number: int) -> Achievement:
+    def achievement(self, number: int) -> Achievement:
+        """Return an achievement or refuse with 404."""
+        return _one(self.world.achievements, number, "achievement")
+
+    def campaign_achievement(self, application: int, campaign: int, number: int) -> Achievement:
         """Return an achievement of a campaign or refuse with 404."""
         self.campaign(application, campaign)
         own = [each for each in self.world.achievements if each.campaign == campaign]

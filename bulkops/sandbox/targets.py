@@ -6,11 +6,11 @@ from typing import Any
 
 from bulkops.sandbox.answers import ApiError
 from bulkops.sandbox.endpoint import Call
-from bulkops.sandbox.exports.lists import ACTIONS, PERIODS
-from bulkops.sandbox.filters import flag, one_of
+from bulkops.sandbox.filters import flag
 from bulkops.sandbox.imports import codes, lists, members
 from bulkops.sandbox.imports.engine import Importer, Run
 from bulkops.sandbox.imports.points import Points
+from bulkops.sandbox.parameters import ACTIONS, PERIODS
 from bulkops.sandbox.world import Feature
 
 Build = Callable[[Run], Importer]
@@ -45,7 +45,6 @@ def _program(call: Call) -> int:
 
 def points(call: Call) -> Build:
     """Lead to the points of a program; notifications have nobody to go to here."""
-    flag(call, "notificationsEnabled", default=True)
     return partial(Points, program=_program(call))
 
 
@@ -98,6 +97,6 @@ def stores(call: Call) -> Build:
 
 def budgets(call: Call) -> Build:
     """Lead to the store budgets of a campaign, by default its overall discount budget."""
-    action = one_of(call, "action", ACTIONS, ACTIONS[0])
-    period = one_of(call, "period", PERIODS, PERIODS[0])
+    action = call.query.get("action", ACTIONS[0])
+    period = call.query.get("period", PERIODS[0])
     return partial(lists.StoreBudgets, **_stores(call), action=action, period=period)

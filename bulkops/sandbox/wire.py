@@ -1,48 +1,84 @@
 """The bytes of a request and the connection they come over: read, forgotten, cut short or cut off."""
 
 import asyncio
+import contextlib
 import json
+import math
+from enum import Enum
 from io import BytesIO
 from typing import IO, Any
 
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from bulkops.sandbox.answers import ApiError
 
 UPLOAD_LIMIT = 1024 * 1024 * 1024
+JSON_LIMIT = 16 * 1024 * 1024
+INVALID = "The submitted data was invalid"
 TRANSPORT = "bulkops.transport"
 
 
-class Body:
-    """The body of a request: the uploaded part as a stream, or JSON."""
+class Multipart(MultiPartParser):
+    """Starlette's parser, which leaves the file of a part without an end open."""
 
-    def __init__(self, request: Request) -> None:
+    async def parse(self) -> FormData:
+        """Return the complete parts and close the file of an incomplete one."""
+        form = await super().parse()
+        complete = {id(part.file) for _, part in form.multi_items() if isinstance(part, UploadFile)}
+        for file in self._files_to_close_on_error:
+            if id(file) not in complete:
+                file.close()
+        return form
+
+
+class Content(Enum):
+    """What an operation reads from the body of a request."""
+
+    NONE = "none"
+    JSON = "JSON"
+    FILE = "file"
+
+
+class Body:
+    """The body of a request: the uploaded part as a stream, or JSON. It is read to its end before any refusal."""
+
+    def __init__(self, request: Request, content: Content) -> None:
         self._request = request
+        self._content = content
         self.json: Any = None
         self.upload: IO[bytes] | None = None
-        self._form: Any = None
+        self._form: FormData | None = None
 
     async def __aenter__(self) -> "Body":
-        if self._request.headers.get("content-type", "").startswith("multipart/form-data"):
+        media = self._request.headers.get("content-type", "").lower()
+        if self._content is Content.FILE and media.startswith("multipart/form-data"):
             await self._read_form()
-            return self
-        text = await self._request.body()
-        if text:
-            try:
-                self.json = json.loads(text)
-            except ValueError as problem:
-                raise ApiError(400, "The submitted data was invalid: the body is not JSON") from problem
+        elif self._content is Content.JSON:
+            self.json = parsed(await self._read_text())
+        else:
+            await drain(self._request)
         return self
+
+    async def _read_text(self) -> bytes:
+        text = bytearray()
+        async for block in self._request.stream():
+            if len(text) <= JSON_LIMIT:
+                text += block
+        if len(text) > JSON_LIMIT:
+            raise ApiError(400, f"{INVALID}: the body has more than {JSON_LIMIT} bytes")
+        return bytes(text)
 
     async def _read_form(self) -> None:
         try:
-            self._form = await self._request.form(max_part_size=UPLOAD_LIMIT)
-        except (MultiPartException, HTTPException, KeyError) as problem:
-            raise ApiError(400, "The submitted data was invalid: the multipart body cannot be read") from problem
+            parser = Multipart(self._request.headers, self._request.stream(), max_part_size=UPLOAD_LIMIT)
+            self._form = await parser.parse()
+        except MultiPartException as problem:
+            with contextlib.suppress(RuntimeError):  # Starlette's, if the stream was read to its end
+                await drain(self._request)
+            raise ApiError(400, f"{INVALID}: the multipart body cannot be read") from problem
         part = self._form.get("upFile")
         if isinstance(part, UploadFile):
             self.upload = part.file
@@ -53,6 +89,30 @@ class Body:
     async def __aexit__(self, *_: object) -> None:
         if self._form is not None:
             await self._form.close()
+
+
+def parsed(text: bytes) -> Any:
+    """Return the JSON of a body, None if it is empty; refuse with 400 what is not JSON or cannot be stored."""
+    if not text:
+        return None
+    try:
+        found = json.loads(text, parse_constant=_refused, parse_float=_finite)
+        # Escapes such as \ud800 are valid JSON, but half a character cannot be stored or printed.
+        json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as problem:
+        raise ApiError(400, f"{INVALID}: the body is not JSON") from problem
+    return found
+
+
+def _refused(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError(f"{text} is too large")
+    return found
 
 
 async def drain(request: Request, share: float = 1.0) -> None:

@@ -72,6 +72,62 @@ def test_a_late_commit_comes_after_the_connection_is_gone() -> None:
         assert eventually(lambda: stored(client) == 50_000)
 
 
+def test_a_late_commit_after_an_error_response_follows_the_response() -> None:
+    with talking(faults="imports@1=503:late:2,imports@2=404:late:0") as client:
+        began = time.monotonic()
+        response = send(client)
+        assert (response.status_code, response.json()["StatusCode"]) == (503, 503)
+        assert client.get("/v1/audiences").status_code == 200
+        assert stored(client) == 0
+        assert eventually(lambda: stored(client) == 50_000)
+        assert time.monotonic() - began > 2
+        assert send(client).status_code == 404
+        assert eventually(lambda: stored(client) == 100_000)
+        assert [each.status for each in client.sandbox.requests] == [503, 200, 404]
+
+
+def test_a_late_commit_of_a_rejected_file_imports_nothing() -> None:
+    with talking(faults="imports@1=500:late:0") as client:
+        assert client.upload(at.GIVEAWAYS, "code,code", "A,B").status_code == 500
+        assert send(client).status_code == 200
+        assert stored(client) == 50_000
+
+
+def test_a_late_commit_that_the_stop_of_the_sandbox_overtakes_is_dropped() -> None:
+    with talking(faults="imports=500:late:600") as client:
+        assert send(client).status_code == 500
+        began = time.monotonic()
+    assert time.monotonic() - began < 20
+
+
+def test_a_dropped_request_reaches_no_import_whether_it_was_read_or_not() -> None:
+    with talking(faults="imports@1=cut:before,imports@2=cut:after") as client:
+        for _ in range(2):
+            with pytest.raises(httpx.TransportError):
+                client.upload(at.GIVEAWAYS, "code", "A")
+        assert client.upload(at.GIVEAWAYS, "code", "B").json()["id"] == 1
+        assert [row["code"] for row in client.sandbox.state.rows("giveaway")] == ["B"]
+
+
+def test_a_short_import_commits_and_reports_only_the_first_records() -> None:
+    with talking(faults="imports@1=short:20000,imports@2=short:60000,imports@3=short:0") as client:
+        amounts = [send(client).json()["amount"] for _ in range(3)]
+        assert amounts == [20_000, 50_000, 0]
+        assert stored(client) == 70_000
+        codes = [row["code"] for row in client.sandbox.state.rows("giveaway", importid=1)]
+        assert codes == FILE[1:20_001]
+
+
+def test_a_short_import_of_a_replaced_list_or_of_updates_commits_only_the_first_records() -> None:
+    with talking(faults="imports=short:1") as client:
+        for path in (at.COLLECTION, at.COLLECTION):
+            assert client.upload(path, "item", "a", "b").json()["amount"] == 1
+        rows = ("customer-0001,Gold", "customer-0002,Gold")
+        assert client.upload(at.TIERS, "customerprofileid,tiername", *rows).json()["amount"] == 1
+        assert [row["item"] for row in client.sandbox.state.rows("collection_item")] == ["a"]
+        assert [row["profile"] for row in client.sandbox.state.rows("tier")] == ["customer-0001"]
+
+
 def test_a_truncated_answer_cannot_be_read_but_the_work_is_done() -> None:
     with talking(faults="imports@1=truncate,exports@1=truncate") as client:
         with pytest.raises(httpx.TransportError):

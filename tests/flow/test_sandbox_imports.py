@@ -239,6 +239,19 @@ def test_a_join_date_replaces_the_one_before_and_one_stranger_fails_all() -> Non
         ]
 
 
+@pytest.mark.parametrize(
+    ("setting", "taken"),
+    [("either", ["joindate", "newjoindate"]), ("joindate", ["joindate"]), ("newjoindate", ["newjoindate"])],
+)
+def test_column_of_the_join_date_depends_on_the_release(setting: str, taken: list[str]) -> None:
+    with talking(assumptions=[f"join_date_column={setting}"]) as client:
+        for column in ("joindate", "newjoindate"):
+            found = client.upload(at.JOIN_DATES, f"customerprofileid,{column}", "customer-0001,2020-01-01T00:00:00Z")
+            assert (found.status_code == 200) == (column in taken)
+        both = "customer-0001,2020-01-01T00:00:00Z,2020-01-01T00:00:00Z"
+        assert client.upload(at.JOIN_DATES, "customerprofileid,joindate,newjoindate", both).status_code == 400
+
+
 REPLACING = [
     (at.COLLECTION, "item", "/v1/collections/1/export", ("a", "b,c", 'd"e')),
     (at.CAMPAIGN_COLLECTION, "item", f"{at.CAMPAIGN}/collections/2/export", ("a", "b")),

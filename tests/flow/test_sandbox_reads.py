@@ -174,6 +174,63 @@ def test_the_logs_of_a_profile_and_a_card_need_a_range() -> None:
         assert "importId" not in client.get(f"{at.PROGRAM}/profile/a%2Fb%20c/ledger_transactions").json()["data"][0]
 
 
+def test_filters_of_transactions_work_in_the_logs_of_profiles_and_cards() -> None:
+    with talking() as client:
+        client.upload(at.POINTS, "customerprofileid,amount,startdate", "c,5,", "c,6,on_action")
+        client.upload(at.CARD_POINTS, "identifier,amount", "CARD-0001,7")
+        profile, card = f"{at.PROGRAM}/profile/c/ledger_transactions", f"{at.CARDS}/cards/CARD-0001/logs"
+
+        def amounts(path: str, **params: str) -> list[float]:
+            return [each["amount"] for each in client.get(path, params=params).json()["data"]]
+
+        assert amounts(profile, loyaltyTransactionType="import") == [6, 5]
+        assert amounts(profile, loyaltyTransactionType="manual") == []
+        assert amounts(profile, awaitsActivation="true") == [6]
+        assert amounts(card, customerSessionIDs="x") == []
+        assert amounts(card, transactionUUIDs="00000000-0000-0000-0000-000000000000") == []
+        assert amounts(card) == [7]
+
+
+def test_balances_of_some_subledgers_leave_out_the_others() -> None:
+    with talking() as client:
+        client.upload(at.POINTS, "customerprofileid,amount,subledgerid", "c,1,", "c,2,side", "c,3,other")
+        export = f"{at.PROGRAM}/export_customer_balances"
+
+        def ledgers(**params: str) -> list[str]:
+            return [row["loyaltySubledger"] for row in client.table(export, **params)]
+
+        assert ledgers() == ["", "other", "side"]
+        assert ledgers(subledgerIds="") == [""]
+        assert ledgers(subledgerIds="side,") == ["", "side"]
+        assert ledgers(subledgerIds="nothing") == []
+
+
+def test_cards_and_campaigns_are_filtered_by_what_they_are_linked_to() -> None:
+    with talking() as client:
+        client.upload(at.LOYALTY_CARDS, "identifier,state,customerprofileids", "CARD-ONE,active,a;customer-0002")
+        client.upload(at.STORES, "store_integration_id", "STORE-007")
+
+        def found(path: str, **params: str) -> int:
+            return len(client.get(path, params=params).json()["data"])
+
+        assert found(f"{at.CARDS}/cards", profileId="2") == 1
+        assert found(f"{at.CARDS}/cards", profileId="3") == 0
+        campaigns = f"{at.APPLICATION}/campaigns"
+        assert [found(campaigns, storeId=store) for store in ("7", "8", "99")] == [1, 0, 0]
+        assert found(campaigns, createdBefore="2020-01-01T00:00:00Z") == 0
+        assert found(campaigns, createdAfter="2020-01-01T00:00:00Z") == 1
+        for name in ("tags", "templateId", "campaignGroupId"):
+            assert found(campaigns, **{name: "1"}) == 0
+        assert found(campaigns, endAfter="2020-01-01T00:00:00Z") == 0
+
+
+def test_achievement_is_exported_without_its_campaign_too() -> None:
+    with talking() as client:
+        rows = client.table("/v2/achievements/1/export")
+        assert len(rows) == 4
+        assert rows == client.table(f"{at.CAMPAIGN}/achievements/1/export")
+
+
 def test_deleted_coupons_are_gone_but_can_be_asked_for_and_their_codes_are_free() -> None:
     with talking() as client:
         client.upload(at.COUPONS, "value", "CODE1")

@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
 
 from starlette.responses import Response
 
 from bulkops.sandbox.answers import bad_parameter, cell, csv_response, quoted
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.exports.log import remember
-from bulkops.sandbox.filters import date_printer, listed, moment, one_of, whole
+from bulkops.sandbox.filters import date_printer, listed, made_within, needed_moment, number
 from bulkops.sandbox.times import iso
+from bulkops.sandbox.world import Achievement
 
 EFFECT_HEADER = (
     "created,name,applicationid,campaignid,rulesetid,ruleindex,sessionintegrationid,profileintegrationid,"
@@ -34,28 +34,19 @@ def _profiles(call: Call) -> list[str]:
     return [name for series in call.state.world.profiles for name in series.all()[:4]][:4]
 
 
-def _within(call: Call, *stems: str) -> bool:
-    """Tell whether the invented records, all of one instant, pass the before/after filters."""
-    for stem in stems:
-        before, after = moment(call, f"{stem}Before"), moment(call, f"{stem}After")
-        if (before and iso(before) <= MADE) or (after and iso(after) >= MADE):
-            return False
-    return True
-
-
 def effects(call: Call) -> Response:
     """Answer `exportEffects`: one effect for each campaign of the Application."""
     application = call.state.application(call.path["applicationId"]).id
     shown = date_printer(call, sample="ISO8601")
-    wanted = whole(call, "campaignId", default=0)
-    profiles = _profiles(call) if _within(call, "created") else []
+    wanted = number(call, "campaignId")
+    profiles = _profiles(call) if made_within(call, MADE, "created") else []
     remember(call, "Effect")
 
     def lines() -> Iterator[str]:
         yield EFFECT_HEADER
         props = quoted(json.dumps({"name": "10% off", "value": 11.0, "position": 1}))
         for campaign in call.state.world.campaigns if profiles else ():
-            if campaign.application == application and wanted in (0, campaign.id):
+            if campaign.application == application and wanted in (None, campaign.id):
                 yield (
                     f"{shown(MADE)},setDiscount,{application},{campaign.id},{campaign.id},0,session-1,"
                     f"{cell(profiles[0])},1,1,1,talon_session_updated,405.00,{props},,,\n"
@@ -67,21 +58,21 @@ def effects(call: Call) -> Response:
 def customer_sessions(call: Call) -> Response:
     """Answer `exportCustomerSessions`: one session in every state."""
     application = call.state.application(call.path["applicationId"]).id
-    state = one_of(call, "customerSessionState", tuple(name for _, name in SESSIONS))
+    state = call.query.get("customerSessionState")
     shown = date_printer(call, sample="ISO8601")
     wanted = call.query.get("profileIntegrationId")
-    profiles = _profiles(call) if _within(call, "created", "updated") else []
+    profiles = _profiles(call) if made_within(call, MADE, "created", "updated") else []
     items = quoted(json.dumps([{"sku": "B00004TKVY", "name": 'Bike - "Aisle"', "price": 1800, "quantity": 1}]))
     remember(call, "CustomerSession")
 
     def lines() -> Iterator[str]:
         yield SESSION_HEADER
-        for (number, name), profile in zip(SESSIONS, profiles, strict=False):
-            if state in ("", name) and wanted in (None, "", profile):
+        for (place, name), profile in zip(SESSIONS, profiles, strict=False):
+            if state in (None, name) and wanted in (None, "", profile):
                 closed = shown(MADE) if name in ("closed", "partially_returned") else NEVER
                 cancelled = shown(MADE) if name == "cancelled" else NEVER
                 yield (
-                    f"{number},true,session-{number},{application},{number},{cell(profile)},{shown(MADE)},{name},"
+                    f"{place},true,session-{place},{application},{place},{cell(profile)},{shown(MADE)},{name},"
                     f'{items},"{{}}",1850.00,"{{}}",{closed},{cancelled},,"null","{{}}",{shown(MADE)},,"[]"\n'
                 )
 
@@ -91,7 +82,11 @@ def customer_sessions(call: Call) -> Response:
 def achievements(call: Call) -> Response:
     """Answer `exportAchievements`: progress of four customers."""
     path = call.path
-    found = call.state.achievement(path["applicationId"], path["campaignId"], path["achievementId"])
+    found = call.state.campaign_achievement(path["applicationId"], path["campaignId"], path["achievementId"])
+    return _progress(call, found)
+
+
+def _progress(call: Call, found: Achievement) -> Response:
     lines = ["profileIntegrationID,title,target,progress,status,startDate,endDate,completionDate\n"]
     for position, profile in enumerate(_profiles(call)):
         done = position % 2 == 1
@@ -104,12 +99,17 @@ def achievements(call: Call) -> Response:
     return csv_response(iter(lines), name="achievements")
 
 
+def achievements_of_account(call: Call) -> Response:
+    """Answer `exportAchievementV2`, whose path names no campaign."""
+    return _progress(call, call.state.achievement(call.path["achievementId"]))
+
+
 def campaign_analytics(call: Call) -> Response:
     """Answer `exportApplicationCampaignAnalytics`: two rows of totals, then one for each campaign."""
     application = call.state.application(call.path["applicationId"]).id
-    start, end = moment(call, "rangeStart", needed=True), moment(call, "rangeEnd", needed=True)
-    if end < start or end - start > timedelta(days=3660):
-        raise bad_parameter("rangeEnd", "the range is not valid")
+    start, end = needed_moment(call, "rangeStart"), needed_moment(call, "rangeEnd")
+    if end < start:
+        raise bad_parameter("rangeEnd", "rangeEnd is before rangeStart")
     wanted = listed(call, "campaignIds")
     known = [each.id for each in call.state.world.campaigns if each.application == application]
     shown = [number for number in known if wanted is None or str(number) in wanted]

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from bulkops.sandbox.answers import cell, csv_response, quoted
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.exports.log import remember
-from bulkops.sandbox.filters import Where, date_printer, flag, moment, one_of, whole
+from bulkops.sandbox.filters import Where, date_printer, flag, moment
 from bulkops.sandbox.state import ACCOUNT
 from bulkops.sandbox.times import iso_micro
 
@@ -21,7 +21,6 @@ REFERRAL_HEADER = (
     "importid,attributes,batchid,counter,limitval\n"
 )
 GIVEAWAY_HEADER = "id,poolid,code,startdate,enddate,attributes,used,importid,created,profileintegrationid,profileid\n"
-STATES = ("enabled", "disabled", "archived", "scheduled", "running", "expired", "staged")
 RUNNING = ("enabled", "running")
 
 
@@ -29,15 +28,14 @@ def _application_wide(call: Call) -> Where:
     """Return the conditions that the coupon and referral exports share."""
     application = call.state.application(call.path["applicationId"]).id
     where = Where(call).visible().also("application = :application", application=application)
-    if call.query.get("campaignId"):
-        where.also("campaign = :campaign", campaign=whole(call, "campaignId", default=0))
-    return where.between("created", "created").valid().usable().equal("batchId", "batchid")
+    where.number("campaignId", "campaign").between("created", "created").valid().usable()
+    return where.equal("batchId", "batchid")
 
 
 def coupons(call: Call) -> Response:
     """Answer `exportCoupons`."""
     where = _application_wide(call).code().equal("recipientIntegrationId", "recipient")
-    if call.query.get("referralId"):
+    if "referralId" in call.query:
         where.also("0")
     _of_campaigns_in_state(call, where)
     _deleted(call, where)
@@ -56,7 +54,7 @@ def _order(call: Call) -> str:
 
 def _of_campaigns_in_state(call: Call, where: Where) -> None:
     """Apply `campaignState`; an enabled campaign without dates is running."""
-    wanted = one_of(call, "campaignState", STATES)
+    wanted = call.query.get("campaignState")
     if not wanted:
         return
     states = {each.id: each.state for each in call.state.world.campaigns}

@@ -3,17 +3,17 @@
 import json
 
 from bulkops.sandbox.endpoint import Call
+from bulkops.sandbox.filters import number
 from bulkops.sandbox.times import iso_micro
 
 
 def remember(call: Call, entity: str) -> None:
     """Note an export of an entity that the log knows."""
-    campaign = call.path.get("campaignId") or call.query.get("campaignId")
     values = (
         iso_micro(call.state.now()),
         entity,
         call.path.get("applicationId"),
-        int(float(campaign)) if campaign else None,
+        call.path.get("campaignId", number(call, "campaignId")),
         json.dumps(dict(call.query)),
     )
     with call.state.database.writing() as connection:

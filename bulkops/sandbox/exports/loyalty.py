@@ -10,7 +10,7 @@ from bulkops.sandbox.answers import ApiError, bad_parameter, cell, csv_response,
 from bulkops.sandbox.balances import ZERO, Balance, balances
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.exports.log import remember
-from bulkops.sandbox.filters import Where, date_printer, listed, moment
+from bulkops.sandbox.filters import Where, date_printer, listed, moment, needed_moment
 from bulkops.sandbox.times import iso_micro, seconds
 from bulkops.sandbox.world import Program
 
@@ -38,11 +38,17 @@ def _wanted(call: Call, known: tuple[str, ...]) -> set[str]:
 
 
 def _balances(call: Call, program: Program, owner: str) -> Iterator[Balance]:
-    """Yield the balances of a program before `endDate`; `owner` is the column with the owner."""
+    """Yield the balances of a program before `endDate`; `owner` is the column with the owner.
+
+    `subledgerIds` keeps some subledgers; an empty text among them is the main ledger.
+    """
     at = moment(call, "endDate")
     where = Where(call).visible().also("program = :program", program=program.id)
     if at:
         where.also("created <= :at", at=iso_micro(at))
+    wanted = listed(call, "subledgerIds")
+    if wanted is not None:
+        where.also("subledger IN (SELECT value FROM json_each(:subledgers))", subledgers=json.dumps(wanted))
     query = (
         f"SELECT {owner} AS owner, subledger, amount, starts, ends FROM point WHERE {where}"  # noqa: S608
         " ORDER BY owner, subledger"
@@ -55,7 +61,6 @@ def customer_balances(call: Call) -> Response:
     """Answer `exportLoyaltyBalances` and the deprecated `exportLoyaltyBalance`."""
     program = _program(call, card_based=False)
     wanted = _wanted(call, (*BALANCES, "negativeBalance"))
-    moment(call, "endDate")
     remember(call, "LoyaltyLedger")
     tiers = {(row["profile"], row["subledger"]): row["tiername"] for row in _tiers(call, program.id)}
 
@@ -76,7 +81,6 @@ def card_balances(call: Call) -> Response:
     """Answer `exportLoyaltyCardBalances`, whose sample row has one field more than its header."""
     program = _program(call, card_based=True)
     wanted = _wanted(call, BALANCES)
-    moment(call, "endDate")
     states = {row["identifier"]: row["status"] for row in _cards(call, program.id)}
     extra = call.state.assumptions.card_balance_fields == "9"
 
@@ -169,7 +173,7 @@ def _card_dates(call: Call) -> Callable[[str], str]:
 
 def _log(call: Call, owner: str, value: str, header: str) -> Response:
     program = _program(call, card_based=owner == "card")
-    start, end = moment(call, "rangeStart", needed=True), moment(call, "rangeEnd", needed=True)
+    start, end = needed_moment(call, "rangeStart"), needed_moment(call, "rangeEnd")
     where = Where(call).visible().also("program = :program", program=program.id)
     where.also(f"{owner} = :owner", owner=value)
     where.also("created > :start AND created < :end", start=iso_micro(start), end=iso_micro(end))

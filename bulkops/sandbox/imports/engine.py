@@ -3,9 +3,11 @@
 import secrets
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
+from types import MappingProxyType
 from typing import IO, Any, ClassVar
 
 from bulkops.sandbox.answers import ApiError
@@ -20,11 +22,12 @@ BATCH = 2000
 
 @dataclass(frozen=True)
 class Trouble:
-    """What a fault does to an import: refuse it at a record, or show its rows late."""
+    """What a fault does to an import: reject a record, show the rows late, or import `only` the first records."""
 
     refuse_at: int | None = None
     atomicity: str | None = None
     lag: float = 0.0
+    only: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,12 @@ class Importer(ABC):
     """What one import takes (columns) and does (rows)."""
 
     entity: ClassVar[str]
-    required: ClassVar[tuple[str, ...]]
+    required: tuple[str, ...]
     optional: ClassVar[tuple[str, ...]] = ()
     only: ClassVar[bool] = False
     replaces: ClassVar[bool] = False
     most: ClassVar[int | None] = None
+    earlier_names: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -129,7 +133,7 @@ class Feed:
         source = CsvInput(upload, self.assumptions)
         try:
             positions = column_positions(
-                source.header,
+                [self.importer.earlier_names.get(name, name) for name in source.header],
                 required=self.importer.required,
                 optional=self.importer.optional,
                 only=self.importer.only,
@@ -146,7 +150,7 @@ class Feed:
     def _take_records(self, source: CsvInput, positions: list[int]) -> None:
         width = len(source.header)
         try:
-            for record in source.records():
+            for record in islice(source.records(), self.trouble.only):
                 self.tally.records += 1
                 try:
                     row = self._row(record.number, record.cells, width, positions)

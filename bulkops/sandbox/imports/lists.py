@@ -115,7 +115,7 @@ class CampaignStores(Replacing):
 
     entity = "CampaignStore"
     table = "campaign_store"
-    required: ClassVar[tuple[str, ...]] = ("store_integration_id",)
+    required: tuple[str, ...] = ("store_integration_id",)
 
     def __init__(self, run: Run, *, owner: int, application: int) -> None:
         super().__init__(run, owner=owner)
@@ -133,7 +133,7 @@ class StoreBudgets(CampaignStores):
 
     entity = "CampaignStoreBudget"
     table = "store_budget"
-    required: ClassVar[tuple[str, ...]] = ("store_integration_id", "limit")
+    required: tuple[str, ...] = ("store_integration_id", "limit")
 
     def __init__(self, run: Run, *, owner: int, application: int, action: str, period: str) -> None:
         super().__init__(run, owner=owner, application=application)

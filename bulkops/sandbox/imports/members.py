@@ -62,13 +62,21 @@ class Tiers(Importer):
 
 
 class JoinDates(Importer):
-    """Sets when existing customers joined a profile-based program; one unknown customer fails the import."""
+    """Sets when existing customers joined a profile-based program; one unknown customer fails the import.
+
+    The column of the date was `newjoindate` until release 26.19 and is `joindate` since.
+    """
 
     entity = "LoyaltyJoinDate"
-    required = ("customerprofileid", "newjoindate")
+    required = ("customerprofileid", "joindate")
 
     def __init__(self, run: Run, *, program: int) -> None:
         super().__init__(run)
+        column = run.assumptions.join_date_column
+        if column == "either":
+            self.earlier_names = {"newjoindate": "joindate"}
+        else:
+            self.required = ("customerprofileid", column)
         self.program = run.state.program(program)
         self.dates = run.instants()
         if self.program.card_based:
@@ -80,7 +88,8 @@ class JoinDates(Importer):
         text("customerprofileid", profile, most=1000)
         if not self.run.knows_profile(profile):
             raise bad("customerprofileid", f"the profile {profile!r} does not exist")
-        return profile, self.dates.read("newjoindate", text("newjoindate", joined))
+        column = self.required[1]
+        return profile, self.dates.read(column, text(column, joined))
 
     def insert(self, rows: list[tuple[Any, ...]]) -> None:
         """Store rows."""

@@ -8,11 +8,13 @@ from starlette.responses import Response
 
 from bulkops.sandbox.answers import bad_parameter, json_response
 from bulkops.sandbox.endpoint import Call
-from bulkops.sandbox.filters import Where, flag, listed, one_of, page, whole
+from bulkops.sandbox.filters import Where, flag, listed, made_within, page
 from bulkops.sandbox.state import ACCOUNT, USER
 from bulkops.sandbox.world import Application, Attribute, Campaign, Program
 
 MADE = "2026-01-01T00:00:00Z"
+# Filters by what no campaign has here.
+UNSET = ("tags", "campaignGroupId", "templateId", "startBefore", "startAfter", "endBefore", "endAfter")
 CODES = {"validCharacters": ["A", "B", "C", "1", "2", "3"], "couponPattern": "SALES-####-####"}
 
 
@@ -64,13 +66,25 @@ def campaigns(call: Call) -> Response:
     """Answer `getCampaigns`."""
     number = call.state.application(call.path["applicationId"]).id
     state, name = call.query.get("campaignState"), call.query.get("name", "").lower()
-    own = [each for each in call.state.world.campaigns if each.application == number]
+    unset = any(call.query.get(parameter) for parameter in UNSET) or not made_within(call, MADE, "created")
+    own = [each for each in call.state.world.campaigns if each.application == number and not unset]
+    if "storeId" in call.query:
+        linked = _campaigns_of_store(call, number, int(call.query["storeId"]))
+        own = [each for each in own if each.id in linked]
     shown = [
         each
         for each in own
         if name in each.name.lower() and (not state or state == each.state or (state == "running" == _front(each)))
     ]
     return counted(call, (_campaign(call, each) for each in shown))
+
+
+def _campaigns_of_store(call: Call, application: int, store: int) -> set[int]:
+    """Return the ids of the campaigns that a store is linked to."""
+    names = [name for name, number in call.state.stores.get(application, {}).items() if number == store]
+    where = Where(call).visible(versions=True).also("item = :item", item=names[0] if names else "")
+    rows = call.state.database.stream(f"SELECT owner FROM campaign_store WHERE {where}", where.values)  # noqa: S608
+    return {row["owner"] for row in rows}
 
 
 def campaign(call: Call) -> Response:
@@ -95,6 +109,7 @@ def _campaign(call: Call, held: Campaign) -> dict[str, Any]:
         "attributes": {},
         "state": held.state,
         "tags": [],
+        "reevaluateOnReturn": False,
         "features": list(held.features),
         "couponSettings": CODES,
         "referralSettings": CODES,
@@ -110,8 +125,9 @@ def _campaign(call: Call, held: Campaign) -> dict[str, Any]:
 
 
 def programs(call: Call) -> Response:
-    """Answer `getLoyaltyPrograms`."""
-    return counted(call, (_program(each) for each in call.state.world.programs))
+    """Answer `getLoyaltyPrograms`, which has no pages."""
+    found = [_program(each) for each in call.state.world.programs]
+    return json_response({"totalResultSize": len(found), "data": found})
 
 
 def program(call: Call) -> Response:
@@ -156,7 +172,7 @@ def _program(held: Program) -> dict[str, Any]:
 def attributes(call: Call) -> Response:
     """Answer `getAttributes`; the filters entity, type, kind, applicationIds, search and loyaltyProgramIds work."""
     query = call.query
-    kind = one_of(call, "kind", ("builtin", "custom"))
+    kind = query.get("kind")
     applications_wanted = listed(call, "applicationIds")
     programs_wanted = listed(call, "loyaltyProgramIds")
     if applications_wanted and not all(each.isdigit() for each in applications_wanted):
@@ -202,9 +218,7 @@ def _attribute(call: Call, held: Attribute) -> dict[str, Any]:
 def exports(call: Call) -> Response:
     """Answer `getExports`: the exports made here, newest first."""
     where = Where(call).equal("entity", "entity")
-    for parameter, column in (("applicationId", "application"), ("campaignId", "campaign")):
-        if call.query.get(parameter):
-            where.also(f"{column} = :{column}", **{column: whole(call, parameter, default=0)})
+    where.number("applicationId", "application").number("campaignId", "campaign")
     rows = call.state.database.stream(f"SELECT * FROM export WHERE {where} ORDER BY id DESC", where.values)  # noqa: S608
     return counted(
         call,

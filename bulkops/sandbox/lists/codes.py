@@ -1,6 +1,7 @@
 """Lists of coupons and referrals, and the coupon deletion job."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from starlette.datastructures import QueryParams
@@ -9,6 +10,7 @@ from starlette.responses import Response
 from bulkops.sandbox.answers import ApiError, json_response
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.filters import Where, flag, page
+from bulkops.sandbox.parameters import DELETION, check_fields
 from bulkops.sandbox.times import iso, iso_micro
 
 
@@ -30,7 +32,7 @@ def _coupon_filters(call: Call) -> Where:
     where = _of_campaign(call).also("deleted = ''").code().between("created", "created")
     where.between("expires", "expirydate", stored=iso).between("starts", "startdate", stored=iso)
     where.valid().usable().equal("recipientIntegrationId", "recipient").equal("batchId", "batchid")
-    return where.also("0") if call.query.get("referralId") else where
+    return where.also("0") if "referralId" in call.query else where
 
 
 def _given(**values: Any) -> dict[str, Any]:
@@ -101,8 +103,7 @@ def delete_coupons(call: Call) -> Response:
     filters = call.body.get("filters") if isinstance(call.body, dict) else None
     if not isinstance(filters, dict):
         raise ApiError(400, "The submitted data was invalid: filters are needed")
-    texts = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in filters.items()}
-    asked = Call(**{**vars(call), "query": QueryParams(texts)})
+    asked = replace(call, query=QueryParams(check_fields(DELETION, filters, "/filters")))
     where = _coupon_filters(asked)
     with call.state.database.writing() as connection:
         job = connection.execute("INSERT INTO export (created, entity) VALUES (?, '')", (iso_micro(call.state.now()),))

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from bulkops.sandbox.answers import ApiError, bad_parameter, json_response
 from bulkops.sandbox.balances import Balance, balances
 from bulkops.sandbox.endpoint import Call
-from bulkops.sandbox.filters import Where, moment, one_of, page
+from bulkops.sandbox.filters import Where, moment, page
 from bulkops.sandbox.times import iso_micro
 from bulkops.sandbox.world import Program
 
@@ -18,9 +18,12 @@ def transactions(call: Call) -> Response:
     """Answer `getLoyaltyProgramTransactions`; every transaction here is an imported addition."""
     program = call.state.program(call.path["loyaltyProgramId"])
     where = Where(call).visible().also("program = :program", program=program.id)
-    if one_of(call, "loyaltyTransactionType", ("manual", "session", "import")) in ("manual", "session"):
-        where.also("0")
-    if call.query.getlist("customerSessionIDs"):
+    return _page_of_points(call, where, _transaction)
+
+
+def _filtered(call: Call, where: Where) -> None:
+    """Apply the filters that the lists of transactions share."""
+    if call.query.get("loyaltyTransactionType") in ("manual", "session") or "customerSessionIDs" in call.query:
         where.also("0")
     where.equal("subledgerId", "subledger")
     _range(call, where)
@@ -29,7 +32,6 @@ def transactions(call: Call) -> Response:
         if call.query["awaitsActivation"] != "true":
             raise bad_parameter("awaitsActivation", "only true is supported")
         where.also("startdate = 'on_action' AND ends > :now")
-    return _page_of_points(call, where, 50, _transaction)
 
 
 def _range(call: Call, where: Where) -> None:
@@ -52,8 +54,9 @@ def _uuids(call: Call, where: Where) -> None:
     where.also("uuid IN ({})".format(",".join(f"'{each}'" for each in known)))
 
 
-def _page_of_points(call: Call, where: Where, default: int, shown: Any) -> Response:
-    size, skip = page(call, default)
+def _page_of_points(call: Call, where: Where, shown: Any) -> Response:
+    _filtered(call, where)
+    size, skip = page(call, 50)
     order = "id DESC" if call.state.assumptions.transaction_order == "newest_first" else "id"
     query = f"SELECT * FROM point WHERE {where} ORDER BY {order} LIMIT :size OFFSET :skip"  # noqa: S608
     rows = list(call.state.database.stream(query, {**where.values, "size": size + 1, "skip": skip}))
@@ -87,9 +90,8 @@ def profile_transactions(call: Call) -> Response:
     """Answer `getLoyaltyProgramProfileLedgerTransactions`, whose items carry no import id."""
     program = call.state.program(call.path["loyaltyProgramId"])
     where = Where(call).visible().also("program = :program", program=program.id)
-    where.also("profile = :profile", profile=call.path["integrationId"]).equal("subledgerId", "subledger")
-    _range(call, where)
-    return _page_of_points(call, where, 50, _ledger_item)
+    where.also("profile = :profile", profile=call.path["integrationId"])
+    return _page_of_points(call, where, _profile_item)
 
 
 def card_transactions(call: Call) -> Response:
@@ -97,14 +99,18 @@ def card_transactions(call: Call) -> Response:
     program = call.state.program(call.path["loyaltyProgramId"])
     card = call.state.card(program.id, call.path["loyaltyCardId"])
     where = Where(call).visible().also("program = :program AND card = :card")
-    where.also("1", program=program.id, card=card["identifier"]).equal("subledgerId", "subledger")
-    _range(call, where)
-    return _page_of_points(call, where, 50, _ledger_item)
+    where.also("1", program=program.id, card=card["identifier"])
+    return _page_of_points(call, where, _card_item)
 
 
-def _ledger_item(row: Any) -> dict[str, Any]:
+def _profile_item(row: Any) -> dict[str, Any]:
     shown = _transaction(row)
     return {name: value for name, value in shown.items() if name not in ("importId", "customerProfileId")}
+
+
+def _card_item(row: Any) -> dict[str, Any]:
+    shown = _profile_item(row)
+    return {name: value for name, value in shown.items() if name not in ("flags", "validityDuration")}
 
 
 def cards(call: Call) -> Response:
@@ -115,10 +121,12 @@ def cards(call: Call) -> Response:
     where = Where(call).visible(versions=True).also("program = :program", program=program.id)
     where.equal("batchId", "batchid")
     wanted = call.query.get("identifier")
-    if wanted:
-        if len(wanted) < 4:
-            raise bad_parameter("identifier", "at least 4 characters are needed")
+    if wanted is not None:
         where.also("instr(identifier, :identifier) > 0", identifier=wanted)
+    if "profileId" in call.query:
+        names = "SELECT integration_id FROM profile WHERE id = :profileId"
+        where.also(f"EXISTS (SELECT 1 FROM json_each(profiles) WHERE value IN ({names}))")  # noqa: S608
+        where.also("1", profileId=int(call.query["profileId"]))
     size, skip = page(call)
     query = f"SELECT * FROM card WHERE {where} ORDER BY id LIMIT :size OFFSET :skip"  # noqa: S608
     rows = list(call.state.database.stream(query, {**where.values, "size": size + 1, "skip": skip}))

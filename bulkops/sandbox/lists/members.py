@@ -6,10 +6,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import ApiError, json_response
+from bulkops.sandbox.answers import ApiError, bad_field, json_response
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.exports.lists import budget_filter
-from bulkops.sandbox.filters import Where, page, whole
+from bulkops.sandbox.filters import Where, number, page
 from bulkops.sandbox.lists.catalogue import MADE, paged
 from bulkops.sandbox.state import ACCOUNT, USER
 from bulkops.sandbox.times import FOREVER
@@ -18,6 +18,8 @@ from bulkops.sandbox.world import Collection
 
 def _items(call: Call, table: str, owner: int, size: int, skip: int) -> list[str]:
     where = Where(call).visible(versions=True).also("owner = :owner", owner=owner, size=size, skip=skip)
+    if "profileQuery" in call.query:
+        where.also("instr(item, :profile) > 0", profile=call.query["profileQuery"])
     query = f"SELECT item FROM {table} WHERE {where} ORDER BY id LIMIT :size OFFSET :skip"  # noqa: S608
     return [row["item"] for row in call.state.database.stream(query, where.values)]
 
@@ -49,16 +51,16 @@ def account_collections(call: Call) -> Response:
 
 def application_collections(call: Call) -> Response:
     """Answer `listCollectionsInApplication`: those of the account and of the Application's campaigns."""
-    number = call.state.application(call.path["applicationId"]).id
-    campaigns = {each.id for each in call.state.world.campaigns if each.application == number}
+    application = call.state.application(call.path["applicationId"]).id
+    campaigns = {each.id for each in call.state.world.campaigns if each.application == application}
     kept = [each for each in call.state.world.collections if each.campaign is None or each.campaign in campaigns]
     return _collections(call, kept)
 
 
 def campaign_collections(call: Call) -> Response:
     """Answer `listCollections`."""
-    number = call.state.campaign(call.path["applicationId"], call.path["campaignId"]).id
-    return _collections(call, [each for each in call.state.world.collections if each.campaign == number])
+    campaign = call.state.campaign(call.path["applicationId"], call.path["campaignId"]).id
+    return _collections(call, [each for each in call.state.world.collections if each.campaign == campaign])
 
 
 def account_collection(call: Call) -> Response:
@@ -130,15 +132,18 @@ def _profile(number: int, name: str, created: str) -> dict[str, Any]:
 
 def search_customers(call: Call) -> Response:
     """Answer `getCustomersByAttributes`: which of the integration ids exist; all profiles are sandbox ones."""
-    body = call.body if isinstance(call.body, dict) else {}
-    wanted, numbers = body.get("integrationIDs"), body.get("profileIDs")
-    if not isinstance(wanted or [], list) or not isinstance(numbers or [], list):
-        raise ApiError(400, "The submitted data was invalid: integrationIDs and profileIDs are lists")
+    if not isinstance(call.body, dict):
+        raise ApiError(400, "The submitted data was invalid: a JSON object is required")
+    if not isinstance(call.body.get("attributes", {}), dict):
+        raise bad_field("/attributes", "an object is required")
+    wanted, numbers = _listed(call.body, "integrationIDs", str), _listed(call.body, "profileIDs", int)
     where = Where(call)
     if wanted:
         where.also("integration_id IN (SELECT value FROM json_each(:wanted))", wanted=json.dumps(wanted))
     if numbers:
         where.also("id IN (SELECT value FROM json_each(:numbers))", numbers=json.dumps(numbers))
+    if call.body.get("attributes"):
+        where.also("0")  # no profile has attributes here
     if call.state.assumptions.search_shows_imported == "no":
         where.also("NOT imported")
     size, skip = page(call)
@@ -148,26 +153,34 @@ def search_customers(call: Call) -> Response:
     return json_response({"hasMore": len(rows) > size, "data": found})
 
 
+def _listed(body: dict[str, Any], name: str, kind: type) -> list[Any]:
+    """Return a list of a JSON body whose items all have one type; refuse anything else with 400."""
+    found = body.get(name, [])
+    if not isinstance(found, list) or any(type(each) is not kind for each in found):
+        raise bad_field(f"/{name}", f"a list of the type {kind.__name__} is required")
+    return found
+
+
 def stores(call: Call) -> Response:
     """Answer `listStores`."""
-    number = call.state.application(call.path["applicationId"]).id
+    application = call.state.application(call.path["applicationId"]).id
     links: dict[str, list[int]] = {}
     where = Where(call).visible(versions=True)
     query = f"SELECT owner, item FROM campaign_store WHERE {where} ORDER BY id"  # noqa: S608
     for row in call.state.database.stream(query, where.values):
         links.setdefault(row["item"], []).append(row["owner"])
-    campaign = whole(call, "campaignId", default=0)
+    campaign = number(call, "campaignId")
     asked, exact = call.query.get("query", "").lower(), call.query.get("integrationId")
     named = call.query.get("name", "").lower()
     return paged(
         call,
         (
-            _store(store, name, number, links.get(name, []))
-            for name, store in call.state.stores.get(number, {}).items()
+            _store(store, name, application, links.get(name, []))
+            for name, store in call.state.stores.get(application, {}).items()
             if exact in (None, "", name)
             and asked in name.lower()
             and named in name.lower()
-            and (not campaign or campaign in links.get(name, []))
+            and (campaign is None or campaign in links.get(name, []))
         ),
     )
 
