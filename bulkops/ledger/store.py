@@ -22,6 +22,7 @@ from bulkops.ledger.questions import Questions
 from bulkops.ledger.rows import Row, chunk_values, job_values
 from bulkops.ledger.states import ChunkState, may_follow
 from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS, bring_up_to_date, identity_of
+from bulkops.redaction import redacted_document
 
 # Built once: making a statement anew costs more than executing it.
 CHANGE_CHUNK = (
@@ -159,7 +160,7 @@ class Ledger(Questions):
 
     def _note(self, connection: Connection, job: str, chunk: int | None, kind: str, data: Mapping[str, Any]) -> None:
         values = {"job": job, "chunk": chunk, "at": self._clock.now().isoformat(), "kind": kind}
-        connection.execute(ADD_EVENT, {**values, "data": json.dumps(data)})
+        connection.execute(ADD_EVENT, {**values, "data": json.dumps(redacted_document(data))})
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
