@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bulkops.errors import GuardRefused, UsageError
-from bulkops.settings import Target, authorization_from_environment, checked_base_url
+from bulkops.settings import Target, authorization_from_environment
 
 if TYPE_CHECKING:
     from bulkops_validators.model.contract import Contract
@@ -79,14 +79,14 @@ class TargetChoice:
 
             profile = target_profile(read_config(self.config), self.name)
             yield Target(
-                base_url=checked_base_url(profile.base_url),
+                base_url=profile.base_url,
                 ids={**profile.ids, **self.ids},
                 authorization=profile_authorization(profile, os.environ),
                 name=self.name,
             )
         elif self.base_url:
             yield Target(
-                base_url=checked_base_url(self.base_url),
+                base_url=self.base_url,
                 ids=dict(self.ids),
                 authorization=authorization_from_environment(os.environ),
             )
@@ -96,8 +96,8 @@ class TargetChoice:
                 hint="Give --target sandbox to try it without an account, or --base-url and BULKOPS_MANAGEMENT_KEY.",
             )
 
-    def reopen(self, identity: Mapping[str, Any]) -> "TargetChoice":
-        """Return the choice for a target met before: its ids, and its address unless one was given.
+    def reopen(self, identity: Mapping[str, Any], *, address: str) -> "TargetChoice":
+        """Return the choice for a target met before: its ids, and the address it was met at unless one was given.
 
         GuardRefused if an id was given that is another than the one it was begun with.
         """
@@ -113,4 +113,4 @@ class TargetChoice:
 
         if identity["base_url"] == EMBEDDED:
             return TargetChoice(name="sandbox", ids=identity["ids"], config=self.config)
-        return TargetChoice(base_url=identity["base_url"], ids=identity["ids"], config=self.config)
+        return TargetChoice(base_url=address, ids=identity["ids"], config=self.config)

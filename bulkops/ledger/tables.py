@@ -1,5 +1,6 @@
 """The tables of the ledger and the steps that bring an older one up to date."""
 
+import json
 import secrets
 from collections.abc import Callable
 
@@ -23,8 +24,10 @@ from sqlalchemy import (
     update,
 )
 
+from bulkops.ledger.entries import ADDRESS, target_key
 from bulkops.ledger.postgres import is_postgres, wait_for_turn
 from bulkops.ledger.versions import LATEST, checked_version
+from bulkops.settings import server_name
 
 METADATA = MetaData()
 
@@ -107,12 +110,33 @@ def _identity(connection: Connection) -> None:
                 connection.exec_driver_sql(f'ALTER TABLE {table.name} ALTER COLUMN "{name}" TYPE BIGINT')
 
 
+def _one_name_a_server(connection: Connection) -> None:
+    """Give each job's target the name that all addresses of its server share; the address it had stays a setting.
+
+    Jobs are found by the target's text and by a hash of it, so both must be those that a job of today has.
+    """
+    jobs = select(JOBS.c.id, JOBS.c.contract, JOBS.c.target, JOBS.c.options, JOBS.c.settings)
+    for job in connection.execute(jobs).all():
+        target = json.loads(job.target)
+        address = target["base_url"]
+        server = server_name(address)
+        if server == address:
+            continue
+        target["base_url"] = server
+        values = {
+            "target": json.dumps(target),
+            "target_key": target_key(job.contract, target, json.loads(job.options)),
+            "settings": json.dumps({ADDRESS: address, **json.loads(job.settings)}),
+        }
+        connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(**values))
+
+
 def _new_identity() -> str:
     return secrets.token_hex(6)
 
 
 # One step a version: the step at place n brings a ledger of version n + 1 to version n + 2. A new one has all of them.
-STEPS: tuple[Callable[[Connection], None], ...] = (_clock_of_rows, _identity)
+STEPS: tuple[Callable[[Connection], None], ...] = (_clock_of_rows, _identity, _one_name_a_server)
 
 
 def bring_up_to_date(connection: Connection) -> None:

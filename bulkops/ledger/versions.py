@@ -2,7 +2,7 @@
 
 from bulkops.errors import UsageError
 
-LATEST = 3
+LATEST = 4
 
 
 def checked_version(version: int | None) -> int:
