@@ -5,11 +5,9 @@ other, need not be known in advance. Case, blanks, punctuation and line ends bet
 matter.
 """
 
-import base64
 import binascii
-import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 MASK = "***"
@@ -151,15 +149,6 @@ class Redactor:
         return MASK if any(self._pieces(text)) else text
 
 
-class RedactingFilter(logging.Filter):
-    """Redacts the records of a logger, whoever listens to it."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Redact the message of a record and let it through."""
-        record.msg, record.args = redacted(record.getMessage()), ()
-        return True
-
-
 def _skeleton(text: str) -> str:
     """Return the letters and digits of a text, without case."""
     return _NOISE.sub("", text.casefold())
@@ -172,6 +161,8 @@ def _solid(text: str) -> str:
 
 def _forms(secret: str) -> Iterator[str]:
     """Yield a secret, and what a text contains if the secret is in it in a common encoding, whatever is around it."""
+    import base64  # only where there is a key: asking for help starts without it
+
     data = secret.encode()
     yield from (secret, secret[::-1], data.hex())
     for encode, bytes_in, characters_out in (
@@ -270,8 +261,16 @@ def _readable(data: bytes) -> Iterator[str]:
 
 DECODERS: tuple[Decoder, ...] = (_percent, _html, _backslashes, _quoted_printable, _base64, _hex, _decimals)
 
+KEY_VARIABLES = ("BULKOPS_MANAGEMENT_KEY", "BULKOPS_BEARER_TOKEN")
+
 _PROCESS = Redactor()
 remember = _PROCESS.remember
 found = _PROCESS.found
 redacted = _PROCESS.redacted
 redacted_document = _PROCESS.redacted_document
+
+
+def remember_keys(environ: Mapping[str, str]) -> None:
+    """Hide the keys of an environment, also where no command uses them."""
+    for name in KEY_VARIABLES:
+        remember(environ.get(name, ""))

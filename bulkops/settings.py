@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from bulkops.errors import UsageError
 from bulkops.private import make_private
-from bulkops.redaction import found, remember
+from bulkops.redaction import KEY_VARIABLES, found, remember
 
 ID_NAMES = ("application", "campaign", "program", "pool", "collection", "audience", "attribute")
 
@@ -228,14 +228,7 @@ def _escape(match: re.Match[str]) -> str:
     return character if character in _UNRESERVED else match[0].upper()
 
 
-KEY_VARIABLES = ("BULKOPS_MANAGEMENT_KEY", "BULKOPS_BEARER_TOKEN")
 _SCHEME = re.compile(r"(?:authorization\s*:|managementkey-v1\b|bearer\b).*", re.IGNORECASE | re.DOTALL)
-
-
-def hide_keys(environ: Mapping[str, str]) -> None:
-    """Hide the keys of the environment in all that this process says, also if no command uses them."""
-    for name in KEY_VARIABLES:
-        remember(environ.get(name, ""))
 
 
 def authorization_from_environment(environ: Mapping[str, str]) -> Secret:

@@ -14,7 +14,7 @@ import httpx
 
 from bulkops.clock import Clock
 from bulkops.errors import AccessRefused, BulkopsError, NotDelivered, OutcomeUnknown, Unfinished, UsageError
-from bulkops.redaction import RedactingFilter
+from bulkops.redaction import redacted
 from bulkops.settings import Target, is_loopback
 from bulkops.transport.answers import Answer, parse_http_date, parse_json, refusal
 from bulkops.transport.decoding import BrokenCompression, decoded
@@ -33,6 +33,16 @@ KEEP_SECONDS = 1.5  # well below what servers keep: an upload on a connection ju
 MAX_ANSWER_BYTES = 1_000_000
 CLOCK_SET_SECONDS = 2.0
 TIME_ATTEMPTS = 3
+
+
+class RedactingFilter(logging.Filter):
+    """Hides the keys in the records of a logger, whoever listens to it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Redact the message of a record and let it through."""
+        record.msg, record.args = redacted(record.getMessage()), ()
+        return True
+
 
 # Both log the headers of responses, in which a server may repeat the key.
 for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):

@@ -13,8 +13,9 @@ from urllib.parse import quote
 import pytest
 
 from bulkops.errors import ServerRefused, UsageError
-from bulkops.redaction import MASK, RedactingFilter, Redactor
+from bulkops.redaction import MASK, Redactor
 from bulkops.settings import Secret
+from bulkops.transport.client import RedactingFilter
 
 KEYS = [
     "8a7f3c91d2e4b6f0a1c3e5d7f9b1a3c5e7d9f1b3a5c7e9d1f3b5a7c9e1d3f5b7",

@@ -137,7 +137,11 @@ def test_the_files_of_a_ledger_without_a_suffix_lie_beside_it(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("version", "lacking"),
-    [(1, ("chunks created", "chunks rows_ahead", "bulkops_ledger identity")), (2, ("bulkops_ledger identity",))],
+    [
+        (1, ("chunks created", "chunks rows_ahead", "bulkops_ledger identity")),
+        (2, ("bulkops_ledger identity",)),
+        (3, ()),
+    ],
 )
 def test_a_ledger_of_an_older_version_is_brought_up_to_date_and_keeps_what_it_holds(
     version: int, lacking: tuple[str, ...], ledger: Ledger, tmp_path: Path
