@@ -9,12 +9,12 @@ FILE, FOLDER = 0o600, 0o700
 
 def make_private(folder: Path) -> None:
     """Make a folder, and those above it, if they are missing; one that exists keeps its rights."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    for path in reversed(missing):
+    if folder.is_dir():
+        return
+    missing = [path for path in folder.parents if not path.exists()]
+    for path in (*reversed(missing), folder):
         path.mkdir(mode=FOLDER, exist_ok=True)
         path.chmod(FOLDER)  # a umask can take rights from the owner, too
-    if not missing:
-        folder.mkdir(exist_ok=True)  # says so if it is a file
 
 
 def private_folder(folder: Path) -> Path:

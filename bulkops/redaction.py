@@ -17,10 +17,12 @@ PIECE = 12
 """Characters of a long key that are hidden where a text shows no more of it."""
 DEPTH = 3
 """Encodings inside each other that are undone."""
-LARGE = 200_000
+VIEWS = 64
+"""Readings of a text at each depth: a server could make a text that can be read in very many ways."""
+LARGE = 50_000
 """Characters of a text beyond which only the common encodings are looked for; nothing but JSON is that long."""
 WINDOW = 4096
-MOST = 50
+MOST = 20
 """Occurrences that are hidden one by one; the rest of a text with more is hidden as a whole."""
 
 _NOISE = re.compile(r"[\W_]+")
@@ -105,7 +107,7 @@ class Redactor:
             if any(self._shows(view) for view in views):
                 return True
             views = [new for view in views for decode in DECODERS for new in decode(view) if len(new) >= MINIMUM]
-            views = [view for view in dict.fromkeys(views) if view not in seen]
+            views = [view for view in dict.fromkeys(views) if view not in seen][:VIEWS]
             seen.update(views)
         return False
 
