@@ -23,7 +23,7 @@ LARGE = 50_000
 """Characters of a text beyond which only the common encodings are looked for; nothing but JSON is that long."""
 WINDOW = 4096
 MOST = 20
-"""Occurrences that are hidden one by one; the rest of a text with more is hidden as a whole."""
+"""Occurrences that are hidden one by one; a text with more is hidden as a whole."""
 
 _NOISE = re.compile(r"[\W_]+")
 _BLANKS = re.compile(r"\s+")
@@ -70,20 +70,18 @@ class Redactor:
 
     def found(self, text: str) -> bool:
         """Tell whether a text contains a secret, or a long piece of one."""
-        return bool(self._known) and (self._contains(text) or any(self._pieces(text)))
+        return bool(self._known) and (self._depth(text) is not None or any(self._pieces(text)))
 
     def redacted(self, text: str) -> str:
         """Return the text with each secret in it replaced by three asterisks."""
         if not self._known or len(text) < MINIMUM:
             return text
-        parts: list[str] = []
-        while self._contains(text):
-            if len(parts) > 2 * MOST:
-                return "".join([*parts, MASK])
-            start, end = self._first(text)
-            parts += [text[:start], MASK]
-            text = text[end:]
-        return self._without_pieces("".join([*parts, text]))
+        for _ in range(MOST):
+            if (depth := self._depth(text)) is None:
+                return self._without_pieces(text)
+            start, end = self._first(text, depth)
+            text = f"{text[:start]}{MASK}{text[end:]}"
+        return self._without_pieces(text) if self._depth(text) is None else MASK
 
     def redacted_document(self, document: Any) -> Any:
         """Return a JSON document with the secrets in its texts and names replaced."""
@@ -97,19 +95,17 @@ class Redactor:
             case _:
                 return document
 
-    def _contains(self, text: str) -> bool:
-        """Tell whether a text contains a whole secret, in any encoding."""
-        if len(text) > LARGE:
-            return self._shows(text)
+    def _depth(self, text: str, most: int = DEPTH) -> int | None:
+        """Return how many encodings must be undone until a text shows a secret; None if it shows none."""
         seen = {text}
         views = [text]
-        for _ in range(DEPTH + 1):
+        for depth in range(most + 1 if len(text) <= LARGE else 1):
             if any(self._shows(view) for view in views):
-                return True
+                return depth
             views = [new for view in views for decode in DECODERS for new in decode(view) if len(new) >= MINIMUM]
             views = [view for view in dict.fromkeys(views) if view not in seen][:VIEWS]
             seen.update(views)
-        return False
+        return None
 
     def _shows(self, view: str) -> bool:
         skeleton = _skeleton(view)
@@ -118,19 +114,19 @@ class Redactor:
         solid = _solid(view) if self._solids else ""
         return any(form in solid for form in self._solids)
 
-    def _first(self, text: str) -> tuple[int, int]:
-        """Return the first and the following place of the first secret; of all the text if it is not in one window."""
+    def _first(self, text: str, depth: int) -> tuple[int, int]:
+        """Return where the first secret begins and ends; all of the text if no window shows it at this depth."""
         for start in range(0, len(text), WINDOW // 2):
             window = text[start : start + WINDOW]
-            if self._contains(window):
-                first, end = self._narrowed(window)
+            if self._depth(window, depth) is not None:
+                first, end = self._narrowed(window, depth)
                 return start + first, start + end
         return 0, len(text)
 
-    def _narrowed(self, text: str) -> tuple[int, int]:
-        """Return the least part of a text that contains a secret; of several the first."""
-        end = _least(len(text), lambda size: self._contains(text[:size]))
-        length = _least(end, lambda size: self._contains(text[end - size : end]))
+    def _narrowed(self, text: str, depth: int) -> tuple[int, int]:
+        """Return the least part of a text that shows a secret at a depth; of several the first."""
+        end = _least(len(text), lambda size: self._depth(text[:size], depth) is not None)
+        length = _least(end, lambda size: self._depth(text[end - size : end], depth) is not None)
         return end - length, end
 
     def _pieces(self, text: str) -> Iterator[tuple[int, int]]:

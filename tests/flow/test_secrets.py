@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from bulkops.cli.console import Console
@@ -178,7 +178,13 @@ STEPS: list[Callable[[str], str]] = [
 ]
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# Each example starts a server: no shrinking, which would start thousands.
+@settings(
+    max_examples=20,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     first=st.sampled_from(STEPS),
     last=st.sampled_from(STEPS),
@@ -197,11 +203,11 @@ def test_errors_and_logs_of_any_echo_hide_the_key(
         with Client(target, clock=SystemClock(), limiter=NoLimiter()) as client, pytest.raises(BulkopsError) as caught:
             client.get_json("/v1/x", {})
     error = caught.value
-    assert "X-Echo" in caplog.text
+    assert "HTTP/1.1 400" in caplog.text
     encoded = echo(f"ManagementKey-v1 {key}")
     for text in (str(error), repr(error), repr(error.args), "".join(traceback.format_exception(error)), caplog.text):
         assert "***" in text or text == repr(error.args)
-        assert encoded[30:60] not in text
+        assert encoded not in text
         assert key.lower() not in text.lower()
 
 
