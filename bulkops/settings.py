@@ -94,7 +94,7 @@ def default_ledger_url() -> str:
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
 LOOPBACK = "127.0.0.1"
-_UNFIT = re.compile(r"[\x00-\x20\x7f\\]")
+_UNFIT = re.compile(r"[\x00-\x20\x7f-\x9f\\\ud800-\udfff]")
 _HOST = re.compile(r"[a-z0-9_.-]+")
 _NUMBERS = re.compile(r"(?:.*\.)?(?:0x[0-9a-f]*|[0-9]+)")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})|%")
