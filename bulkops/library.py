@@ -30,12 +30,14 @@ from bulkops.queries import query_texts
 from bulkops.readback.canonical import Fold
 from bulkops.reconciling.result import Reconciliation
 from bulkops.reconciling.sides import Evidence, Known
+from bulkops.redaction import remember_keys
 from bulkops.reporting.write import ReportWish, form_of, write_report
 from bulkops.settings import (
     ID_NAMES,
     Target,
     authorization_from_environment,
     authorization_value,
+    checked_base_url,
     default_ledger_url,
 )
 from bulkops.transport.retries import silent
@@ -57,11 +59,11 @@ def target(base_url: str, *, key: str | None = None, **ids: int) -> Target:
     of an export, such as a card's, go to `export`.
     """
     _check_names(ids)
-    if key is None:
-        authorization = authorization_from_environment(os.environ)
-    else:
-        authorization = authorization_value("ManagementKey-v1", key)
-    return Target(base_url=base_url, ids=ids, authorization=authorization)
+    if key is not None:
+        return Target(base_url=base_url, ids=ids, authorization=authorization_value("ManagementKey-v1", key))
+    remember_keys(os.environ)
+    checked_base_url(base_url)  # a wrong address is said before a missing key
+    return Target(base_url=base_url, ids=ids, authorization=authorization_from_environment(os.environ))
 
 
 @contextmanager

@@ -173,7 +173,7 @@ def _split(url: str) -> SplitResult:
 
 def _no_address() -> UsageError:
     return UsageError(
-        "The base address is not valid: it needs https:// and a host.",
+        "That is not a base address: it needs https:// and a host.",
         hint="Write it like https://yourcompany.europe-west1.talon.one",
     )
 

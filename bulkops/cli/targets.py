@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bulkops.errors import GuardRefused, UsageError
-from bulkops.settings import Target, authorization_from_environment
+from bulkops.settings import Target, authorization_from_environment, checked_base_url
 
 if TYPE_CHECKING:
     from bulkops_validators.model.contract import Contract
@@ -79,14 +79,14 @@ class TargetChoice:
 
             profile = target_profile(read_config(self.config), self.name)
             yield Target(
-                base_url=profile.base_url,
+                base_url=checked_base_url(profile.base_url),
                 ids={**profile.ids, **self.ids},
                 authorization=profile_authorization(profile, os.environ),
                 name=self.name,
             )
         elif self.base_url:
             yield Target(
-                base_url=self.base_url,
+                base_url=checked_base_url(self.base_url),
                 ids=dict(self.ids),
                 authorization=authorization_from_environment(os.environ),
             )
