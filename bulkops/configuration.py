@@ -1,11 +1,13 @@
 """The configuration file: which one counts, and what its tables say. What nobody would read is refused."""
 
+import re
 import shlex
 import subprocess
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 from bulkops.errors import InputUnreadable, UsageError
@@ -15,6 +17,8 @@ from bulkops.wording import guess
 CONFIG_FILES = ("bulkops.toml", "pyproject.toml")
 TABLES = ("targets", "check")
 KEY_SOURCES = ("env", "command", "keyring")
+_VARIABLE = re.compile(r"[A-Z][A-Z_]*[A-Z0-9_]{0,3}")
+"""Names of variables that are shown; anything else in their place may be the key itself."""
 KEY_FORMS = "{env = …}, {command = …} or {keyring = …}"
 
 
@@ -134,7 +138,8 @@ def profile_authorization(profile: TargetProfile, environ: Mapping[str, str]) ->
     ((source, value),) = profile.key.items()
     if source == "env":
         if value not in environ:
-            raise UsageError(f"Target {profile.name!r} takes its key from {value}, which is not set.")
+            shown = value if _VARIABLE.fullmatch(value) else "the variable that its key.env names"
+            raise UsageError(f"Target {profile.name!r} takes its key from {shown}, which is not set.")
         return authorization_value("ManagementKey-v1", environ[value])
     from_source = _output_of if source == "command" else _from_keyring
     return authorization_value("ManagementKey-v1", from_source(value, profile.name))
@@ -151,7 +156,8 @@ def _output_of(command: str, name: str) -> str:
         # The command is the user's own, from their configuration file; what it prints is never shown.
         done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
     except (OSError, subprocess.SubprocessError, ValueError):
-        raise UsageError(f"The key command of target {name!r} failed: {words[0]}.") from None
+        program = f": {words[0]}" if which(words[0]) else "; its program was not found"
+        raise UsageError(f"The key command of target {name!r} failed{program}.") from None
     return done.stdout
 
 
@@ -168,5 +174,5 @@ def _from_keyring(service: str, name: str) -> str:
     except keyring.errors.KeyringError as error:
         raise UsageError(f"The keyring of target {name!r} cannot be read: {type(error).__name__}.") from None
     if not password:
-        raise UsageError(f"The keyring has no key for {service!r} and the user name 'bulkops'.")
+        raise UsageError(f"The keyring has no key for the service that target {name!r} names and the user 'bulkops'.")
     return str(password)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from bulkops.errors import UsageError
+from bulkops.private import FILE, private_folder
 from bulkops.settings import Secret, Target, state_folder
 
 if TYPE_CHECKING:
@@ -26,12 +27,11 @@ def embedded_sandbox(ids: Mapping[str, int]) -> Iterator[Target]:
     BULKOPS_SANDBOX_WORLD names the world of a sandbox that has no data yet. One process at a time holds it.
     """
     server_class = _server_class()
-    folder = state_folder() / "sandbox"
-    folder.mkdir(exist_ok=True)
+    folder = private_folder(state_folder() / "sandbox")
     world = os.environ.get("BULKOPS_SANDBOX_WORLD")
     try:
         with (
-            FileLock(folder / "sandbox.lock", timeout=PATIENCE),
+            FileLock(folder / "sandbox.lock", timeout=PATIENCE, mode=FILE),
             server_class(data=folder / "data.db", world=Path(world) if world else None) as server,
         ):
             yield _target(server, ids, known_as=EMBEDDED)

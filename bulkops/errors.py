@@ -16,16 +16,18 @@ BulkopsError
 
 from typing import ClassVar
 
+from bulkops.redaction import redacted
+
 
 class BulkopsError(Exception):
-    """Base of every error a command turns into one message and an exit code."""
+    """Base of every error a command turns into one message and an exit code; no key is in its texts."""
 
     exit_code: ClassVar[int] = 2
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = redacted(message)
+        self.hint = None if hint is None else redacted(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         """Return what happened, and on a second line what to do next."""
@@ -102,7 +104,7 @@ class ServerRefused(Unfinished):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.details = details
+        self.details = tuple(map(redacted, details))
         self.lines = lines
 
 

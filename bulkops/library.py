@@ -30,12 +30,13 @@ from bulkops.queries import query_texts
 from bulkops.readback.canonical import Fold
 from bulkops.reconciling.result import Reconciliation
 from bulkops.reconciling.sides import Evidence, Known
+from bulkops.redaction import remember_keys
 from bulkops.reporting.write import ReportWish, form_of, write_report
 from bulkops.settings import (
     ID_NAMES,
-    Secret,
     Target,
     authorization_from_environment,
+    authorization_value,
     checked_base_url,
     default_ledger_url,
 )
@@ -54,11 +55,15 @@ def target(base_url: str, *, key: str | None = None, **ids: int) -> Target:
     """Return a target: an address, and ids by name (`application`, `campaign`, `program`, `pool`, …).
 
     `key` is a Management API key; without it the key comes from the environment, as for the command line. UsageError
-    for an id that no target has; names in the path of an export, such as a card's, go to `export`.
+    for an id that no target has, an address that is not valid and a key that no header can contain; names in the path
+    of an export, such as a card's, go to `export`.
     """
     _check_names(ids)
-    authorization = Secret(f"ManagementKey-v1 {key}") if key else authorization_from_environment(os.environ)
-    return Target(base_url=checked_base_url(base_url), ids=ids, authorization=authorization)
+    if key is not None:
+        return Target(base_url=base_url, ids=ids, authorization=authorization_value("ManagementKey-v1", key))
+    remember_keys(os.environ)
+    checked_base_url(base_url)  # a wrong address is said before a missing key
+    return Target(base_url=base_url, ids=ids, authorization=authorization_from_environment(os.environ))
 
 
 @contextmanager
@@ -196,6 +201,7 @@ def reconcile(
     options: Mapping[str, object] | None = None,
     settle: float = 60.0,
     output: PathLike | None = None,
+    spreadsheet_safe: bool = False,
     repair: PathLike | None = None,
     balances: tuple[PathLike, PathLike] | None = None,
     ledger: str | None = None,
@@ -205,7 +211,8 @@ def reconcile(
 
     `job` is the job that sent the file: its import ids and times are known, the file must be the one it sent
     (GuardRefused), and what is found is kept with it. `import_ids` tells the ids for a file without a job. `case` is
-    how the application folds codes. `balances` are balances exports from before and after (points). `observer` hears
+    how the application folds codes. `spreadsheet_safe` writes the files of `output` so that a spreadsheet takes no
+    cell for a formula. `balances` are balances exports from before and after (points). `observer` hears
     why the target is read again.
     """
     found = _contract(contract)
@@ -229,6 +236,7 @@ def reconcile(
             asked,
             settle=settle,
             output=_path(output) if output else None,
+            spreadsheet_safe=spreadsheet_safe,
             repair=_path(repair) if repair else None,
             balances=(_path(balances[0]), _path(balances[1])) if balances else None,
         )

@@ -93,7 +93,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputUnreadable(f"The recipe {path} cannot be read: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid YAML: {error}") from None
+        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
         raise UsageError(f"{path} is not a recipe: it must be a table with name and steps.")
     return document

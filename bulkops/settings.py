@@ -4,23 +4,27 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
+from socket import inet_aton, inet_ntoa
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from bulkops.errors import UsageError
+from bulkops.private import make_private
+from bulkops.redaction import KEY_VARIABLES, found, remember
 
 ID_NAMES = ("application", "campaign", "program", "pool", "collection", "audience", "attribute")
 
 
 class Secret:
-    """A text that does not show itself: not in `repr`, not in `str`, not in a format."""
+    """A text that does not show itself: not in `repr`, `str` or a format, nor in any message of this process."""
 
     __slots__ = ("_text",)
 
     def __init__(self, text: str) -> None:
         self._text = text
+        remember(text)  # whatever shows it from now on shows asterisks
 
     def reveal(self) -> str:
         """Return the text itself."""
@@ -37,8 +41,9 @@ class Secret:
 class Target:
     """A deployment and the ids that name where rows go.
 
-    `authorization` is the whole value of the Authorization header. `known_as` replaces the address in the
-    target's identity where the address changes from run to run, as the embedded sandbox's does.
+    `base_url` is where requests go, in the spelling of `checked_base_url`. `authorization` is the whole value of the
+    Authorization header. `known_as` replaces the address in the target's identity where the address changes from run
+    to run, as the embedded sandbox's does.
     """
 
     base_url: str
@@ -47,16 +52,27 @@ class Target:
     name: str | None = None
     known_as: str | None = None
 
+    def __post_init__(self) -> None:
+        """Bring the address into its one spelling; UsageError if it is not valid or contains a key."""
+        object.__setattr__(self, "base_url", checked_base_url(self.base_url))
+        if found(self.base_url):
+            raise UsageError("The base address contains the key.", hint="Give the address without the key.")
+
+    @property
+    def server(self) -> str:
+        """The name that all addresses of the server share."""
+        return server_name(self.base_url)
+
     def identity(self) -> dict[str, Any]:
         """Return what makes this target itself: address and ids, never the key."""
-        return {"base_url": self.known_as or self.base_url, "ids": dict(sorted(self.ids.items()))}
+        return {"base_url": self.known_as or self.server, "ids": dict(sorted(self.ids.items()))}
 
 
 def state_folder() -> Path:
-    """Return the folder that survives between runs; made on first use, readable by its owner only."""
+    """Return the folder that survives between runs; made on first use, for its owner only."""
     folder = Path(os.environ.get("BULKOPS_STATE") or _usual_state_folder())
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(folder)
     except OSError as error:
         raise UsageError(
             f"The state folder {folder} cannot be made: {error.strerror}.",
@@ -77,66 +93,149 @@ def default_ledger_url() -> str:
 
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
+LOOPBACK = "127.0.0.1"
+_UNFIT = re.compile(r"[\x00-\x20\x7f-\x9f\\\ud800-\udfff]")
+_HOST = re.compile(r"[a-z0-9_.-]+")
+_NUMBERS = re.compile(r"(?:.*\.)?(?:0x[0-9a-f]*|[0-9]+)")
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})|%")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
 def checked_base_url(url: str) -> str:
-    """Return the address in its one spelling; UsageError unless https, or http to loopback.
+    """Return an address in its one spelling; UsageError unless it is https, or http to loopback.
 
-    Scheme and host are lower case, a default port and trailing slashes are left out: guards, locks and the rate
-    limit go by the address, and two spellings of one server must not be two targets.
+    Guards, locks and the rate limit go by the address, so two spellings of one server must not be two targets. The
+    rules are those of RFC 3986 §6.2 and of UTS 46. Errors never quote the address: it may contain a key.
     """
     parts = _split(url)
-    host = (parts.hostname or "").lower()
-    if parts.scheme not in DEFAULT_PORTS or not host:
-        raise _no_address(url)
-    if parts.username or parts.password:
-        raise UsageError("The base address carries a user name or a password; keys go in the environment.")
+    if "@" in parts.netloc:
+        raise UsageError("The base address contains a user name or a password; keys go in the environment.")
     if parts.query or parts.fragment:
-        raise UsageError(f"{url!r} has a query or a fragment; a base address has neither.")
-    if parts.scheme == "http" and not _is_loopback(host):
+        raise UsageError(
+            "The base address has a query or a fragment (what follows ? or #); a base address has neither.",
+            hint="A key goes in BULKOPS_MANAGEMENT_KEY, never in an address.",
+        )
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+        raise _no_address()
+    host = _host(parts.hostname)
+    if parts.scheme == "http" and not is_loopback(host):
         raise UsageError(
             f"Plain http:// to {host} would send the key unencrypted.", hint="Use https://, or a loopback address."
         )
+    return _joined(parts.scheme, host, _port(parts), _path(parts.path))
+
+
+def server_name(base_url: str) -> str:
+    """Return the name that all addresses of a server share: a checked address, or 127.0.0.1 for a name of loopback.
+
+    What is not the address of a server, such as the name of an embedded sandbox, is returned as it is.
+    """
+    try:
+        checked = checked_base_url(base_url)
+    except UsageError:
+        return base_url
+    parts = urlsplit(checked)
+    host = parts.hostname or ""
+    same = host == "localhost" or _ip(host) in (ip_address("127.0.0.1"), ip_address("::1"))
+    return _joined(parts.scheme, LOOPBACK if same else host, parts.port, parts.path)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine."""
+    address = _ip(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def _ip(host: str) -> IPv4Address | IPv6Address | None:
+    """Return the address that a host is, an IPv4 address inside an IPv6 one as IPv4; None for a name."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _joined(scheme: str, host: str, port: int | None, path: str) -> str:
     shown = f"[{host}]" if ":" in host else host
-    port = _port(parts, url)
-    suffix = "" if port in (None, DEFAULT_PORTS[parts.scheme]) else f":{port}"
-    return f"{parts.scheme}://{shown}{suffix}{parts.path.rstrip('/')}"
+    suffix = "" if port in (None, DEFAULT_PORTS[scheme]) else f":{port}"
+    return f"{scheme}://{shown}{suffix}{path}"
 
 
 def _split(url: str) -> SplitResult:
+    stripped = url.strip()
+    if _UNFIT.search(stripped):
+        raise _no_address()
     try:
-        return urlsplit(url.strip())
+        return urlsplit(stripped)
     except ValueError:
-        raise _no_address(url) from None
+        raise _no_address() from None
 
 
-def _no_address(url: str) -> UsageError:
-    hint = "Write it like https://yourcompany.europe-west1.talon.one"
-    return UsageError(f"{url!r} is not a base address.", hint=hint)
+def _no_address() -> UsageError:
+    return UsageError(
+        "That is not a base address: it needs https:// and a host.",
+        hint="Write it like https://yourcompany.europe-west1.talon.one",
+    )
 
 
-def _port(parts: SplitResult, url: str) -> int | None:
+def _port(parts: SplitResult) -> int | None:
     try:
         return parts.port
     except ValueError:
-        raise UsageError(f"{url!r} has no port that could be.") from None
+        raise UsageError("The base address has an invalid port; a port is a number from 1 to 65535.") from None
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+def _host(written: str) -> str:
+    """Return a host in its one spelling: lower case, IDNA, no final dot, IPv4 as four numbers, IPv6 compressed."""
+    host = unquote(written).lower()
+    if "%" in host:  # the zone of an IPv6 address, which is a matter of one machine
+        raise _no_address()
+    if not host.isascii():
+        import idna  # only few hosts need it
+
+        try:
+            host = idna.encode(host, uts46=True).decode("ascii")
+        except idna.IDNAError:
+            raise _no_address() from None
+    host = host.removesuffix(".")
     try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+        if ":" in host:
+            return ip_address(host).compressed
+        if _NUMBERS.fullmatch(host):
+            return inet_ntoa(inet_aton(host))
+    except (ValueError, OSError):
+        raise _no_address() from None
+    if not _HOST.fullmatch(host):
+        raise _no_address()
+    return host
+
+
+def _path(written: str) -> str:
+    """Return a path in its one spelling: no dot segments, no empty ones, escapes only where they are needed."""
+    segments: list[str] = []
+    for segment in _ESCAPE.sub(_escape, written).split("/"):
+        if segment == "..":
+            segments = segments[:-1]
+        elif segment not in ("", "."):
+            segments.append(quote(segment, safe="%!$&'()*+,;=:@~"))
+    return "".join(f"/{segment}" for segment in segments)
+
+
+def _escape(match: re.Match[str]) -> str:
+    if match[1] is None:
+        return "%25"
+    character = chr(int(match[1], 16))
+    return character if character in _UNRESERVED else match[0].upper()
+
+
+_SCHEME = re.compile(r"(?:authorization\s*:|managementkey-v1\b|bearer\b).*", re.IGNORECASE | re.DOTALL)
 
 
 def authorization_from_environment(environ: Mapping[str, str]) -> Secret:
     """Return the Authorization value made from BULKOPS_MANAGEMENT_KEY or BULKOPS_BEARER_TOKEN."""
-    if key := environ.get("BULKOPS_MANAGEMENT_KEY"):
-        return authorization_value("ManagementKey-v1", key)
-    if token := environ.get("BULKOPS_BEARER_TOKEN"):
-        return authorization_value("Bearer", token)
+    for name, scheme in zip(KEY_VARIABLES, ("ManagementKey-v1", "Bearer"), strict=True):
+        if key := environ.get(name):
+            return authorization_value(scheme, key)
     raise UsageError(
         "There is no key for the target.",
         hint="Put a Management API key in BULKOPS_MANAGEMENT_KEY (or a session token in BULKOPS_BEARER_TOKEN).",
@@ -144,8 +243,22 @@ def authorization_from_environment(environ: Mapping[str, str]) -> Secret:
 
 
 def authorization_value(scheme: str, key: str) -> Secret:
-    """Return the value of the Authorization header; UsageError for a key that no header can carry."""
+    """Return the value of the Authorization header; UsageError for a key that no header can contain.
+
+    Every key comes through here, wherever it was given. Blanks and line ends around it are dropped.
+    """
+    if not isinstance(key, str):
+        raise UsageError(f"The key must be text, not {type(key).__name__}.")
+    remember(key)
     key = key.strip()
+    if _SCHEME.fullmatch(key):
+        raise UsageError(
+            "The key contains the name of a header or of a scheme, such as ManagementKey-v1.",
+            hint="Give the key alone: bulkops writes the scheme in front of it.",
+        )
     if not re.fullmatch(r"[\x21-\x7e]+", key):
-        raise UsageError("The key is blank or holds characters that no header can carry.")
+        raise UsageError(
+            "The key is blank, or contains blanks, line ends or characters that are not ASCII.",
+            hint="Copy the key again, without the text around it.",
+        )
     return Secret(f"{scheme} {key}")

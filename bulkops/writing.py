@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bulkops.errors import UsageError
+from bulkops.private import FILE
 
 WRITTEN_BACK = 8 * 1024 * 1024
 
@@ -115,7 +116,7 @@ def _alone(path: Path) -> Iterator[None]:
 
     beside = path.with_name(f"{path.name}.lock")
     try:
-        lock = FileLock(beside, timeout=0, fallback_to_soft=False)
+        lock = FileLock(beside, timeout=0, mode=FILE, fallback_to_soft=False)
         lock.acquire()
     except Timeout:
         raise UsageError(

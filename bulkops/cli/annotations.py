@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
+from bulkops.escaping import escaped
 from bulkops.validation.findings import FileReport, Finding, ValidationReport
 from bulkops.version import __version__
 from bulkops_validators.model.rules import Severity
@@ -27,7 +28,7 @@ def github_lines(report: ValidationReport) -> Iterator[str]:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return escaped(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

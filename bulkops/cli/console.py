@@ -1,6 +1,5 @@
 """What people and programs see: results to stdout, everything else to stderr."""
 
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,28 +7,23 @@ from typing import Any
 import click
 
 from bulkops.cli.json_text import json_text
+from bulkops.escaping import escaped, escaped_json, one_line
+from bulkops.redaction import found, redacted, redacted_document
 
 NARROW = 60
 """Columns of a terminal below which a table that does not fit is shown as a block for each row."""
 
-# What a terminal acts on, or what turns the order of letters round (Unicode's bidirectional controls).
-UNSHOWN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]|\r(?!\n|\\Z)"
-)
 
-
-def shown(text: str) -> str:
-    """Return a text as a terminal may have it: controls as their escapes, line feeds and tabs as they are."""
-    return UNSHOWN.sub(lambda found: _escape(found[0]), text)
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+def line(text: str) -> str:
+    """Return a text as it may be printed: on one line, without keys, with nothing that a terminal or a CI acts on."""
+    return one_line(redacted(text))
 
 
 class Console:
-    """Where a command speaks. `quiet` keeps notes back; results and errors are always shown."""
+    """Where a command speaks. `quiet` keeps notes back; results and errors are always shown.
+
+    Every text goes through `line` here, so a line feed in the data never begins a line of its own.
+    """
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         self.quiet = quiet
@@ -40,32 +34,37 @@ class Console:
     def emit_json(self, document: Any, *, objects: int = 0) -> None:
         """Print the one JSON document of a command to stdout; it holds about so many `objects`, if they are many."""
         text = json_text(document, objects=objects)
+        if found(text):
+            document = redacted_document(document)
+            text = json_text(document, objects=objects)
         try:
             text.encode(sys.stdout.encoding or "utf-8", "surrogatepass")
         except (UnicodeEncodeError, LookupError):  # an encoding that does not have all characters
             text = json_text(document, ascii_only=True)
-        if not text.replace("\n", "").isprintable():
-            text = UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
         self.emitted = True  # also where writing it ends half way: nothing may follow it
-        click.echo(text)
+        click.echo(escaped_json(text))
 
     def document(self, text: str) -> None:
-        """Print a whole document of its own form to stdout, as it is."""
+        """Print a whole document of its own form to stdout, as it is: its writer has escaped what is in it."""
         click.echo(text.rstrip("\n"))
         self.emitted = True
 
     def result(self, text: str = "", *, styled: bool = False) -> None:
-        """Print a line of the result to stdout; `styled` says that it has colours of ours, its data `shown` already."""
-        click.echo(text if styled else shown(text))
+        """Print a line of the result to stdout; `styled` says that it has colours or commands, its data escaped."""
+        click.echo(redacted(text) if styled else line(text))
+
+    def several(self, text: str) -> None:
+        """Print a result of several lines to stdout."""
+        click.echo(escaped(redacted(text)))
 
     def note(self, text: str) -> None:
         """Print something worth knowing to stderr."""
         if not self.quiet:
-            click.echo(shown(text), err=True)
+            click.echo(line(text), err=True)
 
-    def complain(self, text: str) -> None:
-        """Print an error to stderr."""
-        click.echo(shown(f"bulkops: {text}"), err=True)
+    def complain(self, text: str, hint: str | None = None) -> None:
+        """Print an error to stderr, and what to do next on a second line."""
+        click.echo(f"bulkops: {line(text)}" + (f"\n  {line(hint)}" if hint else ""), err=True)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
         """Print a table to stdout, as wide as the terminal or, in a pipe, as wide as it must be."""
@@ -74,13 +73,13 @@ class Console:
         from rich.table import Table
         from rich.text import Text
 
-        cells = [[one_line(shown(str(value))) for value in row] for row in rows]
+        cells = [[line(str(value)) for value in row] for row in rows]
         out = RichConsole(file=sys.stdout, width=None if sys.stdout.isatty() else 200, highlight=False)
         if out.width < NARROW and _needed(columns, cells) > out.width:
             self._blocks(columns, cells, title)
             return
         table = Table(
-            title=title and shown(title),
+            title=title and Text(line(title)),
             title_justify="left",
             header_style="bold",
             box=SIMPLE_HEAD,
@@ -96,12 +95,7 @@ class Console:
     def _blocks(self, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None) -> None:
         """Print the rows one below the other, each cell on a line with the name of its column."""
         blocks = ["\n".join(f"{name}: {cell}" for name, cell in zip(columns, row, strict=True) if cell) for row in rows]
-        self.result("\n\n".join([*([title] if title else []), *blocks]))
-
-
-def one_line(text: str) -> str:
-    """Return a text of the data with its line feeds written out, where a line is all it may take."""
-    return text.replace("\n", "\\n").replace("\r", "\\r")
+        self.several("\n\n".join([*([line(title)] if title else []), *blocks]))
 
 
 def _needed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
@@ -113,5 +107,5 @@ def _needed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
 def console() -> Console:
     """Return the console of the command that is running."""
     context = click.get_current_context(silent=True)
-    found = context.find_object(Console) if context else None
-    return found or Console()
+    known = context.find_object(Console) if context else None
+    return known or Console()

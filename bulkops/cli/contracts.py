@@ -28,7 +28,7 @@ def command(contract: Contract | None, form: str, *, as_json: bool) -> None:
         _show(contract)
     elif form == "markdown":
         chosen = [contract] if contract else list(CONTRACTS.values())
-        console().result("\n".join(describe.markdown(c) for c in chosen).rstrip())
+        console().several("\n".join(describe.markdown(c) for c in chosen).rstrip())
     elif form == "header":
         for c in [contract] if contract else CONTRACTS.values():
             header = ",".join(c.column_names)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import click
 
-from bulkops.cli.console import Console, shown
+from bulkops.cli.console import Console
 from bulkops.cli.streams import drop_stdout
 from bulkops.errors import BulkopsError, Interrupted, UsageError
+from bulkops.escaping import escaped
+from bulkops.redaction import redacted
 from bulkops.writing import no_folder
 
 PLAIN = (
@@ -35,15 +37,15 @@ def ended_by(error: BaseException, console: Console) -> int:
         return 0
     if isinstance(error, click.ClickException):
         known: BulkopsError = UsageError(_plain(error.format_message()))
-        usage = error.ctx.get_usage() + "\n" if isinstance(error, click.UsageError) and error.ctx else ""
-        click.echo(shown(f"{usage}bulkops: {known}"), err=True)
+        if isinstance(error, click.UsageError) and error.ctx:
+            click.echo(escaped(error.ctx.get_usage()), err=True)
     else:
         known = _translated(error)
-        console.complain(str(known))
+    console.complain(known.message, known.hint)
     if console.verbose and not isinstance(error, (BulkopsError, click.ClickException)):
         import traceback
 
-        traceback.print_exception(error, file=sys.stderr)
+        click.echo(escaped(redacted("".join(traceback.format_exception(error)))), err=True)
     if _json_asked(console) and not console.emitted:
         _emit(known, console)
     try:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from bulkops.cli.console import console, one_line, shown
+from bulkops.cli.console import console, line
 from bulkops.cli.contract_options import contract_argument
 from bulkops.cli.environment import option, own_option
 from bulkops.cli.options import json_option
@@ -144,12 +144,12 @@ def _zone(name: str | None) -> ZoneInfo | None:
 def _show(row: dict[str, Any], *, err: bool) -> None:
     """Print a change on stdout, or on stderr: each text in one line."""
     column = f" {row['column']}" if row["column"] else ""
-    click.echo(f"@@ line {row['line']}{column} {row['code']} @@", err=err)
+    click.echo(line(f"@@ line {row['line']}{column} {row['code']} @@"), err=err)
     colour = (sys.stderr if err else sys.stdout).isatty()
     for sign, text, shade in (("-", row["before"], "red"), ("+", row["after"], "green")):
         if text:
-            line = sign + one_line(shown(text))
-            click.echo(click.style(line, fg=shade) if colour else line, err=err)
+            said = sign + line(text)
+            click.echo(click.style(said, fg=shade) if colour else said, err=err)
 
 
 def _document(report: "FixReport", output: Path, log_path: Path | None) -> dict[str, Any]:
@@ -170,4 +170,4 @@ def _tell(report: "FixReport", output: Path, log_path: Path | None) -> None:
     listed = "" if log_path is None else f"; every change is in {log_path}"
     where = "stdout" if to_stdout else output
     figures = f"{report.changed:,} of {report.records:,} records changed, {report.removed:,} removed"
-    click.echo(shown(f"{where}: {figures}{listed}"), err=to_stdout)
+    click.echo(line(f"{where}: {figures}{listed}"), err=to_stdout)

@@ -32,7 +32,7 @@ def resume_job(
         outcome = resuming.resume_job(
             job,
             ledger,
-            lambda: target.reopen(job.target).open(),
+            lambda: target.reopen(job.target, address=job.address).open(),
             clock=SystemClock(),
             prove=reconcile,
             changes=changes,
@@ -63,7 +63,7 @@ def undo_job(name: str, target: TargetChoice, url: str | None, *, settings: Mapp
         outcome = resuming.undo_job(
             earlier,
             ledger,
-            lambda: target.reopen(earlier.target).open(),
+            lambda: target.reopen(earlier.target, address=earlier.address).open(),
             clock=SystemClock(),
             run=RunOptions.from_settings(settings),
             max_removals=settings.get("max_removals"),

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from bulkops.cli.console import console
+from bulkops.cli.console import console, line
 from bulkops.cli.job_summary import summary_lines
 from bulkops.errors import Interrupted
 from bulkops.ledger.entries import ChunkEntry, JobEntry
@@ -68,7 +68,7 @@ def signals_handled(stop: Stop, voice: Voice, *, as_json: bool) -> Iterator[None
 
     def last_words() -> tuple[str, str]:
         hint = f"Resume with: {voice.resume}" if voice.resume else None
-        said = f"\nStopped. {hint or 'Nothing was sent.'}\n"
+        said = f"\nStopped. {line(hint or 'Nothing was sent.')}\n"
         error = {"message": "Stopped at once.", "hint": hint, "exit": Interrupted.exit_code}
         return said, json.dumps({"error": error}) + "\n" if as_json and not console().emitted else ""
 
@@ -86,12 +86,12 @@ def show_outcome(outcome: Outcome, *, resume: str, as_json: bool) -> int:
     if as_json:
         console().emit_json(document)
     else:
-        for line in summary_lines(document):
-            console().result(line)
+        for summary in summary_lines(document):
+            console().result(summary)
     if error is not None:
-        console().complain(str(error))
-    for line in _next_steps(outcome, resume):
-        console().note(line)
+        console().complain(error.message, error.hint)
+    for step in _next_steps(outcome, resume):
+        console().note(step)
     return outcome.exit_code
 
 

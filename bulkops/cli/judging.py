@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from bulkops.cli.console import Console, console, one_line, shown
+from bulkops.cli.console import Console, console, line
 from bulkops.cli.environment import option, own_option
 from bulkops.errors import UsageError
 from bulkops.wording import counted
@@ -123,8 +123,8 @@ def tell(report: "ValidationReport", form: str, *, statistics: bool = False) -> 
     elif form == "sarif":
         console().emit_json(sarif(report), objects=findings)
     elif form == "github":
-        for line in github_lines(report):
-            console().result(line)
+        for command in github_lines(report):
+            console().result(command, styled=True)
     else:
         summarise(report, statistics=statistics)
 
@@ -149,7 +149,7 @@ class Printer:
         place = f"{path}:{finding.line}" if finding.line is not None else path
         record = f" record {finding.record}" if finding.record is not None else ""
         mark = click.style(f"{finding.code} {finding.severity}", fg=_colour(finding.severity), bold=True)
-        self._out.result(f"{shown(place)}:{record} {mark} {shown(one_line(finding.message))}", styled=True)
+        self._out.result(f"{line(place)}:{record} {mark} {line(finding.message)}", styled=True)
         for text in self._excerpts.around(path, finding.line, finding.byte) if self._excerpts else ():
             self._out.result(text)
         self._out.result(f"    help: {finding.help}")
@@ -166,7 +166,7 @@ def summarise(report: "ValidationReport", *, statistics: bool) -> None:
     """Print a line a file, and its counts by rule."""
     out = console()
     for file in report.files:
-        path = shown(file.path)
+        path = line(file.path)
         if file.unreadable is not None:
             out.result(f"{path}: {click.style('unreadable', fg='red', bold=True)}", styled=True)
             continue

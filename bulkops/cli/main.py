@@ -1,5 +1,6 @@
 """The group of commands, loaded lazily, and the one place that makes messages and exit codes of errors."""
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +15,7 @@ from bulkops.cli.process import leave, prepare
 from bulkops.cli.signals import ending_on_signals
 from bulkops.cli.streams import usable_streams
 from bulkops.errors import UsageError
+from bulkops.redaction import remember_keys
 from bulkops.version import __version__
 from bulkops.wording import guess
 
@@ -91,6 +93,7 @@ def cli(ctx: click.Context, config: Path | None, *, quiet: bool, verbose: bool) 
 def run() -> int:
     """Run the command line and return its exit code; every error becomes a message on stderr and a documented code."""
     prepare()
+    remember_keys(os.environ)
     console = Console()
     try:
         usable_streams()

@@ -15,6 +15,7 @@ from bulkops.cli.targets import TargetChoice
 from bulkops.clock import SystemClock
 from bulkops.errors import InDoubt, Interrupted
 from bulkops.ledger.entries import JobEntry
+from bulkops.ledger.places import shown
 from bulkops.pipeline.observer import Silent
 from bulkops.pipeline.recipes import RecipeRun, StepResult
 from bulkops.recipe import Recipe, Step
@@ -108,7 +109,7 @@ def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoi
         return 0
     console().complain(f"{recipe.name} stopped at step {last.number}: {last.step.contract} {last.step.file.name}.")
     if (error := last.trouble) is not None:
-        console().complain(str(error))
+        console().complain(error.message, error.hint)
     for line in _next_steps(recipe, last):
         console().note(line)
     return last.exit_code
@@ -149,8 +150,8 @@ def _next_steps(recipe: Recipe, last: StepResult) -> list[str]:
 
 
 def going_on(first: int | None = None) -> str:
-    """Return the command that goes on with the recipe: the one that was given, perhaps from another step on."""
-    words = sys.argv[1:]
+    """Return the command that was given, without passwords, perhaps to go on from another step."""
+    words = [shown(word) for word in sys.argv[1:]]
     if first is not None:
         words = [*words, "--from", str(first)]
     return shlex.join(["bulkops", *words])

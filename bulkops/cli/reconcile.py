@@ -45,6 +45,7 @@ SHOWN = 10
 @own_option(
     "--out", "output", type=click.Path(path_type=Path, file_okay=False), help="Write every difference to files here."
 )
+@option("--spreadsheet-safe", is_flag=True, help="Write --out for spreadsheets: no cell is taken for a formula.")
 @own_option(
     "--repair",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -84,6 +85,7 @@ def command(
     chosen: dict[str, object],
     target: TargetChoice,
     *,
+    spreadsheet_safe: bool,
     as_json: bool,
 ) -> int:
     """Compare FILE with what the target holds, row by row: proved, mismatch or unprovable."""
@@ -103,7 +105,12 @@ def command(
         else:
             asked = _of_file(contract, file, chosen, import_ids)
         asked = replace(
-            asked, output=output, repair=repair, settle=settle, balances=(pair[0], pair[1]) if pair else None
+            asked,
+            output=output,
+            spreadsheet_safe=spreadsheet_safe,
+            repair=repair,
+            settle=settle,
+            balances=(pair[0], pair[1]) if pair else None,
         )
         evidence = Evidence(export=export, options=asked.options, fold=fold_named(fold))
         if export is None and asked.contract.routes[0].readback is not None:
@@ -185,7 +192,8 @@ def _ledger(url: str | None) -> Iterator["Ledger"]:
 def _of_job(book: "Ledger", name: str, target: TargetChoice) -> "tuple[Asked, TargetChoice]":
     from bulkops.pipeline.proving import asked_of_job
 
-    return asked_of_job(book, name), target.reopen(book.job(name).target)
+    job = book.job(name)
+    return asked_of_job(book, name), target.reopen(job.target, address=job.address)
 
 
 def _online(

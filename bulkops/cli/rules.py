@@ -46,9 +46,9 @@ def as_document(rule: Rule) -> dict[str, str]:
 def _explain(rule: Rule) -> None:
     out = console()
     out.result(f"{rule.code} {rule.name} ({Rule.FAMILIES[rule.family].lower()}, {rule.severity})")
-    out.result(f"\n{rule.summary}\n{rule.why}\n")
+    out.several(f"\n{rule.summary}\n{rule.why}\n")
     out.result(f"  bad   {rule.bad}")
     out.result(f"  good  {rule.good}")
-    out.result(f"\nFix: {rule.fix}")
+    out.several(f"\nFix: {rule.fix}")
     if rule.repair != "none":
         out.result(f"Repaired by `bulkops fix{' --unsafe' if rule.repair == 'unsafe' else ''}`.")

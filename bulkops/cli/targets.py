@@ -96,8 +96,8 @@ class TargetChoice:
                 hint="Give --target sandbox to try it without an account, or --base-url and BULKOPS_MANAGEMENT_KEY.",
             )
 
-    def reopen(self, identity: Mapping[str, Any]) -> "TargetChoice":
-        """Return the choice for a target met before: its ids, and its address unless one was given.
+    def reopen(self, identity: Mapping[str, Any], *, address: str) -> "TargetChoice":
+        """Return the choice for a target met before: its ids, and the address it was met at unless one was given.
 
         GuardRefused if an id was given that is another than the one it was begun with.
         """
@@ -113,4 +113,4 @@ class TargetChoice:
 
         if identity["base_url"] == EMBEDDED:
             return TargetChoice(name="sandbox", ids=identity["ids"], config=self.config)
-        return TargetChoice(base_url=identity["base_url"], ids=identity["ids"], config=self.config)
+        return TargetChoice(base_url=address, ids=identity["ids"], config=self.config)

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from bulkops.compression import compressing, is_compressed
 from bulkops.errors import UsageError
+from bulkops.private import private_folder
 from bulkops.writing import refuse_no_file
 
 CSV, PARQUET = "csv", "parquet"
@@ -108,7 +109,7 @@ def _parquet(whole: BinaryIO, out: Path) -> None:
     from bulkops.exporting.rows import write_parquet
 
     folder = _folder(out)
-    folder.mkdir()
+    private_folder(folder)
     write_parquet(whole, _part(out), folder=folder, name=out)
 
 

@@ -16,6 +16,7 @@ from bulkops.exporting.definition import Window
 from bulkops.exporting.request import Request, instant
 from bulkops.exporting.spool import spool
 from bulkops.exporting.steps import Steps
+from bulkops.private import private, private_folder, write_private
 from bulkops.readback.ahead import looked_at
 from bulkops.readback.canonical import by_lower
 from bulkops.readback.download import Downloaded, Progress
@@ -26,6 +27,7 @@ from bulkops.readback.tables import read_raw
 from bulkops.readback.times import rfc3339
 from bulkops.readback.values import instants
 from bulkops.reading.boundaries import inside_quotes
+from bulkops.settings import server_name
 from bulkops.transport.client import Client
 
 WIDER = timedelta(seconds=1)
@@ -71,7 +73,7 @@ def _spans(client: Client, request: Request, steps: Steps, folder: Path) -> list
         raise UsageError(f"--window needs --{window.after}: where to begin.")
     asked = {
         "question": [request.question().path, dict(request.question().ids), dict(request.question().params)],
-        "base_url": client.target.base_url,
+        "base_url": client.target.server,
         "by": window.by,
         "seconds": steps.length.total_seconds(),
     }
@@ -85,9 +87,9 @@ def _spans(client: Client, request: Request, steps: Steps, folder: Path) -> list
         end = instant(given, option=window.before) if given else now.replace(microsecond=0)
     spans = _cut(start, end, steps.length)
     if not plan.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         part = plan.with_suffix(".part")
-        part.write_text(json.dumps({"asked": asked, "end": end.isoformat()}), encoding="utf-8")
+        write_private(part, json.dumps({"asked": asked, "end": end.isoformat()}))
         part.replace(plan)
     return spans
 
@@ -96,6 +98,7 @@ def _held_end(plan: Path, asked: Mapping[str, object]) -> datetime:
     """Return the end that the first run froze; UsageError if that was another export."""
     try:
         held = json.loads(plan.read_text(encoding="utf-8"))
+        held["asked"]["base_url"] = server_name(held["asked"]["base_url"])
         same, end = held["asked"] == json.loads(json.dumps(asked)), datetime.fromisoformat(held["end"])
     except (ValueError, KeyError, TypeError):
         raise UsageError(f"{plan} cannot be read.", hint=f"Remove {plan.parent} and begin again.") from None
@@ -140,7 +143,7 @@ def _one(
     """Fetch one window into the file `done`, which is there only once it is whole."""
     raw, part = done.with_suffix(".raw"), done.with_suffix(".part")
     try:
-        with raw.open("w+b") as whole, part.open("wb") as kept:
+        with open(raw, "w+b", opener=private) as whole, open(part, "wb", opener=private) as kept:
             taken = spool(client, request, whole, settle=settle, progress=progress)
             whole.seek(0)
             _keep(whole, kept, column=window.column, start=rfc3339(span[0]), end=rfc3339(span[1]))

@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError
 from bulkops.errors import UsageError
 from bulkops.ledger.places import BUSY_SECONDS, folder_beside, shown
 from bulkops.ledger.postgres import open_postgres
+from bulkops.private import make_private, private
 from bulkops.settings import state_folder
 
 EXAMPLES = "Examples: sqlite:///ledger.db, postgresql://user@host/database"
@@ -50,9 +51,10 @@ def open_engine(url: URL) -> Engine:
         return open_postgres(url)
     path = Path(str(url.database))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # SQLite does not promise that a new file's name survives a power cut; its folder's sync does.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        make_private(path.parent)
+        # SQLite does not promise that a new file's name survives a power cut; its folder's sync does. It gives the
+        # files of its log the rights of this one.
+        os.close(private(str(path), os.O_RDWR | os.O_CREAT))
         _sync_folder(path.parent)
     except OSError as error:
         raise UsageError(

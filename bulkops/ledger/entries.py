@@ -12,10 +12,15 @@ from bulkops.ledger.states import ChunkState
 
 Piece = tuple[int, int]
 
+ADDRESS = "address"
+"""The setting of a job that keeps the address, where it is not the one in its target's identity."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobEntry:
     """One file, one contract, one target, frozen. `target` is the identity of the target, never a key.
+
+    `address` is where its server was reached, which is one of the addresses that share the identity.
 
     `options` are the contract's query options by option name; `settings` how the run goes on
     (settle, concurrency, isolation …). `undecided` says that the evidence was read and a person must decide.
@@ -35,6 +40,11 @@ class JobEntry:
     settings: Mapping[str, Any] = field(default_factory=dict)
     cancelled: bool = False
     reconciliation: Mapping[str, Any] | None = None
+
+    @property
+    def address(self) -> str:
+        """The address that requests of the job go to, if no other is given."""
+        return str(self.settings.get(ADDRESS) or self.target["base_url"])
 
     @property
     def target_key(self) -> str:

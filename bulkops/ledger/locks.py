@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from bulkops.clock import Clock
 from bulkops.errors import GuardRefused, UsageError
+from bulkops.private import FILE, private_folder, write_private
 
 
 @contextmanager
@@ -22,8 +23,8 @@ def exclusive(folder: Path, name: str, *, what: str, clock: Clock, patience: flo
     stem = folder / "locks" / name
     owner = stem.with_name(stem.name + ".owner")
     try:
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(stem.with_name(stem.name + ".lock"), timeout=patience, fallback_to_soft=False)
+        private_folder(stem.parent)
+        lock = FileLock(stem.with_name(stem.name + ".lock"), timeout=patience, mode=FILE, fallback_to_soft=False)
         lock.acquire()
     except Timeout:
         raise GuardRefused(f"{what} is being worked on by {_owner(owner)}.", hint="Wait for it to end.") from None
@@ -31,7 +32,7 @@ def exclusive(folder: Path, name: str, *, what: str, clock: Clock, patience: flo
         raise UsageError(f"{stem.parent} cannot be written: {error.strerror}. Nothing was sent.") from None
     try:
         me = {"pid": os.getpid(), "host": socket.gethostname(), "since": clock.now().isoformat()}
-        owner.write_text(json.dumps(me), encoding="utf-8")
+        write_private(owner, json.dumps(me))
         yield
     finally:
         with suppress(OSError):

@@ -16,8 +16,9 @@ def plain_path(url: str) -> Path | None:
 
 
 def shown(url: str) -> str:
-    """Return an address as it may be shown, without a password."""
-    return re.sub(r"(://[^/?#]*?:)[^/?#]*@", r"\1***@", url)
+    """Return an address as it may be shown, without a password: neither that of the user nor one of its options."""
+    without = re.sub(r"(://[^/?#]*?:)[^/?#]*@", r"\1***@", url)
+    return re.sub(r"([?&][a-z]*password=)[^&#]*", r"\1***", without, flags=re.IGNORECASE)
 
 
 def folder_beside(path: Path) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 
 from bulkops.ledger.entries import ChunkEntry, Event, JobEntry, KnownImport
 from bulkops.ledger.states import ChunkState
+from bulkops.redaction import redacted, redacted_document
 
 Row = Mapping[Any, Any]
 
@@ -29,7 +30,7 @@ def job_values(job: JobEntry) -> dict[str, Any]:
         "options": json.dumps(dict(job.options)),
         "settings": json.dumps(dict(job.settings)),
         "cancelled": job.cancelled,
-        "reconciliation": json.dumps(job.reconciliation) if job.reconciliation else None,
+        "reconciliation": json.dumps(redacted_document(job.reconciliation)) if job.reconciliation else None,
     }
 
 
@@ -54,8 +55,8 @@ def job_entry(row: Row) -> JobEntry:
 
 
 def _storable(text: str) -> str:
-    """Return a text that every database takes: a server may answer with NUL, or with halves of characters."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+    """Return a text that every database takes, without keys: a server may answer with anything."""
+    return redacted(text).encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def chunk_values(chunk: ChunkEntry) -> dict[str, Any]:

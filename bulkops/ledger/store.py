@@ -24,6 +24,7 @@ from bulkops.ledger.rows import Row, chunk_values, job_values
 from bulkops.ledger.states import ChunkState, may_follow
 from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS
 from bulkops.ledger.upgrade import Notify, bring_up_to_date, identity_of
+from bulkops.redaction import redacted_document
 
 # Built once: making a statement anew costs more than executing it.
 CHANGE_CHUNK = (
@@ -178,8 +179,9 @@ class Ledger(Questions):
             raise Unfinished(f"Chunk {before.number} of {job} was changed by another process.")
 
     def _note(self, connection: Connection, job: str, chunk: int | None, kind: str, data: Mapping[str, Any]) -> int:
-        values = {"job": job, "chunk": chunk, "at": self._clock.now().isoformat(), "kind": kind}
-        added = connection.execute(ADD_EVENT, {**values, "data": json.dumps(data)}).inserted_primary_key
+        values: dict[str, Any] = {"job": job, "chunk": chunk, "at": self._clock.now().isoformat(), "kind": kind}
+        values["data"] = json.dumps(redacted_document(data))
+        added = connection.execute(ADD_EVENT, values).inserted_primary_key
         if added is None:
             raise TypeError("The database does not return the ids of new rows.")
         return int(added[0])

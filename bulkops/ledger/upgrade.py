@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, and_, func, insert, inspect, select, text, update
 
 from bulkops.ledger.claims import ImportTaken, claim_import
+from bulkops.ledger.entries import ADDRESS, target_key
 from bulkops.ledger.postgres import is_postgres, wait_for_turn
 from bulkops.ledger.rows import chunk_entry
 from bulkops.ledger.tables import CHUNKS, EVENTS, IMPORTS, JOBS, METADATA, VERSION
 from bulkops.ledger.versions import LATEST, checked_version
+from bulkops.settings import server_name
 
 Notify = Callable[[str], None]
 Step = Callable[[Connection, Notify], None]
@@ -74,6 +76,27 @@ def _identity(connection: Connection, _: Notify) -> None:
                 connection.exec_driver_sql(f'ALTER TABLE {table.name} ALTER COLUMN "{name}" TYPE BIGINT')
 
 
+def _one_name_a_server(connection: Connection, _: Notify) -> None:
+    """Give each job's target the name that all addresses of its server share; the address it had stays a setting.
+
+    Jobs are found by the target's text and by a hash of it, so both must be those that a job of today has.
+    """
+    jobs = select(JOBS.c.id, JOBS.c.contract, JOBS.c.target, JOBS.c.options, JOBS.c.settings)
+    for job in connection.execute(jobs).all():
+        target = json.loads(job.target)
+        address = target["base_url"]
+        server = server_name(address)
+        if server == address:
+            continue
+        target["base_url"] = server
+        values = {
+            "target": json.dumps(target),
+            "target_key": target_key(job.contract, target, json.loads(job.options)),
+            "settings": json.dumps({ADDRESS: address, **json.loads(job.settings)}),
+        }
+        connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(**values))
+
+
 def _import_claims(connection: Connection, notify: Notify) -> None:
     """Record which chunk each import belongs to; a chunk whose import is another's needs a manual decision."""
     IMPORTS.create(connection)
@@ -107,4 +130,4 @@ def _new_identity() -> str:
 
 
 # One step a version: the step at place n brings a ledger of version n + 1 to version n + 2. A new one has all of them.
-STEPS: tuple[Step, ...] = (_clock_of_rows, _identity, _import_claims)
+STEPS: tuple[Step, ...] = (_clock_of_rows, _identity, _one_name_a_server, _import_claims)

@@ -2,7 +2,7 @@
 
 from bulkops.errors import UsageError
 
-LATEST = 4
+LATEST = 5
 
 
 def checked_version(version: int | None) -> int:

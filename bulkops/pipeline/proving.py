@@ -32,6 +32,7 @@ class Asked:
     known: Known = field(default_factory=Known)
     job: str | None = None
     output: Path | None = None
+    spreadsheet_safe: bool = False
     repair: Path | None = None
     balances: tuple[Path, Path] | None = None
     settle: float = 60.0
@@ -62,7 +63,7 @@ def prove(
         balances = check_balances(asked.contract, asked.file, before=before, after=after)
     found = reconcile(
         asked.contract, asked.file, evidence, known=asked.known, settle=asked.settle, clock=clock,
-        output=asked.output, repair=asked.repair, observer=observer,
+        output=asked.output, spreadsheet_safe=asked.spreadsheet_safe, repair=asked.repair, observer=observer,
     )  # fmt: skip
     result = replace(found, balances=balances)
     if asked.job and ledger is not None:

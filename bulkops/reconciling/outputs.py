@@ -15,7 +15,12 @@ from bulkops.reading.sources import file_source
 from bulkops.writing import refuse_no_file, refuse_no_folder, refuse_the_same, said, whole_file
 
 KINDS = ("missing", "different", "unexpected")
-COLUMNS = 'record, line, key, col AS "column", sent, found, import_id'
+COLUMNS = ("record", "line", "key", 'col AS "column"', "sent", "found", "import_id")
+CELLS = ("key", "sent", "found", "import_id")
+"""What comes from the file and from the server; the other columns are ours."""
+FORMULA = r"'^[=+\-@\t\r]'"
+"""What makes spreadsheets take a cell for a formula; a plain number is none."""
+NUMBER = r"'^[+-]?[0-9]+([.][0-9]+)?$'"
 # ruff: noqa: S608 - only our own words enter the SQL
 
 
@@ -31,8 +36,12 @@ def refuse_unfit(output: Path | None, repair: Path | None, inputs: Iterable[Path
         refuse_no_folder(repair)
 
 
-def write_differences(sets: RowSets, folder: Path) -> dict[str, str]:
-    """Write missing.csv, different.csv and unexpected.csv into `folder` and return their paths; none for no rows."""
+def write_differences(sets: RowSets, folder: Path, *, spreadsheet_safe: bool = False) -> dict[str, str]:
+    """Write missing.csv, different.csv and unexpected.csv into `folder` and return their paths; none for no rows.
+
+    With `spreadsheet_safe`, a cell that a spreadsheet would take for a formula begins with an apostrophe.
+    """
+    columns = ", ".join(_safe(name) if spreadsheet_safe and name in CELLS else name for name in COLUMNS)
     files = {}
     for kind, path in _paths(folder).items():
         with said(path):
@@ -42,12 +51,22 @@ def write_differences(sets: RowSets, folder: Path) -> dict[str, str]:
             # DuckDB writes to a name, so what it wrote is copied under the one that appears when it is whole.
             staged = sets.folder / f"{kind}.csv"
             target = str(staged).replace("'", "''")
-            query = f"SELECT {COLUMNS} FROM result WHERE class = '{kind}' ORDER BY record, key, col"
+            query = f"SELECT {columns} FROM result WHERE class = '{kind}' ORDER BY record, key, col"
             sets.run(f"COPY ({query}) TO '{target}' (FORMAT csv, HEADER true)")
             with whole_file(path) as out, staged.open("rb") as written:
                 shutil.copyfileobj(written, out, BLOCK)
             files[kind] = str(path)
     return files
+
+
+def formulas(sets: RowSets) -> int:
+    """Return in how many differences a spreadsheet would take a cell for a formula."""
+    tests = (f"(regexp_matches({name}, {FORMULA}) AND NOT regexp_matches({name}, {NUMBER}))" for name in CELLS)
+    return sets.number(f"SELECT count(*) FROM result WHERE {' OR '.join(f'coalesce({test}, false)' for test in tests)}")
+
+
+def _safe(name: str) -> str:
+    return f"CASE WHEN regexp_matches({name}, {FORMULA}) THEN chr(39) || {name} ELSE {name} END AS {name}"
 
 
 def clear_stale(output: Path | None, repair: Path | None) -> Iterator[str]:

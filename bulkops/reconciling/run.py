@@ -20,9 +20,10 @@ from bulkops.readback.times import rfc3339
 from bulkops.readback.values import ZERO_TIMES
 from bulkops.reconciling.columns import core_columns, measures, refuse_other_file, refuse_other_rows, unseen
 from bulkops.reconciling.imports import tell_imports
-from bulkops.reconciling.outputs import clear_stale, refuse_unfit, write_differences, write_repair
+from bulkops.reconciling.outputs import clear_stale, formulas, refuse_unfit, write_differences, write_repair
 from bulkops.reconciling.result import Reconciliation, Verdict, judge, judge_amounts
 from bulkops.reconciling.sides import Evidence, Known
+from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract, Mode, Readback
 
 __all__ = ["Evidence", "Known", "reconcile"]
@@ -43,14 +44,16 @@ def reconcile(
     settle: float = 60.0,
     clock: Clock | None = None,
     output: Path | None = None,
+    spreadsheet_safe: bool = False,
     repair: Path | None = None,
     observer: Observer | None = None,
 ) -> Reconciliation:
     """Compare the file with what the target holds, and say whether every record is there as it was sent.
 
     Exports may lag behind imports, so a target is read until the file is proved, or until two readings at least
-    `settle` seconds apart say the same. With `output`, a folder, every difference goes to files in it; with `repair`,
-    an import file of exactly the missing records is written.
+    `settle` seconds apart say the same. With `output`, a folder, every difference goes to files in it, on request with
+    no cell that a spreadsheet takes for a formula; with `repair`, an import file of exactly the missing records is
+    written.
     """
     refuse_unfit(output, repair, [source, *([evidence.export] if evidence.export else [])])
     clock = clock or SystemClock()
@@ -70,17 +73,23 @@ def reconcile(
             sets.add_sent(sent_frame(readback, frame, fold))
         task = _Task(contract=contract, sets=sets, evidence=evidence, known=known, fold=fold)
         result = task.until_settled(settle=settle if evidence.export is None else 0, clock=clock, say=say)
-        files = _written(sets, source, output, repair)
+        files = write_differences(sets, output, spreadsheet_safe=spreadsheet_safe) if output else {}
+        risky = formulas(sets) if files and not spreadsheet_safe else 0
+        if repair and write_repair(sets, source, repair):
+            files["repair"] = str(repair)
         stale = clear_stale(None, repair if "repair" not in files else None)
-        told = tuple(n for n in (*notes.lines(), fold_note, *result.notes, *stale) if n)
+        told = tuple(n for n in (*notes.lines(), fold_note, *result.notes, *stale, _formula_note(risky)) if n)
         return replace(result, notes=told, files=files)
 
 
-def _written(sets: RowSets, source: Path, output: Path | None, repair: Path | None) -> dict[str, str]:
-    files = write_differences(sets, output) if output else {}
-    if repair and write_repair(sets, source, repair):
-        files["repair"] = str(repair)
-    return files
+def _formula_note(risky: int) -> str:
+    """Warn of differences that a spreadsheet would calculate; nothing where there are none."""
+    if not risky:
+        return ""
+    return (
+        f"A spreadsheet would take cells of {counted(risky, 'difference')} for formulas. "
+        "Write the files with --spreadsheet-safe before you open them in one."
+    )
 
 
 def _readback(contract: Contract, evidence: Evidence) -> Readback | None:

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from html import escape
 from importlib.resources import files
 
 from bulkops.reporting.facts import STATES, JobFacts
+from bulkops.reporting.markup import markup
 from bulkops.reporting.plots import bars, stacked_bar, steps
 from bulkops.reporting.tables import Table, books, facts_list, moment, summary, tables
 from bulkops.reporting.timeline import timeline
@@ -31,7 +31,7 @@ def page(all_facts: Sequence[JobFacts], *, title: str, made: datetime) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style></head>\n<body><main>\n{chr(10).join(parts)}\n"
+        f"<title>{markup(title)}</title>\n<style>\n{style}</style></head>\n<body><main>\n{chr(10).join(parts)}\n"
         "</main></body></html>\n"
     )
 
@@ -40,30 +40,30 @@ def _head(all_facts: Sequence[JobFacts], title: str, made: datetime) -> str:
     unbalanced = [facts.name for facts in all_facts if not facts.balanced]
     verdicts = [facts.verdict or facts.state for facts in all_facts]
     said = ", ".join(f"{verdicts.count(v)} {v.replace('_', ' ')}" for v in dict.fromkeys(verdicts))
-    text = f"<h1>{escape(title)}</h1><p class='soft'>Made {moment(made.isoformat())} by bulkops {__version__}"
-    text += f"; {len(all_facts)} jobs: {escape(said)}.</p>" if len(all_facts) > 1 else ".</p>"
+    text = f"<h1>{markup(title)}</h1><p class='soft'>Made {moment(made.isoformat())} by bulkops {__version__}"
+    text += f"; {len(all_facts)} jobs: {markup(said)}.</p>" if len(all_facts) > 1 else ".</p>"
     if unbalanced:
-        text += f"<p class='verdict mismatch'>Books that do not balance: {escape(', '.join(unbalanced))}</p>"
+        text += f"<p class='verdict mismatch'>Books that do not balance: {markup(', '.join(unbalanced))}</p>"
     return text
 
 
 def _job(facts: JobFacts) -> str:
-    terms = "".join(f"<dt>{escape(term)}</dt><dd>{_inline(text)}</dd>" for term, text in facts_list(facts))
+    terms = "".join(f"<dt>{markup(term)}</dt><dd>{_inline(text)}</dd>" for term, text in facts_list(facts))
     states = {state: facts.records[state] for state in STATES}
     badges = " ".join(_badge(word) for word in (facts.state, facts.verdict) if word)
     parts = [
-        f"<h2>{escape(facts.title)} {badges}</h2>",
-        *(f"<p>{escape(note)}</p>" for note in facts.notes),
+        f"<h2>{markup(facts.title)} {badges}</h2>",
+        *(f"<p>{markup(note)}</p>" for note in facts.notes),
         f"<dl>{terms}</dl>",
         _table(books(facts), before=stacked_bar(states, label="Records by state")),
         *_progress(facts),
         *(_table(table, before=_plot(table, facts)) for table in tables(facts)),
     ]
-    return f'<section class="job" id="{escape(facts.name)}">{"".join(parts)}</section>'
+    return f'<section class="job" id="{markup(facts.name)}">{"".join(parts)}</section>'
 
 
 def _badge(word: str) -> str:
-    return f'<span class="verdict {escape(word.replace("_", "-"))}">{escape(word.replace("_", " "))}</span>'
+    return f'<span class="verdict {markup(word.replace("_", "-"))}">{markup(word.replace("_", " "))}</span>'
 
 
 def _progress(facts: JobFacts) -> list[str]:
@@ -91,9 +91,9 @@ def _plot(table: Table, facts: JobFacts) -> str:
 
 
 def _table(table: Table, *, before: str = "") -> str:
-    parts = [f"<h3>{escape(table.heading)}</h3>"]
+    parts = [f"<h3>{markup(table.heading)}</h3>"]
     if table.text:
-        parts.append(f"<p>{escape(table.text)}</p>")
+        parts.append(f"<p>{markup(table.text)}</p>")
     parts.append(before)
     if table.rows:
         content = f'<div class="scroll"><table>{_header(table)}{_rows(table)}</table></div>'
@@ -105,14 +105,14 @@ def _table(table: Table, *, before: str = "") -> str:
 
 
 def _header(table: Table) -> str:
-    cells = "".join(f"<th{_class(table, place)}>{escape(name)}</th>" for place, name in enumerate(table.columns))
+    cells = "".join(f"<th{_class(table, place)}>{markup(name)}</th>" for place, name in enumerate(table.columns))
     return f"<thead><tr>{cells}</tr></thead>"
 
 
 def _rows(table: Table) -> str:
     lines = []
     for number, row in enumerate(table.rows, start=1):
-        cells = "".join(f"<td{_class(table, place)}>{escape(cell)}</td>" for place, cell in enumerate(row))
+        cells = "".join(f"<td{_class(table, place)}>{markup(cell)}</td>" for place, cell in enumerate(row))
         last = ' class="total"' if table.total and number == len(table.rows) else ""
         lines.append(f"<tr{last}>{cells}</tr>")
     return f"<tbody>{''.join(lines)}</tbody>"
@@ -124,4 +124,4 @@ def _class(table: Table, place: int) -> str:
 
 def _inline(text: str) -> str:
     """Return text with what stands between backticks as code."""
-    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text))
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", markup(text))

@@ -1,25 +1,28 @@
 """The report as Markdown, for a ticket or a pull request. Pure."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from bulkops.escaping import escaped, one_line
 from bulkops.reporting.facts import JobFacts
 from bulkops.reporting.tables import Table, books, facts_list, moment, summary, tables
 from bulkops.version import __version__
 
 MOST_ROWS = 200
+MARKS = re.compile(r"[\\|\[\]`]")
 
 
 def markdown(all_facts: Sequence[JobFacts], *, title: str, made: datetime) -> str:
     """Return the report for one or several jobs; longer tables are cut, which they say."""
-    lines = [f"# {title}", "", f"Made {moment(made.isoformat())} by bulkops {__version__}.", ""]
+    lines = [f"# {_plain(title)}", "", f"Made {moment(made.isoformat())} by bulkops {__version__}.", ""]
     if len(all_facts) > 1:
         lines += _table(summary(all_facts), level=2)
     for facts in all_facts:
         said = ", ".join(word.replace("_", " ") for word in (facts.state, facts.verdict) if word)
-        lines += [f"## {facts.title}: {said}", ""]
-        lines += [f"{note}\n" for note in facts.notes]
-        lines += [f"- {term}: {text}" for term, text in facts_list(facts)] + [""]
+        lines += [f"## {_plain(facts.title)}: {said}", ""]
+        lines += [f"{_plain(note)}\n" for note in facts.notes]
+        lines += [f"- {term}: {_with_code(text)}" for term, text in facts_list(facts)] + [""]
         for table in (books(facts), *tables(facts)):
             lines += _table(table, level=3)
     return "\n".join(lines).rstrip() + "\n"
@@ -28,7 +31,7 @@ def markdown(all_facts: Sequence[JobFacts], *, title: str, made: datetime) -> st
 def _table(table: Table, *, level: int) -> Iterator[str]:
     yield from (f"{'#' * level} {table.heading}", "")
     if table.text:
-        yield from (_cell(table.text), "")
+        yield from (_plain(table.text), "")
     if not table.rows:
         return
     yield _row(table.columns)
@@ -41,8 +44,16 @@ def _table(table: Table, *, level: int) -> Iterator[str]:
 
 
 def _row(cells: Sequence[str] | Iterator[str]) -> str:
-    return f"| {' | '.join(_cell(cell) for cell in cells)} |"
+    return f"| {' | '.join(map(_plain, cells))} |"
 
 
-def _cell(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\r", " ").replace("\n", " ").replace("<", "&lt;")
+def _plain(text: str) -> str:
+    """Return a text on one line, of which nothing is taken for Markdown or HTML: no link, picture, tag or code."""
+    flat = escaped(text.replace("\r", " ").replace("\n", " "))
+    return MARKS.sub(r"\\\g<0>", flat).replace("<", "&lt;")
+
+
+def _with_code(text: str) -> str:
+    """Return a text with code between backticks, where nothing else is Markdown."""
+    parts = text.split("`")
+    return "`".join(one_line(part) if number % 2 else _plain(part) for number, part in enumerate(parts))

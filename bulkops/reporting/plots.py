@@ -4,7 +4,8 @@ Every plot says its numbers in a `title`, so that nothing is told by colour alon
 """
 
 from collections.abc import Mapping, Sequence
-from html import escape
+
+from bulkops.reporting.markup import markup
 
 WIDTH = 640
 
@@ -22,11 +23,11 @@ def stacked_bar(parts: Mapping[str, int], *, label: str) -> str:
         width = widths[name] * scale
         said = f"{name.replace('_', ' ')}: {number:,} of {total:,}"
         pieces.append(
-            f'<rect class="{escape(name)}" x="{left:.1f}" y="0" width="{width:.1f}" height="28">'
-            f"<title>{escape(said)}</title></rect>"
+            f'<rect class="{markup(name)}" x="{left:.1f}" y="0" width="{width:.1f}" height="28">'
+            f"<title>{markup(said)}</title></rect>"
         )
         if width > 90:
-            pieces.append(f'<text x="{left + 8:.1f}" y="19" class="in-bar">{escape(name.replace("_", " "))}</text>')
+            pieces.append(f'<text x="{left + 8:.1f}" y="19" class="in-bar">{markup(name.replace("_", " "))}</text>')
         left += width
     return svg("".join(pieces), height=28, label=label)
 
@@ -41,10 +42,10 @@ def bars(values: Mapping[str, float], texts: Mapping[str, str], *, label: str) -
         top = number * 30
         width = abs(value) / most * (WIDTH - 330)
         rows.append(
-            f'<text x="180" y="{top + 18}" class="name">{escape(_short(name))}</text>'
+            f'<text x="180" y="{top + 18}" class="name">{markup(_short(name))}</text>'
             f'<rect class="bar" x="190" y="{top + 4}" width="{max(width, 1):.1f}" height="20">'
-            f"<title>{escape(name)}: {escape(texts[name])}</title></rect>"
-            f'<text x="{196 + width:.1f}" y="{top + 18}">{escape(texts[name])}</text>'
+            f"<title>{markup(name)}: {markup(texts[name])}</title></rect>"
+            f'<text x="{196 + width:.1f}" y="{top + 18}">{markup(texts[name])}</text>'
         )
     return svg("".join(rows), height=30 * len(values), label=label)
 
@@ -100,6 +101,6 @@ def _short(name: str) -> str:
 def svg(content: str, *, height: int, label: str) -> str:
     """Return a drawing as wide as all of them."""
     return (
-        f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {WIDTH} {height}" '
+        f'<svg role="img" aria-label="{markup(label)}" viewBox="0 0 {WIDTH} {height}" '
         f'xmlns="http://www.w3.org/2000/svg">{content}</svg>'
     )

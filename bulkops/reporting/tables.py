@@ -33,17 +33,22 @@ def facts_list(facts: JobFacts) -> tuple[tuple[str, str], ...]:
     options = ", ".join(f"{n.replace('_', '-')} {_value(v)}" for n, v in chosen.items() if v is not None)
     length = facts.progress[-1][0] if facts.progress else 0
     return (
-        ("Job", f"`{facts.name}`"),
+        ("Job", _code(facts.name)),
         ("Import", f"{facts.title} ({document['contract']}, {document['mode']}): {facts.effect}"),
-        ("File", f"`{file['path']}`"),
-        ("SHA-256", f"`{file['sha256']}`"),
+        ("File", _code(file["path"])),
+        ("SHA-256", _code(file["sha256"])),
         ("Size", f"{file['records']:,} records, {file['bytes']:,} bytes"),
-        ("Target", f"`{target['base_url']}`" + (f", {ids}" if ids else "")),
+        ("Target", _code(target["base_url"]) + (f", {ids}" if ids else "")),
         *((("Options", options),) if options else ()),
         ("Begun", moment(document["created"])),
         *((("Ended", moment(facts.ended.isoformat())),) if facts.ended else ()),
         *((("Sending took", duration(length)),) if length else ()),
     )
+
+
+def _code(text: str) -> str:
+    """Return a text as code; a backtick in it would end it."""
+    return f"`{text.replace('`', chr(39))}`"
 
 
 def _value(value: object) -> str:

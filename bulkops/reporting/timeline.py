@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from html import escape
 from typing import Any
 
+from bulkops.reporting.markup import markup
 from bulkops.reporting.plots import WIDTH, duration, svg
 
 MOST_BARS = 40
@@ -58,9 +58,9 @@ def _drawn(bar: _Bar, number: int, longest: float) -> str:
     width = max(NARROWEST, right - left)
     left = min(left, WIDTH - width)
     return (
-        f'<text class="name" x="{LEFT - 8}" y="{top + 15}">{escape(bar.name)}</text>'
+        f'<text class="name" x="{LEFT - 8}" y="{top + 15}">{markup(bar.name)}</text>'
         f'<rect class="{_class(bar.state)}" x="{left:.1f}" y="{top + 3}" width="{width:.1f}" height="{ROW - 6}">'
-        f"<title>{escape(bar.said)}</title></rect>"
+        f"<title>{markup(bar.said)}</title></rect>"
     )
 
 
@@ -81,7 +81,7 @@ def _legend(bars: Sequence[_Bar], bottom: int) -> str:
     for state in (s for s in SEVERITY if any(bar.state == s for bar in bars)):
         parts.append(
             f'<rect class="{_class(state)}" x="{x:.0f}" y="{bottom + 30}" width="14" height="14"/>'
-            f'<text x="{x + 20:.0f}" y="{bottom + 42}">{escape(state)}</text>'
+            f'<text x="{x + 20:.0f}" y="{bottom + 42}">{markup(state)}</text>'
         )
         x += 40 + 10 * len(state)
     return "".join(parts)

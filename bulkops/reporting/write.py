@@ -8,8 +8,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from bulkops.errors import UsageError
+from bulkops.escaping import escaped_json
 from bulkops.ledger.store import Ledger
 from bulkops.readback.values import writable
+from bulkops.redaction import redacted, redacted_document
 from bulkops.reporting.facts import masked
 from bulkops.reporting.gather import gather
 from bulkops.reporting.html import page
@@ -69,8 +71,8 @@ def report_text(ledger: Ledger, wish: ReportWish, *, made: datetime) -> tuple[st
                 "version": __version__,
                 "jobs": [f.to_json() for f in facts],
             }
-            text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
-    return facts[0].name, writable(text)
+            text = escaped_json(json.dumps(redacted_document(document), ensure_ascii=False, indent=2)) + "\n"
+    return facts[0].name, writable(redacted(text))
 
 
 def write_report(ledger: Ledger, wish: ReportWish, *, made: datetime, output: Path | None) -> Path:

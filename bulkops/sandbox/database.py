@@ -1,15 +1,17 @@
 """Where the sandbox keeps what was imported: SQLite, one writer at a time, readers on a snapshot."""
 
+import os
 import re
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from bulkops.errors import UsageError
+from bulkops.private import private
 
 FORMAT = 1
 
@@ -77,6 +79,9 @@ class Database:
         self._folder = None if path else tempfile.TemporaryDirectory(prefix="bulkops-sandbox-")
         self.path = path or Path(self._folder.name if self._folder else "") / "sandbox.db"
         self._write_lock = Lock()
+        if not self.path.exists():
+            with suppress(OSError):  # SQLite says the same, with the path
+                os.close(private(str(self.path), os.O_RDWR | os.O_CREAT))
         try:
             with ExitStack() as failing:
                 self._writer = failing.enter_context(closing(self._open()))

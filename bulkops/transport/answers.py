@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bulkops.errors import AccessRefused, BulkopsError, NotDelivered, OutcomeUnknown, ServerRefused
+from bulkops.redaction import redacted
 
 MAX_DETAILS = 20
 MAX_TEXT = 300
@@ -75,13 +76,13 @@ def refusal(
     where: str,
     headers: Mapping[str, str],
     now: datetime,
-    hide: Callable[[str], str] = str,
+    hide: Callable[[str], str] = redacted,
     reading: bool = False,
 ) -> BulkopsError:
     """Return the error that a status other than success stands for; `where` is the method and the path.
 
-    `now` is the server's clock if it told it, for a Retry-After that is a date. `hide` takes the key out of texts,
-    once they are decoded: a server that echoes it may have escaped it. `reading` says that the request did no work
+    `now` is the server's clock if it told it, for a Retry-After that is a date. `hide` takes keys out of texts, which
+    are decoded: a server that repeats the key may have escaped it. `reading` says that the request did no work
     that a redirect could follow.
     """
     body = parse_json(content)
@@ -92,14 +93,17 @@ def refusal(
     if status in (401, 403, 404):
         return AccessRefused(said, status=status, hint=_access_hint(status))
     if status in MOVED or (reading and status in SEE_OTHER):
-        return AccessRefused(said, status=status, hint=_redirect_hint(headers.get("location", "")))
+        return AccessRefused(said, status=status, hint=_redirect_hint(hide(headers.get("location", ""))))
     if 400 <= status < 500 and status != 408:
         return ServerRefused(said, status=status, details=details, lines=lines)
     return OutcomeUnknown(said, status=status, timed_out=status in (408, 504))
 
 
 def _redirect_hint(location: str) -> str:
-    host = urlsplit(location).hostname
+    try:
+        host = urlsplit(location).hostname
+    except ValueError:
+        host = None
     elsewhere = f" to {host}" if host else ""
     return f"The server points elsewhere{elsewhere}. Nothing was taken in; name the right address with --base-url."
 

@@ -1,10 +1,10 @@
 """The client: one method a kind of request, every failure an error of bulkops that says what may follow."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
@@ -14,7 +14,8 @@ import httpx
 
 from bulkops.clock import Clock
 from bulkops.errors import AccessRefused, BulkopsError, NotDelivered, OutcomeUnknown, Unfinished, UsageError
-from bulkops.settings import Target
+from bulkops.redaction import redacted
+from bulkops.settings import Target, is_loopback
 from bulkops.transport.answers import Answer, parse_http_date, parse_json, refusal
 from bulkops.transport.decoding import BrokenCompression, decoded
 from bulkops.transport.limiter import Limiter
@@ -32,6 +33,20 @@ KEEP_SECONDS = 1.5  # well below what servers keep: an upload on a connection ju
 MAX_ANSWER_BYTES = 1_000_000
 CLOCK_SET_SECONDS = 2.0
 TIME_ATTEMPTS = 3
+
+
+class RedactingFilter(logging.Filter):
+    """Hides the keys in the records of a logger, whoever listens to it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Redact the message of a record and let it through."""
+        record.msg, record.args = redacted(record.getMessage()), ()
+        return True
+
+
+# Both log the headers of responses, in which a server may repeat the key.
+for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
+    logging.getLogger(_name).addFilter(RedactingFilter())
 
 # Each read of a connection costs its handling: by 64 KiB, as it comes, a large export would cost three times as much.
 httpcore.HTTP11Connection.READ_NUM_BYTES = 1 << 20
@@ -88,7 +103,7 @@ class Client:
             },
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, write=WRITE_SECONDS),
             limits=httpx.Limits(keepalive_expiry=KEEP_SECONDS),
-            trust_env=not _is_loopback(target.base_url),
+            trust_env=not is_loopback(urlsplit(target.base_url).hostname or ""),
         )
 
     def __enter__(self) -> Self:
@@ -238,7 +253,7 @@ class Client:
 
     @contextmanager
     def _slot(self, method: str, template: str) -> Iterator[None]:
-        with self._limiter.slot(f"{self.target.base_url} {method} {template}"):
+        with self._limiter.slot(f"{self.target.server} {method} {template}"):
             yield
 
     def _learn_time(self, response: httpx.Response) -> None:
@@ -250,18 +265,7 @@ class Client:
 
     def _refusal(self, response: httpx.Response, content: bytes, where: str, *, reading: bool = False) -> BulkopsError:
         now = parse_http_date(response.headers.get("date")) or self.clock.now()
-        return refusal(
-            response.status_code, content, where=where, headers=response.headers, now=now, hide=self._without_key,
-            reading=reading,
-        )  # fmt: skip
-
-    def _without_key(self, text: str) -> str:
-        """Blank the key out of a text, since servers have been seen to echo headers in errors."""
-        whole = self.target.authorization.reveal()
-        for secret in (whole, whole.partition(" ")[2]):
-            if secret:
-                text = text.replace(secret, "***")
-        return text
+        return refusal(response.status_code, content, where=where, headers=response.headers, now=now, reading=reading)
 
 
 def _path(template: str, ids: Ids) -> str:
@@ -281,11 +285,3 @@ def _read_some(response: httpx.Response) -> bytes:
 def _kind(error: Exception) -> str:
     """Return what kind of failure it was; its own text may hold an address with parameters."""
     return type(error).__name__
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

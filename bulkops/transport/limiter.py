@@ -19,6 +19,7 @@ from typing import Protocol
 from filelock import FileLock, Timeout
 
 from bulkops.clock import Clock
+from bulkops.private import FILE, private_folder, write_private
 
 REQUESTS_PER_SECOND = 3
 PERIOD = 1.005  # a second, and a little for clocks that count in milliseconds
@@ -53,17 +54,17 @@ class SlotLimiter:
     @contextmanager
     def slot(self, endpoint: str) -> Iterator[None]:
         """Hold a slot of the endpoint, from when it is free until the answer is here."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         lock, stamp = self._take(endpoint)
         try:
             self.clock.sleep(self._wait(stamp))
-            stamp.write_text(BUSY)
+            write_private(stamp, BUSY)
             try:
                 yield
             finally:
                 # A full disk must not cost the answer that was just received: a stamp left busy only waits longer.
                 with suppress(OSError):
-                    stamp.write_text(repr(self.clock.monotonic() + self.period))
+                    write_private(stamp, repr(self.clock.monotonic() + self.period))
         finally:
             lock.release()
 
@@ -72,7 +73,7 @@ class SlotLimiter:
         stems = [self._stem(endpoint, number) for number in range(self.slots)]
         while True:
             for stem in sorted(stems, key=lambda s: self._wait(s.with_suffix(".at"))):
-                lock = FileLock(stem.with_suffix(".lock"), timeout=0)
+                lock = FileLock(stem.with_suffix(".lock"), timeout=0, mode=FILE)
                 try:
                     lock.acquire()
                 except Timeout:

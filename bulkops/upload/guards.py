@@ -10,6 +10,7 @@ from bulkops.errors import GuardRefused, Unfinished
 from bulkops.ledger.entries import JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
+from bulkops.private import private, private_folder
 from bulkops.readback.canonical import Fold, found_frame, sent_frame
 from bulkops.readback.compare import compare
 from bulkops.readback.download import Question, download
@@ -74,8 +75,8 @@ def save_target(
     if readback.form is not Form.CSV:
         raise TypeError("Only a CSV export can be saved and imported again.")
     try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        with to.open("w+b") as out:
+        private_folder(to.parent)
+        with open(to, "w+b", opener=private) as out:
             download(client, Question(path=readback.path, ids=ids, params=query(readback, ids, options)), out)
     except OSError as error:
         raise Unfinished(f"{to} cannot be written: {error.strerror}. Nothing was sent.") from None

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from bulkops.errors import Unfinished
 from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import ChunkState
+from bulkops.private import private, private_folder
 from bulkops.upload.context import JobContext
 from bulkops.upload.paths import reasons_path, rejected_path
 from bulkops.upload.pointing import Pointing
@@ -34,7 +35,7 @@ def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | 
     path = rejected_path(context.ledger, context.job.id)
     reasons = reasons_path(context.ledger, context.job.id)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         with context.job.file_path.open("rb") as source:
             with _replacing(path) as out:
                 _copy_records(source, context.job.header_end, rejected, out)
@@ -111,7 +112,7 @@ def _write_reasons(
 def _replacing(path: Path) -> Iterator[BinaryIO]:
     """Write a file that appears whole or not at all."""
     draft = part_of(path)
-    with draft.open("wb") as out:
+    with open(draft, "wb", opener=private) as out:
         yield out
         out.flush()
         os.fsync(out.fileno())

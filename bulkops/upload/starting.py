@@ -8,7 +8,7 @@ from typing import Any
 from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
 from bulkops.errors import GuardRefused, UsageError
-from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.entries import ADDRESS, ChunkEntry, JobEntry
 from bulkops.ledger.store import Ledger
 from bulkops.settings import Target
 from bulkops.transport.client import Client
@@ -36,19 +36,26 @@ def new_job(
     """
     if max_removals is not None:
         share_of(max_removals, 0, option="--max-removals")
+    place = target_of(contract, target)
+    elsewhere = target.known_as is None and target.base_url != place["base_url"]
     return JobEntry(
         id=f"{contract.name}-{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         created=now,
         contract=contract.name,
         mode=contract.mode.value,
-        target=target_of(contract, target),
+        target=place,
         file_path=plan.path.absolute(),
         file_sha256=plan.sha256,
         file_bytes=plan.bytes,
         records=plan.records,
         header_end=plan.header_end,
         options=options,
-        settings={**run.as_settings(), "max_removals": max_removals, "target_name": target.name},
+        settings={
+            **run.as_settings(),
+            "max_removals": max_removals,
+            "target_name": target.name,
+            **({ADDRESS: target.base_url} if elsewhere else {}),
+        },
     )
 
 

@@ -68,7 +68,7 @@ def _validate_one(tally: Tally, keys: KeyBook) -> _Outcome:
             finally:
                 outcome.size, outcome.sha256 = reader.size, reader.sha256
     except InputUnreadable as error:
-        outcome.unreadable = str(error)
+        outcome.unreadable = " ".join(filter(None, (error.message, error.hint)))
     except DAMAGED as error:
         tally.break_off("FIL110", f"what follows cannot be decompressed: {error}")
         outcome.unreadable = f"{tally.source.path} is damaged: {error}."

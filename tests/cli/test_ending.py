@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkops.cli.console import one_line, shown
+from bulkops.escaping import one_line
 from bulkops.sandbox.serve import SandboxServer
 from tests.cli.running import KEY, Shell
 
@@ -187,8 +187,8 @@ def on_a_terminal(words: list[str], *, columns: int = 120, **environment: str) -
 
 
 def test_what_a_terminal_would_obey_is_written_out() -> None:
-    assert shown(one_line("a\x1b[2Jb\nc\u202ed")) == "a\\x1b[2Jb\\nc\\u202ed"
-    assert shown(one_line("Zoë 🎉")) == "Zoë 🎉"
+    assert one_line("a\x1b[2Jb\nc\u202ed") == "a\\x1b[2Jb\\nc\\u202ed"
+    assert one_line("Zoë 🎉") == "Zoë 🎉"
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])

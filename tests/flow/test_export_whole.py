@@ -1,6 +1,7 @@
 """An export is whole or it is not there: cuts, lies and kills never leave a file that passes for complete."""
 
 import gzip
+import json
 import os
 import random
 import signal
@@ -180,6 +181,11 @@ def test_windows_done_are_not_fetched_again_and_belong_to_one_request(tmp_path: 
         broken.set()
         with pytest.raises(UsageError, match="another export"):
             run_export(one, giveaways(**{"created-after": "2026-11-03"}), tmp_path / "codes.csv", fetching=fetching)
+        # An earlier version kept the address as it was given.
+        plan = tmp_path / "codes.csv.windows" / "plan.json"
+        held = json.loads(plan.read_text())
+        held["asked"]["base_url"] = f"{url.replace('127.0.0.1', 'localhost')}/a/.."
+        plan.write_text(json.dumps(held))
         run_export(one, request, tmp_path / "codes.csv", fetching=fetching)
     assert len(asked) == 5 + 1 + 5
     assert len((tmp_path / "codes.csv").read_bytes().splitlines()) == 401

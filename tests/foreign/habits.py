@@ -13,7 +13,8 @@ class Habits:
     `ahead` is what its clock is ahead of ours, `rows_ahead` what the clock that dates rows is ahead of that one.
     `ids_again` lets import ids begin anew after so many imports. `lag` is after how many seconds reads show a row.
     A file with a record that starts with BAD is refused: `keeps` says which of the others are taken in all the same,
-    `line` how the refusal counts. `largest_page` is what it cuts pages to without a word.
+    `line` how the refusal counts. `largest_page` is what it cuts pages to without a word. `refuses` are the titles of
+    the errors that every import gets, with NUL between them, `moved_to` the address that every import is sent on to.
     """
 
     ahead: timedelta = timedelta()
@@ -24,6 +25,8 @@ class Habits:
     line: str = "line"  # or "line of body", "record", "record of body", "none"
     largest_page: int = 1000
     says_more: bool = True
+    refuses: str = ""
+    moved_to: str = ""
 
     def now(self) -> datetime:
         """Return the time of its `Date` headers."""

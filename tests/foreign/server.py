@@ -92,6 +92,7 @@ class World:
     authorizations: set[str] = field(default_factory=set)
     queries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    key: str = "foreign"
     hides_case: bool = False  # whether it refuses to tell how it folds codes
     headers: dict[str, str] = field(default_factory=dict)  # export column -> another name for it
     imports: "itertools.count[int]" = field(default_factory=itertools.count)
@@ -119,7 +120,7 @@ class Refusal(Exception):
         super().__init__(title)
         self.status = status
         source = {"line": str(line)} if line else {"parameter": "upFile"}
-        self.body = {"message": "Import failed", "errors": [{"title": title, "source": source}]}
+        self.body = {"message": "Import failed", "errors": [{"title": t, "source": source} for t in title.split("\0")]}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -188,13 +189,17 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", media)
         self.send_header("Content-Length", str(len(content)))
+        if status == 308:
+            self.send_header("Location", self.world.habits.moved_to)
         self.end_headers()
         self.wfile.write(content)
 
     def answer(self, path: str, query: Row, body: bytes) -> tuple[int, bytes, str]:
         """Return status, content and media type."""
-        if self.headers.get("Authorization") != "ManagementKey-v1 foreign":
+        if self.headers.get("Authorization") != f"ManagementKey-v1 {self.world.key}":
             raise Refusal(401, "unauthorized")
+        if self.command == "POST" and (self.world.habits.refuses or self.world.habits.moved_to):
+            raise Refusal(308 if self.world.habits.moved_to else 400, self.world.habits.refuses)
         for kind in KINDS:
             if self.command == "POST" and re.fullmatch(kind.imports, path):
                 return self.take_in(kind, upload(self.headers["Content-Type"], body), path)

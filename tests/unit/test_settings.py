@@ -1,12 +1,15 @@
 """Targets, keys and configuration: options over environment over file, and the key never shows."""
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import bulkops
 from bulkops.configuration import TargetProfile, profile_authorization, read_config, target_profile
 from bulkops.errors import InputUnreadable, UsageError
-from bulkops.settings import Secret, Target, authorization_from_environment, checked_base_url
+from bulkops.settings import Secret, Target, authorization_from_environment, checked_base_url, server_name
 
 KEY = "8a7f-very-secret"
 
@@ -25,11 +28,38 @@ def test_the_management_key_is_preferred_to_the_token() -> None:
     assert authorization_from_environment({"BULKOPS_BEARER_TOKEN": "token"}).reveal() == "Bearer token"
 
 
-@pytest.mark.parametrize("key", ["", "   ", "two words", "line\nbreak", "schlüssel"])
+BAD_KEYS = [
+    "",
+    "   ",
+    "two words",
+    "line\nbreak",
+    "schlüssel",
+    f"ManagementKey-v1 {KEY}",
+    f"managementkey-v1\t{KEY}",
+    f"Bearer {KEY}",
+    f"Authorization: ManagementKey-v1 {KEY}",
+]
+
+
+@pytest.mark.parametrize("key", BAD_KEYS)
 def test_a_key_no_header_can_carry_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(UsageError) as caught:
         authorization_from_environment({"BULKOPS_MANAGEMENT_KEY": key})
     assert not key.strip() or key not in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", BAD_KEYS)
+def test_target_with_invalid_key_is_refused_at_once(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BULKOPS_MANAGEMENT_KEY", "the-key-of-the-environment")
+    with pytest.raises(UsageError) as caught:
+        bulkops.target("https://acme.talon.one", key=key, pool=1)
+    assert KEY not in str(caught.value)
+
+
+def test_target_with_key_that_is_not_text_is_refused() -> None:
+    with pytest.raises(UsageError, match="must be text"):
+        bulkops.target("https://acme.talon.one", key=b"8a7f")  # type: ignore[arg-type] # a caller without types
 
 
 @pytest.mark.parametrize(
@@ -49,10 +79,122 @@ def test_a_key_is_never_sent_in_the_clear(url: str) -> None:
 
 @pytest.mark.parametrize(
     "spelling",
-    ["HTTPS://Acme.Talon.One", "https://acme.talon.one/", "https://acme.talon.one:443", " https://acme.talon.one// "],
+    [
+        "HTTPS://Acme.Talon.One",
+        "https://acme.talon.one/",
+        "https://acme.talon.one:443",
+        " https://acme.talon.one// ",
+        "https://acme.talon.one.",
+        "https://acme.talon.one:",
+        "https://acme.talon.one:0443/",
+        "https://acme.talon.one/.",
+        "https://acme.talon.one/./",
+        "https://acme.talon.one/a/..",
+        "https://acme.talon.one/../..",
+        "https://acme.talon.one/%2e",
+        "https://acme.talon.one/a/%2E%2e",
+        "https://acme%2Etalon%2eone",
+        "https://acme.talon\u3002one",
+        "https://\uff41cme.talon.one",
+        "https://acme.talon.one?",
+        "https://acme.talon.one/#",
+    ],
 )
 def test_every_spelling_of_an_address_is_one_target(spelling: str) -> None:
     assert checked_base_url(spelling) == "https://acme.talon.one"
+    assert Target(base_url=spelling, ids={}, authorization=Secret("Bearer x")).server == "https://acme.talon.one"
+
+
+@pytest.mark.parametrize(
+    ("spelling", "canonical"),
+    [
+        ("https://a.example/%7Euser//x/./y/../z/", "https://a.example/~user/x/z"),
+        ("https://a.example/%2f/%c3%a9", "https://a.example/%2F/%C3%A9"),
+        ("https://a.example/\u00e9", "https://a.example/%C3%A9"),
+        ("https://a.example/100%", "https://a.example/100%25"),
+        ("https://B\u00dcCHER.example", "https://xn--bcher-kva.example"),
+        ("https://XN--bcher-kva.example.", "https://xn--bcher-kva.example"),
+        ("https://0xA.1", "https://10.0.0.1"),
+        ("https://[2001:DB8:0::1]:443", "https://[2001:db8::1]"),
+        ("https://a.example:8443", "https://a.example:8443"),
+    ],
+)
+def test_address_is_written_as_the_standards_have_it(spelling: str, canonical: str) -> None:
+    assert checked_base_url(spelling) == canonical
+    assert checked_base_url(canonical) == canonical
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "http://127.0.0.1:80",
+        "http://localhost",
+        "http://LOCALHOST.",
+        "http://127.1",
+        "http://0x7f.1",
+        "http://2130706433",
+        "http://[::1]",
+        "http://[0:0:0:0:0:0:0:1]:80/",
+        "http://[::ffff:127.0.0.1]",
+    ],
+)
+def test_every_name_of_loopback_is_one_server(spelling: str) -> None:
+    assert server_name(spelling) == "http://127.0.0.1"
+    assert Target(base_url=spelling, ids={}, authorization=Secret("Bearer x")).server == "http://127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    "other", ["http://127.0.0.2", "https://127.0.0.1", "http://127.0.0.1:81", "http://127.0.0.1/a"]
+)
+def test_another_port_scheme_path_or_loopback_address_is_another_server(other: str) -> None:
+    assert server_name(other) == other
+
+
+def test_name_of_an_embedded_sandbox_stays_as_it_is() -> None:
+    assert server_name("sandbox://embedded") == "sandbox://embedded"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"https://acme.talon.one/?key={KEY}",
+        f"https://acme.talon.one#{KEY}",
+        f"acme.talon.one?key={KEY}",
+        f"https://user:{KEY}@acme.talon.one",
+        f"https://{KEY}@acme.talon.one",
+        "https://@acme.talon.one",
+        f"https://acme.talon.one\\{KEY}",
+        f"https://acme.talon.one/\n{KEY}",
+        f"https://acme.talon.one/{KEY}",
+        f"https://acme.talon.one/{KEY.upper()}",
+        f"https://acme.talon.one/\ud800{KEY}",
+        f"https://acme%00{KEY}",
+        f"https://%ff{KEY}",
+        f"ftp://{KEY}",
+        KEY,
+    ],
+)
+def test_address_with_a_key_is_refused_and_the_key_is_hidden(address: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        bulkops.target(address, key=KEY)
+    assert KEY not in str(caught.value).lower()
+
+
+@pytest.mark.parametrize(
+    "key",
+    ['{env = "8a7f3c91d2e4b6f0"}', '{command = "8a7f3c91d2e4b6f0"}', '{keyring = "8a7f3c91d2e4b6f0"}'],
+)
+def test_key_in_place_of_its_source_is_not_shown(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyring = ModuleType("keyring")
+    keyring.get_password = lambda *_: None  # type: ignore[attr-defined] # a keyring that is empty
+    keyring.errors = ModuleType("keyring.errors")  # type: ignore[attr-defined] # as the library has it
+    keyring.errors.KeyringError = OSError
+    monkeypatch.setitem(sys.modules, "keyring", keyring)
+    monkeypatch.setitem(sys.modules, "keyring.errors", keyring.errors)
+    (tmp_path / "bulkops.toml").write_text(f'[targets.live]\nbase_url = "https://acme.talon.one"\nkey = {key}\n')
+    with pytest.raises(UsageError) as caught:
+        profile_authorization(target_profile(read_config(tmp_path / "bulkops.toml"), "live"), {})
+    assert "8a7f3c91" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from bulkops.cli.recipe_steps import going_on
 from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
 from bulkops.ledger.glance import Glance
+from bulkops.ledger.places import shown
 from bulkops.ledger.questions import Questions
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
@@ -34,6 +36,21 @@ def test_every_write_is_synced_to_the_log(ledger: Ledger) -> None:
     with ledger._engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://user:se-cret@host/db",
+        "postgresql://host/db?user=u&password=se-cret",
+        "postgresql://u:se-cret@host/db?sslpassword=se-cret#x",
+    ],
+)
+def test_password_in_the_address_of_a_ledger_is_not_shown(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "se-cret" not in shown(address)
+    monkeypatch.setattr("sys.argv", ["bulkops", "run", "r.yaml", "--ledger", address])
+    assert "se-cret" not in going_on()
+    assert going_on(2).startswith("bulkops run r.yaml --ledger ")
 
 
 def test_a_ledger_of_a_newer_version_is_left_alone(ledger: Ledger, tmp_path: Path) -> None:

@@ -1,0 +1,38 @@
+"""Make any text safe to print: nothing in it moves a cursor, ends a line early or commands a build server."""
+
+import re
+
+# What a terminal acts on, or what turns the order of letters round (Unicode's bidirectional controls).
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]|\r(?!\n|\\Z)"
+)
+# What GitHub Actions takes for a command at the start of a line, blanks before it or not (`::error::`, `::set-output
+# name=…`), and what it and Azure Pipelines take for one anywhere (`##[error]`, `##vso[…]`).
+_COMMANDS = re.compile(r"(?<=:):(?=[A-Za-z][A-Za-z-]*(?:::|[ \t]))|(?<=#)#(?=\[|vso\[)")
+_LINE_ENDS = {ord("\n"): "\\n", ord("\r"): "\\r"}
+
+
+def escaped(text: str) -> str:
+    """Return a text that is safe to print, on as many lines as it had; line feeds and tabs stay."""
+    return _COMMANDS.sub(_code, _CONTROLS.sub(_code, text))
+
+
+def one_line(text: str) -> str:
+    """Return a text that is safe to print on one line, its line ends written out."""
+    return escaped(text).translate(_LINE_ENDS)
+
+
+def escaped_json(text: str) -> str:
+    """Return a JSON document that says the same and is safe to print: escapes are JSON's own."""
+    if not text.replace("\n", "").isprintable():
+        text = _CONTROLS.sub(_json_code, text)
+    return _COMMANDS.sub(_json_code, text) if "::" in text or "##" in text else text
+
+
+def _code(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def _json_code(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"

@@ -1,0 +1,274 @@
+"""Keep keys out of every text that leaves the process, in whatever encoding a program wrote them.
+
+A text is searched as it is and after undoing the usual encodings, so that an encoding, or two of them one inside the
+other, need not be known in advance. Case, blanks, punctuation and line ends between the characters of a key do not
+matter.
+"""
+
+import binascii
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+MASK = "***"
+MINIMUM = 8
+"""Characters below which a key is hidden only together with the scheme in front of it: `ManagementKey-v1 abc`."""
+PIECE = 12
+"""Characters of a long key that are hidden where a text shows no more of it."""
+DEPTH = 3
+"""Encodings inside each other that are undone."""
+VIEWS = 64
+"""Readings of a text at each depth: a server could make a text that can be read in very many ways."""
+LARGE = 50_000
+"""Characters of a text beyond which only the common encodings are looked for; nothing but JSON is that long."""
+WINDOW = 4096
+MOST = 20
+"""Occurrences that are hidden one by one; a text with more is hidden as a whole."""
+
+_NOISE = re.compile(r"[\W_]+")
+_BLANKS = re.compile(r"\s+")
+_READABLE = re.compile(rf"[\t\n\r\x20-\x7e]{{{MINIMUM},}}")
+_TAG = re.compile(r"<[^<>]*>")
+_PERCENT = re.compile(r"%u([0-9a-fA-F]{4})|%([0-9a-fA-F]{2})")
+_SOFT_BREAK = re.compile(r"=\r?\n")
+_QUOTED = re.compile(r"=([0-9a-fA-F]{2})")
+_BACKSLASH = re.compile(
+    r"\\u\{([0-9a-fA-F]{1,6})\}|\\U([0-9a-fA-F]{8})|\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|\\([0-7]{3})|\\[abefnrtv]"
+)
+_NO_BASE64 = re.compile(r"[^A-Za-z0-9+/]+")
+_NO_HEX = re.compile(r"0[xX]|[^0-9a-fA-F]+")
+_NUMBER = re.compile(r"\d+")
+
+Decoder = Callable[[str], Iterator[str]]
+
+
+class Redactor:
+    """Hides the secrets that it was given."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+        self._skeletons: set[str] = set()
+        self._solids: set[str] = set()
+        self._long: set[str] = set()
+
+    def remember(self, text: str) -> None:
+        """Hide `text` from now on: a key, or a scheme and a key with a blank between them."""
+        key = text.strip().rpartition(" ")[2]
+        secret = key if len(key) >= MINIMUM else text.strip()
+        if len(secret) < MINIMUM or secret in self._known:
+            return
+        self._known.add(secret)
+        for form in _forms(secret):
+            # A form of few letters and digits is looked for with its punctuation.
+            skeleton, solid = _skeleton(form), _solid(form)
+            if len(skeleton) >= MINIMUM:
+                self._skeletons.add(skeleton)
+            elif len(solid) >= MINIMUM:
+                self._solids.add(solid)
+        if len(key) >= 2 * PIECE:
+            self._long.add(secret.lower())
+
+    def found(self, text: str) -> bool:
+        """Tell whether a text contains a secret, or a long piece of one."""
+        return bool(self._known) and (self._depth(text) is not None or any(self._pieces(text)))
+
+    def redacted(self, text: str) -> str:
+        """Return the text with each secret in it replaced by three asterisks."""
+        if not self._known or len(text) < MINIMUM:
+            return text
+        for _ in range(MOST):
+            if (depth := self._depth(text)) is None:
+                return self._without_pieces(text)
+            start, end = self._first(text, depth)
+            text = f"{text[:start]}{MASK}{text[end:]}"
+        return self._without_pieces(text) if self._depth(text) is None else MASK
+
+    def redacted_document(self, document: Any) -> Any:
+        """Return a JSON document with the secrets in its texts and names replaced."""
+        match document:
+            case str():
+                return self.redacted(document)
+            case dict():
+                return {self.redacted(str(name)): self.redacted_document(value) for name, value in document.items()}
+            case list() | tuple():
+                return [self.redacted_document(value) for value in document]
+            case _:
+                return document
+
+    def _depth(self, text: str, most: int = DEPTH) -> int | None:
+        """Return how many encodings must be undone until a text shows a secret; None if it shows none."""
+        seen = {text}
+        views = [text]
+        for depth in range(most + 1 if len(text) <= LARGE else 1):
+            if any(self._shows(view) for view in views):
+                return depth
+            views = [new for view in views for decode in DECODERS for new in decode(view) if len(new) >= MINIMUM]
+            views = [view for view in dict.fromkeys(views) if view not in seen][:VIEWS]
+            seen.update(views)
+        return None
+
+    def _shows(self, view: str) -> bool:
+        skeleton = _skeleton(view)
+        if any(form in skeleton for form in self._skeletons):
+            return True
+        solid = _solid(view) if self._solids else ""
+        return any(form in solid for form in self._solids)
+
+    def _first(self, text: str, depth: int) -> tuple[int, int]:
+        """Return where the first secret begins and ends; all of the text if no window shows it at this depth."""
+        for start in range(0, len(text), WINDOW // 2):
+            window = text[start : start + WINDOW]
+            if self._depth(window, depth) is not None:
+                first, end = self._narrowed(window, depth)
+                return start + first, start + end
+        return 0, len(text)
+
+    def _narrowed(self, text: str, depth: int) -> tuple[int, int]:
+        """Return the least part of a text that shows a secret at a depth; of several the first."""
+        end = _least(len(text), lambda size: self._depth(text[:size], depth) is not None)
+        length = _least(end, lambda size: self._depth(text[end - size : end], depth) is not None)
+        return end - length, end
+
+    def _pieces(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield where long pieces of long secrets are, as of an answer that was cut."""
+        lower = text.lower()
+        for secret in self._long:
+            for place in range(0, len(secret) - PIECE + 1, PIECE):
+                start = lower.find(secret[place : place + PIECE])
+                if start >= 0:
+                    yield _grown(lower, secret, start, place)
+
+    def _without_pieces(self, text: str) -> str:
+        for _ in range(MOST):
+            piece = next(self._pieces(text), None)
+            if piece is None:
+                return text
+            text = f"{text[: piece[0]]}{MASK}{text[piece[1] :]}"
+        return MASK if any(self._pieces(text)) else text
+
+
+def _skeleton(text: str) -> str:
+    """Return the letters and digits of a text, without case."""
+    return _NOISE.sub("", text.casefold())
+
+
+def _solid(text: str) -> str:
+    """Return a text without blanks and case."""
+    return _BLANKS.sub("", text).casefold()
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield a secret, and what a text contains if the secret is in it in a common encoding, whatever is around it."""
+    import base64  # only where there is a key: asking for help starts without it
+
+    data = secret.encode()
+    yield from (secret, secret[::-1], data.hex())
+    for encode, bytes_in, characters_out in (
+        (base64.b64encode, 3, 4),
+        (base64.b32encode, 5, 8),
+        (base64.b85encode, 4, 5),
+        (base64.a85encode, 4, 5),
+    ):
+        for before in range(bytes_in):
+            # What stands before and after the secret changes the first and the last group, so these are left out.
+            whole = bytes(before) + data
+            first = characters_out if before else 0
+            last = len(whole) // bytes_in * characters_out
+            yield encode(whole)[first:last].decode()
+
+
+def _least(most: int, holds: Callable[[int], bool]) -> int:
+    """Return the least size, up to `most`, for which a condition holds; it must hold for `most`."""
+    low, high = 0, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
+
+
+def _grown(text: str, secret: str, start: int, place: int) -> tuple[int, int]:
+    """Return how far a text and a secret agree around a piece that both contain."""
+    end, stop = start + PIECE, place + PIECE
+    while start and place and text[start - 1] == secret[place - 1]:
+        start, place = start - 1, place - 1
+    while end < len(text) and stop < len(secret) and text[end] == secret[stop]:
+        end, stop = end + 1, stop + 1
+    return start, end
+
+
+def _character(match: re.Match[str]) -> str:
+    """Return the character that an escape names by its number; of any other escape a blank."""
+    code = next((group for group in match.groups() if group), None)
+    if code is None:
+        return " "
+    number = int(code, 8 if match[0][1:] == code and match[0][0] == "\\" else 16)
+    return chr(number) if number < 0x110000 else " "
+
+
+def _percent(text: str) -> Iterator[str]:
+    if "%" in text:
+        yield _PERCENT.sub(_character, text)
+
+
+def _html(text: str) -> Iterator[str]:
+    if "&" in text:
+        from html import unescape
+
+        yield unescape(text)
+    if "<" in text:
+        yield _TAG.sub("", text)
+
+
+def _backslashes(text: str) -> Iterator[str]:
+    if "\\" in text:
+        yield _BACKSLASH.sub(_character, text)
+
+
+def _quoted_printable(text: str) -> Iterator[str]:
+    if "=" in text:
+        yield _QUOTED.sub(_character, _SOFT_BREAK.sub("", text))
+
+
+def _base64(text: str) -> Iterator[str]:
+    letters = _NO_BASE64.sub("", text.replace("-", "+").replace("_", "/"))
+    for start in range(min(4, max(0, len(letters) - MINIMUM))):
+        group = letters[start:]
+        group = group[: len(group) - (len(group) % 4 == 1)]
+        yield from _readable(binascii.a2b_base64(group + "=" * (-len(group) % 4)))
+
+
+def _hex(text: str) -> Iterator[str]:
+    digits = _NO_HEX.sub("", text)
+    for start in (0, 1):
+        even = (len(digits) - start) // 2 * 2
+        yield from _readable(bytes.fromhex(digits[start : start + even]))
+
+
+def _decimals(text: str) -> Iterator[str]:
+    numbers = [int(found) for found in _NUMBER.findall(text) if len(found) <= 3]
+    if len(numbers) >= MINIMUM:
+        yield from _readable(bytes(number for number in numbers if number < 256))
+
+
+def _readable(data: bytes) -> Iterator[str]:
+    """Yield what of decoded bytes could be text; most bytes that were no code for text are none."""
+    found = _READABLE.findall(data.replace(b"\0", b"").decode("latin-1"))
+    if found:
+        yield "\n".join(found)
+
+
+DECODERS: tuple[Decoder, ...] = (_percent, _html, _backslashes, _quoted_printable, _base64, _hex, _decimals)
+
+KEY_VARIABLES = ("BULKOPS_MANAGEMENT_KEY", "BULKOPS_BEARER_TOKEN")
+
+_PROCESS = Redactor()
+remember = _PROCESS.remember
+found = _PROCESS.found
+redacted = _PROCESS.redacted
+redacted_document = _PROCESS.redacted_document
+
+
+def remember_keys(environ: Mapping[str, str]) -> None:
+    """Hide the keys of an environment, also where no command uses them."""
+    for name in KEY_VARIABLES:
+        remember(environ.get(name, ""))
