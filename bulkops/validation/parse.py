@@ -99,7 +99,7 @@ def _parse_exactly(block: Block, context: Context, room: Room) -> Parsed:
         *_broken_hits(block, laid, context, room),
         *_count_hits(block, laid, context, room, besides=whitespace),
         *_line_end_hits(block, laid, context, room),
-        swallowed_hits(block, laid, context, room),
+        *swallowed_hits(block, laid, context, room),
     ]
     encoded, spoilt = encoding_hits(block, laid, context, room)
     surplus = surplus_blanks(block, laid, width)

@@ -105,3 +105,14 @@ def test_a_cell_of_a_byte_order_mark_alone_is_the_same_to_model_and_engine() -> 
     data = ("store_integration_id\n" + "".join(f"{row}\n" for row in rows)).encode()
     frame = pl.DataFrame({"store_integration_id": rows})
     assert by_model(CONTRACTS["stores"], frame) == by_engine(CONTRACTS["stores"], data)
+
+
+@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=lambda contract: contract.name)
+def test_a_header_among_the_records_is_an_error_of_model_and_engine(contract: Contract) -> None:
+    chosen = contract.column_names if not contract.exclusive else ("identifier", "amount")
+    header = ",".join(chosen)
+    record = ",".join(contract.column(name).example.replace(",", " ").replace('"', "") for name in chosen)
+    data = f"{header}\n{record}\n{header}\n".encode()
+    found = by_model(contract, pl.read_csv(data, infer_schema=False))
+    assert ("", 2, "HDR110") in found
+    assert found == by_engine(contract, data)
