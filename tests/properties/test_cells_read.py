@@ -3,6 +3,7 @@
 import csv
 import io
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ MARKS = [["\ufeffAB", "x"], ["\ufeffCD", "\ufeff"], ["\ufeff", "y"]]
 
 def csv_of(rows: list[list[str]], *, quote_all: bool) -> bytes:
     out = io.StringIO(newline="")
-    quoting = csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 1] = csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
     csv.writer(out, lineterminator="\n", quoting=quoting).writerows(rows)
     return out.getvalue().encode()
 
