@@ -32,8 +32,10 @@ def contains_records(lines: Sequence[str], columns: Sequence[str | None], contra
 
 
 def _is_record(line: str, columns: Sequence[str | None], contract: Contract, separator: str) -> bool:
+    if '"' in line:
+        return False
     fields = line.split(separator)
-    if '"' in line or len(fields) != len(columns):
+    if len(fields) != len(columns):
         return False
     pairs = zip(fields, columns, strict=True)
     return all(name is None or _fits(field, contract.column(name)) for field, name in pairs)

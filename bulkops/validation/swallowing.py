@@ -13,6 +13,8 @@ from bulkops_validators.model.cells import Text
 CERTAIN, LIKELY = "STR109", "STR115"
 _FEW_LINES = 2
 """Lines that a text in a file of one column may have."""
+_SOME_LINES = 6
+"""Lines of a record from which on one of those in it may be odd, and the others records all the same."""
 _SAYS = {
     CERTAIN: "a record of {count:,} lines that are records of their own: a quote that is not closed swallowed them",
     LIKELY: "a record of {count:,} lines that could be records of their own",
@@ -29,8 +31,9 @@ def swallowed_hits(block: Block, laid: Layout, context: Context, room: Room) -> 
     several = several[signs >= NEARLY_ALL * np.maximum(feeds[several] - 2, 2) * (width - 1)]
     totals = {CERTAIN: 0, LIKELY: 0}
     spots: dict[str, list[Spot]] = {CERTAIN: [], LIKELY: []}
-    for index in several.tolist():
-        lines = block.data[laid.starts[index] : laid.ends[index]].rstrip(b"\r\n").split(b"\n")
+    places = zip(several.tolist(), laid.starts[several].tolist(), laid.ends[several].tolist(), strict=True)
+    for index, start, end in places:
+        lines = block.data[start:end].rstrip(b"\r\n").split(b"\n")
         code = _code(lines, context)
         if code is None:
             continue
@@ -44,12 +47,25 @@ def _code(lines: list[bytes], context: Context) -> str | None:
     """Return the rule that a record of these physical lines breaks."""
     if len(lines) < 2:
         return None
+    # A line that was swallowed has no quote; in JSON over several lines each has some.
+    quoted = 2 < len(lines) < _SOME_LINES and b'"' in lines[1]
+    if not quoted and _are_records(lines, context):
+        return CERTAIN
+    return LIKELY if _could_be_records(lines, context) else None
+
+
+def _are_records(lines: list[bytes], context: Context) -> bool:
+    """Tell whether the lines, or nearly all between the first and the last, are records of the file."""
+    spared = int((1 - NEARLY_ALL) * len(lines))
+    for line in lines[1:-1]:
+        if b'"' in line:
+            spared -= 1
+            if spared < 0:
+                return False
     first, *between, last = map(decoded, lines)
     # The quotes around the cell that swallowed the others, and those of other cells beside it.
     bare = [first.replace('"', ""), *between, last.replace('"', "")]
-    if contains_records(bare, context.columns, context.contract, chr(context.separator)):
-        return CERTAIN
-    return LIKELY if _could_be_records(lines, context) else None
+    return contains_records(bare, context.columns, context.contract, chr(context.separator))
 
 
 def _could_be_records(lines: list[bytes], context: Context) -> bool:
@@ -57,9 +73,9 @@ def _could_be_records(lines: list[bytes], context: Context) -> bool:
     width = len(context.columns)
     if width == 1:
         return len(lines) > _FEW_LINES or _are_names(lines, context)
-    right = [line.count(context.separator) == width - 1 for line in lines]
     # Between two cells only, a comma is as likely to stand in a text or in JSON over several lines.
-    return all(right) or (width > 2 and len(lines) > 2 and all(right[1:-1]))
+    judged = lines[1:-1] if width > 2 and len(lines) > 2 else lines[::-1]
+    return all(line.count(context.separator) == width - 1 for line in judged)
 
 
 def _are_names(lines: list[bytes], context: Context) -> bool:

@@ -24,7 +24,8 @@ cells = st.text(
     st.characters(codec="utf-8", exclude_characters="\x00", exclude_categories=("Cc", "Cs"))
     | st.sampled_from(",\"\n ;{'")
 )
-well_formed = st.lists(st.lists(cells, min_size=4, max_size=4).filter(any), min_size=1, max_size=30)
+records = st.lists(cells, min_size=4, max_size=4).filter(lambda record: any(cell.strip() for cell in record))
+well_formed = st.lists(records, min_size=1, max_size=30)
 pieces = st.sampled_from(
     [
         '"',
