@@ -39,7 +39,7 @@ PATIENCE = 600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Guards:
-    """Which guards the caller lifts, each by its own option; `accept` are codes of rules that do not stop the import.
+    """Which guards the caller lifts, each by its own option; `accept` are rules that do not stop the import.
 
     UsageError for a rule that cannot be accepted.
     """
@@ -49,8 +49,8 @@ class Guards:
     accept: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        """Refuse rules that no option can lift before anything is read."""
-        accepted_rules(self.accept)
+        """Name the accepted rules by their codes; refuse those that no option can lift before anything is read."""
+        object.__setattr__(self, "accept", accepted_rules(self.accept))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from bulkops_validators.model import patterns
 from bulkops_validators.model.cells import Choice, Duration, IdList, Integer, JsonObject, Number, Timestamp
 from bulkops_validators.model.contract import Column, Contract
 
-_NUMBER = re.compile(r"-?[0-9]+(?:[.,'\u2019\u00a0 ]?[0-9]+)*")
+_NUMBER = re.compile(r"-?[0-9]+(?:[.,'\u2019\u00a0 ][0-9]+)*")
 _DATE = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}(?:[Tt ].*)?|[0-9]{5,}(?:\.[0-9]+)?")
 _NAME = re.compile(r'[^\s",]+')
 _FEW_NAMES, _MANY_LINES = 3, 10
