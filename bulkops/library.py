@@ -41,6 +41,7 @@ from bulkops.settings import (
     default_ledger_url,
 )
 from bulkops.transport.retries import silent
+from bulkops.upload.guards import accepted_rules
 from bulkops.upload.options import RunOptions
 from bulkops.upload.workflow import Guards, open_client
 from bulkops.validation.engine import validate_files
@@ -204,6 +205,7 @@ def reconcile(
     spreadsheet_safe: bool = False,
     repair: PathLike | None = None,
     balances: tuple[PathLike, PathLike] | None = None,
+    accept: Collection[str] = (),
     ledger: str | None = None,
     observer: Callable[[str], None] | None = None,
 ) -> Reconciliation:
@@ -212,8 +214,8 @@ def reconcile(
     `job` is the job that sent the file: its import ids and times are known, the file must be the one it sent
     (GuardRefused), and what is found is kept with it. `import_ids` tells the ids for a file without a job. `case` is
     how the application folds codes. `spreadsheet_safe` writes the files of `output` so that a spreadsheet takes no
-    cell for a formula. `balances` are balances exports from before and after (points). `observer` hears
-    why the target is read again.
+    cell for a formula. `balances` are balances exports from before and after (points). `accept` are rules that stop
+    an import, but not this one. `observer` hears why the target is read again.
     """
     found = _contract(contract)
     if where is not None and saved is not None:
@@ -239,7 +241,7 @@ def reconcile(
             spreadsheet_safe=spreadsheet_safe,
             repair=_path(repair) if repair else None,
             balances=(_path(balances[0]), _path(balances[1])) if balances else None,
-        )
+        ).accepting(accepted_rules(accept))
         return prove(asked, evidence, clock=SystemClock(), ledger=book, observer=observer)
 
 

@@ -22,6 +22,11 @@ def _limit(value: object) -> object:
 Limit = Annotated[str, BeforeValidator(_limit)]
 
 
+def _words(value: object) -> object:
+    """Return a text with commas as the list that it stands for; everything else is left for the field to judge."""
+    return [word.strip() for word in value.split(",")] if isinstance(value, str) else value
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,6 +45,10 @@ class Step(_Strict):
     allow_empty: bool = Field(default=False, description="Accept a file without records.")
     max_removals: Limit | None = Field(default=None, description="The most rows a replacing import may remove.")
     max_errors: Limit | None = Field(default=None, description="Stop when more records than this were refused.")
+
+    accept: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        default=(), description="Rules that stop an import but not this one: the values are meant as they are."
+    )
 
     @field_validator("contract")
     @classmethod

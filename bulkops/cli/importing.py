@@ -13,13 +13,14 @@ from bulkops.cli.console import console
 from bulkops.cli.contract_options import query_of
 from bulkops.cli.job_book import open_ledger
 from bulkops.cli.job_runs import Voice, show_outcome, signals_handled
+from bulkops.cli.judging import words
 from bulkops.cli.run_options import given_settings
 from bulkops.cli.targets import TargetChoice
 from bulkops.clock import SystemClock
 from bulkops.errors import DataError, Interrupted
 from bulkops.pipeline.importing import ImportRequest, Place, import_file
 from bulkops.pipeline.running import Outcome
-from bulkops.upload.guards import Difference
+from bulkops.upload.guards import Difference, accepted_rules
 from bulkops.upload.options import RunOptions
 from bulkops.upload.stopping import Stop
 from bulkops.upload.workflow import Guards
@@ -27,6 +28,7 @@ from bulkops.validation.findings import ValidationReport
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
 from bulkops_validators.model.rules import Severity
+from bulkops_validators.model.rules_registry import RULES
 
 SHOWN_FINDINGS = 20
 
@@ -51,6 +53,7 @@ class Choices:
     concurrency: int | None = None
     isolate: bool | None = None
     isolate_requests: int | None = None
+    accept: tuple[str, ...] = ()
     max_errors: str | None = None
 
 
@@ -66,7 +69,9 @@ def run_import(contract: Contract, file: Path, target: TargetChoice, choices: Ch
             max_rows=choices.max_rows,
             max_bytes=choices.max_bytes,
             run=RunOptions.from_settings(given_settings(vars(choices))),
-            guards=Guards(again=choices.again, allow_empty=choices.allow_empty),
+            guards=Guards(
+                again=choices.again, allow_empty=choices.allow_empty, accept=accepted_rules(words(choices.accept))
+            ),
             max_removals=choices.max_removals,
             dry_run=choices.dry_run,
             reconcile=choices.reconcile,
@@ -129,7 +134,9 @@ def _refused(request: ImportRequest, outcome: Outcome, report: ValidationReport,
     if as_json:
         console().emit_json({**outcome.document, "validation": report.to_json()})
     contract, file = request.contract.name, request.file
-    return DataError(
-        f"{file} has {counted(report.errors, 'error')}. Nothing was sent.",
-        hint=f"`bulkops validate {contract} {file}` shows all of them; `bulkops fix` mends some.",
-    )
+    hint = f"`bulkops validate {contract} {file}` shows all of them; `bulkops fix` repairs some."
+    (found,) = report.files
+    errors = [code for code in found.counts if found.severities[code] is Severity.ERROR]
+    if all(RULES[code].acceptable for code in errors):
+        hint += f" If the records are meant as they are, give --accept {','.join(errors)}."
+    return DataError(f"{file} has {counted(report.errors, 'error')}. Nothing was sent.", hint=hint)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from bulkops.cli.console import Console
-from bulkops.cli.environment import option
+from bulkops.cli.environment import Reach, option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -61,6 +61,13 @@ json_option = option(
     "--json", "as_json", is_flag=True, is_eager=True, callback=_remember_json, help="Print one JSON document to stdout."
 )
 ledger_option = option("--ledger", metavar="URL", help="Where jobs are remembered; default: a SQLite file.")
+accept_option = option(
+    "--accept",
+    reach=Reach.COMMAND,
+    multiple=True,
+    metavar="RULE",
+    help="Go on although this rule stops it: the values are meant as they are. The message names the rule.",
+)
 yes_option = option("--yes", is_flag=True, help="Do not ask before sending. Lifts no guard.")
 
 

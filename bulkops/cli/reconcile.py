@@ -11,7 +11,8 @@ import click
 from bulkops.cli.console import console
 from bulkops.cli.contract_options import ContractType, contract_options, query_of
 from bulkops.cli.environment import option, own_option
-from bulkops.cli.options import SecondsType, json_option, ledger_option
+from bulkops.cli.judging import words
+from bulkops.cli.options import SecondsType, accept_option, json_option, ledger_option
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
 from bulkops.errors import UsageError
@@ -65,6 +66,7 @@ SHOWN = 10
     show_default=True,
     help="Seconds that two equal readings lie apart before a difference is believed; exports may lag.",
 )
+@accept_option
 @ledger_option
 @contract_options
 @target_options
@@ -81,6 +83,7 @@ def command(
     balances_after: Path | None,
     fold: str | None,
     settle: float,
+    accept: tuple[str, ...],
     ledger: str | None,
     chosen: dict[str, object],
     target: TargetChoice,
@@ -92,6 +95,7 @@ def command(
     from bulkops.clock import SystemClock
     from bulkops.pipeline.proving import fold_named, prove
     from bulkops.reconciling.sides import Evidence
+    from bulkops.upload.guards import accepted_rules
 
     if job and (contract or file or import_ids):
         raise UsageError("--job knows contract, file and import ids; do not name them again.")
@@ -111,7 +115,7 @@ def command(
             repair=repair,
             settle=settle,
             balances=(pair[0], pair[1]) if pair else None,
-        )
+        ).accepting(accepted_rules(words(accept)))
         evidence = Evidence(export=export, options=asked.options, fold=fold_named(fold))
         if export is None and asked.contract.routes[0].readback is not None:
             evidence = _online(stack, asked, target, evidence, ledger=ledger)

@@ -31,6 +31,8 @@ _DRESSED_UP = re.compile(patterns.COMPATIBILITY)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _BLANKS = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 """What Unicode calls white space, and validation takes for blanks; Python's own list has control characters too."""
+_DECIMAL_POINT = "XLS109"
+"""The last repair of a number: read again, 1.500 made of 1,500 might be taken for thousands."""
 _MOST = 50
 """Repairs of one cell; each makes it shorter or plainer, so that so many are never needed."""
 
@@ -45,6 +47,8 @@ def repair_cell(column: Column, text: str, knowledge: Knowledge, options: FixOpt
         code, after = found
         repairs.append(Repair(code, text, after, column.name))
         text = after
+        if code == _DECIMAL_POINT:
+            break
     return text, repairs
 
 
@@ -67,7 +71,12 @@ def _next(column: Column, text: str, knowledge: Knowledge, options: FixOptions) 
         case Integer():
             return repair_integer(text, options)
         case Number():
-            return repair_number(text, options)
+            return repair_number(
+                text,
+                options,
+                unclear=column.name in knowledge.unclear_numbers,
+                decimal_commas=column.name in knowledge.decimal_commas,
+            )
         case Choice(values=values):
             return _choice(text, values)
     return None

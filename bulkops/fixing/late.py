@@ -1,4 +1,4 @@
-"""What shows only in a repaired copy: zeros that codes have lost, and keys that stand in it twice."""
+"""What shows only in a repaired copy: zeros that codes lost, decimals that ids got, and keys that stand in it twice."""
 
 import re
 from collections.abc import Iterator
@@ -19,19 +19,22 @@ from bulkops.validation.opening import open_content
 from bulkops_validators.model.contract import Contract
 
 _NUMBER = re.compile(rb'("?)([1-9][0-9]*)\1')
+_DECIMAL_IDS = re.compile(rb'("?)([0-9]+[.,]0{1,2}(?:;[0-9]+[.,]0{1,2})*)\1')
+_DECIMALS = re.compile(rb"[.,]0{1,2}(?=;|$)")
 
 
 def has_late_defects(known: Survey) -> bool:
-    """Tell whether codes have lost zeros or keys stand twice."""
-    return bool(known.lost_zeros) or len(known.repeats) > 0
+    """Tell whether codes have lost zeros, ids have decimals, or keys stand twice."""
+    return bool(known.lost_zeros or known.decimal_ids) or len(known.repeats) > 0
 
 
 def rewrite_late(contract: Contract, copy: Source, known: Survey, writer: Writer, origins: Origins) -> None:
-    """Write a copy with zeros put back; if there are none to put back, without records whose key stood earlier.
+    """Write a copy with codes restored; if there are none to restore, without records whose key stood earlier.
 
-    Codes may be equal only with their zeros.
+    Codes may be equal only with their zeros, or without their decimals.
     """
-    repeats = frozenset() if known.lost_zeros else frozenset(known.repeats.tolist())
+    restoring = known.lost_zeros or known.decimal_ids
+    repeats = frozenset() if restoring else frozenset(known.repeats.tolist())
     with opened(copy) as stream:
         for record in _records(contract, stream, known, writer):
             origin = origins.at(record.offset)
@@ -40,7 +43,7 @@ def rewrite_late(contract: Contract, copy: Source, known: Survey, writer: Writer
                 writer.note([Repair("UNQ101", text, "")], record=origin.record, line=origin.line)
                 writer.removed(origin)
                 continue
-            data, repairs = _with_zeros(record.raw, known) if record.whole else (record.raw, [])
+            data, repairs = _restored(record.raw, known) if record.whole else (record.raw, [])
             writer.write_record(data, origin.touched() if repairs else origin)
             writer.note(repairs, record=origin.record, line=origin.line)
             writer.report.changed += bool(repairs) and not origin.changed
@@ -75,18 +78,24 @@ def _records(contract: Contract, stream: BinaryIO, known: Survey, writer: Writer
         offset, count = offset + len(block.data), count + laid.records
 
 
-def _with_zeros(raw: bytes, known: Survey) -> tuple[bytes, list[Repair]]:
-    """Return a record with the zeros that its codes have lost."""
+def _restored(raw: bytes, known: Survey) -> tuple[bytes, list[Repair]]:
+    """Return a record with the zeros that its codes lost, and without the decimals that its ids got."""
     header = known.opening.header
     assert header is not None
     repairs = []
     for name, (start, end) in reversed([*zip(header.columns, cells(raw, 0, header.separator), strict=False)]):
-        found = _NUMBER.fullmatch(raw, start, end) if end >= 0 else None
-        if name is None or found is None:
-            continue
-        code = found[2].decode()
-        if (length := known.lost_zeros.get((name, len(code)))) is not None:
-            after = code.zfill(length)
-            repairs.append(Repair("XLS103", code, after, name))
-            raw = raw[: found.start(2)] + after.encode() + raw[found.end(2) :]
+        found = None if name is None or end < 0 else _restored_code(name, raw[start:end], known)
+        if found is not None:
+            code, before, after = found
+            repairs.append(Repair(code, before.decode(), after.decode(), name))
+            raw = raw[:start] + raw[start:end].replace(before, after) + raw[end:]
     return raw, repairs[::-1]
+
+
+def _restored_code(name: str, cell: bytes, known: Survey) -> tuple[str, bytes, bytes] | None:
+    """Return the rule, and a code as it is and as it should be, quotes around it left out; None if it is right."""
+    if name in known.decimal_ids and (ids := _DECIMAL_IDS.fullmatch(cell)):
+        return "XLS115", ids[2], _DECIMALS.sub(b"", ids[2])
+    if (number := _NUMBER.fullmatch(cell)) and (length := known.lost_zeros.get((name, len(number[2])))) is not None:
+        return "XLS103", number[2], number[2].zfill(length)
+    return None

@@ -20,8 +20,18 @@ def repair_integer(text: str, options: FixOptions) -> tuple[str, str] | None:
     return None
 
 
-def repair_number(text: str, options: FixOptions) -> tuple[str, str] | None:
-    """Return the rule and the repaired cell, or None if it is right or no reading is certain."""
+def repair_number(
+    text: str, options: FixOptions, *, unclear: bool = False, decimal_commas: bool = False
+) -> tuple[str, str] | None:
+    """Return the rule and the repaired cell, or None if it is right or no reading is certain.
+
+    `unclear`: some numbers of the column may be thousands or decimal numbers. Then a comma that is certain stays, since
+    it may be all that shows how to read the others. `decimal_commas`: the commas of the column are decimal commas.
+    """
+    if unclear and not options.unsafe:
+        return None
+    if unclear and decimal_commas and (read := _with_decimal_comma(text)) is not None:
+        return read
     if _ZERO_AND_COMMA.match(text):
         return "XLS109", text.replace(",", ".")
     if _LONE_ZERO.match(text):
@@ -30,6 +40,15 @@ def repair_number(text: str, options: FixOptions) -> tuple[str, str] | None:
         return ("XLS111", _without_groups(text)) if options.unsafe else None
     if re.match(patterns.DECIMAL_COMMA, text):
         return "XLS109", text.replace(".", "").replace(",", ".")
+    return None
+
+
+def _with_decimal_comma(text: str) -> tuple[str, str] | None:
+    """Return the rule and the repaired cell of a number of which commas and points are one thing each in its column."""
+    if re.match(patterns.UNCLEAR_COMMA, text):
+        return "XLS109", text.replace(",", ".")
+    if re.match(patterns.GROUPED_BY_POINT, text):
+        return "XLS111", text.replace(".", "")
     return None
 
 

@@ -18,10 +18,14 @@ class Knowledge:
     """What the whole file showed: for each column of dates whether the day comes first; whether it is UTF-8.
 
     A column is in `day_first` only if its dates agree. `multibyte`: some characters are UTF-8 of several bytes.
+    `unclear_numbers` are the columns with numbers such as 1.500 or 1,500, which may be thousands; `decimal_commas`
+    those whose commas are decimal commas.
     """
 
     day_first: Mapping[str, bool] = field(default_factory=dict)
     multibyte: bool = False
+    unclear_numbers: frozenset[str] = frozenset()
+    decimal_commas: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from bulkops.fixing.options import FixOptions, Knowledge, Repair
 from bulkops.fixing.quotes import readings, undoubled
 from bulkops.fixing.unclosed import closed
 from bulkops.reading.quoting import cells
+from bulkops.validation.repeated_header import repeats_header
 from bulkops_validators.model.contract import Contract
 
 _CONTROL_BLANKS = frozenset("\x1c\x1d\x1e\x1f")
@@ -20,7 +21,10 @@ _READABLE = {"STR104", "STR106", "STR107"}
 
 @dataclass(frozen=True)
 class Shape:
-    """What all records of a file share: the columns by position, the separator, the line end to write."""
+    """What all records of a file share: the columns by position, the separator, the line end to write.
+
+    `names` are the columns as the header spells them.
+    """
 
     contract: Contract
     columns: tuple[str | None, ...]
@@ -29,6 +33,7 @@ class Shape:
     surplus: frozenset[int]
     knowledge: Knowledge
     options: FixOptions
+    names: tuple[str, ...] = ()
 
     @property
     def reshaped(self) -> bool:
@@ -90,6 +95,8 @@ def repair_record(raw: bytes, shape: Shape, *, defect: Defect | None = None) -> 
         return b"", [*repairs, Repair("STR103", text, "")]
     if len(read.texts) != len(shape.columns) or any(read.texts[i] for i in shape.surplus):
         return (read.spelt().encode() if shape.reshaped or defect else text.encode()) + ending, repairs
+    if shape.names and repeats_header(read.texts, shape.columns, shape.names):
+        return b"", [*repairs, Repair("HDR110", text, "")]
     if len(read.texts) > 1 and all(map(_is_blank, read.texts)):
         return b"", [*repairs, Repair("STR103", text, "")]
     repaired = _repaired(read, shape, repairs)

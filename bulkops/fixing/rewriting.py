@@ -59,6 +59,7 @@ def _shape(contract: Contract, source: Source, known: Survey, options: FixOption
         surplus=known.surplus,
         knowledge=known.knowledge,
         options=options,
+        names=header.names,
     )
 
 

@@ -14,7 +14,7 @@ from bulkops.reading.blocks import ContentReader
 from bulkops.reading.marks import Offsets
 from bulkops.reading.sources import Source
 from bulkops.validation.engine import judge_content
-from bulkops.validation.facts import BlockFacts, too_short
+from bulkops.validation.facts import BlockFacts, columns_with_decimal_ids, decimal_commas, too_short, unclear_numbers
 from bulkops.validation.findings import ValidationSettings
 from bulkops.validation.judge import Partial
 from bulkops.validation.keys import KeyStore
@@ -34,6 +34,7 @@ class Survey:
     `withheld` says that there are more, which may go once all records have as many cells as the header. `misread`:
     there are records whose cells may be others once the file has commas, or fewer columns.
     `lost_zeros` gives, for each column and length of number that zeros were lost of, the length it should have.
+    `decimal_ids` are the columns of ids that were made numbers, such as 100200.0.
     """
 
     opening: Opening
@@ -45,6 +46,7 @@ class Survey:
     withheld: bool
     misread: bool
     lost_zeros: Mapping[tuple[str, int], int]
+    decimal_ids: frozenset[str]
 
 
 @dataclass
@@ -112,7 +114,9 @@ def survey(contract: Contract, source: Source) -> Survey:
     surplus = _at_end(blank, tally.opening) if misread else blank
     return Survey(
         opening=tally.opening,
-        knowledge=Knowledge(_day_first(tally.facts), watched.multibyte),
+        knowledge=Knowledge(
+            _day_first(tally.facts), watched.multibyte, unclear_numbers(tally.facts), decimal_commas(tally.facts)
+        ),
         sha256=reader.sha256,
         touched=tuple(collector.touched),
         repeats=collector.repeats(),
@@ -120,6 +124,7 @@ def survey(contract: Contract, source: Source) -> Survey:
         withheld=surplus != blank,
         misread=misread,
         lost_zeros=_lost_zeros(tally.facts),
+        decimal_ids=frozenset(columns_with_decimal_ids(tally.facts)),
     )
 
 

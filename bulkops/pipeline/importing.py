@@ -15,6 +15,7 @@ from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer, Silent
 from bulkops.pipeline.running import NewJob, Outcome, begin_and_run
 from bulkops.settings import Target
+from bulkops.upload.guards import refuse_doubtful
 from bulkops.upload.options import MAX_REMOVALS, RunOptions
 from bulkops.upload.starting import new_job
 from bulkops.upload.stopping import Stop
@@ -77,13 +78,17 @@ def import_file(
     if report.errors:
         document = _refused_document(contract, report.files[0])
         return Outcome(document=document, exit_code=DataError.exit_code, validation=report)
+    refuse_doubtful(report.files[0])
     plan = plan_file(request.file, limits)
     _refuse_other_bytes(report.files[0], plan)
     with ExitStack() as stack:
         target = stack.enter_context(place.target())
         ledger = stack.enter_context(place.ledger())
         options, run, limit = request.options, request.run, request.max_removals
-        job = new_job(contract, plan, target, options=options, run=run, max_removals=limit, now=clock.now())
+        accept = request.guards.accept
+        job = new_job(
+            contract, plan, target, options=options, run=run, max_removals=limit, now=clock.now(), accept=accept
+        )
         new = NewJob(
             job=job,
             contract=contract,
@@ -97,7 +102,8 @@ def import_file(
 
 
 def _validated(request: ImportRequest, clock: Clock) -> ValidationReport:
-    report = validate_files(request.contract, [request.file], settings=ValidationSettings(now=clock.now()))
+    settings = ValidationSettings(now=clock.now(), ignore=tuple(sorted(request.guards.accept)))
+    report = validate_files(request.contract, [request.file], settings=settings)
     if report.files[0].unreadable:
         raise InputUnreadable(report.files[0].unreadable)
     return report

@@ -1,8 +1,9 @@
 """A reconciliation as people ask for it: of a file or of a job, with balances, and kept with the job."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 from bulkops.clock import Clock
 from bulkops.errors import GuardRefused, UsageError
@@ -36,6 +37,10 @@ class Asked:
     repair: Path | None = None
     balances: tuple[Path, Path] | None = None
     settle: float = 60.0
+
+    def accepting(self, rules: Collection[str]) -> Self:
+        """Return the same with more rules accepted."""
+        return replace(self, known=replace(self.known, accept=frozenset(self.known.accept) | frozenset(rules)))
 
 
 def asked_of_job(ledger: Ledger, name: str, *, file: Path | None = None, where: Target | None = None) -> Asked:

@@ -19,13 +19,16 @@ from bulkops.queries import query_texts
 from bulkops.recipe import Recipe, Step
 from bulkops.settings import Target
 from bulkops.upload.figures import exit_code, job_document
+from bulkops.upload.guards import accepted_rules
 from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
 from bulkops.upload.paths import rejected_path
 from bulkops.upload.stopping import Stop
 from bulkops.upload.workflow import Guards
 from bulkops_validators import CONTRACTS
 
-GUARDS = re.compile(r"--(again|allow-empty|max-removals|max-errors)(?: ([\d.]+%?))?")
+GUARDS = re.compile(
+    r"--(again|allow-empty|max-removals|max-errors|accept)(?: ([\d.]+%?|[A-Z]{3}\d{3}(?:,[A-Z]{3}\d{3})*))?"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +154,7 @@ class RecipeRun:
             options=options,
             max_rows=step.max_rows,
             run=replace(self.settings, max_errors=step.max_errors),
-            guards=Guards(again=step.again, allow_empty=step.allow_empty),
+            guards=Guards(again=step.again, allow_empty=step.allow_empty, accept=accepted_rules(step.accept)),
             max_removals=step.max_removals or MAX_REMOVALS,
             reconcile=step.reconcile,
             dry_run=self.dry_run,
@@ -234,6 +237,7 @@ def check_recipe(recipe: Recipe, given: Mapping[str, int]) -> None:
         if not step.file.is_file():
             raise UsageError(f"{place}: there is no file {step.file}.")
         query_texts(contract, step.options, place=place)
+        accepted_rules(step.accept)
         for name in ("max_removals", "max_errors"):
             if (limit := getattr(step, name)) is not None:
                 share_of(limit, 0, option=f"{place}: {name}")

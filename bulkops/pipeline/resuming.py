@@ -18,9 +18,10 @@ from bulkops.upload.starting import contract_of, new_job
 from bulkops.upload.stopping import Stop
 from bulkops.upload.undoing import Undone, saved_before
 from bulkops.upload.workflow import Guards, locked, opened, resumed
+from bulkops_validators.model.rules_registry import ACCEPTABLE
 
 # Putting back is a person's decision: it may remove whatever came since, down to nothing.
-LIFTED = Guards(again=True, allow_empty=True)
+LIFTED = Guards(again=True, allow_empty=True, accept=ACCEPTABLE)
 
 
 def resume_job(
@@ -71,6 +72,15 @@ def undo_job(
     plan = plan_file(before, chunk_limits(contract))
     with open_target() as target:
         options = earlier.options
-        job = new_job(contract, plan, target, options=options, run=run, max_removals=max_removals, now=clock.now())
+        job = new_job(
+            contract,
+            plan,
+            target,
+            options=options,
+            run=run,
+            max_removals=max_removals,
+            now=clock.now(),
+            accept=LIFTED.accept,
+        )
         new = NewJob(job=job, contract=contract, plan=plan, guards=LIFTED, undone=Undone(job=earlier))
         return begin_and_run(new, target, ledger, clock=clock, stop=stop, observer=observer)

@@ -14,6 +14,7 @@ import polars as pl
 from bulkops.readback.cutting import sound_marks, whole_length
 from bulkops.readback.lenient import BOM, LONGEST_RECORD, is_oddly_quoted, split_cells, split_header, split_records
 from bulkops.readback.notes import FIELDS, QUOTES, Notes
+from bulkops.reading.byte_order import shielded
 
 BATCH_BYTES = 16 * 1024 * 1024
 UNDOUBLED = r'^\{\s*[^\s"}]'  # polars reads `"{"a": 1}"` without a word as {a: 1}
@@ -136,7 +137,7 @@ class _Reader:
         data = data.replace(end, b"," + guard + b"\n")
         try:
             frame = pl.read_csv(
-                io.BytesIO(data),
+                io.BytesIO(shielded(data)),
                 has_header=False,
                 schema=dict.fromkeys([*self.header, GUARD_COLUMN], pl.String),
                 empty_string_is_null=False,

@@ -30,6 +30,7 @@ def known_of(job: JobEntry, chunks: Sequence[ChunkEntry], contract: Contract, *,
         after=min(_oldest_row(chunk, job) for chunk in sent) if bounded else None,
         amount=sum(amounts) if accepted and len(amounts) == len(accepted) else None,
         others=frozenset(others) - frozenset(ids),
+        accept=frozenset(job.settings.get("accept", ())),
         held_before=sum(c.skipped for c in chunks) + sum(c.records for c in chunks if c.state in NOT_TAKEN_IN),
     )
 

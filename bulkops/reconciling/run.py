@@ -20,6 +20,7 @@ from bulkops.readback.times import rfc3339
 from bulkops.readback.values import ZERO_TIMES
 from bulkops.reconciling.columns import core_columns, measures, refuse_other_file, refuse_other_rows, unseen
 from bulkops.reconciling.imports import tell_imports
+from bulkops.reconciling.misread import Misread
 from bulkops.reconciling.outputs import clear_stale, formulas, refuse_unfit, write_differences, write_repair
 from bulkops.reconciling.result import Reconciliation, Verdict, judge, judge_amounts
 from bulkops.reconciling.sides import Evidence, Known
@@ -62,14 +63,14 @@ def reconcile(
     readback = _readback(contract, evidence)
     notes = Notes()
     if readback is None:
-        records = sum(frame.height for frame in _records(contract, source, notes))
+        records = sum(frame.height for frame in _records(contract, source, notes, known))
         result = judge_amounts(contract.name, records=records, amount=known.amount, evidence=contract.evidence)
         return replace(result, notes=(*notes.lines(), *clear_stale(output, repair)))
     with ExitStack() as stack:
         scope = known.import_ids if readback.multiset and readback.import_id else None
         sets = stack.enter_context(RowSets(readback, own_ids=scope))
         fold, fold_note = _fold(evidence, readback)
-        for frame in one_ahead(_records(contract, source, notes)):
+        for frame in one_ahead(_records(contract, source, notes, known)):
             sets.add_sent(sent_frame(readback, frame, fold))
         task = _Task(contract=contract, sets=sets, evidence=evidence, known=known, fold=fold)
         result = task.until_settled(settle=settle if evidence.export is None else 0, clock=clock, say=say)
@@ -111,11 +112,14 @@ def _fold(evidence: Evidence, readback: Readback) -> tuple[Fold, str | None]:
     return fold_of(evidence.client, readback, evidence.ids)
 
 
-def _records(contract: Contract, source: Path, notes: Notes) -> Iterator[pl.DataFrame]:
+def _records(contract: Contract, source: Path, notes: Notes, known: Known) -> Iterator[pl.DataFrame]:
+    misread = Misread(contract, str(source), accept=known.accept)
     try:
         for frame in read_file(source, notes=notes):
             refuse_other_file(contract, frame, str(source))
+            misread.refuse(frame)
             yield frame
+        misread.note(notes)
     except OSError as error:
         raise InputUnreadable(f"{source} cannot be read: {error.strerror or error}.") from None
 

@@ -16,7 +16,8 @@ class Known:
     `import_ids` are the ids of all its accepted chunks: with them only rows of these imports count, so leave them
     out if one is missing. `others` are ids known to be of other jobs. `after` and `before` bound when the rows were
     created, by the server's clock. `amount` is the sum of the amounts in the answers. `held_before` is how many
-    records the server skipped or refused, which others may have brought.
+    records the server skipped or refused, which others may have brought. `accept` are the rules that the user accepts
+    although they stop an import.
     """
 
     import_ids: Collection[int] | None = None
@@ -25,6 +26,7 @@ class Known:
     before: datetime | None = None
     amount: int | None = None
     held_before: int = 0
+    accept: Collection[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,12 @@
-"""The guards before the first request: the same file again, an empty replacement, a replacement that removes much."""
+"""The guards before the first request: doubtful values, the same file again, an empty replacement, many removals."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bulkops.chunking.plan import FilePlan
-from bulkops.errors import GuardRefused, Unfinished
+from bulkops.errors import GuardRefused, Unfinished, UsageError
 from bulkops.ledger.entries import JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
@@ -18,7 +18,9 @@ from bulkops.readback.fetch import query, read_file
 from bulkops.readback.staging import RowSets
 from bulkops.transport.client import Client
 from bulkops.upload.options import share_of
+from bulkops.validation.findings import FileReport
 from bulkops_validators.model.contract import Form, Mode, Readback
+from bulkops_validators.model.rules_registry import RULES, accepted
 
 HARMLESS = frozenset({ChunkState.REJECTED, ChunkState.DIVIDED, ChunkState.SKIPPED})
 
@@ -37,6 +39,28 @@ class Difference:
     def equal(self) -> bool:
         """Whether the target holds the same already."""
         return not (self.added or self.changed or self.removed)
+
+
+def accepted_rules(words: Iterable[str]) -> frozenset[str]:
+    """Return the codes of rules given by code or name; UsageError for one that cannot be accepted."""
+    try:
+        return accepted(words)
+    except LookupError as error:
+        known = ", ".join(f"{code} ({rule.name})" for code, rule in RULES.items() if rule.acceptable)
+        raise UsageError(f"--accept cannot lift {error.args[0]!r}.", hint=f"It takes {known}.") from None
+
+
+def refuse_doubtful(found: FileReport) -> None:
+    """Refuse a file with findings that stop an import although they are warnings; GuardRefused names the first one."""
+    codes = [code for code in found.counts if RULES[code].acceptable]
+    if not codes:
+        return
+    first = next(finding for finding in found.findings if finding.code in codes)
+    place = ":".join(str(part) for part in (found.path, first.line) if part is not None)
+    raise GuardRefused(
+        f"{place}: {first.code} {first.name}: {first.message}. Nothing was sent.",
+        hint=f"Correct the file. If its values are meant as they are, give --accept {','.join(codes)}.",
+    )
 
 
 def refuse_same_file(ledger: Ledger, job: JobEntry, *, again: bool) -> None:

@@ -1,7 +1,7 @@
 """From a plan to a job in the ledger, and from a job in the ledger to one that can be run."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,16 +28,22 @@ def new_job(
     run: RunOptions,
     now: datetime,
     max_removals: str | None = MAX_REMOVALS,
+    accept: Collection[str] = (),
 ) -> JobEntry:
     """Return a job for a plan. Its target is the address and the ids of the route, and no others.
 
     `max_removals` is None where a job is undone that nobody has changed the target after; UsageError if
-    it cannot be read.
+    it cannot be read. `accept` are the rules whose findings the caller accepted: proofs of the job accept them too.
     """
     if max_removals is not None:
         share_of(max_removals, 0, option="--max-removals")
     place = target_of(contract, target)
     elsewhere = target.known_as is None and target.base_url != place["base_url"]
+    settings: dict[str, Any] = {**run.as_settings(), "max_removals": max_removals, "target_name": target.name}
+    if elsewhere:
+        settings[ADDRESS] = target.base_url
+    if accept:
+        settings["accept"] = sorted(accept)
     return JobEntry(
         id=f"{contract.name}-{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         created=now,
@@ -50,12 +56,7 @@ def new_job(
         records=plan.records,
         header_end=plan.header_end,
         options=options,
-        settings={
-            **run.as_settings(),
-            "max_removals": max_removals,
-            "target_name": target.name,
-            **({ADDRESS: target.base_url} if elsewhere else {}),
-        },
+        settings=settings,
     )
 
 

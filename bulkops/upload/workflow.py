@@ -18,6 +18,7 @@ from bulkops.transport.retries import Say, silent
 from bulkops.upload.context import JobContext, Observer
 from bulkops.upload.guards import (
     Difference,
+    accepted_rules,
     cleared_away,
     difference_between,
     refuse_empty,
@@ -38,10 +39,18 @@ PATIENCE = 600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Guards:
-    """Which guards the caller lifts, each by its own option."""
+    """Which guards the caller lifts, each by its own option; `accept` are rules that do not stop the import.
+
+    UsageError for a rule that cannot be accepted.
+    """
 
     again: bool = False
     allow_empty: bool = False
+    accept: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Name the accepted rules by their codes; refuse those that no option can lift before anything is read."""
+        object.__setattr__(self, "accept", accepted_rules(self.accept))
 
 
 @contextmanager

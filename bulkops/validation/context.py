@@ -13,7 +13,7 @@ from bulkops_validators.model.contract import Comparison, Contract, Mode, Unique
 class Context:
     """The contract, the column of each field (None: not a known one), and what is to be judged.
 
-    `codes` are the rules switched on; `crlf` says how the header line ends.
+    `codes` are the rules switched on; `crlf` says how the header line ends; `names` are the columns as it spells them.
     """
 
     contract: Contract
@@ -23,6 +23,7 @@ class Context:
     now: datetime | None
     crlf: bool
     mask: bool = False
+    names: tuple[str, ...] = ()
 
     @cached_property
     def present(self) -> tuple[str, ...]:

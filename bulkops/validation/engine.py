@@ -103,6 +103,7 @@ def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
         now=settings.now,
         crlf=opening.crlf,
         mask=settings.mask,
+        names=opening.header.names,
     )
     pieces = blocks(
         reader,

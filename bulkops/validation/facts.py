@@ -1,4 +1,4 @@
-"""What only the whole file can show: lengths of numbers, the order of day and month, which of two columns is used."""
+"""What only the whole file can show: lengths and decimals of numbers, order of dates, which of two columns is used."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable
@@ -10,14 +10,18 @@ import polars as pl
 from bulkops.reading.marks import Offsets
 from bulkops.validation.content import ROW, number_of
 from bulkops.validation.context import Context, shown
+from bulkops.validation.decimals import comma_readings, grouped
 from bulkops.validation.hits import Hits, Room, Spot
 from bulkops_validators.model import patterns
-from bulkops_validators.model.cells import Text, Timestamp
+from bulkops_validators.model.cells import IdList, Number, Text, Timestamp
 from bulkops_validators.model.expressions import alone
 
 K = TypeVar("K", bound=Hashable)
 _MOST_ZEROS = 6
 """Zeros that can be missing in front of a number before it counts as simply another number."""
+_NEARLY_ALL = 0.8
+_FEW_IDS = 2
+"""Ids with decimals from which on they are no accident."""
 _MANY_NUMBERS, _FEW_NUMBERS = 10, 5
 """Numbers of which nearly all must have one length; fewer are enough where one of that length begins with a zero."""
 
@@ -42,7 +46,10 @@ class BlockFacts:
     """The facts of a block or, joined, of a file. Keys are column names, or (column, length).
 
     `lengths` are those of cells of digits alone, `digits` such cells without a zero in front. `local_dates` are all
-    dates in a local order, `ambiguous_dates` those of which either number can be the day.
+    dates in a local order, `ambiguous_dates` those of which either number can be the day. `filled` counts the cells of
+    ids and codes, `ids_with_decimals` are those such as 100200.0. `grouped` are numbers such as 1.500, which may be
+    thousands; `other_decimals` are the columns that have decimal numbers of another form. `commas` is what the commas
+    in the numbers of a column show, as `comma_readings` tells.
     """
 
     lengths: dict[str, Counter[int]] = field(default_factory=dict)
@@ -53,6 +60,11 @@ class BlockFacts:
     month_first: Counter[str] = field(default_factory=Counter)
     exclusive: dict[str, Usage] = field(default_factory=dict)
     filled_unknown: set[int] = field(default_factory=set)
+    filled: Counter[str] = field(default_factory=Counter)
+    ids_with_decimals: dict[str, Usage] = field(default_factory=dict)
+    grouped: dict[str, Usage] = field(default_factory=dict)
+    other_decimals: set[str] = field(default_factory=set)
+    commas: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def add(self, other: "BlockFacts", *, base: int, room: Room) -> None:
         """Add the facts of the next block, whose records begin at `base`."""
@@ -62,7 +74,13 @@ class BlockFacts:
         _add_usages(self.local_dates, other.local_dates, base=base, most=1)
         _add_usages(self.ambiguous_dates, other.ambiguous_dates, base=base, most=1)
         _add_usages(self.exclusive, other.exclusive, base=base, most=room.of("XCL104"))
+        _add_usages(self.ids_with_decimals, other.ids_with_decimals, base=base, most=room.of("XLS115"))
+        _add_usages(self.grouped, other.grouped, base=base, most=1)
         self.filled_unknown |= other.filled_unknown
+        self.other_decimals |= other.other_decimals
+        self.filled.update(other.filled)
+        for name, readings in other.commas.items():
+            self.commas[name] = self.commas.get(name, frozenset()) | readings
         self.day_first.update(other.day_first)
         self.month_first.update(other.month_first)
 
@@ -73,14 +91,18 @@ def _add_usages(mine: dict[K, Usage], theirs: dict[K, Usage], *, base: int, most
 
 
 def gather(
-    frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room, *, local_dates: bool
+    frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room, *, local_dates: bool, commas: bool
 ) -> BlockFacts:
-    """Return the facts of a block's records; `local_dates` says whether any were found in it."""
+    """Return the facts of a block's records; `local_dates` and `commas` in numbers say whether any were found in it."""
     facts = BlockFacts()
     if not frame.height:
         return facts
     for name in _code_columns(context):
-        _gather_lengths(frame, name, numbers, room, facts)
+        _gather_numbers(frame, name, numbers, context, room, facts)
+    for name in _decimal_columns(context):
+        _gather_decimals(frame, name, numbers, facts)
+        if commas:
+            facts.commas[name] = comma_readings(frame[name])
     for column in context.contract.columns if local_dates else ():
         if column.name in context.present and isinstance(column.cell, Timestamp) and "DAT110" in context.codes:
             _gather_dates(frame, column.name, numbers, facts)
@@ -93,12 +115,17 @@ def gather(
 
 
 def _code_columns(context: Context) -> list[str]:
-    """Return the columns of texts, any of which may hold numbers that name something."""
-    return [
-        name
-        for name in context.present
-        if isinstance(context.contract.column(name).cell, Text) and "XLS103" in context.codes
-    ]
+    """Return the columns of texts and ids, any of which may hold numbers that name something."""
+    if not context.codes & {"XLS103", "XLS115"}:
+        return []
+    return [name for name in context.present if isinstance(context.contract.column(name).cell, Text | IdList)]
+
+
+def _decimal_columns(context: Context) -> list[str]:
+    """Return the columns of numbers that may have decimals."""
+    if "VAL115" not in context.codes:
+        return []
+    return [name for name in context.present if isinstance(context.contract.column(name).cell, Number)]
 
 
 def _usage(frame: pl.DataFrame, which: pl.Expr, name: str, numbers: Offsets | None, most: int) -> Usage:
@@ -114,13 +141,26 @@ def _used(rows: pl.DataFrame, name: str, numbers: Offsets | None, most: int) -> 
     return Usage(rows.height, spots)
 
 
-def _gather_lengths(frame: pl.DataFrame, name: str, numbers: Offsets | None, room: Room, facts: BlockFacts) -> None:
-    """Count the lengths of numbers; which of them are too short only the whole file can tell."""
-    least = frame[name].min()
+def _gather_numbers(
+    frame: pl.DataFrame, name: str, numbers: Offsets | None, context: Context, room: Room, facts: BlockFacts
+) -> None:
+    """Note the numbers among the cells of a column of texts or ids; most columns have none, which their least shows."""
+    cells = frame[name]
+    least, blank = cells.min(), 0
     if least == "":
+        blank = int((cells == "").sum())
         least = frame.select(pl.col(name).filter(pl.col(name) != "").min()).item()
+    facts.filled[name] = frame.height - cells.null_count() - blank
     if least is None or str(least) > "9:":  # nothing begins with a digit
         return
+    if "XLS103" in context.codes and isinstance(context.contract.column(name).cell, Text):
+        _gather_lengths(frame, name, numbers, room, facts)
+    if "XLS115" in context.codes:
+        _gather_ids_with_decimals(frame, name, numbers, room, facts)
+
+
+def _gather_lengths(frame: pl.DataFrame, name: str, numbers: Offsets | None, room: Room, facts: BlockFacts) -> None:
+    """Count the lengths of numbers; which of them are too short only the whole file can tell."""
     cells = frame.select(name).with_row_index(ROW).filter(pl.col(name).str.contains(patterns.DIGITS))
     length = pl.col(name).str.len_bytes()
     counts = cells.group_by(length.alias("length")).len()
@@ -128,6 +168,25 @@ def _gather_lengths(frame: pl.DataFrame, name: str, numbers: Offsets | None, roo
     bare = cells.filter(~pl.col(name).str.starts_with("0"))
     for (size,), rows in bare.group_by(length.alias("length"), maintain_order=True):
         facts.digits[name, int(str(size))] = _used(rows, name, numbers, room.of("XLS103"))
+
+
+def _gather_ids_with_decimals(
+    frame: pl.DataFrame, name: str, numbers: Offsets | None, room: Room, facts: BlockFacts
+) -> None:
+    """Note the cells that end in .0; whether nearly all of the column do only the whole file can tell."""
+    rows = frame.select(name).with_row_index(ROW).filter(pl.col(name).str.ends_with("0"))
+    rows = rows.filter(pl.col(name).str.contains(patterns.ID_WITH_DECIMALS))
+    if rows.height:
+        facts.ids_with_decimals[name] = _used(rows, name, numbers, room.of("XLS115"))
+
+
+def _gather_decimals(frame: pl.DataFrame, name: str, numbers: Offsets | None, facts: BlockFacts) -> None:
+    """Note the numbers whose point may stand between thousands, and whether others show that it does not."""
+    which = grouped(frame[name])
+    if which is None:
+        facts.other_decimals.add(name)
+    elif which.any():
+        facts.grouped[name] = _used(frame.select(name).with_row_index(ROW).filter(which), name, numbers, 1)
 
 
 def _gather_dates(frame: pl.DataFrame, name: str, numbers: Offsets | None, facts: BlockFacts) -> None:
@@ -155,6 +214,10 @@ def whole_file_hits(facts: BlockFacts, context: Context) -> Iterable[Hits]:
         yield from _lost_zeros(name, facts, context)
     for name in facts.local_dates:
         yield from _unknown_order(name, facts, context)
+    for name in columns_with_decimal_ids(facts):
+        yield from _decimal_ids(name, facts, context)
+    for name in facts.grouped:
+        yield from _three_decimals(name, facts, context)
     yield from _mixed(facts, context)
 
 
@@ -182,7 +245,44 @@ def _usual_length(name: str, facts: BlockFacts) -> int:
     # A few numbers may well differ in length, unless some of the longer ones show that zeros stand in front.
     bare = facts.digits.get((name, common), Usage()).total
     least = _FEW_NUMBERS if bare < count else _MANY_NUMBERS
-    return common if total >= least and count >= 0.8 * total and common >= 4 else 0
+    return common if total >= least and count >= _NEARLY_ALL * total and common >= 4 else 0
+
+
+def columns_with_decimal_ids(facts: BlockFacts) -> tuple[str, ...]:
+    """Return the columns of ids or codes of which nearly all are numbers that end in .0."""
+    return tuple(
+        name
+        for name, usage in facts.ids_with_decimals.items()
+        if usage.total >= max(_FEW_IDS, _NEARLY_ALL * facts.filled[name])
+    )
+
+
+def _decimal_ids(name: str, facts: BlockFacts, context: Context) -> Iterable[Hits]:
+    usage = facts.ids_with_decimals[name]
+    says = "is a whole number with decimals, as nearly all values of the column are"
+    yield Hits("XLS115", usage.total, tuple(_shown(spot, f"{name} {{!r}} {says}", context) for spot in usage.spots))
+
+
+def unclear_numbers(facts: BlockFacts) -> frozenset[str]:
+    """Return the columns with numbers such as 1.500 or 1,500 whose point or comma may stand between thousands."""
+    points = set(facts.grouped) - facts.other_decimals
+    return frozenset(points | {name for name, readings in facts.commas.items() if "unclear" in readings})
+
+
+def decimal_commas(facts: BlockFacts) -> frozenset[str]:
+    """Return the columns whose commas are decimal commas: some can be nothing else, none stands between thousands."""
+    return frozenset(n for n, readings in facts.commas.items() if "decimal" in readings and "thousands" not in readings)
+
+
+def _three_decimals(name: str, facts: BlockFacts, context: Context) -> Iterable[Hits]:
+    """Return the first number of a column whose decimal numbers all have exactly three decimals."""
+    if name in facts.other_decimals:
+        return
+    says = (
+        "has exactly three decimals, as every decimal number of the column has: it is read as a decimal number, "
+        "although a point between thousands looks the same"
+    )
+    yield Hits("VAL115", 1, (_shown(facts.grouped[name].spots[0], f"{name} {{!r}} {says}", context),))
 
 
 def _unknown_order(name: str, facts: BlockFacts, context: Context) -> Iterable[Hits]:

@@ -58,7 +58,8 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
     if laid is None and spots:
         laid = layout(block)
     local_dates = "DAT103" not in context.codes or any(hit.code == "DAT103" for hit in hits)
-    facts = gather(frame, numbers, context, room, local_dates=local_dates)
+    commas = any(hit.code in {"XLS109", "XLS111"} for hit in hits)
+    facts = gather(frame, numbers, context, room, local_dates=local_dates, commas=commas)
     facts.filled_unknown = unknown
     return Partial(
         records=parsed.records,

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 
 from bulkops.reading.blocks import ContentReader, Form
+from bulkops.reading.byte_order import MARK
 from bulkops.reading.quoting import read_strictly
 from bulkops.validation.header import Header, read_header
 from bulkops_validators.model.contract import Contract
@@ -140,8 +141,12 @@ def _returns_only(data: bytes) -> bool:
 
 
 def _skip_to_header(head: _Head) -> None:
-    """Drop blank lines and a spreadsheet's `sep=` line."""
+    """Drop what precedes the header: blank lines, a spreadsheet's `sep=` line, further byte order marks."""
     while head.data:
+        if head.data.startswith(MARK):
+            head.note("FIL105", "another byte order mark (U+FEFF) precedes the header")
+            head.drop(len(MARK))
+            continue
         end = head.data.find(b"\n") + 1 or len(head.data)
         line = head.data[:end].strip()
         if not line:

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from bulkops.reading.broken import BROKEN_SAYS, Broken
+from bulkops.reading.byte_order import shielded
 from bulkops.reading.layout import Block, Layout, lay_out
 from bulkops.reading.marks import NEWLINE, RETURN, Offsets, count, count_below
 from bulkops.reading.mending import mend, mended_cells
@@ -73,7 +74,9 @@ def _read(data: bytes, context: Context) -> pl.DataFrame | None:
     if not data:
         return pl.DataFrame(schema=schema)
     try:
-        return pl.read_csv(data, has_header=False, schema=schema, separator=chr(context.separator), quote_char='"')
+        return pl.read_csv(
+            shielded(data), has_header=False, schema=schema, separator=chr(context.separator), quote_char='"'
+        )
     except pl.exceptions.PolarsError:
         return None
 
@@ -96,7 +99,7 @@ def _parse_exactly(block: Block, context: Context, room: Room) -> Parsed:
         *_broken_hits(block, laid, context, room),
         *_count_hits(block, laid, context, room, besides=whitespace),
         *_line_end_hits(block, laid, context, room),
-        swallowed_hits(block, laid, context, room),
+        *swallowed_hits(block, laid, context, room),
     ]
     encoded, spoilt = encoding_hits(block, laid, context, room)
     surplus = surplus_blanks(block, laid, width)

@@ -14,7 +14,7 @@ from tests.cli.running import Shell
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 OF_CLICK = {"help", "version"}
-GUARDS = {"again", "allow-empty", "max-removals", "yes", "overwrite", "unsafe", "write-baseline"}
+GUARDS = {"accept", "again", "allow-empty", "max-removals", "yes", "overwrite", "unsafe", "write-baseline"}
 
 
 def commands(group: click.Group, parent: click.Context) -> Iterator[click.Context]:

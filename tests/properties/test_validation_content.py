@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -137,6 +138,8 @@ texts = st.sampled_from(
         "c" * 1001,
         " CODE",
         "CO\u200bDE",
+        "\ufeff",
+        "\ufeffABCD",
         "CO\u00a0DE",
         "C\u041eDE",
         "cafÃ©",
@@ -250,6 +253,20 @@ def test_engine_and_pandera_model_find_the_same_errors(name: str, data: st.DataO
     rows = data.draw(rows_of(contract))
     frame = pl.DataFrame(rows, schema=dict.fromkeys(contract.column_names, pl.String), orient="row")
     assert by_engine(contract, csv_of(contract, rows)) == by_pandera(contract, frame)
+
+
+@lean
+@given(st.sampled_from(list(CONTRACTS)), st.data())
+def test_engine_and_pandera_model_agree_whichever_optional_columns_a_file_has(name: str, data: st.DataObject) -> None:
+    contract = CONTRACTS[name]
+    optional = [column for column in contract.column_names if column not in contract.required_names]
+    chosen = set(data.draw(st.lists(st.sampled_from(optional), unique=True))) if optional else set()
+    chosen |= {exclusive.columns[0] for exclusive in contract.exclusive if not chosen & set(exclusive.columns)}
+    names = [column for column in contract.column_names if column in {*contract.required_names, *chosen}]
+    part = replace(contract, columns=tuple(contract.column(column) for column in names))
+    rows = data.draw(rows_of(part))
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+    assert by_engine(contract, csv_of(part, rows)) == by_pandera(contract, frame)
 
 
 @lean

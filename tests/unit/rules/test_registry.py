@@ -11,7 +11,7 @@ from bulkops_validators.model import patterns, rules_docs
 from bulkops_validators.model.expressions import cell_checks, record_checks
 from bulkops_validators.model.patterns_mojibake import MOJIBAKE
 from bulkops_validators.model.rules import Repair, Rule, Severity
-from bulkops_validators.model.rules_registry import RULES, chosen
+from bulkops_validators.model.rules_registry import ACCEPTABLE, RULES, accepted, chosen
 
 DOCS = Path(__file__).parents[3] / "docs" / "rules.md"
 
@@ -60,6 +60,20 @@ def test_the_longer_prefix_decides() -> None:
 def test_repairs_are_promised_where_fix_is_mentioned() -> None:
     for rule in RULES.values():
         assert ("`bulkops fix" in rule.fix) <= (rule.repair is not Repair.NONE), rule.code
+
+
+def test_a_rule_that_stops_an_import_names_the_option_that_accepts_it() -> None:
+    assert {rule.code for rule in RULES.values() if rule.acceptable} == ACCEPTABLE
+    for rule in RULES.values():
+        assert (f"--accept {rule.code}" in rule.fix) == rule.acceptable, rule.code
+
+
+def test_only_acceptable_rules_are_accepted_by_code_or_name() -> None:
+    assert accepted(["val115", "swallowed-lines"]) == {"VAL115", "STR109"}
+    assert accepted([]) == frozenset()
+    for word in ("TYP101", "VAL", "NOPE", ""):
+        with pytest.raises(LookupError):
+            accepted(["HDR110", word])
 
 
 PATTERNS = {name: text for name, text in vars(patterns).items() if name.isupper() and not name.startswith("_")}

@@ -277,7 +277,7 @@ def test_a_record_of_nothing_but_blanks_is_one_whatever_stands_beside_it(blank: 
 
 def test_a_code_of_any_length_is_judged_as_one() -> None:
     data = 'code\n"GIFT\n1234"\nGIFT\u201310\n12/05\n'.encode()
-    assert check("giveaways", data).counts == {"COD107": 1, "COD109": 1, "STR109": 1, "XLS104": 1}
+    assert check("giveaways", data).counts == {"COD107": 1, "COD109": 1, "STR115": 1, "XLS104": 1}
 
 
 def test_entries_of_rules_that_were_not_judged_are_not_called_unused(tmp_path: Path) -> None:

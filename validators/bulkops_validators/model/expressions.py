@@ -270,17 +270,21 @@ def _exclusive_checks(exclusive: Exclusive, present: Collection[str]) -> list[Re
 def alone(name: str, names: Collection[str]) -> pl.Expr:
     """Return where a record fills one column of several, and none of the others."""
     others = [says_something(other) for other in names if other != name]
-    return says_something(name) & ~pl.any_horizontal(others)
+    return says_something(name) & ~pl.any_horizontal(others) if others else says_something(name)
 
 
 def mixed(exclusive: Exclusive, present: Collection[str]) -> pl.Expr:
-    """Return where a whole file's records fill another of several columns than most of them do (XCL104)."""
+    """Return where a whole file's records fill another of several columns than most of them do (XCL104).
+
+    The expression has one value a record, also where only one of the columns is present.
+    """
     names = [name for name in exclusive.columns if name in present]
-    broken: pl.Expr = pl.lit(value=False)
+    broken = pl.repeat(value=False, n=pl.len(), dtype=pl.Boolean)
     for place, name in enumerate(names):
         own = alone(name, names).sum()
         # Of two that are used as much the first counts as the usual one.
         behind = [own <= alone(other, names).sum() for other in names[:place]]
         behind += [own < alone(other, names).sum() for other in names[place + 1 :]]
-        broken |= alone(name, names) & pl.any_horizontal(behind) if behind else pl.lit(value=False)
+        if behind:
+            broken |= alone(name, names) & pl.any_horizontal(behind)
     return broken

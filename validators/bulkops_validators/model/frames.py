@@ -53,6 +53,7 @@ def frame_schema(contract: Contract) -> pa.DataFrameSchema:
         for column in contract.columns
     }
     checks = [_records(contract, code) for code in ("XCL101", "XCL102", "XCL103")]
+    checks.append(_no_header())
     checks += [_mixed(exclusive) for exclusive in contract.exclusive if exclusive.whole_file]
     checks += [_unique(unique) for unique in contract.unique if unique.certain]
     return pa.DataFrameSchema(
@@ -78,6 +79,15 @@ def _records(contract: Contract, code: str) -> pa.Check:
         return data.lazyframe.select(~pl.any_horizontal(broken) if broken else _all_true())
 
     return pa.Check(passes, name=code, error=code, ignore_na=False)
+
+
+def _no_header() -> pa.Check:
+    def passes(data: pa.PolarsData) -> pl.LazyFrame:
+        present = data.lazyframe.collect_schema().names()
+        repeats = [(pl.col(name) == name).fill_null(value=False) for name in present]
+        return data.lazyframe.select(~pl.all_horizontal(repeats) if present else _all_true())
+
+    return pa.Check(passes, name="HDR110", error="HDR110", ignore_na=False)
 
 
 def _mixed(exclusive: Exclusive) -> pa.Check:

@@ -24,7 +24,11 @@ class Repair(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One check. Codes and names are never reused; `bad` and `good` are examples as they stand in a file."""
+    """One check. Codes and names are never reused; `bad` and `good` are examples as they stand in a file.
+
+    A finding of an `acceptable` rule, error or warning, stops an import; `import --accept CODE` lifts it, for files
+    that are meant as they are. Other warnings stop nothing, and other errors cannot be lifted.
+    """
 
     code: str
     name: str
@@ -35,6 +39,7 @@ class Rule:
     good: str
     fix: str
     repair: Repair = Repair.NONE
+    acceptable: bool = False
 
     FAMILIES: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
@@ -59,17 +64,17 @@ class Rule:
         return self.code[:3]
 
 
-def error(code: str, name: str, summary: str, **texts: str) -> Rule:
+def error(code: str, name: str, summary: str, *, acceptable: bool = False, **texts: str) -> Rule:
     """Return a rule whose findings stop an import; `repair` among the texts is a word of Repair."""
-    return _rule(code, name, Severity.ERROR, summary, texts)
+    return _rule(code, name, Severity.ERROR, summary, texts, acceptable=acceptable)
 
 
-def warning(code: str, name: str, summary: str, **texts: str) -> Rule:
-    """Return a rule whose findings are worth a look but stop nothing."""
-    return _rule(code, name, Severity.WARNING, summary, texts)
+def warning(code: str, name: str, summary: str, *, acceptable: bool = False, **texts: str) -> Rule:
+    """Return a rule whose findings are worth a look but stop nothing, unless it is `acceptable`."""
+    return _rule(code, name, Severity.WARNING, summary, texts, acceptable=acceptable)
 
 
-def _rule(code: str, name: str, severity: Severity, summary: str, texts: dict[str, str]) -> Rule:
+def _rule(code: str, name: str, severity: Severity, summary: str, texts: dict[str, str], *, acceptable: bool) -> Rule:
     return Rule(
         code=code,
         name=name,
@@ -80,4 +85,5 @@ def _rule(code: str, name: str, severity: Severity, summary: str, texts: dict[st
         good=texts["good"],
         fix=texts["fix"],
         repair=Repair(texts.get("repair", "none")),
+        acceptable=acceptable,
     )

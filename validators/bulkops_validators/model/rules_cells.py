@@ -182,6 +182,18 @@ VALUE_RULES: tuple[Rule, ...] = (
         repair="unsafe",
         fix="Name each id once.",
     ),
+    warning(
+        "VAL115",
+        "three-decimals-throughout",
+        "Every decimal number of the column has exactly three decimals.",
+        acceptable=True,
+        why="1.500 is read as one and a half. Programs that group thousands with a point write 1500 so, and amounts "
+        "would be a thousand times too small. The file does not show which is meant, so an import stops.",
+        bad="1.500\\n2.000\\n12.750",
+        good="1500\\n2000\\n12750",
+        fix="Write 1500, or 1.5 if that is meant. If all decimals are meant as they are, "
+        "`bulkops import --accept VAL115` sends the file.",
+    ),
 )
 
 UNIQUE_RULES: tuple[Rule, ...] = (

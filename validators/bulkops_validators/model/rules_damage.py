@@ -136,6 +136,16 @@ SPREADSHEET_RULES: tuple[Rule, ...] = (
         good="CODE1",
         fix="Begin the value with a letter or a digit.",
     ),
+    warning(
+        "XLS115",
+        "id-with-decimals",
+        "Nearly all ids or codes of the column are whole numbers with decimals, such as 100200.0.",
+        why="A spreadsheet, or pandas where a cell is blank, made numbers of them: 100200 became 100200.0, another id.",
+        bad="100200.0",
+        good="100200",
+        repair="unsafe",
+        fix="Export again with the column as text; `bulkops fix --unsafe` removes the decimals.",
+    ),
 )
 
 HYGIENE_RULES: tuple[Rule, ...] = (

@@ -184,14 +184,17 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
         repair="safe",
         fix="Delete the rows; `bulkops fix` does.",
     ),
-    warning(
+    error(
         "STR109",
         "swallowed-lines",
-        "A quoted cell holds line ends and separators as if records had been swallowed.",
-        why="One forgotten quote pairs with the next one, far away, and all records between become one cell.",
+        "A quoted cell contains lines that are records of this file.",
+        acceptable=True,
+        why="One forgotten quote pairs with the next one, far away, and all records between become one cell: they are "
+        "not imported, and nothing misses them.",
         bad='"A,1\\nB,2\\nC",3',
         good="A,1\\nB,2\\nC,3",
-        fix="Look at the quotes where the record begins and ends.",
+        fix="Correct the quotes where the record begins and ends. If the lines belong to the cell, "
+        "`bulkops import --accept STR109` sends them.",
     ),
     error(
         "STR110",
@@ -202,6 +205,15 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
         bad="value,limitval\\n",
         good="value,limitval\\nCODE1,1\\n",
         fix="Check the export that made the file.",
+    ),
+    warning(
+        "STR115",
+        "lines-like-records",
+        "A quoted cell contains lines with as many separators as a record, or lines where one name is expected.",
+        why="A forgotten quote may have paired with the next one. The lines are not enough like records to be sure.",
+        bad='CODE1,"Dear customer,\\nthank you, and welcome,\\nyours",1',
+        good='CODE1,"Dear customer, thank you, and welcome",1',
+        fix="Look at the quotes where the record begins and ends.",
     ),
 )
 
@@ -292,14 +304,16 @@ HEADER_RULES: tuple[Rule, ...] = (
         repair="safe",
         fix="Remove the line; `bulkops fix` does.",
     ),
-    warning(
+    error(
         "HDR110",
         "header-among-records",
         "A record that is the header once more.",
-        why="Files put together keep the headers of all of them; each would be imported as a record.",
+        acceptable=True,
+        why="Files that were put together keep the header of each part; imported, it becomes a coupon called 'value'.",
         bad="value\\nCODE1\\nvalue\\nCODE2",
         good="value\\nCODE1\\nCODE2",
-        fix="Remove the line.",
+        repair="safe",
+        fix="Remove the line; `bulkops fix` does. If it is a value, `bulkops import --accept HDR110` sends it.",
     ),
 )
 

@@ -34,6 +34,10 @@ RULES: MappingProxyType[str, Rule] = MappingProxyType({rule.code: rule for rule 
 """Every rule by its code, families in the order in which a file is judged."""
 
 
+ACCEPTABLE = frozenset(rule.code for rule in _ALL if rule.acceptable)
+"""The codes of the rules that stop an import unless the caller accepts them."""
+
+
 def chosen(*, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> frozenset[str]:
     """Return the codes that are selected and not ignored; the longer of two prefixes decides.
 
@@ -45,6 +49,16 @@ def chosen(*, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> frozens
         for code in RULES
         if _reach(code, select) > _reach(code, ignore) or (not select and _reach(code, ignore) < 0)
     )
+
+
+def accepted(words: Iterable[str]) -> frozenset[str]:
+    """Return the codes of acceptable rules, given by code or name; LookupError for any other word."""
+    known = {text: rule.code for rule in _ALL if rule.acceptable for text in (rule.code, rule.name)}
+    found = [known.get(word.upper()) or known.get(word.lower()) for word in words]
+    for word, code in zip(words, found, strict=True):
+        if code is None:
+            raise LookupError(word)
+    return frozenset(code for code in found if code is not None)
 
 
 def _prefix(word: str) -> str:

@@ -1,0 +1,97 @@
+"""Files whose records are not what they seem: a comparison with them would prove too little."""
+
+from collections.abc import Collection, Mapping
+from functools import cached_property
+
+import polars as pl
+
+from bulkops.errors import DataError
+from bulkops.readback.canonical import by_lower
+from bulkops.readback.notes import Notes
+from bulkops.readback.tables import LINE, RECORD
+from bulkops.validation.decimals import grouped
+from bulkops.validation.record_shape import NEARLY_ALL, contains_records
+from bulkops.validation.repeated_header import repeats_header
+from bulkops_validators.model.cells import Number
+from bulkops_validators.model.contract import Contract
+from bulkops_validators.model.rules_registry import RULES
+
+HEADER, SWALLOWED, DECIMALS = "HDR110", "STR109", "VAL115"
+
+
+class Misread:
+    """What the frames of one file, in order, show of it. `accept` are the rules that are not applied."""
+
+    def __init__(self, contract: Contract, name: str, *, accept: Collection[str]) -> None:
+        self._contract = contract
+        self._name = name
+        self._accept = frozenset(accept)
+        self._columns: tuple[str, ...] = ()
+        self._grouped: dict[str, int] = {}
+        self._decimal: set[str] = set()
+
+    def refuse(self, frame: pl.DataFrame) -> None:
+        """Raise DataError if a record is the header, or contains lines that are records; remember the decimals."""
+        self._columns = tuple(name for name in frame.columns if name not in (RECORD, LINE))
+        if HEADER not in self._accept:
+            self._refuse_header(frame)
+        if SWALLOWED not in self._accept:
+            self._refuse_swallowed(frame)
+        if DECIMALS not in self._accept:
+            self._look_at_decimals(frame)
+
+    def note(self, notes: Notes) -> None:
+        """Note the columns whose decimal numbers all have three decimals."""
+        for name, record in self._grouped.items():
+            if name not in self._decimal:
+                what = f"{name} compared as a decimal number, although every one of the column has three decimals"
+                notes.add(what, record)
+
+    @cached_property
+    def _known(self) -> Mapping[str, str]:
+        """The file's columns by the documented name of each."""
+        names = by_lower(self._columns)
+        return {c: names[c.lower()] for c in self._contract.column_names if c.lower() in names}
+
+    @cached_property
+    def _documented(self) -> tuple[str | None, ...]:
+        """The documented name of each of the file's columns."""
+        own = {written: column for column, written in self._known.items()}
+        return tuple(own.get(name) for name in self._columns)
+
+    def _refuse_header(self, frame: pl.DataFrame) -> None:
+        first, documented = self._columns[0], self._documented[0] or self._columns[0]
+        beginnings = [text for name in {first, documented} for text in (name, f"\ufeff{name}", f'\ufeff"{name}"')]
+        for row in frame.filter(pl.col(first).is_in(beginnings)).iter_rows(named=True):
+            if repeats_header([row[name] or "" for name in self._columns], self._documented, self._columns):
+                self._refuse_record(row, "is the header once more", HEADER)
+
+    def _refuse_swallowed(self, frame: pl.DataFrame) -> None:
+        # Where the last record ends is not known here.
+        several = frame.filter((pl.col(LINE).shift(-1) - pl.col(LINE)).fill_null(2) > 1)
+        cells = pl.concat_str(pl.col(self._columns).fill_null(""), separator=",").alias("_text")
+        texts = several.select(RECORD, LINE, cells).with_columns(
+            _feeds=pl.col("_text").str.count_matches("\n", literal=True),
+            _signs=pl.col("_text").str.count_matches(",", literal=True),
+        )
+        fewest = NEARLY_ALL * pl.max_horizontal(pl.col("_feeds").cast(pl.Int64) - 1, 2) * (len(self._columns) - 1)
+        for row in texts.filter((pl.col("_feeds") > 0) & (pl.col("_signs") >= fewest)).iter_rows(named=True):
+            if contains_records(row["_text"].split("\n"), self._documented, self._contract, ","):
+                self._refuse_record(row, "contains lines that are records of their own", SWALLOWED)
+
+    def _refuse_record(self, row: Mapping[str, object], says: str, code: str) -> None:
+        raise DataError(
+            f"{self._name}:{row[LINE]}: record {row[RECORD]} {says} ({code} {RULES[code].name}). Nothing was compared.",
+            hint=f"`bulkops validate {self._contract.name} {self._name}` shows it. If it is meant as it is, "
+            f"give --accept {code}.",
+        )
+
+    def _look_at_decimals(self, frame: pl.DataFrame) -> None:
+        for column, name in self._known.items():
+            if not isinstance(self._contract.column(column).cell, Number) or name in self._decimal:
+                continue
+            which = grouped(frame.get_column(name))
+            if which is None:
+                self._decimal.add(name)
+            elif name not in self._grouped and which.any():
+                self._grouped[name] = int(frame.get_column(RECORD).filter(which)[0])
