@@ -197,6 +197,8 @@ def reconcile(
     settle: float = 60.0,
     output: PathLike | None = None,
     repair: PathLike | None = None,
+    without_import_ids: bool = False,
+    ids: Mapping[str, int] | None = None,
     balances: tuple[PathLike, PathLike] | None = None,
     ledger: str | None = None,
     observer: Callable[[str], None] | None = None,
@@ -205,8 +207,9 @@ def reconcile(
 
     `job` is the job that sent the file: its import ids and times are known, the file must be the one it sent
     (GuardRefused), and what is found is kept with it. `import_ids` tells the ids for a file without a job. `case` is
-    how the application folds codes. `balances` are balances exports from before and after (points). `observer` hears
-    why the target is read again.
+    how the application folds codes. `ids` are those that a saved export must be of, as far as its rows show them.
+    `without_import_ids` writes a `repair` file of points or giveaways though the rows found show no import ids.
+    `balances` are balances exports from before and after (points). `observer` hears why the target is read again.
     """
     found = _contract(contract)
     if where is not None and saved is not None:
@@ -220,7 +223,10 @@ def reconcile(
         else:
             query = query_texts(found, options or {}, place=found.name)
             asked = Asked(contract=found, file=_path(file), options=query, known=Known(import_ids=import_ids))
-        evidence = Evidence(export=_path(saved) if saved else None, options=asked.options, fold=fold_named(case))
+        _check_names(ids or {})
+        evidence = Evidence(
+            export=_path(saved) if saved else None, ids=ids, options=asked.options, fold=fold_named(case)
+        )
         if where is not None and book is not None:
             _check_ids(found, where)
             client = stack.enter_context(open_client(where, book, clock=SystemClock(), say=observer or silent))
@@ -230,6 +236,7 @@ def reconcile(
             settle=settle,
             output=_path(output) if output else None,
             repair=_path(repair) if repair else None,
+            without_import_ids=without_import_ids,
             balances=(_path(balances[0]), _path(balances[1])) if balances else None,
         )
         return prove(asked, evidence, clock=SystemClock(), ledger=book, observer=observer)

@@ -16,7 +16,8 @@ class Known:
     `import_ids` are the ids of all its accepted chunks: with them only rows of these imports count, so leave them
     out if one is missing. `others` are ids known to be of other jobs. `after` and `before` bound when the rows were
     created, by the server's clock. `amount` is the sum of the amounts in the answers. `held_before` is how many
-    records the server skipped or refused, which others may have brought.
+    records the server skipped or refused, which others may have brought; `rejected` are those refused. `unsettled`
+    records are still to be sent, or in doubt, and `sent` is when the last request of the job left, by our clock.
     """
 
     import_ids: Collection[int] | None = None
@@ -25,14 +26,22 @@ class Known:
     before: datetime | None = None
     amount: int | None = None
     held_before: int = 0
+    rejected: int = 0
+    unsettled: int = 0
+    sent: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """Where the other side comes from: a target, or an export saved earlier (then `fold` may be told)."""
+    """Where the other side comes from: a target, or an export saved earlier (then `fold` may be told).
+
+    `ids` are those of the target; the rows of a saved export are held against them as far as they show them, and
+    `address`, if it is known, against that from which bulkops saved it.
+    """
 
     client: Client | None = None
     ids: Mapping[str, int] | None = None
+    address: str | None = None
     options: Mapping[str, str] | None = None
     export: Path | None = None
     fold: Fold | None = None
