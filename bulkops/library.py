@@ -204,6 +204,8 @@ def reconcile(
     output: PathLike | None = None,
     spreadsheet_safe: bool = False,
     repair: PathLike | None = None,
+    without_import_ids: bool = False,
+    ids: Mapping[str, int] | None = None,
     balances: tuple[PathLike, PathLike] | None = None,
     accept: Collection[str] = (),
     ledger: str | None = None,
@@ -214,8 +216,10 @@ def reconcile(
     `job` is the job that sent the file: its import ids and times are known, the file must be the one it sent
     (GuardRefused), and what is found is kept with it. `import_ids` tells the ids for a file without a job. `case` is
     how the application folds codes. `spreadsheet_safe` writes the files of `output` so that a spreadsheet takes no
-    cell for a formula. `balances` are balances exports from before and after (points). `accept` are rules that stop
-    an import, but not this one. `observer` hears why the target is read again.
+    cell for a formula. `ids` are those that a saved export must be of, as far as its rows show them.
+    `without_import_ids` writes a `repair` file of points or giveaways though the rows found show no import ids.
+    `balances` are balances exports from before and after (points). `accept` are rules that stop an import, but not
+    this one. `observer` hears why the target is read again.
     """
     found = _contract(contract)
     if where is not None and saved is not None:
@@ -229,7 +233,10 @@ def reconcile(
         else:
             query = query_texts(found, options or {}, place=found.name)
             asked = Asked(contract=found, file=_path(file), options=query, known=Known(import_ids=import_ids))
-        evidence = Evidence(export=_path(saved) if saved else None, options=asked.options, fold=fold_named(case))
+        _check_names(ids or {})
+        evidence = Evidence(
+            export=_path(saved) if saved else None, ids=ids, options=asked.options, fold=fold_named(case)
+        )
         if where is not None and book is not None:
             _check_ids(found, where)
             client = stack.enter_context(open_client(where, book, clock=SystemClock(), say=observer or silent))
@@ -240,6 +247,7 @@ def reconcile(
             output=_path(output) if output else None,
             spreadsheet_safe=spreadsheet_safe,
             repair=_path(repair) if repair else None,
+            without_import_ids=without_import_ids,
             balances=(_path(balances[0]), _path(balances[1])) if balances else None,
         ).accepting(accepted_rules(accept))
         return prove(asked, evidence, clock=SystemClock(), ledger=book, observer=observer)

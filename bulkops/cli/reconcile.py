@@ -53,6 +53,13 @@ SHOWN = 10
     help="Write an import file of exactly the missing rows.",
 )
 @own_option(
+    "--repair-without-import-ids",
+    "without_import_ids",
+    is_flag=True,
+    default=False,
+    help="Write it for points and giveaways also if the export shows no import ids: rows may be doubled.",
+)
+@own_option(
     "--balances-before", type=click.Path(path_type=Path), help="A balances export saved before the import (points)."
 )
 @own_option(
@@ -89,6 +96,7 @@ def command(
     target: TargetChoice,
     *,
     spreadsheet_safe: bool,
+    without_import_ids: bool,
     as_json: bool,
 ) -> int:
     """Compare FILE with what the target holds, row by row: proved, mismatch or unprovable."""
@@ -113,10 +121,17 @@ def command(
             output=output,
             spreadsheet_safe=spreadsheet_safe,
             repair=repair,
+            without_import_ids=without_import_ids,
             settle=settle,
             balances=(pair[0], pair[1]) if pair else None,
         ).accepting(accepted_rules(words(accept)))
-        evidence = Evidence(export=export, options=asked.options, fold=fold_named(fold))
+        evidence = Evidence(
+            export=export,
+            ids=target.default_ids(),
+            address=target.address(),
+            options=asked.options,
+            fold=fold_named(fold),
+        )
         if export is None and asked.contract.routes[0].readback is not None:
             evidence = _online(stack, asked, target, evidence, ledger=ledger)
         result = prove(asked, evidence, clock=SystemClock(), ledger=book, observer=console().note)
@@ -134,9 +149,11 @@ def show(result: "Reconciliation") -> None:
     out.result(f"{result.contract}: {result.verdict}. {result.reason}")
     if result.evidence and result.readings:
         times = "once" if result.readings == 1 else f"{result.readings} times"
-        out.result(
-            f"Read back by {result.evidence}, {times}; {result.found:,} rows, columns {', '.join(result.compared)}."
-        )
+        how = f"Compared with {result.export}" if result.export else f"Read back by {result.evidence}, {times}"
+        out.result(f"{how}; {result.found:,} rows, columns {', '.join(result.compared)}.")
+    if result.unchecked:
+        listed = "; ".join(f"{name} ({why})" for name, why in result.unchecked.items())
+        out.result(f"Not checked: of which target the export is. {listed}.")
     if result.others:
         out.result(f"{result.others:,} other rows are in the target, which is no fault here.")
     rows = [
@@ -150,7 +167,7 @@ def show(result: "Reconciliation") -> None:
         )
         for e in result.examples[:SHOWN]
     ]
-    if rows:
+    if rows and not result.doubt:
         out.table(("class", "line", "key", "column", "sent", "found"), rows)
     for note in result.notes:
         out.note(f"Note: {note}")

@@ -31,6 +31,20 @@ class TargetChoice:
         given = (("target_name", self.name), ("base_url", self.base_url))
         return any(value and name not in self.ambient for name, value in given)
 
+    def address(self) -> str | None:
+        """Return the address that the command line names, as a target's identity has it; None if it names none."""
+        if not self.explicit:
+            return None
+        if self.base_url:
+            return checked_base_url(self.base_url)
+        if self.name == "sandbox":
+            from bulkops.embedded import EMBEDDED
+
+            return EMBEDDED
+        from bulkops.configuration import read_config, target_profile
+
+        return checked_base_url(target_profile(read_config(self.config), str(self.name)).base_url)
+
     def at(self, known: Target) -> "TargetChoice":
         """Return the choice of a target that is open already, with the ids that the command line itself gives."""
         ids = {name: value for name, value in self.ids.items() if f"id_{name}" not in self.ambient}

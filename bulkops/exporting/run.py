@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from bulkops.compression import is_compressed
 from bulkops.errors import UsageError
 from bulkops.exporting.forms import Shape, copy_csv, deliver
+from bulkops.exporting.receipts import keep_receipt
 from bulkops.exporting.request import Request
 from bulkops.exporting.spool import spool
 from bulkops.exporting.steps import Steps
@@ -107,6 +108,8 @@ def run_export(
             files = deliver(whole, path, shape)
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+        if files == (path,):
+            keep_receipt(path, request, client.target.identity()["base_url"])
     return _exported(request, files, done, records, notes)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from bulkops.clock import Clock
 from bulkops.errors import GuardRefused, UsageError
@@ -25,16 +25,21 @@ BALANCES = "balances"
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What is compared, and what becomes of it. `balances` are exports from before and after the import."""
+    """What is compared, and what becomes of it.
+
+    `target` is the identity of the target of a job; `balances` are exports from before and after the import.
+    """
 
     contract: Contract
     file: Path
     options: Mapping[str, str] = field(default_factory=dict)
     known: Known = field(default_factory=Known)
     job: str | None = None
+    target: Mapping[str, Any] | None = None
     output: Path | None = None
     spreadsheet_safe: bool = False
     repair: Path | None = None
+    without_import_ids: bool = False
     balances: tuple[Path, Path] | None = None
     settle: float = 60.0
 
@@ -54,7 +59,9 @@ def asked_of_job(ledger: Ledger, name: str, *, file: Path | None = None, where: 
     if where is not None and target_of(contract, where) != job.target:
         raise GuardRefused(f"Job {name} was begun on another target.", hint="Name the target it was begun on.")
     known = known_of(job, ledger.chunks(name), contract, others=other_imports(ledger, job))
-    return Asked(contract=contract, file=file or job.file_path, options=job.options, known=known, job=name)
+    return Asked(
+        contract=contract, file=file or job.file_path, options=job.options, known=known, job=name, target=job.target
+    )
 
 
 def prove(
@@ -62,13 +69,16 @@ def prove(
 ) -> Reconciliation:
     """Compare, check the balances if asked, and let the job know what was found, as `import --reconcile` does."""
     refuse_unfit(asked.output, asked.repair, [asked.file, *(asked.balances or ())])
+    if asked.target is not None and evidence.export is not None:
+        evidence = replace(evidence, ids=asked.target["ids"], address=asked.target["base_url"])
     balances: tuple[Balance, ...] = ()
     if asked.balances:
         before, after = asked.balances
-        balances = check_balances(asked.contract, asked.file, before=before, after=after)
+        balances = check_balances(asked.contract, asked.file, before=before, after=after, ids=evidence.ids)
     found = reconcile(
         asked.contract, asked.file, evidence, known=asked.known, settle=asked.settle, clock=clock,
-        output=asked.output, spreadsheet_safe=asked.spreadsheet_safe, repair=asked.repair, observer=observer,
+        output=asked.output, spreadsheet_safe=asked.spreadsheet_safe, repair=asked.repair,
+        without_import_ids=asked.without_import_ids, observer=observer,
     )  # fmt: skip
     result = replace(found, balances=balances)
     if asked.job and ledger is not None:

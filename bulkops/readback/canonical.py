@@ -10,10 +10,12 @@ from enum import StrEnum
 import polars as pl
 
 from bulkops.errors import DataError
-from bulkops.readback.values import decimal, id_set, instants, json_value
+from bulkops.readback.values import decimal, id_set, instants, is_live, json_value
 from bulkops_validators.model.contract import Comparison, Form, Readback, ReadColumn
 
 IMPORT_ID, CREATED = "_import_id", "_created"
+DELETED = ("deleted", "is_deleted", "isdeleted", "deleted_at", "deletedat")
+"""Names, in lower case, of a column that marks rows which an export still shows and which are gone."""
 
 
 class Fold(StrEnum):
@@ -50,10 +52,21 @@ def found_frame(readback: Readback, frame: pl.DataFrame, fold: Fold = Fold.SENSI
     names = by_lower(frame.columns)
     columns = [_found(readback, column, frame, names, fold) for column in readback.columns]
     extra = [
-        _canonical_ids(_extra(frame, names, readback.import_id)).alias(IMPORT_ID),
+        canonical_ids(_extra(frame, names, readback.import_id)).alias(IMPORT_ID),
         _distinct(_extra(frame, names, readback.created), instants).alias(CREATED),
     ]
     return pl.DataFrame([*columns, *extra, *_carried(frame)])
+
+
+def live_rows(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of a read-back that are not marked as deleted, as coupons of the last days may be."""
+    names = by_lower(frame.columns)
+    for name in (names[known] for known in DELETED if known in names):
+        marks = frame.get_column(name).fill_null("")
+        if (marks != "").any():
+            gone = [mark for mark in marks.unique() if not is_live(mark)]
+            frame = frame.filter(~marks.is_in(gone))
+    return frame
 
 
 def missing_columns(readback: Readback, frame: pl.DataFrame, *, filled: Collection[str]) -> list[str]:
@@ -169,8 +182,8 @@ def _extra(frame: pl.DataFrame, names: Mapping[str, str], wanted: str | None) ->
     return frame.get_column(name).fill_null("") if name else _constant("", frame.height)
 
 
-def _canonical_ids(raw: pl.Series) -> pl.Series:
-    """Return import ids as they are named: a table program may have made 7.0 of 7."""
+def canonical_ids(raw: pl.Series) -> pl.Series:
+    """Return ids as they are named: a table program may have made 7.0 of 7."""
     return _distinct(raw, lambda ids: ids.str.strip_chars().str.replace(r"^(\d+)\.0+$", "$1"))
 
 

@@ -31,31 +31,42 @@ def doubt_of(out: BinaryIO, size: int, columns: frozenset[str], *, framed: bool,
     its quotes are odd in number.
     """
     out.seek(0)
-    head = out.readline(TAIL).decode("utf-8", "replace").removeprefix("\ufeff").rstrip("\r\n")
+    head = out.readline(TAIL)
     out.seek(max(0, size - TAIL))
     tail = out.read()
     out.seek(0, 2)
-    if not head.strip():
-        return Doubt(reason="the answer has no header line", by_repeating=False)
-    names = split_cells(head, 0)
-    if _is_other(head, names, columns):
-        return Doubt(reason="the answer is not this CSV: its first line names no column of it", by_repeating=False)
+    return doubt_between(head, tail, columns, framed=framed, open_quote=open_quote)
+
+
+def doubt_between(
+    head: bytes, tail: bytes, columns: frozenset[str], *, framed: bool, open_quote: bool, what: str = "the answer"
+) -> Doubt | None:
+    """Return why a CSV may be incomplete, given its first line and its last bytes, at most `TAIL` each.
+
+    `what` names the CSV in the reason; all else is as in `doubt_of`.
+    """
+    first = head.decode("utf-8", "replace").removeprefix("\ufeff").rstrip("\r\n")
+    if not first.strip():
+        return Doubt(reason=f"{what} has no header line", by_repeating=False)
+    names = split_cells(first, 0)
+    if _is_other(first, names, columns):
+        return Doubt(reason=f"{what} is not this CSV: its first line names no column of it", by_repeating=False)
     lines = tail.rstrip().split(b"\n")
     if _has_appendix(lines):
-        return Doubt(reason="the answer ends with an error instead of a record", by_repeating=False)
+        return Doubt(reason=f"{what} ends with an error instead of a record", by_repeating=False)
     last = lines[-1].decode("utf-8", "replace") if len(lines) > 1 else None
     if not tail.endswith(b"\n"):
         if last is not None and (open_quote or len(split_cells(last, len(names))) < len(names)):
-            return Doubt(reason="the answer ends in the middle of a record", by_repeating=False)
-        return Doubt(reason="the answer does not end with a line end")
+            return Doubt(reason=f"{what} ends in the middle of a record", by_repeating=False)
+        return Doubt(reason=f"{what} does not end with a line end")
     if open_quote:
-        return Doubt(reason="the answer may end inside a quoted cell")
+        return Doubt(reason=f"{what} may end inside a quoted cell")
     short, glued = (last is not None and _is_short(last, len(names))), _has_glued_error(lines[-1], tail)
     if short and glued:
-        return Doubt(reason="the answer ends with an error instead of the rest of a record", by_repeating=False)
+        return Doubt(reason=f"{what} ends with an error instead of the rest of a record", by_repeating=False)
     if short or glued:
-        return Doubt(reason="the last record of the answer may be cut")
-    return None if framed else Doubt(reason="nothing shows that the answer came whole")
+        return Doubt(reason=f"the last record of {what} may be cut")
+    return None if framed else Doubt(reason=f"nothing shows that {what} came whole")
 
 
 def _is_other(head: str, names: list[str], columns: frozenset[str]) -> bool:

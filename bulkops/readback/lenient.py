@@ -46,6 +46,11 @@ def is_oddly_quoted(record: str) -> bool:
     return '"' in record and SOUND.fullmatch(record) is None
 
 
+def is_left_open(record: str) -> bool:
+    """Return whether a record ends inside a quoted cell that nothing closes."""
+    return record.count('"') % 2 == 1 and _open(record)
+
+
 def settled_length(data: bytes) -> int:
     """Return how many bytes at the start of `data` are records whose ends no byte behind `data` can change.
 

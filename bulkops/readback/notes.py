@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 
 FIELDS = "not as many fields as the header"
 QUOTES = "quotes that are not those of CSV"
+UNCLOSED = "a quoted cell that is never closed"
+NOT_UTF8 = "not valid UTF-8, read with replacement characters"
+UNCERTAIN = (FIELDS, UNCLOSED, NOT_UTF8)
+"""Oddities after which a record may not be read as it was written."""
 
 
 @dataclass
@@ -24,6 +28,13 @@ class Notes:
         for what, count in other.counts.items():
             self.add(what, other.first[what] + after, count)
 
+    def uncertain(self) -> tuple[str, ...]:
+        """Return one sentence for each oddity that leaves a record's cells uncertain."""
+        return tuple(self._line(what) for what in UNCERTAIN if self.counts[what])
+
+    def _line(self, what: str) -> str:
+        return f"{self.counts[what]:,} x {what} (first: record {self.first[what]:,})."
+
     def lines(self) -> tuple[str, ...]:
         """Return one sentence an oddity."""
-        return tuple(f"{n:,} x {what} (first: record {self.first[what]:,})." for what, n in self.counts.items())
+        return tuple(self._line(what) for what, count in self.counts.items() if count)

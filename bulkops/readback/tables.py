@@ -12,8 +12,16 @@ import numpy as np
 import polars as pl
 
 from bulkops.readback.cutting import sound_marks, whole_length
-from bulkops.readback.lenient import BOM, LONGEST_RECORD, is_oddly_quoted, split_cells, split_header, split_records
-from bulkops.readback.notes import FIELDS, QUOTES, Notes
+from bulkops.readback.lenient import (
+    BOM,
+    LONGEST_RECORD,
+    is_left_open,
+    is_oddly_quoted,
+    split_cells,
+    split_header,
+    split_records,
+)
+from bulkops.readback.notes import FIELDS, NOT_UTF8, QUOTES, UNCLOSED, Notes
 from bulkops.reading.byte_order import shielded
 
 BATCH_BYTES = 16 * 1024 * 1024
@@ -168,7 +176,7 @@ class _Reader:
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
-            self.notes.add("not valid UTF-8, read with replacement characters", self.record)
+            self.notes.add(NOT_UTF8, self.record)
             text = data.decode("utf-8", "replace")
         width = len(self.header)
         rows: list[list[str]] = []
@@ -176,7 +184,7 @@ class _Reader:
         for record, line in split_records(text):
             cells = split_cells(record, width)
             if is_oddly_quoted(record):
-                self.notes.add(QUOTES, self.record + len(rows))
+                self.notes.add(UNCLOSED if is_left_open(record) else QUOTES, self.record + len(rows))
             if len(cells) != width:
                 self.notes.add(FIELDS, self.record + len(rows))
                 cells = (cells + [""] * width)[:width]

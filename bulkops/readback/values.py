@@ -12,14 +12,16 @@ from typing import Any
 
 import polars as pl
 
-# `Z07:00` is Go's layout text, which the documented samples print, `Z00:00` what a UTC instant makes of it; a date
-# without a zone is UTC.
+# The documented samples print `Z07:00`, which is Go's layout text, and `Z05:00`: what follows the Z is no offset.
+# A date without a zone is UTC.
 INSTANT = (
     r"^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d)?)(?:[.,]\d+)?)?"
-    r" ?(?:[Zz](?:0[07]:00)?|([+-]\d\d):?(\d\d)?)?(?: ?UTC)?$"
+    r" ?(?:[Zz](?:\d\d:\d\d)?|([+-]\d\d):?(\d\d)?)?(?: ?UTC)?$"
 )
 ZERO_TIMES = ("0001-01-01T00:00:00Z", "0000-12-31T00:00:00Z")
 RFC3339 = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$")
+NOT_DELETED = frozenset({"false", "f", "no", "n", "null", "none", "nil"})
+NOTHING = re.compile(r"^[-0:. tz+]*$")
 PLAIN_NUMBER = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$")
 EXACT, LARGEST = 2**63, 10**300
 ITEMS = re.compile(r"'\s*,\s*'")
@@ -51,6 +53,15 @@ def _odd_instants(texts: pl.Series) -> pl.Series:
     whole = part[0] + pl.lit("T") + clock + zone
     moments = whole.str.to_datetime("%Y-%m-%dT%H:%M:%S%:z", time_zone="UTC", strict=False)
     return _shown(texts.to_frame().select(moments).to_series())
+
+
+def is_live(mark: str) -> bool:
+    """Return whether a cell that says whether, or when, a row was deleted says that it was not.
+
+    Its form is not documented: a blank, a word for false, zero and the zero time are live.
+    """
+    word = mark.strip().lower()
+    return word in NOT_DELETED or bool(NOTHING.match(word)) or instants(pl.Series([word.upper()]))[0] == ""
 
 
 def decimal(text: str) -> str:

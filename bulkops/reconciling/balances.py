@@ -14,12 +14,14 @@ from typing import Any
 import polars as pl
 
 from bulkops.errors import DataError, UsageError
-from bulkops.readback.canonical import by_lower
-from bulkops.readback.fetch import read_file
+from bulkops.readback.canonical import by_lower, canonical_ids
+from bulkops.readback.saved import read_saved
+from bulkops.reading.sources import file_source
 from bulkops.reconciling.totals import SUBLEDGER, amount_column, as_decimal, sums_of_file
 from bulkops_validators.model.contract import Contract
 
 LEDGER, CURRENT, PENDING = "loyaltysubledger", "currentbalance", "pendingbalance"
+PROGRAM = "loyaltyprogramid"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,16 +44,24 @@ class Balance:
         return {"subledger": self.subledger, **numbers, "agrees": self.agrees}
 
 
-def check_balances(contract: Contract, source: Path, *, before: Path, after: Path) -> tuple[Balance, ...]:
+def check_balances(
+    contract: Contract, source: Path, *, before: Path, after: Path, ids: Mapping[str, int] | None = None
+) -> tuple[Balance, ...]:
     """Return the balance of every subledger that occurs; `before` and `after` are balances exports.
 
-    UsageError where the contract adds nothing to balances; DataError where an export is none of balances.
+    UsageError where the contract adds nothing to balances; DataError where an export is none of balances, may be
+    incomplete, or is of another program than that of `ids`.
     """
     amount = amount_column(contract)
     if amount is None or SUBLEDGER not in contract.column_names:
         raise UsageError(f"{contract.name} adds nothing to balances.")
     sent = sums_of_file(source, amount, strict=True)
-    totals = [total_balances(read_file(path), name=str(path)) for path in (before, after)]
+    program = (ids or {}).get("program")
+    columns = frozenset({LEDGER, CURRENT})
+    totals = [
+        total_balances(read_saved(file_source(path), columns), name=str(path), program=program)
+        for path in (before, after)
+    ]
     if totals[0].pending != totals[1].pending:
         raise DataError(
             f"Only one of {before} and {after} has {PENDING}, so their totals are not of the same.",
@@ -78,10 +88,10 @@ class Totals:
     pending: bool
 
 
-def total_balances(frames: Iterable[pl.DataFrame], *, name: str) -> Totals:
+def total_balances(frames: Iterable[pl.DataFrame], *, name: str, program: int | None = None) -> Totals:
     """Return current and pending balances of a balances export, added up for each subledger.
 
-    DataError where a balance is no number.
+    DataError where a balance is no number, or is of another program.
     """
     totals: dict[str, Decimal] = defaultdict(Decimal)
     pending, rows = False, 0
@@ -93,6 +103,7 @@ def total_balances(frames: Iterable[pl.DataFrame], *, name: str) -> Totals:
                 hint="Save it with `bulkops export customer-balances` or `card-balances`.",
             )
         rows += frame.height
+        _refuse_other_program(frame, names, program, name)
         for column in (c for c in (CURRENT, PENDING) if c in names):
             pairs = frame.group_by(names[LEDGER], names[column]).len()
             for ledger, text, count in pairs.iter_rows():
@@ -104,3 +115,14 @@ def total_balances(frames: Iterable[pl.DataFrame], *, name: str) -> Totals:
                 pending |= column == PENDING
                 totals[str(ledger)] += number * count
     return Totals(by_subledger=dict(totals), pending=pending or not rows)
+
+
+def _refuse_other_program(frame: pl.DataFrame, names: Mapping[str, str], program: int | None, name: str) -> None:
+    if program is None or PROGRAM not in names:
+        return
+    shown = set(canonical_ids(frame.get_column(names[PROGRAM])).unique()) - {"", str(program)}
+    if shown:
+        raise DataError(
+            f"{name} is of another program: --program is {program}, its rows show {min(shown)}.",
+            hint="Name the balances of this program.",
+        )

@@ -25,6 +25,7 @@ def tell_imports(sets: RowSets, known: Known, columns: Sequence[str], *, unfolde
     if unfolded:
         yield from _name_other_case(sets, columns)
     _name_unsent_of_ours(sets, known, columns)
+    yield from _unnamed_copies(sets, columns)
     yield from _mixed_imports(sets, known, columns)
     yield from _other_copies(sets, columns)
 
@@ -133,6 +134,17 @@ def _mixed_imports(sets: RowSets, known: Known, columns: Sequence[str]) -> Itera
         shown = ", ".join(f"{number} ({count:,} rows)" for number, count in rows[:SHOWN_IDS])
         more = f" and {len(rows) - SHOWN_IDS:,} more" if len(rows) > SHOWN_IDS else ""
         yield f"The rows are of several imports: {shown}{more}. --import-id ID counts only those of one."
+
+
+def _unnamed_copies(sets: RowSets, columns: Sequence[str]) -> Iterator[str]:
+    """Yield a note where rows without an import id are there more often than they were sent."""
+    if not sets.readback.multiset or sets.own_ids:
+        return
+    copies = sets.number(
+        f"SELECT count(*) FROM rest f SEMI JOIN sent s ON {_alike(sets, columns)} WHERE f._import_id = ''"
+    )
+    if copies:
+        yield f"{copies:,} other rows are equal to records of the file: it may have been imported more than once."
 
 
 def _other_copies(sets: RowSets, columns: Sequence[str]) -> Iterator[str]:

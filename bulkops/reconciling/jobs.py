@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from bulkops.ledger.entries import ChunkEntry, JobEntry
-from bulkops.ledger.states import ChunkState
+from bulkops.ledger.states import OPEN, ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.reconciling.sides import Known
 from bulkops_validators.model.contract import Contract, Mode
@@ -32,6 +32,9 @@ def known_of(job: JobEntry, chunks: Sequence[ChunkEntry], contract: Contract, *,
         others=frozenset(others) - frozenset(ids),
         accept=frozenset(job.settings.get("accept", ())),
         held_before=sum(c.skipped for c in chunks) + sum(c.records for c in chunks if c.state in NOT_TAKEN_IN),
+        rejected=sum(c.records for c in chunks if c.state is ChunkState.REJECTED),
+        unsettled=0 if job.cancelled else sum(c.records for c in chunks if c.state in OPEN or c.undecided),
+        sent=max((chunk.first_sent for chunk in sent if chunk.first_sent), default=None),
     )
 
 

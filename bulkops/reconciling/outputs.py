@@ -6,14 +6,17 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from bulkops.errors import DataError
+from bulkops.errors import DataError, UsageError
 from bulkops.readback.compare import differences
 from bulkops.readback.staging import RowSets
 from bulkops.readback.tables import read_raw
 from bulkops.reading.boundaries import BLOCK, inside_quotes
 from bulkops.reading.sources import file_source
+from bulkops.wording import counted
 from bulkops.writing import refuse_no_file, refuse_no_folder, refuse_the_same, said, whole_file
+from bulkops_validators.model.contract import Contract, Mode
 
+MARK = "bulkops: about a repair file"
 KINDS = ("missing", "different", "unexpected")
 COLUMNS = ("record", "line", "key", 'col AS "column"', "sent", "found", "import_id")
 CELLS = ("key", "sent", "found", "import_id")
@@ -26,14 +29,18 @@ NUMBER = r"'^[+-]?[0-9]+([.][0-9]+)?$'"
 
 def refuse_unfit(output: Path | None, repair: Path | None, inputs: Iterable[Path]) -> None:
     """Raise UsageError if a file to be written is one that is read, or another one, or is no file."""
-    files = [*(_paths(output).values() if output else ()), *([repair] if repair else ())]
+    files = [*(_paths(output).values() if output else ()), *([repair, beside(repair)] if repair else ())]
     taken = list(inputs)
     for path in files:
         refuse_no_file(path)
-        refuse_the_same(path, taken, what="where differences go" if path != repair else "where the missing rows go")
+        refuse_the_same(path, taken, what="where the missing rows go" if path == repair else "where differences go")
         taken.append(path)
     if repair is not None:
         refuse_no_folder(repair)
+        if beside(repair).exists() and not _is_ours(beside(repair)):
+            raise UsageError(
+                f"{beside(repair)} exists already, and bulkops did not write it.", hint="Choose another --repair."
+            )
 
 
 def write_differences(sets: RowSets, folder: Path, *, spreadsheet_safe: bool = False) -> dict[str, str]:
@@ -59,10 +66,20 @@ def write_differences(sets: RowSets, folder: Path, *, spreadsheet_safe: bool = F
     return files
 
 
-def formulas(sets: RowSets) -> int:
-    """Return in how many differences a spreadsheet would take a cell for a formula."""
+def formula_notes(sets: RowSets) -> list[str]:
+    """Return a warning of differences that a spreadsheet would calculate; nothing where there are none."""
     tests = (f"(regexp_matches({name}, {FORMULA}) AND NOT regexp_matches({name}, {NUMBER}))" for name in CELLS)
-    return sets.number(f"SELECT count(*) FROM result WHERE {' OR '.join(f'coalesce({test}, false)' for test in tests)}")
+    risky = sets.number(
+        f"SELECT count(*) FROM result WHERE {' OR '.join(f'coalesce({test}, false)' for test in tests)}"
+    )
+    if not risky:
+        return []
+    return [
+        (
+            f"A spreadsheet would take cells of {counted(risky, 'difference')} for formulas. "
+            "Write the files with --spreadsheet-safe before you open them in one."
+        )
+    ]
 
 
 def _safe(name: str) -> str:
@@ -75,14 +92,31 @@ def clear_stale(output: Path | None, repair: Path | None) -> Iterator[str]:
         path.unlink(missing_ok=True)
     if repair and repair.exists():
         repair.unlink()
-        yield f"Nothing is missing: {repair}, of an earlier run, was removed."
+        _remove_beside(repair)
+        yield f"{repair} of an earlier run was removed: it is out of date."
 
 
-def write_repair(sets: RowSets, source: Path, out: Path) -> int:
+def beside(repair: Path) -> Path:
+    """Return the text that says how a repair file was written, where it needs saying."""
+    return repair.with_name(f"{repair.name}.txt")
+
+
+def advice(contract: Contract, repair: Path, *, lifted: bool, rejected: int) -> Iterator[str]:
+    """Yield what to know before a repair file is imported. `rejected` records are in a file of their own as well."""
+    if contract.mode is Mode.APPEND:
+        yield f"Import {repair} once only: every import of it adds its rows again."
+    if lifted:
+        yield f"{repair} may contain rows that were imported already, as no import ids show: see {beside(repair)}."
+    if rejected:
+        yield f"{repair} contains the {rejected:,} rejected records of the job: do not import their file as well."
+
+
+def write_repair(sets: RowSets, source: Path, out: Path, *, lifted: bool = False) -> int:
     """Write the header and exactly the missing records of `source`, byte for byte; return how many.
 
     Nothing is written where nothing is missing. The records are those that were compared, whatever their quotes are
-    like; DataError if they are not as many any more.
+    like; DataError if they are not as many any more. With `lifted` a text beside the file says that it was written
+    without import ids: a comment in the file itself would be imported.
     """
     wanted = (difference.record for difference in differences(sets, "missing"))
     following = next(wanted, None)
@@ -101,7 +135,34 @@ def write_repair(sets: RowSets, source: Path, out: Path) -> int:
                 following = next(wanted, None)
         if records != sets.sent_count:
             raise DataError(f"{source} has other records than when it was compared.", hint="Compare it again.")
+    _say_beside(out, source, written, lifted=lifted)
     return written
+
+
+def _say_beside(out: Path, source: Path, records: int, *, lifted: bool) -> None:
+    """Write the text beside a repair file, or remove that of an earlier one."""
+    if not lifted:
+        _remove_beside(out)
+        return
+    with whole_file(beside(out)) as text:
+        text.write(
+            f"{MARK}\n{out.name}: {records:,} records of {source}.\n"
+            "Written with --repair-without-import-ids: the export does not show which import its rows are of.\n"
+            "Some of these records may have been imported already; importing them again would double them.\n".encode()
+        )
+
+
+def _remove_beside(repair: Path) -> None:
+    if _is_ours(beside(repair)):
+        beside(repair).unlink()
+
+
+def _is_ours(text: Path) -> bool:
+    """Return whether a text is one of these; False if it is not there."""
+    if not text.is_file():
+        return False
+    with text.open("rb") as file:
+        return file.readline().rstrip() == MARK.encode()
 
 
 def _paths(folder: Path) -> dict[str, Path]:

@@ -24,7 +24,8 @@ class Reconciliation:
     `unexpected` counts rows found that were not sent, and fails the verdict only if `unexpected_counts`, or where one
     import holds a row more often than it was sent; `others` are those of them that are no fault.
     `columns` gives the differences by column, `readings` how often the target was read, `notes` what was odd. `export`
-    names the saved export it was compared with, if it was one.
+    names the saved export it was compared with, if it was one, and `unchecked` the ids of the target that its rows
+    did not confirm, each with the reason. `doubt` says why the differences prove nothing, if they do not.
     """
 
     contract: str
@@ -47,6 +48,8 @@ class Reconciliation:
     notes: tuple[str, ...] = ()
     balances: tuple[Balance, ...] = ()
     export: str = ""
+    unchecked: Mapping[str, str] = field(default_factory=dict)
+    doubt: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -85,7 +88,8 @@ class Reconciliation:
                 }
                 for example in self.examples
             ],
-            **({"export": self.export} if self.export else {}),
+            **({"export": self.export, "unchecked": dict(self.unchecked)} if self.export else {}),
+            **({"doubt": self.doubt} if self.doubt else {}),
             **({"balances": [balance.to_json() for balance in self.balances]} if self.balances else {}),
         }
 

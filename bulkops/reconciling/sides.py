@@ -27,14 +27,22 @@ class Known:
     amount: int | None = None
     held_before: int = 0
     accept: Collection[str] = ()
+    rejected: int = 0
+    unsettled: int = 0
+    sent: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """Where the other side comes from: a target, or an export saved earlier (then `fold` may be told)."""
+    """Where the other side comes from: a target, or an export saved earlier (then `fold` may be told).
+
+    `ids` are those of the target; the rows of a saved export are held against them as far as they show them, and
+    `address`, if it is known, against that from which bulkops saved it.
+    """
 
     client: Client | None = None
     ids: Mapping[str, int] | None = None
+    address: str | None = None
     options: Mapping[str, str] | None = None
     export: Path | None = None
     fold: Fold | None = None

@@ -99,7 +99,7 @@ def _reconciliation(facts: JobFacts) -> Iterator[Table]:
     counts = tuple((n.capitalize(), f"{found[n]:,}") for n in ("matched", "missing", "different", "unexpected"))
     how = f"Read back by {found['evidence']}. " if found.get("readings") else ""
     if found.get("export"):
-        how = f"Compared with a saved export, {found['export']}. "
+        how = f"Compared with a saved export, {found['export']}. " + _unchecked(found.get("unchecked") or {})
     yield Table(
         heading="Reconciliation",
         text=f"{how}{found['reason']}" + "".join(f" {note}" for note in found.get("notes", ())),
@@ -124,6 +124,12 @@ def _reconciliation(facts: JobFacts) -> Iterator[Table]:
             rows=tuple(_example(e) for e in found["examples"]),
             numbers=frozenset({1}),
         )
+
+
+def _unchecked(reasons: Mapping[str, str]) -> str:
+    """Return the sentence about ids of the target that the export did not confirm; blank if it confirmed all."""
+    listed = "; ".join(f"{name} ({reason})" for name, reason in reasons.items())
+    return f"Not checked: of which target it is. {listed}. " if listed else ""
 
 
 def _balances(balances: Sequence[Mapping[str, Any]]) -> Table:

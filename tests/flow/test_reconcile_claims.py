@@ -176,7 +176,7 @@ def test_import_ids_are_called_absent_only_where_they_are(tmp_path: Path) -> Non
     assert theirs.notes == ("1 rows like those of the file stand under other import ids: 8.",)
     nothing = texts(tmp_path, "coupons", "value\nCODE1\n", COUPON_ROWS, known=ours)
     assert (nothing.missing, nothing.notes) == (1, ())
-    without = texts(tmp_path, "coupons", "value\nCODE1\n", "value\nCODE1\n", known=ours)
+    without = texts(tmp_path, "coupons", "value\nCODE1\n", "id,value\n1,CODE1\n", known=ours)
     assert without.notes[-1] == "Whose the rows are was not compared: there is no importid."
 
 

@@ -36,6 +36,8 @@ READBACK = Readback(
     created="created",
     after="createdAfter",
     before="createdBefore",
+    own_columns=("id", "poolid", "used", "importid", "created", "profileintegrationid", "profileid"),
+    shown_ids={"pool": "poolid"},
 )
 
 CONTRACT = Contract(

@@ -41,6 +41,7 @@ READBACK = Readback(
     created="created",
     after="createdAfter",
     before="createdBefore",
+    own_columns=("created", "status", "userpercardlimit", "blockreason", "generated", "batchid"),
 )
 
 CONTRACT = Contract(

@@ -23,6 +23,8 @@ READBACK = Readback(
         ReadColumn(column="customerprofileid", found=("profileIntegrationID", "profileintegrationid")),
         ReadColumn(column="newjoindate", found=("joinDate", "joindate"), compare=Comparison.INSTANT),
     ),
+    own_columns=("loyaltyProgramID", "profileIntegrationID"),
+    shown_ids={"program": "loyaltyProgramID"},
 )
 
 CONTRACT = Contract(

@@ -60,6 +60,8 @@ READBACK = Readback(
     created="created",
     after="startDate",
     before="endDate",
+    own_columns=("id", "transactionUUID", "programId", "created", "type", "name", "importId"),
+    shown_ids={"program": "programId"},
 )
 
 CONTRACT = Contract(

@@ -26,6 +26,8 @@ READBACK = Readback(
         # A program's expiration policy may set an end of its own where the file names none.
         ReadColumn(column="expirydate", found=("expirydate",), compare=Comparison.INSTANT, blank_unknown=True),
     ),
+    own_columns=("programid", "startdate"),
+    shown_ids={"program": "programid"},
 )
 
 CONTRACT = Contract(

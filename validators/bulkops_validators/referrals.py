@@ -40,6 +40,8 @@ READBACK = Readback(
     after="createdAfter",
     before="createdBefore",
     case_setting=("/v1/applications/{application}", "caseSensitivity"),
+    own_columns=("id", "created", "campaignid", "friendprofileintegrationid", "importid", "batchid", "counter"),
+    shown_ids={"campaign": "campaignid"},
 )
 
 CONTRACT = Contract(

@@ -144,6 +144,8 @@ class Readback:
     `key` are the import columns that name a row; with `multiset`, equal rows are legal and counted.
     `import_id` is the read-back column that holds the id of the import; `after`/`before` are the query
     parameters that bound when a row was created.
+    `own_columns` are documented columns that an import file never has: without one of them a file is no export.
+    `shown_ids` names, for an id of the target, the column that shows it in every row.
     """
 
     operation: str
@@ -159,6 +161,18 @@ class Readback:
     before: str | None = None
     page_size: int = 1000
     case_setting: tuple[str, str] | None = None  # path and field that say how codes are folded
+    own_columns: tuple[str, ...] = ()
+    shown_ids: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def found_names(self) -> frozenset[str]:
+        """The names that its columns may have, in lower case."""
+        return frozenset(name.lower() for column in self.columns for name in column.found)
+
+    @property
+    def fixed_ids(self) -> tuple[str, ...]:
+        """The ids of the target in its path: all rows are of these. Those of the query only select rows."""
+        return tuple(name for _, name, _, _ in Formatter().parse(self.path) if name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,239 @@
+"""The two sides of a reconciliation, read and compared until the result holds, and what is written of it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+import polars as pl
+
+from bulkops.clock import Clock
+from bulkops.errors import UsageError
+from bulkops.readback.ahead import one_ahead
+from bulkops.readback.canonical import Fold, found_frame, live_rows
+from bulkops.readback.compare import Counts, Difference, compare, counts_of, differences, name_contradicting
+from bulkops.readback.fetch import read_back
+from bulkops.readback.notes import Notes
+from bulkops.readback.staging import RowSets
+from bulkops.readback.times import rfc3339
+from bulkops.reconciling.columns import core_columns, measures, refuse_other_rows, unseen
+from bulkops.reconciling.diagnosis import explained
+from bulkops.reconciling.imports import tell_imports
+from bulkops.reconciling.outputs import advice, formula_notes, write_differences, write_repair
+from bulkops.reconciling.places import Places
+from bulkops.reconciling.repairing import Certainty, objection, saved_too_early, shows_imports
+from bulkops.reconciling.resaved import resaved, text_columns
+from bulkops.reconciling.result import Reconciliation, Verdict, judge
+from bulkops.reconciling.saved import Saved, saved_frames
+from bulkops.reconciling.sides import Evidence, Known
+from bulkops_validators.model.contract import Contract, Form, Mode, Readback
+
+EXAMPLES = 50
+FIRST_WAIT, LONGEST_WAIT = 1.0, 15.0
+
+Observer = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What is to be written of a comparison; `lifted` as in `objection`."""
+
+    output: Path | None
+    spreadsheet_safe: bool
+    repair: Path | None
+    lifted: bool
+
+
+@dataclass
+class Reading:
+    """What the latest reading of the other side was like, besides its rows."""
+
+    notes: Notes = field(default_factory=Notes)
+    has_import_ids: bool = True
+    doubt: str = ""
+
+    def renew(self, notes: Notes) -> None:
+        """Begin with another reading."""
+        self.notes, self.has_import_ids, self.doubt = notes, True, ""
+
+    def look(self, frame: pl.DataFrame, readback: Readback) -> None:
+        """Note whether rows show the id of their import; an empty page has no columns."""
+        names = {name.lower() for name in frame.columns}
+        if readback.form is Form.CSV or frame.height:
+            self.has_import_ids &= (readback.import_id or "").lower() in names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """The sides of one reconciliation, read and compared as often as it takes. `saved` is the export, if it is one."""
+
+    contract: Contract
+    sets: RowSets
+    evidence: Evidence
+    known: Known
+    fold: Fold
+    source: Path
+    saved: Saved | None
+    last: Reading = field(default_factory=Reading)
+
+    def until_settled(self, *, settle: float, clock: Clock, say: Observer) -> Reconciliation:
+        """Read until proved, or until what is found has stood still for `settle` seconds."""
+        readings, wait = 0, FIRST_WAIT
+        stood: tuple[object, ...] | None = None
+        since = clock.monotonic()
+        while True:
+            result = self._once()
+            readings += 1
+            now = clock.monotonic()
+            state = (result.found, result.missing, result.different, result.unexpected, result.columns)
+            if state != stood:
+                stood, since, wait = state, now, FIRST_WAIT
+            if result.verdict is not Verdict.MISMATCH or now - since >= settle:
+                return replace(result, readings=readings)
+            pause = min(wait, max(settle - (now - since), 0.0))
+            say(f"{result.reason} Reading again in {pause:.0f} s, since exports may lag.")
+            clock.sleep(pause)
+            wait = min(wait * 2, LONGEST_WAIT)
+
+    def write(self, wish: Wish, notes: Notes) -> tuple[dict[str, str], list[str]]:
+        """Write the files that are wanted, and return them with what is to be said of a repair file.
+
+        `notes` are of the file that was compared.
+        """
+        files = write_differences(self.sets, wish.output, spreadsheet_safe=wish.spreadsheet_safe) if wish.output else {}
+        said = formula_notes(self.sets) if files and not wish.spreadsheet_safe else []
+        if wish.repair is None or not self.sets.number("SELECT count(*) FROM result WHERE class = 'missing'"):
+            return files, said
+        certainty = self._certainty(notes)
+        against = objection(
+            self.contract, self.sets, self.known, certainty,
+            name=self.evidence.name, source=self.source, lifted=wish.lifted,
+        )  # fmt: skip
+        if against:
+            return files, [*said, f"No repair file was written: {against}"]
+        lifted = wish.lifted and self.contract.mode is Mode.APPEND and not certainty.shows_imports
+        write_repair(self.sets, self.source, wish.repair, lifted=lifted)
+        files["repair"] = str(wish.repair)
+        return files, [*said, *advice(self.contract, wish.repair, lifted=lifted, rejected=self.known.rejected)]
+
+    def _certainty(self, notes: Notes) -> Certainty:
+        reading = self.last
+        return Certainty(
+            file=notes,
+            found=reading.notes,
+            shows_imports=reading.has_import_ids and shows_imports(self.sets),
+            doubt=reading.doubt,
+            too_early=saved_too_early(self.evidence.export, self.known),
+            partial=self.saved.partial if self.saved else "",
+        )
+
+    def _once(self) -> Reconciliation:
+        notes = Notes()
+        # A target was asked with its ids in the request; only a file has to show of which it is.
+        places = Places(self.sets.readback, self.evidence.ids if self.saved else None, name=self.evidence.name)
+        self._stage(notes, places)
+        counts, said = self._compared()
+        unexpected_counts = self.contract.mode is Mode.REPLACE or self._scoped
+        verdict, reason = judge(counts, unexpected_counts=unexpected_counts, unseen=unseen(self.sets, counts))
+        if verdict is Verdict.MISMATCH:
+            self.last.doubt = self._doubt(notes, counts)
+        return Reconciliation(
+            contract=self.contract.name,
+            verdict=verdict,
+            reason=" ".join(part for part in (reason, self.last.doubt) if part),
+            records=counts.records,
+            matched=counts.matched,
+            missing=counts.missing,
+            different=counts.different,
+            unexpected=counts.unexpected,
+            unexpected_counts=unexpected_counts,
+            others=0 if unexpected_counts or self.last.doubt else counts.unexpected - counts.doubled,
+            found=counts.found,
+            columns=counts.by_column,
+            compared=tuple(c for c in self.sets.columns if c not in counts.not_compared),
+            examples=tuple(_examples(self.sets, all_unexpected=unexpected_counts)),
+            evidence=self.sets.readback.operation,
+            export=str(self.evidence.export or ""),
+            unchecked=places.unchecked(self.contract, confirmed=self.saved.confirmed) if self.saved else {},
+            doubt=self.last.doubt,
+            notes=(*notes.lines(), *(places.conclude() if self.saved else ()), *said, *self._cut_at_a_line_end(counts)),
+        )
+
+    def _stage(self, notes: Notes, places: Places) -> None:
+        """Read the other side anew."""
+        self.sets.forget_found()
+        self.last.renew(notes)
+        since = rfc3339(self.known.after) if self.known.after else ""
+        read = 0
+        for frame in one_ahead(self._found(notes)):
+            refuse_other_rows(
+                self.contract, self.sets.readback, frame, self.evidence.name, scoped=self.known.import_ids is not None
+            )
+            self.last.look(frame, self.sets.readback)
+            there = live_rows(frame)
+            if there.height < frame.height:
+                notes.add("deleted, so not counted as found", read + 1, frame.height - there.height)
+            read += frame.height
+            canonical = found_frame(self.sets.readback, places.ours(there), self.fold)
+            self.sets.add_found(canonical, since=since, not_ours=[str(i) for i in self.known.others])
+        places.refuse_foreign()
+
+    def _compared(self) -> tuple[Counts, list[str]]:
+        """Compare, tell whose the rows are, and return the counts and what is to be said of them."""
+        core = core_columns(self.contract, self.sets.readback)
+        counts = compare(self.sets, core=core, measures=measures(self.contract))
+        columns = [c for c in self.sets.columns if c not in counts.not_compared]
+        if self.contract.mode is Mode.REPLACE and not self.sets.readback.multiset:
+            name_contradicting(self.sets, columns)
+        said = [f"{column} was not compared: the read-back does not have it." for column in counts.not_compared]
+        unfolded = self.evidence.fold is None and self.evidence.export is not None
+        said += tell_imports(self.sets, self.known, columns, unfolded=unfolded)
+        return counts_of(self.sets, counts.not_compared), said
+
+    def _cut_at_a_line_end(self, counts: Counts) -> Iterator[str]:
+        """Yield a note where an export that was cut off between two records would look the same."""
+        if self.saved is None or self.saved.confirmed or self.last.doubt or not (counts.missing and counts.found):
+            return
+        first = self.sets.number("SELECT min(record) FROM result WHERE class = 'missing'")
+        if counts.missing == counts.records - first + 1:
+            yield (
+                "The missing records are the last ones of the file: an export that was cut off at the end of a line "
+                "would look the same. Compare with the target itself before you import them."
+            )
+
+    def _doubt(self, notes: Notes, counts: Counts) -> str:
+        """Return why the differences may be those of the export alone; blank if nothing shows that."""
+        readback = self.sets.readback
+        core = core_columns(self.contract, readback) if readback.multiset else readback.key
+        if counts.missing and (alike := resaved(self.sets, text_columns(readback, core))):
+            return alike.said(self.evidence.name, saved=self.saved is not None)
+        return explained(self.contract, readback, self.saved.source, notes, file=self.source) if self.saved else ""
+
+    @property
+    def _scoped(self) -> bool:
+        """Whether only rows of known imports count: where rows have no name of their own, and the ids are known."""
+        readback = self.sets.readback
+        return readback.multiset and readback.import_id is not None and self.known.import_ids is not None
+
+    def _found(self, notes: Notes) -> Iterable[pl.DataFrame]:
+        evidence = self.evidence
+        if self.saved is not None:
+            return saved_frames(self.saved.source, self.sets.readback, notes)
+        if evidence.client is None or evidence.ids is None:
+            raise UsageError("There is nothing to compare with.", hint="Give a target, or --export FILE.")
+        return read_back(
+            evidence.client,
+            self.sets.readback,
+            evidence.ids,
+            evidence.options or {},
+            after=self.known.after,
+            before=self.known.before,
+            notes=notes,
+        )
+
+
+def _examples(sets: RowSets, *, all_unexpected: bool) -> Iterator[Difference]:
+    for kind in ("missing", "different"):
+        yield from islice(differences(sets, kind), EXAMPLES)
+    unexpected = (d for d in differences(sets, "unexpected") if all_unexpected or d.column is not None)
+    yield from islice(unexpected, EXAMPLES)

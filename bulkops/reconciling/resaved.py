@@ -1,0 +1,130 @@
+"""Missing records that are in an export after all, as a spreadsheet writes them: without zeros, digits or case."""
+# ruff: noqa: S608 - only the contracts' own column names and our own words enter the SQL
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from bulkops.readback.staging import RowSets, quoted
+from bulkops_validators.model.contract import Comparison, Readback
+
+LOOKED_AT = 200_000
+SCIENTIFIC = re.compile(r"^[+-]?(\d)[.,]?(\d*)[eE]\+?(\d{1,3})$")
+DIGITS = re.compile(r"^[+-]?\d{1,400}$")
+EXACT_DIGITS = 15  # a double holds no more, so a spreadsheet fills the rest with zeros
+TEXTS = frozenset({Comparison.EXACT, Comparison.CODE})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resaved:
+    """How many missing records an export shows in another writing, and one of them."""
+
+    records: int
+    column: str
+    sent: str
+    found: str
+
+    def said(self, name: str, *, saved: bool) -> str:
+        """Return the sentence about it; `name` is that of the other side, `saved` that it is a saved export."""
+        cause = (
+            f"{name} was saved again by a spreadsheet or another program, so it proves nothing."
+            if saved
+            else "The server may store them so; they are not missing for certain."
+        )
+        found = f"{self.records:,} of them are there up to zeros, digits or case"
+        return f"{found}: {self.column} {self.sent!r} is {self.found!r} there. {cause}"
+
+
+def resaved(sets: RowSets, columns: Sequence[str]) -> Resaved | None:
+    """Return the missing records that are among the rows without a record, but for zeros, digits or case.
+
+    `columns` are those by which a record is known. To be called after the comparison; at most 200,000 values of each
+    side are looked at.
+    """
+    for column in columns:
+        lost, rest = _lost(sets, column), _rest(sets, column)
+        pairs = dict(_alike(lost, rest)) if lost and rest else {}
+        if pairs:
+            sent, found = next(iter(pairs.items()))
+            return Resaved(records=sum(lost[text] for text in pairs), column=column, sent=sent, found=found)
+    return None
+
+
+def text_columns(readback: Readback, columns: Iterable[str]) -> list[str]:
+    """Return those of the columns that are compared as texts."""
+    texts = {column.column for column in readback.columns if column.compare in TEXTS}
+    return [column for column in columns if column in texts]
+
+
+def _lost(sets: RowSets, column: str) -> dict[str, int]:
+    """Return the values of missing records, each with the number of its records."""
+    cell = f"s.{quoted(column)}"
+    return dict(
+        sets.run(
+            f"SELECT {cell}, count(*) FROM sent s JOIN result r ON s._record = r.record "
+            f"WHERE r.class = 'missing' AND {cell} <> '' GROUP BY 1 LIMIT {LOOKED_AT}"
+        )
+    )
+
+
+def _rest(sets: RowSets, column: str) -> list[str]:
+    """Return the values found that no record has."""
+    cell = quoted(column)
+    rows = sets.run(
+        f"SELECT DISTINCT f.{cell} FROM found f ANTI JOIN sent s ON f.{cell} = s.{cell} "
+        f"WHERE f.{cell} <> '' LIMIT {LOOKED_AT}"
+    )
+    return [value for (value,) in rows]
+
+
+def _alike(lost: Iterable[str], rest: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield the pairs of a lost text and another one that a spreadsheet may have made of it."""
+    plain: dict[str, str] = {}
+    rounded: dict[tuple[int, str], str] = {}
+    lengths: set[int] = set()
+    for text in rest:
+        plain.setdefault(_plain(text), text)
+        if (number := _rounded_number(text)) is not None:
+            lengths.add(number[0])
+            rounded.setdefault(number, text)
+    for text in lost:
+        if (found := plain.get(_plain(text))) is not None and found != text:
+            yield text, found
+        elif digits := _digits(text):
+            kept = (rounded.get((length, short)) for length in lengths for short in _shortened(digits, length))
+            if (found := next((other for other in kept if other), None)) is not None:
+                yield text, found
+
+
+def _plain(text: str) -> str:
+    """Return a text without what a spreadsheet takes away: blanks around it, zeros in front, case, a `.0` behind."""
+    text = text.strip().strip("'=\"").casefold()
+    return re.sub(r"^([+-]?)0+(?=.)", r"\1", re.sub(r"^(\d+)[.,]0+$", r"\1", text))
+
+
+def _digits(text: str) -> str:
+    """Return the digits of a long number without the zeros in front; blank for other texts."""
+    digits = text.strip().lstrip("+-").lstrip("0") if DIGITS.match(text.strip()) else ""
+    return digits if len(digits) > 5 else ""
+
+
+def _rounded_number(text: str) -> tuple[int, str] | None:
+    """Return how many digits a spreadsheet kept of a number, and what it made of it; None for other texts."""
+    text = text.strip()
+    if match := SCIENTIFIC.match(text):
+        whole, decimals, power = match[1], match[2], int(match[3])
+        if power < len(decimals):
+            return None
+        return 1 + len(decimals), whole + decimals + "0" * (power - len(decimals))
+    digits = _digits(text)
+    if len(digits) > EXACT_DIGITS and not digits[EXACT_DIGITS:].strip("0"):
+        return EXACT_DIGITS, digits
+    return None
+
+
+def _shortened(digits: str, length: int) -> tuple[str, str]:
+    """Return a whole number with only so many digits that are not filled with zeros: rounded, and cut."""
+    filled = max(0, len(digits) - length)
+    cut = digits[: len(digits) - filled]
+    up = filled and digits[len(digits) - filled] >= "5"
+    return str(int(cut) + bool(up)) + "0" * filled, cut + "0" * filled
