@@ -37,6 +37,14 @@ STDOUT = Path("-")
 )
 @own_option("--unsafe", is_flag=True, help="Make repairs too that could be wrong.")
 @option("--time-zone", metavar="ZONE", help="Zone of dates without an offset, such as Europe/Berlin or UTC.")
+@option("--encoding", metavar="NAME", help="Encoding of a file that is not UTF-8, such as cp1252, cp1251, mac_roman.")
+@option(
+    "--rename",
+    "renames",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Give a column of the header its documented name; may be repeated.",
+)
 @option("--diff", is_flag=True, help="Print each change as it was and as it is.")
 @own_option(
     "--log",
@@ -54,6 +62,8 @@ def command(
     output: Path,
     unsafe: bool,
     time_zone: str | None,
+    encoding: str | None,
+    renames: tuple[str, ...],
     diff: bool,
     log_path: Path | None,
     mask: bool,
@@ -66,9 +76,15 @@ def command(
     """
     from bulkops.fixing.options import FixOptions
     from bulkops.fixing.run import fix_file
+    from bulkops.fixing.transcoding import encoding_named
     from bulkops.reading.sources import expand
 
-    options = FixOptions(unsafe=unsafe, zone=_zone(time_zone))
+    options = FixOptions(
+        unsafe=unsafe,
+        zone=_zone(time_zone),
+        encoding=encoding_named(encoding) if encoding else None,
+        renames=_renames(renames),
+    )
     if output == STDOUT and as_json:
         raise UsageError("--json and -o - would both write to stdout.", hint="Name a file with -o.")
     sources = expand([file])
@@ -139,6 +155,18 @@ def _zone(name: str | None) -> ZoneInfo | None:
         return ZoneInfo(name) if name else None
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise UsageError(f"There is no time zone {name!r}.", hint="Names look like Europe/Berlin.") from error
+
+
+def _renames(given: tuple[str, ...]) -> dict[str, str]:
+    """Return the new names of columns by their old ones; UsageError for a text that names no two."""
+    found: dict[str, str] = {}
+    for text in given:
+        old, sign, new = text.rpartition("=")
+        if not sign or not old or not new:
+            raise UsageError(f"--rename {text!r} is not OLD=NEW.", hint="For example: --rename 'Coupon Code=value'.")
+        if found.setdefault(old, new) != new:
+            raise UsageError(f"--rename gives {old!r} two names: {found[old]!r} and {new!r}.")
+    return found
 
 
 def _show(row: dict[str, Any], *, err: bool) -> None:

@@ -4,24 +4,40 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from bulkops.fixing.transcoding import Encoding
+
 
 @dataclass(frozen=True, kw_only=True)
 class FixOptions:
-    """How to fix: `zone` gives dates without an offset theirs; `unsafe` allows repairs that could be wrong."""
+    """How to fix. `unsafe` allows repairs that could be wrong; the others decide what the file leaves open.
+
+    `zone` is that of dates without an offset; `day_first` the order of dates whose column does not show it;
+    `end_of_day` whether an end without a time is the end of that day. `encoding` is that of bytes that are not UTF-8,
+    `renames` gives columns of the header the names they should have.
+    """
 
     unsafe: bool = False
     zone: ZoneInfo | None = None
+    encoding: Encoding | None = None
+    renames: Mapping[str, str] = field(default_factory=dict)
+    day_first: bool | None = None
+    end_of_day: bool | None = None
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What the whole file showed: for each column of dates whether the day comes first; whether it is UTF-8.
+    """What the whole file showed.
 
-    A column is in `day_first` only if its dates agree. `multibyte`: some characters are UTF-8 of several bytes.
+    `day_first` has the columns whose dates agree whether the day comes first, `mixed_dates` those whose dates do not.
+    `multibyte`: some characters are UTF-8 of several bytes. `windows`: what is not UTF-8 reads best as Windows-1252.
+    `decoded_from`: the file was decoded from this encoding before it was read.
     """
 
     day_first: Mapping[str, bool] = field(default_factory=dict)
+    mixed_dates: frozenset[str] = frozenset()
     multibyte: bool = False
+    windows: bool = True
+    decoded_from: Encoding | None = None
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,11 @@ class Shape:
         """Whether every record has to be written anew."""
         return self.separator != _COMMA or bool(self.surplus)
 
+    @property
+    def rewritten(self) -> bool:
+        """Whether records without a finding may change too."""
+        return self.reshaped or self.knowledge.decoded_from is not None
+
 
 @dataclass(frozen=True)
 class Defect:

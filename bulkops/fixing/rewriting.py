@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bulkops.errors import DataError
 from bulkops.fixing.content import opened, refuse_changed
+from bulkops.fixing.encoding import redecoded, told
 from bulkops.fixing.header import header_repairs, repaired_header
 from bulkops.fixing.options import FixOptions, Repair
 from bulkops.fixing.records import Defect, Shape, repair_record, reshaped
@@ -36,7 +37,7 @@ def rewrite(
     shape = _shape(contract, source, known, options)
     with opened(source) as stream:
         reader = ContentReader(stream)
-        opening = open_content(reader, contract)
+        opening = open_content(reader, contract, renames=options.renames)
         for repair, line in header_repairs(opening, shape):
             writer.note([repair], record=None, line=line)
         writer.write(repaired_header(opening, shape))
@@ -76,14 +77,15 @@ class _Pass:
     def write(self, block: Block, *, touched: bool) -> None:
         """Write the next block; one without findings as it is."""
         block, laid = lay_out(block, len(self.shape.columns))
-        if touched or self.shape.reshaped or self.writer.origins is not None:
+        if touched or self.shape.rewritten or self.writer.origins is not None:
             above = block.lines_before(laid.starts).tolist()
             defects = {piece.start: Defect(piece.code, piece.at - piece.start) for piece in block.broken}
             places = zip(laid.starts.tolist(), laid.ends.tolist(), laid.numbers.tolist(), above, strict=True)
             for start, end, number, before in places:
                 origin = self._origin(start, number, before)
                 if number < 0:
-                    self.writer.note([Repair("STR103", "", "")], record=None, line=origin.line)
+                    blank = Repair("STR103", told(block.data[start:end]), "")
+                    self.writer.note([blank], record=None, line=origin.line)
                     self.writer.report.removed += 1
                 else:
                     self._write_record(block.data[start:end], origin, defects.get(start))
@@ -101,6 +103,8 @@ class _Pass:
 
     def _write_record(self, raw: bytes, origin: Origin, defect: Defect | None) -> None:
         written, repairs = _repaired(raw, self.shape, defect)
+        if (encoding := self.shape.knowledge.decoded_from) is not None and encoding.lines and not raw.isascii():
+            repairs.insert(0, redecoded(raw.rstrip(b"\r\n"), encoding))
         for data in written:
             self.writer.write_record(data, origin.touched() if repairs else origin)
         self.writer.note(repairs, record=origin.record, line=origin.line)
@@ -120,5 +124,7 @@ def _repaired(raw: bytes, shape: Shape, defect: Defect | None) -> tuple[list[byt
     if pieces is None:
         return [raw if defect else reshaped(raw, shape)], []
     repaired = [repair_record(piece, shape) for piece in pieces]
-    before, after = (text.decode("utf-8", "backslashreplace") for text in (raw, b"".join(pieces)))
-    return [data for data, _ in repaired], [Repair("FIL108", before, after), *(r for _, rs in repaired for r in rs)]
+    return [data for data, _ in repaired], [
+        Repair("FIL108", told(raw), told(b"".join(pieces))),
+        *(r for _, rs in repaired for r in rs),
+    ]

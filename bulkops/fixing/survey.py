@@ -3,6 +3,8 @@
 import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
+from types import MappingProxyType
 from typing import BinaryIO, cast
 
 import numpy as np
@@ -10,18 +12,23 @@ import numpy as np
 from bulkops.fixing.content import opened
 from bulkops.fixing.encoding import holds_multibyte
 from bulkops.fixing.options import Knowledge
+from bulkops.fixing.transcoding import Encoding
 from bulkops.reading.blocks import ContentReader
 from bulkops.reading.marks import Offsets
 from bulkops.reading.sources import Source
+from bulkops.validation.encoding import is_utf8
 from bulkops.validation.engine import judge_content
 from bulkops.validation.facts import BlockFacts, too_short
 from bulkops.validation.findings import ValidationSettings
 from bulkops.validation.judge import Partial
 from bulkops.validation.keys import KeyStore
+from bulkops.validation.likely_encodings import reads_best_in
 from bulkops.validation.opening import Opening
 from bulkops.validation.tally import Tally
 from bulkops_validators.model.contract import Contract, Unique
 
+_SAMPLE = 4096
+"""Bytes of lines that are not UTF-8 from which their encoding is guessed."""
 _MISREAD = {"STR101", "STR102", "STR104", "STR105", "STR106", "STR107", "FIL108"}
 """Rules of records whose cells may not be those of the columns they seem to stand in."""
 
@@ -79,13 +86,17 @@ class _Collector:
 
 
 class _Watched:
-    """A stream that notes whether a valid character of several bytes came through; a mark at its start is none."""
+    """A stream that notes whether a valid character of several bytes came through; a mark at its start is none.
+
+    `sample` are the first lines of it that are not UTF-8.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._tail = b""
         self._at_start = True
         self.multibyte = False
+        self.sample = b""
 
     def read(self, size: int = -1) -> bytes:
         """Read on."""
@@ -95,12 +106,24 @@ class _Watched:
             self._at_start = False
             self.multibyte = holds_multibyte(known) or holds_multibyte(self._tail + known[:3])
             self._tail = (self._tail + known[-3:])[-3:]
+        if len(self.sample) < _SAMPLE and not is_utf8(data):
+            lines = (line for line in data.splitlines(keepends=True) if not is_utf8(line))
+            self.sample = (self.sample + b"".join(islice(lines, _SAMPLE)))[:_SAMPLE]
         return data
 
 
-def survey(contract: Contract, source: Source) -> Survey:
-    """Read a file once and return what its repair needs to know; InputUnreadable if it cannot be read."""
-    tally = Tally(contract, source, ValidationSettings(max_findings=0), None)
+def survey(
+    contract: Contract,
+    source: Source,
+    *,
+    renames: Mapping[str, str] = MappingProxyType({}),
+    decoded_from: Encoding | None = None,
+) -> Survey:
+    """Read a file once and return what its repair needs to know; InputUnreadable if it cannot be read.
+
+    `renames` are the names that columns will have, `decoded_from` is the encoding from which the source was decoded.
+    """
+    tally = Tally(contract, source, ValidationSettings(max_findings=0, renames=renames), None)
     collector = _Collector(contract)
     with opened(source) as stream:
         watched = _Watched(stream)
@@ -112,7 +135,12 @@ def survey(contract: Contract, source: Source) -> Survey:
     surplus = _at_end(blank, tally.opening) if misread else blank
     return Survey(
         opening=tally.opening,
-        knowledge=Knowledge(_day_first(tally.facts), watched.multibyte),
+        knowledge=Knowledge(
+            day_first=_day_first(tally.facts),
+            multibyte=watched.multibyte,
+            windows=reads_best_in(watched.sample, "cp1252"),
+            decoded_from=decoded_from,
+        ),
         sha256=reader.sha256,
         touched=tuple(collector.touched),
         repeats=collector.repeats(),

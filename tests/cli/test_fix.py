@@ -37,7 +37,7 @@ def fix(*arguments: str | Path) -> Result:
 def test_a_spoilt_file_becomes_clean(tmp_path: Path) -> None:
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_bytes(SPOILT)
-    result = fix("coupons", source, "-o", target, "--time-zone", "Europe/Berlin", "--json")
+    result = fix("coupons", source, "-o", target, "--time-zone", "Europe/Berlin", "--encoding", "cp1252", "--json")
     assert result.return_value == 0
     assert source.read_bytes() == SPOILT
     assert target.read_bytes().decode() == (

@@ -19,7 +19,9 @@ FILE_RULES: tuple[Rule, ...] = (
         why="The platform reads UTF-8; other bytes are refused or stored as replacement characters.",
         bad="caf\\xff",
         good="café",
-        fix="Save the file as UTF-8. The finding names the byte and where it stands.",
+        repair="option",
+        fix="Find out which encoding the file was written in: the finding shows the likeliest readings. "
+        "`bulkops fix --encoding NAME` decodes the file.",
     ),
     error(
         "FIL103",
@@ -34,12 +36,14 @@ FILE_RULES: tuple[Rule, ...] = (
     error(
         "FIL104",
         "windows-1252",
-        "Bytes that read as Windows-1252 (or Latin-1), not as UTF-8.",
-        why="Letters such as é or ü would be refused or stored damaged.",
+        "Bytes that are not UTF-8, and would be letters or signs in Windows-1252.",
+        why="The platform reads UTF-8. In other encodings the same bytes are other letters: 0xE9 is é in Windows-1252, "
+        "È in MacRoman and й in Windows-1251, so that nothing is decoded unasked.",
         bad="caf\\xe9",
         good="café",
-        repair="safe",
-        fix="Save as 'CSV UTF-8'; `bulkops fix` turns these bytes into the letters they stand for.",
+        repair="option",
+        fix="Find out which encoding the file was written in: the finding shows the likeliest readings. "
+        "`bulkops fix --encoding cp1252`, for example, decodes the file.",
     ),
     error(
         "FIL105",
@@ -222,7 +226,9 @@ HEADER_RULES: tuple[Rule, ...] = (
         why="At best its data is ignored: a misspelt expiry date means codes that never expire.",
         bad="value,expiry",
         good="value,expirydate",
-        fix="Correct the name or remove the column.",
+        repair="option",
+        fix="Correct the name or remove the column. `bulkops fix --rename 'Usage Limit=limitval'`, for example, "
+        "renames it; words of other tools are suggested and never replaced unasked.",
     ),
     error(
         "HDR103",
@@ -291,6 +297,17 @@ HEADER_RULES: tuple[Rule, ...] = (
         good="value,limitval",
         repair="safe",
         fix="Remove the line; `bulkops fix` does.",
+    ),
+    error(
+        "HDR116",
+        "contested-column",
+        "Several columns of the header may be the same one, and none has its documented name.",
+        why="Beside 'Code', a column 'Value' is rather what a coupon is worth: renamed to 'value', amounts would "
+        "become codes.",
+        bad="Code,Value",
+        good="value",
+        fix="Rename the column that has the values, or with `bulkops fix --rename 'Code=value'`; remove the other.",
+        repair="option",
     ),
     warning(
         "HDR110",
