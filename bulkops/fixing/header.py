@@ -14,6 +14,7 @@ from bulkops.fixing.options import Repair
 from bulkops.fixing.quotes import strict_cell, undoubled
 from bulkops.fixing.records import Shape
 from bulkops.reading.quoting import cells
+from bulkops.validation.column_names import rivals_of
 from bulkops.validation.header import Header, read_header
 from bulkops.validation.opening import Opening
 from bulkops.wording import guess
@@ -62,12 +63,13 @@ def _decisions(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int]]:
         yield Repair("FIL103", f"the file is {encoding.name}", ""), 1
     elif encoding is not None and not opening.header_line.isascii():
         yield redecoded(opening.header_line.rstrip(b"\r\n"), encoding), line
-    if renames:
-        plain = read_header(opening.header_line.rstrip(b"\r\n"), shape.contract)
-        codes = {fault.field: fault.code for fault in reversed(plain.faults)}
-        for place, name in enumerate(plain.names, start=1):
-            if name in renames:
-                yield Repair(codes.get(place, "HDR102"), name, renames[name], renames[name]), line
+    names = opening.header.names if opening.header is not None else ()
+    rivals = rivals_of(names, (None,) * len(names), shape.contract) if renames else {}
+    contested = {place for places in rivals.values() for place in places}
+    for place, name in enumerate(names):
+        if renames.get(name, name) != name:
+            code = "HDR116" if place in contested else "HDR102"
+            yield Repair(code, name, renames[name], renames[name]), line
 
 
 def header_line_number(opening: Opening) -> int:
