@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from bulkops.errors import UsageError
-from bulkops.fixing.encoding import decoded, redecoded
+from bulkops.fixing.encoding import decoded, redecoded, told
 from bulkops.fixing.options import Repair
 from bulkops.fixing.quotes import strict_cell, undoubled
 from bulkops.fixing.records import Shape
 from bulkops.reading.quoting import cells
 from bulkops.validation.column_names import rivals_of
 from bulkops.validation.header import Header, read_header
-from bulkops.validation.opening import Opening
+from bulkops.validation.opening import Notice, Opening
 from bulkops.wording import guess
 from bulkops_validators.model.contract import Contract
 
@@ -52,8 +52,21 @@ def header_repairs(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int
             gone = notice.code in _IN_FRONT or not left[notice.code, notice.column]
             left[notice.code, notice.column] -= 1
         if gone:
-            name = "" if place is None or place in shape.surplus else names[place]
-            yield Repair(notice.code, notice.column or notice.message, name, notice.column), notice.line or 1
+            before, after = _told(notice, opening, shape, names)
+            if before != after:
+                yield Repair(notice.code, before, after, notice.column), notice.line or 1
+
+
+def _told(notice: Notice, opening: Opening, shape: Shape, names: tuple[str, ...]) -> tuple[str, str]:
+    """Return what a notice is about before the repair and after it: a name, or the header as a whole."""
+    if notice.code in _IN_FRONT:
+        return notice.message, ""
+    if notice.field is None:
+        lines = opening.header_line, repaired_header(opening, shape)
+        before, after = (told(line.rstrip(b"\r\n")) for line in lines)
+        return before, after
+    place = notice.field - 1
+    return notice.column or notice.message, "" if place in shape.surplus else names[place]
 
 
 def _decisions(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int]]:
@@ -96,6 +109,8 @@ def refuse_renames(path: str, opening: Opening, contract: Contract, renames: Map
 
 def _fields(text: bytes, header: Header) -> list[bytes]:
     """Return the names as they are spelt; where a quote stands wrong the separators alone part them."""
+    if header.wrapped:
+        text = text[1:-1].replace(b'""', b'"')
     if any(fault.code in _QUOTES for fault in header.faults):
         return text.split(bytes((header.separator,)))
     return [text[start:end] for start, end in cells(text, 0, header.separator)]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from bulkops.fixing.forms import Likeness
 from bulkops.fixing.transcoding import Encoding
 
 
@@ -30,7 +31,9 @@ class Knowledge:
 
     `day_first` has the columns whose dates agree whether the day comes first, `mixed_dates` those whose dates do not.
     `multibyte`: some characters are UTF-8 of several bytes. `windows`: what is not UTF-8 reads best as Windows-1252.
-    `decoded_from`: the file was decoded from this encoding before it was read.
+    `decoded_from`: the file was decoded from this encoding before it was read. `first` is what the first cells of its
+    records look like; `all_surplus`: each record has more fields than the header; `all_wrapped`: each is quoted as a
+    whole.
     """
 
     day_first: Mapping[str, bool] = field(default_factory=dict)
@@ -38,6 +41,9 @@ class Knowledge:
     multibyte: bool = False
     windows: bool = True
     decoded_from: Encoding | None = None
+    first: Likeness = field(default_factory=Likeness)
+    all_surplus: bool = False
+    all_wrapped: bool = False
 
 
 @dataclass(frozen=True)

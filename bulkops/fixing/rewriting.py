@@ -1,6 +1,7 @@
 """One pass over a file: each record repaired by itself, block by block."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from bulkops.errors import DataError
 from bulkops.fixing.content import opened, refuse_changed
@@ -28,10 +29,12 @@ def rewrite(
     options: FixOptions,
     *,
     earlier: Origins | None = None,
+    kept: frozenset[int] = frozenset(),
 ) -> None:
     """Write a file with its header and each of its records repaired.
 
-    `earlier` tells where the records came from if the file is a copy itself. DataError if there is no header to go
+    `earlier` tells where the records came from if the file is a copy itself; records `kept`, by their numbers from 1,
+    keep their keys. DataError if there is no header to go
     by, InputUnreadable if the file cannot be read to its end.
     """
     shape = _shape(contract, source, known, options)
@@ -41,7 +44,7 @@ def rewrite(
         for repair, line in header_repairs(opening, shape):
             writer.note([repair], record=None, line=line)
         writer.write(repaired_header(opening, shape))
-        rewriting = _Pass(shape, writer, earlier, opening.offset, opening.lines)
+        rewriting = _Pass(shape, writer, earlier, kept, opening.offset, opening.lines)
         touched = iter(known.touched)
         for block in blocks(reader, separator=shape.separator, width=len(shape.columns), size=BLOCK_BYTES):
             rewriting.write(block, touched=next(touched, True))
@@ -70,9 +73,16 @@ class _Pass:
     shape: Shape
     writer: Writer
     earlier: Origins | None
+    kept: frozenset[int]
     offset: int
     line: int
     record: int = 0
+
+    @cached_property
+    def keyless(self) -> Shape:
+        """What records share whose keys stay as they are."""
+        names = (name for unique in self.shape.contract.unique for name in unique.columns)
+        return replace(self.shape, kept=frozenset(names))
 
     def write(self, block: Block, *, touched: bool) -> None:
         """Write the next block; one without findings as it is."""
@@ -88,7 +98,8 @@ class _Pass:
                     self.writer.note([blank], record=None, line=origin.line)
                     self.writer.report.removed += 1
                 else:
-                    self._write_record(block.data[start:end], origin, defects.get(start))
+                    shape = self.keyless if self.record + number + 1 in self.kept else self.shape
+                    self._write_record(block.data[start:end], origin, defects.get(start), shape)
         else:
             self.writer.write(block.data)
         self.offset, self.line = self.offset + len(block.data), self.line + block.feeds
@@ -101,8 +112,8 @@ class _Pass:
             return self.earlier.at(self.offset + start)
         return Origin(self.record + number + 1, self.line + above + 1)
 
-    def _write_record(self, raw: bytes, origin: Origin, defect: Defect | None) -> None:
-        written, repairs = _repaired(raw, self.shape, defect)
+    def _write_record(self, raw: bytes, origin: Origin, defect: Defect | None, shape: Shape) -> None:
+        written, repairs = _repaired(raw, shape, defect)
         if (encoding := self.shape.knowledge.decoded_from) is not None and encoding.lines and not raw.isascii():
             repairs.insert(0, redecoded(raw.rstrip(b"\r\n"), encoding))
         for data in written:
@@ -123,7 +134,7 @@ def _repaired(raw: bytes, shape: Shape, defect: Defect | None) -> tuple[list[byt
     pieces = parted(raw, returns, shape.line_end, shape.separator, len(shape.columns))
     if pieces is None:
         return [raw if defect else reshaped(raw, shape)], []
-    repaired = [repair_record(piece, shape) for piece in pieces]
+    repaired = [repair_record(piece, shape, structure_only=True) for piece in pieces]
     return [data for data, _ in repaired], [
         Repair("FIL108", told(raw), told(b"".join(pieces))),
         *(r for _, rs in repaired for r in rs),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from bulkops.errors import DataError
+from bulkops.fixing.collisions import colliding_keys
 from bulkops.fixing.header import refuse_renames
 from bulkops.fixing.late import has_late_defects, rewrite_late
 from bulkops.fixing.options import FixOptions
@@ -36,14 +37,16 @@ def fix_file(
     known = survey(contract, source, renames=options.renames, decoded_from=decoded_from)
     _refuse_garbled(source, known)
     refuse_renames(source.path, known.opening, contract, options.renames)
-    if not options.unsafe and not known.withheld and not _reads_otherwise(known):
-        rewrite(contract, source, known, Writer(out, log, report), options)
+    again = _reads_otherwise(known) or known.unread or (options.unsafe and known.short)
+    kept = colliding_keys(contract, source, known, options)
+    if not options.unsafe and not known.withheld and not again:
+        rewrite(contract, source, known, Writer(out, log, report), options, kept=kept)
         return report
     with tempfile.TemporaryFile() as copy:
         origins = Origins()
-        rewrite(contract, source, known, Writer(copy, log, report, origins), options)
+        rewrite(contract, source, known, Writer(copy, log, report, origins), options, kept=kept)
         options = replace(options, renames={})
-        _go_on(contract, copy, origins, Writer(out, log, report), options, again=_reads_otherwise(known))
+        _go_on(contract, copy, origins, Writer(out, log, report), options, again=again)
     return report
 
 
@@ -98,10 +101,14 @@ def _go_on(
         shutil.copyfileobj(copy, writer.out, BLOCK_BYTES)
         return
     with tempfile.TemporaryFile() as following:
-        later = Origins()
+        later, before = Origins(), writer.report.counts.total()
         target = Writer(following, writer.log, writer.report, later)
         if again:
-            rewrite(contract, source, known, target, options, earlier=origins)
+            kept = colliding_keys(contract, source, known, options)
+            rewrite(contract, source, known, target, options, earlier=origins, kept=kept)
         else:
             rewrite_late(contract, source, known, target, origins)
-        _go_on(contract, following, later, writer, options, again=again and _reads_otherwise(known))
+        again = again and _reads_otherwise(known)
+        # What was repaired now may show what the first cells of short records should look like.
+        again = again or (options.unsafe and known.short and writer.report.counts.total() > before)
+        _go_on(contract, following, later, writer, options, again=again)

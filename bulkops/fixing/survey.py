@@ -11,6 +11,7 @@ import numpy as np
 
 from bulkops.fixing.content import opened
 from bulkops.fixing.encoding import holds_multibyte
+from bulkops.fixing.forms import Forms, forms_of
 from bulkops.fixing.options import Knowledge
 from bulkops.fixing.transcoding import Encoding
 from bulkops.reading.blocks import ContentReader
@@ -29,8 +30,14 @@ from bulkops_validators.model.contract import Contract, Unique
 
 _SAMPLE = 4096
 """Bytes of lines that are not UTF-8 from which their encoding is guessed."""
-_MISREAD = {"STR101", "STR102", "STR104", "STR105", "STR106", "STR107", "FIL108"}
+_MISREAD = {"STR101", "STR102", "STR104", "STR105", "STR106", "STR107", "STR116", "FIL108"}
 """Rules of records whose cells may not be those of the columns they seem to stand in."""
+_UNREAD = {"STR116", "FIL108"}
+"""Rules of records that a repair makes readable, so that only then all cells of a column can tell what they mean."""
+_STRUCTURE = ("FIL", "STR", "HDR", "IMP", "UNQ")
+"""Families of rules that no repair of a cell is about."""
+_OF_FORM = {"STR101", "STR102", "STR116"}
+"""Rules of records whose repair depends on the form of the others."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,9 @@ class Survey:
 
     `repeats` are the records (from 0) whose key stood earlier; `surplus` the positions of nameless, blank columns;
     `withheld` says that there are more, which may go once all records have as many cells as the header. `misread`:
-    there are records whose cells may be others once the file has commas, or fewer columns.
+    there are records whose cells may be others once the file has commas, or fewer columns. `unread`: there are records
+    whose cells were not judged and may be read once the structure is repaired. `short`: some records
+    have too few fields. `cells`: some cells are wrong.
     `lost_zeros` gives, for each column and length of number that zeros were lost of, the length it should have.
     """
 
@@ -51,6 +60,9 @@ class Survey:
     surplus: frozenset[int]
     withheld: bool
     misread: bool
+    unread: bool
+    short: bool
+    cells: bool
     lost_zeros: Mapping[tuple[str, int], int]
 
 
@@ -132,7 +144,11 @@ def survey(
     assert tally.opening is not None
     blank = _nameless(tally)
     misread = bool(collector.codes & _MISREAD)
+    forms = forms_of(contract, source, renames) if collector.codes & _OF_FORM else Forms()
+    width = len(tally.opening.header.columns) if tally.opening.header else 0
     surplus = _at_end(blank, tally.opening) if misread else blank
+    if width - len(surplus) == 1 and "STR101" in collector.codes and set(forms.fields) != {1}:
+        surplus = frozenset()  # a note with its first cell alone would become a record
     return Survey(
         opening=tally.opening,
         knowledge=Knowledge(
@@ -140,6 +156,9 @@ def survey(
             multibyte=watched.multibyte,
             windows=reads_best_in(watched.sample, "cp1252"),
             decoded_from=decoded_from,
+            first=forms.first,
+            all_surplus=min(forms.fields, default=0) > width,
+            all_wrapped="STR101" not in collector.codes and set(forms.fields) == {1},
         ),
         sha256=reader.sha256,
         touched=tuple(collector.touched),
@@ -147,6 +166,9 @@ def survey(
         surplus=surplus,
         withheld=surplus != blank,
         misread=misread,
+        unread=bool(collector.codes & _UNREAD),
+        short="STR101" in collector.codes,
+        cells=any(not code.startswith(_STRUCTURE) for code in collector.codes),
         lost_zeros=_lost_zeros(tally.facts),
     )
 

@@ -61,6 +61,10 @@ class Origins:
         self._lines.append(origin.line)
         self._changed.append(origin.changed)
 
+    def record(self, index: int) -> int:
+        """Return the number in the file, from 1, of a record of the copy, from 0."""
+        return self._records[index]
+
     def at(self, offset: int) -> Origin:
         """Return where the record at an offset came from."""
         place = bisect_right(self._offsets, offset) - 1

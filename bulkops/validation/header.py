@@ -4,12 +4,13 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from types import MappingProxyType
 
 from bulkops.reading.broken import BROKEN_SAYS
 from bulkops.reading.quoting import cells, read_strictly
+from bulkops.reading.wrapped import wrapped_cells
 from bulkops.validation.column_names import fold, rivals_of, suggestion, synonym
 from bulkops.validation.context import masked
 from bulkops.validation.encoding import byte_message, decoded, undecodable
@@ -36,13 +37,17 @@ class Fault:
 
 @dataclass(frozen=True)
 class Header:
-    """A header that was read: the contract's column of each field, or None where it is no known one."""
+    """A header that was read: the contract's column of each field, or None where it is no known one.
+
+    `wrapped`: the header is one quoted field, which contains the names.
+    """
 
     columns: tuple[str | None, ...]
     separator: int
     faults: tuple[Fault, ...]
     names: tuple[str, ...] = ()
     quoted: tuple[bool, ...] = ()
+    wrapped: bool = False
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -64,7 +69,13 @@ def read_header(
     With `mask` no fault repeats what may be a value: a name that is no column's and comes near none. A column among
     the `renames` is read as if it had its new name.
     """
-    separator = _separator(line, (*contract.column_names, *renames))
+    known = (*contract.column_names, *renames)
+    inner = _unwrapped(line, known)
+    if inner is not None:
+        header = read_header(inner, contract, mask=mask, renames=renames)
+        fault = Fault("STR116", "the header is quoted as a whole")
+        return replace(header, faults=(fault, *header.faults), wrapped=True)
+    separator = _separator(line, known)
     fields = _fields(line, separator)
     names = tuple(field.name for field in fields)
     fields = [_Field(renames.get(field.name, field.name), field.at) for field in fields]
@@ -105,6 +116,17 @@ def _quote_faults(line: bytes, separator: int) -> list[Fault]:
     """Return the first quote of the header that stands wrong."""
     record = read_strictly(line, 0, separator)
     return [Fault(record.code, BROKEN_SAYS[record.code], at=record.at)] if record.code else []
+
+
+def _unwrapped(line: bytes, names: Collection[str]) -> bytes | None:
+    """Return the header that a lone quoted field contains, if several of its names are known; None if there is none."""
+    if not (line.startswith(b'"') and line.endswith(b'"')) or not wrapped_cells(line, 0):
+        return None
+    inner = line[1:-1].replace(b'""', b'"')
+    folded = {fold(name) for name in names}
+    found = (wrapped_cells(inner, separator) for separator in SEPARATORS)
+    known = (sum(fold(_name(raw.strip(b'"'))) in folded for raw in fields) for fields in found)
+    return inner if max(known) > 1 else None
 
 
 def _separator(line: bytes, names: Collection[str]) -> int:

@@ -153,9 +153,10 @@ def _returns_only(data: bytes) -> bool:
 
 
 def _skip_to_header(head: _Head) -> None:
-    """Drop blank lines and a spreadsheet's `sep=` line."""
+    """Drop blank lines and a spreadsheet's `sep=` line, also if a carriage return alone ends them."""
     while head.data:
         end = head.data.find(b"\n") + 1 or len(head.data)
+        end = _lone_return(head.data[:end].rstrip(b"\r\n")) + 1 or end
         line = head.data[:end].strip()
         if not line:
             head.note("STR103", "a blank line before the header")

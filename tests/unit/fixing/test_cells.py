@@ -37,8 +37,8 @@ def test_blanks_go_first_and_then_what_they_hid(column: str, text: str, after: s
 
 def test_blanks_are_what_validation_takes_for_blanks() -> None:
     every = [chr(n) for n in range(0x3100) if n != 0]
-    by_polars = pl.Series([f"{c}A{c}" for c in every]).str.strip_chars()
-    assert [repaired("value", f"{c}A{c}")[0] for c in every] == by_polars.to_list()
+    by_polars = pl.Series([f"{c}ABCD{c}" for c in every]).str.strip_chars()
+    assert [repaired("value", f"{c}ABCD{c}")[0] for c in every] == by_polars.to_list()
 
 
 @pytest.mark.parametrize("options", [SAFE, UNSAFE])
@@ -78,3 +78,20 @@ def test_the_order_of_dates_with_slashes_is_what_they_or_their_column_show() -> 
 
 def test_all_apostrophes_in_front_go_at_once() -> None:
     assert repaired("value", "'" * 60 + "0012", UNSAFE) == ("0012", ["XLS108"])
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "options"),
+    [
+        ("value", "AB ", SAFE),
+        ("value", "NULL", UNSAFE),
+        ("value", "\u200b\u200b\u200b", UNSAFE),
+        ("value", "'ab", UNSAFE),
+    ],
+)
+def test_no_repair_gives_a_cell_an_error_that_it_did_not_have(column: str, text: str, options: FixOptions) -> None:
+    assert repaired(column, text, options) == (text, [])
+
+
+def test_a_word_for_nothing_goes_where_a_cell_may_be_blank() -> None:
+    assert repaired("recipientintegrationid", "NULL", UNSAFE) == ("", ["XLS113"])

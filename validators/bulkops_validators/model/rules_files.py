@@ -115,7 +115,8 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
         bad="value,limitval\\nCODE1",
         good="value,limitval\\nCODE1,1",
         repair="unsafe",
-        fix="Add the missing separators; `bulkops fix --unsafe` adds them at the end.",
+        fix="Add the missing separators. `bulkops fix --unsafe` adds them at the end, unless only the first field is "
+        "filled with text that does not look like the others of its column: a total, a note, a line of a log.",
     ),
     error(
         "STR102",
@@ -125,7 +126,8 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
         bad="item\\nJeans, slim",
         good='item\\n"Jeans, slim"',
         repair="safe",
-        fix="Quote cells that hold commas. `bulkops fix` removes surplus fields only where they are blank.",
+        fix="Quote cells that contain commas. `bulkops fix` removes surplus fields only where they are blank and more "
+        "than the first field is filled, or where every record has them.",
     ),
     error(
         "STR103",
@@ -196,6 +198,17 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
         bad='"A,1\\nB,2\\nC",3',
         good="A,1\\nB,2\\nC,3",
         fix="Look at the quotes where the record begins and ends.",
+    ),
+    error(
+        "STR116",
+        "record-quoted-as-a-whole",
+        "The only field of a record contains all cells, with their separators.",
+        why="A program put quotes around each line once more. Padded, the whole line would become one code.",
+        bad='"CODE1,2030-01-01T00:00:00Z,1"',
+        good="CODE1,2030-01-01T00:00:00Z,1",
+        repair="safe",
+        fix="Remove the outer quotes and write each doubled quote once. `bulkops fix` does where every record is so, "
+        "and otherwise with --unsafe.",
     ),
     error(
         "STR110",

@@ -1,0 +1,93 @@
+"""What the records of a file have in common: how many fields each has, and what its first cells look like.
+
+A record with its first cell alone may be a short record, or a total, a note or a line of a log that a program left in
+the file. Only the other records can tell.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bulkops.fixing.content import opened
+from bulkops.reading.blocks import ContentReader, blocks
+from bulkops.reading.layout import Block, Layout, lay_out
+from bulkops.reading.quoting import cells
+from bulkops.reading.sources import Source
+from bulkops.validation.opening import open_content
+from bulkops_validators.model.contract import Contract
+
+_BLOCK_BYTES = 8 << 20
+_SEEN = 10_000
+"""First cells that are looked at."""
+_KINDS = ((re.compile("[A-Z]"), "A"), (re.compile("[a-z]"), "a"), (re.compile("[0-9]"), "0"))
+_WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._%@+-]*[A-Za-z0-9])?")
+"""A code or an id, where no other record shows what these look like."""
+
+
+@dataclass
+class Likeness:
+    """What texts have in common: the kinds of characters that any and that all of them have, and their lengths."""
+
+    some: frozenset[str] = frozenset()
+    every: frozenset[str] = frozenset()
+    shortest: int = 0
+    longest: int = 0
+
+    def add(self, text: str) -> None:
+        """Take in one more text."""
+        kinds, first = kinds_of(text), not self.longest
+        self.some |= kinds
+        self.every = kinds if first else self.every & kinds
+        self.shortest = len(text) if first else min(self.shortest, len(text))
+        self.longest = max(self.longest, len(text))
+
+    def fits(self, text: str) -> bool:
+        """Tell whether a text looks like the others; without others, whether it is a single word."""
+        if not self.longest:
+            return _WORD.fullmatch(text) is not None
+        kinds = kinds_of(text)
+        return self.every <= kinds <= self.some and self.shortest <= len(text) <= self.longest
+
+
+def kinds_of(text: str) -> frozenset[str]:
+    """Return the kinds of characters in a text: upper case, lower case, digits, and each sign by itself."""
+    return frozenset(next((kind for pattern, kind in _KINDS if pattern.match(char)), char) for char in text)
+
+
+@dataclass
+class Forms:
+    """How many records have how many fields (0: their quotes are wrong), and what the first cells look like."""
+
+    fields: Counter[int] = field(default_factory=Counter)
+    first: Likeness = field(default_factory=Likeness)
+    seen: int = 0
+
+
+def forms_of(contract: Contract, source: Source, renames: Mapping[str, str]) -> Forms:
+    """Read a file once more and return the forms of its records; blank lines do not count."""
+    found = Forms()
+    with opened(source) as stream:
+        reader = ContentReader(stream)
+        header = open_content(reader, contract, renames=renames).header
+        if header is None:
+            return found
+        width = len(header.columns)
+        for block in blocks(reader, separator=header.separator, width=width, size=_BLOCK_BYTES):
+            whole, laid = lay_out(block, width)
+            for count, records in zip(*np.unique(laid.fields[laid.numbers >= 0], return_counts=True), strict=True):
+                found.fields[int(count)] += int(records)
+            _add_first(found, whole, laid, width)
+    return found
+
+
+def _add_first(found: Forms, block: Block, laid: Layout, width: int) -> None:
+    sound = np.flatnonzero((laid.numbers >= 0) & ~laid.broken & (laid.fields == width))
+    for index in sound[: _SEEN - found.seen].tolist():
+        start, end = next(cells(block.data, int(laid.starts[index]), block.separator))
+        text = block.data[start:end].decode("utf-8", "replace").strip('" ')
+        if text:
+            found.first.add(text)
+            found.seen += 1
