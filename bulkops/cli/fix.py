@@ -12,6 +12,7 @@ import click
 from bulkops.cli.console import console, one_line, shown
 from bulkops.cli.contract_options import contract_argument
 from bulkops.cli.environment import option, own_option
+from bulkops.cli.fix_left import tell_left, what_is_left, words_given
 from bulkops.cli.options import json_option
 from bulkops.cli.outputs import refuse_existing, refuse_the_same
 from bulkops.cli.whole_files import is_device, refuse_archive, whole_files
@@ -21,6 +22,7 @@ from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
     from bulkops.fixing.writer import Change, FixReport
+    from bulkops.validation.findings import FileReport
 
 STDOUT = Path("-")
 
@@ -37,6 +39,17 @@ STDOUT = Path("-")
 )
 @own_option("--unsafe", is_flag=True, help="Make repairs too that could be wrong.")
 @option("--time-zone", metavar="ZONE", help="Zone of dates without an offset, such as Europe/Berlin or UTC.")
+@option(
+    "--date-order",
+    type=click.Choice(("day-first", "month-first")),
+    help="What comes first in dates such as 03/04/2030, where their column does not show it.",
+)
+@option(
+    "--end-of-day/--start-of-day",
+    "end_of_day",
+    default=None,
+    help="Which moment an end without a time is: 23:59:59 of that day, or 00:00:00.",
+)
 @option("--encoding", metavar="NAME", help="Encoding of a file that is not UTF-8, such as cp1252, cp1251, mac_roman.")
 @option(
     "--rename",
@@ -62,6 +75,8 @@ def command(
     output: Path,
     unsafe: bool,
     time_zone: str | None,
+    date_order: str | None,
+    end_of_day: bool | None,
     encoding: str | None,
     renames: tuple[str, ...],
     diff: bool,
@@ -70,18 +85,21 @@ def command(
     overwrite: bool,
     as_json: bool,
 ) -> int:
-    """Write a repaired copy of FILE: encoding, line ends, delimiter, header, quotes, blanks, dates.
+    """Write a repaired copy of FILE: line ends, delimiter, header, quotes, blanks, numbers, dates.
 
-    FILE stays as it is; records without a repair keep their bytes. What is left is for `bulkops validate` to say.
+    FILE stays as it is; records without a repair keep their bytes. By default only repairs are made that leave no
+    other reading of the file; options decide what it leaves open. At the end it says what is left, and how to go on.
     """
     from bulkops.fixing.options import FixOptions
     from bulkops.fixing.run import fix_file
     from bulkops.fixing.transcoding import encoding_named
-    from bulkops.reading.sources import expand
+    from bulkops.reading.sources import expand, stream_source
 
     options = FixOptions(
         unsafe=unsafe,
         zone=_zone(time_zone),
+        day_first=None if date_order is None else date_order == "day-first",
+        end_of_day=end_of_day,
         encoding=encoding_named(encoding) if encoding else None,
         renames=_renames(renames),
     )
@@ -94,13 +112,32 @@ def command(
         log_path = output.with_name(output.name + ".changes.jsonl")
     _check_outputs((Path(file), Path(sources[0].path)), output, log_path, overwrite=overwrite)
     targets = [*([log_path] if log_path else []), None if output == STDOUT else output]
+    left = None
     with whole_files(targets) as (*listed, out):
         log = _Log(listed[0] if listed else None, mask=mask, diff=diff and not as_json, err=output == STDOUT)
         report = fix_file(contract, sources[0], out, options=options, log=log)
+        if output == STDOUT or is_device(output):
+            left = what_is_left(contract, stream_source(str(output), out), mask=mask)
+    left = left or what_is_left(contract, expand([str(output)])[0], mask=mask)
     if as_json:
-        console().emit_json(_document(report, output, log_path))
-    else:
-        _tell(report, output, log_path)
+        console().emit_json(_document(report, left, output, log_path))
+        return 0
+    _tell(report, output, log_path)
+    given = words_given(
+        {
+            "--unsafe": unsafe,
+            "--time-zone": time_zone,
+            "--date-order": date_order,
+            "--end-of-day": end_of_day,
+            "--start-of-day": end_of_day is False,
+            "--encoding": encoding,
+            "--rename": renames,
+        }
+    )
+    again = ["bulkops", "fix", contract.name, file, "-o", str(output), *given]
+    if output != STDOUT and not is_device(output):
+        again.append("--overwrite")
+    tell_left(left, again, given, lambda text: click.echo(text, err=output == STDOUT))
     return 0
 
 
@@ -180,7 +217,7 @@ def _show(row: dict[str, Any], *, err: bool) -> None:
             click.echo(click.style(line, fg=shade) if colour else line, err=err)
 
 
-def _document(report: "FixReport", output: Path, log_path: Path | None) -> dict[str, Any]:
+def _document(report: "FixReport", left: "FileReport", output: Path, log_path: Path | None) -> dict[str, Any]:
     return {
         "output": str(output),
         "changes": str(log_path),
@@ -188,6 +225,7 @@ def _document(report: "FixReport", output: Path, log_path: Path | None) -> dict[
         "changed": report.changed,
         "removed": report.removed,
         "counts": dict(sorted(report.counts.items())),
+        "left": {"errors": left.errors, "warnings": left.warnings, "counts": dict(left.counts)},
     }
 
 

@@ -82,7 +82,7 @@ def _next(column: Column, text: str, knowledge: Knowledge, options: FixOptions) 
         case Integer():
             return repair_integer(text, options)
         case Number():
-            return repair_number(text, options)
+            return repair_number(text, column.name, knowledge, options)
         case Choice(values=values):
             return _choice(text, values)
     return None

@@ -1,4 +1,4 @@
-"""What the records of a file have in common: how many fields each has, and what its first cells look like.
+"""What the records of a file have in common: how many fields each has, what its first cells and its numbers look like.
 
 A record with its first cell alone may be a short record, or a total, a note or a line of a log that a program left in
 the file. Only the other records can tell.
@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 
@@ -17,12 +18,22 @@ from bulkops.reading.layout import Block, Layout, lay_out
 from bulkops.reading.quoting import cells
 from bulkops.reading.sources import Source
 from bulkops.validation.opening import open_content
+from bulkops_validators.model.cells import Number
 from bulkops_validators.model.contract import Contract
 
 _BLOCK_BYTES = 8 << 20
 _SEEN = 10_000
 """First cells that are looked at."""
 _KINDS = ((re.compile("[A-Z]"), "A"), (re.compile("[a-z]"), "a"), (re.compile("[0-9]"), "0"))
+_NUMBERS = (
+    (re.compile(rb"-?(?:0|[0-9]{4,}),[0-9]+$|-?[0-9]{1,3},(?:[0-9]{1,2}|[0-9]{4,})$"), "decimal comma"),
+    (re.compile(rb"-?[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+$"), "decimal comma"),
+    (
+        re.compile(rb"-?[1-9][0-9]{0,2}(?:,[0-9]{3})+\.[0-9]+$|-?[1-9][0-9]{0,2}(?:,[0-9]{3}){2,}$"),
+        "comma between thousands",
+    ),
+    (re.compile(rb"-?[1-9][0-9]{0,2}(?:\.[0-9]{3})+$"), "point and three digits"),
+)
 _WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._%@+-]*[A-Za-z0-9])?")
 """A code or an id, where no other record shows what these look like."""
 
@@ -59,11 +70,26 @@ def kinds_of(text: str) -> frozenset[str]:
 
 @dataclass
 class Forms:
-    """How many records have how many fields (0: their quotes are wrong), and what the first cells look like."""
+    """How many records have how many fields (0: their quotes are wrong), and what cells look like.
+
+    `numbers` has for each column of numbers the forms that its cells have.
+    """
 
     fields: Counter[int] = field(default_factory=Counter)
     first: Likeness = field(default_factory=Likeness)
     seen: int = 0
+    numbers: dict[str, set[str]] = field(default_factory=dict)
+
+    @property
+    def comma_decimals(self) -> frozenset[str]:
+        """The columns in which some numbers can only have a decimal comma."""
+        return frozenset(name for name, forms in self.numbers.items() if "decimal comma" in forms)
+
+    @property
+    def mixed_decimals(self) -> frozenset[str]:
+        """The columns in which others may have a point, or certainly have a comma, between thousands."""
+        others = {"comma between thousands", "point and three digits"}
+        return frozenset(name for name in self.comma_decimals if self.numbers[name] & others)
 
 
 def forms_of(contract: Contract, source: Source, renames: Mapping[str, str]) -> Forms:
@@ -75,11 +101,17 @@ def forms_of(contract: Contract, source: Source, renames: Mapping[str, str]) -> 
         if header is None:
             return found
         width = len(header.columns)
+        places = {
+            place: name
+            for place, name in enumerate(header.columns)
+            if name is not None and isinstance(contract.column(name).cell, Number)
+        }
         for block in blocks(reader, separator=header.separator, width=width, size=_BLOCK_BYTES):
             whole, laid = lay_out(block, width)
             for count, records in zip(*np.unique(laid.fields[laid.numbers >= 0], return_counts=True), strict=True):
                 found.fields[int(count)] += int(records)
             _add_first(found, whole, laid, width)
+            _add_numbers(found, whole, laid, places, width)
     return found
 
 
@@ -91,3 +123,21 @@ def _add_first(found: Forms, block: Block, laid: Layout, width: int) -> None:
         if text:
             found.first.add(text)
             found.seen += 1
+
+
+def _add_numbers(found: Forms, block: Block, laid: Layout, places: Mapping[int, str], width: int) -> None:
+    """Note the forms of the numbers in some columns."""
+    if not places:
+        return
+    last = max(places) + 1
+    sound = np.flatnonzero((laid.numbers >= 0) & ~laid.broken & (laid.fields >= width))
+    for index in sound.tolist():
+        spans = islice(cells(block.data, int(laid.starts[index]), block.separator), last)
+        for place, (start, end) in enumerate(spans):
+            if place in places and (form := _form(block.data[start:end].strip(b'" '))) is not None:
+                found.numbers.setdefault(places[place], set()).add(form)
+
+
+def _form(raw: bytes) -> str | None:
+    """Return the form of a number, as far as it tells what points and commas mean in its column."""
+    return next((form for pattern, form in _NUMBERS if pattern.match(raw)), None)

@@ -52,9 +52,9 @@ def header_repairs(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int
             gone = notice.code in _IN_FRONT or not left[notice.code, notice.column]
             left[notice.code, notice.column] -= 1
         if gone:
-            before, after = _told(notice, opening, shape, names)
-            if before != after:
-                yield Repair(notice.code, before, after, notice.column), notice.line or 1
+            texts = _told(notice, opening, shape, names)
+            if texts[0] != texts[1]:
+                yield Repair(notice.code, *texts, notice.column), notice.line or 1
 
 
 def _told(notice: Notice, opening: Opening, shape: Shape, names: tuple[str, ...]) -> tuple[str, str]:

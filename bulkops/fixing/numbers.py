@@ -2,12 +2,13 @@
 
 import re
 
-from bulkops.fixing.options import FixOptions
+from bulkops.fixing.options import FixOptions, Knowledge
 from bulkops_validators.model import patterns
 
 _LONE_ZERO = re.compile(r"^-?0[^0-9]")
 """What begins so is less than one: a group of thousands never begins with a lone 0."""
 _ZERO_AND_COMMA = re.compile(r"^-?0,[0-9]+$")
+_ONE_COMMA = re.compile(r"^-?[0-9]+,[0-9]+$")
 _COMMAS_PART = re.compile(r"^-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.|$)")
 
 
@@ -20,17 +21,29 @@ def repair_integer(text: str, options: FixOptions) -> tuple[str, str] | None:
     return None
 
 
-def repair_number(text: str, options: FixOptions) -> tuple[str, str] | None:
-    """Return the rule and the repaired cell, or None if it is right or no reading is certain."""
+def repair_number(text: str, column: str, knowledge: Knowledge, options: FixOptions) -> tuple[str, str] | None:
+    """Return the rule and the repaired cell, or None if it is right or no reading is certain.
+
+    The other numbers of the column decide: beside 1.500, which may be a thousand and a half, 12,50 is left alone.
+    """
+    if column in knowledge.mixed_decimals:
+        return None
     if _ZERO_AND_COMMA.match(text):
         return "XLS109", text.replace(",", ".")
     if _LONE_ZERO.match(text):
         return None
     if re.match(patterns.THOUSANDS, text):
-        return ("XLS111", _without_groups(text)) if options.unsafe else None
+        return _with_groups(text, column, knowledge) if options.unsafe else None
     if re.match(patterns.DECIMAL_COMMA, text):
         return "XLS109", text.replace(".", "").replace(",", ".")
     return None
+
+
+def _with_groups(text: str, column: str, knowledge: Knowledge) -> tuple[str, str]:
+    """Return a number whose sign may part thousands; the other numbers of its column show what the sign is."""
+    if column in knowledge.comma_decimals and _ONE_COMMA.match(text):
+        return "XLS109", text.replace(",", ".")
+    return "XLS111", _without_groups(text)
 
 
 def _without_groups(text: str) -> str:

@@ -30,6 +30,8 @@ class Knowledge:
     """What the whole file showed.
 
     `day_first` has the columns whose dates agree whether the day comes first, `mixed_dates` those whose dates do not.
+    In columns of `comma_decimals` some numbers can only have a decimal comma; in those of `mixed_decimals` others may
+    have thousands parted by the same sign, or by a point.
     `multibyte`: some characters are UTF-8 of several bytes. `windows`: what is not UTF-8 reads best as Windows-1252.
     `decoded_from`: the file was decoded from this encoding before it was read. `first` is what the first cells of its
     records look like; `all_surplus`: each record has more fields than the header; `all_wrapped`: each is quoted as a
@@ -38,6 +40,8 @@ class Knowledge:
 
     day_first: Mapping[str, bool] = field(default_factory=dict)
     mixed_dates: frozenset[str] = frozenset()
+    comma_decimals: frozenset[str] = frozenset()
+    mixed_decimals: frozenset[str] = frozenset()
     multibyte: bool = False
     windows: bool = True
     decoded_from: Encoding | None = None

@@ -126,13 +126,16 @@ class _Pass:
 
 
 def _repaired(raw: bytes, shape: Shape, defect: Defect | None) -> tuple[list[bytes], list[Repair]]:
-    """Return what is left of a record, which may be none or several, and what was changed."""
+    """Return what is left of a record, which may be none or several, and what was changed.
+
+    In a file of one column any text is a whole record: whether a carriage return parts two is not known there.
+    """
     returns = lone_returns(raw) if defect is None or defect.code == "FIL108" else []
     if not returns:
         data, repairs = repair_record(raw, shape, defect=defect)
         return [data], repairs
     pieces = parted(raw, returns, shape.line_end, shape.separator, len(shape.columns))
-    if pieces is None:
+    if pieces is None or (len(shape.columns) == 1 < len(pieces) and not shape.options.unsafe):
         return [raw if defect else reshaped(raw, shape)], []
     repaired = [repair_record(piece, shape, structure_only=True) for piece in pieces]
     return [data for data, _ in repaired], [

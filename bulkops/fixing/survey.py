@@ -36,8 +36,8 @@ _UNREAD = {"STR116", "FIL108"}
 """Rules of records that a repair makes readable, so that only then all cells of a column can tell what they mean."""
 _STRUCTURE = ("FIL", "STR", "HDR", "IMP", "UNQ")
 """Families of rules that no repair of a cell is about."""
-_OF_FORM = {"STR101", "STR102", "STR116"}
-"""Rules of records whose repair depends on the form of the others."""
+_OF_FORM = {"STR101", "STR102", "STR116", "XLS109", "XLS111"}
+"""Rules whose repair depends on the form of other records, or of other numbers in the column."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,9 @@ def survey(
         opening=tally.opening,
         knowledge=Knowledge(
             day_first=_day_first(tally.facts),
+            mixed_dates=_mixed_dates(tally.facts),
+            comma_decimals=forms.comma_decimals,
+            mixed_decimals=forms.mixed_decimals,
             multibyte=watched.multibyte,
             windows=reads_best_in(watched.sample, "cp1252"),
             decoded_from=decoded_from,
@@ -179,6 +182,10 @@ def _day_first(facts: BlockFacts) -> dict[str, bool]:
         for name in facts.local_dates
         if bool(facts.day_first[name]) != bool(facts.month_first[name])
     }
+
+
+def _mixed_dates(facts: BlockFacts) -> frozenset[str]:
+    return frozenset(name for name in facts.local_dates if facts.day_first[name] and facts.month_first[name])
 
 
 def _lost_zeros(facts: BlockFacts) -> dict[tuple[str, int], int]:

@@ -32,4 +32,5 @@ def wrapped_records(block: Block, laid: Layout, width: int) -> Offsets:
         start, end = int(laid.starts[places[index]]), int(laid.ends[places[index]])
         inner = block.data[start:end].rstrip(b"\r\n")[1:-1].replace(b'""', b'"')
         plain[index] = len(wrapped_cells(inner, block.separator)) == width
-    return places[plain]
+    found: Offsets = places[plain]
+    return found

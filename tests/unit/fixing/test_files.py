@@ -13,7 +13,7 @@ from bulkops.reading.sources import Source
 from bulkops.validation.engine import validate_files
 from bulkops_validators import CONTRACTS
 
-SAFE, UNSAFE = FixOptions(zone=ZoneInfo("UTC")), FixOptions(unsafe=True, zone=ZoneInfo("UTC"))
+SAFE, UNSAFE = FixOptions(zone=ZoneInfo("UTC"), end_of_day=False), FixOptions(unsafe=True, zone=ZoneInfo("UTC"))
 
 
 def source_of(data: bytes) -> Source:

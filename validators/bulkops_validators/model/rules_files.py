@@ -62,8 +62,8 @@ FILE_RULES: tuple[Rule, ...] = (
         why="Text with NUL cannot be stored in most databases; readers cut the cell there.",
         bad="CODE\\x001",
         good="CODE1",
-        repair="unsafe",
-        fix="Find out what the byte stood for; `bulkops fix --unsafe` drops it.",
+        repair="safe",
+        fix="Find out what the byte stood for; `bulkops fix` drops it from a column name, with --unsafe everywhere.",
     ),
     warning(
         "FIL107",
@@ -72,8 +72,8 @@ FILE_RULES: tuple[Rule, ...] = (
         why="It cannot be seen or typed, so a code that holds one can never be entered.",
         bad="CODE\\x1b1",
         good="CODE1",
-        repair="unsafe",
-        fix="Remove it; `bulkops fix --unsafe` does.",
+        repair="safe",
+        fix="Remove it; `bulkops fix` does in a column name, with --unsafe everywhere.",
     ),
     error(
         "FIL108",
@@ -83,7 +83,8 @@ FILE_RULES: tuple[Rule, ...] = (
         bad="value\\rCODE1\\r",
         good="value\\nCODE1\\n",
         repair="safe",
-        fix="Use LF or CRLF line ends; `bulkops fix` writes LF.",
+        fix="Use LF or CRLF line ends; `bulkops fix` writes them where the pieces between are whole records. In a file "
+        "of one column a single one may belong to a cell: there --unsafe decides.",
     ),
     warning(
         "FIL109",
@@ -280,7 +281,7 @@ HEADER_RULES: tuple[Rule, ...] = (
         bad="Value,LimitVal",
         good="value,limitval",
         repair="safe",
-        fix="Use the documented spelling; `bulkops fix` does.",
+        fix="Use the documented spelling; `bulkops fix` does where no other column may be the same one.",
     ),
     error(
         "HDR107",

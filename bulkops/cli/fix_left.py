@@ -1,0 +1,57 @@
+"""What a repaired copy still has to say, and the command that decides or repairs it."""
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bulkops.cli.console import one_line, shown
+from bulkops.wording import counted
+from bulkops_validators.model.contract import Contract
+
+if TYPE_CHECKING:
+    from bulkops.reading.sources import Source
+    from bulkops.validation.findings import FileReport
+
+
+def what_is_left(contract: Contract, copy: "Source", *, mask: bool) -> "FileReport":
+    """Return what validation finds in a repaired copy, one example of each rule."""
+    from bulkops.clock import SystemClock
+    from bulkops.validation.engine import validate_files
+    from bulkops.validation.findings import ValidationSettings
+
+    settings = ValidationSettings(max_findings=1, now=SystemClock().now(), mask=mask)
+    return validate_files(contract, [copy], settings=settings).files[0]
+
+
+def words_given(options: Mapping[str, object]) -> list[str]:
+    """Return options as they are typed; those without a value are left out."""
+    words: list[str] = []
+    for name, value in options.items():
+        if value is True:
+            words.append(name)
+        elif isinstance(value, tuple):
+            words += [word for one in value for word in (name, one)]
+        elif value not in {None, False}:
+            words += [name, str(value)]
+    return words
+
+
+def tell_left(report: "FileReport", command: Sequence[str], given: Sequence[str], say: Callable[[str], Any]) -> None:
+    """Say what is left in a copy, rule by rule, each with the command that goes on."""
+    from bulkops.fixing.catalogue import next_step
+
+    errors, warnings = counted(report.errors, "error"), counted(report.warnings, "warning")
+    if not report.counts:
+        say("nothing is left: the copy is clean")
+        return
+    say(f"left in the copy: {errors}, {warnings}")
+    options = {code: next_step(code, given) for code in report.counts}
+    examples = {finding.code: finding for finding in report.findings}
+    for code, count in report.counts.items():
+        example = examples.get(code)
+        place = "" if example is None or example.line is None else f"line {example.line}: "
+        say(shown(f"  {code} {count:,}: {place}{one_line(example.message) if example else ''}"))
+        for option in options[code]:
+            say(f"    {shlex.join(command)} {option}")
+    if not all(options.values()):
+        say(f"  {shlex.join(['bulkops', 'validate', report.contract, report.path])} shows all of them")
