@@ -55,12 +55,15 @@ class Likeness:
         self.shortest = len(text) if first else min(self.shortest, len(text))
         self.longest = max(self.longest, len(text))
 
-    def fits(self, text: str) -> bool:
-        """Tell whether a text looks like the others; without others, whether it is a single word."""
+    def resembles(self, text: str) -> bool:
+        """Tell whether a text has the kinds of characters of the others; without others, whether it is one word."""
         if not self.longest:
             return _WORD.fullmatch(text) is not None
-        kinds = kinds_of(text)
-        return self.every <= kinds <= self.some and self.shortest <= len(text) <= self.longest
+        return self.every <= kinds_of(text) <= self.some
+
+    def fits(self, text: str) -> bool:
+        """Tell whether a text resembles the others and is neither shorter nor longer."""
+        return self.resembles(text) and (not self.longest or self.shortest <= len(text) <= self.longest)
 
 
 def kinds_of(text: str) -> frozenset[str]:

@@ -154,8 +154,8 @@ def _read(text: str, shape: Shape, repairs: list[Repair], defect: Defect | None)
     if len(found.texts) < width:
         return _filled_up(text, found, shape, repairs)
     if not any(found.texts[width:]):
-        alone = not any(found.texts[1:]) and not shape.knowledge.all_surplus
-        return found if alone else _noted("STR102", text, found.of_width(width), repairs)
+        may_go = shape.knowledge.all_surplus or (any(found.texts[1:]) and not _may_be_note(found, shape))
+        return _noted("STR102", text, found.of_width(width), repairs) if may_go else found
     whole = readings(text, separator, width)  # a JSON object without quotes around it has commas
     return found if whole is None else _noted("STR102", text, _anew(whole), repairs)
 
@@ -172,9 +172,16 @@ def _filled_up(text: str, found: _Cells, shape: Shape, repairs: list[Repair]) ->
             allowed = unsafe or shape.knowledge.all_wrapped
             cells_ = _Cells([undoubled(cell) if cell.startswith('"') else cell for cell in inner], [*inner])
             return _noted("STR116", text, cells_, repairs) if allowed else found
-    if not unsafe or not any(found.texts) or not (any(found.texts[1:]) or shape.knowledge.first.fits(found.texts[0])):
+    if not unsafe or not any(found.texts) or _may_be_note(found, shape):
+        return found
+    if not any(found.texts[1:]) and not shape.knowledge.first.fits(found.texts[0]):
         return found
     return _noted("STR101", text, found.of_width(width), repairs)
+
+
+def _may_be_note(found: _Cells, shape: Shape) -> bool:
+    """Tell whether a record begins with text that does not resemble the first cells of the others, as a total does."""
+    return bool(found.texts[0]) and not shape.knowledge.first.resembles(found.texts[0])
 
 
 def _mended(text: str, defect: Defect, shape: Shape) -> _Cells | None:
