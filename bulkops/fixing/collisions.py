@@ -1,8 +1,10 @@
 """Keys that a repair would make equal to others: whether they were one key or two is not known, so they stay."""
 
 import tempfile
-from collections.abc import Iterator
+from array import array
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from bulkops.fixing.content import opened
 from bulkops.fixing.options import FixOptions
@@ -10,6 +12,7 @@ from bulkops.fixing.rewriting import rewrite
 from bulkops.fixing.survey import Survey
 from bulkops.fixing.writer import Change, FixReport, Origins, Writer
 from bulkops.reading.blocks import ContentReader
+from bulkops.reading.marks import Bytes, Offsets
 from bulkops.reading.sources import Source, stream_source
 from bulkops.validation.engine import judge_content
 from bulkops.validation.findings import ValidationSettings
@@ -23,32 +26,43 @@ _ROUNDS = 5
 _IN_MEMORY = 8_000_000
 
 
-def colliding_keys(contract: Contract, source: Source, known: Survey, options: FixOptions) -> frozenset[int]:
-    """Return the records (from 1) whose keys must stay as they are, since repaired they would stand twice.
+def colliding_keys(contract: Contract, source: Source, known: Survey, options: FixOptions) -> bytes:
+    """Return for each record (from 1; byte 0 is none) whether its key must stay, since repaired it would stand twice.
 
-    The file is repaired into a temporary copy to find them, if keys are among what would be repaired at all.
+    The file is repaired into a temporary copy to find out, if any cell would be repaired. Empty if no key must stay.
     """
     columns = {name for unique in contract.unique for name in unique.columns}
     if options.unsafe or not columns or not known.cells:
-        return frozenset()
-    kept: set[int] = set()
+        return b""
+    kept = np.zeros(1, np.uint8)
     for _ in range(_ROUNDS):
-        rekeyed: set[int] = set()
+        rekeyed = array("q")
 
-        def note(change: Change, rekeyed: set[int] = rekeyed) -> None:
+        def note(change: Change, rekeyed: "array[int]" = rekeyed) -> None:
             if change.column in columns and change.record is not None:
-                rekeyed.add(change.record)
+                rekeyed.append(change.record)
 
         with tempfile.TemporaryFile() as copy:
             origins = Origins()
-            rewrite(contract, source, known, Writer(copy, note, FixReport(), origins), options, kept=frozenset(kept))
-            more = (
-                rekeyed.intersection(_repeated(contract, stream_source(source.path, copy), origins)) if rekeyed else ()
-            )
-        if not more:
-            return frozenset(kept)
-        kept.update(more)
-    return frozenset(kept | rekeyed)
+            rewrite(contract, source, known, Writer(copy, note, FixReport(), origins), options, kept=kept.tobytes())
+            if not rekeyed:
+                break
+            changed = np.unique(np.array(rekeyed, np.int64))
+            more = np.intersect1d(changed, _repeated(contract, stream_source(source.path, copy), origins))
+        if not len(more):
+            break
+        kept = _with(kept, more)
+    else:
+        kept = _with(kept, changed)
+    return kept.tobytes() if kept.any() else b""
+
+
+def _with(kept: Bytes, records: Offsets) -> Bytes:
+    """Return the flags with some more records among them."""
+    flags = np.zeros(max(len(kept), int(records.max()) + 1), np.uint8)
+    flags[: len(kept)] = kept
+    flags[records] = 1
+    return flags
 
 
 @dataclass
@@ -68,14 +82,14 @@ class _Keys:
         self.count += partial.records
 
 
-def _repeated(contract: Contract, copy: Source, origins: Origins) -> Iterator[int]:
-    """Yield the records, by their numbers in the file, whose key stands more than once in its copy."""
-    keys = _Keys()
+def _repeated(contract: Contract, copy: Source, origins: Origins) -> Offsets:
+    """Return the records, by their numbers in the file, whose key stands more than once in its copy."""
+    keys, found = _Keys(), [np.zeros(0, np.int64)]
     with opened(copy) as stream:
         tally = Tally(contract, copy, ValidationSettings(max_findings=0), None)
         judge_content(ContentReader(stream), tally, keys)
     for store in keys.stores.values():
         for positions, firsts, case_only in store.repetitions():
-            for place in (*positions[~case_only].tolist(), *firsts[~case_only].tolist()):
-                yield origins.record(place)
+            found += [positions[~case_only], firsts[~case_only]]
         store.close()
+    return np.unique(origins.records(np.concatenate(found)))

@@ -29,12 +29,12 @@ def rewrite(
     options: FixOptions,
     *,
     earlier: Origins | None = None,
-    kept: frozenset[int] = frozenset(),
+    kept: bytes = b"",
 ) -> None:
     """Write a file with its header and each of its records repaired.
 
-    `earlier` tells where the records came from if the file is a copy itself; records `kept`, by their numbers from 1,
-    keep their keys. DataError if there is no header to go
+    `earlier` tells where the records came from if the file is a copy itself; records with a flag in `kept`, by
+    their numbers from 1, keep their keys. DataError if there is no header to go
     by, InputUnreadable if the file cannot be read to its end.
     """
     shape = _shape(contract, source, known, options)
@@ -73,7 +73,7 @@ class _Pass:
     shape: Shape
     writer: Writer
     earlier: Origins | None
-    kept: frozenset[int]
+    kept: bytes
     offset: int
     line: int
     record: int = 0
@@ -98,7 +98,7 @@ class _Pass:
                     self.writer.note([blank], record=None, line=origin.line)
                     self.writer.report.removed += 1
                 else:
-                    shape = self.keyless if self.record + number + 1 in self.kept else self.shape
+                    shape = self.keyless if self._keeps_key(self.record + number + 1) else self.shape
                     self._write_record(block.data[start:end], origin, defects.get(start), shape)
         else:
             self.writer.write(block.data)
@@ -106,6 +106,9 @@ class _Pass:
         self.record += laid.records
         if self.earlier is None:
             self.writer.report.records += laid.records
+
+    def _keeps_key(self, record: int) -> bool:
+        return record < len(self.kept) and bool(self.kept[record])
 
     def _origin(self, start: int, number: int, above: int) -> Origin:
         if self.earlier is not None:
