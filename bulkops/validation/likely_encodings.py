@@ -75,13 +75,15 @@ def reads_best_in(sample: bytes, encoding: str) -> bool:
 
 def _scored(raw: bytes) -> dict[str, tuple[float, str]]:
     """Return the text that each candidate gives, with how natural it is."""
-    found = {}
+    found, known = {}, dict[str, float | None]()
     for encoding, prior in _PRIOR.items():
         try:
             text = raw.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if (score := naturalness(text)) is not None:
+        if text not in known:  # many encodings differ in a few letters only
+            known[text] = naturalness(text)
+        if (score := known[text]) is not None:
             found[encoding] = (score + prior, text)
     return found
 
@@ -107,20 +109,32 @@ def _around(raw: bytes) -> bytes:
 
 def naturalness(text: str) -> float | None:
     """Return how natural a text looks, per character beyond ASCII; None if it has characters no text has."""
-    total = count = row = 0.0
+    total, count, row = 0.0, 0, 0
     for place, char in enumerate(text):
         if char.isascii():
             row = 0
             continue
-        category = unicodedata.category(char)
-        if category in {"Cc", "Cf", "Cn", "Co", "Cs"}:
+        score = _between(text[place - 1 : place], char, text[place + 1 : place + 2])
+        if score is None:
             return None
-        before, behind = text[place - 1 : place], text[place + 1 : place + 2]
-        row = row + 1 if category[0] == "L" and _script(char) == "LATIN" else 0
-        total += _letter(char, before, behind) if category[0] in "LM" else _sign(char, before, behind)
-        total -= 1.5 if row > _ROW else 0
+        row = row + 1 if _is_latin(char) else 0
+        total += score - (1.5 if row > _ROW else 0)
         count += 1
     return total / count if count else 0.0
+
+
+@lru_cache(maxsize=1 << 16)
+def _between(before: str, char: str, behind: str) -> float | None:
+    """Return how natural a character is between its neighbours; None if no text has it."""
+    category = unicodedata.category(char)
+    if category in {"Cc", "Cf", "Cn", "Co", "Cs"}:
+        return None
+    return _letter(char, before, behind) if category[0] in "LM" else _sign(char, before, behind)
+
+
+@lru_cache(maxsize=4096)
+def _is_latin(char: str) -> bool:
+    return char.isalpha() and _script(char) == "LATIN"
 
 
 def _letter(char: str, before: str, behind: str) -> float:
