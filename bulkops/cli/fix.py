@@ -87,8 +87,9 @@ def command(
 ) -> int:
     """Write a repaired copy of FILE: line ends, delimiter, header, quotes, blanks, numbers, dates.
 
-    FILE stays as it is; records without a repair keep their bytes. By default only repairs are made that leave no
-    other reading of the file; options decide what it leaves open. At the end it says what is left, and how to go on.
+    FILE stays as it is; records without a repair keep their bytes. By default only repairs with one possible
+    reading of the file are made; options choose between several readings. At the end it lists the remaining findings
+    and the commands for them.
     """
     from bulkops.fixing.options import FixOptions
     from bulkops.fixing.run import fix_file

@@ -1,4 +1,4 @@
-"""What a repaired copy still has to say, and the command that decides or repairs it."""
+"""Report the findings that remain in a repaired copy, and the commands that settle them."""
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def what_is_left(contract: Contract, copy: "Source", *, mask: bool) -> "FileReport":
-    """Return what validation finds in a repaired copy, one example of each rule."""
+    """Return the findings in a repaired copy, with one example of each rule."""
     from bulkops.clock import SystemClock
     from bulkops.validation.engine import validate_files
     from bulkops.validation.findings import ValidationSettings
@@ -37,7 +37,7 @@ def words_given(options: Mapping[str, object]) -> list[str]:
 
 
 def tell_left(report: "FileReport", command: Sequence[str], given: Sequence[str], say: Callable[[str], Any]) -> None:
-    """Say what is left in a copy, rule by rule, each with the command that goes on."""
+    """Print the findings left in a copy by rule, each with the commands that settle it."""
     from bulkops.fixing.catalogue import next_step
 
     errors, warnings = counted(report.errors, "error"), counted(report.warnings, "warning")

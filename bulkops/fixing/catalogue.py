@@ -1,4 +1,4 @@
-"""Every repair that `bulkops fix` makes, by the rule that asks for it; docs/fix.md says when, and why it is right."""
+"""List every repair of `bulkops fix` by its rule; docs/fix.md gives the condition and the reason of each."""
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 
 class Kind(StrEnum):
-    """What a repair needs: nothing, since the file has one reading; an option that decides; or leave to guess."""
+    """What a repair needs: one reading of the file, an option that decides, or permission to guess."""
 
     SAFE = "safe"
     OPTION = "option"
@@ -86,12 +86,12 @@ OPTIONS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
         "DAT110": (_ORDER,),
     }
 )
-"""The options that decide what a finding leaves open, in the order in which they are needed, each with its choices."""
+"""The options that settle a finding with several readings, in the order of need, each with its choices."""
 _REPEATED = frozenset({"--rename"})
 
 
 def next_step(code: str, given: Collection[str]) -> tuple[str, ...]:
-    """Return the option to add for what is left of a rule, or the choices there are; none if all were given already.
+    """Return the option that settles a remaining finding, or its choices; an empty tuple if all were given.
 
     `given` are the names of the options of the run, such as `--unsafe`.
     """

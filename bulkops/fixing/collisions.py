@@ -1,4 +1,4 @@
-"""Keys that a repair would make equal to others: whether they were one key or two is not known, so they stay."""
+"""Find the keys that a repair would make equal to others; they may be different keys, so they stay."""
 
 import tempfile
 from array import array
@@ -27,7 +27,7 @@ _IN_MEMORY = 8_000_000
 
 
 def colliding_keys(contract: Contract, source: Source, known: Survey, options: FixOptions) -> bytes:
-    """Return for each record (from 1; byte 0 is none) whether its key must stay, since repaired it would stand twice.
+    """Return a flag for each record (from 1; byte 0 is unused): its key must stay, or it would appear twice.
 
     The file is repaired into a temporary copy to find out, if any cell would be repaired. Empty if no key must stay.
     """
@@ -83,7 +83,7 @@ class _Keys:
 
 
 def _repeated(contract: Contract, copy: Source, origins: Origins) -> Offsets:
-    """Return the records, by their numbers in the file, whose key stands more than once in its copy."""
+    """Return the records, by their numbers in the file, with a key that appears more than once in the copy."""
     keys, found = _Keys(), [np.zeros(0, np.int64)]
     with opened(copy) as stream:
         tally = Tally(contract, copy, ValidationSettings(max_findings=0), None)

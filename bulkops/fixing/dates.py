@@ -102,7 +102,7 @@ def _from_local(
 def _day_first(found: re.Match[str], column: str, knowledge: Knowledge, options: FixOptions) -> bool | None:
     """Return whether the day comes first in a date; None if that is not known.
 
-    The user decides, then the column: where its dates do not agree, none of them tells what another one means.
+    The option of the user comes first, then the evidence of the column; contradicting dates are no evidence.
     """
     first, second = int(found["first"]), int(found["second"])
     if options.day_first is not None:

@@ -14,9 +14,9 @@ _CUT_OFF = re.compile("[\udcc0-\udcff](?![A-Za-z\udcc0-\udcff])")
 
 
 def decoded(body: bytes, knowledge: Knowledge, options: FixOptions) -> tuple[str | None, list[Repair]]:
-    """Return bytes as text, with the repair if they were not UTF-8; None if what they are is not known.
+    """Return bytes as text, with the repair if they were not UTF-8; None if their encoding is unknown.
 
-    The letters that bytes stand for in Windows-1252 are a guess: other encodings have other letters there.
+    Windows-1252 is a guess, since other encodings have other letters for the same bytes.
     """
     try:
         return body.decode(), []
@@ -29,7 +29,7 @@ def decoded(body: bytes, knowledge: Knowledge, options: FixOptions) -> tuple[str
     if text is None:
         return None, []
     code = "FIL102" if _doubtful(body, escaped, knowledge) else "FIL104"
-    return text, [Repair(code, told(body), text)]
+    return text, [Repair(code, printable(body), text)]
 
 
 def redecoded(raw: bytes, encoding: Encoding) -> Repair:
@@ -37,11 +37,11 @@ def redecoded(raw: bytes, encoding: Encoding) -> Repair:
     text = raw.decode()
     original = text.encode(encoding.name)
     code = next((code for code, _, _ in undecodable(original)), "FIL102")
-    return Repair(code, told(original), text)
+    return Repair(code, printable(original), text)
 
 
-def told(raw: bytes) -> str:
-    """Return bytes as a message shows them."""
+def printable(raw: bytes) -> str:
+    """Return bytes as text for messages; bytes that are not UTF-8 become escapes."""
     return raw.decode("utf-8", "backslashreplace")
 
 

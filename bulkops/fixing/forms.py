@@ -1,4 +1,4 @@
-"""What the records of a file have in common: how many fields each has, what its first cells and its numbers look like.
+"""Collect the forms of all records: numbers of fields, the look of first cells, the forms of decimal numbers.
 
 A record with its first cell alone may be a short record, or a total, a note or a line of a log that a program left in
 the file. Only the other records can tell.
@@ -40,7 +40,7 @@ _WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._%@+-]*[A-Za-z0-9])?")
 
 @dataclass
 class Likeness:
-    """What texts have in common: the kinds of characters that any and that all of them have, and their lengths."""
+    """The kinds of characters that some and that all of the texts contain, and the range of their lengths."""
 
     some: frozenset[str] = frozenset()
     every: frozenset[str] = frozenset()
@@ -73,7 +73,7 @@ def kinds_of(text: str) -> frozenset[str]:
 
 @dataclass
 class Forms:
-    """How many records have how many fields (0: their quotes are wrong), and what cells look like.
+    """The number of records for each number of fields (0: their quotes are wrong), and the forms of cells.
 
     `numbers` has for each column of numbers the forms that its cells have.
     """
@@ -142,5 +142,5 @@ def _add_numbers(found: Forms, block: Block, laid: Layout, places: Mapping[int, 
 
 
 def _form(raw: bytes) -> str | None:
-    """Return the form of a number, as far as it tells what points and commas mean in its column."""
+    """Return the form of a number that shows the meaning of points and commas in its column, or None."""
     return next((form for pattern, form in _NUMBERS if pattern.match(raw)), None)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from bulkops.errors import UsageError
-from bulkops.fixing.encoding import decoded, redecoded, told
+from bulkops.fixing.encoding import decoded, printable, redecoded
 from bulkops.fixing.options import Repair
 from bulkops.fixing.quotes import strict_cell, undoubled
 from bulkops.fixing.records import Shape
@@ -58,19 +58,19 @@ def header_repairs(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int
 
 
 def _told(notice: Notice, opening: Opening, shape: Shape, names: tuple[str, ...]) -> tuple[str, str]:
-    """Return what a notice is about before the repair and after it: a name, or the header as a whole."""
+    """Return the text of a notice before and after the repair: a column name, or the whole header."""
     if notice.code in _IN_FRONT:
         return notice.message, ""
     if notice.field is None:
         lines = opening.header_line, repaired_header(opening, shape)
-        before, after = (told(line.rstrip(b"\r\n")) for line in lines)
+        before, after = (printable(line.rstrip(b"\r\n")) for line in lines)
         return before, after
     place = notice.field - 1
     return notice.column or notice.message, "" if place in shape.surplus else names[place]
 
 
 def _decisions(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int]]:
-    """Yield what the options of the user change in front of the records: the encoding and the names of columns."""
+    """Yield the changes of the header that options ask for: its encoding and its column names."""
     encoding, renames, line = shape.knowledge.decoded_from, shape.options.renames, header_line_number(opening)
     if encoding is not None and not encoding.lines:
         yield Repair("FIL103", f"the file is {encoding.name}", ""), 1

@@ -40,7 +40,7 @@ def repair_number(text: str, column: str, knowledge: Knowledge, options: FixOpti
 
 
 def _with_groups(text: str, column: str, knowledge: Knowledge) -> tuple[str, str]:
-    """Return a number whose sign may part thousands; the other numbers of its column show what the sign is."""
+    """Return a number with a sign that may part thousands; the other numbers of the column decide."""
     if column in knowledge.comma_decimals and _ONE_COMMA.match(text):
         return "XLS109", text.replace(",", ".")
     return "XLS111", _without_groups(text)

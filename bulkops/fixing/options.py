@@ -10,9 +10,9 @@ from bulkops.fixing.transcoding import Encoding
 
 @dataclass(frozen=True, kw_only=True)
 class FixOptions:
-    """How to fix. `unsafe` allows repairs that could be wrong; the others decide what the file leaves open.
+    """How to fix. `unsafe` allows repairs that could be wrong; the other options choose between readings.
 
-    `zone` is that of dates without an offset; `day_first` the order of dates whose column does not show it;
+    `zone` applies to dates without an offset, `day_first` to dates without other evidence of their order;
     `end_of_day` whether an end without a time is the end of that day. `encoding` is that of bytes that are not UTF-8,
     `renames` gives columns of the header the names they should have.
     """
@@ -29,12 +29,12 @@ class FixOptions:
 class Knowledge:
     """What the whole file showed.
 
-    `day_first` has the columns whose dates agree whether the day comes first, `mixed_dates` those whose dates do not.
+    `day_first` has the columns in which all dates show the same order, `mixed_dates` those that show both orders.
     In columns of `comma_decimals` some numbers can only have a decimal comma; in those of `mixed_decimals` others may
     have thousands parted by the same sign, or by a point.
-    `multibyte`: some characters are UTF-8 of several bytes. `windows`: what is not UTF-8 reads best as Windows-1252.
-    `decoded_from`: the file was decoded from this encoding before it was read. `first` is what the first cells of its
-    records look like; `all_surplus`: each record has more fields than the header; `all_wrapped`: each is quoted as a
+    `multibyte`: some characters are UTF-8 of several bytes. `windows`: other bytes read best as Windows-1252.
+    `decoded_from`: the file was decoded from this encoding before it was read. `first` describes the first cells of its
+    records; `all_surplus`: each record has more fields than the header; `all_wrapped`: each is quoted as a
     whole.
     """
 

@@ -163,7 +163,7 @@ def _read(text: str, shape: Shape, repairs: list[Repair], defect: Defect | None)
 def _filled_up(text: str, found: _Cells, shape: Shape, repairs: list[Repair]) -> _Cells:
     """Return the cells of a record that has too few: those that its only one contains, or with blank ones behind them.
 
-    Text alone in the first cell that does not look like the others there is no record cut short.
+    Text alone in the first cell that does not look like the others may be a note, not a short record.
     """
     width, unsafe = len(shape.columns), shape.options.unsafe
     if len(found.texts) == 1 and (found.originals[0] or "").startswith('"'):
@@ -219,7 +219,7 @@ def _repaired(read: _Cells, shape: Shape, repairs: list[Repair]) -> _Cells:
 
 
 def _is_needed(name: str, read: _Cells, shape: Shape) -> bool:
-    """Tell whether a cell is the only filled one of several columns of which one has to be filled."""
+    """Return whether a cell is the only filled one in a group of columns that requires one."""
     filled = {column for column, text in zip(shape.columns, read.texts, strict=True) if column and not _is_blank(text)}
     groups = (set(exclusive.columns) for exclusive in shape.contract.exclusive if exclusive.whole_file)
     return any(filled & group == {name} for group in groups)

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from bulkops.errors import DataError
 from bulkops.fixing.content import opened, refuse_changed
-from bulkops.fixing.encoding import redecoded, told
+from bulkops.fixing.encoding import printable, redecoded
 from bulkops.fixing.header import header_repairs, repaired_header
 from bulkops.fixing.options import FixOptions, Repair
 from bulkops.fixing.records import Defect, Shape, repair_record, reshaped
@@ -33,9 +33,9 @@ def rewrite(
 ) -> None:
     """Write a file with its header and each of its records repaired.
 
-    `earlier` tells where the records came from if the file is a copy itself; records with a flag in `kept`, by
-    their numbers from 1, keep their keys. DataError if there is no header to go
-    by, InputUnreadable if the file cannot be read to its end.
+    `earlier` has the origins of the records if the file is a copy itself; records with a flag in `kept`, by their
+    numbers from 1, keep their keys. DataError if there is no header to go by, InputUnreadable if the file cannot be
+    read to its end.
     """
     shape = _shape(contract, source, known, options)
     with opened(source) as stream:
@@ -80,7 +80,7 @@ class _Pass:
 
     @cached_property
     def keyless(self) -> Shape:
-        """What records share whose keys stay as they are."""
+        """The shape for records that keep their keys."""
         names = (name for unique in self.shape.contract.unique for name in unique.columns)
         return replace(self.shape, kept=frozenset(names))
 
@@ -94,7 +94,7 @@ class _Pass:
             for start, end, number, before in places:
                 origin = self._origin(start, number, before)
                 if number < 0:
-                    blank = Repair("STR103", told(block.data[start:end]), "")
+                    blank = Repair("STR103", printable(block.data[start:end]), "")
                     self.writer.note([blank], record=None, line=origin.line)
                     self.writer.report.removed += 1
                 else:
@@ -129,7 +129,7 @@ class _Pass:
 
 
 def _repaired(raw: bytes, shape: Shape, defect: Defect | None) -> tuple[list[bytes], list[Repair]]:
-    """Return what is left of a record, which may be none or several, and what was changed.
+    """Return the records that replace a record, none or several, and the changes.
 
     In a file of one column any text is a whole record: whether a carriage return parts two is not known there.
     """
@@ -142,6 +142,6 @@ def _repaired(raw: bytes, shape: Shape, defect: Defect | None) -> tuple[list[byt
         return [raw if defect else reshaped(raw, shape)], []
     repaired = [repair_record(piece, shape, structure_only=True) for piece in pieces]
     return [data for data, _ in repaired], [
-        Repair("FIL108", told(raw), told(b"".join(pieces))),
+        Repair("FIL108", printable(raw), printable(b"".join(pieces))),
         *(r for _, rs in repaired for r in rs),
     ]

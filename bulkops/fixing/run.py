@@ -51,7 +51,7 @@ def fix_file(
 
 
 def _as_utf8(source: Source, options: FixOptions) -> tuple[Source, FixOptions, Encoding | None]:
-    """Return a source decoded as the options say, what is left of these, and the encoding it was decoded from.
+    """Return the source decoded as asked, the remaining options, and the encoding it was decoded from.
 
     DataError if the encoding is not that of the file, or of all lines of it.
     """
@@ -109,6 +109,6 @@ def _go_on(
         else:
             rewrite_late(contract, source, known, target, origins)
         again = again and _reads_otherwise(known)
-        # What was repaired now may show what the first cells of short records should look like.
+        # Repaired records are new evidence of how first cells look, so that more short records may be filled up.
         again = again or (options.unsafe and known.short and writer.report.counts.total() > before)
         _go_on(contract, following, later, writer, options, again=again)

@@ -33,7 +33,7 @@ _SAMPLE = 4096
 _MISREAD = {"STR101", "STR102", "STR104", "STR105", "STR106", "STR107", "STR116", "FIL108"}
 """Rules of records whose cells may not be those of the columns they seem to stand in."""
 _UNREAD = {"STR116", "FIL108"}
-"""Rules of records that a repair makes readable, so that only then all cells of a column can tell what they mean."""
+"""Rules of records that become readable by a repair; only then is the evidence of their columns complete."""
 _STRUCTURE = ("FIL", "STR", "HDR", "IMP", "UNQ")
 """Families of rules that no repair of a cell is about."""
 _OF_FORM = {"STR101", "STR102", "STR116", "XLS109", "XLS111"}
@@ -46,9 +46,9 @@ class Survey:
 
     `repeats` are the records (from 0) whose key stood earlier; `surplus` the positions of nameless, blank columns;
     `withheld` says that there are more, which may go once all records have as many cells as the header. `misread`:
-    there are records whose cells may be others once the file has commas, or fewer columns. `unread`: there are records
-    whose cells were not judged and may be read once the structure is repaired. `short`: some records
-    have too few fields. `cells`: some cells are wrong.
+    some records may have other cells once the file has commas, or fewer columns. `unread`: some records were not
+    judged, and become readable once their structure is repaired. `short`: some records have too few fields. `cells`:
+    some cells are wrong.
     `lost_zeros` gives, for each column and length of number that zeros were lost of, the length it should have.
     """
 

@@ -22,7 +22,7 @@ from bulkops.validation.opening import wide_encoding
 _NOT_OF_FILES = frozenset(
     {"charmap", "idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
 )
-"""Codecs of text that are no encoding of a file: escapes, names of hosts, whatever the machine is set to."""
+"""Text codecs that do not encode files: escapes, host names, the setting of the machine."""
 _STATEFUL = re.compile("iso2022|hz")
 UTF8 = "utf-8"
 _LINE_END = re.compile(rb"[\r\n]")
@@ -43,7 +43,9 @@ def encoding_named(name: str) -> Encoding:
     try:
         found = codecs.lookup(name.strip())
     except (LookupError, ValueError) as error:
-        raise UsageError(f"There is no encoding {name!r}.", hint="Python's names count: cp1252, mac_roman.") from error
+        raise UsageError(
+            f"There is no encoding {name!r}.", hint="Use a name that Python knows, such as cp1252 or mac_roman."
+        ) from error
     canonical = found.name.replace("_", "-").removesuffix("-sig")
     if not getattr(found, "_is_text_encoding", True) or canonical in _NOT_OF_FILES:
         raise UsageError(f"{name} is not an encoding of text files.", hint="Name one like cp1252, cp1251 or mac_roman.")
@@ -142,7 +144,7 @@ class _Transcoded(io.RawIOBase):
         return len(piece)
 
     def _mark(self) -> bytes:
-        """Return the byte order mark of UTF-8 in front, which is the same in whatever encoding; decode what is none."""
+        """Return the byte order mark of UTF-8 at the start, which is not decoded; keep other bytes for decoding."""
         first = self._stream.read(len(codecs.BOM_UTF8))
         if first == codecs.BOM_UTF8:
             return first

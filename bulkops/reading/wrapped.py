@@ -16,7 +16,7 @@ def wrapped_cells(inner: bytes, separator: int) -> list[bytes]:
 
 
 def wrapped_records(block: Block, laid: Layout, width: int) -> Offsets:
-    """Return the indices of the records whose lone, quoted field contains a record of `width` cells."""
+    """Return the indices of the records with a single quoted field that contains a record of `width` cells."""
     lone: Flags = (laid.fields == 1) & (laid.numbers >= 0) & ~laid.broken
     if width < 2 or not lone.any():
         return np.zeros(0, np.int64)

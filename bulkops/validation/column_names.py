@@ -56,7 +56,7 @@ def suggestion(name: str, contract: Contract, among: Collection[str] | None = No
 
 
 def synonym(name: str, contract: Contract, among: Collection[str] | None = None) -> str | None:
-    """Return the column whose name a name is in another spelling, or in the words of other tools."""
+    """Return the column that a name means in another spelling, or in the words of other tools."""
     folded = {fold(column): column for column in (contract.column_names if among is None else among)}
     if (wanted := fold(name)) in folded:
         return folded[wanted]
@@ -69,7 +69,7 @@ def synonym(name: str, contract: Contract, among: Collection[str] | None = None)
 def rivals_of(names: Sequence[str], columns: Sequence[str | None], contract: Contract) -> dict[str, list[int]]:
     """Return the columns that several fields of a header may be and none names exactly, with the fields' positions.
 
-    `columns` are those that the names stand for by their spelling, where they stand for one.
+    `columns` are the columns that the names mean by their spelling, or None.
     """
     found: dict[str, list[int]] = {}
     exact = set(names).intersection(contract.column_names)

@@ -66,8 +66,8 @@ def read_header(
 ) -> Header:
     """Return what a header line (without its line end) says, and its faults.
 
-    With `mask` no fault repeats what may be a value: a name that is no column's and comes near none. A column among
-    the `renames` is read as if it had its new name.
+    With `mask` no fault repeats a name that may be a value, since it resembles no column. A column among the `renames`
+    is read under its new name.
     """
     known = (*contract.column_names, *renames)
     inner = _unwrapped(line, known)
@@ -119,7 +119,7 @@ def _quote_faults(line: bytes, separator: int) -> list[Fault]:
 
 
 def _unwrapped(line: bytes, names: Collection[str]) -> bytes | None:
-    """Return the header that a lone quoted field contains, if several of its names are known; None if there is none."""
+    """Return the header inside a single quoted field, or None unless it contains several known names."""
     if not (line.startswith(b'"') and line.endswith(b'"')) or not wrapped_cells(line, 0):
         return None
     inner = line[1:-1].replace(b'""', b'"')
@@ -196,12 +196,12 @@ def _assign(fields: list[_Field], told: list[_Field], contract: Contract) -> tup
 
 
 def _contested(column: str, rivals: list[_Field], places: list[int]) -> Fault:
-    """Return the fault of several columns that may each be the same one; none of them counts as that."""
+    """Return the fault of several columns that could each be the same documented one."""
     *others, last = (repr(rival.name) for rival in rivals)
     first = rivals[0].name
     message = (
-        f"{', '.join(others)} and {last} may each be the column {column!r}, and none counts as it; "
-        f"decide with `bulkops fix --rename {shlex.quote(f'{first}={column}')}`, for example"
+        f"{', '.join(others)} and {last} could each be the column {column!r}, so none of them is used; "
+        f"choose one, for example with `bulkops fix --rename {shlex.quote(f'{first}={column}')}`"
     )
     return Fault("HDR116", message, first, rivals[0].at, places[0] + 1)
 
@@ -229,14 +229,14 @@ def _known(name: str, shown: str, contract: Contract, *, taken: set[str]) -> tup
     near, rival = suggestion(name, contract, among=known), synonym(name, contract)
     hint = f"did you mean {near!r}?" if near else f"known are {', '.join(contract.column_names)}"
     if near is None and rival is not None:
-        hint = f"this often means {rival!r}, which the file has too: check which of the two has its values"
+        hint = f"this usually means {rival!r}, and the file also has that column: check which one has its values"
     return None, ("HDR102", f"{contract.name} has no column {shown!r}; {hint}")
 
 
 def _missing(
     columns: tuple[str | None, ...], fields: list[_Field], contract: Contract, *, besides: Collection[str]
 ) -> list[Fault]:
-    """Return the required columns that are missing, but for those that several fields may be."""
+    """Return the required columns that are missing, except those that several fields could be."""
     needed: list[tuple[str, ...]] = [(name,) for name in contract.required_names]
     needed += [exclusive.columns for exclusive in contract.exclusive if exclusive.whole_file]
     faults = []

@@ -65,7 +65,7 @@ def likely_readings(raw: bytes, most: int = 3) -> tuple[Reading, ...]:
 
 
 def reads_best_in(sample: bytes, encoding: str) -> bool:
-    """Tell whether no other candidate gives a clearly more natural text; also where none decodes the sample."""
+    """Return whether no other candidate gives a clearly more natural text; True if none decodes the sample."""
     scored = _scored(sample)
     if not scored:
         return True
@@ -89,13 +89,13 @@ def _scored(raw: bytes) -> dict[str, tuple[float, str]]:
 
 
 def readings_told(raw: bytes, *, mask: bool = False) -> str:
-    """Return the likeliest readings as the end of a message; with `mask`, the names of the encodings alone."""
+    """Return the likeliest readings as the end of a message; with `mask`, only the names of the encodings."""
     found = likely_readings(_around(raw))
     if not found:
         return ""
     if mask:
         return f"; likely encodings: {', '.join(reading.encoding for reading in found)}"
-    return "; it would be " + ", ".join(f"{reading.text!r} in {reading.encoding}" for reading in found)
+    return "; the text would be " + ", ".join(f"{reading.text!r} in {reading.encoding}" for reading in found)
 
 
 def _around(raw: bytes) -> bytes:
@@ -108,7 +108,7 @@ def _around(raw: bytes) -> bytes:
 
 
 def naturalness(text: str) -> float | None:
-    """Return how natural a text looks, per character beyond ASCII; None if it has characters no text has."""
+    """Return how natural a text looks, per character beyond ASCII; None if it has characters unknown in texts."""
     total, count, row = 0.0, 0, 0
     for place, char in enumerate(text):
         if char.isascii():
@@ -125,7 +125,7 @@ def naturalness(text: str) -> float | None:
 
 @lru_cache(maxsize=1 << 16)
 def _between(before: str, char: str, behind: str) -> float | None:
-    """Return how natural a character is between its neighbours; None if no text has it."""
+    """Return how natural a character is between its neighbours; None for characters unknown in texts."""
     category = unicodedata.category(char)
     if category in {"Cc", "Cf", "Cn", "Co", "Cs"}:
         return None

@@ -166,7 +166,7 @@ def test_fixing_makes_nothing_worse(contract: Contract, data: st.DataObject, cho
             for report in (before, after)
         ]
         assert structure[1] <= structure[0]
-        # A record that nobody can read may be wrong in another way once the columns or their separators are others.
+        # An unreadable record may break another rule once the separators or the columns of the file change.
         if not {"HDR104", "HDR108"} & set(before.counts):
             assert set(structural(after)) <= set(structural(before))
 
