@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -21,7 +21,9 @@ from bulkops.writing import part_of
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
+    from bulkops.fixing.options import FixOptions
     from bulkops.fixing.writer import Change, FixReport
+    from bulkops.reading.sources import Source
     from bulkops.validation.findings import FileReport
 
 STDOUT = Path("-")
@@ -50,8 +52,10 @@ STDOUT = Path("-")
     default=None,
     help="Which moment an end without a time is: 23:59:59 of that day, or 00:00:00.",
 )
-@option("--encoding", metavar="NAME", help="Encoding of a file that is not UTF-8, such as cp1252, cp1251, mac_roman.")
-@option(
+@own_option(
+    "--encoding", metavar="NAME", help="Encoding of a file that is not UTF-8, such as cp1252, cp1251, mac_roman."
+)
+@own_option(
     "--rename",
     "renames",
     multiple=True,
@@ -73,17 +77,12 @@ def command(
     file: str,
     *,
     output: Path,
-    unsafe: bool,
-    time_zone: str | None,
-    date_order: str | None,
-    end_of_day: bool | None,
-    encoding: str | None,
-    renames: tuple[str, ...],
     diff: bool,
     log_path: Path | None,
     mask: bool,
     overwrite: bool,
     as_json: bool,
+    **chosen: Any,
 ) -> int:
     """Write a repaired copy of FILE: line ends, delimiter, header, quotes, blanks, numbers, dates.
 
@@ -91,19 +90,9 @@ def command(
     reading of the file are made; options choose between several readings. At the end it lists the remaining findings
     and the commands for them.
     """
-    from bulkops.fixing.options import FixOptions
-    from bulkops.fixing.run import fix_file
-    from bulkops.fixing.transcoding import encoding_named
-    from bulkops.reading.sources import expand, stream_source
+    from bulkops.reading.sources import expand
 
-    options = FixOptions(
-        unsafe=unsafe,
-        zone=_zone(time_zone),
-        day_first=None if date_order is None else date_order == "day-first",
-        end_of_day=end_of_day,
-        encoding=encoding_named(encoding) if encoding else None,
-        renames=_renames(renames),
-    )
+    options = _options(**chosen)
     if output == STDOUT and as_json:
         raise UsageError("--json and -o - would both write to stdout.", hint="Name a file with -o.")
     sources = expand([file])
@@ -112,34 +101,66 @@ def command(
     if log_path is None and output != STDOUT:
         log_path = output.with_name(output.name + ".changes.jsonl")
     _check_outputs((Path(file), Path(sources[0].path)), output, log_path, overwrite=overwrite)
-    targets = [*([log_path] if log_path else []), None if output == STDOUT else output]
-    left = None
-    with whole_files(targets) as (*listed, out):
-        log = _Log(listed[0] if listed else None, mask=mask, diff=diff and not as_json, err=output == STDOUT)
-        report = fix_file(contract, sources[0], out, options=options, log=log)
-        if output == STDOUT or is_device(output):
-            left = what_is_left(contract, stream_source(str(output), out), mask=mask)
-    left = left or what_is_left(contract, expand([str(output)])[0], mask=mask)
+    seen = _Seen(mask=mask, diff=diff and not as_json)
+    report, left = _write(contract, sources[0], output, log_path, options, seen)
     if as_json:
         console().emit_json(_document(report, left, output, log_path))
         return 0
     _tell(report, output, log_path)
-    given = words_given(
-        {
-            "--unsafe": unsafe,
-            "--time-zone": time_zone,
-            "--date-order": date_order,
-            "--end-of-day": end_of_day,
-            "--start-of-day": end_of_day is False,
-            "--encoding": encoding,
-            "--rename": renames,
-        }
-    )
+    given = words_given(chosen)
     again = ["bulkops", "fix", contract.name, file, "-o", str(output), *given]
     if output != STDOUT and not is_device(output):
         again.append("--overwrite")
     tell_left(left, again, given, lambda text: click.echo(text, err=output == STDOUT))
     return 0
+
+
+def _options(
+    *,
+    unsafe: bool,
+    time_zone: str | None,
+    date_order: str | None,
+    end_of_day: bool | None,
+    encoding: str | None,
+    renames: tuple[str, ...],
+) -> "FixOptions":
+    """Return the options of a run; UsageError for an unknown zone or encoding, or a rename without two names."""
+    from bulkops.fixing.options import FixOptions
+    from bulkops.fixing.transcoding import encoding_named
+
+    return FixOptions(
+        unsafe=unsafe,
+        zone=_zone(time_zone),
+        day_first=None if date_order is None else date_order == "day-first",
+        end_of_day=end_of_day,
+        encoding=encoding_named(encoding) if encoding else None,
+        renames=_renames(renames),
+    )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Whether values are masked, and whether each change is printed."""
+
+    mask: bool
+    diff: bool
+
+
+def _write(
+    contract: Contract, source: "Source", output: Path, log_path: Path | None, options: "FixOptions", seen: _Seen
+) -> tuple["FixReport", "FileReport"]:
+    """Write the copy and the list of changes; return the report and the findings that remain in the copy."""
+    from bulkops.fixing.run import fix_file
+    from bulkops.reading.sources import file_source, stream_source
+
+    left, spooled = None, output == STDOUT or is_device(output)
+    targets = [*([log_path] if log_path else []), None if output == STDOUT else output]
+    with whole_files(targets) as (*listed, out):
+        log = _Log(listed[0] if listed else None, mask=seen.mask, diff=seen.diff, err=output == STDOUT)
+        report = fix_file(contract, source, out, options=options, log=log)
+        if spooled:
+            left = what_is_left(contract, stream_source(str(output), out), mask=seen.mask)
+    return report, left or what_is_left(contract, file_source(output), mask=seen.mask)
 
 
 class _Log:

@@ -23,17 +23,15 @@ def what_is_left(contract: Contract, copy: "Source", *, mask: bool) -> "FileRepo
     return validate_files(contract, [copy], settings=settings).files[0]
 
 
-def words_given(options: Mapping[str, object]) -> list[str]:
-    """Return options as they are typed; those without a value are left out."""
-    words: list[str] = []
-    for name, value in options.items():
-        if value is True:
-            words.append(name)
-        elif isinstance(value, tuple):
-            words += [word for one in value for word in (name, one)]
-        elif value not in {None, False}:
-            words += [name, str(value)]
-    return words
+def words_given(chosen: Mapping[str, Any]) -> list[str]:
+    """Return the deciding options of a run as they are typed; those without a value are left out."""
+    words = ["--unsafe"] if chosen["unsafe"] else []
+    if chosen["end_of_day"] is not None:
+        words.append("--end-of-day" if chosen["end_of_day"] else "--start-of-day")
+    for name in ("time_zone", "date_order", "encoding"):
+        if chosen[name]:
+            words += [f"--{name.replace('_', '-')}", chosen[name]]
+    return [*words, *(word for rename in chosen["renames"] for word in ("--rename", rename))]
 
 
 def tell_left(report: "FileReport", command: Sequence[str], given: Sequence[str], say: Callable[[str], Any]) -> None:

@@ -151,18 +151,7 @@ def survey(
         surplus = frozenset()  # a note with its first cell alone would become a record
     return Survey(
         opening=tally.opening,
-        knowledge=Knowledge(
-            day_first=_day_first(tally.facts),
-            mixed_dates=_mixed_dates(tally.facts),
-            comma_decimals=forms.comma_decimals,
-            mixed_decimals=forms.mixed_decimals,
-            multibyte=watched.multibyte,
-            windows=reads_best_in(watched.sample, "cp1252"),
-            decoded_from=decoded_from,
-            first=forms.first,
-            all_surplus=min(forms.fields, default=0) > width,
-            all_wrapped="STR101" not in collector.codes and set(forms.fields) == {1},
-        ),
+        knowledge=_knowledge(tally, collector.codes, watched, forms, decoded_from),
         sha256=reader.sha256,
         touched=tuple(collector.touched),
         repeats=collector.repeats(),
@@ -173,6 +162,25 @@ def survey(
         short="STR101" in collector.codes,
         cells=any(not code.startswith(_STRUCTURE) for code in collector.codes),
         lost_zeros=_lost_zeros(tally.facts),
+    )
+
+
+def _knowledge(
+    tally: Tally, codes: set[str], watched: _Watched, forms: Forms, decoded_from: Encoding | None
+) -> Knowledge:
+    """Return the evidence of the whole file."""
+    width = len(tally.opening.header.columns) if tally.opening and tally.opening.header else 0
+    return Knowledge(
+        day_first=_day_first(tally.facts),
+        mixed_dates=_mixed_dates(tally.facts),
+        comma_decimals=forms.comma_decimals,
+        mixed_decimals=forms.mixed_decimals,
+        multibyte=watched.multibyte,
+        windows=reads_best_in(watched.sample, "cp1252"),
+        decoded_from=decoded_from,
+        first=forms.first,
+        all_surplus=min(forms.fields, default=0) > width,
+        all_wrapped="STR101" not in codes and set(forms.fields) == {1},
     )
 
 
