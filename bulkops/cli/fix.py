@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,6 +12,7 @@ import click
 from bulkops.cli.console import console, line
 from bulkops.cli.contract_options import contract_argument
 from bulkops.cli.environment import option, own_option
+from bulkops.cli.fix_left import tell_left, what_is_left, words_given
 from bulkops.cli.options import json_option
 from bulkops.cli.outputs import refuse_existing, refuse_the_same
 from bulkops.cli.whole_files import is_device, refuse_archive, whole_files
@@ -20,7 +21,10 @@ from bulkops.writing import part_of
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
+    from bulkops.fixing.options import FixOptions
     from bulkops.fixing.writer import Change, FixReport
+    from bulkops.reading.sources import Source
+    from bulkops.validation.findings import FileReport
 
 STDOUT = Path("-")
 
@@ -37,6 +41,27 @@ STDOUT = Path("-")
 )
 @own_option("--unsafe", is_flag=True, help="Make repairs too that could be wrong.")
 @option("--time-zone", metavar="ZONE", help="Zone of dates without an offset, such as Europe/Berlin or UTC.")
+@option(
+    "--date-order",
+    type=click.Choice(("day-first", "month-first")),
+    help="What comes first in dates such as 03/04/2030, where their column does not show it.",
+)
+@option(
+    "--end-of-day/--start-of-day",
+    "end_of_day",
+    default=None,
+    help="Which moment an end without a time is: 23:59:59 of that day, or 00:00:00.",
+)
+@own_option(
+    "--encoding", metavar="NAME", help="Encoding of a file that is not UTF-8, such as cp1252, cp1251, mac_roman."
+)
+@own_option(
+    "--rename",
+    "renames",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Give a column of the header its documented name; may be repeated.",
+)
 @option("--diff", is_flag=True, help="Print each change as it was and as it is.")
 @own_option(
     "--log",
@@ -52,23 +77,22 @@ def command(
     file: str,
     *,
     output: Path,
-    unsafe: bool,
-    time_zone: str | None,
     diff: bool,
     log_path: Path | None,
     mask: bool,
     overwrite: bool,
     as_json: bool,
+    **chosen: Any,
 ) -> int:
-    """Write a repaired copy of FILE: encoding, line ends, delimiter, header, quotes, blanks, dates.
+    """Write a repaired copy of FILE: line ends, delimiter, header, quotes, blanks, numbers, dates.
 
-    FILE stays as it is; records without a repair keep their bytes. What is left is for `bulkops validate` to say.
+    FILE stays as it is; records without a repair keep their bytes. By default only repairs with one possible
+    reading of the file are made; options choose between several readings. At the end it lists the remaining findings
+    and the commands for them.
     """
-    from bulkops.fixing.options import FixOptions
-    from bulkops.fixing.run import fix_file
     from bulkops.reading.sources import expand
 
-    options = FixOptions(unsafe=unsafe, zone=_zone(time_zone))
+    options = _options(**chosen)
     if output == STDOUT and as_json:
         raise UsageError("--json and -o - would both write to stdout.", hint="Name a file with -o.")
     sources = expand([file])
@@ -77,15 +101,66 @@ def command(
     if log_path is None and output != STDOUT:
         log_path = output.with_name(output.name + ".changes.jsonl")
     _check_outputs((Path(file), Path(sources[0].path)), output, log_path, overwrite=overwrite)
+    seen = _Seen(mask=mask, diff=diff and not as_json)
+    report, left = _write(contract, sources[0], output, log_path, options, seen)
+    if as_json:
+        console().emit_json(_document(report, left, output, log_path))
+        return 0
+    _tell(report, output, log_path)
+    given = words_given(chosen)
+    again = ["bulkops", "fix", contract.name, file, "-o", str(output), *given]
+    if output != STDOUT and not is_device(output):
+        again.append("--overwrite")
+    tell_left(left, again, given, lambda text: click.echo(text, err=output == STDOUT))
+    return 0
+
+
+def _options(
+    *,
+    unsafe: bool,
+    time_zone: str | None,
+    date_order: str | None,
+    end_of_day: bool | None,
+    encoding: str | None,
+    renames: tuple[str, ...],
+) -> "FixOptions":
+    """Return the options of a run; UsageError for an unknown zone or encoding, or a rename without two names."""
+    from bulkops.fixing.options import FixOptions
+    from bulkops.fixing.transcoding import encoding_named
+
+    return FixOptions(
+        unsafe=unsafe,
+        zone=_zone(time_zone),
+        day_first=None if date_order is None else date_order == "day-first",
+        end_of_day=end_of_day,
+        encoding=encoding_named(encoding) if encoding else None,
+        renames=_renames(renames),
+    )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Whether values are masked, and whether each change is printed."""
+
+    mask: bool
+    diff: bool
+
+
+def _write(
+    contract: Contract, source: "Source", output: Path, log_path: Path | None, options: "FixOptions", seen: _Seen
+) -> tuple["FixReport", "FileReport"]:
+    """Write the copy and the list of changes; return the report and the findings that remain in the copy."""
+    from bulkops.fixing.run import fix_file
+    from bulkops.reading.sources import file_source, stream_source
+
+    left, spooled = None, output == STDOUT or is_device(output)
     targets = [*([log_path] if log_path else []), None if output == STDOUT else output]
     with whole_files(targets) as (*listed, out):
-        log = _Log(listed[0] if listed else None, mask=mask, diff=diff and not as_json, err=output == STDOUT)
-        report = fix_file(contract, sources[0], out, options=options, log=log)
-    if as_json:
-        console().emit_json(_document(report, output, log_path))
-    else:
-        _tell(report, output, log_path)
-    return 0
+        log = _Log(listed[0] if listed else None, mask=seen.mask, diff=seen.diff, err=output == STDOUT)
+        report = fix_file(contract, source, out, options=options, log=log)
+        if spooled:
+            left = what_is_left(contract, stream_source(str(output), out), mask=seen.mask)
+    return report, left or what_is_left(contract, file_source(output), mask=seen.mask)
 
 
 class _Log:
@@ -141,6 +216,18 @@ def _zone(name: str | None) -> ZoneInfo | None:
         raise UsageError(f"There is no time zone {name!r}.", hint="Names look like Europe/Berlin.") from error
 
 
+def _renames(given: tuple[str, ...]) -> dict[str, str]:
+    """Return the new names of columns by their old ones; UsageError for a text that names no two."""
+    found: dict[str, str] = {}
+    for text in given:
+        old, sign, new = text.rpartition("=")
+        if not sign or not old or not new:
+            raise UsageError(f"--rename {text!r} is not OLD=NEW.", hint="For example: --rename 'Coupon Code=value'.")
+        if found.setdefault(old, new) != new:
+            raise UsageError(f"--rename gives {old!r} two names: {found[old]!r} and {new!r}.")
+    return found
+
+
 def _show(row: dict[str, Any], *, err: bool) -> None:
     """Print a change on stdout, or on stderr: each text in one line."""
     column = f" {row['column']}" if row["column"] else ""
@@ -152,7 +239,7 @@ def _show(row: dict[str, Any], *, err: bool) -> None:
             click.echo(click.style(said, fg=shade) if colour else said, err=err)
 
 
-def _document(report: "FixReport", output: Path, log_path: Path | None) -> dict[str, Any]:
+def _document(report: "FixReport", left: "FileReport", output: Path, log_path: Path | None) -> dict[str, Any]:
     return {
         "output": str(output),
         "changes": str(log_path),
@@ -160,6 +247,7 @@ def _document(report: "FixReport", output: Path, log_path: Path | None) -> dict[
         "changed": report.changed,
         "removed": report.removed,
         "counts": dict(sorted(report.counts.items())),
+        "left": {"errors": left.errors, "warnings": left.warnings, "counts": dict(left.counts)},
     }
 
 

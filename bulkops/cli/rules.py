@@ -51,4 +51,5 @@ def _explain(rule: Rule) -> None:
     out.result(f"  good  {rule.good}")
     out.several(f"\nFix: {rule.fix}")
     if rule.repair != "none":
-        out.result(f"Repaired by `bulkops fix{' --unsafe' if rule.repair == 'unsafe' else ''}`.")
+        how = {"unsafe": " --unsafe`", "option": "` with the option named above"}.get(rule.repair, "`")
+        out.result(f"Repaired by `bulkops fix{how}.")

@@ -45,11 +45,26 @@ def repair_cell(column: Column, text: str, knowledge: Knowledge, options: FixOpt
         if found is None or found[1] == text:
             return text, repairs
         code, after = found
+        if _spoils(column, text, after):
+            return text, repairs
         repairs.append(Repair(code, text, after, column.name))
         text = after
         if code == _DECIMAL_POINT:
             break
     return text, repairs
+
+
+def _spoils(column: Column, before: str, after: str) -> bool:
+    """Tell whether a repair gives a cell an error that it did not have: blank, too short, too long, not allowed."""
+    if not after.strip(_BLANKS):
+        return column.required and bool(before.strip(_BLANKS))
+    if not isinstance(column.cell, Text):
+        return False
+    cell = column.cell
+    short = len(after) < cell.min_length <= len(before)
+    long = cell.max_length is not None and len(before) <= cell.max_length < len(after)
+    odd = cell.pattern is not None and bool(re.search(cell.pattern, before)) and not re.search(cell.pattern, after)
+    return short or long or odd
 
 
 def _next(column: Column, text: str, knowledge: Knowledge, options: FixOptions) -> tuple[str, str] | None:
@@ -71,12 +86,7 @@ def _next(column: Column, text: str, knowledge: Knowledge, options: FixOptions) 
         case Integer():
             return repair_integer(text, options)
         case Number():
-            return repair_number(
-                text,
-                options,
-                unclear=column.name in knowledge.unclear_numbers,
-                decimal_commas=column.name in knowledge.decimal_commas,
-            )
+            return repair_number(text, column.name, knowledge, options)
         case Choice(values=values):
             return _choice(text, values)
     return None

@@ -17,6 +17,11 @@ _ISO = re.compile(
     r"(?:[Tt ](?P<time>[0-9]{2}:[0-9]{2})(?P<seconds>:[0-9]{2}(?:\.[0-9]+)?)?"
     r" ?(?P<offset>[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?$"
 )
+_PLAIN_EPOCH = re.compile(
+    r"^(?!20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[01][0-9]|2[0-3])$)[0-9]{10}(?:\.[0-9]+)?$|^[0-9]{13}$"
+)
+"""Seconds or milliseconds since 1970 that can be no day and hour, such as 2030123123; fewer digits are of long ago."""
+_START, _END = timedelta(0), timedelta(hours=23, minutes=59, seconds=59)
 _SERIAL_START = datetime(1899, 12, 30)  # noqa: DTZ001 - spreadsheets count local days
 
 
@@ -29,24 +34,37 @@ def repair_timestamp(
     if text.lower() in cell.literals:
         return "DAT108", text.lower()
     if (found := _ISO.match(text)) is not None:
-        return _from_iso(found, options)
+        return _from_iso(found, cell, options)
     if re.match(patterns.EPOCH, text):
-        return _from_epoch(text)
+        return _from_epoch(text) if options.unsafe or _PLAIN_EPOCH.match(text) else None
     if (found := _LOCAL.match(text)) is not None:
-        return _from_local(found, column, knowledge, options)
+        return _from_local(found, column, cell, knowledge, options)
     if options.unsafe and re.match(patterns.SERIAL_DATE, text):
-        return _checked("DAT107", _SERIAL_START + timedelta(days=float(text)), options)
+        moment = _SERIAL_START + timedelta(days=float(text))
+        return _checked("DAT107", moment if "." in text else moment + (_time_of(cell, options) or _START), options)
     return None
 
 
-def _from_iso(found: re.Match[str], options: FixOptions) -> tuple[str, str] | None:
+def _time_of(cell: Timestamp, options: FixOptions) -> timedelta | None:
+    """Return the time of a date that has none; None where an end may be the start of its day or the end of it."""
+    if not cell.expected_future:
+        return _START
+    if options.end_of_day is None:
+        return _START if options.unsafe else None
+    return _END if options.end_of_day else _START
+
+
+def _from_iso(found: re.Match[str], cell: Timestamp, options: FixOptions) -> tuple[str, str] | None:
     code = "DAT106" if found["time"] is None else "DAT102" if found["offset"] is None else "TYP103"
     text = f"{found['day']}T{found['time'] or '00:00'}{found['seconds'] or ':00'}"
     if found["offset"] is not None:
         repaired = text + _offset(found["offset"])
         return (code, repaired) if _RIGHT.match(repaired) else None
+    time = _time_of(cell, options) if found["time"] is None else _START
+    if time is None:
+        return None
     try:
-        return _checked(code, datetime.fromisoformat(text), options, fraction=text.partition(".")[2])
+        return _checked(code, datetime.fromisoformat(text) + time, options, fraction=text.partition(".")[2])
     except ValueError:
         return None
 
@@ -65,9 +83,12 @@ def _from_epoch(text: str) -> tuple[str, str] | None:
     return ("DAT104", repaired) if _RIGHT.match(repaired) else None
 
 
-def _from_local(found: re.Match[str], column: str, knowledge: Knowledge, options: FixOptions) -> tuple[str, str] | None:
-    day_first = _day_first(found, options, shown=knowledge.day_first.get(column))
-    if day_first is None:
+def _from_local(
+    found: re.Match[str], column: str, cell: Timestamp, knowledge: Knowledge, options: FixOptions
+) -> tuple[str, str] | None:
+    day_first = _day_first(found, column, knowledge, options)
+    time = _time_of(cell, options) if found["hour"] is None else _START
+    if day_first is None or time is None:
         return None
     day, month = (found["first"], found["second"]) if day_first else (found["second"], found["first"])
     hour, minute, seconds = (int(found[name] or 0) for name in ("hour", "minute", "seconds"))
@@ -75,14 +96,23 @@ def _from_local(found: re.Match[str], column: str, knowledge: Knowledge, options
         moment = datetime(int(found["year"]), int(month), int(day), hour, minute, seconds)  # noqa: DTZ001 - the zone follows
     except ValueError:
         return None
-    return _checked("DAT103", moment, options)
+    return _checked("DAT103", moment + time, options)
 
 
-def _day_first(found: re.Match[str], options: FixOptions, *, shown: bool | None) -> bool | None:
-    """Return whether the day comes first in a date; `shown` is what its column shows. None: nobody knows."""
+def _day_first(found: re.Match[str], column: str, knowledge: Knowledge, options: FixOptions) -> bool | None:
+    """Return whether the day comes first in a date; None if that is not known.
+
+    The option of the user comes first, then the evidence of the column; contradicting dates are no evidence.
+    """
     first, second = int(found["first"]), int(found["second"])
+    if options.day_first is not None:
+        return options.day_first if (second if options.day_first else first) <= 12 else None
+    if column in knowledge.mixed_dates and not options.unsafe:
+        return None
+    shown = knowledge.day_first.get(column)
     if found["sign"] == ".":  # written with the day first wherever dots are used, which slashes and dashes are not
-        return True if second <= 12 else False if options.unsafe else None
+        usual = second <= 12 and shown is not False
+        return usual if usual or options.unsafe else None
     if second > 12:
         return False
     if shown is not None:

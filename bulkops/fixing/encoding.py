@@ -1,8 +1,9 @@
-"""Bytes that are no UTF-8: taken for Windows-1252 where nothing speaks against it."""
+"""Bytes that are not UTF-8: decoded as the user says, or guessed to be Windows-1252 if guesses are allowed."""
 
 import re
 
 from bulkops.fixing.options import FixOptions, Knowledge, Repair
+from bulkops.fixing.transcoding import Encoding
 from bulkops.validation.encoding import undecodable
 
 _ESCAPED = re.compile("[\udc80-\udcff]")
@@ -13,21 +14,50 @@ _CUT_OFF = re.compile("[\udcc0-\udcff](?![A-Za-z\udcc0-\udcff])")
 
 
 def decoded(body: bytes, knowledge: Knowledge, options: FixOptions) -> tuple[str | None, list[Repair]]:
-    """Return bytes as text, and the repair if they were Windows-1252; None if that is not certain enough."""
+    """Return bytes as text, with the repair if they were not UTF-8; None if their encoding is unknown.
+
+    Windows-1252 is a guess, since other encodings have other letters for the same bytes.
+    """
     try:
         return body.decode(), []
     except UnicodeDecodeError:
         escaped = body.decode("utf-8", "surrogateescape")
-    code = "FIL102" if _doubtful(body, escaped, knowledge) else "FIL104"
-    if code == "FIL102" and not options.unsafe:
+    if options.encoding is not None:
+        text = _in_encoding(body, escaped, options.encoding)
+    else:
+        text = _as_windows(escaped) if options.unsafe and knowledge.windows else None
+    if text is None:
         return None, []
-    text = _ESCAPED.sub(lambda found: _as_windows(found[0]), escaped)
-    return text, [Repair(code, body.decode("utf-8", "backslashreplace"), text)]
+    code = "FIL102" if _doubtful(body, escaped, knowledge) else "FIL104"
+    return text, [Repair(code, printable(body), text)]
+
+
+def redecoded(raw: bytes, encoding: Encoding) -> Repair:
+    """Return the repair of a text that was decoded from another encoding."""
+    text = raw.decode()
+    original = text.encode(encoding.name)
+    code = next((code for code, _, _ in undecodable(original)), "FIL102")
+    return Repair(code, printable(original), text)
+
+
+def printable(raw: bytes) -> str:
+    """Return bytes as text for messages; bytes that are not UTF-8 become escapes."""
+    return raw.decode("utf-8", "backslashreplace")
 
 
 def holds_multibyte(data: bytes) -> bool:
     """Tell whether a character of several bytes that is valid UTF-8, and will stay, is anywhere in the data."""
     return not data.isascii() and _LASTING.search(data.decode("utf-8", "ignore")) is not None
+
+
+def _in_encoding(body: bytes, escaped: str, encoding: Encoding) -> str | None:
+    """Return a record decoded in an encoding; None if parts of it are UTF-8, or if it is in another encoding."""
+    if not _ESCAPED.sub("", escaped).isascii():
+        return None
+    try:
+        return body.decode(encoding.name)
+    except UnicodeDecodeError:
+        return None
 
 
 def _doubtful(body: bytes, escaped: str, knowledge: Knowledge) -> bool:
@@ -39,5 +69,9 @@ def _doubtful(body: bytes, escaped: str, knowledge: Knowledge) -> bool:
     return cut_off or any(code == "FIL102" for code, _, _ in undecodable(body))
 
 
-def _as_windows(escaped: str) -> str:
-    return bytes((ord(escaped) - 0xDC00,)).decode("cp1252", "replace")
+def _as_windows(escaped: str) -> str | None:
+    """Return a text with its undecodable bytes taken for Windows-1252; None if it does not have all of them."""
+    try:
+        return _ESCAPED.sub(lambda found: bytes((ord(found[0]) - 0xDC00,)).decode("cp1252"), escaped)
+    except UnicodeDecodeError:
+        return None

@@ -2,12 +2,13 @@
 
 import re
 
-from bulkops.fixing.options import FixOptions
+from bulkops.fixing.options import FixOptions, Knowledge
 from bulkops_validators.model import patterns
 
 _LONE_ZERO = re.compile(r"^-?0[^0-9]")
 """What begins so is less than one: a group of thousands never begins with a lone 0."""
 _ZERO_AND_COMMA = re.compile(r"^-?0,[0-9]+$")
+_ONE_COMMA = re.compile(r"^-?[0-9]+,[0-9]+$")
 _COMMAS_PART = re.compile(r"^-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.|$)")
 
 
@@ -20,24 +21,25 @@ def repair_integer(text: str, options: FixOptions) -> tuple[str, str] | None:
     return None
 
 
-def repair_number(
-    text: str, options: FixOptions, *, unclear: bool = False, decimal_commas: bool = False
-) -> tuple[str, str] | None:
+def repair_number(text: str, column: str, knowledge: Knowledge, options: FixOptions) -> tuple[str, str] | None:
     """Return the rule and the repaired cell, or None if it is right or no reading is certain.
 
-    `unclear`: some numbers of the column may be thousands or decimal numbers. Then a comma that is certain stays, since
-    it may be all that shows how to read the others. `decimal_commas`: the commas of the column are decimal commas.
+    The other numbers of the column decide. Beside 1.500, which may be a thousand and a half, 12,50 is left alone, since
+    it may be all that shows how to read the others. With `unsafe`, both are read as the commas of the column show.
     """
+    unclear = column in knowledge.unclear_numbers
     if unclear and not options.unsafe:
         return None
-    if unclear and decimal_commas and (read := _with_decimal_comma(text)) is not None:
+    if unclear and column in knowledge.decimal_commas and (read := _with_decimal_comma(text)) is not None:
         return read
+    if column in knowledge.mixed_decimals:
+        return None
     if _ZERO_AND_COMMA.match(text):
         return "XLS109", text.replace(",", ".")
     if _LONE_ZERO.match(text):
         return None
     if re.match(patterns.THOUSANDS, text):
-        return ("XLS111", _without_groups(text)) if options.unsafe else None
+        return _with_groups(text, column, knowledge) if options.unsafe else None
     if re.match(patterns.DECIMAL_COMMA, text):
         return "XLS109", text.replace(".", "").replace(",", ".")
     return None
@@ -50,6 +52,13 @@ def _with_decimal_comma(text: str) -> tuple[str, str] | None:
     if re.match(patterns.GROUPED_BY_POINT, text):
         return "XLS111", text.replace(".", "")
     return None
+
+
+def _with_groups(text: str, column: str, knowledge: Knowledge) -> tuple[str, str]:
+    """Return a number with a sign that may part thousands; the other numbers of the column decide."""
+    if column in knowledge.comma_decimals and _ONE_COMMA.match(text):
+        return "XLS109", text.replace(",", ".")
+    return "XLS111", _without_groups(text)
 
 
 def _without_groups(text: str) -> str:

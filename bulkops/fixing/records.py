@@ -9,6 +9,7 @@ from bulkops.fixing.options import FixOptions, Knowledge, Repair
 from bulkops.fixing.quotes import readings, undoubled
 from bulkops.fixing.unclosed import closed
 from bulkops.reading.quoting import cells
+from bulkops.reading.wrapped import wrapped_cells
 from bulkops.validation.repeated_header import repeats_header
 from bulkops_validators.model.contract import Contract
 
@@ -23,7 +24,7 @@ _READABLE = {"STR104", "STR106", "STR107"}
 class Shape:
     """What all records of a file share: the columns by position, the separator, the line end to write.
 
-    `names` are the columns as the header spells them.
+    `names` are the columns as the header spells them. Cells of the columns `kept` are not repaired.
     """
 
     contract: Contract
@@ -34,11 +35,17 @@ class Shape:
     knowledge: Knowledge
     options: FixOptions
     names: tuple[str, ...] = ()
+    kept: frozenset[str] = frozenset()
 
     @property
     def reshaped(self) -> bool:
         """Whether every record has to be written anew."""
         return self.separator != _COMMA or bool(self.surplus)
+
+    @property
+    def rewritten(self) -> bool:
+        """Whether records without a finding may change too."""
+        return self.reshaped or self.knowledge.decoded_from is not None
 
 
 @dataclass(frozen=True)
@@ -76,10 +83,13 @@ class _Cells:
         return line or '""'  # a lone blank cell must not become a blank line
 
 
-def repair_record(raw: bytes, shape: Shape, *, defect: Defect | None = None) -> tuple[bytes, list[Repair]]:
+def repair_record(
+    raw: bytes, shape: Shape, *, defect: Defect | None = None, structure_only: bool = False
+) -> tuple[bytes, list[Repair]]:
     """Return a record (line end included) as it should be, and what was changed.
 
     What cannot be repaired stays as it is, but for the form of the whole file. An empty result: the record goes.
+    `structure_only`: its cells wait until those of all records can be read.
     """
     body, ending = _split(raw)
     text, repairs = decoded(body, shape.knowledge, shape.options)
@@ -99,7 +109,8 @@ def repair_record(raw: bytes, shape: Shape, *, defect: Defect | None = None) -> 
         return b"", [*repairs, Repair("HDR110", text, "")]
     if len(read.texts) > 1 and all(map(_is_blank, read.texts)):
         return b"", [*repairs, Repair("STR103", text, "")]
-    repaired = _repaired(read, shape, repairs)
+    structure_only = structure_only or any(repair.code == "STR116" for repair in repairs)
+    repaired = read if structure_only else _repaired(read, shape, repairs)
     if not repairs and not shape.reshaped:
         return raw, []
     if not any(repaired.texts) and any(read.texts):
@@ -145,12 +156,36 @@ def _read(text: str, shape: Shape, repairs: list[Repair], defect: Defect | None)
     if len(found.texts) == width:
         return found
     if len(found.texts) < width:
-        short = shape.options.unsafe and any(found.texts)
-        return _noted("STR101", text, found.of_width(width), repairs) if short else found
+        return _filled_up(text, found, shape, repairs)
     if not any(found.texts[width:]):
-        return _noted("STR102", text, found.of_width(width), repairs)
+        may_go = shape.knowledge.all_surplus or (any(found.texts[1:]) and not _may_be_note(found, shape))
+        return _noted("STR102", text, found.of_width(width), repairs) if may_go else found
     whole = readings(text, separator, width)  # a JSON object without quotes around it has commas
     return found if whole is None else _noted("STR102", text, _anew(whole), repairs)
+
+
+def _filled_up(text: str, found: _Cells, shape: Shape, repairs: list[Repair]) -> _Cells:
+    """Return the cells of a record that has too few: those that its only one contains, or with blank ones behind them.
+
+    Text alone in the first cell that does not look like the others may be a note, not a short record.
+    """
+    width, unsafe = len(shape.columns), shape.options.unsafe
+    if len(found.texts) == 1 and (found.originals[0] or "").startswith('"'):
+        inner = [raw.decode() for raw in wrapped_cells(found.texts[0].encode(), shape.separator)]
+        if len(inner) == width:
+            allowed = unsafe or shape.knowledge.all_wrapped
+            cells_ = _Cells([undoubled(cell) if cell.startswith('"') else cell for cell in inner], [*inner])
+            return _noted("STR116", text, cells_, repairs) if allowed else found
+    if not unsafe or not any(found.texts) or _may_be_note(found, shape):
+        return found
+    if not any(found.texts[1:]) and not shape.knowledge.first.fits(found.texts[0]):
+        return found
+    return _noted("STR101", text, found.of_width(width), repairs)
+
+
+def _may_be_note(found: _Cells, shape: Shape) -> bool:
+    """Tell whether a record begins with text that does not resemble the first cells of the others, as a total does."""
+    return bool(found.texts[0]) and not shape.knowledge.first.resembles(found.texts[0])
 
 
 def _mended(text: str, defect: Defect, shape: Shape) -> _Cells | None:
@@ -178,13 +213,20 @@ def _noted(code: str, before: str, after: _Cells, repairs: list[Repair]) -> _Cel
 def _repaired(read: _Cells, shape: Shape, repairs: list[Repair]) -> _Cells:
     texts, originals = [*read.texts], [*read.originals]
     for index, name in enumerate(shape.columns):
-        if name is not None and texts[index]:
+        if name is not None and texts[index] and name not in shape.kept:
             column = shape.contract.column(name)
-            texts[index], found = repair_cell(column, texts[index], shape.knowledge, shape.options)
-            if found:
-                originals[index] = None
+            after, found = repair_cell(column, texts[index], shape.knowledge, shape.options)
+            if found and not (_is_blank(after) and _is_needed(name, read, shape)):
+                texts[index], originals[index] = after, None
                 repairs += found
     return _Cells(texts, originals)
+
+
+def _is_needed(name: str, read: _Cells, shape: Shape) -> bool:
+    """Return whether a cell is the only filled one in a group of columns that requires one."""
+    filled = {column for column, text in zip(shape.columns, read.texts, strict=True) if column and not _is_blank(text)}
+    groups = (set(exclusive.columns) for exclusive in shape.contract.exclusive if exclusive.whole_file)
+    return any(filled & group == {name} for group in groups)
 
 
 def _is_blank(text: str) -> bool:

@@ -3,12 +3,17 @@
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from typing import BinaryIO
 
+from bulkops.errors import DataError
+from bulkops.fixing.collisions import colliding_keys
+from bulkops.fixing.header import refuse_renames
 from bulkops.fixing.late import has_late_defects, rewrite_late
 from bulkops.fixing.options import FixOptions
 from bulkops.fixing.rewriting import BLOCK_BYTES, rewrite
 from bulkops.fixing.survey import Survey, survey
+from bulkops.fixing.transcoding import UTF8, Encoding, line_of_utf8, refuse_undecodable, transcoded
 from bulkops.fixing.writer import Change, FixReport, Origins, Writer
 from bulkops.reading.sources import Source, stream_source
 from bulkops_validators.model.contract import Contract
@@ -28,15 +33,54 @@ def fix_file(
     a repair keep their bytes.
     """
     report = FixReport()
-    known = survey(contract, source)
-    if not options.unsafe and not known.withheld and not _reads_otherwise(known):
-        rewrite(contract, source, known, Writer(out, log, report), options)
+    source, options, decoded_from = _as_utf8(source, options)
+    known = survey(contract, source, renames=options.renames, decoded_from=decoded_from)
+    _refuse_garbled(source, known)
+    refuse_renames(source.path, known.opening, contract, options.renames)
+    again = _reads_otherwise(known) or known.unread or (options.unsafe and known.short)
+    kept = colliding_keys(contract, source, known, options)
+    if not options.unsafe and not known.withheld and not again:
+        rewrite(contract, source, known, Writer(out, log, report), options, kept=kept)
         return report
     with tempfile.TemporaryFile() as copy:
         origins = Origins()
-        rewrite(contract, source, known, Writer(copy, log, report, origins), options)
-        _go_on(contract, copy, origins, Writer(out, log, report), options, again=_reads_otherwise(known))
+        rewrite(contract, source, known, Writer(copy, log, report, origins), options, kept=kept)
+        options = replace(options, renames={})
+        _go_on(contract, copy, origins, Writer(out, log, report), options, again=again)
     return report
+
+
+def _as_utf8(source: Source, options: FixOptions) -> tuple[Source, FixOptions, Encoding | None]:
+    """Return the source decoded as asked, the remaining options, and the encoding it was decoded from.
+
+    DataError if the encoding is not that of the file, or of all lines of it.
+    """
+    if options.encoding is None:
+        return source, options, None
+    utf8 = line_of_utf8(source, options.encoding)
+    if utf8 is None:
+        known = None if options.encoding.name == UTF8 else options.encoding
+        return transcoded(source, options.encoding), replace(options, encoding=None), known
+    if not options.unsafe:
+        raise DataError(
+            f"{source.path} is {options.encoding.name} only in part: {utf8} is UTF-8 already.",
+            hint="With --unsafe too, lines of UTF-8 stay as they are and the others are decoded.",
+        )
+    return source, options, None
+
+
+def _refuse_garbled(source: Source, known: Survey) -> None:
+    """Raise DataError if a file was decoded from an encoding in which it makes no sense, or loses characters."""
+    header, encoding = known.opening.header, known.knowledge.decoded_from
+    readable = header is not None and header.present and all(fault.code != "HDR107" for fault in header.faults)
+    if encoding is not None and not encoding.lines and not readable:
+        first = header.names[:1] if header else ()
+        raise DataError(
+            f"{source.path} is not {encoding.name}: its first line would be {''.join(first)[:60]!r}.",
+            hint="`bulkops validate` shows the likeliest readings.",
+        )
+    if known.opening.form.encoding is not None:
+        refuse_undecodable(source, Encoding(known.opening.form.encoding, lines=False))
 
 
 def _reads_otherwise(known: Survey) -> bool:
@@ -57,10 +101,14 @@ def _go_on(
         shutil.copyfileobj(copy, writer.out, BLOCK_BYTES)
         return
     with tempfile.TemporaryFile() as following:
-        later = Origins()
+        later, before = Origins(), writer.report.counts.total()
         target = Writer(following, writer.log, writer.report, later)
         if again:
-            rewrite(contract, source, known, target, options, earlier=origins)
+            kept = colliding_keys(contract, source, known, options)
+            rewrite(contract, source, known, target, options, earlier=origins, kept=kept)
         else:
             rewrite_late(contract, source, known, target, origins)
-        _go_on(contract, following, later, writer, options, again=again and _reads_otherwise(known))
+        again = again and _reads_otherwise(known)
+        # Repaired records are new evidence of how first cells look, so that more short records may be filled up.
+        again = again or (options.unsafe and known.short and writer.report.counts.total() > before)
+        _go_on(contract, following, later, writer, options, again=again)

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+import numpy as np
+
 from bulkops.fixing.options import Repair
+from bulkops.reading.marks import Offsets
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,10 @@ class Origins:
         self._records.append(origin.record)
         self._lines.append(origin.line)
         self._changed.append(origin.changed)
+
+    def records(self, indices: Offsets) -> Offsets:
+        """Return the numbers in the file, from 1, of records of the copy, from 0."""
+        return np.array(self._records, np.int64)[indices]
 
     def at(self, offset: int) -> Origin:
         """Return where the record at an offset came from."""

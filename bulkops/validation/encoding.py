@@ -17,6 +17,7 @@ from bulkops.reading.mending import mended_cells
 from bulkops.reading.quoting import cells
 from bulkops.validation.context import Context, shown
 from bulkops.validation.hits import Hits, Room, Spot
+from bulkops.validation.likely_encodings import readings_told
 from bulkops.validation.lone_bytes import lone_bytes, spelt_out, without
 
 _FIRST_LEAD = 0xC0
@@ -141,6 +142,8 @@ class _Placing:
     laid: Layout
     context: Context
     room: Room
+    readings: bool = False
+    """Whether messages end with the likeliest readings of the cell."""
 
     def hits(self, code: str, offsets: Offsets, says: Callable[[int], str]) -> list[Hits]:
         """Return the hits of a rule that the bytes at `offsets`, in order, break: the first in each cell."""
@@ -165,23 +168,32 @@ class _Placing:
     ) -> Spot:
         if (number := int(self.laid.numbers[place])) < 0:
             return Spot(message=message, at=at)
+        data = self.block.data
         mended = cells_of.get(place)
         if mended:
             field = bisect_right([first for first, _ in mended], at) - 1
         columns = self.context.columns
         column = columns[field] if field < len(columns) else None
         if column is None:
-            return Spot(message=message, number=number, at=at)
+            record = data[self.laid.starts[place] : self.laid.ends[place]]
+            return Spot(message=self._told(message, record), number=number, at=at)
         if mended:
-            text = cell_text(mended[field][1])
+            raw = mended[field][1]
+            text = cell_text(raw)
         else:
-            text = _cell_text(self.block.data, int(self.laid.starts[place]), field, self.context.separator)
+            raw = _cell_bytes(data, int(self.laid.starts[place]), field, self.context.separator)
+            text = decoded(raw).strip('"')
+        message = self._told(message, raw)
         return Spot(message=message, number=number, at=at, column=column, value=shown(text, self.context))
 
+    def _told(self, message: str, raw: bytes) -> str:
+        """Return the message, with the likeliest readings of the bytes if it is about their encoding."""
+        return message + readings_told(raw.strip(b'"'), mask=self.context.mask) if self.readings else message
 
-def _cell_text(data: bytes, start: int, field: int, separator: int) -> str:
+
+def _cell_bytes(data: bytes, start: int, field: int, separator: int) -> bytes:
     first, end = next(islice(cells(data, start, separator), field, None), (start, start))
-    return decoded(data[first : end if end >= 0 else data.find(b"\n", first)]).strip('"')
+    return data[first : end if end >= 0 else data.find(b"\n", first)]
 
 
 def _lone_returns(block: Block, laid: Layout) -> Offsets:
@@ -219,7 +231,7 @@ def _utf8_hits(block: Block, laid: Layout, context: Context, room: Room) -> list
     def says(at: int) -> str:
         return messages.get(at) or _judge_bytes(block.data[at : at + 1])[1]
 
-    placing = _Placing(block, laid, context, room)
+    placing = _Placing(block, laid, context, room, readings=True)
     return [hit for code, offsets in found.items() for hit in placing.hits(code, np.array(sorted(offsets)), says)]
 
 
@@ -258,5 +270,5 @@ def _judge_bytes(raw: bytes) -> tuple[str, str]:
     letters = raw.decode("cp1252", "replace")
     kinds = "LPS" if len(raw) == 1 else "L"
     if all(c not in "\u00ff\u00fe\ufffd" and unicodedata.category(c)[0] in kinds for c in letters):
-        return "FIL104", f"{noun} {bytes_} {verb} no UTF-8; in Windows-1252 {letters!r}"
-    return "FIL102", f"{noun} {bytes_} {verb} no UTF-8"
+        return "FIL104", f"{noun} {bytes_} {verb} not UTF-8"
+    return "FIL102", f"{noun} {bytes_} {verb} not UTF-8"

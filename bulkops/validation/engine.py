@@ -91,7 +91,7 @@ class Keys(Protocol):
 def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
     """Judge what a reader yields, from its start to its end."""
     settings = tally.settings
-    opening = open_content(reader, tally.contract, mask=settings.mask)
+    opening = open_content(reader, tally.contract, mask=settings.mask, renames=settings.renames)
     tally.open(opening)
     if opening.header is None:
         return

@@ -17,6 +17,7 @@ from bulkops_validators.model.cells import IdList, Number, Text, Timestamp
 from bulkops_validators.model.expressions import alone
 
 K = TypeVar("K", bound=Hashable)
+_DECIDE = "decide with `bulkops fix --date-order day-first` or month-first"
 _MOST_ZEROS = 6
 """Zeros that can be missing in front of a number before it counts as simply another number."""
 _NEARLY_ALL = 0.8
@@ -198,11 +199,12 @@ def _gather_dates(frame: pl.DataFrame, name: str, numbers: Offsets | None, facts
     parts = local.with_columns(
         first=cell.str.extract(patterns.LOCAL_DATE, 1).cast(pl.Int32),
         second=cell.str.extract(patterns.LOCAL_DATE, 2).cast(pl.Int32),
-        # Dots are written with the day first wherever they are used.
+        # Dots are written with the day first wherever they are used, unless no month is behind the first one.
         dotted=cell.str.contains(r"^[0-9]+\."),
     )
-    facts.day_first[name] += parts.filter((pl.col("first") > 12) | pl.col("dotted")).height
-    facts.month_first[name] += parts.filter((pl.col("second") > 12) & ~pl.col("dotted")).height
+    month_first = pl.col("second") > 12
+    facts.day_first[name] += parts.filter((pl.col("first") > 12) | (pl.col("dotted") & ~month_first)).height
+    facts.month_first[name] += parts.filter(month_first).height
     facts.local_dates[name] = _used(local, name, numbers, 1)
     either = parts.filter((pl.col("first") <= 12) & (pl.col("second") <= 12) & ~pl.col("dotted"))
     facts.ambiguous_dates[name] = _used(either, name, numbers, 1)
@@ -294,7 +296,7 @@ def _unknown_order(name: str, facts: BlockFacts, context: Context) -> Iterable[H
     if not day_first:
         says = "no date of the column shows whether the day comes first"
     spots = facts.ambiguous_dates[name].spots or facts.local_dates[name].spots
-    yield Hits("DAT110", 1, (_shown(spots[0], f"{name} {{!r}}: {says}", context),))
+    yield Hits("DAT110", 1, (_shown(spots[0], f"{name} {{!r}}: {says}; {_DECIDE}", context),))
 
 
 def _mixed(facts: BlockFacts, context: Context) -> Iterable[Hits]:

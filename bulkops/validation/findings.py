@@ -138,7 +138,8 @@ class ValidationSettings:
 
     `select` and `ignore` are codes, names or prefixes; `max_findings` caps the examples of each rule and file;
     after `max_errors` errors the rest of a file is left unread; `mask` hides values; `insensitive` says that the
-    application folds the case of codes; without `now` nothing looks at the present.
+    application folds the case of codes; without `now` nothing looks at the present. `renames` gives columns of the
+    header the names under which they are judged.
     """
 
     select: tuple[str, ...] = ()
@@ -152,3 +153,4 @@ class ValidationSettings:
     threads: int = 3
     keys_in_memory: int = 8_000_000
     baseline: "Baseline | None" = None
+    renames: Mapping[str, str] = field(default_factory=dict)

@@ -1,36 +1,27 @@
 """The header line: which column each field is, and everything that is wrong with it."""
 
-import difflib
 import re
+import shlex
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from itertools import accumulate
+from types import MappingProxyType
 
 from bulkops.reading.broken import BROKEN_SAYS
 from bulkops.reading.quoting import cells, read_strictly
+from bulkops.reading.wrapped import wrapped_cells
+from bulkops.validation.column_names import fold, rivals_of, suggestion, synonym
 from bulkops.validation.context import masked
 from bulkops.validation.encoding import byte_message, decoded, undecodable
+from bulkops.validation.likely_encodings import readings_told
 from bulkops_validators.model.contract import Contract
 
+_NEAR = 20
+"""Bytes shown on each side of one that is not UTF-8."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 SEPARATORS = b",;\t|"
 SPOKEN = {b",": "a comma", b";": "a semicolon", b"\t": "a tab", b"|": "a vertical bar"}
-_SYNONYMS = (
-    {"expirydate", "enddate", "expiry", "expires", "expiration", "validuntil", "validto", "end"},
-    {"startdate", "newjoindate", "joindate", "start", "validfrom", "starts"},
-    {"value", "code", "item", "identifier", "coupon", "couponcode", "cardnumber", "referralcode"},
-    {
-        "customerprofileid", "profileintegrationid", "recipientintegrationid", "advocateprofileintegrationid",
-        "integrationid", "profileid", "customerid", "profile", "customer", "advocate", "customerprofileids",
-    },
-    {"amount", "points", "limit", "budget"},
-    {"limitval", "limit", "usagelimit"},
-    {"reason", "name", "description"},
-    {"state", "status"},
-    {"tiername", "tier"},
-    {"storeintegrationid", "store", "storeid"},
-)  # fmt: skip
-"""Names that are taken for one another; all in small letters without underscores."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +37,17 @@ class Fault:
 
 @dataclass(frozen=True)
 class Header:
-    """A header that was read: the contract's column of each field, or None where it is no known one."""
+    """A header that was read: the contract's column of each field, or None where it is no known one.
+
+    `wrapped`: the header is one quoted field, which contains the names.
+    """
 
     columns: tuple[str | None, ...]
     separator: int
     faults: tuple[Fault, ...]
     names: tuple[str, ...] = ()
     quoted: tuple[bool, ...] = ()
+    wrapped: bool = False
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -66,16 +61,26 @@ class _Field:
     at: int
 
 
-def read_header(line: bytes, contract: Contract, *, mask: bool = False) -> Header:
+def read_header(
+    line: bytes, contract: Contract, *, mask: bool = False, renames: Mapping[str, str] = MappingProxyType({})
+) -> Header:
     """Return what a header line (without its line end) says, and its faults.
 
-    With `mask` no fault repeats what may be a value: a name that is no column's and comes near none.
+    With `mask` no fault repeats a name that may be a value, since it resembles no column. A column among the `renames`
+    is read under its new name.
     """
-    separator = _separator(line, contract)
+    known = (*contract.column_names, *renames)
+    inner = _unwrapped(line, known)
+    if inner is not None:
+        header = read_header(inner, contract, mask=mask, renames=renames)
+        fault = Fault("STR116", "the header is quoted as a whole")
+        return replace(header, faults=(fault, *header.faults), wrapped=True)
+    separator = _separator(line, known)
     fields = _fields(line, separator)
     names = tuple(field.name for field in fields)
+    fields = [_Field(renames.get(field.name, field.name), field.at) for field in fields]
     quoted = tuple(line[field.at : field.at + 1] == b'"' for field in fields)
-    faults: list[Fault] = [*_byte_faults(line), *_quote_faults(line, separator)]
+    faults: list[Fault] = [*_byte_faults(line, mask=mask), *_quote_faults(line, separator)]
     if separator != ord(","):
         spoken = SPOKEN[bytes((separator,))]
         faults.append(Fault("HDR108", f"fields are separated by {spoken}, not by a comma"))
@@ -86,14 +91,21 @@ def read_header(line: bytes, contract: Contract, *, mask: bool = False) -> Heade
         return Header(guessed, separator, (*faults, Fault("HDR107", message)), names, quoted)
     told = [_Field(_told(field.name, contract) if mask else field.name, field.at) for field in fields]
     columns, named = _assign(fields, told, contract)
-    faults += named
-    faults += _missing(columns, fields, contract)
+    rivals = rivals_of([field.name for field in fields], columns, contract)
+    columns = tuple(None if name in rivals else name for name in columns)
+    contested = {place for places in rivals.values() for place in places}
+    faults += [fault for fault in named if fault.field is None or fault.field - 1 not in contested]
+    faults += [_contested(column, [told[place] for place in places], places) for column, places in rivals.items()]
+    faults += _missing(columns, fields, contract, besides=rivals)
     return Header(columns, separator, tuple(faults), names, quoted)
 
 
-def _byte_faults(line: bytes) -> list[Fault]:
+def _byte_faults(line: bytes, *, mask: bool) -> list[Fault]:
     """Return the bytes of the header that are no UTF-8 or no characters."""
-    faults = [Fault(code, message, at=at) for code, at, message in undecodable(line)]
+    faults = [
+        Fault(code, message + readings_told(line[max(0, at - _NEAR) : at + _NEAR], mask=mask), at=at)
+        for code, at, message in undecodable(line)
+    ]
     for found in _CONTROL.finditer(line):
         code = "FIL106" if found[0] == b"\0" else "FIL107"
         faults.append(Fault(code, byte_message(code, line, found.start()), at=found.start()))
@@ -106,13 +118,24 @@ def _quote_faults(line: bytes, separator: int) -> list[Fault]:
     return [Fault(record.code, BROKEN_SAYS[record.code], at=record.at)] if record.code else []
 
 
-def _separator(line: bytes, contract: Contract) -> int:
+def _unwrapped(line: bytes, names: Collection[str]) -> bytes | None:
+    """Return the header inside a single quoted field, or None unless it contains several known names."""
+    if not (line.startswith(b'"') and line.endswith(b'"')) or not wrapped_cells(line, 0):
+        return None
+    inner = line[1:-1].replace(b'""', b'"')
+    folded = {fold(name) for name in names}
+    found = (wrapped_cells(inner, separator) for separator in SEPARATORS)
+    known = (sum(fold(_name(raw.strip(b'"'))) in folded for raw in fields) for fields in found)
+    return inner if max(known) > 1 else None
+
+
+def _separator(line: bytes, names: Collection[str]) -> int:
     """Return the separator that yields the most known names; the comma if none is better."""
 
     def known(separator: int) -> int:
-        return sum(_fold(field.name) in folded for field in _fields(line, separator))
+        return sum(fold(field.name) in folded for field in _fields(line, separator))
 
-    folded = {_fold(name) for name in contract.column_names}
+    folded = {fold(name) for name in names}
     return max(SEPARATORS, key=lambda separator: (known(separator), separator == ord(",")))
 
 
@@ -136,20 +159,16 @@ def _name(raw: bytes) -> str:
     return decoded(_CONTROL.sub(b"", raw))
 
 
-def _fold(name: str) -> str:
-    return name.strip().lower().replace("_", "").replace("-", "").replace(" ", "")
-
-
 def _looks_like_data(fields: list[_Field], contract: Contract) -> bool:
     names = [field.name for field in fields]
-    if not any(name.strip() for name in names) or any(_suggestion(name, contract) for name in names if name.strip()):
+    if not any(name.strip() for name in names) or any(suggestion(name, contract) for name in names if name.strip()):
         return False
     return any(any(c.isdigit() for c in name) or name.lstrip()[:1] in {"{", ""} or len(name) > 60 for name in names)
 
 
 def _told(name: str, contract: Contract) -> str:
     """Return a name as a message may tell it where values are hidden: without a header, the name is one."""
-    return name if not name.strip() or _suggestion(name, contract) else masked(name)
+    return name if not name.strip() or suggestion(name, contract) else masked(name)
 
 
 def _assign(fields: list[_Field], told: list[_Field], contract: Contract) -> tuple[tuple[str | None, ...], list[Fault]]:
@@ -176,6 +195,17 @@ def _assign(fields: list[_Field], told: list[_Field], contract: Contract) -> tup
     return tuple(columns), faults
 
 
+def _contested(column: str, rivals: list[_Field], places: list[int]) -> Fault:
+    """Return the fault of several columns that could each be the same documented one."""
+    *others, last = (repr(rival.name) for rival in rivals)
+    first = rivals[0].name
+    message = (
+        f"{', '.join(others)} and {last} could each be the column {column!r}, so none of them is used; "
+        f"choose one, for example with `bulkops fix --rename {shlex.quote(f'{first}={column}')}`"
+    )
+    return Fault("HDR116", message, first, rivals[0].at, places[0] + 1)
+
+
 def _padded(field: _Field, position: int) -> Fault:
     message = f"the column name {field.name!r} has blanks around it"
     return Fault("HDR105", message, field.name, field.at, position)
@@ -196,33 +226,26 @@ def _known(name: str, shown: str, contract: Contract, *, taken: set[str]) -> tup
         if inner.lower() == column.lower():
             return column, ("HDR106", f"the column {name!r} is spelt {column!r}")
     known = [column for column in contract.column_names if column not in taken]
-    near = _suggestion(name, contract, among=known)
+    near, rival = suggestion(name, contract, among=known), synonym(name, contract)
     hint = f"did you mean {near!r}?" if near else f"known are {', '.join(contract.column_names)}"
+    if near is None and rival is not None:
+        hint = f"this usually means {rival!r}, and the file also has that column: check which one has its values"
     return None, ("HDR102", f"{contract.name} has no column {shown!r}; {hint}")
 
 
-def _suggestion(name: str, contract: Contract, among: list[str] | None = None) -> str | None:
-    """Return the column that a name probably means."""
-    folded = {_fold(column): column for column in (contract.column_names if among is None else among)}
-    if (wanted := _fold(name)) in folded:
-        return folded[wanted]
-    for group in _SYNONYMS:
-        if wanted in group and (shared := [column for key, column in folded.items() if key in group]):
-            return shared[0]
-    near = difflib.get_close_matches(wanted, folded, n=1, cutoff=0.7)
-    return folded[near[0]] if near else None
-
-
-def _missing(columns: tuple[str | None, ...], fields: list[_Field], contract: Contract) -> list[Fault]:
+def _missing(
+    columns: tuple[str | None, ...], fields: list[_Field], contract: Contract, *, besides: Collection[str]
+) -> list[Fault]:
+    """Return the required columns that are missing, except those that several fields could be."""
     needed: list[tuple[str, ...]] = [(name,) for name in contract.required_names]
     needed += [exclusive.columns for exclusive in contract.exclusive if exclusive.whole_file]
     faults = []
     for names in needed:
-        if any(name in columns for name in names):
+        if any(name in columns or name in besides for name in names):
             continue
         spoken = " or ".join(repr(name) for name in names)
         unknown = [field.name for field, column in zip(fields, columns, strict=True) if column is None]
-        near = next((other for other in unknown if _suggestion(other, contract, among=list(names))), None)
+        near = next((other for other in unknown if suggestion(other, contract, among=list(names))), None)
         hint = f"; is it {near!r}?" if near else ""
         faults.append(Fault("HDR101", f"the required column {spoken} is missing{hint}", names[0]))
     return faults

@@ -2,7 +2,9 @@
 
 import codecs
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from bulkops.reading.blocks import ContentReader, Form
 from bulkops.reading.byte_order import MARK
@@ -73,10 +75,13 @@ class _Head:
         self.data = self.data[size:]
 
 
-def open_content(reader: ContentReader, contract: Contract, *, mask: bool = False) -> Opening:
+def open_content(
+    reader: ContentReader, contract: Contract, *, mask: bool = False, renames: Mapping[str, str] = MappingProxyType({})
+) -> Opening:
     """Read the header and everything before it; sets the reader's form so that what follows is UTF-8 with LF.
 
-    With `mask` no message repeats a value. What ended the reading is raised if that was within the header.
+    With `mask` no message repeats a value. `renames` gives columns the names they are judged by. What ended the reading
+    is raised if that was within the header.
     """
     raw = reader.read(_HEAD)
     if not raw:
@@ -96,13 +101,21 @@ def open_content(reader: ContentReader, contract: Contract, *, mask: bool = Fals
     if (lone := _lone_return(line.rstrip(b"\r"))) >= 0:
         head.note("FIL108", "a carriage return without a line feed ends the header", at=lone)
         line, whole_line = line[:lone], head.data[: lone + 1]
-    header = read_header(line, contract, mask=mask)
+    header = read_header(line, contract, mask=mask, renames=renames)
     for fault in header.faults:
         place = head.offset + fault.at
         head.notices.append(Notice(fault.code, fault.message, head.lines + 1, place, fault.column, fault.field))
     head.drop(len(whole_line))
     reader.give_back(head.data)
     return Opening(header, tuple(head.notices), form, crlf, head.offset, head.lines, whole_line)
+
+
+def wide_encoding(raw: bytes) -> str | None:
+    """Return the encoding of two or four bytes a character that the first bytes of a file show; None if they do not."""
+    for mark, encoding in _MARKS:
+        if raw.startswith(mark):
+            return encoding
+    return next((encoding for encoding, pattern in _WIDE.items() if pattern.match(raw)), None)
 
 
 def _lone_return(line: bytes) -> int:
@@ -148,6 +161,7 @@ def _skip_to_header(head: _Head) -> None:
             head.drop(len(MARK))
             continue
         end = head.data.find(b"\n") + 1 or len(head.data)
+        end = _lone_return(head.data[:end].rstrip(b"\r\n")) + 1 or end
         line = head.data[:end].strip()
         if not line:
             head.note("STR103", "a blank line before the header")

@@ -18,6 +18,7 @@ from bulkops.reading.layout import Block, Layout, lay_out
 from bulkops.reading.marks import NEWLINE, RETURN, Offsets, count, count_below
 from bulkops.reading.mending import mend, mended_cells
 from bulkops.reading.quoting import cells
+from bulkops.reading.wrapped import wrapped_records
 from bulkops.validation.choosing import chosen_bytes, surplus_blanks
 from bulkops.validation.context import Context, shown
 from bulkops.validation.encoding import decoded, encoding_hits, is_utf8, readable
@@ -93,11 +94,12 @@ def _read_slowly(data: bytes, context: Context) -> pl.DataFrame:
 def _parse_exactly(block: Block, context: Context, room: Room) -> Parsed:
     width = len(context.columns)
     block, laid = lay_out(block, width)
-    whitespace = _whitespace(block, laid, width)
+    whitespace, wrapped = _whitespace(block, laid, width), wrapped_records(block, laid, width)
     good = (laid.numbers >= 0) & ~laid.broken & (laid.fields == width)
     hits = [
         *_broken_hits(block, laid, context, room),
-        *_count_hits(block, laid, context, room, besides=whitespace),
+        *_count_hits(block, laid, context, room, besides=np.concatenate((whitespace, wrapped))),
+        _wrapped_hits(block, laid, wrapped, context, room),
         *_line_end_hits(block, laid, context, room),
         *swallowed_hits(block, laid, context, room),
     ]
@@ -126,6 +128,20 @@ def _whitespace(block: Block, laid: Layout, width: int) -> Offsets:
 def _whitespace_hits(laid: Layout, indices: Offsets, room: Room) -> Hits:
     numbers = laid.numbers[indices[: room.of("STR103")]].tolist()
     return Hits("STR103", len(indices), tuple(Spot(message="a line of nothing but blanks", number=n) for n in numbers))
+
+
+def _wrapped_hits(block: Block, laid: Layout, wrapped: Offsets, context: Context, room: Room) -> Hits:
+    """Return the records that are quoted as a whole."""
+    width = len(context.columns)
+    spots = tuple(
+        Spot(
+            message=f"the only field contains {width} cells: the record is quoted as a whole",
+            number=int(laid.numbers[i]),
+            value=shown(_text_of(block, laid, i), context),
+        )
+        for i in wrapped[: room.of("STR116")].tolist()
+    )
+    return Hits("STR116", len(wrapped), spots)
 
 
 def _broken_hits(block: Block, laid: Layout, context: Context, room: Room) -> list[Hits]:

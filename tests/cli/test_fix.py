@@ -37,7 +37,8 @@ def fix(*arguments: str | Path) -> Result:
 def test_a_spoilt_file_becomes_clean(tmp_path: Path) -> None:
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_bytes(SPOILT)
-    result = fix("coupons", source, "-o", target, "--time-zone", "Europe/Berlin", "--json")
+    decided = ("--time-zone", "Europe/Berlin", "--encoding", "cp1252", "--start-of-day")
+    result = fix("coupons", source, "-o", target, *decided, "--json")
     assert result.return_value == 0
     assert source.read_bytes() == SPOILT
     assert target.read_bytes().decode() == (
@@ -266,3 +267,50 @@ def test_no_cell_is_made_of_two_records(tmp_path: Path) -> None:
     source.write_bytes(content)
     fix("coupons", source, "-o", target)
     assert target.read_bytes() == content
+
+
+def test_what_is_left_is_said_with_the_command_for_it(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(b"value,expirydate\nCAF\xe91,2030-12-31\nCODE2,03/04/2030\nCODE3\n")
+    again = f"bulkops fix coupons {source} -o {target} --time-zone UTC --overwrite"
+    lines = fix("coupons", source, "-o", target, "--time-zone", "UTC").stdout.splitlines()
+    assert "left in the copy: 4 errors, 1 warning" in lines
+    assert any(line.startswith("  FIL104 1: line 2: the byte 0xE9 is not UTF-8") for line in lines)
+    for option in ("--encoding NAME", "--unsafe", "--end-of-day", "--start-of-day", "--date-order month-first"):
+        assert f"    {again} {option}" in lines
+    decided = ("--time-zone", "UTC", "--encoding", "cp1252", "--date-order", "month-first", "--end-of-day", "--unsafe")
+    result = fix("coupons", source, "-o", target, "--overwrite", *decided)
+    assert result.stdout.splitlines()[-1] == "nothing is left: the copy is clean"
+    assert target.read_text(encoding="utf-8") == (
+        "value,expirydate\nCAFé1,2030-12-31T23:59:59Z\nCODE2,2030-03-04T23:59:59Z\nCODE3,\n"
+    )
+
+
+def test_a_document_counts_what_is_left(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes(b"Code,Value\nBLOOM-AA11,-10.0\n")
+    report = json.loads(fix("coupons", tmp_path / "in.csv", "-o", tmp_path / "out.csv", "--json").stdout)
+    assert report["left"] == {"errors": 1, "warnings": 0, "counts": {"HDR116": 1}}
+
+
+def test_what_is_left_of_a_copy_on_stdout_is_said_on_stderr(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes(b"value\nCAF\xe91\n")
+    ended = Shell(tmp_path).run("validate", "coupons", str(tmp_path / "in.csv"))
+    assert "in cp1252" in ended.out
+    ended = Shell(tmp_path).run("fix", "coupons", str(tmp_path / "in.csv"), "-o", "-", "--encoding", "cp1252")
+    assert (ended.code, ended.out) == (0, "value\nCAFé1\n")
+    assert "nothing is left" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (("--rename", "Code"), "'Code' is not OLD=NEW"),
+        (("--rename", "Code=value", "--rename", "Code=limitval"), "gives 'Code' two names"),
+        (("--rename", "Nope=value"), "line 1: the header has no column 'Nope'"),
+        (("--encoding", "rot13"), "is not an encoding of text files"),
+    ],
+)
+def test_an_option_that_decides_nothing_is_refused(tmp_path: Path, option: tuple[str, ...], said: str) -> None:
+    (tmp_path / "in.csv").write_bytes(b"Code,Value\nBLOOM-AA11,-10.0\n")
+    assert said in str(fix("coupons", tmp_path / "in.csv", "-o", tmp_path / "out.csv", *option).exception)
+    assert not (tmp_path / "out.csv").exists()

@@ -1,38 +1,39 @@
-"""Bytes that are no UTF-8: letters of Windows-1252, or characters that were cut off."""
+"""Bytes that are not UTF-8: decoded as the user says, guessed only if guesses are allowed."""
 
 import pytest
 
 from bulkops.fixing.encoding import decoded, holds_multibyte
 from bulkops.fixing.options import FixOptions, Knowledge
+from bulkops.fixing.transcoding import encoding_named
 
 UTF8 = Knowledge(multibyte=True)
 
 
+@pytest.mark.parametrize("knowledge", [Knowledge(), UTF8], ids=["plain file", "UTF-8 elsewhere"])
 @pytest.mark.parametrize(
-    ("body", "knowledge", "text"),
+    "body", [b"CAF\xe9", b"S\xc3O", b"it\x92s", b"Gr\xf6\xdfe", b"TR\xc3", b"\xe2\x82", b"x\xff", b"x\x81"]
+)
+def test_bytes_that_are_not_utf8_are_never_decoded_unasked(body: bytes, knowledge: Knowledge) -> None:
+    assert decoded(body, knowledge, FixOptions()) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "text"),
     [
-        (b"CAF\xe9", Knowledge(), "CAFé"),
-        (b"S\xc3O", Knowledge(), "SÃO"),
-        (b"it\x92s", UTF8, "it\u2019s"),
-        (b"M\xfcller", UTF8, "Müller"),
-        (b"Gr\xf6\xdfe", UTF8, "Größe"),
-        (b"TR\xc3", UTF8, None),
-        (b"d\xe9j\xe0 vu", UTF8, None),
-        (b"\xe2\x82", UTF8, None),
-        (b"\xed\xa0\x80", UTF8, None),
-        (b"\xc0\xaf", UTF8, None),
-        (b"\xf5", UTF8, None),
-        (b"x\xff", Knowledge(), None),
-        (b"x\x81", Knowledge(), None),
-        (b"\xe2\x82", Knowledge(), None),
+        (b"CAF\xe9", "cp1251", "CAF\u0439"),
+        (b"Caf\x8e", "mac_roman", "Café"),
+        ("Café".encode() + b"\xe9", "cp1252", None),
+        (b"x\x81", "cp1252", None),
     ],
 )
-def test_letters_are_certain_only_where_the_file_is_not_utf8_itself(
-    body: bytes, knowledge: Knowledge, text: str | None
-) -> None:
-    found, repairs = decoded(body, knowledge, FixOptions())
-    assert found == text
-    assert [repair.code for repair in repairs] == (["FIL104"] if text else [])
+def test_a_record_is_decoded_as_told_unless_part_of_it_is_utf8(body: bytes, encoding: str, text: str | None) -> None:
+    asked = FixOptions(unsafe=True, encoding=encoding_named(encoding))
+    assert decoded(body, UTF8, asked)[0] == text
+
+
+def test_unsafe_guesses_nothing_where_another_encoding_reads_better() -> None:
+    assert decoded(b"CAF\xe9", Knowledge(windows=False), FixOptions(unsafe=True)) == (None, [])
+    assert decoded(b"x\x81", Knowledge(), FixOptions(unsafe=True)) == (None, [])
 
 
 @pytest.mark.parametrize(

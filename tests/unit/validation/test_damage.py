@@ -17,7 +17,7 @@ from bulkops.validation.findings import FileReport
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model import patterns
 
-SAFE, UNSAFE = FixOptions(zone=ZoneInfo("UTC")), FixOptions(unsafe=True, zone=ZoneInfo("UTC"))
+SAFE, UNSAFE = FixOptions(zone=ZoneInfo("UTC"), end_of_day=False), FixOptions(unsafe=True, zone=ZoneInfo("UTC"))
 
 
 def source_of(*rows: Iterable[str]) -> Source:

@@ -22,6 +22,13 @@ from bulkops_validators import CONTRACTS
         (b"amount,validityduration", "loyalty-points",
          [("HDR106", "'validityDuration'"), ("HDR101", "'customerprofileid' or 'identifier'")]),
         (b"ABC123,2026-01-01", "coupons", [("HDR107", "looks like data")]),
+        (b"Code,Value", "coupons", [("HDR116", "'Code' and 'Value' could each be the column 'value'")]),
+        (b"Value,VALUE", "coupons", [("HDR116", "--rename Value=value")]),
+        (b" value,Value,Coupon Code", "coupons", [("HDR116", "' value', 'Value' and 'Coupon Code'")]),
+        (b"code,value", "coupons", [("HDR102", "usually means 'value', and the file also has")]),
+        (b"customerprofileid,Points,Amount", "loyalty-points", [("HDR116", "'amount'")]),
+        (b"Store ID,Limit,Budget", "store-budgets",
+         [("HDR102", "'store_integration_id'"), ("HDR116", "'limit'"), ("HDR101", "'store_integration_id'")]),
     ],
 )  # fmt: skip
 def test_a_header_is_judged(line: bytes, contract: str, faults: list[tuple[str, str]]) -> None:
@@ -33,3 +40,38 @@ def test_a_header_is_judged(line: bytes, contract: str, faults: list[tuple[str, 
 
 def test_another_spelling_still_assigns_the_column() -> None:
     assert read_header(b" Value ;LIMITVAL;x", CONTRACTS["coupons"]).columns == ("value", "limitval", None)
+
+
+WORDS = {
+    "coupons": {
+        "Code": "value", "Coupon Code": "value", "coupon_code": "value", "Discount Code": "value",
+        "Usage Limit": "limitval", "uses_per_coupon": "limitval", "Ends At": "expirydate", "Expires": "expirydate",
+        "Expiration Date": "expirydate", "Starts At": "startdate", "Customer ID": "recipientintegrationid",
+    },
+    "giveaways": {"Gift Card Code": "code", "Expires": "enddate", "Valid From": "startdate"},
+    "referrals": {"Referral Code": "code", "Customer": "advocateprofileintegrationid"},
+    "loyalty-points": {"Points": "amount", "Customer ID": "customerprofileid", "Card Number": "identifier"},
+    "loyalty-cards": {"Card Number": "identifier", "Status": "state"},
+    "stores": {"Store ID": "store_integration_id"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("contract", WORDS)
+def test_the_words_of_other_tools_are_suggested_and_not_taken(contract: str) -> None:
+    for name, column in WORDS[contract].items():
+        header = read_header(name.encode(), CONTRACTS[contract])
+        assert header.columns == (None,)
+        (fault,) = (fault for fault in header.faults if fault.code == "HDR102")
+        assert f"did you mean {column!r}?" in fault.message
+
+
+def test_a_column_is_judged_by_the_name_it_will_have() -> None:
+    header = read_header(b"Code,Value", CONTRACTS["coupons"], renames={"Code": "value"})
+    assert header.columns == ("value", None)
+    assert header.names == ("Code", "Value")
+    assert [fault.code for fault in header.faults] == ["HDR103"]
+
+
+def test_masked_faults_of_contested_columns_tell_no_value() -> None:
+    (fault,) = read_header(b"Code,Value", CONTRACTS["coupons"], mask=True).faults
+    assert "'Code' and 'Value'" in fault.message

@@ -19,6 +19,7 @@ class Repair(StrEnum):
 
     SAFE = "safe"
     UNSAFE = "unsafe"
+    OPTION = "option"  # what the file leaves open is decided by an option that the rule's `fix` names
     NONE = "none"
 
 

@@ -215,7 +215,6 @@ UNIQUE_RULES: tuple[Rule, ...] = (
         why="Each copy is a code of its own and is handed out: two customers get the same gift card.",
         bad="GIFT1\\nGIFT1",
         good="GIFT1\\nGIFT2",
-        repair="unsafe",
         fix="Remove the copies unless they are meant.",
     ),
     warning(
@@ -325,7 +324,7 @@ DATE_RULES: tuple[Rule, ...] = (
         why="Without it the instant is not known; RFC 3339 asks for it.",
         bad="2031-05-01T00:00:00",
         good="2031-05-01T00:00:00+02:00",
-        repair="safe",
+        repair="option",
         fix="Add Z or the offset; `bulkops fix --time-zone Europe/Berlin` does.",
     ),
     error(
@@ -335,8 +334,9 @@ DATE_RULES: tuple[Rule, ...] = (
         why="03/04/2026 is March or April; the finding says what the column as a whole shows.",
         bad="03/04/2026",
         good="2026-04-03T00:00:00Z",
-        repair="safe",
-        fix="Write RFC 3339; `bulkops fix --time-zone` does where the column shows the order (otherwise --unsafe).",
+        repair="option",
+        fix="Write RFC 3339; `bulkops fix --time-zone ZONE` does where all dates of the column show one order. "
+        "--date-order day-first or month-first decides it, --end-of-day or --start-of-day which moment an end is.",
     ),
     error(
         "DAT104",
@@ -346,7 +346,8 @@ DATE_RULES: tuple[Rule, ...] = (
         bad="1767225600",
         good="2026-01-01T00:00:00Z",
         repair="safe",
-        fix="Write it as a date; `bulkops fix` does.",
+        fix="Write it as a date; `bulkops fix` does where the number cannot be a day written without signs, such as "
+        "2030123123.",
     ),
     warning(
         "DAT105",
@@ -364,8 +365,9 @@ DATE_RULES: tuple[Rule, ...] = (
         why="A date alone is no instant: it could begin or end the day, in any time zone.",
         bad="2031-05-01",
         good="2031-05-01T00:00:00Z",
-        repair="safe",
-        fix="Add time and offset; `bulkops fix --time-zone` takes midnight.",
+        repair="option",
+        fix="Add time and offset; `bulkops fix --time-zone ZONE` takes the start of the day. An end needs "
+        "--end-of-day, so that its last day counts, or --start-of-day.",
     ),
     error(
         "DAT107",
@@ -403,6 +405,7 @@ DATE_RULES: tuple[Rule, ...] = (
         why="Every number is 12 or less, so both readings are possible and a repair would be a guess.",
         bad="03/04/2026",
         good="2026-04-03T00:00:00Z",
-        fix="Ask where the file comes from.",
+        repair="option",
+        fix="Ask where the file comes from; `bulkops fix --date-order day-first`, or month-first, decides.",
     ),
 )

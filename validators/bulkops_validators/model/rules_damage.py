@@ -86,7 +86,7 @@ SPREADSHEET_RULES: tuple[Rule, ...] = (
         bad="12,50",
         good="12.50",
         repair="safe",
-        fix="Write a point; `bulkops fix` does where it is unambiguous.",
+        fix="Write a point; `bulkops fix` does where no number of the column may have thousands parted by a sign.",
     ),
     error(
         "XLS110",
@@ -157,7 +157,7 @@ HYGIENE_RULES: tuple[Rule, ...] = (
         bad="'CODE1 '",
         good="CODE1",
         repair="safe",
-        fix="Remove the blanks; `bulkops fix` does.",
+        fix="Remove the blanks; `bulkops fix` does, unless two keys would be equal without them.",
     ),
     warning(
         "COD102",

@@ -24,9 +24,12 @@ def markdown() -> str:
 
 
 def _section(rule: Rule) -> str:
-    repair = {Repair.SAFE: "`bulkops fix`", Repair.UNSAFE: "`bulkops fix --unsafe`", Repair.NONE: "by hand"}[
-        rule.repair
-    ]
+    repair = {
+        Repair.SAFE: "`bulkops fix`",
+        Repair.UNSAFE: "`bulkops fix --unsafe`",
+        Repair.OPTION: "`bulkops fix` with an option",
+        Repair.NONE: "by hand",
+    }[rule.repair]
     return (
         f"### {rule.code} {rule.name}\n\n"
         f"{rule.summary} *{rule.severity.value.capitalize()}.* Repaired: {repair}.\n\n"

@@ -19,7 +19,9 @@ FILE_RULES: tuple[Rule, ...] = (
         why="The platform reads UTF-8; other bytes are refused or stored as replacement characters.",
         bad="caf\\xff",
         good="café",
-        fix="Save the file as UTF-8. The finding names the byte and where it stands.",
+        repair="option",
+        fix="Find out which encoding the file was written in: the finding shows the likeliest readings. "
+        "`bulkops fix --encoding NAME` decodes the file.",
     ),
     error(
         "FIL103",
@@ -34,12 +36,14 @@ FILE_RULES: tuple[Rule, ...] = (
     error(
         "FIL104",
         "windows-1252",
-        "Bytes that read as Windows-1252 (or Latin-1), not as UTF-8.",
-        why="Letters such as é or ü would be refused or stored damaged.",
+        "Bytes that are not UTF-8, and would be letters or signs in Windows-1252.",
+        why="The platform reads UTF-8. In other encodings the same bytes are other letters: 0xE9 is é in Windows-1252, "
+        "È in MacRoman and й in Windows-1251, so that nothing is decoded unasked.",
         bad="caf\\xe9",
         good="café",
-        repair="safe",
-        fix="Save as 'CSV UTF-8'; `bulkops fix` turns these bytes into the letters they stand for.",
+        repair="option",
+        fix="Find out which encoding the file was written in: the finding shows the likeliest readings. "
+        "`bulkops fix --encoding cp1252`, for example, decodes the file.",
     ),
     error(
         "FIL105",
@@ -58,8 +62,8 @@ FILE_RULES: tuple[Rule, ...] = (
         why="Text with NUL cannot be stored in most databases; readers cut the cell there.",
         bad="CODE\\x001",
         good="CODE1",
-        repair="unsafe",
-        fix="Find out what the byte stood for; `bulkops fix --unsafe` drops it.",
+        repair="safe",
+        fix="Find out what the byte stood for; `bulkops fix` drops it from a column name, with --unsafe everywhere.",
     ),
     warning(
         "FIL107",
@@ -68,8 +72,8 @@ FILE_RULES: tuple[Rule, ...] = (
         why="It cannot be seen or typed, so a code that holds one can never be entered.",
         bad="CODE\\x1b1",
         good="CODE1",
-        repair="unsafe",
-        fix="Remove it; `bulkops fix --unsafe` does.",
+        repair="safe",
+        fix="Remove it; `bulkops fix` does in a column name, with --unsafe everywhere.",
     ),
     error(
         "FIL108",
@@ -79,7 +83,8 @@ FILE_RULES: tuple[Rule, ...] = (
         bad="value\\rCODE1\\r",
         good="value\\nCODE1\\n",
         repair="safe",
-        fix="Use LF or CRLF line ends; `bulkops fix` writes LF.",
+        fix="Use LF or CRLF line ends; `bulkops fix` writes them where the pieces between are whole records. In a file "
+        "of one column a single one may belong to a cell: there --unsafe decides.",
     ),
     warning(
         "FIL109",
@@ -111,7 +116,8 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
         bad="value,limitval\\nCODE1",
         good="value,limitval\\nCODE1,1",
         repair="unsafe",
-        fix="Add the missing separators; `bulkops fix --unsafe` adds them at the end.",
+        fix="Add the missing separators. `bulkops fix --unsafe` adds them at the end, unless only the first field is "
+        "filled with text that does not look like the others of its column: a total, a note, a line of a log.",
     ),
     error(
         "STR102",
@@ -121,7 +127,8 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
         bad="item\\nJeans, slim",
         good='item\\n"Jeans, slim"',
         repair="safe",
-        fix="Quote cells that hold commas. `bulkops fix` removes surplus fields only where they are blank.",
+        fix="Quote cells that contain commas. `bulkops fix` removes surplus fields only where they are blank and more "
+        "than the first field is filled, or where every record has them.",
     ),
     error(
         "STR103",
@@ -197,6 +204,17 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
         "`bulkops import --accept STR109` sends them.",
     ),
     error(
+        "STR116",
+        "record-quoted-as-a-whole",
+        "The only field of a record contains all cells, with their separators.",
+        why="A program put quotes around each line once more. Padded, the whole line would become one code.",
+        bad='"CODE1,2030-01-01T00:00:00Z,1"',
+        good="CODE1,2030-01-01T00:00:00Z,1",
+        repair="safe",
+        fix="Remove the outer quotes and write each doubled quote once. `bulkops fix` does where every record is so, "
+        "and otherwise with --unsafe.",
+    ),
+    error(
         "STR110",
         "no-records",
         "There is a header and nothing else.",
@@ -234,7 +252,9 @@ HEADER_RULES: tuple[Rule, ...] = (
         why="At best its data is ignored: a misspelt expiry date means codes that never expire.",
         bad="value,expiry",
         good="value,expirydate",
-        fix="Correct the name or remove the column.",
+        repair="option",
+        fix="Correct the name or remove the column. `bulkops fix --rename 'Usage Limit=limitval'`, for example, "
+        "renames it; words of other tools are suggested and never replaced unasked.",
     ),
     error(
         "HDR103",
@@ -273,7 +293,7 @@ HEADER_RULES: tuple[Rule, ...] = (
         bad="Value,LimitVal",
         good="value,limitval",
         repair="safe",
-        fix="Use the documented spelling; `bulkops fix` does.",
+        fix="Use the documented spelling; `bulkops fix` does where no other column may be the same one.",
     ),
     error(
         "HDR107",
@@ -303,6 +323,17 @@ HEADER_RULES: tuple[Rule, ...] = (
         good="value,limitval",
         repair="safe",
         fix="Remove the line; `bulkops fix` does.",
+    ),
+    error(
+        "HDR116",
+        "contested-column",
+        "Several columns of the header may be the same one, and none has its documented name.",
+        why="Beside 'Code', a column 'Value' is rather what a coupon is worth: renamed to 'value', amounts would "
+        "become codes.",
+        bad="Code,Value",
+        good="value",
+        fix="Rename the column that has the values, or with `bulkops fix --rename 'Code=value'`; remove the other.",
+        repair="option",
     ),
     error(
         "HDR110",
