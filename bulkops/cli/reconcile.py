@@ -32,6 +32,7 @@ SHOWN = 10
 @click.argument("contract", type=ContractType(), required=False)
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @own_option("--job", help="Reconcile a job: its file, target, import ids and times are known.")
+@own_option("--file", "moved", type=click.Path(path_type=Path), help="With --job: where its file is now.")
 @own_option(
     "--export", type=click.Path(path_type=Path), help="Compare with an export saved earlier instead of a target."
 )
@@ -72,6 +73,7 @@ def command(
     contract: Contract | None,
     file: Path | None,
     job: str | None,
+    moved: Path | None,
     export: Path | None,
     import_ids: tuple[int, ...],
     output: Path | None,
@@ -93,13 +95,15 @@ def command(
 
     if job and (contract or file or import_ids):
         raise UsageError("--job knows contract, file and import ids; do not name them again.")
+    if moved and not job:
+        raise UsageError("--file goes with --job; without a job, FILE is the second argument.")
     pair = [path for path in (balances_before, balances_after) if path]
     if len(pair) == 1:
         raise UsageError("--balances-before and --balances-after go together.")
     with ExitStack() as stack:
         book = stack.enter_context(_ledger(ledger)) if job else None
         if book is not None:
-            asked, target = _of_job(book, str(job), target)
+            asked, target = _of_job(book, str(job), target, moved)
         else:
             asked = _of_file(contract, file, chosen, import_ids)
         asked = replace(
@@ -182,10 +186,10 @@ def _ledger(url: str | None) -> Iterator["Ledger"]:
         book.close()
 
 
-def _of_job(book: "Ledger", name: str, target: TargetChoice) -> "tuple[Asked, TargetChoice]":
+def _of_job(book: "Ledger", name: str, target: TargetChoice, moved: Path | None) -> "tuple[Asked, TargetChoice]":
     from bulkops.pipeline.proving import asked_of_job
 
-    return asked_of_job(book, name), target.reopen(book.job(name).target)
+    return asked_of_job(book, name, file=moved), target.reopen(book.job(name).target)
 
 
 def _online(

@@ -15,8 +15,8 @@ from bulkops.reconciling.result import Reconciliation
 from bulkops.reconciling.run import reconcile
 from bulkops.reconciling.sides import Evidence, Known
 from bulkops.settings import Target
-from bulkops.upload.body import file_sha256
-from bulkops.upload.starting import contract_of, refuse_changed_file, target_of
+from bulkops.upload.original import Original
+from bulkops.upload.starting import contract_of, target_of, with_file
 from bulkops_validators.model.contract import Contract
 
 BALANCES = "balances"
@@ -24,13 +24,17 @@ BALANCES = "balances"
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What is compared, and what becomes of it. `balances` are exports from before and after the import."""
+    """What is compared, and what becomes of it.
+
+    `balances` are exports from before and after the import, `original` is the file where it is that of a job.
+    """
 
     contract: Contract
     file: Path
     options: Mapping[str, str] = field(default_factory=dict)
     known: Known = field(default_factory=Known)
     job: str | None = None
+    original: Original | None = None
     output: Path | None = None
     repair: Path | None = None
     balances: tuple[Path, Path] | None = None
@@ -41,20 +45,25 @@ def asked_of_job(ledger: Ledger, name: str, *, file: Path | None = None, where: 
     """Return what a job knows of itself; GuardRefused for another file, or another target, than it was begun with."""
     job = ledger.job(name)
     contract = contract_of(job)
-    if file is None:
-        refuse_changed_file(job)
-    elif file_sha256(file) != job.file_sha256:
-        raise GuardRefused(f"{file} is not the file that job {name} sent.", hint="Name the file that was sent.")
+    if file is not None:
+        job = with_file(job, file)
+    original = Original(job, chunks=lambda: ledger.chunks(name))
+    original.refuse_change()
     if where is not None and target_of(contract, where) != job.target:
         raise GuardRefused(f"Job {name} was begun on another target.", hint="Name the target it was begun on.")
     known = known_of(job, ledger.chunks(name), contract, others=other_imports(ledger, job))
-    return Asked(contract=contract, file=file or job.file_path, options=job.options, known=known, job=name)
+    return Asked(
+        contract=contract, file=file or job.file_path, options=job.options, known=known, job=name, original=original
+    )
 
 
 def prove(
     asked: Asked, evidence: Evidence, *, clock: Clock, ledger: Ledger | None, observer: Callable[[str], None] | None
 ) -> Reconciliation:
-    """Compare, check the balances if asked, and let the job know what was found, as `import --reconcile` does."""
+    """Compare, check the balances if asked, and let the job know what was found, as `import --reconcile` does.
+
+    FileChanged if the file of a job changed while it was compared; the job is then not told of a result.
+    """
     refuse_unfit(asked.output, asked.repair, [asked.file, *(asked.balances or ())])
     balances: tuple[Balance, ...] = ()
     if asked.balances:
@@ -65,6 +74,8 @@ def prove(
         output=asked.output, repair=asked.repair, observer=observer,
     )  # fmt: skip
     result = replace(found, balances=balances)
+    if asked.original is not None:
+        asked.original.refuse_change()
     if asked.job and ledger is not None:
         _record(ledger, asked.job, result)
     return result
