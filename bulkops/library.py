@@ -20,6 +20,7 @@ from bulkops.exporting.request import request_of
 from bulkops.exporting.run import Exported, Fetching, run_export
 from bulkops.exporting.steps import steps_of
 from bulkops.exporting.table import EXPORTS
+from bulkops.ledger.inputs import inputs_guard
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.importing import ImportRequest, Place, import_file
 from bulkops.pipeline.observer import Observer
@@ -44,6 +45,7 @@ from bulkops.upload.options import RunOptions
 from bulkops.upload.workflow import Guards, open_client
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import ValidationReport, ValidationSettings
+from bulkops.writing import Permit
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 
@@ -128,10 +130,14 @@ def resume(
     *,
     reconcile: bool = False,
     changes: Mapping[str, Any] | None = None,
+    file: PathLike | None = None,
     ledger: str | None = None,
     observer: Observer | None = None,
 ) -> Outcome:
-    """Go on with a job where it was left; `changes` are run settings to change, such as `{"settle": 5.0}`."""
+    """Go on with a job where it was left; `changes` are run settings to change, such as `{"settle": 5.0}`.
+
+    `file` is where the job's file is now, if it was moved.
+    """
     with _open(ledger) as book:
         entry = book.job(job)
         place = Target(
@@ -148,6 +154,7 @@ def resume(
             clock=SystemClock(),
             prove=reconcile,
             changes=changes,
+            file=_path(file) if file else None,
             observer=observer,
         )
 
@@ -163,6 +170,7 @@ def export(
     window: str | None = None,
     window_by: str | None = None,
     settle: float = 0.0,
+    overwrite: bool = False,
     ledger: str | None = None,
     observer: Callable[[str], None] | None = None,
     progress: Callable[[int], None] | None = None,
@@ -172,7 +180,8 @@ def export(
     `filters` are by option name, as `bulkops export WHAT --help` lists them: text, numbers, booleans, lists, dates.
     `names` are what stands in the path besides ids: `{"card": "CARD-1"}`, `{"profile": "customer-1"}`,
     `{"achievement": 3}`, `{"value-map": 4}`. `window` (`"1d"`) fetches piece by piece, each as long as that, and goes
-    on after a kill. `observer` hears sentences, `progress` the number of bytes of each block.
+    on after a kill. A file that bulkops did not write is only replaced with `overwrite`, the file of a job never.
+    `observer` hears sentences, `progress` the number of bytes of each block.
     """
     if what not in EXPORTS:
         raise UsageError(f"There is no export {what!r}.", hint=f"Known: {', '.join(EXPORTS)}.")
@@ -181,7 +190,9 @@ def export(
         steps=steps_of(EXPORTS[what], window, window_by), settle=settle, progress=progress, say=observer
     )
     with _open(ledger) as book, open_client(where, book, clock=SystemClock(), say=observer or silent) as client:
-        return run_export(client, request, _path(out), shape=shape, fetching=fetching)
+        return run_export(
+            client, request, _path(out), shape=shape, fetching=fetching, permit=_permit(ledger, overwrite)
+        )
 
 
 def reconcile(
@@ -197,6 +208,7 @@ def reconcile(
     settle: float = 60.0,
     output: PathLike | None = None,
     repair: PathLike | None = None,
+    overwrite: bool = False,
     balances: tuple[PathLike, PathLike] | None = None,
     ledger: str | None = None,
     observer: Callable[[str], None] | None = None,
@@ -205,8 +217,8 @@ def reconcile(
 
     `job` is the job that sent the file: its import ids and times are known, the file must be the one it sent
     (GuardRefused), and what is found is kept with it. `import_ids` tells the ids for a file without a job. `case` is
-    how the application folds codes. `balances` are balances exports from before and after (points). `observer` hears
-    why the target is read again.
+    how the application folds codes. `overwrite` is as for `export`. `balances` are balances exports from before and
+    after (points). `observer` hears why the target is read again.
     """
     found = _contract(contract)
     if where is not None and saved is not None:
@@ -230,6 +242,7 @@ def reconcile(
             settle=settle,
             output=_path(output) if output else None,
             repair=_path(repair) if repair else None,
+            permit=_permit(ledger, overwrite),
             balances=(_path(balances[0]), _path(balances[1])) if balances else None,
         )
         return prove(asked, evidence, clock=SystemClock(), ledger=book, observer=observer)
@@ -241,13 +254,17 @@ def report(
     title: str | None = None,
     mask: bool = False,
     check_files: bool = True,
+    overwrite: bool = False,
     ledger: str | None = None,
 ) -> Path:
-    """Write a report of the jobs, or of the latest, to a `.html`, `.md` or `.json` file, and return its path."""
+    """Write a report of the jobs, or of the latest, to a `.html`, `.md` or `.json` file, and return its path.
+
+    `overwrite` is as for `export`.
+    """
     path = Path(out)
     wish = ReportWish(jobs=jobs, form=form_of(path), title=title, mask=mask, check_files=check_files)
     with _open(ledger) as book:
-        return write_report(book, wish, made=SystemClock().now(), output=path)
+        return write_report(book, wish, made=SystemClock().now(), output=path, permit=_permit(ledger, overwrite))
 
 
 def _contract(contract: str | Contract) -> Contract:
@@ -256,6 +273,10 @@ def _contract(contract: str | Contract) -> Contract:
     if contract not in CONTRACTS:
         raise UsageError(f"There is no contract {contract!r}.", hint=f"Known: {', '.join(CONTRACTS)}.")
     return CONTRACTS[contract]
+
+
+def _permit(ledger: str | None, overwrite: bool) -> Permit:  # noqa: FBT001 - the one flag of a private function
+    return Permit(overwrite=overwrite, refuse_input=inputs_guard(ledger))
 
 
 def _path(given: PathLike) -> Path:

@@ -32,7 +32,7 @@ def confirm(facts: Iterable[str], question: str, *, yes: bool, required: bool = 
 
 def on_terminal() -> bool:
     """Return whether a person can be asked."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def target_line(target: Mapping[str, Any]) -> str:

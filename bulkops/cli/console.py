@@ -29,13 +29,17 @@ def _escape(character: str) -> str:
 
 
 class Console:
-    """Where a command speaks. `quiet` keeps notes back; results and errors are always shown."""
+    """Where a command speaks. `quiet` keeps notes back; results and errors are always shown.
+
+    `about_jobs` says that the result is about jobs, which the ledger shows again.
+    """
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         self.quiet = quiet
         self.verbose = verbose
         self.emitted = False
         self.json_asked = False
+        self.about_jobs = False
 
     def emit_json(self, document: Any, *, objects: int = 0) -> None:
         """Print the one JSON document of a command to stdout; it holds about so many `objects`, if they are many."""

@@ -78,6 +78,7 @@ def signals_handled(stop: Stop, voice: Voice, *, as_json: bool) -> Iterator[None
 
 def show_outcome(outcome: Outcome, *, resume: str, as_json: bool) -> int:
     """Print the summary of a job, to stderr what ended it and how to go on, and return the exit code."""
+    console().about_jobs = True
     document = dict(outcome.document)
     if outcome.rejected_file is not None:
         document["rejected_file"] = str(outcome.rejected_file)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from bulkops.cli.console import Console
-from bulkops.cli.environment import option
+from bulkops.cli.environment import Reach, option
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -61,6 +61,12 @@ json_option = option(
     "--json", "as_json", is_flag=True, is_eager=True, callback=_remember_json, help="Print one JSON document to stdout."
 )
 ledger_option = option("--ledger", metavar="URL", help="Where jobs are remembered; default: a SQLite file.")
+overwrite_option = option(
+    "--overwrite",
+    reach=Reach.COMMAND,
+    is_flag=True,
+    help="Write over a file that bulkops did not write, or that changed since; never over the file of a job.",
+)
 yes_option = option("--yes", is_flag=True, help="Do not ask before sending. Lifts no guard.")
 
 

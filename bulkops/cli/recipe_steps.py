@@ -102,6 +102,7 @@ class StepVoice(Silent):
 def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices) -> int:
     """Print what became of the steps, to stderr what ended them and how to go on, and return the exit code."""
     last = results[-1]
+    console().about_jobs = True
     good = last.as_expected
     if choices.as_json:
         console().emit_json(_document(recipe, results, choices))

@@ -11,7 +11,8 @@ import click
 from bulkops.cli.console import console
 from bulkops.cli.contract_options import ContractType, contract_options, query_of
 from bulkops.cli.environment import option, own_option
-from bulkops.cli.options import SecondsType, json_option, ledger_option
+from bulkops.cli.options import SecondsType, json_option, ledger_option, overwrite_option
+from bulkops.cli.outputs import permit_of
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
 from bulkops.errors import UsageError
@@ -51,6 +52,7 @@ SHOWN = 10
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write an import file of exactly the missing rows.",
 )
+@overwrite_option
 @own_option(
     "--balances-before", type=click.Path(path_type=Path), help="A balances export saved before the import (points)."
 )
@@ -86,6 +88,7 @@ def command(
     chosen: dict[str, object],
     target: TargetChoice,
     *,
+    overwrite: bool,
     as_json: bool,
 ) -> int:
     """Compare FILE with what the target holds, row by row: proved, mismatch or unprovable."""
@@ -107,7 +110,12 @@ def command(
         else:
             asked = _of_file(contract, file, chosen, import_ids)
         asked = replace(
-            asked, output=output, repair=repair, settle=settle, balances=(pair[0], pair[1]) if pair else None
+            asked,
+            output=output,
+            repair=repair,
+            permit=permit_of(overwrite=overwrite, ledger=ledger),
+            settle=settle,
+            balances=(pair[0], pair[1]) if pair else None,
         )
         evidence = Evidence(export=export, options=asked.options, fold=fold_named(fold))
         if export is None and asked.contract.routes[0].readback is not None:

@@ -6,7 +6,8 @@ import click
 
 from bulkops.cli.console import console
 from bulkops.cli.environment import option, own_option
-from bulkops.cli.options import json_option, ledger_option
+from bulkops.cli.options import json_option, ledger_option, overwrite_option
+from bulkops.cli.outputs import permit_of
 
 FORMATS = ("html", "md", "json")
 
@@ -22,6 +23,7 @@ FORMATS = ("html", "md", "json")
 @own_option("--format", "form", type=click.Choice(FORMATS), help="Default: by the file's suffix, else html.")
 @option("--mask", is_flag=True, help="Hide the values of records.")
 @own_option("--title", help="The heading; default: the job, or how many.")
+@overwrite_option
 @option("--no-check", is_flag=True, help="Do not read the files again for findings and sums.")
 @ledger_option
 @json_option
@@ -34,6 +36,7 @@ def command(
     *,
     mask: bool,
     no_check: bool,
+    overwrite: bool,
     as_json: bool,
 ) -> None:
     """Make one self-contained report of a JOB, or of several; without a JOB, of the latest."""
@@ -54,6 +57,7 @@ def command(
         if str(output) == "-":
             console().document(report_text(book, wish, made=clock.now())[1])
         else:
-            console().note(f"Wrote {write_report(book, wish, made=clock.now(), output=output)}.")
+            permit = permit_of(overwrite=overwrite, ledger=ledger)
+            console().note(f"Wrote {write_report(book, wish, made=clock.now(), output=output, permit=permit)}.")
     finally:
         book.close()

@@ -17,6 +17,7 @@ from bulkops.reconciling.sides import Evidence, Known
 from bulkops.settings import Target
 from bulkops.upload.original import Original
 from bulkops.upload.starting import contract_of, target_of, with_file
+from bulkops.writing import OWN_ONLY, Permit
 from bulkops_validators.model.contract import Contract
 
 BALANCES = "balances"
@@ -39,6 +40,7 @@ class Asked:
     repair: Path | None = None
     balances: tuple[Path, Path] | None = None
     settle: float = 60.0
+    permit: Permit = OWN_ONLY
 
 
 def asked_of_job(ledger: Ledger, name: str, *, file: Path | None = None, where: Target | None = None) -> Asked:
@@ -64,14 +66,14 @@ def prove(
 
     FileChanged if the file of a job changed while it was compared; the job is then not told of a result.
     """
-    refuse_unfit(asked.output, asked.repair, [asked.file, *(asked.balances or ())])
+    refuse_unfit(asked.output, asked.repair, [asked.file, *(asked.balances or ())], asked.permit)
     balances: tuple[Balance, ...] = ()
     if asked.balances:
         before, after = asked.balances
         balances = check_balances(asked.contract, asked.file, before=before, after=after)
     found = reconcile(
         asked.contract, asked.file, evidence, known=asked.known, settle=asked.settle, clock=clock,
-        output=asked.output, repair=asked.repair, observer=observer,
+        output=asked.output, repair=asked.repair, permit=asked.permit, observer=observer,
     )  # fmt: skip
     result = replace(found, balances=balances)
     if asked.original is not None:

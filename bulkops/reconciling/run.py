@@ -23,6 +23,7 @@ from bulkops.reconciling.imports import tell_imports
 from bulkops.reconciling.outputs import clear_stale, refuse_unfit, write_differences, write_repair
 from bulkops.reconciling.result import Reconciliation, Verdict, judge, judge_amounts
 from bulkops.reconciling.sides import Evidence, Known
+from bulkops.writing import OWN_ONLY, Permit
 from bulkops_validators.model.contract import Contract, Mode, Readback
 
 __all__ = ["Evidence", "Known", "reconcile"]
@@ -44,15 +45,16 @@ def reconcile(
     clock: Clock | None = None,
     output: Path | None = None,
     repair: Path | None = None,
+    permit: Permit = OWN_ONLY,
     observer: Observer | None = None,
 ) -> Reconciliation:
     """Compare the file with what the target holds, and say whether every record is there as it was sent.
 
     Exports may lag behind imports, so a target is read until the file is proved, or until two readings at least
     `settle` seconds apart say the same. With `output`, a folder, every difference goes to files in it; with `repair`,
-    an import file of exactly the missing records is written.
+    an import file of exactly the missing records is written. UsageError if `permit` protects a file of these names.
     """
-    refuse_unfit(output, repair, [source, *([evidence.export] if evidence.export else [])])
+    refuse_unfit(output, repair, [source, *([evidence.export] if evidence.export else [])], permit)
     clock = clock or SystemClock()
     known = known or Known()
     say = observer or (lambda _: None)
@@ -61,7 +63,7 @@ def reconcile(
     if readback is None:
         records = sum(frame.height for frame in _records(contract, source, notes))
         result = judge_amounts(contract.name, records=records, amount=known.amount, evidence=contract.evidence)
-        return replace(result, notes=(*notes.lines(), *clear_stale(output, repair)))
+        return replace(result, notes=(*notes.lines(), *clear_stale(output, repair, permit)))
     with ExitStack() as stack:
         scope = known.import_ids if readback.multiset and readback.import_id else None
         sets = stack.enter_context(RowSets(readback, own_ids=scope))
@@ -70,15 +72,15 @@ def reconcile(
             sets.add_sent(sent_frame(readback, frame, fold))
         task = _Task(contract=contract, sets=sets, evidence=evidence, known=known, fold=fold)
         result = task.until_settled(settle=settle if evidence.export is None else 0, clock=clock, say=say)
-        files = _written(sets, source, output, repair)
-        stale = clear_stale(None, repair if "repair" not in files else None)
+        files = _written(sets, source, output, repair, permit)
+        stale = clear_stale(None, repair if "repair" not in files else None, permit)
         told = tuple(n for n in (*notes.lines(), fold_note, *result.notes, *stale) if n)
         return replace(result, notes=told, files=files)
 
 
-def _written(sets: RowSets, source: Path, output: Path | None, repair: Path | None) -> dict[str, str]:
-    files = write_differences(sets, output) if output else {}
-    if repair and write_repair(sets, source, repair):
+def _written(sets: RowSets, source: Path, output: Path | None, repair: Path | None, permit: Permit) -> dict[str, str]:
+    files = write_differences(sets, output, permit) if output else {}
+    if repair and write_repair(sets, source, repair, permit):
         files["repair"] = str(repair)
     return files
 
