@@ -81,6 +81,10 @@ def _change(path: Path, change: Callable[[Record], None]) -> None:
         record = _read(path)
         change(record)
         name = _name(path)
+        if not record["files"] and not record["temporary"]:
+            name.unlink(missing_ok=True)
+            name.parent.rmdir()  # if it is empty
+            return
         name.parent.mkdir(mode=0o700, exist_ok=True)
         handle, draft = tempfile.mkstemp(dir=name.parent, prefix=name.stem, suffix=".part")
         try:
