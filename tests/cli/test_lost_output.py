@@ -53,7 +53,7 @@ def test_a_command_without_a_reader_ends_with_its_own_code(words: tuple[str, ...
 
 
 def test_an_import_without_a_reader_goes_on_to_its_end(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
-    sandbox.set_faults("imports@2=refuse")
+    sandbox.set_faults("imports@2=refuse:atomic")
     file = GIVEAWAYS.write(tmp_path / "f.csv", records=30, seed=1)
     words = ("import", "giveaways", str(file), *POOL, "--max-rows", "10", "--no-isolate", "--json")
     assert piped(shell, '"$@" 2>&1 | true', *words).code == 1
