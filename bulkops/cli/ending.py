@@ -11,7 +11,6 @@ import click
 from bulkops.cli.console import Console, shown
 from bulkops.cli.streams import lost_output
 from bulkops.errors import BulkopsError, DataError, Interrupted, UsageError
-from bulkops.writing import no_folder
 
 PLAIN = (
     (re.compile(r"is not a valid integer(?: range)?\b"), "is not a whole number"),
@@ -93,5 +92,7 @@ def _of_the_system(error: OSError) -> BulkopsError:
         return UsageError(f"{error.strerror}.")
     path = Path(os.fsdecode(error.filename).removesuffix(".part"))
     if error.errno == errno.ENOENT and not path.parent.exists():
+        from bulkops.writing import no_folder  # what it loads takes longer than most commands need to end
+
         return no_folder(path)
     return UsageError(f"{path}: {error.strerror}.")

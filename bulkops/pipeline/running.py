@@ -8,9 +8,9 @@ from typing import Any
 
 from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
-from bulkops.errors import BulkopsError, FileChanged
+from bulkops.errors import AccessRefused, BulkopsError, FileChanged
 from bulkops.ledger.entries import ChunkEntry, JobEntry
-from bulkops.ledger.states import JobState
+from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer
 from bulkops.reconciling.jobs import known_of, other_imports
@@ -132,6 +132,7 @@ def run_and_prove(context: JobContext, *, stop: Stop, observer: Observer, prove:
     finally:
         observer.ran()
     error = _with_file(context, error, observer)
+    _cancel_hopeless(context, error)
     job, chunks = context.ledger.job(context.job.id), context.ledger.chunks(context.job.id)
     state = job_state(job, chunks)
     code = exit_code(state, error)
@@ -160,6 +161,18 @@ def _with_file(context: JobContext, error: BulkopsError | None, observer: Observ
         return changed
     observer.note(str(changed))
     return error
+
+
+def _cancel_hopeless(context: JobContext, error: BulkopsError | None) -> None:
+    """Cancel a job whose ids the server does not know, if it imported nothing: resuming would fail in the same way."""
+    ledger, job = context.ledger, context.ledger.job(context.job.id)
+    if not isinstance(error, AccessRefused) or error.status != 404 or job.cancelled:
+        return
+    if all(chunk.state is ChunkState.PENDING for chunk in ledger.chunks(job.id)):
+        ledger.change_job(job, kind="cancelled", cancelled=True)
+        error.hint = (
+            f"{error.hint or ''} Nothing was imported, so the job is cancelled: import again with the right ones."
+        )
 
 
 def _proved(

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import RawIOBase
+from itertools import chain, count
 from pathlib import Path
 
 from bulkops.errors import FileChanged, InputUnreadable
@@ -136,7 +137,7 @@ def _hint_to_resume(job: JobEntry, change: Change, *, may_cancel: bool) -> str:
     cancelling = ", or cancel the job and import the new file" if may_cancel else ""
     path = shlex.quote(str(job.file_path))
     if change.grown_from is not None:
-        copy = shlex.quote(str(job.file_path.with_name(f"{job.file_path.stem}.first{job.file_path.suffix}")))
+        copy = shlex.quote(str(_free_name(job.file_path, "first")))
         return (
             f"Resume with the bytes that the job began with: head -c {job.file_bytes} {path} > {copy} && "
             f"bulkops jobs resume {job.id} --file {copy}{cancelling}."
@@ -148,5 +149,13 @@ def _hint_to_resume(job: JobEntry, change: Change, *, may_cancel: bool) -> str:
 def _rest_of(job: JobEntry, start: int) -> str:
     """Return the command that makes a file of the header and what begins at `start`."""
     path = shlex.quote(str(job.file_path))
-    rest = shlex.quote(str(job.file_path.with_name(f"{job.file_path.stem}.rest{job.file_path.suffix}")))
+    rest = shlex.quote(str(_free_name(job.file_path, "rest")))
     return f"(head -c {job.header_end} {path}; tail -c +{start + 1} {path}) > {rest}"
+
+
+def _free_name(path: Path, word: str) -> Path:
+    """Return a name beside a file that no file has."""
+    numbered = (path.with_name(f"{path.stem}.{word}{number}{path.suffix}") for number in count(2))
+    return next(
+        name for name in chain([path.with_name(f"{path.stem}.{word}{path.suffix}")], numbered) if not name.exists()
+    )

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -204,13 +205,14 @@ def test_names_that_differ_in_case_only_are_one_output(shell: Shell, tmp_path: P
     assert (refused.code, "would be lost" in refused.err) == (2, True)
 
 
-def test_the_sandbox_keeps_off_the_database_of_another_program(shell: Shell, tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [("sandbox", "--port", "0", "--data"), ("jobs", "list", "--ledger")])
+def test_the_database_of_another_program_stays_as_it_is(words: tuple[str, ...], shell: Shell, tmp_path: Path) -> None:
     path = tmp_path / "theirs.db"
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE notes (text)")
-    database.close()
+        database.commit()
     kept = path.read_bytes()
-    refused = shell.run("sandbox", "--port", "0", "--data", str(path))
+    refused = shell.run(*words, str(path))
     assert (refused.code, "database of another program" in refused.err) == (2, True), refused.err
     assert path.read_bytes() == kept
     assert [each.name for each in tmp_path.iterdir() if "theirs" in each.name] == ["theirs.db"]
