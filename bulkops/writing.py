@@ -100,7 +100,7 @@ def part_file(path: Path, permit: Permit = OWN_ONLY) -> Iterator[tuple[BinaryIO,
     path = real(path)
     with _alone(path) as lock, said(path):
         for left in leftovers(path):
-            if left != lock:
+            if left != lock.absolute():
                 remove(left)
         part = _free_name(part_of(path))
         try:
@@ -193,7 +193,7 @@ def _alone(path: Path) -> Iterator[Path]:
     from filelock import FileLock, Timeout  # only where something is written: validating starts without it
 
     beside = path.with_name(f"{path.name}.lock")
-    ours = not os.path.lexists(beside) or beside in leftovers(path)
+    ours = not os.path.lexists(beside) or beside.absolute() in leftovers(path)
     try:
         if not ours and (not beside.is_file() or beside.is_symlink() or beside.stat().st_size):
             raise UsageError(

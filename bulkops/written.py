@@ -57,7 +57,7 @@ def remember_temporary(path: Path, others: Sequence[Path], *, more: bool = False
     """
 
     def change(record: Record) -> None:
-        statuses = [(str(other), other.lstat()) for other in others]
+        statuses = [(str(other.absolute()), other.lstat()) for other in others]
         found = [{"path": name, "device": status.st_dev, "inode": status.st_ino} for name, status in statuses]
         record["temporary"] = [*(record["temporary"] if more else []), *found]
 
@@ -65,7 +65,10 @@ def remember_temporary(path: Path, others: Sequence[Path], *, more: bool = False
 
 
 def leftovers(path: Path) -> list[Path]:
-    """Return what a killed process that was writing `path` left behind: only what is recorded and still the same."""
+    """Return what a killed process that was writing `path` left behind: only what is recorded and still the same.
+
+    The paths are absolute.
+    """
     found = []
     with suppress(OSError, UsageError, KeyError, TypeError):
         for each in _read(path)["temporary"]:

@@ -282,8 +282,9 @@ def test_a_lock_that_is_the_file_of_others_is_not_taken(tmp_path: Path) -> None:
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"x.csv.lock": "kept"}
 
 
-def test_what_a_killed_run_left_is_cleared_by_the_next(tmp_path: Path) -> None:
-    path = tmp_path / "x.csv"
+def test_what_a_killed_run_left_is_cleared_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("x.csv")
     child = os.fork()
     if child == 0:
         with part_file(path), temporary_folder(path) as folder:
