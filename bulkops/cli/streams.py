@@ -6,9 +6,13 @@ import os
 import select
 import stat
 import sys
-from typing import TextIO, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TextIO, cast
 
 from bulkops.errors import UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 GONE = frozenset({errno.EPIPE, errno.ECONNRESET})
 """What the system says where a pipe or a socket has no reader any more."""
@@ -16,17 +20,54 @@ PATIENCE = 1.0
 """Seconds that a message waits for a reader that has asked not to be waited for."""
 
 
-class Outlet(io.RawIOBase):
-    """The number of a stream, written to until that fails; what comes later is dropped.
+class LastingBuffer(io.BufferedWriter):
+    """The buffer of stdout: once it cannot be written, its content and what follows are dropped.
 
-    `failure` is how writing failed, None if it did not, or if only the reader went away.
+    `failure` is how writing failed, None if it did not, or if only the reader went away. All writing is left to the
+    base class: a signal between two lines of Python must not let anything be written twice.
     """
 
-    def __init__(self, number: int, *, patience: float | None) -> None:
-        self._number = number
-        self._patience = patience
-        self._open = True
+    def __init__(self, number: int) -> None:
+        super().__init__(io.FileIO(number, "w", closefd=False))
         self.failure: OSError | None = None
+
+    def write(self, data: "Buffer") -> int:
+        """Take all of the data."""
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[super().write(left) :]
+            except BlockingIOError as error:
+                left = left[error.characters_written :]
+                _may_be_written(self.fileno(), patience=None)
+            except OSError as error:
+                self._drop(error)
+        return len(memoryview(data))
+
+    def flush(self) -> None:
+        """Write what is left, or drop it."""
+        while True:
+            try:
+                return super().flush()
+            except BlockingIOError:
+                _may_be_written(self.fileno(), patience=None)
+            except OSError as error:
+                self._drop(error)
+
+    def _drop(self, error: OSError) -> None:
+        self.failure = None if _reader_is_gone(error, self.fileno()) else error
+        _closed(self.fileno())
+
+
+class LastingOutlet(io.RawIOBase):
+    """stderr without a buffer, since signal handlers write to it in the middle of another write.
+
+    Once it cannot be written, what follows is dropped.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._open = True
 
     def writable(self) -> bool:
         """Say that this is written to."""
@@ -40,24 +81,18 @@ class Outlet(io.RawIOBase):
         """Tell whether the stream is a terminal."""
         return os.isatty(self._number)
 
-    def write(self, data: "memoryview[int] | bytes") -> int:  # type: ignore[override] # RawIOBase says any buffer
+    def write(self, data: "Buffer") -> int:
         """Write all of the data, or drop it where that cannot be done."""
         left = memoryview(data)
         while left and self._open:
             try:
                 left = left[os.write(self._number, left) :]
             except BlockingIOError:
-                if not select.select([], [self._number], [], self._patience)[1]:
+                if not _may_be_written(self._number, patience=PATIENCE):
                     break
-            except OSError as error:
-                self._fail(error)
+            except OSError:
+                self._open = False
         return len(memoryview(data))
-
-    def _fail(self, error: OSError) -> None:
-        self._open = False
-        hung_up = error.errno == errno.EIO and stat.S_ISCHR(os.fstat(self._number).st_mode)
-        if error.errno not in GONE and not hung_up:
-            self.failure = error
 
 
 def usable_streams() -> None:
@@ -75,19 +110,20 @@ def usable_streams() -> None:
         _closed(1)
         sys.stdout = os.fdopen(1, "w", encoding="utf-8")
         raise UsageError("stdout is closed.", hint="Send it to a file, or to /dev/null.")
-    sys.stdout = _lasting(sys.stdout, patience=None, buffered=True)
-    # Signal handlers write to stderr, also in the middle of another write, which a buffer does not take.
-    sys.stderr = _lasting(sys.stderr, patience=PATIENCE, buffered=False)
+    sys.stdout = _lasting(sys.stdout, LastingBuffer, write_through=False)
+    # A raw stream that always writes all it is given will do for a buffer, as it does for `python -u`.
+    unbuffered = cast("type[LastingBuffer]", LastingOutlet)
+    sys.stderr = _lasting(sys.stderr, unbuffered, write_through=True)
 
 
 def lost_output() -> OSError | None:
     """Return why stdout could not be written, None if it could, or if nobody reads it any more."""
     sys.stdout.flush()
-    outlet = getattr(sys.stdout.buffer, "raw", None) if isinstance(sys.stdout, io.TextIOWrapper) else None
-    return outlet.failure if isinstance(outlet, Outlet) else None
+    buffer = sys.stdout.buffer if isinstance(sys.stdout, io.TextIOWrapper) else None
+    return buffer.failure if isinstance(buffer, LastingBuffer) else None
 
 
-def _lasting(stream: TextIO, *, patience: float | None, buffered: bool) -> TextIO:
+def _lasting(stream: TextIO, kind: Callable[[int], io.BufferedWriter], *, write_through: bool) -> TextIO:
     """Return a stream for the same number that is never in the way; another kind of stream stays as it is."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream
@@ -96,20 +132,28 @@ def _lasting(stream: TextIO, *, patience: float | None, buffered: bool) -> TextI
         number = stream.fileno()
     except OSError:
         return stream
-    outlet = Outlet(number, patience=patience)
-    # A raw stream that always writes all it is given will do for a buffer, as it does for `python -u`.
-    buffer = cast("io.BufferedWriter", outlet)
     return io.TextIOWrapper(
-        io.BufferedWriter(cast("io.RawIOBase", outlet)) if buffered else buffer,
+        kind(number),
         encoding=stream.encoding,
         errors="backslashreplace",
         line_buffering=stream.line_buffering,
-        write_through=not buffered,
+        write_through=write_through,
     )
 
 
+def _may_be_written(number: int, *, patience: float | None) -> bool:
+    """Wait for the reader of a stream that does not wait itself; return whether there is room, after `patience`."""
+    return bool(select.select([], [number], [], patience)[1])
+
+
+def _reader_is_gone(error: OSError, number: int) -> bool:
+    """Return whether a pipe has no reader any more, or a terminal is gone."""
+    hung_up = error.errno == errno.EIO and stat.S_ISCHR(os.fstat(number).st_mode)
+    return error.errno in GONE or hung_up
+
+
 def _closed(number: int) -> None:
-    """Let a closed stream's number stand for nothing."""
+    """Let a stream's number stand for nothing."""
     opened = os.open(os.devnull, os.O_RDWR)
     if opened != number:
         os.dup2(opened, number)

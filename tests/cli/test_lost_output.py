@@ -202,6 +202,24 @@ def test_a_pipe_that_does_not_wait_gets_the_whole_document(shell: Shell) -> None
     process.stderr.close()
 
 
+def test_a_signal_right_after_a_write_does_not_repeat_it(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from bulkops.cli.streams import usable_streams; usable_streams()\n"
+        "def handle(*_): raise KeyboardInterrupt\n"
+        "signal.signal(signal.SIGALRM, handle)\n"
+        "for number in range(3000):\n"
+        "    try:\n"
+        "        signal.setitimer(signal.ITIMER_REAL, 0.00002 + number % 50 * 0.000002)\n"
+        "        sys.stdout.write(f'{number}\\n'); sys.stdout.flush()\n"
+        "        signal.setitimer(signal.ITIMER_REAL, 0)\n"
+        "    except KeyboardInterrupt: pass\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    numbers = [line for line in done.stdout.splitlines() if line]
+    assert len(numbers) == len(set(numbers))
+
+
 def wait_for(condition: object) -> None:
     end = time.monotonic() + 60
     while not condition():  # type: ignore[operator]
