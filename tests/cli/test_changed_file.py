@@ -188,25 +188,6 @@ def test_a_cut_off_last_record_is_named(shell: Shell, sandbox: SandboxServer, tm
     assert "Record 3 was sent as it was then" in error["hint"]
 
 
-def test_a_file_that_grows_while_its_job_is_reconciled_proves_nothing(
-    shell: Shell, sandbox: SandboxServer, tmp_path: Path
-) -> None:
-    file = GIVEAWAYS.write(tmp_path / "f.csv", records=5, seed=1)
-    job = shell.run("import", "giveaways", str(file), "--pool", "1", "--json").json["job"]
-    sandbox.set_faults("exports=slow:1.5")
-    process = shell.start("reconcile", "--job", job, "--settle", "0", "--json")
-    asked_before = len(sandbox.requests)
-    end = time.monotonic() + 60
-    while len(sandbox.requests) == asked_before and process.poll() is None and time.monotonic() < end:
-        time.sleep(0.05)
-        if time.monotonic() > end - 58.8:
-            break
-    append(file, "NEW-1\n")()
-    ended = shell.ended(process)
-    assert (ended.code, "has grown since the job began: 6 new bytes (1 record)" in ended.err) == (5, True), ended
-    assert shell.run("jobs", "show", job, "--json").json["reconciliation"] is None
-
-
 def test_reconcile_takes_the_file_of_a_job_from_where_it_is_now(shell: Shell, tmp_path: Path) -> None:
     file = GIVEAWAYS.write(tmp_path / "f.csv", records=5, seed=1)
     job = shell.run("import", "giveaways", str(file), "--pool", "1", "--json").json["job"]

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from bulkops import resume, submit
+from bulkops import reconcile, resume, submit
 from bulkops.clock import SystemClock
-from bulkops.errors import AccessRefused, Interrupted, UsageError
+from bulkops.errors import AccessRefused, FileChanged, Interrupted, UsageError
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.importing import ImportRequest, Place, import_file
 from bulkops.pipeline.observer import Silent
@@ -100,6 +100,29 @@ def test_a_comparison_that_waited_for_an_answer_is_made_again(
     assert (outcome.state, outcome.exit_code) == ("unfinished", 5)
     assert "would remove 3 of the 3" in str(outcome.error)
     assert sandbox.state.count("collection_item") == 3
+
+
+def test_a_file_that_grows_while_its_job_is_reconciled_proves_nothing(
+    sandbox: SandboxServer, ledger: Ledger, tmp_path: Path
+) -> None:
+    where = target(sandbox, collection=1)
+    outcome = import_file(collection(tmp_path), Place.at(where, ledger), clock=SystemClock())
+    job = str(outcome.document["job"])
+    others = {"upFile": ("f.csv", b"item\nblue\n")}
+    address = f"{sandbox.base_url}/v1/collections/1/import"
+    httpx.post(address, files=others, headers={"Authorization": "ManagementKey-v1 test"}).raise_for_status()
+    file, said = tmp_path / "f.csv", []
+
+    def grow(text: str) -> None:
+        said.append(text)
+        with file.open("a") as out:
+            out.write("green\n")
+
+    url = str(tmp_path / "ledger.db")
+    with pytest.raises(FileChanged, match=r"has grown since the job began: \d+ new bytes"):
+        reconcile("collections", file, where, job=job, settle=0.3, observer=grow, ledger=url)
+    assert said
+    assert ledger.job(job).reconciliation is None
 
 
 def test_a_no_after_the_plan_leaves_nothing_behind(sandbox: SandboxServer, ledger: Ledger, tmp_path: Path) -> None:
