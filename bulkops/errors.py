@@ -11,6 +11,7 @@ BulkopsError
 │   └── ServerRefused      the server answered with a refusal
 ├── InDoubt                a person must decide: `bulkops jobs resolve`   exit 4
 ├── GuardRefused           lift the guard with its own option             exit 5
+│   └── FileChanged        the file is no longer the one the job began with
 └── Interrupted            a signal ended the run; it can be resumed      exit 130
 """
 
@@ -66,6 +67,10 @@ class GuardRefused(BulkopsError):
     """A guard against loss or doubling said no."""
 
     exit_code = 5
+
+
+class FileChanged(GuardRefused):
+    """The file of a job does not have the bytes that the job began with."""
 
 
 class Interrupted(BulkopsError):

@@ -20,6 +20,7 @@ from bulkops.exporting.request import request_of
 from bulkops.exporting.run import Exported, Fetching, run_export
 from bulkops.exporting.steps import steps_of
 from bulkops.exporting.table import EXPORTS
+from bulkops.ledger.inputs import inputs_guard
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.importing import ImportRequest, Place, import_file
 from bulkops.pipeline.observer import Observer
@@ -46,6 +47,7 @@ from bulkops.upload.options import RunOptions
 from bulkops.upload.workflow import Guards, open_client
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import ValidationReport, ValidationSettings
+from bulkops.writing import Permit
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 
@@ -134,10 +136,14 @@ def resume(
     *,
     reconcile: bool = False,
     changes: Mapping[str, Any] | None = None,
+    file: PathLike | None = None,
     ledger: str | None = None,
     observer: Observer | None = None,
 ) -> Outcome:
-    """Go on with a job where it was left; `changes` are run settings to change, such as `{"settle": 5.0}`."""
+    """Go on with a job where it was left; `changes` are run settings to change, such as `{"settle": 5.0}`.
+
+    `file` is where the job's file is now, if it was moved.
+    """
     with _open(ledger) as book:
         entry = book.job(job)
         place = Target(
@@ -154,6 +160,7 @@ def resume(
             clock=SystemClock(),
             prove=reconcile,
             changes=changes,
+            file=_path(file) if file else None,
             observer=observer,
         )
 
@@ -169,6 +176,7 @@ def export(
     window: str | None = None,
     window_by: str | None = None,
     settle: float = 0.0,
+    overwrite: bool = False,
     ledger: str | None = None,
     observer: Callable[[str], None] | None = None,
     progress: Callable[[int], None] | None = None,
@@ -178,7 +186,8 @@ def export(
     `filters` are by option name, as `bulkops export WHAT --help` lists them: text, numbers, booleans, lists, dates.
     `names` are what stands in the path besides ids: `{"card": "CARD-1"}`, `{"profile": "customer-1"}`,
     `{"achievement": 3}`, `{"value-map": 4}`. `window` (`"1d"`) fetches piece by piece, each as long as that, and goes
-    on after a kill. `observer` hears sentences, `progress` the number of bytes of each block.
+    on after a kill. A file that bulkops did not write is only replaced with `overwrite`, the file of a job never.
+    `observer` hears sentences, `progress` the number of bytes of each block.
     """
     if what not in EXPORTS:
         raise UsageError(f"There is no export {what!r}.", hint=f"Known: {', '.join(EXPORTS)}.")
@@ -187,7 +196,9 @@ def export(
         steps=steps_of(EXPORTS[what], window, window_by), settle=settle, progress=progress, say=observer
     )
     with _open(ledger) as book, open_client(where, book, clock=SystemClock(), say=observer or silent) as client:
-        return run_export(client, request, _path(out), shape=shape, fetching=fetching)
+        return run_export(
+            client, request, _path(out), shape=shape, fetching=fetching, permit=_permit(ledger, overwrite)
+        )
 
 
 def reconcile(
@@ -206,6 +217,7 @@ def reconcile(
     repair: PathLike | None = None,
     without_import_ids: bool = False,
     ids: Mapping[str, int] | None = None,
+    overwrite: bool = False,
     balances: tuple[PathLike, PathLike] | None = None,
     accept: Collection[str] = (),
     ledger: str | None = None,
@@ -218,8 +230,8 @@ def reconcile(
     how the application folds codes. `spreadsheet_safe` writes the files of `output` so that a spreadsheet takes no
     cell for a formula. `ids` are those that a saved export must be of, as far as its rows show them.
     `without_import_ids` writes a `repair` file of points or giveaways though the rows found show no import ids.
-    `balances` are balances exports from before and after (points). `accept` are rules that stop an import, but not
-    this one. `observer` hears why the target is read again.
+    `overwrite` is as for `export`. `balances` are balances exports from before and after (points). `accept` are rules
+    that stop an import, but not this one. `observer` hears why the target is read again.
     """
     found = _contract(contract)
     if where is not None and saved is not None:
@@ -248,6 +260,7 @@ def reconcile(
             spreadsheet_safe=spreadsheet_safe,
             repair=_path(repair) if repair else None,
             without_import_ids=without_import_ids,
+            permit=_permit(ledger, overwrite),
             balances=(_path(balances[0]), _path(balances[1])) if balances else None,
         ).accepting(accepted_rules(accept))
         return prove(asked, evidence, clock=SystemClock(), ledger=book, observer=observer)
@@ -259,13 +272,17 @@ def report(
     title: str | None = None,
     mask: bool = False,
     check_files: bool = True,
+    overwrite: bool = False,
     ledger: str | None = None,
 ) -> Path:
-    """Write a report of the jobs, or of the latest, to a `.html`, `.md` or `.json` file, and return its path."""
+    """Write a report of the jobs, or of the latest, to a `.html`, `.md` or `.json` file, and return its path.
+
+    `overwrite` is as for `export`.
+    """
     path = Path(out)
     wish = ReportWish(jobs=jobs, form=form_of(path), title=title, mask=mask, check_files=check_files)
     with _open(ledger) as book:
-        return write_report(book, wish, made=SystemClock().now(), output=path)
+        return write_report(book, wish, made=SystemClock().now(), output=path, permit=_permit(ledger, overwrite))
 
 
 def _contract(contract: str | Contract) -> Contract:
@@ -274,6 +291,10 @@ def _contract(contract: str | Contract) -> Contract:
     if contract not in CONTRACTS:
         raise UsageError(f"There is no contract {contract!r}.", hint=f"Known: {', '.join(CONTRACTS)}.")
     return CONTRACTS[contract]
+
+
+def _permit(ledger: str | None, overwrite: bool) -> Permit:  # noqa: FBT001 - the one flag of a private function
+    return Permit(overwrite=overwrite, refuse_input=inputs_guard(ledger))
 
 
 def _path(given: PathLike) -> Path:

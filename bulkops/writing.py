@@ -1,13 +1,18 @@
-"""Files that are written: whole or not at all, by one process at a time, never over what is no file or is read."""
+"""Files that are written: whole or not at all, by one process at a time, never over a file of somebody else."""
 
+import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from bulkops.errors import UsageError
 from bulkops.private import FILE
+from bulkops.written import is_ours, leftovers, remember, remember_temporary
 
 WRITTEN_BACK = 8 * 1024 * 1024
 
@@ -49,36 +54,107 @@ def part_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Permit:
+    """What a command may write over: its own files as it left them, and with `overwrite` the files of others.
+
+    `refuse_input` raises UsageError for a file that is never written over.
+    """
+
+    overwrite: bool = False
+    refuse_input: Callable[[Path], None] | None = None
+
+    def check(self, path: Path) -> None:
+        """Raise UsageError if a file is there that may not be replaced or removed."""
+        if not path.is_file():
+            return
+        if self.refuse_input is not None:
+            self.refuse_input(path)
+        if not self.overwrite and not is_ours(path):
+            raise UsageError(
+                f"{path} exists, and bulkops did not write it, or it has changed since.",
+                hint="Choose another name, or add --overwrite.",
+            )
+
+
+OWN_ONLY = Permit()
+
+
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def whole_file(path: Path, permit: Permit = OWN_ONLY) -> Iterator[BinaryIO]:
     """Yield an open file that gets the name `path` when the block ends well, and is gone otherwise."""
-    with part_file(path) as (file, part):
+    with part_file(path, permit) as (file, part):
         yield file
-        keep(file, part, path)
+        keep(file, part, path, permit)
 
 
 @contextmanager
-def part_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+def part_file(path: Path, permit: Permit = OWN_ONLY) -> Iterator[tuple[BinaryIO, Path]]:
     """Yield NAME.part, open, and its path; it is gone afterwards unless it was renamed.
 
-    UsageError if `path` cannot be that of a file, or if another process is writing it.
+    If a file of that name is there already, which bulkops did not leave behind, the part has another name. UsageError
+    if `path` cannot be that of a file or may not be written over, or if another process is writing it.
     """
     refuse_no_file(path)
     refuse_no_folder(path)
-    part = part_of(path)
-    with _alone(path), said(path):
+    permit.check(path)
+    path = real(path)
+    with _alone(path) as lock, said(path):
+        for left in leftovers(path):
+            if left != lock.absolute():
+                remove(left)
+        part = _free_name(part_of(path))
         try:
-            with part.open("w+b") as file:
+            with part.open("x+b") as file:
+                remember_temporary(path, [lock, part])
                 yield file, part
         finally:
             part.unlink(missing_ok=True)
+            remember_temporary(path, [])
 
 
-def keep(file: BinaryIO, part: Path, path: Path) -> None:
-    """Give a part its name once its bytes are on the disk."""
+@contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder beside a file that is being written as a part; it is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".parts"))
+    try:
+        remember_temporary(path, [folder], more=True)
+        yield folder
+    finally:
+        remove(folder)
+
+
+def keep(file: BinaryIO, part: Path, path: Path, permit: Permit = OWN_ONLY) -> None:
+    """Give a part its name once its bytes are on the disk; UsageError if a file came there that may not go."""
     file.flush()
     os.fsync(file.fileno())
-    part.replace(path)
+    rename(part, path, permit)
+
+
+def rename(part: Path, path: Path, permit: Permit = OWN_ONLY) -> None:
+    """Give a whole part its name, and record that bulkops wrote it; a link is followed, not replaced."""
+    permit.check(path)
+    remember(path, part)
+    part.replace(real(path))
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all it contains, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def real(path: Path) -> Path:
+    """Return the file that a link leads to, or the path itself."""
+    return path.resolve() if path.is_symlink() else path
+
+
+def _free_name(path: Path) -> Path:
+    """Return a name that no file has: the one given, or that with a number."""
+    names = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
+    return next(name for name in itertools.chain([path], names) if not os.path.lexists(name))
 
 
 def begin_writing_back(file: BinaryIO) -> Callable[[int], None]:
@@ -110,12 +186,21 @@ def said(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold NAME.lock: of two processes that write one file the second is refused."""
+def _alone(path: Path) -> Iterator[Path]:
+    """Hold NAME.lock and yield its path: of two processes that write one file the second is refused.
+
+    UsageError if that name is another file's: a lock is empty.
+    """
     from filelock import FileLock, Timeout  # only where something is written: validating starts without it
 
     beside = path.with_name(f"{path.name}.lock")
+    ours = not os.path.lexists(beside) or beside.absolute() in leftovers(path)
     try:
+        if not ours and (not beside.is_file() or beside.is_symlink() or beside.stat().st_size):
+            raise UsageError(
+                f"{beside} exists, and bulkops did not write it; it needs this name for a lock.",
+                hint=f"Move it away, or put {path.name} elsewhere.",
+            )
         lock = FileLock(beside, timeout=0, mode=FILE, fallback_to_soft=False)
         lock.acquire()
     except Timeout:
@@ -125,10 +210,11 @@ def _alone(path: Path) -> Iterator[None]:
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from None
     try:
-        yield
+        yield beside
     finally:
-        with suppress(OSError):
-            beside.unlink()  # while it is held, so that nobody else's is taken away
+        if ours:
+            with suppress(OSError):
+                beside.unlink()  # while it is held, so that nobody else's is taken away
         lock.release()
 
 
@@ -140,4 +226,5 @@ def _on_disk(path: Path) -> Path:
 def _same(one: Path, other: Path) -> bool:
     if one.exists() and other.exists():
         return one.samefile(other)
-    return one.resolve() == other.resolve()
+    # Some file systems do not tell names apart that differ only in case.
+    return str(one.resolve()).casefold() == str(other.resolve()).casefold()

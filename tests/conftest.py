@@ -18,6 +18,15 @@ def interrupts() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Let commands that run inside the tests keep their state in a folder of the session."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("state")
+        patch.setenv("BULKOPS_STATE", str(folder))
+        yield folder
+
+
 @pytest.fixture
 def sandbox() -> Iterator[SandboxServer]:
     """Run a sandbox that asks for the key and keeps to the limit."""

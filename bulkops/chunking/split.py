@@ -1,9 +1,10 @@
 """Writing the chunks of a plan as files: the bytes that an upload would send."""
 
+import hashlib
 from pathlib import Path
 
 from bulkops.chunking.plan import FilePlan, PlannedChunk
-from bulkops.errors import GuardRefused, UsageError
+from bulkops.errors import DataError, GuardRefused, UsageError
 
 BLOCK = 1 << 20
 
@@ -11,7 +12,7 @@ BLOCK = 1 << 20
 def write_chunks(plan: FilePlan, folder: Path) -> list[Path]:
     """Write each chunk into `folder` as NAME-0001.csv and so on, header repeated; return the paths.
 
-    Files that are there already are not overwritten: GuardRefused.
+    Files that are there already are not overwritten: GuardRefused. DataError if the file changes meanwhile.
     """
     width = max(4, len(str(len(plan.chunks))))
     paths = [folder / f"{plan.path.stem}-{chunk.number:0{width}}{plan.path.suffix}" for chunk in plan.chunks]
@@ -27,10 +28,18 @@ def write_chunks(plan: FilePlan, folder: Path) -> list[Path]:
 
 
 def _write(plan: FilePlan, chunk: PlannedChunk, path: Path) -> None:
+    digest = hashlib.sha256()
     with plan.path.open("rb") as source, path.open("xb") as target:
-        target.write(source.read(plan.header_end))
-        source.seek(chunk.start)
-        left = chunk.end - chunk.start
-        while left and (block := source.read(min(BLOCK, left))):
-            target.write(block)
-            left -= len(block)
+        for start, end in ((0, plan.header_end), (chunk.start, chunk.end)):
+            source.seek(start)
+            left = end - start
+            while left and (block := source.read(min(BLOCK, left))):
+                digest.update(block)
+                target.write(block)
+                left -= len(block)
+    if digest.hexdigest() != chunk.sha256:
+        path.unlink()
+        raise DataError(
+            f"{plan.path} has changed while it was split: chunk {chunk.number} was not written.",
+            hint="Wait until it is complete, and split it into another folder.",
+        )

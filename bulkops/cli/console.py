@@ -23,6 +23,7 @@ class Console:
     """Where a command speaks. `quiet` keeps notes back; results and errors are always shown.
 
     Every text goes through `line` here, so a line feed in the data never begins a line of its own.
+    `about_jobs` says that the result is about jobs, which the ledger shows again.
     """
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
@@ -30,6 +31,7 @@ class Console:
         self.verbose = verbose
         self.emitted = False
         self.json_asked = False
+        self.about_jobs = False
 
     def emit_json(self, document: Any, *, objects: int = 0) -> None:
         """Print the one JSON document of a command to stdout; it holds about so many `objects`, if they are many."""

@@ -9,11 +9,10 @@ from pathlib import Path
 import click
 
 from bulkops.cli.console import Console
-from bulkops.cli.streams import drop_stdout
-from bulkops.errors import BulkopsError, Interrupted, UsageError
+from bulkops.cli.streams import lost_output
+from bulkops.errors import BulkopsError, DataError, Interrupted, UsageError
 from bulkops.escaping import escaped
 from bulkops.redaction import redacted
-from bulkops.writing import no_folder
 
 PLAIN = (
     (re.compile(r"is not a valid integer(?: range)?\b"), "is not a whole number"),
@@ -31,10 +30,6 @@ def ended_by(error: BaseException, console: Console) -> int:
     """Say what happened and return the exit code."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
-    if isinstance(error, BrokenPipeError):
-        # The reader went away, as `| head` does: nothing more can be said there.
-        drop_stdout()
-        return 0
     if isinstance(error, click.ClickException):
         known: BulkopsError = UsageError(_plain(error.format_message()))
         if isinstance(error, click.UsageError) and error.ctx:
@@ -48,11 +43,19 @@ def ended_by(error: BaseException, console: Console) -> int:
         click.echo(escaped(redacted("".join(traceback.format_exception(error)))), err=True)
     if _json_asked(console) and not console.emitted:
         _emit(known, console)
-    try:
-        sys.stdout.flush()
-    except OSError:
-        drop_stdout()
     return known.exit_code
+
+
+def printed(code: int, console: Console) -> int:
+    """Return the exit code of a command that ended with `code`: its own, whether or not anybody reads its output.
+
+    2 where the output is lost for another reason, such as a full disk, and the code says no more than how the data is.
+    """
+    if (failure := lost_output()) is None:
+        return code
+    hint = "The jobs are in the ledger: `bulkops jobs list` shows them." if console.about_jobs else None
+    console.complain(f"{failure.strerror}.", hint)
+    return UsageError.exit_code if code in (0, DataError.exit_code) else code
 
 
 def _plain(text: str) -> str:
@@ -67,11 +70,8 @@ def _json_asked(console: Console) -> bool:
 
 
 def _emit(known: BulkopsError, console: Console) -> None:
-    """Print the error as the command's document; where stdout itself has failed, stderr has said it."""
-    try:
-        console.emit_json({"error": {"message": known.message, "hint": known.hint, "exit": known.exit_code}})
-    except OSError:
-        drop_stdout()
+    """Print the error as the command's document."""
+    console.emit_json({"error": {"message": known.message, "hint": known.hint, "exit": known.exit_code}})
 
 
 def _translated(error: BaseException) -> BulkopsError:
@@ -94,5 +94,7 @@ def _of_the_system(error: OSError) -> BulkopsError:
         return UsageError(f"{error.strerror}.")
     path = Path(os.fsdecode(error.filename).removesuffix(".part"))
     if error.errno == errno.ENOENT and not path.parent.exists():
+        from bulkops.writing import no_folder  # what it loads takes longer than most commands need to end
+
         return no_folder(path)
     return UsageError(f"{path}: {error.strerror}.")

@@ -9,7 +9,8 @@ import click
 
 from bulkops.cli.console import console
 from bulkops.cli.environment import Reach, option, own_option
-from bulkops.cli.options import SecondsType, json_option, ledger_option
+from bulkops.cli.options import SecondsType, json_option, ledger_option, overwrite_option
+from bulkops.cli.outputs import permit_of
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
 from bulkops.errors import UsageError
@@ -97,6 +98,7 @@ def _output_options(function: Any) -> Any:
     function = own_option(
         "--format", "form", type=click.Choice(["csv", "parquet"]), help="Default: parquet for NAME.parquet, else csv."
     )(function)
+    function = overwrite_option(function)
     return own_option(
         "-o", "--output", required=True, metavar="FILE",
         help="Where to write; .gz and .zst are compressed; - is stdout.",
@@ -130,9 +132,12 @@ def _run(export: Export, options: dict[str, Any]) -> None:
 
     target: TargetChoice = options["target"]
     to_stdout = options["output"] == "-"
+    permit = permit_of(overwrite=options["overwrite"], ledger=options["ledger"])
     if not to_stdout:
         refuse_no_file(Path(options["output"]))
         refuse_no_folder(Path(options["output"]))
+        if not options["split_records"]:
+            permit.check(Path(options["output"]))
     if to_stdout and options["as_json"]:
         raise UsageError("--json and -o - would both write to stdout.")
     wished = Shape(form=options["form"], split=options["split_records"], tidy=options["tidy"])
@@ -146,7 +151,7 @@ def _run(export: Export, options: dict[str, Any]) -> None:
         request = _request(export, options, opened.ids)
         fetching = _fetching(export, options, bar)
         out: Any = sys.stdout.buffer if to_stdout else Path(options["output"])
-        result = run_export(client, request, out, shape=shape, fetching=fetching)
+        result = run_export(client, request, out, shape=shape, fetching=fetching, permit=permit)
     for note in result.notes:
         console().note(f"Note: {note}")
     if options["as_json"]:

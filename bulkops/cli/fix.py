@@ -14,10 +14,10 @@ from bulkops.cli.contract_options import contract_argument
 from bulkops.cli.environment import option, own_option
 from bulkops.cli.fix_left import tell_left, what_is_left, words_given
 from bulkops.cli.options import json_option
-from bulkops.cli.outputs import refuse_existing, refuse_the_same
+from bulkops.cli.outputs import permit_of, refuse_existing, refuse_the_same
 from bulkops.cli.whole_files import is_device, refuse_archive, whole_files
 from bulkops.errors import UsageError
-from bulkops.writing import part_of
+from bulkops.writing import Permit, part_of
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
@@ -100,9 +100,10 @@ def command(
         raise UsageError(f"{file} names {len(sources)} files; fix takes one.")
     if log_path is None and output != STDOUT:
         log_path = output.with_name(output.name + ".changes.jsonl")
-    _check_outputs((Path(file), Path(sources[0].path)), output, log_path, overwrite=overwrite)
+    permit = permit_of(overwrite=overwrite)
+    _check_outputs((Path(file), Path(sources[0].path)), output, log_path, permit)
     seen = _Seen(mask=mask, diff=diff and not as_json)
-    report, left = _write(contract, sources[0], output, log_path, options, seen)
+    report, left = _write(contract, sources[0], output, log_path, options=options, seen=seen, permit=permit)
     if as_json:
         console().emit_json(_document(report, left, output, log_path))
         return 0
@@ -147,7 +148,14 @@ class _Seen:
 
 
 def _write(
-    contract: Contract, source: "Source", output: Path, log_path: Path | None, options: "FixOptions", seen: _Seen
+    contract: Contract,
+    source: "Source",
+    output: Path,
+    log_path: Path | None,
+    *,
+    options: "FixOptions",
+    seen: _Seen,
+    permit: Permit,
 ) -> tuple["FixReport", "FileReport"]:
     """Write the copy and the list of changes; return the report and the findings that remain in the copy."""
     from bulkops.fixing.run import fix_file
@@ -155,7 +163,7 @@ def _write(
 
     left, spooled = None, output == STDOUT or is_device(output)
     targets = [*([log_path] if log_path else []), None if output == STDOUT else output]
-    with whole_files(targets) as (*listed, out):
+    with whole_files(targets, permit) as (*listed, out):
         log = _Log(listed[0] if listed else None, mask=seen.mask, diff=seen.diff, err=output == STDOUT)
         report = fix_file(contract, source, out, options=options, log=log)
         if spooled:
@@ -182,19 +190,10 @@ class _Log:
         if self._out is not None:
             self._out.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
         if self._diff:
-            self._show(row)
-
-    def _show(self, row: dict[str, Any]) -> None:
-        """Show a change; whoever looks may go away, but the copy is written all the same."""
-        try:
             _show(row, err=self._err)
-        except BrokenPipeError:
-            self._diff = False
-        except OSError as error:
-            raise UsageError(f"The differences cannot be shown: {error.strerror or error}.") from error
 
 
-def _check_outputs(inputs: tuple[Path, ...], output: Path, log: Path | None, *, overwrite: bool) -> None:
+def _check_outputs(inputs: tuple[Path, ...], output: Path, log: Path | None, permit: Permit) -> None:
     """Raise UsageError unless the file read, the copy and the list of changes are three files, these two new."""
     if log == STDOUT:
         raise UsageError("--log names a file; - is none.", hint="--diff shows the changes.")
@@ -205,7 +204,8 @@ def _check_outputs(inputs: tuple[Path, ...], output: Path, log: Path | None, *, 
         refuse_archive(path)
         for name in (path, part_of(path)):
             refuse_the_same(name, (*inputs, *written), what=what)
-        refuse_existing(path, overwrite=overwrite)
+        refuse_existing(path, overwrite=permit.overwrite)
+        permit.check(path)
         written += [path, part_of(path)]
 
 

@@ -1,14 +1,13 @@
 """`bulkops import` in front of a person: what is said on the way, the question before sending, the exit code."""
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
 from bulkops.chunking.plan import FilePlan
 from bulkops.chunking.schedule import cost_of
+from bulkops.cli.asking import confirm, difference_line, target_line
 from bulkops.cli.console import console
 from bulkops.cli.contract_options import query_of
 from bulkops.cli.job_book import open_ledger
@@ -17,16 +16,17 @@ from bulkops.cli.judging import words
 from bulkops.cli.run_options import given_settings
 from bulkops.cli.targets import TargetChoice
 from bulkops.clock import SystemClock
-from bulkops.errors import DataError, Interrupted
+from bulkops.errors import DataError
 from bulkops.pipeline.importing import ImportRequest, Place, import_file
 from bulkops.pipeline.running import Outcome
+from bulkops.settings import Target
 from bulkops.upload.guards import Difference, accepted_rules
 from bulkops.upload.options import RunOptions
 from bulkops.upload.stopping import Stop
 from bulkops.upload.workflow import Guards
 from bulkops.validation.findings import ValidationReport
 from bulkops.wording import counted
-from bulkops_validators.model.contract import Contract
+from bulkops_validators.model.contract import Contract, Mode
 from bulkops_validators.model.rules import Severity
 from bulkops_validators.model.rules_registry import RULES
 
@@ -76,7 +76,7 @@ def run_import(contract: Contract, file: Path, target: TargetChoice, choices: Ch
             dry_run=choices.dry_run,
             reconcile=choices.reconcile,
         )
-        place = Place(target=target.with_ids(ids).open, ledger=lambda: open_ledger(choices.ledger))
+        place = Place(target=lambda: voice.opened(target.with_ids(ids)), ledger=lambda: open_ledger(choices.ledger))
         outcome = import_file(request, place, clock=SystemClock(), stop=stop, observer=voice)
         if outcome.validation is not None and outcome.validation.errors:
             raise _refused(request, outcome, outcome.validation, as_json=choices.as_json)
@@ -90,11 +90,23 @@ def run_import(contract: Contract, file: Path, target: TargetChoice, choices: Ch
 
 
 class ImportVoice(Voice):
-    """Says what was found, what is planned and what it would change, and asks before anything is sent."""
+    """Says what was found, what is planned and what it would change, and asks before anything is sent.
+
+    A replacement is asked about once it was compared with what the target contains.
+    """
 
     def __init__(self, choices: Choices) -> None:
         super().__init__(choices.ledger)
         self._choices = choices
+        self._unsaid: list[str] = []
+        self._target: Target | None = None
+
+    @contextmanager
+    def opened(self, target: TargetChoice) -> Iterator[Target]:
+        """Open the target, and keep it in mind for the question."""
+        with target.open() as found:
+            self._target = found
+            yield found
 
     def validated(self, report: ValidationReport) -> None:
         """Show the first errors, or say that there are warnings."""
@@ -108,25 +120,29 @@ class ImportVoice(Voice):
             console().result(f"{place}: {finding.code} {finding.name}: {finding.message}")
 
     def planned(self, plan: FilePlan, contract: Contract, ids: Mapping[str, int]) -> None:
-        """Say what it costs and does, and ask; Interrupted if the answer is no."""
-        cost = cost_of(plan, contract.route(ids).readback)
-        console().note(
-            f"{plan.path}: {counted(plan.records, 'record')} in {counted(cost.requests, 'request')}, at least "
-            f"{cost.least_seconds:,.0f} s. The import {contract.effect}."
-        )
-        asked = not (self._choices.yes or self._choices.dry_run) and sys.stdin.isatty() and sys.stderr.isatty()
-        if asked and not click.confirm("Send it?", err=True):
-            raise Interrupted("Nothing was sent.")
+        """Say what it costs and does; ask, unless it is compared first."""
+        readback = contract.route(ids).readback
+        cost = cost_of(plan, readback)
+        amount = f"{counted(plan.records, 'record')} in {counted(cost.requests, 'request')}"
+        facts = [f"{plan.path}: {amount}, at least {cost.least_seconds:,.0f} s. The import {contract.effect}."]
+        if self._target is not None:
+            facts.append(target_line({"base_url": self._target.identity()["base_url"], "ids": ids}))
+        if contract.mode is not Mode.REPLACE or readback is None:
+            self._ask(facts)
+            return
+        for fact in facts:
+            console().note(fact)
+        self._unsaid = facts if console().quiet else []
 
     def compared(self, difference: Difference) -> None:
-        """Say what a replacement changes."""
+        """Say what a replacement changes, and ask if it changes anything."""
         if difference.equal:
             console().note(f"The target holds the same {difference.kept:,} rows already, so nothing is sent.")
             return
-        console().note(
-            f"Compared with the target: {difference.added:,} added, {difference.changed:,} changed, "
-            f"{difference.removed:,} removed, {difference.kept:,} kept."
-        )
+        self._ask([*self._unsaid, difference_line(difference)])
+
+    def _ask(self, facts: Sequence[str]) -> None:
+        confirm(facts, "Send it?", yes=self._choices.yes or self._choices.dry_run, refusal="Nothing was sent.")
 
 
 def _refused(request: ImportRequest, outcome: Outcome, report: ValidationReport, *, as_json: bool) -> DataError:

@@ -15,6 +15,7 @@ from bulkops.ledger.states import JobState
 from bulkops.settings import default_ledger_url
 from bulkops.upload.figures import job_document, sums_document
 from bulkops.upload.paths import rejected_path
+from bulkops.wording import counted
 
 if TYPE_CHECKING:
     from bulkops.ledger.store import Ledger
@@ -141,12 +142,18 @@ def resolve_chunk(name: str, number: int, url: str | None, *, accepted: bool, re
         console().note(f"Go on with: bulkops jobs resume {name}")
 
 
-def cancel_job(name: str, url: str | None, *, as_json: bool) -> None:
-    """Cancel a job that no process is working on."""
-    from bulkops.upload.decisions import cancel
+def cancel_job(name: str, url: str | None, *, yes: bool, as_json: bool) -> None:
+    """Cancel a job that no process is working on; on a terminal, ask first."""
+    from bulkops.cli.asking import confirm, target_line
+    from bulkops.upload.decisions import cancel, refuse_nothing_to_cancel
 
     with open_ledger(url) as ledger:
         job = ledger.job(name)
+        refuse_nothing_to_cancel(ledger, job)
+        figures = job_document(job, ledger.chunks(job.id))["records"]
+        kept, pending, unknown = (counted(figures[name], "record") for name in ("accepted", "pending", "in_doubt"))
+        fact = f"Job {job.id}: {kept} accepted, which stay; {pending} pending, never sent then; {unknown} in doubt."
+        confirm((fact, target_line(job.target)), "Cancel it?", yes=yes, refusal=f"Job {job.id} was not cancelled.")
         with ledger.exclusive(job.id, what=f"Job {job.id}"):
             job = cancel(ledger, job)
         document = job_document(job, ledger.chunks(job.id))

@@ -1,18 +1,21 @@
 """`bulkops jobs resume` and `undo` in front of a person."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from bulkops.chunking.plan import FilePlan
-from bulkops.cli.console import console
+from bulkops.cli.asking import confirm, difference_line, target_line
 from bulkops.cli.job_book import latest, open_ledger
 from bulkops.cli.job_runs import Voice, show_outcome, signals_handled
 from bulkops.cli.targets import TargetChoice
 from bulkops.clock import SystemClock
 from bulkops.ledger.entries import JobEntry
 from bulkops.pipeline import resuming
+from bulkops.upload.guards import Difference
 from bulkops.upload.options import RunOptions
 from bulkops.upload.stopping import Stop
+from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
 
 
@@ -22,6 +25,7 @@ def resume_job(
     url: str | None,
     *,
     changes: Mapping[str, Any],
+    file: Path | None,
     reconcile: bool,
     as_json: bool,
 ) -> int:
@@ -36,6 +40,7 @@ def resume_job(
             clock=SystemClock(),
             prove=reconcile,
             changes=changes,
+            file=file,
             stop=stop,
             observer=voice,
         )
@@ -43,31 +48,47 @@ def resume_job(
 
 
 class UndoVoice(Voice):
-    """Says what is put back."""
+    """Says what is put back and what that changes, and asks before it is sent."""
+
+    def __init__(self, ledger_url: str | None, earlier: JobEntry, *, yes: bool) -> None:
+        super().__init__(ledger_url)
+        self._earlier = earlier
+        self._yes = yes
+        self._plan: FilePlan | None = None
 
     def planned(self, plan: FilePlan, contract: Contract, ids: Mapping[str, int]) -> None:  # noqa: ARG002 - the observer's
-        """Keep in mind what is put back, until that has begun."""
+        """Keep in mind what is put back, until it was compared."""
         self._plan = plan
 
-    def introduce(self, job: JobEntry) -> None:
-        """Say what is put back as well."""
-        console().note(f"Putting back {self._plan.records:,} records from {self._plan.path}.")
-        super().introduce(job)
+    def compared(self, difference: Difference) -> None:
+        """Say what putting back changes, and ask; without a terminal it takes --yes."""
+        records = self._plan.records if self._plan else 0
+        facts = [
+            f"Undo of job {self._earlier.id}: puts back the {counted(records, 'record')} that it found at the target.",
+            target_line(self._earlier.target),
+            difference_line(difference),
+        ]
+        nothing = difference.equal
+        confirm(facts, "Put them back?", yes=self._yes or nothing, required=not nothing, refusal="Nothing was sent.")
 
 
-def undo_job(name: str, target: TargetChoice, url: str | None, *, settings: Mapping[str, Any], as_json: bool) -> int:
+def undo_job(
+    name: str, target: TargetChoice, url: str | None, *, settings: Mapping[str, Any], yes: bool, as_json: bool
+) -> int:
     """Import what a replacing job found at its target, and return the exit code."""
-    stop, voice = Stop(), UndoVoice(url)
-    with signals_handled(stop, voice, as_json=as_json), open_ledger(url) as ledger:
+    stop = Stop()
+    with open_ledger(url) as ledger:
         earlier = ledger.job(name)
-        outcome = resuming.undo_job(
-            earlier,
-            ledger,
-            lambda: target.reopen(earlier.target, address=earlier.address).open(),
-            clock=SystemClock(),
-            run=RunOptions.from_settings(settings),
-            max_removals=settings.get("max_removals"),
-            stop=stop,
-            observer=voice,
-        )
-        return show_outcome(outcome, resume=voice.resume, as_json=as_json)
+        voice = UndoVoice(url, earlier, yes=yes)
+        with signals_handled(stop, voice, as_json=as_json):
+            outcome = resuming.undo_job(
+                earlier,
+                ledger,
+                lambda: target.reopen(earlier.target, address=earlier.address).open(),
+                clock=SystemClock(),
+                run=RunOptions.from_settings(settings),
+                max_removals=settings.get("max_removals"),
+                stop=stop,
+                observer=voice,
+            )
+            return show_outcome(outcome, resume=voice.resume, as_json=as_json)

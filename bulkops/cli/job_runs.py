@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from bulkops.cli.console import console, line
 from bulkops.cli.job_summary import summary_lines
-from bulkops.errors import Interrupted
+from bulkops.errors import FileChanged, Interrupted
 from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.places import shown
 from bulkops.ledger.states import ChunkState, JobState
@@ -78,6 +78,7 @@ def signals_handled(stop: Stop, voice: Voice, *, as_json: bool) -> Iterator[None
 
 def show_outcome(outcome: Outcome, *, resume: str, as_json: bool) -> int:
     """Print the summary of a job, to stderr what ended it and how to go on, and return the exit code."""
+    console().about_jobs = True
     document = dict(outcome.document)
     if outcome.rejected_file is not None:
         document["rejected_file"] = str(outcome.rejected_file)
@@ -108,7 +109,7 @@ def _next_steps(outcome: Outcome, resume: str) -> Iterator[str]:
     if doubtful:
         job = outcome.document["job"]
         yield f"Decide with: bulkops jobs resolve {job} CHUNK --as accepted|resend --reason TEXT"
-    elif outcome.state == JobState.UNFINISHED:
+    elif outcome.state == JobState.UNFINISHED and not isinstance(outcome.error, FileChanged):
         yield f"Resume with: {resume}"
 
 

@@ -1,15 +1,17 @@
 """`bulkops jobs`: list, show, resume, resolve, cancel and undo what the ledger remembers."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from bulkops.cli.environment import option
+from bulkops.cli.environment import Reach, option, own_option
 from bulkops.cli.options import json_option, ledger_option
 from bulkops.cli.run_options import given_settings, max_removals_option, run_options
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
 
+sure_option = option("--yes", reach=Reach.COMMAND, is_flag=True, help="Do not ask. Lifts no guard.")
 job_argument = click.argument("job", required=False)
 
 
@@ -46,14 +48,22 @@ def show(job: str | None, ledger: str | None, *, history: bool, as_json: bool) -
 @run_options
 @max_removals_option
 @ledger_option
+@own_option("--file", type=click.Path(path_type=Path), help="Where the file is now; it must have the same bytes.")
 @option("--reconcile", is_flag=True, help="Read the rows back afterwards and prove each.")
 @json_option
 def resume(job: str | None, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:
     """Go on with JOB, by default the latest that is unfinished: same file, same target, same plan."""
     from bulkops.cli.job_resume import resume_job
 
-    changes = given_settings(choices)
-    return resume_job(job, target, ledger, changes=changes, reconcile=choices["reconcile"], as_json=choices["as_json"])
+    return resume_job(
+        job,
+        target,
+        ledger,
+        changes=given_settings(choices),
+        file=choices["file"],
+        reconcile=choices["reconcile"],
+        as_json=choices["as_json"],
+    )
 
 
 @command.command("resolve")
@@ -79,12 +89,13 @@ def resolve(job: str, chunk: int, decision: str, reason: str, ledger: str | None
 @command.command("cancel")
 @click.argument("job")
 @ledger_option
+@sure_option
 @json_option
-def cancel(job: str, ledger: str | None, *, as_json: bool) -> None:
-    """Give up JOB: what is pending is never sent. What was accepted stays at the target."""
+def cancel(job: str, ledger: str | None, *, yes: bool, as_json: bool) -> None:
+    """Give up JOB: what is pending is never sent. What was accepted stays at the target. Asks on a terminal."""
     from bulkops.cli.job_book import cancel_job
 
-    cancel_job(job, ledger, as_json=as_json)
+    cancel_job(job, ledger, yes=yes, as_json=as_json)
 
 
 @command.command("undo")
@@ -93,9 +104,14 @@ def cancel(job: str, ledger: str | None, *, as_json: bool) -> None:
 @run_options
 @max_removals_option
 @ledger_option
+@sure_option
 @json_option
 def undo(job: str, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:
-    """Put back what the target held before the replacing JOB, as a new job."""
+    """Put back what the target held before the replacing JOB, as a new job.
+
+    Shows first what that adds, changes and removes. Asks on a terminal; elsewhere it needs --yes.
+    """
     from bulkops.cli.job_resume import undo_job
 
-    return undo_job(job, target, ledger, settings=given_settings(choices), as_json=choices["as_json"])
+    settings = given_settings(choices)
+    return undo_job(job, target, ledger, settings=settings, yes=choices["yes"], as_json=choices["as_json"])

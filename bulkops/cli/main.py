@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from bulkops.cli.console import Console
-from bulkops.cli.ending import ended_by, without_color
+from bulkops.cli.ending import ended_by, printed, without_color
 from bulkops.cli.environment import option
 from bulkops.cli.process import leave, prepare
 from bulkops.cli.signals import ending_on_signals
@@ -100,10 +100,9 @@ def run() -> int:
         with ending_on_signals(), cli.make_context("bulkops", sys.argv[1:], obj=console, color=without_color()) as ctx:
             value = cli.invoke(ctx)  # a command's integer return value is its exit code
             code = value if isinstance(value, int) else 0
-            sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last edge: nothing may end in a traceback
         code = ended_by(error, console)
-    return code
+    return printed(code, console)
 
 
 def main() -> None:

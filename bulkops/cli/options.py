@@ -68,6 +68,12 @@ accept_option = option(
     metavar="RULE",
     help="Go on although this rule stops it: the values are meant as they are. The message names the rule.",
 )
+overwrite_option = option(
+    "--overwrite",
+    reach=Reach.COMMAND,
+    is_flag=True,
+    help="Write over a file that bulkops did not write, or that changed since; never over the file of a job.",
+)
 yes_option = option("--yes", is_flag=True, help="Do not ask before sending. Lifts no guard.")
 
 

@@ -3,9 +3,16 @@
 from pathlib import Path
 
 from bulkops.errors import UsageError
-from bulkops.writing import refuse_the_same
+from bulkops.writing import Permit, refuse_the_same
 
-__all__ = ["refuse_existing", "refuse_the_same"]
+__all__ = ["permit_of", "refuse_existing", "refuse_the_same"]
+
+
+def permit_of(*, overwrite: bool, ledger: str | None = None) -> Permit:
+    """Return what a command may write over: never the file of a job that a ledger knows."""
+    from bulkops.ledger.inputs import inputs_guard
+
+    return Permit(overwrite=overwrite, refuse_input=inputs_guard(ledger))
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from tqdm import tqdm
 
 from bulkops.chunking.plan import FilePlan
+from bulkops.cli.asking import difference_line
 from bulkops.cli.console import Console, console
 from bulkops.cli.job_book import open_ledger
 from bulkops.cli.job_runs import Voice, signals_handled
 from bulkops.cli.targets import TargetChoice
 from bulkops.clock import SystemClock
-from bulkops.errors import InDoubt, Interrupted
+from bulkops.errors import FileChanged, InDoubt, Interrupted
 from bulkops.ledger.entries import JobEntry
 from bulkops.ledger.places import shown
 from bulkops.pipeline.observer import Silent
 from bulkops.pipeline.recipes import RecipeRun, StepResult
 from bulkops.recipe import Recipe, Step
+from bulkops.upload.guards import Difference
 from bulkops.upload.options import RunOptions
 from bulkops.upload.stopping import Stop
 from bulkops.wording import counted
@@ -85,6 +87,10 @@ class StepVoice(Silent):
         size = f"{counted(plan.records, 'record')} in {counted(len(plan.chunks), 'request')}"
         self._out.note(f"{contract.name}: {size} to {place}")
 
+    def compared(self, difference: Difference) -> None:
+        """Say what a replacement changes, before anything is sent."""
+        self.note(difference_line(difference))
+
     def began(self, job: JobEntry) -> None:
         """Know that there is something to go on with, and name the job."""
         self._began()
@@ -98,6 +104,7 @@ class StepVoice(Silent):
 def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices) -> int:
     """Print what became of the steps, to stderr what ended them and how to go on, and return the exit code."""
     last = results[-1]
+    console().about_jobs = True
     good = last.as_expected
     if choices.as_json:
         console().emit_json(_document(recipe, results, choices))
@@ -133,6 +140,9 @@ def _document(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices
 def _next_steps(recipe: Recipe, last: StepResult) -> list[str]:
     """Return what a person can do about a step that did not end as expected."""
     job = last.outcome.document["job"] if last.outcome else None
+    if isinstance(last.trouble, FileChanged):  # a recipe that is run again would send the file as a new one
+        following = last.number + 1
+        return [f"Then go on with: {going_on(following)}"] if job and following <= len(recipe.steps) else []
     checked = last.outcome.validation if last.outcome else None
     if last.exit_code == InDoubt.exit_code:
         decide = f"bulkops jobs resolve {job} CHUNK --as accepted|resend --reason TEXT"

@@ -12,7 +12,8 @@ from bulkops.cli.console import console
 from bulkops.cli.contract_options import ContractType, contract_options, query_of
 from bulkops.cli.environment import option, own_option
 from bulkops.cli.judging import words
-from bulkops.cli.options import SecondsType, accept_option, json_option, ledger_option
+from bulkops.cli.options import SecondsType, accept_option, json_option, ledger_option, overwrite_option
+from bulkops.cli.outputs import permit_of
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
 from bulkops.errors import UsageError
@@ -33,6 +34,7 @@ SHOWN = 10
 @click.argument("contract", type=ContractType(), required=False)
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @own_option("--job", help="Reconcile a job: its file, target, import ids and times are known.")
+@own_option("--file", "moved", type=click.Path(path_type=Path), help="With --job: where its file is now.")
 @own_option(
     "--export", type=click.Path(path_type=Path), help="Compare with an export saved earlier instead of a target."
 )
@@ -52,6 +54,7 @@ SHOWN = 10
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write an import file of exactly the missing rows.",
 )
+@overwrite_option
 @own_option(
     "--repair-without-import-ids",
     "without_import_ids",
@@ -82,6 +85,7 @@ def command(
     contract: Contract | None,
     file: Path | None,
     job: str | None,
+    moved: Path | None,
     export: Path | None,
     import_ids: tuple[int, ...],
     output: Path | None,
@@ -97,6 +101,7 @@ def command(
     *,
     spreadsheet_safe: bool,
     without_import_ids: bool,
+    overwrite: bool,
     as_json: bool,
 ) -> int:
     """Compare FILE with what the target holds, row by row: proved, mismatch or unprovable."""
@@ -107,13 +112,15 @@ def command(
 
     if job and (contract or file or import_ids):
         raise UsageError("--job knows contract, file and import ids; do not name them again.")
+    if moved and not job:
+        raise UsageError("--file goes with --job; without a job, FILE is the second argument.")
     pair = [path for path in (balances_before, balances_after) if path]
     if len(pair) == 1:
         raise UsageError("--balances-before and --balances-after go together.")
     with ExitStack() as stack:
         book = stack.enter_context(_ledger(ledger)) if job else None
         if book is not None:
-            asked, target = _of_job(book, str(job), target)
+            asked, target = _of_job(book, str(job), target, moved)
         else:
             asked = _of_file(contract, file, chosen, import_ids)
         asked = replace(
@@ -122,6 +129,7 @@ def command(
             spreadsheet_safe=spreadsheet_safe,
             repair=repair,
             without_import_ids=without_import_ids,
+            permit=permit_of(overwrite=overwrite, ledger=ledger),
             settle=settle,
             balances=(pair[0], pair[1]) if pair else None,
         ).accepting(accepted_rules(words(accept)))
@@ -210,11 +218,11 @@ def _ledger(url: str | None) -> Iterator["Ledger"]:
         book.close()
 
 
-def _of_job(book: "Ledger", name: str, target: TargetChoice) -> "tuple[Asked, TargetChoice]":
+def _of_job(book: "Ledger", name: str, target: TargetChoice, moved: Path | None) -> "tuple[Asked, TargetChoice]":
     from bulkops.pipeline.proving import asked_of_job
 
     job = book.job(name)
-    return asked_of_job(book, name), target.reopen(job.target, address=job.address)
+    return asked_of_job(book, name, file=moved), target.reopen(job.target, address=job.address)
 
 
 def _online(

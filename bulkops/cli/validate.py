@@ -10,14 +10,15 @@ from bulkops.cli.console import console
 from bulkops.cli.contract_options import contract_argument
 from bulkops.cli.environment import option, own_option
 from bulkops.cli.judging import Printer, exit_code, form_asked, judging_options, settings_of, tell, words
-from bulkops.cli.options import json_option
-from bulkops.cli.outputs import refuse_the_same
+from bulkops.cli.options import json_option, overwrite_option
+from bulkops.cli.outputs import permit_of, refuse_the_same
 from bulkops.errors import UsageError
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
     from bulkops.validation.findings import ValidationReport
+    from bulkops.writing import Permit
 
 MOST_ACCEPTED = 100_000
 """Findings of a rule that a baseline can accept; beyond that the rule is better ignored."""
@@ -36,6 +37,7 @@ MOST_ACCEPTED = 100_000
 )
 @option("--mask", is_flag=True, help="Hide values.")
 @own_option("--write-baseline", type=click.Path(path_type=Path), help="Accept all findings: write them to a file.")
+@overwrite_option
 @option("--statistics", is_flag=True, help="Show counts by rule instead of findings.")
 @json_option
 def command(
@@ -53,6 +55,7 @@ def command(
     mask: bool,
     baseline_path: Path | None,
     write_baseline: Path | None,
+    overwrite: bool,
     statistics: bool,
     as_json: bool,
 ) -> int:
@@ -78,6 +81,8 @@ def command(
     if write_baseline:
         read = (Path(name) for name in (*files, *(source.path for source in sources)))
         refuse_the_same(write_baseline, read, what="where accepted findings go")
+        permit = permit_of(overwrite=overwrite)
+        permit.check(write_baseline)
         settings = replace(settings, max_findings=MOST_ACCEPTED)
     excerpts = Excerpts()
     hidden = form != "text" or statistics or write_baseline
@@ -90,15 +95,15 @@ def command(
         if file.unreadable is not None:
             console().complain(file.unreadable)
     if write_baseline:
-        return _write(report, write_baseline)
+        return _write(report, write_baseline, permit)
     tell(report, form, statistics=statistics)
     return exit_code(report, fail_on)
 
 
-def _write(report: "ValidationReport", path: Path) -> int:
+def _write(report: "ValidationReport", path: Path, permit: "Permit") -> int:
     """Accept the findings of a report and return the exit code."""
     from bulkops.validation import baseline
 
-    count = baseline.save(path, (f for file in report.files for f in file.findings))
+    count = baseline.save(path, (f for file in report.files for f in file.findings), permit)
     console().note(f"{path}: {counted(count, 'finding')} accepted.")
     return 2 if any(file.unreadable for file in report.files) else 0

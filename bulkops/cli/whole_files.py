@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from bulkops.compression import compressing
 from bulkops.errors import UsageError
-from bulkops.writing import keep, part_file, said
+from bulkops.writing import Permit, keep, part_file, said
 
 _BLOCK = 1 << 20
 
@@ -27,7 +27,7 @@ def refuse_archive(path: Path) -> None:
 
 
 @contextmanager
-def whole_files(paths: Sequence[Path | None]) -> Iterator[list[BinaryIO]]:
+def whole_files(paths: Sequence[Path | None], permit: Permit) -> Iterator[list[BinaryIO]]:
     """Open files for writing, None for stdout; compressed if their names end in .gz or .zst.
 
     They get their names together at the end, in order. Stdout, devices and pipes get their content after that.
@@ -37,7 +37,7 @@ def whole_files(paths: Sequence[Path | None]) -> Iterator[list[BinaryIO]]:
             i: stack.enter_context(_spooled(path)) for i, path in enumerate(paths) if path is None or is_device(path)
         }
         parts = {
-            i: (*stack.enter_context(part_file(path)), path)
+            i: (*stack.enter_context(part_file(path, permit)), path)
             for i, path in enumerate(paths)
             if path is not None and i not in spools
         }
@@ -45,7 +45,7 @@ def whole_files(paths: Sequence[Path | None]) -> Iterator[list[BinaryIO]]:
             filled = {i: filling.enter_context(compressing(file, path)) for i, (file, _, path) in parts.items()}
             yield [(spools | filled)[i] for i in range(len(paths))]
         for file, part, path in parts.values():
-            keep(file, part, path)
+            keep(file, part, path, permit)
 
 
 @contextmanager

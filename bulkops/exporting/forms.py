@@ -8,18 +8,16 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from glob import escape
 from pathlib import Path
 from typing import BinaryIO
 
 from bulkops.compression import compressing, is_compressed
 from bulkops.errors import UsageError
 from bulkops.private import private_folder
-from bulkops.writing import refuse_no_file
+from bulkops.writing import Permit, refuse_no_file, rename, temporary_folder
 
 CSV, PARQUET = "csv", "parquet"
 BLOCK = 1 << 20
-PART, FOLDER = ".new.part", ".new.parts"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,39 +51,33 @@ class Shape:
         return self.form != PARQUET and not self.split and not self.tidy
 
 
-def deliver(whole: BinaryIO, out: Path, shape: Shape) -> tuple[Path, ...]:
-    """Write the files of an export from the whole of it; each appears under its name only when all are written."""
-    _clear(out)
-    try:
-        parts = _written(whole, out, shape)
+def deliver(whole: BinaryIO, out: Path, shape: Shape, permit: Permit) -> tuple[Path, ...]:
+    """Write the files of an export from the whole of it; each appears under its name only when all are written.
+
+    UsageError if one of the names is that of a file that `permit` protects; then none of them appears.
+    """
+    with temporary_folder(out) as folder:
+        parts = _written(whole, out, shape, folder)
         for path, part in parts.items():
             refuse_no_file(path)
+            permit.check(path)
             _to_disk(part)
         for path, part in parts.items():
-            part.replace(path)
-    finally:
-        _clear(out)
+            rename(part, path, permit)
     return tuple(parts)
 
 
-def _written(whole: BinaryIO, out: Path, shape: Shape) -> dict[Path, Path]:
-    """Write all parts; return their names to be, and names now."""
+def _written(whole: BinaryIO, out: Path, shape: Shape, folder: Path) -> dict[Path, Path]:
+    """Write all parts into a folder; return their names to be, and names now."""
     if shape.split:
-        return _split(whole, out, shape)
+        return _split(whole, out, shape, folder)
+    part = folder / out.name
     if shape.form == PARQUET:
-        _parquet(whole, out)
+        _parquet(whole, out, part)
     else:
-        with _writer(_part(out), out) as target:
+        with _writer(part, out) as target:
             copy_csv(whole, target, tidy=shape.tidy)
-    return {out: _part(out)}
-
-
-def _clear(out: Path) -> None:
-    """Remove parts that are left: of a failure, or of an earlier run that was killed."""
-    for path in out.parent.glob(f"{escape(out.name)}.*{PART}"):
-        path.unlink()
-    shutil.rmtree(_folder(out), ignore_errors=True)
-    _part(out).unlink(missing_ok=True)
+    return {out: part}
 
 
 def _to_disk(part: Path) -> None:
@@ -104,22 +96,22 @@ def copy_csv(whole: BinaryIO, target: BinaryIO, *, tidy: bool) -> None:
         shutil.copyfileobj(whole, target, BLOCK)
 
 
-def _parquet(whole: BinaryIO, out: Path) -> None:
+def _parquet(whole: BinaryIO, out: Path, part: Path) -> None:
     """Write batches to a folder of their own beside the file, since columns are stored one after the other."""
     from bulkops.exporting.rows import write_parquet
 
-    folder = _folder(out)
-    private_folder(folder)
-    write_parquet(whole, _part(out), folder=folder, name=out)
+    batches = part.with_name("batches")
+    private_folder(batches)
+    write_parquet(whole, part, folder=batches, name=out)
 
 
-def _split(whole: BinaryIO, out: Path, shape: Shape) -> dict[Path, Path]:
+def _split(whole: BinaryIO, out: Path, shape: Shape, folder: Path) -> dict[Path, Path]:
     """Write parts of at most `shape.split` records, the header in each; return their names to be, and names now."""
     from bulkops.exporting.rows import portions
 
     written: list[Path] = []
     for header, records in portions(whole, shape.split or 1, tidy=shape.tidy):
-        part = out.with_name(f"{out.name}.{len(written) + 1:05}{PART}")
+        part = folder / f"{len(written) + 1:05}"
         with _writer(part, out) as target:
             target.write(header)
             target.writelines(records)
@@ -130,14 +122,6 @@ def _split(whole: BinaryIO, out: Path, shape: Shape) -> dict[Path, Path]:
         out.with_name(f"{stem}-{number:05}-of-{len(written):05}{suffixes}"): part
         for number, part in enumerate(written, start=1)
     }
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(f"{path.name}{PART}")
-
-
-def _folder(path: Path) -> Path:
-    return path.with_name(f"{path.name}{FOLDER}")
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """One export from the first request to the last renaming."""
 
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from bulkops.readback.download import Downloaded, Progress
 from bulkops.readback.notes import Notes
 from bulkops.reading.boundaries import BLOCK
 from bulkops.transport.client import Client
-from bulkops.writing import begin_writing_back, keep, part_file
+from bulkops.writing import OWN_ONLY, Permit, begin_writing_back, keep, part_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +79,13 @@ def run_export(
     *,
     shape: Shape | None = None,
     fetching: Fetching | None = None,
+    permit: Permit = OWN_ONLY,
 ) -> Exported:
     """Write an export to a file, or to an open one such as stdout.
 
     A file appears under its name only when all of it is there; until then it is NAME.part, which is removed on
     failure. Nothing goes to an open file before the whole export is here. UsageError if another process is writing
-    the same file.
+    the same file, or if `permit` protects the file that is there.
     """
     path = out if isinstance(out, Path) else None
     shape = (shape or Shape()).checked(path)
@@ -97,17 +97,19 @@ def run_export(
             copy_csv(whole, out, tidy=shape.tidy)  # type: ignore[arg-type] # it is no path here
             return _exported(request, (), done, _count(whole, fetching), notes)
     folder = path.with_name(f"{path.name}.windows") if fetching.steps else None
-    with part_file(path) as (whole, part):
+    with part_file(path, permit) as (whole, part):
         telling = fetching.also(begin_writing_back(whole)) if shape.plain and folder is None else fetching
         done, notes = _fetch(client, request, whole, telling, folder=folder)
         records = _count(whole, fetching)
         files: tuple[Path, ...] = (path,)
         if shape.plain and not is_compressed(path):
-            keep(whole, part, path)
+            keep(whole, part, path, permit)
         else:
-            files = deliver(whole, path, shape)
+            files = deliver(whole, path, shape, permit)
         if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            from bulkops.exporting.windows import clear_windows  # loaded by now
+
+            clear_windows(folder)
         if files == (path,):
             keep_receipt(path, request, client.target.identity()["base_url"])
     return _exported(request, files, done, records, notes)

@@ -5,7 +5,9 @@ its half-open span [start, end) by the rows' own column: no gap and no overlap w
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -32,6 +34,7 @@ from bulkops.transport.client import Client
 
 WIDER = timedelta(seconds=1)
 MOST = 100_000
+OURS = re.compile(r"plan\.(json|part)|\d{5,}\.(csv|raw|part)")
 Say = Callable[[str], None]
 
 
@@ -87,11 +90,30 @@ def _spans(client: Client, request: Request, steps: Steps, folder: Path) -> list
         end = instant(given, option=window.before) if given else now.replace(microsecond=0)
     spans = _cut(start, end, steps.length)
     if not plan.exists():
+        _refuse_foreign(folder)
         private_folder(folder)
         part = plan.with_suffix(".part")
         write_private(part, json.dumps({"asked": asked, "end": end.isoformat()}))
         part.replace(plan)
     return spans
+
+
+def clear_windows(folder: Path) -> None:
+    """Remove the windows that were kept in a folder, and the folder if it contains nothing else."""
+    for path in folder.iterdir():
+        if OURS.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raise UsageError for a folder of that name with files that are no windows."""
+    if folder.exists() and (not folder.is_dir() or any(not OURS.fullmatch(path.name) for path in folder.iterdir())):
+        raise UsageError(
+            f"{folder} exists, and bulkops did not write it; it needs this name for the windows.",
+            hint="Move it away, or name another file with -o.",
+        )
 
 
 def _held_end(plan: Path, asked: Mapping[str, object]) -> datetime:

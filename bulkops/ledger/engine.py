@@ -1,9 +1,11 @@
 """Opening the database so that an acknowledged write survives a power cut."""
 
 import os
-from contextlib import ExitStack, closing
+import sqlite3
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
@@ -50,6 +52,7 @@ def open_engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         return open_postgres(url)
     path = Path(str(url.database))
+    _refuse_foreign(path)
     try:
         make_private(path.parent)
         # SQLite does not promise that a new file's name survives a power cut; its folder's sync does. It gives the
@@ -65,6 +68,19 @@ def open_engine(url: URL) -> Engine:
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Raise UsageError for the database of another program, before anything of it is changed."""
+    if not path.is_file():
+        return
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if names and "bulkops_ledger" not in names:
+            raise UsageError(
+                f"{path} is the database of another program; bulkops does not write to it.",
+                hint="Name another file with --ledger.",
+            )
 
 
 def _prepare(connection: Any, _record: object) -> None:

@@ -15,8 +15,10 @@ from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer, Silent
 from bulkops.pipeline.running import NewJob, Outcome, begin_and_run
 from bulkops.settings import Target
+from bulkops.upload.body import settled_stamp
 from bulkops.upload.guards import refuse_doubtful
 from bulkops.upload.options import MAX_REMOVALS, RunOptions
+from bulkops.upload.original import change_of
 from bulkops.upload.starting import new_job
 from bulkops.upload.stopping import Stop
 from bulkops.upload.workflow import Guards
@@ -79,6 +81,7 @@ def import_file(
         document = _refused_document(contract, report.files[0])
         return Outcome(document=document, exit_code=DataError.exit_code, validation=report)
     refuse_doubtful(report.files[0])
+    stamp = settled_stamp(request.file)
     plan = plan_file(request.file, limits)
     _refuse_other_bytes(report.files[0], plan)
     with ExitStack() as stack:
@@ -97,6 +100,7 @@ def import_file(
             dry_run=request.dry_run,
             prove=request.reconcile,
             validation=report,
+            stamp=stamp,
         )
         return begin_and_run(new, target, ledger, clock=clock, stop=stop, observer=observer)
 
@@ -127,8 +131,11 @@ def _refused_document(contract: Contract, found: FileReport) -> dict[str, Any]:
 
 def _refuse_other_bytes(validated: FileReport, plan: FilePlan) -> None:
     """Refuse a file whose bytes are not the ones that were validated."""
-    if validated.sha256 != plan.sha256:
-        raise DataError(
-            f"The bytes of {plan.path} are not the ones that were validated: it has just changed.",
-            hint="Wait until it is complete.",
-        )
+    if validated.sha256 == plan.sha256:
+        return
+    change = change_of(plan.path, sha256=validated.sha256, size=validated.bytes)
+    how = change.said if change is not None and change.grown_from is not None else "has just changed"
+    raise DataError(
+        f"The bytes of {plan.path} are not the ones that were validated: it {how}. Nothing was sent.",
+        hint="Wait until it is complete.",
+    )

@@ -20,7 +20,7 @@ class Observer(Protocol):
         """Hear of the chunks before anything is written or sent; raise to stop."""
 
     def compared(self, difference: Difference) -> None:
-        """Hear how a replacing import differs from what is there."""
+        """Hear how a replacing import differs from what is there, before the ledger has the job; raise to stop."""
 
     def began(self, job: JobEntry) -> None:
         """Hear that requests follow: the ledger has the job, so from here on it can be resumed."""

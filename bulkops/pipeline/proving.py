@@ -16,8 +16,9 @@ from bulkops.reconciling.result import Reconciliation
 from bulkops.reconciling.run import reconcile
 from bulkops.reconciling.sides import Evidence, Known
 from bulkops.settings import Target
-from bulkops.upload.body import file_sha256
-from bulkops.upload.starting import contract_of, refuse_changed_file, target_of
+from bulkops.upload.original import Original
+from bulkops.upload.starting import contract_of, target_of, with_file
+from bulkops.writing import OWN_ONLY, Permit
 from bulkops_validators.model.contract import Contract
 
 BALANCES = "balances"
@@ -27,7 +28,8 @@ BALANCES = "balances"
 class Asked:
     """What is compared, and what becomes of it.
 
-    `target` is the identity of the target of a job; `balances` are exports from before and after the import.
+    `target` is the identity of the target of a job; `balances` are exports from before and after the import, `original`
+    is the file where it is that of a job.
     """
 
     contract: Contract
@@ -36,12 +38,14 @@ class Asked:
     known: Known = field(default_factory=Known)
     job: str | None = None
     target: Mapping[str, Any] | None = None
+    original: Original | None = None
     output: Path | None = None
     spreadsheet_safe: bool = False
     repair: Path | None = None
     without_import_ids: bool = False
     balances: tuple[Path, Path] | None = None
     settle: float = 60.0
+    permit: Permit = OWN_ONLY
 
     def accepting(self, rules: Collection[str]) -> Self:
         """Return the same with more rules accepted."""
@@ -52,23 +56,32 @@ def asked_of_job(ledger: Ledger, name: str, *, file: Path | None = None, where: 
     """Return what a job knows of itself; GuardRefused for another file, or another target, than it was begun with."""
     job = ledger.job(name)
     contract = contract_of(job)
-    if file is None:
-        refuse_changed_file(job)
-    elif file_sha256(file) != job.file_sha256:
-        raise GuardRefused(f"{file} is not the file that job {name} sent.", hint="Name the file that was sent.")
+    if file is not None:
+        job = with_file(job, file)
+    original = Original(job, chunks=lambda: ledger.chunks(name))
+    original.refuse_change()
     if where is not None and target_of(contract, where) != job.target:
         raise GuardRefused(f"Job {name} was begun on another target.", hint="Name the target it was begun on.")
     known = known_of(job, ledger.chunks(name), contract, others=other_imports(ledger, job))
     return Asked(
-        contract=contract, file=file or job.file_path, options=job.options, known=known, job=name, target=job.target
+        contract=contract,
+        file=file or job.file_path,
+        options=job.options,
+        known=known,
+        job=name,
+        target=job.target,
+        original=original,
     )
 
 
 def prove(
     asked: Asked, evidence: Evidence, *, clock: Clock, ledger: Ledger | None, observer: Callable[[str], None] | None
 ) -> Reconciliation:
-    """Compare, check the balances if asked, and let the job know what was found, as `import --reconcile` does."""
-    refuse_unfit(asked.output, asked.repair, [asked.file, *(asked.balances or ())])
+    """Compare, check the balances if asked, and let the job know what was found, as `import --reconcile` does.
+
+    FileChanged if the file of a job changed while it was compared; the job then keeps no result.
+    """
+    refuse_unfit(asked.output, asked.repair, [asked.file, *(asked.balances or ())], asked.permit)
     if asked.target is not None and evidence.export is not None:
         evidence = replace(evidence, ids=asked.target["ids"], address=asked.target["base_url"])
     balances: tuple[Balance, ...] = ()
@@ -78,9 +91,11 @@ def prove(
     found = reconcile(
         asked.contract, asked.file, evidence, known=asked.known, settle=asked.settle, clock=clock,
         output=asked.output, spreadsheet_safe=asked.spreadsheet_safe, repair=asked.repair,
-        without_import_ids=asked.without_import_ids, observer=observer,
+        without_import_ids=asked.without_import_ids, permit=asked.permit, observer=observer,
     )  # fmt: skip
     result = replace(found, balances=balances)
+    if asked.original is not None:
+        asked.original.refuse_change()
     if asked.job and ledger is not None:
         _record(ledger, asked.job, result)
     return result

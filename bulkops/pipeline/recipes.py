@@ -195,6 +195,7 @@ class RecipeRun:
             clock=self.clock,
             prove=step.reconcile,
             changes=self._changes(step, job.settings),
+            file=step.file if step.file.absolute() != job.file_path else None,
             stop=self.stop,
             observer=observer,
         )

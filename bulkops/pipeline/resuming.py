@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from bulkops.chunking.limits import chunk_limits
@@ -14,13 +15,13 @@ from bulkops.pipeline.importing import OpenTarget
 from bulkops.pipeline.observer import Observer, Silent
 from bulkops.pipeline.running import NewJob, Outcome, begin_and_run, run_and_prove
 from bulkops.upload.options import RunOptions
-from bulkops.upload.starting import contract_of, new_job
+from bulkops.upload.starting import contract_of, new_job, with_file
 from bulkops.upload.stopping import Stop
 from bulkops.upload.undoing import Undone, saved_before
 from bulkops.upload.workflow import Guards, locked, opened, resumed
 from bulkops_validators.model.rules_registry import ACCEPTABLE
 
-# Putting back is a person's decision: it may remove whatever came since, down to nothing.
+# The saved content may be the same as that of an earlier job, or empty; how much is removed has a guard of its own.
 LIFTED = Guards(again=True, allow_empty=True, accept=ACCEPTABLE)
 
 
@@ -32,10 +33,11 @@ def resume_job(
     clock: Clock,
     prove: bool = False,
     changes: Mapping[str, Any] | None = None,
+    file: Path | None = None,
     stop: Stop | None = None,
     observer: Observer | None = None,
 ) -> Outcome:
-    """Go on with a job where it was left; `changes` are run settings to change.
+    """Go on with a job where it was left; `changes` are run settings to change, `file` is where its file is now.
 
     GuardRefused on another file or target than it was begun with, UsageError if it was cancelled.
     """
@@ -46,6 +48,8 @@ def resume_job(
         if job.cancelled:
             raise UsageError(f"Job {job.id} was cancelled.", hint="Import the file anew.")
         target = stack.enter_context(open_target())
+        if file is not None:
+            job = ledger.change_job(job, kind="file named", file_path=with_file(job, file).file_path)
         job = resumed(job, ledger, changes=changes or {})
         context = stack.enter_context(opened(job, target, ledger, clock=clock, stop=stop, say=observer.note))
         return run_and_prove(context, stop=stop, observer=observer, prove=prove)
@@ -82,5 +86,5 @@ def undo_job(
             now=clock.now(),
             accept=LIFTED.accept,
         )
-        new = NewJob(job=job, contract=contract, plan=plan, guards=LIFTED, undone=Undone(job=earlier))
+        new = NewJob(job=job, contract=contract, plan=plan, guards=LIFTED, undone=Undone(job=earlier, ledger=ledger))
         return begin_and_run(new, target, ledger, clock=clock, stop=stop, observer=observer)

@@ -98,7 +98,13 @@ def _refuse_archive(path: Path) -> BinaryIO:
 
 def stdin_source() -> Source:
     """Return standard input as a source: what comes in goes to a temporary file, so that it can be read again."""
-    return _spooled(STDIN, lambda: cast("BinaryIO", _Lent(sys.stdin.buffer)))
+    return _spooled(STDIN, _stdin)
+
+
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:
+        raise InputUnreadable("stdin is closed, so there is nothing to read from -.", hint="Name a file.")
+    return cast("BinaryIO", _Lent(sys.stdin.buffer))
 
 
 def _spooled(path: str, once: Callable[[], BinaryIO]) -> Source:

@@ -26,6 +26,7 @@ from bulkops.reconciling.resaved import resaved, text_columns
 from bulkops.reconciling.result import Reconciliation, Verdict, judge
 from bulkops.reconciling.saved import Saved, saved_frames
 from bulkops.reconciling.sides import Evidence, Known
+from bulkops.writing import Permit
 from bulkops_validators.model.contract import Contract, Form, Mode, Readback
 
 EXAMPLES = 50
@@ -41,7 +42,14 @@ class Wish:
     output: Path | None
     spreadsheet_safe: bool
     repair: Path | None
+    permit: Permit
     lifted: bool
+
+
+def _differences(sets: RowSets, wish: Wish) -> dict[str, str]:
+    if wish.output is None:
+        return {}
+    return write_differences(sets, wish.output, wish.permit, spreadsheet_safe=wish.spreadsheet_safe)
 
 
 @dataclass
@@ -100,7 +108,7 @@ class Task:
 
         `notes` are of the file that was compared.
         """
-        files = write_differences(self.sets, wish.output, spreadsheet_safe=wish.spreadsheet_safe) if wish.output else {}
+        files = _differences(self.sets, wish)
         said = formula_notes(self.sets) if files and not wish.spreadsheet_safe else []
         if wish.repair is None or not self.sets.number("SELECT count(*) FROM result WHERE class = 'missing'"):
             return files, said
@@ -112,7 +120,7 @@ class Task:
         if against:
             return files, [*said, f"No repair file was written: {against}"]
         lifted = wish.lifted and self.contract.mode is Mode.APPEND and not certainty.shows_imports
-        write_repair(self.sets, self.source, wish.repair, lifted=lifted)
+        write_repair(self.sets, self.source, wish.repair, wish.permit, lifted=lifted)
         files["repair"] = str(wish.repair)
         return files, [*said, *advice(self.contract, wish.repair, lifted=lifted, rejected=self.known.rejected)]
 

@@ -13,7 +13,16 @@ from bulkops.readback.tables import read_raw
 from bulkops.reading.boundaries import BLOCK, inside_quotes
 from bulkops.reading.sources import file_source
 from bulkops.wording import counted
-from bulkops.writing import refuse_no_file, refuse_no_folder, refuse_the_same, said, whole_file
+from bulkops.writing import (
+    OWN_ONLY,
+    Permit,
+    real,
+    refuse_no_file,
+    refuse_no_folder,
+    refuse_the_same,
+    said,
+    whole_file,
+)
 from bulkops_validators.model.contract import Contract, Mode
 
 MARK = "bulkops: about a repair file"
@@ -27,13 +36,14 @@ NUMBER = r"'^[+-]?[0-9]+([.][0-9]+)?$'"
 # ruff: noqa: S608 - only our own words enter the SQL
 
 
-def refuse_unfit(output: Path | None, repair: Path | None, inputs: Iterable[Path]) -> None:
-    """Raise UsageError if a file to be written is one that is read, or another one, or is no file."""
+def refuse_unfit(output: Path | None, repair: Path | None, inputs: Iterable[Path], permit: Permit = OWN_ONLY) -> None:
+    """Raise UsageError if a file to be written is one that is read, or another one, or is no file, or is protected."""
     files = [*(_paths(output).values() if output else ()), *([repair, beside(repair)] if repair else ())]
     taken = list(inputs)
     for path in files:
         refuse_no_file(path)
         refuse_the_same(path, taken, what="where the missing rows go" if path == repair else "where differences go")
+        permit.check(path)
         taken.append(path)
     if repair is not None:
         refuse_no_folder(repair)
@@ -43,7 +53,9 @@ def refuse_unfit(output: Path | None, repair: Path | None, inputs: Iterable[Path
             )
 
 
-def write_differences(sets: RowSets, folder: Path, *, spreadsheet_safe: bool = False) -> dict[str, str]:
+def write_differences(
+    sets: RowSets, folder: Path, permit: Permit = OWN_ONLY, *, spreadsheet_safe: bool = False
+) -> dict[str, str]:
     """Write missing.csv, different.csv and unexpected.csv into `folder` and return their paths; none for no rows.
 
     With `spreadsheet_safe`, a cell that a spreadsheet would take for a formula begins with an apostrophe.
@@ -53,14 +65,15 @@ def write_differences(sets: RowSets, folder: Path, *, spreadsheet_safe: bool = F
     for kind, path in _paths(folder).items():
         with said(path):
             folder.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
+            permit.check(path)
+            real(path).unlink(missing_ok=True)
         if sets.number(f"SELECT count(*) FROM result WHERE class = '{kind}'"):
             # DuckDB writes to a name, so what it wrote is copied under the one that appears when it is whole.
             staged = sets.folder / f"{kind}.csv"
             target = str(staged).replace("'", "''")
             query = f"SELECT {columns} FROM result WHERE class = '{kind}' ORDER BY record, key, col"
             sets.run(f"COPY ({query}) TO '{target}' (FORMAT csv, HEADER true)")
-            with whole_file(path) as out, staged.open("rb") as written:
+            with whole_file(path, permit) as out, staged.open("rb") as written:
                 shutil.copyfileobj(written, out, BLOCK)
             files[kind] = str(path)
     return files
@@ -86,12 +99,14 @@ def _safe(name: str) -> str:
     return f"CASE WHEN regexp_matches({name}, {FORMULA}) THEN chr(39) || {name} ELSE {name} END AS {name}"
 
 
-def clear_stale(output: Path | None, repair: Path | None) -> Iterator[str]:
+def clear_stale(output: Path | None, repair: Path | None, permit: Permit = OWN_ONLY) -> Iterator[str]:
     """Remove the files of an earlier run where there is nothing to write, and yield a note of a repair file."""
     for path in _paths(output).values() if output else ():
-        path.unlink(missing_ok=True)
+        permit.check(path)
+        real(path).unlink(missing_ok=True)
     if repair and repair.exists():
-        repair.unlink()
+        permit.check(repair)
+        real(repair).unlink()
         _remove_beside(repair)
         yield f"{repair} of an earlier run was removed: it is out of date."
 
@@ -111,7 +126,7 @@ def advice(contract: Contract, repair: Path, *, lifted: bool, rejected: int) -> 
         yield f"{repair} contains the {rejected:,} rejected records of the job: do not import their file as well."
 
 
-def write_repair(sets: RowSets, source: Path, out: Path, *, lifted: bool = False) -> int:
+def write_repair(sets: RowSets, source: Path, out: Path, permit: Permit = OWN_ONLY, *, lifted: bool = False) -> int:
     """Write the header and exactly the missing records of `source`, byte for byte; return how many.
 
     Nothing is written where nothing is missing. The records are those that were compared, whatever their quotes are
@@ -123,7 +138,7 @@ def write_repair(sets: RowSets, source: Path, out: Path, *, lifted: bool = False
     if following is None:
         return 0
     records = written = 0
-    with file_source(source).open() as file, whole_file(out) as target:
+    with file_source(source).open() as file, whole_file(out, permit) as target:
         header = _header(file)
         target.write(_ended(header))
         blocks = chain([header], iter(lambda: file.read(BLOCK), b""))

@@ -21,6 +21,7 @@ from bulkops.reconciling.outputs import clear_stale, refuse_unfit
 from bulkops.reconciling.result import Reconciliation, judge_amounts
 from bulkops.reconciling.saved import open_saved
 from bulkops.reconciling.sides import Evidence, Known
+from bulkops.writing import OWN_ONLY, Permit
 from bulkops_validators.model.contract import Contract, Readback
 
 __all__ = ["Evidence", "Known", "reconcile"]
@@ -38,6 +39,7 @@ def reconcile(
     spreadsheet_safe: bool = False,
     repair: Path | None = None,
     without_import_ids: bool = False,
+    permit: Permit = OWN_ONLY,
     observer: Observer | None = None,
 ) -> Reconciliation:
     """Compare the file with what the target holds, and say whether every record is there as it was sent.
@@ -46,9 +48,9 @@ def reconcile(
     `settle` seconds apart say the same. With `output`, a folder, every difference goes to files in it, on request with
     no cell that a spreadsheet takes for a formula; with `repair`, an import file of exactly the missing records is
     written if both sides were read with certainty. An import that adds needs the import ids of the rows found as well,
-    unless `without_import_ids`.
+    unless `without_import_ids`. UsageError if `permit` protects a file of these names.
     """
-    refuse_unfit(output, repair, [source, *([evidence.export] if evidence.export else [])])
+    refuse_unfit(output, repair, [source, *([evidence.export] if evidence.export else [])], permit)
     known, notes = known or Known(), Notes()
     readback = _readback(contract, evidence)
     scope = known.import_ids if readback and readback.multiset and readback.import_id else None
@@ -56,7 +58,7 @@ def reconcile(
     if readback is None:
         records = sum(frame.height for frame in _records(contract, source, notes, known))
         result = judge_amounts(contract.name, records=records, amount=known.amount, evidence=contract.evidence)
-        return replace(result, notes=(*notes.lines(), *clear_stale(output, repair)))
+        return replace(result, notes=(*notes.lines(), *clear_stale(output, repair, permit)))
     with ExitStack() as stack:
         sets = stack.enter_context(RowSets(readback, own_ids=scope))
         fold, fold_note = _fold(evidence, readback)
@@ -66,9 +68,11 @@ def reconcile(
         result = task.until_settled(
             settle=settle if evidence.export is None else 0, clock=clock or SystemClock(), say=observer or _silent
         )
-        wish = Wish(output=output, spreadsheet_safe=spreadsheet_safe, repair=repair, lifted=without_import_ids)
+        wish = Wish(
+            output=output, spreadsheet_safe=spreadsheet_safe, repair=repair, permit=permit, lifted=without_import_ids
+        )
         files, said = task.write(wish, notes)
-        stale = clear_stale(None, repair if "repair" not in files else None)
+        stale = clear_stale(None, repair if "repair" not in files else None, permit)
         told = tuple(n for n in (*notes.lines(), fold_note, *result.notes, *said, *stale) if n)
         return replace(result, notes=told, files=files)
 

@@ -17,7 +17,7 @@ from bulkops.reporting.gather import gather
 from bulkops.reporting.html import page
 from bulkops.reporting.markdown import markdown
 from bulkops.version import __version__
-from bulkops.writing import refuse_no_file, refuse_the_same, whole_file
+from bulkops.writing import OWN_ONLY, Permit, refuse_no_file, refuse_the_same, whole_file
 
 
 class ReportForm(StrEnum):
@@ -75,17 +75,21 @@ def report_text(ledger: Ledger, wish: ReportWish, *, made: datetime) -> tuple[st
     return facts[0].name, writable(redacted(text))
 
 
-def write_report(ledger: Ledger, wish: ReportWish, *, made: datetime, output: Path | None) -> Path:
+def write_report(
+    ledger: Ledger, wish: ReportWish, *, made: datetime, output: Path | None, permit: Permit = OWN_ONLY
+) -> Path:
     """Write a report to a file, NAME-OF-THE-JOB.FORM unless one is named, and return it.
 
-    UsageError where the file is one of a job, or no file. It appears under its name only when all of it is there.
+    UsageError where the file is one of a job, or no file, or if `permit` protects it. It appears under its name only
+    when all of it is there.
     """
     names = _names(ledger, wish)
     path = output or Path(f"{names[0]}.{wish.form}")
     refuse_no_file(path)
     refuse_the_same(path, [ledger.job(name).file_path for name in names], what="where the report goes")
+    permit.check(path)
     _, text = report_text(ledger, wish, made=made)
-    with whole_file(path) as file:
+    with whole_file(path, permit) as file:
         file.write(text.encode())
     return path
 

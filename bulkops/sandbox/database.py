@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from urllib.parse import quote
 
 from bulkops.errors import UsageError
 from bulkops.private import private
@@ -83,6 +84,7 @@ class Database:
             with suppress(OSError):  # SQLite says the same, with the path
                 os.close(private(str(self.path), os.O_RDWR | os.O_CREAT))
         try:
+            _refuse_foreign(self.path)
             with ExitStack() as failing:
                 self._writer = failing.enter_context(closing(self._open()))
                 # With a path, an acknowledged import is on the disk; without one, nothing outlives the process.
@@ -147,3 +149,16 @@ class Database:
             self._writer.close()
         if self._folder:
             self._folder.cleanup()
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Raise UsageError for a database that no sandbox made, before anything of it is changed."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as connection:
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if names and not {"import", "audience_member", "allowed_item"} <= names:
+        raise UsageError(
+            f"{path} is the database of another program; the sandbox does not write to it.",
+            hint="Name a new file, or one that a sandbox made.",
+        )

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from io import RawIOBase
 from pathlib import Path
 
-from bulkops.errors import GuardRefused, InputUnreadable
+from bulkops.errors import FileChanged, InputUnreadable
 from bulkops.ledger.entries import ChunkEntry, Piece
 
 BLOCK = 1 << 20
 LARGE = 64 << 20
 SETTLED_NS = 2_000_000_000
+PUT_BACK = "Put the original file back and resume the job, or name it with `bulkops jobs resume JOB --file PATH`."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +30,8 @@ class Stamp:
 class ChunkBody:
     """The header and a chunk's pieces. Memory stays at one block however large the chunk is.
 
-    Iterating raises GuardRefused if the file cannot be read, and after the last byte if the bytes are not the ones
-    that were planned: the request is then never completed, so nothing of it can be taken in. `completed` is when the
+    Iterating raises FileChanged if the file cannot be read, and after the last byte if the bytes are not the ones
+    that were planned: the request is then never completed, so nothing of it can be imported. `completed` is when the
     last byte had been read, in seconds of `time.monotonic`.
     """
 
@@ -47,17 +48,16 @@ class ChunkBody:
         return self._chunk.bytes
 
     def check(self) -> None:
-        """Hash a large chunk ahead of its request, which then goes at full speed; GuardRefused if it has changed.
+        """Hash a large chunk ahead of its request, which then goes at full speed; FileChanged if it has changed.
 
         What counts then is that the file's own times stay as they are until the last byte has left. A file written
         to within the last seconds could change without showing it, so it is hashed as it leaves, like small chunks.
         """
         if self._chunk.bytes < LARGE:
             return
-        before = stamp_of(self._path)
+        before = settled_stamp(self._path)
         self._compare(self._digest())
-        if time.time_ns() - max(before.written, before.changed) > SETTLED_NS:
-            self._checked = before
+        self._checked = before
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the bytes in blocks."""
@@ -79,9 +79,8 @@ class ChunkBody:
         try:
             yield from read_pieces(self._path, self._pieces)
         except InputUnreadable as error:
-            raise GuardRefused(
-                f"{error.message} The request of chunk {self._chunk.number} was not completed.",
-                hint="Put the original file back and resume.",
+            raise FileChanged(
+                f"{error.message} The request of chunk {self._chunk.number} was not completed.", hint=PUT_BACK
             ) from None
 
     def _digest(self) -> str:
@@ -94,11 +93,11 @@ class ChunkBody:
         if sha256 != self._chunk.sha256:
             raise self._changed()
 
-    def _changed(self) -> GuardRefused:
-        return GuardRefused(
+    def _changed(self) -> FileChanged:
+        return FileChanged(
             f"{self._path} is not the file that was planned: the bytes of chunk {self._chunk.number} have changed. "
             "Its request was not completed.",
-            hint="Put the original file back and resume, or cancel the job and import the new file.",
+            hint=PUT_BACK,
         )
 
 
@@ -115,6 +114,15 @@ def stamp_of(path: Path) -> Stamp:
         written=found.st_mtime_ns,
         changed=found.st_ctime_ns,
     )
+
+
+def settled_stamp(path: Path) -> Stamp | None:
+    """Return the stamp of a file, None if a write within the clock's resolution could leave it as it is.
+
+    A later write changes the stamp of a file that was last written some time ago. InputUnreadable if it cannot be read.
+    """
+    stamp = stamp_of(path)
+    return stamp if time.time_ns() - max(stamp.written, stamp.changed) > SETTLED_NS else None
 
 
 def read_pieces(path: Path, pieces: Sequence[Piece]) -> Iterator[bytes]:

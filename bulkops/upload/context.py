@@ -8,6 +8,7 @@ from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.store import Ledger
 from bulkops.transport.client import Client
 from bulkops.upload.options import RunOptions
+from bulkops.upload.original import Original
 from bulkops.upload.records import ChunkRecords
 from bulkops_validators.model.contract import Contract, Route
 
@@ -27,9 +28,10 @@ class JobContext:
     client: Client
     ledger: Ledger
     clock: Clock
+    original: Original
 
     def records(self, chunk: ChunkEntry) -> ChunkRecords:
-        """Return the chunk's records, read into memory."""
+        """Return the chunk's records, read into memory; FileChanged if they are not those that were planned."""
         return ChunkRecords(self.job.file_path, self.job.header_end, chunk)
 
     @property

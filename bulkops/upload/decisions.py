@@ -31,7 +31,12 @@ def resolve(ledger: Ledger, job: JobEntry, number: int, *, accepted: bool, reaso
 
 def cancel(ledger: Ledger, job: JobEntry) -> JobEntry:
     """Record that nothing more of a job is to be sent; UsageError if there is nothing left to cancel."""
+    refuse_nothing_to_cancel(ledger, job)
+    return ledger.change_job(job, kind="cancelled", cancelled=True)
+
+
+def refuse_nothing_to_cancel(ledger: Ledger, job: JobEntry) -> None:
+    """Raise UsageError if all of a job is settled, or if it was cancelled before."""
     open_states = DOUBTFUL | {ChunkState.PENDING}
     if job.cancelled or not any(chunk.state in open_states for chunk in ledger.chunks(job.id)):
         raise UsageError(f"There is nothing left to cancel of job {job.id}.")
-    return ledger.change_job(job, kind="cancelled", cancelled=True)

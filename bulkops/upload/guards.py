@@ -1,5 +1,6 @@
 """The guards before the first request: doubtful values, the same file again, an empty replacement, many removals."""
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -76,7 +77,9 @@ def refuse_same_file(ledger: Ledger, job: JobEntry, *, again: bool) -> None:
         if states == {ChunkState.ACCEPTED}:
             hint = "Give --again to import it once more."
         else:
-            hint = f"Resume it with `bulkops jobs resume {earlier.id}`, or give --again to import the file once more."
+            moved = "" if earlier.file_path == job.file_path else f" --file {shlex.quote(str(job.file_path))}"
+            resume = f"`bulkops jobs resume {earlier.id}{moved}`"
+            hint = f"Resume it with {resume}, or give --again to import the file once more."
         if states == {ChunkState.PENDING}:
             said = f"Job {earlier.id} has this file for this place already; nothing of it was sent yet."
         else:

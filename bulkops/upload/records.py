@@ -7,14 +7,18 @@ from pathlib import Path
 
 import polars as pl
 
+from bulkops.errors import FileChanged
 from bulkops.ledger.entries import ChunkEntry, Piece
 from bulkops.readback.tables import read_frames
 from bulkops.reading.boundaries import count_records, record_ends
-from bulkops.upload.body import read_pieces
+from bulkops.upload.body import PUT_BACK, read_pieces
 
 
 class ChunkRecords:
-    """A chunk's records in memory. Places count from 0 within the chunk."""
+    """A chunk's records in memory. Places count from 0 within the chunk.
+
+    FileChanged if the file does not have the chunk's bytes any more: other records prove nothing about this chunk.
+    """
 
     def __init__(self, path: Path, header_end: int, chunk: ChunkEntry) -> None:
         self.chunk = chunk
@@ -23,14 +27,21 @@ class ChunkRecords:
         self._spans: list[Piece] = []
         self._data: list[bytes] = []
         self._numbers: list[int] = []
+        digest = hashlib.sha256(self.header)
         for start, end in chunk.pieces:
             number = self._number_at(start)
             data = b"".join(read_pieces(path, [(start, end)]))
+            digest.update(data)
             ends = [e for e in record_ends(data) if e < len(data)]
             bounds = [0, *ends, len(data)]
             self._spans += [(start + a, start + b) for a, b in pairwise(bounds)]
             self._data.append(data)
             self._numbers += range(number, number + len(bounds) - 1)
+        if digest.hexdigest() != chunk.sha256:
+            raise FileChanged(
+                f"{path} is not the file that was planned: the bytes of chunk {chunk.number} have changed.",
+                hint=PUT_BACK,
+            )
         if len(self._spans) > chunk.records:  # blank lines behind the last record belong to it
             self._spans[chunk.records - 1 :] = [(self._spans[chunk.records - 1][0], self._spans[-1][1])]
 
@@ -74,6 +85,11 @@ class ChunkRecords:
         """Return the byte of the file at which the record at a place starts."""
         return self._spans[place][0]
 
+    def _bytes(self, start: int, end: int) -> bytes:
+        """Return bytes of the chunk by their place in the file, as they were read and checked."""
+        whole = zip(self.chunk.pieces, self._data, strict=True)
+        return b"".join(data[max(0, start - a) : max(0, end - a)] for (a, _), data in whole)
+
     def part(self, places: Sequence[int]) -> ChunkEntry:
         """Return a pending chunk of some of the records, in order; the ledger numbers it.
 
@@ -81,8 +97,8 @@ class ChunkRecords:
         """
         pieces = tuple(_merged(self._spans[place] for place in places))
         digest = hashlib.sha256(self.header)
-        for block in read_pieces(self._path, pieces):
-            digest.update(block)
+        for start, end in pieces:
+            digest.update(self._bytes(start, end))
         return ChunkEntry(
             number=0,
             first_record=self._numbers[places[0]],

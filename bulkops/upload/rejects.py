@@ -1,6 +1,7 @@
 """The records the server refused, as a file that can be sent once mended, and a sidecar that says why."""
 
 import csv
+import hashlib
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from bulkops.errors import Unfinished
+from bulkops.errors import FileChanged, Unfinished
 from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.private import private, private_folder
+from bulkops.upload.body import PUT_BACK
 from bulkops.upload.context import JobContext
 from bulkops.upload.paths import reasons_path, rejected_path
 from bulkops.upload.pointing import Pointing
@@ -28,6 +30,7 @@ def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | 
     """Write the rejected records of a job, original bytes and header, and their reasons; None if there are none.
 
     The reasons are one row a chunk: `line` is the physical line in the original file where its first record starts.
+    FileChanged if the file does not have these records any more.
     """
     rejected = sorted((c for c in chunks if c.state is ChunkState.REJECTED), key=lambda c: c.pieces)
     if not rejected:
@@ -52,18 +55,28 @@ def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | 
 
 
 def _copy_records(source: BinaryIO, header_end: int, chunks: Sequence[ChunkEntry], out: BinaryIO) -> None:
-    pieces = [(0, header_end), *(piece for chunk in chunks for piece in chunk.pieces)]
-    ended = True
-    for start, end in pieces:
-        if not ended:
-            out.write(b"\n")
-        source.seek(start)
-        data = b""
-        left = end - start
-        while left and (data := source.read(min(BLOCK, left))):
-            out.write(data)
-            left -= len(data)
-        ended = data.endswith(b"\n") or not data
+    header = source.read(header_end)
+    out.write(header)
+    ended = header.endswith(b"\n") or not header
+    for chunk in chunks:
+        digest = hashlib.sha256(header)
+        for start, end in chunk.pieces:
+            if not ended:
+                out.write(b"\n")
+            source.seek(start)
+            data = b""
+            left = end - start
+            while left and (data := source.read(min(BLOCK, left))):
+                digest.update(data)
+                out.write(data)
+                left -= len(data)
+            ended = data.endswith(b"\n") or not data
+        if digest.hexdigest() != chunk.sha256:
+            raise FileChanged(
+                f"{source.name} is not the file that was planned: the bytes of chunk {chunk.number} have changed. "
+                "The rejected records were not written.",
+                hint=PUT_BACK,
+            )
 
 
 def _lines_at(source: BinaryIO, offsets: Sequence[int]) -> list[int]:
@@ -112,8 +125,11 @@ def _write_reasons(
 def _replacing(path: Path) -> Iterator[BinaryIO]:
     """Write a file that appears whole or not at all."""
     draft = part_of(path)
-    with open(draft, "wb", opener=private) as out:
-        yield out
-        out.flush()
-        os.fsync(out.fileno())
-    draft.replace(path)
+    try:
+        with open(draft, "wb", opener=private) as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

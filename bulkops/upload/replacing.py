@@ -30,6 +30,7 @@ class Replacement:
         try:
             save_target(self._context.client, self._readback, self._context.ids, self._context.job.options, to=now)
             difference = self._difference(self._context.job.file_path, now)
+            self._context.original.refuse_change()  # what was compared must be what the job is about
             if difference.equal:
                 return self._there_already(chunk, difference)
             if not self._before.exists() or not self._difference(self._before, now).equal:

@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
 
-from bulkops.errors import BulkopsError, DataError, Interrupted, NotDelivered, OutcomeUnknown, Unfinished
+from bulkops.errors import BulkopsError, DataError, FileChanged, Interrupted, NotDelivered, OutcomeUnknown, Unfinished
 from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import UNSETTLED, ChunkState
 from bulkops.transport.retries import ATTEMPTS, wait_seconds
@@ -66,7 +66,7 @@ class Runner:
             self._load()
             self._run_rounds()
         except BulkopsError:
-            with suppress(Unfinished):
+            with suppress(Unfinished, FileChanged):
                 write_rejected(self._context, self._all())
             raise
         write_rejected(self._context, self._all())

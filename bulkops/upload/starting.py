@@ -2,19 +2,23 @@
 
 import secrets
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
 from bulkops.errors import GuardRefused, UsageError
 from bulkops.ledger.entries import ADDRESS, ChunkEntry, JobEntry
+from bulkops.ledger.questions import Questions
 from bulkops.ledger.store import Ledger
 from bulkops.settings import Target
 from bulkops.transport.client import Client
-from bulkops.upload.body import file_sha256
+from bulkops.upload.body import Stamp, file_sha256
 from bulkops.upload.context import JobContext
 from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
+from bulkops.upload.original import Original
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 
@@ -81,8 +85,13 @@ def new_chunks(plan: FilePlan) -> list[ChunkEntry]:
     ]
 
 
-def open_job(job: JobEntry, target: Target, *, client: Client, ledger: Ledger, clock: Clock) -> JobContext:
-    """Return a job ready to run; GuardRefused on another target, UsageError for a contract that is gone."""
+def open_job(
+    job: JobEntry, target: Target, *, client: Client, ledger: Ledger, clock: Clock, stamp: Stamp | None = None
+) -> JobContext:
+    """Return a job ready to run; GuardRefused on another target, UsageError for a contract that is gone.
+
+    `stamp` is that of the file, taken right before its bytes were hashed.
+    """
     contract = contract_of(job)
     here = target_of(contract, target)
     if here != job.target:
@@ -102,6 +111,7 @@ def open_job(job: JobEntry, target: Target, *, client: Client, ledger: Ledger, c
         client=client,
         ledger=ledger,
         clock=clock,
+        original=Original(job, chunks=lambda: ledger.chunks(job.id), stamp=stamp),
     )
 
 
@@ -112,13 +122,19 @@ def contract_of(job: JobEntry) -> Contract:
     return CONTRACTS[job.contract]
 
 
-def refuse_changed_file(job: JobEntry) -> None:
+def refuse_changed_file(job: JobEntry, ledger: Questions) -> None:
     """Refuse to go on with a file that is not the one the job was begun with."""
-    if file_sha256(job.file_path) != job.file_sha256:
+    Original(job, chunks=lambda: ledger.chunks(job.id)).refuse_change()
+
+
+def with_file(job: JobEntry, file: Path) -> JobEntry:
+    """Return a job whose file is at another path now; GuardRefused unless it has the job's bytes."""
+    if file_sha256(file) != job.file_sha256:
         raise GuardRefused(
-            f"{job.file_path} has changed since job {job.id} was begun.",
-            hint="Put the original file back, or cancel the job and import the new file.",
+            f"{file} is not the file that job {job.id} sent.",
+            hint=f"Name a file with SHA-256 {job.file_sha256} ({job.file_bytes:,} bytes).",
         )
+    return replace(job, file_path=file.absolute())
 
 
 def _shown(target: Mapping[str, Any]) -> str:

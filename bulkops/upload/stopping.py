@@ -5,15 +5,15 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from types import FrameType
 
 from bulkops.clock import Clock
 from bulkops.errors import Interrupted
+from bulkops.interrupts import HANGUP, heeded
 
 SLICE = 0.1
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop:
@@ -63,28 +63,32 @@ class StoppableClock:
 def stopping_on_signals(
     stop: Stop, *, say: Callable[[str], None], last_words: Callable[[], tuple[str, str]]
 ) -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into a request to stop, and the second into the end of the process.
+    """Turn the first SIGINT, SIGTERM or SIGHUP into a request to stop, and a second one into the end of the process.
 
-    Before the job has begun the first one is a KeyboardInterrupt, whichever signal it is. `last_words` are what the
-    second one says to stderr and to stdout. Outside the main thread nothing is changed.
+    A second SIGHUP does nothing: nobody decided on it. Signals that are ignored stay so. Before the job has begun the
+    first one is a KeyboardInterrupt, whichever signal it is. `last_words` are what the second one says to stderr and
+    to stdout. Outside the main thread nothing is changed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of handlers
+        if stop.asked and number == HANGUP:
+            return
         if stop.asked:
             # The ledger is durable and the kernel frees the locks, so there is nothing left to tidy up. Python's own
             # streams may be in the middle of a write, so they are left alone.
             for stream, words in zip((sys.stderr, sys.stdout), last_words(), strict=True):
-                os.write(stream.fileno(), words.encode())
+                with suppress(OSError):  # nobody reads it any more, or the disk is full
+                    os.write(stream.fileno(), words.encode())
             os._exit(Interrupted.exit_code)
         stop.ask()
         if not stop.begun:
             raise KeyboardInterrupt
         say("Stopping after the request under way; once more to stop at once.")
 
-    before = {number: signal.signal(number, handle) for number in SIGNALS}
+    before = {number: signal.signal(number, handle) for number in heeded()}
     try:
         yield
     finally:

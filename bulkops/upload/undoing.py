@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bulkops.errors import GuardRefused, UsageError
 from bulkops.ledger.entries import JobEntry
+from bulkops.ledger.questions import Questions
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.readback.canonical import Fold
@@ -21,13 +22,14 @@ class Undone:
     """A job that is being undone. Its target must still hold what the job left: the job's own file."""
 
     job: JobEntry
+    ledger: Questions
 
     def refuse_other_content(self, readback: Readback, fold: Fold, *, held: Path, putting_back: Difference) -> None:
         """Refuse to put back over what came after the job; `held` is what the target holds now."""
         if putting_back.equal:
             return
         try:
-            refuse_changed_file(self.job)
+            refuse_changed_file(self.job, self.ledger)
             since = difference_between(readback, fold, file=self.job.file_path, held=held)
         except (GuardRefused, UsageError):
             why = f"Whether the target still holds what job {self.job.id} left cannot be told without its file"

@@ -1,6 +1,6 @@
 """The steps of an import and of a resumed job, each with its locks, guards and clock in place."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +15,7 @@ from bulkops.settings import Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import SlotLimiter
 from bulkops.transport.retries import Say, silent
+from bulkops.upload.body import Stamp
 from bulkops.upload.context import JobContext, Observer
 from bulkops.upload.guards import (
     Difference,
@@ -71,13 +72,14 @@ def begin(
     dry_run: bool,
     undone: Undone | None = None,
     stop: Stop | None = None,
+    compared: Callable[[Difference], None] | None = None,
 ) -> Difference | None:
     """Check the guards and write the job to the ledger; nothing is sent.
 
     A replacing job first saves what is there; if that equals the file its chunk is skipped. GuardRefused leaves no
-    trace. With `dry_run` nothing is written. `undone` is the job that this one undoes; unless a limit of removals is
-    given, nothing else may have changed the target since. `stop` is told right before the ledger has the job.
-    Return the difference where there is one to tell.
+    trace, and neither does an error of `compared`, which receives the difference where there is one. With `dry_run`
+    nothing is written. `undone` is the job that this one undoes; unless a limit of removals is given, nothing else may
+    have changed the target since. `stop` is told right before the ledger has the job. Return the difference.
     """
     refuse_empty(plan, contract.mode, allow_empty=guards.allow_empty)
     chunks = new_chunks(plan)
@@ -95,6 +97,9 @@ def begin(
             difference = checked_difference(context, readback, undone=undone)
             if difference.equal:
                 chunks = [replace(chunk, state=ChunkState.SKIPPED) for chunk in chunks]
+            if compared is not None:
+                compared(difference)
+        context.original.refuse_change()
         if not dry_run:
             if stop is not None:
                 stop.begun = True
@@ -113,8 +118,7 @@ def checked_difference(context: JobContext, readback: Readback, *, undone: Undon
     limit = job.settings["max_removals"]
     if undone is not None and limit is None:
         undone.refuse_other_content(readback, fold, held=before, putting_back=difference)
-    else:
-        refuse_removals(difference, limit or MAX_REMOVALS)
+    refuse_removals(difference, limit or MAX_REMOVALS)
     return difference
 
 
@@ -142,17 +146,27 @@ def locked(job: JobEntry, ledger: Ledger) -> Iterator[None]:
 
 @contextmanager
 def opened(
-    job: JobEntry, target: Target, ledger: Ledger, *, clock: Clock, stop: Stop, say: Say = silent
+    job: JobEntry,
+    target: Target,
+    ledger: Ledger,
+    *,
+    clock: Clock,
+    stop: Stop,
+    say: Say = silent,
+    stamp: Stamp | None = None,
 ) -> Iterator[JobContext]:
-    """Yield a job ready to run, with a client whose waiting ends when the run is asked to stop."""
+    """Yield a job ready to run, with a client whose waiting ends when the run is asked to stop.
+
+    `stamp` is that of the job's file, taken right before its bytes were hashed.
+    """
     stoppable = StoppableClock(clock, stop)
     with open_client(target, ledger, clock=stoppable, say=say) as client:
-        yield open_job(job, target, client=client, ledger=ledger, clock=stoppable)
+        yield open_job(job, target, client=client, ledger=ledger, clock=stoppable, stamp=stamp)
 
 
 def resumed(job: JobEntry, ledger: Ledger, *, changes: Mapping[str, Any]) -> JobEntry:
     """Return a job to go on with, its file checked and its changed settings written; UsageError for odd ones."""
-    refuse_changed_file(job)
+    refuse_changed_file(job, ledger)
     if changes:
         RunOptions.from_settings(changes)
         if changes.get("max_removals") is not None:

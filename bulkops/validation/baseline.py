@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bulkops.errors import UsageError
 from bulkops.validation.findings import Finding
+from bulkops.writing import OWN_ONLY, Permit, whole_file
 
 _VERSION = 1
 
@@ -60,11 +61,15 @@ def load(path: Path) -> Baseline:
         raise UsageError(f"{path} is no baseline that can be read: {error}.", hint=hint) from error
 
 
-def save(path: Path, findings: Iterable[Finding]) -> int:
-    """Write the findings as accepted ones and return how many entries that makes. Values are kept as hashes only."""
+def save(path: Path, findings: Iterable[Finding], permit: Permit = OWN_ONLY) -> int:
+    """Write the findings as accepted ones and return how many entries that makes. Values are kept as hashes only.
+
+    UsageError if `permit` protects the file that is there.
+    """
     accepted = {
         fingerprint(f.code, f.column, f.value, f.message): f"{f.name}, first seen in line {f.line}" for f in findings
     }
     document = {"version": _VERSION, "accepted": dict(sorted(accepted.items()))}
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    with whole_file(path, permit) as file:
+        file.write(f"{json.dumps(document, indent=2)}\n".encode())
     return len(accepted)

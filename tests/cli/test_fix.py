@@ -182,7 +182,7 @@ def test_no_archive_is_written(tmp_path: Path) -> None:
 
 def test_a_copy_on_stdout_is_alone_there(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(b"value,limitval\nCODE1,1.0\n")
-    shell = Shell(tmp_path)
+    shell = Shell(tmp_path.with_name(f"{tmp_path.name}-state"))
     log = tmp_path / "changes.jsonl"
     ended = shell.run("fix", "coupons", str(tmp_path / "in.csv"), "-o", "-", "--diff", "--log", str(log))
     assert (ended.code, ended.out) == (0, "value,limitval\nCODE1,1\n")

@@ -68,6 +68,23 @@ def test_a_wrong_key_is_exit_2_and_leaves_a_job_to_resume(tmp_path: Path) -> Non
         assert f"bulkops jobs resume {ended.json['job']}" in ended.err
 
 
+def test_an_unknown_id_cancels_the_job_that_imported_nothing(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    file = COUPONS.write(tmp_path / "f.csv", records=20, seed=1)
+    words = ("import", "coupons", str(file), "--application", "1", "--max-rows", "10", "--json")
+    ended = shell.run(*words, "--campaign", "99")
+    assert (ended.code, ended.json["state"], ended.json["error"]["exit"]) == (2, "cancelled", 2)
+    assert "import again with the right ones" in ended.json["error"]["hint"]
+    assert "jobs resume" not in ended.err
+    assert "no unfinished job" in shell.run("jobs", "resume").err
+    assert shell.run(*words, "--campaign", "1").code == 0
+    sandbox.set_faults("imports@2=404")
+    file.write_text(file.read_text().replace("CODE", "NEXT"))
+    kept = shell.run(*words, "--campaign", "1")
+    assert (kept.json["state"], kept.json["records"]["accepted"]) == ("unfinished", 10)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_finishes_the_request_under_way(
     number: int, shell: Shell, sandbox: SandboxServer, tmp_path: Path

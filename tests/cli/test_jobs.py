@@ -59,7 +59,7 @@ def test_undo_puts_back_what_a_replacement_removed(shell: Shell, sandbox: Sandbo
     assert (refused.code, "--max-removals 1" in refused.json["error"]["hint"]) == (5, True)
     replaced = shell.run("import", "collections", str(new), "--collection", "1", "--max-removals", "1", "--json")
     assert replaced.code == 0
-    assert shell.run("jobs", "undo", replaced.json["job"]).code == 0
+    assert shell.run("jobs", "undo", replaced.json["job"], "--yes", "--max-removals", "1").code == 0
     assert [row["item"] for row in sandbox.state.rows("collection_item", owner=1)] == ["red", "green"]
 
 
@@ -97,7 +97,7 @@ def test_undo_leaves_what_came_after_the_job_unless_told(shell: Shell, sandbox: 
     assert (refused.code, "remove 3 of the 3" in refused.json["error"]["message"]) == (5, True)
     assert sandbox.state.count("collection_item") == 3
     assert len(shell.run("jobs", "list", "--json").json["jobs"]) == 3
-    assert shell.run("jobs", "undo", job, "--max-removals", "3").code == 0
+    assert shell.run("jobs", "undo", job, "--max-removals", "3", "--yes").code == 0
     assert [row["item"] for row in sandbox.state.rows("collection_item", owner=1)] == ["red"]
 
 

@@ -163,7 +163,7 @@ def test_a_job_is_not_proved_by_another_file(points_job: str, tmp_path: Path) ->
         file.write("customer-0002,5\n")
     result = run("--job", points_job, "--settle", "0")
     assert isinstance(result.exception, GuardRefused)
-    assert "points.csv has changed" in result.exception.message
+    assert "points.csv has grown since the job began" in result.exception.message
 
 
 def test_only_rows_of_the_import_ids_given_count(codes: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The report command without jobs, with an unknown one, and where it writes."""
 
+import json
 import os
 from pathlib import Path
 
@@ -57,6 +58,15 @@ def test_the_latest_job_is_the_default_and_the_suffix_chooses_the_form(tmp_path:
     assert run().exception is None
     assert len(list(tmp_path.glob("coupons-*.html"))) == 1
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_json_and_a_file_are_both_written(tmp_path: Path) -> None:
+    job(tmp_path)
+    result = run("-o", "r.html", "--json")
+    assert result.exception is None
+    assert json.loads(result.stdout)["jobs"]
+    assert (tmp_path / "r.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert "title" in json.loads(run("--json").stdout)
 
 
 def test_a_dash_is_stdout(tmp_path: Path) -> None:

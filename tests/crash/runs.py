@@ -120,7 +120,7 @@ def _code(run: Run) -> int:
         with Client(target, clock=clock, limiter=NoLimiter()) as client:
             if jobs:
                 job = jobs[0]
-                refuse_changed_file(job)
+                refuse_changed_file(job, ledger)
             else:
                 plan = plan_file(run.file, chunk_limits(contract, max_rows=run.max_rows))
                 job = new_job(contract, plan, target, options={}, run=run.options, now=clock.now())

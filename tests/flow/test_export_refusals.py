@@ -19,6 +19,7 @@ from bulkops.exporting.run import Fetching, run_export
 from bulkops.exporting.steps import Steps, parse_length
 from bulkops.exporting.table import EXPORTS
 from bulkops.transport.client import Client
+from bulkops.writing import part_file, temporary_folder
 from tests.cli.running import Shell
 from tests.flow.answering import client, send, serving
 from tests.flow.test_export_whole import BODY, between, giveaways
@@ -258,13 +259,70 @@ def test_the_suffix_names_the_form_and_the_compression(tmp_path: Path) -> None:
     assert gzip.decompress((tmp_path / "x.csv.GZ").read_bytes()) == BODY
 
 
-def test_what_a_killed_run_left_is_cleared_by_the_next(tmp_path: Path) -> None:
-    (tmp_path / "x.parquet.new.parts").mkdir()
-    for name in ("x.parquet.new.part", "x.parquet.00007.new.part", "x.parquet.part", "x.parquet.lock"):
-        (tmp_path / name).write_text("old")
+@pytest.mark.parametrize("name", ["x.parquet", "x.csv"])
+def test_files_of_others_that_look_like_ours_stay_as_they_are(name: str, tmp_path: Path) -> None:
+    foreign = {f"{name}.new.part", f"{name}.00007.new.part", f"{name}.part"}
+    for each in foreign:
+        (tmp_path / each).write_text("old")
+    (tmp_path / f"{name}.new.parts").mkdir()
     with serving(lambda h: send(h, BODY)) as url, client(url) as one:
-        run_export(one, giveaways(), tmp_path / "x.parquet")
-    assert [p.name for p in tmp_path.iterdir()] == ["x.parquet"]
+        run_export(one, giveaways(), tmp_path / name)
+    assert {p.name for p in tmp_path.iterdir()} == {name, f"{name}.new.parts", *foreign}
+    assert {(tmp_path / each).read_text() for each in foreign} == {"old"}
+
+
+def test_a_lock_that_is_the_file_of_others_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "x.csv.lock").write_text("kept")
+    with (
+        serving(lambda h: send(h, BODY)) as url,
+        client(url) as one,
+        pytest.raises(UsageError, match="needs this name for a lock"),
+    ):
+        run_export(one, giveaways(), tmp_path / "x.csv")
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"x.csv.lock": "kept"}
+
+
+def test_what_a_killed_run_left_is_cleared_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("x.csv")
+    child = os.fork()
+    if child == 0:
+        with part_file(path), temporary_folder(path) as folder:
+            (folder / "00001").write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert len(list(tmp_path.iterdir())) == 3
+    with serving(lambda h: send(h, BODY)) as url, client(url) as one:
+        run_export(one, giveaways(), path)
+    assert [p.name for p in tmp_path.iterdir()] == ["x.csv"]
+
+
+def test_parts_of_an_export_replace_no_file_of_others(tmp_path: Path) -> None:
+    taken = tmp_path / "x-00002-of-00002.csv"
+    taken.write_text("kept")
+    half = Shape(split=BODY.count(b"\n") // 2 + 1)
+    with serving(lambda h: send(h, BODY)) as url, client(url) as one:
+        with pytest.raises(UsageError, match="bulkops did not write it"):
+            run_export(one, giveaways(), tmp_path / "x.csv", shape=half)
+        assert [p.name for p in tmp_path.iterdir()] == [taken.name]
+        for _ in range(2):
+            run_export(one, giveaways(), tmp_path / "y.csv", shape=half)
+    assert taken.read_text() == "kept"
+
+
+def test_a_folder_of_others_is_not_taken_for_windows(tmp_path: Path) -> None:
+    folder = tmp_path / "x.csv.windows"
+    folder.mkdir()
+    (folder / "notes.csv").write_text("kept")
+    steps = Steps(window=EXPORTS["giveaways"].windows[0], length=parse_length("1d"))
+    request = giveaways(**{"created-after": "2026-11-01"})
+    with (
+        serving(lambda h: send(h, BODY)) as url,
+        client(url) as one,
+        pytest.raises(UsageError, match="needs this name for the windows"),
+    ):
+        run_export(one, request, tmp_path / "x.csv", fetching=Fetching(steps=steps))
+    assert [(p.name, p.read_text()) for p in folder.iterdir()] == [("notes.csv", "kept")]
 
 
 def test_the_plan_of_windows_that_cannot_be_read_is_said(tmp_path: Path) -> None:

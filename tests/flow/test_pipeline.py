@@ -5,16 +5,19 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from bulkops import resume, submit
+from bulkops import reconcile, resume, submit
 from bulkops.clock import SystemClock
-from bulkops.errors import AccessRefused, Interrupted, UsageError
+from bulkops.errors import AccessRefused, FileChanged, Interrupted, UsageError
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.importing import ImportRequest, Place, import_file
+from bulkops.pipeline.observer import Silent
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.settings import Secret, Target
 from bulkops.upload.decisions import cancel
+from bulkops.upload.guards import Difference
 from bulkops_validators import CONTRACTS
 
 
@@ -66,7 +69,60 @@ def test_each_step_is_told_in_order_and_the_ledger_has_the_job_when_it_began(
     place = Place.at(target(sandbox, collection=1), ledger)
     outcome = import_file(collection(tmp_path), place, clock=SystemClock(), observer=diary)
     assert (outcome.state, outcome.exit_code) == ("done", 0)
-    assert diary.told == ["validated 0", "planned 0", "compared 1", "began 1", "ran 1"]
+    assert diary.told == ["validated 0", "planned 0", "compared 0", "began 1", "ran 1"]
+
+
+class Patient(SystemClock):
+    """A clock by which a person thinks for a minute."""
+
+    waited = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.waited
+
+
+def test_a_comparison_that_waited_for_an_answer_is_made_again(
+    sandbox: SandboxServer, ledger: Ledger, tmp_path: Path
+) -> None:
+    place, clock = Place.at(target(sandbox, collection=1), ledger), Patient()
+    import_file(collection(tmp_path, "item\nred\ngreen\n"), place, clock=clock)
+    address = f"{sandbox.base_url}/v1/collections/1/import"
+    others = {"upFile": ("f.csv", b"item\nblue\nblack\nbrown\n")}
+
+    class Thinking(Silent):
+        def compared(self, difference: Difference) -> None:
+            assert difference.removed == 1
+            clock.waited = 60.0
+            httpx.post(address, files=others, headers={"Authorization": "ManagementKey-v1 test"}).raise_for_status()
+
+    request = collection(tmp_path, "item\nred\n", max_removals="1")
+    outcome = import_file(request, place, clock=clock, observer=Thinking())
+    assert (outcome.state, outcome.exit_code) == ("unfinished", 5)
+    assert "would remove 3 of the 3" in str(outcome.error)
+    assert sandbox.state.count("collection_item") == 3
+
+
+def test_a_file_that_grows_while_its_job_is_reconciled_proves_nothing(
+    sandbox: SandboxServer, ledger: Ledger, tmp_path: Path
+) -> None:
+    where = target(sandbox, collection=1)
+    outcome = import_file(collection(tmp_path), Place.at(where, ledger), clock=SystemClock())
+    job = str(outcome.document["job"])
+    others = {"upFile": ("f.csv", b"item\nblue\n")}
+    address = f"{sandbox.base_url}/v1/collections/1/import"
+    httpx.post(address, files=others, headers={"Authorization": "ManagementKey-v1 test"}).raise_for_status()
+    file, said = tmp_path / "f.csv", []
+
+    def grow(text: str) -> None:
+        said.append(text)
+        with file.open("a") as out:
+            out.write("green\n")
+
+    url = str(tmp_path / "ledger.db")
+    with pytest.raises(FileChanged, match=r"has grown since the job began: \d+ new bytes"):
+        reconcile("collections", file, where, job=job, settle=0.3, observer=grow, ledger=url)
+    assert said
+    assert ledger.job(job).reconciliation is None
 
 
 def test_a_no_after_the_plan_leaves_nothing_behind(sandbox: SandboxServer, ledger: Ledger, tmp_path: Path) -> None:

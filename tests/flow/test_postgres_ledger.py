@@ -90,7 +90,7 @@ def test_undo_and_exports_find_the_folder_of_the_ledger(
         words = ("--collection", "1", "--max-removals", "100%", "--json", *ledger)
         done = shell.run("import", "collections", str(tmp_path / f"{number}.csv"), *words)
         assert done.code == 0, done.err
-    assert shell.run("jobs", "undo", done.json["job"], *ledger).code == 0
+    assert shell.run("jobs", "undo", done.json["job"], "--yes", "--max-removals", "1", *ledger).code == 0
     assert [row["item"] for row in sandbox.state.rows("collection_item", owner=1)] == ["red", "green"]
     saved = shell.run("export", "collections", "--collection", "1", "-o", str(tmp_path / "out.csv"), *ledger)
     assert saved.code == 0, saved.err

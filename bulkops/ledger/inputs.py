@@ -1,0 +1,102 @@
+"""Files that no command writes over: the input files of jobs, and the files of the ledger itself."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bulkops.errors import UsageError
+from bulkops.ledger.entries import JobEntry
+from bulkops.ledger.glance import Glance
+from bulkops.ledger.places import folder_beside, plain_path
+from bulkops.ledger.questions import Questions
+from bulkops.settings import default_ledger_url, state_folder
+
+
+def inputs_guard(*ledgers: str | None) -> Callable[[Path], None]:
+    """Return what raises UsageError for the input file of a job and for a file of a ledger.
+
+    The ledgers are those given, the one that the environment names, and the default one. They are read only when a
+    file is asked about; UsageError, too, if that is not possible.
+    """
+
+    def refuse(path: Path) -> None:
+        for url in _addresses(ledgers):
+            _refuse_of_ledger(path, url)
+            with _looked_at(url) as ledger:
+                if ledger is not None and (job := _job_of(path, ledger)) is not None:
+                    raise UsageError(
+                        f"{path} is the file of job {job.id}, which is never written over.", hint="Choose another name."
+                    )
+
+    return refuse
+
+
+def _addresses(ledgers: tuple[str | None, ...]) -> list[str]:
+    found = [url for url in (*ledgers, os.environ.get("BULKOPS_LEDGER")) if url]
+    try:
+        found.append(default_ledger_url())
+    except UsageError:  # no state folder can be made, so there is no default ledger
+        return list(dict.fromkeys(found))
+    return list(dict.fromkeys(found))
+
+
+def _refuse_of_ledger(path: Path, url: str) -> None:
+    """Raise UsageError for the database of a ledger and what lies beside it."""
+    if (database := plain_path(url)) is None:
+        return
+    found, database = path.resolve(), database.resolve()
+    beside = [database.with_name(f"{database.name}{suffix}") for suffix in ("", "-wal", "-shm")]
+    if found in beside or any(
+        folder.resolve() in found.parents for folder in (folder_beside(database), *_own_folders())
+    ):
+        raise UsageError(
+            f"{path} belongs to bulkops' own state, which is never written over.", hint="Choose another name."
+        )
+
+
+def _own_folders() -> list[Path]:
+    try:
+        return [state_folder() / name for name in ("sandbox", "written")]
+    except UsageError:
+        return []
+
+
+@contextmanager
+def _looked_at(url: str) -> Iterator[Questions | None]:
+    """Yield a ledger to read it; None if there is none yet."""
+    database = plain_path(url)
+    if database is not None and not database.exists():
+        yield None
+        return
+    ledger: Questions | None = Glance.open(url)
+    if ledger is None:
+        from bulkops.clock import SystemClock
+        from bulkops.ledger.store import Ledger
+
+        ledger = Ledger.open(url, clock=SystemClock())
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _job_of(path: Path, ledger: Questions) -> JobEntry | None:
+    """Return a job whose file this is: the one at its path, or the one with its bytes where that path has no file."""
+    size = path.stat().st_size
+    digest = ""
+    for job in ledger.jobs():
+        if os.path.exists(job.file_path):  # noqa: PTH110 - False also where a folder cannot be read
+            if job.file_path.samefile(path):
+                return job
+        elif job.file_bytes == size:
+            digest = digest or _sha256(path)
+            if digest == job.file_sha256:
+                return job
+    return None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

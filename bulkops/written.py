@@ -1,0 +1,130 @@
+"""What bulkops wrote before: a record in the state folder for each path, so that a rerun may replace its own output.
+
+A record never fails a command: without a state folder that can be written, the next run does not know the file.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from bulkops.errors import UsageError
+
+HASHED = 16 << 20
+"""Bytes up to which a file is known by its SHA-256; reading a longer one again would slow an export down."""
+KEPT = 2
+"""Contents that a record keeps: of a process killed right before a renaming, the one before is there still."""
+
+Record = dict[str, Any]
+
+
+def is_ours(path: Path) -> bool:
+    """Return whether a file is as bulkops left it.
+
+    Up to `HASHED` bytes the SHA-256 decides; beyond, device, inode, size and time of the last write.
+    """
+    try:
+        known = _read(path)["files"]
+        found = _described(path.stat())
+        same_size = [each for each in known if each["bytes"] == found["bytes"]]
+        if any(each["sha256"] is None and {**each, **found} == each for each in same_size):
+            return True
+        digests = {each["sha256"] for each in same_size} - {None}
+        return bool(digests) and _sha256(path) in digests
+    except (OSError, UsageError, KeyError, TypeError):
+        return False
+
+
+def remember(path: Path, part: Path) -> None:
+    """Record that `path` is about to get the content of `part`, by renaming it."""
+
+    def change(record: Record) -> None:
+        status = part.stat()
+        sha256 = _sha256(part) if status.st_size <= HASHED else None
+        record["files"] = [{**_described(status), "sha256": sha256}, *record["files"]][:KEPT]
+
+    _change(path, change)
+
+
+def remember_temporary(path: Path, others: Sequence[Path], *, more: bool = False) -> None:
+    """Record the files and folders that exist only while `path` is written.
+
+    They replace those recorded before, or with `more` are added to them.
+    """
+
+    def change(record: Record) -> None:
+        statuses = [(str(other.absolute()), other.lstat()) for other in others]
+        found = [{"path": name, "device": status.st_dev, "inode": status.st_ino} for name, status in statuses]
+        record["temporary"] = [*(record["temporary"] if more else []), *found]
+
+    _change(path, change)
+
+
+def leftovers(path: Path) -> list[Path]:
+    """Return what a killed process that was writing `path` left behind: only what is recorded and still the same.
+
+    The paths are absolute.
+    """
+    found = []
+    with suppress(OSError, UsageError, KeyError, TypeError):
+        for each in _read(path)["temporary"]:
+            with suppress(OSError):
+                status = Path(each["path"]).lstat()
+                if (status.st_dev, status.st_ino) == (each["device"], each["inode"]):
+                    found.append(Path(each["path"]))
+    return found
+
+
+def _change(path: Path, change: Callable[[Record], None]) -> None:
+    with suppress(OSError, UsageError):
+        record = _read(path)
+        change(record)
+        name = _name(path)
+        if not record["files"] and not record["temporary"]:
+            name.unlink(missing_ok=True)
+            name.parent.rmdir()  # if it is empty
+            return
+        name.parent.mkdir(mode=0o700, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=name.parent, prefix=name.stem, suffix=".part")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(record, file)
+            Path(draft).replace(name)
+        except BaseException:
+            Path(draft).unlink(missing_ok=True)
+            raise
+
+
+def _read(path: Path) -> Record:
+    """Return the record of a path, an empty one if there is none that can be read."""
+    empty: Record = {"path": str(path.resolve()), "files": [], "temporary": []}
+    try:
+        found = json.loads(_name(path).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return empty
+    return empty | found if isinstance(found, dict) else empty
+
+
+def _name(path: Path) -> Path:
+    from bulkops.settings import state_folder  # only where something is written: validating starts without it
+
+    digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()
+    return state_folder() / "written" / f"{digest[:32]}.json"
+
+
+def _described(status: os.stat_result) -> Record:
+    return {
+        "device": status.st_dev,
+        "inode": status.st_ino,
+        "bytes": status.st_size,
+        "written": status.st_mtime_ns,
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
