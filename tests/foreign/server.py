@@ -127,6 +127,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     world: World
+    half = False  # whether the next import leaves out the second half of its rows
 
     def date_time_string(self, timestamp: float | None = None) -> str:  # noqa: ARG002 - the base class's signature
         """Return the Date header of its own clock."""
@@ -161,12 +162,13 @@ class Handler(BaseHTTPRequestHandler):
             if fault.startswith("late "):
                 threading.Timer(float(fault.removeprefix("late ")), self.work_late, (path, query, body)).start()
                 return self.cut()
+            self.half = fault == "take half"
             try:
                 status, content, media = self.answer(path, query, body)
             except Refusal as refusal:
                 return self.send(refusal.status, json.dumps(refusal.body).encode(), "application/json")
-        if fault == "odd amount":
-            content = json.dumps(json.loads(content) | {"amount": 1}).encode()
+        if "amount" in fault:
+            content = with_amount(content, fault)
         if fault == "lost after":
             return self.cut()
         if fault == "502 after":
@@ -197,7 +199,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(401, "unauthorized")
         for kind in KINDS:
             if self.command == "POST" and re.fullmatch(kind.imports, path):
-                return self.take_in(kind, upload(self.headers["Content-Type"], body), path)
+                return self.take_in(kind, upload(self.headers["Content-Type"], body), path, query)
             if self.command == "GET" and re.fullmatch(kind.exports, path):
                 return 200, export(kind, self.world, query).encode(), "application/csv"
         if re.fullmatch(r"/v1/loyalty_programs/\d+/transactions", path):
@@ -208,9 +210,10 @@ class Handler(BaseHTTPRequestHandler):
             return 200, b'{"id": 42, "caseSensitivity": "insensitive-uppercase"}', "application/json"
         raise Refusal(404, "not found")
 
-    def take_in(self, kind: Kind, text: str, path: str) -> tuple[int, bytes, str]:
+    def take_in(self, kind: Kind, text: str, path: str, query: Row) -> tuple[int, bytes, str]:
         """Import a file, all of it or nothing, unless a habit says otherwise."""
         rows = [dict(row) for row in csv.DictReader(io.StringIO(text, newline=""), strict=True)]
+        rows = rows[: len(rows) // 2] if self.half else rows
         held, habits = self.world.rows[kind.name], self.world.habits
         number, now = habits.number(next(self.world.imports)), habits.rows_now()
         for row in rows:
@@ -219,6 +222,8 @@ class Handler(BaseHTTPRequestHandler):
                 row["value"] = row["value"].upper()
         if kind.mode == "create":
             there = {tuple(r[k] for k in kind.key) for r in held}
+            skips = query.get("skipDuplicates") == "true"
+            rows = [row for row in rows if not (skips and tuple(row[k] for k in kind.key) in there)]
             for place, row in enumerate(rows):
                 if (key := tuple(row[k] for k in kind.key)) in there:
                     raise Refusal(409, f"{key} exists", habits.line_of(place, rows))
@@ -237,6 +242,17 @@ class Handler(BaseHTTPRequestHandler):
         answer = {"id": number, "created": now, "accountId": 1, "userId": 2,
                   "entity": "Something", "amount": len(rows)}  # fmt: skip
         return kind.success, json.dumps(answer).encode(), "application/json"
+
+
+def with_amount(content: bytes, fault: str) -> bytes:
+    """Return an answer that reports another amount, as JSON after the word, or none at all."""
+    document = json.loads(content)
+    del document["amount"]
+    if fault == "odd amount":
+        document["amount"] = 1
+    elif fault.startswith("amount "):
+        document["amount"] = json.loads(fault.removeprefix("amount "))
+    return json.dumps(document).encode()
 
 
 def upload(media: str, body: bytes) -> str:
