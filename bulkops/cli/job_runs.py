@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from bulkops.cli.console import console
 from bulkops.cli.job_summary import summary_lines
-from bulkops.errors import Interrupted, Unfinished
+from bulkops.errors import Interrupted, LedgerLost, Unfinished
 from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.places import shown
 from bulkops.ledger.states import ChunkState, JobState
@@ -113,7 +113,7 @@ def _next_steps(outcome: Outcome, resume: str) -> Iterator[str]:
     if doubtful:
         job = outcome.document["job"]
         yield f"Decide with: bulkops jobs resolve {job} CHUNK --as accepted|resend --reason TEXT"
-    elif outcome.state == JobState.UNFINISHED:
+    elif outcome.state == JobState.UNFINISHED and not isinstance(outcome.error, LedgerLost):
         yield f"Resume with: {resume}"
     elif outcome.exit_code == Unfinished.exit_code:
         yield f"The proof is missing. Read the rows back with: {resume} --reconcile"

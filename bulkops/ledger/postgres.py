@@ -13,8 +13,16 @@ from bulkops.errors import GuardRefused, LedgerUnusable, Unfinished, UsageError
 
 DRIVER = "postgresql+psycopg"
 PAUSE = 0.2
-# A firewall that drops a silent connection would take the locks of a running job with it.
-KEEPALIVE = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+# A firewall that drops a silent connection would take the locks of a running job with it. A server that does not answer
+# any more is given up after seconds; without these limits the system would wait for many minutes.
+CONNECTION = {
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "connect_timeout": 15,
+    "tcp_user_timeout": 60_000,
+}
 DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
 UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
@@ -34,7 +42,8 @@ def open_postgres(url: URL) -> Engine:
     if url.drivername == "postgresql":
         url = url.set(drivername=DRIVER)
     try:
-        engine = create_engine(url, pool_pre_ping=True, connect_args=KEEPALIVE if url.drivername == DRIVER else {})
+        own = {name: value for name, value in CONNECTION.items() if name not in url.query}
+        engine = create_engine(url, pool_pre_ping=True, connect_args=own if url.drivername == DRIVER else {})
     except ModuleNotFoundError as error:
         raise UsageError(
             f"A ledger in PostgreSQL needs {error.name}.", hint="Install it: pip install 'bulkops[postgres]'"

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from bulkops.clock import Clock
-from bulkops.errors import LedgerUnusable, Unfinished, UsageError
+from bulkops.errors import LedgerLost, LedgerUnusable, Unfinished, UsageError
 from bulkops.ledger.engine import folder_of, open_engine, parse_url
 from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.locks import exclusive, lock_path
@@ -154,7 +154,6 @@ class Ledger(Questions):
 
     def create(self, job: JobEntry, chunks: Sequence[ChunkEntry]) -> None:
         """Write a new job and its frozen plan; LedgerUnusable if that fails: there is nothing to resume then."""
-        self.check()
         with self._writing_anew() as connection:
             connection.execute(insert(JOBS).values(**job_values(job)))
             if chunks:
@@ -251,9 +250,10 @@ class Ledger(Questions):
     @contextmanager
     def _writing_anew(self) -> Iterator[Connection]:
         try:
+            self.check()
             with self._writing() as connection:
                 yield connection
-        except Unfinished as error:
+        except (Unfinished, LedgerLost) as error:
             raise LedgerUnusable(
                 f"{error.message} Nothing was sent.", hint="Make room and import again, or name another with --ledger."
             ) from None

@@ -46,6 +46,13 @@ def cut(ledger: Path) -> None:
         file.truncate(ledger.stat().st_size // 2)
 
 
+def overwrite(ledger: Path) -> None:
+    with sqlite3.connect(ledger) as connection:
+        connection.execute("PRAGMA wal_checkpoint")
+    connection.close()
+    ledger.write_bytes(b"\xff" * ledger.stat().st_size)
+
+
 def delete_log(ledger: Path) -> None:
     ledger.with_name("ledger.db-wal").unlink()
 
@@ -126,10 +133,11 @@ def test_a_ledger_that_is_gone_stops_the_job_and_its_copy_can_be_resumed(
     resumed_to_the_end(shell, sandbox, file)
 
 
+@pytest.mark.parametrize("damage", [cut, overwrite])
 def test_a_ledger_that_is_damaged_beyond_a_copy_stops_the_job_for_a_manual_decision(
-    shell: Shell, sandbox: SandboxServer, file: Path
+    damage: Damage, shell: Shell, sandbox: SandboxServer, file: Path
 ) -> None:
-    ended = damaged_meanwhile(shell, sandbox, file, cut)
+    ended = damaged_meanwhile(shell, sandbox, file, damage)
     assert (ended.code, sandbox.state.count("giveaway")) == (4, 20), ended.err
     assert "was damaged while it was in use. Nothing more was sent." in ended.err
     assert "A copy of its content could not be saved." in ended.err

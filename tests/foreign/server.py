@@ -92,6 +92,7 @@ class World:
     authorizations: set[str] = field(default_factory=set)
     queries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    instead: tuple[int, bytes] | None = None  # status and body that every GET gets instead of its answer
     hides_case: bool = False  # whether it refuses to tell how it folds codes
     headers: dict[str, str] = field(default_factory=dict)  # export column -> another name for it
     imports: "itertools.count[int]" = field(default_factory=itertools.count)
@@ -138,7 +139,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer an export or a list."""
-        self.handle_once(b"")
+        if self.world.instead is not None:
+            return self.send(*self.world.instead, "text/html")
+        return self.handle_once(b"")
 
     def do_POST(self) -> None:
         """Answer an import."""
