@@ -37,22 +37,16 @@ def words(file: Path, *more: str) -> tuple[str, ...]:
     return ("import", "giveaways", str(file), "--pool", "1", "--max-rows", "10", "--settle", "0.3", *more)
 
 
-def until(process: subprocess.Popen[str], sandbox: SandboxServer, template: str, requests: int) -> None:
-    """Wait until so many requests to an endpoint were received, and the last of them is being worked on."""
+def until(process: subprocess.Popen[str], postgres: Postgres, ledger: tuple[str, str], condition: str) -> None:
+    """Wait until a chunk of the ledger meets a condition; at first the ledger has no tables."""
+    schema = ledger[1].rpartition("%3D")[2]
     end = time.monotonic() + 90
-    while sum(request.template.endswith(template) for request in sandbox.requests) < requests:
+    while not postgres.execute(f"SELECT to_regclass('{schema}.chunks')") or not postgres.execute(
+        f"SELECT count(*) FROM {schema}.chunks WHERE {condition}"
+    ):
         assert process.poll() is None
         assert time.monotonic() < end
         time.sleep(0.05)
-
-
-def until_the_second_request(process: subprocess.Popen[str], sandbox: SandboxServer, postgres: Postgres) -> None:
-    end = time.monotonic() + 90
-    while sandbox.state.count("giveaway") < 10:
-        assert process.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    time.sleep(1.0)
 
 
 def test_a_database_that_stays_away_ends_the_run_resumable(
@@ -60,7 +54,7 @@ def test_a_database_that_stays_away_ends_the_run_resumable(
 ) -> None:
     sandbox.set_faults(f"imports@2={SLOW}")
     process = shell.start(*words(file, "--json", *ledger))
-    until_the_second_request(process, sandbox, postgres)
+    until(process, postgres, ledger, "number = 2 AND state = 'sending'")
     door.close()
     ended = shell.ended(process)
     assert (ended.code, ended.json["error"]["exit"], ended.json["state"]) == (3, 3, "unfinished"), ended.err
@@ -84,7 +78,7 @@ def test_a_connection_that_is_lost_once_is_made_anew_with_its_lock(
 ) -> None:
     sandbox.set_faults(f"imports@2={SLOW}")
     process = shell.start(*words(file, "--json", *ledger))
-    until_the_second_request(process, sandbox, postgres)
+    until(process, postgres, ledger, "number = 2 AND state = 'sending'")
     door.cut()
     ended = shell.ended(process)
     assert (ended.code, ended.json["state"]) == (0, "done"), ended.err
@@ -96,8 +90,8 @@ def test_a_database_that_goes_away_during_the_proof_ends_the_run_resumable(
 ) -> None:
     process = shell.start(*words(file, "--json", "--reconcile", *ledger))
     sandbox.set_faults(f"exports={SLOW}")
-    until(process, sandbox, "/import", 3)
-    time.sleep(2.0)
+    until(process, postgres, ledger, "number = 3 AND state = 'accepted'")
+    time.sleep(1.0)
     door.close()
     ended = shell.ended(process)
     assert (ended.code, ended.json["error"]["exit"]) == (3, 3), ended.err
@@ -116,7 +110,7 @@ def test_a_recipe_whose_database_goes_away_can_be_run_again(
     recipe.write_text(f"name: gifts\nsteps:\n{step}")
     sandbox.set_faults(f"imports@2={SLOW}")
     process = shell.start("run", str(recipe), "--settle", "0.3", "--json", *ledger)
-    until_the_second_request(process, sandbox, postgres)
+    until(process, postgres, ledger, "number = 2 AND state = 'sending'")
     door.close()
     ended = shell.ended(process)
     assert (ended.code, ended.json["error"]["exit"]) == (3, 3), ended.err

@@ -13,16 +13,22 @@ class Door:
     def __init__(self, port: int) -> None:
         self._to = port
         self._pairs: list[socket.socket] = []
+        self._passing: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._start()
 
     def cut(self) -> None:
         """Cut all connections; new ones are let in."""
-        for end in self._pairs:
+        pairs, passing = self._pairs, self._passing
+        self._pairs, self._passing = [], []
+        for end in pairs:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-        self._pairs.clear()
+        for thread in passing:
+            thread.join()
+        for end in pairs:
+            end.close()
 
     def close(self) -> None:
         """Cut all connections and refuse new ones."""
@@ -50,7 +56,9 @@ class Door:
             there = socket.create_connection(("127.0.0.1", self._to))
             self._pairs += [here, there]
             for one, other in ((here, there), (there, here)):
-                threading.Thread(target=_pass_on, args=(one, other), daemon=True).start()
+                thread = threading.Thread(target=_pass_on, args=(one, other), daemon=True)
+                self._passing.append(thread)
+                thread.start()
 
 
 def _pass_on(one: socket.socket, other: socket.socket) -> None:
