@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bulkops.sandbox.default_world import DEFAULT
 from bulkops.sandbox.serve import SandboxServer
-from tests.cli.running import Shell
+from bulkops.sandbox.world import Campaign
+from tests.cli.running import KEY, Shell
 from tests.crash.truth import CASES as SANDBOX_CASES
 from tests.flow.test_foreign_server import CAMPAIGN, CASES, SAMPLES, bulkops, held_rows, ids, sent_rows
 from tests.foreign.server import ForeignServer
@@ -180,11 +182,14 @@ def test_codes_that_are_neither_created_nor_there_are_not_counted_as_skipped(
     assert (report["records"]["accepted"], report["records"]["in_doubt"]) == (4, 4)
 
 
-def test_a_code_of_another_campaign_counts_as_skipped(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_a_code_of_another_campaign_counts_as_skipped(tmp_path: Path) -> None:
     file = SANDBOX_CASES["coupons"].write(tmp_path / "f.csv", records=20, seed=1)
+    world = DEFAULT.model_copy(update={"campaigns": (*DEFAULT.campaigns, Campaign(id=2, name="Spring"))})
     words = ("import", "coupons", str(file), "--application", "1", "--settle", "0.3", "--yes", "--json")
-    assert shell.run(*words, "--campaign", "1").code == 0
-    again = shell.run(*words, "--campaign", "2", "--skip-duplicates")
-    assert (again.code, again.json["records"]["skipped"]) == (0, 20), again.err
-    assert again.json["chunks"][0]["amount"] == 0
-    assert sandbox.state.count("coupon") == 20
+    with SandboxServer(key=KEY, world=world) as sandbox:
+        shell = Shell(tmp_path / "state", sandbox.base_url)
+        assert shell.run(*words, "--campaign", "1").code == 0
+        again = shell.run(*words, "--campaign", "2", "--skip-duplicates")
+        assert (again.code, again.json["records"]["skipped"]) == (0, 20), again.err
+        assert again.json["chunks"][0]["amount"] == 0
+        assert sandbox.state.count("coupon") == 20
