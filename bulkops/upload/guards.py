@@ -59,22 +59,6 @@ def refuse_same_file(ledger: Ledger, job: JobEntry, *, again: bool) -> None:
         raise GuardRefused(said, hint=hint)
 
 
-def refuse_superseded(ledger: Ledger, job: JobEntry) -> None:
-    """Refuse to send the file of a replacing job after a later job put another file in its place."""
-    going_on = {ChunkState.PENDING, ChunkState.SENDING, ChunkState.IN_DOUBT}
-    if Mode(job.mode) is not Mode.REPLACE or not going_on & {chunk.state for chunk in ledger.chunks(job.id)}:
-        return
-    for later in reversed(ledger.jobs()):
-        if later.target_key != job.target_key or later.file_sha256 == job.file_sha256 or later.created <= job.created:
-            continue
-        if {ChunkState.ACCEPTED, ChunkState.SKIPPED} & {chunk.state for chunk in ledger.chunks(later.id)}:
-            raise GuardRefused(
-                f"Job {later.id} replaced the same target after job {job.id} had begun. "
-                f"Resuming would put the older file back: {job.file_path}.",
-                hint=f"Give it up with `bulkops jobs cancel {job.id}`, or import its file again.",
-            )
-
-
 def refuse_empty(plan: FilePlan, mode: Mode, *, allow_empty: bool) -> None:
     """Refuse a file without records: it would empty the target, or do nothing at all."""
     if plan.records or allow_empty:

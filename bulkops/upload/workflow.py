@@ -24,7 +24,6 @@ from bulkops.upload.guards import (
     refuse_empty,
     refuse_removals,
     refuse_same_file,
-    refuse_superseded,
     save_target,
 )
 from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
@@ -158,12 +157,8 @@ def opened(
 
 
 def resumed(job: JobEntry, ledger: Ledger, *, changes: Mapping[str, Any]) -> JobEntry:
-    """Return a job to go on with, its changed settings written; UsageError for odd ones.
-
-    GuardRefused if its file has changed, or if a later job replaced the same target.
-    """
+    """Return a job to go on with, its file checked and its changed settings written; UsageError for odd ones."""
     refuse_changed_file(job)
-    refuse_superseded(ledger, job)
     if changes:
         RunOptions.from_settings(changes)
         if changes.get("max_removals") is not None:

@@ -57,24 +57,6 @@ def test_a_resumed_replacement_still_refuses_to_remove_too_much(
     assert server.world.uploads == []
 
 
-def test_an_older_replacement_is_not_resumed_over_a_newer_one(
-    server: ForeignServer, file: Path, tmp_path: Path
-) -> None:
-    newer = tmp_path / "newer.csv"
-    newer.write_text("item\nblue\n")
-    server.world.instead = UNREAD[0]
-    words = ("import", "collections", "--collection", "7", "--json")
-    older = bulkops(server, tmp_path / "state", *words, str(file)).json["job"]
-    server.world.instead = None
-    done = bulkops(server, tmp_path / "state", *words, str(newer))
-    assert done.code == 0, done.err
-    refused = bulkops(server, tmp_path / "state", "jobs", "resume")
-    assert (refused.code, f"Job {done.json['job']} replaced the same target" in refused.err) == (5, True), refused.err
-    assert [row["item"] for row in server.world.rows["collections"]] == ["blue"]
-    assert bulkops(server, tmp_path / "state", "jobs", "cancel", older).code == 0
-    assert bulkops(server, tmp_path / "state", "jobs", "resume").code == 0
-
-
 @pytest.mark.parametrize(
     "words",
     [
