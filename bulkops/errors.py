@@ -4,12 +4,14 @@ BulkopsError
 ├── DataError              mend the file                                  exit 1
 ├── UsageError             mend the call or the configuration             exit 2
 │   ├── InputUnreadable    the file is not there or cannot be read
+│   ├── LedgerUnusable     the ledger cannot be read or written
 │   └── AccessRefused      the server refused the key or the ids (401, 403, 404)
-├── Unfinished             run `bulkops jobs resume`                      exit 3
+├── Unfinished             resume the job, or run the command again       exit 3
 │   ├── NotDelivered       the request never reached the server: safe to send again
 │   ├── OutcomeUnknown     the request left and no readable answer came
 │   └── ServerRefused      the server answered with a refusal
 ├── InDoubt                a person must decide: `bulkops jobs resolve`   exit 4
+│   └── LedgerLost         the ledger is gone under a running job
 ├── GuardRefused           lift the guard with its own option             exit 5
 │   └── FileChanged        the file is no longer the one the job began with
 └── Interrupted            a signal ended the run; it can be resumed      exit 130
@@ -51,8 +53,12 @@ class InputUnreadable(UsageError):
     """A file is missing, is a folder, or cannot be read."""
 
 
+class LedgerUnusable(UsageError):
+    """The ledger cannot be read or written, and no job has begun that could be resumed."""
+
+
 class Unfinished(BulkopsError):
-    """The run stopped early and can be resumed."""
+    """The run stopped early and can go on: resume the job, or run the command again where there is no job."""
 
     exit_code = 3
 
@@ -61,6 +67,10 @@ class InDoubt(BulkopsError):
     """What happened on the server cannot be settled by reading back."""
 
     exit_code = 4
+
+
+class LedgerLost(InDoubt):
+    """The ledger is gone under a running job, and no copy of it could be kept: nothing can be resumed."""
 
 
 class GuardRefused(BulkopsError):

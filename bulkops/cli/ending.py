@@ -10,7 +10,7 @@ import click
 
 from bulkops.cli.console import Console
 from bulkops.cli.streams import lost_output
-from bulkops.errors import BulkopsError, DataError, Interrupted, UsageError
+from bulkops.errors import BulkopsError, DataError, Interrupted, ServerRefused, Unfinished, UsageError
 from bulkops.escaping import escaped
 from bulkops.redaction import redacted
 
@@ -76,6 +76,11 @@ def _emit(known: BulkopsError, console: Console) -> None:
 
 def _translated(error: BaseException) -> BulkopsError:
     """Return an error of ours for one that came through from below."""
+    if isinstance(error, ServerRefused):
+        # The refusals of a job are settled before they come here, so this one answered a question that will not pass.
+        return UsageError(error.message, hint="The same request would be refused again. Check the ids and options.")
+    if isinstance(error, Unfinished) and error.hint is None:
+        error.hint = "Run the command again."
     if isinstance(error, BulkopsError):
         return error
     if isinstance(error, (click.Abort, KeyboardInterrupt)):

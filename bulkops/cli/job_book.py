@@ -68,14 +68,17 @@ def list_jobs(url: str | None, *, as_json: bool) -> None:
 
 
 def latest(ledger: Questions, name: str | None, *, unfinished: bool = False) -> JobEntry:
-    """Return the job of that name, or the latest (that can be resumed, if `unfinished`); UsageError if none."""
+    """Return the job of that name, or the latest; with `unfinished` the latest that can be resumed, if there is one.
+
+    UsageError if there is no job.
+    """
     if name is not None:
         return ledger.job(name)
-    for job in reversed(ledger.jobs()):
-        if not unfinished or _resumable(ledger, job):
-            return job
-    what = "no unfinished job" if unfinished else "no job"
-    raise UsageError(f"There is {what} in the ledger.")
+    jobs = ledger.jobs()
+    if not jobs:
+        raise UsageError("There is no job in the ledger.", hint="Import a file, or name another ledger with --ledger.")
+    candidates = (job for job in reversed(jobs) if not unfinished or _resumable(ledger, job))
+    return next(candidates, jobs[-1])
 
 
 def _resumable(ledger: Questions, job: JobEntry) -> bool:

@@ -1,17 +1,23 @@
 """`bulkops jobs resume` and `undo` in front of a person."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from bulkops.chunking.plan import FilePlan
 from bulkops.cli.asking import confirm, difference_line, target_line
+from bulkops.cli.console import console
 from bulkops.cli.job_book import latest, open_ledger
-from bulkops.cli.job_runs import Voice, show_outcome, signals_handled
+from bulkops.cli.job_runs import Voice, resume_command, show_outcome, signals_handled
 from bulkops.cli.targets import TargetChoice
 from bulkops.clock import SystemClock
+from bulkops.errors import LedgerUnusable
 from bulkops.ledger.entries import JobEntry
+from bulkops.ledger.states import JobState
+from bulkops.ledger.store import Ledger
 from bulkops.pipeline import resuming
+from bulkops.pipeline.running import Outcome, resumable
 from bulkops.upload.guards import Difference
 from bulkops.upload.options import RunOptions
 from bulkops.upload.stopping import Stop
@@ -29,22 +35,43 @@ def resume_job(
     reconcile: bool,
     as_json: bool,
 ) -> int:
-    """Resume a job and return the exit code."""
+    """Resume a job and return the exit code: 0 as well if nothing is left to do of a job that is done."""
     stop, voice = Stop(), Voice(url)
-    with signals_handled(stop, voice, as_json=as_json), open_ledger(url) as ledger:
+    with signals_handled(stop, voice, as_json=as_json), _ledger_to_resume(url) as ledger:
         job = latest(ledger, name, unfinished=True)
-        outcome = resuming.resume_job(
-            job,
-            ledger,
-            lambda: target.reopen(job.target, address=job.address).open(),
-            clock=SystemClock(),
-            prove=reconcile,
-            changes=changes,
-            file=file,
-            stop=stop,
-            observer=voice,
-        )
+        if name is None and job.cancelled:
+            outcome = resuming.idle(job, ledger.chunks(job.id), ledger)
+        else:
+            outcome = resuming.resume_job(
+                job,
+                ledger,
+                lambda: target.reopen(job.target, address=job.address).open(),
+                clock=SystemClock(),
+                prove=reconcile and (name is not None or not resuming.is_proved(job)),
+                changes=changes,
+                file=file,
+                stop=stop,
+                observer=voice,
+            )
+        if outcome.idle:
+            _say_nothing_is_left(job, outcome, url)
         return show_outcome(outcome, resume=voice.resume, as_json=as_json)
+
+
+@contextmanager
+def _ledger_to_resume(url: str | None) -> Iterator[Ledger]:
+    """Yield the ledger; Unfinished if it cannot be used: what is in it can be resumed once it is back."""
+    try:
+        with open_ledger(url) as ledger:
+            yield ledger
+    except LedgerUnusable as error:
+        raise resumable(error) from None
+
+
+def _say_nothing_is_left(job: JobEntry, outcome: Outcome, url: str | None) -> None:
+    console().note(f"Nothing is left to do. The last job is {job.id}: {outcome.state}.")
+    if outcome.state == JobState.DONE and not resuming.is_proved(job):
+        console().note(f"Its rows were not proved. Read them back with: {resume_command(job, url)} --reconcile")
 
 
 class UndoVoice(Voice):

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from bulkops.cli.console import console, line
 from bulkops.cli.job_summary import summary_lines
-from bulkops.errors import FileChanged, Interrupted
+from bulkops.errors import FileChanged, Interrupted, LedgerLost, Unfinished
 from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.places import shown
 from bulkops.ledger.states import ChunkState, JobState
@@ -97,20 +97,27 @@ def show_outcome(outcome: Outcome, *, resume: str, as_json: bool) -> int:
 
 
 def _next_steps(outcome: Outcome, resume: str) -> Iterator[str]:
-    counted = [c for c in outcome.chunks if c.amount is not None and c.amount + c.skipped != c.records]
+    counted = [
+        c
+        for c in outcome.chunks
+        if c.amount is not None and c.amount + c.skipped != c.records and c.state is ChunkState.ACCEPTED
+    ]
     if counted:
         first, others = counted[0], len(counted) - 1
         more = f" (and {others:,} more chunks differ)" if others else ""
-        said = f"{first.amount:,} of the {first.records:,} records of chunk {first.number}{more}"
-        yield f"The server counted {said}; reconcile to see what is there."
+        said = f"an amount of {first.amount:,} for the {first.records:,} records of chunk {first.number}{more}"
+        job = outcome.document["job"]
+        yield f"The server reported {said}; bulkops jobs show {job} --history says why they count as accepted."
     doubtful = [c for c in outcome.chunks if c.undecided]
     for chunk in doubtful[:5]:
         yield f"Chunk {chunk.number} is in doubt: {chunk.message}."
     if doubtful:
         job = outcome.document["job"]
         yield f"Decide with: bulkops jobs resolve {job} CHUNK --as accepted|resend --reason TEXT"
-    elif outcome.state == JobState.UNFINISHED and not isinstance(outcome.error, FileChanged):
+    elif outcome.state == JobState.UNFINISHED and not isinstance(outcome.error, (FileChanged, LedgerLost)):
         yield f"Resume with: {resume}"
+    elif outcome.exit_code == Unfinished.exit_code:
+        yield f"The proof is missing. Read the rows back with: {resume} --reconcile"
 
 
 def resume_command(job: JobEntry, ledger_url: str | None) -> str:

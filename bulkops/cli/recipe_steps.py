@@ -154,6 +154,9 @@ def _next_steps(recipe: Recipe, last: StepResult) -> list[str]:
         lines = [f"Refused records: {last.outcome.rejected_file} (reasons beside it). Mend and import them."]
         following = last.number + 1
         return lines + ([f"Then go on with: {going_on(following)}"] if following <= len(recipe.steps) else [])
+    if last.outcome is not None and last.outcome.verdict == "mismatch":
+        told = f"The target differs from the file: bulkops reconcile --job {job}"
+        return [told, f"Then go on with: {going_on()}"]
     if job is not None or last.exit_code in (Interrupted.exit_code, 3):
         return [f"Go on with: {going_on()}"]
     return []

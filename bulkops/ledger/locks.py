@@ -20,16 +20,16 @@ def exclusive(folder: Path, name: str, *, what: str, clock: Clock, patience: flo
 
     The lock is the kernel's: it is free as soon as its owner is gone, however the owner ended.
     """
-    stem = folder / "locks" / name
-    owner = stem.with_name(stem.name + ".owner")
+    path = lock_path(folder, name)
+    owner = path.with_suffix(".owner")
     try:
-        private_folder(stem.parent)
-        lock = FileLock(stem.with_name(stem.name + ".lock"), timeout=patience, mode=FILE, fallback_to_soft=False)
+        private_folder(path.parent)
+        lock = FileLock(path, timeout=patience, mode=FILE, fallback_to_soft=False)
         lock.acquire()
     except Timeout:
         raise GuardRefused(f"{what} is being worked on by {_owner(owner)}.", hint="Wait for it to end.") from None
     except OSError as error:
-        raise UsageError(f"{stem.parent} cannot be written: {error.strerror}. Nothing was sent.") from None
+        raise UsageError(f"{path.parent} cannot be written: {error.strerror}. Nothing was sent.") from None
     try:
         me = {"pid": os.getpid(), "host": socket.gethostname(), "since": clock.now().isoformat()}
         write_private(owner, json.dumps(me))
@@ -38,6 +38,11 @@ def exclusive(folder: Path, name: str, *, what: str, clock: Clock, patience: flo
         with suppress(OSError):
             owner.unlink()
         lock.release()
+
+
+def lock_path(folder: Path, name: str) -> Path:
+    """Return the file of the lock called `name`."""
+    return folder / "locks" / f"{name}.lock"
 
 
 def _owner(path: Path) -> str:

@@ -2,21 +2,33 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bulkops.clock import Clock
-from bulkops.errors import GuardRefused, UsageError
+from bulkops.errors import GuardRefused, LedgerUnusable, Unfinished, UsageError
 
 DRIVER = "postgresql+psycopg"
 PAUSE = 0.2
-# A firewall that drops a silent connection would take the locks of a running job with it.
-ALIVE = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+# A firewall that drops a silent connection would take the locks of a running job with it. A server that does not answer
+# any more is given up after seconds; without these limits the system would wait for many minutes.
+CONNECTION = {
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "connect_timeout": 15,
+    "tcp_user_timeout": 60_000,
+}
 DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
 UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
+ALIVE = text("SELECT 1")
+UNREADY = ("08", "53", "57")  # connection lost, too many of them, shut down or starting up
+BACK = "Bring the database back, then resume the job; if none has begun, run the command again."
 MIGRATING = text("SELECT pg_advisory_xact_lock(hashtextextended('bulkops ledger', 0))")
 CLAIMING = text("SELECT pg_advisory_xact_lock(hashtextextended(:place, 1))")
 
@@ -31,7 +43,8 @@ def open_postgres(url: URL) -> Engine:
     if url.drivername == "postgresql":
         url = url.set(drivername=DRIVER)
     try:
-        engine = create_engine(url, pool_pre_ping=True, connect_args=ALIVE if url.drivername == DRIVER else {})
+        own = {name: value for name, value in CONNECTION.items() if name not in url.query}
+        engine = create_engine(url, pool_pre_ping=True, connect_args=own if url.drivername == DRIVER else {})
     except ModuleNotFoundError as error:
         raise UsageError(
             f"A ledger in PostgreSQL needs {error.name}.", hint="Install it: pip install 'bulkops[postgres]'"
@@ -58,28 +71,88 @@ def wait_for_place(connection: Connection, place: str) -> None:
         connection.execute(CLAIMING, {"place": place})
 
 
-@contextmanager
-def exclusive_in_database(engine: Engine, name: str, *, what: str, clock: Clock, patience: float) -> Iterator[None]:
-    """Hold the lock called `name` across machines; GuardRefused after `patience` seconds.
+class DatabaseLock:
+    """A lock that holds on all machines. The server frees it with its connection, however its owner ended."""
 
-    The server frees it with the connection, however its owner ended.
-    """
-    try:
-        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-    except SQLAlchemyError as error:
-        raise UsageError(f"The ledger cannot be used: {str(error).splitlines()[0]}. Nothing was sent.") from None
-    try:
-        _wait(connection, name, what=what, clock=clock, patience=patience)
-        yield
-    finally:
+    def __init__(self, engine: Engine, name: str, *, what: str) -> None:
+        self._engine = engine
+        self._name = name
+        self._what = what
+        self._connection: Connection | None = None
+        self._turn = Lock()
+
+    @contextmanager
+    def held(self, *, clock: Clock, patience: float) -> Iterator[None]:
+        """Hold the lock; GuardRefused after `patience` seconds, LedgerUnusable if the database cannot be reached."""
+        try:
+            try:
+                self._connect()
+                end = clock.monotonic() + patience
+                while not self._taken():
+                    if clock.monotonic() >= end:
+                        raise GuardRefused(
+                            f"{self._what} is being worked on by a process elsewhere.", hint="Wait for it to end."
+                        )
+                    clock.sleep(PAUSE)
+            except SQLAlchemyError as error:
+                raise LedgerUnusable(f"The ledger cannot be used: {first_line(error)}.", hint=BACK) from None
+            yield
+        finally:
+            self._free()
+
+    def keep(self) -> None:
+        """Take the lock anew if its connection was lost; Unfinished if it cannot be had any more."""
+        with self._turn:
+            try:
+                if self._connection is not None:
+                    self._connection.execute(ALIVE)
+                    return
+            except SQLAlchemyError:
+                self._disconnect()
+            try:
+                self._connect()
+                taken = self._taken()
+            except SQLAlchemyError as error:
+                self._disconnect()
+                raise Unfinished(
+                    f"The ledger cannot be reached: {first_line(error)}. Nothing more was sent.", hint=BACK
+                ) from None
+            if not taken:
+                self._disconnect()
+                raise Unfinished(
+                    f"The connection to the ledger was lost, and {self._what} is now being worked on by another "
+                    "process. Nothing more was sent.",
+                    hint="Wait for that process to end, then resume the job.",
+                )
+
+    def _connect(self) -> None:
+        self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
+    def _taken(self) -> bool:
+        return self._connection is not None and bool(self._connection.execute(LOCK, {"name": self._name}).scalar_one())
+
+    def _free(self) -> None:
         with suppress(SQLAlchemyError):
-            connection.execute(UNLOCK, {"name": name})
-        connection.close()
+            if self._connection is not None:
+                self._connection.execute(UNLOCK, {"name": self._name})
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        with suppress(SQLAlchemyError):
+            if connection is not None:
+                connection.close()
 
 
-def _wait(connection: Connection, name: str, *, what: str, clock: Clock, patience: float) -> None:
-    end = clock.monotonic() + patience
-    while not connection.execute(LOCK, {"name": name}).scalar_one():
-        if clock.monotonic() >= end:
-            raise GuardRefused(f"{what} is being worked on by a process elsewhere.", hint="Wait for it to end.")
-        clock.sleep(PAUSE)
+def first_line(error: SQLAlchemyError) -> str:
+    """Return the database's own words for an error, without the statement."""
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
+
+
+def is_out_of_reach(error: SQLAlchemyError) -> bool:
+    """Return whether a PostgreSQL server could not be reached or is not ready, rather than refused the call."""
+    original = getattr(error, "orig", None)
+    if original is None or not type(original).__module__.startswith("psycopg"):
+        return False
+    state = getattr(original, "sqlstate", None) or ""
+    return not state or state.startswith(UNREADY)

@@ -1,6 +1,7 @@
 """The ledger: every method that writes is one transaction, durable when it returns."""
 
 import json
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -9,21 +10,34 @@ from pathlib import Path
 from typing import Any, Self
 from weakref import finalize
 
-from sqlalchemy import Connection, Engine, TextClause, bindparam, func, insert, select, text, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    PoolProxiedConnection,
+    TextClause,
+    bindparam,
+    event,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
 from bulkops.clock import Clock
-from bulkops.errors import Unfinished, UsageError
+from bulkops.errors import LedgerLost, LedgerUnusable, Unfinished, UsageError
 from bulkops.ledger.claims import claim_import
 from bulkops.ledger.engine import folder_of, open_engine, parse_url
 from bulkops.ledger.entries import ChunkEntry, JobEntry
-from bulkops.ledger.locks import exclusive
-from bulkops.ledger.postgres import exclusive_in_database, is_postgres
+from bulkops.ledger.locks import exclusive, lock_path
+from bulkops.ledger.postgres import BACK, DatabaseLock, first_line, is_out_of_reach, is_postgres
 from bulkops.ledger.questions import Questions
 from bulkops.ledger.rows import Row, chunk_values, job_values
 from bulkops.ledger.states import ChunkState, may_follow
 from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS
 from bulkops.ledger.upgrade import Notify, bring_up_to_date, identity_of
+from bulkops.ledger.watch import Watch
 from bulkops.redaction import redacted_document
 
 # Built once: making a statement anew costs more than executing it.
@@ -46,7 +60,12 @@ class Ledger(Questions):
         self.folder = folder
         self._engine = engine
         self._clock = clock
-        finalize(self, engine.dispose).atexit = False  # where nobody closes it
+        self._watch = Watch()
+        self._database_locks: list[DatabaseLock] = []
+        self._written: dict[str, dict[int, ChunkEntry]] = {}
+        anchor = self._anchored(engine)
+        self._close = finalize(self, _closed, engine, anchor)  # also where nobody closes it
+        self._close.atexit = False
 
     @classmethod
     def open(cls, url: str, *, clock: Clock, notify: Notify = lambda _: None) -> Self:
@@ -63,16 +82,41 @@ class Ledger(Questions):
                     bring_up_to_date(connection, notify)
                     identity = identity_of(connection)
             except SQLAlchemyError as error:
-                raise UsageError(
-                    f"The ledger {parsed.render_as_string()} cannot be used: {_cause(error)}. Nothing was sent.",
-                    hint="Name another with --ledger.",
-                ) from None
+                said = f"The ledger {parsed.render_as_string()} cannot be used: {first_line(error)}. Nothing was sent."
+                if is_out_of_reach(error):
+                    raise LedgerUnusable(said, hint=f"{BACK} Or name another with --ledger.") from None
+                raise UsageError(said, hint="Name another with --ledger.") from None
             failing.pop_all()
         return cls(engine, folder=folder_of(parsed, identity), clock=clock)
 
     def close(self) -> None:
         """Close the connections."""
-        self._engine.dispose()
+        self._close()
+
+    def check(self) -> None:
+        """Raise unless the ledger and the locks that are held are where they were; to be called before each request.
+
+        Unfinished if the job can be resumed, LedgerLost if the ledger is gone for good.
+        """
+        self._watch.check()
+        for lock in list(self._database_locks):
+            lock.keep()
+
+    def _anchored(self, engine: Engine) -> PoolProxiedConnection | None:
+        """Watch the file of the ledger through a connection that stays open; None for a database that is no file."""
+        if engine.dialect.name != "sqlite":
+            return None
+        anchor = engine.raw_connection()
+        if isinstance(anchor.driver_connection, sqlite3.Connection):
+            self._watch.start(Path(str(engine.url.database)), anchor.driver_connection)
+        watch = self._watch
+
+        # A connection opened by name would begin a new ledger where the old one is gone.
+        @event.listens_for(engine, "do_connect")
+        def refuse_another_file(*_: object) -> None:
+            watch.check()
+
+        return anchor
 
     @contextmanager
     def exclusive(self, name: str, *, what: str, patience: float = 0) -> Iterator[None]:
@@ -82,27 +126,47 @@ class Ledger(Questions):
         """
         with ExitStack() as held:
             held.enter_context(exclusive(self.folder, name, what=what, clock=self._clock, patience=patience))
+            path = lock_path(self.folder, name)
+            self._watch.hold(path)
+            held.callback(self._watch.release, path)
             if is_postgres(self._engine):
-                everywhere = exclusive_in_database(self._engine, name, what=what, clock=self._clock, patience=patience)
-                held.enter_context(everywhere)
+                everywhere = DatabaseLock(self._engine, name, what=what)
+                held.enter_context(everywhere.held(clock=self._clock, patience=patience))
+                self._database_locks.append(everywhere)
+                held.callback(self._database_locks.remove, everywhere)
             yield
 
     def rows(self, statement: str, **values: Any) -> Sequence[Row]:
-        """Return the rows of a statement by the names of their columns; UsageError if they cannot be read."""
+        """Return the rows of a statement by the names of their columns; LedgerUnusable if they cannot be read."""
         try:
             with self._engine.connect().execution_options(reading=True) as connection:
                 return connection.execute(_prepared(statement), values).mappings().all()
         except SQLAlchemyError as error:
-            raise UsageError(f"The ledger cannot be read: {_cause(error)}.") from None
+            raise LedgerUnusable(f"The ledger cannot be read: {first_line(error)}.", hint=BACK) from None
+
+    def chunks(self, job: str) -> list[ChunkEntry]:
+        """Return the chunks of a job by number."""
+        chunks = super().chunks(job)
+        self._written[job] = {chunk.number: chunk for chunk in chunks}
+        return chunks
+
+    def last_written(self, job: str) -> list[ChunkEntry]:
+        """Return the chunks of a job as this process last read or wrote them, for when they cannot be read again."""
+        chunks = self._written.get(job, {})
+        return [chunks[number] for number in sorted(chunks)]
+
+    def _keep(self, job: str, *chunks: ChunkEntry) -> None:
+        self._written.setdefault(job, {}).update({chunk.number: chunk for chunk in chunks})
 
     def create(self, job: JobEntry, chunks: Sequence[ChunkEntry]) -> None:
-        """Write a new job and its frozen plan; UsageError if it cannot be written: there is nothing to resume then."""
+        """Write a new job and its frozen plan; LedgerUnusable if that fails: there is nothing to resume then."""
         with self._writing_anew() as connection:
             connection.execute(insert(JOBS).values(**job_values(job)))
             if chunks:
                 rows = [{"job": job.id, **chunk_values(chunk)} for chunk in chunks]
                 connection.execute(insert(CHUNKS), rows)
             self._note(connection, job.id, None, "created", {"chunks": len(chunks)})
+        self._keep(job.id, *chunks)
 
     def move(
         self,
@@ -124,10 +188,13 @@ class Ledger(Questions):
         if not may_follow(chunk.state, state):
             raise ValueError(f"A chunk cannot go from {chunk.state} to {state}.")
         moved = replace(chunk, state=state, **changes)
+        if state is ChunkState.SENDING:
+            self._watch.check()  # an intent is written to the ledger itself, or the request does not leave
         with self._writing() as connection:
             self._replace(connection, job, chunk, moved)
             event = self._note(connection, job, chunk.number, kind, {"state": state.value, **data})
             claim_import(connection, job, moved, answered=answered, event=event)
+        self._keep(job, moved)
         return moved
 
     def divide(
@@ -150,6 +217,7 @@ class Ledger(Questions):
             event = self._note(connection, job, chunk.number, kind, {"state": "divided", "into": into, **data})
             for part in numbered:
                 claim_import(connection, job, part, answered=False, event=event)
+        self._keep(job, replace(chunk, state=ChunkState.DIVIDED, undecided=False), *numbered)
         return numbered
 
     def mark(self, job: str, chunk: ChunkEntry, *, kind: str, data: Mapping[str, Any], **changes: Any) -> ChunkEntry:
@@ -158,6 +226,7 @@ class Ledger(Questions):
         with self._writing() as connection:
             self._replace(connection, job, chunk, marked)
             self._note(connection, job, chunk.number, kind, data)
+        self._keep(job, marked)
         return marked
 
     def note(self, job: str, *, chunk: int | None = None, kind: str, data: Mapping[str, Any]) -> None:
@@ -188,22 +257,29 @@ class Ledger(Questions):
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
+        """Write in one transaction, then look whether it is where others will find it.
+
+        What is known is written even to a file that is gone: a copy of it may be saved.
+        """
         try:
             with self._engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
+            self._watch.check()
             raise Unfinished(
-                f"The ledger cannot be written: {_cause(error)}.",
+                f"The ledger cannot be written: {first_line(error)}.",
                 hint="Nothing more is sent before it can be. Make room or bring the database back, and resume the job.",
             ) from None
+        self._watch.check()
 
     @contextmanager
     def _writing_anew(self) -> Iterator[Connection]:
         try:
+            self.check()
             with self._writing() as connection:
                 yield connection
-        except Unfinished as error:
-            raise UsageError(
+        except (Unfinished, LedgerLost) as error:
+            raise LedgerUnusable(
                 f"{error.message} Nothing was sent.", hint="Make room and import again, or name another with --ledger."
             ) from None
 
@@ -214,6 +290,8 @@ def _prepared(statement: str) -> TextClause:
     return text(statement)
 
 
-def _cause(error: SQLAlchemyError) -> str:
-    original = getattr(error, "orig", None)
-    return str(original or error).splitlines()[0]
+def _closed(engine: Engine, anchor: PoolProxiedConnection | None) -> None:
+    """Close all connections of a ledger."""
+    if anchor is not None:
+        anchor.close()
+    engine.dispose()

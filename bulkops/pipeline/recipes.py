@@ -8,20 +8,17 @@ from typing import Any
 
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, DataError, Interrupted, UsageError
-from bulkops.ledger.states import JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.earlier import GOOD_VERDICTS, Earlier, earlier_job
 from bulkops.pipeline.importing import ImportRequest, Place, import_file
 from bulkops.pipeline.observer import Observer
 from bulkops.pipeline.resuming import resume_job
-from bulkops.pipeline.running import Outcome
+from bulkops.pipeline.running import Outcome, as_it_stands, resumable
 from bulkops.queries import query_texts
 from bulkops.recipe import Recipe, Step
 from bulkops.settings import Target
-from bulkops.upload.figures import exit_code, job_document
 from bulkops.upload.guards import accepted_rules
 from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
-from bulkops.upload.paths import rejected_path
 from bulkops.upload.stopping import Stop
 from bulkops.upload.workflow import Guards
 from bulkops_validators import CONTRACTS
@@ -130,7 +127,7 @@ class RecipeRun:
             self.stop.begun = False  # nothing of this step is under way: a signal may end it where it is
             return self._run(ended)
         except BulkopsError as error:
-            return replace(ended, error=error)
+            return replace(ended, error=resumable(error))
         except KeyboardInterrupt:
             return replace(ended, error=Interrupted("Interrupted."))
         finally:
@@ -177,15 +174,9 @@ class RecipeRun:
         if settled or self.dry_run:
             told = "goes on as job" if earlier.open else "was done by job" if earlier.done else "was ended by job"
             observer.note(f"{step.file.name} {told} {job.id}.")
-            chunks = self.ledger.chunks(job.id)
-            code = 0 if self.dry_run and earlier.open else exit_code(earlier.state)
-            rejected = rejected_path(self.ledger, job.id)
-            outcome = Outcome(
-                document=job_document(job, chunks),
-                exit_code=code,
-                chunks=chunks,
-                rejected_file=rejected if earlier.state is JobState.REFUSED and rejected.exists() else None,
-            )
+            outcome = as_it_stands(job, self.ledger.chunks(job.id), self.ledger)
+            if self.dry_run and earlier.open:
+                outcome = replace(outcome, exit_code=0)
             return replace(ended, outcome=outcome, already=earlier.done, resumed=earlier.open)
         observer.note(f"{step.file.name} {'is proved' if earlier.done else 'goes on'} as job {job.id}.")
         outcome = resume_job(

@@ -1,7 +1,8 @@
 """Going on with a job, and putting back what a replacing job removed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,16 @@ from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import plan_file
 from bulkops.clock import Clock
 from bulkops.errors import UsageError
-from bulkops.ledger.entries import JobEntry
+from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.states import JobState
 from bulkops.ledger.store import Ledger
+from bulkops.pipeline.earlier import GOOD_VERDICTS
 from bulkops.pipeline.importing import OpenTarget
 from bulkops.pipeline.observer import Observer, Silent
-from bulkops.pipeline.running import NewJob, Outcome, begin_and_run, run_and_prove
+from bulkops.pipeline.running import NewJob, Outcome, as_it_stands, begin_and_run, run_and_prove
+from bulkops.upload.figures import job_state
 from bulkops.upload.options import RunOptions
+from bulkops.upload.paths import rejected_path
 from bulkops.upload.starting import contract_of, new_job, with_file
 from bulkops.upload.stopping import Stop
 from bulkops.upload.undoing import Undone, saved_before
@@ -39,7 +44,8 @@ def resume_job(
 ) -> Outcome:
     """Go on with a job where it was left; `changes` are run settings to change, `file` is where its file is now.
 
-    GuardRefused on another file or target than it was begun with, UsageError if it was cancelled.
+    A job of which nothing is left to do is returned as it is, without its file or its target. GuardRefused on another
+    file or target than it was begun with, UsageError if it was cancelled.
     """
     observer, stop = observer or Silent(), stop or Stop()
     with ExitStack() as stack:
@@ -47,12 +53,33 @@ def resume_job(
         job = ledger.job(job.id)  # as it is now that nobody else can change it
         if job.cancelled:
             raise UsageError(f"Job {job.id} was cancelled.", hint="Import the file anew.")
+        chunks = ledger.chunks(job.id)
+        if not prove and not _left_to_do(job, chunks, ledger):
+            return idle(job, chunks, ledger)
         target = stack.enter_context(open_target())
         if file is not None:
             job = ledger.change_job(job, kind="file named", file_path=with_file(job, file).file_path)
         job = resumed(job, ledger, changes=changes or {})
         context = stack.enter_context(opened(job, target, ledger, clock=clock, stop=stop, say=observer.note))
         return run_and_prove(context, stop=stop, observer=observer, prove=prove)
+
+
+def idle(job: JobEntry, chunks: Sequence[ChunkEntry], ledger: Ledger) -> Outcome:
+    """Return the outcome of resuming a job of which nothing is left to do."""
+    return replace(as_it_stands(job, chunks, ledger), idle=True)
+
+
+def is_proved(job: JobEntry) -> bool:
+    """Return whether the rows of a job were read back without a contradiction."""
+    return job.reconciliation is not None and job.reconciliation["verdict"] in GOOD_VERDICTS
+
+
+def _left_to_do(job: JobEntry, chunks: Sequence[ChunkEntry], ledger: Ledger) -> bool:
+    """Return whether resuming a job would send or settle something, or write its rejected records."""
+    state = job_state(job, chunks)
+    if state is JobState.REFUSED:
+        return not rejected_path(ledger, job.id).exists()  # the process may have ended before it wrote them
+    return state is not JobState.DONE
 
 
 def undo_job(

@@ -8,12 +8,13 @@ from typing import Any
 
 from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
-from bulkops.errors import AccessRefused, BulkopsError, FileChanged
+from bulkops.errors import AccessRefused, BulkopsError, DataError, FileChanged, LedgerUnusable, Unfinished
 from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer
 from bulkops.reconciling.jobs import known_of, other_imports
+from bulkops.reconciling.result import Verdict
 from bulkops.reconciling.run import Evidence, reconcile
 from bulkops.settings import Target
 from bulkops.upload.body import Stamp
@@ -38,6 +39,7 @@ class Outcome:
 
     `document` is that of `import --json`, without the error; `error` is what ended the run or its proof early, if
     anything; `chunks` are as the ledger has them; `rejected_file` holds the rejected records, if there are any.
+    `idle` says that nothing was left to do, so nothing was done.
     """
 
     document: Mapping[str, Any]
@@ -46,6 +48,7 @@ class Outcome:
     validation: ValidationReport | None = None
     chunks: Sequence[ChunkEntry] = ()
     rejected_file: Path | None = None
+    idle: bool = False
 
     @property
     def state(self) -> str:
@@ -80,7 +83,10 @@ class NewJob:
 def begin_and_run(
     new: NewJob, target: Target, ledger: Ledger, *, clock: Clock, stop: Stop, observer: Observer
 ) -> Outcome:
-    """Check the guards, write the job to the ledger and run it; a dry run ends before the ledger has it."""
+    """Check the guards, write the job to the ledger and run it; a dry run ends before the ledger has it.
+
+    If the target of a replacement cannot be read, the ledger has the job all the same, and nothing is sent.
+    """
     job, contract, plan = new.job, new.contract, new.plan
     with ExitStack() as stack:
         stack.enter_context(locked(job, ledger))
@@ -88,17 +94,24 @@ def begin_and_run(
         context = stack.enter_context(running)
         observer.planned(plan, contract, context.ids)
         told = _Told(observer, clock)
-        begin(
-            job,
-            contract,
-            plan,
-            context=context,
-            guards=new.guards,
-            dry_run=new.dry_run,
-            undone=new.undone,
-            stop=stop,
-            compared=told.compared,
-        )
+        try:
+            begin(
+                job,
+                contract,
+                plan,
+                context=context,
+                guards=new.guards,
+                dry_run=new.dry_run,
+                undone=new.undone,
+                stop=stop,
+                compared=told.compared,
+            )
+        except Unfinished as error:
+            if not stop.begun:
+                raise
+            observer.began(job)
+            observer.ran()
+            return replace(_outcome(context, error), validation=new.validation)
         if new.dry_run:
             document = {**job_document(job, new_chunks(plan)), "job": None, "dry_run": True}
             return Outcome(document=document, exit_code=0, validation=new.validation)
@@ -128,22 +141,26 @@ def run_and_prove(context: JobContext, *, stop: Stop, observer: Observer, prove:
     try:
         run_job(context, stop=stop, observer=observer.moved, begun=begun)
     except BulkopsError as raised:
-        error = raised  # the ledger has the figures all the same
+        error = resumable(raised)
     finally:
         observer.ran()
     error = _with_file(context, error, observer)
     _cancel_hopeless(context, error)
-    job, chunks = context.ledger.job(context.job.id), context.ledger.chunks(context.job.id)
-    state = job_state(job, chunks)
-    code = exit_code(state, error)
-    if prove and not isinstance(error, FileChanged) and state in (JobState.DONE, JobState.REFUSED):
-        try:
-            job, proof = _proved(context, job, chunks, observer)
-            code = code or proof
-        except BulkopsError as raised:
-            error, code = raised, raised.exit_code
+    outcome = _outcome(context, error)
+    if prove and not isinstance(error, FileChanged) and outcome.state in (JobState.DONE, JobState.REFUSED):
+        return _proved(context, outcome, observer)
+    return outcome
+
+
+def as_it_stands(
+    job: JobEntry, chunks: Sequence[ChunkEntry], ledger: Ledger, *, error: BulkopsError | None = None
+) -> Outcome:
+    """Return the outcome of a job as it is; without an error its code is 1 if its rows were read back and differ."""
     document = job_document(job, chunks)
-    rejected = rejected_path(context.ledger, job.id)
+    code = exit_code(job_state(job, chunks), error)
+    if error is None and job.reconciliation and job.reconciliation["verdict"] == Verdict.MISMATCH:
+        code = code or DataError.exit_code
+    rejected = rejected_path(ledger, job.id)
     return Outcome(
         document=document,
         exit_code=code,
@@ -175,18 +192,41 @@ def _cancel_hopeless(context: JobContext, error: BulkopsError | None) -> None:
         )
 
 
-def _proved(
-    context: JobContext, job: JobEntry, chunks: Sequence[ChunkEntry], observer: Observer
-) -> tuple[JobEntry, int]:
-    """Return the job with its reconciliation, and the exit code of that; FileChanged if the file changed meanwhile."""
-    result = reconcile(
-        context.contract,
-        job.file_path,
-        Evidence(client=context.client, ids=context.ids, options=job.options),
-        known=known_of(job, chunks, context.contract, others=other_imports(context.ledger, job)),
-        settle=context.options.settle,
-        clock=context.clock,
-        observer=observer.note,
-    )
-    context.original.refuse_change()
-    return context.ledger.change_job(job, kind="reconciled", reconciliation=result.to_json()), result.exit_code
+def resumable(error: BulkopsError) -> BulkopsError:
+    """Return the error that ended a job which has begun: it can go on once its ledger is back."""
+    return Unfinished(error.message, hint=error.hint) if isinstance(error, LedgerUnusable) else error
+
+
+def _outcome(context: JobContext, error: BulkopsError | None) -> Outcome:
+    """Return how a run ended, from the ledger or, where that cannot be read any more, from what was last written."""
+    ledger, job = context.ledger, context.job
+    try:
+        return as_it_stands(ledger.job(job.id), ledger.chunks(job.id), ledger, error=error)
+    except BulkopsError as unread:
+        return as_it_stands(job, ledger.last_written(job.id), ledger, error=error or resumable(unread))
+
+
+def _proved(context: JobContext, outcome: Outcome, observer: Observer) -> Outcome:
+    """Return the outcome of a job with its reconciliation, or with the error that kept it from being made.
+
+    FileChanged is such an error: the file must be the one that was sent.
+    """
+    ledger = context.ledger
+    try:
+        job = ledger.job(context.job.id)
+        result = reconcile(
+            context.contract,
+            job.file_path,
+            Evidence(client=context.client, ids=context.ids, options=job.options),
+            known=known_of(job, outcome.chunks, context.contract, others=other_imports(ledger, job)),
+            settle=context.options.settle,
+            clock=context.clock,
+            observer=observer.note,
+        )
+        context.original.refuse_change()
+        job = ledger.change_job(job, kind="reconciled", reconciliation=result.to_json())
+    except BulkopsError as raised:
+        error = resumable(raised)
+        return replace(outcome, error=error, exit_code=error.exit_code)
+    code = exit_code(JobState(outcome.state), outcome.error) or result.exit_code
+    return replace(outcome, document=job_document(job, outcome.chunks), exit_code=code)

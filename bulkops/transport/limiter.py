@@ -9,7 +9,7 @@ A slot is a file lock held while its request is under way, so the kernel frees w
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,6 +19,7 @@ from typing import Protocol
 from filelock import FileLock, Timeout
 
 from bulkops.clock import Clock
+from bulkops.errors import Unfinished
 from bulkops.private import FILE, private_folder, write_private
 
 REQUESTS_PER_SECOND = 3
@@ -44,21 +45,36 @@ class NoLimiter:
 
 @dataclass(frozen=True, kw_only=True)
 class SlotLimiter:
-    """Keeps the slots of every endpoint as files in one folder, shared by all processes that use it."""
+    """Keeps the slots of every endpoint as files in one folder, shared by all processes that use it.
+
+    `before` is called before each request, and raises to keep it from being sent.
+    """
 
     folder: Path
     clock: Clock
     slots: int = REQUESTS_PER_SECOND
     period: float = PERIOD
+    before: Callable[[], None] | None = None
 
     @contextmanager
     def slot(self, endpoint: str) -> Iterator[None]:
-        """Hold a slot of the endpoint, from when it is free until the answer is here."""
-        private_folder(self.folder)
-        lock, stamp = self._take(endpoint)
+        """Hold a slot of the endpoint, from when it is free until the answer is here.
+
+        Unfinished if the folder cannot be written: the limit could not be kept.
+        """
+        if self.before is not None:
+            self.before()
         try:
-            self.clock.sleep(self._wait(stamp))
-            write_private(stamp, BUSY)
+            private_folder(self.folder)
+            lock, stamp = self._take(endpoint)
+        except OSError as error:
+            raise self._unwritable(error) from None
+        try:
+            try:
+                self.clock.sleep(self._wait(stamp))
+                write_private(stamp, BUSY)
+            except OSError as error:
+                raise self._unwritable(error) from None
             try:
                 yield
             finally:
@@ -80,6 +96,13 @@ class SlotLimiter:
                     continue
                 return lock, stem.with_suffix(".at")
             self.clock.sleep(PAUSE)
+
+    def _unwritable(self, error: OSError) -> Unfinished:
+        return Unfinished(
+            f"{self.folder}, where the rate limit is kept, cannot be written: {error.strerror}. "
+            "The request was not sent.",
+            hint="Make room, or make the folder writable. Then resume the job, or run the command again if none began.",
+        )
 
     def _stem(self, endpoint: str, number: int) -> Path:
         readable = re.sub(r"[^A-Za-z0-9]+", "-", endpoint).strip("-")[-60:]

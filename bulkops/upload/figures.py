@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bulkops.errors import BulkopsError, InDoubt, Unfinished
+from bulkops.errors import BulkopsError, InDoubt, LedgerLost, Unfinished
 from bulkops.ledger.entries import ChunkEntry, ChunkSum, JobEntry
 from bulkops.ledger.states import DOUBTFUL, ChunkState, JobState
 
@@ -32,9 +32,10 @@ def exit_code(state: JobState, error: BulkopsError | None = None) -> int:
     """Return the exit code of a run that left a job in a state, and that an error may have ended early.
 
     Whether it can go on by itself (3) or a person must decide (4) is what the state says, whichever the error is; an
-    error that has another code (the call, a guard, a signal, the data) says more than the state. Never 0 with an error.
+    error that has another code (the call, a guard, a signal, the data) says more than the state, and so does a ledger
+    that is gone. Never 0 with an error.
     """
-    if error is None or isinstance(error, (Unfinished, InDoubt)):
+    if error is None or (isinstance(error, (Unfinished, InDoubt)) and not isinstance(error, LedgerLost)):
         return EXIT_CODES[state] or (0 if error is None else error.exit_code)
     return error.exit_code
 

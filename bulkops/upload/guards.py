@@ -98,13 +98,18 @@ def refuse_empty(plan: FilePlan, mode: Mode, *, allow_empty: bool) -> None:
 def save_target(
     client: Client, readback: Readback, ids: Mapping[str, int], options: Mapping[str, str], *, to: Path
 ) -> None:
-    """Save what the target holds as a file that can be imported again; Unfinished if it cannot be written."""
+    """Save what the target holds as a file that can be imported again.
+
+    Unfinished if the server does not send it, or another document instead, or if it cannot be written.
+    """
     if readback.form is not Form.CSV:
         raise TypeError("Only a CSV export can be saved and imported again.")
+    known = frozenset(name.lower() for column in readback.columns for name in column.found)
+    question = Question(path=readback.path, ids=ids, params=query(readback, ids, options), columns=known)
     try:
         private_folder(to.parent)
         with open(to, "w+b", opener=private) as out:
-            download(client, Question(path=readback.path, ids=ids, params=query(readback, ids, options)), out)
+            download(client, question, out)
     except OSError as error:
         raise Unfinished(f"{to} cannot be written: {error.strerror}. Nothing was sent.") from None
 

@@ -26,6 +26,7 @@ class Replacement:
         GuardRefused if the target is neither as the job found it nor as the file has it, and too much would go.
         What is there then is saved as the new `before.csv`; the earlier ones are kept with a number.
         """
+        self._context.ledger.check()
         now = self._before.with_name("now.csv")
         try:
             save_target(self._context.client, self._readback, self._context.ids, self._context.job.options, to=now)

@@ -2,15 +2,16 @@
 
 import heapq
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
 
-from bulkops.errors import BulkopsError, DataError, FileChanged, Interrupted, NotDelivered, OutcomeUnknown, Unfinished
+from bulkops.errors import BulkopsError, DataError, Interrupted, NotDelivered, OutcomeUnknown, Unfinished
 from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import UNSETTLED, ChunkState
 from bulkops.transport.retries import ATTEMPTS, wait_seconds
+from bulkops.upload.amounts import Amounts
 from bulkops.upload.context import JobContext, Observer
 from bulkops.upload.dividing import pieces_of
 from bulkops.upload.doubles import look_for_doubles
@@ -38,6 +39,7 @@ class Runner:
         self._observer = observer
         self._sender = Sender(context)
         self._settler = Settler(context)
+        self._amounts = Amounts(context)
         self._replacement = replacement_of(context)
         self._begun = self._compared = begun
         self._chunks: dict[int, ChunkEntry] = {}
@@ -66,18 +68,23 @@ class Runner:
             self._load()
             self._run_rounds()
         except BulkopsError:
-            with suppress(Unfinished, FileChanged):
-                write_rejected(self._context, self._all())
+            with suppress(BulkopsError):  # the first error is the one to report
+                self._write_rejected()
             raise
-        write_rejected(self._context, self._all())
+        self._write_rejected()
         return self._all()
+
+    def _write_rejected(self) -> None:
+        """Write the rejected records; not where the folder of the ledger was moved away, which would make a new one."""
+        self._context.ledger.check()
+        write_rejected(self._context, self._all())
 
     def _run_rounds(self) -> None:
         while True:
             self._send_pending()
             doubtful = [c for c in self._all() if c.state in UNSETTLED and c.number not in self._left_to_a_person]
             if doubtful:
-                settled = self._settler.settle(doubtful)
+                settled = self._settle(doubtful)
                 self._left_to_a_person |= {chunk.number for chunk in settled if chunk.undecided}
                 self._load()
             self._stop_at_max_errors()
@@ -86,6 +93,13 @@ class Runner:
             self._stop_at_max_attempts()
         look_for_doubles(self._context, self._all())
         self._load()
+
+    def _settle(self, doubtful: Sequence[ChunkEntry]) -> list[ChunkEntry]:
+        """Settle the chunks that were answered with another amount by what is there, the others as their mode asks."""
+        answered = [chunk for chunk in doubtful if self._amounts.settles(chunk)]
+        others = [chunk for chunk in doubtful if not self._amounts.settles(chunk)]
+        settled = self._amounts.settle(answered) if answered else []
+        return settled + (self._settler.settle(others) if others else [])
 
     def _load(self) -> None:
         self._chunks = {}

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
 
@@ -13,6 +13,7 @@ from bulkops.ledger.states import ChunkState
 from bulkops.readback.fetch import nothing_of
 from bulkops.transport.answers import Answer
 from bulkops.transport.client import CLOCK_SET_SECONDS
+from bulkops.upload.amounts import harmless_again, told_of
 from bulkops.upload.body import ChunkBody
 from bulkops.upload.context import JobContext
 from bulkops.upload.doubles import taken_in_state
@@ -68,21 +69,14 @@ class Sender:
 
     def _answered(self, attempt: "_Attempt", answer: Answer, import_id: int) -> Sent:
         """Record the import of a response, in doubt if its amount is not the chunk's."""
-        amount = _amount(answer)
-        if self._needs_proof(attempt.chunk, amount):
-            other = OutcomeUnknown(
-                f"The server answered that import {import_id} took in {amount:,} of the {attempt.chunk.records:,} "
-                "records."
-            )
-            return Sent(chunk=attempt.in_doubt(other, import_id=import_id, amount=amount), error=other)
-        return Sent(chunk=attempt.accepted(answer, import_id))
-
-    def _needs_proof(self, chunk: ChunkEntry, amount: int | None) -> bool:
-        """Tell whether another amount than was sent must be settled by reading back."""
-        context = self._context
-        if context.contract.mode.resend_is_safe or context.skips_duplicates or context.route.readback is None:
-            return False
-        return amount is not None and amount != chunk.records
+        chunk, amount = attempt.chunk, _amount(answer)
+        if amount == chunk.records:
+            return Sent(chunk=attempt.accepted(answer, import_id))
+        answered = replace(chunk, import_id=import_id, amount=amount)
+        other = OutcomeUnknown(f"{told_of(answered).capitalize()}.")
+        doubtful = attempt.in_doubt(other, import_id=import_id, amount=amount)
+        # Where the records may be sent again, nothing is gained by settling each chunk before the next one is sent.
+        return Sent(chunk=doubtful, error=None if harmless_again(self._context) else other)
 
     def _post(self, attempt: "_Attempt") -> Answer:
         context = self._context
@@ -165,9 +159,6 @@ class _Attempt:
     def accepted(self, answer: Answer, import_id: int) -> ChunkEntry:
         """Record the import that the server reports; ImportTaken if the ledger has it for another chunk."""
         amount = _amount(answer)
-        skipped = 0
-        if self._context.skips_duplicates and amount is not None:
-            skipped = min(max(0, self.chunk.records - amount), self.chunk.records)
         data = {"status": answer.status, "import_id": import_id, "amount": amount}
         created = instant(answer.body.get("created"))
         return self._move(
@@ -177,7 +168,6 @@ class _Attempt:
             answered=True,
             import_id=import_id,
             amount=amount,
-            skipped=skipped,
             message="",
             created=created,
             rows_ahead=rows_ahead(created, left=self._left, answered=answer.date),
@@ -210,6 +200,6 @@ def _import_id(answer: Answer) -> int | None:
 
 
 def _amount(answer: Answer) -> int | None:
-    """Return how many records the server says it took in, if it says so."""
+    """Return how many records the server says it imported; None if it does not say so, or no such number."""
     value = answer.body.get("amount")
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

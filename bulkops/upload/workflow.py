@@ -1,12 +1,13 @@
 """The steps of an import and of a resumed job, each with its locks, guards and clock in place."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
+from bulkops.errors import ServerRefused, Unfinished, UsageError
 from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
@@ -57,7 +58,7 @@ class Guards:
 @contextmanager
 def open_client(target: Target, ledger: Ledger, *, clock: Clock, say: Say = silent) -> Iterator[Client]:
     """Yield a client whose rate limit is shared with every process that uses the same ledger."""
-    limiter = SlotLimiter(folder=ledger.folder / "rate", clock=clock)
+    limiter = SlotLimiter(folder=ledger.folder / "rate", clock=clock, before=ledger.check)
     with Client(target, clock=clock, limiter=limiter, say=say) as client:
         yield client
 
@@ -77,7 +78,8 @@ def begin(
     """Check the guards and write the job to the ledger; nothing is sent.
 
     A replacing job first saves what is there; if that equals the file its chunk is skipped. GuardRefused leaves no
-    trace, and neither does an error of `compared`, which receives the difference where there is one. With `dry_run`
+    trace, and neither does an error of `compared`, which receives the difference where there is one. Unfinished if the
+    server does not show what is there: the ledger then has the job, unless it undoes another one. With `dry_run`
     nothing is written. `undone` is the job that this one undoes; unless a limit of removals is given, nothing else may
     have changed the target since. `stop` is told right before the ledger has the job. Return the difference.
     """
@@ -94,18 +96,30 @@ def begin(
         refuse_same_file(context.ledger, job, again=guards.again)
         if contract.mode is Mode.REPLACE and readback is not None:
             clearing.callback(cleared_away(before_path(context.ledger, job.id).parent))
-            difference = checked_difference(context, readback, undone=undone)
+            try:
+                difference = checked_difference(context, readback, undone=undone)
+            except ServerRefused as error:
+                raise UsageError(f"{error.message} Nothing was sent.", hint="Check the ids and the options.") from None
+            except Unfinished:
+                if not dry_run and undone is None:
+                    _write(context, chunks, stop)
+                raise
             if difference.equal:
                 chunks = [replace(chunk, state=ChunkState.SKIPPED) for chunk in chunks]
             if compared is not None:
                 compared(difference)
         context.original.refuse_change()
         if not dry_run:
-            if stop is not None:
-                stop.begun = True
-            context.ledger.create(job, chunks)
+            _write(context, chunks, stop)
             clearing.pop_all()
     return difference
+
+
+def _write(context: JobContext, chunks: Sequence[ChunkEntry], stop: Stop | None) -> None:
+    """Write a new job to the ledger; from then on a signal does not end the run where it is."""
+    if stop is not None:
+        stop.begun = True
+    context.ledger.create(context.job, chunks)
 
 
 def checked_difference(context: JobContext, readback: Readback, *, undone: Undone | None = None) -> Difference:

@@ -44,9 +44,10 @@ def server() -> Iterator[ForeignServer]:
         yield running
 
 
-def bulkops(server: ForeignServer, state: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+def bulkops(server: ForeignServer, state: Path, *arguments: str, target: bool = True) -> tuple[int, dict[str, Any]]:
     environment = os.environ | {"BULKOPS_MANAGEMENT_KEY": "foreign", "BULKOPS_STATE": str(state)}
-    command = [sys.executable, "-m", "bulkops", *arguments, "--base-url", server.base_url, "--json"]
+    where = ["--base-url", server.base_url] if target else []
+    command = [sys.executable, "-m", "bulkops", *arguments, *where, "--json"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     assert "foreign" not in done.stdout + done.stderr

@@ -93,6 +93,7 @@ class World:
     queries: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     key: str = "foreign"
+    instead: tuple[int, bytes] | None = None  # status and body that every GET gets instead of its answer
     hides_case: bool = False  # whether it refuses to tell how it folds codes
     headers: dict[str, str] = field(default_factory=dict)  # export column -> another name for it
     imports: "itertools.count[int]" = field(default_factory=itertools.count)
@@ -128,6 +129,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     world: World
+    half = False  # whether the next import leaves out the second half of its rows
 
     def date_time_string(self, timestamp: float | None = None) -> str:  # noqa: ARG002 - the base class's signature
         """Return the Date header of its own clock."""
@@ -138,7 +140,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer an export or a list."""
-        self.handle_once(b"")
+        if self.world.instead is not None:
+            return self.send(*self.world.instead, "text/html")
+        return self.handle_once(b"")
 
     def do_POST(self) -> None:
         """Answer an import."""
@@ -162,12 +166,13 @@ class Handler(BaseHTTPRequestHandler):
             if fault.startswith("late "):
                 threading.Timer(float(fault.removeprefix("late ")), self.work_late, (path, query, body)).start()
                 return self.cut()
+            self.half = fault == "take half"
             try:
                 status, content, media = self.answer(path, query, body)
             except Refusal as refusal:
                 return self.send(refusal.status, json.dumps(refusal.body).encode(), "application/json")
-        if fault == "odd amount":
-            content = json.dumps(json.loads(content) | {"amount": 1}).encode()
+        if "amount" in fault:
+            content = with_amount(content, fault)
         if fault == "lost after":
             return self.cut()
         if fault == "502 after":
@@ -202,7 +207,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(308 if self.world.habits.moved_to else 400, self.world.habits.refuses)
         for kind in KINDS:
             if self.command == "POST" and re.fullmatch(kind.imports, path):
-                return self.take_in(kind, upload(self.headers["Content-Type"], body), path)
+                return self.take_in(kind, upload(self.headers["Content-Type"], body), path, query)
             if self.command == "GET" and re.fullmatch(kind.exports, path):
                 return 200, export(kind, self.world, query).encode(), "application/csv"
         if re.fullmatch(r"/v1/loyalty_programs/\d+/transactions", path):
@@ -213,9 +218,10 @@ class Handler(BaseHTTPRequestHandler):
             return 200, b'{"id": 42, "caseSensitivity": "insensitive-uppercase"}', "application/json"
         raise Refusal(404, "not found")
 
-    def take_in(self, kind: Kind, text: str, path: str) -> tuple[int, bytes, str]:
+    def take_in(self, kind: Kind, text: str, path: str, query: Row) -> tuple[int, bytes, str]:
         """Import a file, all of it or nothing, unless a habit says otherwise."""
         rows = [dict(row) for row in csv.DictReader(io.StringIO(text, newline=""), strict=True)]
+        rows = rows[: len(rows) // 2] if self.half else rows
         held, habits = self.world.rows[kind.name], self.world.habits
         number, now = habits.number(next(self.world.imports)), habits.rows_now()
         for row in rows:
@@ -224,6 +230,8 @@ class Handler(BaseHTTPRequestHandler):
                 row["value"] = row["value"].upper()
         if kind.mode == "create":
             there = {tuple(r[k] for k in kind.key) for r in held}
+            skips = query.get("skipDuplicates") == "true"
+            rows = [row for row in rows if not (skips and tuple(row[k] for k in kind.key) in there)]
             for place, row in enumerate(rows):
                 if (key := tuple(row[k] for k in kind.key)) in there:
                     raise Refusal(409, f"{key} exists", habits.line_of(place, rows))
@@ -242,6 +250,17 @@ class Handler(BaseHTTPRequestHandler):
         answer = {"id": number, "created": now, "accountId": 1, "userId": 2,
                   "entity": "Something", "amount": len(rows)}  # fmt: skip
         return kind.success, json.dumps(answer).encode(), "application/json"
+
+
+def with_amount(content: bytes, fault: str) -> bytes:
+    """Return an answer that reports another amount, as JSON after the word, or none at all."""
+    document = json.loads(content)
+    del document["amount"]
+    if fault == "odd amount":
+        document["amount"] = 1
+    elif fault.startswith("amount "):
+        document["amount"] = json.loads(fault.removeprefix("amount "))
+    return json.dumps(document).encode()
 
 
 def upload(media: str, body: bytes) -> str:

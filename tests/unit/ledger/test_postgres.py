@@ -128,3 +128,25 @@ def test_the_password_is_in_no_message(address: str, postgres: Postgres) -> None
         parse_url(address.replace("postgresql:", "mysql:"))
     assert "neither a SQLite nor a PostgreSQL ledger" in str(other.value)
     assert postgres.password not in f"{wrong.value} {other.value}"
+
+
+def test_a_lock_whose_connection_was_lost_is_taken_again_unless_another_process_has_it(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Postgres
+) -> None:
+    ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory'"
+    here = Ledger.open(address, clock=SystemClock())
+    monkeypatch.setenv("BULKOPS_STATE", str(tmp_path / "another-machine"))
+    there = Ledger.open(address, clock=SystemClock())
+    with here.exclusive("job-1", what="Job job-1"):
+        postgres.execute(ended)
+        here.check()
+        with pytest.raises(GuardRefused, match="elsewhere"), there.exclusive("job-1", what="Job job-1"):
+            pass
+        postgres.execute(ended)
+        with (
+            there.exclusive("job-1", what="Job job-1"),
+            pytest.raises(Unfinished, match="worked on by another process"),
+        ):
+            here.check()
+    here.close()
+    there.close()

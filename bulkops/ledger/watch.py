@@ -1,0 +1,183 @@
+"""Notice that the files of a ledger are gone while it is in use, and keep a copy of its content.
+
+A SQLite connection goes on writing into files that were deleted, replaced or moved away. Nobody would find these
+writes again, so the files are looked at by name around every write. They are only looked at with `stat`: closing a
+descriptor of its own would release the locks that SQLite holds on a file.
+"""
+
+import os
+import sqlite3
+import tempfile
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from bulkops.errors import BulkopsError, LedgerLost, Unfinished
+
+Inode = tuple[int, int]
+LOG_FILES = ("-wal", "-shm")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """What happened to a file of the ledger. `kept` says that the ledger's content is still in its place."""
+
+    message: str
+    kept: bool = False
+
+
+class Watch:
+    """Watches the files of one open ledger: the database with its log, and the lock files that are held."""
+
+    def __init__(self) -> None:
+        self._path: Path | None = None
+        self._anchor: sqlite3.Connection | None = None
+        self._files: dict[Path, Inode] = {}
+        self._locks: dict[Path, Inode] = {}
+        self._state: tuple[int, int] = (0, 0)
+        self._once = Lock()
+        self._lost: BulkopsError | None = None
+
+    def start(self, path: Path, anchor: sqlite3.Connection) -> None:
+        """Watch a SQLite file and its log from now on.
+
+        `anchor` is a connection that stays open: it keeps the log in place, and reads the content whatever became of
+        the file's name.
+        """
+        self._path, self._anchor = path, anchor
+        for file in (path, *(path.with_name(path.name + suffix) for suffix in LOG_FILES)):
+            if (inode := _inode(file)) is not None:
+                self._files[file] = inode
+        self._state = _state(path)
+
+    def hold(self, lock: Path) -> None:
+        """Watch a lock file from now on: without it another process could take the same lock."""
+        if (inode := _inode(lock)) is not None:
+            self._locks[lock] = inode
+
+    def release(self, lock: Path) -> None:
+        """Stop watching a lock file."""
+        self._locks.pop(lock, None)
+
+    def check(self) -> None:
+        """Raise Unfinished if a file is gone or replaced; LedgerLost if the content could not be kept either.
+
+        The first call that finds it so keeps a copy; later calls raise the same error.
+        """
+        with self._once:
+            if self._lost is None:
+                trouble = self._trouble()
+                if trouble is None:
+                    return
+                self._lost = self._told(trouble)
+        raise self._lost
+
+    def _trouble(self) -> Trouble | None:
+        if self._path is not None:
+            if (found := self._of_the_database(self._path)) is not None:
+                return found
+            for file in list(self._files)[1:]:
+                if (how := _changed(file, self._files[file])) is not None:
+                    return Trouble(message=f"{file}, which belongs to the ledger, was {how}", kept=self._folded_in(how))
+        for lock, inode in list(self._locks.items()):
+            if (how := _changed(lock, inode)) is not None:
+                return Trouble(message=f"The lock file {lock} was {how}", kept=True)
+        return None
+
+    def _of_the_database(self, path: Path) -> Trouble | None:
+        if (how := _changed(path, self._files[path])) is not None:
+            if not path.parent.exists():
+                return Trouble(message=f"The folder {path.parent} with the ledger was moved or deleted")
+            return Trouble(message=f"The ledger {path} was {how}")
+        # Between checkpoints only the log is written. SQLite would remove the log of an empty file that it opens.
+        if (state := _state(path)) != self._state and not (path.stat().st_size and _is_sound(path)):
+            return Trouble(message=f"The ledger {path} was damaged")
+        self._state = state
+        return None
+
+    def _folded_in(self, how: str) -> bool:
+        """Write the content of a removed log into the database; False if another process may have begun a new log."""
+        if how != "removed" or self._anchor is None:
+            return False
+        try:
+            (busy, _, _) = self._anchor.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+        except sqlite3.Error:
+            return False
+        return not busy
+
+    def _told(self, trouble: Trouble) -> BulkopsError:
+        message = f"{trouble.message} while it was in use. Nothing more was sent."
+        if trouble.kept:
+            return Unfinished(message, hint="Nothing of the ledger is lost. Leave its files alone and resume the job.")
+        if (copy := self._copied()) is None:
+            return LedgerLost(
+                f"{message} A copy of its content could not be saved.",
+                hint="Put it back if you have it, and resume the job. Otherwise look at the target before you import "
+                "the file again: `bulkops reconcile` compares them.",
+            )
+        return Unfinished(
+            message,
+            hint=f"Its content was saved as {copy}. Put the ledger back, or put that copy in its place "
+            f"({self._path}), and resume the job.",
+        )
+
+    def _copied(self) -> Path | None:
+        """Copy the content through the open connection to the nearest folder that can be written; None if in vain."""
+        if self._path is None or self._anchor is None:
+            return None
+        for folder in (self._path.parent, self._path.parent.parent, Path(tempfile.gettempdir())):
+            with suppress(OSError, sqlite3.Error):
+                handle, name = tempfile.mkstemp(dir=folder, prefix=f"{self._path.stem}-saved-", suffix=".db")
+                os.close(handle)
+                if _copied_to(Path(name), self._anchor):
+                    return Path(name)
+        return None
+
+
+def _copied_to(copy: Path, anchor: sqlite3.Connection) -> bool:
+    """Write what a connection reads to a file; return whether that is a sound database, and remove it if not."""
+    sound = False
+    try:
+        with closing(sqlite3.connect(copy)) as there:
+            anchor.backup(there)
+            sound = _says_ok(there)
+    finally:
+        if not sound:
+            copy.unlink()
+    return sound
+
+
+def _inode(path: Path) -> Inode | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Return what changes when a file is written to: its size, and when that was."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+def _changed(path: Path, inode: Inode) -> str | None:
+    """Return what became of a file, or None if it is the same as it was."""
+    found = _inode(path)
+    if found is None:
+        return "removed"
+    return None if found == inode else "replaced by another file"
+
+
+def _is_sound(path: Path) -> bool:
+    """Return whether a SQLite file that was written to can be read throughout, as after a checkpoint."""
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            return _says_ok(connection)
+    except sqlite3.Error:
+        return False
+
+
+def _says_ok(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
