@@ -44,6 +44,11 @@ UNANSWERED_ELSEWHERE = (
     "AND c.job <> :job AND (c.state = 'sending' OR EXISTS (SELECT 1 FROM events e WHERE e.job = c.job "
     "AND e.chunk = c.number AND e.kind = 'in doubt')) ORDER BY c.job, c.number"
 )
+WITHOUT_IMPORT_ELSEWHERE = (
+    "SELECT c.* FROM chunks c JOIN jobs j ON j.id = c.job WHERE j.contract = :contract AND j.target = :target "
+    "AND c.job <> :job AND c.state IN ('accepted', 'resent') AND c.import_id IS NULL AND c.first_sent IS NOT NULL "
+    "ORDER BY c.job, c.number"
+)
 EVENTS = "SELECT * FROM events WHERE job = :job "
 
 
@@ -116,6 +121,10 @@ class Questions(ABC):
     def unanswered_elsewhere(self, job: JobEntry) -> list[tuple[str, ChunkEntry]]:
         """Return the chunks of other jobs with this contract and target that had a request without a response."""
         return self._elsewhere(UNANSWERED_ELSEWHERE, job)
+
+    def accepted_without_import_elsewhere(self, job: JobEntry) -> list[tuple[str, ChunkEntry]]:
+        """Return the chunks of other jobs with this contract and target that were accepted without an import id."""
+        return self._elsewhere(WITHOUT_IMPORT_ELSEWHERE, job)
 
     def _elsewhere(self, statement: str, job: JobEntry) -> list[tuple[str, ChunkEntry]]:
         rows = self.rows(statement, job=job.id, **_place(job))

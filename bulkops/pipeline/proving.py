@@ -10,7 +10,7 @@ from bulkops.errors import GuardRefused, UsageError
 from bulkops.ledger.store import Ledger
 from bulkops.readback.canonical import Fold
 from bulkops.reconciling.balances import Balance, check_balances
-from bulkops.reconciling.jobs import known_of, other_imports
+from bulkops.reconciling.jobs import known_from
 from bulkops.reconciling.outputs import refuse_unfit
 from bulkops.reconciling.result import Reconciliation
 from bulkops.reconciling.run import reconcile
@@ -62,7 +62,7 @@ def asked_of_job(ledger: Ledger, name: str, *, file: Path | None = None, where: 
     original.refuse_change()
     if where is not None and target_of(contract, where) != job.target:
         raise GuardRefused(f"Job {name} was begun on another target.", hint="Name the target it was begun on.")
-    known = known_of(job, ledger.chunks(name), contract, others=other_imports(ledger, job))
+    known = known_from(ledger, job, ledger.chunks(name), contract)
     return Asked(
         contract=contract,
         file=file or job.file_path,

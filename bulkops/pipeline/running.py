@@ -13,7 +13,7 @@ from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer
-from bulkops.reconciling.jobs import known_of, other_imports
+from bulkops.reconciling.jobs import known_from
 from bulkops.reconciling.result import Verdict
 from bulkops.reconciling.run import Evidence, reconcile
 from bulkops.settings import Target
@@ -218,7 +218,7 @@ def _proved(context: JobContext, outcome: Outcome, observer: Observer) -> Outcom
             context.contract,
             job.file_path,
             Evidence(client=context.client, ids=context.ids, options=job.options),
-            known=known_of(job, outcome.chunks, context.contract, others=other_imports(ledger, job)),
+            known=known_from(ledger, job, outcome.chunks, context.contract),
             settle=context.options.settle,
             clock=context.clock,
             observer=observer.note,

@@ -2,6 +2,7 @@
 
 Rows go to Parquet files batch by batch, and DuckDB compares them within a fixed share of memory, spilling the rest.
 """
+# ruff: noqa: S608 - only column names and our own folder enter the SQL
 
 import shutil
 import tempfile
@@ -92,13 +93,16 @@ class RowSets:
         """Add canonical rows of the read-back.
 
         Where our import ids are known, rows of others are foreign; those created before `since` (canonical text), or
-        of an import that is known to be `not_ours`, are left out.
+        of an import that is known to be `not_ours`, are left out. Counted rows of an import that is `not_ours` are left
+        out as well where our ids are not known: they are counted for their own job.
         """
         if self._scoped:
             own = pl.col(IMPORT_ID).is_in(self.own_ids)
             late = (pl.col(CREATED) >= since) | (pl.col(CREATED) == "")
             self._add(FOREIGN, frame.filter(~own & late & ~pl.col(IMPORT_ID).is_in(list(not_ours))))
             frame = frame.filter(own)
+        elif self.readback.multiset and not_ours:
+            frame = frame.filter(~pl.col(IMPORT_ID).is_in(list(not_ours)))
         self._add(FOUND, frame)
 
     def _add(self, name: str, frame: pl.DataFrame) -> None:
@@ -113,11 +117,41 @@ class RowSets:
                 path.unlink()
             self._counts[name] = 0
 
+    def take_out(self, records: pl.DataFrame) -> int:
+        """Take one row found out for each of the canonical records that has an equal one, and return how many.
+
+        Rows are equal if they are in all columns that have a value in every row of both sides.
+        """
+        if records.is_empty() or not self.found_count:
+            return 0
+        reserved, kept = self.folder / "reserved.parquet", self.folder / f"{FOUND}.whole"
+        with self._room():
+            records.select(self.columns).write_parquet(reserved)
+        rows = f"read_parquet('{self._pattern(FOUND)}')"
+        counts = ", ".join(f"count({quoted(c)})" for c in self.columns)
+        filled = self.run(f"SELECT count(*), {counts} FROM {rows}")[0]
+        compared = [
+            c for c, n in zip(self.columns, filled[1:], strict=True) if n == filled[0] and not records[c].has_nulls()
+        ]
+        digest = self._md5(compared)
+        numbered = (
+            f"SELECT *, {digest} AS _d, row_number() OVER (PARTITION BY {digest} ORDER BY _row) AS _nth FROM {rows}"
+        )
+        wanted = f"SELECT {digest} AS d, count(*) AS n FROM read_parquet('{_literal(reserved)}') GROUP BY 1"
+        self.run(
+            f"COPY (SELECT f.* EXCLUDE (_d, _nth) FROM ({numbered}) f LEFT JOIN ({wanted}) r ON f._d = r.d "
+            f"WHERE f._nth > coalesce(r.n, 0)) TO '{_literal(kept)}' (FORMAT parquet)"
+        )
+        for path in self.folder.glob(f"{FOUND}-*.parquet"):
+            path.unlink()
+        kept.rename(self.folder / f"{FOUND}-000000.parquet")
+        before, self._counts[FOUND] = self._counts[FOUND], self.number(f"SELECT count(*) FROM {rows}")
+        return before - self._counts[FOUND]
+
     def expose(self) -> None:
         """Make `sent` and `found` what was added; at least one frame must have been added to each."""
         for name in (SENT, FOUND, FOREIGN) if self._scoped else (SENT, FOUND):
-            source = str(self.folder / f"{name}-*.parquet").replace("'", "''")
-            self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet('{source}')")  # noqa: S608 - our folder
+            self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet('{self._pattern(name)}')")
 
     def run(self, statement: str) -> list[tuple[Any, ...]]:
         """Execute one statement and return its rows."""
@@ -147,14 +181,25 @@ class RowSets:
         """Return the SQL of a 128-bit number that stands for these cells of a row; a null stands for a blank."""
         if tuple(columns) == self.columns:
             return f"({prefix}_high::UHUGEINT * 18446744073709551616 + {prefix}_low)"
+        return self._md5(columns, prefix=prefix)
+
+    def _md5(self, columns: Sequence[str], *, prefix: str = "") -> str:
         cells = ", ".join(f"coalesce({prefix}{quoted(c)}, '')" for c in columns)
         return f"md5_number(concat_ws(chr(31), {cells}))"
+
+    def _pattern(self, name: str) -> str:
+        """Return the SQL text for the files of a table."""
+        return _literal(self.folder / f"{name}-*.parquet")
 
     def _write(self, name: str, frame: pl.DataFrame) -> None:
         self._files += 1
         self._counts[name] += frame.height
         with self._room():
             frame.write_parquet(self.folder / f"{name}-{self._files:06}.parquet", compression="lz4", statistics=False)
+
+
+def _literal(path: Path) -> str:
+    return str(path).replace("'", "''")
 
 
 def quoted(name: str) -> str:

@@ -8,13 +8,14 @@ from pathlib import Path
 import polars as pl
 
 from bulkops.clock import Clock
-from bulkops.errors import UsageError
+from bulkops.errors import BulkopsError, DataError, UsageError
 from bulkops.readback.ahead import one_ahead
-from bulkops.readback.canonical import Fold, found_frame, live_rows
+from bulkops.readback.canonical import Fold, found_frame, live_rows, sent_frame
 from bulkops.readback.compare import Counts, Difference, compare, counts_of, differences, name_contradicting
 from bulkops.readback.fetch import read_back
 from bulkops.readback.notes import Notes
 from bulkops.readback.staging import RowSets
+from bulkops.readback.tables import read_frames
 from bulkops.readback.times import rfc3339
 from bulkops.reconciling.columns import core_columns, measures, refuse_other_rows, unseen
 from bulkops.reconciling.diagnosis import explained
@@ -25,7 +26,8 @@ from bulkops.reconciling.repairing import Certainty, objection, saved_too_early,
 from bulkops.reconciling.resaved import resaved, text_columns
 from bulkops.reconciling.result import Reconciliation, Verdict, judge
 from bulkops.reconciling.saved import Saved, saved_frames
-from bulkops.reconciling.sides import Evidence, Known
+from bulkops.reconciling.sides import Claim, Evidence, Known
+from bulkops.upload.body import ChunkBody
 from bulkops.writing import Permit
 from bulkops_validators.model.contract import Contract, Form, Mode, Readback
 
@@ -185,6 +187,25 @@ class Task:
             canonical = found_frame(self.sets.readback, places.ours(there), self.fold)
             self.sets.add_found(canonical, since=since, not_ours=[str(i) for i in self.known.others])
         places.refuse_foreign()
+        if self.known.import_ids is None and self.sets.readback.multiset:
+            for claim in self.known.claims:
+                self._leave_to(claim, notes)
+
+    def _leave_to(self, claim: Claim, notes: Notes) -> None:
+        """Take rows out that are counted for a chunk of another job; DataError if its records cannot be read."""
+        chunk, job = claim.chunk, claim.job
+        name = f"chunk {chunk.number} of job {job.id}"
+        try:
+            body = b"".join(ChunkBody(job.file_path, job.header_end, chunk))
+        except BulkopsError:
+            raise DataError(
+                f"Rows cannot be counted for this job alone: {name} was accepted without an import id, and its file "
+                f"{job.file_path} cannot be read or has changed.",
+                hint="Put that file back and compare again.",
+            ) from None
+        for frame in read_frames([body], name=str(job.file_path)):
+            if taken := self.sets.take_out(sent_frame(self.sets.readback, frame, self.fold)):
+                notes.add(f"counted for {name}, which was accepted without an import id", 1, taken)
 
     def _compared(self) -> tuple[Counts, list[str]]:
         """Compare, tell whose the rows are, and return the counts and what is to be said of them."""

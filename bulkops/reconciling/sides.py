@@ -5,8 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.readback.canonical import Fold
 from bulkops.transport.client import Client
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A chunk of another job that was accepted without an import id: rows like its records are counted for it."""
+
+    job: JobEntry
+    chunk: ChunkEntry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,8 +25,10 @@ class Known:
     `import_ids` are the ids of all its accepted chunks: with them only rows of these imports count, so leave them
     out if one is missing. `others` are ids known to be of other jobs. `after` and `before` bound when the rows were
     created, by the server's clock. `amount` is the sum of the amounts in the answers. `held_before` is how many
-    records the server skipped or refused, which others may have brought. `accept` are the rules that the user accepts
-    although they stop an import.
+    records the server skipped or refused, which others may have brought; `rejected` are those refused. `unsettled`
+    records are still to be sent, or in doubt, and `sent` is when the last request of the job left, by our clock.
+    `accept` are the rules that the user accepts although they stop an import. `claims` are the chunks of other jobs
+    that rows without a known owner may belong to.
     """
 
     import_ids: Collection[int] | None = None
@@ -30,6 +41,7 @@ class Known:
     rejected: int = 0
     unsettled: int = 0
     sent: datetime | None = None
+    claims: Collection[Claim] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

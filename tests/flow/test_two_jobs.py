@@ -3,13 +3,17 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bulkops.ledger.states import ChunkState
+from bulkops.pipeline.proving import asked_of_job, prove
+from bulkops.reconciling.sides import Evidence
 from bulkops.sandbox.serve import SandboxServer
+from bulkops.upload.decisions import resolve
 from bulkops.upload.workflow import Guards
 from tests.crash.desk import Desk
 from tests.crash.truth import CASES, Case, counted, rows_of
@@ -120,6 +124,54 @@ def test_equal_records_in_another_order_are_known_as_the_other_jobs(
     other.join()
     assert (ours["state"], results["other"]["state"]) == ("done", "done")
     assert twice(case, sandbox, file)
+
+
+def accepted_by_hand(desk: Desk, case: Case, file: Path) -> str:
+    """Return a job whose chunk a person called accepted after its response was lost; nothing was read back."""
+    job = desk.begin(case.contract, file, case.ids, max_rows=100, guards=AGAIN)
+    (chunk,) = desk.chunks(job.id)
+    known: dict[str, Any] = {"first_sent": desk.clock.now(), "clock_offset": 0.0, "attempts": 1}
+    chunk = desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, **known)
+    desk.ledger.move(job.id, chunk, ChunkState.IN_DOUBT, kind="in doubt", data={"message": "no response"})
+    resolve(desk.ledger, job, 1, accepted=True, reason="it is there")
+    return job.id
+
+
+def verdict_of(desk: Desk, job: str) -> tuple[str, int]:
+    entry = desk.ledger.job(job)
+    with desk.opened(entry, desk.target(entry.target["ids"])) as context:
+        asked = asked_of_job(desk.ledger, job)
+        evidence = Evidence(client=context.client, ids=context.ids)
+        found = prove(replace(asked, settle=0.2), evidence, clock=desk.clock, ledger=None, observer=None)
+    return found.verdict.value, found.missing
+
+
+@pytest.mark.parametrize("contract", COUNTED)
+def test_rows_of_another_jobs_import_prove_nothing_for_a_job_without_import_ids(
+    contract: str, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    case = CASES[contract]
+    file = case.write(tmp_path / "f.csv", records=10, seed=1)
+    desk = desk_of(tmp_path, sandbox)
+    by_hand = accepted_by_hand(desk, case, file)
+    other = desk.run(contract, file, case.ids, max_rows=100, guards=AGAIN)
+    assert verdict_of(desk, str(other["job"])) == ("proved", 0)
+    assert verdict_of(desk, by_hand) == ("mismatch", 10)
+
+
+@pytest.mark.parametrize("contract", COUNTED)
+def test_rows_that_two_jobs_claim_without_import_ids_are_counted_once(
+    contract: str, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    case = CASES[contract]
+    file = case.write(tmp_path / "f.csv", records=10, seed=1)
+    desk = desk_of(tmp_path, sandbox)
+    jobs = [accepted_by_hand(desk, case, file) for _ in range(2)]
+    elsewhere = Desk(folder=tmp_path / "elsewhere", base_url=sandbox.base_url)
+    elsewhere.run(contract, file, case.ids, max_rows=100)
+    assert [verdict_of(desk, job) for job in jobs] == [("mismatch", 10)] * 2
+    elsewhere.run(contract, file, case.ids, max_rows=100, guards=AGAIN)
+    assert [verdict_of(desk, job) for job in jobs] == [("proved", 0)] * 2
 
 
 def test_both_responses_lost_leave_each_job_an_import_of_its_own(sandbox: SandboxServer, tmp_path: Path) -> None:

@@ -124,6 +124,7 @@ def test_a_glance_answers_every_question_as_the_ledger_does(ledger: Ledger, tmp_
         lambda one: one.known_imports(JOB),
         lambda one: one.open_elsewhere(JOB),
         lambda one: one.unanswered_elsewhere(JOB),
+        lambda one: one.accepted_without_import_elsewhere(JOB),
         lambda one: one.events(JOB.id),
         lambda one: one.events(JOB.id, chunk=1, kind="accepted"),
         lambda one: one.job_folder(JOB.id),
