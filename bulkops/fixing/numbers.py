@@ -32,7 +32,7 @@ def repair_number(text: str, column: str, knowledge: Knowledge, options: FixOpti
         return None
     if unclear and column in knowledge.decimal_commas and (read := _with_decimal_comma(text)) is not None:
         return read
-    if column in knowledge.mixed_decimals:
+    if column in knowledge.mixed_decimals and not (options.unsafe and column in knowledge.decimal_commas):
         return None
     if _ZERO_AND_COMMA.match(text):
         return "XLS109", text.replace(",", ".")
