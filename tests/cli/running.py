@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 KEY = "key-that-nobody-may-see"
+RESPONSE_TIMEOUT = "4"  # seconds; a lost request of points or giveaways is waited for as long as a response
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,12 @@ class Shell:
     @property
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("BULKOPS_")}
-        found = {**kept, "BULKOPS_STATE": str(self.state), "BULKOPS_MANAGEMENT_KEY": KEY}
+        found = {
+            **kept,
+            "BULKOPS_STATE": str(self.state),
+            "BULKOPS_MANAGEMENT_KEY": KEY,
+            "BULKOPS_RESPONSE_TIMEOUT": RESPONSE_TIMEOUT,
+        }
         return found | ({"BULKOPS_BASE_URL": self.base_url} if self.base_url else {})
 
     def start(

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.running import RESPONSE_TIMEOUT
 from tests.foreign.server import ForeignServer
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
@@ -45,7 +46,11 @@ def server() -> Iterator[ForeignServer]:
 
 
 def bulkops(server: ForeignServer, state: Path, *arguments: str, target: bool = True) -> tuple[int, dict[str, Any]]:
-    environment = os.environ | {"BULKOPS_MANAGEMENT_KEY": "foreign", "BULKOPS_STATE": str(state)}
+    environment = os.environ | {
+        "BULKOPS_MANAGEMENT_KEY": "foreign",
+        "BULKOPS_STATE": str(state),
+        "BULKOPS_RESPONSE_TIMEOUT": RESPONSE_TIMEOUT,
+    }
     where = ["--base-url", server.base_url] if target else []
     command = [sys.executable, "-m", "bulkops", *arguments, *where, "--json"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
