@@ -29,6 +29,14 @@ DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, LZMAError, zstandard.ZstdErro
 """What reading a damaged compressed file raises."""
 
 
+class TooLarge(Exception):
+    """The content exceeds a limit; `what` and `where` in it, and the `hint` that names the option."""
+
+    def __init__(self, what: str, *, hint: str) -> None:
+        super().__init__(what)
+        self.hint = hint
+
+
 class ReadFailed(OSError):
     """The content could not be read to its end: the disk or the network failed, not where results are written."""
 

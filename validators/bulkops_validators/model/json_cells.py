@@ -16,6 +16,8 @@ _RESIDUE = re.compile(f"{SPREADSHEET_ERROR}|{HASH_SIGNS}")
 _TOO_DEEP = "it is nested too deeply"
 _DEEPEST = 400
 """Levels up to which nested JSON is decoded; how many Python could is another number in each version."""
+MAX_JSON_LENGTH = 4_000_000
+"""Characters up to which JSON is decoded: decoded, it can take forty times its size."""
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*+"')
 _SMART_QUOTES = re.compile("[\u201c\u201d\u201e\u201f\u2033]")
 
@@ -55,6 +57,8 @@ def judge(text: str) -> Verdict | None:
     """Return what is wrong with a cell that should hold a JSON object, or None."""
     if _RESIDUE.match(text):
         return Verdict("TYP108", "it is what a spreadsheet shows for no value")
+    if len(text) > MAX_JSON_LENGTH:
+        return Verdict("TYP104", f"it has {len(text):,} characters; at most {MAX_JSON_LENGTH:,} are checked")
     if _is_too_deep(text):
         return Verdict("TYP104", _TOO_DEEP)
     try:
