@@ -59,6 +59,14 @@ MAX_NAME_LENGTH = 1_000
 """Characters of one name of a series of a sandbox world."""
 
 
+class TooLarge(Exception):
+    """A limit is exceeded; whoever knows the name of the file turns this into `LimitExceeded`."""
+
+    def __init__(self, what: str, *, hint: str) -> None:
+        super().__init__(what)
+        self.hint = hint
+
+
 @dataclass(frozen=True, kw_only=True)
 class Adjustable:
     """The limits that options change, for the whole process: a file that is large on purpose must be readable."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from bulkops.chunking.plan import FilePlan, PlannedChunk
 from bulkops.errors import GuardRefused, UsageError
+from bulkops.reading.sources import open_regular
 
 BLOCK = 1 << 20
 
@@ -27,7 +28,7 @@ def write_chunks(plan: FilePlan, folder: Path) -> list[Path]:
 
 
 def _write(plan: FilePlan, chunk: PlannedChunk, path: Path) -> None:
-    with plan.path.open("rb") as source, path.open("xb") as target:
+    with open_regular(plan.path) as source, path.open("xb") as target:
         target.write(source.read(plan.header_end))
         source.seek(chunk.start)
         left = chunk.end - chunk.start

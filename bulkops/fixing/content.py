@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from bulkops.errors import InputUnreadable, LimitExceeded
-from bulkops.reading.sources import DAMAGED, ReadFailed, Source, TooLarge
+from bulkops.limits import TooLarge
+from bulkops.reading.sources import DAMAGED, ReadFailed, Source
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from io import FileIO
 from typing import BinaryIO
 
-from bulkops.limits import adjustable
+from bulkops.limits import TooLarge, adjustable
 from bulkops.reading.layout import Block
 from bulkops.reading.quoting import cut
-from bulkops.reading.sources import DAMAGED, ReadFailed, TooLarge
+from bulkops.reading.sources import DAMAGED, ReadFailed
 
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 _LINE = 1 << 16

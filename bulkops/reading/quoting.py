@@ -18,7 +18,7 @@ import numpy as np
 from bulkops.limits import MAX_BLOCK_CELLS, MAX_BLOCK_LINES, adjustable
 from bulkops.reading.broken import Broken, BrokenRecords
 from bulkops.reading.json_quotes import end_of_json
-from bulkops.reading.marks import Bytes, Marks, behind_nth, count, last, marks_of, well_quoted
+from bulkops.reading.marks import Marks, behind_nth, count, last, marks_of, well_quoted
 from bulkops.reading.stray import QUOTED, end_of_lines
 from bulkops.reading.suspects import suspects
 
@@ -86,9 +86,7 @@ def _enough_lines(window: bytes, marks: Marks, whole: int) -> int:
     return min(lines, window.rfind(b"\n", 0, cells) + 1 or behind_nth(marks.feeds, 1), whole)
 
 
-def _dissect(
-    window: bytes, marks: Marks, enough: int, whole: int, *, patient: bool, form: tuple[int, int]
-) -> Cut:
+def _dissect(window: bytes, marks: Marks, enough: int, whole: int, *, patient: bool, form: tuple[int, int]) -> Cut:
     """Return the cut of a window in which some quote stands wrong, up to the end of the lines that are `enough`.
 
     `whole` bytes are lines with an end; of a record whose end is not among them, a `patient` cut waits for more.

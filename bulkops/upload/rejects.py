@@ -11,6 +11,7 @@ from typing import BinaryIO
 from bulkops.errors import Unfinished
 from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import ChunkState
+from bulkops.reading.sources import open_regular
 from bulkops.upload.context import JobContext
 from bulkops.upload.paths import reasons_path, rejected_path
 from bulkops.upload.pointing import Pointing
@@ -35,7 +36,7 @@ def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | 
     reasons = reasons_path(context.ledger, context.job.id)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with context.job.file_path.open("rb") as source:
+        with open_regular(context.job.file_path) as source:
             with _replacing(path) as out:
                 _copy_records(source, context.job.header_end, rejected, out)
             pointing = Pointing(context)

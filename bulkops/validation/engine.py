@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from bulkops.errors import InputUnreadable
+from bulkops.limits import TooLarge
 from bulkops.reading.blocks import ContentReader, blocks
 from bulkops.reading.layout import Block
-from bulkops.reading.sources import DAMAGED, ReadFailed, Source, TooLarge, expand
+from bulkops.reading.sources import DAMAGED, ReadFailed, Source, expand
 from bulkops.validation.context import Context
 from bulkops.validation.findings import FileReport, ValidationReport, ValidationSettings
 from bulkops.validation.judge import Partial, judge
@@ -144,7 +145,7 @@ def _judged(pieces: Iterator[Block], context: Context, tally: Tally) -> Iterator
             for block in pieces:
                 ahead.append(_Ahead(len(block.data), pool.submit(judge, block, context, tally.room())))
                 del block
-                while ahead and (len(ahead) > threads or sum(one.size for one in ahead) > most or ahead[0].result.done()):
+                while ahead and (len(ahead) > threads or sum(b.size for b in ahead) > most or ahead[0].result.done()):
                     yield ahead.popleft().result.result()
         except (*DAMAGED, ReadFailed, TooLarge):
             yield from _rest(ahead)

@@ -3,9 +3,11 @@
 import difflib
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, islice
 
+from bulkops.limits import MAX_COLUMNS, MAX_HEADER_DEFECTS, TooLarge
 from bulkops.reading.broken import BROKEN_SAYS
 from bulkops.reading.quoting import cells, read_strictly
 from bulkops.validation.context import masked
@@ -71,11 +73,17 @@ def read_header(line: bytes, contract: Contract, *, mask: bool = False) -> Heade
 
     With `mask` no fault repeats what may be a value: a name that is no column's and comes near none.
     """
+    byte_faults = _byte_faults(line)
     separator = _separator(line, contract)
     fields = _fields(line, separator)
+    if len(fields) > MAX_COLUMNS:
+        raise TooLarge(
+            f"the header has more than {MAX_COLUMNS:,} columns; {contract.name} has {len(contract.column_names)}",
+            hint="Name a file with the header of the contract.",
+        )
     names = tuple(field.name for field in fields)
     quoted = tuple(line[field.at : field.at + 1] == b'"' for field in fields)
-    faults: list[Fault] = [*_byte_faults(line), *_quote_faults(line, separator)]
+    faults: list[Fault] = [*byte_faults, *_quote_faults(line, separator)]
     if separator != ord(","):
         spoken = SPOKEN[bytes((separator,))]
         faults.append(Fault("HDR108", f"fields are separated by {spoken}, not by a comma"))
@@ -93,10 +101,12 @@ def read_header(line: bytes, contract: Contract, *, mask: bool = False) -> Heade
 
 def _byte_faults(line: bytes) -> list[Fault]:
     """Return the bytes of the header that are no UTF-8 or no characters."""
-    faults = [Fault(code, message, at=at) for code, at, message in undecodable(line)]
-    for found in _CONTROL.finditer(line):
+    faults = [Fault(code, message, at=at) for code, at, message in islice(undecodable(line), MAX_HEADER_DEFECTS)]
+    for found in islice(_CONTROL.finditer(line), MAX_HEADER_DEFECTS):
         code = "FIL106" if found[0] == b"\0" else "FIL107"
         faults.append(Fault(code, byte_message(code, line, found.start()), at=found.start()))
+    if len(faults) >= MAX_HEADER_DEFECTS:
+        raise TooLarge(f"{MAX_HEADER_DEFECTS:,} or more bytes of the header are not text", hint="Name a CSV file.")
     return faults
 
 
@@ -110,25 +120,31 @@ def _separator(line: bytes, contract: Contract) -> int:
     """Return the separator that yields the most known names; the comma if none is better."""
 
     def known(separator: int) -> int:
-        return sum(_fold(field.name) in folded for field in _fields(line, separator))
+        return sum(_fold(name) in folded for name, _ in _names(line, separator))
 
     folded = {_fold(name) for name in contract.column_names}
     return max(SEPARATORS, key=lambda separator: (known(separator), separator == ord(",")))
 
 
 def _fields(line: bytes, separator: int) -> list[_Field]:
-    """Return the names; where a quote stands wrong the separators alone part them, and the quotes go."""
+    return [_Field(name, at) for name, at in _names(line, separator)]
+
+
+def _names(line: bytes, separator: int) -> Iterator[tuple[str, int]]:
+    """Yield the names and where they start, of too many only one more than a header may have.
+
+    Where a quote is wrong the separators alone part the names, and the quotes are removed.
+    """
     if read_strictly(line, 0, separator).code:
-        pieces = line.split(bytes((separator,)))
+        pieces = line.split(bytes((separator,)), MAX_COLUMNS + 1)[: MAX_COLUMNS + 1]
         starts = accumulate((len(piece) + 1 for piece in pieces[:-1]), initial=0)
-        return [_Field(_name(piece.replace(b'"', b"")), at) for piece, at in zip(pieces, starts, strict=True)]
-    found = []
-    for start, end in cells(line, 0, separator):
+        yield from ((_name(piece.replace(b'"', b"")), at) for piece, at in zip(pieces, starts, strict=True))
+        return
+    for start, end in islice(cells(line, 0, separator), MAX_COLUMNS + 1):
         text = line[start:end]
         if text.startswith(b'"'):
             text = text[1:-1].replace(b'""', b'"')
-        found.append(_Field(_name(text), start))
-    return found
+        yield _name(text), start
 
 
 def _name(raw: bytes) -> str:
@@ -155,24 +171,28 @@ def _told(name: str, contract: Contract) -> str:
 def _assign(fields: list[_Field], told: list[_Field], contract: Contract) -> tuple[tuple[str | None, ...], list[Fault]]:
     """Return the column of each field and the faults of the names; `told` are the names that faults repeat."""
     exact = Counter(field.name for field in fields)
+    unnamed = [column for column in contract.column_names if column not in exact]
     columns: list[str | None] = []
+    taken: set[str | None] = set()
     faults: list[Fault] = []
     for position, (field, shown) in enumerate(zip(fields, told, strict=True), start=1):
-        name, fault = _known(field.name, shown.name, contract, taken={c for c in columns if c} | set(exact))
-        if field.name and field.name in columns:
+        free = [column for column in unnamed if column not in taken]
+        name, fault = _known(field.name, shown.name, contract, free=free)
+        if field.name and field.name in taken:
             name, fault = None, ("HDR103", f"the column {shown.name!r} stands twice")
-        elif name in columns and name is not None:
+        elif name in taken and name is not None:
             fault, name = ("HDR103", f"the column {shown.name!r} stands for {name!r}, which is there already"), None
         columns.append(name)
+        taken.add(name)
         if fault is not None:
             faults.append(Fault(fault[0], fault[1], shown.name, field.at, position))
             if fault[0] == "HDR106" and field.name != field.name.strip():
                 faults.append(_padded(field, position))
-    repeated = [name for name, count in exact.items() if count > 1 and name and name not in contract.column_names]
-    for name in repeated:
-        place = [n for n, field in enumerate(fields) if field.name == name][1]
-        shown = told[place]
-        faults.append(Fault("HDR103", f"the column {shown.name!r} stands twice", shown.name, shown.at, place + 1))
+    seen: Counter[str] = Counter()
+    for place, (field, shown) in enumerate(zip(fields, told, strict=True), start=1):
+        seen[field.name] += 1
+        if seen[field.name] == 2 and field.name and field.name not in contract.column_names:
+            faults.append(Fault("HDR103", f"the column {shown.name!r} stands twice", shown.name, shown.at, place))
     return tuple(columns), faults
 
 
@@ -181,10 +201,10 @@ def _padded(field: _Field, position: int) -> Fault:
     return Fault("HDR105", message, field.name, field.at, position)
 
 
-def _known(name: str, shown: str, contract: Contract, *, taken: set[str]) -> tuple[str | None, tuple[str, str] | None]:
+def _known(name: str, shown: str, contract: Contract, *, free: list[str]) -> tuple[str | None, tuple[str, str] | None]:
     """Return the contract's column that a name stands for, and the code and message of what is wrong with it.
 
-    `shown` is the name as the message tells it.
+    `shown` is the name as the message shows it; `free` are the columns that no other name stands for.
     """
     if name in contract.column_names:
         return name, None
@@ -195,8 +215,7 @@ def _known(name: str, shown: str, contract: Contract, *, taken: set[str]) -> tup
     for column in contract.column_names:
         if inner.lower() == column.lower():
             return column, ("HDR106", f"the column {name!r} is spelt {column!r}")
-    known = [column for column in contract.column_names if column not in taken]
-    near = _suggestion(name, contract, among=known)
+    near = _suggestion(name, contract, among=free)
     hint = f"did you mean {near!r}?" if near else f"known are {', '.join(contract.column_names)}"
     return None, ("HDR102", f"{contract.name} has no column {shown!r}; {hint}")
 
@@ -209,7 +228,8 @@ def _suggestion(name: str, contract: Contract, among: list[str] | None = None) -
     for group in _SYNONYMS:
         if wanted in group and (shared := [column for key, column in folded.items() if key in group]):
             return shared[0]
-    near = difflib.get_close_matches(wanted, folded, n=1, cutoff=0.7)
+    longest = 2 * max(map(len, folded), default=0)  # a text twice as long cannot be near
+    near = difflib.get_close_matches(wanted, folded, n=1, cutoff=0.7) if len(wanted) <= longest else []
     return folded[near[0]] if near else None
 
 

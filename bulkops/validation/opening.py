@@ -4,6 +4,7 @@ import codecs
 import re
 from dataclasses import dataclass, field
 
+from bulkops.limits import MAX_HEADER_BYTES, MAX_LEADING_LINES, TooLarge
 from bulkops.reading.blocks import ContentReader, Form
 from bulkops.reading.quoting import read_strictly
 from bulkops.validation.header import Header, read_header
@@ -24,8 +25,6 @@ _WIDE = {
     "utf-16-be": re.compile(rb"(?:\0[^\0]){4}"),
 }
 """How a header, of ASCII letters, begins in an encoding of two or four bytes a character."""
-_HEAD = 1 << 20
-"""Bytes in which the header must end."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def open_content(reader: ContentReader, contract: Contract, *, mask: bool = Fals
 
     With `mask` no message repeats a value. What ended the reading is raised if that was within the header.
     """
-    raw = reader.read(_HEAD)
+    raw = reader.read(MAX_HEADER_BYTES)
     if not raw:
         return Opening(None, (Notice("FIL101", "the file holds nothing", 1, 0),))
     form, head = _form(raw)
@@ -140,8 +139,12 @@ def _returns_only(data: bytes) -> bool:
 
 
 def _skip_to_header(head: _Head) -> None:
-    """Drop blank lines and a spreadsheet's `sep=` line."""
+    """Drop blank lines and a spreadsheet's `sep=` line; TooLarge if there are very many."""
     while head.data:
+        if len(head.notices) > MAX_LEADING_LINES:
+            raise TooLarge(
+                f"more than {MAX_LEADING_LINES:,} blank lines precede the header", hint="Remove them from the file."
+            )
         end = head.data.find(b"\n") + 1 or len(head.data)
         line = head.data[:end].strip()
         if not line:
