@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -76,6 +76,11 @@ def default_ledger_url() -> str:
     return f"sqlite:///{state_folder() / 'ledger.db'}"
 
 
+MAX_ADDRESS = 2_000
+"""Characters of a base address."""
+MAX_HOST = 253
+"""Characters of a host name."""
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -97,6 +102,7 @@ def checked_base_url(url: str) -> str:
         raise UsageError(
             f"Plain http:// to {host} would send the key unencrypted.", hint="Use https://, or a loopback address."
         )
+    _check_host(host, url)
     shown = f"[{host}]" if ":" in host else host
     port = _port(parts, url)
     suffix = "" if port in (None, DEFAULT_PORTS[parts.scheme]) else f":{port}"
@@ -104,15 +110,43 @@ def checked_base_url(url: str) -> str:
 
 
 def _split(url: str) -> SplitResult:
+    if len(url) > MAX_ADDRESS or not url.strip().isprintable() or not _is_utf8(url):
+        raise _no_address(url)
     try:
         return urlsplit(url.strip())
     except ValueError:
         raise _no_address(url) from None
 
 
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= sign <= "\udfff" for sign in text)
+
+
 def _no_address(url: str) -> UsageError:
+    url = url if len(url) <= MAX_HOST else f"{url[:MAX_HOST]}…"
     hint = "Write it like https://yourcompany.europe-west1.talon.one"
     return UsageError(f"{url!r} is not a base address.", hint=hint)
+
+
+def _check_host(host: str, url: str) -> None:
+    """Raise UsageError for a host that no server can have (RFC 1123 §2.1, RFC 3986 §3.2.2)."""
+    if ":" in host:
+        return  # urlsplit has checked an IPv6 address
+    try:
+        name = host.encode("idna").decode().removesuffix(".").lower()
+    except UnicodeError:
+        raise _no_address(url) from None
+    labels = name.split(".")
+    sound = all(_LABEL.fullmatch(label) for label in labels) and len(name) <= MAX_HOST
+    if not sound or (labels[-1].isdecimal() and not _is_ipv4(name)):
+        raise _no_address(url)
+
+
+def _is_ipv4(host: str) -> bool:
+    try:
+        return IPv4Address(host) is not None
+    except ValueError:
+        return False
 
 
 def _port(parts: SplitResult, url: str) -> int | None:

@@ -12,7 +12,7 @@ import click
 from bulkops.cli.console import console, one_line, shown
 from bulkops.cli.contract_options import contract_argument
 from bulkops.cli.environment import option, own_option
-from bulkops.cli.options import json_option
+from bulkops.cli.options import json_option, limit_options
 from bulkops.cli.outputs import refuse_existing, refuse_the_same
 from bulkops.cli.whole_files import is_device, refuse_archive, whole_files
 from bulkops.errors import UsageError
@@ -46,6 +46,7 @@ STDOUT = Path("-")
 )
 @option("--mask", is_flag=True, help="Hide values in --diff and in the list of changes.")
 @own_option("--overwrite", is_flag=True, help="Replace the output file and the list of changes if they exist.")
+@limit_options
 @json_option
 def command(
     contract: Contract,

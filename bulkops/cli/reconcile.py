@@ -11,7 +11,7 @@ import click
 from bulkops.cli.console import console
 from bulkops.cli.contract_options import ContractType, contract_options, query_of
 from bulkops.cli.environment import option, own_option
-from bulkops.cli.options import SecondsType, json_option, ledger_option
+from bulkops.cli.options import CountType, SecondsType, json_option, ledger_option, limit_options
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
 from bulkops.errors import UsageError
@@ -38,7 +38,7 @@ SHOWN = 10
 @own_option(
     "--import-id",
     "import_ids",
-    type=click.IntRange(min=1),
+    type=CountType(),
     multiple=True,
     help="Count only rows of this import; may be given several times. A job knows its own.",
 )
@@ -67,6 +67,7 @@ SHOWN = 10
 @ledger_option
 @contract_options
 @target_options
+@limit_options
 @json_option
 def command(
     contract: Contract | None,

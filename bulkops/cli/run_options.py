@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from bulkops.cli.environment import Reach, option
-from bulkops.cli.options import SecondsType
+from bulkops.cli.options import CountType, SecondsType
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,7 +23,7 @@ OPTIONS = (
         default=None,
         help="Whether to send a refused chunk again in parts until the refused records are alone; default: yes.",
     ),
-    option("--isolate-requests", type=click.IntRange(min=0), help="The most requests for that; default 40."),
+    option("--isolate-requests", type=CountType(0), help="The most requests for that; default 40."),
     option("--max-errors", metavar="N|N%", help="Stop when more records than this were refused."),
 )
 

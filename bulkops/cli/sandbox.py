@@ -7,7 +7,7 @@ import click
 
 from bulkops.cli.console import console
 from bulkops.cli.environment import option, own_option
-from bulkops.cli.options import json_option
+from bulkops.cli.options import CountType, json_option
 from bulkops.errors import UsageError
 
 
@@ -28,7 +28,7 @@ from bulkops.errors import UsageError
 @option("--assume", multiple=True, metavar="NAME=VALUE", help="Change an assumption; repeatable.")
 @option(
     "--rate-limit",
-    type=click.IntRange(0),
+    type=CountType(0),
     default=3,
     show_default=True,
     help="Requests a second for each endpoint; 0 means no limit.",

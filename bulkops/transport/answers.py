@@ -99,7 +99,10 @@ def refusal(
 
 
 def _redirect_hint(location: str) -> str:
-    host = urlsplit(location).hostname
+    try:
+        host = urlsplit(location).hostname
+    except ValueError:  # it is not an address
+        host = None
     elsewhere = f" to {host}" if host else ""
     return f"The server points elsewhere{elsewhere}. Nothing was taken in; name the right address with --base-url."
 
