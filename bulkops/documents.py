@@ -5,6 +5,7 @@ Every defect becomes a `ValueError` whose text names it; the parsers themselves 
 
 import json
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from typing import Any
 from bulkops.errors import InputUnreadable, LimitExceeded
 from bulkops.limits import MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEPTH, MAX_DOCUMENT_VALUES
 
+_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART}\.[ \t]*+){{{MAX_DOCUMENT_DEPTH}}}")
 _TOO_DEEP = "it is nested too deeply"
 
 
@@ -55,6 +58,8 @@ def parse_json(text: str) -> Any:
 
 def parse_toml(text: str) -> dict[str, Any]:
     """Return a TOML document; ValueError says what is wrong with it."""
+    if _LONG_KEY.search(text):  # the parser's time grows with the square of the parts of a key
+        raise ValueError(_TOO_DEEP)
     document: dict[str, Any] = _parsed(tomllib.loads, text)
     return document
 

@@ -297,7 +297,7 @@ def _read_json(streamed: Streamed) -> bytes:
         content += block
         if len(content) > MAX_JSON_BYTES:
             raise ResponseTooLarge(
-                f"The response to {streamed.where} is JSON of more than {MAX_JSON_BYTES:,} bytes; bulkops reads no more.",
+                f"The response to {streamed.where} has more than {MAX_JSON_BYTES:,} bytes; bulkops reads no more.",
                 hint="Check that the base address is that of a deployment.",
             )
     return bytes(content)
