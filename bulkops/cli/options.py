@@ -42,10 +42,10 @@ class SizeType(click.ParamType[int]):
 
 
 class CountType(click.IntRange):
-    """A whole number, `min` or more, that every database and the API can store."""
+    """A whole number, at least `least`, that every database and the API can store."""
 
-    def __init__(self, least: int = 1) -> None:
-        super().__init__(min=least, max=MAX_NUMBER)
+    def __init__(self, least: int = 1, most: int = MAX_NUMBER) -> None:
+        super().__init__(min=least, max=most)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the number."""

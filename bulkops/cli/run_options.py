@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import click
-
 from bulkops.cli.environment import Reach, option
 from bulkops.cli.options import CountType, SecondsType
 
@@ -17,7 +15,7 @@ OPTIONS = (
         metavar="SECONDS",
         help="How long what is read back must stand still before a doubtful request counts as lost; default 60.",
     ),
-    option("--concurrency", type=click.IntRange(1, 32), help="Requests under way at a time; default 1."),
+    option("--concurrency", type=CountType(1, 32), help="Requests under way at a time; default 1."),
     option(
         "--isolate/--no-isolate",
         default=None,

@@ -65,8 +65,9 @@ def read_file(path: Path, *, notes: Notes | None = None) -> Iterator[pl.DataFram
 
     InputUnreadable if it cannot be read to its end.
     """
+    source = file_source(path)  # kept, since the copy of a pipe is gone with it
     try:
-        with file_source(path).open() as file:
+        with source.open() as file:
             yield from read_frames(iter(lambda: file.read(BLOCK), b""), name=str(path), notes=notes)
     except DAMAGED as error:
         raise InputUnreadable(f"{path} is damaged: {error}.") from None

@@ -55,12 +55,8 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_Object, parse_int=len, parse_floa
 @lru_cache(maxsize=20_000)
 def judge(text: str) -> Verdict | None:
     """Return what is wrong with a cell that should hold a JSON object, or None."""
-    if _RESIDUE.match(text):
-        return Verdict("TYP108", "it is what a spreadsheet shows for no value")
-    if len(text) > MAX_JSON_LENGTH:
-        return Verdict("TYP104", f"it has {len(text):,} characters; at most {MAX_JSON_LENGTH:,} are checked")
-    if _is_too_deep(text):
-        return Verdict("TYP104", _TOO_DEEP)
+    if refused := _not_to_decode(text):
+        return refused
     try:
         value = _DECODER.decode(text)
     except _Constant as error:
@@ -79,6 +75,15 @@ def judge(text: str) -> Verdict | None:
         return _judge_names(value)
     except RecursionError:
         return Verdict("TYP104", _TOO_DEEP)
+
+
+def _not_to_decode(text: str) -> Verdict | None:
+    """Return what is wrong with a cell that is not decoded at all."""
+    if _RESIDUE.match(text):
+        return Verdict("TYP108", "it is what a spreadsheet shows for no value")
+    if len(text) > MAX_JSON_LENGTH:
+        return Verdict("TYP104", f"it has {len(text):,} characters; at most {MAX_JSON_LENGTH:,} are checked")
+    return Verdict("TYP104", _TOO_DEEP) if _is_too_deep(text) else None
 
 
 def straightened(text: str) -> str:
