@@ -2,6 +2,8 @@
 
 import gzip
 import socket
+import tempfile
+from datetime import UTC, datetime
 
 import pytest
 import zstandard
@@ -41,9 +43,7 @@ def test_a_json_response_beyond_the_limit_is_refused_at_once(coding: str) -> Non
         client.get_json("/v1/x", {})
 
 
-def test_an_export_with_a_line_that_never_ends_is_refused(tmp_path: object) -> None:
-    import tempfile
-
+def test_an_export_with_a_line_that_never_ends_is_refused() -> None:
     def serve(connection: socket.socket) -> None:
         connection.recv(65536)
         try:
@@ -53,15 +53,13 @@ def test_an_export_with_a_line_that_never_ends_is_refused(tmp_path: object) -> N
         except OSError:
             return
 
-    with served(serve) as client, tempfile.TemporaryFile() as out:
-        with pytest.raises(ResponseTooLarge, match="a line of more than 64,000,000 bytes"):
-            download(client, Question(path="/v1/x", ids={}, params={}), out)
+    refused = pytest.raises(ResponseTooLarge, match="a line of more than 64,000,000 bytes")
+    with served(serve) as client, tempfile.TemporaryFile() as out, refused:
+        download(client, Question(path="/v1/x", ids={}, params={}), out)
 
 
 @pytest.mark.parametrize("location", ["http://[@evil/", "http://[::1", "//["])
 def test_a_redirect_to_no_address_is_still_a_refusal(location: str) -> None:
-    from datetime import UTC, datetime
-
     found = refusal(301, b"", where="GET /x", headers={"location": location}, now=datetime.now(UTC))
     assert isinstance(found, AccessRefused)
 
