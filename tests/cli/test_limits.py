@@ -147,7 +147,7 @@ def test_content_out_of_proportion_to_its_file_is_refused(bulkops: Callable[...,
     assert bulkops("validate", "audiences", "a.csv.zst", "--select", "HDR", "--max-expansion", "100000").code == 0
 
 
-ODD = {"bare newlines": b"\n", "stray quotes": b'a"b"\n', "one stray quote": b'a"b\n'}
+ODD = {"bare newlines": b"\n", "equal keys": b"a\n", "stray quotes": b'a"b"\n', "one stray quote": b'a"b\n'}
 
 
 @pytest.mark.parametrize("odd", ODD)
