@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
@@ -159,25 +160,35 @@ def _output_of(command: str, name: str) -> str:
 def _printed_by(words: list[str]) -> bytes:
     """Return the output of a command; TooLarge if it prints too much or runs too long, then it is ended."""
     # The command is the user's own, from their configuration file; what it prints is never shown.
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:  # noqa: S603
+    # Without a buffer the pipe can be closed while it is read: a child of the command may keep it open.
+    with subprocess.Popen(words, bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:  # noqa: S603
         assert process.stdout is not None
         output: list[bytes] = []
         reader = Thread(target=_read_into, args=(output, process.stdout), daemon=True)
         reader.start()
-        reader.join(KEY_SECONDS)
-        if reader.is_alive() or len(output[0]) > MAX_KEY_BYTES:
-            slow = reader.is_alive()
+        try:
+            reader.join(KEY_SECONDS)
+            _refuse_to_wait(slow=reader.is_alive(), much=bool(output) and len(output[0]) > MAX_KEY_BYTES)
+            if process.wait(KEY_SECONDS):
+                raise subprocess.CalledProcessError(process.returncode, words[0])
+        finally:
             process.kill()
-            reader.join(1.0)
-            what = f"did not end within {KEY_SECONDS:.0f} s" if slow else f"printed more than {MAX_KEY_BYTES:,} bytes"
-            raise TooLarge(what, hint="It must print the key, nothing else, and end.")
-        if process.wait(KEY_SECONDS):
-            raise subprocess.CalledProcessError(process.returncode, words[0])
     return output[0]
 
 
+def _refuse_to_wait(*, slow: bool, much: bool) -> None:
+    """Raise TooLarge for a command that is too slow or prints too much."""
+    if slow or much:
+        what = f"did not end within {KEY_SECONDS:.0f} s" if slow else f"printed more than {MAX_KEY_BYTES:,} bytes"
+        raise TooLarge(what, hint="It must print the key, nothing else, and end.")
+
+
 def _read_into(output: list[bytes], stream: IO[bytes]) -> None:
-    output.append(stream.read(MAX_KEY_BYTES + 1))
+    data = b""
+    with suppress(OSError, ValueError):  # closed, because the command took too long
+        while len(data) <= MAX_KEY_BYTES and (part := stream.read(MAX_KEY_BYTES + 1 - len(data))):
+            data += part
+    output.append(data)
 
 
 def _from_keyring(service: str, name: str) -> str:

@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 
-MAX_RECORD_BYTES = 64_000_000
+MAX_RECORD_BYTES = 32_000_000
 """Default for bytes of one CSV record, its line end included."""
 MAX_EXPANSION = 1_000
 """Default for bytes that one byte of a compressed file may expand to, beyond the first `FREE_EXPANSION` bytes."""

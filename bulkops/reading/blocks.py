@@ -145,9 +145,10 @@ def blocks(reader: ContentReader, *, separator: int, width: int, size: int) -> I
         if piece.length:
             whole = window[: piece.length] if piece.length < len(window) else window
             yield Block(whole, separator, piece.broken, piece.marks)
-        carry = window[piece.length :]
+            del whole  # a long one is not kept while the next is read
+        carry, window = window[piece.length :], b""
         if not piece.length:
-            want = _larger(reader, window, ended=ended)
+            want = _larger(reader, carry, ended=ended)
             continue
         # What is broken is copied once more to be judged: smaller blocks of it take the memory of larger sound ones.
         usual = min(max(1, size * 5 // 6) if piece.broken else size, 2 * usual)

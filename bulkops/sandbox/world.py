@@ -44,7 +44,7 @@ class Series(_Part):
     def _pattern_takes_a_number(cls, pattern: str) -> str:
         # A width is memory: {:0999999999d} would be one name of a gigabyte. Only short ones reach `format`.
         fields = [(spec or "", name) for _, name, spec, _ in _fields_of(pattern) if name is not None]
-        if any(re.search(r"\d{4}|[{}]", spec) for spec, _ in fields) or len(pattern) > MAX_NAME_LENGTH:
+        if any(re.search(r"[1-9]\d{3}|[{}]", spec) for spec, _ in fields) or len(pattern) > MAX_NAME_LENGTH:
             raise ValueError(f"the names of a pattern have at most {MAX_NAME_LENGTH:,} characters")
         try:
             length = len(pattern.format(2_000_000))

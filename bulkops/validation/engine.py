@@ -132,19 +132,23 @@ class _Ahead(NamedTuple):
 
 
 def _judged(pieces: Iterator[Block], context: Context, tally: Tally) -> Iterator[Partial]:
-    """Yield the partial results in order; as many blocks are judged at a time as there are threads,
-    and fewer of those that a long record has made larger than usual.
+    """Yield the partial results in order. As many blocks are judged at a time as there are threads;
+    one that a long record has made larger than usual is judged alone, before more is read.
 
     Where reading fails, what was read comes first.
     """
     threads = tally.settings.threads
-    most = (threads + 1) * tally.settings.block_bytes
+    usual = tally.settings.block_bytes
     ahead: deque[_Ahead] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
             for block in pieces:
+                alone = len(block.data) > usual
+                if alone:
+                    yield from _rest(ahead)
                 ahead.append(_Ahead(len(block.data), pool.submit(judge, block, context, tally.room())))
                 del block
+                most = 0 if alone else (threads + 1) * usual
                 while ahead and (len(ahead) > threads or sum(b.size for b in ahead) > most or ahead[0].result.done()):
                     yield ahead.popleft().result.result()
         except (*DAMAGED, ReadFailed, TooLarge):

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from bulkops.limits import MAX_RECORD_BYTES
+
 MB = 1_000_000
 MOST_MEMORY = 1_000 * MB
 HEADER = b"profileintegrationid\n"
@@ -104,7 +106,7 @@ def test_validate_refuses_a_record_without_end_within_bounded_memory(
     name, make = BOMBS[bomb]
     ended = bulkops("validate", "audiences", make(tmp_path / name))
     assert ended.code == 2
-    assert "line 2: the record that starts here (byte 21) has more than 64,000,000 bytes" in ended.err
+    assert "line 2: the record that starts here (byte 21) has more than 32,000,000 bytes" in ended.err
     assert "--max-record-bytes" in ended.err
     assert ended.peak < MOST_MEMORY / 2
 
@@ -114,7 +116,7 @@ def test_fix_and_reconcile_refuse_a_record_without_end(bulkops: Callable[..., Me
     good.write_bytes(HEADER + b"a\n")
     for words in (("fix", "audiences", bomb, "-o", "out.csv"), ("reconcile", "audiences", good, "--export", bomb)):
         ended = bulkops(*words)
-        assert (ended.code, "more than 64,000,000 bytes" in ended.err) == (2, True), ended.err
+        assert (ended.code, "more than 32,000,000 bytes" in ended.err) == (2, True), ended.err
         assert ended.peak < MOST_MEMORY
     assert not (tmp_path / "out.csv").exists()
 
@@ -125,16 +127,36 @@ def test_plan_refuses_a_quote_that_never_closes_within_bounded_memory(
     (tmp_path / "a.csv").write_bytes(HEADER + b"a\n" + b'"' + b"\n" * 65 * MB)
     ended = bulkops("plan", "audiences", "a.csv")
     assert ended.code == 2
-    assert "record 2 (byte 23): it has more than 64,000,000 bytes, or a quote in it is never closed" in ended.err
+    assert "record 2 (byte 23): it has more than 32,000,000 bytes, or a quote in it is never closed" in ended.err
     assert ended.peak < MOST_MEMORY / 2
 
 
 def test_max_record_bytes_changes_the_limit(bulkops: Callable[..., Measured], tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_bytes(HEADER + b"a" * 40 * MB + b"\n" + b"b\n")
+    (tmp_path / "a.csv").write_bytes(HEADER + b"a" * 30 * MB + b"\n" + b"b\n")
     message = "has more than 20,000,000 bytes"
     assert message in bulkops("validate", "audiences", "a.csv", "--max-record-bytes", "20MB").err
     assert message in bulkops("validate", "audiences", "a.csv", BULKOPS_MAX_RECORD_BYTES="20MB").err
     assert "bytes" not in bulkops("validate", "audiences", "a.csv").err
+
+
+LONG = {
+    "JSON text": b'"{""a"":""' + b"x" * 31 * MB + b'""}"',
+    "JSON names": b'"{' + b",".join(b'""a%d"":1' % number for number in range(2_200_000)) + b'}"',
+    "stray quotes": b'a"' * 15 * MB,
+    "stray quote": b'a"' + b"b" * 30 * MB,
+}
+
+
+@pytest.mark.parametrize("cell", LONG)
+def test_a_long_cell_is_judged_within_bounded_memory(
+    bulkops: Callable[..., Measured], tmp_path: Path, cell: str
+) -> None:
+    record = b"ABCD," + LONG[cell] + b"\n"
+    assert len(record) < MAX_RECORD_BYTES
+    (tmp_path / "a.csv").write_bytes(b"value,attributes\n" + 3 * record)
+    ended = bulkops("validate", "coupons", "a.csv", "--max-errors", "1000")
+    assert ended.code == 1
+    assert ended.peak < 0.7 * MOST_MEMORY
 
 
 def test_content_out_of_proportion_to_its_file_is_refused(bulkops: Callable[..., Measured], tmp_path: Path) -> None:
@@ -224,7 +246,7 @@ def test_standard_input_without_a_line_end_is_refused(bulkops: Callable[..., Mea
     started = time.monotonic()
     ended = subprocess.run(command, shell=True, check=False, capture_output=True, text=True, timeout=60, cwd=tmp_path)
     assert ended.returncode == 2
-    assert "a line in it has more than 64,000,000 bytes" in ended.stderr
+    assert "a line in it has more than 32,000,000 bytes" in ended.stderr
     assert time.monotonic() - started < 60
 
 
@@ -250,3 +272,50 @@ def test_a_number_of_5000_digits_is_refused_briefly(
         assert ended.code == 2
         assert len(ended.err) < 1000
     assert not list((tmp_path / "state").rglob("*.db"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("plan", "coupons", "a.csv", "--max-rows"),
+        ("plan", "coupons", "a.csv", "--max-bytes"),
+        ("split", "coupons", "a.csv", "-d", "parts", "--max-bytes"),
+        ("validate", "coupons", "a.csv", "--max-errors"),
+        ("validate", "coupons", "a.csv", "--max-record-bytes"),
+        ("validate", "coupons", "a.csv", "--max-expansion"),
+        ("export", "coupons", "-o", "out.csv", "--base-url", "https://a.b", "--application", "1", "--campaign"),
+        ("sandbox", "--port"),
+        ("jobs", "show"),
+    ],
+)
+def test_a_number_of_5000_digits_is_refused_briefly_by_each_command(
+    bulkops: Callable[..., Measured], tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "a.csv").write_bytes(b"value\nAAAA\n")
+    ended = bulkops(*words, NUMBER)
+    assert (ended.code, len(ended.err) < 1000) == (2, True), ended.err
+    assert not (tmp_path / "parts").exists()
+
+
+def test_a_pipe_is_validated_and_one_without_a_line_end_is_refused(
+    bulkops: Callable[..., Measured], tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "good.csv").write_bytes(HEADER + b"a\n")
+    for content, code, message in (
+        ("good.csv", 0, ""),
+        ("/dev/zero", 2, "a line in it has more than 32,000,000 bytes"),
+    ):
+        with subprocess.Popen(["/bin/sh", "-c", f"cat {content} > pipe"], cwd=tmp_path, stderr=subprocess.DEVNULL):
+            ended = bulkops("validate", "audiences", "good.csv", "pipe")
+        assert (ended.code, message in ended.err) == (code, True), ended.err
+        assert ended.peak < MOST_MEMORY / 2
+
+
+def test_standard_input_that_is_a_device_or_empty_is_no_file_of_records(tmp_path: Path) -> None:
+    for name in (os.devnull, "/dev/zero"):
+        with Path(name).open("rb") as stream:
+            words = [sys.executable, "-m", "bulkops", "validate", "audiences", "-"]
+            ended = subprocess.run(words, check=False, stdin=stream, capture_output=True, timeout=60, cwd=tmp_path)
+        assert ended.returncode in (1, 2)
+        assert b"Traceback" not in ended.stderr

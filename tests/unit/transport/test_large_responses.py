@@ -50,7 +50,7 @@ def test_an_export_with_a_line_that_never_ends_is_refused() -> None:
         except OSError:
             return
 
-    refused = pytest.raises(ResponseTooLarge, match="a line of more than 64,000,000 bytes")
+    refused = pytest.raises(ResponseTooLarge, match="a line of more than 32,000,000 bytes")
     with served(serve) as client, tempfile.TemporaryFile() as out, refused:
         download(client, Question(path="/v1/x", ids={}, params={}), out)
 

@@ -18,6 +18,8 @@ _DEEPEST = 400
 """Levels up to which nested JSON is decoded; how many Python could is another number in each version."""
 MAX_JSON_LENGTH = 4_000_000
 """Characters up to which JSON is decoded: decoded, it can take forty times its size."""
+_REMEMBERED = 4_096
+"""Characters up to which a cell's verdict is remembered, with the cell."""
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*+"')
 _SMART_QUOTES = re.compile("[\u201c\u201d\u201e\u201f\u2033]")
 
@@ -52,9 +54,17 @@ def _refuse(constant: str) -> NoReturn:
 _DECODER = json.JSONDecoder(object_pairs_hook=_Object, parse_int=len, parse_float=len, parse_constant=_refuse)
 
 
-@lru_cache(maxsize=20_000)
 def judge(text: str) -> Verdict | None:
     """Return what is wrong with a cell that should hold a JSON object, or None."""
+    return _remembered(text) if len(text) <= _REMEMBERED else _judge(text)
+
+
+@lru_cache(maxsize=20_000)
+def _remembered(text: str) -> Verdict | None:
+    return _judge(text)
+
+
+def _judge(text: str) -> Verdict | None:
     if refused := _not_to_decode(text):
         return refused
     try:
