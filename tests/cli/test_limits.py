@@ -139,11 +139,11 @@ def test_max_record_bytes_changes_the_limit(bulkops: Callable[..., Measured], tm
     assert "bytes" not in bulkops("validate", "audiences", "a.csv").err
 
 
-LONG = {
-    "JSON text": b'"{""a"":""' + b"x" * 31 * MB + b'""}"',
-    "JSON names": b'"{' + b",".join(b'""a%d"":1' % number for number in range(2_200_000)) + b'}"',
-    "stray quotes": b'a"' * 15 * MB,
-    "stray quote": b'a"' + b"b" * 30 * MB,
+LONG: dict[str, Callable[[], bytes]] = {
+    "JSON text": lambda: b'"{""a"":""' + b"x" * 31 * MB + b'""}"',
+    "JSON names": lambda: b'"{' + b",".join(b'""a%d"":1' % number for number in range(2_200_000)) + b'}"',
+    "stray quotes": lambda: b'a"' * 15 * MB,
+    "stray quote": lambda: b'a"' + b"b" * 30 * MB,
 }
 
 
@@ -151,7 +151,7 @@ LONG = {
 def test_a_long_cell_is_judged_within_bounded_memory(
     bulkops: Callable[..., Measured], tmp_path: Path, cell: str
 ) -> None:
-    record = b"ABCD," + LONG[cell] + b"\n"
+    record = b"ABCD," + LONG[cell]() + b"\n"
     assert len(record) < MAX_RECORD_BYTES
     (tmp_path / "a.csv").write_bytes(b"value,attributes\n" + 3 * record)
     ended = bulkops("validate", "coupons", "a.csv", "--max-errors", "1000")
