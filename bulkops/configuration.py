@@ -3,14 +3,17 @@
 import re
 import shlex
 import subprocess
-import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import which
-from typing import Any
+from threading import Thread
+from typing import IO, Any
 
-from bulkops.errors import InputUnreadable, UsageError
+from bulkops.documents import parse_toml, read_document
+from bulkops.errors import UsageError
+from bulkops.limits import KEY_SECONDS, MAX_KEY_BYTES, MAX_NUMBER, TooLarge
 from bulkops.settings import ID_NAMES, Secret, authorization_from_environment, authorization_value
 from bulkops.wording import guess
 
@@ -67,10 +70,8 @@ def read_config(path: Path | None) -> Configuration:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        document: Any = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        document: Any = parse_toml(read_document(path))
+    except ValueError as error:
         raise UsageError(f"{path} is not valid TOML: {error}.") from None
     if path.name == "pyproject.toml":
         for name in ("tool", "bulkops"):
@@ -106,8 +107,8 @@ def target_profile(config: Configuration, name: str) -> TargetProfile:
         raise UsageError(f"{called} {trouble}", hint="Write it like https://yourcompany.europe-west1.talon.one")
     ids = {n: table[n] for n in ID_NAMES if n in table}
     for key, value in ids.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise UsageError(f"{called} {key} must be a whole number, 1 or more.")
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_NUMBER:
+            raise UsageError(f"{called} {key} must be a whole number, 1 or more (at most {MAX_NUMBER}).")
     return TargetProfile(name=name, base_url=table["base_url"], key=_key_of(table, called), ids=ids)
 
 
@@ -153,12 +154,51 @@ def _output_of(command: str, name: str) -> str:
     if not words:
         raise UsageError(f"The key command of target {name!r} is empty.")
     try:
-        # The command is the user's own, from their configuration file; what it prints is never shown.
-        done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)  # noqa: S603
+        output = _printed_by(words)
+        return output.decode()
+    except TooLarge as error:
+        raise UsageError(f"The key command of target {name!r} {error}{_program(words)}.", hint=error.hint) from None
     except (OSError, subprocess.SubprocessError, ValueError):
-        program = f": {words[0]}" if which(words[0]) else "; its program was not found"
-        raise UsageError(f"The key command of target {name!r} failed{program}.") from None
-    return done.stdout
+        raise UsageError(f"The key command of target {name!r} failed{_program(words)}.") from None
+
+
+def _program(words: list[str]) -> str:
+    """Return how messages name the program of a key command; what is no program may be a key in the wrong place."""
+    return f": {words[0]}" if which(words[0]) else "; its program was not found"
+
+
+def _printed_by(words: list[str]) -> bytes:
+    """Return the output of a command; TooLarge if it prints too much or runs too long, then it is ended."""
+    # The command is the user's own, from their configuration file; what it prints is never shown.
+    # Without a buffer the pipe can be closed while it is read: a child of the command may keep it open.
+    with subprocess.Popen(words, bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:  # noqa: S603
+        assert process.stdout is not None
+        output: list[bytes] = []
+        reader = Thread(target=_read_into, args=(output, process.stdout), daemon=True)
+        reader.start()
+        try:
+            reader.join(KEY_SECONDS)
+            _refuse_to_wait(slow=reader.is_alive(), much=bool(output) and len(output[0]) > MAX_KEY_BYTES)
+            if process.wait(KEY_SECONDS):
+                raise subprocess.CalledProcessError(process.returncode, words[0])
+        finally:
+            process.kill()
+    return output[0]
+
+
+def _refuse_to_wait(*, slow: bool, much: bool) -> None:
+    """Raise TooLarge for a command that is too slow or prints too much."""
+    if slow or much:
+        what = f"did not end within {KEY_SECONDS:.0f} s" if slow else f"printed more than {MAX_KEY_BYTES:,} bytes"
+        raise TooLarge(what, hint="It must print the key, nothing else, and end.")
+
+
+def _read_into(output: list[bytes], stream: IO[bytes]) -> None:
+    data = b""
+    with suppress(OSError, ValueError):  # closed, because the command took too long
+        while len(data) <= MAX_KEY_BYTES and (part := stream.read(MAX_KEY_BYTES + 1 - len(data))):
+            data += part
+    output.append(data)
 
 
 def _from_keyring(service: str, name: str) -> str:

@@ -5,9 +5,11 @@ BulkopsError
 ├── UsageError             mend the call or the configuration             exit 2
 │   ├── InputUnreadable    the file is not there or cannot be read
 │   ├── LedgerUnusable     the ledger cannot be read or written
+│   │   └── LimitExceeded  it is larger than bulkops processes; the hint names the option
 │   └── AccessRefused      the server refused the key or the ids (401, 403, 404)
 ├── Unfinished             resume the job, or run the command again       exit 3
 │   ├── NotDelivered       the request never reached the server: safe to send again
+│   ├── ResponseTooLarge   a response to a reading request exceeds a limit: another attempt would not help
 │   ├── OutcomeUnknown     the request left and no readable answer came
 │   └── ServerRefused      the server answered with a refusal
 ├── InDoubt                a person must decide: `bulkops jobs resolve`   exit 4
@@ -57,6 +59,10 @@ class LedgerUnusable(UsageError):
     """The ledger cannot be read or written, and no job has begun that could be resumed."""
 
 
+class LimitExceeded(InputUnreadable):
+    """An input is larger, deeper or longer than bulkops processes; see `docs/reference/limits.md`."""
+
+
 class Unfinished(BulkopsError):
     """The run stopped early and can go on: resume the job, or run the command again where there is no job."""
 
@@ -95,6 +101,10 @@ class NotDelivered(Unfinished):
     def __init__(self, message: str, *, retry_after: float | None = None, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+
+class ResponseTooLarge(Unfinished):
+    """A response to a reading request exceeds a limit; it is not requested again."""
 
 
 class OutcomeUnknown(Unfinished):

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
-from bulkops.errors import InputUnreadable, UsageError
+from bulkops.documents import parse_yaml, read_document
+from bulkops.errors import UsageError
+from bulkops.limits import MAX_NUMBER
 from bulkops.recipe_text import Variables, sentence
 from bulkops.settings import ID_NAMES
 from bulkops.wording import guess
@@ -27,6 +28,9 @@ def _words(value: object) -> object:
     return [word.strip() for word in value.split(",")] if isinstance(value, str) else value
 
 
+Id = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,9 +40,9 @@ class Step(_Strict):
 
     contract: str = Field(description="The contract's name.")
     file: Path = Field(description="The file to import.")
-    ids: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict, description="Ids of the target.")
+    ids: dict[str, Id] = Field(default_factory=dict, description="Ids of the target.")
     options: dict[str, bool | str] = Field(default_factory=dict, description="Query options of the contract.")
-    max_rows: int | None = Field(default=None, ge=1, description="Records of a chunk.")
+    max_rows: int | None = Field(default=None, ge=1, le=MAX_NUMBER, description="Records of a chunk.")
     reconcile: bool = Field(default=True, description="Prove the rows after the import.")
     expect: Literal["done", "refused"] = Field(default="done", description="`refused`: the validator must stop it.")
     again: bool = Field(default=False, description="Import the file each time the recipe runs.")
@@ -98,11 +102,9 @@ def load_recipe(path: Path, chosen: Mapping[str, str]) -> Recipe:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputUnreadable(f"The recipe {path} cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+        document = parse_yaml(read_document(path, what="The recipe"))
+    except ValueError as error:
+        raise UsageError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(document, dict):
         raise UsageError(f"{path} is not a recipe: it must be a table with name and steps.")
     return document

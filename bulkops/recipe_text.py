@@ -103,6 +103,8 @@ def sentence(error: ErrorDetails, models: Sequence[type[BaseModel]]) -> str:
         return f"{place}{key} must be {error['ctx']['expected']}."
     if kind == "greater_than_equal" and "ctx" in error:
         return f"{place}{key} must be {error['ctx']['ge']} or more."
+    if kind == "less_than_equal" and "ctx" in error:
+        return f"{place}{key} must be {error['ctx']['le']} or less."
     return f"{place}{key} {PLAIN.get(kind, 'is wrong: ' + error['msg'])}."
 
 

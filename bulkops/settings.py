@@ -92,6 +92,11 @@ def default_ledger_url() -> str:
     return f"sqlite:///{state_folder() / 'ledger.db'}"
 
 
+MAX_ADDRESS = 2_000
+"""Characters of a base address."""
+MAX_HOST = 253
+"""Characters of a host name."""
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 DEFAULT_PORTS = {"https": 443, "http": 80}
 LOOPBACK = "127.0.0.1"
 _UNFIT = re.compile(r"[\x00-\x20\x7f-\x9f\\\ud800-\udfff]")
@@ -118,6 +123,7 @@ def checked_base_url(url: str) -> str:
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         raise _no_address()
     host = _host(parts.hostname)
+    _check_host(host)
     if parts.scheme == "http" and not is_loopback(host):
         raise UsageError(
             f"Plain http:// to {host} would send the key unencrypted.", hint="Use https://, or a loopback address."
@@ -161,9 +167,19 @@ def _joined(scheme: str, host: str, port: int | None, path: str) -> str:
     return f"{scheme}://{shown}{suffix}{path}"
 
 
+def _check_host(host: str) -> None:
+    """Raise UsageError for a host that no server can have (RFC 1123 §2.1, RFC 3986 §3.2.2)."""
+    if ":" in host:
+        return  # urlsplit has checked an IPv6 address
+    labels = host.removesuffix(".").split(".")
+    sound = all(_LABEL.fullmatch(label) for label in labels) and len(host) <= MAX_HOST
+    if not sound or (labels[-1].isdecimal() and _ip(host) is None):
+        raise _no_address()
+
+
 def _split(url: str) -> SplitResult:
     stripped = url.strip()
-    if _UNFIT.search(stripped):
+    if len(url) > MAX_ADDRESS or _UNFIT.search(stripped):
         raise _no_address()
     try:
         return urlsplit(stripped)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bulkops.errors import DataError, InputUnreadable
 from bulkops.reading.compressed import opened
+from bulkops.reading.sources import open_regular
 
 
 def refuse_odd_file(path: Path) -> None:
@@ -34,7 +35,7 @@ def refuse_odd_file(path: Path) -> None:
 
 def _refuse_compressed(path: Path) -> None:
     try:
-        with path.open("rb", buffering=0) as raw, opened(raw, path.name, str(path)) as content:
+        with open_regular(path) as raw, opened(raw, path.name, str(path)) as content:
             compressed = content is not raw
     except OSError as error:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from bulkops.chunking.limits import ChunkLimits
 from bulkops.chunking.odd_files import refuse_odd_file
-from bulkops.errors import DataError, InputUnreadable
+from bulkops.errors import DataError, InputUnreadable, LimitExceeded
+from bulkops.limits import MAX_HEADER_BYTES, TooLarge
 from bulkops.reading.boundaries import BLOCK, RecordBlock, counted_blocks, inside_quotes, record_ends
-
-MAX_HEADER = 1 << 20
+from bulkops.reading.sources import open_regular
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +48,15 @@ def plan_file(path: Path, limits: ChunkLimits) -> FilePlan:
     """
     refuse_odd_file(path)
     try:
-        with path.open("rb", buffering=0) as file, ThreadPoolExecutor(1) as pool:
+        with open_regular(path) as file, ThreadPoolExecutor(1) as pool:
             header = read_header(file, path)
             reader = _HashingReader(file, pool, header)
             cutter = _Cutter(path, header, limits, pool)
-            for block in counted_blocks(reader.read, size=BLOCK):
-                cutter.add(block)
+            try:
+                for block in counted_blocks(reader.read, size=BLOCK):
+                    cutter.add(block)
+            except TooLarge as error:
+                raise LimitExceeded(f"{path}: {cutter.place}: {error}.", hint=error.hint) from None
             chunks = cutter.finish()
             return FilePlan(
                 path=path,
@@ -69,12 +72,12 @@ def plan_file(path: Path, limits: ChunkLimits) -> FilePlan:
 
 def read_header(file: RawIOBase, path: Path) -> bytes:
     """Read the header record, its newline included, and leave the file just behind it."""
-    head = file.read(MAX_HEADER) or b""
+    head = file.read(MAX_HEADER_BYTES) or b""
     ends = record_ends(head)
     if ends:
         end = ends[0]
-    elif len(head) == MAX_HEADER:
-        raise DataError(f"{path}: the header does not end within its first {MAX_HEADER:,} bytes.")
+    elif len(head) == MAX_HEADER_BYTES:
+        raise DataError(f"{path}: the header does not end within its first {MAX_HEADER_BYTES:,} bytes.")
     else:
         end = len(head)
     if not head[:end].strip():
@@ -120,6 +123,11 @@ class _Cutter:
         self._offset = len(header)
         self._first_record = 1
         self._open()
+
+    @property
+    def place(self) -> str:
+        """How messages name the record behind those that were added."""
+        return f"record {self._first_record + self._records:,} (byte {self._offset:,})"
 
     def _open(self) -> None:
         self._start = self._offset

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bulkops.chunking.plan import FilePlan, PlannedChunk
 from bulkops.errors import DataError, GuardRefused, UsageError
+from bulkops.reading.sources import open_regular
 
 BLOCK = 1 << 20
 
@@ -29,7 +30,7 @@ def write_chunks(plan: FilePlan, folder: Path) -> list[Path]:
 
 def _write(plan: FilePlan, chunk: PlannedChunk, path: Path) -> None:
     digest = hashlib.sha256()
-    with plan.path.open("rb") as source, path.open("xb") as target:
+    with open_regular(plan.path) as source, path.open("xb") as target:
         for start, end in ((0, plan.header_end), (chunk.start, chunk.end)):
             source.seek(start)
             left = end - start

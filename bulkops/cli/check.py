@@ -11,7 +11,7 @@ from bulkops.cli.check_table import CheckTable
 from bulkops.cli.console import console
 from bulkops.cli.environment import option
 from bulkops.cli.judging import Printer, exit_code, form_asked, judging_options, settings_of, tell, words
-from bulkops.cli.options import json_option
+from bulkops.cli.options import json_option, limit_options
 from bulkops.configuration import read_config
 from bulkops.errors import InputUnreadable, UsageError
 from bulkops.wording import counted
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH...]")
 @judging_options
 @option("--skip-unmapped", is_flag=True, help="Leave PATHs out that no pattern names, instead of refusing them.")
+@limit_options
 @json_option
 @click.pass_context
 def command(

@@ -9,6 +9,7 @@ from bulkops.cli.console import console
 from bulkops.cli.judging import CASES, FAIL_ON
 from bulkops.configuration import Configuration
 from bulkops.errors import UsageError
+from bulkops.reading.sources import limited
 from bulkops.wording import guess
 from bulkops_validators import CONTRACTS
 
@@ -77,8 +78,8 @@ class CheckTable:
         if Path(pattern).is_absolute():
             raise UsageError(f"{place} must count from {self.folder}, not from the root.")
         try:
-            return {path for path in self.folder.glob(pattern) if path.is_file()}
-        except (ValueError, NotImplementedError, IndexError) as error:
+            return set(limited((path for path in self.folder.glob(pattern) if path.is_file()), place))
+        except (ValueError, NotImplementedError, IndexError, RuntimeError) as error:
             raise UsageError(f"{place} is no pattern: {error}.") from None
 
 

@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 from bulkops.errors import InputUnreadable
 from bulkops.reading.compressed import opened
+from bulkops.reading.sources import open_regular
 
 BEFORE, AFTER = 60, 40
 """Characters shown in front of the place, and from there on."""
@@ -46,7 +47,7 @@ def _plain(path: Path) -> BinaryIO | None:
     try:
         if not path.is_file():
             return None
-        raw = path.open("rb")
+        raw = open_regular(path)
         content = opened(raw, path.name, str(path))
     except (OSError, InputUnreadable):
         return None

@@ -9,7 +9,7 @@ import click
 
 from bulkops.cli.console import console
 from bulkops.cli.environment import Reach, option, own_option
-from bulkops.cli.options import SecondsType, json_option, ledger_option, overwrite_option
+from bulkops.cli.options import CountType, SecondsType, json_option, ledger_option, overwrite_option
 from bulkops.cli.outputs import permit_of
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
@@ -62,7 +62,7 @@ def _command(export: Export) -> click.Command:
     for declared in reversed(export.filters):
         function = _filter_option(declared)(function)
     for name in reversed(export.path_names):
-        kind = click.IntRange(min=1) if name.numeric else click.STRING
+        kind = CountType() if name.numeric else click.STRING
         function = own_option(f"--{name.name}", _key(name.name), type=kind, help=name.about)(function)
     if export.windows:
         ways = [window.by for window in export.windows]
@@ -93,7 +93,7 @@ def _output_options(function: Any) -> Any:
         help="Write odd rows as proper CSV: quoted, as many fields as the header.",
     )(function)
     function = own_option(
-        "--split-records", type=click.IntRange(min=1), help="At most this many records a file: NAME-00001-of-00007.csv."
+        "--split-records", type=CountType(), help="At most this many records a file: NAME-00001-of-00007.csv."
     )(function)
     function = own_option(
         "--format", "form", type=click.Choice(["csv", "parquet"]), help="Default: parquet for NAME.parquet, else csv."

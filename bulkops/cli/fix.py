@@ -13,7 +13,7 @@ from bulkops.cli.console import console, line
 from bulkops.cli.contract_options import contract_argument
 from bulkops.cli.environment import option, own_option
 from bulkops.cli.fix_left import tell_left, what_is_left, words_given
-from bulkops.cli.options import json_option
+from bulkops.cli.options import json_option, limit_options
 from bulkops.cli.outputs import permit_of, refuse_existing, refuse_the_same
 from bulkops.cli.whole_files import is_device, refuse_archive, whole_files
 from bulkops.errors import UsageError
@@ -71,6 +71,7 @@ STDOUT = Path("-")
 )
 @option("--mask", is_flag=True, help="Hide values in --diff and in the list of changes.")
 @own_option("--overwrite", is_flag=True, help="Replace the output file and the list of changes if they exist.")
+@limit_options
 @json_option
 def command(
     contract: Contract,

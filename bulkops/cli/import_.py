@@ -7,7 +7,7 @@ import click
 
 from bulkops.cli.contract_options import contract_argument, contract_options
 from bulkops.cli.environment import option
-from bulkops.cli.options import accept_option, chunk_options, json_option, ledger_option, yes_option
+from bulkops.cli.options import accept_option, chunk_options, json_option, ledger_option, limit_options, yes_option
 from bulkops.cli.run_options import run_options
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
@@ -35,6 +35,7 @@ from bulkops_validators.model.contract import Contract
 @option("--dry-run", is_flag=True, help="Do everything up to the first upload, and send nothing.")
 @option("--reconcile", is_flag=True, help="Read the rows back afterwards and prove each.")
 @yes_option
+@limit_options
 @json_option
 def command(contract: Contract, file: Path, *, target: TargetChoice, **choices: Any) -> int:
     """Validate FILE, cut it into requests, upload them, and remember each in the ledger.

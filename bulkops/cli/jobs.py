@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from bulkops.cli.environment import Reach, option, own_option
-from bulkops.cli.options import json_option, ledger_option
+from bulkops.cli.options import CountType, json_option, ledger_option
 from bulkops.cli.run_options import given_settings, max_removals_option, run_options
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
@@ -68,7 +68,7 @@ def resume(job: str | None, *, target: TargetChoice, ledger: str | None, **choic
 
 @command.command("resolve")
 @click.argument("job")
-@click.argument("chunk", type=click.IntRange(min=1))
+@click.argument("chunk", type=CountType())
 @option(
     "--as",
     "decision",

@@ -9,10 +9,13 @@ import click
 
 from bulkops.cli.console import Console
 from bulkops.cli.environment import Reach, option
+from bulkops.limits import MAX_EXPANSION, MAX_NUMBER, MAX_RECORD_BYTES, MAX_SECONDS, adjust, adjustable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-SIZE = re.compile(r"^(\d+(?:\.\d+)?)\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?$")
+SIZE = re.compile(r"^(\d{1,30}(?:\.\d{1,30})?)\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?$")
+LONGEST_NUMBER = 40
+"""Characters of a number that a message repeats."""
 UNITS = {
     "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30,
 }  # fmt: skip
@@ -28,11 +31,27 @@ class SizeType(click.ParamType[int]):
         if isinstance(value, int):
             return value
         if (found := SIZE.match(str(value))) is None:
-            self.fail(f"{value!r} is not a size; write it like 50MB.", param, ctx)
-        size = int(float(found[1]) * UNITS[found[2] or "B"])
+            self.fail(f"{str(value)[:LONGEST_NUMBER]!r} is not a size; write it like 50MB.", param, ctx)
+        size = float(found[1]) * UNITS[found[2] or "B"]
+        if size > MAX_NUMBER:
+            self.fail("a size must be less than 9,000,000 TB.", param, ctx)
+        size = int(size)
         if size < 1:
             self.fail("a size must be at least one byte.", param, ctx)
         return size
+
+
+class CountType(click.IntRange):
+    """A whole number, at least `least`, that every database and the API can store."""
+
+    def __init__(self, least: int = 1, most: int = MAX_NUMBER) -> None:
+        super().__init__(min=least, max=most)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        if isinstance(value, str) and len(value) > LONGEST_NUMBER:
+            self.fail(f"a number of {len(value):,} characters is too large; at most {MAX_NUMBER:,}.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class SecondsType(click.FloatRange):
@@ -41,10 +60,12 @@ class SecondsType(click.FloatRange):
     name = "seconds"
 
     def __init__(self, *, zero: bool = True) -> None:
-        super().__init__(min=0, min_open=not zero)
+        super().__init__(min=0, min_open=not zero, max=MAX_SECONDS)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return seconds."""
+        if isinstance(value, str) and len(value) > LONGEST_NUMBER:
+            self.fail(f"a number of {len(value):,} characters is not a number of seconds.", param, ctx)
         seconds = float(super().convert(value, param, ctx))
         if not math.isfinite(seconds):
             self.fail(f"{value!r} is no number of seconds.", param, ctx)
@@ -60,6 +81,27 @@ def _remember_json(ctx: click.Context, param: click.Parameter, value: bool) -> b
 json_option = option(
     "--json", "as_json", is_flag=True, is_eager=True, callback=_remember_json, help="Print one JSON document to stdout."
 )
+
+
+def limit_options(function: F) -> F:
+    """Add the options that change how large an input may be; they hold for the process, and pass nothing."""
+    function = option(
+        "--max-expansion",
+        type=CountType(),
+        expose_value=False,
+        callback=lambda _ctx, _param, value: adjust(record_bytes=adjustable().record_bytes, expansion=value),
+        help=f"Bytes that a byte of a compressed file may expand to; default {MAX_EXPANSION:,}.",
+    )(function)
+    return option(
+        "--max-record-bytes",
+        type=SizeType(),
+        expose_value=False,
+        is_eager=True,
+        callback=lambda _ctx, _param, value: adjust(record_bytes=value),
+        help=f"Bytes that one record may have; default {MAX_RECORD_BYTES // 10**6}MB.",
+    )(function)
+
+
 ledger_option = option("--ledger", metavar="URL", help="Where jobs are remembered; default: a SQLite file.")
 accept_option = option(
     "--accept",
@@ -88,6 +130,6 @@ def chunk_options(function: F) -> F:
     )(function)
     return option(
         "--max-rows",
-        type=click.IntRange(min=1),
+        type=CountType(),
         help="Records of a chunk; default 100,000, or fewer where the contract's time limit asks for it.",
     )(function)

@@ -8,7 +8,7 @@ import click
 
 from bulkops.cli.console import console
 from bulkops.cli.contract_options import contract_argument
-from bulkops.cli.options import chunk_options, json_option
+from bulkops.cli.options import chunk_options, json_option, limit_options
 from bulkops.errors import DataError
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
@@ -24,6 +24,7 @@ SHOWN = 20
 @contract_argument
 @click.argument("file", type=click.Path(path_type=Path))
 @chunk_options
+@limit_options
 @json_option
 def command(contract: Contract, file: Path, *, max_rows: int | None, max_bytes: int, as_json: bool) -> None:
     """Show how FILE would be cut into requests, and how long the rate limit makes it take. Sends nothing."""

@@ -12,7 +12,15 @@ from bulkops.cli.console import console
 from bulkops.cli.contract_options import ContractType, contract_options, query_of
 from bulkops.cli.environment import option, own_option
 from bulkops.cli.judging import words
-from bulkops.cli.options import SecondsType, accept_option, json_option, ledger_option, overwrite_option
+from bulkops.cli.options import (
+    CountType,
+    SecondsType,
+    accept_option,
+    json_option,
+    ledger_option,
+    limit_options,
+    overwrite_option,
+)
 from bulkops.cli.outputs import permit_of
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
@@ -41,7 +49,7 @@ SHOWN = 10
 @own_option(
     "--import-id",
     "import_ids",
-    type=click.IntRange(min=1),
+    type=CountType(),
     multiple=True,
     help="Count only rows of this import; may be given several times. A job knows its own.",
 )
@@ -80,6 +88,7 @@ SHOWN = 10
 @ledger_option
 @contract_options
 @target_options
+@limit_options
 @json_option
 def command(
     contract: Contract | None,

@@ -8,7 +8,7 @@ import click
 
 from bulkops.cli.console import console
 from bulkops.cli.environment import option, own_option
-from bulkops.cli.options import SecondsType, json_option, ledger_option
+from bulkops.cli.options import CountType, SecondsType, json_option, ledger_option, limit_options
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
 from bulkops.errors import UsageError
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 @click.command("run")
 @click.argument("recipe")
 @own_option("--set", "chosen", multiple=True, metavar="NAME=VALUE", help="Give a variable of the recipe a value.")
-@own_option("--from", "first", type=click.IntRange(min=1), default=1, metavar="STEP",
+@own_option("--from", "first", type=CountType(), default=1, metavar="STEP",
             help="Begin with this step; those before it are left out.")  # fmt: skip
 @option("--settle", type=SecondsType(), default=60.0, show_default=True, help="As for `bulkops import`.")
 @option("--response-timeout", type=SecondsType(zero=False), metavar="SECONDS", help="As for `bulkops import`.")
 @option("--dry-run", is_flag=True, help="Do everything up to the first upload of each step, and send nothing.")
 @ledger_option
 @target_options
+@limit_options
 @json_option
 def command(
     recipe: str,

@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import click
-
 from bulkops.cli.environment import Reach, option
-from bulkops.cli.options import SecondsType
+from bulkops.cli.options import CountType, SecondsType
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,13 +21,13 @@ OPTIONS = (
         metavar="SECONDS",
         help="Seconds to wait for the response to a request, plus 1 s per 200 kB; default 120.",
     ),
-    option("--concurrency", type=click.IntRange(1, 32), help="Requests under way at a time; default 1."),
+    option("--concurrency", type=CountType(1, 32), help="Requests under way at a time; default 1."),
     option(
         "--isolate/--no-isolate",
         default=None,
         help="Whether to send a refused chunk again in parts until the refused records are alone; default: yes.",
     ),
-    option("--isolate-requests", type=click.IntRange(min=0), help="The most requests for that; default 40."),
+    option("--isolate-requests", type=CountType(0), help="The most requests for that; default 40."),
     option("--max-errors", metavar="N|N%", help="Stop when more records than this were refused."),
 )
 

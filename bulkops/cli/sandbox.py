@@ -7,12 +7,12 @@ import click
 
 from bulkops.cli.console import console
 from bulkops.cli.environment import option, own_option
-from bulkops.cli.options import json_option
+from bulkops.cli.options import CountType, json_option
 from bulkops.errors import UsageError
 
 
 @click.command(name="sandbox")
-@option("--port", type=click.IntRange(0, 65535), default=8642, show_default=True, help="0 takes a free one.")
+@option("--port", type=CountType(0, 65535), default=8642, show_default=True, help="0 takes a free one.")
 @option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @own_option("--data", type=click.Path(dir_okay=False), help="SQLite file that keeps what is imported.")
 @own_option(
@@ -28,7 +28,7 @@ from bulkops.errors import UsageError
 @option("--assume", multiple=True, metavar="NAME=VALUE", help="Change an assumption; repeatable.")
 @option(
     "--rate-limit",
-    type=click.IntRange(0),
+    type=CountType(0),
     default=3,
     show_default=True,
     help="Requests a second for each endpoint; 0 means no limit.",

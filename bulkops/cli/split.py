@@ -7,7 +7,7 @@ import click
 from bulkops.cli.console import console
 from bulkops.cli.contract_options import contract_argument
 from bulkops.cli.environment import option
-from bulkops.cli.options import chunk_options, json_option
+from bulkops.cli.options import chunk_options, json_option, limit_options
 from bulkops_validators.model.contract import Contract
 
 
@@ -16,6 +16,7 @@ from bulkops_validators.model.contract import Contract
 @click.argument("file", type=click.Path(path_type=Path))
 @option("--into", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the chunks.")
 @chunk_options
+@limit_options
 @json_option
 def command(contract: Contract, file: Path, *, into: Path, max_rows: int | None, max_bytes: int, as_json: bool) -> None:
     """Write the chunks of FILE as files, each with the header: the very bytes that an import would send."""

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from bulkops.cli.environment import option
+from bulkops.cli.options import CountType
 from bulkops.cli.targets import TargetChoice
 from bulkops.settings import ID_NAMES
 
@@ -27,7 +28,7 @@ def target_options(function: F) -> F:
 
     decorated: Any = wrapper
     for name in reversed(ID_NAMES):
-        decorated = option(f"--{name}", f"id_{name}", type=click.IntRange(min=1), help=f"Id of the {name}.")(decorated)
+        decorated = option(f"--{name}", f"id_{name}", type=CountType(), help=f"Id of the {name}.")(decorated)
     decorated = option(
         "--target", "target_name", metavar="NAME", help="A target of the configuration file, or `sandbox`."
     )(decorated)

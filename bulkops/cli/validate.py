@@ -10,7 +10,7 @@ from bulkops.cli.console import console
 from bulkops.cli.contract_options import contract_argument
 from bulkops.cli.environment import option, own_option
 from bulkops.cli.judging import Printer, exit_code, form_asked, judging_options, settings_of, tell, words
-from bulkops.cli.options import json_option, overwrite_option
+from bulkops.cli.options import CountType, json_option, limit_options, overwrite_option
 from bulkops.cli.outputs import permit_of, refuse_the_same
 from bulkops.errors import UsageError
 from bulkops.wording import counted
@@ -29,16 +29,17 @@ MOST_ACCEPTED = 100_000
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @option("--recursive", is_flag=True, help="Look into folders for .csv files, compressed ones too.")
 @judging_options
-@option("--max-findings", type=click.IntRange(min=0), help="Examples of each rule and file [5; 1000 in documents].")
+@option("--max-findings", type=CountType(0), help="Examples of each rule and file [5; 1000 in documents].")
 @own_option(
     "--max-errors",
-    type=click.IntRange(min=1),
+    type=CountType(),
     help="Stop reading a file at so many errors; the block they are in counts.",
 )
 @option("--mask", is_flag=True, help="Hide values.")
 @own_option("--write-baseline", type=click.Path(path_type=Path), help="Accept all findings: write them to a file.")
 @overwrite_option
 @option("--statistics", is_flag=True, help="Show counts by rule instead of findings.")
+@limit_options
 @json_option
 def command(
     contract: Contract,

@@ -20,9 +20,9 @@ class Steps:
 
 def parse_length(text: str) -> timedelta:
     """Return a length such as 12h, 1d or 2w; UsageError if it is none."""
-    found = re.fullmatch(r"(\d+)([smhdw])", text.strip())
+    found = re.fullmatch(r"([0-9]{1,9})([smhdw])", text.strip())
     if found is None or int(found[1]) == 0:
-        raise UsageError(f"--window {text!r} is not a length.", hint="Write it like 12h, 1d or 2w.")
+        raise UsageError(f"--window {text[:40]!r} is not a length.", hint="Write it like 12h, 1d or 2w.")
     try:
         return timedelta(seconds=int(found[1]) * UNITS[found[2]])
     except OverflowError:

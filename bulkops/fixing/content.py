@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from bulkops.errors import InputUnreadable
+from bulkops.errors import InputUnreadable, LimitExceeded
+from bulkops.limits import TooLarge
 from bulkops.reading.sources import DAMAGED, ReadFailed, Source
 
 
@@ -20,6 +21,8 @@ def opened(source: Source) -> Iterator[BinaryIO]:
         ) from error
     except ReadFailed as error:
         raise InputUnreadable(f"{source.path} cannot be read to the end: {error.strerror or error}.") from error
+    except TooLarge as error:
+        raise LimitExceeded(f"{source.path}: {error}.", hint=error.hint) from error
 
 
 def refuse_changed(source: Source, *, before: str, after: str) -> None:

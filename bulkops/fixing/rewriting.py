@@ -45,9 +45,10 @@ def rewrite(
             writer.note([repair], record=None, line=line)
         writer.write(repaired_header(opening, shape))
         rewriting = _Pass(shape, writer, earlier, kept, opening.offset, opening.lines)
-        touched = iter(known.touched)
         for block in blocks(reader, separator=shape.separator, width=len(shape.columns), size=BLOCK_BYTES):
-            rewriting.write(block, touched=next(touched, True))
+            start, length = rewriting.offset - opening.offset, len(block.data)
+            touched = any(begin < start + length and start < end for begin, end in known.touched)
+            rewriting.write(block, touched=touched)
     refuse_changed(source, before=known.sha256, after=reader.sha256)
 
 

@@ -42,7 +42,7 @@ _OF_FORM = {"STR101", "STR102", "STR116", "XLS109", "XLS111"}
 
 @dataclass(frozen=True)
 class Survey:
-    """What a file is like. `touched` tells for each block whether anything was found in it.
+    """What a file is like. `touched` are the parts with findings, as bytes from the first record: start and end.
 
     `repeats` are the records (from 0) whose key stood earlier; `surplus` the positions of nameless, blank columns;
     `withheld` says that there are more, which may go once all records have as many cells as the header. `misread`:
@@ -56,7 +56,7 @@ class Survey:
     opening: Opening
     knowledge: Knowledge
     sha256: str
-    touched: tuple[bool, ...]
+    touched: tuple[tuple[int, int], ...]
     repeats: Offsets
     surplus: frozenset[int]
     withheld: bool
@@ -74,16 +74,19 @@ class _Collector:
 
     contract: Contract
     stores: dict[Unique, KeyStore] = field(default_factory=dict)
-    touched: list[bool] = field(default_factory=list)
+    touched: list[tuple[int, int]] = field(default_factory=list)
     codes: set[str] = field(default_factory=set)
     count: int = 0
+    length: int = 0
 
     def begin(self, tally: Tally) -> None:
         """Begin the one file."""
 
     def add(self, partial: Partial, uniques: tuple[Unique, ...]) -> None:
         """Take in a block."""
-        self.touched.append(bool(partial.counts or partial.blank_tail))
+        if partial.counts or partial.blank_tail:
+            self.touched.append((self.length, self.length + partial.length))
+        self.length += partial.length
         self.codes |= set(partial.counts)
         for unique, keys in zip(uniques, partial.keys, strict=True):
             if unique.certain:

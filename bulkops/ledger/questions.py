@@ -77,7 +77,7 @@ class Questions(ABC):
         """Return a job; UsageError if there is none of that name."""
         for row in self.rows(JOB, job=job):
             return job_entry(row)
-        raise UsageError(f"There is no job {job!r}.", hint="`bulkops jobs list` shows those there are.")
+        raise UsageError(f"There is no job {job[:100]!r}.", hint="`bulkops jobs list` shows those there are.")
 
     def jobs_with_file(self, sha256: str, target_key: str) -> list[JobEntry]:
         """Return the jobs of the same bytes to the same place, the oldest first."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from bulkops.clock import Clock
-from bulkops.errors import NotDelivered, OutcomeUnknown, Unfinished
+from bulkops.errors import NotDelivered, OutcomeUnknown, ResponseTooLarge, Unfinished
+from bulkops.limits import MAX_RECORD_BYTES
 from bulkops.readback.ahead import looked_at
 from bulkops.readback.doubts import TAIL, Doubt, doubt_of
 from bulkops.readback.notes import Notes
@@ -100,7 +101,15 @@ def _once(
                 f"{answer.where} was answered with {answer.status}, which is no whole answer.", status=answer.status
             )
         framed = "content-length" in answer.headers or "transfer-encoding" in answer.headers
+        line = 0
         for block in _gathered(answer.iter_bytes(), client.clock):
+            end = block.rfind(b"\n") + 1
+            line = len(block) - end if end else line + len(block)
+            if line > MAX_RECORD_BYTES:
+                raise ResponseTooLarge(
+                    f"{answer.where}: the response contains a line of more than {MAX_RECORD_BYTES:,} bytes.",
+                    hint="Check that the base address is that of a deployment.",
+                )
             out.write(block)
             look(block)
             size += len(block)

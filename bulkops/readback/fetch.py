@@ -7,7 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from bulkops.errors import BulkopsError, InputUnreadable
+from bulkops.errors import BulkopsError, InputUnreadable, LimitExceeded
+from bulkops.limits import TooLarge
 from bulkops.readback.canonical import Fold
 from bulkops.readback.download import Question, download
 from bulkops.readback.notes import Notes
@@ -64,11 +65,14 @@ def read_file(path: Path, *, notes: Notes | None = None) -> Iterator[pl.DataFram
 
     InputUnreadable if it cannot be read to its end.
     """
+    source = file_source(path)  # kept, since the copy of a pipe is gone with it
     try:
-        with file_source(path).open() as file:
+        with source.open() as file:
             yield from read_frames(iter(lambda: file.read(BLOCK), b""), name=str(path), notes=notes)
     except DAMAGED as error:
         raise InputUnreadable(f"{path} is damaged: {error}.") from None
+    except TooLarge as error:
+        raise LimitExceeded(f"{path}: {error}.", hint=error.hint) from None
 
 
 def query(readback: Readback, ids: Mapping[str, int], options: Mapping[str, str]) -> dict[str, str]:

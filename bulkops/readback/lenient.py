@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from bulkops.errors import DataError
+from bulkops.limits import MAX_RECORD_BYTES
 
 QUOTED = re.compile(r'"((?:[^"]|"")*)"(?=,|\Z)')
 LIST = re.compile(r"""\[(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\[\]'"])*\](?=,|\Z)""")
@@ -16,7 +17,7 @@ ODD_LIST = re.compile(r"\['.*?'\](?=,|\Z)")
 PLAIN = re.compile(r"[^,]*")
 SOUND = re.compile(r'(?:(?:"[^"]*+(?:""[^"]*+)*+"|[^",]*+)(?:,|\Z))*+')
 MAX_LINES = 1000
-LONGEST_RECORD = 64 * 1024 * 1024
+LONGEST_RECORD = MAX_RECORD_BYTES
 BOM = b"\xef\xbb\xbf"
 DECODER = json.JSONDecoder(strict=False)
 

@@ -11,6 +11,7 @@ from itertools import chain, pairwise
 import numpy as np
 import polars as pl
 
+from bulkops.limits import TooLarge
 from bulkops.readback.cutting import sound_marks, whole_length
 from bulkops.readback.lenient import (
     BOM,
@@ -91,6 +92,10 @@ def record_batches(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
             end = whole_length(data, sound_marks(data)) or (data.rfind(b"\n") + 1 if length > LONGEST_RECORD else 0)
             if end:
                 yield data[:end]
+            elif length > LONGEST_RECORD:
+                raise TooLarge(
+                    f"a line in it has more than {LONGEST_RECORD:,} bytes", hint="A line end may be missing."
+                )
             held, length = [data[end:]], len(data) - end
     if rest := b"".join(held):
         yield rest

@@ -4,11 +4,13 @@ import codecs
 import hashlib
 import os
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import FileIO
 from typing import BinaryIO
 
+from bulkops.limits import TooLarge, adjustable
 from bulkops.reading.layout import Block
 from bulkops.reading.quoting import cut
 from bulkops.reading.sources import DAMAGED, ReadFailed
@@ -48,7 +50,7 @@ class ContentReader:
         self._decoder: codecs.IncrementalDecoder | None = None
         self.form = form or Form()
         self.size = 0
-        self._given_back = b""
+        self._given_back: deque[memoryview] = deque()
         self._ended = False
         self.failure: Exception | None = None
         """What ended the reading too early; it is raised when all that could be read was given."""
@@ -63,15 +65,28 @@ class ContentReader:
 
         Of a file they end with a line if one ends near there: most blocks are then whole records, and never copied.
         """
-        while not self._given_back and not self._ended:
-            self._given_back = self._take(size)  # nothing of a character that is not whole yet
-        data = self._given_back[:size]
-        self._given_back = self._given_back[size:]
-        return data
+        while not self._given_back:
+            if self._ended:
+                return b""
+            data = self._take(size)  # nothing of a character that is not whole yet
+            if len(data) > size:
+                self.give_back(data)
+            elif data:
+                return data
+        view = self._given_back.popleft()
+        if len(view) > size:
+            self._given_back.appendleft(view[size:])
+        return bytes(view[:size])
 
     def give_back(self, data: bytes) -> None:
         """Let the next read begin with `data`."""
-        self._given_back = data + self._given_back
+        if data:
+            self._given_back.appendleft(memoryview(data))
+
+    @property
+    def position(self) -> int:
+        """How many bytes of the stream were read and not given back, where the content is read as it is."""
+        return self.size - sum(map(len, self._given_back))
 
     def _take(self, size: int) -> bytes:
         """Return the next bytes; what could be read in front of a failure comes first, the failure with the next."""
@@ -120,28 +135,54 @@ def blocks(reader: ContentReader, *, separator: int, width: int, size: int) -> I
     The first ones are smaller: what they show is known before many are under way, and need not be looked for there.
     Where reading fails, the whole records in front of that come first.
     """
-    usual = min(size, FIRST_BYTES)
-    carry, want, ended = b"", usual, False
+    usual = want = min(size, FIRST_BYTES)
+    carry, ended = b"", False
     while not ended:
-        window = carry
-        while len(window) < want and not ended:
-            try:
-                data = reader.read(want - len(window))
-            except (*DAMAGED, ReadFailed):
-                data = b""  # raised below, as `reader.failure`
-            ended = not data
-            window = window + data if window else data
-            if len(window) >= want - _LINE:  # as much as was asked for, up to a line's end
-                break
+        window, ended = _filled(reader, carry, want)
         if not window:
             break
         piece = cut(window, final=ended and reader.failure is None, separator=separator, width=width)
         if piece.length:
             whole = window[: piece.length] if piece.length < len(window) else window
             yield Block(whole, separator, piece.broken, piece.marks)
-        carry = window[piece.length :]
+            del whole  # a long one is not kept while the next is read
+        carry, window = window[piece.length :], b""
+        if not piece.length:
+            want = _larger(reader, carry, ended=ended)
+            continue
         # What is broken is copied once more to be judged: smaller blocks of it take the memory of larger sound ones.
         usual = min(max(1, size * 5 // 6) if piece.broken else size, 2 * usual)
-        want = usual if piece.length else 2 * len(window)
+        if len(carry) > piece.length or (ended and carry):  # there is more in it than is processed at a time
+            usual = min(usual, 2 * piece.length)
+            reader.give_back(carry)
+            carry, ended = b"", False
+        want = usual
     if reader.failure is not None:
         raise reader.failure
+
+
+def _filled(reader: ContentReader, window: bytes, want: int) -> tuple[bytes, bool]:
+    """Return a window with what follows it, about `want` bytes, and whether the content ends there."""
+    ended = False
+    while len(window) < want and not ended:
+        try:
+            data = reader.read(want - len(window))
+        except (*DAMAGED, ReadFailed):
+            data = b""  # raised by the caller, as `reader.failure`
+        ended = not data
+        window = window + data if window else data
+        if len(window) >= want - _LINE:  # as much as was asked for, up to a line's end
+            break
+    return window, ended
+
+
+def _larger(reader: ContentReader, window: bytes, *, ended: bool) -> int:
+    """Return the size of the next window, where one has no whole record; TooLarge if none may be so long."""
+    most = adjustable().record_bytes
+    if ended or len(window) < most:
+        return min(2 * len(window), most)
+    at = f" (byte {reader.position - len(window):,})" if reader.form.faithful else ""
+    raise TooLarge(
+        f"the record that starts here{at} has more than {most:,} bytes",
+        hint="If that is intended, raise --max-record-bytes; a line end may be missing.",
+    )

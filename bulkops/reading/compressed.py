@@ -3,16 +3,18 @@
 import gzip
 import io
 import zipfile
+from collections.abc import Callable
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-import zstandard
-
+from bulkops.compression import zstd_content
 from bulkops.errors import InputUnreadable
+from bulkops.limits import FREE_EXPANSION, TooLarge, adjustable
+from bulkops.reading.members import ZIP_ERRORS
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-_GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
+GZIP, ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 _SAVE_AS_CSV = "Open it there and save it as “CSV UTF-8 (comma delimited)”."
 _NO_TABLES = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("an Excel workbook (or another old Office file)", _SAVE_AS_CSV),
@@ -31,16 +33,58 @@ def opened(raw: BinaryIO, name: str, path: str) -> BinaryIO:
     first = raw.read(8)
     raw.seek(0)
     suffix = name.lower().rpartition(".")[2]
-    if first.startswith(_GZIP) or suffix == "gz":
-        return cast("BinaryIO", _Gzip(raw))
-    if first.startswith(_ZSTD) or suffix == "zst":
-        return cast("BinaryIO", io.BufferedReader(_Frames(raw), 1 << 20))
+    if first.startswith(GZIP) or suffix == "gz":
+        return expanded(_Gzip(raw), raw.tell)
+    if first.startswith(ZSTD) or suffix == "zst":
+        return expanded(_Frames(raw), raw.tell)
     try:
         _refuse_no_table(raw, first, path)
     except InputUnreadable:
         with raw:
             raise
     return raw
+
+
+class Expanded(io.RawIOBase):
+    """Decompressed content that is not out of all proportion to the compressed bytes it comes from.
+
+    `compressed` returns how many of those were read; reading raises TooLarge beyond the limit.
+    """
+
+    def __init__(self, content: BinaryIO, compressed: Callable[[], int]) -> None:
+        self._content = content
+        self._read = getattr(content, "read1", content.read)  # which gives what it has before it fails
+        self._compressed = compressed
+        self._size = 0
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Fill the buffer, as far as there is content."""
+        target = memoryview(buffer).cast("B")
+        data = self._read(min(len(target), _CHUNK))
+        target[: len(data)] = data
+        self._size += len(data)
+        if self._size > FREE_EXPANSION and self._size > adjustable().expansion * self._compressed():
+            raise TooLarge(
+                f"{self._compressed():,} compressed bytes expand to more than {self._size:,} bytes",
+                hint="If that is intended, raise --max-expansion, or decompress the file first.",
+            )
+        return len(data)
+
+    def close(self) -> None:
+        """Close what it reads from, too."""
+        if not self.closed:
+            with self._content:
+                super().close()
+
+
+def expanded(content: object, compressed: Callable[[], int]) -> BinaryIO:
+    """Return decompressed content as a stream that raises TooLarge beyond the limit; it closes the content."""
+    limited = Expanded(cast("BinaryIO", content), compressed)
+    return cast("BinaryIO", io.BufferedReader(limited, 1 << 20))
 
 
 class _Gzip(gzip.GzipFile):
@@ -51,7 +95,7 @@ class _Gzip(gzip.GzipFile):
         self._below = raw
 
     def close(self) -> None:
-        """Close both; a lent stream stays open."""
+        """Close both."""
         with self._below:
             super().close()
 
@@ -65,7 +109,7 @@ def _refuse_no_table(raw: BinaryIO, first: bytes, path: str) -> None:
     try:
         with zipfile.ZipFile(raw) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile as error:
+    except ZIP_ERRORS as error:
         raise InputUnreadable(f"{path} is a damaged zip archive or workbook, not CSV.") from error
     if "[Content_Types].xml" in names:
         raise InputUnreadable(f"{path} is an Excel workbook (or another Office file), not CSV.", hint=_SAVE_AS_CSV)
@@ -75,12 +119,11 @@ def _refuse_no_table(raw: BinaryIO, first: bytes, path: str) -> None:
 
 
 class _Frames(io.RawIOBase):
-    """The content of Zstandard frames, one behind the other; EOFError if the last is not whole."""
+    """The content of Zstandard frames; EOFError if the last is not whole."""
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw
-        self._decoder: zstandard.ZstdDecompressionObj | None = None
-        self._compressed = b""
+        self._content = zstd_content(io.BufferedReader(_Unbuffered(raw), _CHUNK).read)
         self._ready = memoryview(b"")
 
     def readable(self) -> bool:
@@ -89,29 +132,33 @@ class _Frames(io.RawIOBase):
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         """Fill the buffer, as far as there is content."""
-        while not self._ready:
-            self._compressed = self._compressed or self._raw.read(_CHUNK)
-            if not self._compressed:
-                if self._decoder is not None:
-                    raise EOFError("the file ends inside a compressed frame")
-                return 0
-            self._decompress()
+        self._ready = self._ready or memoryview(next(self._content, b""))
         target = memoryview(buffer).cast("B")
         size = min(len(target), len(self._ready))
         target[:size] = self._ready[:size]
         self._ready = self._ready[size:]
         return size
 
-    def _decompress(self) -> None:
-        if self._decoder is None:
-            self._decoder = zstandard.ZstdDecompressor().decompressobj()
-        self._ready = memoryview(self._decoder.decompress(self._compressed))
-        self._compressed = self._decoder.unused_data
-        if self._decoder.eof:
-            self._decoder = None
-
     def close(self) -> None:
         """Close what it reads from, too."""
         if not self.closed:
             with self._raw:  # lent streams stay open
                 super().close()
+
+
+class _Unbuffered(io.RawIOBase):
+    """A stream to be read through a buffer; closing this one does not close it."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Fill the buffer, as far as there are bytes."""
+        target = memoryview(buffer).cast("B")
+        data = self._raw.read(len(target))
+        target[: len(data)] = data
+        return len(data)

@@ -215,6 +215,18 @@ def last(words: Words) -> int:
     return -1 if not len(filled) else int(filled[-1]) * 64 + int(words[filled[-1]]).bit_length() - 1
 
 
+def behind_nth(words: Words, number: int) -> int:
+    """Return the offset behind the set bit of this number, from 1; the offset behind all words if there are fewer."""
+    if count(words) < number:
+        return len(words) * 64
+    sums = np.cumsum(np.bitwise_count(words), dtype=np.int64)
+    word = int(np.searchsorted(sums, number))
+    bits, left = int(words[word]), number - (int(sums[word - 1]) if word else 0)
+    for _ in range(left - 1):
+        bits &= bits - 1
+    return word * 64 + (bits & -bits).bit_length()
+
+
 def counts_before(words: Words, offsets: Offsets) -> Offsets:
     """Return for each offset how many bits are set below it."""
     if not len(words):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from bulkops.limits import MAX_MENDED_BYTES
 from bulkops.reading.broken import BrokenRecords, kind_of
 from bulkops.reading.layout import Layout
 from bulkops.reading.marks import (
@@ -27,7 +28,7 @@ from bulkops.reading.marks import (
     merged,
     positions,
 )
-from bulkops.reading.quoting import cells, cut
+from bulkops.reading.quoting import cells, cut_all
 from bulkops.reading.signs import among
 
 _STRAY, _TEXT_FOLLOWS, _JSON_QUOTES = map(kind_of, ("STR104", "STR106", "STR107"))
@@ -60,7 +61,8 @@ def mend(
     `texts` tells by position which cells may hold quotes of their own: what any other cell was meant to hold is not
     plain, unless that is JSON. At `most` so many cells of a record are mended.
     """
-    which = np.flatnonzero(np.isin(broken.kinds, (_STRAY, _TEXT_FOLLOWS, _JSON_QUOTES)))
+    short = broken.ends - broken.starts <= MAX_MENDED_BYTES
+    which = np.flatnonzero(short & np.isin(broken.kinds, (_STRAY, _TEXT_FOLLOWS, _JSON_QUOTES)))
     if not len(which):
         return Mended()
     lines = _Lines.of(data, broken.chosen(which), separator)
@@ -94,7 +96,7 @@ def _with_others(
     """Return the mended records with those that more mending makes sound of some others."""
     data = _joined(found.data, starts, ends)
     edges = np.cumsum(ends - starts)
-    broken = cut(data, final=True, separator=separator, width=len(texts)).broken
+    broken = cut_all(data, separator=separator, width=len(texts)).broken
     index = np.searchsorted(edges, broken.ends).clip(max=len(edges) - 1)
     whole = (broken.ends == edges[index]) & (broken.starts == (edges - (ends - starts))[index])
     more = mend(data, broken.chosen(whole), separator, texts, most=most)

@@ -15,14 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bulkops.limits import MAX_BLOCK_CELLS, MAX_BLOCK_LINES, adjustable
 from bulkops.reading.broken import Broken, BrokenRecords
 from bulkops.reading.json_quotes import end_of_json
-from bulkops.reading.marks import Bytes, Marks, marks_of, well_quoted
+from bulkops.reading.marks import Marks, behind_nth, count, last, marks_of, well_quoted
 from bulkops.reading.stray import QUOTED, end_of_lines
 from bulkops.reading.suspects import suspects
-
-LONGEST_RECORD = 64 << 20
-"""Bytes after which an open quote counts as never closed."""
 
 _QUOTED = re.compile(QUOTED)
 _LINE_END = re.compile(rb"\r?\n|\Z")
@@ -42,26 +40,64 @@ class Cut:
 
 
 def cut(window: bytes, *, final: bool, separator: int, width: int) -> Cut:
-    """Return the whole records of a window, of `width` cells each; all of it if it is the `final` one."""
+    """Return the whole records of a window, of `width` cells each; all of it if it is the `final` one.
+
+    Where they have more lines or cells than are processed at a time, return the first of them.
+    """
     array = np.frombuffer(window, np.uint8)
     marks = marks_of(array, separator)
-    if not well_quoted(marks, array) or (final and marks.open_at_end):
-        return _dissect(window, array, marks, final=final, separator=separator, width=width)
-    length = len(window) if final else marks.whole
-    if not length and len(window) >= LONGEST_RECORD:
-        return _dissect(window, array, marks, final=False, separator=separator, width=width)
-    return Cut(length, marks.up_to(length))
-
-
-def _dissect(window: bytes, array: Bytes, marks: Marks, *, final: bool, separator: int, width: int) -> Cut:
-    """Return the cut of a window in which some quote stands wrong."""
-    found = suspects(marks, array, separator)
+    patient = not final and len(window) < adjustable().record_bytes
+    if well_quoted(marks, array) and not (final and marks.open_at_end):
+        length = len(window) if final else marks.whole
+        if length or patient:
+            length = min(length, _enough(marks))
+            return Cut(length, marks.up_to(length))
     whole = len(window) if final else window.rfind(b"\n") + 1
-    patient = not final and len(window) < LONGEST_RECORD
+    if not whole:
+        return Cut(0, marks.up_to(0))
+    return _dissect(window, marks, _enough_lines(window, marks, whole), whole, patient=patient, form=(separator, width))
+
+
+def cut_all(data: bytes, *, separator: int, width: int) -> Cut:
+    """Return the records of a block that `cut` has cut before: all of its bytes, however many records they are."""
+    array = np.frombuffer(data, np.uint8)
+    marks = marks_of(array, separator)
+    if well_quoted(marks, array) and not marks.open_at_end:
+        return Cut(len(data), marks)
+    return _dissect(data, marks, len(data), len(data), patient=False, form=(separator, width))
+
+
+def _enough(marks: Marks) -> int:
+    """Return the end of the records, at least one, that are processed at a time."""
+    length = behind_nth(marks.ends, MAX_BLOCK_LINES)
+    limits = marks.limits
+    if count(limits) <= MAX_BLOCK_CELLS:
+        return length
+    ends = marks.up_to(min(length, behind_nth(limits, MAX_BLOCK_CELLS))).ends
+    return last(ends) + 1 or behind_nth(marks.ends, 1)
+
+
+def _enough_lines(window: bytes, marks: Marks, whole: int) -> int:
+    """Return the end of the lines, at least one, that are processed at a time where some quote stands wrong."""
+    lines = behind_nth(marks.feeds, MAX_BLOCK_LINES // 4)  # each takes more memory than one that is sound
+    cells = min(behind_nth(words, MAX_BLOCK_CELLS) for words in (marks.separators, marks.quotes))
+    if whole <= min(lines, cells):
+        return whole
+    return min(lines, window.rfind(b"\n", 0, cells) + 1 or behind_nth(marks.feeds, 1), whole)
+
+
+def _dissect(window: bytes, marks: Marks, enough: int, whole: int, *, patient: bool, form: tuple[int, int]) -> Cut:
+    """Return the cut of a window in which some quote stands wrong, up to the end of the lines that are `enough`.
+
+    `whole` bytes are lines with an end; of a record whose end is not among them, a `patient` cut waits for more.
+    `form` is the separator and the number of cells.
+    """
+    array, (separator, width) = np.frombuffer(window, np.uint8), form
+    found = suspects(marks.up_to(enough), array[:enough], separator)
     broken: list[Broken] = []
     read: list[tuple[int, int]] = []
     resume = 0
-    for start, end in found.untold(whole):
+    for start, end in found.untold(enough):
         if start < resume:
             continue
         piece, seen = _defect(window, start, end, separator, width, final=not patient)
@@ -72,8 +108,8 @@ def _dissect(window: bytes, array: Bytes, marks: Marks, *, final: bool, separato
             broken.append(piece)
         if resume > end:
             read.append((start, resume))
-    length = max(whole, resume)
-    return Cut(length, marks.up_to(length), found.broken(whole, read).with_pieces(broken))
+    length = max(enough, resume)
+    return Cut(length, marks.up_to(length), found.broken(enough, read).with_pieces(broken))
 
 
 def _defect(

@@ -1,7 +1,10 @@
 """Where content comes from: files, compressed files, members of archives, folders, patterns, standard input."""
 
+import errno
 import gzip
-import shutil
+import os
+import re
+import stat
 import sys
 import tempfile
 import weakref
@@ -9,14 +12,19 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from glob import glob, has_magic
+from functools import partial
+from glob import has_magic, iglob
+from io import FileIO
+from itertools import islice
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 import zstandard
 
-from bulkops.errors import InputUnreadable
-from bulkops.reading.compressed import opened
+from bulkops.errors import InputUnreadable, LimitExceeded
+from bulkops.limits import MAX_FILES, MAX_SPOOL_BYTES, adjustable
+from bulkops.reading.compressed import GZIP, ZSTD, expanded, opened
+from bulkops.reading.members import csv_members, open_member
 
 try:
     from lzma import LZMAError
@@ -56,44 +64,56 @@ class Source:
 
 def file_source(path: Path) -> Source:
     """Return a file as a source; compressed content, by name or by its first bytes, is decompressed as it is read."""
-    if path.exists() and not path.is_file() and not path.is_dir():
+    mode = path.stat().st_mode if path.exists() else 0
+    if stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not path.samefile(os.devnull) and not _is_terminal(path)):
+        return Source(str(path), lambda: _refuse_device(path))
+    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
         return _spooled(str(path), lambda: path.open("rb"))  # a pipe can be read only once
-    return Source(str(path), lambda: opened(path.open("rb", buffering=0), path.name, str(path)))
+    return Source(str(path), lambda: opened(open_regular(path), path.name, str(path)))
+
+
+def open_regular(path: Path) -> FileIO:
+    """Return a regular file opened to be read, without a buffer.
+
+    InputUnreadable if it has become a pipe or a device: opening those may wait for ever, and they have no end.
+    """
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    file = FileIO(number)
+    mode = os.fstat(number).st_mode
+    if not stat.S_ISREG(mode):
+        file.close()
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        raise InputUnreadable(f"{path} is a pipe or a device, not a regular file.", hint="Write it to a file first.")
+    return file
+
+
+def _is_terminal(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.isatty()
+
+
+def _refuse_device(path: Path) -> BinaryIO:
+    raise InputUnreadable(f"{path} is a device, not a file.", hint="Name a CSV file, or `-` for standard input.")
 
 
 def _members(path: Path) -> list[Source]:
-    """Return the files in an archive; the archive itself, which will say what is wrong, if it is damaged."""
+    """Return the files in an archive; the archive itself, which says what is wrong, if they cannot be listed."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = [info.filename for info in archive.infolist() if _is_wanted(info.filename)]
-    except (OSError, zipfile.BadZipFile):
-        return [Source(str(path), lambda: _refuse_archive(path))]
-    if not names:
-        return [Source(str(path), lambda: _refuse_without(path))]
-    return [Source(f"{path}/{name}", lambda name=name: _member(path, name)) for name in sorted(names)]  # type: ignore[misc] # the default binds the loop's name
+        open_regular(path).close()  # a missing file, a folder or a pipe says so itself
+        infos = csv_members(path)
+    except (OSError, InputUnreadable) as error:
+        return [Source(str(path), partial(_raise, error))]
+    return [Source(f"{path}/{info.filename}", partial(_member, path, info)) for info in infos]
 
 
-def _is_wanted(name: str) -> bool:
-    """Tell whether a member is a CSV file; what macOS puts beside each file is none."""
-    last = name.rpartition("/")[2]
-    return last.lower().endswith(".csv") and not last.startswith("._") and not name.startswith("__MACOSX/")
+def _raise(error: Exception) -> BinaryIO:
+    raise error
 
 
-def _refuse_without(path: Path) -> BinaryIO:
-    raise InputUnreadable(f"{path} holds no .csv file.", hint="Archives in archives are not looked into: unpack it.")
-
-
-def _member(path: Path, name: str) -> BinaryIO:
-    try:
-        with zipfile.ZipFile(path) as archive:  # whose file stays open until the member is closed
-            return cast("BinaryIO", archive.open(name))
-    except RuntimeError as error:  # zipfile's way to say encrypted, or compressed as it cannot read
-        raise InputUnreadable(f"{path}/{name} cannot be read: {error}.", hint="Unpack the archive.") from error
-
-
-def _refuse_archive(path: Path) -> BinaryIO:
-    path.open("rb").close()  # a missing file or a folder says so itself
-    raise InputUnreadable(f"{path} is no zip archive, or a damaged one.")
+def _member(path: Path, info: zipfile.ZipInfo) -> BinaryIO:
+    open_regular(path).close()
+    return expanded(open_member(path, info), lambda: info.compress_size)
 
 
 def stdin_source() -> Source:
@@ -115,7 +135,7 @@ def _spooled(path: str, once: Callable[[], BinaryIO]) -> Source:
     def opener() -> BinaryIO:
         if not filled:
             with once() as stream:
-                shutil.copyfileobj(stream, spool, 1 << 20)
+                _spool(stream, spool, path)
             filled.append(True)
         spool.seek(0)
         return opened(cast("BinaryIO", _Lent(spool)), "", path)
@@ -123,6 +143,29 @@ def _spooled(path: str, once: Callable[[], BinaryIO]) -> Source:
     source = Source(path, opener)
     weakref.finalize(source, spool.close)
     return source
+
+
+def _spool(stream: BinaryIO, spool: IO[bytes], path: str) -> None:
+    """Copy a stream to a temporary file; LimitExceeded if it does not end, or not in lines."""
+    spool.seek(0)
+    spool.truncate()
+    line, most = 0, adjustable().record_bytes
+    first = stream.read(len(ZSTD))
+    spool.write(first)
+    plain = not first.startswith((GZIP, ZSTD))
+    while data := stream.read(1 << 20):
+        spool.write(data)
+        end = max(data.rfind(b"\n"), data.rfind(b"\r"))
+        line = len(data) - end - 1 if end >= 0 else line + len(data)
+        if plain and line > most:
+            raise LimitExceeded(
+                f"{path}: a line in it has more than {most:,} bytes.",
+                hint="If that is intended, raise --max-record-bytes.",
+            )
+        if spool.tell() > MAX_SPOOL_BYTES:
+            raise LimitExceeded(
+                f"{path} has more than {MAX_SPOOL_BYTES:,} bytes.", hint="Write it to a file first, and name the file."
+            )
 
 
 def stream_source(path: str, stream: IO[bytes]) -> Source:
@@ -174,7 +217,34 @@ def _named(word: str, *, recursive: bool) -> Iterator[Source]:
 
 def _paths(path: Path, *, recursive: bool) -> list[Path]:
     if path.is_dir() and recursive:
-        return sorted(f for f in path.rglob("*") if f.name.lower().endswith(_FOUND) and f.is_file()) or [path]
+        wanted = (f for f in path.rglob("*") if f.name.lower().endswith(_FOUND) and f.is_file())
+        return limited(wanted, str(path)) or [path]
     if has_magic(str(path)) and not path.exists():
-        return [Path(found) for found in sorted(glob(str(path), recursive=True))] or [path]  # noqa: PTH207 - absolute patterns too
+        return limited(matching(str(path)), str(path)) or [path]
     return [path]
+
+
+def matching(pattern: str) -> Iterator[Path]:
+    """Yield the files that a pattern names; `**` does not follow links to folders, which may form loops.
+
+    As in a shell, a name with a dot in front is matched only by a pattern that has one there.
+    """
+    before, stars, _ = pattern.partition("**")
+    if not stars:
+        yield from map(Path, iglob(pattern))  # noqa: PTH207 - absolute patterns too
+        return
+    folder = before.rpartition("/")[0] or ("/" if before.startswith("/") else ".")
+    rest = pattern[len(before.rpartition("/")[0]) :].lstrip("/")
+    hidden = re.search(r"(?:^|/)\.", rest) is not None
+    for root in sorted(map(Path, iglob(folder))):  # noqa: PTH207 - as above
+        for path in root.glob(rest):
+            if hidden or not any(part.startswith(".") for part in path.relative_to(root).parts):
+                yield path
+
+
+def limited(paths: Iterable[Path], called: str) -> list[Path]:
+    """Return the paths, sorted; LimitExceeded if there are more than one pattern may name."""
+    found = list(islice(paths, MAX_FILES + 1))
+    if len(found) > MAX_FILES:
+        raise LimitExceeded(f"{called} names more than {MAX_FILES:,} files.", hint="Name fewer at a time.")
+    return sorted(found)

@@ -30,6 +30,8 @@ from bulkops.reading.marks import (
 from bulkops.reading.signs import among
 
 _UNTOLD = 255
+_PART = 1 << 14
+"""Words whose bits are listed at a time."""
 _STRAY, _UNCLOSED, _TEXT_FOLLOWS, _JSON_QUOTES = map(kind_of, ("STR104", "STR105", "STR106", "STR107"))
 _JSON, _BLANKS = b"{[", b" \t\n\r\f\v"
 
@@ -69,9 +71,7 @@ def suspects(marks: Marks, array: Bytes, separator: int) -> Suspects:
     ends = parted(marks.feeds, len(array))
     starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
     inside, odd = each_by_itself(marks, ends)
-    wrong = positions(astray(marks, inside, array))
-    lines, first = np.unique(np.searchsorted(starts, wrong, side="right") - 1, return_index=True)
-    wrong = wrong[first]
+    lines, wrong = _first_of_lines(astray(marks, inside, array), starts)
     kinds, places = np.full(len(starts), _UNTOLD, np.uint8), np.zeros(len(starts), np.int64)
     opening = (inside[wrong >> 6] >> (wrong & 63).astype(np.uint64)) & np.uint64(1) == 1
     kinds[lines], places[lines] = _kinds(array, marks.quotes, wrong, starts[lines], opening, separator)
@@ -84,6 +84,22 @@ def suspects(marks: Marks, array: Bytes, separator: int) -> Suspects:
     suspect = odd.copy()
     suspect[lines] = True
     return Suspects(starts[suspect], ends[suspect], kinds[suspect], places[suspect])
+
+
+def _first_of_lines(words: Words, starts: Offsets) -> tuple[Offsets, Offsets]:
+    """Return the lines, by where they start, with a set bit, and where the first one of each is.
+
+    One line may have very many: part by part, they never take much memory.
+    """
+    lines, first, known = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], -1
+    for begin in range(0, len(words), _PART):
+        places = positions(words[begin : begin + _PART]) + begin * 64
+        found, index = np.unique(np.searchsorted(starts, places, side="right") - 1, return_index=True)
+        fresh = found > known
+        lines.append(found[fresh])
+        first.append(places[index[fresh]])
+        known = int(found[-1]) if len(found) else known
+    return np.concatenate(lines), np.concatenate(first)
 
 
 def _json_goes_on(array: Bytes, ends: Offsets) -> Flags:

@@ -4,8 +4,10 @@ import csv
 import hashlib
 from pathlib import Path
 
+from bulkops.errors import InputUnreadable
 from bulkops.ledger.entries import JobEntry
 from bulkops.ledger.store import Ledger
+from bulkops.reading.sources import open_regular
 from bulkops.reconciling.totals import amount_column, sums_of_file
 from bulkops.reporting.facts import JobFacts, job_facts
 from bulkops.upload.paths import reasons_path
@@ -43,10 +45,11 @@ def gather(ledger: Ledger, name: str, *, check_file: bool = True) -> JobFacts:
 def _is_same(job: JobEntry, notes: list[str]) -> bool:
     """Tell whether the file is there and as it was; if not, a note says so."""
     try:
-        with job.file_path.open("rb") as file:
+        with open_regular(job.file_path) as file:
             same = hashlib.file_digest(file, "sha256").hexdigest() == job.file_sha256
-    except OSError as error:
-        notes.append(f"The file {job.file_path} cannot be read any more ({error.strerror}): it was not checked again.")
+    except (OSError, InputUnreadable) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not a regular file"
+        notes.append(f"The file {job.file_path} cannot be read any more ({reason}): it was not checked again.")
         return False
     if not same:
         notes.append(f"The file {job.file_path} is not the one that was sent any more: it was not checked again.")

@@ -1,6 +1,5 @@
 """Scripted trouble: which request to which endpoint goes wrong, and how."""
 
-import json
 import math
 import random
 import re
@@ -10,13 +9,17 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
+from bulkops.documents import parse_json
 from bulkops.errors import UsageError
+from bulkops.limits import MAX_SECONDS
 from bulkops.sandbox.imports.engine import Trouble
 
 RULE = re.compile(r"(?P<endpoint>[A-Za-z0-9]+)(?:@(?P<when>[0-9a-z.\-]+))?=(?P<fault>[a-z0-9]+(?::[a-z0-9.]+)*)")
 WHEN = re.compile(
-    r"(?P<first>[0-9]{1,9})(?:-(?P<last>[0-9]{1,9}))?|every(?P<every>[1-9][0-9]{0,8})|p(?P<share>0?\.[0-9]+|1)"
+    r"(?P<first>[0-9]{1,9})(?:-(?P<last>[0-9]{1,9}))?|every(?P<every>[1-9][0-9]{0,8})|p(?P<share>0?\.[0-9]{1,9}|1)"
 )
+MAX_RULE = 200
+"""Characters of a rule."""
 GROUPS = ("imports", "exports", "reads", "all")
 HINT = "docs/sandbox.md describes the faults."
 
@@ -107,7 +110,7 @@ def parse_faults(spec: str | None, operations: frozenset[str]) -> Faults:
 
 def _from_json(text: str, operations: frozenset[str]) -> Faults:
     try:
-        given = json.loads(text)
+        given = parse_json(text)
         rules = [
             f"{each['endpoint']}{'@' + str(each['when']) if 'when' in each else ''}={each['fault']}"
             for each in given["rules"]
@@ -121,11 +124,12 @@ def _seed(value: Any) -> int:
     try:
         return int(value)
     except (ValueError, TypeError, OverflowError) as problem:
-        raise UsageError(f"The seed of the faults is a whole number, not {value!r}.") from problem
+        raise UsageError(f"The seed of the faults is a whole number, not {str(value)[:40]!r}.") from problem
 
 
 def _rule(text: str, operations: frozenset[str]) -> Rule:
-    found = RULE.fullmatch(text)
+    found = RULE.fullmatch(text) if len(text) <= MAX_RULE else None
+    text = text[:MAX_RULE]
     if found is None:
         raise UsageError(f"{text!r} is not a fault such as importCoupons@2=cut:after.", hint=HINT)
     endpoint, when = found["endpoint"], found["when"] or ""
@@ -176,11 +180,11 @@ def _status(status: int, option: str = "", wait: str = "") -> Mishap:
 
 
 def _seconds(text: str) -> float:
-    """Return a duration; raise `ValueError` if it is not a finite number."""
-    found = float(text)
-    if not math.isfinite(found):
+    """Return a duration; ValueError if it is not one that ends."""
+    seconds = float(text)
+    if not (math.isfinite(seconds) and 0 <= seconds <= MAX_SECONDS):
         raise ValueError(text)
-    return found
+    return seconds
 
 
 def _cut(when: str) -> Mishap:

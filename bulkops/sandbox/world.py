@@ -1,14 +1,16 @@
 """The world a sandbox starts with: applications, campaigns, programs and whatever an import refers to."""
 
-import json
+import re
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bulkops.errors import InputUnreadable, UsageError
+from bulkops.documents import parse_json, parse_yaml, read_document
+from bulkops.errors import UsageError
+from bulkops.limits import MAX_NAME_LENGTH, MAX_WORLD_NAMES
 
 AttributeType = Literal[
     "string",
@@ -40,10 +42,16 @@ class Series(_Part):
     @field_validator("pattern")
     @classmethod
     def _pattern_takes_a_number(cls, pattern: str) -> str:
+        # A width is memory: {:0999999999d} would be one name of a gigabyte. Only short ones reach `format`.
+        fields = [(spec or "", name) for _, name, spec, _ in _fields_of(pattern) if name is not None]
+        if any(re.search(r"[1-9]\d{3}|[{}]", spec) for spec, _ in fields) or len(pattern) > MAX_NAME_LENGTH:
+            raise ValueError(f"the names of a pattern have at most {MAX_NAME_LENGTH:,} characters")
         try:
-            pattern.format(1)
-        except (LookupError, AttributeError) as problem:
+            length = len(pattern.format(2_000_000))
+        except (LookupError, AttributeError, ValueError) as problem:
             raise ValueError(f"the pattern {pattern!r} must take one number, as STORE-{{:03d}} does") from problem
+        if length > MAX_NAME_LENGTH:
+            raise ValueError(f"the names of a pattern have at most {MAX_NAME_LENGTH:,} characters")
         return pattern
 
     def all(self) -> list[str]:
@@ -63,11 +71,19 @@ class Cards(Series):
     program: int = 2
 
 
+def _fields_of(pattern: str) -> list[tuple[str, str | None, str | None, str | None]]:
+    """Return the parts of a format string; none where it is not one, which formatting reports."""
+    try:
+        return list(Formatter().parse(pattern))
+    except ValueError:
+        return []
+
+
 def _known_zone(name: str) -> str:
     if name != "UTC":
         try:
             ZoneInfo(name)
-        except (ZoneInfoNotFoundError, OSError) as problem:
+        except (ZoneInfoNotFoundError, OSError, ValueError) as problem:
             raise ValueError(f"there is no time zone {name!r}") from problem
     return name
 
@@ -191,6 +207,9 @@ class World(_Part):
 
     @model_validator(mode="after")
     def _parents_exist(self) -> Self:
+        names = sum(each.count for each in (*self.stores, *self.profiles, *self.cards))
+        if names > MAX_WORLD_NAMES:
+            raise ValueError(f"its series have {names:,} names; at most {MAX_WORLD_NAMES:,} are kept")
         applications = {each.id for each in self.applications}
         campaigns = {each.id for each in self.campaigns}
         programs = {each.id for each in self.programs}
@@ -218,13 +237,10 @@ def load_world(source: "World | Path | str | None") -> World:
         return DEFAULT
     path = Path(source)
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as problem:
-        raise InputUnreadable(f"The world {path} cannot be read: {problem.strerror}.") from problem
-    try:
-        given = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        text = read_document(path, what="The world")
+        given = parse_json(text) if path.suffix == ".json" else parse_yaml(text)
         return _built(given, DEFAULT)
-    except (ValueError, yaml.YAMLError, ValidationError) as problem:
+    except ValueError as problem:  # ValidationError is one
         raise UsageError(
             f"The world {path} cannot be used: {problem}", hint="docs/sandbox.md describes the file."
         ) from problem

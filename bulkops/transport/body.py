@@ -11,6 +11,7 @@ import httpx
 
 LONG = 8 << 20
 READ_BYTES = 1 << 20
+_DIGITS = 18  # more of them are no length that anything has, and Python converts no text of any length
 
 
 def plain(response: httpx.Response) -> Iterator[bytes]:
@@ -32,7 +33,7 @@ def _length(response: httpx.Response) -> int:
     """Return how long the body is; 0 if that is not known, or only to be told by parsing it."""
     length = response.headers.get("content-length", "")
     framed = "transfer-encoding" in response.headers or response.http_version not in {"HTTP/1.0", "HTTP/1.1"}
-    return 0 if framed or not (length.isascii() and length.isdigit()) else int(length)
+    return 0 if framed or not (length.isascii() and length.isdigit() and len(length) <= _DIGITS) else int(length)
 
 
 def _exactly(left: int, stream: httpcore.NetworkStream, response: httpx.Response) -> Iterator[bytes]:

@@ -13,11 +13,20 @@ import httpcore
 import httpx
 
 from bulkops.clock import Clock
-from bulkops.errors import AccessRefused, BulkopsError, NotDelivered, OutcomeUnknown, Unfinished, UsageError
+from bulkops.errors import (
+    AccessRefused,
+    BulkopsError,
+    NotDelivered,
+    OutcomeUnknown,
+    ResponseTooLarge,
+    Unfinished,
+    UsageError,
+)
+from bulkops.limits import MAX_ERROR_BYTES, MAX_JSON_BYTES
 from bulkops.redaction import redacted
 from bulkops.settings import Target, is_loopback
 from bulkops.transport.answers import Answer, parse_http_date, parse_json, refusal
-from bulkops.transport.decoding import BrokenCompression, decoded
+from bulkops.transport.decoding import ACCEPTED, BrokenCompression, decoded
 from bulkops.transport.limiter import Limiter
 from bulkops.transport.multipart import BodySource, FilePart
 from bulkops.transport.retries import ATTEMPTS, Say, reading_again, silent
@@ -30,7 +39,6 @@ CONNECT_SECONDS = 10.0
 WRITE_SECONDS = 60.0
 READ_SECONDS = 300.0
 KEEP_SECONDS = 1.5  # well below what servers keep: an upload on a connection just closed would be in doubt
-MAX_ANSWER_BYTES = 1_000_000
 CLOCK_SET_SECONDS = 2.0
 TIME_ATTEMPTS = 3
 
@@ -99,6 +107,7 @@ class Client:
             headers={
                 "Authorization": target.authorization.reveal(),
                 "Accept": "application/json, application/csv, text/csv",
+                "Accept-Encoding": ACCEPTED,
                 "User-Agent": f"bulkops/{__version__}",
             },
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, write=WRITE_SECONDS),
@@ -227,7 +236,7 @@ class Client:
     def _get_json(self, template: str, ids: Ids, params: Params | None) -> Any:
         streamed = self._open_stream(template, ids, params)
         try:
-            body = parse_json(b"".join(streamed.iter_bytes()))
+            body = parse_json(_read_json(streamed))
         finally:
             streamed.response.close()
         if body is None:
@@ -275,11 +284,27 @@ def _path(template: str, ids: Ids) -> str:
 def _read_some(response: httpx.Response) -> bytes:
     """Read a short answer; what is longer than any documented one is cut, and then cannot be read as JSON."""
     content = bytearray()
-    for block in response.iter_bytes():
+    try:
+        for block in decoded(response):
+            content += block
+            if len(content) > MAX_ERROR_BYTES:
+                break
+    except BrokenCompression as error:
+        raise httpx.DecodingError(str(error)) from None
+    return bytes(content[:MAX_ERROR_BYTES])
+
+
+def _read_json(streamed: Streamed) -> bytes:
+    """Read a JSON document; ResponseTooLarge if it exceeds the limit: decoded, it can take forty times its size."""
+    content = bytearray()
+    for block in streamed.iter_bytes():
         content += block
-        if len(content) > MAX_ANSWER_BYTES:
-            break
-    return bytes(content[:MAX_ANSWER_BYTES])
+        if len(content) > MAX_JSON_BYTES:
+            raise ResponseTooLarge(
+                f"The response to {streamed.where} has more than {MAX_JSON_BYTES:,} bytes; bulkops reads no more.",
+                hint="Check that the base address is that of a deployment.",
+            )
+    return bytes(content)
 
 
 def _kind(error: Exception) -> str:

@@ -1,17 +1,24 @@
 """The body of an answer as it was before it was compressed; a compressed body that is cut is not taken for whole.
 
-httpx does not look whether a gzip or deflate stream came to its end, so these two are taken apart here.
+httpx does not check that a compressed stream is complete, and decompresses all it has received at once, however much
+that is: so bodies are decompressed here, a little at a time.
 """
 
 import zlib
 from collections.abc import Iterator
 
 import httpx
+import zstandard
 
+from bulkops.compression import zstd_content
+from bulkops.limits import MAX_CODINGS
 from bulkops.transport.body import plain
 
 MOST = 1 << 20
 """Bytes that are let out at a time: a small body may hold very many."""
+_ZSTD = "zstd"
+ACCEPTED = "gzip, deflate, zstd"
+"""The value of the header Accept-Encoding."""
 _WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
@@ -25,13 +32,30 @@ def decoded(response: httpx.Response) -> Iterator[bytes]:
     codings = [coding for name in named if (coding := name.strip()) not in {"", "identity"}]
     if not codings:
         yield from plain(response)
-    elif all(coding in _WINDOWS for coding in codings):
+    elif len(codings) > MAX_CODINGS or not all(coding in (*_WINDOWS, _ZSTD) for coding in codings):
+        raise BrokenCompression(f"compressed by {', '.join(codings)[:100]}, which was not asked for")
+    else:
         blocks = response.iter_raw()
         for coding in reversed(codings):
-            blocks = _inflated(blocks, _WINDOWS[coding])
+            blocks = _unpacked(blocks) if coding == _ZSTD else _inflated(blocks, _WINDOWS[coding])
         yield from blocks
-    else:
-        yield from response.iter_bytes()
+
+
+def _unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Decompress Zstandard frames, one behind the other."""
+    held = bytearray()
+
+    def read(size: int) -> bytes:
+        while len(held) < size and (block := next(blocks, b"")):
+            held.extend(block)
+        data = bytes(held[:size])
+        del held[:size]
+        return data
+
+    try:
+        yield from zstd_content(read)
+    except (EOFError, zstandard.ZstdError) as error:
+        raise BrokenCompression(str(error)) from None
 
 
 def _inflated(blocks: Iterator[bytes], window: int) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bulkops.errors import FileChanged, InputUnreadable
 from bulkops.ledger.entries import ChunkEntry, Piece
+from bulkops.reading.sources import open_regular
 
 BLOCK = 1 << 20
 LARGE = 64 << 20
@@ -128,7 +129,7 @@ def settled_stamp(path: Path) -> Stamp | None:
 def read_pieces(path: Path, pieces: Sequence[Piece]) -> Iterator[bytes]:
     """Yield the bytes of the pieces in blocks; fewer where the file ends early. InputUnreadable on failure."""
     try:
-        with path.open("rb", buffering=0) as file:
+        with open_regular(path) as file:
             for start, end in pieces:
                 file.seek(start)
                 yield from _blocks(file, end - start)
@@ -145,7 +146,7 @@ def _blocks(file: RawIOBase, length: int) -> Iterator[bytes]:
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file; InputUnreadable if it cannot be read."""
     try:
-        with path.open("rb", buffering=0) as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None

@@ -50,8 +50,8 @@ def share_of(limit: str, whole: int, *, option: str) -> float:
     share = text.endswith("%")
     try:
         number = float(text[:-1]) if share else float(int(text))
-    except ValueError:
+    except (ValueError, OverflowError):
         number = math.nan
     if not (math.isfinite(number) and number >= 0):
-        raise UsageError(f"{option} {limit!r} is neither a count nor a percentage such as 10%.")
+        raise UsageError(f"{option} {limit[:40]!r} is neither a count nor a percentage such as 10%.")
     return number * whole / 100 if share else number

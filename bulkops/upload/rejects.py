@@ -13,6 +13,7 @@ from bulkops.errors import FileChanged, Unfinished
 from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.private import private, private_folder
+from bulkops.reading.sources import open_regular
 from bulkops.upload.body import PUT_BACK
 from bulkops.upload.context import JobContext
 from bulkops.upload.paths import reasons_path, rejected_path
@@ -39,7 +40,7 @@ def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | 
     reasons = reasons_path(context.ledger, context.job.id)
     try:
         private_folder(path.parent)
-        with context.job.file_path.open("rb") as source:
+        with open_regular(context.job.file_path) as source:
             with _replacing(path) as out:
                 _copy_records(source, context.job.header_end, rejected, out)
             pointing = Pointing(context)

@@ -51,7 +51,8 @@ def suggestion(name: str, contract: Contract, among: Collection[str] | None = No
     if found is not None:
         return found
     folded = {fold(column): column for column in (contract.column_names if among is None else among)}
-    near = difflib.get_close_matches(fold(name), folded, n=1, cutoff=0.7)
+    wanted, longest = fold(name), 2 * max(map(len, folded), default=0)  # a text twice as long cannot be near
+    near = difflib.get_close_matches(wanted, folded, n=1, cutoff=0.7) if len(wanted) <= longest else []
     return folded[near[0]] if near else None
 
 

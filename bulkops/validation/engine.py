@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bulkops.errors import InputUnreadable
+from bulkops.limits import TooLarge
 from bulkops.reading.blocks import ContentReader, blocks
 from bulkops.reading.layout import Block
 from bulkops.reading.sources import DAMAGED, ReadFailed, Source, expand
@@ -75,6 +76,9 @@ def _validate_one(tally: Tally, keys: KeyBook) -> _Outcome:
     except ReadFailed as error:
         tally.break_off(None)
         outcome.unreadable = f"{tally.source.path} cannot be read to the end: {error.strerror or error}."
+    except TooLarge as error:
+        tally.break_off(None)
+        outcome.unreadable = f"{tally.source.path}: {tally.place}: {error}.\n  {error.hint}"
     return outcome
 
 
@@ -121,25 +125,39 @@ def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
     tally.close()
 
 
+class _Ahead(NamedTuple):
+    """A block that is being judged: its bytes, and the result to come."""
+
+    size: int
+    result: Future[Partial]
+
+
 def _judged(pieces: Iterator[Block], context: Context, tally: Tally) -> Iterator[Partial]:
-    """Yield the partial results in order; as many blocks are judged at a time as there are threads.
+    """Yield the partial results in order. As many blocks are judged at a time as there are threads;
+    one that a long record has made larger than usual is judged alone, before more is read.
 
     Where reading fails, what was read comes first.
     """
     threads = tally.settings.threads
-    ahead: deque[Future[Partial]] = deque()
+    usual = tally.settings.block_bytes
+    ahead: deque[_Ahead] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
             for block in pieces:
-                ahead.append(pool.submit(judge, block, context, tally.room()))
-                while len(ahead) > threads or (ahead and ahead[0].done()):
-                    yield ahead.popleft().result()
-        except (*DAMAGED, ReadFailed):
+                alone = len(block.data) > usual
+                if alone:
+                    yield from _rest(ahead)
+                ahead.append(_Ahead(len(block.data), pool.submit(judge, block, context, tally.room())))
+                del block
+                most = 0 if alone else (threads + 1) * usual
+                while ahead and (len(ahead) > threads or sum(b.size for b in ahead) > most or ahead[0].result.done()):
+                    yield ahead.popleft().result.result()
+        except (*DAMAGED, ReadFailed, TooLarge):
             yield from _rest(ahead)
             raise
         yield from _rest(ahead)
 
 
-def _rest(ahead: deque[Future[Partial]]) -> Iterator[Partial]:
+def _rest(ahead: deque[_Ahead]) -> Iterator[Partial]:
     while ahead:
-        yield ahead.popleft().result()
+        yield ahead.popleft().result.result()

@@ -3,11 +3,12 @@
 import re
 import shlex
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, islice
 from types import MappingProxyType
 
+from bulkops.limits import MAX_COLUMNS, MAX_HEADER_DEFECTS, TooLarge
 from bulkops.reading.broken import BROKEN_SAYS
 from bulkops.reading.quoting import cells, read_strictly
 from bulkops.reading.wrapped import wrapped_cells
@@ -75,12 +76,18 @@ def read_header(
         header = read_header(inner, contract, mask=mask, renames=renames)
         fault = Fault("STR116", "the header is quoted as a whole")
         return replace(header, faults=(fault, *header.faults), wrapped=True)
+    byte_faults = _byte_faults(line, mask=mask)
     separator = _separator(line, known)
     fields = _fields(line, separator)
+    if len(fields) > MAX_COLUMNS:
+        raise TooLarge(
+            f"the header has more than {MAX_COLUMNS:,} columns; {contract.name} has {len(contract.column_names)}",
+            hint="Name a file with the header of the contract.",
+        )
     names = tuple(field.name for field in fields)
     fields = [_Field(renames.get(field.name, field.name), field.at) for field in fields]
     quoted = tuple(line[field.at : field.at + 1] == b'"' for field in fields)
-    faults: list[Fault] = [*_byte_faults(line, mask=mask), *_quote_faults(line, separator)]
+    faults: list[Fault] = [*byte_faults, *_quote_faults(line, separator)]
     if separator != ord(","):
         spoken = SPOKEN[bytes((separator,))]
         faults.append(Fault("HDR108", f"fields are separated by {spoken}, not by a comma"))
@@ -104,11 +111,13 @@ def _byte_faults(line: bytes, *, mask: bool) -> list[Fault]:
     """Return the bytes of the header that are no UTF-8 or no characters."""
     faults = [
         Fault(code, message + readings_told(line[max(0, at - _NEAR) : at + _NEAR], mask=mask), at=at)
-        for code, at, message in undecodable(line)
+        for code, at, message in islice(undecodable(line), MAX_HEADER_DEFECTS)
     ]
-    for found in _CONTROL.finditer(line):
+    for found in islice(_CONTROL.finditer(line), MAX_HEADER_DEFECTS):
         code = "FIL106" if found[0] == b"\0" else "FIL107"
         faults.append(Fault(code, byte_message(code, line, found.start()), at=found.start()))
+    if len(faults) >= MAX_HEADER_DEFECTS:
+        raise TooLarge(f"{MAX_HEADER_DEFECTS:,} or more bytes of the header are not text", hint="Name a CSV file.")
     return faults
 
 
@@ -140,18 +149,24 @@ def _separator(line: bytes, names: Collection[str]) -> int:
 
 
 def _fields(line: bytes, separator: int) -> list[_Field]:
-    """Return the names; where a quote stands wrong the separators alone part them, and the quotes go."""
+    return [_Field(name, at) for name, at in _names(line, separator)]
+
+
+def _names(line: bytes, separator: int) -> Iterator[tuple[str, int]]:
+    """Yield the names and where they start, of too many only one more than a header may have.
+
+    Where a quote is wrong the separators alone part the names, and the quotes are removed.
+    """
     if read_strictly(line, 0, separator).code:
-        pieces = line.split(bytes((separator,)))
+        pieces = line.split(bytes((separator,)), MAX_COLUMNS + 1)[: MAX_COLUMNS + 1]
         starts = accumulate((len(piece) + 1 for piece in pieces[:-1]), initial=0)
-        return [_Field(_name(piece.replace(b'"', b"")), at) for piece, at in zip(pieces, starts, strict=True)]
-    found = []
-    for start, end in cells(line, 0, separator):
+        yield from ((_name(piece.replace(b'"', b"")), at) for piece, at in zip(pieces, starts, strict=True))
+        return
+    for start, end in islice(cells(line, 0, separator), MAX_COLUMNS + 1):
         text = line[start:end]
         if text.startswith(b'"'):
             text = text[1:-1].replace(b'""', b'"')
-        found.append(_Field(_name(text), start))
-    return found
+        yield _name(text), start
 
 
 def _name(raw: bytes) -> str:
@@ -174,24 +189,28 @@ def _told(name: str, contract: Contract) -> str:
 def _assign(fields: list[_Field], told: list[_Field], contract: Contract) -> tuple[tuple[str | None, ...], list[Fault]]:
     """Return the column of each field and the faults of the names; `told` are the names that faults repeat."""
     exact = Counter(field.name for field in fields)
+    unnamed = [column for column in contract.column_names if column not in exact]
     columns: list[str | None] = []
+    taken: set[str | None] = set()
     faults: list[Fault] = []
     for position, (field, shown) in enumerate(zip(fields, told, strict=True), start=1):
-        name, fault = _known(field.name, shown.name, contract, taken={c for c in columns if c} | set(exact))
-        if field.name and field.name in columns:
+        free = [column for column in unnamed if column not in taken]
+        name, fault = _known(field.name, shown.name, contract, free=free)
+        if field.name and field.name in taken:
             name, fault = None, ("HDR103", f"the column {shown.name!r} stands twice")
-        elif name in columns and name is not None:
+        elif name in taken and name is not None:
             fault, name = ("HDR103", f"the column {shown.name!r} stands for {name!r}, which is there already"), None
         columns.append(name)
+        taken.add(name)
         if fault is not None:
             faults.append(Fault(fault[0], fault[1], shown.name, field.at, position))
             if fault[0] == "HDR106" and field.name != field.name.strip():
                 faults.append(_padded(field, position))
-    repeated = [name for name, count in exact.items() if count > 1 and name and name not in contract.column_names]
-    for name in repeated:
-        place = [n for n, field in enumerate(fields) if field.name == name][1]
-        shown = told[place]
-        faults.append(Fault("HDR103", f"the column {shown.name!r} stands twice", shown.name, shown.at, place + 1))
+    seen: Counter[str] = Counter()
+    for place, (field, shown) in enumerate(zip(fields, told, strict=True), start=1):
+        seen[field.name] += 1
+        if seen[field.name] == 2 and field.name and field.name not in contract.column_names:
+            faults.append(Fault("HDR103", f"the column {shown.name!r} stands twice", shown.name, shown.at, place))
     return tuple(columns), faults
 
 
@@ -211,10 +230,10 @@ def _padded(field: _Field, position: int) -> Fault:
     return Fault("HDR105", message, field.name, field.at, position)
 
 
-def _known(name: str, shown: str, contract: Contract, *, taken: set[str]) -> tuple[str | None, tuple[str, str] | None]:
+def _known(name: str, shown: str, contract: Contract, *, free: list[str]) -> tuple[str | None, tuple[str, str] | None]:
     """Return the contract's column that a name stands for, and the code and message of what is wrong with it.
 
-    `shown` is the name as the message tells it.
+    `shown` is the name as the message shows it; `free` are the columns that no other name stands for.
     """
     if name in contract.column_names:
         return name, None
@@ -225,8 +244,7 @@ def _known(name: str, shown: str, contract: Contract, *, taken: set[str]) -> tup
     for column in contract.column_names:
         if inner.lower() == column.lower():
             return column, ("HDR106", f"the column {name!r} is spelt {column!r}")
-    known = [column for column in contract.column_names if column not in taken]
-    near, rival = suggestion(name, contract, among=known), synonym(name, contract)
+    near, rival = suggestion(name, contract, among=free), synonym(name, contract)
     hint = f"did you mean {near!r}?" if near else f"known are {', '.join(contract.column_names)}"
     if near is None and rival is not None:
         hint = f"this usually means {rival!r}, and the file also has that column: check which one has its values"

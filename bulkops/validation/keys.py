@@ -22,7 +22,12 @@ from bulkops_validators.model.contract import Unique
 
 Hashes = npt.NDArray[np.uint64]
 _RANGE = 16_000_000
-"""Keys compared at a time: 8 bytes each, twice while they are put together. All keys are read once for each range."""
+"""Keys compared at a time: 8 bytes each, twice while they are put together.
+
+All keys are read a few times for each range.
+"""
+_FEW = 1 << 17
+"""Hashes in which others are searched for in any order."""
 _LETTERS = 26
 
 
@@ -112,39 +117,63 @@ class KeyStore:
             self._file.close()
 
     def repetitions(self) -> Iterator[tuple[Offsets, Offsets, npt.NDArray[np.bool_]]]:
-        """Yield positions, positions of the first occurrence, and whether only the case differs; range by range."""
+        """Yield positions, positions of the first occurrence, and whether only the case differs.
+
+        Each range is yielded in parts, in the order of the records.
+        """
         ranges = max(1, -(-self._count // _RANGE))
         edges = [round(i * 2**64 / ranges) for i in range(ranges + 1)]
         for low, high in pairwise(edges):
             twice = self._twice(low, high)
             if len(twice):
-                yield _repeated(*self._with(twice))
+                yield from self._repeated(twice)
 
     def _twice(self, low: int, high: int) -> Hashes:
-        """Return the folded hashes of a range that stand more than once."""
-        found = [np.zeros(0, np.uint64)]
+        """Return the folded hashes of a range that occur more than once, each once and in order."""
+        ordered, filled = np.empty(self._count, np.uint64), 0  # memory is used only where it is filled
         for keys in self._chunks():
             inside = keys.exact != 0
             if high - low < 2**64:
                 inside &= (keys.folded >= np.uint64(low)) & (keys.folded <= np.uint64(high - 1))
-            found.append(keys.folded if inside.all() else keys.folded[inside])
-        ordered = np.concatenate(found)
-        found.clear()
+            found = keys.folded if inside.all() else keys.folded[inside]
+            ordered[filled : filled + len(found)] = found
+            filled += len(found)
+        ordered = ordered[:filled]
         _sort(ordered)
-        twice: Hashes = ordered[1:][ordered[1:] == ordered[:-1]]
-        return np.unique(twice) if len(twice) else twice  # the first call of `unique` imports numpy.ma
+        equal = ordered[1:] == ordered[:-1]
+        equal[1:] &= ordered[1:-1] != ordered[:-2]  # of a run of equal hashes only the second one
+        twice: Hashes = ordered[1:][equal]
+        return twice
 
-    def _with(self, folded: Hashes) -> tuple[Offsets, Hashes, Hashes]:
-        """Return positions, folded and exact hashes of the keys that have one of the folded hashes."""
-        found: list[tuple[Offsets, Hashes, Hashes]] = []
+    def _repeated(self, twice: Hashes) -> Iterator[tuple[Offsets, Offsets, npt.NDArray[np.bool_]]]:
+        """Yield the repetitions among keys that have one of the folded hashes, which are in order."""
+        spellings = self._spellings(twice)
+        first_folded = _Firsts(len(twice))
+        first_exact = _Firsts(0 if spellings is None else len(spellings))
         base = self._start or 0
         for keys in self._chunks():
-            places = np.searchsorted(folded, keys.folded)
-            chosen = np.flatnonzero((folded.take(places, mode="clip") == keys.folded) & (keys.exact != 0))
-            found.append((chosen + base, keys.folded[chosen], keys.exact[chosen]))
+            chosen, slots = _among(keys, twice)
+            positions = chosen + base
             base += len(keys.exact)
-        positions, hashes, exact = zip(*found, strict=True)
-        return np.concatenate(positions), np.concatenate(hashes), np.concatenate(exact)
+            firsts = first_folded.of(slots, positions)
+            case_only = np.zeros(len(chosen), np.bool_)
+            if spellings is not None:
+                same = first_exact.of(_slots(keys.exact[chosen], spellings), positions)
+                case_only = positions == same
+                firsts = np.where(case_only, firsts, same)
+            repeated = positions != firsts
+            yield positions[repeated], firsts[repeated], case_only[repeated]
+
+    def _spellings(self, twice: Hashes) -> Hashes | None:
+        """Return the exact hashes of the keys that have one of the folded hashes; None if they are the same."""
+        if all(keys.exact is keys.folded or np.array_equal(keys.exact, keys.folded) for keys in self._chunks()):
+            return None
+        found = np.concatenate([keys.exact[_among(keys, twice)[0]] for keys in self._chunks()])
+        _sort(found)
+        fresh = np.ones(len(found), np.bool_)
+        fresh[1:] = found[1:] != found[:-1]
+        spellings: Hashes = found[fresh]  # `unique` takes ten times as long
+        return spellings
 
     def _chunks(self) -> Iterator[KeyHashes]:
         if self._file is None:
@@ -165,19 +194,32 @@ def _sort(hashes: Hashes) -> None:
         list(pool.map(np.ndarray.sort, (hashes[:middle], hashes[middle:])))
 
 
-def _repeated(positions: Offsets, folded: Hashes, exact: Hashes) -> tuple[Offsets, Offsets, npt.NDArray[np.bool_]]:
-    """Return the repetitions among keys whose folded hash stands more than once."""
-    frame = pl.DataFrame({"position": positions, "folded": folded, "exact": exact})
-    found = frame.with_columns(
-        first_exact=pl.col("position").min().over("folded", "exact"),
-        first_folded=pl.col("position").min().over("folded"),
-    )
-    again = found.filter(pl.col("position") != pl.col("first_exact"))
-    case_only = found.filter(
-        (pl.col("position") == pl.col("first_exact")) & (pl.col("position") != pl.col("first_folded"))
-    )
-    return (
-        np.concatenate((again["position"].to_numpy(), case_only["position"].to_numpy())),
-        np.concatenate((again["first_exact"].to_numpy(), case_only["first_folded"].to_numpy())),
-        np.concatenate((np.zeros(again.height, np.bool_), np.ones(case_only.height, np.bool_))),
-    )
+class _Firsts:
+    """The position of the first record with each of some hashes."""
+
+    def __init__(self, hashes: int) -> None:
+        self._positions = np.full(hashes, -1, np.int64)
+
+    def of(self, slots: Offsets, positions: Offsets) -> Offsets:
+        """Return the first position of the hash in each slot; `positions` rise, also from call to call."""
+        fresh = np.flatnonzero(self._positions[slots] < 0)[::-1]
+        self._positions[slots[fresh]] = positions[fresh]  # the last of equal slots counts: the first position
+        found: Offsets = self._positions[slots]
+        return found
+
+
+def _among(keys: KeyHashes, ordered: Hashes) -> tuple[Offsets, Offsets]:
+    """Return the records whose folded hash is among others, which are in order, and its index there."""
+    slots = _slots(keys.folded, ordered)
+    chosen = np.flatnonzero((ordered.take(slots, mode="clip") == keys.folded) & (keys.exact != 0))
+    return chosen, slots[chosen]
+
+
+def _slots(hashes: Hashes, ordered: Hashes) -> Offsets:
+    """Return where each hash is among others, which are in order."""
+    if len(ordered) < _FEW:
+        return np.searchsorted(ordered, hashes)
+    order = np.argsort(hashes)  # neighbours in order find their places near each other in memory
+    slots = np.empty(len(hashes), np.int64)
+    slots[order] = np.searchsorted(ordered, hashes[order])
+    return slots

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from bulkops.limits import MAX_HEADER_BYTES, MAX_LEADING_LINES, TooLarge
 from bulkops.reading.blocks import ContentReader, Form
 from bulkops.reading.byte_order import MARK
 from bulkops.reading.quoting import read_strictly
@@ -27,8 +28,6 @@ _WIDE = {
     "utf-16-be": re.compile(rb"(?:\0[^\0]){4}"),
 }
 """How a header, of ASCII letters, begins in an encoding of two or four bytes a character."""
-_HEAD = 1 << 20
-"""Bytes in which the header must end."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def open_content(
     With `mask` no message repeats a value. `renames` gives columns the names they are judged by. What ended the reading
     is raised if that was within the header.
     """
-    raw = reader.read(_HEAD)
+    raw = reader.read(MAX_HEADER_BYTES)
     if not raw:
         return Opening(None, (Notice("FIL101", "the file holds nothing", 1, 0),))
     form, head = _form(raw)
@@ -154,8 +153,15 @@ def _returns_only(data: bytes) -> bool:
 
 
 def _skip_to_header(head: _Head) -> None:
-    """Drop what precedes the header: blank lines, a spreadsheet's `sep=` line, further byte order marks."""
+    """Drop what precedes the header: blank lines, a spreadsheet's `sep=` line, further byte order marks.
+
+    TooLarge if there are very many of them.
+    """
     while head.data:
+        if len(head.notices) > MAX_LEADING_LINES:
+            raise TooLarge(
+                f"more than {MAX_LEADING_LINES:,} blank lines precede the header", hint="Remove them from the file."
+            )
         if head.data.startswith(MARK):
             head.note("FIL105", "another byte order mark (U+FEFF) precedes the header")
             head.drop(len(MARK))

@@ -10,7 +10,7 @@ from bulkops.errors import InputUnreadable
 from bulkops.reading.blocks import ContentReader, Form
 from bulkops.reading.layout import Block, lay_out
 from bulkops.reading.mending import mended_cells
-from bulkops.reading.quoting import cells, cut
+from bulkops.reading.quoting import cells, cut_all
 from bulkops.reading.sources import Source
 from bulkops.validation.context import Context
 from bulkops.validation.encoding import cell_text
@@ -88,7 +88,7 @@ def _places(
     data: bytes, records: list[int], context: Context, index: Index, block_number: int
 ) -> dict[int, RecordPlace] | None:
     """Return the places of some records of a block; None if it has fewer records than it had."""
-    piece = cut(data, final=True, separator=context.separator, width=len(context.columns))
+    piece = cut_all(data, separator=context.separator, width=len(context.columns))
     block = Block(data, context.separator, piece.broken, piece.marks)
     block, laid = lay_out(block, len(context.columns))
     indices = np.flatnonzero(laid.numbers >= 0)

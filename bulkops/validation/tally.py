@@ -55,6 +55,11 @@ class Tally:
         """Return how many examples of each rule are still wanted, now and as more are taken in."""
         return Room(self.settings.max_findings, self._shown, self._watched)
 
+    @property
+    def place(self) -> str:
+        """How messages name the place behind the records that were judged."""
+        return f"line {self._line + 1:,}"
+
     def enough(self) -> bool:
         """Tell whether as many errors were found as were asked for."""
         most = self.settings.max_errors

@@ -8,7 +8,14 @@ import polars as pl
 from bulkops.validation.codes import LEAST, are_long_codes
 from bulkops.validation.context import Context
 from bulkops_validators.model.cells import Text
-from bulkops_validators.model.expressions import CellCheck, cell_checks, form_case, plain, plain_lengths
+from bulkops_validators.model.expressions import (
+    CellCheck,
+    cell_checks,
+    form_case,
+    longest_plain,
+    plain,
+    plain_lengths,
+)
 
 Verdict = tuple[int, ...]
 """The places of the checks that a cell breaks among all checks of its column."""
@@ -21,8 +28,9 @@ what is looked up with those in sight is always among them."""
 class Checks:
     """The checks of one column, by how they are judged, and the cheap one that spares them.
 
-    `text` is the form of a column of any text. `known` are the verdicts on cells seen before: judging a single cell
-    costs milliseconds, since dozens of regular expressions are made ready for it.
+    `text` is the form of a column of any text; `longest` are the bytes that a plain cell may have. `known` are the
+    verdicts on cells seen before: judging a single cell costs milliseconds, since dozens of regular expressions are
+    made ready for it.
     """
 
     column: str
@@ -32,6 +40,7 @@ class Checks:
     others: tuple[CellCheck, ...]
     beyond_ascii: tuple[CellCheck, ...]
     text: Text | None = None
+    longest: int | None = None
     known: dict[str | None, Verdict] = field(default_factory=dict)
 
     @cached_property
@@ -50,7 +59,7 @@ class Checks:
 
     def are_plain(self, cells: pl.Series) -> pl.Series:
         """Return which cells are plainly clean."""
-        most = None if self.text is None else plain_lengths(self.text)[1]
+        most = self.longest
         if most is None or (short := (cells.str.len_bytes() <= most).fill_null(value=True)).all():
             return cells.to_frame().select(self.plain).to_series()
         plain = short.to_numpy().copy()  # what is too long is not, and would take long to read
@@ -114,6 +123,7 @@ def checks_of(context: Context, name: str) -> Checks:
     return Checks(
         column=name,
         text=text,
+        longest=longest_plain(column),
         plain=plain(column, context.now),
         form=form_case(column),
         of_form=tuple(check for check in checks if check.case is not None),

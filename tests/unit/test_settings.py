@@ -1,6 +1,7 @@
 """Targets, keys and configuration: options over environment over file, and the key never shows."""
 
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -311,3 +312,21 @@ def test_a_key_command_that_cannot_be_read_or_fails_is_explained() -> None:
         profile = TargetProfile(name="live", base_url="https://a.b", key={"command": command})
         with pytest.raises(UsageError, match=told):
             profile_authorization(profile, {})
+
+
+KEY_COMMANDS = {
+    "prints without end": ("yes", "printed more than 65,536 bytes"),
+    "hangs": ("sleep 1000", "did not end within 1 s"),
+    "leaves a child that hangs": ("sh -c 'sleep 1000; true'", "did not end within 1 s"),
+    "hangs once it has printed": ("sh -c 'echo key; exec >&-; sleep 1000'", "failed"),
+}
+
+
+@pytest.mark.parametrize("kind", KEY_COMMANDS)
+def test_a_key_command_without_an_end_is_ended(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bulkops.configuration.KEY_SECONDS", 1.0, raising=False)
+    command, message = KEY_COMMANDS[kind]
+    started = time.monotonic()
+    with pytest.raises(UsageError, match=f"The key command of target 'live' {message}"):
+        profile_authorization(TargetProfile(name="live", base_url="https://a.b", key={"command": command}), {})
+    assert time.monotonic() - started < 10

@@ -210,3 +210,21 @@ def test_a_record_of_blanks_goes_also_where_mending_its_quotes_made_it_one() -> 
     assert out == b"limitval,attributes,value,expirydate\n1,,CODE1,\n"
     assert codes(changes) == ["STR105", "STR103"]
     assert fixed("value,attributes\n,\u2003\n,\x1f\nCODE1,\n".encode())[0] == b"value,attributes\n,\x1f\nCODE1,\n"
+
+
+@pytest.mark.parametrize("at", [1 << 20, 12 << 20, 25 << 20, 34 << 20])
+def test_a_lone_defect_anywhere_in_a_large_file_is_repaired(at: int) -> None:
+    clean = b"profileintegrationid\n" + b"".join(b"customer-%080d\n" % number for number in range(400_000))
+    line = clean.index(b"\n", at) + 1
+    data = clean[:line] + b" " + clean[line:]
+    after, changes, report = fixed(data, contract="audiences")
+    assert (after == clean, codes(changes), report.changed) == (True, ["COD101"], 1)
+
+
+def test_a_large_file_with_defects_all_over_has_none_after_its_repair() -> None:
+    lines = [b"profileintegrationid", *(b"customer-%080d" % number for number in range(400_000))]
+    lines[1:] = [b" " + line if number % 9_973 == 0 else line for number, line in enumerate(lines[1:])]
+    after, changes, _ = fixed(b"\n".join(lines) + b"\n", contract="audiences")
+    assert len(changes) == 41
+    (file,) = validate_files(CONTRACTS["audiences"], [source_of(after)]).files
+    assert (file.counts, file.records) == ({}, 400_000)

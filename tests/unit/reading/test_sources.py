@@ -101,3 +101,15 @@ def test_the_case_of_a_suffix_does_not_matter(tmp_path: Path) -> None:
     (tmp_path / "b.csv.GZ").write_bytes(gzip.compress(CONTENT))
     assert [Path(source.path).name for source in expand([str(tmp_path)], recursive=True)] == ["a.CSV", "b.csv.GZ"]
     assert read(tmp_path / "b.csv.GZ") == CONTENT
+
+
+def test_a_file_that_has_become_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(CONTENT)
+    (source,) = expand([str(path)])
+    with source.open() as stream:
+        assert stream.read() == CONTENT
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InputUnreadable, match="is a pipe or a device, not a regular file"):
+        source.open()

@@ -79,3 +79,31 @@ def test_the_first_rule_that_fits_is_applied() -> None:
     assert found == [502, 500, 502, 503]
     assert faults.next("getCampaign", "reads").status == 503
     assert parse_faults(None, OPERATIONS).next("importCoupons", "imports") == Mishap()
+
+
+NINES = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "importCoupons=late:nan",
+        "importCoupons=slow:inf",
+        "importCoupons=lag:1e999",
+        "importCoupons=slow:99999999999",
+        f"importCoupons=late:{NINES}",
+        f"importCoupons=429:{NINES}",
+        f"importCoupons=refuse:partial:{NINES}",
+        f"importCoupons@{NINES}=500",
+        f"importCoupons@every{NINES}=500",
+        "importCoupons@every0=500",
+        f"seed={NINES}",
+        '{"rules": [], "seed": ' + NINES + "}",
+        "[" * 5000,
+        '{"rules": ' + "[" * 5000,
+    ],
+)
+def test_a_fault_with_a_number_without_end_or_meaning_is_a_usage_error(spec: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_faults(spec, OPERATIONS)
+    assert len(str(caught.value)) < 1000

@@ -54,3 +54,35 @@ def test_a_file_that_makes_no_world_is_said_to_be_so(tmp_path: Path, text: str) 
 def test_a_missing_file_is_said_to_be_so(tmp_path: Path) -> None:
     with pytest.raises(BulkopsError, match="cannot be read"):
         load_world(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        "pattern: 'S-{:0999999999d}', count: 1",
+        "pattern: 'S-{:>1001}', count: 1",
+        "pattern: 'S-{:.5000f}', count: 1",
+        "pattern: 'S-{:{}}', count: 1",
+        f"pattern: '{{}}{'x' * 1000}', count: 1",
+        "count: 2000001",
+        f"count: {'9' * 5000}",
+    ],
+)
+def test_a_series_whose_names_would_fill_the_memory_is_refused(tmp_path: Path, series: str) -> None:
+    path = tmp_path / "world.yaml"
+    path.write_text(f"extends: default\nstores: {{{series}}}\n")
+    with pytest.raises(BulkopsError, match="cannot be used"):
+        load_world(path)
+
+
+def test_the_widest_names_of_a_pattern_are_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "world.yaml"
+    path.write_text("extends: default\nstores: {pattern: 'S{:0999d}', count: 1}\n")
+    assert [len(name) for name in load_world(path).stores[0].all()] == [1000]
+
+
+def test_all_series_of_a_world_together_have_a_limit(tmp_path: Path) -> None:
+    path = tmp_path / "world.yaml"
+    path.write_text("extends: default\nprofiles:\n" + "  - {count: 2000000}\n" * 3)
+    with pytest.raises(BulkopsError, match="at most 5,000,000"):
+        load_world(path)

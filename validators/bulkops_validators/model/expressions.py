@@ -24,6 +24,7 @@ from bulkops_validators.model.cells import (
 from bulkops_validators.model.contract import Column, Contract, Exclusive, Ordered
 from bulkops_validators.model.expressions_forms import JSON_CODES, form_cases, json_codes
 from bulkops_validators.model.expressions_text import text_checks
+from bulkops_validators.model.json_cells import MAX_JSON_LENGTH
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,8 @@ def _plain_form(column: Column, now: datetime | None) -> pl.Expr:
         case JsonObject():
             # What looks like a name inside a text makes the cell doubtful at worst.
             names = cell.str.to_lowercase().str.extract_all(patterns.JSON_NAME)
-            return cell.str.contains(patterns.PLAIN_JSON) & (names.list.n_unique() == names.list.len())
+            short = cell.str.len_bytes() <= MAX_JSON_LENGTH
+            return short & cell.str.contains(patterns.PLAIN_JSON) & (names.list.n_unique() == names.list.len())
         case Choice(values=values):
             return cell.is_in(list(values))
         case Duration():
@@ -174,6 +176,17 @@ def _plain_text(cell: pl.Expr, text: Text) -> pl.Expr:
     if most is not None:
         clean &= cell.str.len_bytes() <= most
     return clean if text.pattern is None else clean & cell.str.contains(text.pattern)
+
+
+def longest_plain(column: Column) -> int | None:
+    """Return how many bytes a cell may have at most to be plain; None if that does not depend on its length."""
+    match column.cell:
+        case Text(pattern=None) as text:
+            return plain_lengths(text)[1]
+        case JsonObject():
+            return MAX_JSON_LENGTH
+        case _:
+            return None
 
 
 def plain_lengths(text: Text) -> tuple[int, int | None]:

@@ -178,6 +178,8 @@ def _duration_cases(column: Column, cell: pl.Expr) -> list[Case]:
 
 def _json_codes(series: pl.Series) -> pl.Series:
     """Return the code of the rule each cell breaks, '' for none; all objects that are surely no JSON at once."""
+    if len(series) == 1:  # which polars copies at each step
+        return pl.Series([_json_code(series[0])], dtype=pl.String)
     wrong = series.str.contains(patterns.UNNESTED_OBJECT) & ~series.str.contains(patterns.FLAT_OBJECT)
     if not wrong.any():
         return _judged_codes(series)

@@ -16,6 +16,10 @@ _RESIDUE = re.compile(f"{SPREADSHEET_ERROR}|{HASH_SIGNS}")
 _TOO_DEEP = "it is nested too deeply"
 _DEEPEST = 400
 """Levels up to which nested JSON is decoded; how many Python could is another number in each version."""
+MAX_JSON_LENGTH = 4_000_000
+"""Characters up to which JSON is decoded: decoded, it can take forty times its size."""
+_REMEMBERED = 4_096
+"""Characters up to which a cell's verdict is remembered, with the cell."""
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*+"')
 _SMART_QUOTES = re.compile("[\u201c\u201d\u201e\u201f\u2033]")
 
@@ -50,13 +54,19 @@ def _refuse(constant: str) -> NoReturn:
 _DECODER = json.JSONDecoder(object_pairs_hook=_Object, parse_int=len, parse_float=len, parse_constant=_refuse)
 
 
-@lru_cache(maxsize=20_000)
 def judge(text: str) -> Verdict | None:
     """Return what is wrong with a cell that should hold a JSON object, or None."""
-    if _RESIDUE.match(text):
-        return Verdict("TYP108", "it is what a spreadsheet shows for no value")
-    if _is_too_deep(text):
-        return Verdict("TYP104", _TOO_DEEP)
+    return _remembered(text) if len(text) <= _REMEMBERED else _judge(text)
+
+
+@lru_cache(maxsize=20_000)
+def _remembered(text: str) -> Verdict | None:
+    return _judge(text)
+
+
+def _judge(text: str) -> Verdict | None:
+    if refused := _not_to_decode(text):
+        return refused
     try:
         value = _DECODER.decode(text)
     except _Constant as error:
@@ -75,6 +85,15 @@ def judge(text: str) -> Verdict | None:
         return _judge_names(value)
     except RecursionError:
         return Verdict("TYP104", _TOO_DEEP)
+
+
+def _not_to_decode(text: str) -> Verdict | None:
+    """Return what is wrong with a cell that is not decoded at all."""
+    if _RESIDUE.match(text):
+        return Verdict("TYP108", "it is what a spreadsheet shows for no value")
+    if len(text) > MAX_JSON_LENGTH:
+        return Verdict("TYP104", f"it has {len(text):,} characters; at most {MAX_JSON_LENGTH:,} are checked")
+    return Verdict("TYP104", _TOO_DEEP) if _is_too_deep(text) else None
 
 
 def straightened(text: str) -> str:

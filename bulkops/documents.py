@@ -1,0 +1,122 @@
+"""YAML, TOML and JSON documents of people: read with a limit on their size, depth and aliases.
+
+Every defect becomes a `ValueError` whose text names it; the parsers themselves raise a dozen different errors.
+"""
+
+import json
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Callable
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+from bulkops.errors import InputUnreadable, LimitExceeded
+from bulkops.limits import MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEPTH, MAX_DOCUMENT_VALUES
+
+_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
+_LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART}\.[ \t]*+){{{MAX_DOCUMENT_DEPTH}}}")
+_TOO_DEEP = "it is nested too deeply"
+
+
+def read_document(path: Path, *, what: str = "", most: int = MAX_DOCUMENT_BYTES) -> str:
+    """Return the text of a document; `what` precedes its name in messages.
+
+    InputUnreadable if it cannot be read, LimitExceeded if it is too large, UnicodeDecodeError if it is not UTF-8.
+    """
+    called = f"{what} {path}".strip()
+    try:
+        with _opened(path, called) as file:
+            content = bytearray()
+            while len(content) <= most and (block := file.read(most + 1 - len(content))):
+                content += block
+    except OSError as error:
+        raise InputUnreadable(f"{called} cannot be read: {error.strerror}.") from None
+    if len(content) > most:
+        raise LimitExceeded(f"{called} has more than {most:,} bytes.", hint="Name another file, or make it smaller.")
+    return content.decode("utf-8")
+
+
+def _opened(path: Path, called: str) -> FileIO:
+    """Return an open file, or a pipe whose writer is there; opening a pipe without one would wait for ever."""
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(number).st_mode
+    if stat.S_ISDIR(mode):
+        os.close(number)
+        raise InputUnreadable(f"{called} cannot be read: it is a folder.")
+    if stat.S_ISFIFO(mode):
+        os.set_blocking(number, True)
+    return FileIO(number)
+
+
+def parse_json(text: str) -> Any:
+    """Return a JSON document; ValueError says what is wrong with it."""
+    return _parsed(json.loads, text)
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return a TOML document; ValueError says what is wrong with it."""
+    if _LONG_KEY.search(text):  # the parser's time grows with the square of the parts of a key
+        raise ValueError(_TOO_DEEP)
+    document: dict[str, Any] = _parsed(tomllib.loads, text)
+    return document
+
+
+def parse_yaml(text: str) -> Any:
+    """Return a YAML document; ValueError says what is wrong with it, also if its aliases stand for very much."""
+    import yaml
+
+    loader_class = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    def load(text: str) -> Any:
+        _check_depth(yaml, loader_class, text)
+        loader = loader_class(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            if _values(node, {}) > MAX_DOCUMENT_VALUES:
+                raise ValueError(f"it has more than {MAX_DOCUMENT_VALUES:,} values, with its aliases counted in full")
+            return loader.construct_document(node)
+        except yaml.YAMLError as error:
+            raise ValueError(str(error)) from None
+        finally:
+            loader.dispose()
+
+    return _parsed(load, text)
+
+
+def _check_depth(yaml: Any, loader_class: Any, text: str) -> None:
+    """Raise ValueError if a document is nested too deeply for the composer, which calls itself for each level."""
+    depth = 0
+    try:
+        for event in yaml.parse(text, loader_class):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DOCUMENT_DEPTH:
+                raise ValueError(_TOO_DEEP)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
+
+
+def _values(node: Any, known: dict[int, int]) -> int:
+    """Return how many values a node stands for; one that contains itself stands for without end."""
+    if id(node) in known:
+        return known[id(node)]
+    known[id(node)] = MAX_DOCUMENT_VALUES + 1  # until it is counted
+    parts = node.value if isinstance(node.value, list) else []
+    count = 1
+    for part in parts:
+        count += sum(_values(one, known) for one in (part if isinstance(part, tuple) else (part,)))
+    known[id(node)] = count
+    return count
+
+
+def _parsed(parse: Callable[[str], Any], text: str) -> Any:
+    try:
+        return parse(text)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    except (ValueError, OverflowError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(str(error).partition("; use sys.set_int_max_str_digits")[0]) from None
