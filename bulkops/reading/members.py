@@ -78,7 +78,9 @@ def open_member(path: Path, info: zipfile.ZipInfo) -> BinaryIO:
     """Return the content of a member as a stream; InputUnreadable if Python cannot read it."""
     called = f"{path}/{info.filename}"
     if info.flag_bits & _ENCRYPTED:
-        raise InputUnreadable(f"{called} cannot be read: it is encrypted.", hint="Unpack it with its password.")
+        raise InputUnreadable(
+            f"{called} cannot be read: it is encrypted.", hint="Unpack the archive with its password."
+        )
     try:
         if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             with zipfile.ZipFile(path) as archive:  # whose file stays open until the member is closed
