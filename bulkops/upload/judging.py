@@ -10,7 +10,7 @@ from bulkops.ledger.states import TAKEN_IN, ChunkState
 from bulkops.readback.canonical import IMPORT_ID
 from bulkops.readback.fetch import read_file
 from bulkops.readback.times import rfc3339
-from bulkops.upload.contenders import Contender
+from bulkops.upload.contenders import Contender, records_of
 from bulkops.upload.context import JobContext
 from bulkops.upload.likeness import Likeness, shared_rows
 from bulkops.upload.readings import Reader, Reading
@@ -129,13 +129,37 @@ class Judge:
             rows = reading.of_known.filter(pl.col(IMPORT_ID) == number)
             shared = shared_rows(sent, rows, columns, without=self._of_owners(chunk, reading, number))
             more = reading.sizes[number] > reading.known.rows(number)
-            if shared == chunk.records or (shared and more):
+            alike = shared == chunk.records or (shared and more)
+            if alike and not self._is_of_owners_alone(chunk, rows, reading, number):
                 owner = reading.known[number][0]
                 what = "exactly these records" if shared == reading.sizes[number] else f"{shared:,} of these records"
                 return (
                     f"import {number} holds {what}, and the ledger knows that id as chunk {owner.chunk} of {owner.job}"
                 )
         return ""
+
+    def _is_of_owners_alone(self, chunk: ChunkEntry, rows: pl.DataFrame, reading: Reading, number: str) -> bool:
+        """Return whether an import has as many rows as the ledger knows, and what looks like the chunk is its owners'.
+
+        Files overlap where one repeats records of another: the import of one may then contain a chunk of the other.
+        """
+        if reading.sizes[number] != reading.known.rows(number):
+            return False
+        owned = [self._records_of_owner(owner) for owner in reading.known[number]]
+        readable = [records for records in owned if records is not None]
+        if len(readable) < len(owned):
+            return False
+        like = self.reader.records(chunk).select(self.reader.core).unique()
+        theirs = pl.concat(readable).join(like, on=self.reader.core, how="semi", nulls_equal=True)
+        found = rows.join(like, on=self.reader.core, how="semi", nulls_equal=True)
+        shared = shared_rows(theirs, found, self.reader.columns, without=None)
+        return shared == theirs.height == found.height
+
+    def _records_of_owner(self, owner: KnownImport) -> pl.DataFrame | None:
+        """Return the records of the chunk that owns an import; None if its file cannot be read or has changed."""
+        ledger = self._context.ledger
+        (chunk,) = [c for c in ledger.chunks(owner.job) if c.number == owner.chunk]
+        return records_of(Contender(job=ledger.job(owner.job), chunk=chunk, answered_in=0), self.reader.canonical)
 
     def _of_owners(self, chunk: ChunkEntry, reading: Reading, number: str) -> pl.DataFrame | None:
         """Return the records of the chunks that are known by an import id, as far as they can be read."""

@@ -1,5 +1,6 @@
 """Two jobs with equal records at one target: each has an import of its own, whatever is lost, late, or killed."""
 
+import csv
 import threading
 import time
 from collections.abc import Iterator
@@ -107,8 +108,6 @@ def test_equal_records_in_another_order_are_known_as_the_other_jobs(
     file = case.write(tmp_path / "f.csv", records=50, seed=1)
     turned = tmp_path / "turned.csv"
     header, *records = case.header, *rows_of(file)
-    import csv
-
     with turned.open("w", encoding="utf-8", newline="") as out:
         csv.writer(out, lineterminator="\r\n").writerows([header, *reversed(records)])
     desk = desk_of(tmp_path, sandbox, response_timeout=10.0)
@@ -167,3 +166,42 @@ def test_a_late_import_is_found_before_the_chunk_is_sent_again_or_reported(
     assert doubled == (document["state"] == "in_doubt")
     if settles * 0.5 < 2.0:
         assert (document["state"], document["chunks"][0]["attempts"]) == ("done", 1)
+
+
+@pytest.mark.parametrize("records", [1, 3])
+@pytest.mark.parametrize("contract", COUNTED)
+def test_a_lost_chunk_that_an_accepted_import_of_another_file_contains_is_sent_again(
+    contract: str, records: int, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    """The files overlap, and their chunks have other sizes: what is there of the chunk is the other import's own."""
+    case = CASES[contract]
+    whole = case.write(tmp_path / "whole.csv", records=8, seed=1)
+    part = tmp_path / "part.csv"
+    write_rows(part, [case.header, *rows_of(whole)[2 : 2 + records]])
+    desk = desk_of(tmp_path, sandbox)
+    assert desk.run(contract, whole, case.ids, max_rows=100)["state"] == "done"
+    sandbox.set_faults("imports@1=cut:after")
+    document = desk.run(contract, part, case.ids, max_rows=100)
+    assert (document["state"], document["chunks"][0]["attempts"]) == ("done", 2)
+    assert case.held(sandbox) == counted(rows_of(whole)) + counted(rows_of(part))
+
+
+@pytest.mark.parametrize("contract", COUNTED)
+def test_a_chunk_under_the_id_of_another_files_import_is_left_to_a_person(contract: str, tmp_path: Path) -> None:
+    """A server without its data gave the id again: as few rows as ours, though the other file contains them all."""
+    case = CASES[contract]
+    whole = case.write(tmp_path / "whole.csv", records=8, seed=1)
+    part = tmp_path / "part.csv"
+    write_rows(part, [case.header, *rows_of(whole)[2:5]])
+    with SandboxServer(rate_limit=0) as first:
+        port = first._socket.getsockname()[1]
+        assert desk_of(tmp_path, first).run(contract, whole, case.ids, max_rows=100)["state"] == "done"
+    with SandboxServer(rate_limit=0, port=port, faults="imports@1=cut:committed") as second:
+        document = desk_of(tmp_path, second).run(contract, part, case.ids, max_rows=100)
+        assert document["state"] == "in_doubt"
+        assert case.held(second) == counted(rows_of(part))
+
+
+def write_rows(path: Path, rows: list[tuple[str, ...]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as out:
+        csv.writer(out, lineterminator="\n").writerows(rows)
