@@ -4,13 +4,16 @@ import csv
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bulkops.errors import AccessRefused
 from bulkops.ledger.states import ChunkState
 from bulkops.sandbox.serve import SandboxServer
+from bulkops.sandbox.state import system_now
 from bulkops.upload.workflow import Guards
 from tests.crash.desk import Desk
 from tests.crash.truth import CASES, Case, counted, rows_of
@@ -200,6 +203,43 @@ def test_a_chunk_under_the_id_of_another_files_import_is_left_to_a_person(contra
         document = desk_of(tmp_path, second).run(contract, part, case.ids, max_rows=100)
         assert document["state"] == "in_doubt"
         assert case.held(second) == counted(rows_of(part))
+
+
+@pytest.mark.parametrize("contract", COUNTED)
+def test_an_import_under_the_id_of_an_older_one_with_equal_records_is_left_to_a_person(
+    contract: str, tmp_path: Path
+) -> None:
+    """A server without its data gave the id again, and the response was lost: the import is not the older one."""
+    case = CASES[contract]
+    file = case.write(tmp_path / "f.csv", records=8, seed=1)
+    with SandboxServer(rate_limit=0, now=lambda: system_now() - timedelta(minutes=1)) as first:
+        port = first._socket.getsockname()[1]
+        assert desk_of(tmp_path, first).run(contract, file, case.ids, max_rows=100)["state"] == "done"
+    with SandboxServer(rate_limit=0, port=port, faults="imports@1=cut:committed") as second:
+        document = desk_of(tmp_path, second).run(contract, file, case.ids, max_rows=100, guards=AGAIN)
+        assert (document["state"], document["chunks"][0]["attempts"]) == ("in_doubt", 1)
+        assert case.held(second) == counted(rows_of(file))
+
+
+@pytest.mark.parametrize("contract", COUNTED)
+def test_a_lost_chunk_is_sent_again_though_a_chunk_in_doubt_of_another_file_was_imported(
+    contract: str, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    """The import that holds exactly the other job's records is the other job's, before it is resumed as well."""
+    case = CASES[contract]
+    whole = case.write(tmp_path / "whole.csv", records=8, seed=1)
+    part = tmp_path / "part.csv"
+    write_rows(part, [case.header, *rows_of(whole)[2:5], *rows_of(case.write(tmp_path / "x.csv", records=9, seed=7))])
+    desk = desk_of(tmp_path, sandbox)
+    job = desk.begin(contract, whole, case.ids, max_rows=100)
+    sandbox.set_faults("imports@1=cut:committed,reads@2=401,exports@2=401")
+    with pytest.raises(AccessRefused):
+        desk.resume(job, begun=True)
+    sandbox.set_faults("imports@1=cut:after")
+    document = desk.run(contract, part, case.ids, max_rows=100)
+    assert (document["state"], document["chunks"][0]["attempts"]) == ("done", 2)
+    assert desk.resume(job)["state"] == "done"
+    assert case.held(sandbox) == counted(rows_of(whole)) + counted(rows_of(part))
 
 
 def write_rows(path: Path, rows: list[tuple[str, ...]]) -> None:
