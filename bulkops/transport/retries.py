@@ -30,7 +30,7 @@ def wait_seconds(attempt: int, error: BaseException | None, *, clock: Clock, tel
     most = min(MAX_SECONDS, BASE_SECONDS * 2.0 ** (min(attempt, 20) - 1))
     seconds = most / 2 + clock.jitter(most / 2)
     if teller is not None and isinstance(error, BulkopsError):
-        teller.before(seconds, f"{error.message} Trying again in {seconds:,.0f} s.")
+        teller.before(seconds, f"{error.message.removesuffix('.')}. Trying again in {seconds:,.0f} s.")
     return seconds
 
 

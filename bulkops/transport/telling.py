@@ -16,7 +16,7 @@ def silent(text: str) -> None:
 
 
 class Teller:
-    """Passes texts on and knows when the last one was. Safe to use from several threads."""
+    """Passes texts on and knows until when the last one tells what is waited for. Safe to use from several threads."""
 
     def __init__(self, say: Say, *, clock: Clock) -> None:
         self._say = say
@@ -30,8 +30,10 @@ class Teller:
 
     def before(self, seconds: float, text: str) -> None:
         """Say `text` before a wait at whose end nothing would have been said for five seconds."""
-        if seconds > 0 and self._clock.monotonic() + seconds - self._last >= TOLD_SECONDS:
+        end = self._clock.monotonic() + seconds
+        if seconds > 0 and end - self._last >= TOLD_SECONDS:
             self.say(text)
+            self._last = end
 
     @contextmanager
     def during(self, text: str) -> Iterator[None]:
