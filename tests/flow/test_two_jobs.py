@@ -222,6 +222,20 @@ def test_an_import_under_the_id_of_an_older_one_with_equal_records_is_left_to_a_
 
 
 @pytest.mark.parametrize("contract", COUNTED)
+def test_ids_that_both_jobs_were_given_show_that_the_server_began_anew(contract: str, tmp_path: Path) -> None:
+    """The jobs follow each other so quickly that times tell nothing; the second chunk has an id of the first job."""
+    case = CASES[contract]
+    file = case.write(tmp_path / "f.csv", records=20, seed=1)
+    with SandboxServer(rate_limit=0) as first:
+        port = first._socket.getsockname()[1]
+        assert desk_of(tmp_path, first).run(contract, file, case.ids, max_rows=10)["state"] == "done"
+    with SandboxServer(rate_limit=0, port=port, faults="imports@1=cut:committed") as second:
+        document = desk_of(tmp_path, second).run(contract, file, case.ids, max_rows=10, guards=AGAIN)
+        assert [chunk["state"] for chunk in document["chunks"]] == ["in_doubt", "accepted"]
+        assert case.held(second) == counted(rows_of(file))
+
+
+@pytest.mark.parametrize("contract", COUNTED)
 def test_a_lost_chunk_is_sent_again_though_a_chunk_in_doubt_of_another_file_was_imported(
     contract: str, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
