@@ -172,10 +172,14 @@ class Settler:
         try:
             concluded = self._conclude(chunk, found, reading, equal=equal, over=over)
         except ImportTaken as taken:
-            if not rounds.last:
+            if self._context.skips_duplicates:
+                # Whoever imported these codes, they are there, and that is all that was asked for.
+                found = replace(found, import_id=None)
+            elif not rounds.last:
                 return
-            note = f"{taken}, which was settled at the same time"
-            found = replace(found, verdict=Verdict.AMBIGUOUS, import_id=None, note=note)
+            else:
+                note = f"{taken}, which was settled at the same time"
+                found = replace(found, verdict=Verdict.AMBIGUOUS, import_id=None, note=note)
             concluded = self._conclude(chunk, found, reading, equal=True, over=over)
         rounds.left.remove(chunk)
         rounds.settled += concluded

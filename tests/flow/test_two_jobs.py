@@ -256,6 +256,25 @@ def test_a_lost_chunk_is_sent_again_though_a_chunk_in_doubt_of_another_file_was_
     assert case.held(sandbox) == counted(rows_of(whole)) + counted(rows_of(part))
 
 
+def test_codes_that_another_job_claimed_are_there_all_the_same_where_duplicates_are_skipped(
+    sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    """Both responses are lost, and the job with the larger file is settled first."""
+    case = CASES["coupons"]
+    skip = {"skip-duplicates": "true"}
+    small = case.write(tmp_path / "small.csv", records=3, seed=1)
+    large = case.write(tmp_path / "large.csv", records=6, seed=1)
+    desk = desk_of(tmp_path, sandbox)
+    job = desk.begin("coupons", small, case.ids, options=skip)
+    sandbox.set_faults("imports@1=cut:committed,exports@2=401,reads@2=401")
+    with pytest.raises(AccessRefused):
+        desk.resume(job, begun=True)
+    sandbox.set_faults("imports@1=cut:after")
+    assert desk.run("coupons", large, case.ids, options=skip)["state"] == "done"
+    assert desk.resume(job)["state"] == "done"
+    assert case.held(sandbox) == counted(rows_of(large))
+
+
 def write_rows(path: Path, rows: list[tuple[str, ...]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as out:
         csv.writer(out, lineterminator="\n").writerows(rows)
