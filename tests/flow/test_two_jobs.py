@@ -275,6 +275,20 @@ def test_codes_that_another_job_claimed_are_there_all_the_same_where_duplicates_
     assert case.held(sandbox) == counted(rows_of(large))
 
 
+def test_a_record_refused_together_with_one_of_another_job_is_sent_alone(
+    sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    """The cards of the other job are there already, so that one record is left of a refused chunk."""
+    case = CASES["loyalty-cards"]
+    cards = case.held(sandbox)
+    small = case.write(tmp_path / "small.csv", records=2, seed=1)
+    large = case.write(tmp_path / "large.csv", records=3, seed=1)
+    desk = desk_of(tmp_path, sandbox)
+    assert desk.run("loyalty-cards", small, case.ids)["state"] == "done"
+    desk.run("loyalty-cards", large, case.ids)
+    assert case.held(sandbox) == cards + counted(rows_of(large))
+
+
 def write_rows(path: Path, rows: list[tuple[str, ...]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as out:
         csv.writer(out, lineterminator="\n").writerows(rows)
