@@ -41,7 +41,7 @@ from bulkops.settings import (
     checked_base_url,
     default_ledger_url,
 )
-from bulkops.transport.retries import silent
+from bulkops.transport.telling import silent
 from bulkops.upload.guards import accepted_rules
 from bulkops.upload.options import RunOptions
 from bulkops.upload.workflow import Guards, open_client

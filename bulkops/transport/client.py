@@ -29,7 +29,8 @@ from bulkops.transport.answers import Answer, parse_http_date, parse_json, refus
 from bulkops.transport.decoding import ACCEPTED, BrokenCompression, decoded
 from bulkops.transport.limiter import Limiter
 from bulkops.transport.multipart import BodySource, FilePart
-from bulkops.transport.retries import ATTEMPTS, Say, reading_again, silent
+from bulkops.transport.retries import ATTEMPTS, reading_again
+from bulkops.transport.telling import Say, Teller, silent
 from bulkops.version import __version__
 
 Ids = Mapping[str, int | str]
@@ -92,12 +93,12 @@ class Client:
     Path templates hold id names in braces; their values are percent-encoded. `server_offset` is what to add to
     our clock to get the server's, known once any answer carried a Date; it is at most a second behind. It is not
     known any more once our clock was set. `tells_no_time` says that an answer came without a Date.
-    `say` is told of long waits that the server asks for.
+    `teller` says what is waited for: by `say`, where nothing else was said for five seconds.
     """
 
     def __init__(self, target: Target, *, clock: Clock, limiter: Limiter, say: Say = silent) -> None:
         self.target = target
-        self.say = say
+        self.teller = Teller(say, clock=clock)
         self.clock = clock
         self.tells_no_time = False
         self._time: _Time | None = None
@@ -140,7 +141,7 @@ class Client:
         AccessRefused where the key itself is not accepted (401): no other request can go better. That this endpoint
         is not granted, or not known there, says nothing about others.
         """
-        again = reading_again(self.clock, attempts=TIME_ATTEMPTS, say=self.say)
+        again = reading_again(self.clock, attempts=TIME_ATTEMPTS, teller=self.teller)
         try:
             again(self._open_stream, template, ids, params).response.close()
         except AccessRefused as error:
@@ -151,7 +152,7 @@ class Client:
 
     def get_json(self, template: str, ids: Ids, params: Params | None = None) -> Any:
         """Return the JSON document at a path; tried again while the failure may pass."""
-        return reading_again(self.clock, say=self.say)(self._get_json, template, ids, params)
+        return reading_again(self.clock, teller=self.teller)(self._get_json, template, ids, params)
 
     @contextmanager
     def stream(
@@ -162,7 +163,7 @@ class Client:
         Until its headers are here the request is tried again, so many times in all; what breaks off later raises
         OutcomeUnknown.
         """
-        trying = reading_again(self.clock, attempts=attempts, say=self.say)
+        trying = reading_again(self.clock, attempts=attempts, teller=self.teller)
         streamed = trying(self._open_stream, template, ids, params)
         try:
             yield streamed
@@ -208,7 +209,7 @@ class Client:
     ) -> Answer:
         where = f"POST {request.url.path}"
         try:
-            with self._slot("POST", template):
+            with self.teller.during(_unanswered(where, request)), self._slot("POST", template):
                 if leaving is not None:
                     leaving()
                 response = self._http.send(request, stream=True)
@@ -247,7 +248,7 @@ class Client:
         request = self._http.build_request("GET", _path(template, ids), params=params)
         where = f"GET {request.url.path}"
         try:
-            with self._slot("GET", template):
+            with self.teller.during(_unanswered(where, request)), self._slot("GET", template):
                 response = self._http.send(request, stream=True)
             self._learn_time(response)
             if not response.is_success:
@@ -275,6 +276,11 @@ class Client:
     def _refusal(self, response: httpx.Response, content: bytes, where: str, *, reading: bool = False) -> BulkopsError:
         now = parse_http_date(response.headers.get("date")) or self.clock.now()
         return refusal(response.status_code, content, where=where, headers=response.headers, now=now, reading=reading)
+
+
+def _unanswered(where: str, request: httpx.Request) -> str:
+    """Return what to say of a request that has no answer yet."""
+    return f"{where}: no response yet. Waiting up to {request.extensions['timeout']['read']:,.0f} s for it."
 
 
 def _path(template: str, ids: Ids) -> str:

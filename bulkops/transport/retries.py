@@ -6,36 +6,32 @@ from datetime import timedelta
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from bulkops.clock import Clock
-from bulkops.errors import NotDelivered, OutcomeUnknown, Unfinished
+from bulkops.errors import BulkopsError, NotDelivered, OutcomeUnknown, Unfinished
+from bulkops.transport.telling import Teller
 
 ATTEMPTS = 8
 BASE_SECONDS = 0.5
 MAX_SECONDS = 60.0
-TOLD_SECONDS = 5.0  # shorter waits are no news
 LONGEST_SECONDS = 600.0
 
-Say = Callable[[str], None]
 
+def wait_seconds(attempt: int, error: BaseException | None, *, clock: Clock, teller: Teller | None = None) -> float:
+    """Return the seconds to wait after the given attempt (1, 2, …) ended in `error`; `teller` is told of the wait.
 
-def silent(text: str) -> None:
-    """Say nothing."""
-
-
-def wait_seconds(attempt: int, error: BaseException | None, *, clock: Clock, say: Say = silent) -> float:
-    """Return the seconds to wait after the given attempt (1, 2, …) ended in `error`.
-
-    `say` is told of a long wait that the server asks for. Unfinished, with the time to resume at, if it asks for more
-    than ten minutes.
+    Unfinished, with the time to resume at, if the server asks for more than ten minutes.
     """
     asked = error.retry_after if isinstance(error, NotDelivered) else None
     if asked is not None:
         if asked > LONGEST_SECONDS:
             raise Unfinished(f"The server asks to wait {asked:,.0f} s.", hint=_resume_at(asked, clock=clock))
-        if asked >= TOLD_SECONDS:
-            say(f"The server asks to wait {asked:,.0f} s before the next request.")
+        if teller is not None:
+            teller.before(asked, f"The server asks to wait {asked:,.0f} s before the next request.")
         return asked + clock.jitter(0.1)
     most = min(MAX_SECONDS, BASE_SECONDS * 2.0 ** (min(attempt, 20) - 1))
-    return most / 2 + clock.jitter(most / 2)
+    seconds = most / 2 + clock.jitter(most / 2)
+    if teller is not None and isinstance(error, BulkopsError):
+        teller.before(seconds, f"{error.message.removesuffix('.')}. Trying again in {seconds:,.0f} s.")
+    return seconds
 
 
 def _resume_at(seconds: float, *, clock: Clock) -> str:
@@ -46,20 +42,20 @@ def _resume_at(seconds: float, *, clock: Clock) -> str:
     return f"Go on after {moment:%Y-%m-%d %H:%M} UTC."
 
 
-def reading_again(clock: Clock, *, attempts: int = ATTEMPTS, say: Say = silent) -> Retrying:
+def reading_again(clock: Clock, *, attempts: int = ATTEMPTS, teller: Teller | None = None) -> Retrying:
     """Return a tenacity controller for requests that only read: every passing failure is tried again."""
     return Retrying(
         retry=retry_if_exception(lambda e: isinstance(e, NotDelivered | OutcomeUnknown)),
         stop=stop_after_attempt(attempts),
-        wait=_waiting(clock, say),
+        wait=_waiting(clock, teller),
         sleep=clock.sleep,
         reraise=True,
     )
 
 
-def _waiting(clock: Clock, say: Say) -> Callable[[RetryCallState], float]:
+def _waiting(clock: Clock, teller: Teller | None) -> Callable[[RetryCallState], float]:
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        return wait_seconds(state.attempt_number, error, clock=clock, say=say)
+        return wait_seconds(state.attempt_number, error, clock=clock, teller=teller)
 
     return wait

@@ -92,7 +92,7 @@ class Amounts:
         settle = self._context.options.settle
         numbers = ", ".join(str(chunk.number) for chunk in chunks[:5]) + (" …" if len(chunks) > 5 else "")
         records = sum(len(found[c.number].missing | found[c.number].different) for c in chunks)
-        self._context.client.say(
+        self._context.client.teller.say(
             f"The target does not contain {records:,} records of chunk {numbers} as they were sent. "
             f"Reading it again in {settle:,.0f} s, since exports may lag."
         )

@@ -13,7 +13,6 @@ from bulkops.errors import BulkopsError
 from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.readback.tables import read_frames
-from bulkops.transport.retries import TOLD_SECONDS
 from bulkops.upload.body import ChunkBody
 from bulkops.upload.context import JobContext
 from bulkops.upload.options import RunOptions
@@ -65,10 +64,8 @@ def wait_for_answers(context: JobContext, contenders: list[Contender]) -> float:
     if not flying:
         return 0.0
     limit = max(c.answered_in for c in flying)
-    if limit >= TOLD_SECONDS:
-        context.client.say(
-            f"Waiting up to {limit:,.0f} s for {flying[0].name}: an import found at the target may be its own."
-        )
+    text = f"Waiting up to {limit:,.0f} s for {flying[0].name}: an import found at the target may be its own."
+    context.client.teller.before(limit, text)
     waited = 0.0
     names = {(c.job.id, c.chunk.number, c.chunk.attempts) for c in flying}
     while waited < limit and any(_key(c) in names for c in contenders_of(context) if c.answered_in > 0):

@@ -9,7 +9,6 @@ from typing import Any
 
 from bulkops.ledger.entries import ChunkEntry, Event
 from bulkops.ledger.states import ChunkState
-from bulkops.transport.retries import TOLD_SECONDS
 from bulkops.upload.contenders import context_of, unanswered_of, wait_for_answers
 from bulkops.upload.context import JobContext
 from bulkops.upload.judging import Doubt, Judge
@@ -83,11 +82,11 @@ def _wait_for_late_work(context: JobContext, judge: Judge, resent: Sequence[Chun
         if any(judge.reader.may_equal(chunk, contender) for chunk in resent)
     ]
     pause = max(context.options.settle, *own, *others)
-    if pause >= TOLD_SECONDS:
-        context.client.say(
-            f"Waiting {pause:,.0f} s, then reading back once more: {len(resent):,} chunks were sent again, and their "
-            "earlier requests may still be imported."
-        )
+    text = (
+        f"Waiting {pause:,.0f} s, then reading back once more: {len(resent):,} chunks were sent again, and their "
+        "earlier requests may still be imported."
+    )
+    context.client.teller.before(pause, text)
     context.clock.sleep(pause)
 
 

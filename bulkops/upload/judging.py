@@ -7,14 +7,15 @@ import polars as pl
 
 from bulkops.ledger.entries import ChunkEntry, KnownImport
 from bulkops.ledger.states import TAKEN_IN, ChunkState
-from bulkops.readback.canonical import IMPORT_ID
+from bulkops.readback.canonical import CREATED, IMPORT_ID
 from bulkops.readback.fetch import read_file
 from bulkops.readback.times import rfc3339
-from bulkops.upload.contenders import Contender
+from bulkops.upload.contenders import Contender, records_of
 from bulkops.upload.context import JobContext
-from bulkops.upload.likeness import Likeness, shared_rows
+from bulkops.upload.likeness import Likeness, group_imports, shared_rows
 from bulkops.upload.readings import Reader, Reading
-from bulkops.upload.verdicts import Evidence, Verdict, as_sent, judge_keys, judge_multiset, younger
+from bulkops.upload.row_clock import CUT_SECONDS
+from bulkops.upload.verdicts import CANONICAL_TIME, Evidence, Verdict, as_sent, judge_keys, judge_multiset, younger
 from bulkops_validators.model.contract import Comparison, Readback
 
 Fold = Callable[[pl.DataFrame], pl.DataFrame]
@@ -94,9 +95,27 @@ class Judge:
         )
         sent = fold(self.reader.records(chunk))
         evidence = judge_multiset(sent, found, self.reader.columns, likeness=likeness, since=proof)
+        if evidence.verdict in (Verdict.PARTLY, Verdict.AMBIGUOUS) and not evidence.exact:
+            found = self._without_rows_of_contenders(found, reading, fold)
+            evidence = judge_multiset(sent, found, self.reader.columns, likeness=likeness, since=proof)
         if evidence.verdict is not Verdict.LANDED and (note := self._under_known_id(chunk, reading)):
             return Evidence(verdict=Verdict.AMBIGUOUS, rows=sent.height, note=note)
         return evidence
+
+    def _without_rows_of_contenders(self, found: pl.DataFrame, reading: Reading, fold: Fold) -> pl.DataFrame:
+        """Leave out imports that hold exactly the records of an open chunk of another job, which are not the chunk's.
+
+        They are that one's, though it has not claimed them yet; a file that overlaps with it has records of them.
+        """
+        for contender in reading.contenders:
+            sizes = found.group_by(IMPORT_ID).len().filter(pl.col("len") == contender.chunk.records)
+            if sizes.is_empty() or (records := records_of(contender, self.reader.canonical)) is None:
+                continue
+            rows = found.join(sizes, on=IMPORT_ID, how="semi")
+            groups = group_imports(fold(records), rows, self.reader.columns, Likeness())
+            exact = groups.filter((pl.col("matched") == records.height) & (pl.col(IMPORT_ID) != ""))
+            found = found.join(exact, on=IMPORT_ID, how="anti")
+        return found
 
     def _twins(self, doubt: Doubt, reading: Reading) -> int:
         """Return how many other chunks, of any job, may wait for an import of the same records."""
@@ -127,15 +146,56 @@ class Judge:
         sent, columns = self.reader.records(chunk), self.reader.columns
         for number in reading.of_known[IMPORT_ID].unique().sort():
             rows = reading.of_known.filter(pl.col(IMPORT_ID) == number)
-            shared = shared_rows(sent, rows, columns, without=self._of_owners(chunk, reading, number))
+            later = self._is_later_than_owners(chunk, rows, reading, number)
+            owned = None if later else self._of_owners(chunk, reading, number)
+            shared = shared_rows(sent, rows, columns, without=owned)
             more = reading.sizes[number] > reading.known.rows(number)
-            if shared == chunk.records or (shared and more):
+            alike = shared == chunk.records or (shared and more)
+            if alike and (later or not self._is_of_owners_alone(chunk, rows, reading, number)):
                 owner = reading.known[number][0]
                 what = "exactly these records" if shared == reading.sizes[number] else f"{shared:,} of these records"
                 return (
                     f"import {number} holds {what}, and the ledger knows that id as chunk {owner.chunk} of {owner.job}"
                 )
         return ""
+
+    def _is_later_than_owners(self, chunk: ChunkEntry, rows: pl.DataFrame, reading: Reading, number: str) -> bool:
+        """Return whether rows were made after the chunk's request left, under an id whose imports are all older.
+
+        The server gave the id again, so equal records are not those of the import that the ledger knows.
+        """
+        if reading.known.is_from_before(number):
+            return True
+        since = reading.clock.since(chunk)
+        if since is None:
+            return False
+        # A request may have left a second later than `since` says, at least, even where times of rows are cut.
+        left = rfc3339(since + CUT_SECONDS)
+        older = all(owner.created is not None and owner.created < since for owner in reading.known[number])
+        return older and bool((rows[CREATED].str.contains(CANONICAL_TIME) & (rows[CREATED] >= left)).all())
+
+    def _is_of_owners_alone(self, chunk: ChunkEntry, rows: pl.DataFrame, reading: Reading, number: str) -> bool:
+        """Return whether an import has as many rows as the ledger knows, and what looks like the chunk is its owners'.
+
+        Files overlap where one repeats records of another: the import of one may then contain a chunk of the other.
+        """
+        if reading.sizes[number] != reading.known.rows(number):
+            return False
+        owned = [self._records_of_owner(owner) for owner in reading.known[number]]
+        readable = [records for records in owned if records is not None]
+        if len(readable) < len(owned):
+            return False
+        like = self.reader.records(chunk).select(self.reader.core).unique()
+        theirs = pl.concat(readable).join(like, on=self.reader.core, how="semi", nulls_equal=True)
+        found = rows.join(like, on=self.reader.core, how="semi", nulls_equal=True)
+        shared = shared_rows(theirs, found, self.reader.columns, without=None)
+        return shared == theirs.height == found.height
+
+    def _records_of_owner(self, owner: KnownImport) -> pl.DataFrame | None:
+        """Return the records of the chunk that owns an import; None if its file cannot be read or has changed."""
+        ledger = self._context.ledger
+        (chunk,) = [c for c in ledger.chunks(owner.job) if c.number == owner.chunk]
+        return records_of(Contender(job=ledger.job(owner.job), chunk=chunk, answered_in=0), self.reader.canonical)
 
     def _of_owners(self, chunk: ChunkEntry, reading: Reading, number: str) -> pl.DataFrame | None:
         """Return the records of the chunks that are known by an import id, as far as they can be read."""

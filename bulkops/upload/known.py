@@ -57,6 +57,20 @@ class KnownImports:
         twice = any(sum(known.job == self._job for known in owners) > 1 for owners in self._by_id.values())
         return twice or any(size > self.rows(number) for number, size in sizes.items())
 
+    def is_from_before(self, number: str) -> bool:
+        """Tell whether an id was given to other jobs alone before the server began anew.
+
+        It did if an import of the job has an id that another job's import had: what is older is not there any more.
+        """
+        others = [
+            known.accepted
+            for owners in self._by_id.values()
+            if any(known.job == self._job for known in owners)
+            for known in owners
+            if known.job != self._job
+        ]
+        return bool(others) and all(k.job != self._job and k.accepted <= max(others) for k in self[number])
+
     def shown_by_now(self, *, after: datetime, before: datetime) -> Iterator[KnownImport]:
         """Yield the job's imports with rows that a reading from `after` must show, if they were settled `before`."""
         for owners in self._by_id.values():

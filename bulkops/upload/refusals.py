@@ -17,10 +17,13 @@ class Refusals:
         self._context = context
 
     def may_divide(self, chunk: ChunkEntry) -> bool:
-        """Tell whether a refused chunk may be sent again in parts."""
-        options = self._context.options
-        splittable = chunk.records > 1 and self._context.contract.mode.splittable and options.isolate
-        return splittable and self._left() >= 2
+        """Tell whether a refused chunk may be sent again in parts, or as the single record that is left of it.
+
+        A record that was only refused together with others may be a good one.
+        """
+        never_alone = chunk.records == 1 and chunk.parent is not None and chunk.attempts == 0
+        splittable = self._context.contract.mode.splittable and self._context.options.isolate
+        return splittable and (chunk.records > 1 or never_alone) and self._left() >= min(chunk.records, 2)
 
     def divide(self, chunk: ChunkEntry) -> list[ChunkEntry]:
         """Return the parts of a chunk that may be divided, to be sent: what the server points at alone, else halves."""

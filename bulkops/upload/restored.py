@@ -41,7 +41,7 @@ def settle_what_the_ledger_forgot(context: JobContext, chunks: Sequence[ChunkEnt
         if wait_for_answers(context, reading.contenders):
             reading = judge.reader.read_unknown(suspects)
     except AccessRefused as error:
-        context.client.say(f"Whether pending chunks were imported before was not checked: {error.message}")
+        context.client.teller.say(f"Whether pending chunks were imported before was not checked: {error.message}")
         return []
     if reading.found.is_empty():
         return []

@@ -200,7 +200,7 @@ class Runner:
         self._context.clock.sleep(self._wait_seconds(failures, sent.error))
 
     def _wait_seconds(self, failures: int, error: BulkopsError | None) -> float:
-        return wait_seconds(failures, error, clock=self._context.clock, say=self._context.client.say)
+        return wait_seconds(failures, error, clock=self._context.clock, teller=self._context.client.teller)
 
     def _small_enough(self, chunk: ChunkEntry) -> ChunkEntry:
         """Return the chunk, or after timeouts the first of its smaller parts."""

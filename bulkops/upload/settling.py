@@ -16,7 +16,6 @@ from bulkops.errors import AccessRefused, InDoubt
 from bulkops.ledger.claims import ImportTaken
 from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import ChunkState
-from bulkops.transport.retries import TOLD_SECONDS
 from bulkops.upload.contenders import Contender, context_of, unanswered_of, wait_for_answers
 from bulkops.upload.context import JobContext
 from bulkops.upload.doubles import taken_in_state
@@ -100,7 +99,9 @@ class Settler:
     def _rejected_but_for_what_is_there(self, chunks: Sequence[ChunkEntry], judge: Judge) -> list[ChunkEntry]:
         """Accept what is there as it was sent, and reject the rest: a refused file may have been taken in in part."""
         waits = [seconds_until_settled(self._context, chunk, counted=False) for chunk in chunks]
-        self._context.clock.sleep(max(*waits, 0.0))
+        pause = max(*waits, 0.0)
+        self._tell(pause, chunks)
+        self._context.clock.sleep(pause)
         try:
             reading = judge.reader.read(chunks)
         except (AccessRefused, InDoubt):
@@ -171,10 +172,14 @@ class Settler:
         try:
             concluded = self._conclude(chunk, found, reading, equal=equal, over=over)
         except ImportTaken as taken:
-            if not rounds.last:
+            if self._context.skips_duplicates:
+                # Whoever imported these codes, they are there, and that is all that was asked for.
+                found = replace(found, import_id=None)
+            elif not rounds.last:
                 return
-            note = f"{taken}, which was settled at the same time"
-            found = replace(found, verdict=Verdict.AMBIGUOUS, import_id=None, note=note)
+            else:
+                note = f"{taken}, which was settled at the same time"
+                found = replace(found, verdict=Verdict.AMBIGUOUS, import_id=None, note=note)
             concluded = self._conclude(chunk, found, reading, equal=True, over=over)
         rounds.left.remove(chunk)
         rounds.settled += concluded
@@ -183,14 +188,16 @@ class Settler:
         """Wait until the next reading can say more, and for requests of other jobs that may own what was found."""
         waits = [rounds.due[chunk.number] - rounds.slept for chunk in rounds.left]
         pause = max(self._context.options.settle, *waits)
-        if pause >= TOLD_SECONDS:
-            numbers = ", ".join(str(chunk.number) for chunk in rounds.left[:SHOWN_CHUNKS])
-            more = f" and {len(rounds.left) - SHOWN_CHUNKS} more" if len(rounds.left) > SHOWN_CHUNKS else ""
-            self._context.client.say(
-                f"Waiting {pause:,.0f} s, then reading back again: the outcome of chunk {numbers}{more} is unknown."
-            )
+        self._tell(pause, rounds.left)
         self._context.clock.sleep(pause)
         rounds.slept += pause + wait_for_answers(self._context, contenders)
+
+    def _tell(self, pause: float, chunks: Sequence[ChunkEntry]) -> None:
+        """Say for which chunks a pause is made."""
+        numbers = ", ".join(str(chunk.number) for chunk in chunks[:SHOWN_CHUNKS])
+        more = f" and {len(chunks) - SHOWN_CHUNKS} more" if len(chunks) > SHOWN_CHUNKS else ""
+        text = f"Waiting {pause:,.0f} s, then reading back again: the outcome of chunk {numbers}{more} is unknown."
+        self._context.client.teller.before(pause, text)
 
     def _read(self, judge: Judge, chunks: Sequence[ChunkEntry]) -> Reading:
         """Read; where the answer can settle nothing, and so never will, the chunks are for a person: InDoubt."""

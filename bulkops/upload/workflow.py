@@ -15,7 +15,7 @@ from bulkops.readback.fetch import fold_of
 from bulkops.settings import Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import SlotLimiter
-from bulkops.transport.retries import Say, silent
+from bulkops.transport.telling import Say, silent
 from bulkops.upload.body import Stamp
 from bulkops.upload.context import JobContext, Observer
 from bulkops.upload.guards import (

@@ -308,7 +308,7 @@ def test_a_refused_key_or_id_stops_the_job_at_once(
     job = desk.begin("coupons", file, COUPONS.ids)
     sandbox.set_faults(f"imports={status}")
     with pytest.raises(AccessRefused):
-        desk.resume(job)
+        desk.resume(job, begun=True)
     assert [request.method for request in sandbox.requests] == ["GET", "POST"]  # the time is asked first
     assert desk.document(job)["records"]["pending"] == 30
     sandbox.set_faults(None)
@@ -323,7 +323,7 @@ def test_only_a_key_that_is_not_accepted_keeps_an_import_from_being_sent_when_th
     job = desk.begin("loyalty-points", file, POINTS.ids)
     sandbox.set_faults(f"reads={status}")
     with pytest.raises(AccessRefused) if status == 401 else contextlib.nullcontext():
-        desk.resume(job)
+        desk.resume(job, begun=True)
     assert [request.method for request in sandbox.requests][: len(methods)] == methods
     assert sum(POINTS.held(sandbox).values()) == (0 if status == 401 else 10)
     assert desk.document(job)["records"]["pending"] == (10 if status == 401 else 0)
@@ -343,7 +343,7 @@ def test_a_server_that_stays_away_leaves_an_unfinished_job(tmp_path: Path) -> No
         job = desk.begin("loyalty-points", file, POINTS.ids)
         server.set_faults("all=503")
         with pytest.raises(Unfinished):
-            desk.resume(job)
+            desk.resume(job, begun=True)
         assert desk.document(job)["state"] == "unfinished"
         assert desk.document(job)["records"]["in_doubt"] == 10
         server.set_faults(None)

@@ -1,18 +1,22 @@
 """Two jobs with equal records at one target: each has an import of its own, whatever is lost, late, or killed."""
 
+import csv
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bulkops.errors import AccessRefused
 from bulkops.ledger.states import ChunkState
 from bulkops.pipeline.proving import asked_of_job, prove
 from bulkops.reconciling.sides import Evidence
 from bulkops.sandbox.serve import SandboxServer
+from bulkops.sandbox.state import system_now
 from bulkops.upload.decisions import resolve
 from bulkops.upload.workflow import Guards
 from tests.crash.desk import Desk
@@ -111,8 +115,6 @@ def test_equal_records_in_another_order_are_known_as_the_other_jobs(
     file = case.write(tmp_path / "f.csv", records=50, seed=1)
     turned = tmp_path / "turned.csv"
     header, *records = case.header, *rows_of(file)
-    import csv
-
     with turned.open("w", encoding="utf-8", newline="") as out:
         csv.writer(out, lineterminator="\r\n").writerows([header, *reversed(records)])
     desk = desk_of(tmp_path, sandbox, response_timeout=10.0)
@@ -219,3 +221,126 @@ def test_a_late_import_is_found_before_the_chunk_is_sent_again_or_reported(
     assert doubled == (document["state"] == "in_doubt")
     if settles * 0.5 < 2.0:
         assert (document["state"], document["chunks"][0]["attempts"]) == ("done", 1)
+
+
+@pytest.mark.parametrize("records", [1, 3])
+@pytest.mark.parametrize("contract", COUNTED)
+def test_a_lost_chunk_that_an_accepted_import_of_another_file_contains_is_sent_again(
+    contract: str, records: int, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    """The files overlap, and their chunks have other sizes: what is there of the chunk is the other import's own."""
+    case = CASES[contract]
+    whole = case.write(tmp_path / "whole.csv", records=8, seed=1)
+    part = tmp_path / "part.csv"
+    write_rows(part, [case.header, *rows_of(whole)[2 : 2 + records]])
+    desk = desk_of(tmp_path, sandbox)
+    assert desk.run(contract, whole, case.ids, max_rows=100)["state"] == "done"
+    sandbox.set_faults("imports@1=cut:after")
+    document = desk.run(contract, part, case.ids, max_rows=100)
+    assert (document["state"], document["chunks"][0]["attempts"]) == ("done", 2)
+    assert case.held(sandbox) == counted(rows_of(whole)) + counted(rows_of(part))
+
+
+@pytest.mark.parametrize("contract", COUNTED)
+def test_a_chunk_under_the_id_of_another_files_import_is_left_to_a_person(contract: str, tmp_path: Path) -> None:
+    """A server without its data gave the id again: as few rows as ours, though the other file contains them all."""
+    case = CASES[contract]
+    whole = case.write(tmp_path / "whole.csv", records=8, seed=1)
+    part = tmp_path / "part.csv"
+    write_rows(part, [case.header, *rows_of(whole)[2:5]])
+    with SandboxServer(rate_limit=0) as first:
+        port = first._socket.getsockname()[1]
+        assert desk_of(tmp_path, first).run(contract, whole, case.ids, max_rows=100)["state"] == "done"
+    with SandboxServer(rate_limit=0, port=port, faults="imports@1=cut:committed") as second:
+        document = desk_of(tmp_path, second).run(contract, part, case.ids, max_rows=100)
+        assert document["state"] == "in_doubt"
+        assert case.held(second) == counted(rows_of(part))
+
+
+@pytest.mark.parametrize("contract", COUNTED)
+def test_an_import_under_the_id_of_an_older_one_with_equal_records_is_left_to_a_person(
+    contract: str, tmp_path: Path
+) -> None:
+    """A server without its data gave the id again, and the response was lost: the import is not the older one."""
+    case = CASES[contract]
+    file = case.write(tmp_path / "f.csv", records=8, seed=1)
+    with SandboxServer(rate_limit=0, now=lambda: system_now() - timedelta(minutes=1)) as first:
+        port = first._socket.getsockname()[1]
+        assert desk_of(tmp_path, first).run(contract, file, case.ids, max_rows=100)["state"] == "done"
+    with SandboxServer(rate_limit=0, port=port, faults="imports@1=cut:committed") as second:
+        document = desk_of(tmp_path, second).run(contract, file, case.ids, max_rows=100, guards=AGAIN)
+        assert (document["state"], document["chunks"][0]["attempts"]) == ("in_doubt", 1)
+        assert case.held(second) == counted(rows_of(file))
+
+
+@pytest.mark.parametrize("contract", COUNTED)
+def test_ids_that_both_jobs_were_given_show_that_the_server_began_anew(contract: str, tmp_path: Path) -> None:
+    """The jobs follow each other so quickly that times tell nothing; the second chunk has an id of the first job."""
+    case = CASES[contract]
+    file = case.write(tmp_path / "f.csv", records=20, seed=1)
+    with SandboxServer(rate_limit=0) as first:
+        port = first._socket.getsockname()[1]
+        assert desk_of(tmp_path, first).run(contract, file, case.ids, max_rows=10)["state"] == "done"
+    with SandboxServer(rate_limit=0, port=port, faults="imports@1=cut:committed") as second:
+        document = desk_of(tmp_path, second).run(contract, file, case.ids, max_rows=10, guards=AGAIN)
+        assert [chunk["state"] for chunk in document["chunks"]] == ["in_doubt", "accepted"]
+        assert case.held(second) == counted(rows_of(file))
+
+
+@pytest.mark.parametrize("contract", COUNTED)
+def test_a_lost_chunk_is_sent_again_though_a_chunk_in_doubt_of_another_file_was_imported(
+    contract: str, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    """The import that holds exactly the other job's records is the other job's, before it is resumed as well."""
+    case = CASES[contract]
+    whole = case.write(tmp_path / "whole.csv", records=8, seed=1)
+    part = tmp_path / "part.csv"
+    write_rows(part, [case.header, *rows_of(whole)[2:5], *rows_of(case.write(tmp_path / "x.csv", records=9, seed=7))])
+    desk = desk_of(tmp_path, sandbox)
+    job = desk.begin(contract, whole, case.ids, max_rows=100)
+    sandbox.set_faults("imports@1=cut:committed,reads@2=401,exports@2=401")
+    with pytest.raises(AccessRefused):
+        desk.resume(job, begun=True)
+    sandbox.set_faults("imports@1=cut:after")
+    document = desk.run(contract, part, case.ids, max_rows=100)
+    assert (document["state"], document["chunks"][0]["attempts"]) == ("done", 2)
+    assert desk.resume(job)["state"] == "done"
+    assert case.held(sandbox) == counted(rows_of(whole)) + counted(rows_of(part))
+
+
+def test_codes_that_another_job_claimed_are_there_all_the_same_where_duplicates_are_skipped(
+    sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    """Both responses are lost, and the job with the larger file is settled first."""
+    case = CASES["coupons"]
+    skip = {"skip-duplicates": "true"}
+    small = case.write(tmp_path / "small.csv", records=3, seed=1)
+    large = case.write(tmp_path / "large.csv", records=6, seed=1)
+    desk = desk_of(tmp_path, sandbox)
+    job = desk.begin("coupons", small, case.ids, options=skip)
+    sandbox.set_faults("imports@1=cut:committed,exports@2=401,reads@2=401")
+    with pytest.raises(AccessRefused):
+        desk.resume(job, begun=True)
+    sandbox.set_faults("imports@1=cut:after")
+    assert desk.run("coupons", large, case.ids, options=skip)["state"] == "done"
+    assert desk.resume(job)["state"] == "done"
+    assert case.held(sandbox) == counted(rows_of(large))
+
+
+def test_a_record_refused_together_with_one_of_another_job_is_sent_alone(
+    sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    """The cards of the other job are there already, so that one record is left of a refused chunk."""
+    case = CASES["loyalty-cards"]
+    cards = case.held(sandbox)
+    small = case.write(tmp_path / "small.csv", records=2, seed=1)
+    large = case.write(tmp_path / "large.csv", records=3, seed=1)
+    desk = desk_of(tmp_path, sandbox)
+    assert desk.run("loyalty-cards", small, case.ids)["state"] == "done"
+    desk.run("loyalty-cards", large, case.ids)
+    assert case.held(sandbox) == cards + counted(rows_of(large))
+
+
+def write_rows(path: Path, rows: list[tuple[str, ...]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as out:
+        csv.writer(out, lineterminator="\n").writerows(rows)

@@ -5,6 +5,7 @@ import pytest
 from bulkops.clock import SystemClock
 from bulkops.errors import NotDelivered, Unfinished
 from bulkops.transport.retries import wait_seconds
+from bulkops.transport.telling import Teller
 
 
 def asked(seconds: float) -> NotDelivered:
@@ -13,8 +14,9 @@ def asked(seconds: float) -> NotDelivered:
 
 def test_a_long_wait_that_the_server_asks_for_is_told() -> None:
     said: list[str] = []
-    assert wait_seconds(1, asked(120), clock=SystemClock(), say=said.append) >= 120
-    assert wait_seconds(1, asked(1), clock=SystemClock(), say=said.append) >= 1
+    teller = Teller(said.append, clock=SystemClock())
+    assert wait_seconds(1, asked(120), clock=SystemClock(), teller=teller) >= 120
+    assert wait_seconds(1, asked(1), clock=SystemClock(), teller=teller) >= 1
     assert said == ["The server asks to wait 120 s before the next request."]
 
 
