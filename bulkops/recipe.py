@@ -42,6 +42,9 @@ class Step(_Strict):
     reconcile: bool = Field(default=True, description="Prove the rows after the import.")
     expect: Literal["done", "refused"] = Field(default="done", description="`refused`: the validator must stop it.")
     again: bool = Field(default=False, description="Import the file each time the recipe runs.")
+    leave_unfinished: bool = Field(
+        default=False, description="Import the file although an earlier file of its name was not imported to its end."
+    )
     allow_empty: bool = Field(default=False, description="Accept a file without records.")
     max_removals: Limit | None = Field(default=None, description="The most rows a replacing import may remove.")
     max_errors: Limit | None = Field(default=None, description="Stop when more records than this were refused.")

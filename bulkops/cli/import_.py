@@ -23,6 +23,11 @@ from bulkops_validators.model.contract import Contract
 @run_options
 @ledger_option
 @option("--again", is_flag=True, help="Import a file that went to the same place before.")
+@option(
+    "--leave-unfinished",
+    is_flag=True,
+    help="Import a file although an earlier file of its name was not imported to its end.",
+)
 @option("--allow-empty", is_flag=True, help="Accept a file without records, even where it empties the target.")
 @option(
     "--max-removals",

@@ -42,6 +42,7 @@ class Choices:
     max_bytes: int
     ledger: str | None
     again: bool
+    leave_unfinished: bool
     allow_empty: bool
     max_removals: str
     dry_run: bool
@@ -70,7 +71,10 @@ def run_import(contract: Contract, file: Path, target: TargetChoice, choices: Ch
             max_bytes=choices.max_bytes,
             run=RunOptions.from_settings(given_settings(vars(choices))),
             guards=Guards(
-                again=choices.again, allow_empty=choices.allow_empty, accept=accepted_rules(words(choices.accept))
+                again=choices.again,
+                leave_unfinished=choices.leave_unfinished,
+                allow_empty=choices.allow_empty,
+                accept=accepted_rules(words(choices.accept)),
             ),
             max_removals=choices.max_removals,
             dry_run=choices.dry_run,

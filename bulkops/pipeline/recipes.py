@@ -24,7 +24,8 @@ from bulkops.upload.workflow import Guards
 from bulkops_validators import CONTRACTS
 
 GUARDS = re.compile(
-    r"--(again|allow-empty|max-removals|max-errors|accept)(?: ([\d.]+%?|[A-Z]{3}\d{3}(?:,[A-Z]{3}\d{3})*))?"
+    r"--(again|leave-unfinished|allow-empty|max-removals|max-errors|accept)"
+    r"(?: ([\d.]+%?|[A-Z]{3}\d{3}(?:,[A-Z]{3}\d{3})*))?"
 )
 
 
@@ -151,7 +152,7 @@ class RecipeRun:
             options=options,
             max_rows=step.max_rows,
             run=replace(self.settings, max_errors=step.max_errors),
-            guards=Guards(again=step.again, allow_empty=step.allow_empty, accept=accepted_rules(step.accept)),
+            guards=_guards(step),
             max_removals=step.max_removals or MAX_REMOVALS,
             reconcile=step.reconcile,
             dry_run=self.dry_run,
@@ -201,6 +202,16 @@ class RecipeRun:
             "max_removals": step.max_removals or MAX_REMOVALS,
         }
         return {name: value for name, value in wanted.items() if kept.get(name) != value}
+
+
+def _guards(step: Step) -> Guards:
+    """Return the guards that a step lifts."""
+    return Guards(
+        again=step.again,
+        leave_unfinished=step.leave_unfinished,
+        allow_empty=step.allow_empty,
+        accept=accepted_rules(step.accept),
+    )
 
 
 def step_ids(step: Step, given: Mapping[str, int]) -> dict[str, int]:

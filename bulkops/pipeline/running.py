@@ -13,6 +13,7 @@ from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer
+from bulkops.pipeline.unfinished import name_unfinished
 from bulkops.reconciling.jobs import known_of, other_imports
 from bulkops.reconciling.result import Verdict
 from bulkops.reconciling.run import Evidence, reconcile
@@ -92,6 +93,8 @@ def begin_and_run(
         stack.enter_context(locked(job, ledger))
         running = opened(job, target, ledger, clock=clock, stop=stop, say=observer.note, stamp=new.stamp)
         context = stack.enter_context(running)
+        if new.undone is None:
+            name_unfinished(ledger, job, leave=new.guards.leave_unfinished, say=observer.note)
         observer.planned(plan, contract, context.ids)
         told = _Told(observer, clock)
         try:

@@ -47,6 +47,7 @@ class Guards:
     """
 
     again: bool = False
+    leave_unfinished: bool = False
     allow_empty: bool = False
     accept: frozenset[str] = frozenset()
 
