@@ -1,6 +1,6 @@
 """A job from its locks to its proof, and how that ended: the steps that all ways to run one share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +13,6 @@ from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer
-from bulkops.pipeline.unfinished import name_unfinished
 from bulkops.reconciling.jobs import known_of, other_imports
 from bulkops.reconciling.result import Verdict
 from bulkops.reconciling.run import Evidence, reconcile
@@ -67,7 +66,7 @@ class Outcome:
 class NewJob:
     """A job that the ledger does not have yet, and what it is begun with.
 
-    `stamp` is that of its file, taken right before the plan was made.
+    `stamp` is that of its file, taken right before the plan was made. `keep` is called right before the ledger has it.
     """
 
     job: JobEntry
@@ -79,6 +78,7 @@ class NewJob:
     prove: bool = False
     validation: ValidationReport | None = None
     stamp: Stamp | None = None
+    keep: Callable[[], Path] | None = None
 
 
 def begin_and_run(
@@ -93,8 +93,6 @@ def begin_and_run(
         stack.enter_context(locked(job, ledger))
         running = opened(job, target, ledger, clock=clock, stop=stop, say=observer.note, stamp=new.stamp)
         context = stack.enter_context(running)
-        if new.undone is None:
-            name_unfinished(ledger, job, leave=new.guards.leave_unfinished, say=observer.note)
         observer.planned(plan, contract, context.ids)
         told = _Told(observer, clock)
         try:
@@ -108,6 +106,7 @@ def begin_and_run(
                 undone=new.undone,
                 stop=stop,
                 compared=told.compared,
+                keep=new.keep,
             )
         except Unfinished as error:
             if not stop.begun:

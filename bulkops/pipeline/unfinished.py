@@ -37,20 +37,24 @@ class OpenJob:
         )
 
 
-def name_unfinished(ledger: Ledger, job: JobEntry, *, leave: bool, say: Callable[[str], None]) -> None:
-    """Name the unfinished jobs that a new job would leave behind.
+def name_unfinished(
+    ledger: Ledger, job: JobEntry, *, leave: bool, only_new: bool, say: Callable[[str], None]
+) -> list[OpenJob]:
+    """Name the unfinished jobs that a new job would leave behind, and return them.
 
     GuardRefused if one of them had a file of the same path, with other bytes, for the same place, and the import is
-    one that no later import overwrites; `leave` allows it. A job that another process is working on is only named.
+    one that no later import overwrites; `leave` allows it. With `only_new` the same bytes are refused as well: what is
+    left of them is the other job's. A job that another process is working on is only named.
     """
     found = [*_unfinished(ledger, job)]
     for each in found:
-        if not leave and not each.running and _superseded(each.job, job):
-            raise _refusal(each)
+        if not leave and not each.running and _superseded(each.job, job, only_new=only_new):
+            raise _refusal(each, job)
     for each in found[:SHOWN]:
         say(_note(each, job))
     if len(found) > SHOWN:
         say(f"And {counted(len(found) - SHOWN, 'other unfinished job')}: `bulkops jobs list` shows them.")
+    return found
 
 
 def _unfinished(ledger: Ledger, job: JobEntry) -> Iterator[OpenJob]:
@@ -59,7 +63,7 @@ def _unfinished(ledger: Ledger, job: JobEntry) -> Iterator[OpenJob]:
     sums = ledger.sums()
     for other in reversed(ledger.jobs()):
         related = other.contract == job.contract and (
-            other.target_key == job.target_key or _path_key(other.file_path) == path
+            other.target_key == job.target_key or _path_key(other.given_path) == path
         )
         if not related or other.cancelled or not any(state in OPEN for state in sums.get(other.id, {})):
             continue
@@ -80,21 +84,24 @@ def _looked_at(ledger: Ledger, job: JobEntry) -> OpenJob | None:
     return OpenJob(job=job, figures=record_figures(job, chunks), running=running)
 
 
-def _superseded(other: JobEntry, job: JobEntry) -> bool:
+def _superseded(other: JobEntry, job: JobEntry, *, only_new: bool) -> bool:
     """Return whether the file of an unfinished job was replaced by that of a job whose records only add to it."""
     return (
         not Mode(job.mode).resend_is_safe
         and other.target_key == job.target_key
-        and other.file_sha256 != job.file_sha256
-        and _path_key(other.file_path) == _path_key(job.file_path)
+        and (only_new or other.given_sha256 != job.file_sha256)
+        and _path_key(other.given_path) == _path_key(job.file_path)
     )
 
 
-def _refusal(found: OpenJob) -> GuardRefused:
+def _refusal(found: OpenJob, new: JobEntry) -> GuardRefused:
     job = found.job
+    resume = f"`bulkops jobs resume {job.id}`"
+    if job.source is None and job.file_sha256 != new.file_sha256:
+        resume = f"`bulkops jobs resume {job.id} --file PATH`, where PATH is a copy of that file"
     return GuardRefused(
         f"An earlier file of this name was not imported to its end: {found.said}. Nothing was sent.",
-        hint=f"If you still have that file, go on with it: `bulkops jobs resume {job.id} --file PATH`. Otherwise give "
+        hint=f"Go on with it: {resume}. Otherwise give "
         f"the job up with `bulkops jobs cancel {job.id}`, or import this file all the same with --leave-unfinished.",
     )
 
