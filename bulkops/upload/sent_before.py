@@ -1,11 +1,10 @@
 """Which records of a file were sent before, by the digests that the ledger keeps of earlier jobs."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from bulkops.ledger.digests import kept_digests
 from bulkops.ledger.entries import ChunkEntry, JobEntry
@@ -50,22 +49,64 @@ def sent_before(
 
     `digests` are those of the file. Of jobs that are `running`, records still to be sent count as well.
     """
-    ordered = np.sort(digests[:, 0]) if len(jobs) else digests[:, 0]
-    totals: dict[int, int] = {}
-    found: list[pl.DataFrame] = []
-    for place, job in enumerate(jobs):
+    book: _Book | None = None
+    told = []
+    for job in jobs:
         earlier = kept_digests(ledger, job)
         if earlier is None:
             continue
+        book = book or _Book(digests)
         states = SENT | {ChunkState.PENDING} if job.id in running else SENT
         counts = records_in(ledger, job, states)
-        totals[place] = int(counts.sum())
-        hits = np.concatenate([np.zeros((0, 2), np.uint64), *_hits(earlier, counts, ordered)])
-        if len(hits):
-            found.append(_frame(hits).with_columns(job=pl.lit(place)))
-    if not found:
-        return None
-    return _compared(digests, pl.concat(found), jobs, totals)
+        if records := book.add(earlier, counts):
+            told.append(Repeated(job=job, records=records, sent=int(counts.sum())))
+    return SentBefore(mask=book.mask(), jobs=told) if book is not None and told else None
+
+
+class _Book:
+    """The digests of a file in order, and how many records of each earlier jobs sent.
+
+    Equal digests are a group, named by the place of its first one in the order.
+    """
+
+    def __init__(self, digests: Digests) -> None:
+        self._order = np.lexsort((digests[:, 1], digests[:, 0]))  # stable: equal records stay in the order of the file
+        self._first = digests[self._order, 0]
+        self._second = digests[self._order, 1]
+        begins = np.ones(len(digests), np.bool_)
+        begins[1:] = (self._first[1:] != self._first[:-1]) | (self._second[1:] != self._second[:-1])
+        starts = np.flatnonzero(begins)
+        self._group = np.repeat(starts, np.diff(np.append(starts, len(digests))))
+        self._here = np.bincount(self._group, minlength=len(digests))
+        self._sent = np.zeros(len(digests), np.int64)
+
+    def add(self, earlier: Digests, counts: Mask) -> int:
+        """Add the records of a job that count; return how many of the file's it sent that no job before it had sent."""
+        before = int(np.minimum(self._sent, self._here).sum())
+        for start in range(0, len(earlier), BLOCK):
+            block = np.asarray(earlier[start : start + BLOCK])[counts[start : start + BLOCK]]
+            np.add.at(self._sent, self._groups_of(block), 1)
+        return int(np.minimum(self._sent, self._here).sum()) - before
+
+    def _groups_of(self, digests: Digests) -> npt.NDArray[np.int64]:
+        """Return the groups of the digests that the file has."""
+        places: npt.NDArray[np.int64] = np.searchsorted(self._first, digests[:, 0])
+        while True:  # once more only where different digests share their first half
+            inside = places < len(self._first)
+            digests, places = digests[inside], places[inside]
+            same = self._first[places] == digests[:, 0]
+            digests, places = digests[same], places[same]
+            other = self._second[places] != digests[:, 1]
+            if not other.any():
+                return places
+            places = places + other
+
+    def mask(self) -> Mask:
+        """Return which records of the file were sent before: of a group the first ones."""
+        found = np.zeros(len(self._order), np.bool_)
+        place = np.arange(len(self._order)) - self._group
+        found[self._order] = place < self._sent[self._group]
+        return found
 
 
 def records_in(ledger: Questions, job: JobEntry, states: Collection[ChunkState]) -> Mask:
@@ -90,45 +131,3 @@ def _runs(ledger: Questions, job: JobEntry) -> dict[int, list[tuple[int, int]]]:
         for number, runs in event.data.get("runs", {}).items():
             found[int(number)] = [(first, count) for first, count in runs]
     return found
-
-
-def _hits(earlier: Digests, counts: Mask, ordered: npt.NDArray[np.uint64]) -> Iterator[Digests]:
-    """Yield the digests of an earlier job whose first half is one of those in order."""
-    for start in range(0, len(earlier), BLOCK):
-        block = np.asarray(earlier[start : start + BLOCK])[counts[start : start + BLOCK]]
-        places = np.searchsorted(ordered, block[:, 0])
-        yield block[ordered.take(places, mode="clip") == block[:, 0]]
-
-
-def _frame(digests: Digests) -> pl.DataFrame:
-    return pl.DataFrame({"a": digests[:, 0], "b": digests[:, 1]})
-
-
-def _compared(
-    digests: Digests, hits: pl.DataFrame, jobs: Sequence[JobEntry], totals: dict[int, int]
-) -> SentBefore | None:
-    """Return the records that were sent before: of equal ones as many, from the first on, as were sent in all jobs.
-
-    A record counts for the earliest job that sent it.
-    """
-    keys = ["a", "b"]
-    rows = _frame(digests).with_row_index("row").join(hits.select(keys).unique(), on=keys, how="semi")
-    sent = hits.group_by(*keys, "job").len("sent").sort("job")
-    here = rows.group_by(keys).len("here")
-    through = pl.col("sent").cum_sum().over(keys)
-    shares = sent.join(here, on=keys).with_columns(
-        share=pl.min_horizontal(through, "here") - pl.min_horizontal(through - pl.col("sent"), "here")
-    )
-    by_job = dict(shares.group_by("job").agg(pl.col("share").sum()).iter_rows())
-    repeated = (
-        rows.sort("row")
-        .with_columns(rank=pl.int_range(pl.len()).over(keys))
-        .join(sent.group_by(keys).agg(pl.col("sent").sum()), on=keys)
-        .filter(pl.col("rank") < pl.col("sent"))
-    )
-    mask = np.zeros(len(digests), np.bool_)
-    mask[repeated["row"].to_numpy()] = True
-    if not mask.any():
-        return None
-    told = [Repeated(job=jobs[j], records=int(n), sent=totals[j]) for j, n in sorted(by_job.items()) if n]
-    return SentBefore(mask=mask, jobs=told)

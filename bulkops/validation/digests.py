@@ -19,6 +19,7 @@ from bulkops.reading.marks import Offsets
 
 Digests = npt.NDArray[np.uint64]
 """One row a record, in the order of the file; two columns."""
+_MODULUS = 1 << 64
 SEEDS = (0x5EED_0001, 0x5EED_0002)
 KNOWN = {"value": ["CODE-1", ""], "attributes": ['{"category": "longer than twelve bytes"}', "ä"]}
 
@@ -26,13 +27,14 @@ KNOWN = {"value": ["CODE-1", ""], "attributes": ['{"category": "longer than twel
 def record_digests(frame: pl.DataFrame, numbers: Offsets | None, records: int) -> Digests:
     """Return the digests of a block of `records` records; `frame` has the cells of those in `numbers` as text."""
     found = np.zeros((frame.height, len(SEEDS)), np.uint64)
-    for name in frame.columns:
-        cells = frame.get_column(name)
-        if cells.null_count():
-            cells = cells.fill_null("")
-        for half, seed in enumerate(SEEDS):
-            of_column = seed + zlib.crc32(name.encode())
-            found[:, half] += cells.hash(of_column).to_numpy() - _blank(of_column)
+    columns = [frame.get_column(name).fill_null("") for name in frame.columns]
+    for half, seed in enumerate(SEEDS):
+        total, blank = np.zeros(frame.height, np.uint64), 0
+        for cells in columns:
+            of_column = seed + zlib.crc32(cells.name.encode())
+            total += cells.hash(of_column).to_numpy()
+            blank += _blank(of_column)
+        found[:, half] = total - np.uint64(blank % _MODULUS)
     if numbers is None:
         return found
     whole = np.zeros((records, len(SEEDS)), np.uint64)
@@ -41,9 +43,9 @@ def record_digests(frame: pl.DataFrame, numbers: Offsets | None, records: int) -
 
 
 @cache
-def _blank(seed: int) -> np.uint64:
+def _blank(seed: int) -> int:
     """Return the hash of a blank cell, which adds nothing to a digest."""
-    return np.uint64(pl.Series([""]).hash(seed).item())
+    return int(pl.Series([""]).hash(seed).item())
 
 
 @cache
