@@ -1,7 +1,7 @@
 """One import from file to proof: validate, plan, check the guards, upload, reconcile."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -91,30 +91,24 @@ def import_file(
     stamp = settled_stamp(request.file)
     plan = plan_file(request.file, limits)
     _refuse_other_bytes(report.files[0], plan)
-    with ExitStack() as stack:
-        target = stack.enter_context(place.target())
-        ledger = stack.enter_context(place.ledger())
-        job = _new_job(request, plan, target, clock=clock)
-        guards = request.guards
-        left = name_unfinished(ledger, job, leave=guards.leave_unfinished, only_new=guards.only_new, say=observer.note)
+    with place.target() as target, place.ledger() as ledger:
         new = NewJob(
-            job=job,
+            job=_new_job(request, plan, target, clock=clock),
             contract=contract,
             plan=plan,
-            guards=guards,
+            guards=request.guards,
             dry_run=request.dry_run,
             prove=request.reconcile,
             validation=report,
             stamp=stamp,
         )
-        running = [each.job.id for each in left if each.running]
-        sending = stack.enter_context(
-            without_repeats(new, digests, ledger, running=running, limits=limits, say=observer.note)
-        )
-        if sending.new is None:
-            return Outcome(document=sending.document, exit_code=0, validation=report, idle=True)
-        outcome = begin_and_run(sending.new, target, ledger, clock=clock, stop=stop, observer=observer)
-        return replace(outcome, document={**outcome.document, **sending.document})
+        running = name_unfinished(new, ledger, say=observer.note)
+        repeats = without_repeats(new, digests, ledger, running=running, limits=limits, say=observer.note)
+        with repeats as sending:
+            if sending.new is None:
+                return Outcome(document=sending.document, exit_code=0, validation=report, idle=True)
+            outcome = begin_and_run(sending.new, target, ledger, clock=clock, stop=stop, observer=observer)
+            return replace(outcome, document={**outcome.document, **sending.document})
 
 
 def _new_job(request: ImportRequest, plan: FilePlan, target: Target, *, clock: Clock) -> JobEntry:

@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from bulkops.errors import GuardRefused
 from bulkops.ledger.entries import JobEntry
 from bulkops.ledger.states import OPEN, JobState
 from bulkops.ledger.store import Ledger
+from bulkops.pipeline.running import NewJob
+from bulkops.transport.retries import Say
 from bulkops.upload.figures import job_state, record_figures
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Mode
@@ -37,24 +39,23 @@ class OpenJob:
         )
 
 
-def name_unfinished(
-    ledger: Ledger, job: JobEntry, *, leave: bool, only_new: bool, say: Callable[[str], None]
-) -> list[OpenJob]:
-    """Name the unfinished jobs that a new job would leave behind, and return them.
+def name_unfinished(new: NewJob, ledger: Ledger, *, say: Say) -> list[str]:
+    """Name the unfinished jobs that a new job would leave behind; return those that another process works on.
 
     GuardRefused if one of them had a file of the same path, with other bytes, for the same place, and the import is
-    one that no later import overwrites; `leave` allows it. With `only_new` the same bytes are refused as well: what is
-    left of them is the other job's. A job that another process is working on is only named.
+    one that no later import overwrites. With `only_new` the same bytes are refused as well: what is left of them is
+    the other job's. A job that another process is working on is only named.
     """
+    job, guards = new.job, new.guards
     found = [*_unfinished(ledger, job)]
     for each in found:
-        if not leave and not each.running and _superseded(each.job, job, only_new=only_new):
+        if not guards.leave_unfinished and not each.running and _superseded(each.job, job, only_new=guards.only_new):
             raise _refusal(each, job)
     for each in found[:SHOWN]:
         say(_note(each, job))
     if len(found) > SHOWN:
         say(f"And {counted(len(found) - SHOWN, 'other unfinished job')}: `bulkops jobs list` shows them.")
-    return found
+    return [each.job.id for each in found if each.running]
 
 
 def _unfinished(ledger: Ledger, job: JobEntry) -> Iterator[OpenJob]:

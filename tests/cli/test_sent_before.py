@@ -273,6 +273,16 @@ def test_a_refused_import_of_new_records_leaves_no_file_behind(shell: Shell, tmp
     assert sorted(shell.state.rglob("*new-*")) == before
 
 
+def test_the_file_whose_new_records_were_sent_is_never_written_over(shell: Shell, tmp_path: Path) -> None:
+    send(shell, "giveaways", first(tmp_path / "a.csv", "giveaways"))
+    file = write(tmp_path / "b.csv", "giveaways", lines_of("giveaways", *range(1, 35)))
+    assert send(shell, "giveaways", file, "--only-new").code == 0
+    before = file.read_bytes()
+    ended = shell.run("export", "giveaways", "--pool", "1", "-o", str(file), "--overwrite")
+    assert (ended.code, "is the file of job" in ended.err) == (2, True)
+    assert file.read_bytes() == before
+
+
 def recipe(folder: Path, **more: object) -> str:
     step = {"contract": "giveaways", "file": "daily.csv", "ids": {"pool": 1}, "max_rows": 10, **more}
     path = folder / "recipe.yaml"
