@@ -46,6 +46,13 @@ class Step(_Strict):
     reconcile: bool = Field(default=True, description="Prove the rows after the import.")
     expect: Literal["done", "refused"] = Field(default="done", description="`refused`: the validator must stop it.")
     again: bool = Field(default=False, description="Import the file each time the recipe runs.")
+    only_new: bool = Field(default=False, description="Send only the records that were not sent before.")
+    digests: bool = Field(
+        default=True, description="Remember the digests of the records, and compare the file with them."
+    )
+    leave_unfinished: bool = Field(
+        default=False, description="Import the file although an earlier file of its name was not imported to its end."
+    )
     allow_empty: bool = Field(default=False, description="Accept a file without records.")
     max_removals: Limit | None = Field(default=None, description="The most rows a replacing import may remove.")
     max_errors: Limit | None = Field(default=None, description="Stop when more records than this were refused.")

@@ -23,6 +23,17 @@ from bulkops_validators.model.contract import Contract
 @run_options
 @ledger_option
 @option("--again", is_flag=True, help="Import a file that went to the same place before.")
+@option("--only-new", is_flag=True, help="Send only the records that were not sent to the same place before.")
+@option(
+    "--digests/--no-digests",
+    default=True,
+    help="Whether to remember the digest of each record sent, and compare the file with them; default: yes.",
+)
+@option(
+    "--leave-unfinished",
+    is_flag=True,
+    help="Import a file although an earlier file of its name was not imported to its end.",
+)
 @option("--allow-empty", is_flag=True, help="Accept a file without records, even where it empties the target.")
 @option(
     "--max-removals",

@@ -42,6 +42,9 @@ class Choices:
     max_bytes: int
     ledger: str | None
     again: bool
+    only_new: bool
+    digests: bool
+    leave_unfinished: bool
     allow_empty: bool
     max_removals: str
     dry_run: bool
@@ -70,11 +73,16 @@ def run_import(contract: Contract, file: Path, target: TargetChoice, choices: Ch
             max_bytes=choices.max_bytes,
             run=RunOptions.from_settings(given_settings(vars(choices))),
             guards=Guards(
-                again=choices.again, allow_empty=choices.allow_empty, accept=accepted_rules(words(choices.accept))
+                again=choices.again,
+                only_new=choices.only_new,
+                leave_unfinished=choices.leave_unfinished,
+                allow_empty=choices.allow_empty,
+                accept=accepted_rules(words(choices.accept)),
             ),
             max_removals=choices.max_removals,
             dry_run=choices.dry_run,
             reconcile=choices.reconcile,
+            digests=choices.digests,
         )
         place = Place(target=lambda: voice.opened(target.with_ids(ids)), ledger=lambda: open_ledger(choices.ledger))
         outcome = import_file(request, place, clock=SystemClock(), stop=stop, observer=voice)

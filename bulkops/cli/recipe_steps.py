@@ -177,6 +177,8 @@ def _row(result: StepResult) -> tuple[object, ...]:
     records = document["records"]
     if result.dry_run and document.get("dry_run"):
         outcome = "ready"
+    elif document["job"] is None and document["state"] == "done":
+        outcome = "nothing new"
     elif document["job"] is None:
         checked = result.outcome.validation
         outcome = f"refused, {counted(sum(checked.files[0].counts.values()) if checked else 0, 'finding')}"

@@ -12,6 +12,9 @@ from bulkops.ledger.states import ChunkState
 
 Piece = tuple[int, int]
 
+SOURCE = "source"
+"""The setting of a job whose file has some records of another one: that file, and what was sent of it before."""
+
 ADDRESS = "address"
 """The setting of a job that keeps the address, where it is not the one in its target's identity."""
 
@@ -47,6 +50,22 @@ class JobEntry:
         return str(self.settings.get(ADDRESS) or self.target["base_url"])
 
     @property
+    def source(self) -> Mapping[str, Any] | None:
+        """The file that the job's file has the new records of; None if the job's file is the user's own."""
+        found: Mapping[str, Any] | None = self.settings.get(SOURCE)
+        return found
+
+    @property
+    def given_path(self) -> Path:
+        """The path of the file that was given to be imported."""
+        return Path(self.source["path"]) if self.source else self.file_path
+
+    @property
+    def given_sha256(self) -> str:
+        """The SHA-256 of the file that was given to be imported."""
+        return str(self.source["sha256"]) if self.source else self.file_sha256
+
+    @property
     def target_key(self) -> str:
         """What two jobs share that send to the same place by the same contract."""
         return target_key(self.contract, self.target, self.options)
@@ -59,7 +78,8 @@ class ChunkEntry:
     `pieces` are byte ranges of whole records in the file. `first_sent` is when its records first left, on our
     clock; `clock_offset` are the seconds the server's clock was ahead of ours then, if it was known. `created` is when
     its import was made by the clock that dates rows, `rows_ahead` how many seconds that clock is ahead of the server's
-    `Date`, at least, as the answer tells; 0 if the two may be one.
+    `Date`, at least, as the answer tells; 0 if the two may be one. `runs` are the numbers of its records, as first one
+    and count, where they do not follow one another; only a part that was just made has them.
     """
 
     number: int
@@ -81,6 +101,7 @@ class ChunkEntry:
     lines: tuple[int, ...] = ()
     created: datetime | None = None
     rows_ahead: float | None = None
+    runs: tuple[Piece, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,14 +87,22 @@ def _job_of(path: Path, ledger: Questions) -> JobEntry | None:
     size = path.stat().st_size
     digest = ""
     for job in ledger.jobs():
-        if os.path.exists(job.file_path):  # noqa: PTH110 - False also where a folder cannot be read
-            if job.file_path.samefile(path):
-                return job
-        elif job.file_bytes == size:
-            digest = digest or _sha256(path)
-            if digest == job.file_sha256:
-                return job
+        for known, known_size, known_digest in _files_of(job):
+            if os.path.exists(known):  # noqa: PTH110 - False also where a folder cannot be read
+                if known.samefile(path):
+                    return job
+            elif known_size == size:
+                digest = digest or _sha256(path)
+                if digest == known_digest:
+                    return job
     return None
+
+
+def _files_of(job: JobEntry) -> Iterator[tuple[Path, int, str]]:
+    """Yield path, size and SHA-256 of a job's file, and of the file that it has the new records of."""
+    yield job.file_path, job.file_bytes, job.file_sha256
+    if job.source is not None:
+        yield job.given_path, int(job.source["bytes"]), job.given_sha256
 
 
 def _sha256(path: Path) -> str:

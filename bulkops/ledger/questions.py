@@ -83,6 +83,10 @@ class Questions(ABC):
         """Return the jobs of the same bytes to the same place, the oldest first."""
         return [job_entry(row) for row in self.rows(JOBS_WITH_FILE, sha256=sha256, target_key=target_key)]
 
+    def jobs_of_file(self, sha256: str, target_key: str) -> list[JobEntry]:
+        """Return the jobs of these bytes, or of their new records, to the same place, the oldest first."""
+        return [job for job in self.jobs() if job.given_sha256 == sha256 and job.target_key == target_key]
+
     def chunks(self, job: str) -> list[ChunkEntry]:
         """Return the chunks of a job by number."""
         return [chunk_entry(row) for row in self.rows(CHUNKS, job=job)]

@@ -210,11 +210,15 @@ class Ledger(Questions):
             raise ValueError(f"A chunk cannot go from {chunk.state} to {ChunkState.DIVIDED}.")
         with self._writing() as connection:
             last = connection.execute(select(func.max(CHUNKS.c.number)).where(CHUNKS.c.job == job)).scalar_one()
-            numbered = [replace(p, number=last + i, parent=chunk.number) for i, p in enumerate(parts, start=1)]
+            runs = {str(last + i): part.runs for i, part in enumerate(parts, start=1) if part.runs}
+            numbered = [
+                replace(part, number=last + i, parent=chunk.number, runs=()) for i, part in enumerate(parts, start=1)
+            ]
             self._replace(connection, job, chunk, replace(chunk, state=ChunkState.DIVIDED, undecided=False))
             connection.execute(insert(CHUNKS), [{"job": job, **chunk_values(part)} for part in numbered])
             into = [part.number for part in numbered]
-            event = self._note(connection, job, chunk.number, kind, {"state": "divided", "into": into, **data})
+            told = {"state": "divided", "into": into, **({"runs": runs} if runs else {}), **data}
+            event = self._note(connection, job, chunk.number, kind, told)
             for part in numbered:
                 claim_import(connection, job, part, answered=False, event=event)
         self._keep(job, replace(chunk, state=ChunkState.DIVIDED, undecided=False), *numbered)

@@ -58,7 +58,7 @@ def earlier_job(
     place = target_of(contract, target)
     key = target_key(contract.name, place, options)
     sha256 = file_sha256(file)
-    same = [job for job in ledger.jobs_with_file(sha256, key) if not job.cancelled and job.options == options]
+    same = [job for job in ledger.jobs_of_file(sha256, key) if not job.cancelled and job.options == options]
     if not same:
         return None
     job = same[-1]

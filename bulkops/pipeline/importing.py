@@ -1,8 +1,8 @@
 """One import from file to proof: validate, plan, check the guards, upload, reconcile."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,9 +11,12 @@ from bulkops.chunking.odd_files import refuse_odd_file
 from bulkops.chunking.plan import FilePlan, plan_file
 from bulkops.clock import Clock
 from bulkops.errors import DataError, InputUnreadable
+from bulkops.ledger.entries import JobEntry
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer, Silent
+from bulkops.pipeline.repeats import refuse_pointless, without_repeats
 from bulkops.pipeline.running import NewJob, Outcome, begin_and_run
+from bulkops.pipeline.unfinished import name_unfinished
 from bulkops.settings import Target
 from bulkops.upload.body import settled_stamp
 from bulkops.upload.guards import refuse_doubtful
@@ -22,6 +25,7 @@ from bulkops.upload.original import change_of
 from bulkops.upload.starting import new_job
 from bulkops.upload.stopping import Stop
 from bulkops.upload.workflow import Guards
+from bulkops.validation.digests import Digests
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import FileReport, ValidationReport, ValidationSettings
 from bulkops_validators.model.contract import Contract
@@ -34,7 +38,8 @@ OpenLedger = Callable[[], AbstractContextManager[Ledger]]
 class ImportRequest:
     """What to import and how. `options` are the contract's query options by option name, as text.
 
-    With `dry_run` everything up to the first request is done, and nothing is written or sent.
+    Without `digests` the records of the file are neither compared with those of earlier jobs nor remembered. With
+    `dry_run` everything up to the first request is done, and nothing is written or sent.
     """
 
     contract: Contract
@@ -47,6 +52,7 @@ class ImportRequest:
     max_removals: str = MAX_REMOVALS
     dry_run: bool = False
     reconcile: bool = False
+    digests: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +80,9 @@ def import_file(
     observer, stop = observer or Silent(), stop or Stop()
     contract = request.contract
     limits = chunk_limits(contract, max_rows=request.max_rows, max_bytes=request.max_bytes)
+    refuse_pointless(contract, request.guards, digests=request.digests)
     refuse_odd_file(request.file)
-    report = _validated(request, clock)
+    report, digests = _validated(request, clock)
     observer.validated(report)
     if report.errors:
         document = _refused_document(contract, report.files[0])
@@ -84,16 +91,9 @@ def import_file(
     stamp = settled_stamp(request.file)
     plan = plan_file(request.file, limits)
     _refuse_other_bytes(report.files[0], plan)
-    with ExitStack() as stack:
-        target = stack.enter_context(place.target())
-        ledger = stack.enter_context(place.ledger())
-        options, run, limit = request.options, request.run, request.max_removals
-        accept = request.guards.accept
-        job = new_job(
-            contract, plan, target, options=options, run=run, max_removals=limit, now=clock.now(), accept=accept
-        )
+    with place.target() as target, place.ledger() as ledger:
         new = NewJob(
-            job=job,
+            job=_new_job(request, plan, target, clock=clock),
             contract=contract,
             plan=plan,
             guards=request.guards,
@@ -102,15 +102,40 @@ def import_file(
             validation=report,
             stamp=stamp,
         )
-        return begin_and_run(new, target, ledger, clock=clock, stop=stop, observer=observer)
+        running = name_unfinished(new, ledger, say=observer.note)
+        repeats = without_repeats(new, digests, ledger, running=running, limits=limits, say=observer.note)
+        with repeats as sending:
+            if sending.new is None:
+                return Outcome(document=sending.document, exit_code=0, validation=report, idle=True)
+            outcome = begin_and_run(sending.new, target, ledger, clock=clock, stop=stop, observer=observer)
+            return replace(outcome, document={**outcome.document, **sending.document})
 
 
-def _validated(request: ImportRequest, clock: Clock) -> ValidationReport:
-    settings = ValidationSettings(now=clock.now(), ignore=tuple(sorted(request.guards.accept)))
+def _new_job(request: ImportRequest, plan: FilePlan, target: Target, *, clock: Clock) -> JobEntry:
+    return new_job(
+        request.contract,
+        plan,
+        target,
+        options=request.options,
+        run=request.run,
+        max_removals=request.max_removals,
+        now=clock.now(),
+        accept=request.guards.accept,
+    )
+
+
+def _validated(request: ImportRequest, clock: Clock) -> tuple[ValidationReport, Digests | None]:
+    """Return how the file was judged, and the digests of its records if they are wanted."""
+    settings = ValidationSettings(
+        now=clock.now(),
+        ignore=tuple(sorted(request.guards.accept)),
+        digests=request.digests and not request.contract.mode.resend_is_safe,
+    )
     report = validate_files(request.contract, [request.file], settings=settings)
     if report.files[0].unreadable:
         raise InputUnreadable(report.files[0].unreadable)
-    return report
+    (found,) = report.files
+    return replace(report, files=(replace(found, digests=None),)), found.digests
 
 
 def _refused_document(contract: Contract, found: FileReport) -> dict[str, Any]:

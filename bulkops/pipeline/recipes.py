@@ -24,7 +24,8 @@ from bulkops.upload.workflow import Guards
 from bulkops_validators import CONTRACTS
 
 GUARDS = re.compile(
-    r"--(again|allow-empty|max-removals|max-errors|accept)(?: ([\d.]+%?|[A-Z]{3}\d{3}(?:,[A-Z]{3}\d{3})*))?"
+    r"--(again|only-new|leave-unfinished|allow-empty|max-removals|max-errors|accept)"
+    r"(?: ([\d.]+%?|[A-Z]{3}\d{3}(?:,[A-Z]{3}\d{3})*))?"
 )
 
 
@@ -56,6 +57,8 @@ class StepResult:
             return self.outcome.exit_code == 0
         if self.outcome.exit_code != 0 or self.outcome.state != "done":
             return False
+        if self.outcome.idle and self.outcome.document["job"] is None:  # every record was sent before
+            return True
         return not self.step.reconcile or self.outcome.verdict in GOOD_VERDICTS
 
     @property
@@ -151,9 +154,10 @@ class RecipeRun:
             options=options,
             max_rows=step.max_rows,
             run=replace(self.settings, max_errors=step.max_errors),
-            guards=Guards(again=step.again, allow_empty=step.allow_empty, accept=accepted_rules(step.accept)),
+            guards=_guards(step),
             max_removals=step.max_removals or MAX_REMOVALS,
             reconcile=step.reconcile,
+            digests=step.digests,
             dry_run=self.dry_run,
         )
         place = Place.at(target, self.ledger)
@@ -186,7 +190,7 @@ class RecipeRun:
             clock=self.clock,
             prove=step.reconcile,
             changes=self._changes(step, job.settings),
-            file=step.file if step.file.absolute() != job.file_path else None,
+            file=step.file if job.source is None and step.file.absolute() != job.file_path else None,
             stop=self.stop,
             observer=observer,
         )
@@ -201,6 +205,17 @@ class RecipeRun:
             "max_removals": step.max_removals or MAX_REMOVALS,
         }
         return {name: value for name, value in wanted.items() if kept.get(name) != value}
+
+
+def _guards(step: Step) -> Guards:
+    """Return the guards that a step lifts."""
+    return Guards(
+        again=step.again,
+        only_new=step.only_new,
+        leave_unfinished=step.leave_unfinished,
+        allow_empty=step.allow_empty,
+        accept=accepted_rules(step.accept),
+    )
 
 
 def step_ids(step: Step, given: Mapping[str, int]) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """A job from its locks to its proof, and how that ended: the steps that all ways to run one share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,7 +66,7 @@ class Outcome:
 class NewJob:
     """A job that the ledger does not have yet, and what it is begun with.
 
-    `stamp` is that of its file, taken right before the plan was made.
+    `stamp` is that of its file, taken right before the plan was made. `keep` is called right before the ledger has it.
     """
 
     job: JobEntry
@@ -78,6 +78,7 @@ class NewJob:
     prove: bool = False
     validation: ValidationReport | None = None
     stamp: Stamp | None = None
+    keep: Callable[[], Path] | None = None
 
 
 def begin_and_run(
@@ -105,6 +106,7 @@ def begin_and_run(
                 undone=new.undone,
                 stop=stop,
                 compared=told.compared,
+                keep=new.keep,
             )
         except Unfinished as error:
             if not stop.begun:

@@ -41,16 +41,20 @@ def exit_code(state: JobState, error: BulkopsError | None = None) -> int:
 
 
 def record_figures(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, int]:
-    """Return how many records there are in each state; they add up to the input."""
+    """Return how many records there are in each state; they add up to the input.
+
+    Records that were left out of the job's file because they were sent before are skipped.
+    """
 
     def total(*states: ChunkState) -> int:
         return sum(chunk.records for chunk in chunks if chunk.state in states)
 
+    before = int(job.source["sent_before"]) if job.source else 0
     skipped_by_server = sum(chunk.skipped for chunk in chunks)
     return {
-        "input": job.records,
+        "input": job.records + before,
         "accepted": total(ChunkState.ACCEPTED) - skipped_by_server,
-        "skipped": total(ChunkState.SKIPPED) + skipped_by_server,
+        "skipped": total(ChunkState.SKIPPED) + skipped_by_server + before,
         "rejected": total(ChunkState.REJECTED),
         "in_doubt": total(*DOUBTFUL),
         "pending": total(ChunkState.PENDING),
@@ -73,7 +77,7 @@ def sums_document(job: JobEntry, sums: Mapping[ChunkState, ChunkSum]) -> dict[st
 
 def job_document(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, Any]:
     """Return a job as `import --json` and `jobs show --json` print it. Divided chunks are left to their parts."""
-    return {
+    document = {
         "job": job.id,
         "contract": job.contract,
         "mode": job.mode,
@@ -91,6 +95,9 @@ def job_document(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, Any]:
         "chunks": [_chunk_document(chunk) for chunk in chunks if chunk.state is not ChunkState.DIVIDED],
         "reconciliation": dict(job.reconciliation) if job.reconciliation else None,
     }
+    if job.source:
+        document["source"] = dict(job.source)
+    return document
 
 
 def _chunk_document(chunk: ChunkEntry) -> dict[str, Any]:

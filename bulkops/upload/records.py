@@ -109,7 +109,15 @@ class ChunkRecords:
             parent=self.chunk.number,
             first_sent=self.chunk.first_sent,
             clock_offset=self.chunk.clock_offset,
+            runs=_runs([self._numbers[place] for place in places]),
         )
+
+
+def _runs(numbers: Sequence[int]) -> tuple[Piece, ...]:
+    """Return ascending numbers as runs, each its first number and its length; nothing if there is only one run."""
+    breaks = [place for place in range(1, len(numbers)) if numbers[place] != numbers[place - 1] + 1]
+    bounds = pairwise([0, *breaks, len(numbers)])
+    return tuple((numbers[start], end - start) for start, end in bounds) if breaks else ()
 
 
 def _local(ends: list[int], length: int) -> Iterable[Piece]:

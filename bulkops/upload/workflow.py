@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from bulkops.chunking.plan import FilePlan
@@ -43,16 +44,22 @@ PATIENCE = 600.0
 class Guards:
     """Which guards the caller lifts, each by its own option; `accept` are rules that do not stop the import.
 
+    With `only_new` the records of a file that were sent before are left out.
+
     UsageError for a rule that cannot be accepted.
     """
 
     again: bool = False
+    only_new: bool = False
+    leave_unfinished: bool = False
     allow_empty: bool = False
     accept: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        """Name the accepted rules by their codes; refuse those that no option can lift before anything is read."""
+        """Name the accepted rules by their codes; refuse guards that contradict, and rules that no option lifts."""
         object.__setattr__(self, "accept", accepted_rules(self.accept))
+        if self.again and self.only_new:
+            raise UsageError("--again sends all records, --only-new only the new ones.", hint="Leave one of them out.")
 
 
 @contextmanager
@@ -74,6 +81,7 @@ def begin(
     undone: Undone | None = None,
     stop: Stop | None = None,
     compared: Callable[[Difference], None] | None = None,
+    keep: Callable[[], Path] | None = None,
 ) -> Difference | None:
     """Check the guards and write the job to the ledger; nothing is sent.
 
@@ -81,7 +89,8 @@ def begin(
     trace, and neither does an error of `compared`, which receives the difference where there is one. Unfinished if the
     server does not show what is there: the ledger then has the job, unless it undoes another one. With `dry_run`
     nothing is written. `undone` is the job that this one undoes; unless a limit of removals is given, nothing else may
-    have changed the target since. `stop` is told right before the ledger has the job. Return the difference.
+    have changed the target since. `keep` writes what belongs to the job before the ledger has it, and returns the file;
+    it may raise GuardRefused. `stop` is told right before the ledger has the job. Return the difference.
     """
     refuse_empty(plan, contract.mode, allow_empty=guards.allow_empty)
     chunks = new_chunks(plan)
@@ -110,6 +119,8 @@ def begin(
                 compared(difference)
         context.original.refuse_change()
         if not dry_run:
+            if keep is not None:
+                clearing.callback(keep().unlink, missing_ok=True)
             _write(context, chunks, stop)
             clearing.pop_all()
     return difference

@@ -13,7 +13,8 @@ from bulkops_validators.model.contract import Comparison, Contract, Mode, Unique
 class Context:
     """The contract, the column of each field (None: not a known one), and what is to be judged.
 
-    `codes` are the rules switched on; `crlf` says how the header line ends; `names` are the columns as it spells them.
+    `codes` are the rules switched on; `crlf` says how the header line ends; `names` are the columns as it spells them;
+    `digests` asks for the digests of records.
     """
 
     contract: Contract
@@ -24,6 +25,7 @@ class Context:
     crlf: bool
     mask: bool = False
     names: tuple[str, ...] = ()
+    digests: bool = False
 
     @cached_property
     def present(self) -> tuple[str, ...]:

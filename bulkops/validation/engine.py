@@ -108,6 +108,7 @@ def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
         crlf=opening.crlf,
         mask=settings.mask,
         names=opening.header.names,
+        digests=settings.digests,
     )
     pieces = blocks(
         reader,

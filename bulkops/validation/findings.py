@@ -10,6 +10,7 @@ from bulkops_validators.model.rules_registry import RULES
 
 if TYPE_CHECKING:
     from bulkops.validation.baseline import Baseline
+    from bulkops.validation.digests import Digests
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,8 @@ class FileReport:
     """What was found in one file. `counts` are exact; `findings` are examples in file order.
 
     `sha256` and `bytes` are of the content as it was read (decompressed). `stopped`: there were as many errors as
-    were asked for, so that the rest of the file was not looked at.
+    were asked for, so that the rest of the file was not looked at. `digests` are those of its records, if they were
+    asked for.
     """
 
     path: str
@@ -80,6 +82,7 @@ class FileReport:
     unreadable: str | None = None
     suppressed: int = 0
     stopped: bool = False
+    digests: "Digests | None" = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as the documented JSON object."""
@@ -139,7 +142,7 @@ class ValidationSettings:
     `select` and `ignore` are codes, names or prefixes; `max_findings` caps the examples of each rule and file;
     after `max_errors` errors the rest of a file is left unread; `mask` hides values; `insensitive` says that the
     application folds the case of codes; without `now` nothing looks at the present. `renames` gives columns of the
-    header the names under which they are judged.
+    header the names under which they are judged; `digests` asks for the digests of records.
     """
 
     select: tuple[str, ...] = ()
@@ -154,3 +157,4 @@ class ValidationSettings:
     keys_in_memory: int = 8_000_000
     baseline: "Baseline | None" = None
     renames: Mapping[str, str] = field(default_factory=dict)
+    digests: bool = False

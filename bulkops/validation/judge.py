@@ -15,6 +15,7 @@ from bulkops.reading.quoting import cells
 from bulkops.validation.blank_tail import Place, blank_tail
 from bulkops.validation.content import blank_rows, content_hits
 from bulkops.validation.context import Context
+from bulkops.validation.digests import Digests, record_digests
 from bulkops.validation.facts import BlockFacts, gather
 from bulkops.validation.hits import Hits, Room, Spot
 from bulkops.validation.keys import KeyHashes, key_hashes
@@ -38,6 +39,7 @@ class Partial:
     filled: bool = True
     blank_tail: int = 0
     blank_tail_places: tuple[Place, ...] = field(default=())
+    digests: Digests | None = None
 
 
 def judge(block: Block, context: Context, room: Room) -> Partial:
@@ -72,6 +74,7 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
         filled=parsed.records > tail.records,
         blank_tail=tail.total,
         blank_tail_places=tail.places,
+        digests=record_digests(frame, numbers, parsed.records) if context.digests else None,
     )
 
 

@@ -3,9 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+
 from bulkops.reading.sources import Source
 from bulkops.validation.blank_tail import Place
 from bulkops.validation.context import Context
+from bulkops.validation.digests import Digests
 from bulkops.validation.facts import BlockFacts, whole_file_hits
 from bulkops.validation.findings import FileReport, Finding, ValidationSettings
 from bulkops.validation.hits import Hits, Room
@@ -49,6 +52,7 @@ class Tally:
         self.lost: str | None = None
         """Why the file cannot be read again, if it cannot."""
         self._filled = False
+        self._digests: list[Digests] = []
         self._blank_tail: list[tuple[int, list[Finding]]] = []
 
     def room(self) -> Room:
@@ -90,6 +94,8 @@ class Tally:
         if partial.blank_tail:
             self._blank_tail.append((partial.blank_tail, [self._placed(p) for p in partial.blank_tail_places]))
         self.index.add(partial, record=self.records, line=self._line, offset=self._byte)
+        if partial.digests is not None:
+            self._digests.append(partial.digests)
         self.records += partial.records
         self._line += partial.lines
         self._byte += partial.length
@@ -177,6 +183,7 @@ class Tally:
             unreadable=unreadable or self.lost,
             suppressed=self._suppressed,
             stopped=self.stopped,
+            digests=np.concatenate(self._digests) if self._digests else None,
         )
 
     def _errors(self) -> int:

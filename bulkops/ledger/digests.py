@@ -1,0 +1,59 @@
+"""The digests of the records of jobs, in a file for each job beside the ledger.
+
+A file begins with a mark and the scheme of its digests, then has 16 bytes a record, in the order of the job's file. It
+is written before the ledger has the job and never changed: which records count as sent follows from the states of the
+chunks, so a process that is killed leaves nothing half written.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from bulkops.errors import LedgerUnusable
+from bulkops.ledger.entries import JobEntry
+from bulkops.ledger.questions import Questions
+from bulkops.private import private, private_folder
+from bulkops.validation.digests import SEEDS, Digests, scheme
+
+MARK = b"bulkops digests 1\n"
+WIDTH = 8 * len(SEEDS)
+
+
+def digests_path(ledger: Questions, job: str) -> Path:
+    """Return where the digests of a job are kept."""
+    return ledger.folder / "digests" / f"{job}.digests"
+
+
+def keep_digests(ledger: Questions, job: JobEntry, digests: Digests) -> Path:
+    """Write the digests of a job durably and return their file; LedgerUnusable if that fails."""
+    path = digests_path(ledger, job.id)
+    try:
+        private_folder(path.parent)
+        with open(path, "wb", opener=private) as file:
+            file.write(MARK + scheme())
+            digests.astype("<u8", copy=False).tofile(file)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise LedgerUnusable(
+            f"{path} cannot be written: {error.strerror}. Nothing was sent.",
+            hint="Make room and import again, or give --no-digests.",
+        ) from None
+    return path
+
+
+def kept_digests(ledger: Questions, job: JobEntry) -> Digests | None:
+    """Return the digests of a job, read as they are needed; None if there are none that can be compared."""
+    path = digests_path(ledger, job.id)
+    start = MARK + scheme()
+    try:
+        with path.open("rb") as file:
+            if file.read(len(start)) != start or path.stat().st_size != len(start) + WIDTH * job.records:
+                return None
+    except OSError:
+        return None
+    if not job.records:
+        return np.zeros((0, len(SEEDS)), np.uint64)
+    return np.memmap(path, "<u8", mode="r", offset=len(start), shape=(job.records, len(SEEDS)))

@@ -1,0 +1,318 @@
+"""A file that repeats records of earlier files: whether it is refused, and how only its new records are sent."""
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bulkops.chunking.limits import ChunkLimits
+from bulkops.chunking.plan import FilePlan, plan_file, read_header
+from bulkops.errors import BulkopsError, DataError, GuardRefused, InputUnreadable, LedgerUnusable, UsageError
+from bulkops.ledger.digests import keep_digests, kept_digests
+from bulkops.ledger.entries import SOURCE, JobEntry
+from bulkops.ledger.questions import Questions
+from bulkops.ledger.store import Ledger
+from bulkops.pipeline.running import NewJob
+from bulkops.private import private, private_folder
+from bulkops.reading.boundaries import counted_blocks, inside_quotes, record_ends
+from bulkops.transport.retries import Say
+from bulkops.upload.body import settled_stamp
+from bulkops.upload.guards import cleared_away, refuse_same_file
+from bulkops.upload.paths import new_records_path
+from bulkops.upload.sent_before import Mask, SentBefore, sent_before
+from bulkops.upload.workflow import Guards
+from bulkops.validation.digests import Digests
+from bulkops.wording import counted
+from bulkops_validators.model.contract import Contract
+
+NO_DIGESTS = "--only-new compares the records of the file with those of earlier jobs"
+SHOWN = 3
+"""How many earlier jobs a message names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """From when on repeated records are no coincidence.
+
+    `share` is of the file; from `least` records on, `share_of_job` of what one earlier job sent is enough as well.
+    """
+
+    share: float
+    share_of_job: float
+    least: int
+
+
+IDENTIFIED = Threshold(share=0.1, share_of_job=0.1, least=1)
+"""For records that have a code of their own: equal ones are rare."""
+ALIKE = Threshold(share=0.5, share_of_job=0.9, least=10)
+"""For records such as points, where the same customer may rightly get the same amount again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sending:
+    """What an import sends: a job, None if the file has no new record; `document` is added to that of the outcome."""
+
+    new: NewJob | None
+    document: Mapping[str, Any] = field(default_factory=dict)
+
+
+def refuse_pointless(contract: Contract, guards: Guards, *, digests: bool) -> None:
+    """Raise UsageError where only new records are wanted, but not compared."""
+    if guards.only_new and contract.mode.resend_is_safe:
+        raise UsageError(f"{NO_DIGESTS}; {contract.name} overwrites what is there, so all records are sent.")
+    if guards.only_new and not digests:
+        raise UsageError(f"{NO_DIGESTS}, which --no-digests turns off.", hint="Leave one of them out.")
+
+
+@contextmanager
+def without_repeats(
+    new: NewJob, digests: Digests | None, ledger: Ledger, *, running: Collection[str], limits: ChunkLimits, say: Say
+) -> Iterator[Sending]:
+    """Yield what to send of a file, given the digests of its records; None if they were not made.
+
+    GuardRefused if the file repeats records of earlier jobs; `running` are jobs that are being sent. With `only_new`
+    the new records become the file of the job. It is removed again unless the ledger has the job in the end.
+    """
+    job, guards, path = new.job, new.guards, new.plan.path
+    if digests is None or len(digests) != new.plan.records:
+        if guards.only_new:
+            raise DataError(f"The records of {path} cannot be told apart. Nothing was sent.", hint="Validate the file.")
+        yield Sending(new=new)
+        return
+    earlier = earlier_jobs(ledger, job)
+    found = sent_before(ledger, earlier, digests, running=running)
+    keep = _Keep(ledger=ledger, contract=new.contract, known=frozenset(each.id for each in earlier), guards=guards)
+    if guards.only_new:
+        _refuse_unknown(ledger, new, earlier, say)
+    else:
+        refuse_same_file(ledger, job, again=guards.again)
+    if found is None:
+        yield Sending(new=replace(new, keep=lambda: keep(job, digests)))
+    elif guards.only_new:
+        with _only_new(new, digests, found, keep, limits=limits, say=say) as sending:
+            yield sending
+    else:
+        if not guards.again and not _skips_duplicates(new) and is_repetition(new.contract, found):
+            refuse_repetition(path, found)
+        say(f"{path.name}: {counts_of(found)}. All of them are sent.")
+        yield Sending(new=replace(new, keep=lambda: keep(job, digests)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Keep:
+    """Looks once more right before the ledger has a job, then writes the digests of its records."""
+
+    ledger: Ledger
+    contract: Contract
+    known: frozenset[str]
+    guards: Guards
+
+    def __call__(self, job: JobEntry, digests: Digests) -> Path:
+        if not self.guards.again:
+            only_new = self.guards.only_new
+            refuse_meanwhile(self.ledger, job, self.contract, digests, known=self.known, only_new=only_new)
+        return keep_digests(self.ledger, job, digests)
+
+
+def _refuse_unknown(ledger: Ledger, new: NewJob, earlier: Sequence[JobEntry], say: Say) -> None:
+    """Refuse a file that a job without digests had; name how many earlier jobs have none."""
+    unknown = {job.id for job in earlier if kept_digests(ledger, job) is None}
+    if any(job.id in unknown for job in ledger.jobs_with_file(new.job.file_sha256, new.job.target_key)):
+        refuse_same_file(ledger, new.job, again=False)
+    if unknown:
+        jobs = counted(len(unknown), "earlier job")
+        say(f"Of {jobs} to this place no digests are kept: records that were sent there count as new.")
+
+
+def _skips_duplicates(new: NewJob) -> bool:
+    """Tell whether the server was told to skip what it has, so that nothing is there twice."""
+    option = new.contract.duplicate_option
+    return option is not None and new.job.options.get(option) == "true"
+
+
+@contextmanager
+def _only_new(
+    new: NewJob, digests: Digests, found: SentBefore, keep: _Keep, *, limits: ChunkLimits, say: Say
+) -> Iterator[Sending]:
+    """Yield the job of the new records of a file."""
+    job, plan, ledger = new.job, new.plan, keep.ledger
+    source = source_of(plan.path, plan, found)
+    say(f"{plan.path.name}: {counts_of(found)}.")
+    if found.records == plan.records:
+        yield Sending(new=None, document=nothing_new(job, source))
+        return
+    path = new_records_path(ledger, job.id, plan.path.name)
+    with ExitStack() as stack:
+        written = path
+        if new.dry_run:
+            written = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bulkops-"))) / path.name
+        else:
+            stack.callback(_clear_unless_known, ledger, job.id)
+        write_new_records(plan, found.mask, written)
+        stamp = settled_stamp(written)
+        part = plan_file(written, limits)
+        entry = replace(
+            job,
+            file_path=written,
+            file_sha256=part.sha256,
+            file_bytes=part.bytes,
+            records=part.records,
+            header_end=part.header_end,
+            settings={**job.settings, SOURCE: source},
+        )
+        say(f"The new records {'would be' if new.dry_run else 'are'} in {path}.")
+        left = digests[~found.mask]
+        sending = replace(new, job=entry, plan=part, stamp=stamp, keep=lambda: keep(entry, left))
+        file = {"path": str(path), "sha256": part.sha256, "bytes": part.bytes, "records": part.records}
+        yield Sending(new=sending, document={"file": file} if new.dry_run else {})
+
+
+def _clear_unless_known(ledger: Ledger, job: str) -> None:
+    """Remove the folder of a job that did not begin; one that the ledger may have is kept."""
+    with suppress(BulkopsError):
+        if all(each.id != job for each in ledger.jobs()):
+            cleared_away(ledger.job_folder(job))()
+
+
+def is_repetition(contract: Contract, found: SentBefore) -> bool:
+    """Tell whether a file looks like an earlier one that has grown or was corrected, not like other equal records."""
+    limit = IDENTIFIED if contract.unique else ALIKE
+    share = found.records / len(found.mask)
+    of_job = any(each.records >= limit.least and each.records >= limit.share_of_job * each.sent for each in found.jobs)
+    return share >= limit.share or of_job
+
+
+def earlier_jobs(ledger: Questions, job: JobEntry, *, besides: Collection[str] = ()) -> list[JobEntry]:
+    """Return the jobs of the same contract and place, the oldest first."""
+    return [
+        other
+        for other in ledger.jobs()
+        if other.contract == job.contract and other.target_key == job.target_key and other.id not in {*besides, job.id}
+    ]
+
+
+def counts_of(found: SentBefore) -> str:
+    """Return the counts in a sentence: how many records were sent by which job, and how many are new."""
+    whole = len(found.mask)
+    jobs = [f"job {each.job.id} on {each.job.created:%Y-%m-%d} ({each.records:,})" for each in found.jobs[:SHOWN]]
+    if len(found.jobs) == 1:
+        (only,) = found.jobs
+        jobs = [f"job {only.job.id} on {only.job.created:%Y-%m-%d}"]
+    elif len(found.jobs) > SHOWN:
+        jobs.append(counted(len(found.jobs) - SHOWN, "other job"))
+    new = whole - found.records
+    were = "was" if found.records == 1 else "were"
+    return (
+        f"{found.records:,} of {counted(whole, 'record')} {were} sent to the same place before, by {', '.join(jobs)}; "
+        f"{new:,} {'is' if new == 1 else 'are'} new"
+    )
+
+
+def refuse_repetition(path: Path, found: SentBefore) -> None:
+    """Raise GuardRefused with the counts."""
+    raise GuardRefused(
+        f"{path}: {counts_of(found)}. Nothing was sent.",
+        hint="Give --only-new to send the new records only, or --again to send all of them.",
+    )
+
+
+def refuse_meanwhile(
+    ledger: Questions, job: JobEntry, contract: Contract, digests: Digests, *, known: Collection[str], only_new: bool
+) -> None:
+    """Refuse a job whose records another job took up since the ledger was asked; `known` are the jobs of then."""
+    new = earlier_jobs(ledger, job, besides=known)
+    found = sent_before(ledger, new, digests, running=[each.id for each in new]) if new else None
+    if found is not None and (only_new or is_repetition(contract, found)):
+        raise GuardRefused(
+            f"Another import of the same records began meanwhile: {counts_of(found)}. Nothing was sent.",
+            hint="Run the command again.",
+        )
+
+
+def source_of(path: Path, plan: FilePlan, found: SentBefore) -> dict[str, Any]:
+    """Return what a job remembers of the file that its own file is a part of."""
+    return {
+        "path": str(path.absolute()),
+        "sha256": plan.sha256,
+        "bytes": plan.bytes,
+        "records": plan.records,
+        "sent_before": found.records,
+        "sent_by": {each.job.id: each.records for each in found.jobs},
+    }
+
+
+def nothing_new(job: JobEntry, source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of a file all of whose records were sent before; there is no job."""
+    figures = {"accepted": 0, "skipped": job.records, "rejected": 0, "in_doubt": 0, "pending": 0}
+    return {
+        "job": None,
+        "contract": job.contract,
+        "mode": job.mode,
+        "state": "done",
+        "target": dict(job.target),
+        "options": dict(job.options),
+        "file": {
+            "path": str(job.file_path),
+            "sha256": job.file_sha256,
+            "bytes": job.file_bytes,
+            "records": job.records,
+        },
+        "records": {"input": job.records, **figures},
+        "chunks": [],
+        "reconciliation": None,
+        "source": dict(source),
+    }
+
+
+def write_new_records(plan: FilePlan, sent: Mask, out: Path) -> None:
+    """Write the header and the records that were not sent before, with their bytes as they are.
+
+    DataError if the file is no longer the planned one; LedgerUnusable if the new one cannot be written.
+    """
+    try:
+        private_folder(out.parent)
+        with open(out, "wb", opener=private) as file:
+            digest = _copy(plan, sent, file.write)
+    except InputUnreadable:
+        raise
+    except OSError as error:
+        raise LedgerUnusable(f"{out} cannot be written: {error.strerror}. Nothing was sent.") from None
+    if digest != plan.sha256:
+        raise DataError(
+            f"{plan.path} has changed since it was validated. Nothing was sent.", hint="Wait until it is complete."
+        )
+
+
+def _copy(plan: FilePlan, sent: Mask, write: Callable[[bytes], object]) -> str:
+    """Copy the header and the new records; return the SHA-256 of the whole file."""
+    digest, number = hashlib.sha256(), 0
+    try:
+        file = plan.path.open("rb", buffering=0)
+    except OSError as error:
+        raise InputUnreadable(f"{plan.path} cannot be read: {error.strerror}.") from None
+    with file:
+        header = read_header(file, plan.path)
+        digest.update(header)
+        write(header)
+        for block in counted_blocks(lambda size: file.read(size) or b""):
+            data = block.data
+            digest.update(data)
+            ends = record_ends(data)
+            if not block.whole and not inside_quotes(data) and data[ends[-1] if ends else 0 :].strip(b"\r\n"):
+                ends.append(len(data))
+            number += _write_chosen(data, ends, ~sent[number : number + len(ends)], write)
+    return digest.hexdigest()
+
+
+def _write_chosen(data: bytes, ends: list[int], chosen: Mask, write: Callable[[bytes], object]) -> int:
+    """Write the chosen records of a block, run by run; return how many records it has."""
+    starts = [0, *ends]
+    bounds = np.flatnonzero(np.diff(np.concatenate(([False], chosen, [False])))).tolist()
+    for first, behind in zip(bounds[::2], bounds[1::2], strict=True):
+        write(data[starts[first] : starts[behind]])
+    return len(ends)

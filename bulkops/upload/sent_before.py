@@ -1,0 +1,133 @@
+"""Which records of a file were sent before, by the digests that the ledger keeps of earlier jobs."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bulkops.ledger.digests import kept_digests
+from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.questions import Questions
+from bulkops.ledger.states import ChunkState
+from bulkops.validation.digests import Digests
+
+Mask = npt.NDArray[np.bool_]
+
+SENT = frozenset({ChunkState.ACCEPTED, ChunkState.RESENT, ChunkState.SENDING, ChunkState.IN_DOUBT, ChunkState.REFUSED})
+"""The states of chunks whose records are at the target, or may be."""
+BLOCK = 1 << 20
+"""Digests of an earlier job that are compared at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repeated:
+    """An earlier job, how many records of the file it sent, and how many it sent in all."""
+
+    job: JobEntry
+    records: int
+    sent: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentBefore:
+    """The records of a file that earlier jobs sent; `mask` marks them. Equal records are counted, not only found."""
+
+    mask: Mask
+    jobs: Sequence[Repeated]
+
+    @property
+    def records(self) -> int:
+        """How many records were sent before."""
+        return int(self.mask.sum())
+
+
+def sent_before(
+    ledger: Questions, jobs: Sequence[JobEntry], digests: Digests, *, running: Collection[str] = ()
+) -> SentBefore | None:
+    """Return which records of a file the given jobs sent before, None if they sent none of them.
+
+    `digests` are those of the file. Of jobs that are `running`, records still to be sent count as well.
+    """
+    book: _Book | None = None
+    told = []
+    for job in jobs:
+        earlier = kept_digests(ledger, job)
+        if earlier is None:
+            continue
+        book = book or _Book(digests)
+        states = SENT | {ChunkState.PENDING} if job.id in running else SENT
+        counts = records_in(ledger, job, states)
+        if records := book.add(earlier, counts):
+            told.append(Repeated(job=job, records=records, sent=int(counts.sum())))
+    return SentBefore(mask=book.mask(), jobs=told) if book is not None and told else None
+
+
+class _Book:
+    """The digests of a file in order, and how many records of each earlier jobs sent.
+
+    Equal digests are a group, named by the place of its first one in the order.
+    """
+
+    def __init__(self, digests: Digests) -> None:
+        self._order = np.lexsort((digests[:, 1], digests[:, 0]))  # stable: equal records stay in the order of the file
+        self._first = digests[self._order, 0]
+        self._second = digests[self._order, 1]
+        begins = np.ones(len(digests), np.bool_)
+        begins[1:] = (self._first[1:] != self._first[:-1]) | (self._second[1:] != self._second[:-1])
+        starts = np.flatnonzero(begins)
+        self._group = np.repeat(starts, np.diff(np.append(starts, len(digests))))
+        self._here = np.bincount(self._group, minlength=len(digests))
+        self._sent = np.zeros(len(digests), np.int64)
+
+    def add(self, earlier: Digests, counts: Mask) -> int:
+        """Add the records of a job that count; return how many of the file's it sent that no job before it had sent."""
+        before = int(np.minimum(self._sent, self._here).sum())
+        for start in range(0, len(earlier), BLOCK):
+            block = np.asarray(earlier[start : start + BLOCK])[counts[start : start + BLOCK]]
+            np.add.at(self._sent, self._groups_of(block), 1)
+        return int(np.minimum(self._sent, self._here).sum()) - before
+
+    def _groups_of(self, digests: Digests) -> npt.NDArray[np.int64]:
+        """Return the groups of the digests that the file has."""
+        places: npt.NDArray[np.int64] = np.searchsorted(self._first, digests[:, 0])
+        while True:  # once more only where different digests share their first half
+            inside = places < len(self._first)
+            digests, places = digests[inside], places[inside]
+            same = self._first[places] == digests[:, 0]
+            digests, places = digests[same], places[same]
+            other = self._second[places] != digests[:, 1]
+            if not other.any():
+                return places
+            places = places + other
+
+    def mask(self) -> Mask:
+        """Return which records of the file were sent before: of a group the first ones."""
+        found = np.zeros(len(self._order), np.bool_)
+        place = np.arange(len(self._order)) - self._group
+        found[self._order] = place < self._sent[self._group]
+        return found
+
+
+def records_in(ledger: Questions, job: JobEntry, states: Collection[ChunkState]) -> Mask:
+    """Return which records of a job are in chunks of these states."""
+    found = np.zeros(job.records, np.bool_)
+    parts = _runs(ledger, job)
+    for chunk in ledger.chunks(job.id):
+        if chunk.state in states:
+            for first, count in parts.get(chunk.number) or _contiguous(chunk):
+                found[first - 1 : first - 1 + count] = True
+    return found
+
+
+def _contiguous(chunk: ChunkEntry) -> list[tuple[int, int]]:
+    return [(chunk.first_record, chunk.records)]
+
+
+def _runs(ledger: Questions, job: JobEntry) -> dict[int, list[tuple[int, int]]]:
+    """Return, for chunks whose records do not follow one another, their records as runs: first one and count."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for event in ledger.events(job.id):
+        for number, runs in event.data.get("runs", {}).items():
+            found[int(number)] = [(first, count) for first, count in runs]
+    return found

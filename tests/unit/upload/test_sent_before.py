@@ -1,0 +1,152 @@
+"""Digests of records and their comparison, against plain counting."""
+
+import hashlib
+import random
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from bulkops.clock import SystemClock
+from bulkops.ledger.digests import digests_path, keep_digests, kept_digests
+from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.states import ChunkState
+from bulkops.ledger.store import Ledger
+from bulkops.upload.records import ChunkRecords
+from bulkops.upload.sent_before import records_in, sent_before
+from bulkops.validation.digests import Digests, record_digests
+
+
+def digests_of(records: list[tuple[str | None, ...]], *columns: str) -> Digests:
+    schema = dict.fromkeys(columns, pl.String)
+    return record_digests(pl.DataFrame(records, schema=schema, orient="row"), None, len(records))
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
+
+
+def job_of(name: str, records: int) -> JobEntry:
+    return JobEntry(
+        id=name,
+        created=datetime(2026, 11, 30, tzinfo=UTC),
+        contract="giveaways",
+        mode="append",
+        target={"base_url": "https://a.test", "ids": {"pool": 1}},
+        file_path=Path("/tmp/f.csv"),
+        file_sha256="0" * 64,
+        file_bytes=10,
+        records=records,
+        header_end=5,
+    )
+
+
+def chunk(number: int, first: int, records: int, state: ChunkState = ChunkState.ACCEPTED) -> ChunkEntry:
+    return ChunkEntry(
+        number=number, first_record=first, records=records, pieces=((0, 1),), bytes=1, sha256="", state=state
+    )
+
+
+def kept(ledger: Ledger, name: str, digests: Digests, *chunks: ChunkEntry) -> JobEntry:
+    job = job_of(name, len(digests))
+    keep_digests(ledger, job, digests)
+    ledger.create(job, chunks or [chunk(1, 1, len(digests))])
+    return job
+
+
+def test_digest_of_a_record_does_not_depend_on_the_order_of_its_columns_or_on_blank_cells() -> None:
+    plain = digests_of([("a", "b"), ("c", "d")], "code", "startdate")
+    for other in (
+        digests_of([("b", "a"), ("d", "c")], "startdate", "code"),
+        digests_of([("a", "b", ""), ("c", "d", None)], "code", "startdate", "enddate"),
+    ):
+        assert np.array_equal(plain, other)
+
+
+def test_digest_of_a_record_changes_with_each_cell_and_with_its_column() -> None:
+    records = [("a", "b"), ("a", "c"), ("b", "a"), ("ab", ""), ("", "ab"), ("a", ""), ("", "a"), ("", "b"), ("a ", "")]
+    found = digests_of(list(records), "code", "startdate")
+    for half in (0, 1):
+        assert len(set(found[:, half].tolist())) == len(records)
+
+
+def test_comparison_counts_equal_records_as_a_multiset(ledger: Ledger) -> None:
+    chance = random.Random(7)
+    for attempt in range(20):
+        files = [[chance.choice("abcdefgh") for _ in range(chance.randrange(1, 12))] for _ in range(3)]
+        *earlier, new = files
+        jobs = [
+            kept(ledger, f"job-{attempt}-{n}", digests_of([(x,) for x in f], "code")) for n, f in enumerate(earlier)
+        ]
+        found = sent_before(ledger, jobs, digests_of([(x,) for x in new], "code"))
+        sent: Counter[str] = sum((Counter(file) for file in earlier), Counter())
+        expected = []
+        for value in new:
+            expected.append(sent[value] > 0)
+            sent[value] -= 1
+        assert (found.mask.tolist() if found else [False] * len(new)) == expected
+        assert (sum(each.records for each in found.jobs) if found else 0) == sum(expected)
+
+
+def test_digests_that_share_their_first_half_are_told_apart(ledger: Ledger) -> None:
+    earlier = np.array([[5, 3], [5, 1], [7, 7]], np.uint64)
+    new = np.array([[5, 1], [5, 2], [5, 3], [5, 3], [7, 8], [9, 9]], np.uint64)
+    found = sent_before(ledger, [kept(ledger, "job", earlier)], new)
+    assert found is not None
+    assert found.mask.tolist() == [True, False, True, False, False, False]
+
+
+@pytest.mark.parametrize("state", ChunkState)
+def test_records_of_a_chunk_count_once_they_may_be_at_the_target(state: ChunkState, ledger: Ledger) -> None:
+    digests = digests_of([("a",), ("b",), ("c",)], "code")
+    job = kept(ledger, "job", digests, chunk(1, 1, 1, ChunkState.PENDING), chunk(2, 2, 2, state))
+    found = sent_before(ledger, [job], digests)
+    counts = state not in (ChunkState.PENDING, ChunkState.REJECTED, ChunkState.DIVIDED, ChunkState.SKIPPED)
+    assert (found.mask.tolist() if found else None) == ([False, True, True] if counts else None)
+    running = sent_before(ledger, [job], digests, running=[job.id])
+    assert running is not None
+    assert running.mask[0]
+
+
+def test_records_of_parts_with_gaps_are_known_by_their_numbers(ledger: Ledger, tmp_path: Path) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text("code\n" + "".join(f"{n}\n" for n in range(1, 11)))
+    whole = ChunkEntry(
+        number=1, first_record=1, records=10, pieces=((5, 26),), bytes=26, sha256="", state=ChunkState.IN_DOUBT
+    )
+    whole = replace(whole, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
+    job = job_of("job", 10)
+    ledger.create(job, [whole])
+    records = ChunkRecords(file, 5, whole)
+    there = replace(records.part([0, 1, 4, 7, 8]), state=ChunkState.ACCEPTED)
+    ledger.divide("job", whole, [there, records.part([2, 3, 5, 6, 9])], kind="evidence", data={})
+    assert (np.flatnonzero(records_in(ledger, job, {ChunkState.ACCEPTED})) + 1).tolist() == [1, 2, 5, 8, 9]
+    assert (np.flatnonzero(records_in(ledger, job, {ChunkState.PENDING})) + 1).tolist() == [3, 4, 6, 7, 10]
+
+
+def test_digests_are_16_bytes_a_record_and_closed_to_others(ledger: Ledger) -> None:
+    digests = np.zeros((1000, 2), np.uint64)
+    path = keep_digests(ledger, job_of("job", 1000), digests)
+    assert path.stat().st_size - 16 * 1000 < 100
+    assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("how", ["missing", "cut off", "of another scheme"])
+def test_digests_that_cannot_be_compared_are_unknown(how: str, ledger: Ledger) -> None:
+    digests = digests_of([("a",), ("b",)], "code")
+    job = kept(ledger, "job", digests)
+    path = digests_path(ledger, "job")
+    data = path.read_bytes()
+    if how == "missing":
+        path.unlink()
+    elif how == "cut off":
+        path.write_bytes(data[:-1])
+    else:
+        path.write_bytes(data.replace(b"digests 1\n", b"digests 1\n" + b"x", 1)[: len(data)])
+    assert kept_digests(ledger, job) is None
+    assert sent_before(ledger, [job], digests) is None
