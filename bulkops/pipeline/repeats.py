@@ -20,7 +20,7 @@ from bulkops.ledger.store import Ledger
 from bulkops.pipeline.running import NewJob
 from bulkops.private import private, private_folder
 from bulkops.reading.boundaries import counted_blocks, inside_quotes, record_ends
-from bulkops.transport.retries import Say
+from bulkops.transport.telling import Say
 from bulkops.upload.body import settled_stamp
 from bulkops.upload.guards import cleared_away, refuse_same_file
 from bulkops.upload.paths import new_records_path

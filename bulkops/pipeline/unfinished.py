@@ -11,7 +11,7 @@ from bulkops.ledger.entries import JobEntry
 from bulkops.ledger.states import OPEN, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.running import NewJob
-from bulkops.transport.retries import Say
+from bulkops.transport.telling import Say
 from bulkops.upload.figures import job_state, record_figures
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Mode
