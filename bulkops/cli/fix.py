@@ -113,7 +113,7 @@ def command(
     again = ["bulkops", "fix", contract.name, file, "-o", str(output), *given]
     if output != STDOUT and not is_device(output):
         again.append("--overwrite")
-    tell_left(left, again, given, lambda text: click.echo(text, err=output == STDOUT))
+    tell_left(left, again, given, lambda text: click.echo(line(text), err=output == STDOUT))
     return 0
 
 

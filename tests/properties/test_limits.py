@@ -93,7 +93,7 @@ def test_a_mutated_address_is_accepted_or_a_usage_error(seed: int) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        "https://a..b", "https://999.999.999.999", "https://1.2.3", f"https://{'a' * 64}.b", "https://[@evil/",
+        "https://a..b", "https://999.999.999.999", f"https://{'a' * 64}.b", "https://[@evil/",
         f"https://{'abc.' * 70}b", "https://-a.b", "https://a-.b", "https://a b.c", "https://a.b:99999", "https://ü..b",
     ],
 )  # fmt: skip

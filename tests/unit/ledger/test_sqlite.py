@@ -109,7 +109,8 @@ def test_a_ledger_in_a_folder_that_cannot_be_written_is_read_as_it_stands(
 
 def test_a_glance_answers_every_question_as_the_ledger_does(ledger: Ledger, tmp_path: Path) -> None:
     others = [replace(CHUNK, number=n, records=n, state=state) for n, state in enumerate(ChunkState, start=2)]
-    ledger.create(replace(JOB, id="job-2"), [*others, replace(CHUNK, number=20, undecided=True, import_id=7)])
+    by_hand = replace(CHUNK, number=21, state=ChunkState.ACCEPTED, first_sent=JOB.created)
+    ledger.create(replace(JOB, id="job-2"), [*others, replace(CHUNK, number=20, undecided=True, import_id=7), by_hand])
     ledger.move(JOB.id, CHUNK, ChunkState.ACCEPTED, kind="accepted", data={"a": 1}, import_id=5)
     glance = Glance.open(f"sqlite:///{tmp_path}/ledger.db")
     assert glance is not None
