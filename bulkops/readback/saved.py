@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 
 import polars as pl
 
-from bulkops.errors import DataError, InputUnreadable
+from bulkops.errors import DataError, InputUnreadable, LimitExceeded
+from bulkops.limits import TooLarge
 from bulkops.readback.doubts import TAIL, doubt_between
 from bulkops.readback.notes import UNCLOSED, Notes
 from bulkops.readback.tables import read_frames
@@ -48,7 +49,7 @@ def read_saved(source: Source, columns: frozenset[str], *, notes: Notes | None =
     """Yield the records of a saved export as `read_frames` does.
 
     `columns` are lower-case names of which its header must have one. DataError, after the last frame, if the export
-    may be incomplete; InputUnreadable if it cannot be read to its end.
+    may be incomplete; InputUnreadable if it cannot be read to its end, LimitExceeded if a record is too long.
     """
     own, edges = Notes(), _Edges()
     try:
@@ -56,6 +57,8 @@ def read_saved(source: Source, columns: frozenset[str], *, notes: Notes | None =
             yield from read_frames(edges.watched(iter(lambda: file.read(BLOCK), b"")), name=source.path, notes=own)
     except DAMAGED as error:
         raise InputUnreadable(f"{source.path} is damaged: {error}.", hint=NEXT) from None
+    except TooLarge as error:
+        raise LimitExceeded(f"{source.path}: {error}.", hint=error.hint) from None
     if notes is not None:
         notes.take(own)
     refuse_incomplete(source.path, edges.head, edges.tail, columns, open_quote=bool(own.counts[UNCLOSED]))

@@ -87,6 +87,13 @@ def with_swallowed(contract: Contract) -> list[str]:
 MISREAD = {"HDR110": with_header, "STR109": with_swallowed}
 
 
+def export_header(contract: Contract) -> str:
+    """Return the header of an export: what only an export shows, and the columns that are compared."""
+    readback = contract.routes[0].readback
+    assert readback is not None
+    return ",".join(dict.fromkeys([*readback.own_columns, *(column.found[0] for column in readback.columns)]))
+
+
 @ALL
 @pytest.mark.parametrize("rule", MISREAD)
 def test_records_that_are_none_stop_every_command(contract: Contract, rule: str, tmp_path: Path) -> None:
@@ -99,8 +106,10 @@ def test_records_that_are_none_stop_every_command(contract: Contract, rule: str,
     imported = run("import", contract.name, file, *IDS, "--yes")
     assert code_of(imported) == 1
     assert rule in imported.stdout
+    if contract.routes[0].readback is None:
+        return  # there is no export to compare with
     export = tmp_path / "export.csv"
-    export.write_text("value\n")
+    export.write_text(f"{export_header(contract)}\n")
     reconciled = run("reconcile", contract.name, file, "--export", export)
     assert code_of(reconciled) == 1
     assert rule in str(reconciled.exception)

@@ -167,7 +167,7 @@ def test_each_cell_with_bytes_that_are_no_utf_8_is_told_once_for_each_rule(data:
     runs = [undecodable(cell) for line in data.split(b"\n") for cell in line.split(b",")]
     first = [{code: message for code, _, message in reversed([*found])} for found in runs]
     report = check(HEADER.encode() + data)
-    told = [f.message for f in report.findings if f.code in {"FIL102", "FIL104"}]
+    told = [f.message.partition("; the text would be")[0] for f in report.findings if f.code in {"FIL102", "FIL104"}]
     assert sorted(told) == sorted(message for messages in first for message in messages.values())
 
 
