@@ -22,6 +22,15 @@ MOST_MEMORY = 1_000 * MB
 HEADER = b"profileintegrationid\n"
 
 
+MEASURING = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(code, used.ru_maxrss, used.ru_utime + used.ru_stime)
+"""
+"""Runs a command and prints its exit code, its peak of memory in KiB, and the seconds of processor time."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """How a command ended, its peak of memory in bytes, and the seconds of processor time it took."""
@@ -38,15 +47,17 @@ def bulkops(tmp_path: Path) -> Callable[..., Measured]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BULKOPS_")}
         environment |= {"BULKOPS_STATE": str(tmp_path / "state"), "BULKOPS_MANAGEMENT_KEY": "k" * 32, **variables}
         with (tmp_path / "err").open("w+b") as err:
-            command = [sys.executable, "-m", "bulkops", *map(str, words)]
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=err, env=environment, cwd=tmp_path)
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+            # A small process starts the command: the peak of a child begins with that of the process that started it.
+            command = [sys.executable, "-c", MEASURING, sys.executable, "-m", "bulkops", *map(str, words)]
+            done = subprocess.run(
+                command, stdout=subprocess.PIPE, stderr=err, env=environment, cwd=tmp_path, check=True, text=True
+            )
+            code, peak, seconds = done.stdout.split()
             err.seek(0)
             text = err.read().decode()
         assert "Traceback" not in text
         assert "This is a bug" not in text
-        return Measured(process.returncode, text, used.ru_maxrss * 1024, used.ru_utime + used.ru_stime)
+        return Measured(int(code), text, int(peak) * 1024, float(seconds))
 
     return run
 

@@ -37,8 +37,9 @@ class Migration:
             campaign = ("--application", "1", "--campaign", "1")
             self.run("import", "coupons", str(there), *campaign, *common)
             self.coupons = self.run(
-                "import", "coupons", str(SAMPLES / "coupons.csv"), *campaign, "--max-rows", "80", "--reconcile", *common
-            )
+                "import", "coupons", str(SAMPLES / "coupons.csv"), *campaign, "--max-rows", "80", "--reconcile",
+                "--again", *common,
+            )  # fmt: skip
             self.points = self.run(
                 "import", "loyalty-points", str(SAMPLES / "loyalty-points.csv"), "--program", "1", "--max-rows", "90",
                 "--reconcile", *common,

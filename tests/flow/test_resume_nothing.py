@@ -87,7 +87,7 @@ def test_resume_of_a_job_with_rejected_records_writes_them_if_that_was_not_done(
     assert shell.run("import", "coupons", str(file), "--application", "1", "--campaign", "1").code == 0
     file.write_text("value\nCODE-2\nCODE-3\n")
     words = ("import", "coupons", str(file), "--application", "1", "--campaign", "1", "--settle", "0.3", "--json")
-    refused = shell.run(*words)
+    refused = shell.run(*words, "--again")  # CODE-2 was sent before
     assert (refused.code, refused.json["records"]["rejected"]) == (1, 1), refused.err
     rejects = Path(refused.json["rejected_file"])
     rejects.unlink()
