@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 KEY = "key-that-nobody-may-see"
-RESPONSE_TIMEOUT = "4"  # seconds; a lost request of points or giveaways is waited for as long as a response
+RESPONSE_TIMEOUT = "9"  # seconds; a lost request of points or giveaways is waited for as long as a response
 
 
 @dataclass(frozen=True)

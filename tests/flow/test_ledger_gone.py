@@ -40,7 +40,7 @@ def empty(ledger: Path) -> None:
 
 def cut(ledger: Path) -> None:
     with sqlite3.connect(ledger) as connection:
-        connection.execute("PRAGMA wal_checkpoint")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     with ledger.open("r+b") as file:
         file.truncate(ledger.stat().st_size // 2)
@@ -79,7 +79,7 @@ def delete_state(ledger: Path) -> None:
 
 def damaged_meanwhile(shell: Shell, sandbox: SandboxServer, file: Path, damage: Damage) -> Ended:
     """Return how an import of three chunks ends that loses its ledger while the second one is at the server."""
-    sandbox.set_faults("imports@2=slow:3")
+    sandbox.set_faults("imports@2=slow:5")
     process = shell.start(
         "import", "giveaways", str(file), "--pool", "1", "--max-rows", "10", "--settle", "0.3", "--json"
     )

@@ -70,7 +70,7 @@ def test_rate_is_shared_by_all_spellings_of_the_address(server: ForeignServer, t
     processes = [
         shell.start(
             *("import", "giveaways", str(write(tmp_path / f"{number}.csv", "giveaways", records=6 + number))),
-            *("--pool", "5", "--yes", "--max-rows", "2", "--concurrency", "3", "--base-url", address),
+            *("--pool", "5", "--yes", "--again", "--max-rows", "2", "--concurrency", "3", "--base-url", address),
         )
         for number, address in enumerate(addresses)
     ]

@@ -104,7 +104,9 @@ def test_processes_with_the_same_ledger_share_the_rate(
     files = [GIVEAWAYS.write(tmp_path / f"{n}.csv", records=6, seed=n) for n in range(2)]
     spellings = (ledger[1], ledger[1].replace("127.0.0.1", "localhost"))
     running = [
-        shell.start("import", "giveaways", str(file), "--pool", "1", "--max-rows", "1", "--json", "--ledger", address)
+        shell.start(
+            "import", "giveaways", "--again", str(file), "--pool", "1", "--max-rows", "1", "--json", "--ledger", address
+        )
         for file, address in zip(files, spellings, strict=True)
     ]
     assert [shell.ended(process).code for process in running] == [0, 0]

@@ -155,7 +155,7 @@ def test_bytes_that_are_no_http_never_end_in_a_server_error(lines: list[bytes], 
             connection.sendall(b"\r\n".join([*lines, b"", b""]).replace(b"LONG", b"x" * 70_000))
             connection.shutdown(socket.SHUT_WR)
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
-        except ConnectionError:  # the sandbox may hang up on what is no HTTP
+        except OSError:  # the sandbox may hang up on what is no HTTP
             return
     for status in (line.split(b" ")[1] for line in answer.splitlines() if line.startswith(b"HTTP/1.1 ")):
         assert status[:1] in (b"1", b"2", b"4")
