@@ -184,8 +184,10 @@ def _with_file(context: JobContext, error: BulkopsError | None, observer: Observ
 
 def _cancel_hopeless(context: JobContext, error: BulkopsError | None) -> None:
     """Cancel a job whose ids the server does not know, if it imported nothing: resuming would fail in the same way."""
+    if not isinstance(error, AccessRefused) or error.status != 404:
+        return
     ledger, job = context.ledger, context.ledger.job(context.job.id)
-    if not isinstance(error, AccessRefused) or error.status != 404 or job.cancelled:
+    if job.cancelled:
         return
     if all(chunk.state is ChunkState.PENDING for chunk in ledger.chunks(job.id)):
         ledger.change_job(job, kind="cancelled", cancelled=True)
