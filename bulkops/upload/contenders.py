@@ -67,7 +67,7 @@ def wait_for_answers(context: JobContext, contenders: list[Contender]) -> float:
     text = f"Waiting up to {limit:,.0f} s for {flying[0].name}: an import found at the target may be its own."
     context.client.teller.before(limit, text)
     waited = 0.0
-    names = {(c.job.id, c.chunk.number, c.chunk.attempts) for c in flying}
+    names = {_key(c) for c in flying}
     while waited < limit and any(_key(c) in names for c in contenders_of(context) if c.answered_in > 0):
         pause = min(POLL_SECONDS, limit - waited)
         context.clock.sleep(pause)

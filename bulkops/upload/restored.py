@@ -95,7 +95,7 @@ def _accept(context: JobContext, chunk: ChunkEntry, found: Evidence, reading: Re
 
 
 def _doubt(context: JobContext, chunk: ChunkEntry, found: Evidence, reading: Reading) -> ChunkEntry:
-    note = f"it was not sent as far as this ledger knows, but {found.note}"
+    note = f"it was not sent as far as this ledger knows: {found.note}"
     changes: dict[str, Any] = {"undecided": True, "message": note}
     data = {**_facts(found, reading), "note": note}
     return context.ledger.move(context.job.id, chunk, ChunkState.IN_DOUBT, kind="evidence", data=data, **changes)
