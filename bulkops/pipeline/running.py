@@ -9,6 +9,7 @@ from typing import Any
 from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
 from bulkops.errors import AccessRefused, BulkopsError, DataError, FileChanged, LedgerUnusable, Unfinished
+from bulkops.ledger.events import Cancelled, Reconciled
 from bulkops.ledger.job_summary import exit_code, job_document, job_state
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
@@ -190,7 +191,7 @@ def _cancel_hopeless(context: JobContext, error: BulkopsError | None) -> None:
     if job.cancelled:
         return
     if all(chunk.state is ChunkState.PENDING for chunk in ledger.chunks(job.id)):
-        ledger.change_job(job, kind="cancelled", cancelled=True)
+        ledger.change_job(job, Cancelled(), cancelled=True)
         error.hint = (
             f"{error.hint or ''} Nothing was imported, so the job is cancelled: import again with the right ones."
         )
@@ -228,7 +229,7 @@ def _proved(context: JobContext, outcome: Outcome, observer: Observer) -> Outcom
             observer=observer.note,
         )
         context.original.refuse_change()
-        job = ledger.change_job(job, kind="reconciled", reconciliation=result.to_json())
+        job = ledger.change_job(job, Reconciled(), reconciliation=result.to_json())
     except BulkopsError as raised:
         error = resumable(raised)
         return replace(outcome, error=error, exit_code=error.exit_code)
