@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from bulkops.clock import Clock
 from bulkops.errors import AccessRefused, BulkopsError, DataError, FileChanged, LedgerUnusable, Unfinished
 from bulkops.ledger.events import Cancelled, Reconciled
 from bulkops.ledger.job_summary import exit_code, job_document, job_state
+from bulkops.ledger.job_view import Job
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
@@ -34,7 +36,7 @@ FRESH_SECONDS = 10.0
 """A comparison with the target older than this is made again before the first request: a person was asked."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Outcome:
     """How an import ended.
 
@@ -52,6 +54,11 @@ class Outcome:
     idle: bool = False
 
     @property
+    def job(self) -> Job | None:
+        """The job as an object; None if the file was refused before there was a job."""
+        return None if self.document["job"] is None else Job.of(self.document)
+
+    @property
     def state(self) -> str:
         """done, unfinished, in_doubt, refused or cancelled."""
         return str(self.document["state"])
@@ -61,6 +68,13 @@ class Outcome:
         """The verdict of the reconciliation, if there was one."""
         found = self.document["reconciliation"]
         return str(found["verdict"]) if found else None
+
+    def __repr__(self) -> str:
+        return f"Outcome(exit {self.exit_code}: {self.job or self.state})"
+
+    def _repr_html_(self) -> str:
+        ended = f"<p>{escape(str(self.error))}</p>" if self.error else ""
+        return (self.job._repr_html_() if self.job else f"<p>{escape(self.state)}</p>") + ended
 
 
 @dataclass(frozen=True, kw_only=True)
