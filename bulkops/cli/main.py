@@ -32,6 +32,7 @@ COMMANDS = {
     "export": ("bulkops.cli.commands.export", "Save what a deployment holds."),
     "reconcile": ("bulkops.cli.commands.reconcile", "Compare a file with what the target holds, row by row."),
     "jobs": ("bulkops.cli.commands.jobs", "List, show, resume, resolve, cancel or undo jobs."),
+    "ledger": ("bulkops.cli.commands.ledger", "Back up, check or prune the ledger that remembers jobs."),
     "report": ("bulkops.cli.commands.report", "Make one page of a job that people can sign."),
     "run": ("bulkops.cli.commands.run", "Run a recipe: several imports in order."),
     "recipes": ("bulkops.cli.commands.recipes", "List the shipped recipes, or show one."),
