@@ -86,13 +86,15 @@ def begin_and_run(
 ) -> Outcome:
     """Check the guards, write the job to the ledger and run it; a dry run ends before the ledger has it.
 
-    If the target of a replacement cannot be read, the ledger has the job all the same, and nothing is sent.
+    If the target of a replacement cannot be read, the ledger has the job all the same, and nothing is sent. Where no
+    connection to the target is possible (Unreachable), the ledger does not have the job.
     """
     job, contract, plan = new.job, new.contract, new.plan
     with ExitStack() as stack:
         stack.enter_context(locked(job, ledger))
         running = opened(job, target, ledger, clock=clock, stop=stop, say=observer.note, stamp=new.stamp)
         context = stack.enter_context(running)
+        context.client.reach()
         observer.planned(plan, contract, context.ids)
         told = _Told(observer, clock)
         try:
