@@ -2,6 +2,7 @@
 
 import click
 
+from bulkops.cli import completing
 from bulkops.cli.console import console
 from bulkops.cli.judging import no_rule
 from bulkops.cli.options import json_option
@@ -10,7 +11,7 @@ from bulkops_validators.model.rules_registry import RULES, chosen
 
 
 @click.command("rules")
-@click.argument("code", required=False)
+@click.argument("code", required=False, shell_complete=completing.rules)
 @json_option
 def command(code: str | None, *, as_json: bool) -> None:
     """List the rules, or explain those of one CODE, name or prefix: what, why, examples, fix."""

@@ -10,6 +10,7 @@ from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
 from bulkops.errors import AccessRefused, BulkopsError, DataError, FileChanged, LedgerUnusable, Unfinished
 from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.neighbours import leave_trace, neighbours
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer
@@ -95,6 +96,7 @@ def begin_and_run(
         running = opened(job, target, ledger, clock=clock, stop=stop, say=observer.note, stamp=new.stamp)
         context = stack.enter_context(running)
         context.client.reach()
+        _name_neighbours(target, ledger, observer)
         observer.planned(plan, contract, context.ids)
         told = _Told(observer, clock)
         try:
@@ -119,8 +121,16 @@ def begin_and_run(
         if new.dry_run:
             document = {**job_document(job, new_chunks(plan)), "job": None, "dry_run": True}
             return Outcome(document=document, exit_code=0, validation=new.validation)
+        leave_trace(target.server, ledger.address, now=clock.now())
         outcome = run_and_prove(context, stop=stop, observer=observer, prove=new.prove, begun=told.fresh)
         return replace(outcome, validation=new.validation)
+
+
+def _name_neighbours(target: Target, ledger: Ledger, observer: Observer) -> None:
+    """Name the ledgers of other users that sent to the same server; an embedded sandbox belongs to one ledger."""
+    if target.known_as is None:
+        for each in neighbours(target.server, ledger.address):
+            observer.note(each.said)
 
 
 class _Told:
