@@ -90,6 +90,12 @@ class Ledger(Questions):
             failing.pop_all()
         return cls(engine, folder=folder_of(parsed, identity), clock=clock)
 
+    @property
+    def address(self) -> str:
+        """Where the ledger is, without a password: its file, or the address of its database."""
+        url = self._engine.url
+        return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+
     def close(self) -> None:
         """Close the connections."""
         self._close()

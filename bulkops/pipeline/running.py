@@ -14,6 +14,7 @@ from bulkops.ledger.events import Cancelled, Reconciled
 from bulkops.ledger.job_summary import exit_code, job_document, job_state
 from bulkops.ledger.job_view import Job
 from bulkops.ledger.models import ChunkEntry, JobEntry
+from bulkops.ledger.neighbours import leave_trace, neighbours
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer
@@ -101,13 +102,16 @@ def begin_and_run(
 ) -> Outcome:
     """Check the guards, write the job to the ledger and run it; a dry run ends before the ledger has it.
 
-    If the target of a replacement cannot be read, the ledger has the job all the same, and nothing is sent.
+    If the target of a replacement cannot be read, the ledger has the job all the same, and nothing is sent. Where no
+    connection to the target is possible (Unreachable), the ledger does not have the job.
     """
     job, contract, plan = new.job, new.contract, new.plan
     with ExitStack() as stack:
         stack.enter_context(locked(job, ledger))
         running = opened(job, target, ledger, clock=clock, stop=stop, say=observer.note, stamp=new.stamp)
         context = stack.enter_context(running)
+        context.client.reach()
+        _name_neighbours(target, ledger, observer)
         observer.planned(plan, contract, context.ids)
         told = _Told(observer, clock)
         try:
@@ -132,8 +136,16 @@ def begin_and_run(
         if new.dry_run:
             document = {**job_document(job, new_chunks(plan)), "job": None, "dry_run": True}
             return Outcome(document=document, exit_code=0, validation=new.validation)
+        leave_trace(target.server, ledger.address, now=clock.now())
         outcome = run_and_prove(context, stop=stop, observer=observer, prove=new.prove, begun=told.fresh)
         return replace(outcome, validation=new.validation)
+
+
+def _name_neighbours(target: Target, ledger: Ledger, observer: Observer) -> None:
+    """Name the ledgers of other users that sent to the same server; an embedded sandbox belongs to one ledger."""
+    if target.known_as is None:
+        for each in neighbours(target.server, ledger.address):
+            observer.note(each.said)
 
 
 class _Told:
