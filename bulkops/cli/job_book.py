@@ -15,6 +15,7 @@ from bulkops.ledger.states import JobState
 from bulkops.settings import default_ledger_url
 from bulkops.upload.figures import job_document, sums_document
 from bulkops.upload.paths import rejected_path
+from bulkops.upload.reasons import count_reasons
 from bulkops.wording import counted
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ def show_one(name: str | None, url: str | None, *, history: bool, as_json: bool)
         job = latest(ledger, name)
         sums = ledger.sums(job.id).get(job.id, {})
         document = job_document(job, ledger.chunks(job.id)) if as_json else sums_document(job, sums)
+        if document["records"]["rejected"]:
+            document["refusals"] = count_reasons(ledger.rejected(job.id))
         shown = [] if as_json else ledger.some_chunks(job.id, most=SHOWN)
         rejected = rejected_path(ledger, job.id)
         if document["records"]["rejected"] and rejected.exists():

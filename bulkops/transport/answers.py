@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from bulkops.errors import AccessRefused, BulkopsError, NotDelivered, OutcomeUnknown, ServerRefused
 from bulkops.redaction import redacted
+from bulkops.transport.pages import is_page, page_text
 
 MAX_DETAILS = 20
 MAX_TEXT = 300
@@ -91,7 +92,8 @@ def refusal(
     if status == 429:
         return NotDelivered(said, retry_after=parse_retry_after(headers.get("retry-after"), now=now))
     if status in (401, 403, 404):
-        return AccessRefused(said, status=status, hint=_access_hint(status))
+        page = body is None and is_page(content)
+        return AccessRefused(said, status=status, hint=_access_hint(status, page=page), page=page)
     if status in MOVED or (reading and status in SEE_OTHER):
         return AccessRefused(said, status=status, hint=_redirect_hint(hide(headers.get("location", ""))))
     if 400 <= status < 500 and status != 408:
@@ -108,7 +110,9 @@ def _redirect_hint(location: str) -> str:
     return f"The server points elsewhere{elsewhere}. Nothing was taken in; name the right address with --base-url."
 
 
-def _access_hint(status: int) -> str:
+def _access_hint(status: int, *, page: bool) -> str:
+    if page and status != 401:
+        return "The response is a page, so a firewall or a proxy sent it, or --base-url is not the API's address."
     if status == 401:
         return "The key was not accepted: it may be wrong, expired, or its user gone."
     if status == 403:
@@ -131,6 +135,8 @@ def _explain(body: Any, content: bytes, hide: Callable[[str], str]) -> tuple[str
     def shown(text: str) -> str:
         return hide(text)[:MAX_TEXT]
 
+    if body is None and is_page(content):
+        return page_text(content, hide), (), ()
     if not isinstance(body, dict):
         return _first_line(hide(content.decode("utf-8", "replace"))), (), ()
     details: list[str] = []

@@ -63,9 +63,9 @@ class _Rounds:
 class Settler:
     """Settles the doubtful chunks of one job as far as evidence goes."""
 
-    def __init__(self, context: JobContext) -> None:
+    def __init__(self, context: JobContext, refusals: Refusals) -> None:
         self._context = context
-        self._refusals = Refusals(context)
+        self._refusals = refusals
 
     def settle(self, doubtful: Sequence[ChunkEntry]) -> list[ChunkEntry]:
         """Return the chunks after settling, new ones included; refused ones may be left to be settled later.

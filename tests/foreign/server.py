@@ -146,7 +146,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer an import."""
-        self.handle_once(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if page := self.world.habits.page_for(body):
+            with self.world.lock:
+                self.world.requests[f"POST {urlsplit(self.path).path}"].append(time.monotonic())
+            return self.send(*page, "text/html")
+        self.handle_once(body)
 
     def handle_once(self, body: bytes) -> None:
         """Note the request, do what it asks, and answer, or lose the answer."""
