@@ -105,5 +105,5 @@ class Refusals:
         ledger, job = self._context.ledger, self._context.job.id
         stops = ledger.events(job, kind=ONE_REASON)
         divided = [e for e in ledger.events(job, kind="isolating") if not stops or e.at > stops[-1].at]
-        spent = sum(len(event.data["into"]) - event.data.get("probes", 0) for event in divided)
+        spent = sum(len(event.data["into"]) - int(event.data.get("probes", 0)) for event in divided)
         return self._context.options.isolate_requests - spent

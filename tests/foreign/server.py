@@ -147,11 +147,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer an import."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if page := self.world.habits.page_for(body):
-            with self.world.lock:
-                self.world.requests[f"POST {urlsplit(self.path).path}"].append(time.monotonic())
-            return self.send(*page, "text/html")
-        self.handle_once(body)
+        page = self.world.habits.page_for(body)
+        if page is None:
+            self.handle_once(body)
+            return
+        with self.world.lock:
+            self.world.requests[f"POST {urlsplit(self.path).path}"].append(time.monotonic())
+        self.send(*page, "text/html")
 
     def handle_once(self, body: bytes) -> None:
         """Note the request, do what it asks, and answer, or lose the answer."""
