@@ -11,7 +11,7 @@ from bulkops.errors import UsageError
 from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.glance import Glance
 from bulkops.ledger.questions import Questions
-from bulkops.ledger.states import JobState
+from bulkops.ledger.states import JobState, chunk_word, job_word
 from bulkops.settings import default_ledger_url
 from bulkops.upload.figures import job_document, sums_document
 from bulkops.upload.paths import rejected_path
@@ -61,7 +61,7 @@ def list_jobs(url: str | None, *, as_json: bool) -> None:
         console().result("There are no jobs yet.")
         return
     rows = [
-        (d["job"], d["state"].replace("_", " "), *(f"{n:,}" for n in d["records"].values()), d["file"]["path"])
+        (d["job"], job_word(d["state"]), *(f"{n:,}" for n in d["records"].values()), d["file"]["path"])
         for d in documents
     ]
     columns = ("job", "state", "records", "accepted", "skipped", "rejected", "in doubt", "pending", "file")
@@ -126,7 +126,7 @@ def _show_text(job: JobEntry, document: dict[str, Any], shown: list[ChunkEntry],
 
 
 def _chunk_row(chunk: ChunkEntry) -> tuple[object, ...]:
-    state = chunk.state.value.replace("_", " ") + (" (undecided)" if chunk.undecided else "")
+    state = chunk_word(chunk.state) + (" (undecided)" if chunk.undecided else "")
     imported = "" if chunk.import_id is None else chunk.import_id
     return chunk.number, f"{chunk.first_record:,}", f"{chunk.records:,}", state, imported, chunk.attempts, chunk.message
 
@@ -143,7 +143,7 @@ def resolve_chunk(name: str, number: int, url: str | None, *, accepted: bool, re
     if as_json:
         console().emit_json(document)
         return
-    console().result(f"Chunk {number} of {name} is {chunk.state.value} now.")
+    console().result(f"Chunk {number} of {name} is {chunk_word(chunk.state)} now.")
     if document["state"] == JobState.UNFINISHED:
         console().note(f"Go on with: bulkops jobs resume {name}")
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from bulkops.ledger.states import job_word
 from bulkops.wording import counted
 
 SHOWN_REASONS = 5
@@ -12,7 +13,7 @@ def summary_lines(document: dict[str, Any]) -> Iterator[str]:
     """Yield a job's summary for people."""
     figures = document["records"]
     parts = ", ".join(f"{figures[name]:,} {name.replace('_', ' ')}" for name in figures if name != "input")
-    name, state = document["job"] or "No job", document["state"].replace("_", " ")
+    name, state = document["job"] or "No job", job_word(document["state"], rejected=figures["rejected"])
     yield f"{name}: {state}. {figures['input']:,} records: {parts}."
     if source := document.get("source"):
         new = document["file"]["path"] if document["job"] else "none"

@@ -17,6 +17,7 @@ from bulkops.clock import SystemClock
 from bulkops.errors import FileChanged, InDoubt, Interrupted
 from bulkops.ledger.entries import JobEntry
 from bulkops.ledger.places import shown
+from bulkops.ledger.states import job_word
 from bulkops.pipeline.observer import Silent
 from bulkops.pipeline.recipes import RecipeRun, StepResult
 from bulkops.recipe import Recipe, Step
@@ -181,11 +182,11 @@ def _row(result: StepResult) -> tuple[object, ...]:
         outcome = "nothing new"
     elif document["job"] is None:
         checked = result.outcome.validation
-        outcome = f"refused, {counted(sum(checked.files[0].counts.values()) if checked else 0, 'finding')}"
+        outcome = f"invalid, {counted(sum(checked.files[0].counts.values()) if checked else 0, 'finding')}"
     elif result.already:
         outcome = f"already done by {document['job']}"
     else:
-        outcome = str(document["state"])
+        outcome = job_word(document["state"])
     return (
         result.number,
         result.step.contract,

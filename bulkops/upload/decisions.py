@@ -2,7 +2,7 @@
 
 from bulkops.errors import UsageError
 from bulkops.ledger.entries import ChunkEntry, JobEntry
-from bulkops.ledger.states import DOUBTFUL, ChunkState
+from bulkops.ledger.states import DOUBTFUL, ChunkState, chunk_word
 from bulkops.ledger.store import Ledger
 
 
@@ -24,7 +24,7 @@ def resolve(ledger: Ledger, job: JobEntry, number: int, *, accepted: bool, reaso
     if chunk.state is ChunkState.SENDING:
         chunk = ledger.move(job.id, chunk, ChunkState.IN_DOUBT, kind="in doubt", data={"reason": "process ended"})
     if chunk.state is not ChunkState.IN_DOUBT:
-        raise UsageError(f"Chunk {number} is {chunk.state.value.replace('_', ' ')}, not in doubt.")
+        raise UsageError(f"Chunk {number} is {chunk_word(chunk.state)}, not in doubt.")
     state = ChunkState.ACCEPTED if accepted else ChunkState.PENDING
     return ledger.move(job.id, chunk, state, kind="resolved", data=data, undecided=False, message="")
 
