@@ -72,15 +72,27 @@ def resume(job: str | None, *, target: TargetChoice, ledger: str | None, **choic
 @option(
     "--as",
     "decision",
-    type=click.Choice(("accepted", "resend")),
+    type=click.Choice(("accepted", "resend", "partly")),
     required=True,
-    help="What a person found out: its records are there, or they are not and go again.",
+    help="accepted: its records are at the target. resend: they are not, and go again. partly: read back, accept the "
+    "records that are there, and let the others be sent.",
 )
 @option("--reason", required=True, metavar="TEXT", help="Why; kept in the ledger.")
+@target_options
 @ledger_option
+@sure_option
 @json_option
-def resolve(job: str, chunk: int, decision: str, reason: str, ledger: str | None, *, as_json: bool) -> None:
-    """Decide what became of a CHUNK of JOB that no evidence can settle."""
+def resolve(job: str, chunk: int, decision: str, reason: str, target: TargetChoice, **choices: Any) -> None:
+    """Decide what became of a CHUNK of JOB that no evidence can settle.
+
+    Only partly needs the target: it shows what was found, and on a terminal asks before it records anything.
+    """
+    ledger, as_json = choices["ledger"], choices["as_json"]
+    if decision == "partly":
+        from bulkops.cli.job_parts import resolve_partly
+
+        resolve_partly(job, chunk, target, ledger, reason=reason, yes=choices["yes"], as_json=as_json)
+        return
     from bulkops.cli.job_book import resolve_chunk
 
     resolve_chunk(job, chunk, ledger, accepted=decision == "accepted", reason=reason, as_json=as_json)

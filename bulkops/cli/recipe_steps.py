@@ -146,7 +146,7 @@ def _next_steps(recipe: Recipe, last: StepResult) -> list[str]:
         return [f"Then go on with: {going_on(following)}"] if job and following <= len(recipe.steps) else []
     checked = last.outcome.validation if last.outcome else None
     if last.exit_code == InDoubt.exit_code:
-        decide = f"bulkops jobs resolve {job} CHUNK --as accepted|resend --reason TEXT"
+        decide = f"bulkops jobs resolve {job} CHUNK --as accepted|resend|partly --reason TEXT"
         return [f"A person must decide: bulkops jobs show {job}, then {decide}", f"Then go on with: {going_on()}"]
     if checked is not None and checked.errors and last.step.expect == "done":
         told = f"{counted(checked.errors, 'error')}: bulkops validate {last.step.contract} {last.step.file}"

@@ -148,6 +148,8 @@ class _Told:
 def run_and_prove(context: JobContext, *, stop: Stop, observer: Observer, prove: bool, begun: bool = False) -> Outcome:
     """Run a job whose locks are held, reconcile it if asked, and return its figures as the ledger has them."""
     observer.began(context.job)
+    # Observers of other programs need not have a countdown.
+    context.client.teller.count = getattr(observer, "countdown", None)
     stop.begun = True
     error: BulkopsError | None = None
     try:

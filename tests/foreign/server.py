@@ -173,14 +173,14 @@ class Handler(BaseHTTPRequestHandler):
             if fault.startswith("late "):
                 threading.Timer(float(fault.removeprefix("late ")), self.work_late, (path, query, body)).start()
                 return self.cut()
-            self.half = fault == "take half"
+            self.half = fault in ("take half", "lost after half")
             try:
                 status, content, media = self.answer(path, query, body)
             except Refusal as refusal:
                 return self.send(refusal.status, json.dumps(refusal.body).encode(), "application/json")
         if "amount" in fault:
             content = with_amount(content, fault)
-        if fault == "lost after":
+        if fault in ("lost after", "lost after half"):
             return self.cut()
         if fault == "502 after":
             return self.send(502, b"<html>bad gateway</html>", "text/html")
