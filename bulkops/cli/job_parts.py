@@ -1,16 +1,16 @@
 """`bulkops jobs resolve --as partly` in front of a person: what was found, the question, the decision."""
 
-from bulkops.cli.asking import confirm, target_line
-from bulkops.cli.console import console
-from bulkops.cli.job_book import open_ledger
-from bulkops.cli.job_runs import resume_command
-from bulkops.cli.targets import TargetChoice
+from bulkops.cli.output.console import console
+from bulkops.cli.output.jobs_view import open_ledger
+from bulkops.cli.output.progress import resume_command
+from bulkops.cli.output.prompt import confirm, target_line
+from bulkops.cli.process.targets import TargetChoice
 from bulkops.clock import SystemClock
-from bulkops.ledger.entries import JobEntry
-from bulkops.upload.figures import job_document
+from bulkops.ledger.job_summary import job_document
+from bulkops.ledger.models import JobEntry
 from bulkops.upload.parting import Part, part_of, record
-from bulkops.upload.starting import refuse_changed_file
-from bulkops.upload.stopping import Stop
+from bulkops.upload.start import refuse_changed_file
+from bulkops.upload.stop import Stop
 from bulkops.upload.workflow import locked, opened
 from bulkops.wording import counted
 

@@ -7,18 +7,18 @@ import polars as pl
 
 from bulkops.errors import InDoubt, UsageError
 from bulkops.ledger.claims import ImportTaken
-from bulkops.ledger.entries import ChunkEntry
+from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import UNSETTLED, ChunkState, chunk_word
-from bulkops.readback.canonical import IMPORT_ID
+from bulkops.readback.compare.canonical import IMPORT_ID
 from bulkops.upload.context import JobContext
-from bulkops.upload.dividing import found_and_missing
-from bulkops.upload.judging import Doubt, Judge
-from bulkops.upload.likeness import shared_places, shared_rows
-from bulkops.upload.readings import Reading
-from bulkops.upload.row_clock import instant
+from bulkops.upload.evidence.judge import Doubt, Judge
+from bulkops.upload.evidence.row_clock import instant
+from bulkops.upload.evidence.similarity import shared_places, shared_rows
+from bulkops.upload.evidence.snapshots import Reading
+from bulkops.upload.evidence.timeouts import seconds_until_settled
+from bulkops.upload.evidence.verdict import Verdict, as_sent
+from bulkops.upload.refusals.split_chunk import found_and_missing
 from bulkops.upload.sender import learn_time
-from bulkops.upload.verdicts import Verdict, as_sent
-from bulkops.upload.waiting import seconds_until_settled
 from bulkops_validators.model.contract import Mode, Readback
 
 AMBIGUOUS = "The evidence is ambiguous, so nothing was recorded"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bulkops.errors import BulkopsError, RefusedThroughout, TargetUnfit
-from bulkops.ledger.entries import ChunkEntry
+from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 
 ANSWERED = re.compile(r"^(?:GET|POST) \S+ was answered with (?P<status>\d{3})(?:: |\.$)")

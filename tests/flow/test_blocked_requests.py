@@ -7,7 +7,7 @@ import pytest
 
 from bulkops.errors import AccessRefused, UsageError
 from bulkops.ledger.states import ChunkState
-from bulkops.upload.paths import reasons_path
+from bulkops.upload.job_files import reasons_path
 from bulkops.upload.sender import Sender
 from tests.crash.desk import Desk
 from tests.foreign.files import IDS, held, sent, write

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bulkops.errors import InDoubt, UsageError
-from bulkops.ledger.entries import JobEntry
+from bulkops.ledger.models import JobEntry
 from bulkops.upload.parting import part_of, record
 from tests.cli.running import Ended, Shell
 from tests.crash.desk import Desk
