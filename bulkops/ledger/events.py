@@ -19,6 +19,9 @@ class EventKind(StrEnum):
     SENT = "sent"
     NOT_DELIVERED = "not delivered"
     STOPPED = "stopped"
+    BLOCKED = "blocked"
+    TOO_LARGE = "too large"
+    ONE_REASON = "one reason"
     ACCEPTED = "accepted"
     REFUSED = "refused"
     IN_DOUBT = "in doubt"
@@ -88,6 +91,31 @@ class Stopped(Payload):
 
     kind = EventKind.STOPPED
     message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocked(Payload):
+    """A firewall or proxy refused the content of the request; the API never received it."""
+
+    kind = EventKind.BLOCKED
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TooLarge(Payload):
+    """The request of so many `bytes` was refused for its size (413); the API did not process it."""
+
+    kind = EventKind.TOO_LARGE
+    message: str
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneReason(Payload):
+    """The job stopped because the server refuses every record for one reason."""
+
+    kind = EventKind.ONE_REASON
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,10 +199,14 @@ class Resendable(Payload):
 
 @dataclass(frozen=True, kw_only=True)
 class Isolating(Payload):
-    """The chunk was divided to find the records that the server refuses."""
+    """The chunk was divided to find the records that the server refuses.
+
+    `probes`: the first so many parts are single records that show whether all are refused for one reason.
+    """
 
     kind = EventKind.ISOLATING
     reason: str
+    probes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,11 +227,17 @@ class Rejected(Payload):
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved(Payload):
-    """A person decided about a chunk in doubt. `decision` is `accepted` or `resend`."""
+    """A person decided about a chunk in doubt. `decision` is `accepted`, `resend` or `partly`.
+
+    For `partly`, evidence gave the records that are at the target: `rows` of them in import `import_id`.
+    """
 
     kind = EventKind.RESOLVED
     decision: str
     reason: str
+    rows: int | None = None
+    import_id: int | None = None
+    read_at: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,9 +352,9 @@ STATE, INTO, RUNS = "state", "into", "runs"
 PAYLOADS: dict[str, type[Payload]] = {
     payload.kind: payload
     for payload in (
-        Created, RequestSent, NotDelivered, Stopped, Accepted, Refused, OutcomeUnknown, EvidenceRead, Undecided,
-        Resendable, Isolating, CutSmaller, Rejected, Resolved, Doubled, LookedAgain, TargetChanged, DuplicateImport,
-        SettingsChanged, FileNamed, Cancelled, Reconciled,
+        Created, RequestSent, NotDelivered, Stopped, Blocked, TooLarge, OneReason, Accepted, Refused, OutcomeUnknown,
+        EvidenceRead, Undecided, Resendable, Isolating, CutSmaller, Rejected, Resolved, Doubled, LookedAgain,
+        TargetChanged, DuplicateImport, SettingsChanged, FileNamed, Cancelled, Reconciled,
     )
 }  # fmt: skip
 

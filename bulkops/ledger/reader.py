@@ -50,6 +50,9 @@ WITHOUT_IMPORT_ELSEWHERE = (
     "AND c.job <> :job AND c.state IN ('accepted', 'resent') AND c.import_id IS NULL AND c.first_sent IS NOT NULL "
     "ORDER BY c.job, c.number"
 )
+REJECTED = (
+    "SELECT message, SUM(records) AS records FROM chunks WHERE job = :job AND state = 'rejected' GROUP BY message"
+)
 EVENTS = "SELECT * FROM events WHERE job = :job "
 
 
@@ -111,6 +114,10 @@ class Questions(ABC):
                 undecided=bool(row["undecided"]),
             )
         return found
+
+    def rejected(self, job: str) -> list[tuple[str, int]]:
+        """Return the messages with which records of a job were rejected, each with the number of its records."""
+        return [(row["message"], int(row["records"])) for row in self.rows(REJECTED, job=job)]
 
     def known_imports(self, job: JobEntry) -> list[KnownImport]:
         """Return the imports of accepted chunks, of any job with the contract and the target of the given one."""
