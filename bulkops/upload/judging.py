@@ -1,7 +1,7 @@
 """What a reading says of a chunk in doubt: which of the rows found can be its own, and whether that settles it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -57,6 +57,9 @@ class Judge:
         if reading.unseen and evidence.verdict in (Verdict.ABSENT, Verdict.PARTLY):
             note = f"what was read back does not show {reading.unseen} of this job, so it proves nothing"
             return Evidence(verdict=Verdict.AMBIGUOUS, rows=evidence.rows, note=note)
+        if evidence.verdict is Verdict.AMBIGUOUS and reading.clock.set_by(doubt.chunk, now=reading.at):
+            note = f"{evidence.note}; the clock of the server or of this computer was set since the request left"
+            return replace(evidence, note=note)
         return evidence
 
     def held(self, chunk: ChunkEntry, reading: Reading) -> tuple[int, ...]:

@@ -16,8 +16,11 @@ from bulkops.readback.tables import LINE, RECORD
 from bulkops.upload.contenders import Contender, contenders_of, records_of
 from bulkops.upload.context import JobContext
 from bulkops.upload.known import KnownImports
-from bulkops.upload.row_clock import RowClock
+from bulkops.upload.row_clock import CLOCK_WAS_SET, RowClock, shown
 from bulkops_validators.model.contract import Comparison, Readback
+
+CLOCK_SET = "clock set"
+SAME = CLOCK_WAS_SET.total_seconds()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +62,11 @@ class Reader:
         If that does not show an import of ours that it must show, the clock of rows is not what it seemed, and the
         window is made as wide as if nothing was known of it.
         """
-        clock = RowClock.of(self._context.ledger.chunks(self._context.job.id))
         try:
-            reading = self._read(chunks, clock)
-            return self._read(chunks, RowClock()) if reading.unseen and clock.known else reading
+            reading = self._read_by_all_clocks(chunks)
+            if reading.unseen and reading.clock.known:
+                return self._read(chunks, reading.clock.without_knowledge())
+            return reading
         except DataError as error:
             raise InDoubt(
                 f"What was read back cannot settle anything: {error.message}",
@@ -74,9 +78,8 @@ class Reader:
 
         InDoubt where the response could not be used: nothing is known then.
         """
-        clock = RowClock.of(self._context.ledger.chunks(self._context.job.id))
         try:
-            return self._read(chunks, clock, alike=False)
+            return self._read_by_all_clocks(chunks, alike=False)
         except DataError as error:
             raise InDoubt(
                 f"Whether pending chunks were imported before could not be read: {error.message}",
@@ -86,6 +89,41 @@ class Reader:
     def forget(self, chunk: ChunkEntry) -> None:
         """Free the memory that holds the records of a chunk."""
         self._sent.pop(chunk.number, None)
+
+    def _read_by_all_clocks(self, chunks: Sequence[ChunkEntry], *, alike: bool = True) -> Reading:
+        """Read, and read again if the responses show that a clock was set and the window began too late."""
+        clock = self._clock(chunks)
+        reading = self._read(chunks, clock, alike=alike)
+        after = self._clock(chunks)
+        now = self._context.clock.now()
+        if any(after.set_by(chunk, now=now) - clock.set_by(chunk, now=now) > CLOCK_WAS_SET for chunk in chunks):
+            reading = self._read(chunks, after, alike=alike)
+        return reading
+
+    def _clock(self, chunks: Sequence[ChunkEntry]) -> RowClock:
+        """Return what is known of the clock of rows, with each offset of the server's clock since the chunks left.
+
+        If a clock was set, that is recorded and reported, and the window begins as if nothing else was known.
+        """
+        context, job = self._context, self._context.job.id
+        recorded = {e.data["clock_offset"] for e in context.ledger.events(job, kind=CLOCK_SET)}
+        sent = (e for chunk in chunks for e in context.ledger.events(job, chunk=chunk.number, kind="sent"))
+        measured = {e.data.get("clock_offset") for e in sent} | {chunk.clock_offset for chunk in chunks}
+        offset = context.client.server_offset
+        offsets = {float(seconds) for seconds in recorded | measured if seconds is not None}
+        if offset is not None:
+            offsets.add(offset.total_seconds())
+        clock = RowClock.of(context.ledger.chunks(job), offsets=offsets)
+        earlier = max(clock.set_by(chunk, now=context.clock.now()) for chunk in chunks)
+        if not earlier:
+            return clock
+        if offset is not None and all(abs(offset.total_seconds() - seconds) > SAME for seconds in recorded):
+            context.ledger.note(job, kind=CLOCK_SET, data={"clock_offset": offset.total_seconds()})
+            context.client.teller.say(
+                f"Since a request left, the clock of the server or of this computer was set back by {shown(earlier)}. "
+                "The read-back covers the time by both clocks, and a day more."
+            )
+        return clock.without_start()
 
     def _read(self, chunks: Sequence[ChunkEntry], clock: RowClock, *, alike: bool = True) -> Reading:
         context = self._context

@@ -55,9 +55,13 @@ def _last_request(context: JobContext, chunk: ChunkEntry) -> tuple[Event | None,
 
 
 def _left(context: JobContext, event: Event, limit: float) -> float:
-    """Return what is left of a time since an event. If our clock was set meanwhile, the server's tells how much."""
+    """Return the seconds that are left of a time since an event.
+
+    Our clock and the server's may both have been set meanwhile. The one by which less time has passed decides: waiting
+    too long costs time, waiting too little can double records.
+    """
     passed = (context.clock.now() - event.at).total_seconds()
     then, now = event.data.get("clock_offset"), context.client.server_offset
     if then is not None and now is not None:
-        passed += now.total_seconds() - then
+        passed = min(passed, passed + now.total_seconds() - then)
     return min(limit, limit - passed)

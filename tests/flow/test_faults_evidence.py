@@ -18,6 +18,7 @@ from bulkops.upload.decisions import resolve
 from bulkops.upload.workflow import Guards
 from tests.crash.desk import Desk
 from tests.crash.truth import CASES, counted, rows_of
+from tests.flow.answering import ServerClock, set_clock
 
 POINTS = CASES["loyalty-points"]
 COUPONS = CASES["coupons"]
@@ -26,7 +27,7 @@ GIVEAWAYS = CASES["giveaways"]
 
 @pytest.fixture
 def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(rate_limit=0) as server:
+    with SandboxServer(rate_limit=0, now=ServerClock()) as server:
         yield server
 
 
@@ -128,12 +129,15 @@ def test_an_equal_import_little_older_than_the_request_is_for_a_person(
 
 
 def after_an_equal_import(sandbox: SandboxServer, desk: Desk, file: Path, *, age: timedelta) -> dict[str, Any]:
-    """Resume a job whose request is in doubt and left when an equal import had that age, by the server's clock."""
+    """Resume a job whose request is in doubt and left when an equal import had that age."""
     job = desk.begin("loyalty-points", file, POINTS.ids)
     *others, chunk = desk.chunks(job.id)
     header, *lines = file.read_bytes().splitlines(keepends=True)
-    post(sandbox, "/v1/loyalty_programs/1/import_points", header + b"".join(lines[-chunk.records :]))
-    left_without_answer(desk, job, chunk, clock_offset=age.total_seconds())
+    body = header + b"".join(lines[-chunk.records :])
+    clock = set_clock(sandbox, -age)
+    post(sandbox, "/v1/loyalty_programs/1/import_points", body)
+    clock.ahead = timedelta()
+    left_without_answer(desk, job, chunk)
     assert len(others) == len(lines) // 10 - 1
     return desk.resume(job)
 
