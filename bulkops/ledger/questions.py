@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bulkops.errors import UsageError
+from bulkops.ledger.claims import place_of
 from bulkops.ledger.entries import ChunkEntry, ChunkSum, Event, JobEntry, KnownImport
 from bulkops.ledger.rows import Row, chunk_entry, event_entry, job_entry, known_import
 from bulkops.ledger.states import ChunkState
@@ -48,6 +49,10 @@ WITHOUT_IMPORT_ELSEWHERE = (
     "SELECT c.* FROM chunks c JOIN jobs j ON j.id = c.job WHERE j.contract = :contract AND j.target = :target "
     "AND c.job <> :job AND c.state IN ('accepted', 'resent') AND c.import_id IS NULL AND c.first_sent IS NOT NULL "
     "ORDER BY c.job, c.number"
+)
+CLAIMED_ELSEWHERE = (
+    "SELECT import_id FROM imports i WHERE place = :place AND job <> :job "
+    "AND turn = (SELECT MAX(turn) FROM imports n WHERE n.place = i.place AND n.import_id = i.import_id)"
 )
 EVENTS = "SELECT * FROM events WHERE job = :job "
 
@@ -133,6 +138,11 @@ class Questions(ABC):
     def _elsewhere(self, statement: str, job: JobEntry) -> list[tuple[str, ChunkEntry]]:
         rows = self.rows(statement, job=job.id, **_place(job))
         return [(row["job"], chunk_entry(row)) for row in rows]
+
+    def claimed_elsewhere(self, job: JobEntry) -> frozenset[int]:
+        """Return the imports that belong to chunks of other jobs with this contract and target."""
+        place = place_of(job.contract, json.dumps(job.target))
+        return frozenset(row["import_id"] for row in self.rows(CLAIMED_ELSEWHERE, job=job.id, place=place))
 
     def events(self, job: str, *, chunk: int | None = None, kind: str | None = None) -> list[Event]:
         """Return what happened to a job, or to one of its chunks, in order; of one kind only if it is given."""

@@ -31,6 +31,9 @@ class KnownImports:
         self._by_id: dict[str, list[KnownImport]] = defaultdict(list)
         for known in context.ledger.known_imports(context.job):
             self._by_id[str(known.import_id)].append(known)
+        # Records with keys can be in more imports than the one that a chunk is known by.
+        claimed = map(str, context.ledger.claimed_elsewhere(context.job))
+        self._of_other_jobs = [number for number in claimed if number not in self._by_id]
         self._until = {number: max(map(_until, owners)) for number, owners in self._by_id.items()}
 
     def __getitem__(self, number: str) -> list[KnownImport]:
@@ -43,6 +46,10 @@ class KnownImports:
         later = pl.col(CREATED).str.contains(CANONICAL_TIME) & (pl.col(CREATED) > until)
         known = found.select(pl.lit(until).is_not_null() & ~later).to_series()
         return found.filter(~known), found.filter(known)
+
+    def without_claimed(self, found: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows but those of imports that other jobs claimed beside the ones that they are known by."""
+        return found.filter(~pl.col(IMPORT_ID).is_in(self._of_other_jobs))
 
     def rows(self, number: str) -> int:
         """Return how many rows the imports known by an id made."""

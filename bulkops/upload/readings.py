@@ -64,9 +64,8 @@ class Reader:
         """
         try:
             reading = self._read_by_all_clocks(chunks)
-            if reading.unseen and reading.clock.known:
-                return self._read(chunks, reading.clock.without_knowledge())
-            return reading
+            again = reading.unseen and reading.clock.known
+            return self._read(chunks, reading.clock.without_knowledge()) if again else reading
         except DataError as error:
             raise InDoubt(
                 f"What was read back cannot settle anything: {error.message}",
@@ -137,6 +136,8 @@ class Reader:
             self._check(frame)
             found = found_frame(self._readback, frame, self.folding[0]).drop(RECORD, LINE, strict=False)
             shown.update(found[IMPORT_ID].unique())
+            if not self.multiset:
+                found = known.without_claimed(found)
             other, ours = known.split(found)
             frames.append(other)
             sizes.update(ours[IMPORT_ID].to_list())

@@ -32,7 +32,7 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 class RowClock:
     """How far the clock that dates rows is ahead of the server's `Date`, from the least to the most; None: unknown.
 
-    `offsets` are the seconds that the server's clock was ahead of ours, each time that was measured since requests left.
+    `offsets` are the seconds that the server's clock was ahead of ours, as measured since requests left.
     """
 
     least: timedelta | None = None
@@ -90,7 +90,7 @@ class RowClock:
         return earlier if earlier > CLOCK_WAS_SET else timedelta()
 
     def _times_of_departure(self, chunk: ChunkEntry, now: datetime) -> list[datetime]:
-        """Return when the chunk left by each offset that was measured; at the latest now, should our clock be behind."""
+        """Return when the chunk left by each offset; at the latest now, should our clock be behind."""
         ours = min(now, chunk.first_sent or now)
         return [ours + timedelta(seconds=offset) for offset in self.offsets] or [NEVER]
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
+from typing import Any
 
 from bulkops.errors import AccessRefused, BulkopsError, GuardRefused, NotDelivered, OutcomeUnknown, ServerRefused
 from bulkops.ledger.claims import ImportTaken
@@ -174,7 +175,7 @@ class _Attempt:
         )
 
     def _move(
-        self, state: ChunkState, kind: str, data: Mapping[str, object], *, answered: bool = False, **changes: object
+        self, state: ChunkState, kind: str, data: Mapping[str, object], *, answered: bool = False, **changes: Any
     ) -> ChunkEntry:
         job = self._context.job.id
         changes = {**self._learnt(), **changes}

@@ -304,6 +304,18 @@ def test_a_request_whose_process_was_killed_is_given_the_time_that_its_answer_wo
     assert POINTS.held(sandbox) == counted(rows_of(file))
 
 
+@pytest.mark.parametrize("faults", ["imports=503", "imports@every2=429:0.01,imports=503"])
+def test_only_unknown_outcomes_count_towards_giving_a_chunk_up(
+    faults: str, sandbox: SandboxServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = COUPONS.write(tmp_path / "f.csv", records=10, seed=1)
+    job = desk.begin("coupons", file, COUPONS.ids)
+    sandbox.set_faults(faults)
+    with pytest.raises(Unfinished, match="chunk 1 was unknown 12 times"):
+        desk.resume(job, begun=True)
+    assert len(desk.ledger.events(job.id, kind="in doubt")) == 12
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_refused_key_or_id_stops_the_job_at_once(
     status: int, sandbox: SandboxServer, desk: Desk, tmp_path: Path
