@@ -11,6 +11,7 @@ lacks the last event of this process, or a database whose own last event is olde
 import os
 import sqlite3
 import tempfile
+import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_READ", "SQLITE_IOERR_
 LOG_FILES = ("-wal", "-shm")
 # The header of a log: its mark, and a salt that is another one each time the log begins anew after a checkpoint.
 LOG_MARKS = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+PAUSES = (0.0, 0.05, 0.2, 0.5)
 LOG_HEADER, LOG_SALT = 24, slice(16, 24)
 
 
@@ -71,9 +73,10 @@ class Watch:
 
     def wrote(self, event: int) -> None:
         """Remember the id of an event that this process recorded: from now on the ledger must contain it."""
-        self._written = max(self._written, event)
-        if self._path is not None:
-            self._salt = _log_header(self._path)[LOG_SALT]
+        with self._once:
+            self._written = max(self._written, event)
+            if self._path is not None:
+                self._salt = _log_header(self._path)[LOG_SALT]
 
     def hold(self, lock: Path) -> None:
         """Watch a lock file from now on: without it another process could take the same lock."""
@@ -130,11 +133,10 @@ class Watch:
             return None
         if not (path.stat().st_size and _is_sound(path)):
             return Trouble(message=f"The ledger {path} was damaged")
-        # While another process writes the log into the database, this cannot be read: the next call reads it.
+        if _lacks(path, self._in_database):
+            return Trouble(message=f"The ledger {path} was overwritten by an older copy", overwritten=True)
         if (event := _last_event(path, without_log=True)) is not None:
-            if event < self._in_database:
-                return Trouble(message=f"The ledger {path} was overwritten by an older copy", overwritten=True)
-            self._state, self._in_database = state, event
+            self._state, self._in_database = state, max(event, self._in_database)
         return None
 
     def _of_the_content(self, path: Path) -> Trouble | None:
@@ -144,9 +146,9 @@ class Watch:
         header = _log_header(path)
         if header and not header.startswith(LOG_MARKS):
             return Trouble(message=f"The log of the ledger {path} was damaged", overwritten=True)
-        if header[LOG_SALT] != self._salt and (event := _last_event(path, without_log=True)) is not None:
+        if header[LOG_SALT] != self._salt:
             # The log began anew after a checkpoint, so the database has all that was written before.
-            if event < self._written:
+            if _lacks(path, self._written):
                 return Trouble(message=f"The ledger {path} was overwritten by an older copy", overwritten=True)
             self._salt = header[LOG_SALT]
         try:
@@ -254,6 +256,19 @@ def _last_event(path: Path, *, without_log: bool = False) -> int | None:
         if without_log or getattr(error, "sqlite_errorname", "").startswith(BUSY):
             return None
         raise
+
+
+def _lacks(path: Path, event: int) -> bool:
+    """Return whether a database without its log lacks an event that it had.
+
+    Another process may be writing the log into it at this moment, so it counts only if it is so several times.
+    """
+    for pause in PAUSES:
+        time.sleep(pause)
+        found = _last_event(path, without_log=True)
+        if found is None or found >= event:
+            return False
+    return True
 
 
 def _is_sound(path: Path) -> bool:
