@@ -119,7 +119,7 @@ class Reader:
         if offset is not None and all(abs(offset.total_seconds() - seconds) > SAME for seconds in recorded):
             context.ledger.note(job, kind=CLOCK_SET, data={"clock_offset": offset.total_seconds()})
             context.client.teller.say(
-                f"Since a request left, the clock of the server or of this computer was set back by {shown(earlier)}. "
+                f"Since a request left, the clock of the server or of this computer was set by {shown(earlier)}. "
                 "The read-back covers the time by both clocks, and a day more."
             )
         return clock.without_start()
