@@ -12,7 +12,7 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.errors import AccessRefused
-from bulkops.ledger.entries import JobEntry
+from bulkops.ledger.models import JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.sandbox.serve import SandboxServer

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bulkops.errors import AccessRefused
-from bulkops.ledger.entries import JobEntry
+from bulkops.ledger.models import JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.upload.workflow import Guards
