@@ -17,6 +17,7 @@ class EventKind(StrEnum):
 
     CREATED = "created"
     SENT = "sent"
+    CLOCK_SET = "clock set"
     NOT_DELIVERED = "not delivered"
     STOPPED = "stopped"
     BLOCKED = "blocked"
@@ -75,6 +76,14 @@ class RequestSent(Payload):
     kind = EventKind.SENT
     attempt: int
     clock_offset: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClockSet(Payload):
+    """The server's clock or ours was set while an outcome was unknown; `clock_offset` is the new difference."""
+
+    kind = EventKind.CLOCK_SET
+    clock_offset: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -337,6 +346,12 @@ class Event:
         return None if stored is None else ChunkState(stored)
 
     @property
+    def clock_offset(self) -> float | None:
+        """Seconds by which the server's clock was ahead of ours, if the event recorded them."""
+        payload = self.payload
+        return payload.clock_offset if isinstance(payload, RequestSent | ClockSet) else None
+
+    @property
     def into(self) -> Sequence[int]:
         """The numbers of the chunks that the chunk was divided into."""
         return list(self.data.get(INTO, ()))
@@ -352,9 +367,9 @@ STATE, INTO, RUNS = "state", "into", "runs"
 PAYLOADS: dict[str, type[Payload]] = {
     payload.kind: payload
     for payload in (
-        Created, RequestSent, NotDelivered, Stopped, Blocked, TooLarge, OneReason, Accepted, Refused, OutcomeUnknown,
-        EvidenceRead, Undecided, Resendable, Isolating, CutSmaller, Rejected, Resolved, Doubled, LookedAgain,
-        TargetChanged, DuplicateImport, SettingsChanged, FileNamed, Cancelled, Reconciled,
+        Created, RequestSent, ClockSet, NotDelivered, Stopped, Blocked, TooLarge, OneReason, Accepted, Refused,
+        OutcomeUnknown, EvidenceRead, Undecided, Resendable, Isolating, CutSmaller, Rejected, Resolved, Doubled,
+        LookedAgain, TargetChanged, DuplicateImport, SettingsChanged, FileNamed, Cancelled, Reconciled,
     )
 }  # fmt: skip
 

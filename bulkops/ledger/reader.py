@@ -8,7 +8,7 @@ from typing import Any
 
 from bulkops.errors import UsageError
 from bulkops.ledger.events import Event, EventKind
-from bulkops.ledger.models import ChunkEntry, ChunkSum, JobEntry, KnownImport
+from bulkops.ledger.models import ChunkEntry, ChunkSum, JobEntry, KnownImport, place_of
 from bulkops.ledger.rows import Row, chunk_entry, event_entry, job_entry, known_import
 from bulkops.ledger.states import ChunkState
 
@@ -52,6 +52,10 @@ WITHOUT_IMPORT_ELSEWHERE = (
 )
 REJECTED = (
     "SELECT message, SUM(records) AS records FROM chunks WHERE job = :job AND state = 'rejected' GROUP BY message"
+)
+CLAIMED_ELSEWHERE = (
+    "SELECT import_id FROM imports i WHERE place = :place AND job <> :job "
+    "AND turn = (SELECT MAX(turn) FROM imports n WHERE n.place = i.place AND n.import_id = i.import_id)"
 )
 EVENTS = "SELECT * FROM events WHERE job = :job "
 
@@ -141,6 +145,11 @@ class Questions(ABC):
     def _elsewhere(self, statement: str, job: JobEntry, **values: str) -> list[tuple[str, ChunkEntry]]:
         rows = self.rows(statement, job=job.id, **_place(job), **values)
         return [(row["job"], chunk_entry(row)) for row in rows]
+
+    def claimed_elsewhere(self, job: JobEntry) -> frozenset[int]:
+        """Return the imports that belong to chunks of other jobs with this contract and target."""
+        place = place_of(job.contract, json.dumps(job.target))
+        return frozenset(row["import_id"] for row in self.rows(CLAIMED_ELSEWHERE, job=job.id, place=place))
 
     def events(self, job: str, *, chunk: int | None = None, kind: EventKind | None = None) -> list[Event]:
         """Return what happened to a job, or to one of its chunks, in order; of one kind only if it is given."""

@@ -2,6 +2,7 @@
 
 import heapq
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -36,7 +37,7 @@ from bulkops.upload.sender import Sender, Sent
 from bulkops.upload.stop import Stop
 
 UNKNOWN_IN_A_ROW = 3  # after so many requests without an outcome, find out first what became of them
-MAX_ATTEMPTS = 12
+MAX_UNKNOWN = 12
 SMALLEST_CUT = 500
 REFUSED_FIRST = 2  # after so many refused chunks without an accepted one, find out first whether any record passes
 BLOCKED_IN_A_ROW = 6  # after so many HTML pages without an accepted chunk, whoever sends them lets nothing through
@@ -67,7 +68,7 @@ class Runner:
         self._most_bytes = self._most_bytes_known()
         self._blocked = 0
         self._accepted_any = False
-        self._attempts_before: dict[int, int] = {}
+        self._unknown_of: Counter[int] = Counter()
 
     def run(self) -> list[ChunkEntry]:
         """Run the job as far as it goes and return its chunks.
@@ -77,7 +78,6 @@ class Runner:
         """
         try:
             self._load()
-            self._attempts_before = {chunk.number: chunk.attempts for chunk in self._chunks.values()}
             if not self._begun:
                 forgotten = settle_what_the_ledger_forgot(self._context, self._all())
                 self._keep(forgotten)
@@ -109,7 +109,7 @@ class Runner:
             self._stop_at_one_reason()
             if not self._pending and not self._refused():
                 break
-            self._stop_at_max_attempts()
+            self._stop_at_max_unknown()
         look_for_doubles(self._context, self._all())
         self._load()
 
@@ -211,6 +211,9 @@ class Runner:
                 self._learn_most_bytes(sent.chunk)
             case OutcomeUnknown() as error:
                 self._unknown += 1
+                self._unknown_of[sent.chunk.number] += 1
+                if not self._context.contract.mode.resend_is_safe:
+                    self._failures.pop(sent.chunk.number, None)  # the request was delivered, so the waits start anew
                 if error.timed_out and self._context.contract.timeout_seconds:
                     self._cut_to = max(SMALLEST_CUT, sent.chunk.records // 2)
                 if self._context.contract.mode.resend_is_safe:
@@ -281,11 +284,19 @@ class Runner:
         self._chunks[parts[0].number] = parts[0]
         return parts[0]
 
-    def _stop_at_max_attempts(self) -> None:
+    def _stop_at_max_unknown(self) -> None:
+        """Raise Unfinished for a chunk whose outcome is unknown again and again; what was not delivered does not count.
+
+        A part begins with the count of the chunk that it is a part of, or dividing would begin to count anew.
+        """
         for _, number in self._pending:
-            attempts = self._chunks[number].attempts - self._attempts_before.get(number, 0)
-            if attempts >= MAX_ATTEMPTS:
-                raise Unfinished(f"The outcome of chunk {number} was unknown {attempts} times in a row.")
+            unknown = self._unknown_of[number]
+            parent = self._chunks[number].parent
+            while parent is not None:
+                unknown += self._unknown_of[parent]
+                parent = self._chunks[parent].parent
+            if unknown >= MAX_UNKNOWN:
+                raise Unfinished(f"The outcome of chunk {number} was unknown {unknown} times.")
 
     def _too_many_refused(self) -> bool:
         """Tell whether the refusals so far, if evidence confirms them, are more than --max-errors allows."""

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
+from typing import Any
 
 from bulkops.errors import (
     AccessRefused,
@@ -220,7 +221,7 @@ class _Attempt:
             rows_ahead=rows_ahead(created, left=self._left, answered=answer.date),
         )
 
-    def _move(self, state: ChunkState, event: Payload, *, answered: bool = False, **changes: object) -> ChunkEntry:
+    def _move(self, state: ChunkState, event: Payload, *, answered: bool = False, **changes: Any) -> ChunkEntry:
         job = self._context.job.id
         changes = {**self._learnt(), **changes}
         self.chunk = self._context.ledger.move(job, self.chunk, state, event, answered=answered, **changes)

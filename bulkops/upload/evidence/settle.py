@@ -173,12 +173,12 @@ class Settler:
         except ImportTaken as taken:
             if self._context.skips_duplicates:
                 # Whoever imported these codes, they are there, and that is all that was asked for.
-                found = replace(found, import_id=None)
+                found = replace(found, import_id=None, imports=())
             elif not rounds.last:
                 return
             else:
                 note = f"{taken}, which was settled at the same time"
-                found = replace(found, verdict=Verdict.AMBIGUOUS, import_id=None, note=note)
+                found = replace(found, verdict=Verdict.AMBIGUOUS, import_id=None, imports=(), note=note)
             concluded = self._conclude(chunk, found, reading, equal=True, over=over)
         rounds.left.remove(chunk)
         rounds.settled += concluded
@@ -278,12 +278,13 @@ class Settler:
         ledger, job = self._context.ledger, self._context.job.id
         changes: dict[str, Any] = {"import_id": found.import_id or chunk.import_id, "undecided": False, "message": ""}
         state = taken_in_state(self._context, chunk)
-        return ledger.move(job, chunk, state, read, created=instant(found.created), **changes)
+        changes |= {"created": instant(found.created)}
+        return ledger.move(job, chunk, state, read, imports=found.imports, **changes)
 
     def _partly(self, chunk: ChunkEntry, found: Evidence, read: EvidenceRead, *, over: bool) -> list[ChunkEntry]:
         """Keep what is there, and let the rest be sent; of a refused chunk the rest is refused still."""
         known = {"import_id": found.import_id, "created": instant(found.created)}
-        there, missing = self._refusals.part_with(chunk, found.present, read, **known)
+        there, missing = self._refusals.part_with(chunk, found.present, read, imports=found.imports, **known)
         return [there, *(self._refused(missing, over=over) if missing.state is ChunkState.REFUSED else [missing])]
 
     def _refused(self, chunk: ChunkEntry, *, over: bool) -> list[ChunkEntry]:

@@ -30,15 +30,17 @@ class Evidence:
     """A verdict and what it rests on.
 
     `import_id` of a part (PARTLY) is given only where no other import could hold records of the chunk.
-    `present` are the places in the chunk whose keys were found (`create` only), `created` is when the youngest row was
-    made, `exact` how many imports hold exactly the records (counted rows only). Two readings with equal `fingerprint`
-    saw the same of this chunk.
+    `present` are the places in the chunk whose keys were found, and `imports` the ids of all imports that have them
+    (`create` only; `import_id` is the one with most of them). `created` is when the youngest row was made, `exact` how
+    many imports hold exactly the records (counted rows only). Two readings with equal `fingerprint` saw the same of
+    this chunk.
     """
 
     verdict: Verdict
     import_id: int | None = None
     rows: int = 0
     present: tuple[int, ...] = ()
+    imports: tuple[int, ...] = ()
     note: str = ""
     created: str = ""
     exact: int = 0
@@ -162,11 +164,13 @@ def judge_keys(
         note = f"{older.height:,} of {len(present):,} keys found are from {since_when}, before the request"
         return Evidence(verdict=Verdict.AMBIGUOUS, rows=len(present), note=note)
     main = str(there[IMPORT_ID].value_counts(sort=True)[IMPORT_ID][0])
+    numbers = [number for number in there[IMPORT_ID].unique().sort() if number.isdecimal()]
     return Evidence(
         verdict=Verdict.LANDED if len(present) == sent.height else Verdict.PARTLY,
         import_id=int(main) if main.isdecimal() else None,
         rows=len(present),
         present=present,
+        imports=tuple(map(int, numbers)),
         created=str(there[CREATED].max() or ""),
     )
 

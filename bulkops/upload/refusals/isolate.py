@@ -1,5 +1,6 @@
 """What becomes of a refused chunk of which nothing was taken in: divided until bad records are alone, or rejected."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from bulkops.ledger.events import EventKind, EvidenceRead, Isolating, Rejected
@@ -80,17 +81,24 @@ class Refusals:
         return ledger.move(self._context.job.id, chunk, ChunkState.REJECTED, rejected, undecided=False)
 
     def part_with(
-        self, chunk: ChunkEntry, present: tuple[int, ...], event: EvidenceRead, **found: object
+        self,
+        chunk: ChunkEntry,
+        present: tuple[int, ...],
+        event: EvidenceRead,
+        *,
+        imports: Collection[int] = (),
+        **found: object,
     ) -> tuple[ChunkEntry, ChunkEntry]:
         """Keep the records that are there, and return them and the rest; of a refused chunk the rest is refused still.
 
-        `found` is what is known of those that are there.
+        `found` is what is known of those that are there, `imports` are all imports that have them: ImportTaken if one
+        of them is another job's.
         """
         there, missing = found_and_missing(self._context.records(chunk), present)
         there = replace(there, state=ChunkState.ACCEPTED, attempts=chunk.attempts, **found)  # type: ignore[arg-type]
         state = ChunkState.REFUSED if chunk.state is ChunkState.REFUSED else ChunkState.PENDING
         missing = replace(missing, state=state, message=chunk.message)
-        parts = self._context.ledger.divide(self._context.job.id, chunk, [there, missing], event)
+        parts = self._context.ledger.divide(self._context.job.id, chunk, [there, missing], event, imports=imports)
         return parts[0], parts[1]
 
     def _left(self) -> int:
