@@ -23,7 +23,7 @@ def completed(cli: click.Command, variable: str) -> int:
 
 def jobs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:  # noqa: ARG001
     """Offer the jobs of the ledger that the line names, the newest first."""
-    from bulkops.cli.job_book import look_at_ledger
+    from bulkops.cli.output.jobs_view import look_at_ledger
 
     with suppress(BulkopsError), look_at_ledger(ctx.params.get("ledger")) as ledger:
         found = [job for job in reversed(ledger.jobs()) if job.id.startswith(incomplete)]

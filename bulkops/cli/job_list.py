@@ -3,13 +3,13 @@
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from bulkops.cli.console import console
-from bulkops.cli.job_book import look_at_ledger
+from bulkops.cli.output.console import console
+from bulkops.cli.output.jobs_view import look_at_ledger
+from bulkops.ledger.job_summary import EXIT_CODES, sums_document
 from bulkops.ledger.neighbours import neighbours
-from bulkops.ledger.places import plain_path
+from bulkops.ledger.paths import plain_path
 from bulkops.ledger.states import JobState
 from bulkops.settings import default_ledger_url
-from bulkops.upload.figures import EXIT_CODES, sums_document
 from bulkops.wording import counted
 
 SHOWN = 50

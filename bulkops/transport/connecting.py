@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from bulkops.transport.failures import Route
-from bulkops.transport.telling import CONNECT_SECONDS, Teller
+from bulkops.transport.notices import CONNECT_SECONDS, Teller
 
 
 class Connecting:

@@ -4,9 +4,9 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.errors import NotDelivered, Unfinished
-from bulkops.transport.answers import parse_retry_after, refusal
+from bulkops.transport.notices import Teller
+from bulkops.transport.responses import parse_retry_after, refusal
 from bulkops.transport.retries import wait_seconds
-from bulkops.transport.telling import Teller
 
 
 def asked(seconds: float) -> NotDelivered:

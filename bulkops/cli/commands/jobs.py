@@ -1,0 +1,151 @@
+"""`bulkops jobs`: list, show, resume, resolve, cancel and undo what the ledger remembers."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bulkops.cli import completing
+from bulkops.cli.options.common import CountType, json_option, ledger_option
+from bulkops.cli.options.environment import Reach, option, own_option
+from bulkops.cli.options.run import given_settings, max_removals_option, run_options
+from bulkops.cli.options.target import target_options
+from bulkops.cli.process.targets import TargetChoice
+from bulkops.errors import UsageError
+from bulkops.ledger.states import JobState
+
+sure_option = option("--yes", reach=Reach.COMMAND, is_flag=True, help="Do not ask. Lifts no guard.")
+job_argument = click.argument("job", required=False, shell_complete=completing.jobs)
+named_job_argument = click.argument("job", shell_complete=completing.jobs)
+
+
+STATES = click.Choice([state.value for state in JobState])
+
+
+@click.group("jobs")
+def command() -> None:
+    """List jobs, show one, resume what is unfinished, decide what is in doubt."""
+
+
+@command.command("list")
+@own_option(
+    "--state",
+    "states",
+    type=click.Choice([state.value for state in JobState]),
+    multiple=True,
+    help="Only jobs in this state.",
+)
+@own_option("--limit", type=CountType(0), help="At most this many jobs, 0 for all [50; all in documents].")
+@own_option(
+    "--exit-code",
+    "by_state",
+    is_flag=True,
+    help="End with 3 if a job is unfinished, with 4 if one is in doubt: for monitoring.",
+)
+@ledger_option
+@json_option
+def list_(states: tuple[str, ...], limit: int | None, ledger: str | None, *, by_state: bool, as_json: bool) -> int:
+    """List the jobs, the newest first."""
+    from bulkops.cli.job_list import list_jobs
+
+    code = list_jobs(ledger, states=states, limit=limit, as_json=as_json)
+    return code if by_state else 0
+
+
+@command.command("show")
+@job_argument
+@ledger_option
+@option("--history", is_flag=True, help="Show everything that happened, with the evidence.")
+@json_option
+def show(job: str | None, ledger: str | None, *, history: bool, as_json: bool) -> None:
+    """Show JOB, by default the latest: its figures, its chunks and what is known of them."""
+    from bulkops.cli.output.jobs_view import show_one
+
+    show_one(job, ledger, history=history, as_json=as_json)
+
+
+@command.command("resume")
+@job_argument
+@target_options
+@run_options
+@max_removals_option
+@ledger_option
+@own_option("--file", type=click.Path(path_type=Path), help="Where the file is now; it must have the same bytes.")
+@option("--reconcile", is_flag=True, help="Read the rows back afterwards and prove each.")
+@own_option("--all", "every", is_flag=True, help="Go on with every unfinished job, the oldest first.")
+@json_option
+def resume(job: str | None, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:
+    """Go on with JOB, by default the latest that is unfinished: same file, same target, same plan."""
+    from bulkops.cli.output.resume_view import resume_all, resume_job
+
+    if choices["every"]:
+        if job is not None or choices["file"] is not None:
+            raise UsageError("--all goes on with every unfinished job; it takes neither a JOB nor --file.")
+        return resume_all(
+            target,
+            ledger,
+            changes=given_settings(choices),
+            reconcile=choices["reconcile"],
+            as_json=choices["as_json"],
+        )
+
+    return resume_job(
+        job,
+        target,
+        ledger,
+        changes=given_settings(choices),
+        file=choices["file"],
+        reconcile=choices["reconcile"],
+        as_json=choices["as_json"],
+    )
+
+
+@command.command("resolve")
+@named_job_argument
+@click.argument("chunk", type=CountType())
+@option(
+    "--as",
+    "decision",
+    type=click.Choice(("accepted", "resend")),
+    required=True,
+    help="What a person found out: its records are there, or they are not and go again.",
+)
+@option("--reason", required=True, metavar="TEXT", help="Why; kept in the ledger.")
+@ledger_option
+@json_option
+def resolve(job: str, chunk: int, decision: str, reason: str, ledger: str | None, *, as_json: bool) -> None:
+    """Decide what became of a CHUNK of JOB that no evidence can settle."""
+    from bulkops.cli.output.jobs_view import resolve_chunk
+
+    resolve_chunk(job, chunk, ledger, accepted=decision == "accepted", reason=reason, as_json=as_json)
+
+
+@command.command("cancel")
+@named_job_argument
+@ledger_option
+@sure_option
+@json_option
+def cancel(job: str, ledger: str | None, *, yes: bool, as_json: bool) -> None:
+    """Give up JOB: what is pending is never sent. What was accepted stays at the target. Asks on a terminal."""
+    from bulkops.cli.output.jobs_view import cancel_job
+
+    cancel_job(job, ledger, yes=yes, as_json=as_json)
+
+
+@command.command("undo")
+@named_job_argument
+@target_options
+@run_options
+@max_removals_option
+@ledger_option
+@sure_option
+@json_option
+def undo(job: str, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:
+    """Put back what the target held before the replacing JOB, as a new job.
+
+    Shows first what that adds, changes and removes. Asks on a terminal; elsewhere it needs --yes.
+    """
+    from bulkops.cli.output.resume_view import undo_job
+
+    settings = given_settings(choices)
+    return undo_job(job, target, ledger, settings=settings, yes=choices["yes"], as_json=choices["as_json"])

@@ -1,0 +1,148 @@
+"""From the target's options to a target that can be used; starts the embedded sandbox where it is asked for."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bulkops.cli.output.console import console
+from bulkops.errors import GuardRefused, UsageError
+from bulkops.settings import Target, authorization_from_environment, checked_base_url
+
+if TYPE_CHECKING:
+    from bulkops.ledger.models import JobEntry
+    from bulkops_validators.model.contract import Contract
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetChoice:
+    """What the options say of the target. `ambient` are the parameters that the command line did not give itself."""
+
+    base_url: str | None = None
+    name: str | None = None
+    ids: Mapping[str, int] = field(default_factory=dict)
+    config: Path | None = None
+    known: Target | None = None
+    ambient: frozenset[str] = frozenset()
+
+    @property
+    def explicit(self) -> bool:
+        """Whether the command line itself names the deployment, not the environment alone."""
+        given = (("target_name", self.name), ("base_url", self.base_url))
+        return any(value and name not in self.ambient for name, value in given)
+
+    def address(self) -> str | None:
+        """Return the address that the command line names, as a target's identity has it; None if it names none."""
+        if not self.explicit:
+            return None
+        if self.base_url:
+            return checked_base_url(self.base_url)
+        if self.name == "sandbox":
+            from bulkops.embedded import EMBEDDED
+
+            return EMBEDDED
+        from bulkops.configuration import read_config, target_profile
+
+        return checked_base_url(target_profile(read_config(self.config), str(self.name)).base_url)
+
+    def at(self, known: Target) -> "TargetChoice":
+        """Return the choice of a target that is open already, with the ids that the command line itself gives."""
+        ids = {name: value for name, value in self.ids.items() if f"id_{name}" not in self.ambient}
+        return TargetChoice(known=known, ids=ids)
+
+    def with_ids(self, ids: Mapping[str, int]) -> "TargetChoice":
+        """Return the same choice with other ids."""
+        return replace(self, ids=dict(ids))
+
+    def ids_for(self, contract: "Contract") -> dict[str, int]:
+        """Return the ids the contract's route needs; UsageError names the option of a missing one."""
+        ids = self.default_ids()
+        try:
+            route = contract.route(ids)
+        except LookupError as error:
+            missing = " and ".join(f"--{name}" for name in error.args)
+            raise UsageError(f"{contract.name} needs {missing}.") from None
+        return {name: ids[name] for name in route.ids}
+
+    def default_ids(self) -> dict[str, int]:
+        """Return the ids of the options, and of the configured target where the options have none."""
+        return {**self._profile_ids(), **self.ids}
+
+    def _profile_ids(self) -> Mapping[str, int]:
+        if self.name is None or self.name == "sandbox":
+            return {}
+        from bulkops.configuration import read_config, target_profile
+
+        return target_profile(read_config(self.config), self.name).ids
+
+    @contextmanager
+    def open(self) -> Iterator[Target]:
+        """Yield the target, its key read; for `sandbox`, a server runs as long as the context does."""
+        if self.known is not None:
+            yield replace(self.known, ids=dict(self.ids))
+            return
+        if self.name and self.base_url:
+            raise UsageError("--target and --base-url name the target twice.")
+        if self.name == "sandbox":
+            from bulkops.embedded import embedded_sandbox
+
+            with embedded_sandbox(self.ids) as target:
+                yield target
+        elif self.name:
+            from bulkops.configuration import profile_authorization, read_config, target_profile
+
+            profile = target_profile(read_config(self.config), self.name)
+            self._name_overridden(profile.ids)
+            yield Target(
+                base_url=checked_base_url(profile.base_url),
+                ids={**profile.ids, **self.ids},
+                authorization=profile_authorization(profile, os.environ),
+                name=self.name,
+            )
+        elif self.base_url:
+            yield Target(
+                base_url=checked_base_url(self.base_url),
+                ids=dict(self.ids),
+                authorization=authorization_from_environment(os.environ),
+            )
+        else:
+            raise UsageError(
+                "There is no target.",
+                hint="Give --target sandbox to try it without an account, or --base-url and BULKOPS_MANAGEMENT_KEY.",
+            )
+
+    def _name_overridden(self, ids: Mapping[str, int]) -> None:
+        """Say which ids of the target's table give way to the environment; those of the command line are meant."""
+        for name, value in ids.items():
+            given = self.ids.get(name, value)
+            if given != value and f"id_{name}" in self.ambient:
+                console().note(
+                    f"{name} {given} of the environment is used, not {name} {value} of target {self.name!r}."
+                )
+
+    def of_job(self, job: "JobEntry") -> "TargetChoice":
+        """Return the choice for one of several jobs: its own target, by name where it had one, unless one was given."""
+        name = job.settings.get("target_name")
+        choice = self if self.name or self.base_url or name in (None, "sandbox") else replace(self, name=str(name))
+        return choice.reopen(job.target, address=job.address)
+
+    def reopen(self, identity: Mapping[str, Any], *, address: str) -> "TargetChoice":
+        """Return the choice for a target met before: its ids, and the address it was met at unless one was given.
+
+        GuardRefused if an id was given that is another than the one it was begun with.
+        """
+        for name, given in self.ids.items():
+            if identity["ids"].get(name, given) != given:
+                raise GuardRefused(
+                    f"The job was begun with --{name} {identity['ids'][name]}, not with --{name} {given}.",
+                    hint="Leave the ids out: the job knows its own.",
+                )
+        if self.name or self.base_url:
+            return self.with_ids(identity["ids"])
+        from bulkops.embedded import EMBEDDED
+
+        if identity["base_url"] == EMBEDDED:
+            return TargetChoice(name="sandbox", ids=identity["ids"], config=self.config)
+        return TargetChoice(base_url=address, ids=identity["ids"], config=self.config)
