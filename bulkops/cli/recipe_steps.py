@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
+from bulkops.account.preflight import Preflight
 from bulkops.chunking.plan import FilePlan
 from bulkops.cli.asking import difference_line
 from bulkops.cli.console import Console, console
 from bulkops.cli.job_book import open_ledger
 from bulkops.cli.job_runs import Voice, signals_handled
+from bulkops.cli.preflight_view import finding_lines, note_lines
 from bulkops.cli.targets import TargetChoice
 from bulkops.clock import SystemClock
 from bulkops.errors import FileChanged, InDoubt, Interrupted
@@ -80,6 +82,13 @@ class StepVoice(Silent):
         self._step = step
         self._out = out
         self._began = began
+
+    def checked(self, preflight: Preflight) -> None:
+        """Show what does not fit the account, and what was not checked."""
+        for text in note_lines(preflight):
+            self.note(text)
+        for text in finding_lines(preflight):
+            self._out.complain(f"{self._step.contract}: {text}")
 
     def planned(self, plan: FilePlan, contract: Contract, ids: Mapping[str, int]) -> None:
         """Name the step, its size and its place."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bulkops.account.preflight import Preflight, check_import, merged
+from bulkops.account.reading import AccountReader
 from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
 from bulkops.errors import AccessRefused, BulkopsError, DataError, FileChanged, LedgerUnusable, Unfinished
@@ -39,7 +41,7 @@ class Outcome:
 
     `document` is that of `import --json`, without the error; `error` is what ended the run or its proof early, if
     anything; `chunks` are as the ledger has them; `rejected_file` holds the rejected records, if there are any.
-    `idle` says that nothing was left to do, so nothing was done.
+    `idle` says that nothing was left to do, so nothing was done. `preflight` is what was read of the account first.
     """
 
     document: Mapping[str, Any]
@@ -49,6 +51,7 @@ class Outcome:
     chunks: Sequence[ChunkEntry] = ()
     rejected_file: Path | None = None
     idle: bool = False
+    preflight: Preflight | None = None
 
     @property
     def state(self) -> str:
@@ -67,6 +70,7 @@ class NewJob:
     """A job that the ledger does not have yet, and what it is begun with.
 
     `stamp` is that of its file, taken right before the plan was made. `keep` is called right before the ledger has it.
+    With `check` the account is read first, through `account` if others have read it already.
     """
 
     job: JobEntry
@@ -79,20 +83,26 @@ class NewJob:
     validation: ValidationReport | None = None
     stamp: Stamp | None = None
     keep: Callable[[], Path] | None = None
+    check: bool = False
+    account: AccountReader | None = None
 
 
 def begin_and_run(
     new: NewJob, target: Target, ledger: Ledger, *, clock: Clock, stop: Stop, observer: Observer
 ) -> Outcome:
-    """Check the guards, write the job to the ledger and run it; a dry run ends before the ledger has it.
+    """Check the account and the guards, write the job to the ledger and run it; a dry run ends before the ledger.
 
-    If the target of a replacement cannot be read, the ledger has the job all the same, and nothing is sent.
+    A target or a file that does not fit the account ends it before the guards. If the target of a replacement cannot
+    be read, the ledger has the job all the same, and nothing is sent.
     """
     job, contract, plan = new.job, new.contract, new.plan
     with ExitStack() as stack:
         stack.enter_context(locked(job, ledger))
         running = opened(job, target, ledger, clock=clock, stop=stop, say=observer.note, stamp=new.stamp)
         context = stack.enter_context(running)
+        preflight = check_account(context, new, observer) if new.check else None
+        if preflight is not None and preflight.report.errors:
+            return _unfit(new, preflight)
         observer.planned(plan, contract, context.ids)
         told = _Told(observer, clock)
         try:
@@ -113,12 +123,46 @@ def begin_and_run(
                 raise
             observer.began(job)
             observer.ran()
-            return replace(_outcome(context, error), validation=new.validation)
+            return _with_preflight(replace(_outcome(context, error), validation=new.validation), preflight)
         if new.dry_run:
             document = {**job_document(job, new_chunks(plan)), "job": None, "dry_run": True}
-            return Outcome(document=document, exit_code=0, validation=new.validation)
+            return _with_preflight(Outcome(document=document, exit_code=0, validation=new.validation), preflight)
         outcome = run_and_prove(context, stop=stop, observer=observer, prove=new.prove, begun=told.fresh)
-        return replace(outcome, validation=new.validation)
+        return _with_preflight(replace(outcome, validation=new.validation), preflight)
+
+
+def check_account(context: JobContext, new: NewJob, observer: Observer) -> Preflight:
+    """Return how a new job fits its account; AccessRefused if the key is not accepted."""
+    preflight = check_import(
+        new.contract,
+        new.plan.path,
+        context.ids,
+        new.account or AccountReader(context.client),
+        accept=new.guards.accept,
+        search=new.account is None,  # of a recipe, an earlier step may create the profiles
+        say=observer.note,
+    )
+    observer.checked(preflight)
+    return preflight
+
+
+def _unfit(new: NewJob, preflight: Preflight) -> Outcome:
+    """Return the outcome of a job that was not begun, since its target or file does not fit the account."""
+    document = {**job_document(new.job, new_chunks(new.plan)), "job": None, "state": JobState.REFUSED.value}
+    validation = new.validation
+    if validation is not None:
+        (found,) = validation.files
+        validation = replace(validation, files=(merged(found, preflight.report),))
+    error = preflight.error()
+    code = error.exit_code if error else 0
+    outcome = Outcome(document=document, exit_code=code, error=error, validation=validation)
+    return _with_preflight(outcome, preflight)
+
+
+def _with_preflight(outcome: Outcome, preflight: Preflight | None) -> Outcome:
+    if preflight is None:
+        return outcome
+    return replace(outcome, document={**outcome.document, "preflight": preflight.to_json()}, preflight=preflight)
 
 
 class _Told:

@@ -11,6 +11,7 @@ from bulkops_validators.model.rules_registry import RULES
 if TYPE_CHECKING:
     from bulkops.validation.baseline import Baseline
     from bulkops.validation.digests import Digests
+    from bulkops.validation.named import NamedThings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +143,8 @@ class ValidationSettings:
     `select` and `ignore` are codes, names or prefixes; `max_findings` caps the examples of each rule and file;
     after `max_errors` errors the rest of a file is left unread; `mask` hides values; `insensitive` says that the
     application folds the case of codes; without `now` nothing looks at the present. `renames` gives columns of the
-    header the names under which they are judged; `digests` asks for the digests of records.
+    header the names under which they are judged; `digests` asks for the digests of records; `named` knows what an
+    account has of the names in the cells.
     """
 
     select: tuple[str, ...] = ()
@@ -158,3 +160,4 @@ class ValidationSettings:
     baseline: "Baseline | None" = None
     renames: Mapping[str, str] = field(default_factory=dict)
     digests: bool = False
+    named: "NamedThings | None" = None
