@@ -13,6 +13,8 @@ from bulkops.validation.named import Fault
 from bulkops_validators.model.cells import JsonObject
 from bulkops_validators.model.contract import Column, Contract, Reference
 from bulkops_validators.model.json_cells import MAX_JSON_LENGTH
+from bulkops_validators.model.rules import Severity
+from bulkops_validators.model.rules_registry import RULES
 
 REMEMBERED = 65_536
 """Distinct cells whose verdict is remembered."""
@@ -30,7 +32,7 @@ Judge = Callable[[str], Sequence[Fault]]
 class KnownNames:
     """What an account knows of the cells of one contract's files; `ids` are those of the target, all or some.
 
-    A name counts as unknown only where the list that would contain it was read to its end. `missing_profiles` are
+    If the target itself does not fit, no cell is judged. A name counts as unknown only where the list that would contain it was read to its end. `missing_profiles` are
     profiles that a search did not find.
     """
 
@@ -48,7 +50,11 @@ class KnownNames:
         self._program = by_id(account.programs, ids.get("program"))
         self._application = by_id(account.applications, ids.get("application"))
         self._missing_profiles = missing_profiles
-        self._judges = {column.name: judges for column in contract.columns if (judges := self._judges_of(column))}
+        self._target = target_faults(account, contract, ids)
+        # In a target that is not the one that is meant, the names of the file mean nothing.
+        self.fits = all(RULES[fault.code].severity is not Severity.ERROR for fault in self._target)
+        columns = contract.columns if self.fits else ()
+        self._judges = {column.name: judges for column in columns if (judges := self._judges_of(column))}
         self._remembered = lru_cache(REMEMBERED)(self._judged)
 
     @property
@@ -63,7 +69,7 @@ class KnownNames:
 
     def of_file(self, present: Collection[str]) -> Sequence[Fault]:
         """Return what is wrong with the target, and with a file for not having a column."""
-        faults = target_faults(self._account, self._contract, self._ids)
+        faults = list(self._target)
         for column in self._contract.columns:
             if isinstance(column.cell, JsonObject) and column.name not in present:
                 names = self._mandatory(column.cell)

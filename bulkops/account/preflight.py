@@ -99,7 +99,8 @@ def check_import(
         say(f"Preflight: reading what the target is, with at most {MAX_REQUESTS} requests.")
     account = reader.needed(needs)
     not_checked = [f"{unread.what}: {unread.why}" for unread in account.unread]
-    names = _Collecting(KnownNames(account, contract, ids), needs.profiles if search else None)
+    known = KnownNames(account, contract, ids)
+    names = _Collecting(known, needs.profiles if search and known.fits else None)
     report = _judged(contract, file, names, present, accept)
     if names.collected:
         missing, told = _missing_profiles(names, reader, sandbox=_is_sandbox(account, needs), say=say)
@@ -154,14 +155,9 @@ class _Collecting:
 def _judged(
     contract: Contract, file: Path, names: _Collecting, present: Collection[str], accept: Collection[str]
 ) -> FileReport:
-    """Return the findings of the account's rules; the file is read only if the target fits and a column is judged.
-
-    In a target that is not the one that is meant, the names of the file mean nothing.
-    """
-    faults = [fault for fault in names.of_file(present) if fault.code not in accept]
-    unfit = any(RULES[fault.code].severity is Severity.ERROR for fault in faults)
-    if unfit or not names.columns & set(present):
-        return _of_target(contract, file, faults)
+    """Return the findings of the account's rules; the file is read only where a column of it is judged."""
+    if not names.columns & set(present):
+        return _of_target(contract, file, [fault for fault in names.of_file(present) if fault.code not in accept])
     settings = ValidationSettings(
         select=(FAMILY,),
         ignore=tuple(code for code in sorted(accept) if code.startswith(FAMILY)),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from bulkops.account import parsing
 from bulkops.account.model import Account, Part, Stores, Unread, by_id
 from bulkops.account.needs import Needs
-from bulkops.errors import AccessRefused, Unfinished
+from bulkops.errors import AccessRefused, Unfinished, UsageError
 from bulkops.transport.client import Client, Ids, Params
 from bulkops.version import __version__
 
@@ -136,7 +136,7 @@ class AccountReader:
     """Reads accounts of one target. What was read once is not requested again; `requests` counts the requests.
 
     AccessRefused where the key itself is not accepted (401). What the key may not read, or the server does not show,
-    is among the account's `unread`; once the server fails otherwise, nothing more is requested.
+    is among the account's `unread`; once the server fails otherwise, nothing more is requested for this account.
     """
 
     def __init__(self, client: Client) -> None:
@@ -148,6 +148,7 @@ class AccountReader:
     def needed(self, needs: Needs) -> Account:
         """Return what an import needs, with at most MAX_REQUESTS requests."""
         draft = _Draft(left=MAX_REQUESTS, pages=MAX_PAGES)
+        self._broken = ""
         for name in (each for each in ORDER if each in needs.ids):
             kind = "campaign collection" if name == "collection" and "campaign" in needs.ids else name
             self._one(draft, kind, needs.ids, name)
@@ -162,17 +163,30 @@ class AccountReader:
             draft.skip(f"{name} {needs.ids[name]}", "the API has no operation that shows it")
         return draft.account(self._base_url, self._client)
 
-    def whole(self, *, applications: tuple[int, ...] = ()) -> Account:
-        """Return all that a snapshot keeps, of the given applications or of all."""
+    def whole(self, ids: Mapping[str, int]) -> Account:
+        """Return all that a snapshot keeps; `ids` narrow it to one application, campaign or program.
+
+        UsageError if nothing could be read.
+        """
         draft = _Draft(left=None, pages=PAGE)
-        self._list(draft, LISTS["application"], {})
-        for name in ("program", "attribute", "collection", "audience"):
+        for name in ("application", "program"):
+            if name in ids:
+                self._one(draft, name, ids, name)
+            else:
+                self._list(draft, LISTS[name], {})
+        for name in ("attribute", "collection", "audience"):
             self._list(draft, LISTS[name], {})
-        wanted = applications or tuple(each.id for each in draft.parts.get("applications", []))
-        for number in wanted:
-            for name in ("campaign", "application collections"):
-                self._list(draft, LISTS[name], {"application": number})
-            self._stores(draft, {"application": number})
+        for application in draft.parts.get("applications", []):
+            inside = {"application": application.id}
+            if "campaign" in ids:
+                self._one(draft, "campaign", {**inside, "campaign": ids["campaign"]}, "campaign")
+            else:
+                self._list(draft, LISTS["campaign"], inside)
+            self._list(draft, LISTS["application collections"], inside)
+            self._stores(draft, inside)
+        if not draft.complete and not any(draft.parts.values()):
+            reasons = "; ".join(f"{unread.what}: {unread.why}" for unread in draft.unread)
+            raise UsageError(f"Nothing of the account could be read. {reasons}", hint="Try: bulkops doctor")
         return draft.account(self._base_url, self._client)
 
     def search_profiles(self, names: list[str], *, sandbox: bool) -> set[str] | None:
@@ -247,9 +261,12 @@ class AccountReader:
             if draft.left == 0:
                 draft.skip(what, f"more than {MAX_REQUESTS} requests would be necessary")
                 return None
-            self._known[key] = self._fetch(operation, path, ids, params)
             draft.left = None if draft.left is None else draft.left - 1
-        found = self._known[key]
+            found = self._fetch(operation, path, ids, params)
+            if not self._broken:
+                self._known[key] = found
+        else:
+            found = self._known[key]
         if isinstance(found, str):  # why it could not be read
             draft.skip(what, found)
             return None

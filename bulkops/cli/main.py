@@ -35,6 +35,7 @@ COMMANDS = {
     "report": ("bulkops.cli.report", "Make one page of a job that people can sign."),
     "run": ("bulkops.cli.run", "Run a recipe: several imports in order."),
     "recipes": ("bulkops.cli.recipes", "List the shipped recipes, or show one."),
+    "snapshot": ("bulkops.cli.snapshot", "Store what a deployment is, for checks without a network."),
     "sandbox": ("bulkops.cli.sandbox", "Serve a local deployment to try and rehearse against."),
 }
 

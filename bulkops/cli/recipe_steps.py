@@ -68,6 +68,7 @@ def run_steps(recipe: Recipe, choice: TargetChoice, choices: RunChoices) -> list
             stop=stop,
             dry_run=choices.dry_run,
             first=choices.first,
+            say=console().note,
         )
         for result in run.results():
             results.append(result)
@@ -112,7 +113,7 @@ class StepVoice(Silent):
 
 def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices) -> int:
     """Print what became of the steps, to stderr what ended them and how to go on, and return the exit code."""
-    last = results[-1]
+    last = _ending(results)
     console().about_jobs = True
     good = last.as_expected
     if choices.as_json:
@@ -131,9 +132,13 @@ def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoi
     return last.exit_code
 
 
+def _ending(results: Sequence[StepResult]) -> StepResult:
+    """Return the step that a run ended with: the first that is not as expected, or the last of all."""
+    return next((result for result in results if not result.as_expected), results[-1])
+
+
 def _document(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices) -> dict[str, object]:
-    last = results[-1]
-    steps = [result.to_json() for result in results]
+    last, steps = _ending(results), [result.to_json() for result in results]
     document: dict[str, object] = {
         "recipe": recipe.name,
         "state": "done" if last.as_expected else "stopped",
@@ -141,8 +146,8 @@ def _document(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices
     }
     if choices.dry_run:
         document["dry_run"] = True
-    if not last.as_expected and "error" in steps[-1]:
-        document["error"] = steps[-1]["error"]
+    if not last.as_expected and "error" in (step := steps[results.index(last)]):
+        document["error"] = step["error"]
     return document
 
 

@@ -1,4 +1,4 @@
-"""`bulkops validate`: check files against a contract; no account, no network."""
+"""`bulkops validate`: check files against a contract, and a snapshot of an account; no network."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bulkops.cli.account_options import AccountChoice, account_options
 from bulkops.cli.console import console
 from bulkops.cli.contract_options import contract_argument
 from bulkops.cli.environment import option, own_option
@@ -38,6 +39,7 @@ MOST_ACCEPTED = 100_000
 @option("--mask", is_flag=True, help="Hide values.")
 @own_option("--write-baseline", type=click.Path(path_type=Path), help="Accept all findings: write them to a file.")
 @overwrite_option
+@account_options
 @option("--statistics", is_flag=True, help="Show counts by rule instead of findings.")
 @limit_options
 @json_option
@@ -57,6 +59,7 @@ def command(
     baseline_path: Path | None,
     write_baseline: Path | None,
     overwrite: bool,
+    account: AccountChoice,
     statistics: bool,
     as_json: bool,
 ) -> int:
@@ -76,6 +79,9 @@ def command(
         max_errors=max_errors,
         mask=mask,
     )
+    snapshot = account.opened()
+    if snapshot is not None:
+        settings = snapshot.settings(settings, contract)
     if max_findings is not None:
         settings = replace(settings, max_findings=max_findings)
     sources = expand(files, recursive=recursive)
@@ -92,6 +98,9 @@ def command(
         report = validate_files(contract, sources, settings=settings, observer=watcher)
     finally:
         excerpts.close()
+    if snapshot is not None:
+        report = replace(report, account=snapshot.source)
+        snapshot.tell()
     for file in report.files:
         if file.unreadable is not None:
             console().complain(file.unreadable)

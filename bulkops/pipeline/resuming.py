@@ -6,17 +6,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bulkops.account.reading import AccountReader
 from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import plan_file
 from bulkops.clock import Clock
 from bulkops.errors import UsageError
 from bulkops.ledger.entries import ChunkEntry, JobEntry
-from bulkops.ledger.states import JobState
+from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.earlier import GOOD_VERDICTS
 from bulkops.pipeline.importing import OpenTarget
 from bulkops.pipeline.observer import Observer, Silent
-from bulkops.pipeline.running import NewJob, Outcome, as_it_stands, begin_and_run, run_and_prove
+from bulkops.pipeline.running import (
+    NewJob,
+    Outcome,
+    as_it_stands,
+    begin_and_run,
+    check_account,
+    run_and_prove,
+    with_preflight,
+)
 from bulkops.upload.figures import job_state
 from bulkops.upload.options import RunOptions
 from bulkops.upload.paths import rejected_path
@@ -39,10 +48,14 @@ def resume_job(
     prove: bool = False,
     changes: Mapping[str, Any] | None = None,
     file: Path | None = None,
+    account: AccountReader | None = None,
     stop: Stop | None = None,
     observer: Observer | None = None,
 ) -> Outcome:
     """Go on with a job where it was left; `changes` are run settings to change, `file` is where its file is now.
+
+    If records are pending, the account is read first, through `account` if others have read it already: where the
+    target or the file does not fit it, nothing is sent.
 
     A job of which nothing is left to do is returned as it is, without its file or its target. GuardRefused on another
     file or target than it was begun with, UsageError if it was cancelled.
@@ -61,7 +74,13 @@ def resume_job(
             job = ledger.change_job(job, kind="file named", file_path=with_file(job, file).file_path)
         job = resumed(job, ledger, changes=changes or {})
         context = stack.enter_context(opened(job, target, ledger, clock=clock, stop=stop, say=observer.note))
-        return run_and_prove(context, stop=stop, observer=observer, prove=prove)
+        preflight = None
+        if any(chunk.state is ChunkState.PENDING for chunk in chunks):
+            accept = job.settings.get("accept", ())
+            preflight = check_account(context, job.file_path, observer, accept=accept, account=account)
+            if (error := preflight.error()) is not None:
+                return with_preflight(as_it_stands(job, chunks, ledger, error=error), preflight)
+        return with_preflight(run_and_prove(context, stop=stop, observer=observer, prove=prove), preflight)
 
 
 def idle(job: JobEntry, chunks: Sequence[ChunkEntry], ledger: Ledger) -> Outcome:

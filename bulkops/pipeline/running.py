@@ -1,6 +1,6 @@
 """A job from its locks to its proof, and how that ended: the steps that all ways to run one share."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from bulkops.reconciling.jobs import known_from
 from bulkops.reconciling.result import Verdict
 from bulkops.reconciling.run import Evidence, reconcile
 from bulkops.settings import Target
+from bulkops.transport.telling import silent
 from bulkops.upload.body import Stamp
 from bulkops.upload.context import JobContext
 from bulkops.upload.figures import exit_code, job_document, job_state
@@ -100,9 +101,11 @@ def begin_and_run(
         stack.enter_context(locked(job, ledger))
         running = opened(job, target, ledger, clock=clock, stop=stop, say=observer.note, stamp=new.stamp)
         context = stack.enter_context(running)
-        preflight = check_account(context, new, observer) if new.check else None
-        if preflight is not None and preflight.report.errors:
-            return _unfit(new, preflight)
+        preflight = None
+        if new.check:
+            preflight = check_account(context, plan.path, observer, accept=new.guards.accept, account=new.account)
+            if preflight.report.errors:
+                return _unfit(new, preflight)
         observer.planned(plan, contract, context.ids)
         told = _Told(observer, clock)
         try:
@@ -123,24 +126,30 @@ def begin_and_run(
                 raise
             observer.began(job)
             observer.ran()
-            return _with_preflight(replace(_outcome(context, error), validation=new.validation), preflight)
+            return with_preflight(replace(_outcome(context, error), validation=new.validation), preflight)
         if new.dry_run:
             document = {**job_document(job, new_chunks(plan)), "job": None, "dry_run": True}
-            return _with_preflight(Outcome(document=document, exit_code=0, validation=new.validation), preflight)
+            return with_preflight(Outcome(document=document, exit_code=0, validation=new.validation), preflight)
         outcome = run_and_prove(context, stop=stop, observer=observer, prove=new.prove, begun=told.fresh)
-        return _with_preflight(replace(outcome, validation=new.validation), preflight)
+        return with_preflight(replace(outcome, validation=new.validation), preflight)
 
 
-def check_account(context: JobContext, new: NewJob, observer: Observer) -> Preflight:
-    """Return how a new job fits its account; AccessRefused if the key is not accepted."""
+def check_account(
+    context: JobContext, file: Path, observer: Observer, *, accept: Collection[str], account: AccountReader | None
+) -> Preflight:
+    """Return how a job's target and file fit the account; `account` has read it for other imports, if given.
+
+    AccessRefused if the key is not accepted.
+    """
+    alone = account is None
     preflight = check_import(
-        new.contract,
-        new.plan.path,
+        context.contract,
+        file,
         context.ids,
-        new.account or AccountReader(context.client),
-        accept=new.guards.accept,
-        search=new.account is None,  # of a recipe, an earlier step may create the profiles
-        say=observer.note,
+        account or AccountReader(context.client),
+        accept=accept,
+        search=alone,  # of several imports, an earlier one may create the profiles
+        say=observer.note if alone else silent,
     )
     observer.checked(preflight)
     return preflight
@@ -156,10 +165,11 @@ def _unfit(new: NewJob, preflight: Preflight) -> Outcome:
     error = preflight.error()
     code = error.exit_code if error else 0
     outcome = Outcome(document=document, exit_code=code, error=error, validation=validation)
-    return _with_preflight(outcome, preflight)
+    return with_preflight(outcome, preflight)
 
 
-def _with_preflight(outcome: Outcome, preflight: Preflight | None) -> Outcome:
+def with_preflight(outcome: Outcome, preflight: Preflight | None) -> Outcome:
+    """Return an outcome with what was read of the account first, if anything was."""
     if preflight is None:
         return outcome
     return replace(outcome, document={**outcome.document, "preflight": preflight.to_json()}, preflight=preflight)

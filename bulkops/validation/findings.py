@@ -109,10 +109,11 @@ class FileReport:
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationReport:
-    """What was found in all files of one call."""
+    """What was found in all files of one call. `account` is the snapshot that they were compared with, if any."""
 
     files: tuple[FileReport, ...]
     unused_baseline: tuple[str, ...] = ()
+    account: Mapping[str, Any] | None = None
 
     @property
     def errors(self) -> int:
@@ -133,6 +134,8 @@ class ValidationReport:
         }
         if self.unused_baseline:
             document["unused_baseline"] = list(self.unused_baseline)
+        if self.account is not None:
+            document["account"] = dict(self.account)
         return document
 
 
