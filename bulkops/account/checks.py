@@ -32,8 +32,8 @@ Judge = Callable[[str], Sequence[Fault]]
 class KnownNames:
     """What an account knows of the cells of one contract's files; `ids` are those of the target, all or some.
 
-    If the target itself does not fit, no cell is judged. A name counts as unknown only where the list that would contain it was read to its end. `missing_profiles` are
-    profiles that a search did not find.
+    If the target itself does not fit, no cell is judged. A name counts as unknown only where the list that would
+    contain it was read to its end. `missing_profiles` are profiles that a search did not find.
     """
 
     def __init__(
@@ -71,12 +71,11 @@ class KnownNames:
         """Return what is wrong with the target, and with a file for not having a column."""
         faults = list(self._target)
         for column in self._contract.columns:
-            if isinstance(column.cell, JsonObject) and column.name not in present:
-                names = self._mandatory(column.cell)
+            names = self._mandatory(column.cell) if isinstance(column.cell, JsonObject) else ()
+            if names and column.name not in present:
                 listed = ", ".join(map(repr, names))
-                faults += [
-                    Fault("ACC124", f"the file has no column {column.name}, and {listed} must be filled")
-                ] * bool(names)
+                missing = f"the file has no column {column.name}; the application requires {listed}"
+                faults.append(Fault("ACC124", missing))
         return faults
 
     def _judged(self, column: str, value: str) -> Sequence[Fault]:

@@ -36,6 +36,7 @@ COMMANDS = {
     "run": ("bulkops.cli.run", "Run a recipe: several imports in order."),
     "recipes": ("bulkops.cli.recipes", "List the shipped recipes, or show one."),
     "snapshot": ("bulkops.cli.snapshot", "Store what a deployment is, for checks without a network."),
+    "doctor": ("bulkops.cli.doctor", "Check configuration, ledger, network, key, rights and clock."),
     "sandbox": ("bulkops.cli.sandbox", "Serve a local deployment to try and rehearse against."),
 }
 

@@ -11,6 +11,7 @@ from bulkops.cli.options import json_option, ledger_option, overwrite_option
 from bulkops.cli.outputs import permit_of
 from bulkops.cli.target_options import target_options
 from bulkops.cli.targets import TargetChoice
+from bulkops.wording import counted
 from bulkops.writing import refuse_no_file, refuse_no_folder
 
 
@@ -63,6 +64,6 @@ def command(output: Path, target: TargetChoice, ledger: str | None, *, overwrite
         source = provenance(account, output, now=clock.now())
         console().emit_json({**source, "requests": reader.requests, "counts": counts})
     else:
-        listed = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        console().result(f"{output}: {listed}; {reader.requests:,} requests.")
+        listed = ", ".join(f"{name}: {count:,}" for name, count in counts.items())
+        console().result(f"{output} written, with {counted(reader.requests, 'request')}. {listed}.")
     return 0
