@@ -329,13 +329,11 @@ def _nearest(known: Sequence[str]) -> Callable[[str], str]:
 
 
 def _nearest_id(held: Sequence[Held], number: int) -> str:
-    """Return a suggestion for an id that does not exist."""
-    if not held:
-        return ""
-    near = difflib.get_close_matches(str(number), [str(each.id) for each in held], n=1)
-    if near:
-        return f" Did you mean {_listed(each for each in held if str(each.id) == near[0])}?"
-    return f" Known: {_listed(held[:LISTED])}{', …' if len(held) > LISTED else ''}."
+    """Return the ids that exist if they are few, or the nearest ones."""
+    if len(held) <= LISTED:
+        return f" Known: {_listed(held)}." if held else ""
+    near = difflib.get_close_matches(str(number), [str(each.id) for each in held], n=3, cutoff=0.5)
+    return f" Did you mean {_listed(each for each in held if str(each.id) in near)}?" if near else ""
 
 
 def _listed(held: Iterable[Held]) -> str:
