@@ -11,9 +11,10 @@ from bulkops.account.checks import KnownNames, facts_of
 from bulkops.account.model import Account, by_id
 from bulkops.account.needs import Needs, needs_of
 from bulkops.account.reading import MAX_REQUESTS, PAGE, AccountReader
-from bulkops.errors import BulkopsError, DataError, UsageError
+from bulkops.errors import BulkopsError, DataError, InputUnreadable, UsageError
+from bulkops.limits import TooLarge
 from bulkops.reading.blocks import ContentReader
-from bulkops.reading.sources import file_source
+from bulkops.reading.sources import DAMAGED, ReadFailed, file_source
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import FileReport, Finding, ValidationSettings
 from bulkops.validation.named import Fault
@@ -189,9 +190,12 @@ def _of_target(contract: Contract, file: Path, faults: Sequence[Fault]) -> FileR
 
 
 def _columns_of(file: Path, contract: Contract) -> Collection[str]:
-    """Return the contract's columns that a file has."""
-    with file_source(file).open() as stream:
-        header = open_content(ContentReader(stream), contract).header
+    """Return the contract's columns that a file has; none if it cannot be read, which its validation reports."""
+    try:
+        with file_source(file).open() as stream:
+            header = open_content(ContentReader(stream), contract).header
+    except (InputUnreadable, TooLarge, ReadFailed, *DAMAGED):
+        return ()
     return header.present if header else ()
 
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bulkops.account.preflight import Preflight
 from bulkops.account.reading import AccountReader
 from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import plan_file
 from bulkops.clock import Clock
-from bulkops.errors import UsageError
+from bulkops.errors import AccessRefused, BulkopsError, UsageError
 from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
@@ -26,6 +27,7 @@ from bulkops.pipeline.running import (
     run_and_prove,
     with_preflight,
 )
+from bulkops.upload.context import JobContext
 from bulkops.upload.figures import job_state
 from bulkops.upload.options import RunOptions
 from bulkops.upload.paths import rejected_path
@@ -74,13 +76,25 @@ def resume_job(
             job = ledger.change_job(job, kind="file named", file_path=with_file(job, file).file_path)
         job = resumed(job, ledger, changes=changes or {})
         context = stack.enter_context(opened(job, target, ledger, clock=clock, stop=stop, say=observer.note))
-        preflight = None
-        if any(chunk.state is ChunkState.PENDING for chunk in chunks):
-            accept = job.settings.get("accept", ())
-            preflight = check_account(context, job.file_path, observer, accept=accept, account=account)
-            if (error := preflight.error()) is not None:
-                return with_preflight(as_it_stands(job, chunks, ledger, error=error), preflight)
+        preflight, error = _checked(context, chunks, observer, account)
+        if error is not None:
+            return with_preflight(as_it_stands(job, chunks, ledger, error=error), preflight)
         return with_preflight(run_and_prove(context, stop=stop, observer=observer, prove=prove), preflight)
+
+
+def _checked(
+    context: JobContext, chunks: Sequence[ChunkEntry], observer: Observer, account: AccountReader | None
+) -> tuple[Preflight | None, BulkopsError | None]:
+    """Return how a job fits its account if records are pending, and the error that keeps these from being sent."""
+    if all(chunk.state is not ChunkState.PENDING for chunk in chunks):
+        return None, None
+    job = context.job
+    try:
+        accept = job.settings.get("accept", ())
+        preflight = check_account(context, job.file_path, observer, accept=accept, account=account)
+    except AccessRefused as refused:
+        return None, refused
+    return preflight, preflight.error()
 
 
 def idle(job: JobEntry, chunks: Sequence[ChunkEntry], ledger: Ledger) -> Outcome:
