@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,7 +17,7 @@ from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
     from bulkops.account.model import Account
-    from bulkops.validation.findings import ValidationSettings
+    from bulkops.validation.findings import ValidationReport, ValidationSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -63,19 +63,18 @@ class Snapshot:
 
     def settings(self, settings: "ValidationSettings", contract: Contract) -> "ValidationSettings":
         """Return settings that compare the files of a contract with the account."""
-        from dataclasses import replace
-
         from bulkops.account.checks import KnownNames
 
         used = {name for route in contract.routes for name in route.ids}
         ids = {name: number for name, number in self.ids.items() if name in used}
         return replace(settings, named=KnownNames(self.account, contract, ids))
 
-    def tell(self) -> None:
-        """Say which snapshot was used, and what it does not know."""
+    def told(self, report: "ValidationReport") -> "ValidationReport":
+        """Say which snapshot was used and what it does not know, and return the report with it."""
         console().note(self.said)
         for text in self.source["not_read"]:
             console().note(f"Not in the snapshot: {text}.")
+        return replace(report, account=self.source)
 
 
 def account_options(function: F) -> F:

@@ -71,8 +71,7 @@ def command(
     chosen = _narrowed(mapped, paths, skip=skip_unmapped) if paths else mapped
     snapshot = account.or_else(table.account, table.max_age).opened()
     report = _validated(chosen, settings, snapshot, watched=form == "text")
-    if snapshot is not None:
-        snapshot.tell()
+    report = report if snapshot is None else snapshot.told(report)
     for file in report.files:
         if file.unreadable is not None:
             console().complain(file.unreadable)
@@ -121,5 +120,4 @@ def _validated(
     return ValidationReport(
         files=tuple(file for report in reports for file in report.files),
         unused_baseline=tuple(sorted(unused)),
-        account=snapshot.source if snapshot else None,
     )

@@ -80,8 +80,7 @@ def command(
         mask=mask,
     )
     snapshot = account.opened()
-    if snapshot is not None:
-        settings = snapshot.settings(settings, contract)
+    settings = settings if snapshot is None else snapshot.settings(settings, contract)
     if max_findings is not None:
         settings = replace(settings, max_findings=max_findings)
     sources = expand(files, recursive=recursive)
@@ -98,9 +97,7 @@ def command(
         report = validate_files(contract, sources, settings=settings, observer=watcher)
     finally:
         excerpts.close()
-    if snapshot is not None:
-        report = replace(report, account=snapshot.source)
-        snapshot.tell()
+    report = report if snapshot is None else snapshot.told(report)
     for file in report.files:
         if file.unreadable is not None:
             console().complain(file.unreadable)

@@ -101,11 +101,9 @@ def begin_and_run(
         stack.enter_context(locked(job, ledger))
         running = opened(job, target, ledger, clock=clock, stop=stop, say=observer.note, stamp=new.stamp)
         context = stack.enter_context(running)
-        preflight = None
-        if new.check:
-            preflight = check_account(context, plan.path, observer, accept=new.guards.accept, account=new.account)
-            if preflight.report.errors:
-                return _unfit(new, preflight)
+        preflight = _checked(new, context, observer)
+        if preflight is not None and preflight.report.errors:
+            return _unfit(new, preflight)
         observer.planned(plan, contract, context.ids)
         told = _Told(observer, clock)
         try:
@@ -132,6 +130,12 @@ def begin_and_run(
             return with_preflight(Outcome(document=document, exit_code=0, validation=new.validation), preflight)
         outcome = run_and_prove(context, stop=stop, observer=observer, prove=new.prove, begun=told.fresh)
         return with_preflight(replace(outcome, validation=new.validation), preflight)
+
+
+def _checked(new: NewJob, context: JobContext, observer: Observer) -> Preflight | None:
+    if not new.check:
+        return None
+    return check_account(context, new.plan.path, observer, accept=new.guards.accept, account=new.account)
 
 
 def check_account(
