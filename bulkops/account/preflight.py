@@ -18,7 +18,7 @@ from bulkops.reading.sources import DAMAGED, ReadFailed, file_source
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import FileReport, Finding, ValidationSettings
 from bulkops.validation.named import Fault
-from bulkops.validation.opening import open_content
+from bulkops.validation.preamble import open_content
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
 from bulkops_validators.model.rules import Severity

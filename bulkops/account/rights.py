@@ -6,7 +6,7 @@ from string import Formatter
 
 from bulkops.account.reading import LISTS, SEARCH, SINGLES
 from bulkops.errors import AccessRefused, ServerRefused, Unfinished
-from bulkops.readback.fetch import nothing_of
+from bulkops.readback.fetch.rows import nothing_of
 from bulkops.transport.client import Client
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Readback

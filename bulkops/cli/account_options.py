@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from bulkops.cli.console import console
-from bulkops.cli.environment import option, own_option
-from bulkops.cli.options import CountType
+from bulkops.cli.options.common import CountType
+from bulkops.cli.options.environment import option, own_option
+from bulkops.cli.output.console import console
 from bulkops.errors import UsageError
 from bulkops.settings import ID_NAMES
 from bulkops_validators.model.contract import Contract
@@ -42,7 +42,7 @@ class AccountChoice:
             return None
         from bulkops.account.snapshot import age_text, provenance, read_snapshot
         from bulkops.clock import SystemClock
-        from bulkops.exporting.steps import parse_length
+        from bulkops.exporting.time_slices import parse_length
 
         now = SystemClock().now()
         longest = parse_length(self.max_age, option="--max-age").total_seconds() if self.max_age else None

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bulkops.cli.console import console
-from bulkops.cli.options import json_option, ledger_option
-from bulkops.cli.target_options import target_options
-from bulkops.cli.targets import TargetChoice
+from bulkops.cli.options.common import json_option, ledger_option
+from bulkops.cli.options.target import target_options
+from bulkops.cli.output.console import console
+from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import BulkopsError, UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def command(ctx: click.Context, target: TargetChoice, ledger: str | None, *, as_
 
 def _checks(ctx: click.Context, target: TargetChoice, ledger: str | None, rights: "list[Right]") -> "Iterator[Check]":
     """Yield the checks as they end, and put the operations of the key into `rights`."""
-    from bulkops.cli.job_book import look_at_ledger
+    from bulkops.cli.output.jobs_view import look_at_ledger
     from bulkops.pipeline import checkup
     from bulkops.settings import default_ledger_url
 
@@ -66,7 +66,7 @@ def _checks(ctx: click.Context, target: TargetChoice, ledger: str | None, rights
 
 
 def _target_checks(target: TargetChoice, ledger: str | None, rights: "list[Right]") -> "Iterator[Check]":
-    from bulkops.cli.connect import connect
+    from bulkops.cli.process.connect import connect
     from bulkops.clock import SystemClock
     from bulkops.pipeline import checkup
 
@@ -88,7 +88,7 @@ def _target_checks(target: TargetChoice, ledger: str | None, rights: "list[Right
 
 
 def _show(check: "Check") -> None:
-    from bulkops.cli.console import line
+    from bulkops.cli.output.console import line
 
     mark = click.style(f"{check.state.value:8}", fg=COLORS[check.state.value], bold=True)
     console().result(f"{mark} {check.name}: {line(check.message)}", styled=True)

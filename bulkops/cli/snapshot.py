@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from bulkops.cli.connect import connect
-from bulkops.cli.console import console
-from bulkops.cli.environment import own_option
-from bulkops.cli.options import json_option, ledger_option, overwrite_option
-from bulkops.cli.outputs import permit_of
-from bulkops.cli.target_options import target_options
-from bulkops.cli.targets import TargetChoice
+from bulkops.cli.options.common import json_option, ledger_option, overwrite_option
+from bulkops.cli.options.environment import own_option
+from bulkops.cli.options.target import target_options
+from bulkops.cli.output.console import console
+from bulkops.cli.output.outputs import permit_of
+from bulkops.cli.process.connect import connect
+from bulkops.cli.process.targets import TargetChoice
 from bulkops.wording import counted
 from bulkops.writing import refuse_no_file, refuse_no_folder
 

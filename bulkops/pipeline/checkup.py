@@ -15,8 +15,8 @@ from typing import Any
 from bulkops.account.rights import DENIED, FAILED, GRANTED, UNKNOWN_ID, UNTESTED, Right, rights_of
 from bulkops.configuration import read_config
 from bulkops.errors import AccessRefused, BulkopsError, Unfinished, UsageError
-from bulkops.ledger.places import plain_path, shown
-from bulkops.ledger.questions import Questions
+from bulkops.ledger.paths import plain_path, shown
+from bulkops.ledger.reader import Questions
 from bulkops.ledger.states import ChunkState
 from bulkops.settings import Target, state_folder
 from bulkops.transport.client import Client

@@ -12,18 +12,18 @@ from bulkops.account.reading import MAX_REQUESTS, AccountReader
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, DataError, Interrupted, UsageError
 from bulkops.ledger.store import Ledger
-from bulkops.pipeline.earlier import GOOD_VERDICTS, Earlier, earlier_job
 from bulkops.pipeline.importing import ImportRequest, Place, import_file
 from bulkops.pipeline.observer import Observer
+from bulkops.pipeline.previous_run import GOOD_VERDICTS, Earlier, earlier_job
 from bulkops.pipeline.resuming import resume_job
 from bulkops.pipeline.running import Outcome, as_it_stands, resumable
 from bulkops.queries import query_texts
 from bulkops.recipe import Recipe, Step
 from bulkops.settings import Target
-from bulkops.transport.telling import Say, silent
+from bulkops.transport.notices import Say, silent
 from bulkops.upload.guards import accepted_rules
 from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
-from bulkops.upload.stopping import Stop, StoppableClock
+from bulkops.upload.stop import Stop, StoppableClock
 from bulkops.upload.workflow import Guards, open_client
 from bulkops.wording import counted
 from bulkops_validators import CONTRACTS

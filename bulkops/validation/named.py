@@ -6,9 +6,9 @@ from typing import Protocol
 
 import polars as pl
 
-from bulkops.reading.marks import Offsets
+from bulkops.reading.records.structural_index import Offsets
 from bulkops.validation.context import Context, shown
-from bulkops.validation.hits import Hits, Room, Spot
+from bulkops.validation.rule_matches import Hits, Room, Spot
 
 ROW = "_row"
 
