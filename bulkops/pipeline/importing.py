@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
+from bulkops.account.reading import AccountReader
 from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.odd_files import refuse_odd_file
 from bulkops.chunking.plan import FilePlan, plan_file
@@ -41,7 +42,8 @@ class ImportRequest:
     """What to import and how. `options` are the contract's query options by option name, as text.
 
     Without `digests` the records of the file are neither compared with those of earlier jobs nor remembered. With
-    `dry_run` everything up to the first request is done, and nothing is written or sent.
+    `dry_run` everything up to the first upload is done: the account is read, and nothing is written or sent. `account`
+    is what reads it, where several imports share what was read.
     """
 
     contract: Contract
@@ -55,6 +57,7 @@ class ImportRequest:
     dry_run: bool = False
     reconcile: bool = False
     digests: bool = True
+    account: AccountReader | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +106,8 @@ def import_file(
             prove=request.reconcile,
             validation=report,
             stamp=stamp,
+            check=True,
+            account=request.account,
         )
         running = name_unfinished(new, ledger, say=observer.note)
         repeats = without_repeats(new, digests, ledger, running=running, limits=limits, say=observer.note)

@@ -19,6 +19,7 @@ from bulkops.validation.checks.keys import KeyHashes, key_hashes
 from bulkops.validation.checks.repeated_header import repeated_headers
 from bulkops.validation.context import Context
 from bulkops.validation.digests import Digests, record_digests
+from bulkops.validation.named import named_hits
 from bulkops.validation.parse import Parsed, parse
 from bulkops.validation.rule_matches import Hits, Room, Spot
 
@@ -51,6 +52,7 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
     hits = [*tail.others, *_blank_hits(blank[: len(blank) - tail.records], room)]
     hits += repeated_headers(frame, numbers, context, room)
     hits += content_hits(frame, numbers, context, room)
+    hits += named_hits(frame, numbers, context, room)
     wanted = [hit for hit in hits if hit.code in context.codes]
     counts: dict[str, int] = {}
     for hit in wanted:

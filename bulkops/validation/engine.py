@@ -109,6 +109,7 @@ def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
         mask=settings.mask,
         names=opening.header.names,
         digests=settings.digests,
+        named=settings.named,
     )
     pieces = blocks(
         reader,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from bulkops.validation.baseline import Baseline
     from bulkops.validation.digests import Digests
+    from bulkops.validation.named import NamedThings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,10 +168,11 @@ class FileReport:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ValidationReport:
-    """What was found in all files of one call."""
+    """What was found in all files of one call. `account` is the snapshot that they were compared with, if any."""
 
     files: tuple[FileReport, ...]
     unused_baseline: tuple[str, ...] = ()
+    account: Mapping[str, Any] | None = None
 
     @property
     def findings(self) -> Findings:
@@ -207,6 +209,8 @@ class ValidationReport:
         }
         if self.unused_baseline:
             document["unused_baseline"] = list(self.unused_baseline)
+        if self.account is not None:
+            document["account"] = dict(self.account)
         return document
 
 
@@ -217,7 +221,8 @@ class ValidationSettings:
     `select` and `ignore` are codes, names or prefixes; `max_findings` caps the examples of each rule and file;
     after `max_errors` errors the rest of a file is left unread; `mask` hides values; `insensitive` says that the
     application folds the case of codes; without `now` nothing looks at the present. `renames` gives columns of the
-    header the names under which they are judged; `digests` asks for the digests of records.
+    header the names under which they are judged; `digests` asks for the digests of records; `named` knows what an
+    account has of the names in the cells.
     """
 
     select: tuple[str, ...] = ()
@@ -233,3 +238,4 @@ class ValidationSettings:
     baseline: "Baseline | None" = None
     renames: Mapping[str, str] = field(default_factory=dict)
     digests: bool = False
+    named: "NamedThings | None" = None

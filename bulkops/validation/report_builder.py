@@ -110,6 +110,8 @@ class Tally:
             self.add_finding("STR110", "there is a header and no record with a value", line=self._line + 1)
         self.add_late(whole_file_hits(self.facts, self.context))
         self._judge_limits()
+        for fault in self.settings.named.of_file(self.context.present) if self.settings.named else ():
+            self.add_finding(fault.code, fault.text)
 
     def break_off(self, code: str | None, message: str = "") -> None:
         """Judge what was read of a file that cannot be read to its end; a rule's finding points to where that is."""

@@ -11,6 +11,7 @@ from bulkops_validators.model.contract import (
     QueryOption,
     Readback,
     ReadColumn,
+    Requires,
     Route,
     Unique,
 )
@@ -147,6 +148,7 @@ CONTRACT = Contract(
         ),
     ),
     duplicate_option="skip-duplicates",
+    requires=Requires(feature="coupons", source="Campaign schema: features"),
     limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
     routes=(
         Route(

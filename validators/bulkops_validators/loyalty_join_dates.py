@@ -7,8 +7,11 @@ from bulkops_validators.model.contract import (
     Contract,
     Limits,
     Mode,
+    ProgramKind,
     Readback,
     ReadColumn,
+    Reference,
+    Requires,
     Route,
     Unique,
 )
@@ -42,6 +45,7 @@ CONTRACT = Contract(
             about="The customer profile; one that does not exist fails the whole import.",
             example="customer-0001",
             sources={"required": IMPORT, "max_length": "CustomerProfile schema: integrationId.maxLength"},
+            names=Reference.PROFILE,
         ),
         Column(
             name="newjoindate",
@@ -59,6 +63,7 @@ CONTRACT = Contract(
             source="one join date per customer; which of two rows would win is not documented",
         ),
     ),
+    requires=Requires(program=ProgramKind.PROFILES, source=IMPORT),
     limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
     routes=(
         Route(

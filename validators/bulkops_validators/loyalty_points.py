@@ -10,9 +10,11 @@ from bulkops_validators.model.contract import (
     Limits,
     Mode,
     Ordered,
+    ProgramKind,
     QueryOption,
     Readback,
     ReadColumn,
+    Reference,
     Route,
 )
 
@@ -78,6 +80,7 @@ CONTRACT = Contract(
             about="The customer profile that gets the points, in a profile-based program.",
             example="customer-0001",
             sources={"max_length": f"{TRANSACTION}: customerProfileId.maxLength"},
+            program=ProgramKind.PROFILES,
         ),
         Column(
             name="identifier",
@@ -85,6 +88,7 @@ CONTRACT = Contract(
             about="The card that gets the points, in a card-based program.",
             example="CARD-0001",
             sources={"min_length": CARD, "max_length": CARD, "pattern": CARD},
+            program=ProgramKind.CARDS,
         ),
         Column(
             name="amount",
@@ -135,6 +139,7 @@ CONTRACT = Contract(
             default="main ledger",
             example="travel",
             sources={"max_length": f"{TRANSACTION}: subledgerId.maxLength"},
+            names=Reference.SUBLEDGER,
         ),
         Column(
             name="reason",

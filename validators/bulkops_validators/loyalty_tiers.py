@@ -7,8 +7,11 @@ from bulkops_validators.model.contract import (
     Contract,
     Limits,
     Mode,
+    ProgramKind,
     Readback,
     ReadColumn,
+    Reference,
+    Requires,
     Route,
     Unique,
 )
@@ -45,6 +48,7 @@ CONTRACT = Contract(
             default="main ledger",
             example="travel",
             sources={"max_length": "LoyaltyProgramTransaction schema: subledgerId.maxLength"},
+            names=Reference.SUBLEDGER,
         ),
         Column(
             name="customerprofileid",
@@ -53,6 +57,7 @@ CONTRACT = Contract(
             about="The customer profile; it must exist.",
             example="customer-0001",
             sources={"required": IMPORT, "max_length": "CustomerProfile schema: integrationId.maxLength"},
+            names=Reference.PROFILE,
         ),
         Column(
             name="tiername",
@@ -61,6 +66,7 @@ CONTRACT = Contract(
             about="The name of a tier of the program.",
             example="Gold",
             sources={"required": IMPORT, "min_length": IMPORT},
+            names=Reference.TIER,
         ),
         Column(
             name="expirydate",
@@ -77,6 +83,7 @@ CONTRACT = Contract(
             source="one tier per customer and ledger; which of two rows would win is not documented",
         ),
     ),
+    requires=Requires(program=ProgramKind.PROFILES, source="not stated; the only key column is a profile id"),
     limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
     routes=(
         Route(

@@ -10,6 +10,8 @@ from bulkops_validators.model.contract import (
     Ordered,
     Readback,
     ReadColumn,
+    Reference,
+    Requires,
     Route,
     Unique,
 )
@@ -67,6 +69,7 @@ CONTRACT = Contract(
             about="The customer profile that hands the code out; it must exist.",
             example="customer-0001",
             sources={"required": IMPORT, "max_length": f"{ENTITY}: advocateProfileIntegrationId.maxLength"},
+            names=Reference.PROFILE,
         ),
         Column(
             name="startdate",
@@ -108,6 +111,7 @@ CONTRACT = Contract(
     ),
     unique=(Unique(columns=("code",), certain=True, source="referral guide: the file must contain no duplicates"),),
     ordered=(Ordered(start="startdate", end="expirydate", source="not documented; such a code can never be used"),),
+    requires=Requires(feature="referrals", source="Campaign schema: features"),
     limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
     routes=(
         Route(

@@ -10,6 +10,7 @@ from bulkops_validators.model.contract import (
     QueryOption,
     Readback,
     ReadColumn,
+    Reference,
     Route,
     Unique,
 )
@@ -35,6 +36,7 @@ CONTRACT = Contract(
                 "min_length": "Store schema: integrationId.minLength",
                 "max_length": "Store schema: integrationId.maxLength",
             },
+            names=Reference.STORE,
         ),
         Column(
             name="limit",

@@ -8,6 +8,7 @@ from bulkops_validators.model.contract import (
     Mode,
     Readback,
     ReadColumn,
+    Reference,
     Route,
     Unique,
 )
@@ -33,6 +34,7 @@ CONTRACT = Contract(
                 "min_length": "Store schema: integrationId.minLength",
                 "max_length": "Store schema: integrationId.maxLength",
             },
+            names=Reference.STORE,
         ),
     ),
     unique=(

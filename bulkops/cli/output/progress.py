@@ -10,8 +10,10 @@ from typing import Any
 import click
 from tqdm import tqdm
 
+from bulkops.account.preflight import Preflight
 from bulkops.cli.output.console import console, line
 from bulkops.cli.output.job_summary import summary_lines
+from bulkops.cli.output.preflight_view import finding_lines, note_lines
 from bulkops.errors import FileChanged, Interrupted, LedgerLost, Unfinished
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.paths import shown
@@ -34,6 +36,13 @@ class Voice(Silent):
         self._ledger_url = ledger_url
         self._bar: tqdm[Any] | None = None
         self._done: set[int] = set()
+
+    def checked(self, preflight: Preflight) -> None:
+        """Show what does not fit the account, and what was not checked."""
+        for text in note_lines(preflight):
+            console().note(text)
+        for text in finding_lines(preflight):
+            console().complain(text)
 
     def began(self, job: JobEntry) -> None:
         """Know the command to resume with before anything else, name the job, and show the bar."""

@@ -27,6 +27,22 @@ class Mode(StrEnum):
         return self in {Mode.UPSERT, Mode.REPLACE}
 
 
+class Reference(StrEnum):
+    """What of the account a filled cell names."""
+
+    TIER = "tier"
+    SUBLEDGER = "subledger"
+    STORE = "store"
+    PROFILE = "profile"  # a customer profile that must exist before the import
+
+
+class ProgramKind(StrEnum):
+    """What a loyalty program keeps its points on."""
+
+    PROFILES = "profile-based"
+    CARDS = "card-based"
+
+
 class Comparison(StrEnum):
     """How a sent value and a value read back are made comparable."""
 
@@ -44,7 +60,8 @@ class Column:
 
     `default` is what the server takes a blank cell for. `sources` names, per constraint
     (`required`, `type`, `min_length`, …), the official text it comes from. `codes` gives a
-    constraint a rule of its own instead of the general one.
+    constraint a rule of its own instead of the general one. `names` is what of the account a filled cell
+    names; a cell may be filled only in a program of the kind `program`, if one is given.
     """
 
     name: str
@@ -55,6 +72,20 @@ class Column:
     example: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
     codes: Mapping[str, str] = field(default_factory=dict)
+    names: Reference | None = None
+    program: ProgramKind | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requires:
+    """What the target of an import must be, and the official text that says so.
+
+    `feature` is a feature of the campaign, `program` the kind of the loyalty program.
+    """
+
+    feature: str | None = None
+    program: ProgramKind | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,6 +242,7 @@ class Contract:
     evidence: str = ""  # in words: what settles a doubt, and what cannot be known
     duplicate_option: str | None = None  # the option that makes the server skip what it already has
     notes: tuple[str, ...] = ()
+    requires: Requires = Requires()
 
     def column(self, name: str) -> Column:
         """Return the column called `name`; KeyError if there is none."""
