@@ -10,6 +10,7 @@ from bulkops.fixing.quotes import readings, undoubled
 from bulkops.fixing.unclosed import closed
 from bulkops.reading.quoting import cells
 from bulkops.reading.wrapped import wrapped_cells
+from bulkops.validation.odd_lines import COMMENT, PROGRAM, is_rule, odd_line
 from bulkops.validation.repeated_header import repeats_header
 from bulkops_validators.model.contract import Contract
 
@@ -24,7 +25,9 @@ _READABLE = {"STR104", "STR106", "STR107"}
 class Shape:
     """What all records of a file share: the columns by position, the separator, the line end to write.
 
-    `names` are the columns as the header spells them. Cells of the columns `kept` are not repaired.
+    `names` are the columns as the header spells them. Cells of the columns `kept` are not repaired. Columns at the
+    positions `surplus` are blank and go; so do those `dropped`, whatever their cells are. `last`: the shape is that of
+    the last record of the file.
     """
 
     contract: Contract
@@ -36,11 +39,18 @@ class Shape:
     options: FixOptions
     names: tuple[str, ...] = ()
     kept: frozenset[str] = frozenset()
+    dropped: frozenset[int] = frozenset()
+    last: bool = False
+
+    @property
+    def gone(self) -> frozenset[int]:
+        """The positions of columns that are not written."""
+        return self.surplus | self.dropped
 
     @property
     def reshaped(self) -> bool:
         """Whether every record has to be written anew."""
-        return self.separator != _COMMA or bool(self.surplus)
+        return self.separator != _COMMA or bool(self.gone)
 
     @property
     def rewritten(self) -> bool:
@@ -103,6 +113,8 @@ def repair_record(
         return text.encode() + ending, repairs
     if len(read.texts) == 1 < len(shape.columns) and not body.strip():
         return b"", [*repairs, Repair("STR103", text, "")]
+    if (code := _odd(read, shape)) is not None:
+        return b"", [*repairs, Repair(code, text, "")]
     if len(read.texts) != len(shape.columns) or any(read.texts[i] for i in shape.surplus):
         return (read.spelt().encode() if shape.reshaped or defect else text.encode()) + ending, repairs
     if shape.names and repeats_header(read.texts, shape.columns, shape.names):
@@ -115,7 +127,7 @@ def repair_record(
         return raw, []
     if not any(repaired.texts) and any(read.texts):
         return b"", [*repairs, Repair("STR103", text, "")]
-    kept = repaired.without(shape.surplus) if shape.surplus else repaired
+    kept = repaired.without(shape.gone) if shape.gone else repaired
     return kept.spelt().encode() + ending, repairs
 
 
@@ -126,8 +138,16 @@ def reshaped(raw: bytes, shape: Shape) -> bytes:
     if found is None:
         return raw
     if len(found.texts) == len(shape.columns) and not any(found.texts[i] for i in shape.surplus):
-        found = found.without(shape.surplus)
+        found = found.without(shape.gone)
     return found.spelt().encode("utf-8", "surrogateescape") + ending
+
+
+def _odd(read: _Cells, shape: Shape) -> str | None:
+    """Return the rule of a line that is no record and may go: safely if it has another number of cells than records."""
+    width = len(shape.columns)
+    code = odd_line(read.texts, width, last=shape.last)
+    certain = len(read.texts) != width or (code == COMMENT and width > 1 and is_rule(read.texts))
+    return code if code in {COMMENT, PROGRAM} and (certain or shape.options.unsafe) else None
 
 
 def _split(raw: bytes) -> tuple[bytes, bytes]:

@@ -50,7 +50,8 @@ class Survey:
     judged, and become readable once their structure is repaired. `short`: some records have too few fields. `cells`:
     some cells are wrong.
     `lost_zeros` gives, for each column and length of number that zeros were lost of, the length it should have.
-    `decimal_ids` are the columns of ids that were made numbers, such as 100200.0.
+    `decimal_ids` are the columns of ids that were made numbers, such as 100200.0. `last_record` is the last one with a
+    value, from 1; `dropped` are the positions of columns that go although they hold something.
     """
 
     opening: Opening
@@ -66,6 +67,8 @@ class Survey:
     cells: bool
     lost_zeros: Mapping[tuple[str, int], int]
     decimal_ids: frozenset[str]
+    last_record: int = 0
+    dropped: frozenset[int] = frozenset()
 
 
 @dataclass
@@ -168,6 +171,7 @@ def survey(
         cells=any(not code.startswith(_STRUCTURE) for code in collector.codes),
         lost_zeros=_lost_zeros(tally.facts),
         decimal_ids=frozenset(columns_with_decimal_ids(tally.facts)),
+        last_record=_last_record(tally.facts),
     )
 
 
@@ -190,6 +194,11 @@ def _knowledge(
         all_surplus=min(forms.fields, default=0) > width,
         all_wrapped="STR101" not in codes and set(forms.fields) == {1},
     )
+
+
+def _last_record(facts: BlockFacts) -> int:
+    """Return the number of the last record with a value, from 1; 0 if there is none."""
+    return 0 if facts.last is None or facts.last.number is None else facts.last.number + 1
 
 
 def _day_first(facts: BlockFacts) -> dict[str, bool]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import polars as pl
@@ -12,6 +12,7 @@ from bulkops.validation.content import ROW, number_of
 from bulkops.validation.context import Context, shown
 from bulkops.validation.decimals import comma_readings, grouped
 from bulkops.validation.hits import Hits, Room, Spot
+from bulkops.validation.odd_lines import PROGRAM, is_total, line_spot
 from bulkops_validators.model import patterns
 from bulkops_validators.model.cells import IdList, Number, Text, Timestamp
 from bulkops_validators.model.expressions import alone
@@ -50,7 +51,7 @@ class BlockFacts:
     dates in a local order, `ambiguous_dates` those of which either number can be the day. `filled` counts the cells of
     ids and codes, `ids_with_decimals` are those such as 100200.0. `grouped` are numbers such as 1.500, which may be
     thousands; `other_decimals` are the columns that have decimal numbers of another form. `commas` is what the commas
-    in the numbers of a column show, as `comma_readings` tells.
+    in the numbers of a column show, as `comma_readings` tells. `last` is the first cell of the last record.
     """
 
     lengths: dict[str, Counter[int]] = field(default_factory=dict)
@@ -66,6 +67,7 @@ class BlockFacts:
     grouped: dict[str, Usage] = field(default_factory=dict)
     other_decimals: set[str] = field(default_factory=set)
     commas: dict[str, frozenset[str]] = field(default_factory=dict)
+    last: Spot | None = None
 
     def add(self, other: "BlockFacts", *, base: int, room: Room) -> None:
         """Add the facts of the next block, whose records begin at `base`."""
@@ -77,6 +79,8 @@ class BlockFacts:
         _add_usages(self.exclusive, other.exclusive, base=base, most=room.of("XCL104"))
         _add_usages(self.ids_with_decimals, other.ids_with_decimals, base=base, most=room.of("XLS115"))
         _add_usages(self.grouped, other.grouped, base=base, most=1)
+        if other.last is not None and other.last.number is not None:
+            self.last = replace(other.last, number=other.last.number + base)
         self.filled_unknown |= other.filled_unknown
         self.other_decimals |= other.other_decimals
         self.filled.update(other.filled)
@@ -96,8 +100,11 @@ def gather(
 ) -> BlockFacts:
     """Return the facts of a block's records; `local_dates` and `commas` in numbers say whether any were found in it."""
     facts = BlockFacts()
-    if not frame.height:
+    if not frame.height or not frame.width:
         return facts
+    first = frame.to_series(0)
+    number = number_of(frame.height - 1, numbers)
+    facts.last = Spot(message="", number=number, column=first.name, value=first[-1] or "")
     for name in _code_columns(context):
         _gather_numbers(frame, name, numbers, context, room, facts)
     for name in _decimal_columns(context):
@@ -221,6 +228,8 @@ def whole_file_hits(facts: BlockFacts, context: Context) -> Iterable[Hits]:
     for name in facts.grouped:
         yield from _three_decimals(name, facts, context)
     yield from _mixed(facts, context)
+    if facts.last is not None and facts.last.number is not None and is_total(facts.last.value or ""):
+        yield Hits(PROGRAM, 1, (line_spot(PROGRAM, facts.last.number, facts.last.value or "", context),))
 
 
 def _lost_zeros(name: str, facts: BlockFacts, context: Context) -> Iterable[Hits]:

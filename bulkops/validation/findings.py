@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from bulkops_validators.model.rules import Severity
+from bulkops_validators.model.rules import Repair, Severity
 from bulkops_validators.model.rules_registry import RULES
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ class Finding:
     `record` counts from 1 without the header and is None for the header, blank lines and the file as a whole;
     `line` is the physical line, from 1, on which the record begins (for single bytes: on which they stand);
     `byte` counts from 0 and points at the cell, or at the defect itself; `field` is the column's position, from 1.
-    `column` and `value` are None where the finding is about no single cell.
+    `column` and `value` are None where the finding is about no single cell. `explains` is the number of findings that
+    follow from this one: they are counted and not listed.
     """
 
     code: str
@@ -32,6 +33,7 @@ class Finding:
     column: str | None = None
     field: int | None = None
     value: str | None = None
+    explains: int = 0
 
     @property
     def name(self) -> str:
@@ -57,6 +59,7 @@ class Finding:
             "field": self.field,
             "value": self.value,
             "help": self.help,
+            **({"explains": self.explains} if self.explains else {}),
         }
 
 
@@ -84,6 +87,15 @@ class FileReport:
     stopped: bool = False
     digests: "Digests | None" = field(default=None, repr=False, compare=False)
 
+    @property
+    def repairs(self) -> dict[str, int]:
+        """How many findings `bulkops fix` may repair: safely, with an option, and only with --unsafe."""
+        found = dict.fromkeys((Repair.SAFE, Repair.OPTION, Repair.UNSAFE), 0)
+        for code, count in self.counts.items():
+            if (repair := RULES[code].repair) in found:
+                found[repair] += count
+        return {repair.value: count for repair, count in found.items()}
+
     def to_json(self) -> dict[str, Any]:
         """Return the report as the documented JSON object."""
         document: dict[str, Any] = {
@@ -95,6 +107,7 @@ class FileReport:
             "errors": self.errors,
             "warnings": self.warnings,
             "counts": dict(self.counts),
+            "repairs": self.repairs,
             "findings": [finding.to_json() for finding in self.findings],
         }
         if self.unreadable is not None:

@@ -19,8 +19,9 @@ from bulkops.validation.digests import Digests, record_digests
 from bulkops.validation.facts import BlockFacts, gather
 from bulkops.validation.hits import Hits, Room, Spot
 from bulkops.validation.keys import KeyHashes, key_hashes
+from bulkops.validation.odd_lines import line_hits, odd_rows
 from bulkops.validation.parse import Parsed, parse
-from bulkops.validation.repeated_header import repeated_headers
+from bulkops.validation.repeated_header import header_hits, repeated_headers
 
 _QUOTE_OR_END = re.compile(rb'["\r\n]')
 
@@ -49,7 +50,11 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
     frame, numbers, blank = _named(parsed, context)
     tail = blank_tail(parsed, blank, block, room)
     hits = [*tail.others, *_blank_hits(blank[: len(blank) - tail.records], room)]
-    hits += repeated_headers(frame, numbers, context, room)
+    whole, all_numbers = frame, numbers
+    none, found = _no_records(frame, numbers, context, room)
+    hits += found
+    if len(none):  # their cells are none
+        frame, numbers = _without(none, frame, numbers)
     hits += content_hits(frame, numbers, context, room)
     wanted = [hit for hit in hits if hit.code in context.codes]
     counts: dict[str, int] = {}
@@ -74,8 +79,30 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
         filled=parsed.records > tail.records,
         blank_tail=tail.total,
         blank_tail_places=tail.places,
-        digests=record_digests(frame, numbers, parsed.records) if context.digests else None,
+        digests=record_digests(whole, all_numbers, parsed.records) if context.digests else None,
     )
+
+
+def _no_records(
+    frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room
+) -> tuple[Offsets, list[Hits]]:
+    """Return the rows that are the header once more, or lines of another kind, and the findings about them."""
+    headers = repeated_headers(frame, context)
+    found = {code: np.setdiff1d(rows, headers) for code, rows in odd_rows(frame, context).items()}
+    hits = [header_hits(headers if numbers is None else numbers[headers], room)] if len(headers) else []
+    for code, rows in found.items():
+        texts = ["" if text is None else text for text in frame.to_series(0).gather(rows[: room.of(code)]).to_list()]
+        hits.append(line_hits(code, (rows if numbers is None else numbers[rows]).tolist(), texts, room, context))
+    return np.concatenate((headers, *found.values())), hits
+
+
+def _without(
+    rows: Offsets, frame: pl.DataFrame, numbers: Offsets | None
+) -> tuple[pl.DataFrame, Offsets]:
+    """Return a frame without some rows, and the records of the others."""
+    kept = np.ones(frame.height, np.bool_)
+    kept[rows] = False
+    return frame.filter(pl.Series(kept)), np.flatnonzero(kept) if numbers is None else numbers[kept]
 
 
 def _filled_unknown(frame: pl.DataFrame, context: Context) -> set[int]:
