@@ -36,7 +36,7 @@ REPAIRS: Mapping[str, frozenset[Kind]] = MappingProxyType(
             ("STR108", Kind.SAFE),
             ("STR116", Kind.SAFE, Kind.UNSAFE),
             ("STR117", Kind.SAFE, Kind.UNSAFE),
-            ("STR118", Kind.SAFE, Kind.UNSAFE),
+            ("STR118", Kind.UNSAFE),
             ("HDR102", Kind.OPTION),
             ("HDR104", Kind.SAFE),
             ("HDR105", Kind.SAFE),

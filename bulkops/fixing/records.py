@@ -143,10 +143,10 @@ def reshaped(raw: bytes, shape: Shape) -> bytes:
 
 
 def _odd(read: _Cells, shape: Shape) -> str | None:
-    """Return the rule of a line that is no record and may go: safely if it has another number of cells than records."""
+    """Return the rule of a line that is no record and may go: safely only if it is a comment or a rule for certain."""
     width = len(shape.columns)
     code = odd_line(read.texts, width, last=shape.last)
-    certain = len(read.texts) != width or (code == COMMENT and width > 1 and is_rule(read.texts))
+    certain = code == COMMENT and width > 1 and (len(read.texts) != width or is_rule(read.texts))
     return code if code in {COMMENT, PROGRAM} and (certain or shape.options.unsafe) else None
 
 

@@ -59,6 +59,7 @@ class Finding:
             "field": self.field,
             "value": self.value,
             "help": self.help,
+            "repair": RULES[self.code].repair.value,
             **({"explains": self.explains} if self.explains else {}),
         }
 
@@ -107,7 +108,6 @@ class FileReport:
             "errors": self.errors,
             "warnings": self.warnings,
             "counts": dict(self.counts),
-            "repairs": self.repairs,
             "findings": [finding.to_json() for finding in self.findings],
         }
         if self.unreadable is not None:

@@ -39,6 +39,8 @@ _OF_LINES: Mapping[str, str] = {CONFLICT: _MARKER, COMMENT: f"{_RULE}|{_REMARK}"
 _OF_RECORDS: Mapping[str, str] = {CONFLICT: _MARKER, COMMENT: _REMARK, PROGRAM: f"{_ROWS}|{_MESSAGE}"}
 _SIGNS = (b" ", b"\n<", b"\n>", b"\n=", b"\n-", b"\n_", b"\n+", b"\n|", b"\n*")
 """One of which every such line has in its first cell."""
+_BEHIND = ",;\t \r"
+"""Separators of blank fields at the end of a line."""
 _SAYS = {
     COMMENT: "a comment or a line of signs, not a record",
     PROGRAM: "a line that a program added, not a record",
@@ -49,7 +51,7 @@ _SAYS = {
 def odd_line(cells: Sequence[str], width: int, *, last: bool) -> str | None:
     """Return the rule that a line of some cells breaks if it is no record of `width` cells; `last` of the file?"""
     if len(cells) != width:
-        line = ",".join(cells)
+        line = ",".join(cells).rstrip(_BEHIND)
         return next((code for code, pattern in _OF_LINES.items() if re.search(pattern, line)), None)
     if is_rule(cells):
         return CONFLICT if re.search(_MARKER, cells[0]) else COMMENT
@@ -92,9 +94,9 @@ def _texts(block: Block, laid: Layout, indices: Offsets) -> pl.Series:
         data = block.array[: int(laid.ends[-1])][np.repeat(flags, laid.ends - laid.starts)].tobytes()
         lines = pl.Series([readable(data).decode("utf-8", "replace")]).str.split("\n").explode()
         if len(lines) - data.endswith(b"\n") == len(indices):
-            return lines.head(len(indices)).str.strip_chars_end("\r").str.replace_all('"', "", literal=True)
+            return lines.head(len(indices)).str.replace_all('"', "", literal=True).str.strip_chars_end(_BEHIND)
     pieces = (block.data[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True))
-    firsts = [decoded(piece.split(b"\n", 1)[0]).strip("\r").replace('"', "") for piece in pieces]
+    firsts = [decoded(piece.split(b"\n", 1)[0]).replace('"', "").rstrip(_BEHIND) for piece in pieces]
     return pl.Series(firsts, dtype=pl.String)
 
 

@@ -256,9 +256,8 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
         why="Imported, '(2 rows)' becomes a customer or a code.",
         bad="profileintegrationid\\ncustomer-1\\n(1 row)",
         good="profileintegrationid\\ncustomer-1",
-        repair="safe",
-        fix="Remove the line; `bulkops fix` does where it cannot be a record, and otherwise with --unsafe. If it is "
-        "one, `bulkops import --accept STR118` sends it.",
+        repair="unsafe",
+        fix="Remove the line; `bulkops fix --unsafe` does. If it is a record, `bulkops import --accept STR118` sends it.",
     ),
     error(
         "STR119",
