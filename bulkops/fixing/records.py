@@ -3,12 +3,12 @@
 import re
 from dataclasses import dataclass
 
-from bulkops.fixing.cells import repair_cell
+from bulkops.fixing.cells import repair_cell, spoils
 from bulkops.fixing.encoding import decoded
 from bulkops.fixing.options import FixOptions, Knowledge, Repair
 from bulkops.fixing.quotes import readings, undoubled
 from bulkops.fixing.unclosed import closed
-from bulkops.reading.quoting import cells
+from bulkops.reading.quoting import cells, read_strictly
 from bulkops.reading.wrapped import wrapped_cells
 from bulkops.validation.odd_lines import COMMENT, PROGRAM, is_rule, odd_line
 from bulkops.validation.repeated_header import repeats_header
@@ -17,6 +17,8 @@ from bulkops_validators.model.contract import Contract
 _CONTROL_BLANKS = frozenset("\x1c\x1d\x1e\x1f")
 _NEEDS_QUOTES = re.compile('[",\r\n]')
 _COMMA = ord(",")
+_MARK = "\ufeff"
+"""A byte order mark: in front of a record, where one file was put behind another."""
 _READABLE = {"STR104", "STR106", "STR107"}
 """Rules of broken quotes that leave no doubt if only one reading has the right number of cells."""
 
@@ -218,7 +220,16 @@ def _mended(text: str, defect: Defect, shape: Shape) -> _Cells | None:
         if found is None and shape.separator != _COMMA:
             # With commas in all other records, one that is left as it is would be read in another way than here.
             found = readings(text, separator, None)
+        if found is None and '\\"' in text:
+            found = _unescaped(text, shape)
     return None if found is None else _anew(found)
+
+
+def _unescaped(text: str, shape: Shape) -> list[str] | None:
+    """Return the cells of a record whose quotes are escaped with backslashes, as some databases do; None if not so."""
+    found = _cells(text.replace('\\"', '""').encode(), shape.separator)
+    doubtful = "\\\\" in text or read_strictly(text.replace('\\"', '""').encode(), 0, shape.separator).code
+    return None if found is None or doubtful or len(found.texts) != len(shape.columns) else found.texts
 
 
 def _anew(texts: list[str]) -> _Cells:
@@ -232,6 +243,9 @@ def _noted(code: str, before: str, after: _Cells, repairs: list[Repair]) -> _Cel
 
 def _repaired(read: _Cells, shape: Shape, repairs: list[Repair]) -> _Cells:
     texts, originals = [*read.texts], [*read.originals]
+    if (mark := _byte_order_mark(texts[0], shape)) is not None:
+        repairs.append(mark)
+        texts[0], originals[0] = mark.after, None
     for index, name in enumerate(shape.columns):
         if name is not None and texts[index] and name not in shape.kept:
             column = shape.contract.column(name)
@@ -240,6 +254,14 @@ def _repaired(read: _Cells, shape: Shape, repairs: list[Repair]) -> _Cells:
                 texts[index], originals[index] = after, None
                 repairs += found
     return _Cells(texts, originals)
+
+
+def _byte_order_mark(text: str, shape: Shape) -> Repair | None:
+    """Return the repair of a first cell that begins with a byte order mark, which belongs to no cell."""
+    name, inner = shape.columns[0], text.lstrip(_MARK)
+    if name is None or name in shape.kept or inner == text or spoils(shape.contract.column(name), text, inner):
+        return None
+    return Repair("COD102", text, inner, name) if inner else None
 
 
 def _is_needed(name: str, read: _Cells, shape: Shape) -> bool:

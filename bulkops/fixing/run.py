@@ -54,9 +54,7 @@ def fix_file(
     return report
 
 
-def _of_export(
-    contract: Contract, source: Source, known: Survey, options: FixOptions
-) -> tuple[FixOptions, Survey]:
+def _of_export(contract: Contract, source: Source, known: Survey, options: FixOptions) -> tuple[FixOptions, Survey]:
     """Return the options that rename the columns of an export, and the survey without those that no import has.
 
     A column that may mean one of the import stays.

@@ -19,7 +19,15 @@ from bulkops.reading.marks import Offsets
 from bulkops.reading.sources import Source
 from bulkops.validation.encoding import is_utf8
 from bulkops.validation.engine import judge_content
-from bulkops.validation.facts import BlockFacts, columns_with_decimal_ids, decimal_commas, too_short, unclear_numbers
+from bulkops.validation.facts import (
+    BlockFacts,
+    columns_with_decimal_ids,
+    day_first,
+    decimal_commas,
+    mixed_dates,
+    too_short,
+    unclear_numbers,
+)
 from bulkops.validation.findings import ValidationSettings
 from bulkops.validation.judge import Partial
 from bulkops.validation.keys import KeyStore
@@ -181,8 +189,8 @@ def _knowledge(
     """Return the evidence of the whole file."""
     width = len(tally.opening.header.columns) if tally.opening and tally.opening.header else 0
     return Knowledge(
-        day_first=_day_first(tally.facts),
-        mixed_dates=_mixed_dates(tally.facts),
+        day_first=day_first(tally.facts),
+        mixed_dates=mixed_dates(tally.facts),
         comma_decimals=forms.comma_decimals,
         mixed_decimals=forms.mixed_decimals,
         unclear_numbers=unclear_numbers(tally.facts),
@@ -199,18 +207,6 @@ def _knowledge(
 def _last_record(facts: BlockFacts) -> int:
     """Return the number of the last record with a value, from 1; 0 if there is none."""
     return 0 if facts.last is None or facts.last.number is None else facts.last.number + 1
-
-
-def _day_first(facts: BlockFacts) -> dict[str, bool]:
-    return {
-        name: bool(facts.day_first[name])
-        for name in facts.local_dates
-        if bool(facts.day_first[name]) != bool(facts.month_first[name])
-    }
-
-
-def _mixed_dates(facts: BlockFacts) -> frozenset[str]:
-    return frozenset(name for name in facts.local_dates if facts.day_first[name] and facts.month_first[name])
 
 
 def _lost_zeros(facts: BlockFacts) -> dict[tuple[str, int], int]:

@@ -100,9 +100,7 @@ def _known(line: bytes, contract: Contract, renames: Mapping[str, str]) -> tuple
 
 def _is_whole(line: bytes, contract: Contract, renames: Mapping[str, str]) -> bool:
     """Tell whether a line has all columns that the contract requires."""
-    return any(
-        _required({renames.get(name, name).lower() for name in names}, contract) for names in _all_names(line)
-    )
+    return any(_required({renames.get(name, name).lower() for name in names}, contract) for names in _all_names(line))
 
 
 def _required(names: set[str], contract: Contract) -> bool:
@@ -181,9 +179,7 @@ def _other_contract(header: Header, contract: Contract) -> Cause | None:
     others = [
         other.name
         for other in CONTRACTS.values()
-        if other is not contract
-        and names <= {name.lower() for name in other.column_names}
-        and _required(names, other)
+        if other is not contract and names <= {name.lower() for name in other.column_names} and _required(names, other)
     ]
     if not others or not names - {""}:
         return None

@@ -296,13 +296,34 @@ def _three_decimals(name: str, facts: BlockFacts, context: Context) -> Iterable[
     yield Hits("VAL115", 1, (_shown(facts.grouped[name].spots[0], f"{name} {{!r}} {says}", context),))
 
 
+def day_first(facts: BlockFacts) -> dict[str, bool]:
+    """Return the columns of local dates whose order is known, and whether the day comes first.
+
+    A column that shows no order has that of the others, if all of these show the same one.
+    """
+    known = {
+        name: bool(facts.day_first[name])
+        for name in facts.local_dates
+        if bool(facts.day_first[name]) != bool(facts.month_first[name])
+    }
+    orders = {bool(facts.day_first[name]) for name in known}
+    if len(orders) == 1 and not mixed_dates(facts):
+        (order,) = orders
+        known |= {name: order for name in facts.local_dates if name not in known}
+    return known
+
+
+def mixed_dates(facts: BlockFacts) -> frozenset[str]:
+    """Return the columns in which some dates have the day first and others the month."""
+    return frozenset(name for name in facts.local_dates if facts.day_first[name] and facts.month_first[name])
+
+
 def _unknown_order(name: str, facts: BlockFacts, context: Context) -> Iterable[Hits]:
     """Return the date whose order of day and month nothing shows, or that the column shows both ways."""
-    day_first, month_first = bool(facts.day_first[name]), bool(facts.month_first[name])
-    if day_first is not month_first:
+    if name in day_first(facts):
         return
     says = "some dates of the column have the day first, others the month"
-    if not day_first:
+    if name not in mixed_dates(facts):
         says = "no date of the column shows whether the day comes first"
     spots = facts.ambiguous_dates[name].spots or facts.local_dates[name].spots
     yield Hits("DAT110", 1, (_shown(spots[0], f"{name} {{!r}}: {says}; {_DECIDE}", context),))

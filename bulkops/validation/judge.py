@@ -96,9 +96,7 @@ def _no_records(
     return np.concatenate((headers, *found.values())), hits
 
 
-def _without(
-    rows: Offsets, frame: pl.DataFrame, numbers: Offsets | None
-) -> tuple[pl.DataFrame, Offsets]:
+def _without(rows: Offsets, frame: pl.DataFrame, numbers: Offsets | None) -> tuple[pl.DataFrame, Offsets]:
     """Return a frame without some rows, and the records of the others."""
     kept = np.ones(frame.height, np.bool_)
     kept[rows] = False

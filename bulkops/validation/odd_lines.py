@@ -35,7 +35,11 @@ _TOTAL = (
     r"(?i:^(?:(?:grand|sub|overall)[ -]?)?(?:totals?|summary|gesamt|gesamtsumme|summe|insgesamt|totale|total g[eé]n[eé]ral)"
     r" ?:?[ ,;\t|]*[0-9]*(?:[.,' ][0-9]+)*[,;\t| ]*$)"
 )
-_OF_LINES: Mapping[str, str] = {CONFLICT: _MARKER, COMMENT: f"{_RULE}|{_REMARK}", PROGRAM: f"{_ROWS}|{_MESSAGE}|{_TOTAL}"}
+_OF_LINES: Mapping[str, str] = {
+    CONFLICT: _MARKER,
+    COMMENT: f"{_RULE}|{_REMARK}",
+    PROGRAM: f"{_ROWS}|{_MESSAGE}|{_TOTAL}",
+}
 _OF_RECORDS: Mapping[str, str] = {CONFLICT: _MARKER, COMMENT: _REMARK, PROGRAM: f"{_ROWS}|{_MESSAGE}"}
 _SIGNS = (b" ", b"\n<", b"\n>", b"\n=", b"\n-", b"\n_", b"\n+", b"\n|", b"\n*")
 """One of which every such line has in its first cell."""

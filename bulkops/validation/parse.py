@@ -143,9 +143,7 @@ def _odd_lines(block: Block, laid: Layout, width: int, context: Context, besides
     return {code: indices for code, indices in found.items() if code in context.codes}
 
 
-def _odd_hits(
-    block: Block, laid: Layout, odd: Mapping[str, Offsets], context: Context, room: Room
-) -> Iterator[Hits]:
+def _odd_hits(block: Block, laid: Layout, odd: Mapping[str, Offsets], context: Context, room: Room) -> Iterator[Hits]:
     for code, indices in odd.items():
         texts = [_text_of(block, laid, index) for index in indices[: room.of(code)].tolist()]
         yield line_hits(code, laid.numbers[indices].tolist(), texts, room, context)
@@ -192,8 +190,9 @@ def _broken_spot(block: Block, number: int, piece: Broken, starts: Sequence[int]
         column, first = name, start
         end = starts[position] - 1 if position < len(starts) else piece.end
     text = block.data[first:end].decode("utf-8", "replace").rstrip("\r\n")
+    escaped = " (quotes are escaped with backslashes, not doubled)" if '\\"' in text else ""
     return Spot(
-        message=f"{BROKEN_SAYS[piece.code]}: {shown(text, context)}",
+        message=f"{BROKEN_SAYS[piece.code]}{escaped}: {shown(text, context)}",
         number=number,
         at=piece.at,
         column=column,

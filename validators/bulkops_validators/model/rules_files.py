@@ -190,7 +190,8 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
         bad='"CODE1"x,1',
         good='"CODE1x",1',
         repair="safe",
-        fix="Double the quotes that belong to the cell; `bulkops fix` does where only one reading is possible.",
+        fix="Double the quotes that belong to the cell; `bulkops fix` does where only one reading is possible, also "
+        "where they are escaped with backslashes.",
     ),
     error(
         "STR107",
