@@ -10,9 +10,10 @@ from bulkops.fixing.quotes import readings, undoubled
 from bulkops.fixing.unclosed import closed
 from bulkops.reading.quoting import cells, read_strictly
 from bulkops.reading.wrapped import wrapped_cells
-from bulkops.validation.odd_lines import COMMENT, PROGRAM, is_rule, odd_line
+from bulkops.validation.odd_lines import is_rule, odd_line
 from bulkops.validation.repeated_header import repeats_header
 from bulkops_validators.model.contract import Contract
+from bulkops_validators.model.odd_lines import COMMENT, PROGRAM
 
 _CONTROL_BLANKS = frozenset("\x1c\x1d\x1e\x1f")
 _NEEDS_QUOTES = re.compile('[",\r\n]')

@@ -125,20 +125,21 @@ def mistaken(header: Header, contract: Contract) -> Cause | None:
 
 
 def _export(header: Header, contract: Contract) -> Cause | None:
+    if None not in header.columns:
+        return None
     names = {name.strip().lower() for name in header.names}
-    known = {column.lower() for column in header.present}
-    counts = {other.name: _own_columns(names, known, other) for other in (contract, *CONTRACTS.values())}
+    counts = {other.name: _own_columns(names, other) for other in (contract, *CONTRACTS.values())}
     best = max(counts, key=lambda name: counts[name])  # of equal ones the first, which is the contract itself
     if not counts[best]:
         return None
     takes = ", ".join(contract.column_names)
     advice = "`bulkops fix --unsafe` removes the columns that no import has" if best == contract.name else ""
     says = f"the file is an export of {best}, not an import file; {contract.name} takes {takes}"
-    explains = _COLUMNS if best == contract.name else _COLUMNS | _OF_CELLS
+    explains = _COLUMNS | {"HDR106"} | (frozenset() if best == contract.name else _OF_CELLS)
     return Cause("HDR112", f"{says}; {advice}" if advice else says, explains)
 
 
-def _own_columns(names: set[str], known: set[str], contract: Contract) -> int:
+def _own_columns(names: set[str], contract: Contract) -> int:
     """Return how many columns only an export has; 0 unless there are three, or half of them, beside the key."""
     best = 0
     for route in contract.routes:
@@ -146,8 +147,8 @@ def _own_columns(names: set[str], known: set[str], contract: Contract) -> int:
         if readback is None or not readback.own_columns:
             continue
         found = {column.column: {name.lower() for name in column.found} for column in readback.columns}
-        own = {name.lower() for name in readback.own_columns}
-        count = len(own & names - known)
+        own = {name.lower() for name in readback.own_columns} - {name.lower() for name in contract.column_names}
+        count = len(own & names)
         enough = count >= _SURE or (count > 1 and count * 2 >= len(own))
         if enough and all(found[key] & names for key in readback.key if key in found):
             best = max(best, count)

@@ -12,10 +12,11 @@ from bulkops.validation.content import ROW, number_of
 from bulkops.validation.context import Context, shown
 from bulkops.validation.decimals import comma_readings, grouped
 from bulkops.validation.hits import Hits, Room, Spot
-from bulkops.validation.odd_lines import PROGRAM, is_total, line_spot
+from bulkops.validation.odd_lines import is_total, line_spot
 from bulkops_validators.model import patterns
 from bulkops_validators.model.cells import IdList, Number, Text, Timestamp
 from bulkops_validators.model.expressions import alone
+from bulkops_validators.model.odd_lines import PROGRAM
 
 K = TypeVar("K", bound=Hashable)
 _DECIDE = "decide with `bulkops fix --date-order day-first` or month-first"

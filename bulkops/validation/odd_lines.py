@@ -1,11 +1,7 @@
-"""Lines among the records that are none: comments, rules, footers and messages of programs, conflict markers.
-
-A line with another number of fields than the header is judged as a whole, a record by its first cell. Some words, such
-as Total, only count in the last record: elsewhere they may be a code.
-"""
+"""Find the lines of a block that are no records, by the patterns of `bulkops_validators.model.odd_lines`."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -15,32 +11,18 @@ from bulkops.reading.marks import Offsets
 from bulkops.validation.context import Context, shown
 from bulkops.validation.encoding import decoded, readable
 from bulkops.validation.hits import Hits, Room, Spot
+from bulkops_validators.model.odd_lines import (
+    COMMENT,
+    CONFLICT,
+    MARKER,
+    OF_LINES,
+    OF_RECORDS,
+    PROGRAM,
+    RULE,
+    TOTAL,
+    odd_record,
+)
 
-COMMENT, PROGRAM, CONFLICT = "STR117", "STR118", "STR119"
-_LEVEL = "(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL)"
-_DONE = "(?:selected|affected|returned|exported|written|fetched|found|in set)"
-_RULE = r"^[-=_+|*, ;\t]*[-=_]{3}[-=_+|*, ;\t]*$"
-_REMARK = r"^(?:#+|//|--)[ \t]+[^ \t]"
-_MARKER = r"^(?:<{7}|>{7}|\|{7})(?: [^ ].*)?$|^={7}$"
-_ROWS = (
-    rf"(?i:^(?:-- )?\(?(?:[0-9][0-9,.']*|no) (?:rows?|records?|lines?)(?: {_DONE})?(?: \([0-9.]+ ?(?:ms|s|sec)\))?[.)]*$"
-    r"|^query ok\b|^(?:rows?|records?)(?: count| affected)?: ?[0-9]+$)"
-)
-_MESSAGE = (
-    r"^\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}[^ ]* .*[A-Za-z]{3}"
-    rf"|^\[{_LEVEL}\] |^{_LEVEL}: |^Traceback \(most recent|^(?:PHP )?(?:Warning|Notice|Fatal error|Parse error): "
-    r"|^<[A-Za-z/!][^<>]*>$|^<(?:br|BR)\b"
-)
-_TOTAL = (
-    r"(?i:^(?:(?:grand|sub|overall)[ -]?)?(?:totals?|summary|gesamt|gesamtsumme|summe|insgesamt|totale|total g[eé]n[eé]ral)"
-    r" ?:?[ ,;\t|]*[0-9]*(?:[.,' ][0-9]+)*[,;\t| ]*$)"
-)
-_OF_LINES: Mapping[str, str] = {
-    CONFLICT: _MARKER,
-    COMMENT: f"{_RULE}|{_REMARK}",
-    PROGRAM: f"{_ROWS}|{_MESSAGE}|{_TOTAL}",
-}
-_OF_RECORDS: Mapping[str, str] = {CONFLICT: _MARKER, COMMENT: _REMARK, PROGRAM: f"{_ROWS}|{_MESSAGE}"}
 _SIGNS = (b" ", b"\n<", b"\n>", b"\n=", b"\n-", b"\n_", b"\n+", b"\n|", b"\n*")
 """One of which every such line has in its first cell."""
 _BEHIND = ",;\t \r"
@@ -56,21 +38,21 @@ def odd_line(cells: Sequence[str], width: int, *, last: bool) -> str | None:
     """Return the rule that a line of some cells breaks if it is no record of `width` cells; `last` of the file?"""
     if len(cells) != width:
         line = ",".join(cells).rstrip(_BEHIND)
-        return next((code for code, pattern in _OF_LINES.items() if re.search(pattern, line)), None)
+        return next((code for code, pattern in OF_LINES.items() if re.search(pattern, line)), None)
     if is_rule(cells):
-        return CONFLICT if re.search(_MARKER, cells[0]) else COMMENT
-    found = next((code for code, pattern in _OF_RECORDS.items() if re.search(pattern, cells[0])), None)
+        return CONFLICT if re.search(MARKER, cells[0]) else COMMENT
+    found = next((code for code, pattern in OF_RECORDS.items() if re.search(pattern, cells[0])), None)
     return PROGRAM if found is None and last and is_total(cells[0]) else found
 
 
 def is_rule(cells: Sequence[str]) -> bool:
     """Tell whether the first cell is a line of signs, and so is each other that is filled."""
-    return re.search(_RULE, cells[0]) is not None and all(not cell or re.search(_RULE, cell) for cell in cells)
+    return re.search(RULE, cells[0]) is not None and all(not cell or re.search(RULE, cell) for cell in cells)
 
 
 def is_total(text: str) -> bool:
     """Tell whether the first cell of the last record is that of a sum."""
-    return re.search(_TOTAL, text) is not None
+    return re.search(TOTAL, text) is not None
 
 
 def odd_lines(block: Block, laid: Layout, wrong: Offsets) -> dict[str, Offsets]:
@@ -79,7 +61,7 @@ def odd_lines(block: Block, laid: Layout, wrong: Offsets) -> dict[str, Offsets]:
         return {}
     lines = _texts(block, laid, wrong)
     found, free = {}, np.ones(len(wrong), np.bool_)
-    for code, pattern in _OF_LINES.items():
+    for code, pattern in OF_LINES.items():
         flags = lines.str.contains(pattern).to_numpy() & free
         free &= ~flags
         if flags.any():
@@ -106,7 +88,7 @@ def _texts(block: Block, laid: Layout, indices: Offsets) -> pl.Series:
 
 def odd_rows(frame: pl.DataFrame, context: Context) -> dict[str, Offsets]:
     """Return for each rule which rows of a frame of known columns are lines of another kind."""
-    wanted = {code: pattern for code, pattern in _OF_RECORDS.items() if code in context.codes}
+    wanted = [code for code in OF_RECORDS if code in context.codes]
     if not wanted or not frame.width or not frame.height:
         return {}
     first = frame.to_series(0)
@@ -114,22 +96,12 @@ def odd_rows(frame: pl.DataFrame, context: Context) -> dict[str, Offsets]:
     if not any(sign in text for sign in _SIGNS):
         return {}
     found, free = {}, np.ones(frame.height, np.bool_)
-    for code, pattern in wanted.items():
-        holds = pl.col(first.name).str.contains(pattern)
-        if code == COMMENT:
-            holds |= _is_rule(frame.columns)
-        flags = frame.select(holds.fill_null(value=False)).to_series().to_numpy() & free
+    for code in wanted:
+        flags = frame.select(odd_record(code, frame.columns)).to_series().to_numpy() & free
         free &= ~flags
         if flags.any():
             found[code] = np.flatnonzero(flags)
     return found
-
-
-def _is_rule(names: Sequence[str]) -> pl.Expr:
-    """Return where the first cell is a line of signs, and so is each other that is filled."""
-    first, *others = (pl.col(name).str.contains(_RULE) for name in names)
-    blank = (pl.col(name).fill_null("") == "" for name in names[1:])
-    return pl.all_horizontal(first, *(rule | empty for rule, empty in zip(others, blank, strict=True)))
 
 
 def line_hits(code: str, numbers: Sequence[int], texts: Sequence[str], room: Room, context: Context) -> Hits:

@@ -13,8 +13,8 @@ from bulkops.reading.quoting import read_strictly
 from bulkops.validation.diagnosis import (
     Cause,
     header_below,
-    mistaken,
     may_go,
+    mistaken,
     other_content,
     other_encoding,
     unlike_records,

@@ -1,11 +1,11 @@
 """Repeated keys of all files of a call: counted exactly, shown with the first occurrence."""
 
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 
-import unicodedata
 import numpy as np
 
 from bulkops.errors import InputUnreadable

@@ -86,8 +86,8 @@ TYPE_RULES: tuple[Rule, ...] = (
         bad="NULL",
         good="(blank)",
         repair="unsafe",
-        fix="Leave the cell blank if its default is meant, which the finding names; `bulkops fix --unsafe` does, except "
-        "for infinity.",
+        fix="Leave the cell blank if its default is meant, which the finding names; `bulkops fix --unsafe` does, "
+        "except for infinity.",
     ),
 )
 
@@ -262,7 +262,8 @@ UNIQUE_RULES: tuple[Rule, ...] = (
         "case-only-repetition",
         "Two keys differ only by upper and lower case, or look the same.",
         why="An application that folds the case of codes stores both as one. With `--case insensitive` it is an error. "
-        "É may also be E with an accent of its own: readers see one code. Of ids, only e-mail addresses are compared so.",
+        "É may also be E with an accent of its own: readers see one code. Of ids, only e-mail addresses are compared "
+        "so.",
         bad="Code1\\nCODE1",
         good="CODE1\\nCODE2",
         fix="Make them differ, or keep one.",

@@ -258,7 +258,8 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
         bad="profileintegrationid\\ncustomer-1\\n(1 row)",
         good="profileintegrationid\\ncustomer-1",
         repair="unsafe",
-        fix="Remove the line; `bulkops fix --unsafe` does. If it is a record, `bulkops import --accept STR118` sends it.",
+        fix="Remove the line; `bulkops fix --unsafe` does. If it is a record, `bulkops import --accept STR118` "
+        "sends it.",
     ),
     error(
         "STR119",
