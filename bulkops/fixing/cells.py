@@ -84,6 +84,11 @@ def _next(column: Column, text: str, knowledge: Knowledge, options: FixOptions) 
             return _ids(text, separator, options)
     if (inner := text.strip(_BLANKS)) != text:
         return "TYP107", inner
+    return _value(column, text, knowledge, options)
+
+
+def _value(column: Column, text: str, knowledge: Knowledge, options: FixOptions) -> tuple[str, str] | None:
+    """Return the next repair of a number, a date or a fixed word without blanks around it."""
     if options.unsafe and _NO_VALUE.match(text) and not _INFINITE.match(text):
         return "TYP109", ""
     match column.cell:

@@ -120,10 +120,8 @@ def repair_record(
         return b"", [*repairs, Repair(code, text, "")]
     if len(read.texts) != len(shape.columns) or any(read.texts[i] for i in shape.surplus):
         return (read.spelt().encode() if shape.reshaped or defect else text.encode()) + ending, repairs
-    if shape.names and repeats_header(read.texts, shape.columns, shape.names):
-        return b"", [*repairs, Repair("HDR110", text, "")]
-    if len(read.texts) > 1 and all(map(_is_blank, read.texts)):
-        return b"", [*repairs, Repair("STR103", text, "")]
+    if (code := _unneeded(read, shape)) is not None:
+        return b"", [*repairs, Repair(code, text, "")]
     structure_only = structure_only or any(repair.code == "STR116" for repair in repairs)
     repaired = read if structure_only else _repaired(read, shape, repairs)
     if not repairs and not shape.reshaped:
@@ -143,6 +141,13 @@ def reshaped(raw: bytes, shape: Shape) -> bytes:
     if len(found.texts) == len(shape.columns) and not any(found.texts[i] for i in shape.surplus):
         found = found.without(shape.gone)
     return found.spelt().encode("utf-8", "surrogateescape") + ending
+
+
+def _unneeded(read: _Cells, shape: Shape) -> str | None:
+    """Return the rule of a record that goes: the header once more, or one without a value."""
+    if shape.names and repeats_header(read.texts, shape.columns, shape.names):
+        return "HDR110"
+    return "STR103" if len(read.texts) > 1 and all(map(_is_blank, read.texts)) else None
 
 
 def _odd(read: _Cells, shape: Shape) -> str | None:

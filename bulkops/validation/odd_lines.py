@@ -35,7 +35,10 @@ _SAYS = {
 
 
 def odd_line(cells: Sequence[str], width: int, *, last: bool) -> str | None:
-    """Return the rule that a line of some cells breaks if it is no record of `width` cells; `last` of the file?"""
+    """Return the rule that a line of some cells breaks if it is no record of `width` cells.
+
+    `last` says that it is the last one of the file.
+    """
     if len(cells) != width:
         line = ",".join(cells).rstrip(_BEHIND)
         return next((code for code, pattern in OF_LINES.items() if re.search(pattern, line)), None)
