@@ -13,7 +13,7 @@ from bulkops.reading.marks import Offsets
 from bulkops.reading.mending import mended_cells
 from bulkops.reading.quoting import cells
 from bulkops.validation.blank_tail import Place, blank_tail
-from bulkops.validation.content import blank_rows, content_hits
+from bulkops.validation.content import blank_rows, content_hits, spared_columns
 from bulkops.validation.context import Context
 from bulkops.validation.digests import Digests, record_digests
 from bulkops.validation.facts import BlockFacts, gather
@@ -51,11 +51,12 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
     tail = blank_tail(parsed, blank, block, room)
     hits = [*tail.others, *_blank_hits(blank[: len(blank) - tail.records], room)]
     whole, all_numbers = frame, numbers
-    none, found = _no_records(frame, numbers, context, room)
+    spared = spared_columns(frame, context)
+    none, found = _no_records(frame, numbers, context, room, spared=spared)
     hits += found
     if len(none):  # their cells are none
         frame, numbers = _without(none, frame, numbers)
-    hits += content_hits(frame, numbers, context, room)
+    hits += content_hits(frame, numbers, context, room, spared=spared)
     wanted = [hit for hit in hits if hit.code in context.codes]
     counts: dict[str, int] = {}
     for hit in wanted:
@@ -84,11 +85,12 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
 
 
 def _no_records(
-    frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room
+    frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room, *, spared: frozenset[str]
 ) -> tuple[Offsets, list[Hits]]:
     """Return the rows that are the header once more, or lines of another kind, and the findings about them."""
     headers = repeated_headers(frame, context)
-    found = {code: np.setdiff1d(rows, headers) for code, rows in odd_rows(frame, context).items()}
+    odd = {} if spared.intersection(frame.columns[:1]) else odd_rows(frame, context)
+    found = {code: np.setdiff1d(rows, headers) for code, rows in odd.items()}
     hits = [header_hits(headers if numbers is None else numbers[headers], room)] if len(headers) else []
     for code, rows in found.items():
         texts = ["" if text is None else text for text in frame.to_series(0).gather(rows[: room.of(code)]).to_list()]

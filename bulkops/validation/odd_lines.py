@@ -23,8 +23,8 @@ from bulkops_validators.model.odd_lines import (
     odd_record,
 )
 
-_SIGNS = (b" ", b"\n<", b"\n>", b"\n=", b"\n-", b"\n_", b"\n+", b"\n|", b"\n*")
-"""One of which every such line has in its first cell."""
+_FIRST = r"^[-<>=_+|*]"
+"""How the first cell of such a line begins if it has no blank."""
 _BEHIND = ",;\t \r"
 """Separators of blank fields at the end of a line."""
 _SAYS = {
@@ -95,8 +95,7 @@ def odd_rows(frame: pl.DataFrame, context: Context) -> dict[str, Offsets]:
     if not wanted or not frame.width or not frame.height:
         return {}
     first = frame.to_series(0)
-    text = b"\n" + first.str.join("\n").cast(pl.Binary).item()
-    if not any(sign in text for sign in _SIGNS):
+    if b" " not in first.str.join("").cast(pl.Binary).item() and not first.str.contains(_FIRST).any():
         return {}
     found, free = {}, np.ones(frame.height, np.bool_)
     for code in wanted:
