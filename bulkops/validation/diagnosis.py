@@ -26,6 +26,7 @@ _SURE = 3
 """Columns that only an export has, from which on a file is one."""
 _SHOWN = 60
 _MARKUP = re.compile(rb"(?i)<(?:!doctype\s+html|html|head|body|\?xml|!--)|<[a-z][a-z0-9:_-]*(?:\s[^<>\n]*)?/?>")
+_OBJECT = re.compile(rb'(?:\[\s*)?\{\s*"(?:[^"\\]|\\.)*"\s*:')
 _COLUMNS = frozenset({"HDR101", "HDR102", "HDR103", "HDR116"})
 _OF_CELLS = frozenset(
     code for code in RULES if code.startswith(("TYP", "VAL", "UNQ", "XCL", "ATR", "DAT", "XLS", "COD"))
@@ -47,12 +48,11 @@ def other_content(data: bytes) -> str | None:
     if found := _MARKUP.match(start):
         return "XML" if found[0].startswith(b"<?") else "HTML or XML"
     first, _, rest = data.lstrip().partition(b"\n")
-    if first.startswith(b"{") and _is_json(first):
-        return "JSON lines" if rest.lstrip().startswith(b"{") else "JSON"
-    if re.match(rb"\[\s*(?:[{\[\"]|$)", start[:80]) and (_is_json(data) or _is_json(first.rstrip(b"\r, ") + b"]")):
+    if _OBJECT.match(start):
+        several = rest.lstrip().startswith(b"{")
+        return "a JSON array" if start.startswith(b"[") else "JSON lines" if several else "JSON"
+    if start.startswith(b"[") and (_is_json(data) or _is_json(first.rstrip(b"\r, ") + b"]")):
         return "a JSON array"
-    if re.match(rb"[{\[]\s*[\"{]", start) and first.strip() in (b"{", b"["):
-        return "JSON"
     return None
 
 

@@ -155,7 +155,8 @@ class ValidationSettings:
     `select` and `ignore` are codes, names or prefixes; `max_findings` caps the examples of each rule and file;
     after `max_errors` errors the rest of a file is left unread; `mask` hides values; `insensitive` says that the
     application folds the case of codes; without `now` nothing looks at the present. `renames` gives columns of the
-    header the names under which they are judged; `digests` asks for the digests of records.
+    header the names under which they are judged; `digests` asks for the digests of records. Without `grouped`, findings
+    that follow from another one are listed too; so they are with a baseline, which names them one by one.
     """
 
     select: tuple[str, ...] = ()
@@ -171,3 +172,4 @@ class ValidationSettings:
     baseline: "Baseline | None" = None
     renames: Mapping[str, str] = field(default_factory=dict)
     digests: bool = False
+    grouped: bool = True

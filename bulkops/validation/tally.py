@@ -77,7 +77,8 @@ class Tally:
         """Take in what stands in front of the records."""
         self.opening = opening
         self._line, self._byte = opening.lines, opening.offset
-        for notice in opening.notices:
+        grouped = self.settings.grouped and self.settings.baseline is None
+        for notice in opening.notices if grouped else ():
             if notice.explains and notice.code in self.codes:
                 self._causes[notice.code] = notice.explains - frozenset().union(*self._causes.values())
         for notice in opening.notices:

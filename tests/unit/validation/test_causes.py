@@ -47,6 +47,8 @@ OTHER = {
     "JSON lines": b'{"value": "CODE1", "limitval": 1}\n' * 1000,
     "a JSON array": json.dumps([{"value": "CODE1"}, {"value": "CODE2"}], indent=2).encode(),
     "a JSON array in lines": b'[{"value": "CODE1"},\n{"value": "CODE2"}]\n',
+    "a JSON array in one long line": json.dumps([{"value": f"CODE{n}"} for n in range(100_000)]).encode(),
+    "a JSON array of arrays": b'[["value"],\n["CODE1"]]\n',
     "a JSON object": json.dumps({"data": [{"value": "CODE1"}]}, indent=2).encode(),
 }
 
