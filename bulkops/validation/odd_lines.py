@@ -23,6 +23,7 @@ from bulkops_validators.model.odd_lines import (
     odd_record,
 )
 
+_ANY = "|".join(OF_LINES.values())
 _FIRST = r"^[-<>=_+|*]"
 """How the first cell of such a line begins if it has no blank."""
 _BEHIND = ",;\t \r"
@@ -63,6 +64,10 @@ def odd_lines(block: Block, laid: Layout, wrong: Offsets) -> dict[str, Offsets]:
     if not len(wrong):
         return {}
     lines = _texts(block, laid, wrong)
+    any_of_them = lines.str.contains(_ANY).to_numpy()
+    if not any_of_them.any():
+        return {}
+    lines, wrong = lines.filter(pl.Series(any_of_them)), wrong[any_of_them]
     found, free = {}, np.ones(len(wrong), np.bool_)
     for code, pattern in OF_LINES.items():
         flags = lines.str.contains(pattern).to_numpy() & free
@@ -83,7 +88,9 @@ def _texts(block: Block, laid: Layout, indices: Offsets) -> pl.Series:
         data = block.array[: int(laid.ends[-1])][np.repeat(flags, laid.ends - laid.starts)].tobytes()
         lines = pl.Series([readable(data).decode("utf-8", "replace")]).str.split("\n").explode()
         if len(lines) - data.endswith(b"\n") == len(indices):
-            return lines.head(len(indices)).str.replace_all('"', "", literal=True).str.strip_chars_end(_BEHIND)
+            lines = lines.head(len(indices))
+            lines = lines.str.replace_all('"', "", literal=True) if b'"' in data else lines
+            return lines.str.strip_chars_end(_BEHIND)
     pieces = (block.data[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True))
     firsts = [decoded(piece.split(b"\n", 1)[0]).replace('"', "").rstrip(_BEHIND) for piece in pieces]
     return pl.Series(firsts, dtype=pl.String)
