@@ -52,10 +52,12 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
     hits = [*tail.others, *_blank_hits(blank[: len(blank) - tail.records], room)]
     whole, all_numbers = frame, numbers
     spared = spared_columns(frame, context)
-    none, found = _no_records(frame, numbers, context, room, spared=spared)
+    headers, odd, found = _no_records(frame, numbers, context, room, spared=spared)
     hits += found
-    if len(none):  # their cells are none
-        frame, numbers = _without(none, frame, numbers)
+    # A key of a repeated header is one like others; lines of another kind have none.
+    keyed, key_numbers = _without(odd, frame, numbers)
+    none = np.union1d(headers, odd)
+    frame, numbers = _without(none, frame, numbers)
     hits += content_hits(frame, numbers, context, room, spared=spared)
     wanted = [hit for hit in hits if hit.code in context.codes]
     counts: dict[str, int] = {}
@@ -75,7 +77,7 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
         length=len(block.data),
         counts=counts,
         places=tuple(place_all(spots, block, laid, context)) if laid is not None else (),
-        keys=tuple(key_hashes(frame, numbers, parsed.records, unique, context) for unique in context.uniques),
+        keys=tuple(key_hashes(keyed, key_numbers, parsed.records, unique, context) for unique in context.uniques),
         facts=facts,
         filled=parsed.records > tail.records,
         blank_tail=tail.total,
@@ -86,8 +88,8 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
 
 def _no_records(
     frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room, *, spared: frozenset[str]
-) -> tuple[Offsets, list[Hits]]:
-    """Return the rows that are the header once more, or lines of another kind, and the findings about them."""
+) -> tuple[Offsets, Offsets, list[Hits]]:
+    """Return the rows that are the header once more, those that are lines of another kind, and the findings."""
     headers = repeated_headers(frame, context)
     odd = {} if spared.intersection(frame.columns[:1]) else odd_rows(frame, context)
     found = {code: np.setdiff1d(rows, headers) for code, rows in odd.items()}
@@ -95,11 +97,13 @@ def _no_records(
     for code, rows in found.items():
         texts = ["" if text is None else text for text in frame.to_series(0).gather(rows[: room.of(code)]).to_list()]
         hits.append(line_hits(code, (rows if numbers is None else numbers[rows]).tolist(), texts, room, context))
-    return np.concatenate((headers, *found.values())), hits
+    return headers, np.concatenate((np.zeros(0, np.int64), *found.values())), hits
 
 
-def _without(rows: Offsets, frame: pl.DataFrame, numbers: Offsets | None) -> tuple[pl.DataFrame, Offsets]:
+def _without(rows: Offsets, frame: pl.DataFrame, numbers: Offsets | None) -> tuple[pl.DataFrame, Offsets | None]:
     """Return a frame without some rows, and the records of the others."""
+    if not len(rows):
+        return frame, numbers
     kept = np.ones(frame.height, np.bool_)
     kept[rows] = False
     return frame.filter(pl.Series(kept)), np.flatnonzero(kept) if numbers is None else numbers[kept]

@@ -198,8 +198,9 @@ def test_unusual_values_are_no_lines_of_programs(name: str) -> None:
 
 
 def test_a_repeated_header_has_no_findings_about_its_cells() -> None:
-    data = b"value,limitval\nCODE1,1\nvalue,limitval\nvalue,limitval\n"
-    assert check("coupons", data).counts == {"HDR110": 2}
+    assert check("coupons", b"value,limitval\nCODE1,1\nvalue,limitval\n").counts == {"HDR110": 1}
+    twice = b"value,limitval\nCODE1,1\nvalue,limitval\nvalue,limitval\n-----,-----\n-----,-----\n"
+    assert check("coupons", twice).counts == {"HDR110": 2, "UNQ101": 1, "STR117": 2}
 
 
 def test_the_separator_is_that_of_header_and_records() -> None:

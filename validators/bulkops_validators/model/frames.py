@@ -110,7 +110,11 @@ def _no_line(code: str) -> pa.Check:
 
 def _no_record(present: Sequence[str]) -> pl.Expr:
     """Return where a row is the header once more, or a line of another kind: its cells are not judged."""
-    return pl.any_horizontal(_repeats_header(present), *(odd_record(code, present) for code in OF_RECORDS))
+    return _repeats_header(present) | _odd_line(present)
+
+
+def _odd_line(present: Sequence[str]) -> pl.Expr:
+    return pl.any_horizontal(odd_record(code, present) for code in OF_RECORDS)
 
 
 def _mixed(exclusive: Exclusive) -> pa.Check:
@@ -129,7 +133,7 @@ def _unique(unique: Unique) -> pa.Check:
             return data.lazyframe.select(_all_true())
         key = pl.struct(pl.col(name).fill_null("") for name in names)
         any_filled = pl.any_horizontal(filled(name) for name in names)
-        return data.lazyframe.select(key.is_first_distinct() | ~any_filled | _no_record(present))
+        return data.lazyframe.select(key.is_first_distinct() | ~any_filled | _odd_line(present))
 
     return pa.Check(passes, name=unique.code, error=unique.code, ignore_na=False)
 
