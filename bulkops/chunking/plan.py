@@ -11,7 +11,7 @@ from bulkops.chunking.limits import ChunkLimits
 from bulkops.chunking.odd_files import refuse_odd_file
 from bulkops.errors import DataError, InputUnreadable, LimitExceeded
 from bulkops.limits import MAX_HEADER_BYTES, TooLarge
-from bulkops.reading.boundaries import BLOCK, RecordBlock, counted_blocks, inside_quotes, record_ends
+from bulkops.reading.records.boundaries import BLOCK, RecordBlock, counted_blocks, inside_quotes, record_ends
 from bulkops.reading.sources import open_regular
 
 

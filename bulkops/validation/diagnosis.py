@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bulkops.reading.quoting import cells, read_strictly
+from bulkops.reading.records.quoting import cells, read_strictly
+from bulkops.validation.checks.encoding import is_utf8
+from bulkops.validation.checks.likely_encodings import readings_told
 from bulkops.validation.column_names import synonym
-from bulkops.validation.encoding import is_utf8
 from bulkops.validation.header import SEPARATORS, SPOKEN, Header, spelt_names
-from bulkops.validation.likely_encodings import readings_told
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 from bulkops_validators.model.rules_registry import RULES

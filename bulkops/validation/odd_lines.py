@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from bulkops.reading.layout import Block, Layout
-from bulkops.reading.marks import Offsets
+from bulkops.reading.records.layout import Block, Layout
+from bulkops.reading.records.structural_index import Offsets
+from bulkops.validation.checks.encoding import decoded, readable
 from bulkops.validation.context import Context, shown
-from bulkops.validation.encoding import decoded, readable
-from bulkops.validation.hits import Hits, Room, Spot
+from bulkops.validation.rule_matches import Hits, Room, Spot
 from bulkops_validators.model.odd_lines import (
     COMMENT,
     CONFLICT,

@@ -7,9 +7,9 @@ from click.testing import CliRunner, Result
 
 from bulkops.cli.main import cli
 from bulkops.errors import UsageError
+from bulkops.exporting.catalog import EXPORTS
 from bulkops.exporting.definition import Export
 from bulkops.exporting.request import Request
-from bulkops.exporting.table import EXPORTS
 from bulkops_validators import CONTRACTS
 
 

@@ -1,0 +1,42 @@
+"""`bulkops split`: write the chunks that an import would send as files."""
+
+from pathlib import Path
+
+import click
+
+from bulkops.cli.options.common import chunk_options, json_option, limit_options
+from bulkops.cli.options.contract import contract_argument
+from bulkops.cli.options.environment import option
+from bulkops.cli.output.console import console
+from bulkops_validators.model.contract import Contract
+
+
+@click.command("split")
+@contract_argument
+@click.argument("file", type=click.Path(path_type=Path))
+@option("--into", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the chunks.")
+@chunk_options
+@limit_options
+@json_option
+def command(contract: Contract, file: Path, *, into: Path, max_rows: int | None, max_bytes: int, as_json: bool) -> None:
+    """Write the chunks of FILE as files, each with the header: the very bytes that an import would send."""
+    from bulkops.chunking.limits import chunk_limits
+    from bulkops.chunking.plan import plan_file
+    from bulkops.chunking.split import write_chunks
+
+    plan = plan_file(file, chunk_limits(contract, max_rows=max_rows, max_bytes=max_bytes))
+    paths = write_chunks(plan, into)
+    if as_json:
+        console().emit_json(
+            {
+                "contract": contract.name,
+                "records": plan.records,
+                "chunks": [
+                    {"number": c.number, "path": str(path), "records": c.records, "bytes": c.bytes, "sha256": c.sha256}
+                    for c, path in zip(plan.chunks, paths, strict=True)
+                ],
+            }
+        )
+        return
+    for chunk, path in zip(plan.chunks, paths, strict=True):
+        console().result(f"{path}  {chunk.records:,} records")
