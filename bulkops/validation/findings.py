@@ -6,7 +6,7 @@ from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any, overload
 
-from bulkops_validators.model.rules import Severity
+from bulkops_validators.model.rules import Repair, Severity
 from bulkops_validators.model.rules_registry import RULES
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ class Finding:
     `record` counts from 1 without the header and is None for the header, blank lines and the file as a whole;
     `line` is the physical line, from 1, on which the record begins (for single bytes: on which they stand);
     `byte` counts from 0 and points at the cell, or at the defect itself; `field` is the column's position, from 1.
-    `column` and `value` are None where the finding is about no single cell.
+    `column` and `value` are None where the finding is about no single cell. `explains` is the number of findings that
+    follow from this one: they are counted and not listed.
     """
 
     code: str
@@ -36,6 +37,7 @@ class Finding:
     column: str | None = None
     field: int | None = None
     value: str | None = None
+    explains: int = 0
 
     @property
     def name(self) -> str:
@@ -61,6 +63,8 @@ class Finding:
             "field": self.field,
             "value": self.value,
             "help": self.help,
+            "repair": RULES[self.code].repair.value,
+            **({"explains": self.explains} if self.explains else {}),
         }
 
 
@@ -144,6 +148,15 @@ class FileReport:
     stopped: bool = False
     digests: "Digests | None" = field(default=None, repr=False, compare=False)
 
+    @property
+    def repairs(self) -> dict[str, int]:
+        """How many findings `bulkops fix` may repair: safely, with an option, and only with --unsafe."""
+        found = dict.fromkeys((Repair.SAFE, Repair.OPTION, Repair.UNSAFE), 0)
+        for code, count in self.counts.items():
+            if (repair := RULES[code].repair) in found:
+                found[repair] += count
+        return {repair.value: count for repair, count in found.items()}
+
     def to_json(self) -> dict[str, Any]:
         """Return the report as the documented JSON object."""
         document: dict[str, Any] = {
@@ -222,7 +235,8 @@ class ValidationSettings:
     after `max_errors` errors the rest of a file is left unread; `mask` hides values; `insensitive` says that the
     application folds the case of codes; without `now` nothing looks at the present. `renames` gives columns of the
     header the names under which they are judged; `digests` asks for the digests of records; `named` knows what an
-    account has of the names in the cells.
+    account has of the names in the cells. Without `grouped`, findings that follow from another one are listed too; so
+    they are with a baseline, which names them one by one.
     """
 
     select: tuple[str, ...] = ()
@@ -239,3 +253,4 @@ class ValidationSettings:
     renames: Mapping[str, str] = field(default_factory=dict)
     digests: bool = False
     named: "NamedThings | None" = None
+    grouped: bool = True

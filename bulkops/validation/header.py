@@ -20,6 +20,9 @@ from bulkops_validators.model.contract import Contract
 
 _NEAR = 20
 """Bytes shown on each side of one that is not UTF-8."""
+_SAMPLE, _SAMPLED = 1 << 16, 20
+"""Bytes and lines behind the header that are looked at for the separator."""
+_NOTE = re.compile(r"(?<=\S)\s*[(\[].*$")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 SEPARATORS = b",;\t|"
 SPOKEN = {b",": "a comma", b";": "a semicolon", b"\t": "a tab", b"|": "a vertical bar"}
@@ -63,21 +66,26 @@ class _Field:
 
 
 def read_header(
-    line: bytes, contract: Contract, *, mask: bool = False, renames: Mapping[str, str] = MappingProxyType({})
+    line: bytes,
+    contract: Contract,
+    *,
+    mask: bool = False,
+    renames: Mapping[str, str] = MappingProxyType({}),
+    sample: bytes = b"",
 ) -> Header:
     """Return what a header line (without its line end) says, and its faults.
 
     With `mask` no fault repeats a name that may be a value, since it resembles no column. A column among the `renames`
-    is read under its new name.
+    is read under its new name. The records in `sample`, the bytes behind the header, help to find the separator.
     """
     known = (*contract.column_names, *renames)
     inner = _unwrapped(line, known)
     if inner is not None:
-        header = read_header(inner, contract, mask=mask, renames=renames)
+        header = read_header(inner, contract, mask=mask, renames=renames, sample=sample)
         fault = Fault("STR116", "the header is quoted as a whole")
         return replace(header, faults=(fault, *header.faults), wrapped=True)
     byte_faults = _byte_faults(line, mask=mask)
-    separator = _separator(line, known)
+    separator = _separator(line, known, sample)
     fields = _fields(line, separator)
     if len(fields) > MAX_COLUMNS:
         raise TooLarge(
@@ -138,14 +146,29 @@ def _unwrapped(line: bytes, names: Collection[str]) -> bytes | None:
     return inner if max(known) > 1 else None
 
 
-def _separator(line: bytes, names: Collection[str]) -> int:
-    """Return the separator that yields the most known names; the comma if none is better."""
-
-    def known(separator: int) -> int:
-        return sum(fold(field.name) in folded for field in _fields(line, separator))
-
+def _separator(line: bytes, names: Collection[str], sample: bytes) -> int:
+    """Return the separator that yields the most known names; among equal ones that of the records, or the comma."""
     folded = {fold(name) for name in names}
-    return max(SEPARATORS, key=lambda separator: (known(separator), separator == ord(",")))
+    lines = sample[:_SAMPLE].split(b"\n")[:_SAMPLED]
+
+    def likelihood(separator: int) -> tuple[int, int, bool]:
+        known = sum(fold(annotated(field.name)) in folded for field in _fields(line, separator))
+        sign = bytes((separator,))
+        count = line.count(sign)
+        agreeing = sum(count > 0 and other.count(sign) == count for other in lines)
+        return known, agreeing, separator == ord(",")
+
+    return max(SEPARATORS, key=likelihood)
+
+
+def annotated(name: str) -> str:
+    """Return a name without a unit or a note in brackets behind it: 'limit (EUR)' is 'limit'."""
+    return _NOTE.sub("", name)
+
+
+def spelt_names(line: bytes, separator: int) -> tuple[str, ...]:
+    """Return the names in a line, without blanks, units and notes around them."""
+    return tuple(annotated(field.name).strip() for field in _fields(line, separator))
 
 
 def _fields(line: bytes, separator: int) -> list[_Field]:
@@ -175,7 +198,7 @@ def _name(raw: bytes) -> str:
 
 
 def _looks_like_data(fields: list[_Field], contract: Contract) -> bool:
-    names = [field.name for field in fields]
+    names = [annotated(field.name) for field in fields]
     if not any(name.strip() for name in names) or any(suggestion(name, contract) for name in names if name.strip()):
         return False
     return any(any(c.isdigit() for c in name) or name.lstrip()[:1] in {"{", ""} or len(name) > 60 for name in names)
@@ -244,6 +267,8 @@ def _known(name: str, shown: str, contract: Contract, *, free: list[str]) -> tup
     for column in contract.column_names:
         if inner.lower() == column.lower():
             return column, ("HDR106", f"the column {name!r} is spelt {column!r}")
+    if (bare := annotated(inner)) in contract.column_names:
+        return bare, ("HDR115", f"the column {shown!r} is read as {bare!r}, without the note behind the name")
     near, rival = suggestion(name, contract, among=free), synonym(name, contract)
     hint = f"did you mean {near!r}?" if near else f"known are {', '.join(contract.column_names)}"
     if near is None and rival is not None:

@@ -1,7 +1,8 @@
 """One file's result in the making: partial results added in order, each finding given its place in the file."""
 
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,6 +48,7 @@ class Tally:
         self._suppressed = 0
         self._watched = settings.baseline.codes if settings.baseline else frozenset()
         self._findings: list[Finding] = []
+        self._causes: dict[str, frozenset[str]] = {}
         self.facts = BlockFacts()
         self.stopped = False
         self.lost: str | None = None
@@ -57,7 +59,8 @@ class Tally:
 
     def room(self) -> Room:
         """Return how many examples of each rule are still wanted, now and as more are taken in."""
-        return Room(self.settings.max_findings, self._shown, self._watched)
+        used = {code: self.settings.max_findings for explained in self._causes.values() for code in explained}
+        return Room(self.settings.max_findings, ChainMap(used, self._shown) if used else self._shown, self._watched)
 
     @property
     def place(self) -> str:
@@ -74,6 +77,10 @@ class Tally:
         """Take in what stands in front of the records."""
         self.opening = opening
         self._line, self._byte = opening.lines, opening.offset
+        grouped = self.settings.grouped and self.settings.baseline is None
+        for notice in opening.notices if grouped else ():
+            if notice.explains and notice.code in self.codes:
+                self._causes[notice.code] = notice.explains - frozenset().union(*self._causes.values())
         for notice in opening.notices:
             byte = notice.byte if opening.form.faithful else None
             self.add_finding(
@@ -170,7 +177,7 @@ class Tally:
 
     def report(self, *, size: int, sha256: str, unreadable: str | None = None) -> FileReport:
         """Return the finished result."""
-        order = sorted(self._findings, key=_in_file_order)
+        order = sorted(map(self._with_explained, self._findings), key=_in_file_order)
         return FileReport(
             path=self.source.path,
             contract=self.contract.name,
@@ -188,6 +195,15 @@ class Tally:
             digests=np.concatenate(self._digests) if self._digests else None,
         )
 
+    def _explained(self, code: str) -> bool:
+        """Tell whether the findings of a rule follow from one that is listed."""
+        return any(code in explained for explained in self._causes.values())
+
+    def _with_explained(self, finding: Finding) -> Finding:
+        """Return a finding with the number of others that follow from it."""
+        explained = self._causes.get(finding.code)
+        return finding if not explained else replace(finding, explains=sum(self._counts[code] for code in explained))
+
     def _errors(self) -> int:
         return sum(n for code, n in self._counts.items() if self.severities[code] is Severity.ERROR)
 
@@ -197,7 +213,7 @@ class Tally:
             self._counts[finding.code] -= 1
             self._suppressed += 1
             return
-        if self._shown[finding.code] >= self.settings.max_findings:
+        if self._shown[finding.code] >= self.settings.max_findings or self._explained(finding.code):
             return
         self._shown[finding.code] += 1
         self._findings.append(finding)

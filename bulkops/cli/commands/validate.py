@@ -97,7 +97,7 @@ def command(
         refuse_the_same(write_baseline, read, what="where accepted findings go")
         permit = permit_of(overwrite=overwrite)
         permit.check(write_baseline)
-        settings = replace(settings, max_findings=MOST_ACCEPTED)
+        settings = replace(settings, max_findings=MOST_ACCEPTED, grouped=False)
     excerpts = Excerpts()
     hidden = form != "text" or statistics or write_baseline
     watcher = None if hidden else Printer(console(), None if mask else excerpts)

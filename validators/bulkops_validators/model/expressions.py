@@ -160,10 +160,12 @@ def _plain_form(column: Column, now: datetime | None) -> pl.Expr:
         case Choice(values=values):
             return cell.is_in(list(values))
         case Duration():
-            return cell.str.contains(patterns.DURATION)
+            doubtful = f"{patterns.NO_DURATION}|{patterns.LIKELY_MONTHS}"
+            return cell.str.contains(patterns.DURATION) & ~cell.str.contains(doubtful)
         case IdList() as ids:
             several = cell.str.count_matches(ids.separator, literal=True) + 1
             clean = cell.str.contains(patterns.PLAIN_LIST)
+            clean &= ~cell.str.contains(" ", literal=True)  # which may stand between ids
             clean &= (several == 1) | (cell.str.split(ids.separator).list.n_unique() == several)
             return clean if ids.item_max_length is None else clean & (cell.str.len_bytes() <= ids.item_max_length)
         case Integer() | Number():
