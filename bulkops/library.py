@@ -89,10 +89,17 @@ def validate(
 
 
 def plan(
-    contract: str | Contract, file: PathLike, *, max_rows: int | None = None, max_bytes: int = 50_000_000
+    contract: str | Contract,
+    file: PathLike,
+    *,
+    options: Mapping[str, object] | None = None,
+    max_rows: int | None = None,
+    max_bytes: int = 50_000_000,
 ) -> FilePlan:
-    """Return the chunks a file would be cut into, as byte ranges with checksums."""
-    return plan_file(Path(file), chunk_limits(_contract(contract), max_rows=max_rows, max_bytes=max_bytes))
+    """Return the chunks a file would be cut into, as byte ranges with checksums; `options` as those of `submit`."""
+    found = _contract(contract)
+    names = found.sent_names(query_texts(found, options or {}, place=found.name))
+    return plan_file(Path(file), chunk_limits(found, max_rows=max_rows, max_bytes=max_bytes), names=names)
 
 
 def submit(

@@ -11,7 +11,7 @@ from bulkops.cli.environment import option
 from bulkops.queries import query_texts
 from bulkops.wording import guess
 from bulkops_validators import CONTRACTS
-from bulkops_validators.model.contract import Contract
+from bulkops_validators.model.contract import Contract, QueryOption
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,8 +43,21 @@ contract_argument = click.argument("contract", type=ContractType())
 
 
 def contract_options(function: F) -> F:
-    """Add the query options of all contracts, passed as `chosen: dict[str, object]` (only those given)."""
-    known = {o.name: o for c in CONTRACTS.values() for o in c.options}
+    """Add the options of all contracts, passed as `chosen: dict[str, object]` (only those given)."""
+    return _with_options(function, {o.name: o for c in CONTRACTS.values() for o in c.options})
+
+
+def parameter_options(function: F) -> F:
+    """Add those options of all contracts that set a query parameter, passed as `contract_options` passes them."""
+    return _with_options(function, {o.name: o for c in CONTRACTS.values() for o in c.options if o.parameter})
+
+
+def column_options(function: F) -> F:
+    """Add those options of all contracts that decide what a header says, passed as `contract_options` passes them."""
+    return _with_options(function, {o.name: o for c in CONTRACTS.values() for o in c.options if o.column})
+
+
+def _with_options(function: F, known: Mapping[str, QueryOption]) -> F:
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:

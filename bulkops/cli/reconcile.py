@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkops.cli.console import console
-from bulkops.cli.contract_options import ContractType, contract_options, query_of
+from bulkops.cli.contract_options import ContractType, parameter_options, query_of
 from bulkops.cli.environment import option, own_option
 from bulkops.cli.judging import words
 from bulkops.cli.options import (
@@ -86,7 +86,7 @@ SHOWN = 10
 )
 @accept_option
 @ledger_option
-@contract_options
+@parameter_options
 @target_options
 @limit_options
 @json_option

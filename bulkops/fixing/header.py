@@ -14,7 +14,7 @@ from bulkops.fixing.options import Repair
 from bulkops.fixing.quotes import strict_cell, undoubled
 from bulkops.fixing.records import Shape
 from bulkops.reading.quoting import cells
-from bulkops.validation.column_names import rivals_of
+from bulkops.validation.column_names import fold, rivals_of
 from bulkops.validation.header import Header, read_header
 from bulkops.validation.opening import Notice, Opening
 from bulkops.wording import guess
@@ -42,7 +42,7 @@ def header_repairs(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int
     assert header is not None
     after = read_header(repaired_header(opening, shape).rstrip(b"\r\n"), shape.contract)
     left = Counter((fault.code, fault.column) for fault in after.faults)
-    names = _names(header, shape.options.renames)
+    names = _names(header, shape)
     yield from _decisions(opening, shape)
     for notice in opening.notices:
         place = None if notice.field is None else notice.field - 1
@@ -96,7 +96,7 @@ def refuse_renames(path: str, opening: Opening, contract: Contract, renames: Map
     where = f"{path}: line {header_line_number(opening)}"
     after = Counter(renames.get(name, name) for name in names)
     for old, new in renames.items():
-        if new not in contract.column_names:
+        if new not in contract.header_names:
             raise UsageError(f"{contract.name} has no column {new!r}.", hint=guess(new, contract.column_names))
         if old not in names:
             raise UsageError(f"{where}: the header has no column {old!r}.", hint=guess(old, names))
@@ -116,18 +116,29 @@ def _fields(text: bytes, header: Header) -> list[bytes]:
     return [text[start:end] for start, end in cells(text, 0, header.separator)]
 
 
-def _names(header: Header, renames: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the names to be written: the documented ones, where that makes no two columns of one name."""
-    names = tuple(renames.get(name, name) for name in header.names)
+def _names(header: Header, shape: Shape) -> tuple[str, ...]:
+    """Return the names to be written: the documented ones, where that makes no two columns of one name.
+
+    A name that an earlier release of the API has for its column is a documented one.
+    """
+    documented = shape.contract.header_names
+    names = tuple(shape.options.renames.get(name, name) for name in header.names)
     return tuple(
-        name if column is None or column in names[:i] + names[i + 1 :] else column
+        name if column is None or name in documented else _respelt(name, column, (*names[:i], *names[i + 1 :]), shape)
         for i, (column, name) in enumerate(zip(header.columns, names, strict=True))
     )
 
 
+def _respelt(name: str, column: str, others: tuple[str, ...], shape: Shape) -> str:
+    """Return the documented name that differs from `name` in its spelling alone; `name` if another column has it."""
+    documented = {fold(each): each for each, meant in shape.contract.header_names.items() if meant == column}
+    new = documented.get(fold(name), column)
+    return name if new in others else new
+
+
 def _spelt(raw: bytes, header: Header, place: int, shape: Shape) -> bytes:
     """Return a name as it is written: as it was, unless something about it is wrong and certain to mend."""
-    name, quoted = _names(header, shape.options.renames)[place], raw.startswith(b'"') and header.quoted[place]
+    name, quoted = _names(header, shape)[place], raw.startswith(b'"') and header.quoted[place]
     if name != header.names[place]:
         return _written(name, quoted=quoted)
     text, _ = decoded(raw, shape.knowledge, shape.options)

@@ -54,7 +54,7 @@ def header_cause(contract: Contract, source: Source) -> str | None:
 
 def _header_below(contract: Contract, source: Source) -> str | None:
     """Return on which line the header is if other lines precede it."""
-    names = {name.lower() for name in contract.column_names}
+    names = {name.lower() for name in contract.header_names}
     with source.open() as stream:
         head = stream.read(SEARCHED)
     for number, line in enumerate(head.decode("utf-8", "replace").splitlines(), start=1):

@@ -7,6 +7,7 @@ from bulkops.ledger.entries import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.upload.context import JobContext
 from bulkops.upload.dividing import found_and_missing, halves, suspects_and_rest
+from bulkops.upload.header_refused import ADVICE
 from bulkops.upload.pointing import Pointing
 
 
@@ -19,8 +20,11 @@ class Refusals:
     def may_divide(self, chunk: ChunkEntry) -> bool:
         """Tell whether a refused chunk may be sent again in parts, or as the single record that is left of it.
 
-        A record that was only refused together with others may be a good one.
+        A record that was only refused together with others may be a good one. Parts have the same header: where that
+        was refused, so would they be.
         """
+        if ADVICE in chunk.message:
+            return False
         never_alone = chunk.records == 1 and chunk.parent is not None and chunk.attempts == 0
         splittable = self._context.contract.mode.splittable and self._context.options.isolate
         return splittable and (chunk.records > 1 or never_alone) and self._left() >= min(chunk.records, 2)

@@ -17,6 +17,7 @@ from bulkops.upload.amounts import harmless_again, told_of
 from bulkops.upload.body import ChunkBody
 from bulkops.upload.context import JobContext
 from bulkops.upload.doubles import taken_in_state
+from bulkops.upload.header_refused import name_advice
 from bulkops.upload.patience import read_seconds
 from bulkops.upload.row_clock import instant, rows_ahead
 
@@ -111,7 +112,8 @@ class _Attempt:
         self._left: datetime | None = None
         self._begun: tuple[datetime, float] | None = None
         self.chunk = chunk
-        self.body = ChunkBody(context.job.file_path, context.job.header_end, chunk)
+        job = context.job
+        self.body = ChunkBody(job.file_path, job.header_end, chunk, header=job.sent_header)
 
     def begin(self) -> None:
         """Write the intent. The clock is read before the ledger is, so that nothing can be older than it."""
@@ -144,8 +146,11 @@ class _Attempt:
 
     def refused(self, error: ServerRefused) -> ChunkEntry:
         """Write that the server said no."""
-        data = {"status": error.status, "message": error.message, "details": error.details, "lines": error.lines}
-        return self._move(ChunkState.REFUSED, "refused", data, message=error.message, lines=error.lines)
+        context = self._context
+        advice = name_advice(context.job, context.contract, error.message, error.lines)
+        message = f"{error.message} {advice}" if advice else error.message
+        data = {"status": error.status, "message": message, "details": error.details, "lines": error.lines}
+        return self._move(ChunkState.REFUSED, "refused", data, message=message, lines=error.lines)
 
     def in_doubt(self, error: OutcomeUnknown, **told: int | None) -> ChunkEntry:
         """Record an unknown outcome, with whatever the response contained; ImportTaken as `accepted` raises it."""

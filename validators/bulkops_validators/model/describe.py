@@ -96,7 +96,7 @@ def markdown(contract: Contract) -> str:
     for route in contract.routes:
         back = f"read back by `{route.readback.operation}`" if route.readback else "cannot be read back"
         lines.append(f"`POST {route.path}` ({route.operation}) answers {route.success}; {back}.")
-    lines += [f"`--{o.name}` sets `{o.parameter}`: {o.about} ({o.source})" for o in contract.options]
+    lines += [f"`--{o.name}` sets `{o.parameter or o.column}`: {o.about} ({o.source})" for o in contract.options]
     lines += [f"Evidence: {contract.evidence}", *contract.notes]
     return "\n".join([*head, *table, "", *(f"- {line}" for line in lines), ""])
 
@@ -113,6 +113,7 @@ def as_json(contract: Contract) -> dict[str, Any]:
                 "name": c.name,
                 "type": c.cell.kind,
                 "required": c.required,
+                "earlier_names": list(c.earlier_names),
                 "default": c.default,
                 "cell": cell_text(c),
                 "about": c.about,
@@ -137,7 +138,10 @@ def as_json(contract: Contract) -> dict[str, Any]:
             }
             for r in contract.routes
         ],
-        "options": [{"name": o.name, "parameter": o.parameter, "about": o.about} for o in contract.options],
+        "options": [
+            {"name": o.name, "parameter": o.parameter, "column": o.column, "about": o.about, "default": o.default}
+            for o in contract.options
+        ],
         "evidence": contract.evidence,
         "notes": list(contract.notes),
     }
