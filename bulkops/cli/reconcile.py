@@ -132,6 +132,7 @@ def command(
             asked, target = _of_job(book, str(job), target, moved)
         else:
             asked = _of_file(contract, file, chosen, import_ids)
+            target.check_ids(asked.contract)
         asked = replace(
             asked,
             output=output,

@@ -47,7 +47,7 @@ def command(
     """
     from bulkops.catalog import find_recipe
     from bulkops.cli.recipe_steps import RunChoices, run_steps, show_results
-    from bulkops.pipeline.recipes import check_recipe
+    from bulkops.pipeline.recipes import check_recipe, used_ids
     from bulkops.recipe import load_recipe
 
     loaded = load_recipe(find_recipe(recipe), _variables(chosen))
@@ -55,6 +55,8 @@ def command(
         raise UsageError(f"--from {first}: {loaded.name} has {len(loaded.steps)} steps.")
     with _place(loaded, target) as where:
         check_recipe(loaded, where.default_ids())
+        used = used_ids(loaded, where.default_ids())
+        where.refuse_unused(used, loaded.name, [sorted(used)])
         console().note(f"{loaded.name}: {loaded.about}" if loaded.about else loaded.name)
         choices = RunChoices(
             ledger=ledger,

@@ -225,6 +225,15 @@ def step_ids(step: Step, given: Mapping[str, int]) -> dict[str, int]:
     return dict(step.ids) if own in routes else {**given, **step.ids}
 
 
+def used_ids(recipe: Recipe, given: Mapping[str, int]) -> frozenset[str]:
+    """Return those of the given ids that a step uses, since it lacks them. `check_recipe` must have passed."""
+    used: set[str] = set()
+    for step in recipe.steps:
+        route = CONTRACTS[step.contract].route(step_ids(step, given))
+        used |= set(route.ids) - set(step.ids)
+    return frozenset(used)
+
+
 def check_recipe(recipe: Recipe, given: Mapping[str, int]) -> None:
     """Refuse a recipe before anything is sent: an id, a file, an option or a limit that is missing or odd.
 
