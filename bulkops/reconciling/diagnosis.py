@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FILES = ("FIL", "HDR", "STR")
 CELLS = ("XLS", "DAT103", "DAT104", "DAT107")
 NOT_OF_EXPORTS = frozenset(
-    {"HDR101", "HDR102", "HDR103", "HDR104", "HDR105", "HDR106", "HDR107", "STR108", "STR109", "STR110",
+    {"HDR101", "HDR131", "HDR102", "HDR103", "HDR104", "HDR105", "HDR106", "HDR107", "STR108", "STR109", "STR110",
      "FIL105", "FIL107", "FIL109"}
 )  # fmt: skip
 """What an export may have, or what follows from another cause."""

@@ -263,9 +263,13 @@ def _missing(
     columns: tuple[str | None, ...], fields: list[_Field], contract: Contract, *, besides: Collection[str]
 ) -> list[Fault]:
     """Return the required columns that are missing, except those that several fields could be."""
+    wanted = [column.name for column in contract.columns if column.recommended and column.name not in columns]
+    says = "the documentation does not call it optional"
+    faults = [
+        Fault("HDR131", f"the column {name!r} is missing; {says}", name) for name in wanted if name not in besides
+    ]
     needed: list[tuple[str, ...]] = [(name,) for name in contract.required_names]
     needed += [exclusive.columns for exclusive in contract.exclusive if exclusive.whole_file]
-    faults = []
     for names in needed:
         if any(name in columns or name in besides for name in names):
             continue

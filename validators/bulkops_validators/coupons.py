@@ -147,7 +147,7 @@ CONTRACT = Contract(
         ),
     ),
     duplicate_option="skip-duplicates",
-    limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
+    limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(
             operation="importCoupons",
@@ -160,6 +160,8 @@ CONTRACT = Contract(
         "none means not taken in, some means only the missing ones are sent again."
     ),
     notes=(
+        "Letters and digits are recommended for codes (since 2026-02-28); other characters are not reported.",
+        "The export shows coupons that were deleted for 7 days; they do not count as found.",
         "The application's code case setting rewrites codes on storage; codes that differ only by case collide.",
         "Whether a code must be unique in the campaign, the application or the account is not documented.",
     ),

@@ -73,7 +73,7 @@ CONTRACT = Contract(
             source="one join date per customer; which of two rows would win is not documented",
         ),
     ),
-    limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
+    limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(
             operation="importLoyaltyJoinDates",

@@ -108,7 +108,7 @@ CONTRACT = Contract(
     ),
     unique=(Unique(columns=("code",), certain=True, source="referral guide: the file must contain no duplicates"),),
     ordered=(Ordered(start="startdate", end="expirydate", source="not documented; such a code can never be used"),),
-    limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
+    limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(
             operation="importReferrals",

@@ -62,10 +62,11 @@ def _plain(bound: float) -> str:
 
 def limit_lines(contract: Contract) -> list[str]:
     """Return the limits of a request as sentences."""
-    limits = contract.limits
-    lines = [f"At most {limits.max_bytes // 10**6:,} MB a request ({limits.source})."]
+    limits, lines = contract.limits, []
+    if limits.recommended_bytes is not None:
+        lines.append(f"At most {limits.recommended_bytes // 10**6:,} MB a request are recommended ({limits.source}).")
     if limits.max_records is not None:
-        lines.append(f"At most {limits.max_records:,} records a request.")
+        lines.append(f"At most {limits.max_records:,} records a request ({limits.source}).")
     if contract.timeout_seconds is not None:
         lines.append(
             f"The server gives up after {contract.timeout_seconds:g} s: "
@@ -124,6 +125,7 @@ def as_json(contract: Contract) -> dict[str, Any]:
         ],
         "limits": {
             "bytes": contract.limits.max_bytes,
+            "recommended_bytes": contract.limits.recommended_bytes,
             "records": contract.limits.max_records,
             "source": contract.limits.source,
         },
