@@ -56,6 +56,8 @@ def _show(contract: Contract) -> None:
         out.result(f"- POST {route.path} -> {route.success}; needs {', '.join('--' + name for name in route.ids)}")
     for chosen in contract.options:
         out.result(f"- --{chosen.name}: {chosen.about}")
+    for line in describe.key_lines(contract):
+        out.result(f"- {line}")
     out.result(f"- Evidence: {contract.evidence}")
     for note in contract.notes:
         out.result(f"- {note}")

@@ -48,6 +48,7 @@ READBACK = Readback(
     after="createdAfter",
     before="createdBefore",
     case_setting=("/v1/applications/{application}", "caseSensitivity"),
+    case_operation="getApplication",
     own_columns=("id", "created", "campaignid", "applicationid", "importid", "batchid", "counter"),
     shown_ids={"application": "applicationid", "campaign": "campaignid"},
 )

@@ -40,6 +40,7 @@ READBACK = Readback(
     after="createdAfter",
     before="createdBefore",
     case_setting=("/v1/applications/{application}", "caseSensitivity"),
+    case_operation="getApplication",
     own_columns=("id", "created", "campaignid", "friendprofileintegrationid", "importid", "batchid", "counter"),
     shown_ids={"campaign": "campaignid"},
 )

@@ -175,6 +175,7 @@ class Readback:
     before: str | None = None
     page_size: int = 1000
     case_setting: tuple[str, str] | None = None  # path and field that say how codes are folded
+    case_operation: str = ""  # the operation of that path
     own_columns: tuple[str, ...] = ()
     shown_ids: Mapping[str, str] = field(default_factory=dict)
 

@@ -15,6 +15,7 @@ from bulkops_validators.model.cells import (
     Timestamp,
 )
 from bulkops_validators.model.contract import Column, Contract
+from bulkops_validators.model.operations import operations_of
 
 
 def cell_text(column: Column) -> str:
@@ -85,6 +86,16 @@ def rule_lines(contract: Contract) -> list[str]:
     return lines
 
 
+def key_lines(contract: Contract) -> list[str]:
+    """Return, for each command, the operations that the key must grant."""
+    wanted = operations_of(contract)
+    lines = [f"A key for `bulkops import {contract.name}` grants {', '.join(map(str, wanted['import']))}."]
+    if wanted["reconcile"]:
+        listed = ", ".join(map(str, wanted["reconcile"]))
+        lines.append(f"A key for `bulkops reconcile {contract.name}` grants {listed}.")
+    return lines
+
+
 def markdown(contract: Contract) -> str:
     """Return a section of Markdown about the contract."""
     head = [f"## {contract.name}", "", f"{contract.title}: {contract.effect}. Mode: `{contract.mode}`.", ""]
@@ -98,7 +109,7 @@ def markdown(contract: Contract) -> str:
         back = f"read back by `{route.readback.operation}`" if route.readback else "cannot be read back"
         lines.append(f"`POST {route.path}` ({route.operation}) answers {route.success}; {back}.")
     lines += [f"`--{o.name}` sets `{o.parameter or o.column}`: {o.about} ({o.source})" for o in contract.options]
-    lines += [f"Evidence: {contract.evidence}", *contract.notes]
+    lines += [*key_lines(contract), f"Evidence: {contract.evidence}", *contract.notes]
     return "\n".join([*head, *table, "", *(f"- {line}" for line in lines), ""])
 
 
@@ -144,6 +155,10 @@ def as_json(contract: Contract) -> dict[str, Any]:
             {"name": o.name, "parameter": o.parameter, "column": o.column, "about": o.about, "default": o.default}
             for o in contract.options
         ],
+        "operations": {
+            command: [{"operation": o.name, "method": o.method, "path": o.path} for o in operations]
+            for command, operations in operations_of(contract).items()
+        },
         "evidence": contract.evidence,
         "notes": list(contract.notes),
     }
