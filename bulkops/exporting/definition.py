@@ -63,7 +63,8 @@ class Export:
 
     `id_filters` are query parameters filled from an id of the target where it is given. `columns` are those that the
     documentation names, between commas; blank where it names none. `all_rows` are filters, by option name, that are
-    set where none is chosen: without a filter the API would return the last rows only.
+    set where none is chosen: without a filter the API would return the last rows only. `deprecated` are those of the
+    paths that the documentation calls so.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Export:
     id_filters: Mapping[str, str] = field(default_factory=dict)
     windows: tuple[Window, ...] = ()
     all_rows: Mapping[str, str] = field(default_factory=dict)
+    deprecated: tuple[str, ...] = ()
     columns: str = ""
     form: Form = Form.CSV
     notes: tuple[str, ...] = ()
