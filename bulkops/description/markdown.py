@@ -32,8 +32,8 @@ def operations_in(text: str) -> Iterator[Described]:
 def _sections(text: str) -> dict[str, str]:
     """Return the text of each method's section."""
     found = list(_SECTION.finditer(text))
-    ends = [match.start() for match in found[1:]] + [len(text)]
-    return {match[1]: text[match.end() : end] for match, end in zip(found, ends, strict=True)}
+    ends = (*(match.start() for match in found[1:]), len(text))
+    return {match[1]: text[match.end() : end] for match, end in zip(found, ends, strict=False)}
 
 
 def _operation(name: str, method: str, path: str, section: str) -> Described:

@@ -60,7 +60,8 @@ def _read(path: Path) -> Description:
     except UnicodeDecodeError:
         raise InputUnreadable(f"{path} is not UTF-8.", hint=_HINT) from None
     except ValueError as error:
-        raise InputUnreadable(f"{path} is no description that can be read: {error}.", hint=_HINT) from None
+        why = " ".join(str(error).split())
+        raise InputUnreadable(f"{path} is no description that can be read: {why}.", hint=_HINT) from None
     except (AttributeError, KeyError, TypeError) as error:
         raise InputUnreadable(f"{path} is not an OpenAPI description: {error}.", hint=_HINT) from None
     return _described(path, (), whole=False)
