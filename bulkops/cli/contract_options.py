@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from bulkops.cli.environment import option
@@ -58,11 +59,16 @@ def column_options(function: F) -> F:
 
 
 def _with_options(function: F, known: Mapping[str, QueryOption]) -> F:
+    """Add options. One of the environment is for all contracts, so those that do not have it are not told of it."""
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         given = {name: kwargs.pop(name.replace("-", "_")) for name in known}
-        kwargs["chosen"] = {name: value for name, value in given.items() if value is not None}
+        contract = kwargs.get("contract")
+        own = {o.name for o in contract.options} if contract is not None else set(known)
+        kwargs["chosen"] = {
+            name: value for name, value in given.items() if value is not None and (name in own or not _is_ambient(name))
+        }
         return function(*args, **kwargs)
 
     decorated: Any = wrapper
@@ -74,6 +80,12 @@ def _with_options(function: F, known: Mapping[str, QueryOption]) -> F:
         else:
             decorated = option(f"--{name}", type=click.Choice(declared.choices), help=text)(decorated)
     return decorated  # type: ignore[no-any-return] # the wrapper takes the place of F
+
+
+def _is_ambient(name: str) -> bool:
+    """Tell whether an option was not given on the command line."""
+    source = click.get_current_context().get_parameter_source(name.replace("-", "_"))
+    return source is not ParameterSource.COMMANDLINE
 
 
 def query_of(contract: Contract, chosen: Mapping[str, object]) -> dict[str, str]:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 
 from bulkops.chunking.sent_header import sent_header
+from bulkops.cli.main import cli
 from bulkops.fixing.options import FixOptions
 from bulkops.sandbox.serve import SandboxServer
 from bulkops_validators import CONTRACTS, LoyaltyJoinDates
@@ -132,6 +134,17 @@ def test_option_of_another_contract_is_refused(shell: Shell, tmp_path: Path) -> 
     ended = shell.run("plan", "coupons", str(file), "--join-date-column", "newjoindate")
     assert ended.code == 2
     assert "--join-date-column is no option of coupons" in ended.err
+
+
+def test_option_of_the_environment_is_for_the_contracts_that_have_it(tmp_path: Path) -> None:
+    file, environment = tmp_path / "f.csv", {"BULKOPS_JOIN_DATE_COLUMN": "newjoindate"}
+    for contract, content in (("coupons", "value\nCODE-1\n"), ("loyalty-join-dates", "customerprofileid,joindate\n")):
+        file.write_text(content)
+        words = ["split", contract, str(file), "--into", str(tmp_path / contract)]
+        ended = CliRunner().invoke(cli, words, env=environment)
+        assert ended.exit_code == 0, ended.output
+    (written,) = (tmp_path / "coupons").iterdir()
+    assert written.read_text() == "value\nCODE-1\n"
 
 
 @pytest.mark.parametrize("column", COLUMNS)

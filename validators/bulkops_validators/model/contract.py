@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from string import Formatter
 
 from bulkops_validators.model.cells import Cell
@@ -239,12 +240,12 @@ class Contract:
         """The names of all columns, in documented order."""
         return tuple(column.name for column in self.columns)
 
-    @property
+    @cached_property
     def header_names(self) -> Mapping[str, str]:
         """The column that each documented name in a header means, earlier names included."""
         return {name: column.name for column in self.columns for name in (column.name, *column.earlier_names)}
 
-    @property
+    @cached_property
     def parameters(self) -> Mapping[str, str]:
         """The query parameter that each option sets, by the option's name; options of columns set none."""
         return {option.name: option.parameter for option in self.options if option.parameter is not None}
