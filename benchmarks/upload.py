@@ -31,8 +31,8 @@ from bulkops.transport.client import Client
 from bulkops.transport.limiter import Limiter, NoLimiter, SlotLimiter
 from bulkops.upload.body import ChunkBody
 from bulkops.upload.options import RunOptions
-from bulkops.upload.starting import new_chunks, new_job, open_job
-from bulkops.upload.stopping import Stop
+from bulkops.upload.start import new_chunks, new_job, open_job
+from bulkops.upload.stop import Stop
 from bulkops.upload.workflow import run_job
 from bulkops_validators import CONTRACTS
 

@@ -14,7 +14,7 @@ from bulkops.chunking.odd_files import refuse_odd_file
 from bulkops.chunking.sent_header import sent_header
 from bulkops.errors import DataError, InputUnreadable, LimitExceeded
 from bulkops.limits import MAX_HEADER_BYTES, TooLarge
-from bulkops.reading.boundaries import BLOCK, RecordBlock, counted_blocks, inside_quotes, record_ends
+from bulkops.reading.records.boundaries import BLOCK, RecordBlock, counted_blocks, inside_quotes, record_ends
 from bulkops.reading.sources import open_regular
 
 HeaderBytes = bytes  # plans have a field called bytes

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bulkops.reading.quoting import cells
+from bulkops.reading.records.quoting import cells
 
 _COMMA = ord(",")
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from bulkops.cli.console import Console
-from bulkops.cli.ending import ended_by, printed, without_color
-from bulkops.cli.environment import option
-from bulkops.cli.process import leave, prepare
-from bulkops.cli.signals import ending_on_signals
-from bulkops.cli.streams import usable_streams
+from bulkops.cli.options.environment import option
+from bulkops.cli.output.console import Console
+from bulkops.cli.process.error_exit import ended_by, printed, without_color
+from bulkops.cli.process.processors import leave, prepare
+from bulkops.cli.process.signals import ending_on_signals
+from bulkops.cli.process.streams import usable_streams
 from bulkops.errors import UsageError
 from bulkops.redaction import remember_keys
 from bulkops.version import __version__
@@ -21,21 +21,21 @@ from bulkops.wording import guess
 
 # Name, module and what `bulkops --help` says of it: so that asking for help imports no command.
 COMMANDS = {
-    "validate": ("bulkops.cli.validate", "Check files against a contract: every defect, located."),
-    "check": ("bulkops.cli.check", "Validate the files that the configuration maps to contracts."),
-    "fix": ("bulkops.cli.fix", "Write a repaired copy of a file, with every change listed."),
-    "rules": ("bulkops.cli.rules", "List the rules, or explain one."),
-    "contracts": ("bulkops.cli.contracts", "List the contracts, or show one: columns, limits, endpoint."),
-    "plan": ("bulkops.cli.plan", "Show how a file would be cut into requests. Sends nothing."),
-    "split": ("bulkops.cli.split", "Write the chunks of a file as files."),
-    "import": ("bulkops.cli.import_", "Validate, plan, upload and, if asked, prove."),
-    "export": ("bulkops.cli.export", "Save what a deployment holds."),
-    "reconcile": ("bulkops.cli.reconcile", "Compare a file with what the target holds, row by row."),
-    "jobs": ("bulkops.cli.jobs", "List, show, resume, resolve, cancel or undo jobs."),
-    "report": ("bulkops.cli.report", "Make one page of a job that people can sign."),
-    "run": ("bulkops.cli.run", "Run a recipe: several imports in order."),
-    "recipes": ("bulkops.cli.recipes", "List the shipped recipes, or show one."),
-    "sandbox": ("bulkops.cli.sandbox", "Serve a local deployment to try and rehearse against."),
+    "validate": ("bulkops.cli.commands.validate", "Check files against a contract: every defect, located."),
+    "check": ("bulkops.cli.commands.check", "Validate the files that the configuration maps to contracts."),
+    "fix": ("bulkops.cli.commands.fix", "Write a repaired copy of a file, with every change listed."),
+    "rules": ("bulkops.cli.commands.rules", "List the rules, or explain one."),
+    "contracts": ("bulkops.cli.commands.contracts", "List the contracts, or show one: columns, limits, endpoint."),
+    "plan": ("bulkops.cli.commands.plan", "Show how a file would be cut into requests. Sends nothing."),
+    "split": ("bulkops.cli.commands.split", "Write the chunks of a file as files."),
+    "import": ("bulkops.cli.commands.import_", "Validate, plan, upload and, if asked, prove."),
+    "export": ("bulkops.cli.commands.export", "Save what a deployment holds."),
+    "reconcile": ("bulkops.cli.commands.reconcile", "Compare a file with what the target holds, row by row."),
+    "jobs": ("bulkops.cli.commands.jobs", "List, show, resume, resolve, cancel or undo jobs."),
+    "report": ("bulkops.cli.commands.report", "Make one page of a job that people can sign."),
+    "run": ("bulkops.cli.commands.run", "Run a recipe: several imports in order."),
+    "recipes": ("bulkops.cli.commands.recipes", "List the shipped recipes, or show one."),
+    "sandbox": ("bulkops.cli.commands.sandbox", "Serve a local deployment to try and rehearse against."),
 }
 
 

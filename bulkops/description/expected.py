@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bulkops.description.described import CellLimits, Key, TextLimits, path_shape
+from bulkops.exporting.catalog import EXPORTS
 from bulkops.exporting.definition import Export
-from bulkops.exporting.table import EXPORTS
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.cells import Text
 from bulkops_validators.model.contract import Contract, Form, Readback, Route

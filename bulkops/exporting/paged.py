@@ -6,9 +6,9 @@ from typing import BinaryIO
 
 import polars as pl
 
-from bulkops.readback.download import Downloaded, Question
-from bulkops.readback.notes import Notes
-from bulkops.readback.pages import read_pages
+from bulkops.readback.fetch.download import Downloaded, Question
+from bulkops.readback.fetch.pages import read_pages
+from bulkops.readback.parse.warnings import Notes
 from bulkops.transport.client import Client
 
 PAGE_SIZE = 1000

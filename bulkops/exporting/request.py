@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 
 from bulkops.errors import UsageError
 from bulkops.exporting.definition import Export, Filter, Kind, Window, placeholders
-from bulkops.readback.download import Question
-from bulkops.readback.times import rfc3339
+from bulkops.readback.fetch.download import Question
+from bulkops.readback.fetch.times import rfc3339
 
 DOTS = ("", ".", "..")
 

@@ -8,8 +8,8 @@ from typing import BinaryIO, cast
 import polars as pl
 
 from bulkops.errors import UsageError
-from bulkops.readback.fetch import BLOCK
-from bulkops.readback.tables import LINE, RECORD, read_frames, read_raw
+from bulkops.readback.fetch.rows import BLOCK
+from bulkops.readback.parse.tables import LINE, RECORD, read_frames, read_raw
 
 
 def write_tidy(whole: BinaryIO, target: BinaryIO) -> None:

@@ -9,14 +9,14 @@ from typing import Any, BinaryIO
 
 from bulkops.compression import is_compressed
 from bulkops.errors import UsageError
-from bulkops.exporting.forms import Shape, copy_csv, deliver
+from bulkops.exporting.output_formats import Shape, copy_csv, deliver
 from bulkops.exporting.receipts import keep_receipt
 from bulkops.exporting.request import Request
 from bulkops.exporting.spool import spool
-from bulkops.exporting.steps import Steps
-from bulkops.readback.download import Downloaded, Progress
-from bulkops.readback.notes import Notes
-from bulkops.reading.boundaries import BLOCK
+from bulkops.exporting.time_slices import Steps
+from bulkops.readback.fetch.download import Downloaded, Progress
+from bulkops.readback.parse.warnings import Notes
+from bulkops.reading.records.boundaries import BLOCK
 from bulkops.transport.client import Client
 from bulkops.writing import OWN_ONLY, Permit, begin_writing_back, keep, part_file
 
@@ -148,7 +148,9 @@ def _fetch(
 def _count(whole: BinaryIO, fetching: Fetching) -> int | None:
     if not fetching.count:
         return None
-    from bulkops.readback.oddities import note_oddities  # with numpy, which was loaded while the answer came
+    from bulkops.readback.parse.malformed_quotes import (
+        note_oddities,  # with numpy, which was loaded while the answer came
+    )
 
     whole.seek(0)
     return note_oddities(iter(lambda: whole.read(BLOCK), b""), Notes()).records

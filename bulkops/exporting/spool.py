@@ -3,8 +3,8 @@
 from typing import BinaryIO
 
 from bulkops.exporting.request import Request
-from bulkops.readback.download import Downloaded, Progress, digest, download
-from bulkops.readback.notes import Notes
+from bulkops.readback.fetch.download import Downloaded, Progress, digest, download
+from bulkops.readback.parse.warnings import Notes
 from bulkops.transport.client import Client
 from bulkops_validators.model.contract import Form
 

@@ -17,18 +17,18 @@ from bulkops.errors import DataError, UsageError
 from bulkops.exporting.definition import Window
 from bulkops.exporting.request import Request, instant
 from bulkops.exporting.spool import spool
-from bulkops.exporting.steps import Steps
+from bulkops.exporting.time_slices import Steps
 from bulkops.private import private, private_folder, write_private
-from bulkops.readback.ahead import looked_at
-from bulkops.readback.canonical import by_lower
-from bulkops.readback.download import Downloaded, Progress
-from bulkops.readback.fetch import BLOCK
-from bulkops.readback.notes import Notes
-from bulkops.readback.oddities import note_oddities
-from bulkops.readback.tables import read_raw
-from bulkops.readback.times import rfc3339
-from bulkops.readback.values import instants
-from bulkops.reading.boundaries import inside_quotes
+from bulkops.readback.compare.canonical import by_lower
+from bulkops.readback.compare.values import instants
+from bulkops.readback.fetch.download import Downloaded, Progress
+from bulkops.readback.fetch.prefetch import looked_at
+from bulkops.readback.fetch.rows import BLOCK
+from bulkops.readback.fetch.times import rfc3339
+from bulkops.readback.parse.malformed_quotes import note_oddities
+from bulkops.readback.parse.tables import read_raw
+from bulkops.readback.parse.warnings import Notes
+from bulkops.reading.records.boundaries import inside_quotes
 from bulkops.settings import server_name
 from bulkops.transport.client import Client
 

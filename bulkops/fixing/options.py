@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from bulkops.fixing.forms import Likeness
-from bulkops.fixing.transcoding import Encoding
+from bulkops.fixing.repairs.forms import Likeness
+from bulkops.fixing.repairs.transcoding import Encoding
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,18 +4,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from bulkops.errors import DataError
-from bulkops.fixing.content import opened, refuse_changed
-from bulkops.fixing.encoding import printable, redecoded
-from bulkops.fixing.header import header_repairs, repaired_header
 from bulkops.fixing.options import FixOptions, Repair
-from bulkops.fixing.records import Defect, Shape, repair_record, reshaped
-from bulkops.fixing.returns import lone_returns, parted
-from bulkops.fixing.survey import Survey
+from bulkops.fixing.repairs.carriage_returns import lone_returns, parted
+from bulkops.fixing.repairs.encoding import printable, redecoded
+from bulkops.fixing.repairs.header import header_repairs, repaired_header
+from bulkops.fixing.repairs.records import Defect, Shape, repair_record, reshaped
+from bulkops.fixing.scan import Survey
+from bulkops.fixing.source import opened, refuse_changed
 from bulkops.fixing.writer import Origin, Origins, Writer
 from bulkops.reading.blocks import ContentReader, blocks
-from bulkops.reading.layout import Block, lay_out
+from bulkops.reading.records.layout import Block, lay_out
 from bulkops.reading.sources import Source
-from bulkops.validation.opening import open_content
+from bulkops.validation.preamble import open_content
 from bulkops_validators.model.contract import Contract
 
 BLOCK_BYTES = 8 << 20

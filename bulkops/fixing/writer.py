@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from bulkops.fixing.options import Repair
-from bulkops.reading.marks import Offsets
+from bulkops.reading.records.structural_index import Offsets
 
 
 @dataclass(frozen=True)

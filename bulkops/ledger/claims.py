@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, func, insert, select
 
-from bulkops.ledger.entries import ChunkEntry
+from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.postgres import wait_for_place
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.tables import CHUNKS, EVENTS, IMPORTS, JOBS

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from bulkops.errors import LedgerUnusable
-from bulkops.ledger.entries import JobEntry
-from bulkops.ledger.questions import Questions
+from bulkops.ledger.models import JobEntry
+from bulkops.ledger.reader import Questions
 from bulkops.private import private, private_folder
 from bulkops.validation.digests import SEEDS, Digests, scheme
 

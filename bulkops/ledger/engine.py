@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from bulkops.errors import UsageError
-from bulkops.ledger.places import BUSY_SECONDS, folder_beside, shown
+from bulkops.ledger.paths import BUSY_SECONDS, folder_beside, shown
 from bulkops.ledger.postgres import open_postgres
 from bulkops.private import make_private, private
 from bulkops.settings import state_folder

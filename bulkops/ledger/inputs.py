@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bulkops.errors import UsageError
-from bulkops.ledger.entries import JobEntry
-from bulkops.ledger.glance import Glance
-from bulkops.ledger.places import folder_beside, plain_path
-from bulkops.ledger.questions import Questions
+from bulkops.ledger.models import JobEntry
+from bulkops.ledger.paths import folder_beside, plain_path
+from bulkops.ledger.reader import Questions
+from bulkops.ledger.readonly import Glance
 from bulkops.settings import default_ledger_url, state_folder
 
 

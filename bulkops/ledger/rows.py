@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bulkops.ledger.entries import ChunkEntry, Event, JobEntry, KnownImport
+from bulkops.ledger.models import ChunkEntry, Event, JobEntry, KnownImport
 from bulkops.ledger.states import ChunkState
 from bulkops.redaction import redacted, redacted_document
 

@@ -29,10 +29,10 @@ from bulkops.clock import Clock
 from bulkops.errors import LedgerLost, LedgerUnusable, Unfinished, UsageError
 from bulkops.ledger.claims import claim_import
 from bulkops.ledger.engine import folder_of, open_engine, parse_url
-from bulkops.ledger.entries import ChunkEntry, JobEntry
 from bulkops.ledger.locks import exclusive, lock_path
+from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.postgres import BACK, DatabaseLock, first_line, is_out_of_reach, is_postgres
-from bulkops.ledger.questions import Questions
+from bulkops.ledger.reader import Questions
 from bulkops.ledger.rows import Row, chunk_values, job_values
 from bulkops.ledger.states import ChunkState, may_follow
 from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS

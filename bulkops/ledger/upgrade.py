@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, and_, func, insert, inspect, select, text, update
 
 from bulkops.ledger.claims import ImportTaken, claim_import
-from bulkops.ledger.entries import ADDRESS, target_key
+from bulkops.ledger.models import ADDRESS, target_key
 from bulkops.ledger.postgres import is_postgres, wait_for_turn
 from bulkops.ledger.rows import chunk_entry
 from bulkops.ledger.tables import CHUNKS, EVENTS, IMPORTS, JOBS, METADATA, VERSION

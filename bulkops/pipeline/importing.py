@@ -11,7 +11,7 @@ from bulkops.chunking.odd_files import refuse_odd_file
 from bulkops.chunking.plan import FilePlan, plan_file
 from bulkops.clock import Clock
 from bulkops.errors import DataError, InputUnreadable
-from bulkops.ledger.entries import JobEntry
+from bulkops.ledger.models import JobEntry
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer, Silent
 from bulkops.pipeline.repeats import refuse_pointless, without_repeats
@@ -20,10 +20,10 @@ from bulkops.pipeline.unfinished import name_unfinished
 from bulkops.settings import Target
 from bulkops.upload.body import settled_stamp
 from bulkops.upload.guards import refuse_doubtful
+from bulkops.upload.input_file import change_of
 from bulkops.upload.options import MAX_REMOVALS, RunOptions
-from bulkops.upload.original import change_of
-from bulkops.upload.starting import new_job
-from bulkops.upload.stopping import Stop
+from bulkops.upload.start import new_job
+from bulkops.upload.stop import Stop
 from bulkops.upload.workflow import Guards
 from bulkops.validation.digests import Digests
 from bulkops.validation.engine import validate_files

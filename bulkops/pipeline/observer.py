@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from bulkops.chunking.plan import FilePlan
-from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.upload.guards import Difference
 from bulkops.validation.findings import ValidationReport
 from bulkops_validators.model.contract import Contract

@@ -9,9 +9,9 @@ from typing import Any
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, DataError, Interrupted, UsageError
 from bulkops.ledger.store import Ledger
-from bulkops.pipeline.earlier import GOOD_VERDICTS, Earlier, earlier_job
 from bulkops.pipeline.importing import ImportRequest, Place, import_file
 from bulkops.pipeline.observer import Observer
+from bulkops.pipeline.previous_run import GOOD_VERDICTS, Earlier, earlier_job
 from bulkops.pipeline.resuming import resume_job
 from bulkops.pipeline.running import Outcome, as_it_stands, resumable
 from bulkops.queries import query_texts
@@ -19,7 +19,7 @@ from bulkops.recipe import Recipe, Step
 from bulkops.settings import Target
 from bulkops.upload.guards import accepted_rules
 from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
-from bulkops.upload.stopping import Stop
+from bulkops.upload.stop import Stop
 from bulkops.upload.workflow import Guards
 from bulkops_validators import CONTRACTS
 

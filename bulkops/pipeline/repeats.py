@@ -14,16 +14,16 @@ from bulkops.chunking.limits import ChunkLimits
 from bulkops.chunking.plan import FilePlan, plan_file, read_header
 from bulkops.errors import BulkopsError, DataError, GuardRefused, InputUnreadable, LedgerUnusable, UsageError
 from bulkops.ledger.digests import keep_digests, kept_digests
-from bulkops.ledger.entries import SOURCE, JobEntry
-from bulkops.ledger.questions import Questions
+from bulkops.ledger.models import SOURCE, JobEntry
+from bulkops.ledger.reader import Questions
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.running import NewJob
 from bulkops.private import private, private_folder
-from bulkops.reading.boundaries import counted_blocks, inside_quotes, record_ends
-from bulkops.transport.telling import Say
+from bulkops.reading.records.boundaries import counted_blocks, inside_quotes, record_ends
+from bulkops.transport.notices import Say
 from bulkops.upload.body import settled_stamp
 from bulkops.upload.guards import cleared_away, refuse_same_file
-from bulkops.upload.paths import new_records_path
+from bulkops.upload.job_files import new_records_path
 from bulkops.upload.sent_before import Mask, SentBefore, sent_before
 from bulkops.upload.workflow import Guards
 from bulkops.validation.digests import Digests

@@ -10,19 +10,19 @@ from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import plan_file
 from bulkops.clock import Clock
 from bulkops.errors import UsageError
-from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.job_summary import job_state
+from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import JobState
 from bulkops.ledger.store import Ledger
-from bulkops.pipeline.earlier import GOOD_VERDICTS
 from bulkops.pipeline.importing import OpenTarget
 from bulkops.pipeline.observer import Observer, Silent
+from bulkops.pipeline.previous_run import GOOD_VERDICTS
 from bulkops.pipeline.running import NewJob, Outcome, as_it_stands, begin_and_run, run_and_prove
-from bulkops.upload.figures import job_state
+from bulkops.upload.job_files import rejected_path
 from bulkops.upload.options import RunOptions
-from bulkops.upload.paths import rejected_path
-from bulkops.upload.starting import contract_of, new_job, with_file
-from bulkops.upload.stopping import Stop
-from bulkops.upload.undoing import Undone, saved_before
+from bulkops.upload.replace.undo import Undone, saved_before
+from bulkops.upload.start import contract_of, new_job, with_file
+from bulkops.upload.stop import Stop
 from bulkops.upload.workflow import Guards, locked, opened, resumed
 from bulkops_validators.model.rules_registry import ACCEPTABLE
 

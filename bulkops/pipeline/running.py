@@ -9,7 +9,8 @@ from typing import Any
 from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
 from bulkops.errors import AccessRefused, BulkopsError, DataError, FileChanged, LedgerUnusable, Unfinished
-from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.job_summary import exit_code, job_document, job_state
+from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer
@@ -19,12 +20,11 @@ from bulkops.reconciling.run import Evidence, reconcile
 from bulkops.settings import Target
 from bulkops.upload.body import Stamp
 from bulkops.upload.context import JobContext
-from bulkops.upload.figures import exit_code, job_document, job_state
 from bulkops.upload.guards import Difference
-from bulkops.upload.paths import rejected_path
-from bulkops.upload.starting import new_chunks
-from bulkops.upload.stopping import Stop
-from bulkops.upload.undoing import Undone
+from bulkops.upload.job_files import rejected_path
+from bulkops.upload.replace.undo import Undone
+from bulkops.upload.start import new_chunks
+from bulkops.upload.stop import Stop
 from bulkops.upload.workflow import Guards, begin, locked, opened, run_job
 from bulkops.validation.findings import ValidationReport
 from bulkops_validators.model.contract import Contract

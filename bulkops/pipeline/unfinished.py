@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bulkops.errors import GuardRefused
-from bulkops.ledger.entries import JobEntry
+from bulkops.ledger.job_summary import job_state, record_figures
+from bulkops.ledger.models import JobEntry
 from bulkops.ledger.states import OPEN, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.running import NewJob
-from bulkops.transport.telling import Say
-from bulkops.upload.figures import job_state, record_figures
+from bulkops.transport.notices import Say
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Mode
 

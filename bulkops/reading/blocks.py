@@ -11,8 +11,8 @@ from io import FileIO
 from typing import BinaryIO
 
 from bulkops.limits import TooLarge, adjustable
-from bulkops.reading.layout import Block
-from bulkops.reading.quoting import cut
+from bulkops.reading.records.layout import Block
+from bulkops.reading.records.quoting import cut
 from bulkops.reading.sources import DAMAGED, ReadFailed
 
 _LONE_RETURN = re.compile(rb"\r(?!\n)")

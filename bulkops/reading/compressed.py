@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from bulkops.compression import zstd_content
 from bulkops.errors import InputUnreadable
 from bulkops.limits import FREE_EXPANSION, TooLarge, adjustable
-from bulkops.reading.members import ZIP_ERRORS
+from bulkops.reading.archives import ZIP_ERRORS
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -23,8 +23,8 @@ import zstandard
 
 from bulkops.errors import InputUnreadable, LimitExceeded
 from bulkops.limits import MAX_FILES, MAX_SPOOL_BYTES, adjustable
+from bulkops.reading.archives import csv_members, open_member
 from bulkops.reading.compressed import GZIP, ZSTD, expanded, opened
-from bulkops.reading.members import csv_members, open_member
 
 try:
     from lzma import LZMAError

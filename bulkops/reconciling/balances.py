@@ -14,8 +14,8 @@ from typing import Any
 import polars as pl
 
 from bulkops.errors import DataError, UsageError
-from bulkops.readback.canonical import by_lower, canonical_ids
-from bulkops.readback.saved import read_saved
+from bulkops.readback.compare.canonical import by_lower, canonical_ids
+from bulkops.readback.fetch.saved import read_saved
 from bulkops.reading.sources import file_source
 from bulkops.reconciling.totals import SUBLEDGER, amount_column, as_decimal, sums_of_file
 from bulkops_validators.model.contract import Contract

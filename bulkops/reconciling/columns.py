@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from bulkops.errors import DataError
-from bulkops.readback.canonical import by_lower
-from bulkops.readback.compare import Counts
-from bulkops.readback.staging import RowSets, quoted
-from bulkops.readback.tables import LINE, RECORD
+from bulkops.readback.compare.canonical import by_lower
+from bulkops.readback.compare.keyed import Counts
+from bulkops.readback.compare.staging import RowSets, quoted
+from bulkops.readback.parse.tables import LINE, RECORD
 from bulkops.reconciling.totals import amount_column
 from bulkops_validators.model.contract import Contract, Form, Readback, ReadColumn
 

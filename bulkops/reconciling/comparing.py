@@ -9,14 +9,14 @@ import polars as pl
 
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, DataError, UsageError
-from bulkops.readback.ahead import one_ahead
-from bulkops.readback.canonical import Fold, found_frame, live_rows, sent_frame
-from bulkops.readback.compare import Counts, Difference, compare, counts_of, differences, name_contradicting
-from bulkops.readback.fetch import read_back
-from bulkops.readback.notes import Notes
-from bulkops.readback.staging import RowSets
-from bulkops.readback.tables import read_frames
-from bulkops.readback.times import rfc3339
+from bulkops.readback.compare.canonical import Fold, found_frame, live_rows, sent_frame
+from bulkops.readback.compare.keyed import Counts, Difference, compare, counts_of, differences, name_contradicting
+from bulkops.readback.compare.staging import RowSets
+from bulkops.readback.fetch.prefetch import one_ahead
+from bulkops.readback.fetch.rows import read_back
+from bulkops.readback.fetch.times import rfc3339
+from bulkops.readback.parse.tables import read_frames
+from bulkops.readback.parse.warnings import Notes
 from bulkops.reconciling.columns import core_columns, measures, refuse_other_rows, unseen
 from bulkops.reconciling.diagnosis import explained
 from bulkops.reconciling.imports import tell_imports

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bulkops.readback.lenient import split_cells
-from bulkops.readback.notes import Notes
+from bulkops.readback.parse.lenient import split_cells
+from bulkops.readback.parse.warnings import Notes
 from bulkops.reading.sources import Source
 from bulkops_validators.model.cells import Text
 from bulkops_validators.model.contract import Column, Contract, Readback
@@ -40,7 +40,7 @@ def export_form(contract: Contract, readback: Readback) -> Contract:
 def header_cause(contract: Contract, source: Source) -> str | None:
     """Return why a header was not recognised, in the words of `validate`; None if nothing speaks for a cause."""
     from bulkops.reading.blocks import ContentReader
-    from bulkops.validation.opening import open_content
+    from bulkops.validation.preamble import open_content
 
     with source.open() as stream:
         opening = open_content(ContentReader(stream), contract)

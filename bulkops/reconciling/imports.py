@@ -3,8 +3,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from bulkops.readback.sql import differing, literal, pairs, shown_key
-from bulkops.readback.staging import FOREIGN, RowSets, quoted
+from bulkops.readback.compare.sql import differing, literal, pairs, shown_key
+from bulkops.readback.compare.staging import FOREIGN, RowSets, quoted
 from bulkops.reconciling.sides import Known
 from bulkops_validators.model.contract import Comparison
 

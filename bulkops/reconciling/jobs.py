@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import OPEN, ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.reconciling.sides import Claim, Known

@@ -6,12 +6,12 @@ from functools import cached_property
 import polars as pl
 
 from bulkops.errors import DataError
-from bulkops.readback.canonical import by_lower
-from bulkops.readback.notes import Notes
-from bulkops.readback.tables import LINE, RECORD
-from bulkops.validation.decimals import grouped
-from bulkops.validation.record_shape import NEARLY_ALL, contains_records
-from bulkops.validation.repeated_header import repeats_header
+from bulkops.readback.compare.canonical import by_lower
+from bulkops.readback.parse.tables import LINE, RECORD
+from bulkops.readback.parse.warnings import Notes
+from bulkops.validation.checks.decimals import grouped
+from bulkops.validation.checks.record_shape import NEARLY_ALL, contains_records
+from bulkops.validation.checks.repeated_header import repeats_header
 from bulkops_validators.model.cells import Number
 from bulkops_validators.model.contract import Contract
 from bulkops_validators.model.rules_registry import RULES

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bulkops.errors import DataError, UsageError
-from bulkops.readback.compare import differences
-from bulkops.readback.staging import RowSets
-from bulkops.readback.tables import read_raw
-from bulkops.reading.boundaries import BLOCK, inside_quotes
+from bulkops.readback.compare.keyed import differences
+from bulkops.readback.compare.staging import RowSets
+from bulkops.readback.parse.tables import read_raw
+from bulkops.reading.records.boundaries import BLOCK, inside_quotes
 from bulkops.reading.sources import file_source
 from bulkops.wording import counted
 from bulkops.writing import (

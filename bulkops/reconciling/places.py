@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 import polars as pl
 
 from bulkops.errors import DataError
-from bulkops.readback.canonical import by_lower, canonical_ids
+from bulkops.readback.compare.canonical import by_lower, canonical_ids
 from bulkops_validators.model.contract import Contract, Readback
 
 SHOWN = 5

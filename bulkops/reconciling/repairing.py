@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from bulkops.readback.notes import Notes
-from bulkops.readback.staging import RowSets
+from bulkops.readback.compare.staging import RowSets
+from bulkops.readback.parse.warnings import Notes
 from bulkops.reconciling.sides import Known
 from bulkops_validators.model.contract import Contract, Mode
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bulkops.readback.staging import RowSets, quoted
+from bulkops.readback.compare.staging import RowSets, quoted
 from bulkops_validators.model.contract import Comparison, Readback
 
 LOOKED_AT = 200_000

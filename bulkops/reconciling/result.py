@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from bulkops.readback.compare import Counts, Difference
+from bulkops.readback.compare.keyed import Counts, Difference
 from bulkops.reconciling.balances import Balance
 
 

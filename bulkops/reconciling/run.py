@@ -9,11 +9,11 @@ import polars as pl
 
 from bulkops.clock import Clock, SystemClock
 from bulkops.errors import InputUnreadable, UsageError
-from bulkops.readback.ahead import one_ahead
-from bulkops.readback.canonical import Fold, sent_frame
-from bulkops.readback.fetch import fold_of, read_file
-from bulkops.readback.notes import Notes
-from bulkops.readback.staging import RowSets
+from bulkops.readback.compare.canonical import Fold, sent_frame
+from bulkops.readback.compare.staging import RowSets
+from bulkops.readback.fetch.prefetch import one_ahead
+from bulkops.readback.fetch.rows import fold_of, read_file
+from bulkops.readback.parse.warnings import Notes
 from bulkops.reconciling.columns import refuse_other_file
 from bulkops.reconciling.comparing import Observer, Task, Wish
 from bulkops.reconciling.misread import Misread

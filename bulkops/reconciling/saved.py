@@ -8,11 +8,11 @@ from pathlib import Path
 import polars as pl
 
 from bulkops.errors import DataError, InputUnreadable, UsageError
+from bulkops.exporting.catalog import EXPORTS
 from bulkops.exporting.receipts import Receipt, receipt_of
-from bulkops.exporting.table import EXPORTS
-from bulkops.readback.lenient import BOM, split_header
-from bulkops.readback.notes import Notes
-from bulkops.readback.saved import BLOCK, NEXT, read_saved
+from bulkops.readback.fetch.saved import BLOCK, NEXT, read_saved
+from bulkops.readback.parse.lenient import BOM, split_header
+from bulkops.readback.parse.warnings import Notes
 from bulkops.reading.sources import DAMAGED, Source, file_source
 from bulkops.reconciling.columns import refuse_other_file, refuse_other_rows
 from bulkops.reconciling.diagnosis import export_form, header_cause

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bulkops.ledger.entries import ChunkEntry, JobEntry
-from bulkops.readback.canonical import Fold
+from bulkops.ledger.models import ChunkEntry, JobEntry
+from bulkops.readback.compare.canonical import Fold
 from bulkops.transport.client import Client
 
 

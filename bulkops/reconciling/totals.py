@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from bulkops.errors import DataError
-from bulkops.readback.canonical import by_lower
-from bulkops.readback.fetch import read_file
+from bulkops.readback.compare.canonical import by_lower
+from bulkops.readback.fetch.rows import read_file
 from bulkops_validators.model.cells import Number
 from bulkops_validators.model.contract import Contract, Mode
 

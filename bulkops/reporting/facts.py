@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from bulkops.ledger.entries import ChunkEntry, Event, JobEntry
+from bulkops.ledger.job_summary import job_document, job_state
+from bulkops.ledger.models import ChunkEntry, Event, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.reporting.steps import Step, told_steps
-from bulkops.upload.figures import job_document, job_state
 
 STATES = ("accepted", "skipped", "rejected", "in_doubt", "pending")
 AFTERWARDS = {"reconciled", "settings changed"}

@@ -5,12 +5,12 @@ import hashlib
 from pathlib import Path
 
 from bulkops.errors import InputUnreadable
-from bulkops.ledger.entries import JobEntry
+from bulkops.ledger.models import JobEntry
 from bulkops.ledger.store import Ledger
 from bulkops.reading.sources import open_regular
 from bulkops.reconciling.totals import amount_column, sums_of_file
 from bulkops.reporting.facts import JobFacts, job_facts
-from bulkops.upload.paths import reasons_path
+from bulkops.upload.job_files import reasons_path
 from bulkops.validation.engine import validate_files
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract

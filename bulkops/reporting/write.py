@@ -10,7 +10,7 @@ from pathlib import Path
 from bulkops.errors import UsageError
 from bulkops.escaping import escaped_json
 from bulkops.ledger.store import Ledger
-from bulkops.readback.values import writable
+from bulkops.readback.compare.values import writable
 from bulkops.redaction import redacted, redacted_document
 from bulkops.reporting.facts import masked
 from bulkops.reporting.gather import gather

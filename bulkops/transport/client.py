@@ -25,12 +25,12 @@ from bulkops.errors import (
 from bulkops.limits import MAX_ERROR_BYTES, MAX_JSON_BYTES
 from bulkops.redaction import redacted
 from bulkops.settings import Target, is_loopback
-from bulkops.transport.answers import Answer, parse_http_date, parse_json, refusal
 from bulkops.transport.decoding import ACCEPTED, BrokenCompression, decoded
 from bulkops.transport.limiter import Limiter
 from bulkops.transport.multipart import BodySource, FilePart
+from bulkops.transport.notices import Say, Teller, silent
+from bulkops.transport.responses import Answer, parse_http_date, parse_json, refusal
 from bulkops.transport.retries import ATTEMPTS, reading_again
-from bulkops.transport.telling import Say, Teller, silent
 from bulkops.version import __version__
 
 Ids = Mapping[str, int | str]

@@ -7,7 +7,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, NotDelivered, OutcomeUnknown, Unfinished
-from bulkops.transport.telling import Teller
+from bulkops.transport.notices import Teller
 
 ATTEMPTS = 8
 BASE_SECONDS = 0.5

@@ -8,7 +8,7 @@ from io import RawIOBase
 from pathlib import Path
 
 from bulkops.errors import FileChanged, InputUnreadable
-from bulkops.ledger.entries import ChunkEntry, Piece
+from bulkops.ledger.models import ChunkEntry, Piece
 from bulkops.reading.sources import open_regular
 
 BLOCK = 1 << 20

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bulkops.clock import Clock
-from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.store import Ledger
 from bulkops.transport.client import Client
+from bulkops.upload.chunk_records import ChunkRecords
+from bulkops.upload.input_file import Original
 from bulkops.upload.options import RunOptions
-from bulkops.upload.original import Original
-from bulkops.upload.records import ChunkRecords
 from bulkops_validators.model.contract import Contract, Route
 
 Observer = Callable[[ChunkEntry], None]

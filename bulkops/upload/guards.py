@@ -8,15 +8,15 @@ from pathlib import Path
 
 from bulkops.chunking.plan import FilePlan
 from bulkops.errors import GuardRefused, Unfinished, UsageError
-from bulkops.ledger.entries import JobEntry
+from bulkops.ledger.models import JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.private import private, private_folder
-from bulkops.readback.canonical import Fold, found_frame, sent_frame
-from bulkops.readback.compare import compare
-from bulkops.readback.download import Question, download
-from bulkops.readback.fetch import query, read_file
-from bulkops.readback.staging import RowSets
+from bulkops.readback.compare.canonical import Fold, found_frame, sent_frame
+from bulkops.readback.compare.keyed import compare
+from bulkops.readback.compare.staging import RowSets
+from bulkops.readback.fetch.download import Question, download
+from bulkops.readback.fetch.rows import query, read_file
 from bulkops.transport.client import Client
 from bulkops.upload.options import share_of
 from bulkops.validation.findings import FileReport

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from bulkops.ledger.entries import JobEntry
-from bulkops.reading.quoting import cells
+from bulkops.ledger.models import JobEntry
+from bulkops.reading.records.quoting import cells
 from bulkops.upload.body import read_pieces
 from bulkops_validators.model.contract import Contract
 

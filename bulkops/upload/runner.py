@@ -8,20 +8,20 @@ from contextlib import suppress
 from dataclasses import replace
 
 from bulkops.errors import BulkopsError, DataError, Interrupted, NotDelivered, OutcomeUnknown, Unfinished
-from bulkops.ledger.entries import ChunkEntry
+from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import UNSETTLED, ChunkState
 from bulkops.transport.retries import ATTEMPTS, wait_seconds
-from bulkops.upload.amounts import Amounts
 from bulkops.upload.context import JobContext, Observer
-from bulkops.upload.dividing import pieces_of
-from bulkops.upload.doubles import look_for_doubles
+from bulkops.upload.evidence.amounts import Amounts
+from bulkops.upload.evidence.duplicates import look_for_doubles
+from bulkops.upload.evidence.settle import Settler
+from bulkops.upload.evidence.unrecorded_imports import settle_what_the_ledger_forgot
 from bulkops.upload.options import share_of
-from bulkops.upload.rejects import write_rejected
-from bulkops.upload.replacing import replacement_of
-from bulkops.upload.restored import settle_what_the_ledger_forgot
+from bulkops.upload.refusals.rejects import write_rejected
+from bulkops.upload.refusals.split_chunk import pieces_of
+from bulkops.upload.replace.target_check import replacement_of
 from bulkops.upload.sender import Sender, Sent
-from bulkops.upload.settling import Settler
-from bulkops.upload.stopping import Stop
+from bulkops.upload.stop import Stop
 
 UNKNOWN_IN_A_ROW = 3  # after so many requests without an outcome, find out first what became of them
 MAX_ATTEMPTS = 12

@@ -8,18 +8,18 @@ from threading import Lock
 
 from bulkops.errors import AccessRefused, BulkopsError, GuardRefused, NotDelivered, OutcomeUnknown, ServerRefused
 from bulkops.ledger.claims import ImportTaken
-from bulkops.ledger.entries import ChunkEntry
+from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
-from bulkops.readback.fetch import nothing_of
-from bulkops.transport.answers import Answer
+from bulkops.readback.fetch.rows import nothing_of
 from bulkops.transport.client import CLOCK_SET_SECONDS
-from bulkops.upload.amounts import harmless_again, told_of
+from bulkops.transport.responses import Answer
 from bulkops.upload.body import ChunkBody
 from bulkops.upload.context import JobContext
-from bulkops.upload.doubles import taken_in_state
+from bulkops.upload.evidence.amounts import harmless_again, told_of
+from bulkops.upload.evidence.duplicates import taken_in_state
+from bulkops.upload.evidence.row_clock import instant, rows_ahead
+from bulkops.upload.evidence.server_time import read_seconds
 from bulkops.upload.header_refused import name_advice
-from bulkops.upload.patience import read_seconds
-from bulkops.upload.row_clock import instant, rows_ahead
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bulkops.ledger.digests import kept_digests
-from bulkops.ledger.entries import ChunkEntry, JobEntry
-from bulkops.ledger.questions import Questions
+from bulkops.ledger.models import ChunkEntry, JobEntry
+from bulkops.ledger.reader import Questions
 from bulkops.ledger.states import ChunkState
 from bulkops.validation.digests import Digests
 

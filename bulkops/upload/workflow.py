@@ -9,14 +9,14 @@ from typing import Any
 from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
 from bulkops.errors import ServerRefused, Unfinished, UsageError
-from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
-from bulkops.readback.fetch import fold_of
+from bulkops.readback.fetch.rows import fold_of
 from bulkops.settings import Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import SlotLimiter
-from bulkops.transport.telling import Say, silent
+from bulkops.transport.notices import Say, silent
 from bulkops.upload.body import Stamp
 from bulkops.upload.context import JobContext, Observer
 from bulkops.upload.guards import (
@@ -29,12 +29,12 @@ from bulkops.upload.guards import (
     refuse_same_file,
     save_target,
 )
+from bulkops.upload.job_files import before_path
 from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
-from bulkops.upload.paths import before_path
+from bulkops.upload.replace.undo import Undone
 from bulkops.upload.runner import Runner
-from bulkops.upload.starting import new_chunks, open_job, refuse_changed_file
-from bulkops.upload.stopping import Stop, StoppableClock
-from bulkops.upload.undoing import Undone
+from bulkops.upload.start import new_chunks, open_job, refuse_changed_file
+from bulkops.upload.stop import Stop, StoppableClock
 from bulkops_validators.model.contract import Contract, Mode, Readback
 
 PATIENCE = 600.0

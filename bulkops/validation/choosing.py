@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from bulkops.reading.layout import Block, Layout
-from bulkops.reading.marks import NEWLINE, Flags, Offsets, merged
-from bulkops.reading.mending import Mended
+from bulkops.reading.records.layout import Block, Layout
+from bulkops.reading.records.quote_repair import Mended
+from bulkops.reading.records.structural_index import NEWLINE, Flags, Offsets, merged
 
 
 def surplus_blanks(block: Block, laid: Layout, width: int) -> Offsets:

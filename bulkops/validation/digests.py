@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bulkops.reading.marks import Offsets
+from bulkops.reading.records.structural_index import Offsets
 
 Digests = npt.NDArray[np.uint64]
 """One row a record, in the order of the file; two columns."""

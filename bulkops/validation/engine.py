@@ -10,15 +10,15 @@ from typing import NamedTuple, Protocol
 from bulkops.errors import InputUnreadable
 from bulkops.limits import TooLarge
 from bulkops.reading.blocks import ContentReader, blocks
-from bulkops.reading.layout import Block
+from bulkops.reading.records.layout import Block
 from bulkops.reading.sources import DAMAGED, ReadFailed, Source, expand
+from bulkops.validation.block import Partial, judge
+from bulkops.validation.checks.repetitions import KeyBook
 from bulkops.validation.context import Context
 from bulkops.validation.findings import FileReport, ValidationReport, ValidationSettings
-from bulkops.validation.judge import Partial, judge
 from bulkops.validation.observer import Observer
-from bulkops.validation.opening import open_content
-from bulkops.validation.repetitions import KeyBook
-from bulkops.validation.tally import Tally
+from bulkops.validation.preamble import open_content
+from bulkops.validation.report_builder import Tally
 from bulkops_validators.model.contract import Contract, Unique
 from bulkops_validators.model.rules_registry import chosen
 

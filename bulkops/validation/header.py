@@ -9,13 +9,13 @@ from itertools import accumulate, islice
 from types import MappingProxyType
 
 from bulkops.limits import MAX_COLUMNS, MAX_HEADER_DEFECTS, TooLarge
-from bulkops.reading.broken import BROKEN_SAYS
-from bulkops.reading.quoting import cells, read_strictly
-from bulkops.reading.wrapped import wrapped_cells
+from bulkops.reading.records.malformed import BROKEN_SAYS
+from bulkops.reading.records.quoting import cells, read_strictly
+from bulkops.reading.records.wrapped import wrapped_cells
+from bulkops.validation.checks.encoding import byte_message, decoded, undecodable
+from bulkops.validation.checks.likely_encodings import readings_told
 from bulkops.validation.column_names import fold, rivals_of, suggestion, synonym
 from bulkops.validation.context import masked
-from bulkops.validation.encoding import byte_message, decoded, undecodable
-from bulkops.validation.likely_encodings import readings_told
 from bulkops_validators.model.contract import Contract
 
 _NEAR = 20

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from bulkops.reading.broken import BROKEN_SAYS, Broken
 from bulkops.reading.byte_order import shielded
-from bulkops.reading.layout import Block, Layout, lay_out
-from bulkops.reading.marks import NEWLINE, RETURN, Offsets, count, count_below
-from bulkops.reading.mending import mend, mended_cells
-from bulkops.reading.quoting import cells
-from bulkops.reading.wrapped import wrapped_records
+from bulkops.reading.records.layout import Block, Layout, lay_out
+from bulkops.reading.records.malformed import BROKEN_SAYS, Broken
+from bulkops.reading.records.quote_repair import mend, mended_cells
+from bulkops.reading.records.quoting import cells
+from bulkops.reading.records.structural_index import NEWLINE, RETURN, Offsets, count, count_below
+from bulkops.reading.records.wrapped import wrapped_records
+from bulkops.validation.checks.encoding import decoded, encoding_hits, is_utf8, readable
+from bulkops.validation.checks.swallowed_records import swallowed_hits
 from bulkops.validation.choosing import chosen_bytes, surplus_blanks
 from bulkops.validation.context import Context, shown
-from bulkops.validation.encoding import decoded, encoding_hits, is_utf8, readable
-from bulkops.validation.hits import Hits, Room, Spot, merge
-from bulkops.validation.swallowing import swallowed_hits
+from bulkops.validation.rule_matches import Hits, Room, Spot, merge
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from bulkops.cli.environment import EnvironmentOption, Reach
 from bulkops.cli.main import cli
+from bulkops.cli.options.environment import EnvironmentOption, Reach
 from tests.cli.running import Shell
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
@@ -41,7 +41,9 @@ def test_every_option_has_a_variable_of_its_command() -> None:
     assert len(OPTIONS) > 300
     for context, option in OPTIONS:
         called = f"{context.command_path} {option.opts[0]}"
-        assert isinstance(option, EnvironmentOption), f"{called}: declare it with `option` of bulkops.cli.environment"
+        assert isinstance(option, EnvironmentOption), (
+            f"{called}: declare it with `options.environment.option`"
+        )
         words = "_".join(["BULKOPS", *context.command_path.split()[1:]])
         long = next(name for name in option.opts if name.startswith("--")).removeprefix("--")
         first, *others = option.variables(context)

@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bulkops.cli.main import cli
-from bulkops.cli.targets import TargetChoice
+from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
+from bulkops.exporting.catalog import EXPORTS
 from bulkops.exporting.definition import Export
 from bulkops.exporting.request import Request, request_of
-from bulkops.exporting.table import EXPORTS
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.settings import ID_NAMES
 from bulkops_validators import CONTRACTS

@@ -9,17 +9,17 @@ from typing import Any
 from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import plan_file
 from bulkops.clock import Clock, SystemClock
-from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.job_summary import job_document
+from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.store import Ledger
 from bulkops.settings import Secret, Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import NoLimiter
 from bulkops.upload.context import JobContext
-from bulkops.upload.figures import job_document
 from bulkops.upload.guards import Difference
 from bulkops.upload.options import MAX_REMOVALS, RunOptions
-from bulkops.upload.starting import new_job, open_job
-from bulkops.upload.stopping import Stop
+from bulkops.upload.start import new_job, open_job
+from bulkops.upload.stop import Stop
 from bulkops.upload.workflow import Guards, begin, resumed, run_job
 from bulkops_validators import CONTRACTS
 

@@ -18,14 +18,14 @@ from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import plan_file
 from bulkops.clock import SystemClock
 from bulkops.errors import BulkopsError
+from bulkops.ledger.job_summary import EXIT_CODES, job_state
 from bulkops.ledger.store import Ledger
 from bulkops.settings import Secret, Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import NoLimiter
-from bulkops.upload.figures import EXIT_CODES, job_state
 from bulkops.upload.options import RunOptions
-from bulkops.upload.starting import new_job, open_job, refuse_changed_file
-from bulkops.upload.stopping import Stop
+from bulkops.upload.start import new_job, open_job, refuse_changed_file
+from bulkops.upload.stop import Stop
 from bulkops.upload.workflow import Guards, begin, locked, run_job
 from bulkops_validators import CONTRACTS
 

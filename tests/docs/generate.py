@@ -8,7 +8,7 @@ import click
 
 from bulkops import errors
 from bulkops.cli.main import COMMANDS, cli
-from bulkops.exporting.table import EXPORTS
+from bulkops.exporting.catalog import EXPORTS
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model import describe, rules_docs
 from bulkops_validators.model.operations import operations_of

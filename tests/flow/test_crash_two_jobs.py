@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bulkops.clock import SystemClock
-from bulkops.ledger.entries import ChunkEntry
+from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.sandbox.serve import SandboxServer

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from bulkops.errors import AccessRefused, BulkopsError, OutcomeUnknown, UsageError
-from bulkops.exporting.forms import Shape
+from bulkops.exporting.catalog import EXPORTS
+from bulkops.exporting.output_formats import Shape
 from bulkops.exporting.request import Request
 from bulkops.exporting.run import Fetching, run_export
-from bulkops.exporting.steps import Steps, parse_length
-from bulkops.exporting.table import EXPORTS
+from bulkops.exporting.time_slices import Steps, parse_length
 from bulkops.transport.client import Client
 from bulkops.writing import part_file, temporary_folder
 from tests.cli.running import Shell

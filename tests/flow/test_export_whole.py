@@ -20,11 +20,11 @@ import zstandard
 
 from bulkops.clock import SystemClock
 from bulkops.errors import BulkopsError, UsageError
-from bulkops.exporting.forms import Shape
+from bulkops.exporting.catalog import EXPORTS
+from bulkops.exporting.output_formats import Shape
 from bulkops.exporting.request import Request
 from bulkops.exporting.run import Fetching, run_export
-from bulkops.exporting.steps import Steps, parse_length
-from bulkops.exporting.table import EXPORTS
+from bulkops.exporting.time_slices import Steps, parse_length
 from bulkops.settings import Secret, Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import NoLimiter

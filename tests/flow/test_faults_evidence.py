@@ -11,10 +11,10 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.errors import AccessRefused, Unfinished
-from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.sandbox.serve import SandboxServer
-from bulkops.upload.decisions import resolve
+from bulkops.upload.manual_resolution import resolve
 from bulkops.upload.workflow import Guards
 from tests.crash.desk import Desk
 from tests.crash.truth import CASES, counted, rows_of

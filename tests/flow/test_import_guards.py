@@ -10,12 +10,12 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.errors import GuardRefused
-from bulkops.ledger.entries import JobEntry
 from bulkops.ledger.locks import exclusive
+from bulkops.ledger.models import JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.sandbox.serve import SandboxServer
-from bulkops.upload.decisions import cancel
-from bulkops.upload.paths import before_path
+from bulkops.upload.job_files import before_path
+from bulkops.upload.manual_resolution import cancel
 from bulkops.upload.workflow import Guards, locked
 from tests.crash.desk import Desk
 from tests.crash.truth import CASES, counted, rows_of
@@ -72,7 +72,7 @@ def test_a_job_resumes_only_on_the_bytes_it_began_with(desk: Desk, tmp_path: Pat
 
 
 def test_a_file_that_changes_under_way_is_never_completed(desk: Desk, tmp_path: Path, sandbox: SandboxServer) -> None:
-    from bulkops.upload.stopping import Stop
+    from bulkops.upload.stop import Stop
     from bulkops.upload.workflow import run_job
 
     file = COUPONS.write(tmp_path / "f.csv", records=30, seed=1)

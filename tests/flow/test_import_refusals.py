@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from bulkops.errors import DataError, GuardRefused, UsageError
-from bulkops.ledger.entries import JobEntry
+from bulkops.ledger.models import JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.sandbox.serve import SandboxServer
-from bulkops.upload.paths import reasons_path, rejected_path
-from bulkops.upload.stopping import Stop
+from bulkops.upload.job_files import reasons_path, rejected_path
+from bulkops.upload.stop import Stop
 from bulkops.upload.workflow import resumed, run_job
 from tests.crash.desk import Desk
 from tests.crash.truth import CASES, rows_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import bulkops
-from bulkops.exporting.table import EXPORTS
+from bulkops.exporting.catalog import EXPORTS
 from bulkops.sandbox.serve import SandboxServer
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract

@@ -11,11 +11,11 @@ import pytest
 from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import plan_file
 from bulkops.clock import SystemClock
-from bulkops.ledger.entries import JobEntry
+from bulkops.ledger.models import JobEntry
 from bulkops.ledger.store import Ledger
 from bulkops.settings import Secret, Target
 from bulkops.upload.options import RunOptions
-from bulkops.upload.starting import new_chunks, new_job
+from bulkops.upload.start import new_chunks, new_job
 from bulkops_validators import CONTRACTS
 from tests.cli.running import KEY, Shell
 from tests.foreign.files import held, sent, write

@@ -16,8 +16,8 @@ from bulkops.pipeline.importing import ImportRequest, Place, import_file
 from bulkops.pipeline.observer import Silent
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.settings import Secret, Target
-from bulkops.upload.decisions import cancel
 from bulkops.upload.guards import Difference
+from bulkops.upload.manual_resolution import cancel
 from bulkops_validators import CONTRACTS
 
 

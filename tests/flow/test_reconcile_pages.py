@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from bulkops.errors import OutcomeUnknown, ServerRefused
-from bulkops.readback.canonical import found_frame
-from bulkops.readback.fetch import read_back
-from bulkops.readback.notes import Notes
+from bulkops.readback.compare.canonical import found_frame
+from bulkops.readback.fetch.rows import read_back
+from bulkops.readback.parse.warnings import Notes
 from bulkops_validators import CONTRACTS
 from tests.flow.answering import client, send, serving
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bulkops.readback.canonical import Fold
+from bulkops.readback.compare.canonical import Fold
 from bulkops.reconciling.result import Reconciliation, Verdict
 from bulkops.reconciling.run import Evidence, Known, reconcile
 from bulkops_validators import CONTRACTS

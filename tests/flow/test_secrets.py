@@ -13,14 +13,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from bulkops.cli.console import Console
-from bulkops.cli.ending import ended_by
+from bulkops.cli.output.console import Console
+from bulkops.cli.process.error_exit import ended_by
 from bulkops.clock import SystemClock
 from bulkops.errors import BulkopsError
 from bulkops.settings import Secret, Target
-from bulkops.transport.answers import MAX_TEXT
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import NoLimiter
+from bulkops.transport.responses import MAX_TEXT
 from tests.cli.running import Shell
 from tests.flow.answering import serving
 from tests.foreign.files import write

@@ -13,8 +13,8 @@ from bulkops.errors import DataError, Interrupted
 from bulkops.ledger.states import ChunkState
 from bulkops.reconciling.jobs import known_of
 from bulkops.reconciling.run import Evidence, reconcile
-from bulkops.upload.decisions import resolve
-from bulkops.upload.paths import rejected_path
+from bulkops.upload.job_files import rejected_path
+from bulkops.upload.manual_resolution import resolve
 from bulkops.upload.sender import Sender
 from tests.crash.desk import Desk
 from tests.foreign.files import IDS, held, sent, write

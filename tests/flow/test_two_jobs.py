@@ -13,11 +13,11 @@ import pytest
 
 from bulkops.errors import AccessRefused
 from bulkops.ledger.states import ChunkState
-from bulkops.pipeline.proving import asked_of_job, prove
+from bulkops.pipeline.reconcile_job import asked_of_job, prove
 from bulkops.reconciling.sides import Evidence
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.sandbox.state import system_now
-from bulkops.upload.decisions import resolve
+from bulkops.upload.manual_resolution import resolve
 from bulkops.upload.workflow import Guards
 from tests.crash.desk import Desk
 from tests.crash.truth import CASES, Case, counted, rows_of

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from bulkops.fixing.options import FixOptions
 from bulkops.fixing.run import fix_file
-from bulkops.readback.tables import read_frames
+from bulkops.readback.parse.tables import read_frames
 from bulkops.reading.blocks import ContentReader, blocks
 from bulkops.reading.byte_order import MARK
 from bulkops.reading.sources import Source
 from bulkops.validation.context import Context
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import ValidationSettings
-from bulkops.validation.hits import Room
 from bulkops.validation.parse import parse
+from bulkops.validation.rule_matches import Room
 from bulkops_validators import CONTRACTS
 
 lean = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))

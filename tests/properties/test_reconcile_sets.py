@@ -8,8 +8,8 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bulkops.readback.compare import Counts, compare
-from bulkops.readback.staging import RowSets
+from bulkops.readback.compare.keyed import Counts, compare
+from bulkops.readback.compare.staging import RowSets
 from bulkops_validators.model.contract import Readback, ReadColumn
 
 COLUMNS = tuple(ReadColumn(column=name, found=(name,)) for name in ("k", "a", "b"))

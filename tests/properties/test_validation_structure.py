@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bulkops.reading.sources import Source
-from bulkops.validation.encoding import decoded, readable, undecodable
+from bulkops.validation.checks.encoding import decoded, readable, undecodable
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import FileReport, ValidationSettings
 from bulkops_validators import CONTRACTS

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bulkops.exporting.catalog import EXPORTS
 from bulkops.exporting.receipts import Receipt, keep_receipt, receipt_of
 from bulkops.exporting.request import Request
-from bulkops.exporting.table import EXPORTS
 
 REQUEST = Request(
     export=EXPORTS["coupons"],

@@ -5,8 +5,8 @@ import io
 import polars as pl
 import pytest
 
-from bulkops.readback.canonical import live_rows
-from bulkops.readback.values import instants
+from bulkops.readback.compare.canonical import live_rows
+from bulkops.readback.compare.values import instants
 from bulkops.reading.sources import stream_source
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import FileReport

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 import bulkops_validators
-from bulkops.reading.layout import Block, lay_out
-from bulkops.reading.quoting import cut
+from bulkops.reading.records.layout import Block, lay_out
+from bulkops.reading.records.quoting import cut
 from bulkops.reading.sources import Source
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import ValidationSettings

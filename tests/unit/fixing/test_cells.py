@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
-from bulkops.fixing.cells import repair_cell
 from bulkops.fixing.options import FixOptions, Knowledge
+from bulkops.fixing.repairs.cells import repair_cell
 from bulkops_validators import CONTRACTS
 
 SAFE = FixOptions(zone=ZoneInfo("UTC"), end_of_day=False)

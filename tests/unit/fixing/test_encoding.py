@@ -2,9 +2,9 @@
 
 import pytest
 
-from bulkops.fixing.encoding import decoded, holds_multibyte
 from bulkops.fixing.options import FixOptions, Knowledge
-from bulkops.fixing.transcoding import encoding_named
+from bulkops.fixing.repairs.encoding import decoded, holds_multibyte
+from bulkops.fixing.repairs.transcoding import encoding_named
 
 UTF8 = Knowledge(multibyte=True)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bulkops.fixing.quotes import readings
-from bulkops.fixing.unclosed import closed
+from bulkops.fixing.repairs.quotes import readings
+from bulkops.fixing.repairs.unclosed_quotes import closed
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.ledger.claims import ImportTaken
-from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from tests.unit.ledger.test_store import CHUNK, JOB

@@ -9,7 +9,7 @@ import pytest
 from bulkops.clock import SystemClock
 from bulkops.errors import GuardRefused, Unfinished, UsageError
 from bulkops.ledger.engine import parse_url
-from bulkops.ledger.places import shown
+from bulkops.ledger.paths import shown
 from bulkops.ledger.store import Ledger
 from tests.postgres.server import Postgres
 from tests.unit.ledger.test_store import CHUNK, JOB

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bulkops.cli.recipe_steps import going_on
+from bulkops.cli.output.recipe_view import going_on
 from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
-from bulkops.ledger.glance import Glance
-from bulkops.ledger.places import shown
-from bulkops.ledger.questions import Questions
+from bulkops.ledger.paths import shown
+from bulkops.ledger.reader import Questions
+from bulkops.ledger.readonly import Glance
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from tests.unit.ledger.test_store import CHUNK, JOB
@@ -99,7 +99,7 @@ def test_a_ledger_in_a_folder_that_cannot_be_written_is_read_as_it_stands(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger.close()
-    monkeypatch.setattr("bulkops.ledger.glance.os.access", lambda *_: False)
+    monkeypatch.setattr("bulkops.ledger.readonly.os.access", lambda *_: False)
     reading = Glance.open(str(tmp_path / "ledger.db"))
     assert reading is not None
     assert reading.jobs() == [JOB]

@@ -9,7 +9,7 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.errors import GuardRefused, Unfinished, UsageError
-from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import TRANSITIONS, ChunkState, may_follow
 from bulkops.ledger.store import Ledger
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from bulkops.clock import SystemClock
+from bulkops.ledger.job_summary import job_document
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
-from bulkops.upload.figures import job_document
 
 DATA = Path(__file__).with_name("data")
 

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from bulkops.errors import DataError
-from bulkops.readback.canonical import Fold, found_frame, missing_columns, sent_frame
+from bulkops.readback.compare.canonical import Fold, found_frame, missing_columns, sent_frame
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Readback
 

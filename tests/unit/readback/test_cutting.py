@@ -3,10 +3,10 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bulkops.readback.lenient import settled_length, split_records
-from bulkops.readback.notes import Notes
-from bulkops.readback.oddities import note_oddities
-from bulkops.readback.tables import read_frames, record_batches
+from bulkops.readback.parse.lenient import settled_length, split_records
+from bulkops.readback.parse.malformed_quotes import note_oddities
+from bulkops.readback.parse.tables import read_frames, record_batches
+from bulkops.readback.parse.warnings import Notes
 
 PIECES = [
     "a",

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulkops.errors import DataError
-from bulkops.readback.notes import Notes
-from bulkops.readback.tables import read_frames, read_raw
+from bulkops.readback.parse.tables import read_frames, read_raw
+from bulkops.readback.parse.warnings import Notes
 
 
 def rows(data: bytes, notes: Notes | None = None, batch: int = 1 << 24) -> list[tuple[object, ...]]:

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from bulkops.readback.values import decimal, id_set, instants, json_value
+from bulkops.readback.compare.values import decimal, id_set, instants, json_value
 
 SAME_INSTANT = [
     "2021-09-10T09:21:06Z",

@@ -10,8 +10,8 @@ import zstandard
 
 from bulkops.errors import AccessRefused, OutcomeUnknown, ResponseTooLarge
 from bulkops.limits import MAX_JSON_BYTES
-from bulkops.readback.download import Question, download
-from bulkops.transport.answers import refusal
+from bulkops.readback.fetch.download import Question, download
+from bulkops.transport.responses import refusal
 from tests.unit.transport.serving import served
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.errors import NotDelivered, Unfinished
+from bulkops.transport.notices import Teller
 from bulkops.transport.retries import wait_seconds
-from bulkops.transport.telling import Teller
 
 
 def asked(seconds: float) -> NotDelivered:

@@ -10,7 +10,7 @@ from bulkops.chunking.plan import plan_file
 from bulkops.errors import GuardRefused
 from bulkops.upload import body as bodies
 from bulkops.upload.body import ChunkBody
-from bulkops.upload.starting import new_chunks
+from bulkops.upload.start import new_chunks
 
 TEXT = "value\n" + "".join(f"CODE-{n:04}\n" for n in range(100))
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bulkops.ledger.entries import ChunkEntry
+from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
-from bulkops.upload.row_clock import RowClock, rows_ahead
+from bulkops.upload.evidence.row_clock import RowClock, rows_ahead
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 SHORT = st.floats(0, 0.9, allow_nan=False)

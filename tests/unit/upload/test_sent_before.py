@@ -13,10 +13,10 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.ledger.digests import digests_path, keep_digests, kept_digests
-from bulkops.ledger.entries import ChunkEntry, JobEntry
+from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
-from bulkops.upload.records import ChunkRecords
+from bulkops.upload.chunk_records import ChunkRecords
 from bulkops.upload.sent_before import records_in, sent_before
 from bulkops.validation.digests import Digests, record_digests
 

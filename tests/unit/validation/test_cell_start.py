@@ -5,8 +5,8 @@ from itertools import islice
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bulkops.reading.quoting import cells
-from bulkops.validation.judge import cell_start
+from bulkops.reading.records.quoting import cells
+from bulkops.validation.block import cell_start
 
 SEPARATOR = ord(",")
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bulkops.validation import keys
-from bulkops.validation.keys import KeyHashes, KeyStore
+from bulkops.validation.checks import keys
+from bulkops.validation.checks.keys import KeyHashes, KeyStore
 
 
 @pytest.mark.parametrize("in_memory", [0, 1000])

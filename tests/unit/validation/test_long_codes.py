@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bulkops.validation.codes import LEAST, are_long_codes
+from bulkops.validation.checks.long_codes import LEAST, are_long_codes
 from bulkops_validators.model import patterns
 
 PARTS = [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bulkops.validation import verdicts
+from bulkops.validation.checks import columns
 from bulkops.validation.findings import FileReport
 from tests.unit.validation.test_places import check
 
@@ -25,8 +25,8 @@ def test_repeated_cells_are_counted_and_shown_as_single_ones(
 ) -> None:
     # In blocks of a few records: in none of them anything repeats often enough to be judged in another way.
     alone = check("coupons", CONTENT.encode(), block_bytes=4096, max_findings=most)[0]
-    monkeypatch.setattr(verdicts, "_FEW", few)
-    monkeypatch.setattr(verdicts, "_MANY", many)
+    monkeypatch.setattr(columns, "_FEW", few)
+    monkeypatch.setattr(columns, "_MANY", many)
     together = check("coupons", CONTENT.encode(), block_bytes=150_000, max_findings=most)[0]
     assert together.counts == alone.counts
     assert told(together) == told(alone)

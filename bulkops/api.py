@@ -1,0 +1,334 @@
+"""What the command line does, as typed functions for notebooks and orchestrators; `import bulkops` offers them.
+
+Errors are those of `bulkops.errors`. Nothing is printed: give an observer to follow a run.
+"""
+
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bulkops.chunking.limits import chunk_limits
+from bulkops.chunking.plan import FilePlan, plan_file
+from bulkops.clock import SystemClock
+from bulkops.embedded import fresh_sandbox
+from bulkops.errors import InputUnreadable, UsageError
+from bulkops.exporting.catalog import EXPORTS
+from bulkops.exporting.output_formats import Shape
+from bulkops.exporting.request import request_of
+from bulkops.exporting.run import Exported, Fetching, run_export
+from bulkops.exporting.time_slices import steps_of
+from bulkops.ledger.inputs import inputs_guard
+from bulkops.ledger.store import Ledger
+from bulkops.pipeline.importing import ImportRequest, Place, import_file
+from bulkops.pipeline.observer import Observer
+from bulkops.pipeline.reconcile_job import Asked, asked_of_job, fold_named, prove
+from bulkops.pipeline.resuming import resume_job
+from bulkops.pipeline.running import Outcome
+from bulkops.queries import query_texts
+from bulkops.readback.compare.canonical import Fold
+from bulkops.reconciling.result import Reconciliation
+from bulkops.reconciling.sides import Evidence, Known
+from bulkops.redaction import remember_keys
+from bulkops.reporting.write import ReportWish, form_of, write_report
+from bulkops.settings import (
+    ID_NAMES,
+    Target,
+    authorization_from_environment,
+    authorization_value,
+    checked_base_url,
+    default_ledger_url,
+)
+from bulkops.transport.notices import silent
+from bulkops.upload.guards import accepted_rules
+from bulkops.upload.options import RunOptions
+from bulkops.upload.workflow import Guards, open_client
+from bulkops.validation.engine import validate_files
+from bulkops.validation.findings import ValidationReport, ValidationSettings
+from bulkops.writing import Permit
+from bulkops_validators import CONTRACTS
+from bulkops_validators.model.contract import Contract
+
+PathLike = str | os.PathLike[str]
+
+
+def target(base_url: str, *, key: str | None = None, **ids: int) -> Target:
+    """Return a target: an address, and ids by name (`application`, `campaign`, `program`, `pool`, …).
+
+    `key` is a Management API key; without it the key comes from the environment, as for the command line. UsageError
+    for an id that no target has, an address that is not valid and a key that no header can contain; names in the path
+    of an export, such as a card's, go to `export`.
+    """
+    _check_names(ids)
+    if key is not None:
+        return Target(base_url=base_url, ids=ids, authorization=authorization_value("ManagementKey-v1", key))
+    remember_keys(os.environ)
+    checked_base_url(base_url)  # a wrong address is said before a missing key
+    return Target(base_url=base_url, ids=ids, authorization=authorization_from_environment(os.environ))
+
+
+@contextmanager
+def local_sandbox(*, world: PathLike | None = None, **ids: int) -> Iterator[Target]:
+    """Yield a sandbox as a target; it begins and ends with the context and keeps nothing."""
+    _check_names(ids)
+    with fresh_sandbox(ids, world=Path(world) if world else None) as place:
+        yield place
+
+
+def validate(
+    contract: str | Contract, *files: PathLike, settings: ValidationSettings | None = None
+) -> ValidationReport:
+    """Check files against a contract; no account, no network. InputUnreadable if one cannot be read."""
+    chosen = settings or ValidationSettings(now=SystemClock().now())
+    report = validate_files(_contract(contract), [Path(file) for file in files], settings=chosen)
+    if unreadable := next((file.unreadable for file in report.files if file.unreadable), None):
+        raise InputUnreadable(unreadable)
+    return report
+
+
+def plan(
+    contract: str | Contract,
+    file: PathLike,
+    *,
+    options: Mapping[str, object] | None = None,
+    max_rows: int | None = None,
+    max_bytes: int = 50_000_000,
+) -> FilePlan:
+    """Return the chunks a file would be cut into, as byte ranges with checksums; `options` as those of `submit`."""
+    found = _contract(contract)
+    names = found.sent_names(query_texts(found, options or {}, place=found.name))
+    return plan_file(Path(file), chunk_limits(found, max_rows=max_rows, max_bytes=max_bytes), names=names)
+
+
+def submit(
+    contract: str | Contract,
+    file: PathLike,
+    where: Target,
+    *,
+    options: Mapping[str, object] | None = None,
+    max_rows: int | None = None,
+    max_bytes: int | None = None,
+    run: RunOptions | None = None,
+    guards: Guards | None = None,
+    reconcile: bool = False,
+    ledger: str | None = None,
+    observer: Observer | None = None,
+) -> Outcome:
+    """Validate a file, upload it and, if asked, prove every row.
+
+    `options` are the contract's query options by name (`{"skip-duplicates": True}`); `guards` lifts guards one by
+    one; `ledger` is the address of the ledger, None for the default one.
+    """
+    found = _contract(contract)
+    request = ImportRequest(
+        contract=found,
+        file=Path(file),
+        options=query_texts(found, options or {}, place=found.name),
+        max_rows=max_rows,
+        max_bytes=max_bytes,
+        run=run or RunOptions(),
+        guards=guards or Guards(),
+        reconcile=reconcile,
+    )
+    _check_ids(found, where)
+    place = Place(target=lambda: nullcontext(where), ledger=lambda: _open(ledger))
+    return import_file(request, place, clock=SystemClock(), observer=observer)
+
+
+def resume(
+    job: str,
+    where: Target,
+    *,
+    reconcile: bool = False,
+    changes: Mapping[str, Any] | None = None,
+    file: PathLike | None = None,
+    ledger: str | None = None,
+    observer: Observer | None = None,
+) -> Outcome:
+    """Go on with a job where it was left; `changes` are run settings to change, such as `{"settle": 5.0}`.
+
+    `file` is where the job's file is now, if it was moved.
+    """
+    with _open(ledger) as book:
+        entry = book.job(job)
+        place = Target(
+            base_url=where.base_url,
+            ids=entry.target["ids"],
+            authorization=where.authorization,
+            name=where.name,
+            known_as=where.known_as,
+        )
+        return resume_job(
+            entry,
+            book,
+            lambda: nullcontext(place),
+            clock=SystemClock(),
+            prove=reconcile,
+            changes=changes,
+            file=_path(file) if file else None,
+            observer=observer,
+        )
+
+
+def export(
+    what: str,
+    out: PathLike,
+    where: Target,
+    *,
+    filters: Mapping[str, object] | None = None,
+    names: Mapping[str, int | str] | None = None,
+    shape: Shape | None = None,
+    window: str | None = None,
+    window_by: str | None = None,
+    settle: float = 0.0,
+    overwrite: bool = False,
+    ledger: str | None = None,
+    observer: Callable[[str], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Exported:
+    """Save an export to a file, which appears only when all of it is there.
+
+    `filters` are by option name, as `bulkops export WHAT --help` lists them: text, numbers, booleans, lists, dates.
+    `names` are what stands in the path besides ids: `{"card": "CARD-1"}`, `{"profile": "customer-1"}`,
+    `{"achievement": 3}`, `{"value-map": 4}`. `window` (`"1d"`) fetches piece by piece, each as long as that, and goes
+    on after a kill. A file that bulkops did not write is only replaced with `overwrite`, the file of a job never.
+    `observer` hears sentences, `progress` the number of bytes of each block.
+    """
+    if what not in EXPORTS:
+        raise UsageError(f"There is no export {what!r}.", hint=f"Known: {', '.join(EXPORTS)}.")
+    request = request_of(EXPORTS[what], where.ids, names or {}, filters or {})
+    fetching = Fetching(
+        steps=steps_of(EXPORTS[what], window, window_by), settle=settle, progress=progress, say=observer
+    )
+    with _open(ledger) as book, open_client(where, book, clock=SystemClock(), say=observer or silent) as client:
+        return run_export(
+            client, request, _path(out), shape=shape, fetching=fetching, permit=_permit(ledger, overwrite)
+        )
+
+
+def reconcile(
+    contract: str | Contract,
+    file: PathLike,
+    where: Target | None = None,
+    *,
+    saved: PathLike | None = None,
+    job: str | None = None,
+    import_ids: Collection[int] | None = None,
+    case: Fold | str | None = None,
+    options: Mapping[str, object] | None = None,
+    settle: float = 60.0,
+    output: PathLike | None = None,
+    spreadsheet_safe: bool = False,
+    repair: PathLike | None = None,
+    without_import_ids: bool = False,
+    ids: Mapping[str, int] | None = None,
+    overwrite: bool = False,
+    balances: tuple[PathLike, PathLike] | None = None,
+    accept: Collection[str] = (),
+    ledger: str | None = None,
+    observer: Callable[[str], None] | None = None,
+) -> Reconciliation:
+    """Compare a file with what a target holds, or with an export that was `saved` earlier.
+
+    `job` is the job that sent the file: its import ids and times are known, the file must be the one it sent
+    (GuardRefused), and what is found is kept with it. `import_ids` tells the ids for a file without a job. `case` is
+    how the application folds codes. `spreadsheet_safe` writes the files of `output` so that a spreadsheet takes no
+    cell for a formula. `ids` are those that a saved export must be of, as far as its rows show them.
+    `without_import_ids` writes a `repair` file of points or giveaways though the rows found show no import ids.
+    `overwrite` is as for `export`. `balances` are balances exports from before and after (points). `accept` are rules
+    that stop an import, but not this one. `observer` hears why the target is read again.
+    """
+    found = _contract(contract)
+    if where is not None and saved is not None:
+        raise UsageError("A target and a saved export are two things to compare with; give one.")
+    with ExitStack() as stack:
+        book = stack.enter_context(_open(ledger)) if where is not None or job else None
+        if job and book is not None:
+            asked = asked_of_job(book, job, file=_path(file), where=where)
+            if asked.contract != found or import_ids is not None:
+                raise UsageError(f"Job {job} knows its contract, {asked.contract.name}, and its import ids.")
+        else:
+            query = query_texts(found, options or {}, place=found.name)
+            asked = Asked(contract=found, file=_path(file), options=query, known=Known(import_ids=import_ids))
+        _check_names(ids or {})
+        evidence = Evidence(
+            export=_path(saved) if saved else None, ids=ids, options=asked.options, fold=fold_named(case)
+        )
+        if where is not None and book is not None:
+            _check_ids(found, where)
+            client = stack.enter_context(open_client(where, book, clock=SystemClock(), say=observer or silent))
+            evidence = replace(evidence, client=client, ids=where.ids)
+        asked = replace(
+            asked,
+            settle=settle,
+            output=_path(output) if output else None,
+            spreadsheet_safe=spreadsheet_safe,
+            repair=_path(repair) if repair else None,
+            without_import_ids=without_import_ids,
+            permit=_permit(ledger, overwrite),
+            balances=(_path(balances[0]), _path(balances[1])) if balances else None,
+        ).accepting(accepted_rules(accept))
+        return prove(asked, evidence, clock=SystemClock(), ledger=book, observer=observer)
+
+
+def report(
+    out: PathLike,
+    *jobs: str,
+    title: str | None = None,
+    mask: bool = False,
+    check_files: bool = True,
+    overwrite: bool = False,
+    ledger: str | None = None,
+) -> Path:
+    """Write a report of the jobs, or of the latest, to a `.html`, `.md` or `.json` file, and return its path.
+
+    `overwrite` is as for `export`.
+    """
+    path = Path(out)
+    wish = ReportWish(jobs=jobs, form=form_of(path), title=title, mask=mask, check_files=check_files)
+    with _open(ledger) as book:
+        return write_report(book, wish, made=SystemClock().now(), output=path, permit=_permit(ledger, overwrite))
+
+
+def _contract(contract: str | Contract) -> Contract:
+    if isinstance(contract, Contract):
+        return contract
+    if contract not in CONTRACTS:
+        raise UsageError(f"There is no contract {contract!r}.", hint=f"Known: {', '.join(CONTRACTS)}.")
+    return CONTRACTS[contract]
+
+
+def _permit(ledger: str | None, overwrite: bool) -> Permit:  # noqa: FBT001 - the one flag of a private function
+    return Permit(overwrite=overwrite, refuse_input=inputs_guard(ledger))
+
+
+def _path(given: PathLike) -> Path:
+    if not isinstance(given, str | os.PathLike):
+        raise UsageError(f"{given!r} is no path.")
+    return Path(given)
+
+
+def _check_names(ids: Mapping[str, object]) -> None:
+    for name, value in ids.items():
+        if name not in ID_NAMES:
+            raise UsageError(f"There is no id {name!r}.", hint=f"Known: {', '.join(ID_NAMES)}.")
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise UsageError(f"The id {name} is a whole number from 1 on, not {value!r}.")
+
+
+def _check_ids(contract: Contract, where: Target) -> None:
+    try:
+        contract.route(where.ids)
+    except LookupError as error:
+        raise UsageError(f"{contract.name} needs the ids {', '.join(error.args)}.") from None
+
+
+@contextmanager
+def _open(ledger: str | None) -> Iterator[Ledger]:
+    book = Ledger.open(ledger or default_ledger_url(), clock=SystemClock())
+    try:
+        yield book
+    finally:
+        book.close()

@@ -1,0 +1,117 @@
+"""`bulkops check`: validate what the configuration maps to contracts, in CI and before a commit."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bulkops.cli.options.check_table import CheckTable
+from bulkops.cli.options.common import json_option, limit_options
+from bulkops.cli.options.environment import option
+from bulkops.cli.output.console import console
+from bulkops.cli.output.validation_output import (
+    Printer,
+    exit_code,
+    form_asked,
+    judging_options,
+    settings_of,
+    tell,
+    words,
+)
+from bulkops.configuration import read_config
+from bulkops.errors import InputUnreadable, UsageError
+from bulkops.wording import counted
+from bulkops_validators import CONTRACTS
+
+if TYPE_CHECKING:
+    from bulkops.validation.findings import ValidationReport, ValidationSettings
+
+
+@click.command("check")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH...]")
+@judging_options
+@option("--skip-unmapped", is_flag=True, help="Leave PATHs out that no pattern names, instead of refusing them.")
+@limit_options
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    *,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    fail_on: str | None,
+    case: str | None,
+    baseline_path: Path | None,
+    form: str,
+    skip_unmapped: bool,
+    as_json: bool,
+) -> int:
+    """Validate the files that bulkops.toml (or [tool.bulkops]) maps to contracts; no account, no network.
+
+    With PATHs, files or folders, only those of them that are mapped. The table looks like this, with patterns from
+    the configuration's folder; select, ignore, case, baseline and fail-on are as the options, which win:
+
+    \b
+    [check]
+    coupons = ["campaigns/**/coupons-*.csv"]
+    loyalty-points = "points/*.csv"
+    ignore = ["XLS"]
+    """  # noqa: D301 - click takes a real backspace for "do not wrap"
+    form = form_asked(form, as_json=as_json)
+    table = CheckTable.of(read_config(ctx.meta.get("bulkops.config")))
+    settings = settings_of(
+        select=words(select or table.select),
+        ignore=words(ignore or table.ignore),
+        case=case or table.case,
+        baseline_path=baseline_path or table.baseline,
+        form=form,
+    )
+    mapped = table.files()
+    if not paths and not any(mapped.values()):
+        raise UsageError(f"{table.called} maps no file: nothing was checked.", hint="Mend its patterns.")
+    chosen = _narrowed(mapped, paths, skip=skip_unmapped) if paths else mapped
+    report = _validated(chosen, settings, watched=form == "text")
+    for file in report.files:
+        if file.unreadable is not None:
+            console().complain(file.unreadable)
+    tell(report, form)
+    console().note(f"{counted(len(report.files), 'file')} checked.")
+    return exit_code(report, fail_on or table.fail_on)
+
+
+def _narrowed(mapped: Mapping[str, Sequence[Path]], paths: Sequence[Path], *, skip: bool) -> dict[str, list[Path]]:
+    """Return the mapped files among the paths; UsageError for a path that is not there or not mapped."""
+    wanted: set[Path] = set()
+    known = {file: file.resolve() for files in mapped.values() for file in files}
+    for path in paths:
+        found = path.resolve()
+        if not found.exists():
+            raise InputUnreadable(f"{path}: there is no such file.")
+        inside = {file for file, real in known.items() if found in (real, *real.parents)}
+        if not inside and not skip:
+            what = "holds no file that is mapped" if found.is_dir() else "is mapped to no contract"
+            raise UsageError(f"{path} {what}.", hint="Add a pattern to the [check] table, or give --skip-unmapped.")
+        wanted |= inside
+    return {contract: [file for file in files if file in wanted] for contract, files in mapped.items()}
+
+
+def _validated(
+    mapped: Mapping[str, Sequence[Path]], settings: "ValidationSettings", *, watched: bool
+) -> "ValidationReport":
+    from bulkops.validation.engine import validate_files
+    from bulkops.validation.findings import ValidationReport
+
+    watcher = Printer(console()) if watched else None
+    # Files are checked one by one: in a repository each stands for itself, and none repeats another.
+    reports = [
+        validate_files(CONTRACTS[contract], [Path(os.path.relpath(path))], settings=settings, observer=watcher)
+        for contract, paths in mapped.items()
+        for path in paths
+    ]
+    unused = set.intersection(*(set(report.unused_baseline) for report in reports)) if reports else set()
+    return ValidationReport(
+        files=tuple(file for report in reports for file in report.files), unused_baseline=tuple(sorted(unused))
+    )

@@ -1,0 +1,200 @@
+"""`bulkops export WHAT`: one command an export, its options made from the table of exports."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bulkops.cli.options.common import CountType, SecondsType, json_option, ledger_option, overwrite_option
+from bulkops.cli.options.environment import Reach, option, own_option
+from bulkops.cli.options.target import target_options
+from bulkops.cli.output.console import console
+from bulkops.cli.output.outputs import permit_of
+from bulkops.cli.process.targets import TargetChoice
+from bulkops.errors import UsageError
+from bulkops.exporting.catalog import EXPORTS
+from bulkops.exporting.definition import Export, Filter, Kind, PathName, placeholders
+from bulkops.wording import guess
+from bulkops.writing import refuse_no_file, refuse_no_folder
+
+UNITS = {
+    Kind.INSTANT: "RFC 3339 or a date, UTC",
+    Kind.INTEGER: "a whole number",
+    Kind.LIST: "between commas",
+    Kind.TEXT: "text",
+}
+
+
+class ExportGroup(click.Group):
+    """A command for each entry of the table."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order of the table."""
+        return list(EXPORTS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Make the command of an export."""
+        return _command(EXPORTS[cmd_name]) if cmd_name in EXPORTS else None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Say what there is where the name is not known."""
+        if args and args[0] not in EXPORTS and not args[0].startswith("-"):
+            raise UsageError(f"There is no export {args[0]!r}.", hint=guess(args[0], EXPORTS))
+        return super().resolve_command(ctx, args)
+
+
+@click.group("export", cls=ExportGroup, subcommand_metavar="WHAT [OPTIONS]")
+def command() -> None:
+    """Save what a deployment holds: the file appears only when all of it is there.
+
+    `bulkops export WHAT --help` lists the filters of each.
+    """
+
+
+def _command(export: Export) -> click.Command:
+    def run(**options: Any) -> None:
+        _run(export, options)
+
+    run.__doc__ = "\n\n".join([f"{export.title}.", *export.notes])
+    function = json_option(target_options(ledger_option(run)))
+    for declared in reversed(export.filters):
+        function = _filter_option(declared)(function)
+    for name in reversed(export.path_names):
+        kind = CountType() if name.numeric else click.STRING
+        function = own_option(f"--{name.name}", _key(name.name), type=kind, help=name.about)(function)
+    if export.windows:
+        ways = [window.by for window in export.windows]
+        function = option(
+            "--window-by",
+            reach=Reach.COMMAND,
+            type=click.Choice(ways),
+            default=ways[0],
+            show_default=True,
+            help="What --window cuts by.",
+        )(function)
+        function = own_option(
+            "--window", metavar="LENGTH",
+            help="Fetch piece by piece, each as long as this (12h, 1d, 2w); a killed run goes on where it was.",
+        )(function)  # fmt: skip
+    return click.command(export.name)(_output_options(function))
+
+
+def _output_options(function: Any) -> Any:
+    function = option(
+        "--settle", type=SecondsType(), default=0.0,
+        help="Ask until two answers this many seconds apart are equal, since exports may lag behind imports.",
+    )(function)  # fmt: skip
+    function = own_option(
+        "--tidy",
+        is_flag=True,
+        default=False,
+        help="Write odd rows as proper CSV: quoted, as many fields as the header.",
+    )(function)
+    function = own_option(
+        "--split-records", type=CountType(), help="At most this many records a file: NAME-00001-of-00007.csv."
+    )(function)
+    function = own_option(
+        "--format", "form", type=click.Choice(["csv", "parquet"]), help="Default: parquet for NAME.parquet, else csv."
+    )(function)
+    function = overwrite_option(function)
+    return own_option(
+        "-o", "--output", required=True, metavar="FILE",
+        help="Where to write; .gz and .zst are compressed; - is stdout.",
+    )(function)  # fmt: skip
+
+
+def _filter_option(declared: Filter) -> Any:
+    name = _key(declared.name)
+    about = declared.about + (f" [{UNITS[declared.kind]}]" if declared.kind in UNITS else "")
+    match declared.kind:
+        case Kind.CHOICE:
+            kind = click.Choice(declared.choices)
+            return own_option(f"--{declared.name}", name, type=kind, default=declared.default, help=about)
+        case Kind.SWITCH:
+            return own_option(f"--{declared.name}/--no-{declared.name}", name, default=None, help=about)
+        case Kind.REPEATED:
+            return own_option(f"--{declared.name}", name, multiple=True, help=f"{about} May be given several times.")
+        case Kind.INTEGER:
+            return own_option(f"--{declared.name}", name, type=int, help=about)
+        case _:
+            return own_option(f"--{declared.name}", name, help=about)
+
+
+def _key(name: str) -> str:
+    return "f_" + name.replace("-", "_")
+
+
+def _run(export: Export, options: dict[str, Any]) -> None:
+    from bulkops.cli.process.connect import connect
+    from bulkops.clock import SystemClock
+    from bulkops.exporting.output_formats import Shape
+    from bulkops.exporting.run import run_export
+
+    target: TargetChoice = options["target"]
+    target.refuse_unused(export.used_ids(target.default_ids()), f"export {export.name}", ids_of_paths(export))
+    to_stdout = options["output"] == "-"
+    permit = permit_of(overwrite=options["overwrite"], ledger=options["ledger"])
+    if not to_stdout:
+        refuse_no_file(Path(options["output"]))
+        refuse_no_folder(Path(options["output"]))
+        if not options["split_records"]:
+            permit.check(Path(options["output"]))
+    if to_stdout and options["as_json"]:
+        raise UsageError("--json and -o - would both write to stdout.")
+    wished = Shape(form=options["form"], split=options["split_records"], tidy=options["tidy"])
+    shape = wished.checked(None if to_stdout else Path(options["output"]))
+    clock = SystemClock()
+    with (
+        target.open() as opened,
+        connect(opened, ledger=options["ledger"], clock=clock) as client,
+        _progress(export) as bar,
+    ):
+        request = _request(export, options, opened.ids)
+        fetching = _fetching(export, options, bar)
+        out: Any = sys.stdout.buffer if to_stdout else Path(options["output"])
+        result = run_export(client, request, out, shape=shape, fetching=fetching, permit=permit)
+    for note in result.notes:
+        console().note(f"Note: {note}")
+    if options["as_json"]:
+        console().emit_json(result.to_json())
+    else:
+        files = (
+            f"{len(result.files)} files"
+            if len(result.files) > 1
+            else str(result.files[0] if result.files else "stdout")
+        )
+        console().note(f"{export.name}: {result.bytes:,} bytes to {files}.")
+
+
+def ids_of_paths(export: Export) -> list[list[str]]:
+    """Return, for each path of an export, the ids of the target that may be given with it."""
+    optional = list(export.id_filters.values())
+    return [[n for n in dict.fromkeys([*placeholders(path), *optional]) if n in export.ids] for path in export.paths]
+
+
+def _request(export: Export, options: dict[str, Any], ids: Any) -> Any:
+    from bulkops.exporting.request import request_of
+
+    def given(declared: Sequence[Filter | PathName]) -> dict[str, Any]:
+        return {d.name: value for d in declared if (value := options[_key(d.name)]) not in (None, ())}
+
+    return request_of(export, ids, given(export.path_names), given(export.filters))
+
+
+def _fetching(export: Export, options: dict[str, Any], bar: Any) -> Any:
+    from bulkops.exporting.run import Fetching
+    from bulkops.exporting.time_slices import steps_of
+
+    return Fetching(
+        steps=steps_of(export, options.get("window"), options.get("window_by")),
+        settle=options["settle"], progress=bar.update, say=console().note, count=options["as_json"],
+    )  # fmt: skip
+
+
+def _progress(export: Export) -> Any:
+    from tqdm import tqdm
+
+    hidden = console().quiet or not sys.stderr.isatty()
+    return tqdm(desc=export.name, unit="B", unit_scale=True, disable=hidden, file=sys.stderr)

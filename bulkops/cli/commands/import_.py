@@ -1,0 +1,65 @@
+"""`bulkops import`: validate, plan, upload and, if asked, prove."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bulkops.cli.options.common import (
+    accept_option,
+    chunk_options,
+    json_option,
+    ledger_option,
+    limit_options,
+    yes_option,
+)
+from bulkops.cli.options.contract import contract_argument, contract_options
+from bulkops.cli.options.environment import option
+from bulkops.cli.options.run import run_options
+from bulkops.cli.options.target import target_options
+from bulkops.cli.process.targets import TargetChoice
+from bulkops_validators.model.contract import Contract
+
+
+@click.command("import")
+@contract_argument
+@click.argument("file", type=click.Path(path_type=Path))
+@target_options
+@contract_options
+@chunk_options
+@run_options
+@ledger_option
+@option("--again", is_flag=True, help="Import a file that went to the same place before.")
+@option("--only-new", is_flag=True, help="Send only the records that were not sent to the same place before.")
+@option(
+    "--digests/--no-digests",
+    default=True,
+    help="Whether to remember the digest of each record sent, and compare the file with them; default: yes.",
+)
+@option(
+    "--leave-unfinished",
+    is_flag=True,
+    help="Import a file although an earlier file of its name was not imported to its end.",
+)
+@option("--allow-empty", is_flag=True, help="Accept a file without records, even where it empties the target.")
+@option(
+    "--max-removals",
+    metavar="N|N%",
+    default="10%",
+    show_default=True,
+    help="The most rows a replacing import may remove.",
+)
+@accept_option
+@option("--dry-run", is_flag=True, help="Do everything up to the first upload, and send nothing.")
+@option("--reconcile", is_flag=True, help="Read the rows back afterwards and prove each.")
+@yes_option
+@limit_options
+@json_option
+def command(contract: Contract, file: Path, *, target: TargetChoice, **choices: Any) -> int:
+    """Validate FILE, cut it into requests, upload them, and remember each in the ledger.
+
+    A job that was interrupted goes on with `bulkops jobs resume`.
+    """
+    from bulkops.cli.output.import_view import Choices, run_import
+
+    return run_import(contract, file, target, Choices(**choices))

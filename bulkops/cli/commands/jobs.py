@@ -1,0 +1,117 @@
+"""`bulkops jobs`: list, show, resume, resolve, cancel and undo what the ledger remembers."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bulkops.cli.options.common import CountType, json_option, ledger_option
+from bulkops.cli.options.environment import Reach, option, own_option
+from bulkops.cli.options.run import given_settings, max_removals_option, run_options
+from bulkops.cli.options.target import target_options
+from bulkops.cli.process.targets import TargetChoice
+
+sure_option = option("--yes", reach=Reach.COMMAND, is_flag=True, help="Do not ask. Lifts no guard.")
+job_argument = click.argument("job", required=False)
+
+
+@click.group("jobs")
+def command() -> None:
+    """List jobs, show one, resume what is unfinished, decide what is in doubt."""
+
+
+@command.command("list")
+@ledger_option
+@json_option
+def list_(ledger: str | None, *, as_json: bool) -> None:
+    """List the jobs, the latest last."""
+    from bulkops.cli.output.jobs_view import list_jobs
+
+    list_jobs(ledger, as_json=as_json)
+
+
+@command.command("show")
+@job_argument
+@ledger_option
+@option("--history", is_flag=True, help="Show everything that happened, with the evidence.")
+@json_option
+def show(job: str | None, ledger: str | None, *, history: bool, as_json: bool) -> None:
+    """Show JOB, by default the latest: its figures, its chunks and what is known of them."""
+    from bulkops.cli.output.jobs_view import show_one
+
+    show_one(job, ledger, history=history, as_json=as_json)
+
+
+@command.command("resume")
+@job_argument
+@target_options
+@run_options
+@max_removals_option
+@ledger_option
+@own_option("--file", type=click.Path(path_type=Path), help="Where the file is now; it must have the same bytes.")
+@option("--reconcile", is_flag=True, help="Read the rows back afterwards and prove each.")
+@json_option
+def resume(job: str | None, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:
+    """Go on with JOB, by default the latest that is unfinished: same file, same target, same plan."""
+    from bulkops.cli.output.resume_view import resume_job
+
+    return resume_job(
+        job,
+        target,
+        ledger,
+        changes=given_settings(choices),
+        file=choices["file"],
+        reconcile=choices["reconcile"],
+        as_json=choices["as_json"],
+    )
+
+
+@command.command("resolve")
+@click.argument("job")
+@click.argument("chunk", type=CountType())
+@option(
+    "--as",
+    "decision",
+    type=click.Choice(("accepted", "resend")),
+    required=True,
+    help="What a person found out: its records are there, or they are not and go again.",
+)
+@option("--reason", required=True, metavar="TEXT", help="Why; kept in the ledger.")
+@ledger_option
+@json_option
+def resolve(job: str, chunk: int, decision: str, reason: str, ledger: str | None, *, as_json: bool) -> None:
+    """Decide what became of a CHUNK of JOB that no evidence can settle."""
+    from bulkops.cli.output.jobs_view import resolve_chunk
+
+    resolve_chunk(job, chunk, ledger, accepted=decision == "accepted", reason=reason, as_json=as_json)
+
+
+@command.command("cancel")
+@click.argument("job")
+@ledger_option
+@sure_option
+@json_option
+def cancel(job: str, ledger: str | None, *, yes: bool, as_json: bool) -> None:
+    """Give up JOB: what is pending is never sent. What was accepted stays at the target. Asks on a terminal."""
+    from bulkops.cli.output.jobs_view import cancel_job
+
+    cancel_job(job, ledger, yes=yes, as_json=as_json)
+
+
+@command.command("undo")
+@click.argument("job")
+@target_options
+@run_options
+@max_removals_option
+@ledger_option
+@sure_option
+@json_option
+def undo(job: str, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:
+    """Put back what the target held before the replacing JOB, as a new job.
+
+    Shows first what that adds, changes and removes. Asks on a terminal; elsewhere it needs --yes.
+    """
+    from bulkops.cli.output.resume_view import undo_job
+
+    settings = given_settings(choices)
+    return undo_job(job, target, ledger, settings=settings, yes=choices["yes"], as_json=choices["as_json"])

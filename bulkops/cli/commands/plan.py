@@ -1,0 +1,88 @@
+"""`bulkops plan`: chunks, requests and the least time a file takes; sends nothing."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bulkops.cli.options.common import chunk_options, json_option, limit_options
+from bulkops.cli.options.contract import column_options, contract_argument, query_of
+from bulkops.cli.output.console import console
+from bulkops.errors import DataError
+from bulkops.wording import counted
+from bulkops_validators.model.contract import Contract
+from bulkops_validators.model.rules import Severity
+
+if TYPE_CHECKING:
+    from bulkops.chunking.plan import FilePlan
+
+SHOWN = 20
+
+
+@click.command("plan")
+@contract_argument
+@click.argument("file", type=click.Path(path_type=Path))
+@column_options
+@chunk_options
+@limit_options
+@json_option
+def command(
+    contract: Contract, file: Path, *, chosen: dict[str, object], max_rows: int | None, max_bytes: int, as_json: bool
+) -> None:
+    """Show how FILE would be cut into requests, and how long the rate limit makes it take. Sends nothing."""
+    from bulkops.chunking.limits import chunk_limits
+    from bulkops.chunking.plan import plan_file
+    from bulkops.chunking.schedule import cost_of
+
+    names = contract.sent_names(query_of(contract, chosen))
+    plan = plan_file(file, chunk_limits(contract, max_rows=max_rows, max_bytes=max_bytes), names=names)
+    _refuse_other_header(contract, plan)
+    cost = cost_of(plan, contract.routes[0].readback)
+    if as_json:
+        console().emit_json(
+            {
+                "contract": contract.name,
+                "records": plan.records,
+                "bytes": plan.bytes,
+                "sha256": plan.sha256,
+                "requests": cost.requests,
+                "least_seconds": cost.least_seconds,
+                "verify": {"requests": cost.verify_requests, "least_seconds": cost.verify_least_seconds},
+                "chunks": [
+                    {"number": c.number, "first_record": c.first_record, "records": c.records, "bytes": c.bytes}
+                    for c in plan.chunks
+                ],
+            }
+        )
+        return
+    out = console()
+    out.result(f"{file}: {counted(plan.records, 'record')}, {counted(plan.bytes, 'byte')}, SHA-256 {plan.sha256}")
+    rows = [(c.number, f"{c.first_record:,}", f"{c.records:,}", f"{c.bytes:,}") for c in plan.chunks[:SHOWN]]
+    out.table(("chunk", "first record", "records", "bytes"), rows)
+    if len(plan.chunks) > SHOWN:
+        out.result(f"… and {len(plan.chunks) - SHOWN:,} more")
+    requests, verifying = counted(cost.requests, "request"), counted(cost.verify_requests, "request")
+    out.result(f"{requests}, at least {cost.least_seconds:,.0f} s under the limit of 3 a second.")
+    if cost.verify_requests:
+        out.result(f"Proof: at least {verifying} and {cost.verify_least_seconds:,.0f} s to read back.")
+    else:
+        out.result("Proof: nothing in the API reads these rows back; only amounts can be compared.")
+
+
+def _refuse_other_header(contract: Contract, plan: "FilePlan") -> None:
+    """Refuse a file whose header is another contract's: its plan would be one of nothing that can be sent."""
+    from bulkops.reading.sources import stream_source
+    from bulkops.validation.engine import validate_files
+    from bulkops.validation.findings import ValidationSettings
+
+    with plan.path.open("rb") as file:
+        header = BytesIO(file.read(plan.header_end))
+    source = stream_source(str(plan.path), header)
+    (report,) = validate_files(contract, [source], settings=ValidationSettings(select=("HDR",))).files
+    if report.errors:
+        first = next(finding.message for finding in report.findings if finding.severity is Severity.ERROR)
+        raise DataError(
+            f"The header of {plan.path} is not that of {contract.name}: {first}",
+            hint=f"See all with `bulkops validate {contract.name} {plan.path}`.",
+        )

@@ -1,0 +1,28 @@
+"""`bulkops recipes`: list the shipped recipes, or show one."""
+
+import click
+
+from bulkops.cli.options.common import json_option
+from bulkops.cli.output.console import console
+
+
+@click.command("recipes")
+@click.argument("name", required=False)
+@json_option
+def command(name: str | None, *, as_json: bool) -> None:
+    """List the shipped recipes, or show the text of one."""
+    from bulkops.catalog import find_recipe, shipped_recipes
+    from bulkops.recipe import load_recipe
+
+    if name is not None:
+        path = find_recipe(name)
+        if as_json:
+            console().emit_json(load_recipe(path, {}).model_dump(mode="json"))
+        else:
+            console().several(path.read_text(encoding="utf-8").rstrip())
+        return
+    recipes = [load_recipe(path, {}) for path in shipped_recipes().values()]
+    if as_json:
+        console().emit_json([{"name": r.name, "about": r.about, "steps": len(r.steps)} for r in recipes])
+    else:
+        console().table(("recipe", "steps", "about"), [(r.name, len(r.steps), r.about) for r in recipes])

@@ -1,0 +1,97 @@
+"""`bulkops run`: run a recipe."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from bulkops.cli.options.common import CountType, SecondsType, json_option, ledger_option, limit_options
+from bulkops.cli.options.environment import option, own_option
+from bulkops.cli.options.target import target_options
+from bulkops.cli.output.console import console
+from bulkops.cli.process.targets import TargetChoice
+from bulkops.errors import UsageError
+
+if TYPE_CHECKING:
+    from bulkops.recipe import Recipe
+
+
+@click.command("run")
+@click.argument("recipe")
+@own_option("--set", "chosen", multiple=True, metavar="NAME=VALUE", help="Give a variable of the recipe a value.")
+@own_option("--from", "first", type=CountType(), default=1, metavar="STEP",
+            help="Begin with this step; those before it are left out.")  # fmt: skip
+@option("--settle", type=SecondsType(), default=60.0, show_default=True, help="As for `bulkops import`.")
+@option("--response-timeout", type=SecondsType(zero=False), metavar="SECONDS", help="As for `bulkops import`.")
+@option("--dry-run", is_flag=True, help="Do everything up to the first upload of each step, and send nothing.")
+@ledger_option
+@target_options
+@limit_options
+@json_option
+def command(
+    recipe: str,
+    chosen: tuple[str, ...],
+    first: int,
+    settle: float,
+    response_timeout: float | None,
+    ledger: str | None,
+    target: TargetChoice,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Run the imports of RECIPE (a file, or the name of a shipped one) in order; stop at the first that fails.
+
+    Run it again to go on: steps that are done are not repeated, and one that was interrupted is resumed.
+    """
+    from bulkops.catalog import find_recipe
+    from bulkops.cli.output.recipe_view import RunChoices, run_steps, show_results
+    from bulkops.pipeline.recipes import check_recipe, used_ids
+    from bulkops.recipe import load_recipe
+
+    loaded = load_recipe(find_recipe(recipe), _variables(chosen))
+    if first > len(loaded.steps):
+        raise UsageError(f"--from {first}: {loaded.name} has {len(loaded.steps)} steps.")
+    with _place(loaded, target) as where:
+        check_recipe(loaded, where.default_ids())
+        used = used_ids(loaded, where.default_ids())
+        where.refuse_unused(used, loaded.name, [sorted(used)])
+        console().note(f"{loaded.name}: {loaded.about}" if loaded.about else loaded.name)
+        choices = RunChoices(
+            ledger=ledger,
+            settle=settle,
+            response_timeout=response_timeout,
+            first=first,
+            dry_run=dry_run,
+            as_json=as_json,
+        )
+        results = run_steps(loaded, where, choices)
+    return show_results(loaded, results, choices)
+
+
+@contextmanager
+def _place(recipe: "Recipe", target: TargetChoice) -> Iterator[TargetChoice]:
+    """Yield where the steps go. A recipe with a sandbox goes nowhere else, whatever the environment says."""
+    if recipe.sandbox is None:
+        yield target
+        return
+    if target.explicit:
+        raise UsageError(
+            f"{recipe.name} runs against a sandbox of its own, so it takes neither --target nor --base-url.",
+            hint="Take `sandbox:` out of a copy of the recipe to run it somewhere else.",
+        )
+    from bulkops.embedded import fresh_sandbox
+
+    with fresh_sandbox({}, world=recipe.sandbox.world) as sandbox:
+        yield target.at(sandbox)
+
+
+def _variables(chosen: tuple[str, ...]) -> dict[str, str]:
+    values = {}
+    for pair in chosen:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--set {pair!r} is not of the form NAME=VALUE.")
+        values[name] = value
+    return values

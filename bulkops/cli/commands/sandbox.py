@@ -1,0 +1,75 @@
+"""The command `sandbox`: serve a local deployment until a signal ends it."""
+
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import click
+
+from bulkops.cli.options.common import CountType, json_option
+from bulkops.cli.options.environment import option, own_option
+from bulkops.cli.output.console import console
+from bulkops.errors import UsageError
+
+
+@click.command(name="sandbox")
+@option("--port", type=CountType(0, 65535), default=8642, show_default=True, help="0 takes a free one.")
+@option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@own_option("--data", type=click.Path(dir_okay=False), help="SQLite file that keeps what is imported.")
+@own_option(
+    "--key",
+    help="The only key accepted; without it any well-formed header is.  [env: BULKOPS_SANDBOX_KEY]",
+)
+@own_option(
+    "--world",
+    type=click.Path(dir_okay=False),
+    help="JSON or YAML file with what exists at the start.",
+)
+@option("--faults", metavar="SPEC", help="Scripted trouble, such as importCoupons@2=cut:after,reads@p0.1=503.")
+@option("--assume", multiple=True, metavar="NAME=VALUE", help="Change an assumption; repeatable.")
+@option(
+    "--rate-limit",
+    type=CountType(0),
+    default=3,
+    show_default=True,
+    help="Requests a second for each endpoint; 0 means no limit.",
+)
+@json_option
+def command(
+    *,
+    port: int,
+    host: str,
+    data: str | None,
+    key: str | None,
+    world: str | None,
+    faults: str | None,
+    assume: tuple[str, ...],
+    rate_limit: int,
+    as_json: bool,
+) -> None:
+    """Serve a local deployment that behaves as the documentation says.
+
+    Prints its address on one line (with --json: url, port and key in one document) and serves until Ctrl-C.
+    docs/sandbox.md describes worlds and faults, docs/assumptions.md the assumptions.
+    """
+    try:
+        from bulkops.sandbox.serve import SandboxServer
+    except ImportError as problem:
+        raise UsageError(
+            f"The sandbox needs the package {problem.name}.", hint="pip install 'bulkops[sandbox]'"
+        ) from problem
+    server = SandboxServer(
+        port=port,
+        host=host,
+        data=data,
+        key=key,
+        world=world,
+        faults=faults,
+        assumptions=assume,
+        rate_limit=rate_limit,
+    )
+    with suppress(KeyboardInterrupt):  # a signal is how it ends, also before it serves
+        if as_json:
+            console().emit_json({"url": server.base_url, "port": urlsplit(server.base_url).port, "key": key})
+        else:
+            console().result(server.base_url)
+        server.serve()

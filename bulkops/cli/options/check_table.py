@@ -1,0 +1,99 @@
+"""The `[check]` table of the configuration: which files are whose, and how they are judged."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from bulkops.cli.output.console import console
+from bulkops.cli.output.validation_output import CASES, FAIL_ON
+from bulkops.configuration import Configuration
+from bulkops.errors import UsageError
+from bulkops.reading.sources import limited
+from bulkops.wording import guess
+from bulkops_validators import CONTRACTS
+
+LISTS = ("select", "ignore")
+CHOICES = {"case": CASES, "fail-on": FAIL_ON}
+KEYS = (*LISTS, *CHOICES, "baseline")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckTable:
+    """The table, read. `called` is how messages name it."""
+
+    called: str
+    folder: Path
+    patterns: Mapping[str, tuple[str, ...]]
+    select: tuple[str, ...]
+    ignore: tuple[str, ...]
+    case: str | None
+    fail_on: str | None
+    baseline: Path | None
+
+    @classmethod
+    def of(cls, config: Configuration) -> Self:
+        """Return the table; UsageError if there is none, or if it says something that makes no sense."""
+        table, called = config.tables.get("check", {}), config.called("check")
+        if unknown := sorted(set(table) - set(CONTRACTS) - set(KEYS)):
+            raise UsageError(
+                f"{called} names {unknown[0]!r}, which is no contract.", hint=guess(unknown[0], [*CONTRACTS, *KEYS])
+            )
+        patterns = {name: _texts(table, name, called) for name in table if name in CONTRACTS}
+        if not patterns:
+            raise UsageError("Nothing is mapped to a contract.", hint="Add a [check] table to bulkops.toml.")
+        baseline = table.get("baseline")
+        if not isinstance(baseline, str | None):
+            raise UsageError(f"{called} baseline must be a path.")
+        return cls(
+            called=called,
+            folder=config.folder,
+            patterns=patterns,
+            select=_texts(table, "select", called),
+            ignore=_texts(table, "ignore", called),
+            case=_choice(table, "case", called),
+            fail_on=_choice(table, "fail-on", called),
+            baseline=config.folder / baseline if baseline else None,
+        )
+
+    def files(self) -> dict[str, list[Path]]:
+        """Return the files of each contract; UsageError for a file that two claim. A pattern without files is told."""
+        owners: dict[Path, str] = {}
+        found: dict[str, list[Path]] = {}
+        for contract, listed in self.patterns.items():
+            for pattern in listed:
+                files = self._matching(contract, pattern)
+                if not files:
+                    console().note(f"Warning: {self.called} {contract}: no file matches {pattern!r}.")
+                for path in files:
+                    if owners.setdefault(path, contract) != contract:
+                        raise UsageError(f"{self.called} maps {path} to {owners[path]} and to {contract}.")
+            found[contract] = sorted(path for path, owner in owners.items() if owner == contract)
+        return found
+
+    def _matching(self, contract: str, pattern: str) -> set[Path]:
+        place = f"{self.called} {contract}: {pattern!r}"
+        if not pattern.strip():
+            raise UsageError(f"{place} is an empty pattern.")
+        if Path(pattern).is_absolute():
+            raise UsageError(f"{place} must count from {self.folder}, not from the root.")
+        try:
+            return set(limited((path for path in self.folder.glob(pattern) if path.is_file()), place))
+        except (ValueError, NotImplementedError, IndexError, RuntimeError) as error:
+            raise UsageError(f"{place} is no pattern: {error}.") from None
+
+
+def _texts(table: Mapping[str, Any], key: str, called: str) -> tuple[str, ...]:
+    listed = table.get(key, [])
+    listed = [listed] if isinstance(listed, str) else listed
+    if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
+        what = "a pattern or a list of patterns" if key in CONTRACTS else "a rule or a list of rules"
+        raise UsageError(f"{called} {key} must be {what}.")
+    return tuple(listed)
+
+
+def _choice(table: Mapping[str, Any], key: str, called: str) -> str | None:
+    value = table.get(key)
+    if value is not None and value not in CHOICES[key]:
+        raise UsageError(f"{called} {key} must be one of {', '.join(CHOICES[key])}.")
+    return value

@@ -1,0 +1,135 @@
+"""Options that several commands share, and their types."""
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from bulkops.cli.options.environment import Reach, option
+from bulkops.cli.output.console import Console
+from bulkops.limits import MAX_EXPANSION, MAX_NUMBER, MAX_RECORD_BYTES, MAX_SECONDS, adjust, adjustable
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SIZE = re.compile(r"^(\d{1,30}(?:\.\d{1,30})?)\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?$")
+LONGEST_NUMBER = 40
+"""Characters of a number that a message repeats."""
+UNITS = {
+    "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30,
+}  # fmt: skip
+
+
+class SizeType(click.ParamType[int]):
+    """A number of bytes, with a unit: 50MB, 8MiB."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return bytes."""
+        if isinstance(value, int):
+            return value
+        if (found := SIZE.match(str(value))) is None:
+            self.fail(f"{str(value)[:LONGEST_NUMBER]!r} is not a size; write it like 50MB.", param, ctx)
+        size = float(found[1]) * UNITS[found[2] or "B"]
+        if size > MAX_NUMBER:
+            self.fail("a size must be less than 9,000,000 TB.", param, ctx)
+        size = int(size)
+        if size < 1:
+            self.fail("a size must be at least one byte.", param, ctx)
+        return size
+
+
+class CountType(click.IntRange):
+    """A whole number, at least `least`, that every database and the API can store."""
+
+    def __init__(self, least: int = 1, most: int = MAX_NUMBER) -> None:
+        super().__init__(min=least, max=most)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        if isinstance(value, str) and len(value) > LONGEST_NUMBER:
+            self.fail(f"a number of {len(value):,} characters is too large; at most {MAX_NUMBER:,}.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class SecondsType(click.FloatRange):
+    """A finite number of seconds; 0 only where `zero` allows it."""
+
+    name = "seconds"
+
+    def __init__(self, *, zero: bool = True) -> None:
+        super().__init__(min=0, min_open=not zero, max=MAX_SECONDS)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds."""
+        if isinstance(value, str) and len(value) > LONGEST_NUMBER:
+            self.fail(f"a number of {len(value):,} characters is not a number of seconds.", param, ctx)
+        seconds = float(super().convert(value, param, ctx))
+        if not math.isfinite(seconds):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return seconds
+
+
+def _remember_json(ctx: click.Context, param: click.Parameter, value: bool) -> bool:  # noqa: ARG001, FBT001 - click's
+    """Let errors, too, be a JSON document; also errors of options that come after this one."""
+    ctx.ensure_object(Console).json_asked = value
+    return value
+
+
+json_option = option(
+    "--json", "as_json", is_flag=True, is_eager=True, callback=_remember_json, help="Print one JSON document to stdout."
+)
+
+
+def limit_options(function: F) -> F:
+    """Add the options that change how large an input may be; they hold for the process, and pass nothing."""
+    function = option(
+        "--max-expansion",
+        type=CountType(),
+        expose_value=False,
+        callback=lambda _ctx, _param, value: adjust(record_bytes=adjustable().record_bytes, expansion=value),
+        help=f"Bytes that a byte of a compressed file may expand to; default {MAX_EXPANSION:,}.",
+    )(function)
+    return option(
+        "--max-record-bytes",
+        type=SizeType(),
+        expose_value=False,
+        is_eager=True,
+        callback=lambda _ctx, _param, value: adjust(record_bytes=value),
+        help=f"Bytes that one record may have; default {MAX_RECORD_BYTES // 10**6}MB.",
+    )(function)
+
+
+ledger_option = option("--ledger", metavar="URL", help="Where jobs are remembered; default: a SQLite file.")
+accept_option = option(
+    "--accept",
+    reach=Reach.COMMAND,
+    multiple=True,
+    metavar="RULE",
+    help="Go on although this rule stops it: the values are meant as they are. The message names the rule.",
+)
+overwrite_option = option(
+    "--overwrite",
+    reach=Reach.COMMAND,
+    is_flag=True,
+    help="Write over a file that bulkops did not write, or that changed since; never over the file of a job.",
+)
+yes_option = option("--yes", is_flag=True, help="Do not ask before sending. Lifts no guard.")
+
+
+def chunk_options(function: F) -> F:
+    """Add --max-rows and --max-bytes, passed as `max_rows` (records, None: the contract's) and `max_bytes`."""
+    function = option(
+        "--max-bytes",
+        type=SizeType(),
+        default="50MB",
+        show_default=True,
+        help="Bytes of a chunk, header included; never above 500MB.",
+    )(function)
+    return option(
+        "--max-rows",
+        type=CountType(),
+        help="Records of a chunk; default 100,000, or fewer where the contract's time limit asks for it.",
+    )(function)

@@ -1,0 +1,1 @@
+"""What commands print: validation output, job progress, tables, questions, JSON."""

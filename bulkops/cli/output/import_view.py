@@ -1,0 +1,166 @@
+"""`bulkops import` in front of a person: what is said on the way, the question before sending, the exit code."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bulkops.chunking.plan import FilePlan
+from bulkops.chunking.schedule import cost_of
+from bulkops.cli.options.contract import query_of
+from bulkops.cli.options.run import given_settings
+from bulkops.cli.output.console import console
+from bulkops.cli.output.jobs_view import open_ledger
+from bulkops.cli.output.progress import Voice, show_outcome, signals_handled
+from bulkops.cli.output.prompt import confirm, difference_line, target_line
+from bulkops.cli.output.validation_output import words
+from bulkops.cli.process.targets import TargetChoice
+from bulkops.clock import SystemClock
+from bulkops.errors import DataError
+from bulkops.pipeline.importing import ImportRequest, Place, import_file
+from bulkops.pipeline.running import Outcome
+from bulkops.settings import Target
+from bulkops.upload.guards import Difference, accepted_rules
+from bulkops.upload.options import RunOptions
+from bulkops.upload.stop import Stop
+from bulkops.upload.workflow import Guards
+from bulkops.validation.findings import ValidationReport
+from bulkops.wording import counted
+from bulkops_validators.model.contract import Contract, Mode
+from bulkops_validators.model.rules import Severity
+from bulkops_validators.model.rules_registry import RULES
+
+SHOWN_FINDINGS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """The options of `bulkops import` that are not the target."""
+
+    chosen: dict[str, object]
+    max_rows: int | None
+    max_bytes: int
+    ledger: str | None
+    again: bool
+    only_new: bool
+    digests: bool
+    leave_unfinished: bool
+    allow_empty: bool
+    max_removals: str
+    dry_run: bool
+    reconcile: bool
+    yes: bool
+    as_json: bool
+    settle: float | None = None
+    response_timeout: float | None = None
+    concurrency: int | None = None
+    isolate: bool | None = None
+    isolate_requests: int | None = None
+    accept: tuple[str, ...] = ()
+    max_errors: str | None = None
+
+
+def run_import(contract: Contract, file: Path, target: TargetChoice, choices: Choices) -> int:
+    """Run an import to its end and return the exit code."""
+    stop, voice = Stop(), ImportVoice(choices)
+    with signals_handled(stop, voice, as_json=choices.as_json):
+        ids = target.ids_for(contract)
+        request = ImportRequest(
+            contract=contract,
+            file=file,
+            options=query_of(contract, choices.chosen),
+            max_rows=choices.max_rows,
+            max_bytes=choices.max_bytes,
+            run=RunOptions.from_settings(given_settings(vars(choices))),
+            guards=Guards(
+                again=choices.again,
+                only_new=choices.only_new,
+                leave_unfinished=choices.leave_unfinished,
+                allow_empty=choices.allow_empty,
+                accept=accepted_rules(words(choices.accept)),
+            ),
+            max_removals=choices.max_removals,
+            dry_run=choices.dry_run,
+            reconcile=choices.reconcile,
+            digests=choices.digests,
+        )
+        place = Place(target=lambda: voice.opened(target.with_ids(ids)), ledger=lambda: open_ledger(choices.ledger))
+        outcome = import_file(request, place, clock=SystemClock(), stop=stop, observer=voice)
+        if outcome.validation is not None and outcome.validation.errors:
+            raise _refused(request, outcome, outcome.validation, as_json=choices.as_json)
+        if not choices.dry_run:
+            return show_outcome(outcome, resume=voice.resume, as_json=choices.as_json)
+        if choices.as_json:
+            console().emit_json(outcome.document)
+        else:
+            console().result("Dry run: everything is ready, and nothing was sent.")
+        return outcome.exit_code
+
+
+class ImportVoice(Voice):
+    """Says what was found, what is planned and what it would change, and asks before anything is sent.
+
+    A replacement is asked about once it was compared with what the target contains.
+    """
+
+    def __init__(self, choices: Choices) -> None:
+        super().__init__(choices.ledger)
+        self._choices = choices
+        self._unsaid: list[str] = []
+        self._target: Target | None = None
+
+    @contextmanager
+    def opened(self, target: TargetChoice) -> Iterator[Target]:
+        """Open the target, and keep it in mind for the question."""
+        with target.open() as found:
+            self._target = found
+            yield found
+
+    def validated(self, report: ValidationReport) -> None:
+        """Show the first errors, or say that there are warnings."""
+        (found,) = report.files
+        if not report.errors and report.warnings:
+            console().note(f"{found.path}: {counted(report.warnings, 'warning')}; `bulkops validate` shows them.")
+        if not report.errors or self._choices.as_json:
+            return
+        for finding in [f for f in found.findings if f.severity == Severity.ERROR][:SHOWN_FINDINGS]:
+            place = ":".join(str(part) for part in (found.path, finding.line) if part is not None)
+            console().result(f"{place}: {finding.code} {finding.name}: {finding.message}")
+
+    def planned(self, plan: FilePlan, contract: Contract, ids: Mapping[str, int]) -> None:
+        """Say what it costs and does; ask, unless it is compared first."""
+        readback = contract.route(ids).readback
+        cost = cost_of(plan, readback)
+        amount = f"{counted(plan.records, 'record')} in {counted(cost.requests, 'request')}"
+        facts = [f"{plan.path}: {amount}, at least {cost.least_seconds:,.0f} s. The import {contract.effect}."]
+        if self._target is not None:
+            facts.append(target_line({"base_url": self._target.identity()["base_url"], "ids": ids}))
+        if contract.mode is not Mode.REPLACE or readback is None:
+            self._ask(facts)
+            return
+        for fact in facts:
+            console().note(fact)
+        self._unsaid = facts if console().quiet else []
+
+    def compared(self, difference: Difference) -> None:
+        """Say what a replacement changes, and ask if it changes anything."""
+        if difference.equal:
+            console().note(f"The target holds the same {difference.kept:,} rows already, so nothing is sent.")
+            return
+        self._ask([*self._unsaid, difference_line(difference)])
+
+    def _ask(self, facts: Sequence[str]) -> None:
+        confirm(facts, "Send it?", yes=self._choices.yes or self._choices.dry_run, refusal="Nothing was sent.")
+
+
+def _refused(request: ImportRequest, outcome: Outcome, report: ValidationReport, *, as_json: bool) -> DataError:
+    """Return the error of a file with errors, its document printed."""
+    if as_json:
+        console().emit_json({**outcome.document, "validation": report.to_json()})
+    contract, file = request.contract.name, request.file
+    hint = f"`bulkops validate {contract} {file}` shows all of them; `bulkops fix` repairs some."
+    (found,) = report.files
+    errors = [code for code in found.counts if found.severities[code] is Severity.ERROR]
+    if all(RULES[code].acceptable for code in errors):
+        hint += f" If the records are meant as they are, give --accept {','.join(errors)}."
+    return DataError(f"{file} has {counted(report.errors, 'error')}. Nothing was sent.", hint=hint)

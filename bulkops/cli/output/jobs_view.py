@@ -1,0 +1,167 @@
+"""Reading the ledger for people and programs, and writing their decisions to it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from bulkops.cli.output.console import console
+from bulkops.cli.output.job_summary import summary_lines
+from bulkops.clock import SystemClock
+from bulkops.errors import UsageError
+from bulkops.ledger.job_summary import job_document, sums_document
+from bulkops.ledger.models import ChunkEntry, JobEntry
+from bulkops.ledger.reader import Questions
+from bulkops.ledger.readonly import Glance
+from bulkops.ledger.states import JobState
+from bulkops.settings import default_ledger_url
+from bulkops.upload.job_files import rejected_path
+from bulkops.wording import counted
+
+if TYPE_CHECKING:
+    from bulkops.ledger.store import Ledger
+
+SHOWN = 20  # laying out a table costs more than reading ten thousand chunks
+
+
+@contextmanager
+def open_ledger(url: str | None) -> Iterator["Ledger"]:
+    """Yield the ledger at `url`, or the default one."""
+    from bulkops.ledger.store import Ledger
+
+    ledger = Ledger.open(url or default_ledger_url(), clock=SystemClock(), notify=console().note)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def look_at_ledger(url: str | None) -> Iterator[Questions]:
+    """Yield the ledger at `url`, or the default one, to read it only: at a glance where that is possible."""
+    if (glance := Glance.open(url or default_ledger_url())) is None:
+        with open_ledger(url) as ledger:
+            yield ledger
+        return
+    try:
+        yield glance
+    finally:
+        glance.close()
+
+
+def list_jobs(url: str | None, *, as_json: bool) -> None:
+    """Print all jobs with their figures."""
+    with look_at_ledger(url) as ledger:
+        sums = ledger.sums()
+        documents = [sums_document(job, sums.get(job.id, {})) for job in ledger.jobs()]
+    if as_json:
+        console().emit_json({"jobs": documents})
+        return
+    if not documents:
+        console().result("There are no jobs yet.")
+        return
+    rows = [
+        (d["job"], d["state"].replace("_", " "), *(f"{n:,}" for n in d["records"].values()), d["file"]["path"])
+        for d in documents
+    ]
+    columns = ("job", "state", "records", "accepted", "skipped", "rejected", "in doubt", "pending", "file")
+    console().table(columns, rows)
+
+
+def latest(ledger: Questions, name: str | None, *, unfinished: bool = False) -> JobEntry:
+    """Return the job of that name, or the latest; with `unfinished` the latest that can be resumed, if there is one.
+
+    UsageError if there is no job.
+    """
+    if name is not None:
+        return ledger.job(name)
+    jobs = ledger.jobs()
+    if not jobs:
+        raise UsageError("There is no job in the ledger.", hint="Import a file, or name another ledger with --ledger.")
+    candidates = (job for job in reversed(jobs) if not unfinished or _resumable(ledger, job))
+    return next(candidates, jobs[-1])
+
+
+def _resumable(ledger: Questions, job: JobEntry) -> bool:
+    state = sums_document(job, ledger.sums(job.id).get(job.id, {}))["state"]
+    return state in (JobState.UNFINISHED, JobState.IN_DOUBT)
+
+
+def show_one(name: str | None, url: str | None, *, history: bool, as_json: bool) -> None:
+    """Print one job with its chunks, and with everything that happened if asked."""
+    with look_at_ledger(url) as ledger:
+        job = latest(ledger, name)
+        sums = ledger.sums(job.id).get(job.id, {})
+        document = job_document(job, ledger.chunks(job.id)) if as_json else sums_document(job, sums)
+        shown = [] if as_json else ledger.some_chunks(job.id, most=SHOWN)
+        rejected = rejected_path(ledger, job.id)
+        if document["records"]["rejected"] and rejected.exists():
+            document["rejected_file"] = str(rejected)
+        if history:
+            document["history"] = [
+                {"at": e.at.isoformat(), "chunk": e.chunk, "kind": e.kind, **e.data} for e in ledger.events(job.id)
+            ]
+    if as_json:
+        console().emit_json(document, objects=len(document["chunks"]) + len(document.get("history", ())))
+    else:
+        _show_text(job, document, shown, chunks=sum(total.chunks for total in sums.values()))
+
+
+def _show_text(job: JobEntry, document: dict[str, Any], shown: list[ChunkEntry], *, chunks: int) -> None:
+    out = console()
+    for line in summary_lines(document):
+        out.result(line)
+    out.result(f"File: {job.file_path} ({job.file_bytes:,} bytes, SHA-256 {job.file_sha256})")
+    ids = " ".join(f"{name} {value}" for name, value in job.target["ids"].items())
+    out.result(f"Target: {job.target['base_url']}, {ids}")
+    out.table(("chunk", "first record", "records", "state", "import", "attempts", "note"), map(_chunk_row, shown))
+    if len(shown) < chunks:
+        out.result(f"… {chunks - len(shown):,} more chunks; --json shows all.")
+    for event in document.get("history", []):
+        details = ", ".join(f"{k} {v}" for k, v in event.items() if k not in ("at", "chunk", "kind") and v != "")
+        where = f"chunk {event['chunk']}" if event["chunk"] else "job"
+        out.result(f"{event['at']} {where}: {event['kind']} ({details})")
+
+
+def _chunk_row(chunk: ChunkEntry) -> tuple[object, ...]:
+    state = chunk.state.value.replace("_", " ") + (" (undecided)" if chunk.undecided else "")
+    imported = "" if chunk.import_id is None else chunk.import_id
+    return chunk.number, f"{chunk.first_record:,}", f"{chunk.records:,}", state, imported, chunk.attempts, chunk.message
+
+
+def resolve_chunk(name: str, number: int, url: str | None, *, accepted: bool, reason: str, as_json: bool) -> None:
+    """Write a person's decision about a chunk."""
+    from bulkops.upload.manual_resolution import resolve
+
+    with open_ledger(url) as ledger:
+        job = ledger.job(name)
+        with ledger.exclusive(job.id, what=f"Job {job.id}"):
+            chunk = resolve(ledger, job, number, accepted=accepted, reason=reason)
+        document = job_document(job, ledger.chunks(job.id))
+    if as_json:
+        console().emit_json(document)
+        return
+    console().result(f"Chunk {number} of {name} is {chunk.state.value} now.")
+    if document["state"] == JobState.UNFINISHED:
+        console().note(f"Go on with: bulkops jobs resume {name}")
+
+
+def cancel_job(name: str, url: str | None, *, yes: bool, as_json: bool) -> None:
+    """Cancel a job that no process is working on; on a terminal, ask first."""
+    from bulkops.cli.output.prompt import confirm, target_line
+    from bulkops.upload.manual_resolution import cancel, refuse_nothing_to_cancel
+
+    with open_ledger(url) as ledger:
+        job = ledger.job(name)
+        refuse_nothing_to_cancel(ledger, job)
+        figures = job_document(job, ledger.chunks(job.id))["records"]
+        kept, pending, unknown = (counted(figures[name], "record") for name in ("accepted", "pending", "in_doubt"))
+        fact = f"Job {job.id}: {kept} accepted, which stay; {pending} pending, never sent then; {unknown} in doubt."
+        confirm((fact, target_line(job.target)), "Cancel it?", yes=yes, refusal=f"Job {job.id} was not cancelled.")
+        with ledger.exclusive(job.id, what=f"Job {job.id}"):
+            job = cancel(ledger, job)
+        document = job_document(job, ledger.chunks(job.id))
+    if as_json:
+        console().emit_json(document)
+        return
+    for line in summary_lines(document):
+        console().result(line)

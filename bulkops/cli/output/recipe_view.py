@@ -1,0 +1,199 @@
+"""The steps of a recipe in front of a person: what is said on the way, the table at the end, how to go on."""
+
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tqdm import tqdm
+
+from bulkops.chunking.plan import FilePlan
+from bulkops.cli.output.console import Console, console
+from bulkops.cli.output.jobs_view import open_ledger
+from bulkops.cli.output.progress import Voice, signals_handled
+from bulkops.cli.output.prompt import difference_line
+from bulkops.cli.process.targets import TargetChoice
+from bulkops.clock import SystemClock
+from bulkops.errors import FileChanged, InDoubt, Interrupted
+from bulkops.ledger.models import JobEntry
+from bulkops.ledger.paths import shown
+from bulkops.pipeline.observer import Silent
+from bulkops.pipeline.recipes import RecipeRun, StepResult
+from bulkops.recipe import Recipe, Step
+from bulkops.upload.guards import Difference
+from bulkops.upload.options import RunOptions
+from bulkops.upload.stop import Stop
+from bulkops.wording import counted
+from bulkops_validators.model.contract import Contract
+
+COLUMNS = ("step", "contract", "file", "records", "chunks", "accepted", "skipped", "rejected", "outcome", "proof", "s")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunChoices:
+    """The options of `bulkops run` that are neither the recipe nor the target."""
+
+    ledger: str | None
+    settle: float
+    response_timeout: float | None
+    first: int
+    dry_run: bool
+    as_json: bool
+
+
+def run_steps(recipe: Recipe, choice: TargetChoice, choices: RunChoices) -> list[StepResult]:
+    """Run the steps and return their results; a bar counts them on a terminal."""
+    stop, again = Stop(), Voice(choices.ledger)
+    hidden = console().quiet or not sys.stderr.isatty()
+    results: list[StepResult] = []
+
+    def began() -> None:
+        again.resume = going_on()
+
+    with (
+        signals_handled(stop, again, as_json=choices.as_json),
+        open_ledger(choices.ledger) as ledger,
+        choice.open() as target,
+        tqdm(total=len(recipe.steps) - choices.first + 1, unit=" step", disable=hidden, leave=False) as bar,
+    ):
+        run = RecipeRun(
+            recipe=recipe,
+            target=target,
+            ledger=ledger,
+            clock=SystemClock(),
+            settings=RunOptions(settle=choices.settle, response_timeout=choices.response_timeout),
+            observe=lambda step: StepVoice(step, console(), began),
+            stop=stop,
+            dry_run=choices.dry_run,
+            first=choices.first,
+        )
+        for result in run.results():
+            results.append(result)
+            bar.update()
+    return results
+
+
+class StepVoice(Silent):
+    """Says on stderr what a step is about to do, and what it waits for."""
+
+    def __init__(self, step: Step, out: Console, began: Callable[[], None]) -> None:
+        self._step = step
+        self._out = out
+        self._began = began
+
+    def planned(self, plan: FilePlan, contract: Contract, ids: Mapping[str, int]) -> None:
+        """Name the step, its size and its place."""
+        place = " ".join(f"{name} {value}" for name, value in ids.items())
+        size = f"{counted(plan.records, 'record')} in {counted(len(plan.chunks), 'request')}"
+        self._out.note(f"{contract.name}: {size} to {place}")
+
+    def compared(self, difference: Difference) -> None:
+        """Say what a replacement changes, before anything is sent."""
+        self.note(difference_line(difference))
+
+    def began(self, job: JobEntry) -> None:
+        """Know that there is something to go on with, and name the job."""
+        self._began()
+        self._out.note(f"{self._step.contract}: job {job.id}")
+
+    def note(self, text: str) -> None:
+        """Pass it on."""
+        self._out.note(f"{self._step.contract}: {text}")
+
+
+def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices) -> int:
+    """Print what became of the steps, to stderr what ended them and how to go on, and return the exit code."""
+    last = results[-1]
+    console().about_jobs = True
+    good = last.as_expected
+    if choices.as_json:
+        console().emit_json(_document(recipe, results, choices))
+    else:
+        console().table(COLUMNS, [_row(result) for result in results if result.outcome is not None])
+    if good:
+        sent = "Dry run: every step is ready, and nothing was sent." if choices.dry_run else ""
+        console().note(sent or "Every step ended as the recipe expects.")
+        return 0
+    console().complain(f"{recipe.name} stopped at step {last.number}: {last.step.contract} {last.step.file.name}.")
+    if (error := last.trouble) is not None:
+        console().complain(error.message, error.hint)
+    for line in _next_steps(recipe, last):
+        console().note(line)
+    return last.exit_code
+
+
+def _document(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices) -> dict[str, object]:
+    last = results[-1]
+    steps = [result.to_json() for result in results]
+    document: dict[str, object] = {
+        "recipe": recipe.name,
+        "state": "done" if last.as_expected else "stopped",
+        "steps": steps,
+    }
+    if choices.dry_run:
+        document["dry_run"] = True
+    if not last.as_expected and "error" in steps[-1]:
+        document["error"] = steps[-1]["error"]
+    return document
+
+
+def _next_steps(recipe: Recipe, last: StepResult) -> list[str]:
+    """Return what a person can do about a step that did not end as expected."""
+    job = last.outcome.document["job"] if last.outcome else None
+    if isinstance(last.trouble, FileChanged):  # a recipe that is run again would send the file as a new one
+        following = last.number + 1
+        return [f"Then go on with: {going_on(following)}"] if job and following <= len(recipe.steps) else []
+    checked = last.outcome.validation if last.outcome else None
+    if last.exit_code == InDoubt.exit_code:
+        decide = f"bulkops jobs resolve {job} CHUNK --as accepted|resend --reason TEXT"
+        return [f"A person must decide: bulkops jobs show {job}, then {decide}", f"Then go on with: {going_on()}"]
+    if checked is not None and checked.errors and last.step.expect == "done":
+        told = f"{counted(checked.errors, 'error')}: bulkops validate {last.step.contract} {last.step.file}"
+        return [told, f"Mend the file, then go on with: {going_on()}"]
+    if last.outcome is not None and last.outcome.rejected_file is not None:
+        lines = [f"Refused records: {last.outcome.rejected_file} (reasons beside it). Mend and import them."]
+        following = last.number + 1
+        return lines + ([f"Then go on with: {going_on(following)}"] if following <= len(recipe.steps) else [])
+    if last.outcome is not None and last.outcome.verdict == "mismatch":
+        told = f"The target differs from the file: bulkops reconcile --job {job}"
+        return [told, f"Then go on with: {going_on()}"]
+    if job is not None or last.exit_code in (Interrupted.exit_code, 3):
+        return [f"Go on with: {going_on()}"]
+    return []
+
+
+def going_on(first: int | None = None) -> str:
+    """Return the command that was given, without passwords, perhaps to go on from another step."""
+    words = [shown(word) for word in sys.argv[1:]]
+    if first is not None:
+        words = [*words, "--from", str(first)]
+    return shlex.join(["bulkops", *words])
+
+
+def _row(result: StepResult) -> tuple[object, ...]:
+    if result.outcome is None:
+        raise ValueError("A step without an outcome has no figures.")
+    document = result.outcome.document
+    records = document["records"]
+    if result.dry_run and document.get("dry_run"):
+        outcome = "ready"
+    elif document["job"] is None and document["state"] == "done":
+        outcome = "nothing new"
+    elif document["job"] is None:
+        checked = result.outcome.validation
+        outcome = f"refused, {counted(sum(checked.files[0].counts.values()) if checked else 0, 'finding')}"
+    elif result.already:
+        outcome = f"already done by {document['job']}"
+    else:
+        outcome = str(document["state"])
+    return (
+        result.number,
+        result.step.contract,
+        result.step.file.name,
+        f"{records['input']:,}",
+        len(document["chunks"]),
+        *(f"{records[name]:,}" for name in ("accepted", "skipped", "rejected")),
+        outcome if result.as_expected else f"{outcome} (not as expected)",
+        result.outcome.verdict or "-",
+        f"{result.seconds:.1f}",
+    )

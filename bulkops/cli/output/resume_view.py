@@ -1,0 +1,121 @@
+"""`bulkops jobs resume` and `undo` in front of a person."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bulkops.chunking.plan import FilePlan
+from bulkops.cli.output.console import console
+from bulkops.cli.output.jobs_view import latest, open_ledger
+from bulkops.cli.output.progress import Voice, resume_command, show_outcome, signals_handled
+from bulkops.cli.output.prompt import confirm, difference_line, target_line
+from bulkops.cli.process.targets import TargetChoice
+from bulkops.clock import SystemClock
+from bulkops.errors import LedgerUnusable
+from bulkops.ledger.models import JobEntry
+from bulkops.ledger.states import JobState
+from bulkops.ledger.store import Ledger
+from bulkops.pipeline import resuming
+from bulkops.pipeline.running import Outcome, resumable
+from bulkops.upload.guards import Difference
+from bulkops.upload.options import RunOptions
+from bulkops.upload.stop import Stop
+from bulkops.wording import counted
+from bulkops_validators.model.contract import Contract
+
+
+def resume_job(
+    name: str | None,
+    target: TargetChoice,
+    url: str | None,
+    *,
+    changes: Mapping[str, Any],
+    file: Path | None,
+    reconcile: bool,
+    as_json: bool,
+) -> int:
+    """Resume a job and return the exit code: 0 as well if nothing is left to do of a job that is done."""
+    stop, voice = Stop(), Voice(url)
+    with signals_handled(stop, voice, as_json=as_json), _ledger_to_resume(url) as ledger:
+        job = latest(ledger, name, unfinished=True)
+        if name is None and job.cancelled:
+            outcome = resuming.idle(job, ledger.chunks(job.id), ledger)
+        else:
+            outcome = resuming.resume_job(
+                job,
+                ledger,
+                lambda: target.reopen(job.target, address=job.address).open(),
+                clock=SystemClock(),
+                prove=reconcile and (name is not None or not resuming.is_proved(job)),
+                changes=changes,
+                file=file,
+                stop=stop,
+                observer=voice,
+            )
+        if outcome.idle:
+            _say_nothing_is_left(job, outcome, url)
+        return show_outcome(outcome, resume=voice.resume, as_json=as_json)
+
+
+@contextmanager
+def _ledger_to_resume(url: str | None) -> Iterator[Ledger]:
+    """Yield the ledger; Unfinished if it cannot be used: what is in it can be resumed once it is back."""
+    try:
+        with open_ledger(url) as ledger:
+            yield ledger
+    except LedgerUnusable as error:
+        raise resumable(error) from None
+
+
+def _say_nothing_is_left(job: JobEntry, outcome: Outcome, url: str | None) -> None:
+    console().note(f"Nothing is left to do. The last job is {job.id}: {outcome.state}.")
+    if outcome.state == JobState.DONE and not resuming.is_proved(job):
+        console().note(f"Its rows were not proved. Read them back with: {resume_command(job, url)} --reconcile")
+
+
+class UndoVoice(Voice):
+    """Says what is put back and what that changes, and asks before it is sent."""
+
+    def __init__(self, ledger_url: str | None, earlier: JobEntry, *, yes: bool) -> None:
+        super().__init__(ledger_url)
+        self._earlier = earlier
+        self._yes = yes
+        self._plan: FilePlan | None = None
+
+    def planned(self, plan: FilePlan, contract: Contract, ids: Mapping[str, int]) -> None:  # noqa: ARG002 - the observer's
+        """Keep in mind what is put back, until it was compared."""
+        self._plan = plan
+
+    def compared(self, difference: Difference) -> None:
+        """Say what putting back changes, and ask; without a terminal it takes --yes."""
+        records = self._plan.records if self._plan else 0
+        facts = [
+            f"Undo of job {self._earlier.id}: puts back the {counted(records, 'record')} that it found at the target.",
+            target_line(self._earlier.target),
+            difference_line(difference),
+        ]
+        nothing = difference.equal
+        confirm(facts, "Put them back?", yes=self._yes or nothing, required=not nothing, refusal="Nothing was sent.")
+
+
+def undo_job(
+    name: str, target: TargetChoice, url: str | None, *, settings: Mapping[str, Any], yes: bool, as_json: bool
+) -> int:
+    """Import what a replacing job found at its target, and return the exit code."""
+    stop = Stop()
+    with open_ledger(url) as ledger:
+        earlier = ledger.job(name)
+        voice = UndoVoice(url, earlier, yes=yes)
+        with signals_handled(stop, voice, as_json=as_json):
+            outcome = resuming.undo_job(
+                earlier,
+                ledger,
+                lambda: target.reopen(earlier.target, address=earlier.address).open(),
+                clock=SystemClock(),
+                run=RunOptions.from_settings(settings),
+                max_removals=settings.get("max_removals"),
+                stop=stop,
+                observer=voice,
+            )
+            return show_outcome(outcome, resume=voice.resume, as_json=as_json)

@@ -1,0 +1,25 @@
+"""A client for a target whose rate slots lie beside the ledger, so that all commands share the limit."""
+
+from pathlib import Path
+
+from bulkops.cli.output.console import console
+from bulkops.cli.output.jobs_view import open_ledger
+from bulkops.clock import Clock
+from bulkops.ledger.paths import folder_beside, plain_path
+from bulkops.settings import Target, default_ledger_url
+from bulkops.transport.client import Client
+from bulkops.transport.limiter import SlotLimiter
+
+
+def connect(target: Target, *, ledger: str | None, clock: Clock) -> Client:
+    """Return a client of the target; a context manager. `ledger` is the ledger's address, None for the default."""
+    limiter = SlotLimiter(folder=_folder(ledger or default_ledger_url()) / "rate", clock=clock)
+    return Client(target, clock=clock, limiter=limiter, say=console().note)
+
+
+def _folder(ledger: str) -> Path:
+    """Return the folder of a ledger; one that is no plain file is asked for it."""
+    if (path := plain_path(ledger)) is not None:
+        return folder_beside(path)
+    with open_ledger(ledger) as book:
+        return book.folder

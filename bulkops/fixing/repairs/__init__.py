@@ -1,0 +1,1 @@
+"""Repairs, one module for each part of a record or file."""

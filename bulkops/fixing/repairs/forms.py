@@ -1,0 +1,146 @@
+"""Collect the forms of all records: numbers of fields, the look of first cells, the forms of decimal numbers.
+
+A record with its first cell alone may be a short record, or a total, a note or a line of a log that a program left in
+the file. Only the other records can tell.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+
+from bulkops.fixing.source import opened
+from bulkops.reading.blocks import ContentReader, blocks
+from bulkops.reading.records.layout import Block, Layout, lay_out
+from bulkops.reading.records.quoting import cells
+from bulkops.reading.sources import Source
+from bulkops.validation.preamble import open_content
+from bulkops_validators.model.cells import Number
+from bulkops_validators.model.contract import Contract
+
+_BLOCK_BYTES = 8 << 20
+_SEEN = 10_000
+"""First cells that are looked at."""
+_KINDS = ((re.compile("[A-Z]"), "A"), (re.compile("[a-z]"), "a"), (re.compile("[0-9]"), "0"))
+_NUMBERS = (
+    (re.compile(rb"-?(?:0|[0-9]{4,}),[0-9]+$|-?[0-9]{1,3},(?:[0-9]{1,2}|[0-9]{4,})$"), "decimal comma"),
+    (re.compile(rb"-?[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+$"), "decimal comma"),
+    (
+        re.compile(rb"-?[1-9][0-9]{0,2}(?:,[0-9]{3})+\.[0-9]+$|-?[1-9][0-9]{0,2}(?:,[0-9]{3}){2,}$"),
+        "comma between thousands",
+    ),
+    (re.compile(rb"-?[1-9][0-9]{0,2}(?:\.[0-9]{3})+$"), "point and three digits"),
+)
+_WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._%@+-]*[A-Za-z0-9])?")
+"""A code or an id, where no other record shows what these look like."""
+
+
+@dataclass
+class Likeness:
+    """The kinds of characters that some and that all of the texts contain, and the range of their lengths."""
+
+    some: frozenset[str] = frozenset()
+    every: frozenset[str] = frozenset()
+    shortest: int = 0
+    longest: int = 0
+
+    def add(self, text: str) -> None:
+        """Take in one more text."""
+        kinds, first = kinds_of(text), not self.longest
+        self.some |= kinds
+        self.every = kinds if first else self.every & kinds
+        self.shortest = len(text) if first else min(self.shortest, len(text))
+        self.longest = max(self.longest, len(text))
+
+    def resembles(self, text: str) -> bool:
+        """Tell whether a text has the kinds of characters of the others; without others, whether it is one word."""
+        if not self.longest:
+            return _WORD.fullmatch(text) is not None
+        return self.every <= kinds_of(text) <= self.some
+
+    def fits(self, text: str) -> bool:
+        """Tell whether a text resembles the others and is neither shorter nor longer."""
+        return self.resembles(text) and (not self.longest or self.shortest <= len(text) <= self.longest)
+
+
+def kinds_of(text: str) -> frozenset[str]:
+    """Return the kinds of characters in a text: upper case, lower case, digits, and each sign by itself."""
+    return frozenset(next((kind for pattern, kind in _KINDS if pattern.match(char)), char) for char in text)
+
+
+@dataclass
+class Forms:
+    """The number of records for each number of fields (0: their quotes are wrong), and the forms of cells.
+
+    `numbers` has for each column of numbers the forms that its cells have.
+    """
+
+    fields: Counter[int] = field(default_factory=Counter)
+    first: Likeness = field(default_factory=Likeness)
+    seen: int = 0
+    numbers: dict[str, set[str]] = field(default_factory=dict)
+
+    @property
+    def comma_decimals(self) -> frozenset[str]:
+        """The columns in which some numbers can only have a decimal comma."""
+        return frozenset(name for name, forms in self.numbers.items() if "decimal comma" in forms)
+
+    @property
+    def mixed_decimals(self) -> frozenset[str]:
+        """The columns in which others may have a point, or certainly have a comma, between thousands."""
+        others = {"comma between thousands", "point and three digits"}
+        return frozenset(name for name in self.comma_decimals if self.numbers[name] & others)
+
+
+def forms_of(contract: Contract, source: Source, renames: Mapping[str, str]) -> Forms:
+    """Read a file once more and return the forms of its records; blank lines do not count."""
+    found = Forms()
+    with opened(source) as stream:
+        reader = ContentReader(stream)
+        header = open_content(reader, contract, renames=renames).header
+        if header is None:
+            return found
+        width = len(header.columns)
+        places = {
+            place: name
+            for place, name in enumerate(header.columns)
+            if name is not None and isinstance(contract.column(name).cell, Number)
+        }
+        for block in blocks(reader, separator=header.separator, width=width, size=_BLOCK_BYTES):
+            whole, laid = lay_out(block, width)
+            for count, records in zip(*np.unique(laid.fields[laid.numbers >= 0], return_counts=True), strict=True):
+                found.fields[int(count)] += int(records)
+            _add_first(found, whole, laid, width)
+            _add_numbers(found, whole, laid, places, width)
+    return found
+
+
+def _add_first(found: Forms, block: Block, laid: Layout, width: int) -> None:
+    sound = np.flatnonzero((laid.numbers >= 0) & ~laid.broken & (laid.fields == width))
+    for index in sound[: _SEEN - found.seen].tolist():
+        start, end = next(cells(block.data, int(laid.starts[index]), block.separator))
+        text = block.data[start:end].decode("utf-8", "replace").strip('" ')
+        if text:
+            found.first.add(text)
+            found.seen += 1
+
+
+def _add_numbers(found: Forms, block: Block, laid: Layout, places: Mapping[int, str], width: int) -> None:
+    """Note the forms of the numbers in some columns."""
+    if not places:
+        return
+    last = max(places) + 1
+    sound = np.flatnonzero((laid.numbers >= 0) & ~laid.broken & (laid.fields >= width))
+    for index in sound.tolist():
+        spans = islice(cells(block.data, int(laid.starts[index]), block.separator), last)
+        for place, (start, end) in enumerate(spans):
+            if place in places and (form := _form(block.data[start:end].strip(b'" '))) is not None:
+                found.numbers.setdefault(places[place], set()).add(form)
+
+
+def _form(raw: bytes) -> str | None:
+    """Return the form of a number that shows the meaning of points and commas in its column, or None."""
+    return next((form for pattern, form in _NUMBERS if pattern.match(raw)), None)

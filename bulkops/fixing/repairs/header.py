@@ -1,0 +1,160 @@
+"""The header repaired: documented names, right quotes, commas, no columns that are blank throughout.
+
+A name is replaced by the documented one where only its spelling differs and no other column may be the same one, and
+where the user says so.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from bulkops.errors import UsageError
+from bulkops.fixing.options import Repair
+from bulkops.fixing.repairs.encoding import decoded, printable, redecoded
+from bulkops.fixing.repairs.quotes import strict_cell, undoubled
+from bulkops.fixing.repairs.records import Shape
+from bulkops.reading.records.quoting import cells
+from bulkops.validation.column_names import fold, rivals_of
+from bulkops.validation.header import Header, read_header
+from bulkops.validation.preamble import Notice, Opening
+from bulkops.wording import guess
+from bulkops_validators.model.contract import Contract
+
+_NEEDS_QUOTES = re.compile('[",\r\n]')
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_QUOTES = {"STR104", "STR105", "STR106", "STR107"}
+_IN_FRONT = {"FIL103", "FIL105", "FIL108", "STR103", "HDR109"}
+
+
+def repaired_header(opening: Opening, shape: Shape) -> bytes:
+    """Return the header line as it should be, in UTF-8 and without what stood in front of it."""
+    header = opening.header
+    assert header is not None
+    line = opening.header_line
+    text = line.rstrip(b"\r\n")
+    spelt = [_spelt(raw, header, i, shape) for i, raw in enumerate(_fields(text, header)) if i not in shape.surplus]
+    return b",".join(spelt) + (shape.line_end if text != line else b"")
+
+
+def header_repairs(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int]]:
+    """Yield each change in front of the records, with its line: what was noticed there and is there no longer."""
+    header = opening.header
+    assert header is not None
+    after = read_header(repaired_header(opening, shape).rstrip(b"\r\n"), shape.contract)
+    left = Counter((fault.code, fault.column) for fault in after.faults)
+    names = _names(header, shape)
+    yield from _decisions(opening, shape)
+    for notice in opening.notices:
+        place = None if notice.field is None else notice.field - 1
+        if notice.code == "HDR104":
+            gone = place in shape.surplus
+        else:
+            gone = notice.code in _IN_FRONT or not left[notice.code, notice.column]
+            left[notice.code, notice.column] -= 1
+        if gone:
+            texts = _told(notice, opening, shape, names)
+            if texts[0] != texts[1]:
+                yield Repair(notice.code, *texts, notice.column), notice.line or 1
+
+
+def _told(notice: Notice, opening: Opening, shape: Shape, names: tuple[str, ...]) -> tuple[str, str]:
+    """Return the text of a notice before and after the repair: a column name, or the whole header."""
+    if notice.code in _IN_FRONT:
+        return notice.message, ""
+    if notice.field is None:
+        lines = opening.header_line, repaired_header(opening, shape)
+        before, after = (printable(line.rstrip(b"\r\n")) for line in lines)
+        return before, after
+    place = notice.field - 1
+    return notice.column or notice.message, "" if place in shape.surplus else names[place]
+
+
+def _decisions(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int]]:
+    """Yield the changes of the header that options ask for: its encoding and its column names."""
+    encoding, renames, line = shape.knowledge.decoded_from, shape.options.renames, header_line_number(opening)
+    if encoding is not None and not encoding.lines:
+        yield Repair("FIL103", f"the file is {encoding.name}", ""), 1
+    elif encoding is not None and not opening.header_line.isascii():
+        yield redecoded(opening.header_line.rstrip(b"\r\n"), encoding), line
+    names = opening.header.names if opening.header is not None else ()
+    rivals = rivals_of(names, (None,) * len(names), shape.contract) if renames else {}
+    contested = {place for places in rivals.values() for place in places}
+    for place, name in enumerate(names):
+        if renames.get(name, name) != name:
+            code = "HDR116" if place in contested else "HDR102"
+            yield Repair(code, name, renames[name], renames[name]), line
+
+
+def header_line_number(opening: Opening) -> int:
+    """Return the physical line, from 1, on which the header begins."""
+    return opening.lines - opening.header_line.count(b"\n") + 1
+
+
+def refuse_renames(path: str, opening: Opening, contract: Contract, renames: Mapping[str, str]) -> None:
+    """Raise UsageError unless each column to be renamed is in the header once, and no two get the same name."""
+    names = opening.header.names if opening.header is not None else ()
+    where = f"{path}: line {header_line_number(opening)}"
+    after = Counter(renames.get(name, name) for name in names)
+    for old, new in renames.items():
+        if new not in contract.header_names:
+            raise UsageError(f"{contract.name} has no column {new!r}.", hint=guess(new, contract.column_names))
+        if old not in names:
+            raise UsageError(f"{where}: the header has no column {old!r}.", hint=guess(old, names))
+        if after[new] > 1:
+            places = [str(n) for n, name in enumerate(names, start=1) if renames.get(name, name) == new]
+            raise UsageError(
+                f"{where}: columns {' and '.join(places)} would both be {new!r}.", hint="Rename or remove one of them."
+            )
+
+
+def _fields(text: bytes, header: Header) -> list[bytes]:
+    """Return the names as they are spelt; where a quote stands wrong the separators alone part them."""
+    if header.wrapped:
+        text = text[1:-1].replace(b'""', b'"')
+    if any(fault.code in _QUOTES for fault in header.faults):
+        return text.split(bytes((header.separator,)))
+    return [text[start:end] for start, end in cells(text, 0, header.separator)]
+
+
+def _names(header: Header, shape: Shape) -> tuple[str, ...]:
+    """Return the names to be written: the documented ones, where that makes no two columns of one name.
+
+    A name that an earlier release of the API has for its column is a documented one.
+    """
+    documented = shape.contract.header_names
+    names = tuple(shape.options.renames.get(name, name) for name in header.names)
+    return tuple(
+        name if column is None or name in documented else _respelt(name, column, (*names[:i], *names[i + 1 :]), shape)
+        for i, (column, name) in enumerate(zip(header.columns, names, strict=True))
+    )
+
+
+def _respelt(name: str, column: str, others: tuple[str, ...], shape: Shape) -> str:
+    """Return the documented name that differs from `name` in its spelling alone; `name` if another column has it."""
+    documented = {fold(each): each for each, meant in shape.contract.header_names.items() if meant == column}
+    new = documented.get(fold(name), column)
+    return name if new in others else new
+
+
+def _spelt(raw: bytes, header: Header, place: int, shape: Shape) -> bytes:
+    """Return a name as it is written: as it was, unless something about it is wrong and certain to mend."""
+    name, quoted = _names(header, shape)[place], raw.startswith(b'"') and header.quoted[place]
+    if name != header.names[place]:
+        return _written(name, quoted=quoted)
+    text, _ = decoded(raw, shape.knowledge, shape.options)
+    if text is None:
+        return raw
+    right = strict_cell(text, 0, "\0") == len(text) if quoted else '"' not in text
+    unclosed = any(fault.code == "STR105" for fault in header.faults)
+    if not right:
+        documented = header.columns[place] is not None and (shape.options.unsafe or not unclosed)
+        return _written(name, quoted=False) if documented else raw
+    inner = undoubled(text) if quoted else text
+    if _CONTROL.search(inner) and (shape.options.unsafe or header.columns[place] is not None):
+        return _written(_CONTROL.sub("", inner), quoted=quoted)
+    return text.encode() if quoted else _written(inner, quoted=False)
+
+
+def _written(name: str, *, quoted: bool) -> bytes:
+    needed = quoted or _NEEDS_QUOTES.search(name) is not None
+    return ('"' + name.replace('"', '""') + '"').encode() if needed else name.encode()

@@ -1,0 +1,117 @@
+"""The figures of a job: one document that the console, the JSON, the report and the exit code are all made from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bulkops.errors import BulkopsError, InDoubt, LedgerLost, Unfinished
+from bulkops.ledger.models import ChunkEntry, ChunkSum, JobEntry
+from bulkops.ledger.states import DOUBTFUL, ChunkState, JobState
+
+EXIT_CODES = {
+    JobState.DONE: 0,
+    JobState.REFUSED: 1,
+    JobState.UNFINISHED: 3,
+    JobState.IN_DOUBT: 4,
+    JobState.CANCELLED: 0,
+}
+
+
+def job_state(job: JobEntry, chunks: Sequence[ChunkEntry]) -> JobState:
+    """Return what the chunks of a job amount to."""
+    states = {chunk.state for chunk in chunks}
+    if job.cancelled:
+        return JobState.CANCELLED
+    if any(chunk.undecided for chunk in chunks):
+        return JobState.IN_DOUBT
+    if states & (DOUBTFUL | {ChunkState.PENDING}):
+        return JobState.UNFINISHED
+    return JobState.REFUSED if ChunkState.REJECTED in states else JobState.DONE
+
+
+def exit_code(state: JobState, error: BulkopsError | None = None) -> int:
+    """Return the exit code of a run that left a job in a state, and that an error may have ended early.
+
+    Whether it can go on by itself (3) or a person must decide (4) is what the state says, whichever the error is; an
+    error that has another code (the call, a guard, a signal, the data) says more than the state, and so does a ledger
+    that is gone. Never 0 with an error.
+    """
+    if error is None or (isinstance(error, (Unfinished, InDoubt)) and not isinstance(error, LedgerLost)):
+        return EXIT_CODES[state] or (0 if error is None else error.exit_code)
+    return error.exit_code
+
+
+def record_figures(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, int]:
+    """Return how many records there are in each state; they add up to the input.
+
+    Records that were left out of the job's file because they were sent before are skipped.
+    """
+
+    def total(*states: ChunkState) -> int:
+        return sum(chunk.records for chunk in chunks if chunk.state in states)
+
+    before = int(job.source["sent_before"]) if job.source else 0
+    skipped_by_server = sum(chunk.skipped for chunk in chunks)
+    return {
+        "input": job.records + before,
+        "accepted": total(ChunkState.ACCEPTED) - skipped_by_server,
+        "skipped": total(ChunkState.SKIPPED) + skipped_by_server + before,
+        "rejected": total(ChunkState.REJECTED),
+        "in_doubt": total(*DOUBTFUL),
+        "pending": total(ChunkState.PENDING),
+    }
+
+
+def sums_document(job: JobEntry, sums: Mapping[ChunkState, ChunkSum]) -> dict[str, Any]:
+    """Return a job without its chunks, from sums as `Ledger.sums` gives them."""
+    stand_ins = [
+        ChunkEntry(
+            number=0, first_record=0, records=total.records, pieces=(), bytes=0, sha256="",
+            state=state, skipped=total.skipped, undecided=total.undecided,
+        )
+        for state, total in sums.items()
+    ]  # fmt: skip
+    document = job_document(job, stand_ins)
+    del document["chunks"]
+    return document
+
+
+def job_document(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, Any]:
+    """Return a job as `import --json` and `jobs show --json` print it. Divided chunks are left to their parts."""
+    document = {
+        "job": job.id,
+        "contract": job.contract,
+        "mode": job.mode,
+        "state": job_state(job, chunks).value,
+        "created": job.created.isoformat(),
+        "target": dict(job.target),
+        "options": dict(job.options),
+        "file": {
+            "path": str(job.file_path),
+            "sha256": job.file_sha256,
+            "bytes": job.file_bytes,
+            "records": job.records,
+        },
+        "records": record_figures(job, chunks),
+        "chunks": [_chunk_document(chunk) for chunk in chunks if chunk.state is not ChunkState.DIVIDED],
+        "reconciliation": dict(job.reconciliation) if job.reconciliation else None,
+    }
+    if job.source:
+        document["source"] = dict(job.source)
+    return document
+
+
+def _chunk_document(chunk: ChunkEntry) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "number": chunk.number,
+        "first_record": chunk.first_record,
+        "records": chunk.records,
+        "bytes": chunk.bytes,
+        "sha256": chunk.sha256,
+        "state": chunk.state.value,
+        "import_id": chunk.import_id,
+        "attempts": chunk.attempts,
+        "amount": chunk.amount,
+    }
+    if chunk.message:
+        document["message"] = chunk.message
+    return document

@@ -1,0 +1,146 @@
+"""What a ledger can be asked: one set of statements, in the SQL that SQLite and PostgreSQL share."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bulkops.errors import UsageError
+from bulkops.ledger.models import ChunkEntry, ChunkSum, Event, JobEntry, KnownImport
+from bulkops.ledger.rows import Row, chunk_entry, event_entry, job_entry, known_import
+from bulkops.ledger.states import ChunkState
+
+JOBS = "SELECT * FROM jobs ORDER BY created, id"
+JOB = "SELECT * FROM jobs WHERE id = :job"
+JOBS_WITH_FILE = "SELECT * FROM jobs WHERE file_sha256 = :sha256 AND target_key = :target_key ORDER BY created"
+CHUNKS = "SELECT * FROM chunks WHERE job = :job ORDER BY number"
+PLAIN_CHUNKS = (
+    "SELECT * FROM chunks WHERE job = :job AND state IN ('accepted', 'pending') AND NOT undecided "
+    "ORDER BY number LIMIT :most"
+)
+OTHER_CHUNKS = (
+    "SELECT * FROM chunks WHERE job = :job AND (state NOT IN ('accepted', 'pending') OR undecided) "
+    "ORDER BY number LIMIT :most"
+)
+SUMS = (
+    "SELECT job, state, COUNT(*) AS chunks, SUM(records) AS records, SUM(skipped) AS skipped, "
+    "MAX(CAST(undecided AS INTEGER)) AS undecided FROM chunks "
+)
+KNOWN_IMPORTS = (
+    "SELECT c.import_id, c.job, c.number, c.sha256, c.created, c.clock_offset, c.records - c.skipped AS rows, "
+    "MAX(e.at) AS accepted FROM chunks c "
+    "JOIN jobs j ON j.id = c.job JOIN events e ON e.job = c.job AND e.chunk = c.number "
+    "WHERE j.contract = :contract AND j.target = :target AND c.state IN ('accepted', 'resent') "
+    "AND c.import_id IS NOT NULL "
+    "GROUP BY c.import_id, c.job, c.number, c.sha256, c.created, c.clock_offset, c.records, c.skipped"
+)
+OPEN_ELSEWHERE = (
+    "SELECT c.* FROM chunks c JOIN jobs j ON j.id = c.job WHERE j.contract = :contract AND j.target = :target "
+    "AND c.job <> :job AND c.state IN ('sending', 'in_doubt', 'refused') ORDER BY c.job, c.number"
+)
+UNANSWERED_ELSEWHERE = (
+    "SELECT c.* FROM chunks c JOIN jobs j ON j.id = c.job WHERE j.contract = :contract AND j.target = :target "
+    "AND c.job <> :job AND (c.state = 'sending' OR EXISTS (SELECT 1 FROM events e WHERE e.job = c.job "
+    "AND e.chunk = c.number AND e.kind = 'in doubt')) ORDER BY c.job, c.number"
+)
+WITHOUT_IMPORT_ELSEWHERE = (
+    "SELECT c.* FROM chunks c JOIN jobs j ON j.id = c.job WHERE j.contract = :contract AND j.target = :target "
+    "AND c.job <> :job AND c.state IN ('accepted', 'resent') AND c.import_id IS NULL AND c.first_sent IS NOT NULL "
+    "ORDER BY c.job, c.number"
+)
+EVENTS = "SELECT * FROM events WHERE job = :job "
+
+
+class Questions(ABC):
+    """A ledger as far as it is read. `folder` is for what belongs to it beside its tables."""
+
+    folder: Path
+
+    @abstractmethod
+    def rows(self, statement: str, **values: Any) -> Sequence[Row]:
+        """Return the rows of a statement by the names of their columns; UsageError if they cannot be read."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connections."""
+
+    def job_folder(self, job: str) -> Path:
+        """Return the folder of a job's files."""
+        return self.folder / "jobs" / job
+
+    def jobs(self) -> list[JobEntry]:
+        """Return all jobs, the oldest first."""
+        return [job_entry(row) for row in self.rows(JOBS)]
+
+    def job(self, job: str) -> JobEntry:
+        """Return a job; UsageError if there is none of that name."""
+        for row in self.rows(JOB, job=job):
+            return job_entry(row)
+        raise UsageError(f"There is no job {job[:100]!r}.", hint="`bulkops jobs list` shows those there are.")
+
+    def jobs_with_file(self, sha256: str, target_key: str) -> list[JobEntry]:
+        """Return the jobs of the same bytes to the same place, the oldest first."""
+        return [job_entry(row) for row in self.rows(JOBS_WITH_FILE, sha256=sha256, target_key=target_key)]
+
+    def jobs_of_file(self, sha256: str, target_key: str) -> list[JobEntry]:
+        """Return the jobs of these bytes, or of their new records, to the same place, the oldest first."""
+        return [job for job in self.jobs() if job.given_sha256 == sha256 and job.target_key == target_key]
+
+    def chunks(self, job: str) -> list[ChunkEntry]:
+        """Return the chunks of a job by number."""
+        return [chunk_entry(row) for row in self.rows(CHUNKS, job=job)]
+
+    def some_chunks(self, job: str, *, most: int) -> list[ChunkEntry]:
+        """Return at most so many chunks by number: those that need a look first, then the first of the others."""
+        found: list[ChunkEntry] = []
+        for statement in (OTHER_CHUNKS, PLAIN_CHUNKS):
+            found += [chunk_entry(row) for row in self.rows(statement, job=job, most=most - len(found))]
+        return sorted(found, key=lambda chunk: chunk.number)
+
+    def sums(self, job: str | None = None) -> dict[str, dict[ChunkState, ChunkSum]]:
+        """Return, per job and state, what its chunks add up to; of one job only if it is given."""
+        which = "" if job is None else "WHERE job = :job "
+        found: dict[str, dict[ChunkState, ChunkSum]] = {}
+        for row in self.rows(f"{SUMS}{which}GROUP BY job, state", **({} if job is None else {"job": job})):
+            found.setdefault(row["job"], {})[ChunkState(row["state"])] = ChunkSum(
+                chunks=row["chunks"],
+                records=int(row["records"]),
+                skipped=int(row["skipped"]),
+                undecided=bool(row["undecided"]),
+            )
+        return found
+
+    def known_imports(self, job: JobEntry) -> list[KnownImport]:
+        """Return the imports of accepted chunks, of any job with the contract and the target of the given one."""
+        return [known_import(row) for row in self.rows(KNOWN_IMPORTS, **_place(job))]
+
+    def open_elsewhere(self, job: JobEntry) -> list[tuple[str, ChunkEntry]]:
+        """Return the chunks of other jobs with this contract and target whose outcome is open, with their job's name.
+
+        They are being sent, in doubt, or refused without a settled outcome.
+        """
+        return self._elsewhere(OPEN_ELSEWHERE, job)
+
+    def unanswered_elsewhere(self, job: JobEntry) -> list[tuple[str, ChunkEntry]]:
+        """Return the chunks of other jobs with this contract and target that had a request without a response."""
+        return self._elsewhere(UNANSWERED_ELSEWHERE, job)
+
+    def accepted_without_import_elsewhere(self, job: JobEntry) -> list[tuple[str, ChunkEntry]]:
+        """Return the chunks of other jobs with this contract and target that were accepted without an import id."""
+        return self._elsewhere(WITHOUT_IMPORT_ELSEWHERE, job)
+
+    def _elsewhere(self, statement: str, job: JobEntry) -> list[tuple[str, ChunkEntry]]:
+        rows = self.rows(statement, job=job.id, **_place(job))
+        return [(row["job"], chunk_entry(row)) for row in rows]
+
+    def events(self, job: str, *, chunk: int | None = None, kind: str | None = None) -> list[Event]:
+        """Return what happened to a job, or to one of its chunks, in order; of one kind only if it is given."""
+        given = {name: value for name, value in (("chunk", chunk), ("kind", kind)) if value is not None}
+        which = "".join(f"AND {name} = :{name} " for name in given)
+        return [event_entry(row) for row in self.rows(f"{EVENTS}{which}ORDER BY id", job=job, **given)]
+
+
+def _place(job: JobEntry) -> dict[str, str]:
+    """Return what jobs share whose imports are in one place, as the columns have it."""
+    return {"contract": job.contract, "target": json.dumps(job.target)}

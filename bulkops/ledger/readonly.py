@@ -1,0 +1,78 @@
+"""A ledger that is only looked at: a SQLite file read with what comes with Python, and never written.
+
+Importing SQLAlchemy takes longer than reading ten thousand chunks.
+"""
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote
+
+from bulkops.errors import UsageError
+from bulkops.ledger.paths import BUSY_SECONDS, folder_beside, plain_path
+from bulkops.ledger.reader import Questions
+from bulkops.ledger.rows import Row
+from bulkops.ledger.versions import LATEST, checked_version
+
+MADE = "SELECT count(*) FROM sqlite_master WHERE name = 'bulkops_ledger'"
+VERSION = "SELECT max(version) FROM bulkops_ledger"
+
+
+class Glance(Questions):
+    """Reads a ledger of this version, on a read-only file system as well."""
+
+    def __init__(self, connection: sqlite3.Connection, *, folder: Path) -> None:
+        self.folder = folder
+        self._connection = connection
+
+    @classmethod
+    def open(cls, url: str) -> Self | None:
+        """Open a ledger; None where it takes more to read it: another database, an older version, no file yet.
+
+        UsageError if it cannot be read.
+        """
+        path = plain_path(url)
+        if path is None or not path.exists():
+            return None
+        with ExitStack() as opened:
+            try:
+                connection = sqlite3.connect(_address(path), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+                opened.callback(connection.close)
+                version = checked_version(connection.execute(VERSION).fetchone()[0]) if _made(connection) else 0
+            except sqlite3.Error as error:
+                raise UsageError(f"The ledger {path} cannot be read: {error}.") from None
+            if version != LATEST:
+                return None
+            opened.pop_all()
+        return cls(connection, folder=folder_beside(path))
+
+    def rows(self, statement: str, **values: Any) -> Sequence[Row]:
+        """Return the rows of a statement by the names of their columns; UsageError if they cannot be read."""
+        try:
+            cursor = self._connection.execute(statement, values)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+        except sqlite3.Error as error:
+            raise UsageError(f"The ledger cannot be read: {error}.") from None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def _made(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute(MADE).fetchone()[0])
+
+
+def _address(path: Path) -> str:
+    """Return how SQLite is told to write nothing.
+
+    On a read-only file system the log of writes cannot be shared, so the file is read as it stands; that misses
+    nothing where no log lies beside it.
+    """
+    log = path.with_name(path.name + "-wal")
+    still = not os.access(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
+    return f"file:{quote(str(path))}?mode=ro{'&immutable=1' if still else ''}"

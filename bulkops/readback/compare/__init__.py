@@ -1,0 +1,1 @@
+"""Make sent and found rows comparable, and compare them."""

@@ -1,0 +1,207 @@
+"""Two sets of canonical rows on disk, open to SQL: what was sent and what was found.
+
+Rows go to Parquet files batch by batch, and DuckDB compares them within a fixed share of memory, spilling the rest.
+"""
+# ruff: noqa: S608 - only column names and our own folder enter the SQL
+
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import polars as pl
+
+from bulkops.errors import UsageError
+from bulkops.readback.compare.canonical import CREATED, IMPORT_ID
+from bulkops.readback.parse.tables import LINE, RECORD
+from bulkops_validators.model.contract import Readback
+
+MEMORY = "400MB"
+SENT, FOUND, FOREIGN = "sent", "found", "foreign_rows"
+# What is raised where there is no room, in memory or on the disk.
+NO_ROOM = (duckdb.IOException, duckdb.OutOfMemoryException, pl.exceptions.PolarsError, OSError)
+
+
+class RowSets:
+    """A folder of staged rows and the DuckDB connection over it; both go when the context ends.
+
+    Tables: `sent` (the read-back's columns, `_record`, `_line`), `found` and `foreign_rows` (the columns, `_row`,
+    `_import_id`); all have the 128 bits `_high`, `_low` that stand for a whole row. A null is a value that is not
+    compared. Where `own_ids` are given, rows of other imports that may be ours are in the last.
+    """
+
+    def __init__(
+        self,
+        readback: Readback,
+        *,
+        folder: Path | None = None,
+        memory: str = MEMORY,
+        own_ids: Collection[int] | None = None,
+    ) -> None:
+        self.readback = readback
+        self.own_ids = tuple(str(i) for i in own_ids or ())
+        self._scoped = own_ids is not None
+        self.columns = tuple(column.column for column in readback.columns)
+        with self._room():
+            self.folder = Path(tempfile.mkdtemp(prefix="bulkops-", dir=folder))
+        self.sql = duckdb.connect(
+            config={"memory_limit": memory, "temp_directory": str(self.folder / "spill"), "threads": 2}
+        )
+        # DuckDB would draw a bar on stdout once a query takes long; stdout belongs to the command's result.
+        self.sql.execute("SET enable_progress_bar = false; SET preserve_insertion_order = false")
+        self._counts = {SENT: 0, FOUND: 0, FOREIGN: 0}
+        self._files = 0
+
+    def __enter__(self) -> Self:
+        """Return the sets themselves."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection and remove the folder."""
+        self.sql.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def sent_count(self) -> int:
+        """How many records were sent."""
+        return self._counts[SENT]
+
+    @property
+    def found_count(self) -> int:
+        """How many rows were found."""
+        return self._counts[FOUND]
+
+    def add_sent(self, frame: pl.DataFrame) -> None:
+        """Add canonical records of the import file; without `_record` and `_line` they are numbered in order."""
+        if RECORD not in frame.columns:
+            start = self._counts[SENT] + 1
+            numbers = pl.int_range(start, start + frame.height, dtype=pl.Int64)
+            frame = frame.with_columns(numbers.alias(RECORD), (numbers + 1).alias(LINE))
+        self._write(SENT, frame.select(*self.columns, RECORD, LINE, *self._digest()))
+
+    def count_of(self, name: str) -> int:
+        """Return how many rows were added to a table."""
+        return self._counts[name]
+
+    def add_found(self, frame: pl.DataFrame, *, since: str = "", not_ours: Collection[str] = ()) -> None:
+        """Add canonical rows of the read-back.
+
+        Where our import ids are known, rows of others are foreign; those created before `since` (canonical text), or
+        of an import that is known to be `not_ours`, are left out. Counted rows of an import that is `not_ours` are left
+        out as well where our ids are not known: they are counted for their own job.
+        """
+        if self._scoped:
+            own = pl.col(IMPORT_ID).is_in(self.own_ids)
+            late = (pl.col(CREATED) >= since) | (pl.col(CREATED) == "")
+            self._add(FOREIGN, frame.filter(~own & late & ~pl.col(IMPORT_ID).is_in(list(not_ours))))
+            frame = frame.filter(own)
+        elif self.readback.multiset and not_ours:
+            frame = frame.filter(~pl.col(IMPORT_ID).is_in(list(not_ours)))
+        self._add(FOUND, frame)
+
+    def _add(self, name: str, frame: pl.DataFrame) -> None:
+        start = self._counts[name]
+        rows = pl.int_range(start, start + frame.height, dtype=pl.Int64).alias("_row")
+        self._write(name, frame.select(*self.columns, IMPORT_ID, rows, *self._digest()))
+
+    def forget_found(self) -> None:
+        """Drop the rows found so far, before another reading."""
+        for name in (FOUND, FOREIGN):
+            for path in self.folder.glob(f"{name}-*.parquet"):
+                path.unlink()
+            self._counts[name] = 0
+
+    def take_out(self, records: pl.DataFrame) -> int:
+        """Take one row found out for each of the canonical records that has an equal one, and return how many.
+
+        Rows are equal if they are in all columns that have a value in every row of both sides.
+        """
+        if records.is_empty() or not self.found_count:
+            return 0
+        reserved, kept = self.folder / "reserved.parquet", self.folder / f"{FOUND}.whole"
+        with self._room():
+            records.select(self.columns).write_parquet(reserved)
+        rows = f"read_parquet('{self._pattern(FOUND)}')"
+        counts = ", ".join(f"count({quoted(c)})" for c in self.columns)
+        filled = self.run(f"SELECT count(*), {counts} FROM {rows}")[0]
+        compared = [
+            c for c, n in zip(self.columns, filled[1:], strict=True) if n == filled[0] and not records[c].has_nulls()
+        ]
+        digest = self._md5(compared)
+        numbered = (
+            f"SELECT *, {digest} AS _d, row_number() OVER (PARTITION BY {digest} ORDER BY _row) AS _nth FROM {rows}"
+        )
+        wanted = f"SELECT {digest} AS d, count(*) AS n FROM read_parquet('{_literal(reserved)}') GROUP BY 1"
+        self.run(
+            f"COPY (SELECT f.* EXCLUDE (_d, _nth) FROM ({numbered}) f LEFT JOIN ({wanted}) r ON f._d = r.d "
+            f"WHERE f._nth > coalesce(r.n, 0)) TO '{_literal(kept)}' (FORMAT parquet)"
+        )
+        for path in self.folder.glob(f"{FOUND}-*.parquet"):
+            path.unlink()
+        kept.rename(self.folder / f"{FOUND}-000000.parquet")
+        before, self._counts[FOUND] = self._counts[FOUND], self.number(f"SELECT count(*) FROM {rows}")
+        return before - self._counts[FOUND]
+
+    def expose(self) -> None:
+        """Make `sent` and `found` what was added; at least one frame must have been added to each."""
+        for name in (SENT, FOUND, FOREIGN) if self._scoped else (SENT, FOUND):
+            self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet('{self._pattern(name)}')")
+
+    def run(self, statement: str) -> list[tuple[Any, ...]]:
+        """Execute one statement and return its rows."""
+        with self._room():
+            return self.sql.execute(statement).fetchall()
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Turn what is raised for want of room into a UsageError."""
+        try:
+            yield
+        except NO_ROOM as error:
+            raise UsageError(
+                f"The rows cannot be compared in {tempfile.gettempdir()}: {str(error).splitlines()[0]}",
+                hint="Make room there, or set TMPDIR to a folder that has some.",
+            ) from None
+
+    def number(self, statement: str) -> int:
+        """Return the one number a query gives."""
+        return int(self.run(statement)[0][0] or 0)
+
+    def _digest(self) -> list[pl.Expr]:
+        row = pl.concat_str(pl.col(*self.columns).fill_null(""), separator="\x1f")
+        return [row.hash(seed).alias(name) for seed, name in enumerate(("_high", "_low"), start=1)]
+
+    def digest(self, columns: Sequence[str], *, prefix: str = "") -> str:
+        """Return the SQL of a 128-bit number that stands for these cells of a row; a null stands for a blank."""
+        if tuple(columns) == self.columns:
+            return f"({prefix}_high::UHUGEINT * 18446744073709551616 + {prefix}_low)"
+        return self._md5(columns, prefix=prefix)
+
+    def _md5(self, columns: Sequence[str], *, prefix: str = "") -> str:
+        cells = ", ".join(f"coalesce({prefix}{quoted(c)}, '')" for c in columns)
+        return f"md5_number(concat_ws(chr(31), {cells}))"
+
+    def _pattern(self, name: str) -> str:
+        """Return the SQL text for the files of a table."""
+        return _literal(self.folder / f"{name}-*.parquet")
+
+    def _write(self, name: str, frame: pl.DataFrame) -> None:
+        self._files += 1
+        self._counts[name] += frame.height
+        with self._room():
+            frame.write_parquet(self.folder / f"{name}-{self._files:06}.parquet", compression="lz4", statistics=False)
+
+
+def _literal(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL takes it."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,1 @@
+"""Download exports and lists, and prove that each response is complete."""

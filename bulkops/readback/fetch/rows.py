@@ -1,0 +1,115 @@
+"""Read back what the deployment holds: the endpoint, window and form that a contract's read-back names."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from bulkops.errors import BulkopsError, InputUnreadable, LimitExceeded
+from bulkops.limits import TooLarge
+from bulkops.readback.compare.canonical import Fold
+from bulkops.readback.fetch.download import Question, download
+from bulkops.readback.fetch.pages import read_pages
+from bulkops.readback.fetch.times import rfc3339
+from bulkops.readback.parse.tables import read_frames
+from bulkops.readback.parse.warnings import Notes
+from bulkops.reading.sources import DAMAGED, file_source
+from bulkops.transport.client import Client
+from bulkops_validators.model.contract import Comparison, Form, Readback
+
+BLOCK = 1 << 20
+# Whether the bounds of a window count is not documented, and they may be compared without their fractions.
+WINDOW_MARGIN = timedelta(seconds=2)
+# A list without any end may be cut short, and rows may be dated by a clock that is far ahead of all others.
+OPEN_END = timedelta(days=366)
+
+
+def read_back(
+    client: Client,
+    readback: Readback,
+    ids: Mapping[str, int],
+    options: Mapping[str, str],
+    *,
+    after: datetime | None = None,
+    before: datetime | None = None,
+    notes: Notes | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Yield what the read-back holds as frames of text columns with the names the server gives; at least one.
+
+    `after` and `before` bound when a row was created, by the server's clock, and are widened a little; they are left
+    out where the endpoint takes none. Pages without `before` get an end that no row reaches: which clock dates rows is
+    not known here. A CSV is taken in whole before its first row is given out.
+    """
+    params = query(readback, ids, options)
+    if after and readback.after:
+        params[readback.after] = rfc3339(after - WINDOW_MARGIN)
+    if before and readback.before:
+        params[readback.before] = rfc3339(before + WINDOW_MARGIN)
+    if readback.form is Form.PAGES:
+        if readback.before and before is None:
+            params[readback.before] = rfc3339(client.clock.now() + OPEN_END)
+        yield from read_pages(client, readback.path, ids, params, page_size=readback.page_size, notes=notes)
+        return
+    with tempfile.TemporaryFile(prefix="bulkops-") as spool:
+        known = frozenset(name.lower() for column in readback.columns for name in column.found)
+        download(client, Question(path=readback.path, ids=ids, params=params, columns=known), spool)
+        spool.seek(0)
+        blocks = iter(lambda: spool.read(BLOCK), b"")
+        yield from read_frames(blocks, name=f"The answer to GET {readback.path}", notes=notes)
+
+
+def read_file(path: Path, *, notes: Notes | None = None) -> Iterator[pl.DataFrame]:
+    """Yield the records of a local CSV file, compressed or not, as `read_frames` does.
+
+    InputUnreadable if it cannot be read to its end.
+    """
+    source = file_source(path)  # kept, since the copy of a pipe is gone with it
+    try:
+        with source.open() as file:
+            yield from read_frames(iter(lambda: file.read(BLOCK), b""), name=str(path), notes=notes)
+    except DAMAGED as error:
+        raise InputUnreadable(f"{path} is damaged: {error}.") from None
+    except TooLarge as error:
+        raise LimitExceeded(f"{path}: {error}.", hint=error.hint) from None
+
+
+def query(readback: Readback, ids: Mapping[str, int], options: Mapping[str, str]) -> dict[str, str]:
+    """Return the read-back's query parameters; one whose option was not chosen is left out."""
+    values = {**ids, **options}
+    result = {}
+    for name, template in readback.query.items():
+        try:
+            result[name] = template.format_map(values)
+        except KeyError:
+            continue
+    return result
+
+
+def nothing_of(
+    readback: Readback, ids: Mapping[str, int], options: Mapping[str, str], *, now: datetime
+) -> dict[str, str]:
+    """Return a query that the read-back answers with little or nothing, for what an answer tells besides."""
+    params = query(readback, ids, options)
+    if readback.after:
+        params[readback.after] = rfc3339(now + OPEN_END)
+    if readback.form is Form.PAGES:
+        params["pageSize"] = "1"
+    return params
+
+
+def fold_of(client: Client, readback: Readback, ids: Mapping[str, int]) -> tuple[Fold, str | None]:
+    """Return how the application folds codes, and a note where that could not be read."""
+    if readback.case_setting is None or all(c.compare is not Comparison.CODE for c in readback.columns):
+        return Fold.SENSITIVE, None
+    path, field = readback.case_setting
+    try:
+        document = client.get_json(path, ids)
+    except BulkopsError as error:
+        return Fold.SENSITIVE, f"How codes are folded could not be read ({error.message}); case was taken as it is."
+    said = document.get(field) if isinstance(document, dict) else None
+    try:
+        return Fold(str(said)), None
+    except ValueError:
+        return Fold.SENSITIVE, f"The application does not say how codes are folded ({field} is {said!r})."

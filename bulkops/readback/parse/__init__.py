@@ -1,0 +1,1 @@
+"""Parse the CSV of an export, well quoted or not."""

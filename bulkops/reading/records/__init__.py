@@ -1,0 +1,1 @@
+"""Where records end, whatever their quotes are like."""

@@ -1,0 +1,157 @@
+"""Where records end in bytes: a newline ends one only outside quotes, told by the parity of the quotes before it.
+
+All functions take data that starts at the start of a record. In well-formed CSV (RFC 4180) a quoted cell has an even
+number of quotes, so only quotes and newlines matter. Taking everything else out at once leaves little to look at.
+
+Blank lines end nothing: they are no records.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from bulkops.limits import TooLarge, adjustable
+
+if TYPE_CHECKING:
+    from bulkops.reading.records.structural_index import Marks
+
+BLOCK = 1 << 20
+_OTHERS = bytes(b for b in range(256) if b not in b'"\n')
+_BLANK = (b"\n", b"\r\n")
+
+
+def settled_length(data: bytes) -> int:
+    """Return how many bytes at the start of `data` are whole records; 0 if there is not even one."""
+    cut = data.rfind(b"\n") + 1
+    if not _odd(data[:cut]):
+        return cut
+    if len(data) > BLOCK:
+        return _marked(data).whole
+    inside = True
+    while cut and inside:
+        before = data.rfind(b"\n", 0, cut - 1) + 1
+        inside ^= _odd(data[before:cut])
+        cut = before
+    return cut
+
+
+def _marked(data: bytes) -> "Marks":
+    """Return the marks of a long record: as bits they take less memory than its lines would in a list."""
+    import numpy as np
+
+    from bulkops.reading.records.structural_index import marks_of  # with numpy, which files of usual records do without
+
+    return marks_of(np.frombuffer(data, np.uint8), ord(","))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordBlock:
+    """Records, and how many of them end; `whole` unless the last one, the file's last, has no newline of its own."""
+
+    data: bytes
+    records: int
+    whole: bool = True
+
+
+def counted_blocks(read: Callable[[int], bytes], *, size: int = BLOCK) -> Iterator[RecordBlock]:
+    """Yield all that `read` gives in blocks of whole records.
+
+    A block grows as long as a single record does; TooLarge if that exceeds the limit, as it does where a quote is never
+    closed and much follows.
+    """
+    carry, most = b"", adjustable().record_bytes
+    while block := read(max(size, min(len(carry), most + 1 - len(carry)))):
+        data = carry + block
+        cut = settled_length(data) if len(data) > 2 * size else data.rfind(b"\n") + 1
+        if not cut and len(data) > most:
+            raise TooLarge(
+                f"it has more than {most:,} bytes, or a quote in it is never closed",
+                hint="Validate the file; if a record is so long on purpose, raise --max-record-bytes.",
+            )
+        whole = data[:cut]
+        if len(data) > 2 * size:
+            carry = data[cut:]
+            if cut:
+                yield RecordBlock(data=whole, records=len(record_ends(whole)))
+            continue
+        quotes = whole.translate(None, _OTHERS).split(b"\n")
+        if sum(map(len, quotes)) % 2:
+            cut = settled_length(whole)
+            whole = data[:cut]
+            quotes = whole.translate(None, _OTHERS).split(b"\n")
+        carry = data[cut:]
+        if cut:
+            yield RecordBlock(data=whole, records=_count(whole, quotes))
+    if carry:
+        yield RecordBlock(data=carry, records=count_records(carry), whole=False)
+
+
+def count_records(data: bytes) -> int:
+    """Return how many records end in `data` with a newline."""
+    return _count(data, data.translate(None, _OTHERS).split(b"\n"))
+
+
+def record_ends(data: bytes) -> list[int]:
+    """Return the offset just behind each record that ends in `data` with a newline."""
+    if len(data) > 2 * BLOCK:
+        return _ends_of_long(data)
+    ends = _line_ends(data)
+    starts = [0, *ends]
+    return [end for start, end in zip(starts, ends, strict=False) if data[start:end] not in _BLANK]
+
+
+def _ends_of_long(data: bytes) -> list[int]:
+    """Return what `record_ends` does, of data with long records."""
+    import numpy as np
+
+    from bulkops.reading.records.structural_index import positions
+
+    ends = positions(_marked(data).ends) + 1
+    array, starts = np.frombuffer(data, np.uint8), np.concatenate((np.zeros(1, np.int64), ends[:-1]))
+    sizes = ends - starts
+    blank = (sizes == 1) | ((sizes == 2) & (array[starts] == ord("\r"))) if len(ends) else np.zeros(0, np.bool_)
+    found: list[int] = ends[~blank].tolist()
+    return found
+
+
+def inside_quotes(data: bytes) -> bool:
+    """Tell whether a quote opened in `data` is still open at its end."""
+    return _odd(data)
+
+
+def _odd(data: bytes) -> bool:
+    return data.count(b'"') % 2 == 1
+
+
+def _count(data: bytes, quotes: list[bytes]) -> int:
+    """Count the records of `data`, of whose every line `quotes` holds the quotes.
+
+    Where no line has an odd number of them, no newline is inside a cell; where every line has some, none is blank.
+    """
+    kinds = set(quotes[:-1])
+    if any(len(kind) % 2 for kind in kinds) or (b"" in kinds and _has_blank_line(data)):
+        return len(record_ends(data))
+    return len(quotes) - 1
+
+
+def _has_blank_line(data: bytes) -> bool:
+    lines = data.split(b"\n")
+    lines.pop()
+    return b"" in lines or b"\r" in lines
+
+
+def _line_ends(data: bytes) -> list[int]:
+    """Return the offset just behind each newline outside quotes, blank lines included."""
+    lines = data.split(b"\n")
+    ends = accumulate(len(line) + 1 for line in lines[:-1])
+    if not any(len(quotes) % 2 for quotes in set(data.translate(None, _OTHERS).split(b"\n"))):
+        return list(ends)
+    found: list[int] = []
+    outside = True
+    for line, end in zip(lines, ends, strict=False):
+        if b'"' in line and _odd(line):
+            outside = not outside
+        if outside:
+            found.append(end)
+    return found

@@ -1,0 +1,269 @@
+"""Records whose quotes are wrong, spelt as they must have been meant: what else is wrong with them can be told.
+
+Only where one reading is plain: a quote inside an unquoted cell is its own, and so are those between the first and
+the last quote of a cell that no separator divides, or of a cell that holds JSON. Such cells are spelt with their quotes
+doubled; whoever looks at them looks through these bytes, never at the file with other eyes.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from bulkops.limits import MAX_MENDED_BYTES
+from bulkops.reading.records.byte_sets import among
+from bulkops.reading.records.layout import Layout
+from bulkops.reading.records.malformed import BrokenRecords, kind_of
+from bulkops.reading.records.quoting import cells, cut_all
+from bulkops.reading.records.structural_index import (
+    NEWLINE,
+    QUOTE,
+    RETURN,
+    Bytes,
+    Flags,
+    Marks,
+    Offsets,
+    astray,
+    counts_before,
+    each_by_itself,
+    marks_of,
+    merged,
+    positions,
+)
+
+_STRAY, _TEXT_FOLLOWS, _JSON_QUOTES = map(kind_of, ("STR104", "STR106", "STR107"))
+_BACKSLASH = ord("\\")
+_SIGNS = b",;\t|"
+_MOST_BLANKS = 64
+_MOST_CELLS = 8
+"""Cells of a record that are mended, one after the other; with more that are wrong nothing in it is plain."""
+
+
+def _none() -> Offsets:
+    return np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Mended:
+    """Mended records: which of the broken ones they are, and where their bytes lie in `data`."""
+
+    which: Offsets = field(default_factory=_none)
+    data: bytes = b""
+    starts: Offsets = field(default_factory=_none)
+    ends: Offsets = field(default_factory=_none)
+
+
+def mend(
+    data: bytes, broken: BrokenRecords, separator: int, texts: Sequence[bool], *, most: int = _MOST_CELLS
+) -> Mended:
+    """Return those of the broken records that have as many cells as `texts` if they are read in the one plain way.
+
+    `texts` tells by position which cells may hold quotes of their own: what any other cell was meant to hold is not
+    plain, unless that is JSON. At `most` so many cells of a record are mended.
+    """
+    short = broken.ends - broken.starts <= MAX_MENDED_BYTES
+    which = np.flatnonzero(short & np.isin(broken.kinds, (_STRAY, _TEXT_FOLLOWS, _JSON_QUOTES)))
+    if not len(which):
+        return Mended()
+    lines = _Lines.of(data, broken.chosen(which), separator)
+    cell, inserted = lines.inserted()
+    array = np.insert(lines.array, inserted, QUOTE)
+    cell, starts, ends = (at + np.searchsorted(inserted, at) for at in (cell, lines.starts, lines.ends))
+    marks = marks_of(array, separator)
+    inside, odd = each_by_itself(marks, ends)
+    marks = replace(marks, inside=inside)
+    sound = ~odd & _sound(marks, array, ends, width=len(texts))
+    position = counts_before(marks.limits, cell) - counts_before(marks.limits, starts)
+    quoted = sound & ((lines.broken.kinds == _JSON_QUOTES) | np.array([*texts, False]).take(position, mode="clip"))
+    found = Mended(which[quoted], array.tobytes(), starts[quoted], ends[quoted])
+    rest = np.flatnonzero(~sound & (ends - starts > lines.ends - lines.starts))
+    if not len(rest) or most == 1:
+        return found
+    # In the others one cell is mended, and one behind it has wrong quotes too.
+    return _with_others(found, which[rest], starts[rest], ends[rest], separator, texts, most=most - 1)
+
+
+def _with_others(
+    found: Mended,
+    which: Offsets,
+    starts: Offsets,
+    ends: Offsets,
+    separator: int,
+    texts: Sequence[bool],
+    *,
+    most: int,
+) -> Mended:
+    """Return the mended records with those that more mending makes sound of some others."""
+    data = _joined(found.data, starts, ends)
+    edges = np.cumsum(ends - starts)
+    broken = cut_all(data, separator=separator, width=len(texts)).broken
+    index = np.searchsorted(edges, broken.ends).clip(max=len(edges) - 1)
+    whole = (broken.ends == edges[index]) & (broken.starts == (edges - (ends - starts))[index])
+    more = mend(data, broken.chosen(whole), separator, texts, most=most)
+    beyond = len(found.data)
+    return Mended(
+        np.concatenate((found.which, which[index[whole][more.which]])),
+        found.data + more.data,
+        np.concatenate((found.starts, more.starts + beyond)),
+        np.concatenate((found.ends, more.ends + beyond)),
+    )
+
+
+def _joined(data: bytes, starts: Offsets, ends: Offsets) -> bytes:
+    """Return stretches of data, in order, one behind the other."""
+    starts, ends = merged(starts, ends)
+    view = memoryview(data)  # whose slices are no copies
+    return b"".join([view[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)])
+
+
+def mended_cells(
+    data: bytes, laid: Layout, indices: Iterable[int], separator: int, texts: Sequence[bool]
+) -> dict[int, list[tuple[int, bytes]]]:
+    """Return the cells of those of some records that are broken and can be mended, by their indices in the layout.
+
+    Of each cell: where it begins in the data, and its bytes as mended. All are looked at together: one by one, each
+    would wait for the other threads many times.
+    """
+    wanted = sorted(index for index in set(indices) if laid.broken[index])
+    if not wanted:
+        return {}
+    broken = laid.pieces.chosen(np.searchsorted(laid.pieces.starts, laid.starts[wanted]))
+    found = mend(data, broken, separator, texts)
+    spans = zip(found.which.tolist(), found.starts.tolist(), found.ends.tolist(), strict=True)
+    starts, ends = broken.starts.tolist(), broken.ends.tolist()
+    return {
+        wanted[one]: [
+            (starts[one] + first, raw)
+            for first, raw in _aligned(data[starts[one] : ends[one]], found.data[start:end], separator)
+        ]
+        for one, start, end in spans
+    }
+
+
+def _aligned(record: bytes, mended: bytes, separator: int) -> Iterator[tuple[int, bytes]]:
+    """Yield where each cell of a mended record begins in the record, and its bytes.
+
+    Only quotes were put in: in front of a cell there are as many other bytes as in the record.
+    """
+    others = [place for place, byte in enumerate(record) if byte != QUOTE]
+    for first, end in cells(mended, 0, separator):
+        before = first - mended.count(b'"', 0, first)
+        yield others[before - 1] + 1 if before else 0, mended[first:end]
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Broken records one behind the other, each with a line end: their bytes, their defects, where cells may end."""
+
+    array: Bytes
+    starts: Offsets
+    ends: Offsets
+    broken: BrokenRecords
+    separator: int
+    quotes: Offsets
+    stops: Offsets
+    stop: Flags
+
+    @classmethod
+    def of(cls, data: bytes, broken: BrokenRecords, separator: int) -> "_Lines":
+        records = _joined(data, broken.starts, broken.ends)
+        lengths = broken.ends - broken.starts
+        if records and not records.endswith(b"\n"):  # the last record of a file
+            records += b"\n"
+            lengths[-1] += 1
+        array = np.frombuffer(records, np.uint8)
+        feeds = array == NEWLINE
+        returns = np.append((array[:-1] == RETURN) & feeds[1:], False)[: len(array)]
+        stop = feeds | returns | (array == separator)
+        ends = np.cumsum(lengths)
+        return cls(
+            array, ends - lengths, ends, broken, separator, np.flatnonzero(array == QUOTE), np.flatnonzero(stop), stop
+        )  # fmt: skip
+
+    def inserted(self) -> tuple[Offsets, Offsets]:
+        """Return where the cells with the defects begin, and in front of which bytes quotes are to be put, in order."""
+        kinds, places = self.broken.kinds, self.broken.places - self.broken.starts + self.starts
+        stray, text, json = (kinds == kind for kind in (_STRAY, _TEXT_FOLLOWS, _JSON_QUOTES))
+        spans = np.empty((len(kinds), 2), np.int64)
+        spans[stray] = self._unquoted(places[stray], self.starts[stray])
+        spans[text] = self._quoted(places[text], self.starts[text])
+        spans[json] = self._json(places[json], self.ends[json])
+        # Of an unquoted cell all quotes are doubled, of a quoted one those between its first and its last.
+        ranks = np.searchsorted(self.quotes, spans)
+        own = np.zeros(len(self.quotes) + 1, np.int64)
+        np.add.at(own, ranks[:, 0], 1)
+        np.add.at(own, ranks[:, 1], -1)
+        doubled = self.quotes[np.cumsum(own)[:-1] > 0]
+        around = spans[stray & (spans[:, 0] < spans[:, 1])].ravel()
+        return spans[:, 0] - ~stray, np.sort(np.concatenate((doubled, around)))
+
+    def _unquoted(self, places: Offsets, starts: Offsets) -> Offsets:
+        """Return where the unquoted cells that hold quotes at `places` begin and end; empty where it is not plain."""
+        ranks = np.searchsorted(self.stops, places)
+        before = np.where(ranks > 0, self.stops.take(ranks - 1, mode="clip") + 1, 0)
+        first, end = np.maximum(before, starts), self.stops.take(ranks, mode="clip")
+        begins = self.array.take(self._past(b" ", first, 1), mode="clip")
+        plain = ~self._foreign(first, end) & ~among(begins, b'"{[') & (self.array.take(end - 1) != ord("}"))
+        return np.column_stack((first, np.where(plain, end, first)))
+
+    def _quoted(self, places: Offsets, starts: Offsets) -> Offsets:
+        """Return the insides of quoted cells in which text follows a quote, at `places`; no separator is in them."""
+        openers = self.quotes[self.stop.take(self.quotes - 1, mode="wrap")]  # in front of the first byte is a line end
+        first = openers.take(np.searchsorted(openers, places - 1) - 1, mode="clip")
+        end = self.stops.take(np.searchsorted(self.stops, first), mode="clip") - 1
+        plain = (first >= starts) & (end >= places) & (self.array.take(end, mode="clip") == QUOTE)
+        begins = self.array.take(self._past(b" ", first + 1, 1), mode="clip")
+        plain &= ~self._foreign(first + 1, end + 1) & ~among(begins, b"{[")
+        return np.column_stack((first + 1, np.where(plain, end, first + 1)))
+
+    def _json(self, places: Offsets, ends: Offsets) -> Offsets:
+        """Return the insides of quoted cells with JSON that begin at `places`: up to the first quote that can end them.
+
+        Such a quote stands behind a brace and in front of a separator, and those between are even in number.
+        """
+        before, behind = self.array.take(self.quotes - 1, mode="clip"), self.stop.take(self.quotes + 1, mode="clip")
+        last = self.array.take(self._past(b" \t\r\n", self.quotes - 1, -1), mode="clip")
+        closing = np.flatnonzero(among(last, b"}]") & behind)
+        ranks = np.searchsorted(self.quotes, places)
+        end = places + 1
+        for parity in (0, 1):
+            wanted, those = closing[closing % 2 == parity], ranks % 2 != parity
+            if len(wanted):
+                found = np.searchsorted(wanted, ranks[those] + 1)
+                at = self.quotes[wanted.take(found, mode="clip")]
+                end[those] = np.where((found < len(wanted)) & (at < ends[those]), at, places[those] + 1)
+        escaped = self.quotes[before == _BACKSLASH]
+        clear = np.searchsorted(escaped, places) == np.searchsorted(escaped, end)
+        return np.column_stack((places + 1, np.where(clear, end, places + 1)))
+
+    def _foreign(self, first: Offsets, end: Offsets) -> Flags:
+        """Tell which stretches have a quote that is not their own: a doubled one, or one beside what parts cells."""
+        before = self.array.take(self._past(b" ", self.quotes - 1, -1), mode="clip")
+        behind = self.array.take(self.quotes + 1, mode="clip")
+        beside = np.diff(self.quotes) == 1
+        doubled = np.append(beside, False) | np.append(False, beside)
+        ends = bytes(sign for sign in _SIGNS[1:] if sign != self.separator)
+        foreign = self.quotes[doubled | among(before, _SIGNS) | among(behind, ends)]
+        found: Flags = np.searchsorted(foreign, first) < np.searchsorted(foreign, end)
+        return found
+
+    def _past(self, blanks: bytes, offsets: Offsets, step: int) -> Offsets:
+        """Return the nearest offsets in a direction that hold none of some bytes."""
+        found = offsets.copy()
+        for _ in range(_MOST_BLANKS):
+            blank = among(self.array.take(found, mode="clip"), blanks)
+            if not blank.any():
+                break
+            found[blank] += step
+        return found
+
+
+def _sound(marks: Marks, array: Bytes, ends: Offsets, *, width: int) -> Flags:
+    """Tell which records have `width` cells, their quotes where quotes may stand, and end once."""
+    fields = np.diff(counts_before(marks.limits, ends), prepend=0) + 1
+    feeds = np.diff(counts_before(marks.ends, ends), prepend=0)
+    sound: Flags = (fields == width) & (feeds == 1)
+    lone = np.flatnonzero((array[:-1] == RETURN) & (array[1:] != NEWLINE))
+    for wrong in (lone, positions(astray(marks, marks.inside, array))):
+        sound[np.searchsorted(ends, wrong, side="right")] = False
+    return sound

@@ -1,0 +1,272 @@
+"""Where records end when quotes may be wrong: well-quoted stretches, and each broken record with its defect.
+
+A window begins at the start of a record. While every quote stands where RFC 4180 allows one, a newline ends a
+record exactly if the number of quotes before it is even; that is decided for the whole window at once. Where a
+quote stands wrong, the record is read strictly by itself, and reading goes on at the next physical line, so that
+one forgotten quote costs one record.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import takewhile
+from typing import NamedTuple
+
+import numpy as np
+
+from bulkops.limits import MAX_BLOCK_CELLS, MAX_BLOCK_LINES, adjustable
+from bulkops.reading.records.json_quotes import end_of_json
+from bulkops.reading.records.malformed import Broken, BrokenRecords
+from bulkops.reading.records.stray_quotes import QUOTED, end_of_lines
+from bulkops.reading.records.structural_index import Marks, behind_nth, count, last, marks_of, well_quoted
+from bulkops.reading.records.suspicious_lines import suspects
+
+_QUOTED = re.compile(QUOTED)
+_LINE_END = re.compile(rb"\r?\n|\Z")
+_JSON_START = re.compile(rb'"\s*[{\[]\s*"(?!")')
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How many bytes of a window are whole records, with their marks, and which of them are broken.
+
+    0: more bytes are needed.
+    """
+
+    length: int
+    marks: Marks
+    broken: BrokenRecords = field(default_factory=BrokenRecords)
+
+
+def cut(window: bytes, *, final: bool, separator: int, width: int) -> Cut:
+    """Return the whole records of a window, of `width` cells each; all of it if it is the `final` one.
+
+    Where they have more lines or cells than are processed at a time, return the first of them.
+    """
+    array = np.frombuffer(window, np.uint8)
+    marks = marks_of(array, separator)
+    patient = not final and len(window) < adjustable().record_bytes
+    if well_quoted(marks, array) and not (final and marks.open_at_end):
+        length = len(window) if final else marks.whole
+        if length or patient:
+            length = min(length, _enough(marks))
+            return Cut(length, marks.up_to(length))
+    whole = len(window) if final else window.rfind(b"\n") + 1
+    if not whole:
+        return Cut(0, marks.up_to(0))
+    return _dissect(window, marks, _enough_lines(window, marks, whole), whole, patient=patient, form=(separator, width))
+
+
+def cut_all(data: bytes, *, separator: int, width: int) -> Cut:
+    """Return the records of a block that `cut` has cut before: all of its bytes, however many records they are."""
+    array = np.frombuffer(data, np.uint8)
+    marks = marks_of(array, separator)
+    if well_quoted(marks, array) and not marks.open_at_end:
+        return Cut(len(data), marks)
+    return _dissect(data, marks, len(data), len(data), patient=False, form=(separator, width))
+
+
+def _enough(marks: Marks) -> int:
+    """Return the end of the records, at least one, that are processed at a time."""
+    length = behind_nth(marks.ends, MAX_BLOCK_LINES)
+    limits = marks.limits
+    if count(limits) <= MAX_BLOCK_CELLS:
+        return length
+    ends = marks.up_to(min(length, behind_nth(limits, MAX_BLOCK_CELLS))).ends
+    return last(ends) + 1 or behind_nth(marks.ends, 1)
+
+
+def _enough_lines(window: bytes, marks: Marks, whole: int) -> int:
+    """Return the end of the lines, at least one, that are processed at a time where some quote stands wrong."""
+    lines = behind_nth(marks.feeds, MAX_BLOCK_LINES // 4)  # each takes more memory than one that is sound
+    cells = min(behind_nth(words, MAX_BLOCK_CELLS) for words in (marks.separators, marks.quotes))
+    if whole <= min(lines, cells):
+        return whole
+    return min(lines, window.rfind(b"\n", 0, cells) + 1 or behind_nth(marks.feeds, 1), whole)
+
+
+def _dissect(window: bytes, marks: Marks, enough: int, whole: int, *, patient: bool, form: tuple[int, int]) -> Cut:
+    """Return the cut of a window in which some quote stands wrong, up to the end of the lines that are `enough`.
+
+    `whole` bytes are lines with an end; of a record whose end is not among them, a `patient` cut waits for more.
+    `form` is the separator and the number of cells.
+    """
+    array, (separator, width) = np.frombuffer(window, np.uint8), form
+    found = suspects(marks.up_to(enough), array[:enough], separator)
+    broken: list[Broken] = []
+    read: list[tuple[int, int]] = []
+    resume = 0
+    for start, end in found.untold(enough):
+        if start < resume:
+            continue
+        piece, seen = _defect(window, start, end, separator, width, final=not patient)
+        if patient and seen > whole:
+            return Cut(start, marks.up_to(start), found.broken(start, read).with_pieces(broken))
+        resume = piece.end if piece else seen
+        if piece:
+            broken.append(piece)
+        if resume > end:
+            read.append((start, resume))
+    length = max(enough, resume)
+    return Cut(length, marks.up_to(length), found.broken(enough, read).with_pieces(broken))
+
+
+def _defect(
+    window: bytes, start: int, end: int, separator: int, width: int, *, final: bool
+) -> tuple[Broken | None, int]:
+    """Return how the record of the line from `start` to `end` is broken, if it is, and what offset shows it.
+
+    An offset beyond the window: what follows the window decides.
+    """
+    record = read_strictly(window, start, separator)
+    if record.code == "":
+        return None, record.end
+    seen = len(window) + 1 if record.may_go_on(window) else record.end
+    found = _broken(window, record, start, end, separator)
+    if record.code == "STR106" and found.code != "FIL108":
+        lines_end, told = _end_of_json_record(window, start, record.opened, separator, width)
+        seen = max(seen, told)
+        if end < lines_end:
+            return Broken(start, lines_end, "STR107", record.opened), seen
+    if found.code in {"STR104", "STR106"}:
+        lines_end = end_of_lines(window, start, end, final=final, separator=separator, width=width)
+        seen = max(seen, lines_end)
+        if end < lines_end <= len(window):
+            found = Broken(start, lines_end, found.code, record.at)
+    return found, seen
+
+
+def _end_of_json_record(window: bytes, start: int, opened: int, separator: int, width: int) -> tuple[int, int]:
+    """Return the end of the record whose cell at `opened` holds JSON with quotes not doubled, and what offset shows it.
+
+    0: it is no such record of `width` cells. An offset beyond the window: what follows the window decides.
+    """
+    unknown = len(window) + 1
+    closed = end_of_json(window, opened)
+    if not closed or closed > len(window):
+        return 0, closed
+    number = 1 + sum(1 for _ in takewhile(lambda cell: cell[0] < opened, cells(window, start, separator)))
+    if window[closed : closed + 1] == bytes((separator,)):
+        record = read_strictly(window, closed + 1, separator)
+        if record.code:
+            return 0, unknown if record.may_go_on(window) else closed
+        number += sum(1 for _ in cells(window, closed + 1, separator))
+        end = record.end
+    elif found := _LINE_END.match(window, closed):
+        end = found.end()
+    else:
+        return 0, unknown if window[closed:] == b"\r" else closed
+    return end if number == width else 0, end if window.endswith(b"\n", start, end) else unknown
+
+
+def _broken(window: bytes, record: "StrictRecord", start: int, end: int, separator: int) -> Broken:
+    """Return the broken record of one physical line, with the rule that tells most about it."""
+    opened = record.opened
+    if record.code == "" or record.at >= end:
+        opened = next((first for first, last in cells(window, start, separator) if last >= end or last < 0), opened)
+        return Broken(start, end, "STR105", opened)
+    if (lone := _lone_return(window, record)) >= 0:
+        return Broken(start, end, "FIL108", lone)
+    if record.code == "STR106" and _JSON_START.match(window, opened):
+        return Broken(start, end, "STR107", opened)
+    inside, sign = window[opened + 1 : record.at - 1], bytes((separator,))
+    if record.code == "STR106" and inside.endswith(sign):  # what seems to close the cell opens the next one
+        return Broken(start, end, "STR105", opened)
+    return Broken(start, end, record.code, record.at)
+
+
+def _lone_return(window: bytes, record: "StrictRecord") -> int:
+    """Return where a carriage return stands that ended a record beside the quote that is wrong; -1: there is none."""
+    at = record.at if record.code == "STR106" else record.at - 1
+    return at if record.code in {"STR104", "STR106"} and window[at : at + 1] == b"\r" else -1
+
+
+class StrictRecord(NamedTuple):
+    """One record read by RFC 4180 to the letter.
+
+    `code` is empty if it is well-formed, else the rule broken at `at`, in a cell that begins at `opened`;
+    `at_end` says that the data ended inside the cell.
+    """
+
+    end: int
+    code: str = ""
+    at: int = 0
+    opened: int = 0
+    at_end: bool = False
+
+    def may_go_on(self, window: bytes) -> bool:
+        """Tell whether what follows the window decides about a broken record."""
+        return self.at_end or self.at >= len(window) - 1
+
+
+def read_strictly(data: bytes, start: int, separator: int) -> StrictRecord:
+    """Read the record that begins at `start`, up to its end or its first defect."""
+    found = _patterns(separator).last_cell.match(data, start)
+    assert found is not None  # an empty cell matches anywhere
+    first, end = found.start(1), found.end()
+    if found["unclosed"]:
+        return StrictRecord(len(data), "STR105", first, first, at_end=True)
+    if data[end : end + 1] in {b"", b"\n"} or data[end : end + 2] == b"\r\n":
+        return StrictRecord(data.find(b"\n", end) + 1 or len(data))
+    return StrictRecord(end, "STR106" if found["quoted"] else "STR104", end, first)
+
+
+def cells(data: bytes, start: int, separator: int) -> Iterator[tuple[int, int]]:
+    """Yield where each cell of a record begins and ends, quotes included; an end of -1: its quote never closes."""
+    unquoted = _patterns(separator).unquoted
+    while True:
+        if data[start : start + 1] == b'"':
+            match = _QUOTED.match(data, start)
+            if match is None:
+                yield start, -1
+                return
+            end = match.end()
+        else:
+            found = unquoted.match(data, start)
+            end = found.end() if found else start
+        if data[end - 1 : end] == b"\r" and data[end : end + 1] == b"\n" and end > start:
+            end -= 1
+        yield start, end
+        if data[end : end + 1] != bytes((separator,)):
+            return
+        start = end + 1
+
+
+@dataclass(frozen=True)
+class _Patterns:
+    """What depends on the separator: a cell without quotes; all whole cells of a record and what follows them."""
+
+    unquoted: re.Pattern[bytes]
+    last_cell: re.Pattern[bytes]
+
+
+@cache
+def _patterns(separator: int) -> _Patterns:
+    sign = re.escape(bytes((separator,)))
+    unquoted = rb'[^"\n' + sign + rb"]*+"
+    whole = rb"(?:(?:" + QUOTED + rb"|" + unquoted + rb")" + sign + rb")*+"
+    last = rb"((?P<quoted>" + QUOTED + rb')|(?P<unclosed>")|' + unquoted + rb")"
+    return _Patterns(re.compile(unquoted), re.compile(whole + last))
+
+
+def swallowed(data: bytes, start: int, end: int, *, separator: int, width: int) -> list[Broken]:
+    """Return what a well-quoted record over several lines is if its first quote was forgotten to be closed.
+
+    That is the reading to prefer where the record has the wrong number of cells, each of its lines has the
+    separators of `width` cells, and every line behind the first can stand by itself: then the first line is
+    broken, and those behind it are records. Otherwise nothing.
+    """
+    if any(line.count(separator) != width - 1 for line in data[start:end].rstrip(b"\r\n").split(b"\n")):
+        return []
+    line_end = data.find(b"\n", start) + 1
+    opened = next((first for first, last in cells(data, start, separator) if last >= line_end or last < 0), start)
+    broken = [Broken(start, line_end, "STR105", opened)]
+    while line_end < end:
+        begin, line_end = line_end, (data.find(b"\n", line_end) + 1 or end)
+        record = read_strictly(data, begin, separator)
+        if record.at_end or record.at >= line_end or (record.code == "" and record.end > line_end):
+            return []
+        if record.code:
+            broken.append(_broken(data, record, begin, line_end, separator))
+    return broken

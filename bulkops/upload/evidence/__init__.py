@@ -1,0 +1,1 @@
+"""Settle chunks in doubt with rows that are read back."""

@@ -1,0 +1,109 @@
+"""Chunks of other jobs that an import found at the target may belong to: those whose outcome is open.
+
+Whoever is settled first claims the import, and the ledger lets one chunk have it. Waiting for a request that is still
+under way avoids that its response finds the import claimed: the chunk would then have to be sent again.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from bulkops.errors import BulkopsError
+from bulkops.ledger.models import ChunkEntry, JobEntry
+from bulkops.ledger.states import ChunkState
+from bulkops.readback.parse.tables import read_frames
+from bulkops.upload.body import ChunkBody
+from bulkops.upload.context import JobContext
+from bulkops.upload.evidence.timeouts import seconds_until_answered
+from bulkops.upload.options import RunOptions
+
+POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """A chunk of another job with the same contract and target. `answered_in` are the seconds within which the
+    response to its request arrives or is given up; 0 where no request is under way.
+    """
+
+    job: JobEntry
+    chunk: ChunkEntry
+    answered_in: float
+
+    @property
+    def name(self) -> str:
+        """How messages name it."""
+        return f"chunk {self.chunk.number} of job {self.job.id}"
+
+    @property
+    def waits_for_import(self) -> bool:
+        """Whether a later run of its job can still claim an import."""
+        return not self.job.cancelled
+
+
+def contenders_of(context: JobContext) -> list[Contender]:
+    """Return the open chunks of other jobs with the contract and the target of this one."""
+    return _with_jobs(context, context.ledger.open_elsewhere(context.job))
+
+
+def unanswered_of(context: JobContext) -> list[Contender]:
+    """Return the chunks of other jobs with the contract and the target of this one that got no response once."""
+    return _with_jobs(context, context.ledger.unanswered_elsewhere(context.job))
+
+
+def context_of(context: JobContext, contender: Contender) -> JobContext:
+    """Return what the job of a contender is run with, as far as times depend on it."""
+    options = RunOptions.from_settings(contender.job.settings)
+    return replace(context, job=contender.job, options=options)
+
+
+def wait_for_answers(context: JobContext, contenders: list[Contender]) -> float:
+    """Wait until no request of the contenders is under way any more; return the seconds it took."""
+    flying = [c for c in contenders if c.answered_in > 0]
+    if not flying:
+        return 0.0
+    limit = max(c.answered_in for c in flying)
+    text = f"Waiting up to {limit:,.0f} s for {flying[0].name}: an import found at the target may be its own."
+    context.client.teller.before(limit, text)
+    waited = 0.0
+    names = {_key(c) for c in flying}
+    while waited < limit and any(_key(c) in names for c in contenders_of(context) if c.answered_in > 0):
+        pause = min(POLL_SECONDS, limit - waited)
+        context.clock.sleep(pause)
+        waited += pause
+    return waited
+
+
+def records_of(contender: Contender, canonical: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame | None:
+    """Return the records of a contender as they are compared; None if its file cannot be read or has changed."""
+    job, chunk = contender.job, contender.chunk
+    try:
+        body = b"".join(ChunkBody(job.file_path, job.header_end, chunk, header=job.sent_header))
+        return canonical(pl.concat(list(read_frames([body], name=str(job.file_path))), how="vertical"))
+    except BulkopsError:
+        return None
+
+
+def _with_jobs(context: JobContext, chunks: Iterable[tuple[str, ChunkEntry]]) -> list[Contender]:
+    jobs: dict[str, JobEntry] = {}
+    found = []
+    for name, chunk in chunks:
+        if name not in jobs:
+            jobs[name] = context.ledger.job(name)
+        found.append(Contender(job=jobs[name], chunk=chunk, answered_in=_answered_in(context, jobs[name], chunk)))
+    return found
+
+
+def _key(contender: Contender) -> tuple[str, int, int]:
+    return contender.job.id, contender.chunk.number, contender.chunk.attempts
+
+
+def _answered_in(context: JobContext, job: JobEntry, chunk: ChunkEntry) -> float:
+    if chunk.state is not ChunkState.SENDING:
+        return 0.0
+    sent = context.ledger.events(job.id, chunk=chunk.number, kind="sent")
+    if not sent:
+        return 0.0
+    options = RunOptions.from_settings(job.settings)
+    return max(0.0, seconds_until_answered(replace(context, options=options), chunk, sent=sent[-1]))

@@ -1,0 +1,105 @@
+"""The last look for chunks that were sent again because no trace of them was found.
+
+If the first request did its work after all, later than anyone waited, the records are there twice, and only a person
+can take them out. The state `resent` keeps in the ledger that the look is still to come.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bulkops.ledger.models import ChunkEntry, Event
+from bulkops.ledger.states import ChunkState
+from bulkops.upload.context import JobContext
+from bulkops.upload.evidence.contenders import context_of, unanswered_of, wait_for_answers
+from bulkops.upload.evidence.judge import Doubt, Judge
+from bulkops.upload.evidence.snapshots import Reading
+from bulkops.upload.evidence.timeouts import seconds_until_late_work_shows
+from bulkops.upload.evidence.verdict import Verdict
+
+# A chunk is pending again because no trace of it was found, or because a person said so; either may be wrong.
+SENT_AGAIN = frozenset({"evidence", "resolved"})
+
+
+def taken_in_state(context: JobContext, chunk: ChunkEntry) -> ChunkState:
+    """Return the state of a chunk that was taken in: `resent` if another request of it may be at work still."""
+    return ChunkState.ACCEPTED if without_trace(context, chunk) is None else ChunkState.RESENT
+
+
+def without_trace(context: JobContext, chunk: ChunkEntry) -> ChunkEntry | None:
+    """Return the chunk, or the one that it is a part of, that was sent again for want of a trace; None if none was."""
+    readback = context.route.readback
+    if readback is None or not readback.multiset or (chunk.attempts < 2 and chunk.parent is None):
+        return None
+    chunks = {c.number: c for c in context.ledger.chunks(context.job.id)} if chunk.parent is not None else {}
+    found = None
+    whole: ChunkEntry | None = chunk
+    while whole is not None:
+        if _sent_again_in_doubt(context.ledger.events(context.job.id, chunk=whole.number)):
+            found = whole
+        whole = chunks.get(whole.parent) if whole.parent is not None else None
+    return found
+
+
+def _sent_again_in_doubt(events: Sequence[Event]) -> bool:
+    """Return whether a chunk was in doubt, and then became pending by what was read or by a person's decision."""
+    kinds = [event.kind for event in events]
+    doubted = kinds.index("in doubt") if "in doubt" in kinds else len(events)
+    return any(e.kind in SENT_AGAIN and e.data.get("state") == ChunkState.PENDING for e in events[doubted:])
+
+
+def look_for_doubles(context: JobContext, chunks: Sequence[ChunkEntry]) -> None:
+    """Look once more for chunks that were sent again, once no earlier request can still import them unseen.
+
+    Records that are there twice need a manual decision. An import that an open chunk of another job may own is no sign
+    of it: a request under way is waited for, and a chunk in doubt claims the import when its job is resumed.
+    """
+    resent = [chunk for chunk in chunks if chunk.state is ChunkState.RESENT]
+    readback = context.route.readback
+    if not resent or readback is None:
+        return
+    judge = Judge(context, readback)
+    _wait_for_late_work(context, judge, resent)
+    wholes = {chunk.number: without_trace(context, chunk) or chunk for chunk in resent}
+    for last in (False, True):
+        reading = judge.reader.read(list(wholes.values()))
+        notes = {chunk.number: _doubled(judge, reading, chunk, wholes[chunk.number]) for chunk in resent}
+        if last or not (any(notes.values()) and wait_for_answers(context, reading.contenders)):
+            break
+    for chunk in resent:
+        note = notes[chunk.number]
+        kind = "doubled" if note else "looked again"
+        data = {"note": note, "read_at": reading.at.isoformat()}
+        changes: dict[str, Any] = {"undecided": bool(note), "message": note}
+        context.ledger.move(context.job.id, chunk, ChunkState.ACCEPTED, kind=kind, data=data, **changes)
+
+
+def _wait_for_late_work(context: JobContext, judge: Judge, resent: Sequence[ChunkEntry]) -> None:
+    """Wait until no request with these records, of any job, can still be imported unseen."""
+    own = [seconds_until_late_work_shows(context, chunk) for chunk in resent]
+    others = [
+        seconds_until_late_work_shows(context_of(context, contender), contender.chunk)
+        for contender in unanswered_of(context)
+        if any(judge.reader.may_equal(chunk, contender) for chunk in resent)
+    ]
+    pause = max(context.options.settle, *own, *others)
+    text = (
+        f"Waiting {pause:,.0f} s, then reading back once more: {len(resent):,} chunks were sent again, and their "
+        "earlier requests may still be imported."
+    )
+    context.client.teller.before(pause, text)
+    context.clock.sleep(pause)
+
+
+def _doubled(judge: Judge, reading: Reading, chunk: ChunkEntry, whole: ChunkEntry) -> str:
+    """Return why the chunk may be at the target twice; empty if there is no sign of it."""
+    found = judge.judge(Doubt(chunk=whole), reading)
+    if found.verdict is Verdict.ABSENT:
+        return ""
+    if reading.unseen:
+        return f"whether its records are there twice cannot be told: {found.note}"
+    if found.verdict is Verdict.LANDED:
+        waiting = sum(rival.waits_for_import for rival in judge.rivals(whole, reading))
+        if found.exact <= waiting:
+            return ""
+    what = found.import_id if found.verdict is Verdict.LANDED else found.note
+    return f"its records may be there twice: import {chunk.import_id}, and {what}"

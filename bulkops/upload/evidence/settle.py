@@ -1,0 +1,306 @@
+"""Settling doubts: read back, wait, read again, and only then decide what may be sent once more.
+
+upsert, replace: sent again, the end state is the same; refused: divided or rejected, of an upsert by what is there.
+create: the keys that are there are accepted, those absent in two equal readings are sent again. A refused chunk is
+divided after one reading, since a key that was taken in all the same is refused again, not doubled; what would be
+rejected waits until everything else is settled, and then until nothing can be missing any more.
+append: an import that holds exactly the chunk is ours; no trace in two equal readings: sent again; anything else
+is for a person. Refused chunks as well.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bulkops.errors import AccessRefused, InDoubt
+from bulkops.ledger.claims import ImportTaken
+from bulkops.ledger.models import ChunkEntry
+from bulkops.ledger.states import ChunkState
+from bulkops.upload.context import JobContext
+from bulkops.upload.evidence.contenders import Contender, context_of, unanswered_of, wait_for_answers
+from bulkops.upload.evidence.duplicates import taken_in_state
+from bulkops.upload.evidence.judge import Doubt, Judge
+from bulkops.upload.evidence.row_clock import instant
+from bulkops.upload.evidence.snapshots import Reading
+from bulkops.upload.evidence.timeouts import seconds_until_settled
+from bulkops.upload.evidence.verdict import Evidence, Verdict
+from bulkops.upload.refusals.isolate import Refusals
+from bulkops_validators.model.contract import Mode, Readback
+
+MAX_READINGS = 6
+SHOWN_CHUNKS = 5
+
+
+@dataclass(kw_only=True)
+class _Rounds:
+    """How far the evidence has settled some chunks: after which reading the rest is judged by what is there.
+
+    `due` are the seconds after the first reading at which nothing of a chunk's requests can still arrive, `slept` those
+    that have passed since; `before` is what the last reading said of each chunk.
+    """
+
+    left: list[ChunkEntry]
+    due: Mapping[int, float]
+    settled: list[ChunkEntry] = field(default_factory=list)
+    before: Mapping[int, Evidence] = field(default_factory=dict)
+    count: int = 0
+    slept: float = 0.0
+
+    @property
+    def last(self) -> bool:
+        """Whether this reading must settle every chunk."""
+        return self.count == MAX_READINGS
+
+    def seen_before(self, chunk: ChunkEntry, found: Evidence) -> bool:
+        """Return whether the last reading said the same of a chunk."""
+        return chunk.number in self.before and self.before[chunk.number].fingerprint == found.fingerprint
+
+    def is_over(self, chunk: ChunkEntry) -> bool:
+        """Return whether nothing more can arrive of a chunk's requests."""
+        return self.due[chunk.number] <= self.slept
+
+
+class Settler:
+    """Settles the doubtful chunks of one job as far as evidence goes."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+        self._refusals = Refusals(context)
+
+    def settle(self, doubtful: Sequence[ChunkEntry]) -> list[ChunkEntry]:
+        """Return the chunks after settling, new ones included; refused ones may be left to be settled later.
+
+        What no evidence can settle stays in doubt and is marked undecided.
+        """
+        readback = self._context.route.readback
+        if self._context.contract.mode.resend_is_safe or readback is None:
+            return self._without_doubt(doubtful, readback)
+        return self._with_evidence(doubtful, Judge(self._context, readback))
+
+    def _without_doubt(self, chunks: Sequence[ChunkEntry], readback: Readback | None) -> list[ChunkEntry]:
+        """Settle where sending again leaves the same end state; what is to be rejected comes last."""
+        settled: list[ChunkEntry] = []
+        rejected: list[ChunkEntry] = []
+        for chunk in chunks:
+            if chunk.state is not ChunkState.REFUSED:
+                data = {"reason": "sending it again leaves the same end state"}
+                settled.append(self._move(chunk, ChunkState.PENDING, "to be sent again", data))
+            elif self._refusals.may_divide(chunk):
+                settled += self._refusals.divide(chunk)
+            else:
+                rejected.append(chunk)
+        if settled:
+            return settled
+        together = [chunk for chunk in rejected if chunk.records > 1]
+        if together and readback is not None and self._context.contract.mode is Mode.UPSERT:
+            return self._rejected_but_for_what_is_there(rejected, Judge(self._context, readback))
+        return [self._refusals.reject(chunk) for chunk in rejected]
+
+    def _rejected_but_for_what_is_there(self, chunks: Sequence[ChunkEntry], judge: Judge) -> list[ChunkEntry]:
+        """Accept what is there as it was sent, and reject the rest: a refused file may have been taken in in part."""
+        waits = [seconds_until_settled(self._context, chunk, counted=False) for chunk in chunks]
+        pause = max(*waits, 0.0)
+        self._tell(pause, chunks)
+        self._context.clock.sleep(pause)
+        try:
+            reading = judge.reader.read(chunks)
+        except (AccessRefused, InDoubt):
+            return [self._refusals.reject(chunk) for chunk in chunks]
+        settled: list[ChunkEntry] = []
+        for chunk in chunks:
+            present = judge.held(chunk, reading) if chunk.records > 1 else ()
+            data = {"verdict": Verdict.PARTLY.value, "rows": len(present), "read_at": reading.at.isoformat()}
+            if len(present) == chunk.records:
+                settled.append(self._move(chunk, ChunkState.ACCEPTED, "evidence", {**data, "verdict": "landed"}))
+                continue
+            if present:
+                there, chunk = self._refusals.part_with(chunk, present, data)  # noqa: PLW2901 - the rest of it
+                settled.append(there)
+            settled.append(self._refusals.reject(chunk))
+        return settled
+
+    def _with_evidence(self, doubtful: Sequence[ChunkEntry], judge: Judge) -> list[ChunkEntry]:
+        """Read back until every chunk is settled, or until only refused keys are left while others can be sent."""
+        rounds = _Rounds(left=list(doubtful), due=self._due(doubtful, judge))
+        while True:
+            rounds.count += 1
+            reading = self._read(judge, rounds.left)
+            contenders = self._look(rounds, judge, reading)
+            sendable = any(chunk.state is ChunkState.PENDING for chunk in rounds.settled)
+            if not rounds.left or (sendable and all(self._is_refused_key(judge, chunk) for chunk in rounds.left)):
+                return rounds.settled
+            self._pause(rounds, contenders)
+
+    def _due(self, doubtful: Sequence[ChunkEntry], judge: Judge) -> dict[int, float]:
+        """Return the seconds until nothing of a chunk can still arrive.
+
+        Another job may have claimed the import of this chunk's request, while its own request is still unanswered: what
+        that one imports is then this chunk's. So unanswered requests with equal records count in every job.
+        """
+        counted = judge.reader.multiset
+        due = {chunk.number: seconds_until_settled(self._context, chunk, counted=counted) for chunk in doubtful}
+        for contender in unanswered_of(self._context) if counted else ():
+            seconds = seconds_until_settled(context_of(self._context, contender), contender.chunk, counted=True)
+            for chunk in doubtful:
+                if seconds > due[chunk.number] and judge.reader.may_equal(chunk, contender):
+                    due[chunk.number] = seconds
+        return due
+
+    def _look(self, rounds: "_Rounds", judge: Judge, reading: Reading) -> list[Contender]:
+        """Settle what one reading settles; return the chunks of other jobs whose outcome must be known first."""
+        parted = {c.number for c in rounds.left if self._is_refused_key(judge, c) and self._refusals.may_divide(c)}
+        evidence = self._judge_all(judge, rounds.left, reading, provisional=parted)
+        awaited: list[Contender] = []
+        for chunk in list(rounds.left):
+            found = evidence[chunk.number]
+            if chunk.number in parted and not self._refusals.may_divide(chunk):
+                continue  # what isolating may cost went to others: it is judged anew, for good
+            if not rounds.last and (contested := judge.contested(chunk, found, reading)):
+                awaited += contested
+                continue
+            equal, over = rounds.seen_before(chunk, found), rounds.is_over(chunk)
+            if rounds.last or self._enough(judge, chunk, found, equal=equal, over=over):
+                self._settle_one(rounds, chunk, found, reading, equal=equal)
+        rounds.before = evidence
+        return awaited
+
+    def _settle_one(
+        self, rounds: "_Rounds", chunk: ChunkEntry, found: Evidence, reading: Reading, *, equal: bool
+    ) -> None:
+        """Conclude about a chunk. If another chunk claimed the import since the reading, it is judged anew."""
+        equal, over = equal or not rounds.last, rounds.is_over(chunk) or rounds.last
+        try:
+            concluded = self._conclude(chunk, found, reading, equal=equal, over=over)
+        except ImportTaken as taken:
+            if self._context.skips_duplicates:
+                # Whoever imported these codes, they are there, and that is all that was asked for.
+                found = replace(found, import_id=None)
+            elif not rounds.last:
+                return
+            else:
+                note = f"{taken}, which was settled at the same time"
+                found = replace(found, verdict=Verdict.AMBIGUOUS, import_id=None, note=note)
+            concluded = self._conclude(chunk, found, reading, equal=True, over=over)
+        rounds.left.remove(chunk)
+        rounds.settled += concluded
+
+    def _pause(self, rounds: "_Rounds", contenders: list[Contender]) -> None:
+        """Wait until the next reading can say more, and for requests of other jobs that may own what was found."""
+        waits = [rounds.due[chunk.number] - rounds.slept for chunk in rounds.left]
+        pause = max(self._context.options.settle, *waits)
+        self._tell(pause, rounds.left)
+        self._context.clock.sleep(pause)
+        rounds.slept += pause + wait_for_answers(self._context, contenders)
+
+    def _tell(self, pause: float, chunks: Sequence[ChunkEntry]) -> None:
+        """Say for which chunks a pause is made."""
+        numbers = ", ".join(str(chunk.number) for chunk in chunks[:SHOWN_CHUNKS])
+        more = f" and {len(chunks) - SHOWN_CHUNKS} more" if len(chunks) > SHOWN_CHUNKS else ""
+        text = f"Waiting {pause:,.0f} s, then reading back again: the outcome of chunk {numbers}{more} is unknown."
+        self._context.client.teller.before(pause, text)
+
+    def _read(self, judge: Judge, chunks: Sequence[ChunkEntry]) -> Reading:
+        """Read; where the answer can settle nothing, and so never will, the chunks are for a person: InDoubt."""
+        try:
+            return judge.reader.read(chunks)
+        except InDoubt as error:
+            ledger, job = self._context.ledger, self._context.job.id
+            data = {"reason": error.message}
+            for chunk in chunks:
+                if chunk.state is ChunkState.REFUSED:
+                    chunk = ledger.move(job, chunk, ChunkState.IN_DOUBT, kind="evidence", data=data)  # noqa: PLW2901
+                note = error.message.removesuffix(".")
+                ledger.mark(job, chunk, kind="undecided", data=data, undecided=True, message=note)
+            raise
+
+    def _is_refused_key(self, judge: Judge, chunk: ChunkEntry) -> bool:
+        """Tell whether nothing that follows can double a chunk: keys that are there would be refused again."""
+        return chunk.state is ChunkState.REFUSED and not judge.reader.multiset
+
+    def _judge_all(
+        self, judge: Judge, chunks: Sequence[ChunkEntry], reading: Reading, *, provisional: set[int]
+    ) -> dict[int, Evidence]:
+        """Judge each chunk; an import that settles one is no evidence for another, whichever is judged first."""
+        taken = frozenset(chunk.import_id for chunk in chunks if chunk.import_id is not None)
+        found: dict[int, Evidence] = {}
+        left = list(chunks)
+        for _ in range(2):
+            for chunk in list(left):
+                doubt = Doubt(chunk=chunk, others=left, taken=taken, provisional=chunk.number in provisional)
+                found[chunk.number] = evidence = judge.judge(doubt, reading)
+                if evidence.verdict is Verdict.LANDED:
+                    left = [c for c in left if c.number != chunk.number]
+                    if evidence.import_id is not None and judge.reader.multiset:
+                        taken |= {evidence.import_id}
+        return found
+
+    def _enough(self, judge: Judge, chunk: ChunkEntry, found: Evidence, *, equal: bool, over: bool) -> bool:
+        """Tell whether what was read so far settles it; `over` says that nothing more can come of its requests."""
+        if found.verdict is Verdict.LANDED:
+            return True
+        if not self._is_refused_key(judge, chunk):
+            alone = chunk.state is ChunkState.REFUSED and chunk.records == 1 and found.verdict is Verdict.ABSENT
+            return alone or (equal and over)
+        if found.verdict is Verdict.AMBIGUOUS:
+            return equal
+        first_and_alone = chunk.records == 1 and chunk.parent is None and chunk.attempts <= 1
+        return over or first_and_alone or self._refusals.may_divide(chunk)
+
+    def _conclude(
+        self, chunk: ChunkEntry, found: Evidence, reading: Reading, *, equal: bool, over: bool
+    ) -> list[ChunkEntry]:
+        data = {
+            "verdict": found.verdict.value,
+            "rows": found.rows,
+            "import_id": found.import_id,
+            "read_at": reading.at.isoformat(),
+            "note": found.note,
+        }
+        match found.verdict:
+            case Verdict.LANDED:
+                return [self._landed(chunk, found, data)]
+            case Verdict.ABSENT if equal and chunk.state is ChunkState.REFUSED:
+                self._context.ledger.note(self._context.job.id, chunk=chunk.number, kind="evidence", data=data)
+                return self._refused(chunk, over=True)
+            case Verdict.ABSENT if chunk.import_id is not None:
+                note = f"the server answered with import {chunk.import_id}, but none of its records are found"
+                return [self._undecided(chunk, replace(found, note=note), data, equal=equal)]
+            case Verdict.ABSENT if equal:
+                return [self._move(chunk, ChunkState.PENDING, "evidence", data)]
+            case Verdict.PARTLY if equal and found.present:
+                return self._partly(chunk, found, data, over=over)
+            case _:
+                return [self._undecided(chunk, found, data, equal=equal)]
+
+    def _landed(self, chunk: ChunkEntry, found: Evidence, data: Mapping[str, object]) -> ChunkEntry:
+        ledger, job = self._context.ledger, self._context.job.id
+        changes: dict[str, Any] = {"import_id": found.import_id or chunk.import_id, "undecided": False, "message": ""}
+        state = taken_in_state(self._context, chunk)
+        return ledger.move(job, chunk, state, kind="evidence", data=data, created=instant(found.created), **changes)
+
+    def _partly(
+        self, chunk: ChunkEntry, found: Evidence, data: Mapping[str, object], *, over: bool
+    ) -> list[ChunkEntry]:
+        """Keep what is there, and let the rest be sent; of a refused chunk the rest is refused still."""
+        known = {"import_id": found.import_id, "created": instant(found.created)}
+        there, missing = self._refusals.part_with(chunk, found.present, data, **known)
+        return [there, *(self._refused(missing, over=over) if missing.state is ChunkState.REFUSED else [missing])]
+
+    def _refused(self, chunk: ChunkEntry, *, over: bool) -> list[ChunkEntry]:
+        """Divide a refused chunk of which nothing was taken in, or reject it once nothing of it can come any more."""
+        if self._refusals.may_divide(chunk):
+            return self._refusals.divide(chunk)
+        return [self._refusals.reject(chunk)] if over else []
+
+    def _undecided(self, chunk: ChunkEntry, found: Evidence, data: Mapping[str, object], *, equal: bool) -> ChunkEntry:
+        note = found.note or f"{found.rows:,} of {chunk.records:,} records were found"
+        if not equal:
+            note += "; the readings kept changing"
+        ledger, job = self._context.ledger, self._context.job.id
+        if chunk.state is ChunkState.REFUSED:
+            chunk = ledger.move(job, chunk, ChunkState.IN_DOUBT, kind="evidence", data=data)
+        return ledger.mark(job, chunk, kind="undecided", data=data, undecided=True, message=note)
+
+    def _move(self, chunk: ChunkEntry, state: ChunkState, kind: str, data: Mapping[str, object]) -> ChunkEntry:
+        ledger, job = self._context.ledger, self._context.job.id
+        return ledger.move(job, chunk, state, kind=kind, data=data, undecided=False)

@@ -1,0 +1,212 @@
+"""Reading back what may be ours: the rows created since the oldest doubtful request left, on the clock of rows."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from bulkops.errors import DataError, InDoubt
+from bulkops.ledger.models import ChunkEntry, KnownImport
+from bulkops.readback.compare.canonical import IMPORT_ID, Fold, found_frame, missing_columns, sent_frame
+from bulkops.readback.fetch.rows import fold_of, read_back
+from bulkops.readback.parse.tables import LINE, RECORD
+from bulkops.upload.context import JobContext
+from bulkops.upload.evidence.contenders import Contender, contenders_of, records_of
+from bulkops.upload.evidence.known_imports import KnownImports
+from bulkops.upload.evidence.row_clock import RowClock
+from bulkops_validators.model.contract import Comparison, Readback
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """One look at the deployment: everything that may be ours, and when it was taken.
+
+    `of_known` are the rows of known imports that look like a record in doubt, `sizes` how many rows these imports have.
+    `clock` is what was known of the clock of rows when the window was chosen. `unseen` names an import of the job that
+    should have been there and was not: then what else is not there proves nothing. `contenders` are the chunks of other
+    jobs whose outcome was open when the reading ended: an import found may be theirs.
+    """
+
+    at: datetime
+    found: pl.DataFrame
+    of_known: pl.DataFrame
+    sizes: Mapping[str, int]
+    known: KnownImports
+    clock: RowClock
+    unseen: str
+    contenders: list[Contender]
+
+
+class Reader:
+    """Reads back for the chunks of one job, and holds their records as they are compared."""
+
+    def __init__(self, context: JobContext, readback: Readback) -> None:
+        self.multiset = readback.multiset
+        self.columns = [column.column for column in readback.columns]
+        self._context = context
+        self._readback = readback
+        self._fold: tuple[Fold, str | None] | None = None
+        self._sent: dict[int, pl.DataFrame] = {}
+        self._contents: dict[int, bytes] = {}
+        self._of_contenders: dict[tuple[str, int, str], bytes | None] = {}
+
+    def read(self, chunks: Sequence[ChunkEntry]) -> Reading:
+        """Read everything created since the first of the chunks left, known imports of ours taken out.
+
+        If that does not show an import of ours that it must show, the clock of rows is not what it seemed, and the
+        window is made as wide as if nothing was known of it.
+        """
+        clock = RowClock.of(self._context.ledger.chunks(self._context.job.id))
+        try:
+            reading = self._read(chunks, clock)
+            return self._read(chunks, RowClock()) if reading.unseen and clock.known else reading
+        except DataError as error:
+            raise InDoubt(
+                f"What was read back cannot settle anything: {error.message}",
+                hint="Nothing was sent again. Resume the job to read again, or decide with `bulkops jobs resolve`.",
+            ) from None
+
+    def read_unknown(self, chunks: Sequence[ChunkEntry]) -> Reading:
+        """Read as `read` does, but keep only rows of imports that no chunk is known to own.
+
+        InDoubt where the response could not be used: nothing is known then.
+        """
+        clock = RowClock.of(self._context.ledger.chunks(self._context.job.id))
+        try:
+            return self._read(chunks, clock, alike=False)
+        except DataError as error:
+            raise InDoubt(
+                f"Whether pending chunks were imported before could not be read: {error.message}",
+                hint="Nothing was sent. Resume the job to read again.",
+            ) from None
+
+    def forget(self, chunk: ChunkEntry) -> None:
+        """Free the memory that holds the records of a chunk."""
+        self._sent.pop(chunk.number, None)
+
+    def _read(self, chunks: Sequence[ChunkEntry], clock: RowClock, *, alike: bool = True) -> Reading:
+        context = self._context
+        known = KnownImports(context)
+        now = context.clock.now()
+        after = min(clock.window(chunk, now=now) for chunk in chunks)
+        sizes: Counter[str] = Counter()
+        shown: set[str] = set()
+        frames, of_known = [], []
+        for frame in read_back(context.client, self._readback, context.ids, context.job.options, after=after):
+            self._check(frame)
+            found = found_frame(self._readback, frame, self.folding[0]).drop(RECORD, LINE, strict=False)
+            shown.update(found[IMPORT_ID].unique())
+            other, ours = known.split(found)
+            frames.append(other)
+            sizes.update(ours[IMPORT_ID].to_list())
+            of_known.append(self._alike(ours, chunks) if alike else ours.clear())
+        found = pl.concat(frames)
+        before = now - timedelta(seconds=context.options.settle)
+        must = sorted(known.shown_by_now(after=after, before=before), key=lambda k: k.chunk)
+        return Reading(
+            at=context.clock.now(),
+            found=found,
+            of_known=pl.concat(of_known),
+            sizes=sizes,
+            known=known,
+            clock=clock,
+            unseen=self._unseen(must, shown, found),
+            # Read last: whatever import was found, its chunk had left by then.
+            contenders=contenders_of(context),
+        )
+
+    def _unseen(self, must: Sequence[KnownImport], shown: set[str], found: pl.DataFrame) -> str:
+        """Name the first import of the job that is not shown; where rows do not tell theirs, the last is looked for."""
+        if self._readback.import_id is not None:
+            return next((f"import {k.import_id}" for k in must if str(k.import_id) not in shown), "")
+        for known in must[-1:]:
+            (chunk,) = [c for c in self._context.ledger.chunks(known.job) if c.number == known.chunk]
+            if self.records(chunk).join(found, on=self._readback.key, how="semi").is_empty():
+                return f"import {known.import_id}"
+        return ""
+
+    def _check(self, frame: pl.DataFrame) -> None:
+        """Raise DataError if rows that are ours might not be known by this answer."""
+        filled = self._context.contract.required_names
+        if missing := missing_columns(self._readback, frame, filled=filled):
+            has = ", ".join(c for c in frame.columns if c not in (RECORD, LINE)) or "no column"
+            raise DataError(f"it lacks {', '.join(map(repr, missing))}; it has {has}.")
+
+    def _alike(self, rows: pl.DataFrame, chunks: Sequence[ChunkEntry]) -> pl.DataFrame:
+        """Return the rows of known imports that look like a record of the chunks."""
+        if rows.is_empty():
+            return rows
+        names = list(self.core if self.multiset else self._readback.key)
+        sent = pl.concat([self.records(chunk).select(names) for chunk in chunks])
+        return rows.join(sent.unique(), on=names, how="semi", nulls_equal=True)
+
+    def same_content(self, one: ChunkEntry, other: ChunkEntry) -> bool:
+        """Tell whether two chunks of the job hold equal records, in whatever order."""
+        if one.sha256 == other.sha256 or one.records != other.records:
+            return one.sha256 == other.sha256
+        return self._content(one) == self._content(other)
+
+    def may_equal(self, chunk: ChunkEntry, contender: Contender) -> bool:
+        """Return whether a chunk of another job contains equal records, or may: its file cannot be read."""
+        if self.equals(chunk, contender):
+            return True
+        return chunk.records == contender.chunk.records and self._content_of(contender) is None
+
+    def equals(self, chunk: ChunkEntry, contender: Contender) -> bool:
+        """Return whether a chunk of another job is known to contain equal records, in any order."""
+        other = contender.chunk
+        if chunk.sha256 == other.sha256 or chunk.records != other.records:
+            return chunk.sha256 == other.sha256
+        return self._content_of(contender) == self._content(chunk)
+
+    def _content_of(self, contender: Contender) -> bytes | None:
+        """Return the digest of a contender's records; None if its file cannot be read."""
+        key = (contender.job.id, contender.chunk.number, contender.chunk.sha256)
+        if key not in self._of_contenders:
+            records = records_of(contender, self.canonical)
+            self._of_contenders[key] = None if records is None else self._digest(records)
+        return self._of_contenders[key]
+
+    def _content(self, chunk: ChunkEntry) -> bytes:
+        if chunk.number not in self._contents:
+            self._contents[chunk.number] = self._digest(self.records(chunk))
+        return self._contents[chunk.number]
+
+    def _digest(self, records: pl.DataFrame) -> bytes:
+        """Return a digest of records as a multiset."""
+        compared = records.select(self.columns)
+        text = compared.sort(compared.columns).write_csv(null_value="\0")
+        return hashlib.sha256(text.encode()).digest()
+
+    @property
+    def core(self) -> list[str]:
+        """The columns that every record fills: the required ones, and those of which it must fill one."""
+        contract = self._context.contract
+        filled = {*contract.required_names, *(n for e in contract.exclusive if e.whole_file for n in e.columns)}
+        return [c for c in self.columns if c in filled]
+
+    @property
+    def identity(self) -> list[str]:
+        """The columns of the core that name whom or what a record is about: those that are no amounts."""
+        amounts = {c.column for c in self._readback.columns if c.compare is Comparison.DECIMAL}
+        return [c for c in self.core if c not in amounts]
+
+    def canonical(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return records of the file as they are compared."""
+        return sent_frame(self._readback, frame, self.folding[0])
+
+    def records(self, chunk: ChunkEntry) -> pl.DataFrame:
+        """Return the records of a chunk as they are compared."""
+        if chunk.number not in self._sent:
+            self._sent[chunk.number] = self.canonical(self._context.records(chunk).frame())
+        return self._sent[chunk.number]
+
+    @property
+    def folding(self) -> tuple[Fold, str | None]:
+        """How codes are folded, and why that is not known if it is not."""
+        if self._fold is None:
+            self._fold = fold_of(self._context.client, self._readback, self._context.ids)
+        return self._fold

@@ -1,0 +1,63 @@
+"""How long to wait before a missing row counts as absent: until nothing that was sent can still arrive."""
+
+from bulkops.ledger.models import ChunkEntry, Event
+from bulkops.upload.context import JobContext
+from bulkops.upload.evidence.server_time import transfer_seconds, working_seconds
+
+
+def seconds_until_settled(context: JobContext, chunk: ChunkEntry, *, counted: bool) -> float:
+    """Return the seconds until missing rows prove that the last request with this chunk imported nothing.
+
+    A refusal ends the server's work, so its rows need only the settle time to appear. Where rows have keys, a late
+    import cannot be doubled by another one, so the settle time suffices after an error as well. Where rows are
+    counted, the server may work on an unanswered request for as long as its response is waited for, and the rows then
+    need the settle time. If the process ended before the outcome was written, that time starts when the request left.
+    """
+    settle = context.options.settle
+    sent, outcome = _last_request(context, chunk)
+    if outcome is None:
+        return settle
+    if outcome.kind == "refused" or not counted:
+        return _left(context, outcome, settle)
+    working = working_seconds(context.contract, chunk, context.options)
+    if sent is not None and "message" not in outcome.data:
+        return _left(context, sent, transfer_seconds(chunk) + working + settle)
+    waited = float(outcome.data.get("waited") or 0.0)
+    return _left(context, outcome, max(working - waited, settle) + settle)
+
+
+def seconds_until_late_work_shows(context: JobContext, chunk: ChunkEntry) -> float:
+    """Return the seconds until an import by an earlier request of a chunk that was sent again would be visible.
+
+    The earlier request counted as lost when the chunk left again. From then on it is granted the longest time that a
+    server may work, and twice the settle time until its rows appear.
+    """
+    sent, _ = _last_request(context, chunk)
+    limit = working_seconds(context.contract, chunk, context.options) + 2 * context.options.settle
+    return limit if sent is None else _left(context, sent, limit)
+
+
+def seconds_until_answered(context: JobContext, chunk: ChunkEntry, *, sent: Event) -> float:
+    """Return the seconds until the response to a request under way has arrived or was given up, at the latest."""
+    granted = transfer_seconds(chunk) + working_seconds(context.contract, chunk, context.options)
+    return _left(context, sent, granted)
+
+
+def _last_request(context: JobContext, chunk: ChunkEntry) -> tuple[Event | None, Event | None]:
+    """Return when the chunk was last sent and what came of it; of a part that was not sent, what its whole says."""
+    events = context.ledger.events(context.job.id, chunk=chunk.number)
+    sent = [event for event in events if event.kind == "sent"]
+    if not sent and chunk.parent is not None:
+        (whole,) = [c for c in context.ledger.chunks(context.job.id) if c.number == chunk.parent]
+        return _last_request(context, whole)
+    outcomes = [event for event in events if event.kind in ("refused", "in doubt")]
+    return sent[-1] if sent else None, outcomes[-1] if outcomes else None
+
+
+def _left(context: JobContext, event: Event, limit: float) -> float:
+    """Return what is left of a time since an event. If our clock was set meanwhile, the server's tells how much."""
+    passed = (context.clock.now() - event.at).total_seconds()
+    then, now = event.data.get("clock_offset"), context.client.server_offset
+    if then is not None and now is not None:
+        passed += now.total_seconds() - then
+    return min(limit, limit - passed)

@@ -1,0 +1,161 @@
+"""The file of a job while the job is worked on: whether it still has the bytes that the job began with."""
+
+import hashlib
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import RawIOBase
+from itertools import chain, count
+from pathlib import Path
+
+from bulkops.errors import FileChanged, InputUnreadable
+from bulkops.ledger.models import ChunkEntry, JobEntry
+from bulkops.ledger.states import DOUBTFUL, ChunkState
+from bulkops.reading.records.boundaries import counted_blocks
+from bulkops.upload.body import BLOCK, Stamp, settled_stamp
+from bulkops.wording import counted
+from bulkops_validators.model.contract import Mode
+
+STILL_OPEN = DOUBTFUL | {ChunkState.PENDING}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """How a file differs from the one that a job began with.
+
+    `said` completes the sentence "FILE …". For a file that only has new bytes behind the old ones, `grown_from` is
+    the offset of the first new record, and `cut_off` says that the last old record goes on in the new bytes.
+    """
+
+    said: str
+    grown_from: int | None = None
+    cut_off: bool = False
+
+
+class Original:
+    """The file of a job. `stamp` is what the file system said of it right before its bytes were read and hashed.
+
+    `chunks` returns the job's chunks as they are when a message needs them; none before the ledger has the job.
+    """
+
+    def __init__(
+        self, job: JobEntry, *, chunks: Callable[[], Sequence[ChunkEntry]], stamp: Stamp | None = None
+    ) -> None:
+        self._job = job
+        self._chunks = chunks
+        self._stamp = stamp
+
+    def refuse_change(self) -> None:
+        """Raise FileChanged unless the file has the job's bytes.
+
+        The bytes are read only where size, times or inode differ, or where these could not show a change.
+        """
+        if (error := self.change()) is not None:
+            raise error
+
+    def change(self) -> FileChanged | None:
+        """Return the error that says how the file has changed, None if it has not."""
+        job = self._job
+        try:
+            now = settled_stamp(job.file_path)
+            if now is not None and now == self._stamp:
+                return None
+            found = change_of(job.file_path, sha256=job.file_sha256, size=job.file_bytes)
+        except InputUnreadable as error:
+            chunks = self._chunks()
+            return FileChanged(error.message, hint=_hint(job, chunks, Change(said="is gone")))
+        if found is None:
+            self._stamp = now
+            return None
+        return FileChanged(f"{job.file_path} {found.said}.", hint=_hint(job, self._chunks(), found))
+
+
+def change_of(path: Path, *, sha256: str, size: int) -> Change | None:
+    """Return how a file differs from `size` bytes with this SHA-256, None if it does not.
+
+    InputUnreadable if the file cannot be read.
+    """
+    try:
+        with path.open("rb", buffering=0) as file:
+            digest, left, last = hashlib.sha256(), size, b""
+            while left and (block := file.read(min(BLOCK, left))):
+                digest.update(block)
+                left -= len(block)
+                last = block
+            if left:
+                return Change(said=f"has changed since the job began: {size - left:,} of its {size:,} bytes are left")
+            if digest.hexdigest() != sha256:
+                return Change(said="has changed since the job began: its bytes are other ones")
+            return _growth(file, size, ended=last.endswith(b"\n"))
+    except OSError as error:
+        raise InputUnreadable(f"{path} cannot be read: {error.strerror or error}.") from None
+
+
+def _growth(file: RawIOBase, size: int, *, ended: bool) -> Change | None:
+    """Return what follows the first `size` bytes of a file, None if nothing does."""
+    bytes_read = records = 0
+    start = b""
+    for block in counted_blocks(lambda length: file.read(length) or b""):
+        start = start or block.data[:2]
+        bytes_read += len(block.data)
+        records += block.records + (not block.whole and bool(block.data.strip(b"\r\n")))
+    if not bytes_read:
+        return None
+    line_end = next((end for end in (b"\r\n", b"\n") if start.startswith(end)), b"")
+    cut_off = not ended and not line_end
+    records -= cut_off and records > 0
+    said = f"has grown since the job began: {counted(bytes_read, 'new byte')} ({counted(records, 'record')})"
+    if cut_off:
+        said += "; the last record of the job was cut off and goes on in them"
+    return Change(said=said, grown_from=size + (0 if ended else len(line_end)), cut_off=cut_off)
+
+
+def _hint(job: JobEntry, chunks: Sequence[ChunkEntry], change: Change) -> str:
+    """Return what to do about a changed file; never advice that sends records twice."""
+    if not chunks:
+        return "Nothing was sent. Import the file again when it is complete."
+    again = Mode(job.mode).resend_is_safe
+    if any(chunk.state in STILL_OPEN for chunk in chunks) and not job.cancelled:
+        nothing_sent = not any(chunk.attempts for chunk in chunks)
+        return _hint_to_resume(job, change, may_cancel=again or nothing_sent)
+    if again:
+        return "The job sent the file as it was. Import the file again to send what it contains now."
+    if change.cut_off:
+        return (
+            f"Record {job.records:,} was sent as it was then: compare it with the target. "
+            "Import only what is new: another import of the whole file would send the other records twice."
+        )
+    if change.grown_from is not None:
+        return (
+            f"The job sent the first {counted(job.records, 'record')}. Import only the new ones, from a file of their "
+            f"own: {_rest_of(job, change.grown_from)}"
+        )
+    return "The job sent the file as it was. Import only what is new: records that are in both would be sent twice."
+
+
+def _hint_to_resume(job: JobEntry, change: Change, *, may_cancel: bool) -> str:
+    cancelling = ", or cancel the job and import the new file" if may_cancel else ""
+    path = shlex.quote(str(job.file_path))
+    if change.grown_from is not None:
+        copy = shlex.quote(str(_free_name(job.file_path, "first")))
+        return (
+            f"Resume with the bytes that the job began with: head -c {job.file_bytes} {path} > {copy} && "
+            f"bulkops jobs resume {job.id} --file {copy}{cancelling}."
+        )
+    naming = f"bulkops jobs resume {job.id} --file PATH"
+    return f"Put the original file back and resume, or name it with `{naming}`{cancelling}."
+
+
+def _rest_of(job: JobEntry, start: int) -> str:
+    """Return the command that makes a file of the header and what begins at `start`."""
+    path = shlex.quote(str(job.file_path))
+    rest = shlex.quote(str(_free_name(job.file_path, "rest")))
+    return f"(head -c {job.header_end} {path}; tail -c +{start + 1} {path}) > {rest}"
+
+
+def _free_name(path: Path, word: str) -> Path:
+    """Return a name beside a file that no file has."""
+    numbered = (path.with_name(f"{path.stem}.{word}{number}{path.suffix}") for number in count(2))
+    return next(
+        name for name in chain([path.with_name(f"{path.stem}.{word}{path.suffix}")], numbered) if not name.exists()
+    )

@@ -1,0 +1,42 @@
+"""What a person decides about a job: a chunk's fate, or the end of all of it."""
+
+from bulkops.errors import UsageError
+from bulkops.ledger.models import ChunkEntry, JobEntry
+from bulkops.ledger.states import DOUBTFUL, ChunkState
+from bulkops.ledger.store import Ledger
+
+
+def resolve(ledger: Ledger, job: JobEntry, number: int, *, accepted: bool, reason: str) -> ChunkEntry:
+    """Record that a doubtful chunk's records are at the target, or that they are not and go again.
+
+    UsageError unless the chunk is in doubt and a reason is given. A chunk that may be there twice can only be accepted.
+    """
+    if not reason.strip():
+        raise UsageError("A decision needs a reason; whoever reads the ledger later has nothing else.")
+    chunk = next((c for c in ledger.chunks(job.id) if c.number == number), None)
+    if chunk is None:
+        raise UsageError(f"Job {job.id} has no chunk {number}.")
+    data = {"decision": "accepted" if accepted else "resend", "reason": reason}
+    if chunk.state is ChunkState.RESENT and accepted:
+        return ledger.move(job.id, chunk, ChunkState.ACCEPTED, kind="resolved", data=data, undecided=False, message="")
+    if chunk.state is ChunkState.ACCEPTED and chunk.undecided and accepted:
+        return ledger.mark(job.id, chunk, kind="resolved", data=data, undecided=False, message="")
+    if chunk.state is ChunkState.SENDING:
+        chunk = ledger.move(job.id, chunk, ChunkState.IN_DOUBT, kind="in doubt", data={"reason": "process ended"})
+    if chunk.state is not ChunkState.IN_DOUBT:
+        raise UsageError(f"Chunk {number} is {chunk.state.value.replace('_', ' ')}, not in doubt.")
+    state = ChunkState.ACCEPTED if accepted else ChunkState.PENDING
+    return ledger.move(job.id, chunk, state, kind="resolved", data=data, undecided=False, message="")
+
+
+def cancel(ledger: Ledger, job: JobEntry) -> JobEntry:
+    """Record that nothing more of a job is to be sent; UsageError if there is nothing left to cancel."""
+    refuse_nothing_to_cancel(ledger, job)
+    return ledger.change_job(job, kind="cancelled", cancelled=True)
+
+
+def refuse_nothing_to_cancel(ledger: Ledger, job: JobEntry) -> None:
+    """Raise UsageError if all of a job is settled, or if it was cancelled before."""
+    open_states = DOUBTFUL | {ChunkState.PENDING}
+    if job.cancelled or not any(chunk.state in open_states for chunk in ledger.chunks(job.id)):
+        raise UsageError(f"There is nothing left to cancel of job {job.id}.")

@@ -1,0 +1,1 @@
+"""What happens after the server refuses a chunk."""

@@ -1,0 +1,1 @@
+"""Replacing imports: check the target before each request, and undo."""

@@ -1,0 +1,75 @@
+"""Looking at the target of a replacing chunk before each of its requests: what it would remove may have changed."""
+
+from pathlib import Path
+
+from bulkops.ledger.models import ChunkEntry
+from bulkops.ledger.states import ChunkState
+from bulkops.readback.fetch.rows import fold_of
+from bulkops.upload.context import JobContext
+from bulkops.upload.guards import Difference, difference_between, refuse_removals, save_target
+from bulkops.upload.job_files import before_path
+from bulkops.upload.options import MAX_REMOVALS
+from bulkops_validators.model.contract import Mode, Readback
+
+
+class Replacement:
+    """The one chunk of a replacing job, held against what its target holds by now."""
+
+    def __init__(self, context: JobContext, readback: Readback) -> None:
+        self._context = context
+        self._readback = readback
+        self._before = before_path(context.ledger, context.job.id)
+
+    def ready(self, chunk: ChunkEntry) -> ChunkEntry:
+        """Return the chunk if it may be sent; skipped or accepted where the target holds the same by now.
+
+        GuardRefused if the target is neither as the job found it nor as the file has it, and too much would go.
+        What is there then is saved as the new `before.csv`; the earlier ones are kept with a number.
+        """
+        self._context.ledger.check()
+        now = self._before.with_name("now.csv")
+        try:
+            save_target(self._context.client, self._readback, self._context.ids, self._context.job.options, to=now)
+            difference = self._difference(self._context.job.file_path, now)
+            self._context.original.refuse_change()  # what was compared must be what the job is about
+            if difference.equal:
+                return self._there_already(chunk, difference)
+            if not self._before.exists() or not self._difference(self._before, now).equal:
+                refuse_removals(difference, self._context.job.settings["max_removals"] or MAX_REMOVALS)
+                self._note(chunk, difference)
+                self._keep(now)
+        finally:
+            now.unlink(missing_ok=True)
+        return chunk
+
+    def _difference(self, file: Path, held: Path) -> Difference:
+        fold, _ = fold_of(self._context.client, self._readback, self._context.ids)
+        return difference_between(self._readback, fold, file=file, held=held)
+
+    def _there_already(self, chunk: ChunkEntry, difference: Difference) -> ChunkEntry:
+        """Send nothing more. Only what may have left before can have been taken in."""
+        state = ChunkState.ACCEPTED if chunk.attempts else ChunkState.SKIPPED
+        data = {"verdict": "landed" if chunk.attempts else "equal", "rows": difference.kept}
+        ledger, job = self._context.ledger, self._context.job.id
+        return ledger.move(job, chunk, state, kind="evidence", data=data, undecided=False, message="")
+
+    def _note(self, chunk: ChunkEntry, difference: Difference) -> None:
+        figures = ("added", "changed", "removed", "kept", "held")
+        data = {name: getattr(difference, name) for name in figures}
+        self._context.ledger.note(self._context.job.id, chunk=chunk.number, kind="target changed", data=data)
+
+    def _keep(self, now: Path) -> None:
+        if self._before.exists():
+            number = 1
+            while (kept := self._before.with_name(f"before-{number}.csv")).exists():
+                number += 1
+            self._before.replace(kept)
+        now.replace(self._before)
+
+
+def replacement_of(context: JobContext) -> Replacement | None:
+    """Return what looks at the target of a replacing job; None for other modes and where nothing can be read back."""
+    readback = context.route.readback
+    if context.contract.mode is not Mode.REPLACE or readback is None:
+        return None
+    return Replacement(context, readback)

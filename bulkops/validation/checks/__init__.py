@@ -1,0 +1,1 @@
+"""Checks of cells, columns, keys, encodings and record shapes."""

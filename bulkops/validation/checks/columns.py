@@ -1,0 +1,132 @@
+"""Which checks of a column its cells break: judged over frames of cells, and remembered where cells repeat."""
+
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+
+import polars as pl
+
+from bulkops.validation.checks.long_codes import LEAST, are_long_codes
+from bulkops.validation.context import Context
+from bulkops_validators.model.cells import Text
+from bulkops_validators.model.expressions import (
+    CellCheck,
+    cell_checks,
+    form_case,
+    longest_plain,
+    plain,
+    plain_lengths,
+)
+
+Verdict = tuple[int, ...]
+"""The places of the checks that a cell breaks among all checks of its column."""
+_FEW, _SHORT, _MANY = 1024, 256, 4096
+"""Values judged at once that are worth remembering, the bytes of such a value, and how many of a column are remembered:
+what is looked up with those in sight is always among them."""
+
+
+@dataclass(frozen=True)
+class Checks:
+    """The checks of one column, by how they are judged, and the cheap one that spares them.
+
+    `text` is the form of a column of any text; `longest` are the bytes that a plain cell may have. `known` are the
+    verdicts on cells seen before: judging a single cell costs milliseconds, since dozens of regular expressions are
+    made ready for it.
+    """
+
+    column: str
+    plain: pl.Expr
+    form: pl.Expr
+    of_form: tuple[CellCheck, ...]
+    others: tuple[CellCheck, ...]
+    beyond_ascii: tuple[CellCheck, ...]
+    text: Text | None = None
+    longest: int | None = None
+    known: dict[str | None, Verdict] = field(default_factory=dict)
+
+    @cached_property
+    def all(self) -> tuple[CellCheck, ...]:
+        """All of the checks, in the order in which broken ones are told."""
+        return (*self.of_form, *self.others, *self.beyond_ascii)
+
+    def spare(self, cells: pl.Series) -> bool:
+        """Tell, in the quickest way there is, whether all cells are plainly clean; False says nothing."""
+        if self.text is None or not len(cells) or cells.null_count():
+            return False
+        least, most = plain_lengths(self.text)
+        lengths = cells.str.len_bytes()
+        fit = lengths >= max(least, LEAST) if most is None else lengths.is_between(max(least, LEAST), most)
+        return bool(fit.all()) and are_long_codes(cells)
+
+    def are_plain(self, cells: pl.Series) -> pl.Series:
+        """Return which cells are plainly clean."""
+        most = self.longest
+        if most is None or (short := (cells.str.len_bytes() <= most).fill_null(value=True)).all():
+            return cells.to_frame().select(self.plain).to_series()
+        plain = short.to_numpy().copy()  # what is too long is not, and would take long to read
+        plain[plain] = cells.filter(short).to_frame().select(self.plain).to_series().to_numpy()
+        return pl.Series(plain)
+
+    def broken(self, cells: pl.DataFrame) -> list[tuple[CellCheck, pl.DataFrame]]:
+        """Return the checks that are broken, each with the rows that break it."""
+        found = [*self._of_form(cells), *_of_any(cells, self.others)]
+        if self.beyond_ascii:
+            cell = pl.col(self.column)
+            found += _of_any(cells.filter(cell.str.len_bytes() != cell.str.len_chars()), self.beyond_ascii)
+        return found
+
+    def _of_form(self, cells: pl.DataFrame) -> list[tuple[CellCheck, pl.DataFrame]]:
+        """Return the checks of the cells' form that are broken, each with the cells that break it."""
+        if not self.of_form:
+            return []
+        cases = cells.select(self.form).to_series()
+        there = set(cases.drop_nulls().unique().to_list())
+        return [(check, cells.filter(cases == check.case)) for check in self.of_form if check.case in there]
+
+    def verdicts(self, distinct: pl.Series) -> dict[str | None, Verdict] | None:
+        """Return the verdict on each of some distinct cells; None if they are too many, or too long, to remember."""
+        if len(distinct) > _FEW or (distinct.str.len_bytes().max() or 0) > _SHORT:  # type: ignore[operator] # a number
+            return None
+        found = {value: self.known.get(value) for value in distinct.to_list()}
+        fresh = [value for value, verdict in found.items() if verdict is None]
+        judged = self._judged(pl.Series(self.column, fresh, pl.String)) if fresh else {}
+        if len(self.known) + len(judged) > _MANY:
+            self.known.clear()  # other threads only ask for what may be there
+        self.known.update(judged)
+        return {value: judged[value] if verdict is None else verdict for value, verdict in found.items()}
+
+    def _judged(self, cells: pl.Series) -> dict[str | None, Verdict]:
+        """Return the verdicts on cells not seen before."""
+        places = {id(check): place for place, check in enumerate(self.all)}
+        judged: dict[str | None, Verdict] = dict.fromkeys(cells.to_list(), ())
+        doubtful = cells.filter(~self.are_plain(cells))
+        for check, broken in self.broken(doubtful.to_frame()) if len(doubtful) else ():
+            for value in broken[self.column].to_list():
+                judged[value] = (*judged[value], places[id(check)])
+        return judged
+
+
+def _of_any(cells: pl.DataFrame, checks: tuple[CellCheck, ...]) -> list[tuple[CellCheck, pl.DataFrame]]:
+    """Return those of the checks that are broken, each with the cells that break it."""
+    if not cells.height or not checks:
+        return []
+    # Lazily, since the checks share most of their expressions and only then are these evaluated once.
+    flags = cells.lazy().select(check.broken.alias(str(i)) for i, check in enumerate(checks)).collect()
+    return [(check, cells.filter(flag)) for check, flag in zip(checks, flags, strict=True) if flag.any()]
+
+
+@lru_cache(maxsize=64)
+def checks_of(context: Context, name: str) -> Checks:
+    """Return the checks of a column that are wanted."""
+    column = context.contract.column(name)
+    text = column.cell if isinstance(column.cell, Text) and column.cell.pattern is None else None
+    checks = [c for c in cell_checks(column, context.now) if c.code in context.codes]
+    return Checks(
+        column=name,
+        text=text,
+        longest=longest_plain(column),
+        plain=plain(column, context.now),
+        form=form_case(column),
+        of_form=tuple(check for check in checks if check.case is not None),
+        others=tuple(check for check in checks if check.case is None and not check.beyond_ascii),
+        beyond_ascii=tuple(check for check in checks if check.beyond_ascii),
+    )

@@ -1,0 +1,274 @@
+"""Bytes that are no UTF-8, control characters, carriage returns out of place: which record, which byte."""
+
+import codecs
+import threading
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import islice
+
+import numpy as np
+
+from bulkops.reading.records.layout import Block, Layout
+from bulkops.reading.records.quote_repair import mended_cells
+from bulkops.reading.records.quoting import cells
+from bulkops.reading.records.structural_index import NEWLINE, QUOTE, RETURN, Flags, Offsets, count_below, counts_before
+from bulkops.validation.checks.likely_encodings import readings_told
+from bulkops.validation.checks.lone_bytes import lone_bytes, spelt_out, without
+from bulkops.validation.context import Context, shown
+from bulkops.validation.rule_matches import Hits, Room, Spot
+
+_FIRST_LEAD = 0xC0
+"""The least byte that begins a character of several bytes."""
+_WINDOWS = tuple(bytes((byte,)).decode("cp1252", "replace") for byte in range(256))
+
+
+def _as_windows(error: UnicodeError) -> tuple[str, int]:
+    """Replace undecodable bytes by what they are in Windows-1252."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "".join([_WINDOWS[byte] for byte in error.object[error.start : error.end]]), error.end
+
+
+class _Notes(threading.local):
+    """Where undecodable bytes stand, collected by thread: error handlers are known to all."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[int, int]] = []
+
+
+_NOTES = _Notes()
+
+
+def _note(error: UnicodeError) -> tuple[str, int]:
+    """Remember where undecodable bytes stand."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    _NOTES.found.append((error.start, error.end))
+    return "", error.end
+
+
+codecs.register_error("bulkops.windows", _as_windows)
+codecs.register_error("bulkops.note", _note)
+
+
+def readable(data: bytes) -> bytes:
+    """Return UTF-8 for the reader: bytes that are none are taken for Windows-1252, but for characters cut off.
+
+    What these were is not known; they are reported, and as plain letters give rise to nothing else.
+    """
+    if is_utf8(data):
+        return data
+    changed = spelt_out(data, _WINDOWS.__getitem__)
+    if is_utf8(changed):
+        return changed
+    parts, position = [], 0
+    for start, end in _runs(changed):
+        parts += [changed[position:start], _spelt(changed[start:end]).encode()]
+        position = end
+    return b"".join([*parts, changed[position:]])
+
+
+def _spelt(raw: bytes) -> str:
+    """Return what bytes are taken for; what begins as a character of several bytes does is no letters."""
+    cut_off = len(raw) > 1 and raw[0] >= _FIRST_LEAD and _judge_bytes(raw)[0] == "FIL102"
+    return "x" * len(raw) if cut_off else decoded(raw)
+
+
+def is_utf8(data: bytes) -> bool:
+    """Tell whether bytes are UTF-8."""
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def decoded(raw: bytes) -> str:
+    """Return text; bytes that are no UTF-8 are taken for Windows-1252."""
+    return raw.decode("utf-8", "bulkops.windows")
+
+
+def cell_text(raw: bytes) -> str:
+    """Return what a cell's bytes say, quotes undone."""
+    text = decoded(raw)
+    return text[1:-1].replace('""', '"') if len(text) > 1 and text.startswith('"') else text
+
+
+def encoding_hits(block: Block, laid: Layout, context: Context, room: Room) -> tuple[list[Hits], Flags]:
+    """Return the defects of the bytes, and which records are spoilt by a lone carriage return."""
+    hits = _utf8_hits(block, laid, context, room)
+    array = block.array
+    spoilt = np.zeros(len(laid.starts), np.bool_)
+    if count_below(array, 32) == block.feeds + int(laid.crlf.sum()):
+        return hits, spoilt
+    nul, low = np.flatnonzero(array == 0), (array < 32) & (array != 0)
+    odd = np.flatnonzero(low & (array != NEWLINE) & (array != RETURN) & (array != 9))
+    lone = _lone_returns(block, laid)
+    spoilt[_places(lone, laid)] = True
+    placing = _Placing(block, laid, context, room)
+    for code, offsets in (("FIL106", nul), ("FIL107", odd), ("FIL108", lone)):
+        hits += placing.hits(code, offsets, partial(byte_message, code, block.data))
+    return hits, spoilt
+
+
+_SAYS = {
+    "FIL106": "a NUL byte",
+    "FIL107": "the control character {byte:#04x}",
+    "FIL108": "a carriage return without a line feed",
+}
+
+
+def byte_message(code: str, data: bytes, at: int) -> str:
+    """Return the message about a byte that should not be there."""
+    return _SAYS[code].format(byte=data[at])
+
+
+def _places(offsets: Offsets, laid: Layout) -> Offsets:
+    """Return the index of the record that holds each byte."""
+    found: Offsets = np.searchsorted(laid.ends, offsets, side="right")
+    return found
+
+
+@dataclass(frozen=True)
+class _Placing:
+    """Gives bytes their record and their cell."""
+
+    block: Block
+    laid: Layout
+    context: Context
+    room: Room
+    readings: bool = False
+    """Whether messages end with the likeliest readings of the cell."""
+
+    def hits(self, code: str, offsets: Offsets, says: Callable[[int], str]) -> list[Hits]:
+        """Return the hits of a rule that the bytes at `offsets`, in order, break: the first in each cell."""
+        if not len(offsets):
+            return []
+        places = _places(offsets, self.laid)
+        limits = self.block.marks.limits
+        fields = counts_before(limits, offsets) - counts_before(limits, self.laid.starts[places])
+        _, first = np.unique(places * (int(fields.max()) + 1) + fields, return_index=True)
+        total = len(first)
+        first = first[: self.room.of(code)]
+        cells_of = mended_cells(
+            self.block.data, self.laid, places[first].tolist(), self.context.separator, self.context.texts
+        )
+        spots = tuple(
+            self._spot(says(int(offsets[i])), int(offsets[i]), int(places[i]), int(fields[i]), cells_of) for i in first
+        )
+        return [Hits(code, total, spots)]
+
+    def _spot(
+        self, message: str, at: int, place: int, field: int, cells_of: Mapping[int, Sequence[tuple[int, bytes]]]
+    ) -> Spot:
+        if (number := int(self.laid.numbers[place])) < 0:
+            return Spot(message=message, at=at)
+        data = self.block.data
+        mended = cells_of.get(place)
+        if mended:
+            field = bisect_right([first for first, _ in mended], at) - 1
+        columns = self.context.columns
+        column = columns[field] if field < len(columns) else None
+        if column is None:
+            record = data[self.laid.starts[place] : self.laid.ends[place]]
+            return Spot(message=self._told(message, record), number=number, at=at)
+        if mended:
+            raw = mended[field][1]
+            text = cell_text(raw)
+        else:
+            raw = _cell_bytes(data, int(self.laid.starts[place]), field, self.context.separator)
+            text = decoded(raw).strip('"')
+        message = self._told(message, raw)
+        return Spot(message=message, number=number, at=at, column=column, value=shown(text, self.context))
+
+    def _told(self, message: str, raw: bytes) -> str:
+        """Return the message, with the likeliest readings of the bytes if it is about their encoding."""
+        return message + readings_told(raw.strip(b'"'), mask=self.context.mask) if self.readings else message
+
+
+def _cell_bytes(data: bytes, start: int, field: int, separator: int) -> bytes:
+    first, end = next(islice(cells(data, start, separator), field, None), (start, start))
+    return data[first : end if end >= 0 else data.find(b"\n", first)]
+
+
+def _lone_returns(block: Block, laid: Layout) -> Offsets:
+    """Return the carriage returns outside quotes that no line feed follows."""
+    array = block.array
+    returns: Offsets = np.flatnonzero(array == RETURN)
+    if not len(returns):
+        return returns
+    following = array.take(np.minimum(returns + 1, len(array) - 1))
+    returns = returns[(following != NEWLINE) | (returns == len(array) - 1)]
+    places = _places(returns, laid)
+    returns, places = returns[~laid.broken[places]], places[~laid.broken[places]]
+    if not len(returns):
+        return returns
+    quotes = np.flatnonzero(array == QUOTE)
+    before = np.searchsorted(quotes, returns) - np.searchsorted(quotes, laid.starts[places])
+    outside: Offsets = returns[before % 2 == 0]
+    return outside
+
+
+def _utf8_hits(block: Block, laid: Layout, context: Context, room: Room) -> list[Hits]:
+    if block.data.isascii():
+        return []
+    lone = lone_bytes(block.data)
+    values = block.array[lone]
+    found: dict[str, list[int]] = {}
+    for value in np.unique(values).tolist():
+        code, _ = _judge_bytes(bytes((value,)))
+        found.setdefault(code, []).extend(lone[values == value].tolist())
+    messages: dict[int, str] = {}
+    for code, at, message in undecodable(without(block.data, lone)):
+        messages[at] = message
+        found.setdefault(code, []).append(at)
+
+    def says(at: int) -> str:
+        return messages.get(at) or _judge_bytes(block.data[at : at + 1])[1]
+
+    placing = _Placing(block, laid, context, room, readings=True)
+    return [hit for code, offsets in found.items() for hit in placing.hits(code, np.array(sorted(offsets)), says)]
+
+
+def undecodable(data: bytes) -> Iterator[tuple[str, int, str]]:
+    """Yield for each run of bytes that are no UTF-8 the rule it breaks, where it begins, and the message."""
+    for start, end in _runs(data):
+        code, message = _judge_bytes(data[start:end])
+        yield code, start, message
+
+
+def _runs(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where each run of bytes that are no UTF-8 begins and ends."""
+    if data.isascii():
+        return
+    bad = _NOTES.found = []
+    data.decode("utf-8", "bulkops.note")
+    start = end = -1
+    for first, last in [*bad, (-1, -1)]:
+        if first != end or first < 0:
+            if start >= 0:
+                yield start, end
+            start = first
+        end = last
+
+
+@lru_cache(maxsize=1024)
+def _judge_bytes(raw: bytes) -> tuple[str, str]:
+    """Return the rule that undecodable bytes break, and the message.
+
+    Alone, a letter or a sign of Windows-1252 is taken for one; several in a row only if all are letters, since signs
+    behind letters are what a broken UTF-8 sequence looks like.
+    """
+    bytes_ = " ".join(f"0x{byte:02X}" for byte in raw)
+    noun = "the byte" if len(raw) == 1 else "the bytes"
+    verb = "is" if len(raw) == 1 else "are"
+    letters = raw.decode("cp1252", "replace")
+    kinds = "LPS" if len(raw) == 1 else "L"
+    if all(c not in "\u00ff\u00fe\ufffd" and unicodedata.category(c)[0] in kinds for c in letters):
+        return "FIL104", f"{noun} {bytes_} {verb} not UTF-8"
+    return "FIL102", f"{noun} {bytes_} {verb} not UTF-8"

@@ -1,0 +1,225 @@
+"""Keys that must stand once in a file, or in all files together: hashed by block, compared at the end.
+
+Each record leaves two 64-bit hashes of its key, one with the case folded. They are kept in the order of the
+records, so a position is a record; beyond a limit they go to a temporary file. Repetitions are found range by range of
+the folded hash, so that memory does not grow with the file.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from bulkops.reading.records.structural_index import Offsets
+from bulkops.validation.context import Context
+from bulkops_validators.model.contract import Unique
+
+Hashes = npt.NDArray[np.uint64]
+_RANGE = 16_000_000
+"""Keys compared at a time: 8 bytes each, twice while they are put together.
+
+All keys are read a few times for each range.
+"""
+_FEW = 1 << 17
+"""Hashes in which others are searched for in any order."""
+_LETTERS = 26
+
+
+@dataclass(frozen=True)
+class KeyHashes:
+    """The hashes of one block's keys, one a record; 0 where a record has no key. `folded` may be `exact` itself."""
+
+    exact: Hashes
+    folded: Hashes
+
+
+def key_hashes(
+    frame: pl.DataFrame, numbers: Offsets | None, records: int, unique: Unique, context: Context
+) -> KeyHashes:
+    """Return the hashes of a block's keys. A key of several columns is blank only if all its cells are."""
+    parts = [pl.col(name).fill_null("") for name in unique.columns if name in frame.columns]
+    key = parts[0] if len(parts) == 1 else pl.concat_str(parts, separator="\x1f")
+    keys = frame.select(key=key, blank=pl.all_horizontal(part.str.len_bytes() == 0 for part in parts))
+    exact = _spread(_hashes(keys, pl.col("key")), numbers, records)
+    if not context.folds_case or _is_folded(keys["key"]):
+        return KeyHashes(exact, exact)
+    return KeyHashes(
+        exact, _spread(_hashes(keys, pl.col("key").str.to_lowercase().str.to_uppercase()), numbers, records)
+    )
+
+
+def folded(key: str) -> str:
+    """Return what all spellings of a key that differ by case only have in common."""
+    return key.lower().upper()
+
+
+def _hashes(keys: pl.DataFrame, key: pl.Expr) -> Hashes:
+    hashed = key.hash(seed=1)
+    if keys["blank"].any():
+        hashed = pl.when("blank").then(0).otherwise(hashed)
+    return keys.select(hashed).to_series().to_numpy()
+
+
+def _is_folded(keys: pl.Series) -> bool:
+    """Tell, cheaply, whether the keys of a block are what they are folded to, as codes mostly are."""
+    text = keys.str.join("").cast(pl.Binary).item()
+    if not text.isascii():
+        return False
+    small = np.frombuffer(text, np.uint8) - np.uint8(ord("a")) < _LETTERS
+    return not small.any()
+
+
+def _spread(values: Hashes, numbers: Offsets | None, records: int) -> Hashes:
+    if numbers is None:
+        return values.astype(np.uint64, copy=False)
+    whole = np.zeros(records, np.uint64)
+    whole[numbers] = values
+    return whole
+
+
+class KeyStore:
+    """All keys so far, in the order of the records; in memory up to a limit, then in a temporary file."""
+
+    def __init__(self, in_memory: int) -> None:
+        self._in_memory = in_memory
+        self._held: list[KeyHashes] = []
+        self._start: int | None = None
+        self._count = 0
+        self._file: IO[bytes] | None = None
+
+    def add(self, position: int, keys: KeyHashes) -> None:
+        """Add the keys of a block whose records begin at `position`, not before the end of the last one."""
+        if self._start is None:
+            self._start = position
+        if gap := position - self._start - self._count:
+            self._keep(KeyHashes(np.zeros(gap, np.uint64), np.zeros(gap, np.uint64)))
+        self._keep(keys)
+
+    def _keep(self, keys: KeyHashes) -> None:
+        self._count += len(keys.exact)
+        self._held.append(keys)
+        if self._file is None and self._count > self._in_memory:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        if self._file is not None:
+            for held in self._held:
+                self._file.write(np.column_stack((held.folded, held.exact)).tobytes())
+            self._held.clear()
+
+    def close(self) -> None:
+        """Let go of the temporary file."""
+        if self._file is not None:
+            self._file.close()
+
+    def repetitions(self) -> Iterator[tuple[Offsets, Offsets, npt.NDArray[np.bool_]]]:
+        """Yield positions, positions of the first occurrence, and whether only the case differs.
+
+        Each range is yielded in parts, in the order of the records.
+        """
+        ranges = max(1, -(-self._count // _RANGE))
+        edges = [round(i * 2**64 / ranges) for i in range(ranges + 1)]
+        for low, high in pairwise(edges):
+            twice = self._twice(low, high)
+            if len(twice):
+                yield from self._repeated(twice)
+
+    def _twice(self, low: int, high: int) -> Hashes:
+        """Return the folded hashes of a range that occur more than once, each once and in order."""
+        ordered, filled = np.empty(self._count, np.uint64), 0  # memory is used only where it is filled
+        for keys in self._chunks():
+            inside = keys.exact != 0
+            if high - low < 2**64:
+                inside &= (keys.folded >= np.uint64(low)) & (keys.folded <= np.uint64(high - 1))
+            found = keys.folded if inside.all() else keys.folded[inside]
+            ordered[filled : filled + len(found)] = found
+            filled += len(found)
+        ordered = ordered[:filled]
+        _sort(ordered)
+        equal = ordered[1:] == ordered[:-1]
+        equal[1:] &= ordered[1:-1] != ordered[:-2]  # of a run of equal hashes only the second one
+        twice: Hashes = ordered[1:][equal]
+        return twice
+
+    def _repeated(self, twice: Hashes) -> Iterator[tuple[Offsets, Offsets, npt.NDArray[np.bool_]]]:
+        """Yield the repetitions among keys that have one of the folded hashes, which are in order."""
+        spellings = self._spellings(twice)
+        first_folded = _Firsts(len(twice))
+        first_exact = _Firsts(0 if spellings is None else len(spellings))
+        base = self._start or 0
+        for keys in self._chunks():
+            chosen, slots = _among(keys, twice)
+            positions = chosen + base
+            base += len(keys.exact)
+            firsts = first_folded.of(slots, positions)
+            case_only = np.zeros(len(chosen), np.bool_)
+            if spellings is not None:
+                same = first_exact.of(_slots(keys.exact[chosen], spellings), positions)
+                case_only = positions == same
+                firsts = np.where(case_only, firsts, same)
+            repeated = positions != firsts
+            yield positions[repeated], firsts[repeated], case_only[repeated]
+
+    def _spellings(self, twice: Hashes) -> Hashes | None:
+        """Return the exact hashes of the keys that have one of the folded hashes; None if they are the same."""
+        if all(keys.exact is keys.folded or np.array_equal(keys.exact, keys.folded) for keys in self._chunks()):
+            return None
+        found = np.concatenate([keys.exact[_among(keys, twice)[0]] for keys in self._chunks()])
+        _sort(found)
+        fresh = np.ones(len(found), np.bool_)
+        fresh[1:] = found[1:] != found[:-1]
+        spellings: Hashes = found[fresh]  # `unique` takes ten times as long
+        return spellings
+
+    def _chunks(self) -> Iterator[KeyHashes]:
+        if self._file is None:
+            yield from self._held
+            return
+        self._file.seek(0)
+        while data := self._file.read(16 << 20):
+            pairs = np.frombuffer(data, np.uint64).reshape(-1, 2)
+            yield KeyHashes(exact=pairs[:, 1], folded=pairs[:, 0])
+
+
+def _sort(hashes: Hashes) -> None:
+    """Sort hashes in place, the lower and the upper half side by side."""
+    middle = len(hashes) // 2
+    if middle:
+        hashes.partition(middle)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(np.ndarray.sort, (hashes[:middle], hashes[middle:])))
+
+
+class _Firsts:
+    """The position of the first record with each of some hashes."""
+
+    def __init__(self, hashes: int) -> None:
+        self._positions = np.full(hashes, -1, np.int64)
+
+    def of(self, slots: Offsets, positions: Offsets) -> Offsets:
+        """Return the first position of the hash in each slot; `positions` rise, also from call to call."""
+        fresh = np.flatnonzero(self._positions[slots] < 0)[::-1]
+        self._positions[slots[fresh]] = positions[fresh]  # the last of equal slots counts: the first position
+        found: Offsets = self._positions[slots]
+        return found
+
+
+def _among(keys: KeyHashes, ordered: Hashes) -> tuple[Offsets, Offsets]:
+    """Return the records whose folded hash is among others, which are in order, and its index there."""
+    slots = _slots(keys.folded, ordered)
+    chosen = np.flatnonzero((ordered.take(slots, mode="clip") == keys.folded) & (keys.exact != 0))
+    return chosen, slots[chosen]
+
+
+def _slots(hashes: Hashes, ordered: Hashes) -> Offsets:
+    """Return where each hash is among others, which are in order."""
+    if len(ordered) < _FEW:
+        return np.searchsorted(ordered, hashes)
+    order = np.argsort(hashes)  # neighbours in order find their places near each other in memory
+    slots = np.empty(len(hashes), np.int64)
+    slots[order] = np.searchsorted(ordered, hashes[order])
+    return slots

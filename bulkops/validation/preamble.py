@@ -1,0 +1,186 @@
+"""The first bytes of a file: encoding, marks and lines in front of the header, the header, and where records begin."""
+
+import codecs
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from bulkops.limits import MAX_HEADER_BYTES, MAX_LEADING_LINES, TooLarge
+from bulkops.reading.blocks import ContentReader, Form
+from bulkops.reading.byte_order import MARK
+from bulkops.reading.records.quoting import read_strictly
+from bulkops.validation.header import Header, read_header
+from bulkops_validators.model.contract import Contract
+
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_SEP_LINE = re.compile(rb'(?i)"?sep=.?"?(?=\r?\n|$)')
+_QUOTED = re.compile(rb'"[^"]*"')
+_WIDE = {
+    "utf-32-le": re.compile(rb"(?:[^\0]\0\0\0){2}"),
+    "utf-32-be": re.compile(rb"(?:\0\0\0[^\0]){2}"),
+    "utf-16-le": re.compile(rb"(?:[^\0]\0){4}"),
+    "utf-16-be": re.compile(rb"(?:\0[^\0]){4}"),
+}
+"""How a header, of ASCII letters, begins in an encoding of two or four bytes a character."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something wrong in front of the records; line from 1, byte from 0 in the file."""
+
+    code: str
+    message: str
+    line: int | None = None
+    byte: int | None = None
+    column: str | None = None
+    field: int | None = None
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What stands in front of the records.
+
+    `offset` and `lines` count what came before the first record; `header` is None if there is none to go by.
+    """
+
+    header: Header | None
+    notices: tuple[Notice, ...]
+    form: Form = field(default_factory=Form)
+    crlf: bool = False
+    offset: int = 0
+    lines: int = 0
+    header_line: bytes = b""
+
+
+@dataclass
+class _Head:
+    data: bytes
+    offset: int = 0
+    lines: int = 0
+    notices: list[Notice] = field(default_factory=list)
+
+    def note(self, code: str, message: str, *, at: int = 0) -> None:
+        self.notices.append(Notice(code, message, self.lines + 1, self.offset + at))
+
+    def drop(self, size: int) -> None:
+        self.lines += self.data.count(b"\n", 0, size)
+        self.offset += size
+        self.data = self.data[size:]
+
+
+def open_content(
+    reader: ContentReader, contract: Contract, *, mask: bool = False, renames: Mapping[str, str] = MappingProxyType({})
+) -> Opening:
+    """Read the header and everything before it; sets the reader's form so that what follows is UTF-8 with LF.
+
+    With `mask` no message repeats a value. `renames` gives columns the names they are judged by. What ended the reading
+    is raised if that was within the header.
+    """
+    raw = reader.read(MAX_HEADER_BYTES)
+    if not raw:
+        return Opening(None, (Notice("FIL101", "the file holds nothing", 1, 0),))
+    form, head = _form(raw)
+    reader.form = form
+    head.data = reader.recode(head.data)
+    _skip_to_header(head)
+    if not head.data:
+        notices = (*head.notices, Notice("FIL101", "the file holds no header", head.lines + 1, head.offset))
+        return Opening(None, notices, form)
+    whole_line = head.data[: _header_size(head.data)]
+    if reader.failure is not None and not whole_line.endswith(b"\n"):
+        raise reader.failure  # nobody knows how the header goes on
+    crlf = whole_line.endswith(b"\r\n")
+    line = whole_line.rstrip(b"\n").removesuffix(b"\r")
+    if (lone := _lone_return(line.rstrip(b"\r"))) >= 0:
+        head.note("FIL108", "a carriage return without a line feed ends the header", at=lone)
+        line, whole_line = line[:lone], head.data[: lone + 1]
+    header = read_header(line, contract, mask=mask, renames=renames)
+    for fault in header.faults:
+        place = head.offset + fault.at
+        head.notices.append(Notice(fault.code, fault.message, head.lines + 1, place, fault.column, fault.field))
+    head.drop(len(whole_line))
+    reader.give_back(head.data)
+    return Opening(header, tuple(head.notices), form, crlf, head.offset, head.lines, whole_line)
+
+
+def wide_encoding(raw: bytes) -> str | None:
+    """Return the encoding of two or four bytes a character that the first bytes of a file show; None if they do not."""
+    for mark, encoding in _MARKS:
+        if raw.startswith(mark):
+            return encoding
+    return next((encoding for encoding, pattern in _WIDE.items() if pattern.match(raw)), None)
+
+
+def _lone_return(line: bytes) -> int:
+    """Return where a carriage return outside quotes ends the header in the middle of a line; -1 if none does."""
+    blanked = _QUOTED.sub(lambda cell: b"x" * len(cell[0]), line)
+    return blanked.find(b"\r")
+
+
+def _form(raw: bytes) -> tuple[Form, _Head]:
+    """Recognise the encoding and the line ends; the head is what follows a byte order mark."""
+    head = _Head(raw)
+    for mark, encoding in _MARKS:
+        if raw.startswith(mark):
+            head.note("FIL103", f"the file is {encoding.upper()}")
+            head.data = raw[len(mark) :]
+            return Form(encoding, _returns_only(head.data.replace(b"\0", b"")), mark=len(mark)), head
+    for encoding, pattern in _WIDE.items():
+        if pattern.match(raw):
+            head.note("FIL103", f"the file is {encoding.upper()} without a byte order mark")
+            return Form(encoding, _returns_only(raw.replace(b"\0", b""))), head
+    if raw.startswith(codecs.BOM_UTF8):
+        head.note("FIL105", "the file begins with a byte order mark (EF BB BF)")
+        head.drop(len(codecs.BOM_UTF8))
+    if _returns_only(raw):
+        head.note("FIL108", "carriage returns alone end the lines", at=head.data.find(b"\r"))
+        return Form(returns_only=True), head
+    return Form(), head
+
+
+def _returns_only(data: bytes) -> bool:
+    """Tell whether lines end with carriage returns alone; a line feed in a cell that is quoted ends none."""
+    if b"\r" not in data or b"\r\n" in data:
+        return False
+    bare = _QUOTED.sub(b"", data)
+    return b"\r" in bare and b"\n" not in bare
+
+
+def _skip_to_header(head: _Head) -> None:
+    """Drop what precedes the header: blank lines, a spreadsheet's `sep=` line, further byte order marks.
+
+    TooLarge if there are very many of them.
+    """
+    while head.data:
+        if len(head.notices) > MAX_LEADING_LINES:
+            raise TooLarge(
+                f"more than {MAX_LEADING_LINES:,} blank lines precede the header", hint="Remove them from the file."
+            )
+        if head.data.startswith(MARK):
+            head.note("FIL105", "another byte order mark (U+FEFF) precedes the header")
+            head.drop(len(MARK))
+            continue
+        end = head.data.find(b"\n") + 1 or len(head.data)
+        end = _lone_return(head.data[:end].rstrip(b"\r\n")) + 1 or end
+        line = head.data[:end].strip()
+        if not line:
+            head.note("STR103", "a blank line before the header")
+        elif _SEP_LINE.match(line):
+            head.note("HDR109", f"the first line is {line.decode('utf-8', 'replace')!r}, which only spreadsheets know")
+        else:
+            return
+        head.drop(end)
+
+
+def _header_size(data: bytes) -> int:
+    end = data.find(b"\n") + 1 or len(data)
+    if data.count(b'"', 0, end) % 2 == 0:
+        return end
+    record = read_strictly(data, 0, ord(","))
+    return record.end if not record.code else end

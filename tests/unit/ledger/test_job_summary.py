@@ -1,0 +1,62 @@
+"""The state of a job and the exit code of its run agree."""
+
+from dataclasses import replace
+
+import pytest
+
+from bulkops.errors import (
+    AccessRefused,
+    BulkopsError,
+    DataError,
+    GuardRefused,
+    InDoubt,
+    Interrupted,
+    OutcomeUnknown,
+    Unfinished,
+)
+from bulkops.ledger.job_summary import exit_code, job_state
+from bulkops.ledger.states import ChunkState, JobState
+from tests.unit.ledger.test_store import CHUNK, JOB
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (JobState.DONE, 0),
+        (JobState.REFUSED, 1),
+        (JobState.UNFINISHED, 3),
+        (JobState.IN_DOUBT, 4),
+        (JobState.CANCELLED, 0),
+    ],
+)
+def test_a_run_that_nothing_ended_early_has_the_code_of_its_state(state: JobState, code: int) -> None:
+    assert exit_code(state) == code
+
+
+@pytest.mark.parametrize("error", [Unfinished("x"), OutcomeUnknown("x"), InDoubt("x")])
+def test_whether_a_person_must_decide_is_what_the_state_says(error: BulkopsError) -> None:
+    assert exit_code(JobState.UNFINISHED, error) == 3
+    assert exit_code(JobState.IN_DOUBT, error) == 4
+    assert exit_code(JobState.REFUSED, error) == 1
+    assert exit_code(JobState.DONE, error) == error.exit_code
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (AccessRefused("x", status=403), 2),
+        (GuardRefused("x"), 5),
+        (Interrupted("x"), 130),
+        (DataError("more were refused than --max-errors allows"), 1),
+    ],
+)
+def test_what_else_ended_a_run_is_its_code(error: BulkopsError, code: int) -> None:
+    assert exit_code(JobState.UNFINISHED, error) == code
+
+
+def test_a_chunk_that_is_still_to_be_looked_for_leaves_the_job_unfinished() -> None:
+    resent = replace(CHUNK, state=ChunkState.RESENT)
+    assert job_state(JOB, [resent]) is JobState.UNFINISHED
+    assert job_state(JOB, [replace(resent, undecided=True)]) is JobState.IN_DOUBT
+    assert job_state(JOB, [replace(resent, state=ChunkState.ACCEPTED)]) is JobState.DONE
+    assert job_state(replace(JOB, cancelled=True), [resent]) is JobState.CANCELLED

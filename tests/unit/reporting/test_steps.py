@@ -1,0 +1,30 @@
+"""What happened besides the routine is told in plain words, once, and what the server said stays apart."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bulkops.ledger.models import Event
+from bulkops.reporting.steps import told_steps
+
+BEGUN = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def events(*told: tuple[str, dict[str, Any]]) -> list[Event]:
+    return [Event(chunk=1, at=BEGUN + timedelta(seconds=n), kind=k, data=d) for n, (k, d) in enumerate(told)]
+
+
+def test_routine_is_left_out_and_doubts_are_told_in_words() -> None:
+    steps = list(told_steps(events(
+        ("sent", {}), ("in doubt", {"message": "no answer"}),
+        ("evidence", {"verdict": "landed", "rows": 80, "import_id": 7, "state": "accepted", "read_at": "x"}),
+    )))  # fmt: skip
+    assert [(s.what, s.detail, s.said) for s in steps] == [
+        ("No answer came", "", "no answer"),
+        ("Read back", "all of it is there, so it counts as accepted; 80 rows found; import 7", ""),
+    ]
+
+
+def test_what_is_said_twice_is_told_once() -> None:
+    data = {"verdict": "ambiguous", "rows": 3, "note": "import 9 may be this chunk"}
+    steps = list(told_steps(events(("evidence", data), ("undecided", data), ("undecided", data))))
+    assert [(s.what, s.said) for s in steps] == [("A person must decide", "import 9 may be this chunk")]

@@ -1,0 +1,49 @@
+"""Nobody waits five seconds without a word, however the waits add up."""
+
+import time
+
+import pytest
+
+from bulkops.clock import SystemClock
+from bulkops.errors import NotDelivered
+from bulkops.transport import notices
+from bulkops.transport.notices import Teller
+from bulkops.transport.retries import wait_seconds
+
+
+class Hands(SystemClock):
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def monotonic(self) -> float:
+        return self.at
+
+
+def test_short_waits_that_follow_each_other_are_told_once_they_add_up() -> None:
+    clock, said = Hands(), list[str]()
+    teller = Teller(said.append, clock=clock)
+    for number in range(8):
+        teller.before(2, f"wait {number}")
+        clock.at += 2
+    assert said == ["wait 2", "wait 5"]
+
+
+def test_a_wait_for_another_attempt_is_told_with_its_cause() -> None:
+    said: list[str] = []
+    teller = Teller(said.append, clock=SystemClock())
+    assert wait_seconds(7, NotDelivered("The server cannot be reached"), clock=SystemClock(), teller=teller) >= 16
+    (text,) = said
+    assert text.startswith("The server cannot be reached. Trying again in ")
+
+
+def test_only_what_takes_long_is_told_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices, "TOLD_SECONDS", 0.05)
+    said: list[str] = []
+    teller = Teller(said.append, clock=SystemClock())
+    with teller.during("quick"):
+        pass
+    with teller.during("slow"):
+        time.sleep(0.5)
+    assert said == ["slow"]
