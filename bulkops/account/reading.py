@@ -142,7 +142,7 @@ class AccountReader:
     def __init__(self, client: Client) -> None:
         self.requests = 0
         self._client = client
-        self._known: dict[tuple[str, tuple[tuple[str, str], ...]], Any] = {}
+        self._known: dict[tuple[str, tuple[tuple[str, str | tuple[str, ...]], ...]], Any] = {}
         self._broken = ""
 
     def needed(self, needs: Needs) -> Account:

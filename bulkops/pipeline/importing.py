@@ -94,7 +94,7 @@ def import_file(
         return Outcome(document=document, exit_code=DataError.exit_code, validation=report)
     refuse_doubtful(report.files[0])
     stamp = settled_stamp(request.file)
-    plan = plan_file(request.file, limits)
+    plan = plan_file(request.file, limits, names=contract.sent_names(request.options))
     _refuse_other_bytes(report.files[0], plan)
     with place.target() as target, place.ledger() as ledger:
         new = NewJob(

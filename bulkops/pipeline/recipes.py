@@ -296,6 +296,15 @@ def contradictions(recipe: Recipe, given: Mapping[str, int]) -> list[str]:
     ]
 
 
+def used_ids(recipe: Recipe, given: Mapping[str, int]) -> frozenset[str]:
+    """Return those of the given ids that a step uses, since it lacks them. `check_recipe` must have passed."""
+    used: set[str] = set()
+    for step in recipe.steps:
+        route = CONTRACTS[step.contract].route(step_ids(step, given))
+        used |= set(route.ids) - set(step.ids)
+    return frozenset(used)
+
+
 def check_recipe(recipe: Recipe, given: Mapping[str, int]) -> None:
     """Refuse a recipe before anything is sent: an id, a file, an option or a limit that is missing or odd.
 

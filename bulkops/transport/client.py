@@ -41,7 +41,7 @@ from bulkops.transport.trust import trusted_context
 from bulkops.version import __version__
 
 Ids = Mapping[str, int | str]
-Params = Mapping[str, str]
+Params = Mapping[str, str | tuple[str, ...]]
 
 CONNECT_SECONDS = 10.0
 WRITE_SECONDS = 60.0

@@ -280,9 +280,8 @@ class Tally:
         limits, splittable = self.contract.limits, self.contract.mode.splittable
         if self._byte > limits.max_bytes:
             code = "IMP103" if splittable else "IMP101"
-            self.add_finding(
-                code, f"{self._byte:,} bytes; {limits.max_bytes:,} are recommended at most for one request"
-            )
+            most = "the documentation recommends at most" if limits.recommended_bytes else "bulkops sends at most"
+            self.add_finding(code, f"{self._byte:,} bytes; {most} {limits.max_bytes:,} in one request")
         if limits.max_records is not None and self.records > limits.max_records:
             code = "IMP103" if splittable else "IMP102"
             self.add_finding(code, f"{self.records:,} records; {limits.max_records:,} are the most for one request")

@@ -8,6 +8,7 @@ from bulkops_validators.model.contract import (
     Limits,
     Mode,
     ProgramKind,
+    QueryOption,
     Readback,
     ReadColumn,
     Reference,
@@ -17,6 +18,7 @@ from bulkops_validators.model.contract import (
 )
 
 IMPORT = "importLoyaltyJoinDates description"
+EARLIER = ("newjoindate",)  # until release 26.18 of the platform
 
 READBACK = Readback(
     operation="exportLoyaltyJoinDates",
@@ -24,7 +26,7 @@ READBACK = Readback(
     key=("customerprofileid",),
     columns=(
         ReadColumn(column="customerprofileid", found=("profileIntegrationID", "profileintegrationid")),
-        ReadColumn(column="newjoindate", found=("joinDate", "joindate"), compare=Comparison.INSTANT),
+        ReadColumn(column="joindate", earlier=EARLIER, found=("joinDate", "joindate"), compare=Comparison.INSTANT),
     ),
     own_columns=("loyaltyProgramID", "profileIntegrationID"),
     shown_ids={"program": "loyaltyProgramID"},
@@ -48,12 +50,24 @@ CONTRACT = Contract(
             names=Reference.PROFILE,
         ),
         Column(
-            name="newjoindate",
+            name="joindate",
+            earlier_names=EARLIER,
             cell=Timestamp(),
             required=True,
-            about="When the customer joined.",
+            about="When the customer joined. A file may call the column newjoindate, its name before release 26.19.",
             example="2024-05-29T15:04:05Z",
-            sources={"required": IMPORT, "type": IMPORT},
+            sources={"required": IMPORT, "type": IMPORT, "name": f"{IMPORT} since release 26.19 (September 2026)"},
+        ),
+    ),
+    options=(
+        QueryOption(
+            name="join-date-column",
+            column="joindate",
+            choices=("joindate", *EARLIER),
+            default="joindate",
+            about="The name under which the date column is sent, whichever of its names the file has. "
+            "Deployments before release 26.19 expect newjoindate.",
+            source=f"{IMPORT}: newjoindate until release 26.18, joindate since 26.19",
         ),
     ),
     unique=(
@@ -64,7 +78,7 @@ CONTRACT = Contract(
         ),
     ),
     requires=Requires(program=ProgramKind.PROFILES, source=IMPORT),
-    limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
+    limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(
             operation="importLoyaltyJoinDates",

@@ -71,9 +71,14 @@ CONTRACT = Contract(
         Column(
             name="expirydate",
             cell=Timestamp(expected_future=True),
-            about="When the tier ends; it should lie in the future.",
+            recommended=True,
+            about="When the tier ends; it should lie in the future. What a blank does is not documented.",
             example="2030-12-31T23:59:59Z",
-            sources={"type": IMPORT, "expected_future": IMPORT},
+            sources={
+                "type": IMPORT,
+                "expected_future": IMPORT,
+                "recommended": f"{IMPORT}: only subledgerid is called optional",
+            },
         ),
     ),
     unique=(
@@ -84,7 +89,7 @@ CONTRACT = Contract(
         ),
     ),
     requires=Requires(program=ProgramKind.PROFILES, source="not stated; the only key column is a profile id"),
-    limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
+    limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(
             operation="importLoyaltyCustomersTiers",
@@ -96,5 +101,10 @@ CONTRACT = Contract(
         "Sending the same rows again leaves the same end state, so a doubtful chunk is sent again. The tiers export "
         "proves the rows; read it at once, since the next session or points update may move a customer."
     ),
-    notes=("Works only in programs with advanced tiers (an expiration and a downgrade policy).",),
+    notes=(
+        "Works only in programs with advanced tiers (an expiration and a downgrade policy).",
+        "Advice since 2026-05-28: import each customer into the tier that matches the balance.",
+        "The next session or points update moves a customer up from a lower tier.",
+        "To change the tier of a customer, add or deduct points.",
+    ),
 )

@@ -42,6 +42,7 @@ READBACK = Readback(
     after="createdAfter",
     before="createdBefore",
     case_setting=("/v1/applications/{application}", "caseSensitivity"),
+    case_operation="getApplication",
     own_columns=("id", "created", "campaignid", "friendprofileintegrationid", "importid", "batchid", "counter"),
     shown_ids={"campaign": "campaignid"},
 )
@@ -112,7 +113,7 @@ CONTRACT = Contract(
     unique=(Unique(columns=("code",), certain=True, source="referral guide: the file must contain no duplicates"),),
     ordered=(Ordered(start="startdate", end="expirydate", source="not documented; such a code can never be used"),),
     requires=Requires(feature="referrals", source="Campaign schema: features"),
-    limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
+    limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(
             operation="importReferrals",

@@ -77,7 +77,7 @@ CONTRACT = Contract(
             source=IMPORT,
         ),
     ),
-    limits=Limits(source="no size limit is documented; the 500 MB recommended elsewhere is kept"),
+    limits=Limits(source="no limit of size or records is documented"),
     routes=(
         Route(
             operation="importCampaignStoreBudget",

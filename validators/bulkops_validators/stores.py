@@ -44,7 +44,7 @@ CONTRACT = Contract(
             source="how repeated stores are stored is not documented",
         ),
     ),
-    limits=Limits(source="no size limit is documented; the 500 MB recommended elsewhere is kept"),
+    limits=Limits(source="no limit of size or records is documented"),
     routes=(
         Route(
             operation="importCampaignStores",

@@ -20,6 +20,7 @@ from bulkops.ledger.paths import shown
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.pipeline.observer import Silent
 from bulkops.pipeline.running import Outcome
+from bulkops.upload.refusals.header_names import ADVICE
 from bulkops.upload.stop import Stop, stopping_on_signals
 
 FINAL = frozenset({ChunkState.ACCEPTED, ChunkState.REJECTED, ChunkState.SKIPPED})
@@ -132,6 +133,8 @@ def _next_steps(outcome: Outcome, resume: str) -> Iterator[str]:
         said = f"an amount of {first.amount:,} for the {first.records:,} records of chunk {first.number}{more}"
         job = outcome.document["job"]
         yield f"The server reported {said}; bulkops jobs show {job} --history says why they count as accepted."
+    if advised := [c.message for c in outcome.chunks if ADVICE in c.message]:
+        yield advised[0][advised[0].index(ADVICE) :]
     doubtful = [c for c in outcome.chunks if c.undecided]
     for chunk in doubtful[:5]:
         yield f"Chunk {chunk.number} is in doubt: {chunk.message}."

@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from bulkops.errors import UsageError
-from bulkops.fixing.options import FixOptions, Repair
+from bulkops.fixing.options import Repair
 from bulkops.fixing.repairs.encoding import decoded, printable, redecoded
 from bulkops.fixing.repairs.quotes import strict_cell, undoubled
 from bulkops.fixing.repairs.records import Shape
 from bulkops.reading.records.quoting import cells
-from bulkops.validation.column_names import rivals_of
+from bulkops.validation.column_names import fold, rivals_of
 from bulkops.validation.header import Header, annotated, read_header
 from bulkops.validation.preamble import Notice, Opening
 from bulkops.wording import guess
@@ -44,7 +44,7 @@ def header_repairs(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int
     assert header is not None
     after = read_header(repaired_header(opening, shape).rstrip(b"\r\n"), shape.contract)
     left = Counter((fault.code, fault.column) for fault in after.faults)
-    names = _names(header, shape.options)
+    names = _names(header, shape)
     yield from _decisions(opening, shape)
     for notice in opening.notices:
         place = None if notice.field is None else notice.field - 1
@@ -110,7 +110,7 @@ def refuse_renames(path: str, opening: Opening, contract: Contract, renames: Map
     where = f"{path}: line {header_line_number(opening)}"
     after = Counter(renames.get(name, name) for name in names)
     for old, new in renames.items():
-        if new not in contract.column_names:
+        if new not in contract.header_names:
             raise UsageError(f"{contract.name} has no column {new!r}.", hint=guess(new, contract.column_names))
         if old not in names:
             raise UsageError(f"{where}: the header has no column {old!r}.", hint=guess(old, names))
@@ -130,16 +130,18 @@ def _fields(text: bytes, header: Header) -> list[bytes]:
     return [text[start:end] for start, end in cells(text, 0, header.separator)]
 
 
-def _names(header: Header, options: FixOptions) -> tuple[str, ...]:
+def _names(header: Header, shape: Shape) -> tuple[str, ...]:
     """Return the names to be written: the documented ones, where that makes no two columns of one name.
 
-    A note behind a name stays unless `unsafe`: it may be a unit.
+    A name that an earlier release of the API has for its column is a documented one. A note behind a name stays unless
+    `unsafe`: it may be a unit.
     """
-    names = tuple(options.renames.get(name, name) for name in header.names)
+    documented = shape.contract.header_names
+    names = tuple(shape.options.renames.get(name, name) for name in header.names)
     return tuple(
         name
-        if column is None or column in names[:i] + names[i + 1 :] or (_has_note(name, column) and not options.unsafe)
-        else column
+        if column is None or name in documented or (_has_note(name, column) and not shape.options.unsafe)
+        else _respelt(name, column, (*names[:i], *names[i + 1 :]), shape)
         for i, (column, name) in enumerate(zip(header.columns, names, strict=True))
     )
 
@@ -148,9 +150,16 @@ def _has_note(name: str, column: str) -> bool:
     return annotated(name.strip()) == column != name.strip()
 
 
+def _respelt(name: str, column: str, others: tuple[str, ...], shape: Shape) -> str:
+    """Return the documented name that differs from `name` in its spelling alone; `name` if another column has it."""
+    documented = {fold(each): each for each, meant in shape.contract.header_names.items() if meant == column}
+    new = documented.get(fold(name), column)
+    return name if new in others else new
+
+
 def _spelt(raw: bytes, header: Header, place: int, shape: Shape) -> bytes:
     """Return a name as it is written: as it was, unless something about it is wrong and certain to mend."""
-    name, quoted = _names(header, shape.options)[place], raw.startswith(b'"') and header.quoted[place]
+    name, quoted = _names(header, shape)[place], raw.startswith(b'"') and header.quoted[place]
     if name != header.names[place]:
         return _written(name, quoted=quoted)
     text, _ = decoded(raw, shape.knowledge, shape.options)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandera.polars as pa
 import polars as pl
@@ -25,8 +25,17 @@ class FrameModel(pa.DataFrameModel):
 
     @classmethod
     def to_schema(cls) -> pa.DataFrameSchema:
-        """Return the schema that `validate` applies."""
+        """Return the schema of frames whose columns have their current names."""
         return frame_schema(cls.contract)
+
+    @classmethod
+    def validate(cls, check_obj: Any, *args: Any, **kwargs: Any) -> Any:
+        """Check a frame; a column may have a name that an earlier release of the API has for it."""
+        present = check_obj.lazy().collect_schema().names()
+        current = cls.contract.header_names
+        renames = {name: current[name] for name in present if name in current and current[name] not in present}
+        found = super().validate(check_obj.rename(renames), *args, **kwargs)
+        return found.rename({new: old for old, new in renames.items()})
 
 
 @cache

@@ -223,6 +223,25 @@ VALUE_RULES: tuple[Rule, ...] = (
         fix="Write M for months. If minutes are meant, leave it.",
     ),
     warning(
+        "VAL130",
+        "longer-than-shown-again",
+        "The text is longer than the API says that it returns.",
+        why="The import's own text has no such limit. A longer id may be refused, or cut where it is shown again, and "
+        "then what was sent cannot be proved.",
+        bad="a profile id of 300 characters in a points file",
+        good="up to 255 characters",
+        fix="Nothing, if the profile has this id. Try a few such records first.",
+    ),
+    warning(
+        "VAL131",
+        "blank-not-documented",
+        "A cell is blank that the documentation does not call optional.",
+        why="It says of other columns of the import that they are optional. What a blank does is not documented.",
+        bad=",customer-0001,Gold,",
+        good=",customer-0001,Gold,2030-12-31T23:59:59Z",
+        fix="Fill the cell. If the record is meant as it is, try a few such records first.",
+    ),
+    warning(
         "VAL115",
         "three-decimals-throughout",
         "Every decimal number of the column has exactly three decimals.",

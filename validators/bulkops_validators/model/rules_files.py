@@ -303,6 +303,16 @@ HEADER_RULES: tuple[Rule, ...] = (
         good="value,limitval",
         fix="Add the column, or correct the name the finding suggests.",
     ),
+    warning(
+        "HDR131",
+        "missing-column-not-documented",
+        "A column is missing that the documentation does not call optional.",
+        why="It says of other columns of the import that they are optional. What a file without this one does is not "
+        "documented.",
+        bad="customerprofileid,tiername",
+        good="customerprofileid,tiername,expirydate",
+        fix="Add the column and fill it. If its values are meant to be left open, try a few records first.",
+    ),
     error(
         "HDR102",
         "unknown-column",
@@ -464,8 +474,9 @@ IMPORT_RULES: tuple[Rule, ...] = (
     warning(
         "IMP101",
         "over-recommended-size",
-        "The file is larger than recommended, and this import cannot be split.",
-        why="500 MB are recommended at most; an import that replaces what is there has to go in one request.",
+        "The file is larger than one request should be, and this import cannot be split.",
+        why="bulkops sends at most 500 MB in a request, which is also what the documentation of several imports "
+        "recommends. An import that replaces what is there has to go in one request.",
         bad="a 600 MB audience file",
         good="a file up to 500 MB",
         fix="Ask Talon.One, or bring the file below the size.",
