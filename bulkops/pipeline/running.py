@@ -14,6 +14,7 @@ from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer
+from bulkops.pipeline.proof import Circumstances, keep_result
 from bulkops.reconciling.jobs import known_from
 from bulkops.reconciling.result import Verdict
 from bulkops.reconciling.run import Evidence, reconcile
@@ -217,7 +218,7 @@ def _proved(context: JobContext, outcome: Outcome, observer: Observer) -> Outcom
     """
     ledger = context.ledger
     try:
-        job = ledger.job(context.job.id)
+        job, began = ledger.job(context.job.id), context.clock.now()
         result = reconcile(
             context.contract,
             job.file_path,
@@ -228,7 +229,8 @@ def _proved(context: JobContext, outcome: Outcome, observer: Observer) -> Outcom
             observer=observer.note,
         )
         context.original.refuse_change()
-        job = ledger.change_job(job, kind="reconciled", reconciliation=result.to_json())
+        circumstances = Circumstances.of_target(context.client.target, began=began, ended=context.clock.now())
+        job = keep_result(ledger, job, result, circumstances)
     except BulkopsError as raised:
         error = resumable(raised)
         return replace(outcome, error=error, exit_code=error.exit_code)
