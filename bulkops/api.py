@@ -281,7 +281,8 @@ def report(
     `overwrite` is as for `export`.
     """
     path = Path(out)
-    wish = ReportWish(jobs=jobs, form=form_of(path), title=title, mask=mask, check_files=check_files)
+    form = form_of(path)
+    wish = ReportWish(jobs=jobs, form=form, title=title, mask=mask, check_files=check_files, ledger=ledger)
     with _open(ledger) as book:
         return write_report(book, wish, made=SystemClock().now(), output=path, permit=_permit(ledger, overwrite))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from bulkops.ledger.models import Event
 
-ROUTINE = {"created", "sent", "accepted", "reconciled", "settings changed"}
+ROUTINE = {"created", "sent", "accepted", "reconciled", "settings changed", "file named"}
 LONGEST = 300
 WHAT = {
     "in doubt": "No answer came",
@@ -17,7 +17,7 @@ WHAT = {
     "isolating": "Cut into smaller requests",
     "cut smaller": "Cut into smaller requests",
     "resolved": "A person decided",
-    "rejected": "Refused for good",
+    "rejected": "Rejected",
     "refused": "The server refused it",
     "target changed": "The target had changed",
     "cancelled": "Cancelled",
