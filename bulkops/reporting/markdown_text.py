@@ -8,6 +8,7 @@ _MARKS = re.compile(r"[\\`*_{}\[\]<>()#!|~&$]")
 _LIVE = re.compile(r"@|://|www\.|#\d|\bmailto:", re.IGNORECASE)
 """What trackers turn into links or mentions although it is plain text, however it is escaped."""
 _LIST = re.compile(r"^(\d*)([-+=.)])(?=\s|$)")
+_NO_WORD = re.compile(r"[^\w ]")
 _RUN = re.compile(r"`+")
 
 
@@ -19,15 +20,16 @@ def plain(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Return a text as code, with a fence that no run of backticks in it closes; blank if the text is."""
+    """Return a text as code, with a fence that no run of backticks in it closes; blank if the text is.
+
+    A pipe ends a table cell even in code, and parsers differ on how to escape one there: such a text becomes an HTML
+    element with its marks as entities.
+    """
     flat = one_line(text).replace("\t", " ")
     if not flat.strip():
         return ""
+    if "|" in flat:
+        return f"<code>{_NO_WORD.sub(lambda found: f'&#{ord(found[0])};', flat)}</code>"
     fence = "`" * (max((len(run) for run in _RUN.findall(flat)), default=0) + 1)
     pad = " " if flat[0] in "` " or flat[-1] in "` " else ""
     return f"{fence}{pad}{flat}{pad}{fence}"
-
-
-def cell(text: str) -> str:
-    """Return Markdown as the content of a table cell: a pipe in code would end the cell."""
-    return re.sub(r"(?<!\\)\|", r"\\|", text)
