@@ -14,6 +14,9 @@ from typing import Any
 import pypdfium2
 import pytest
 
+from bulkops.clock import SystemClock
+from bulkops.ledger.store import Ledger
+from bulkops.reporting.write import ReportWish, report_text
 from bulkops.sandbox.serve import SandboxServer
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
@@ -37,6 +40,7 @@ class Operations:
         self.folder = folder
         self.environment = os.environ | {
             "BULKOPS_MANAGEMENT_KEY": "s3cret-key", "BULKOPS_STATE": str(folder / "state"),
+            "BULKOPS_RESPONSE_TIMEOUT": "1",
         }  # fmt: skip
         self.jobs: dict[str, list[str]] = {}
         with SandboxServer(rate_limit=0) as server:
@@ -87,7 +91,10 @@ class Operations:
     def page(self, state: str) -> Path:
         path = self.folder / f"{state}.html"
         if not path.exists():
-            self.run("report", *self.jobs[state], "-o", str(path))
+            ledger = Ledger.open(f"sqlite:///{self.folder / 'state' / 'ledger.db'}", clock=SystemClock())
+            wish = ReportWish(jobs=self.jobs[state])
+            path.write_text(report_text(ledger, wish, made=SystemClock().now())[1], encoding="utf-8")
+            ledger.close()
         return path
 
     def browse(self, *words: str) -> str:
