@@ -123,7 +123,7 @@ def _proof(facts: JobFacts) -> Iterator[Fact]:
     yield Fact(term="Result", text=f"{found['verdict']}. {found['reason']}")
     if at := proof.get("at") or (facts.reconciled and facts.reconciled.isoformat()):
         late = "; the job has changed since" if facts.outdated else ""
-        yield Fact(term="Read back at", text=f"{moment(at)}{late}")
+        yield Fact(term="Compared at", text=f"{moment(at)}{late}")
     if not proof:
         yield Fact(term="Version, host and key", text=NOT_RECORDED)
     else:

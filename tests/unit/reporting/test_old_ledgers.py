@@ -56,6 +56,6 @@ def test_result_without_circumstances_is_reported_with_the_time_of_its_event(led
     wish = ReportWish(jobs=[job.id], form=ReportForm.MARKDOWN)
     text = report_text(ledger, wish, made=MADE)[1]
     at = ledger.events(job.id)[-1].at
-    assert f"- Read back at: {at:%Y-%m-%d %H:%M:%S} UTC" in text
+    assert f"- Compared at: {at:%Y-%m-%d %H:%M:%S} UTC" in text
     assert "not recorded" in text
     assert text.splitlines()[2].startswith("**Sign: all 25 records")

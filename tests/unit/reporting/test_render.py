@@ -161,7 +161,7 @@ def test_result_of_an_older_version_says_what_is_not_recorded() -> None:
     old = result()
     del old["proof"]
     text = markdown(page_of([job_facts(reconciliation=old, reconciled=MADE)], title="T", made=MADE))
-    assert "- Read back at: 2026-11-22 12:00:00 UTC" in text
+    assert "- Compared at: 2026-11-22 12:00:00 UTC" in text
     assert "Version, host and key: not recorded" in text
 
 
