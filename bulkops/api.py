@@ -74,7 +74,8 @@ def target(base_url: str, *, key: str | None = None, **ids: int) -> Target:
     """
     _check_names(ids)
     if key is not None:
-        return Target(base_url=base_url, ids=ids, authorization=authorization_value("ManagementKey-v1", key))
+        secret = authorization_value("ManagementKey-v1", key, name="key of the calling program")
+        return Target(base_url=base_url, ids=ids, authorization=secret)
     remember_keys(os.environ)
     checked_base_url(base_url)  # a wrong address is said before a missing key
     return Target(base_url=base_url, ids=ids, authorization=authorization_from_environment(os.environ))
@@ -384,7 +385,8 @@ def report(
     `overwrite` is as for `export`.
     """
     path = Path(out)
-    wish = ReportWish(jobs=jobs, form=form_of(path), title=title, mask=mask, check_files=check_files)
+    form = form_of(path)
+    wish = ReportWish(jobs=jobs, form=form, title=title, mask=mask, check_files=check_files, ledger=ledger)
     with _open(ledger) as book:
         return write_report(book, wish, made=SystemClock().now(), output=path, permit=_permit(ledger, overwrite))
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
 from bulkops.clock import Clock
 from bulkops.errors import GuardRefused, UsageError
-from bulkops.ledger.events import Reconciled
 from bulkops.ledger.store import Ledger
+from bulkops.pipeline.proof import Circumstances, SavedExport, keep_result
 from bulkops.readback.compare.canonical import Fold
 from bulkops.reconciling.balances import Balance, check_balances
 from bulkops.reconciling.jobs import known_from
@@ -21,8 +22,6 @@ from bulkops.upload.input_file import Original
 from bulkops.upload.start import contract_of, target_of, with_file
 from bulkops.writing import OWN_ONLY, Permit
 from bulkops_validators.model.contract import Contract
-
-BALANCES = "balances"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +84,7 @@ def prove(
     refuse_unfit(asked.output, asked.repair, [asked.file, *(asked.balances or ())], asked.permit)
     if asked.target is not None and evidence.export is not None:
         evidence = replace(evidence, ids=asked.target["ids"], address=asked.target["base_url"])
+    began, saved = clock.now(), SavedExport.at(evidence.export if asked.job else None)
     balances: tuple[Balance, ...] = ()
     if asked.balances:
         before, after = asked.balances
@@ -98,8 +98,15 @@ def prove(
     if asked.original is not None:
         asked.original.refuse_change()
     if asked.job and ledger is not None:
-        _record(ledger, asked.job, result)
+        how = _circumstances(evidence, saved, began=began, ended=clock.now())
+        keep_result(ledger, ledger.job(asked.job), result, how)
     return result
+
+
+def _circumstances(evidence: Evidence, saved: SavedExport | None, *, began: datetime, ended: datetime) -> Circumstances:
+    if evidence.client is not None:
+        return Circumstances.of_target(evidence.client.target, began=began, ended=ended)
+    return Circumstances(began=began, ended=ended, export=saved.identity() if saved else None)
 
 
 def fold_named(case: Fold | str | None) -> Fold | None:
@@ -108,10 +115,3 @@ def fold_named(case: Fold | str | None) -> Fold | None:
         return Fold(case) if case is not None else None
     except ValueError:
         raise UsageError(f"There is no case {case!r}.", hint=f"Known: {', '.join(Fold)}.") from None
-
-
-def _record(ledger: Ledger, name: str, result: Reconciliation) -> None:
-    """Write the result to the job; balances checked earlier stay where none were checked now."""
-    job = ledger.job(name)
-    kept = {key: value for key, value in (job.reconciliation or {}).items() if key == BALANCES}
-    ledger.change_job(job, Reconciled(), reconciliation={**kept, **result.to_json()})

@@ -20,7 +20,7 @@ from bulkops.errors import (
     TargetUnfit,
     Unfinished,
 )
-from bulkops.ledger.events import Cancelled, Reconciled
+from bulkops.ledger.events import Cancelled
 from bulkops.ledger.job_summary import exit_code, job_document, job_state
 from bulkops.ledger.job_view import Job
 from bulkops.ledger.models import ChunkEntry, JobEntry
@@ -28,6 +28,7 @@ from bulkops.ledger.neighbours import leave_trace, neighbours
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer
+from bulkops.pipeline.proof import Circumstances, keep_result
 from bulkops.reconciling.jobs import known_from
 from bulkops.reconciling.result import Verdict
 from bulkops.reconciling.run import Evidence, reconcile
@@ -317,7 +318,7 @@ def _proved(context: JobContext, outcome: Outcome, observer: Observer) -> Outcom
     """
     ledger = context.ledger
     try:
-        job = ledger.job(context.job.id)
+        job, began = ledger.job(context.job.id), context.clock.now()
         result = reconcile(
             context.contract,
             job.file_path,
@@ -328,7 +329,8 @@ def _proved(context: JobContext, outcome: Outcome, observer: Observer) -> Outcom
             observer=observer.note,
         )
         context.original.refuse_change()
-        job = ledger.change_job(job, Reconciled(), reconciliation=result.to_json())
+        circumstances = Circumstances.of_target(context.client.target, began=began, ended=context.clock.now())
+        job = keep_result(ledger, job, result, circumstances)
     except BulkopsError as raised:
         error = resumable(raised)
         return replace(outcome, error=error, exit_code=error.exit_code)

@@ -1,5 +1,6 @@
 """What a report says of a job, gathered once; every form of the report is made from it. Pure."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,12 +11,15 @@ from bulkops.ledger.events import Event, EventKind
 from bulkops.ledger.job_summary import job_document, job_state
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
+from bulkops.reporting.rejections import Reason
 from bulkops.reporting.steps import Step, told_steps
 
 STATES = ("accepted", "skipped", "rejected", "in_doubt", "pending")
-AFTERWARDS = {"reconciled", "settings changed"}
+AFTERWARDS = {EventKind.RECONCILED, EventKind.SETTINGS_CHANGED, EventKind.FILE_NAMED}
 ENDED = {JobState.DONE, JobState.REFUSED, JobState.CANCELLED}
 WORDS = {"in_doubt": "in doubt"}
+MASKED = "(masked)"
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +29,10 @@ class JobFacts:
     `document` is that of `jobs show --json`. `progress` are seconds since the first request and records accepted by
     then. `doubts` are the steps that were no routine. `rejected` are rows of line, records, message. `findings` are
     rule and count; None where the file was not checked again. `sums` are amounts by subledger, as text. `settings` are
-    how the job was run; `ended` is when its last chunk was settled.
+    how the job was run; `ended` is when its last chunk was settled. `reasons` are the rejected records by reason, and
+    `rejected_file` is the file of them, if there is one. `reconciled` is when the ledger received the result of the
+    latest reconciliation; `outdated` says that a chunk has changed since. `ledger` is the address of the ledger as
+    commands name it, None for the default one.
     """
 
     document: Mapping[str, Any]
@@ -40,6 +47,11 @@ class JobFacts:
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     ended: datetime | None = None
+    reasons: tuple[Reason, ...] = ()
+    rejected_file: str | None = None
+    reconciled: datetime | None = None
+    outdated: bool = False
+    ledger: str | None = None
 
     @property
     def name(self) -> str:
@@ -106,6 +118,8 @@ def job_facts(
         doubts=tuple(told_steps(events)),
         settings=job.settings,
         ended=_ended(job, chunks, events),
+        reconciled=next((event.at for event in reversed(events) if event.kind == EventKind.RECONCILED), None),
+        outdated=_outdated(events),
         **more,
     )
 
@@ -114,6 +128,12 @@ def _ended(job: JobEntry, chunks: Sequence[ChunkEntry], events: Sequence[Event])
     if job_state(job, chunks) not in ENDED:
         return None
     return max((event.at for event in events if event.kind not in AFTERWARDS), default=None)
+
+
+def _outdated(events: Sequence[Event]) -> bool:
+    """Return whether a chunk has changed since the latest reconciliation."""
+    place = max((n for n, event in enumerate(events) if event.kind == EventKind.RECONCILED), default=len(events))
+    return any(event.chunk is not None for event in events[place:])
 
 
 def _timeline(chunks: Sequence[ChunkEntry], events: Sequence[Event]) -> Iterator[Mapping[str, Any]]:
@@ -131,6 +151,7 @@ def _timeline(chunks: Sequence[ChunkEntry], events: Sequence[Event]) -> Iterator
             "first_record": chunk.first_record,
             "records": chunk.records,
             "state": WORDS.get(chunk.state.value, chunk.state.value),
+            "undecided": chunk.undecided,
             "import_id": chunk.import_id,
             "attempts": chunk.attempts,
             "sent": sent[0].isoformat() if sent else None,
@@ -150,7 +171,7 @@ def _progress(chunks: Sequence[ChunkEntry], events: Sequence[Event]) -> Iterator
     total = 0
     yield 0.0, 0
     for event in events:
-        if event.data.get("state") == ChunkState.ACCEPTED and event.chunk in accepted:
+        if event.state is ChunkState.ACCEPTED and event.chunk in accepted:
             total += accepted.pop(event.chunk)
             yield round((event.at - begun).total_seconds(), 3), total
 
@@ -166,13 +187,29 @@ def masked(facts: JobFacts) -> JobFacts:
     """Return the facts without values of records: keys and cells of examples, and what the server said."""
     document = dict(facts.document)
     if facts.reconciliation:
-        examples = [
-            {**e, **{name: mask(e[name]) for name in ("key", "sent", "found") if e.get(name)}}
-            for e in facts.reconciliation.get("examples", [])
-        ]
-        document["reconciliation"] = {**facts.reconciliation, "examples": examples}
-    rejected = tuple((*row[:-1], "(masked)") for row in facts.rejected)
-    doubts = tuple(replace(step, said="(masked)" if step.said else "") for step in facts.doubts)
+        document["reconciliation"] = _masked_result(facts.reconciliation)
     document["chunks"] = [{k: v for k, v in chunk.items() if k != "message"} for chunk in document["chunks"]]
-    chunks = tuple({**chunk, "message": "(masked)" if chunk["message"] else ""} for chunk in facts.chunks)
-    return replace(facts, document=document, rejected=rejected, doubts=doubts, chunks=chunks)
+    return replace(
+        facts,
+        document=document,
+        rejected=tuple((*row[:-1], MASKED) for row in facts.rejected),
+        reasons=tuple(replace(reason, message=MASKED) for reason in facts.reasons),
+        doubts=tuple(replace(step, said=MASKED if step.said else "") for step in facts.doubts),
+        chunks=tuple({**chunk, "message": MASKED if chunk["message"] else ""} for chunk in facts.chunks),
+    )
+
+
+def _masked_result(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of a reconciliation without values; the doubt about an export quotes some."""
+    result = {
+        **found,
+        "examples": [
+            {**e, **{name: mask(e[name]) for name in ("key", "sent", "found") if e.get(name)}}
+            for e in found.get("examples", [])
+        ],
+        "notes": [_QUOTED.sub(MASKED, note) for note in found.get("notes", [])],
+    }
+    if doubt := found.get("doubt"):
+        result["doubt"] = _QUOTED.sub(MASKED, doubt)
+        result["reason"] = found["reason"].replace(doubt, result["doubt"])
+    return result

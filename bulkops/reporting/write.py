@@ -2,20 +2,23 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from bulkops.errors import UsageError
 from bulkops.escaping import escaped_json
 from bulkops.ledger.store import Ledger
 from bulkops.readback.compare.values import writable
 from bulkops.redaction import redacted, redacted_document
-from bulkops.reporting.facts import masked
+from bulkops.reporting.decisions import open_decisions
+from bulkops.reporting.facts import JobFacts, masked
 from bulkops.reporting.gather import gather
-from bulkops.reporting.html import page
-from bulkops.reporting.markdown import markdown
+from bulkops.reporting.page import page_of
+from bulkops.reporting.render import html, markdown
+from bulkops.reporting.verdict import Verdict, verdict_of, verdict_of_all
 from bulkops.version import __version__
 from bulkops.writing import (
     NOT_CSV,
@@ -46,7 +49,8 @@ NOT_REPORT = {**{suffix: form for suffix, form in NOT_CSV.items() if suffix not 
 class ReportWish:
     """What is asked of a report.
 
-    No `jobs` means the latest; `check_files` reads the files again for findings and sums.
+    No `jobs` means the latest; `check_files` reads the files again for findings and sums. `ledger` is the address of
+    the ledger as commands in the report name it, None for the default one.
     """
 
     jobs: Sequence[str] = ()
@@ -54,6 +58,7 @@ class ReportWish:
     title: str | None = None
     mask: bool = False
     check_files: bool = True
+    ledger: str | None = None
 
 
 def form_of(path: Path | None) -> ReportForm:
@@ -68,25 +73,48 @@ def form_of(path: Path | None) -> ReportForm:
 
 def report_text(ledger: Ledger, wish: ReportWish, *, made: datetime) -> tuple[str, str]:
     """Return the name of the first job and the text of the report; UsageError for a job that is not there."""
-    facts = [gather(ledger, name, check_file=wish.check_files) for name in _names(ledger, wish)]
+    facts = [gather(ledger, name, check_file=wish.check_files, named=wish.ledger) for name in _names(ledger, wish)]
     if wish.mask:
         facts = [masked(f) for f in facts]
     several = f"Report of {len(facts)} jobs"
     title = wish.title or (f"Import of {facts[0].title.lower()}" if len(facts) == 1 else several)
     match wish.form:
         case ReportForm.HTML:
-            text = page(facts, title=title, made=made)
+            text = html(page_of(facts, title=title, made=made))
         case ReportForm.MARKDOWN:
-            text = markdown(facts, title=title, made=made)
+            text = markdown(page_of(facts, title=title, made=made))
         case ReportForm.JSON:
-            document = {
-                "title": title,
-                "made": made.isoformat(),
-                "version": __version__,
-                "jobs": [f.to_json() for f in facts],
-            }
-            text = escaped_json(json.dumps(redacted_document(document), ensure_ascii=False, indent=2)) + "\n"
+            document = redacted_document(_document(facts, title=title, made=made))
+            text = escaped_json(json.dumps(document, ensure_ascii=False, indent=2)) + "\n"
     return facts[0].name, writable(redacted(text))
+
+
+def _document(all_facts: Sequence[JobFacts], *, title: str, made: datetime) -> dict[str, Any]:
+    """Return the report as a document for programs: all that the page shows, and nothing shortened."""
+    return {
+        "title": title,
+        "made": made.isoformat(),
+        "version": __version__,
+        "sign": _signing(verdict_of_all(all_facts)),
+        "jobs": [
+            {
+                **facts.to_json(),
+                "sign": _signing(verdict_of(facts)),
+                "decisions": [asdict(decision) for decision in open_decisions(facts)],
+                "reasons": [asdict(reason) for reason in facts.reasons],
+            }
+            for facts in all_facts
+        ],
+    }
+
+
+def _signing(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "verdict": verdict.sign.value,
+        "sentence": verdict.sentence,
+        "objections": list(verdict.objections),
+        "reservations": list(verdict.reservations),
+    }
 
 
 def write_report(

@@ -55,7 +55,12 @@ def command(
         form = "json"
     named = form_of(output)
     wish = ReportWish(
-        jobs=jobs, form=ReportForm(form) if form else named, title=title, mask=mask, check_files=not no_check
+        jobs=jobs,
+        form=ReportForm(form) if form else named,
+        title=title,
+        mask=mask,
+        check_files=not no_check,
+        ledger=ledger,
     )
     clock = SystemClock()
     book = Ledger.open(ledger or default_ledger_url(), clock=clock, notify=console().note)

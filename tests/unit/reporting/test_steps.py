@@ -19,12 +19,12 @@ def test_routine_is_left_out_and_doubts_are_told_in_words() -> None:
         ("evidence", {"verdict": "landed", "rows": 80, "import_id": 7, "state": "accepted", "read_at": "x"}),
     )))  # fmt: skip
     assert [(s.what, s.detail, s.said) for s in steps] == [
-        ("No answer came", "", "no answer"),
-        ("Read back", "all of it is there, so it counts as accepted; 80 rows found; import 7", ""),
+        ("No response", "", "no answer"),
+        ("Read back", "all of its records were found, so it counts as accepted; 80 rows found; import 7", ""),
     ]
 
 
 def test_what_is_said_twice_is_told_once() -> None:
     data = {"verdict": "ambiguous", "rows": 3, "note": "import 9 may be this chunk"}
     steps = list(told_steps(events(("evidence", data), ("undecided", data), ("undecided", data))))
-    assert [(s.what, s.said) for s in steps] == [("A person must decide", "import 9 may be this chunk")]
+    assert [(s.what, s.said) for s in steps] == [("Needs a manual decision", "import 9 may be this chunk")]
