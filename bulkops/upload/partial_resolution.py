@@ -134,13 +134,13 @@ def _of_one_import(
         return (), None, ""
     if evidence.verdict is Verdict.LANDED:
         return tuple(range(chunk.records)), evidence.import_id, evidence.created
-    if evidence.verdict is not Verdict.PARTLY or evidence.import_id is None:
+    if evidence.verdict is not Verdict.PARTLY or evidence.part_of is None:
         raise InDoubt(f"{AMBIGUOUS}: {evidence.note}.", hint=BY_HAND)
-    rows = reading.found.filter(pl.col(IMPORT_ID) == str(evidence.import_id))
+    rows = reading.found.filter(pl.col(IMPORT_ID) == str(evidence.part_of))
     for other in others:
         if shared_rows(judge.reader.records(other), rows, judge.reader.columns, without=None):
             raise InDoubt(f"{AMBIGUOUS}: {evidence.note}, and chunk {other.number} has such records too.", hint=BY_HAND)
-    return shared_places(judge.reader.records(chunk), rows, judge.reader.columns), evidence.import_id, evidence.created
+    return shared_places(judge.reader.records(chunk), rows, judge.reader.columns), evidence.part_of, evidence.created
 
 
 def _of_keys(
