@@ -69,7 +69,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/commands.md": command_reference,
     "reference/contracts.md": contract_reference,
     "reference/exit-codes.md": exit_codes,
-    "rules.md": rules_docs.markdown,
+    "reference/rules.md": rules_docs.markdown,
 }
 
 
