@@ -41,9 +41,7 @@ def test_every_option_has_a_variable_of_its_command() -> None:
     assert len(OPTIONS) > 300
     for context, option in OPTIONS:
         called = f"{context.command_path} {option.opts[0]}"
-        assert isinstance(option, EnvironmentOption), (
-            f"{called}: declare it with `options.environment.option`"
-        )
+        assert isinstance(option, EnvironmentOption), f"{called}: declare it with `options.environment.option`"
         words = "_".join(["BULKOPS", *context.command_path.split()[1:]])
         long = next(name for name in option.opts if name.startswith("--")).removeprefix("--")
         first, *others = option.variables(context)
