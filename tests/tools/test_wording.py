@@ -1,0 +1,79 @@
+"""The check of wording counts phrases in each kind of text and refuses a rate above its ceiling."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tools import wording
+from tools.texts import Kind, Text, texts
+
+CODE = '''"""Return what is left."""
+
+LIMIT = 3  # whose limit it is
+MESSAGE = f"The file {LIMIT} is no CSV file at all."
+NAME = "is no"
+'''
+PAGE = """# Title
+
+```text
+what is code
+```
+
+Rows whose
+key is told.
+"""
+GROUPS = wording.groups()
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Iterator[Path]:
+    for name, content in {"bulkops/upload/job.py": CODE, "docs/how-to/page.md": PAGE}.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_text(content, encoding="utf-8")
+    yield tmp_path
+
+
+def matches(found: list[Text]) -> list[tuple[str, Kind, int, str]]:
+    return [
+        (text.part, text.kind, line, phrase)
+        for text in found
+        for group in GROUPS
+        for line, phrase, _ in group.matches(text)
+    ]
+
+
+def test_wording_of_each_kind_of_text_is_found_with_its_line(tree: Path) -> None:
+    assert matches(list(texts(tree))) == [
+        ("bulkops/upload", Kind.DOCSTRING, 1, "what is"),
+        ("bulkops/upload", Kind.MESSAGE, 4, "is no"),
+        ("bulkops/upload", Kind.COMMENT, 3, "whose"),
+        ("docs/how-to", Kind.PAGE, 7, "whose"),
+        ("docs/how-to", Kind.PAGE, 8, "told"),
+    ]
+
+
+def test_wording_names_of_tests_count_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "tests" / "test_names.py"
+    path.parent.mkdir()
+    path.write_text("def test_a_row_that_is_no_row() -> None: ...\n", encoding="utf-8")
+    assert matches(list(texts(tmp_path))) == [("tests", Kind.NAME, 1, "is no")]
+
+
+def test_wording_above_its_ceiling_is_a_problem(tree: Path) -> None:
+    now = wording.rates(texts(tree), GROUPS)
+    assert wording.problems(now, now, GROUPS) == []
+    part = dict(now["docs/how-to"], headless=now["docs/how-to"]["headless"] - 0.01)
+    assert len(wording.problems(now, {**now, "docs/how-to": part}, GROUPS)) == 1
+
+
+def test_wording_of_a_part_without_a_ceiling_must_reach_the_goal(tree: Path) -> None:
+    now = wording.rates(texts(tree), GROUPS)
+    assert len(wording.problems(now, {}, GROUPS)) == 4
+
+
+def test_tighten_lowers_a_ceiling_and_never_raises_it() -> None:
+    now = {"docs": {"headless": 5.0, "replaced": 0.1}}
+    ceilings = {"docs": {"headless": 4.0, "replaced": 2.0}, "gone": {"headless": 1.0, "replaced": 1.0}}
+    assert wording.lowered(now, ceilings, GROUPS) == {"docs": {"headless": 4.0, "replaced": 0.5}}
