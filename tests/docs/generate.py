@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -10,6 +11,7 @@ from bulkops import errors
 from bulkops.cli.main import COMMANDS, cli
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model import describe, rules_docs
+from tests.docs import transcripts
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOTICE = "<!-- Written by `make docs`; do not edit. -->\n\n"
@@ -73,6 +75,15 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 
+def write_transcripts() -> None:
+    """Run the transcripts of all pages and write their output."""
+    for page in transcripts.PAGES:
+        path = transcripts.ROOT / page
+        with TemporaryDirectory() as folder:
+            path.write_text(transcripts.rerun(path.read_text(encoding="utf-8"), Path(folder)), encoding="utf-8")
+        print(f"ran {path}")  # noqa: T201 - the script's result
+
+
 if __name__ == "__main__":
     # Click keeps a command's help option once it is made, so the tests have each page made in a process of its own.
     if len(sys.argv) == 2:
@@ -83,3 +94,4 @@ if __name__ == "__main__":
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(make(), encoding="utf-8")
         print(f"wrote {path}")  # noqa: T201 - the script's result
+    write_transcripts()

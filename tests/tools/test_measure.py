@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tools import measure
+from tools.wording import ROOT
 
 SOURCES = {
     "bulkops/__init__.py": "",
@@ -44,4 +45,4 @@ def test_measure_counts_the_files_that_contributing_lists(tree: Path) -> None:
 
 
 def test_the_program_has_no_import_cycle() -> None:
-    assert measure.cycles(measure.imports(measure.modules(measure.ROOT))) == []
+    assert measure.cycles(measure.imports(measure.modules(ROOT))) == []

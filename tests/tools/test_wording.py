@@ -1,6 +1,5 @@
 """The check of wording counts phrases in each kind of text and refuses a rate above its ceiling."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,12 +26,12 @@ GROUPS = wording.groups()
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Iterator[Path]:
+def tree(tmp_path: Path) -> Path:
     for name, content in {"bulkops/upload/job.py": CODE, "docs/how-to/page.md": PAGE}.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True)
         path.write_text(content, encoding="utf-8")
-    yield tmp_path
+    return tmp_path
 
 
 def matches(found: list[Text]) -> list[tuple[str, Kind, int, str]]:
