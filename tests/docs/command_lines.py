@@ -19,12 +19,12 @@ PAGES = sorted(
     # The changelog names options of the past; the reference is made from the commands.
     if path.name not in {"CHANGELOG.md", "commands.md"}
 )
-FENCE = re.compile(r"^ *```(\w*)[^\n]*\n(.*?)^ *```", flags=re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^ *```([\w{}]*)[^\n]*\n(.*?)^ *```", flags=re.MULTILINE | re.DOTALL)
 SHELL = {"", "console", "sh", "shell", "bash", "yaml", "text"}
 INLINE = re.compile(r"(?<!`)`(bulkops [^`]+)`(?!`)")
 START = re.compile(r"(?:^|[\s;|&(!])bulkops\s")
 END = {"|", "||", "&&", "&", ";", ">", ">>", "<", "2>", ")", "2>&1"}
-# Names in capitals, shell variables and ellipses stand for values.
+# Names in capitals, shell variables and ellipses are placeholders of values.
 PLACEHOLDER = re.compile(r"[A-Z][A-Z%_.|]*|.*[$…<].*|N%|\.\.\.|NAME\..*")
 
 
@@ -59,7 +59,7 @@ def _of_block(page: Path, first: int, block: str) -> Iterator[CommandLine]:
     joined = re.sub(r"\\\n\s*", "\0", block)
     number = first
     for line in joined.split("\n"):
-        found = START.search(line)
+        found = START.search(re.sub(r"(^|\s)#\s.*$", "", line))
         if found and (not transcript or line.lstrip().startswith("$ ")) and not line.startswith(("bulkops:", "Usage")):
             yield CommandLine(page, number, tuple(_words(line[found.end() :].replace("\0", " "))), whole=True)
         number += 1 + line.count("\0")

@@ -60,19 +60,27 @@ def test_wording_names_of_tests_count_as_text(tmp_path: Path) -> None:
     assert matches(list(texts(tmp_path))) == [("tests", Kind.NAME, 1, "is no")]
 
 
-def test_wording_above_its_ceiling_is_a_problem(tree: Path) -> None:
-    now = wording.rates(texts(tree), GROUPS)
-    assert wording.problems(now, now, GROUPS) == []
-    part = dict(now["docs/how-to"], headless=now["docs/how-to"]["headless"] - 0.01)
-    assert len(wording.problems(now, {**now, "docs/how-to": part}, GROUPS)) == 1
+def test_wording_with_more_matches_and_a_higher_rate_is_a_problem() -> None:
+    ceilings = {"docs": {name: wording.Ceiling(matches=3, rate=3.0) for name in ("headless", "replaced")}}
+
+    def problems(matches: int, words: int) -> int:
+        now = {"docs": {"headless": wording.Count(matches, words), "replaced": wording.Count(0, words)}}
+        return len(wording.problems(now, ceilings, GROUPS))
+
+    assert problems(4, 1000) == 1
+    assert problems(3, 900) == 0, "a clean sentence was removed"
+    assert problems(4, 1400) == 0, "the part grew"
 
 
 def test_wording_of_a_part_without_a_ceiling_must_reach_the_goal(tree: Path) -> None:
-    now = wording.rates(texts(tree), GROUPS)
+    now = wording.counts(texts(tree), GROUPS)
     assert len(wording.problems(now, {}, GROUPS)) == 4
+    assert wording.problems(now, wording.written(now), GROUPS) == []
 
 
 def test_tighten_lowers_a_ceiling_and_never_raises_it() -> None:
-    now = {"docs": {"headless": 5.0, "replaced": 0.1}}
-    ceilings = {"docs": {"headless": 4.0, "replaced": 2.0}, "gone": {"headless": 1.0, "replaced": 1.0}}
-    assert wording.lowered(now, ceilings, GROUPS) == {"docs": {"headless": 4.0, "replaced": 0.5}}
+    now = {"docs": {"headless": wording.Count(9, 1000), "replaced": wording.Count(1, 1000)}}
+    ceilings = {part: {n: wording.Ceiling(matches=3, rate=3.0) for n in now["docs"]} for part in ("docs", "gone")}
+    assert wording.lowered(now, ceilings, GROUPS) == {
+        "docs": {"headless": {"matches": 3, "rate": 3.0}, "replaced": {"matches": 1, "rate": 1.0}}
+    }
