@@ -57,12 +57,13 @@ def _targets(node: ast.AST, found: Mapping[str, Path]) -> Iterator[str]:
 
 def cycles(graph: Mapping[str, set[str]]) -> list[list[str]]:
     """Return each group of modules that import each other, directly or through others."""
-    reach = {name: _reachable(graph, name) for name in graph}
+    reach = {name: reachable(graph, name) for name in graph}
     groups_of = {tuple(sorted(m for m in reach[name] if name in reach[m])) for name in graph}
     return sorted(list(group) for group in groups_of if group)
 
 
-def _reachable(graph: Mapping[str, set[str]], start: str) -> set[str]:
+def reachable(graph: Mapping[str, set[str]], start: str) -> set[str]:
+    """Return all that `start` leads to, directly or through others."""
     seen: set[str] = set()
     waiting = list(graph[start])
     while waiting:

@@ -12,6 +12,7 @@ from bulkops.cli.main import COMMANDS, cli
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model import describe, rules_docs
 from tests.docs import transcripts
+from tools import architecture
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOTICE = "<!-- Written by `make docs`; do not edit. -->\n\n"
@@ -72,6 +73,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/contracts.md": contract_reference,
     "reference/exit-codes.md": exit_codes,
     "reference/rules.md": rules_docs.markdown,
+    "explanation/architecture.svg": architecture.current,
 }
 
 
