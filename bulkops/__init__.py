@@ -1,24 +1,102 @@
 """Move data in and out of Talon.One by CSV.
 
-The functions are those of `bulkops.api`; each is imported when it is first used, so that importing the package,
-and asking the command line for help, loads none of the stages.
+Everything here is imported when it is first used, so that importing the package, and asking the command line for
+help, loads none of the stages.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bulkops.version import __version__
 
 if TYPE_CHECKING:
-    from bulkops.api import export, local_sandbox, plan, reconcile, report, resume, submit, target, validate
+    from bulkops import errors
+    from bulkops.api import (
+        Fixed,
+        export,
+        fix,
+        local_sandbox,
+        plan,
+        reconcile,
+        report,
+        resume,
+        run,
+        submit,
+        target,
+        validate,
+    )
+    from bulkops.client import Client, Jobs
+    from bulkops.fixing.options import FixOptions
+    from bulkops.ledger.job_view import Job, JobList
+    from bulkops.pipeline.observer import Observer, Silent
+    from bulkops.pipeline.running import Outcome
+    from bulkops.reconciling.result import Reconciliation
+    from bulkops.settings import Target
+    from bulkops.upload.options import RunOptions
+    from bulkops.upload.workflow import Guards
+    from bulkops.validation.findings import Finding, Findings, ValidationReport
+    from bulkops.validation.settings import ValidationSettings
+
+HOMES = {
+    "Client": "client",
+    "FixOptions": "fixing.options",
+    "Finding": "validation.findings",
+    "Findings": "validation.findings",
+    "Fixed": "api",
+    "Guards": "upload.workflow",
+    "Job": "ledger.job_view",
+    "JobList": "ledger.job_view",
+    "Jobs": "client",
+    "Observer": "pipeline.observer",
+    "Outcome": "pipeline.running",
+    "Reconciliation": "reconciling.result",
+    "RunOptions": "upload.options",
+    "Silent": "pipeline.observer",
+    "Target": "settings",
+    "ValidationReport": "validation.findings",
+    "ValidationSettings": "validation.settings",
+    "export": "api",
+    "fix": "api",
+    "local_sandbox": "api",
+    "plan": "api",
+    "reconcile": "api",
+    "report": "api",
+    "resume": "api",
+    "run": "api",
+    "submit": "api",
+    "target": "api",
+    "validate": "api",
+}
+"""Each public name and the module that defines it."""
 
 __all__ = [
+    "Client",
+    "Finding",
+    "Findings",
+    "FixOptions",
+    "Fixed",
+    "Guards",
+    "Job",
+    "JobList",
+    "Jobs",
+    "Observer",
+    "Outcome",
+    "Reconciliation",
+    "RunOptions",
+    "Silent",
+    "Target",
+    "ValidationReport",
+    "ValidationSettings",
     "__version__",
+    "errors",
     "export",
+    "fix",
     "local_sandbox",
     "plan",
     "reconcile",
     "report",
     "resume",
+    "run",
     "submit",
     "target",
     "validate",
@@ -26,15 +104,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a function of the library when it is first asked for."""
-    if name in __all__:
-        from bulkops import api
-
-        return getattr(api, name)
+    """Import a public name, or the module of errors, when it is first used."""
+    if name in HOMES:
+        return getattr(import_module(f"bulkops.{HOMES[name]}"), name)
+    if name == "errors":
+        return import_module("bulkops.errors")
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
 
 
 def __dir__() -> list[str]:
-    """Name the functions, imported yet or not."""
+    """Return the public names, imported yet or not."""
     return sorted(__all__)

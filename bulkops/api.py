@@ -6,10 +6,11 @@ Errors are those of `bulkops.errors`. Nothing is printed: give an observer to fo
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bulkops.catalog import find_recipe
 from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import FilePlan, plan_file
 from bulkops.clock import SystemClock
@@ -20,15 +21,22 @@ from bulkops.exporting.output_formats import Shape
 from bulkops.exporting.request import request_of
 from bulkops.exporting.run import Exported, Fetching, run_export
 from bulkops.exporting.time_slices import steps_of
+from bulkops.fixing.options import FixOptions
+from bulkops.fixing.run import fix_file
+from bulkops.fixing.writer import Change, FixReport
+from bulkops.frames import Input, input_path, is_frame, kept_path
 from bulkops.ledger.inputs import inputs_guard
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.importing import ImportRequest, Place, import_file
-from bulkops.pipeline.observer import Observer
+from bulkops.pipeline.observer import Observer, Silent
+from bulkops.pipeline.recipes import RecipeRun, StepResult, check_recipe
 from bulkops.pipeline.reconcile_job import Asked, asked_of_job, fold_named, prove
 from bulkops.pipeline.resuming import resume_job
 from bulkops.pipeline.running import Outcome
 from bulkops.queries import query_texts
 from bulkops.readback.compare.canonical import Fold
+from bulkops.reading.sources import file_source
+from bulkops.recipe import load_recipe
 from bulkops.reconciling.result import Reconciliation
 from bulkops.reconciling.sides import Evidence, Known
 from bulkops.redaction import remember_keys
@@ -48,11 +56,14 @@ from bulkops.upload.workflow import Guards, open_client
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import ValidationReport
 from bulkops.validation.settings import ValidationSettings
-from bulkops.writing import Permit
+from bulkops.writing import Permit, refuse_the_same, whole_file
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 
 PathLike = str | os.PathLike[str]
+
+FIX_CHANGES = 10_000
+"""How many changes of a repaired copy are kept as objects; the report counts all of them."""
 
 
 def target(base_url: str, *, key: str | None = None, **ids: int) -> Target:
@@ -78,27 +89,68 @@ def local_sandbox(*, world: PathLike | None = None, **ids: int) -> Iterator[Targ
         yield place
 
 
-def validate(
-    contract: str | Contract, *files: PathLike, settings: ValidationSettings | None = None
-) -> ValidationReport:
-    """Check files against a contract; no account, no network. InputUnreadable if one cannot be read."""
+def validate(contract: str | Contract, *files: Input, settings: ValidationSettings | None = None) -> ValidationReport:
+    """Check files or DataFrames against a contract; no account, no network.
+
+    InputUnreadable if a file cannot be read.
+    """
     chosen = settings or ValidationSettings(now=SystemClock().now())
-    report = validate_files(_contract(contract), [Path(file) for file in files], settings=chosen)
+    with ExitStack() as stack:
+        paths = [stack.enter_context(input_path(file)) for file in files]
+        report = validate_files(_contract(contract), paths, settings=chosen)
     if unreadable := next((file.unreadable for file in report.files if file.unreadable), None):
         raise InputUnreadable(unreadable)
     return report
 
 
 def plan(
-    contract: str | Contract, file: PathLike, *, max_rows: int | None = None, max_bytes: int = 50_000_000
+    contract: str | Contract, file: Input, *, max_rows: int | None = None, max_bytes: int = 50_000_000
 ) -> FilePlan:
-    """Return the chunks a file would be cut into, as byte ranges with checksums."""
-    return plan_file(Path(file), chunk_limits(_contract(contract), max_rows=max_rows, max_bytes=max_bytes))
+    """Return the chunks that a file or a DataFrame would be sent in, as byte ranges with checksums."""
+    with input_path(file) as path:
+        return plan_file(path, chunk_limits(_contract(contract), max_rows=max_rows, max_bytes=max_bytes))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fixed:
+    """A repaired copy: where it is, how much was changed, the changes (at most `FIX_CHANGES`), and what remains."""
+
+    path: Path
+    report: FixReport
+    changes: tuple[Change, ...]
+    left: ValidationReport
+
+
+def fix(
+    contract: str | Contract,
+    file: Input,
+    out: PathLike,
+    *,
+    options: FixOptions | None = None,
+    overwrite: bool = False,
+) -> Fixed:
+    """Write a repaired copy of a file or a DataFrame, and validate the copy.
+
+    DataError if there is no header to go by, InputUnreadable if the file cannot be read. `overwrite` is as for
+    `export`; the file itself is never written over.
+    """
+    found, target = _contract(contract), _path(out)
+    report, changes = FixReport(), list[Change]()
+
+    def keep(change: Change) -> None:
+        if len(changes) < FIX_CHANGES:
+            changes.append(change)
+
+    with input_path(file) as path:
+        refuse_the_same(target, [path], what="the repaired copy")
+        with whole_file(target, _permit(None, overwrite)) as copy:
+            report = fix_file(found, file_source(path), copy, options=options or FixOptions(), log=keep)
+    return Fixed(path=target, report=report, changes=tuple(changes), left=validate(found, target))
 
 
 def submit(
     contract: str | Contract,
-    file: PathLike,
+    file: Input,
     where: Target,
     *,
     options: Mapping[str, object] | None = None,
@@ -110,15 +162,18 @@ def submit(
     ledger: str | None = None,
     observer: Observer | None = None,
 ) -> Outcome:
-    """Validate a file, upload it and, if asked, prove every row.
+    """Validate a file or a DataFrame, upload it and, if asked, prove every row.
 
     `options` are the contract's query options by name (`{"skip-duplicates": True}`); `guards` lifts guards one by
     one; `ledger` is the address of the ledger, None for the default one.
     """
     found = _contract(contract)
+    if is_frame(file):
+        with _open(ledger) as book:
+            file = kept_path(file, book.folder / "frames")
     request = ImportRequest(
         contract=found,
-        file=Path(file),
+        file=_path(file),
         options=query_texts(found, options or {}, place=found.name),
         max_rows=max_rows,
         max_bytes=max_bytes,
@@ -204,7 +259,7 @@ def export(
 
 def reconcile(
     contract: str | Contract,
-    file: PathLike,
+    file: Input,
     where: Target | None = None,
     *,
     saved: PathLike | None = None,
@@ -224,36 +279,29 @@ def reconcile(
     ledger: str | None = None,
     observer: Callable[[str], None] | None = None,
 ) -> Reconciliation:
-    """Compare a file with what a target holds, or with an export that was `saved` earlier.
+    """Compare a file or a DataFrame with what a target contains, or with an export that was `saved` earlier.
 
     `job` is the job that sent the file: its import ids and times are known, the file must be the one it sent
-    (GuardRefused), and what is found is kept with it. `import_ids` tells the ids for a file without a job. `case` is
+    (GuardRefused), and the result is stored with it. `import_ids` names the imports of a file without a job. `case` is
     how the application folds codes. `spreadsheet_safe` writes the files of `output` so that a spreadsheet takes no
     cell for a formula. `ids` are those that a saved export must be of, as far as its rows show them.
     `without_import_ids` writes a `repair` file of points or giveaways though the rows found show no import ids.
     `overwrite` is as for `export`. `balances` are balances exports from before and after (points). `accept` are rules
-    that stop an import, but not this one. `observer` hears why the target is read again.
+    that stop an import, but not this one. `observer` receives the reason for each further reading.
     """
     found = _contract(contract)
     if where is not None and saved is not None:
         raise UsageError("A target and a saved export are two things to compare with; give one.")
     with ExitStack() as stack:
+        path = stack.enter_context(input_path(file))
         book = stack.enter_context(_open(ledger)) if where is not None or job else None
         if job and book is not None:
-            asked = asked_of_job(book, job, file=_path(file), where=where)
+            asked = asked_of_job(book, job, file=path, where=where)
             if asked.contract != found or import_ids is not None:
                 raise UsageError(f"Job {job} knows its contract, {asked.contract.name}, and its import ids.")
         else:
             query = query_texts(found, options or {}, place=found.name)
-            asked = Asked(contract=found, file=_path(file), options=query, known=Known(import_ids=import_ids))
-        _check_names(ids or {})
-        evidence = Evidence(
-            export=_path(saved) if saved else None, ids=ids, options=asked.options, fold=fold_named(case)
-        )
-        if where is not None and book is not None:
-            _check_ids(found, where)
-            client = stack.enter_context(open_client(where, book, clock=SystemClock(), say=observer or silent))
-            evidence = replace(evidence, client=client, ids=where.ids)
+            asked = Asked(contract=found, file=path, options=query, known=Known(import_ids=import_ids))
         asked = replace(
             asked,
             settle=settle,
@@ -264,7 +312,53 @@ def reconcile(
             permit=_permit(ledger, overwrite),
             balances=(_path(balances[0]), _path(balances[1])) if balances else None,
         ).accepting(accepted_rules(accept))
+        _check_names(ids or {})
+        evidence = Evidence(
+            export=_path(saved) if saved else None, ids=ids, options=asked.options, fold=fold_named(case)
+        )
+        if where is not None and book is not None:
+            _check_ids(found, where)
+            client = stack.enter_context(open_client(where, book, clock=SystemClock(), say=observer or silent))
+            evidence = replace(evidence, client=client, ids=where.ids)
         return prove(asked, evidence, clock=SystemClock(), ledger=book, observer=observer)
+
+
+def run(
+    recipe: PathLike,
+    where: Target | None = None,
+    *,
+    variables: Mapping[str, str] | None = None,
+    settings: RunOptions | None = None,
+    first: int = 1,
+    dry_run: bool = False,
+    ledger: str | None = None,
+    observer: Observer | None = None,
+) -> list[StepResult]:
+    """Run a recipe (a path, or the name of a shipped one) and return a result for each step that ran.
+
+    The last result is the first that is not as the recipe expects, if there is one. `first` is the number of the step
+    to begin with, from 1. A recipe with a sandbox of its own takes no target. UsageError if the recipe is not valid.
+    """
+    loaded = load_recipe(find_recipe(os.fspath(recipe)), variables or {})
+    with ExitStack() as stack:
+        if loaded.sandbox is not None:
+            if where is not None:
+                raise UsageError(f"{loaded.name} runs against a sandbox of its own, so it takes no target.")
+            where = stack.enter_context(fresh_sandbox({}, world=loaded.sandbox.world))
+        if where is None:
+            raise UsageError(f"{loaded.name} needs a target.")
+        check_recipe(loaded, where.ids)
+        steps = RecipeRun(
+            recipe=loaded,
+            target=where,
+            ledger=stack.enter_context(_open(ledger)),
+            clock=SystemClock(),
+            settings=settings or RunOptions(),
+            observe=lambda _: observer or Silent(),
+            dry_run=dry_run,
+            first=first,
+        )
+        return list(steps.results())
 
 
 def report(
@@ -298,9 +392,9 @@ def _permit(ledger: str | None, overwrite: bool) -> Permit:  # noqa: FBT001 - th
     return Permit(overwrite=overwrite, refuse_input=inputs_guard(ledger))
 
 
-def _path(given: PathLike) -> Path:
+def _path(given: object) -> Path:
     if not isinstance(given, str | os.PathLike):
-        raise UsageError(f"{given!r} is no path.")
+        raise UsageError(f"{given!r} is not a path.")
     return Path(given)
 
 

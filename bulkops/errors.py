@@ -6,7 +6,8 @@ BulkopsError
 │   ├── InputUnreadable    the file is not there or cannot be read
 │   ├── LedgerUnusable     the ledger cannot be read or written
 │   │   └── LimitExceeded  it is larger than bulkops processes; the hint names the option
-│   └── AccessRefused      the server refused the key or the ids (401, 403, 404)
+│   ├── AccessRefused      the server refused the key or the ids (401, 403, 404)
+│   └── Unreachable        no connection is possible with this address, certificate or proxy
 ├── Unfinished             resume the job, or run the command again       exit 3
 │   ├── NotDelivered       the request never reached the server: safe to send again
 │   ├── ResponseTooLarge   a response to a reading request exceeds a limit: another attempt would not help
@@ -63,6 +64,10 @@ class LimitExceeded(InputUnreadable):
     """An input is larger, deeper or longer than bulkops processes; see `docs/reference/limits.md`."""
 
 
+class Unreachable(UsageError):
+    """No connection to the server is possible until the configuration is corrected: nothing was sent."""
+
+
 class Unfinished(BulkopsError):
     """The run stopped early and can go on: resume the job, or run the command again where there is no job."""
 
@@ -108,14 +113,24 @@ class ResponseTooLarge(Unfinished):
 
 
 class OutcomeUnknown(Unfinished):
-    """The request left and its outcome is not known; `timed_out` if the server took too long."""
+    """The request left and its outcome is not known; `timed_out` if the server took too long.
+
+    `retry_after` are the seconds that the response asks to wait before the next request.
+    """
 
     def __init__(
-        self, message: str, *, status: int | None = None, timed_out: bool = False, hint: str | None = None
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        timed_out: bool = False,
+        retry_after: float | None = None,
+        hint: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.timed_out = timed_out
+        self.retry_after = retry_after
 
 
 class ServerRefused(Unfinished):

@@ -84,7 +84,13 @@ def state_folder() -> Path:
 def _usual_state_folder() -> Path:
     from platformdirs import user_state_path  # here, since it takes longer than all else that looking at a job needs
 
-    return user_state_path("bulkops")
+    try:
+        return user_state_path("bulkops")
+    except RuntimeError:  # no HOME, and no entry for the user: usual in containers and services
+        raise UsageError(
+            "There is no folder for the ledger: this user has no home folder.",
+            hint="Set BULKOPS_STATE to a folder that can be written, or HOME.",
+        ) from None
 
 
 def default_ledger_url() -> str:

@@ -4,16 +4,42 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 
 from bulkops.errors import UsageError
 from bulkops.private import FILE
 from bulkops.written import is_ours, leftovers, remember, remember_temporary
 
+NOT_CSV: Mapping[str, str] = MappingProxyType(
+    {
+        ".xlsx": "an Excel workbook",
+        ".xlsm": "an Excel workbook",
+        ".xls": "an Excel workbook",
+        ".ods": "an OpenDocument sheet",
+        ".parquet": "a Parquet file",
+        ".json": "a JSON document",
+        ".jsonl": "a file of JSON lines",
+        ".html": "an HTML page",
+        ".htm": "an HTML page",
+        ".md": "a Markdown page",
+        ".pdf": "a PDF file",
+        ".docx": "a Word document",
+        ".zip": "a ZIP archive",
+        ".tar": "a tar archive",
+        ".tgz": "a tar archive",
+        ".bz2": "a bzip2 file",
+        ".xz": "an xz file",
+        ".7z": "a 7-Zip archive",
+        ".db": "a database",
+        ".sqlite": "a database",
+    }
+)
+"""What the suffix of a file promises that is neither CSV nor compressed CSV as bulkops writes it."""
 WRITTEN_BACK = 8 * 1024 * 1024
 
 
@@ -42,6 +68,15 @@ def refuse_no_folder(path: Path) -> None:
         raise no_folder(path)
     if not path.parent.is_dir():
         raise UsageError(f"{path.parent} is no folder.", hint=f"Put {path.name} elsewhere.")
+
+
+def refuse_other_form(path: Path, forms: Mapping[str, str], *, instead: str) -> None:
+    """Raise UsageError if the suffix of a file to be written promises another form than the file will have.
+
+    `forms` are the suffixes of other forms with what they are; `instead` names the suffixes to choose from.
+    """
+    if (form := forms.get(path.suffix.lower())) is not None:
+        raise UsageError(f"{path} has the name of {form}; the file would not be one.", hint=f"Choose {instead}.")
 
 
 def no_folder(path: Path) -> UsageError:

@@ -1,7 +1,7 @@
 """Run the unit tests on every Python version of this machine that bulkops supports: `make test-pythons`.
 
 Versions are those of the classifiers in pyproject.toml. An interpreter is found on the path, in pyenv, or by uv. A
-version without an interpreter is reported, and is no failure. Arguments go to pytest; default: tests/unit.
+version without an interpreter is reported; the others still run. Arguments go to pytest; default: tests/unit.
 """
 
 import os

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from bulkops.cli.options.environment import option
 from bulkops.cli.output.console import Console
@@ -17,7 +18,7 @@ from bulkops.cli.process.streams import usable_streams
 from bulkops.errors import UsageError
 from bulkops.redaction import remember_keys
 from bulkops.version import __version__
-from bulkops.wording import guess
+from bulkops.wording import guess, nearest
 
 # Name, module and what `bulkops --help` says of it: so that asking for help imports no command.
 COMMANDS = {
@@ -32,11 +33,17 @@ COMMANDS = {
     "export": ("bulkops.cli.commands.export", "Save what a deployment holds."),
     "reconcile": ("bulkops.cli.commands.reconcile", "Compare a file with what the target holds, row by row."),
     "jobs": ("bulkops.cli.commands.jobs", "List, show, resume, resolve, cancel or undo jobs."),
+    "ledger": ("bulkops.cli.commands.ledger", "Back up, check or prune the ledger that remembers jobs."),
     "report": ("bulkops.cli.commands.report", "Make one page of a job that people can sign."),
     "run": ("bulkops.cli.commands.run", "Run a recipe: several imports in order."),
     "recipes": ("bulkops.cli.commands.recipes", "List the shipped recipes, or show one."),
     "sandbox": ("bulkops.cli.commands.sandbox", "Serve a local deployment to try and rehearse against."),
 }
+
+
+HELP = "help"
+COMPLETION = "_BULKOPS_COMPLETE"
+"""The variable with which a shell asks for completion; its value names the shell and what it wants."""
 
 
 class LazyGroup(click.Group):
@@ -54,15 +61,40 @@ class LazyGroup(click.Group):
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """Find the command; what is none is answered with the nearest one."""
+        """Find the command, `help COMMAND` too; for an unknown one the error names the nearest."""
+        if ctx.resilient_parsing:  # a shell asks for completion, so an unknown word is no error
+            return super().resolve_command(ctx, args[1:] or [""] if args[0] == HELP else args)
+        if args[:1] == [HELP]:
+            args = [*args[1:], "--help"]
+            if args == ["--help"]:
+                click.echo(ctx.get_help())
+                ctx.exit()
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            raise UsageError(f"There is no command {args[0]!r}.", hint=guess(args[0], COMMANDS))
+            raise UsageError(f"There is no command {args[0]!r}.", hint=_meant(args[0]))
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+        """Offer the commands without importing them, and the options in front of a command."""
+        found = [CompletionItem(name, help=about) for name, (_, about) in COMMANDS.items()]
+        found.append(CompletionItem(HELP, help="Show the help of a command."))
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [item for item in found if item.value.startswith(incomplete)] + options
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+
+def _meant(word: str) -> str:
+    """Return what was probably meant by an unknown command: another one, or the name of a contract behind one."""
+    if nearest(word, COMMANDS):
+        return guess(word, COMMANDS)
+    from bulkops_validators import CONTRACTS
+
+    if contracts := nearest(word, CONTRACTS):
+        return f"Put a command in front: bulkops validate {contracts[0]} FILE, or bulkops import {contracts[0]} FILE."
+    return guess(word, COMMANDS)
 
 
 @click.group(
@@ -94,6 +126,10 @@ def run() -> int:
     """Run the command line and return its exit code; every error becomes a message on stderr and a documented code."""
     prepare()
     remember_keys(os.environ)
+    if os.environ.get(COMPLETION):
+        from bulkops.cli.completing import completed
+
+        return completed(cli, COMPLETION)
     console = Console()
     try:
         usable_streams()

@@ -14,9 +14,11 @@ from typing import BinaryIO
 from bulkops.compression import compressing, is_compressed
 from bulkops.errors import UsageError
 from bulkops.private import private_folder
-from bulkops.writing import Permit, refuse_no_file, rename, temporary_folder
+from bulkops.writing import NOT_CSV, Permit, refuse_no_file, refuse_other_form, rename, temporary_folder
 
 CSV, PARQUET = "csv", "parquet"
+NOT_PARQUET = {**{suffix: form for suffix, form in NOT_CSV.items() if suffix != ".parquet"}, ".csv": "a CSV file"}
+NAMES = {CSV: ".csv, .csv.gz, .csv.zst or .parquet", PARQUET: ".parquet"}
 BLOCK = 1 << 20
 
 
@@ -37,6 +39,8 @@ class Shape:
         form = self.form or (PARQUET if named else CSV)
         if form == CSV and named:
             raise UsageError(f"{out} is the name of a Parquet file, not of CSV.", hint="Drop --format csv.")
+        if out is not None:
+            refuse_other_form(out, NOT_CSV if form == CSV else NOT_PARQUET, instead=NAMES[form])
         if form == PARQUET and (self.split or (out is not None and is_compressed(out))):
             raise UsageError("Parquet is compressed in itself and is one file.", hint="Drop --split-records and .gz.")
         if form == PARQUET and out is None:

@@ -11,6 +11,8 @@ from bulkops.readback.fetch.download import Question
 from bulkops.readback.fetch.times import rfc3339
 
 DOTS = ("", ".", "..")
+BOUNDS = (("-after", "-before"), ("-start", "-end"))
+"""How the names of two filters end that bound the same instant."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,7 @@ class Request:
                 params[declared.parameter] = checked(declared, value)
             elif declared.required:
                 raise UsageError(f"export {self.export.name} needs --{declared.name}.")
+        _refuse_reversed(self.export, params)
         ids = {name: self.ids[name] for name in placeholders(path)}
         for name, given in ids.items():
             if str(given).strip() in DOTS:
@@ -101,6 +104,22 @@ def checked(declared: Filter, value: str) -> str:
             return ",".join(items)
         case _:
             return value
+
+
+def _refuse_reversed(export: Export, params: Mapping[str, str]) -> None:
+    """Raise UsageError if the lower bound of a pair of instants lies after its upper bound: no row could match."""
+    instants = {declared.name: declared.parameter for declared in export.filters if declared.kind is Kind.INSTANT}
+    for lower, upper in BOUNDS:
+        for name, parameter in instants.items():
+            other = name.removesuffix(lower) + upper
+            if not name.endswith(lower) or not {parameter, instants.get(other)} <= set(params):
+                continue
+            first, last = params[parameter], params[instants[other]]
+            if datetime.fromisoformat(first) > datetime.fromisoformat(last):
+                raise UsageError(
+                    f"--{name} {first} is later than --{other} {last}: the period ends before it begins.",
+                    hint="Swap the two.",
+                )
 
 
 def instant(text: str, *, option: str) -> datetime:

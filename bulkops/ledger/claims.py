@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, func, insert, select
 
+from bulkops.ledger.events import EventKind
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.postgres import wait_for_place
 from bulkops.ledger.states import ChunkState
@@ -113,7 +114,7 @@ def _departure(connection: Connection, job: str, chunk: ChunkEntry, lineage: lis
     That is the request that was answered; of evidence it is the first request with these records, or the beginning of
     the job where this ledger knows of none.
     """
-    sent = and_(EVENTS.c.job == job, EVENTS.c.kind == "sent")
+    sent = and_(EVENTS.c.job == job, EVENTS.c.kind == EventKind.SENT)
     if answered:
         last = select(func.max(EVENTS.c.id)).where(sent, EVENTS.c.chunk == chunk.number)
         found: int | None = connection.execute(last).scalar_one()

@@ -131,16 +131,6 @@ class ChunkSum:
     undecided: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """Something that happened to a chunk, or to the job where `chunk` is None."""
-
-    chunk: int | None
-    at: datetime
-    kind: str
-    data: Mapping[str, Any]
-
-
 def target_key(contract: str, target: Mapping[str, Any], options: Mapping[str, str]) -> str:
     """Return what identifies the place where rows go: contract, address, ids, and options that select it."""
     places = {name: value for name, value in options.items() if value not in ("true", "false")}

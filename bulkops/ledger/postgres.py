@@ -22,6 +22,8 @@ CONNECTION = {
     "keepalives_count": 3,
     "connect_timeout": 15,
     "tcp_user_timeout": 60_000,
+    # A database without an encoding (SQL_ASCII) would return bytes instead of text.
+    "client_encoding": "utf8",
 }
 DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")

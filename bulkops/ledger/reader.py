@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bulkops.errors import UsageError
-from bulkops.ledger.models import ChunkEntry, ChunkSum, Event, JobEntry, KnownImport
+from bulkops.ledger.events import Event, EventKind
+from bulkops.ledger.models import ChunkEntry, ChunkSum, JobEntry, KnownImport
 from bulkops.ledger.rows import Row, chunk_entry, event_entry, job_entry, known_import
 from bulkops.ledger.states import ChunkState
 
@@ -42,7 +43,7 @@ OPEN_ELSEWHERE = (
 UNANSWERED_ELSEWHERE = (
     "SELECT c.* FROM chunks c JOIN jobs j ON j.id = c.job WHERE j.contract = :contract AND j.target = :target "
     "AND c.job <> :job AND (c.state = 'sending' OR EXISTS (SELECT 1 FROM events e WHERE e.job = c.job "
-    "AND e.chunk = c.number AND e.kind = 'in doubt')) ORDER BY c.job, c.number"
+    "AND e.chunk = c.number AND e.kind = :unanswered)) ORDER BY c.job, c.number"
 )
 WITHOUT_IMPORT_ELSEWHERE = (
     "SELECT c.* FROM chunks c JOIN jobs j ON j.id = c.job WHERE j.contract = :contract AND j.target = :target "
@@ -124,17 +125,17 @@ class Questions(ABC):
 
     def unanswered_elsewhere(self, job: JobEntry) -> list[tuple[str, ChunkEntry]]:
         """Return the chunks of other jobs with this contract and target that had a request without a response."""
-        return self._elsewhere(UNANSWERED_ELSEWHERE, job)
+        return self._elsewhere(UNANSWERED_ELSEWHERE, job, unanswered=EventKind.IN_DOUBT.value)
 
     def accepted_without_import_elsewhere(self, job: JobEntry) -> list[tuple[str, ChunkEntry]]:
         """Return the chunks of other jobs with this contract and target that were accepted without an import id."""
         return self._elsewhere(WITHOUT_IMPORT_ELSEWHERE, job)
 
-    def _elsewhere(self, statement: str, job: JobEntry) -> list[tuple[str, ChunkEntry]]:
-        rows = self.rows(statement, job=job.id, **_place(job))
+    def _elsewhere(self, statement: str, job: JobEntry, **values: str) -> list[tuple[str, ChunkEntry]]:
+        rows = self.rows(statement, job=job.id, **_place(job), **values)
         return [(row["job"], chunk_entry(row)) for row in rows]
 
-    def events(self, job: str, *, chunk: int | None = None, kind: str | None = None) -> list[Event]:
+    def events(self, job: str, *, chunk: int | None = None, kind: EventKind | None = None) -> list[Event]:
         """Return what happened to a job, or to one of its chunks, in order; of one kind only if it is given."""
         given = {name: value for name, value in (("chunk", chunk), ("kind", kind)) if value is not None}
         which = "".join(f"AND {name} = :{name} " for name in given)

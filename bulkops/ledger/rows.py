@@ -6,7 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bulkops.ledger.models import ChunkEntry, Event, JobEntry, KnownImport
+from bulkops.ledger.events import Event
+from bulkops.ledger.models import ChunkEntry, JobEntry, KnownImport
 from bulkops.ledger.states import ChunkState
 from bulkops.redaction import redacted, redacted_document
 

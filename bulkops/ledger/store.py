@@ -29,6 +29,7 @@ from bulkops.clock import Clock
 from bulkops.errors import LedgerLost, LedgerUnusable, Unfinished, UsageError
 from bulkops.ledger.claims import claim_import
 from bulkops.ledger.engine import folder_of, open_engine, parse_url
+from bulkops.ledger.events import Created, Payload, stored_division, stored_move
 from bulkops.ledger.locks import exclusive, lock_path
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.postgres import BACK, DatabaseLock, first_line, is_out_of_reach, is_postgres
@@ -88,6 +89,12 @@ class Ledger(Questions):
                 raise UsageError(said, hint="Name another with --ledger.") from None
             failing.pop_all()
         return cls(engine, folder=folder_of(parsed, identity), clock=clock)
+
+    @property
+    def address(self) -> str:
+        """Where the ledger is, without a password: its file, or the address of its database."""
+        url = self._engine.url
+        return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
 
     def close(self) -> None:
         """Close the connections."""
@@ -165,7 +172,7 @@ class Ledger(Questions):
             if chunks:
                 rows = [{"job": job.id, **chunk_values(chunk)} for chunk in chunks]
                 connection.execute(insert(CHUNKS), rows)
-            self._note(connection, job.id, None, "created", {"chunks": len(chunks)})
+            self._note(connection, job.id, None, Created(chunks=len(chunks)))
         self._keep(job.id, *chunks)
 
     def move(
@@ -173,13 +180,12 @@ class Ledger(Questions):
         job: str,
         chunk: ChunkEntry,
         state: ChunkState,
+        event: Payload,
         *,
-        kind: str,
-        data: Mapping[str, Any],
         answered: bool = False,
         **changes: Any,
     ) -> ChunkEntry:
-        """Move a chunk to another state, record an event, and return the changed chunk.
+        """Move a chunk to another state, record why, and return the changed chunk.
 
         An import id among the changes is claimed for the chunk; `answered` says that a response named it. ImportTaken
         if another chunk has it: nothing is written then. ValueError for a move that the table of states lacks;
@@ -192,14 +198,12 @@ class Ledger(Questions):
             self._watch.check()  # an intent is written to the ledger itself, or the request does not leave
         with self._writing() as connection:
             self._replace(connection, job, chunk, moved)
-            event = self._note(connection, job, chunk.number, kind, {"state": state.value, **data})
-            claim_import(connection, job, moved, answered=answered, event=event)
+            number = self._note(connection, job, chunk.number, event, stored_move(event, state))
+            claim_import(connection, job, moved, answered=answered, event=number)
         self._keep(job, moved)
         return moved
 
-    def divide(
-        self, job: str, chunk: ChunkEntry, parts: Sequence[ChunkEntry], *, kind: str, data: Mapping[str, Any]
-    ) -> list[ChunkEntry]:
+    def divide(self, job: str, chunk: ChunkEntry, parts: Sequence[ChunkEntry], event: Payload) -> list[ChunkEntry]:
         """Let other chunks carry a chunk's records on; return them, numbered. Their records must add up.
 
         Import ids of the parts are claimed as `move` claims them.
@@ -210,40 +214,39 @@ class Ledger(Questions):
             raise ValueError(f"A chunk cannot go from {chunk.state} to {ChunkState.DIVIDED}.")
         with self._writing() as connection:
             last = connection.execute(select(func.max(CHUNKS.c.number)).where(CHUNKS.c.job == job)).scalar_one()
-            runs = {str(last + i): part.runs for i, part in enumerate(parts, start=1) if part.runs}
+            runs = {last + i: part.runs for i, part in enumerate(parts, start=1) if part.runs}
             numbered = [
                 replace(part, number=last + i, parent=chunk.number, runs=()) for i, part in enumerate(parts, start=1)
             ]
             self._replace(connection, job, chunk, replace(chunk, state=ChunkState.DIVIDED, undecided=False))
             connection.execute(insert(CHUNKS), [{"job": job, **chunk_values(part)} for part in numbered])
-            into = [part.number for part in numbered]
-            told = {"state": "divided", "into": into, **({"runs": runs} if runs else {}), **data}
-            event = self._note(connection, job, chunk.number, kind, told)
+            document = stored_division(event, [part.number for part in numbered], runs)
+            number = self._note(connection, job, chunk.number, event, document)
             for part in numbered:
-                claim_import(connection, job, part, answered=False, event=event)
+                claim_import(connection, job, part, answered=False, event=number)
         self._keep(job, replace(chunk, state=ChunkState.DIVIDED, undecided=False), *numbered)
         return numbered
 
-    def mark(self, job: str, chunk: ChunkEntry, *, kind: str, data: Mapping[str, Any], **changes: Any) -> ChunkEntry:
+    def mark(self, job: str, chunk: ChunkEntry, event: Payload, **changes: Any) -> ChunkEntry:
         """Write what is learnt about a chunk whose state stays; return it anew."""
         marked = replace(chunk, **changes)
         with self._writing() as connection:
             self._replace(connection, job, chunk, marked)
-            self._note(connection, job, chunk.number, kind, data)
+            self._note(connection, job, chunk.number, event)
         self._keep(job, marked)
         return marked
 
-    def note(self, job: str, *, chunk: int | None = None, kind: str, data: Mapping[str, Any]) -> None:
+    def note(self, job: str, event: Payload, *, chunk: int | None = None) -> None:
         """Write an event that changes no state."""
         with self._writing() as connection:
-            self._note(connection, job, chunk, kind, data)
+            self._note(connection, job, chunk, event)
 
-    def change_job(self, job: JobEntry, *, kind: str, **changes: Any) -> JobEntry:
+    def change_job(self, job: JobEntry, event: Payload, **changes: Any) -> JobEntry:
         """Change what may change of a job: settings, cancelled, reconciliation."""
         changed = replace(job, **changes)
         with self._writing() as connection:
             connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(**job_values(changed)))
-            self._note(connection, job.id, None, kind, {})
+            self._note(connection, job.id, None, event)
         return changed
 
     def _replace(self, connection: Connection, job: str, before: ChunkEntry, after: ChunkEntry) -> None:
@@ -251,9 +254,17 @@ class Ledger(Questions):
         if connection.execute(CHANGE_CHUNK, {**chunk_values(after), **which}).rowcount != 1:
             raise Unfinished(f"Chunk {before.number} of {job} was changed by another process.")
 
-    def _note(self, connection: Connection, job: str, chunk: int | None, kind: str, data: Mapping[str, Any]) -> int:
-        values: dict[str, Any] = {"job": job, "chunk": chunk, "at": self._clock.now().isoformat(), "kind": kind}
-        values["data"] = json.dumps(redacted_document(data))
+    def _note(
+        self,
+        connection: Connection,
+        job: str,
+        chunk: int | None,
+        event: Payload,
+        document: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Add an event and return its id; `document` is what to store if that is more than the payload."""
+        values: dict[str, Any] = {"job": job, "chunk": chunk, "at": self._clock.now().isoformat(), "kind": event.kind}
+        values["data"] = json.dumps(redacted_document(event.stored() if document is None else document))
         added = connection.execute(ADD_EVENT, values).inserted_primary_key
         if added is None:
             raise TypeError("The database does not return the ids of new rows.")

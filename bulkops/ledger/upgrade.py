@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, and_, func, insert, inspect, select, text, update
 
 from bulkops.ledger.claims import ImportTaken, claim_import
+from bulkops.ledger.events import DuplicateImport, EventKind
 from bulkops.ledger.models import ADDRESS, target_key
 from bulkops.ledger.postgres import is_postgres, wait_for_turn
 from bulkops.ledger.rows import chunk_entry
@@ -21,11 +22,11 @@ Step = Callable[[Connection, Notify], None]
 
 # A response is a better claim than evidence, and an earlier claim better than a later one.
 CLAIMS = text(
-    "SELECT c.*, MIN(CASE WHEN e.kind = 'accepted' THEN e.id END) AS answer, MAX(e.id) AS latest "
+    "SELECT c.*, MIN(CASE WHEN e.kind = :accepted THEN e.id END) AS answer, MAX(e.id) AS latest "
     "FROM chunks c LEFT JOIN events e ON e.job = c.job AND e.chunk = c.number "
     "WHERE c.import_id IS NOT NULL AND c.state IN ('accepted', 'resent', 'in_doubt') GROUP BY c.job, c.number "
-    "ORDER BY CASE WHEN MIN(CASE WHEN e.kind = 'accepted' THEN e.id END) IS NULL THEN 1 ELSE 0 END, MAX(e.id)"
-)
+    "ORDER BY CASE WHEN MIN(CASE WHEN e.kind = :accepted THEN e.id END) IS NULL THEN 1 ELSE 0 END, MAX(e.id)"
+).bindparams(accepted=EventKind.ACCEPTED.value)
 
 
 def bring_up_to_date(connection: Connection, notify: Notify) -> None:
@@ -113,10 +114,10 @@ def _report_duplicate(connection: Connection, row: Mapping[Any, Any], taken: Imp
     note = f"{taken}, so the records of this chunk may be missing"
     which = and_(CHUNKS.c.job == job, CHUNKS.c.number == number)
     connection.execute(update(CHUNKS).where(which).values(import_id=None, undecided=True, message=note))
-    data = {"import_id": claim.import_id, "job": claim.job, "chunk": claim.root}
+    event = DuplicateImport(import_id=claim.import_id, job=claim.job, chunk=claim.root)
     connection.execute(
         insert(EVENTS).values(
-            job=job, chunk=number, at=datetime.now(UTC).isoformat(), kind="duplicate import", data=json.dumps(data)
+            job=job, chunk=number, at=datetime.now(UTC).isoformat(), kind=event.kind, data=json.dumps(event.stored())
         )
     )
     notify(

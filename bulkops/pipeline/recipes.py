@@ -225,6 +225,21 @@ def step_ids(step: Step, given: Mapping[str, int]) -> dict[str, int]:
     return dict(step.ids) if own in routes else {**given, **step.ids}
 
 
+def contradictions(recipe: Recipe, given: Mapping[str, int]) -> list[str]:
+    """Return a sentence for each id of the recipe that differs from the one that the options or the target give."""
+    steps: dict[tuple[str, int, int], list[int]] = {}
+    for number, step in enumerate(recipe.steps, start=1):
+        for name, value in step.ids.items():
+            if given.get(name, value) != value:
+                steps.setdefault((name, value, given[name]), []).append(number)
+    return [
+        f"{recipe.name}: {'step' if len(numbers) == 1 else 'steps'} {', '.join(map(str, numbers))} "
+        f"{'sends' if len(numbers) == 1 else 'send'} to {name} {own} as the recipe says, "
+        f"not to {name} {other} as the options or the target say."
+        for (name, own, other), numbers in steps.items()
+    ]
+
+
 def check_recipe(recipe: Recipe, given: Mapping[str, int]) -> None:
     """Refuse a recipe before anything is sent: an id, a file, an option or a limit that is missing or odd.
 

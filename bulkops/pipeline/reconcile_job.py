@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from bulkops.clock import Clock
 from bulkops.errors import GuardRefused, UsageError
+from bulkops.ledger.events import Reconciled
 from bulkops.ledger.store import Ledger
 from bulkops.readback.compare.canonical import Fold
 from bulkops.reconciling.balances import Balance, check_balances
@@ -113,4 +114,4 @@ def _record(ledger: Ledger, name: str, result: Reconciliation) -> None:
     """Write the result to the job; balances checked earlier stay where none were checked now."""
     job = ledger.job(name)
     kept = {key: value for key, value in (job.reconciliation or {}).items() if key == BALANCES}
-    ledger.change_job(job, kind="reconciled", reconciliation={**kept, **result.to_json()})
+    ledger.change_job(job, Reconciled(), reconciliation={**kept, **result.to_json()})

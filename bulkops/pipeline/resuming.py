@@ -10,6 +10,7 @@ from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import plan_file
 from bulkops.clock import Clock
 from bulkops.errors import UsageError
+from bulkops.ledger.events import FileNamed
 from bulkops.ledger.job_summary import job_state
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import JobState
@@ -58,7 +59,7 @@ def resume_job(
             return idle(job, chunks, ledger)
         target = stack.enter_context(open_target())
         if file is not None:
-            job = ledger.change_job(job, kind="file named", file_path=with_file(job, file).file_path)
+            job = ledger.change_job(job, FileNamed(), file_path=with_file(job, file).file_path)
         job = resumed(job, ledger, changes=changes or {})
         context = stack.enter_context(opened(job, target, ledger, clock=clock, stop=stop, say=observer.note))
         return run_and_prove(context, stop=stop, observer=observer, prove=prove)

@@ -3,14 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
 from bulkops.errors import AccessRefused, BulkopsError, DataError, FileChanged, LedgerUnusable, Unfinished
+from bulkops.ledger.events import Cancelled, Reconciled
 from bulkops.ledger.job_summary import exit_code, job_document, job_state
+from bulkops.ledger.job_view import Job
 from bulkops.ledger.models import ChunkEntry, JobEntry
+from bulkops.ledger.neighbours import leave_trace, neighbours
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer
@@ -33,7 +37,7 @@ FRESH_SECONDS = 10.0
 """A comparison with the target older than this is made again before the first request: a person was asked."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Outcome:
     """How an import ended.
 
@@ -51,6 +55,11 @@ class Outcome:
     idle: bool = False
 
     @property
+    def job(self) -> Job | None:
+        """The job as an object; None if the file was refused before there was a job."""
+        return None if self.document["job"] is None else Job.of(self.document)
+
+    @property
     def state(self) -> str:
         """done, unfinished, in_doubt, refused or cancelled."""
         return str(self.document["state"])
@@ -60,6 +69,13 @@ class Outcome:
         """The verdict of the reconciliation, if there was one."""
         found = self.document["reconciliation"]
         return str(found["verdict"]) if found else None
+
+    def __repr__(self) -> str:
+        return f"Outcome(exit {self.exit_code}: {self.job or self.state})"
+
+    def _repr_html_(self) -> str:
+        ended = f"<p>{escape(str(self.error))}</p>" if self.error else ""
+        return (self.job._repr_html_() if self.job else f"<p>{escape(self.state)}</p>") + ended
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,13 +102,16 @@ def begin_and_run(
 ) -> Outcome:
     """Check the guards, write the job to the ledger and run it; a dry run ends before the ledger has it.
 
-    If the target of a replacement cannot be read, the ledger has the job all the same, and nothing is sent.
+    If the target of a replacement cannot be read, the ledger has the job all the same, and nothing is sent. Where no
+    connection to the target is possible (Unreachable), the ledger does not have the job.
     """
     job, contract, plan = new.job, new.contract, new.plan
     with ExitStack() as stack:
         stack.enter_context(locked(job, ledger))
         running = opened(job, target, ledger, clock=clock, stop=stop, say=observer.note, stamp=new.stamp)
         context = stack.enter_context(running)
+        context.client.reach()
+        _name_neighbours(target, ledger, observer)
         observer.planned(plan, contract, context.ids)
         told = _Told(observer, clock)
         try:
@@ -117,8 +136,16 @@ def begin_and_run(
         if new.dry_run:
             document = {**job_document(job, new_chunks(plan)), "job": None, "dry_run": True}
             return Outcome(document=document, exit_code=0, validation=new.validation)
+        leave_trace(target.server, ledger.address, now=clock.now())
         outcome = run_and_prove(context, stop=stop, observer=observer, prove=new.prove, begun=told.fresh)
         return replace(outcome, validation=new.validation)
+
+
+def _name_neighbours(target: Target, ledger: Ledger, observer: Observer) -> None:
+    """Name the ledgers of other users that sent to the same server; an embedded sandbox belongs to one ledger."""
+    if target.known_as is None:
+        for each in neighbours(target.server, ledger.address):
+            observer.note(each.said)
 
 
 class _Told:
@@ -190,7 +217,7 @@ def _cancel_hopeless(context: JobContext, error: BulkopsError | None) -> None:
     if job.cancelled:
         return
     if all(chunk.state is ChunkState.PENDING for chunk in ledger.chunks(job.id)):
-        ledger.change_job(job, kind="cancelled", cancelled=True)
+        ledger.change_job(job, Cancelled(), cancelled=True)
         error.hint = (
             f"{error.hint or ''} Nothing was imported, so the job is cancelled: import again with the right ones."
         )
@@ -228,7 +255,7 @@ def _proved(context: JobContext, outcome: Outcome, observer: Observer) -> Outcom
             observer=observer.note,
         )
         context.original.refuse_change()
-        job = ledger.change_job(job, kind="reconciled", reconciliation=result.to_json())
+        job = ledger.change_job(job, Reconciled(), reconciliation=result.to_json())
     except BulkopsError as raised:
         error = resumable(raised)
         return replace(outcome, error=error, exit_code=error.exit_code)

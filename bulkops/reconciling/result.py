@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 from bulkops.readback.compare.keyed import Counts, Difference
 from bulkops.reconciling.balances import Balance
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class Verdict(StrEnum):
@@ -17,7 +21,7 @@ class Verdict(StrEnum):
     UNPROVABLE = "unprovable"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Reconciliation:
     """A verdict with its reason. records = matched + missing + different, unless nothing could be compared.
 
@@ -50,6 +54,21 @@ class Reconciliation:
     export: str = ""
     unchecked: Mapping[str, str] = field(default_factory=dict)
     doubt: str = ""
+
+    def to_frame(self) -> "pl.DataFrame":
+        """Return the examples as a polars frame: class, key, column, sent, found, record, line."""
+        import polars as pl
+
+        columns = {"class": pl.String, "key": pl.String, "column": pl.String, "sent": pl.String, "found": pl.String}
+        schema = {**columns, "record": pl.Int64, "line": pl.Int64}
+        return pl.DataFrame(self.to_json()["examples"], schema=schema)
+
+    def __repr__(self) -> str:
+        counts = f"{self.matched:,} matched, {self.missing:,} missing, {self.different:,} different"
+        return f"Reconciliation({self.contract}: {self.verdict.value}; {counts} of {self.records:,} records)"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p><p>{escape(self.reason)}</p>{self.to_frame()._repr_html_()}"
 
     @property
     def exit_code(self) -> int:

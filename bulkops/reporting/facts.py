@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from bulkops.ledger.events import Event, EventKind
 from bulkops.ledger.job_summary import job_document, job_state
-from bulkops.ledger.models import ChunkEntry, Event, JobEntry
+from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.reporting.steps import Step, told_steps
 
@@ -123,7 +124,7 @@ def _timeline(chunks: Sequence[ChunkEntry], events: Sequence[Event]) -> Iterator
         if chunk.state is ChunkState.DIVIDED:
             continue
         own = of_chunk[chunk.number]
-        sent = [event.at for event in own if event.kind == "sent"]
+        sent = [event.at for event in own if event.kind == EventKind.SENT]
         ended = own[-1].at if own and not chunk.undecided else None
         yield {
             "number": chunk.number,
@@ -143,7 +144,7 @@ def _timeline(chunks: Sequence[ChunkEntry], events: Sequence[Event]) -> Iterator
 def _progress(chunks: Sequence[ChunkEntry], events: Sequence[Event]) -> Iterator[tuple[float, int]]:
     """Yield a point for each chunk that was accepted, in the order of time, from (0, 0) on."""
     accepted = {chunk.number: chunk.records for chunk in chunks if chunk.state is ChunkState.ACCEPTED}
-    begun = next((event.at for event in events if event.kind == "sent"), None)
+    begun = next((event.at for event in events if event.kind == EventKind.SENT), None)
     if begun is None:
         return
     total = 0

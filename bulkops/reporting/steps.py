@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from bulkops.ledger.models import Event
+from bulkops.ledger.events import Event
 
 ROUTINE = {"created", "sent", "accepted", "reconciled", "settings changed"}
 LONGEST = 300

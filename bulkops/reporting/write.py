@@ -17,7 +17,15 @@ from bulkops.reporting.gather import gather
 from bulkops.reporting.html import page
 from bulkops.reporting.markdown import markdown
 from bulkops.version import __version__
-from bulkops.writing import OWN_ONLY, Permit, refuse_no_file, refuse_the_same, whole_file
+from bulkops.writing import (
+    NOT_CSV,
+    OWN_ONLY,
+    Permit,
+    refuse_no_file,
+    refuse_other_form,
+    refuse_the_same,
+    whole_file,
+)
 
 
 class ReportForm(StrEnum):
@@ -29,6 +37,9 @@ class ReportForm(StrEnum):
 
 
 BY_SUFFIX = {".html": ReportForm.HTML, ".htm": ReportForm.HTML, ".md": ReportForm.MARKDOWN, ".json": ReportForm.JSON}
+
+
+NOT_REPORT = {**{suffix: form for suffix, form in NOT_CSV.items() if suffix not in BY_SUFFIX}, ".csv": "a CSV file"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +60,10 @@ def form_of(path: Path | None) -> ReportForm:
     """Return the form that a file's suffix asks for; HTML where it asks for none, UsageError for PDF."""
     if path and path.suffix.lower() == ".pdf":
         raise UsageError(f"{path}: a report is not written as PDF.", hint="Write .html and print it from a browser.")
-    return BY_SUFFIX.get(path.suffix.lower(), ReportForm.HTML) if path else ReportForm.HTML
+    if path is None:
+        return ReportForm.HTML
+    refuse_other_form(path, NOT_REPORT, instead=", ".join(BY_SUFFIX))
+    return BY_SUFFIX.get(path.suffix.lower(), ReportForm.HTML)
 
 
 def report_text(ledger: Ledger, wish: ReportWish, *, made: datetime) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """The client: one method a kind of request, every failure an error of bulkops that says what may follow."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,17 +21,23 @@ from bulkops.errors import (
     OutcomeUnknown,
     ResponseTooLarge,
     Unfinished,
+    Unreachable,
     UsageError,
 )
 from bulkops.limits import MAX_ERROR_BYTES, MAX_JSON_BYTES
 from bulkops.redaction import redacted
 from bulkops.settings import Target, is_loopback
+from bulkops.transport.bodies import described
+from bulkops.transport.connecting import Connecting
 from bulkops.transport.decoding import ACCEPTED, BrokenCompression, decoded
+from bulkops.transport.failures import Route, cause_of
 from bulkops.transport.limiter import Limiter
 from bulkops.transport.multipart import BodySource, FilePart
 from bulkops.transport.notices import Say, Teller, silent
+from bulkops.transport.proxies import proxy_for
 from bulkops.transport.responses import Answer, parse_http_date, parse_json, refusal
 from bulkops.transport.retries import ATTEMPTS, reading_again
+from bulkops.transport.trust import trusted_context
 from bulkops.version import __version__
 
 Ids = Mapping[str, int | str]
@@ -42,6 +49,14 @@ READ_SECONDS = 300.0
 KEEP_SECONDS = 1.5  # well below what servers keep: an upload on a connection just closed would be in doubt
 CLOCK_SET_SECONDS = 2.0
 TIME_ATTEMPTS = 3
+NOT_CONNECTED = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+"""Failures before the first byte of a request."""
 
 
 class RedactingFilter(logging.Filter):
@@ -75,7 +90,8 @@ class Streamed:
         try:
             yield from decoded(self.response)
         except (httpx.HTTPError, BrokenCompression) as error:
-            raise OutcomeUnknown(f"The answer to {self.where} broke off ({_kind(error)}).") from None
+            kind = type(error).__name__
+            raise OutcomeUnknown(f"The answer to {self.where} broke off ({kind}).") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +110,9 @@ class Client:
     our clock to get the server's, known once any answer carried a Date; it is at most a second behind. It is not
     known any more once our clock was set. `tells_no_time` says that an answer came without a Date.
     `teller` says what is waited for: by `say`, where nothing else was said for five seconds.
+
+    Until the server was reached once, a failure that only another address, certificate or proxy can end raises
+    Unreachable; later it may pass, and is retried like any other.
     """
 
     def __init__(self, target: Target, *, clock: Clock, limiter: Limiter, say: Say = silent) -> None:
@@ -103,6 +122,9 @@ class Client:
         self.tells_no_time = False
         self._time: _Time | None = None
         self._limiter = limiter
+        local = is_loopback(urlsplit(target.base_url).hostname or "")
+        self._route = Route(base_url=target.base_url, proxy=None if local else proxy_for(target.base_url, os.environ))
+        self._reached = False
         self._http = httpx.Client(
             base_url=target.base_url,
             headers={
@@ -113,7 +135,8 @@ class Client:
             },
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, write=WRITE_SECONDS),
             limits=httpx.Limits(keepalive_expiry=KEEP_SECONDS),
-            trust_env=not is_loopback(urlsplit(target.base_url).hostname or ""),
+            trust_env=False,  # what the environment says is read by `proxy_for` and `trusted_context`
+            **_connecting(self._route),
         )
 
     def __enter__(self) -> Self:
@@ -138,17 +161,35 @@ class Client:
     def ask_time(self, template: str, ids: Ids, params: Params | None = None) -> None:
         """Learn the server's time by a GET of which nothing else counts; that it cannot be learnt is no error.
 
-        AccessRefused where the key itself is not accepted (401): no other request can go better. That this endpoint
-        is not granted, or not known there, says nothing about others.
+        AccessRefused where the key itself is not accepted (401), or a proxy wants a password (407), and Unreachable:
+        no other request can go better. That this endpoint is not granted, or not known there, says nothing about
+        others.
         """
         again = reading_again(self.clock, attempts=TIME_ATTEMPTS, teller=self.teller)
         try:
             again(self._open_stream, template, ids, params).response.close()
+        except Unreachable:
+            raise
         except AccessRefused as error:
-            if error.status == 401:
+            if error.status in (401, 407):
                 raise
         except (Unfinished, UsageError):
             return
+
+    def reach(self) -> None:
+        """Open a connection and close it before a request leaves; Unreachable if only another configuration can help.
+
+        A failure that may pass is left to the first request.
+        """
+        if self._reached:
+            return
+        try:
+            with Connecting(self.teller, self._route, stop=True) as connecting:
+                self._http.get("/", extensions=connecting.extensions)
+        except Connecting.Open:
+            self._reached = True
+        except httpx.HTTPError as error:
+            self._refuse_lasting(error, f"{self._route.base_url} cannot be reached")
 
     def get_json(self, template: str, ids: Ids, params: Params | None = None) -> Any:
         """Return the JSON document at a path; tried again while the failure may pass."""
@@ -192,7 +233,7 @@ class Client:
         part = FilePart(parts, filename=filename)
         request = self._http.build_request(
             "POST",
-            _path(template, ids),
+            path_of(template, ids),
             params=params,
             content=part.blocks(),
             headers={"Content-Type": part.content_type, "Content-Length": str(part.length)},
@@ -212,44 +253,50 @@ class Client:
             with self.teller.during(_unanswered(where, request)), self._slot("POST", template):
                 if leaving is not None:
                     leaving()
-                response = self._http.send(request, stream=True)
+                response = self._send(request)
                 try:
                     self._learn_time(response)
                     content = _read_some(response)
                 finally:
                     response.close()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
-            raise NotDelivered(f"{where}: the server cannot be reached ({_kind(error)}).") from None
+        except NOT_CONNECTED as error:
+            raise self._not_delivered(error, where) from None
         except httpx.HTTPError as error:
+            cause = cause_of(error, self._route).text
             if not part.complete:
-                raise NotDelivered(f"{where}: the connection broke off during the upload ({_kind(error)}).") from None
+                raise NotDelivered(f"{where}: the connection broke off during the upload: {cause}.") from None
             raise OutcomeUnknown(
-                f"{where} was sent and no answer came ({_kind(error)}).",
+                f"{where} was sent and no answer came: {cause}.",
                 timed_out=isinstance(error, httpx.TimeoutException),
             ) from None
         if not response.is_success:
             raise self._refusal(response, content, where)
         body = parse_json(content)
         if body is None:
-            raise OutcomeUnknown(f"The answer to {where} cannot be read.", status=response.status_code)
+            said = described(content, hide=redacted)
+            raise OutcomeUnknown(
+                f"The response to {where} is not JSON: the server sent {said}.", status=response.status_code
+            )
         return Answer(status=response.status_code, body=body, date=parse_http_date(response.headers.get("date")))
 
     def _get_json(self, template: str, ids: Ids, params: Params | None) -> Any:
         streamed = self._open_stream(template, ids, params)
         try:
-            body = parse_json(_read_json(streamed))
+            content = _read_json(streamed)
         finally:
             streamed.response.close()
+        body = parse_json(content)
         if body is None:
-            raise OutcomeUnknown(f"The answer to {streamed.where} is not JSON.")
+            said = described(content, hide=redacted)
+            raise OutcomeUnknown(f"The response to {streamed.where} is not JSON: the server sent {said}.")
         return body
 
     def _open_stream(self, template: str, ids: Ids, params: Params | None) -> Streamed:
-        request = self._http.build_request("GET", _path(template, ids), params=params)
+        request = self._http.build_request("GET", path_of(template, ids), params=params)
         where = f"GET {request.url.path}"
         try:
             with self.teller.during(_unanswered(where, request)), self._slot("GET", template):
-                response = self._http.send(request, stream=True)
+                response = self._send(request)
             self._learn_time(response)
             if not response.is_success:
                 try:
@@ -258,8 +305,25 @@ class Client:
                     response.close()
                 raise self._refusal(response, content, where, reading=True)
         except httpx.HTTPError as error:
-            raise NotDelivered(f"{where}: the server cannot be reached ({_kind(error)}).") from None
+            raise self._not_delivered(error, where) from None
         return Streamed(status=response.status_code, headers=response.headers, response=response, where=where)
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        with Connecting(self.teller, self._route) as connecting:
+            request.extensions |= connecting.extensions
+            response = self._http.send(request, stream=True)
+        self._reached = True
+        return response
+
+    def _not_delivered(self, error: httpx.HTTPError, where: str) -> NotDelivered:
+        """Return the error of a request that did not reach the server; raise Unreachable if no request can."""
+        self._refuse_lasting(error, f"{where}: the server cannot be reached")
+        return NotDelivered(f"{where}: the server cannot be reached: {cause_of(error, self._route).text}.")
+
+    def _refuse_lasting(self, error: httpx.HTTPError, what: str) -> None:
+        cause = cause_of(error, self._route)
+        if cause.lasting and not self._reached:
+            raise Unreachable(f"{what}: {cause.text}.", hint=cause.hint) from None
 
     @contextmanager
     def _slot(self, method: str, template: str) -> Iterator[None]:
@@ -278,12 +342,23 @@ class Client:
         return refusal(response.status_code, content, where=where, headers=response.headers, now=now, reading=reading)
 
 
+def _connecting(route: Route) -> dict[str, Any]:
+    """Return the settings of an httpx client for a route: its proxy and the certificates it trusts."""
+    proxy = route.proxy
+    if not route.base_url.startswith("https://") and (proxy is None or not proxy.secure):
+        return {"proxy": proxy and proxy.url}
+    context = trusted_context(os.environ)
+    over = httpx.Proxy(proxy.url, ssl_context=context if proxy.secure else None) if proxy else None
+    return {"verify": context, "proxy": over}
+
+
 def _unanswered(where: str, request: httpx.Request) -> str:
     """Return what to say of a request that has no answer yet."""
     return f"{where}: no response yet. Waiting up to {request.extensions['timeout']['read']:,.0f} s for it."
 
 
-def _path(template: str, ids: Ids) -> str:
+def path_of(template: str, ids: Ids) -> str:
+    """Return the path of a template with its ids filled in, percent-encoded."""
     return template.format_map({name: quote(str(value), safe="") for name, value in ids.items()})
 
 
@@ -311,8 +386,3 @@ def _read_json(streamed: Streamed) -> bytes:
                 hint="Check that the base address is that of a deployment.",
             )
     return bytes(content)
-
-
-def _kind(error: Exception) -> str:
-    """Return what kind of failure it was; its own text may hold an address with parameters."""
-    return type(error).__name__

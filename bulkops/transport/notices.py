@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from bulkops.clock import Clock
 
 TOLD_SECONDS = 5.0  # shorter waits are no news
+CONNECT_SECONDS = 1.5
+"""Seconds after which the user learns that a connection is not open yet."""
+MOST_CAUSES = 100
 
 Say = Callable[[str], None]
 
@@ -22,6 +25,7 @@ class Teller:
         self._say = say
         self._clock = clock
         self._last = clock.monotonic()
+        self._causes: set[str] = set()
 
     def say(self, text: str) -> None:
         """Pass a text on."""
@@ -34,6 +38,16 @@ class Teller:
         if seconds > 0 and end - self._last >= TOLD_SECONDS:
             self.say(text)
             self._last = end
+
+    def failed(self, cause: str, seconds: float, text: str) -> None:
+        """Say `text` before a retry: at once for a cause that is new, otherwise as `before` does."""
+        if cause in self._causes or len(self._causes) >= MOST_CAUSES:
+            self.before(seconds, text)
+            return
+        self._causes.add(cause)
+        end = self._clock.monotonic() + seconds
+        self.say(text)
+        self._last = end
 
     @contextmanager
     def during(self, text: str) -> Iterator[None]:

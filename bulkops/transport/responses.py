@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from bulkops.errors import AccessRefused, BulkopsError, NotDelivered, OutcomeUnknown, ServerRefused
 from bulkops.redaction import redacted
+from bulkops.transport.bodies import described, is_page
 
 MAX_DETAILS = 20
 MAX_TEXT = 300
@@ -90,13 +91,14 @@ def refusal(
     said = f"{where} was answered with {status}" + (f": {message}" if message else ".")
     if status == 429:
         return NotDelivered(said, retry_after=parse_retry_after(headers.get("retry-after"), now=now))
-    if status in (401, 403, 404):
+    if status in (401, 403, 404, 407):
         return AccessRefused(said, status=status, hint=_access_hint(status))
     if status in MOVED or (reading and status in SEE_OTHER):
         return AccessRefused(said, status=status, hint=_redirect_hint(hide(headers.get("location", ""))))
     if 400 <= status < 500 and status != 408:
         return ServerRefused(said, status=status, details=details, lines=lines)
-    return OutcomeUnknown(said, status=status, timed_out=status in (408, 504))
+    asked = parse_retry_after(headers.get("retry-after"), now=now)
+    return OutcomeUnknown(said, status=status, timed_out=status in (408, 504), retry_after=asked)
 
 
 def _redirect_hint(location: str) -> str:
@@ -113,6 +115,8 @@ def _access_hint(status: int) -> str:
         return "The key was not accepted: it may be wrong, expired, or its user gone."
     if status == 403:
         return "The key is known but does not grant this endpoint: tick it in the key's endpoint list."
+    if status == 407:
+        return "A proxy between here and the server requires a user name and a password: put them in HTTPS_PROXY."
     return "Check the ids and the base address."
 
 
@@ -131,6 +135,8 @@ def _explain(body: Any, content: bytes, hide: Callable[[str], str]) -> tuple[str
     def shown(text: str) -> str:
         return hide(text)[:MAX_TEXT]
 
+    if is_page(content):
+        return f"the server sent {described(content, hide=hide)}", (), ()
     if not isinstance(body, dict):
         return _first_line(hide(content.decode("utf-8", "replace"))), (), ()
     details: list[str] = []

@@ -18,20 +18,22 @@ LONGEST_SECONDS = 600.0
 def wait_seconds(attempt: int, error: BaseException | None, *, clock: Clock, teller: Teller | None = None) -> float:
     """Return the seconds to wait after the given attempt (1, 2, …) ended in `error`; `teller` is told of the wait.
 
-    Unfinished, with the time to resume at, if the server asks for more than ten minutes.
+    The wait is never shorter than the backoff: a server may ask for 0 s, or name a time in the past. Unfinished, with
+    the time to resume at, if the server asks for more than ten minutes.
     """
-    asked = error.retry_after if isinstance(error, NotDelivered) else None
-    if asked is not None:
-        if asked > LONGEST_SECONDS:
-            raise Unfinished(f"The server asks to wait {asked:,.0f} s.", hint=_resume_at(asked, clock=clock))
+    most = min(MAX_SECONDS, BASE_SECONDS * 2.0 ** (min(attempt, 20) - 1))
+    backoff = most / 2 + clock.jitter(most / 2)
+    asked = error.retry_after if isinstance(error, NotDelivered | OutcomeUnknown) else None
+    if asked is not None and asked > LONGEST_SECONDS:
+        raise Unfinished(f"The server asks to wait {asked:,.0f} s.", hint=_resume_at(asked, clock=clock))
+    if asked is not None and asked > backoff:
         if teller is not None:
             teller.before(asked, f"The server asks to wait {asked:,.0f} s before the next request.")
         return asked + clock.jitter(0.1)
-    most = min(MAX_SECONDS, BASE_SECONDS * 2.0 ** (min(attempt, 20) - 1))
-    seconds = most / 2 + clock.jitter(most / 2)
     if teller is not None and isinstance(error, BulkopsError):
-        teller.before(seconds, f"{error.message.removesuffix('.')}. Trying again in {seconds:,.0f} s.")
-    return seconds
+        shown = f"{backoff:,.0f}" if backoff >= 1 else f"{backoff:.1f}"
+        teller.failed(error.message, backoff, f"{error.message.removesuffix('.')}. Trying again in {shown} s.")
+    return backoff
 
 
 def _resume_at(seconds: float, *, clock: Clock) -> str:

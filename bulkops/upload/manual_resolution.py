@@ -1,6 +1,7 @@
 """What a person decides about a job: a chunk's fate, or the end of all of it."""
 
 from bulkops.errors import UsageError
+from bulkops.ledger.events import Cancelled, ProcessEnded, Resolved
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import DOUBTFUL, ChunkState
 from bulkops.ledger.store import Ledger
@@ -16,23 +17,23 @@ def resolve(ledger: Ledger, job: JobEntry, number: int, *, accepted: bool, reaso
     chunk = next((c for c in ledger.chunks(job.id) if c.number == number), None)
     if chunk is None:
         raise UsageError(f"Job {job.id} has no chunk {number}.")
-    data = {"decision": "accepted" if accepted else "resend", "reason": reason}
+    resolved = Resolved(decision="accepted" if accepted else "resend", reason=reason)
     if chunk.state is ChunkState.RESENT and accepted:
-        return ledger.move(job.id, chunk, ChunkState.ACCEPTED, kind="resolved", data=data, undecided=False, message="")
+        return ledger.move(job.id, chunk, ChunkState.ACCEPTED, resolved, undecided=False, message="")
     if chunk.state is ChunkState.ACCEPTED and chunk.undecided and accepted:
-        return ledger.mark(job.id, chunk, kind="resolved", data=data, undecided=False, message="")
+        return ledger.mark(job.id, chunk, resolved, undecided=False, message="")
     if chunk.state is ChunkState.SENDING:
-        chunk = ledger.move(job.id, chunk, ChunkState.IN_DOUBT, kind="in doubt", data={"reason": "process ended"})
+        chunk = ledger.move(job.id, chunk, ChunkState.IN_DOUBT, ProcessEnded(reason="process ended"))
     if chunk.state is not ChunkState.IN_DOUBT:
         raise UsageError(f"Chunk {number} is {chunk.state.value.replace('_', ' ')}, not in doubt.")
     state = ChunkState.ACCEPTED if accepted else ChunkState.PENDING
-    return ledger.move(job.id, chunk, state, kind="resolved", data=data, undecided=False, message="")
+    return ledger.move(job.id, chunk, state, resolved, undecided=False, message="")
 
 
 def cancel(ledger: Ledger, job: JobEntry) -> JobEntry:
     """Record that nothing more of a job is to be sent; UsageError if there is nothing left to cancel."""
     refuse_nothing_to_cancel(ledger, job)
-    return ledger.change_job(job, kind="cancelled", cancelled=True)
+    return ledger.change_job(job, Cancelled(), cancelled=True)
 
 
 def refuse_nothing_to_cancel(ledger: Ledger, job: JobEntry) -> None:

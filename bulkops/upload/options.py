@@ -10,6 +10,7 @@ from bulkops.errors import UsageError
 SETTLE_SECONDS = 60.0
 ISOLATE_REQUESTS = 40
 MAX_REMOVALS = "10%"
+MOST_PERCENT = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,4 +55,8 @@ def share_of(limit: str, whole: int, *, option: str) -> float:
         number = math.nan
     if not (math.isfinite(number) and number >= 0):
         raise UsageError(f"{option} {limit[:40]!r} is neither a count nor a percentage such as 10%.")
+    if share and number > MOST_PERCENT:
+        raise UsageError(
+            f"{option} {limit[:40]!r} is more than 100%.", hint="Give a count, or a percentage up to 100%."
+        )
     return number * whole / 100 if share else number

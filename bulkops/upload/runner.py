@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from bulkops.errors import BulkopsError, DataError, Interrupted, NotDelivered, OutcomeUnknown, Unfinished
+from bulkops.ledger.events import CutSmaller, EventKind, ProcessEnded
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import UNSETTLED, ChunkState
 from bulkops.transport.retries import ATTEMPTS, wait_seconds
@@ -104,8 +105,8 @@ class Runner:
     def _load(self) -> None:
         self._chunks = {}
         self._pending = []
-        events = self._context.ledger.events(self._context.job.id, kind="isolating")
-        self._isolating = {number for event in events for number in event.data["into"]}
+        events = self._context.ledger.events(self._context.job.id, kind=EventKind.ISOLATING)
+        self._isolating = {number for event in events for number in event.into}
         self._keep(self._context.ledger.chunks(self._context.job.id))
 
     def _all(self) -> list[ChunkEntry]:
@@ -125,9 +126,9 @@ class Runner:
     def _recover(self) -> None:
         """Doubt every chunk that was being sent when its process ended."""
         job = self._context.job.id
-        data = {"reason": "the process ended before the answer was written"}
+        ended = ProcessEnded(reason="the process ended before the response was recorded")
         for chunk in [c for c in self._all() if c.state is ChunkState.SENDING]:
-            self._keep([self._context.ledger.move(job, chunk, ChunkState.IN_DOUBT, kind="in doubt", data=data)])
+            self._keep([self._context.ledger.move(job, chunk, ChunkState.IN_DOUBT, ended)])
 
     def _send_pending(self) -> None:
         """Send until nothing is pending, or until too many outcomes in a row are unknown."""
@@ -206,9 +207,9 @@ class Runner:
         """Return the chunk, or after timeouts the first of its smaller parts."""
         if self._cut_to is None or chunk.records <= self._cut_to:
             return chunk
-        data = {"reason": f"the server took too long; at most {self._cut_to} records a request now"}
+        cut = CutSmaller(reason=f"the server took too long; at most {self._cut_to} records a request now")
         parts = pieces_of(self._context.records(chunk), self._cut_to)
-        parts = self._context.ledger.divide(self._context.job.id, chunk, parts, kind="cut smaller", data=data)
+        parts = self._context.ledger.divide(self._context.job.id, chunk, parts, cut)
         self._keep([replace(chunk, state=ChunkState.DIVIDED), *parts[1:]])
         self._chunks[parts[0].number] = parts[0]
         return parts[0]

@@ -1,13 +1,14 @@
 """Sending one chunk: the intent is written before the request leaves, the outcome before anything follows from it."""
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
 
 from bulkops.errors import AccessRefused, BulkopsError, GuardRefused, NotDelivered, OutcomeUnknown, ServerRefused
+from bulkops.ledger import events
 from bulkops.ledger.claims import ImportTaken
+from bulkops.ledger.events import Accepted, Payload, Refused, RequestSent, Stopped
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.transport.client import CLOCK_SET_SECONDS
@@ -48,9 +49,9 @@ class Sender:
                 learn_time(self._context)
             answer = self._post(attempt)
         except NotDelivered as error:
-            return Sent(chunk=attempt.back("not delivered", error), error=error)
+            return Sent(chunk=attempt.back(events.NotDelivered(message=error.message)), error=error)
         except (AccessRefused, GuardRefused) as error:
-            attempt.back("stopped", error)
+            attempt.back(Stopped(message=error.message))
             raise
         except ServerRefused as error:
             return Sent(chunk=attempt.refused(error), error=error)
@@ -114,8 +115,7 @@ class _Attempt:
             self._begun = (now, self._context.clock.monotonic())
         self._move(
             ChunkState.SENDING,
-            "sent",
-            {"attempt": self.chunk.attempts + 1, "clock_offset": seconds},
+            RequestSent(attempt=self.chunk.attempts + 1, clock_offset=seconds),
             attempts=self.chunk.attempts + 1,
             first_sent=self.chunk.first_sent or now,
             clock_offset=self.chunk.clock_offset if known else seconds,
@@ -126,21 +126,21 @@ class _Attempt:
             amount=None,
         )
 
-    def back(self, kind: str, error: BulkopsError) -> ChunkEntry:
+    def back(self, event: events.NotDelivered | Stopped) -> ChunkEntry:
         """Make the chunk pending again: nothing of it was taken in. Leave it alone if it never left."""
         if self.chunk.state is ChunkState.SENDING:
-            self._move(ChunkState.PENDING, kind, {"message": error.message}, message=error.message)
+            self._move(ChunkState.PENDING, event, message=event.message)
         return self.chunk
 
     def refused(self, error: ServerRefused) -> ChunkEntry:
         """Write that the server said no."""
-        data = {"status": error.status, "message": error.message, "details": error.details, "lines": error.lines}
-        return self._move(ChunkState.REFUSED, "refused", data, message=error.message, lines=error.lines)
+        event = Refused(status=error.status, message=error.message, details=error.details, lines=error.lines)
+        return self._move(ChunkState.REFUSED, event, message=error.message, lines=error.lines)
 
     def in_doubt(self, error: OutcomeUnknown, **told: int | None) -> ChunkEntry:
         """Record an unknown outcome, with whatever the response contained; ImportTaken as `accepted` raises it."""
-        data = {"message": error.message, "status": error.status, "waited": self._waited(), **told}
-        return self._move(ChunkState.IN_DOUBT, "in doubt", data, message=error.message, answered=bool(told), **told)
+        event = events.OutcomeUnknown(message=error.message, status=error.status, waited=self._waited(), **told)
+        return self._move(ChunkState.IN_DOUBT, event, message=error.message, answered=bool(told), **told)
 
     def _waited(self) -> float | None:
         """Return for how many seconds a response was waited for after the last byte had left; None if it had not."""
@@ -149,12 +149,10 @@ class _Attempt:
     def accepted(self, answer: Answer, import_id: int) -> ChunkEntry:
         """Record the import that the server reports; ImportTaken if the ledger has it for another chunk."""
         amount = _amount(answer)
-        data = {"status": answer.status, "import_id": import_id, "amount": amount}
         created = instant(answer.body.get("created"))
         return self._move(
             taken_in_state(self._context, self.chunk),
-            "accepted",
-            data,
+            Accepted(status=answer.status, import_id=import_id, amount=amount),
             answered=True,
             import_id=import_id,
             amount=amount,
@@ -163,14 +161,10 @@ class _Attempt:
             rows_ahead=rows_ahead(created, left=self._left, answered=answer.date),
         )
 
-    def _move(
-        self, state: ChunkState, kind: str, data: Mapping[str, object], *, answered: bool = False, **changes: object
-    ) -> ChunkEntry:
+    def _move(self, state: ChunkState, event: Payload, *, answered: bool = False, **changes: object) -> ChunkEntry:
         job = self._context.job.id
         changes = {**self._learnt(), **changes}
-        self.chunk = self._context.ledger.move(
-            job, self.chunk, state, kind=kind, data=data, answered=answered, **changes
-        )
+        self.chunk = self._context.ledger.move(job, self.chunk, state, event, answered=answered, **changes)
         return self.chunk
 
     def _learnt(self) -> dict[str, float]:

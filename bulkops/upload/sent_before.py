@@ -128,6 +128,5 @@ def _runs(ledger: Questions, job: JobEntry) -> dict[int, list[tuple[int, int]]]:
     """Return, for chunks whose records do not follow one another, their records as runs: first one and count."""
     found: dict[int, list[tuple[int, int]]] = {}
     for event in ledger.events(job.id):
-        for number, runs in event.data.get("runs", {}).items():
-            found[int(number)] = [(first, count) for first, count in runs]
+        found.update(event.runs)
     return found

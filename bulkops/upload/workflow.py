@@ -9,6 +9,7 @@ from typing import Any
 from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
 from bulkops.errors import ServerRefused, Unfinished, UsageError
+from bulkops.ledger.events import SettingsChanged
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
@@ -196,5 +197,5 @@ def resumed(job: JobEntry, ledger: Ledger, *, changes: Mapping[str, Any]) -> Job
         RunOptions.from_settings(changes)
         if changes.get("max_removals") is not None:
             share_of(changes["max_removals"], 0, option="--max-removals")
-        return ledger.change_job(job, kind="settings changed", settings={**job.settings, **changes})
+        return ledger.change_job(job, SettingsChanged(), settings={**job.settings, **changes})
     return job

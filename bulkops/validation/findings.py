@@ -1,13 +1,16 @@
 """The result of a validation: findings, a report for each file, and one for all files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from html import escape
+from typing import TYPE_CHECKING, Any, overload
 
 from bulkops_validators.model.rules import Severity
 from bulkops_validators.model.rules_registry import RULES
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from bulkops.validation.digests import Digests
 
 
@@ -58,6 +61,62 @@ class Finding:
         }
 
 
+class Findings(Sequence[Finding]):
+    """Findings of one or more files, in order. `paths` are their files, one for each finding."""
+
+    def __init__(self, found: Sequence[Finding], paths: Sequence[str]) -> None:
+        self._found = tuple(found)
+        self._paths = tuple(paths)
+
+    @overload
+    def __getitem__(self, index: int) -> Finding: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Findings": ...
+    def __getitem__(self, index: int | slice) -> "Finding | Findings":
+        if isinstance(index, slice):
+            return Findings(self._found[index], self._paths[index])
+        return self._found[index]
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def to_frame(self) -> "pl.DataFrame":
+        """Return a polars frame with one row for each finding: path, and the fields of `Finding.to_json`."""
+        import polars as pl
+
+        rows = [{"path": path, **found.to_json()} for path, found in zip(self._paths, self._found, strict=True)]
+        columns = (
+            "path",
+            "code",
+            "name",
+            "severity",
+            "message",
+            "record",
+            "line",
+            "byte",
+            "column",
+            "field",
+            "value",
+            "help",
+        )
+        return pl.DataFrame(rows, schema={name: pl.Int64 if name in NUMBERS else pl.String for name in columns})
+
+    def __repr__(self) -> str:
+        shown = [f"{found.code} {found.message}" for found in self._found[:SHOWN_FINDINGS]]
+        more = [f"… {len(self) - SHOWN_FINDINGS:,} more"] if len(self) > SHOWN_FINDINGS else []
+        return "\n".join([*shown, *more]) or "no findings"
+
+    def _repr_html_(self) -> str:
+        return self.to_frame()._repr_html_()
+
+
+SHOWN_FINDINGS = 10
+FINDING_COLUMNS = (
+    "path", "code", "name", "severity", "message", "record", "line", "byte", "column", "field", "value", "help",
+)  # fmt: skip
+NUMBERS = frozenset({"record", "line", "byte", "field"})
+
+
 @dataclass(frozen=True, kw_only=True)
 class FileReport:
     """What was found in one file. `counts` are exact; `findings` are examples in file order.
@@ -104,12 +163,18 @@ class FileReport:
         return document
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ValidationReport:
     """What was found in all files of one call."""
 
     files: tuple[FileReport, ...]
     unused_baseline: tuple[str, ...] = ()
+
+    @property
+    def findings(self) -> Findings:
+        """The findings of all files: the examples that were kept of each rule, in the order of the files."""
+        found = [(finding, file.path) for file in self.files for finding in file.findings]
+        return Findings([finding for finding, _ in found], [path for _, path in found])
 
     @property
     def errors(self) -> int:
@@ -120,6 +185,16 @@ class ValidationReport:
     def warnings(self) -> int:
         """How many findings are warnings, counted exactly."""
         return sum(file.warnings for file in self.files)
+
+    def __repr__(self) -> str:
+        records = sum(file.records for file in self.files)
+        return (
+            f"ValidationReport({len(self.files)} files, {records:,} records, {self.errors:,} errors, "
+            f"{self.warnings:,} warnings)"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.findings._repr_html_()}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as the documented JSON document."""

@@ -72,7 +72,7 @@ def test_a_replacement_is_asked_about_after_its_target_was_compared(
     assert f"Target: {sandbox.base_url}, audience 1" in facts
     assert "0 added, 0 changed, 10 removed, 280 kept" in facts
     assert sandbox.state.count("audience_member") == 290
-    assert shell.run("jobs", "list", "--json").json["jobs"][-1]["job"] == replaced
+    assert shell.run("jobs", "list", "--json").json["jobs"][0]["job"] == replaced
 
 
 def test_an_empty_replacement_shows_what_it_removes_and_keeps_both_guards(

@@ -11,6 +11,7 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.errors import AccessRefused, Unfinished
+from bulkops.ledger.events import EventKind, EvidenceRead, OutcomeUnknown, RequestSent
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.sandbox.serve import SandboxServer
@@ -38,8 +39,8 @@ def desk(sandbox: SandboxServer, tmp_path: Path) -> Desk:
 def left_without_answer(desk: Desk, job: JobEntry, chunk: ChunkEntry, *, clock_offset: float | None = 0.0) -> None:
     """Let the ledger say that a chunk was sent and no answer came."""
     known: dict[str, Any] = {"first_sent": desk.clock.now(), "clock_offset": clock_offset}
-    chunk = desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, **known)
-    desk.ledger.move(job.id, chunk, ChunkState.IN_DOUBT, kind="in doubt", data={"message": "no answer came"})
+    chunk = desk.ledger.move(job.id, chunk, ChunkState.SENDING, RequestSent(attempt=1, clock_offset=None), **known)
+    desk.ledger.move(job.id, chunk, ChunkState.IN_DOUBT, OutcomeUnknown(message="no response"))
 
 
 def post(sandbox: SandboxServer, path: str, body: bytes) -> None:
@@ -189,7 +190,7 @@ def test_long_after_an_id_given_again_is_a_new_import(tmp_path: Path) -> None:
         job = desk.begin("giveaways", file, GIVEAWAYS.ids)
         assert desk.resume(job)["state"] == "done"
         (chunk,) = desk.chunks(job.id)
-        desk.ledger.mark(job.id, chunk, kind="dated", data={}, created=desk.clock.now() - timedelta(hours=2))
+        desk.ledger.mark(job.id, chunk, EvidenceRead(), created=desk.clock.now() - timedelta(hours=2))
         port = int(server.base_url.rpartition(":")[2])
     with SandboxServer(rate_limit=0, port=port) as server:
         server.set_faults("imports@1=cut:committed")
@@ -236,7 +237,7 @@ def test_a_part_of_an_append_chunk_is_for_a_person(sandbox: SandboxServer, desk:
     assert desk.resume(job)["state"] == "in_doubt"
     resolve(desk.ledger, job, doubtful.number, accepted=True, reason="looked at the pool")
     assert desk.document(job)["state"] == "done"
-    assert desk.ledger.events(job.id, kind="resolved")[0].data["reason"] == "looked at the pool"
+    assert desk.ledger.events(job.id, kind=EventKind.RESOLVED)[0].data["reason"] == "looked at the pool"
 
 
 def test_a_part_of_a_create_chunk_is_kept_and_only_the_rest_is_sent_again(
@@ -292,7 +293,7 @@ def test_a_request_whose_process_was_killed_is_given_the_time_that_its_answer_wo
     job = desk.begin("loyalty-points", file, POINTS.ids)
     (chunk,) = desk.chunks(job.id)
     known: dict[str, Any] = {"first_sent": desk.clock.now(), "clock_offset": 0.0}
-    desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, **known)
+    desk.ledger.move(job.id, chunk, ChunkState.SENDING, RequestSent(attempt=1, clock_offset=None), **known)
     document = desk.resume(job)
     assert document["state"] == "done"
     assert document["chunks"][0]["attempts"] == 0

@@ -10,6 +10,7 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.errors import GuardRefused
+from bulkops.ledger.events import RequestSent, SettingsChanged
 from bulkops.ledger.locks import exclusive
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.states import ChunkState
@@ -179,7 +180,7 @@ def killed_in_its_request(desk: Desk, job: JobEntry) -> None:
     """Leave a job as a process leaves it that was killed while its request was under way."""
     [chunk] = desk.chunks(job.id)
     sent: dict[str, Any] = {"attempts": 1, "first_sent": desk.clock.now()}
-    desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, **sent)
+    desk.ledger.move(job.id, chunk, ChunkState.SENDING, RequestSent(attempt=1, clock_offset=None), **sent)
 
 
 def test_a_resumed_replacement_removes_nothing_that_came_since(
@@ -195,7 +196,7 @@ def test_a_resumed_replacement_removes_nothing_that_came_since(
     assert AUDIENCE.held(sandbox) == counted(rows_of(others))
     before = before_path(desk.ledger, job.id)
     assert rows_of(before) == []
-    desk.ledger.change_job(job, kind="settings changed", settings={**job.settings, "max_removals": "100"})
+    desk.ledger.change_job(job, SettingsChanged(), settings={**job.settings, "max_removals": "100"})
     assert desk.resume(job)["state"] == "done"
     assert counted(rows_of(before)) == counted(rows_of(others))
     assert rows_of(before.with_name("before-1.csv")) == []

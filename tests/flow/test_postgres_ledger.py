@@ -112,3 +112,19 @@ def test_processes_with_the_same_ledger_share_the_rate(
     assert [shell.ended(process).code for process in running] == [0, 0]
     assert {request.status for request in sandbox.requests} == {200}
     assert sandbox.state.count("giveaway") == 12
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_is_not_utf8_holds_a_ledger(
+    encoding: str, postgres: Postgres, shell: Shell, tmp_path: Path
+) -> None:
+    name = f"other_{encoding.lower()}"
+    postgres.execute_alone(
+        f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+    )
+    ledger = ("--ledger", postgres.address.removesuffix("postgres") + name)
+    file = GIVEAWAYS.write(tmp_path / "gutscheine-\u00fc.csv", records=10, seed=1)
+    ended = shell.run("import", "giveaways", str(file), "--pool", "1", "--json", *ledger)
+    assert (ended.code, ended.json["state"]) == (0, "done")
+    shown = shell.run("jobs", "show", "--json", *ledger)
+    assert shown.json["file"]["path"] == str(file)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bulkops.errors import AccessRefused
+from bulkops.ledger.events import EventKind, OutcomeUnknown, RequestSent
 from bulkops.ledger.states import ChunkState
 from bulkops.pipeline.reconcile_job import asked_of_job, prove
 from bulkops.reconciling.sides import Evidence
@@ -103,7 +104,7 @@ def test_a_response_whose_import_another_job_has_sends_the_chunk_again(
     assert results["other"]["state"] == "done"
     assert results["other"]["chunks"][0]["attempts"] == 2
     assert twice(case, sandbox, file)
-    kinds = [event.data.get("message", "") for event in desk.ledger.events(job.id, kind="in doubt")]
+    kinds = [event.data.get("message", "") for event in desk.ledger.events(job.id, kind=EventKind.IN_DOUBT)]
     assert any("belongs to chunk 1 of job" in message for message in kinds)
 
 
@@ -133,8 +134,8 @@ def accepted_by_hand(desk: Desk, case: Case, file: Path) -> str:
     job = desk.begin(case.contract, file, case.ids, max_rows=100, guards=AGAIN)
     (chunk,) = desk.chunks(job.id)
     known: dict[str, Any] = {"first_sent": desk.clock.now(), "clock_offset": 0.0, "attempts": 1}
-    chunk = desk.ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={}, **known)
-    desk.ledger.move(job.id, chunk, ChunkState.IN_DOUBT, kind="in doubt", data={"message": "no response"})
+    chunk = desk.ledger.move(job.id, chunk, ChunkState.SENDING, RequestSent(attempt=1, clock_offset=None), **known)
+    desk.ledger.move(job.id, chunk, ChunkState.IN_DOUBT, OutcomeUnknown(message="no response"))
     resolve(desk.ledger, job, 1, accepted=True, reason="it is there")
     return job.id
 

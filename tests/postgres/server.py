@@ -45,6 +45,14 @@ class Postgres:
             result = connection.execute(text(statement))
             return result.scalar() if result.returns_rows else None
 
+    def execute_alone(self, statement: str) -> None:
+        """Execute a statement that cannot be part of a transaction."""
+        engine = create_engine(
+            self.address.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool, isolation_level="AUTOCOMMIT"
+        )
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+
 
 def binaries() -> Path | None:
     """Return the folder of the newest server's binaries; Debian keeps them out of PATH."""

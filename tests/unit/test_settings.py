@@ -1,5 +1,6 @@
 """Targets, keys and configuration: options over environment over file, and the key never shows."""
 
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -330,3 +331,18 @@ def test_a_key_command_without_an_end_is_ended(kind: str, monkeypatch: pytest.Mo
     with pytest.raises(UsageError, match=f"The key command of target 'live' {message}"):
         profile_authorization(TargetProfile(name="live", base_url="https://a.b", key={"command": command}), {})
     assert time.monotonic() - started < 10
+
+
+def test_a_user_without_a_home_folder_is_told_to_set_the_state_folder() -> None:
+    script = (
+        "import os, platformdirs, pwd, bulkops.settings as settings; "
+        "os.getuid() and exit(77); "
+        "os.setuid(54_321); os.environ.pop('HOME', None); "
+        "[os.environ.pop(n, None) for n in ('XDG_STATE_HOME', 'BULKOPS_STATE')]; "
+        "print(settings.default_ledger_url())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    if done.returncode == 77:
+        pytest.skip("only root can become a user without a home folder")
+    assert "UsageError: There is no folder for the ledger: this user has no home folder." in done.stderr
+    assert "Set BULKOPS_STATE to a folder that can be written" in done.stderr

@@ -17,7 +17,7 @@ from bulkops.cli.output.outputs import permit_of, refuse_existing, refuse_the_sa
 from bulkops.cli.output.remaining_findings import tell_left, what_is_left, words_given
 from bulkops.cli.output.whole_files import is_device, refuse_archive, whole_files
 from bulkops.errors import UsageError
-from bulkops.writing import Permit, part_of
+from bulkops.writing import NOT_CSV, Permit, part_of, refuse_other_form
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ def command(
         log_path = output.with_name(output.name + ".changes.jsonl")
     permit = permit_of(overwrite=overwrite)
     _check_outputs((Path(file), Path(sources[0].path)), output, log_path, permit)
+    refuse_other_form(output, NOT_CSV, instead=".csv, .csv.gz or .csv.zst")
     seen = _Seen(mask=mask, diff=diff and not as_json)
     report, left = _write(contract, sources[0], output, log_path, options=options, seen=seen, permit=permit)
     if as_json:

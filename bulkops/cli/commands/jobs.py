@@ -5,14 +5,21 @@ from typing import Any
 
 import click
 
+from bulkops.cli import completing
 from bulkops.cli.options.common import CountType, json_option, ledger_option
 from bulkops.cli.options.environment import Reach, option, own_option
 from bulkops.cli.options.run import given_settings, max_removals_option, run_options
 from bulkops.cli.options.target import target_options
 from bulkops.cli.process.targets import TargetChoice
+from bulkops.errors import UsageError
+from bulkops.ledger.states import JobState
 
 sure_option = option("--yes", reach=Reach.COMMAND, is_flag=True, help="Do not ask. Lifts no guard.")
-job_argument = click.argument("job", required=False)
+job_argument = click.argument("job", required=False, shell_complete=completing.jobs)
+named_job_argument = click.argument("job", shell_complete=completing.jobs)
+
+
+STATES = click.Choice([state.value for state in JobState])
 
 
 @click.group("jobs")
@@ -21,13 +28,28 @@ def command() -> None:
 
 
 @command.command("list")
+@own_option(
+    "--state",
+    "states",
+    type=click.Choice([state.value for state in JobState]),
+    multiple=True,
+    help="Only jobs in this state.",
+)
+@own_option("--limit", type=CountType(0), help="At most this many jobs, 0 for all [50; all in documents].")
+@own_option(
+    "--exit-code",
+    "by_state",
+    is_flag=True,
+    help="End with 3 if a job is unfinished, with 4 if one is in doubt: for monitoring.",
+)
 @ledger_option
 @json_option
-def list_(ledger: str | None, *, as_json: bool) -> None:
-    """List the jobs, the latest last."""
-    from bulkops.cli.output.jobs_view import list_jobs
+def list_(states: tuple[str, ...], limit: int | None, ledger: str | None, *, by_state: bool, as_json: bool) -> int:
+    """List the jobs, the newest first."""
+    from bulkops.cli.job_list import list_jobs
 
-    list_jobs(ledger, as_json=as_json)
+    code = list_jobs(ledger, states=states, limit=limit, as_json=as_json)
+    return code if by_state else 0
 
 
 @command.command("show")
@@ -50,10 +72,22 @@ def show(job: str | None, ledger: str | None, *, history: bool, as_json: bool) -
 @ledger_option
 @own_option("--file", type=click.Path(path_type=Path), help="Where the file is now; it must have the same bytes.")
 @option("--reconcile", is_flag=True, help="Read the rows back afterwards and prove each.")
+@own_option("--all", "every", is_flag=True, help="Go on with every unfinished job, the oldest first.")
 @json_option
 def resume(job: str | None, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:
     """Go on with JOB, by default the latest that is unfinished: same file, same target, same plan."""
-    from bulkops.cli.output.resume_view import resume_job
+    from bulkops.cli.output.resume_view import resume_all, resume_job
+
+    if choices["every"]:
+        if job is not None or choices["file"] is not None:
+            raise UsageError("--all goes on with every unfinished job; it takes neither a JOB nor --file.")
+        return resume_all(
+            target,
+            ledger,
+            changes=given_settings(choices),
+            reconcile=choices["reconcile"],
+            as_json=choices["as_json"],
+        )
 
     return resume_job(
         job,
@@ -67,7 +101,7 @@ def resume(job: str | None, *, target: TargetChoice, ledger: str | None, **choic
 
 
 @command.command("resolve")
-@click.argument("job")
+@named_job_argument
 @click.argument("chunk", type=CountType())
 @option(
     "--as",
@@ -87,7 +121,7 @@ def resolve(job: str, chunk: int, decision: str, reason: str, ledger: str | None
 
 
 @command.command("cancel")
-@click.argument("job")
+@named_job_argument
 @ledger_option
 @sure_option
 @json_option
@@ -99,7 +133,7 @@ def cancel(job: str, ledger: str | None, *, yes: bool, as_json: bool) -> None:
 
 
 @command.command("undo")
-@click.argument("job")
+@named_job_argument
 @target_options
 @run_options
 @max_removals_option

@@ -2,12 +2,13 @@
 
 import click
 
+from bulkops.cli import completing
 from bulkops.cli.options.common import json_option
 from bulkops.cli.output.console import console
 
 
 @click.command("recipes")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.recipes)
 @json_option
 def command(name: str | None, *, as_json: bool) -> None:
     """List the shipped recipes, or show the text of one."""

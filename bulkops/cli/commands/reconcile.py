@@ -118,11 +118,14 @@ def command(
     from bulkops.pipeline.reconcile_job import fold_named, prove
     from bulkops.reconciling.sides import Evidence
     from bulkops.upload.guards import accepted_rules
+    from bulkops.writing import NOT_CSV, refuse_other_form
 
     if job and (contract or file or import_ids):
         raise UsageError("--job knows contract, file and import ids; do not name them again.")
     if moved and not job:
         raise UsageError("--file goes with --job; without a job, FILE is the second argument.")
+    if repair is not None:
+        refuse_other_form(repair, NOT_CSV, instead=".csv")
     pair = [path for path in (balances_before, balances_after) if path]
     if len(pair) == 1:
         raise UsageError("--balances-before and --balances-after go together.")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from bulkops.cli import completing
 from bulkops.cli.options.common import json_option, ledger_option, overwrite_option
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.output.console import console
@@ -14,7 +15,7 @@ FORMATS = ("html", "md", "json")
 
 
 @click.command("report")
-@click.argument("jobs", nargs=-1, metavar="[JOB...]")
+@click.argument("jobs", nargs=-1, metavar="[JOB...]", shell_complete=completing.jobs)
 @own_option(
     "-o",
     "--output",

@@ -2,6 +2,7 @@
 
 import click
 
+from bulkops.cli import completing
 from bulkops.cli.options.common import json_option
 from bulkops.cli.output.console import console
 from bulkops.cli.output.validation_output import no_rule
@@ -10,7 +11,7 @@ from bulkops_validators.model.rules_registry import RULES, chosen
 
 
 @click.command("rules")
-@click.argument("code", required=False)
+@click.argument("code", required=False, shell_complete=completing.rules)
 @json_option
 def command(code: str | None, *, as_json: bool) -> None:
     """List the rules, or explain those of one CODE, name or prefix: what, why, examples, fix."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bulkops.cli import completing
 from bulkops.cli.options.common import CountType, SecondsType, json_option, ledger_option, limit_options
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.target import target_options
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@click.argument("recipe")
+@click.argument("recipe", shell_complete=completing.recipes)
 @own_option("--set", "chosen", multiple=True, metavar="NAME=VALUE", help="Give a variable of the recipe a value.")
 @own_option("--from", "first", type=CountType(), default=1, metavar="STEP",
             help="Begin with this step; those before it are left out.")  # fmt: skip
@@ -47,7 +48,7 @@ def command(
     """
     from bulkops.catalog import find_recipe
     from bulkops.cli.output.recipe_view import RunChoices, run_steps, show_results
-    from bulkops.pipeline.recipes import check_recipe
+    from bulkops.pipeline.recipes import check_recipe, contradictions
     from bulkops.recipe import load_recipe
 
     loaded = load_recipe(find_recipe(recipe), _variables(chosen))
@@ -55,6 +56,8 @@ def command(
         raise UsageError(f"--from {first}: {loaded.name} has {len(loaded.steps)} steps.")
     with _place(loaded, target) as where:
         check_recipe(loaded, where.default_ids())
+        for contradiction in contradictions(loaded, where.default_ids()):
+            console().note(contradiction)
         console().note(f"{loaded.name}: {loaded.about}" if loaded.about else loaded.name)
         choices = RunChoices(
             ledger=ledger,

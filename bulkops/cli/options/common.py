@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from bulkops.cli import completing
 from bulkops.cli.options.environment import Reach, option
 from bulkops.cli.output.console import Console
 from bulkops.limits import MAX_EXPANSION, MAX_NUMBER, MAX_RECORD_BYTES, MAX_SECONDS, adjust, adjustable
@@ -108,6 +109,7 @@ accept_option = option(
     reach=Reach.COMMAND,
     multiple=True,
     metavar="RULE",
+    shell_complete=completing.rules,
     help="Go on although this rule stops it: the values are meant as they are. The message names the rule.",
 )
 overwrite_option = option(

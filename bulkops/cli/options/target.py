@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from bulkops.cli import completing
 from bulkops.cli.options.common import CountType
 from bulkops.cli.options.environment import option
 from bulkops.cli.process.targets import TargetChoice
@@ -30,7 +31,11 @@ def target_options(function: F) -> F:
     for name in reversed(ID_NAMES):
         decorated = option(f"--{name}", f"id_{name}", type=CountType(), help=f"Id of the {name}.")(decorated)
     decorated = option(
-        "--target", "target_name", metavar="NAME", help="A target of the configuration file, or `sandbox`."
+        "--target",
+        "target_name",
+        metavar="NAME",
+        shell_complete=completing.targets,
+        help="A target of the configuration file, or `sandbox`.",
     )(decorated)
     return option("--base-url", metavar="URL", help="Address of the deployment.")(decorated)  # type: ignore[no-any-return] # the wrapper takes the place of F
 

@@ -10,6 +10,8 @@ from bulkops.cli.output.json_text import json_text
 from bulkops.escaping import escaped, escaped_json, one_line
 from bulkops.redaction import found, redacted, redacted_document
 
+PIPE = 200
+"""Columns of a table in a pipe, if nothing in it is wider."""
 NARROW = 60
 """Columns of a terminal below which a table that does not fit is shown as a block for each row."""
 
@@ -76,7 +78,8 @@ class Console:
         from rich.text import Text
 
         cells = [[line(str(value)) for value in row] for row in rows]
-        out = RichConsole(file=sys.stdout, width=None if sys.stdout.isatty() else 200, highlight=False)
+        most = max(PIPE, _needed(columns, cells) + 2 * len(columns))
+        out = RichConsole(file=sys.stdout, width=None if sys.stdout.isatty() else most, highlight=False)
         if out.width < NARROW and _needed(columns, cells) > out.width:
             self._blocks(columns, cells, title)
             return

@@ -10,6 +10,7 @@ from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
 from bulkops.ledger.job_summary import job_document, sums_document
 from bulkops.ledger.models import ChunkEntry, JobEntry
+from bulkops.ledger.paths import plain_path
 from bulkops.ledger.reader import Questions
 from bulkops.ledger.readonly import Glance
 from bulkops.ledger.states import JobState
@@ -28,7 +29,12 @@ def open_ledger(url: str | None) -> Iterator["Ledger"]:
     """Yield the ledger at `url`, or the default one."""
     from bulkops.ledger.store import Ledger
 
-    ledger = Ledger.open(url or default_ledger_url(), clock=SystemClock(), notify=console().note)
+    address = url or default_ledger_url()
+    path = plain_path(address)
+    missing = path is not None and not path.exists()
+    ledger = Ledger.open(address, clock=SystemClock(), notify=console().note)
+    if missing:
+        console().note(f"New ledger: {path}")
     try:
         yield ledger
     finally:
@@ -48,25 +54,6 @@ def look_at_ledger(url: str | None) -> Iterator[Questions]:
         glance.close()
 
 
-def list_jobs(url: str | None, *, as_json: bool) -> None:
-    """Print all jobs with their figures."""
-    with look_at_ledger(url) as ledger:
-        sums = ledger.sums()
-        documents = [sums_document(job, sums.get(job.id, {})) for job in ledger.jobs()]
-    if as_json:
-        console().emit_json({"jobs": documents})
-        return
-    if not documents:
-        console().result("There are no jobs yet.")
-        return
-    rows = [
-        (d["job"], d["state"].replace("_", " "), *(f"{n:,}" for n in d["records"].values()), d["file"]["path"])
-        for d in documents
-    ]
-    columns = ("job", "state", "records", "accepted", "skipped", "rejected", "in doubt", "pending", "file")
-    console().table(columns, rows)
-
-
 def latest(ledger: Questions, name: str | None, *, unfinished: bool = False) -> JobEntry:
     """Return the job of that name, or the latest; with `unfinished` the latest that can be resumed, if there is one.
 
@@ -77,11 +64,12 @@ def latest(ledger: Questions, name: str | None, *, unfinished: bool = False) -> 
     jobs = ledger.jobs()
     if not jobs:
         raise UsageError("There is no job in the ledger.", hint="Import a file, or name another ledger with --ledger.")
-    candidates = (job for job in reversed(jobs) if not unfinished or _resumable(ledger, job))
+    candidates = (job for job in reversed(jobs) if not unfinished or resumable_job(ledger, job))
     return next(candidates, jobs[-1])
 
 
-def _resumable(ledger: Questions, job: JobEntry) -> bool:
+def resumable_job(ledger: Questions, job: JobEntry) -> bool:
+    """Return whether records of a job are left to send, to settle or to decide about."""
     state = sums_document(job, ledger.sums(job.id).get(job.id, {}))["state"]
     return state in (JobState.UNFINISHED, JobState.IN_DOUBT)
 

@@ -79,11 +79,7 @@ def signals_handled(stop: Stop, voice: Voice, *, as_json: bool) -> Iterator[None
 def show_outcome(outcome: Outcome, *, resume: str, as_json: bool) -> int:
     """Print the summary of a job, to stderr what ended it and how to go on, and return the exit code."""
     console().about_jobs = True
-    document = dict(outcome.document)
-    if outcome.rejected_file is not None:
-        document["rejected_file"] = str(outcome.rejected_file)
-    if (error := outcome.error) is not None:
-        document["error"] = {"message": error.message, "hint": error.hint, "exit": outcome.exit_code}
+    document, error = document_of(outcome), outcome.error
     if as_json:
         console().emit_json(document)
     else:
@@ -94,6 +90,16 @@ def show_outcome(outcome: Outcome, *, resume: str, as_json: bool) -> int:
     for step in _next_steps(outcome, resume):
         console().note(step)
     return outcome.exit_code
+
+
+def document_of(outcome: Outcome) -> dict[str, Any]:
+    """Return the document of an outcome, with its rejected file and its error, if there are any."""
+    document = dict(outcome.document)
+    if outcome.rejected_file is not None:
+        document["rejected_file"] = str(outcome.rejected_file)
+    if (error := outcome.error) is not None:
+        document["error"] = {"message": error.message, "hint": error.hint, "exit": outcome.exit_code}
+    return document
 
 
 def _next_steps(outcome: Outcome, resume: str) -> Iterator[str]:

@@ -7,12 +7,12 @@ from typing import Any
 
 from bulkops.chunking.plan import FilePlan
 from bulkops.cli.output.console import console
-from bulkops.cli.output.jobs_view import latest, open_ledger
-from bulkops.cli.output.progress import Voice, resume_command, show_outcome, signals_handled
+from bulkops.cli.output.jobs_view import latest, open_ledger, resumable_job
+from bulkops.cli.output.progress import Voice, document_of, resume_command, show_outcome, signals_handled
 from bulkops.cli.output.prompt import confirm, difference_line, target_line
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.clock import SystemClock
-from bulkops.errors import LedgerUnusable
+from bulkops.errors import BulkopsError, LedgerUnusable, UsageError
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.states import JobState
 from bulkops.ledger.store import Ledger
@@ -56,6 +56,70 @@ def resume_job(
         if outcome.idle:
             _say_nothing_is_left(job, outcome, url)
         return show_outcome(outcome, resume=voice.resume, as_json=as_json)
+
+
+def resume_all(
+    target: TargetChoice, url: str | None, *, changes: Mapping[str, Any], reconcile: bool, as_json: bool
+) -> int:
+    """Resume every unfinished job, the oldest first, and return the largest exit code.
+
+    What ends one job does not keep the next from being resumed, except a signal. A job that another process works on
+    is one of those.
+    """
+    if any(name not in target.ambient for name in (f"id_{id_}" for id_ in target.ids)):
+        raise UsageError("--all takes no ids: each job knows its own.")
+    target = target.with_ids({})
+    stop, voice, documents, codes = Stop(), Voice(url), [], [0]
+    with signals_handled(stop, voice, as_json=as_json), _ledger_to_resume(url) as ledger:
+        for job in [job for job in ledger.jobs() if resumable_job(ledger, job)]:
+            console().note(f"{job.id}: {job.file_path}")
+            code, document = _resume_one(job, ledger, target, voice, stop, changes, reconcile=reconcile, quiet=as_json)
+            codes.append(code)
+            documents.append(document)
+            if stop.asked:
+                break
+    if as_json:
+        console().emit_json({"jobs": documents})
+    elif not documents:
+        console().result("No job is unfinished.")
+    return max(codes)
+
+
+def _resume_one(
+    job: JobEntry,
+    ledger: Ledger,
+    target: TargetChoice,
+    voice: Voice,
+    stop: Stop,
+    changes: Mapping[str, Any],
+    *,
+    reconcile: bool,
+    quiet: bool,
+) -> tuple[int, dict[str, Any]]:
+    """Resume one of several jobs; return its exit code and its document. With `quiet` only errors are printed."""
+    voice.resume = ""
+    stop.begun = False
+    try:
+        outcome = resuming.resume_job(
+            job,
+            ledger,
+            lambda: target.of_job(job).open(),
+            clock=SystemClock(),
+            prove=reconcile,
+            changes=changes,
+            stop=stop,
+            observer=voice,
+        )
+    except BulkopsError as error:
+        console().complain(f"{job.id}: {error.message}", error.hint)
+        failed = {"message": error.message, "hint": error.hint, "exit": error.exit_code}
+        return error.exit_code, {"job": job.id, "error": failed}
+    document = document_of(outcome)
+    if not quiet:
+        return show_outcome(outcome, resume=voice.resume, as_json=False), document
+    if outcome.error is not None:
+        console().complain(f"{job.id}: {outcome.error.message}", outcome.error.hint)
+    return outcome.exit_code, document
 
 
 @contextmanager

@@ -30,8 +30,11 @@ def ended_by(error: BaseException, console: Console) -> int:
     """Say what happened and return the exit code."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is the help, of many lines
+        click.echo(escaped(error.format_message()), err=True)
+        return UsageError.exit_code
     if isinstance(error, click.ClickException):
-        known: BulkopsError = UsageError(_plain(error.format_message()))
+        known: BulkopsError = UsageError(_plain(error.format_message()), hint=_hint_of(error))
         if isinstance(error, click.UsageError) and error.ctx:
             click.echo(escaped(error.ctx.get_usage()), err=True)
     else:
@@ -56,6 +59,18 @@ def printed(code: int, console: Console) -> int:
     hint = "The jobs are in the ledger: `bulkops jobs list` shows them." if console.about_jobs else None
     console.complain(f"{failure.strerror}.", hint)
     return UsageError.exit_code if code in (0, DataError.exit_code) else code
+
+
+def _hint_of(error: click.ClickException) -> str | None:
+    """Return how to give an option that belongs in front of the command, None for every other error."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None or error.ctx.parent is None:
+        return None
+    root = error.ctx.find_root().command
+    names = {name for parameter in root.params for name in parameter.opts}
+    if error.option_name not in names:
+        return None
+    words = error.ctx.command_path.removeprefix(f"{error.ctx.find_root().info_name} ")
+    return f"{error.option_name} goes in front of the command: bulkops {error.option_name} {words} …"
 
 
 def _plain(text: str) -> str:

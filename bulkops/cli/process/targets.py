@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bulkops.cli.output.console import console
 from bulkops.errors import GuardRefused, UsageError
 from bulkops.settings import Target, authorization_from_environment, checked_base_url
 
 if TYPE_CHECKING:
+    from bulkops.ledger.models import JobEntry
     from bulkops_validators.model.contract import Contract
 
 
@@ -92,6 +94,7 @@ class TargetChoice:
             from bulkops.configuration import profile_authorization, read_config, target_profile
 
             profile = target_profile(read_config(self.config), self.name)
+            self._name_overridden(profile.ids)
             yield Target(
                 base_url=checked_base_url(profile.base_url),
                 ids={**profile.ids, **self.ids},
@@ -109,6 +112,21 @@ class TargetChoice:
                 "There is no target.",
                 hint="Give --target sandbox to try it without an account, or --base-url and BULKOPS_MANAGEMENT_KEY.",
             )
+
+    def _name_overridden(self, ids: Mapping[str, int]) -> None:
+        """Say which ids of the target's table give way to the environment; those of the command line are meant."""
+        for name, value in ids.items():
+            given = self.ids.get(name, value)
+            if given != value and f"id_{name}" in self.ambient:
+                console().note(
+                    f"{name} {given} of the environment is used, not {name} {value} of target {self.name!r}."
+                )
+
+    def of_job(self, job: "JobEntry") -> "TargetChoice":
+        """Return the choice for one of several jobs: its own target, by name where it had one, unless one was given."""
+        name = job.settings.get("target_name")
+        choice = self if self.name or self.base_url or name in (None, "sandbox") else replace(self, name=str(name))
+        return choice.reopen(job.target, address=job.address)
 
     def reopen(self, identity: Mapping[str, Any], *, address: str) -> "TargetChoice":
         """Return the choice for a target met before: its ids, and the address it was met at unless one was given.

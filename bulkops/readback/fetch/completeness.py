@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from bulkops.readback.parse.lenient import split_cells
+from bulkops.redaction import redacted
+from bulkops.transport.bodies import LOOKED_AT, described, is_page
 
 TAIL = 1 << 20
 _LAST_BYTES = 1 << 16
@@ -31,6 +33,10 @@ def doubt_of(out: BinaryIO, size: int, columns: frozenset[str], *, framed: bool,
     its quotes are odd in number.
     """
     out.seek(0)
+    start = out.read(LOOKED_AT)
+    if is_page(start):
+        return Doubt(reason=f"the server sent {described(start, hide=redacted)}", by_repeating=False)
+    out.seek(0)
     head = out.readline(TAIL)
     out.seek(max(0, size - TAIL))
     tail = out.read()
@@ -50,7 +56,8 @@ def doubt_between(
         return Doubt(reason=f"{what} has no header line", by_repeating=False)
     names = split_cells(first, 0)
     if _is_other(first, names, columns):
-        return Doubt(reason=f"{what} is not this CSV: its first line names no column of it", by_repeating=False)
+        found = described(head, hide=redacted)
+        return Doubt(reason=f"{what} is not this CSV, but {found}", by_repeating=False)
     lines = tail.rstrip().split(b"\n")
     if _has_appendix(lines):
         return Doubt(reason=f"{what} ends with an error instead of a record", by_repeating=False)

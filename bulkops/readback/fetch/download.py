@@ -16,7 +16,7 @@ from bulkops.limits import MAX_RECORD_BYTES
 from bulkops.readback.fetch.completeness import TAIL, Doubt, doubt_of
 from bulkops.readback.fetch.prefetch import looked_at
 from bulkops.readback.parse.warnings import Notes
-from bulkops.transport.client import Client
+from bulkops.transport.client import Client, path_of
 from bulkops.transport.retries import ATTEMPTS as REQUESTS
 from bulkops.transport.retries import wait_seconds
 
@@ -43,6 +43,11 @@ class Question:
     params: Mapping[str, str]
     columns: frozenset[str] = frozenset()
 
+    @property
+    def where(self) -> str:
+        """The method and the path, for messages."""
+        return f"GET {path_of(self.path, self.ids)}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Downloaded:
@@ -60,7 +65,7 @@ def download(
     `progress` is called with the number of bytes of each block. With `notes`, odd records are noted. Five answers at
     most are asked for, in eight requests at most.
     """
-    trouble: Unfinished = OutcomeUnknown(f"GET {question.path} gave a different answer each time.")
+    trouble: Unfinished = OutcomeUnknown(f"{question.where} gave a different answer each time.")
     earlier, answers = "", 0
     for attempt in range(1, REQUESTS + 1):
         if attempt > 1:
@@ -79,7 +84,7 @@ def download(
                     notes.take(own)
                 return Downloaded(bytes=size, attempts=attempt)
             earlier = digest(out)
-            trouble = OutcomeUnknown(f"GET {question.path}: {doubt.reason}.")
+            trouble = OutcomeUnknown(f"{question.where}: {doubt.reason}.")
         answers += 1
         if answers == ANSWERS:
             break

@@ -13,7 +13,7 @@ import polars as pl
 from bulkops.errors import OutcomeUnknown, ServerRefused
 from bulkops.readback.compare.values import writable
 from bulkops.readback.parse.warnings import Notes
-from bulkops.transport.client import Client
+from bulkops.transport.client import Client, path_of
 
 SMALLER_PAGES = (50,)  # the largest page of the transactions list until 2025
 SHIFTED = "met on two pages, kept once"
@@ -73,7 +73,7 @@ def _page(
             del sizes[0]
             continue
         if not isinstance(page, dict) or not isinstance(page.get("data"), list):
-            raise OutcomeUnknown(f"The answer to GET {path} is not a list page: it has no `data`.")
+            raise OutcomeUnknown(f"The response to GET {path_of(path, ids)} is not a list page: it has no `data`.")
         return page
 
 

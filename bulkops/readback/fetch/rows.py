@@ -16,7 +16,7 @@ from bulkops.readback.fetch.times import rfc3339
 from bulkops.readback.parse.tables import read_frames
 from bulkops.readback.parse.warnings import Notes
 from bulkops.reading.sources import DAMAGED, file_source
-from bulkops.transport.client import Client
+from bulkops.transport.client import Client, path_of
 from bulkops_validators.model.contract import Comparison, Form, Readback
 
 BLOCK = 1 << 20
@@ -57,7 +57,7 @@ def read_back(
         download(client, Question(path=readback.path, ids=ids, params=params, columns=known), spool)
         spool.seek(0)
         blocks = iter(lambda: spool.read(BLOCK), b"")
-        yield from read_frames(blocks, name=f"The answer to GET {readback.path}", notes=notes)
+        yield from read_frames(blocks, name=f"The response to GET {path_of(readback.path, ids)}", notes=notes)
 
 
 def read_file(path: Path, *, notes: Notes | None = None) -> Iterator[pl.DataFrame]:

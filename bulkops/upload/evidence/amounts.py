@@ -11,6 +11,7 @@ from string import Formatter
 from typing import Any
 
 from bulkops.errors import DataError
+from bulkops.ledger.events import EvidenceRead, Undecided
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.readback.compare.canonical import found_frame, sent_frame
@@ -84,8 +85,8 @@ class Amounts:
         """Accept a chunk whose amount is the number of its distinct records; no other amount can be explained."""
         records = self._context.records(chunk).frame().drop(RECORD, LINE, strict=False)
         if chunk.amount == records.n_unique():
-            data = {"verdict": "counted", "note": "the server counts equal records once"}
-            return self._move(chunk, ChunkState.ACCEPTED, data)
+            counted = EvidenceRead(verdict="counted", note="the server counts equal records once")
+            return self._move(chunk, ChunkState.ACCEPTED, counted)
         return self._undecided(chunk, f"{told_of(chunk)}, and nothing can be read back")
 
     def _wait(self, chunks: Sequence[ChunkEntry], found: Mapping[int, Found]) -> None:
@@ -137,10 +138,14 @@ class Amounts:
 
     def _conclude(self, chunk: ChunkEntry, seen: Found) -> list[ChunkEntry]:
         """Accept what is there; send records without any row again, once; leave the rest to a manual decision."""
-        figures = {"missing": len(seen.missing), "different": len(seen.different), "unexpected": seen.unexpected}
+        read = EvidenceRead(
+            verdict="landed" if seen.complete else "partly",
+            missing=len(seen.missing),
+            different=len(seen.different),
+            unexpected=seen.unexpected,
+        )
         if seen.complete:
-            skipped = self._skipped(chunk, seen)
-            return [self._move(chunk, ChunkState.ACCEPTED, {"verdict": "landed", **figures}, skipped=skipped)]
+            return [self._move(chunk, ChunkState.ACCEPTED, read, skipped=self._skipped(chunk, seen))]
         present = [place for place in range(chunk.records) if place not in seen.missing]
         once = chunk.parent is None and not seen.different and not self._replaces
         if not (present and once):
@@ -154,7 +159,7 @@ class Amounts:
             skipped=self._skipped(replace(chunk, records=len(present), amount=None), seen),
         )
         ledger, job = self._context.ledger, self._context.job.id
-        return ledger.divide(job, chunk, [there, rest], kind="evidence", data={"verdict": "partly", **figures})
+        return ledger.divide(job, chunk, [there, rest], read)
 
     def _skipped(self, chunk: ChunkEntry, seen: Found) -> int:
         """Return how many records of a chunk that is there the server skipped, by the amount if that can be right."""
@@ -166,11 +171,11 @@ class Amounts:
 
     def _undecided(self, chunk: ChunkEntry, note: str) -> ChunkEntry:
         ledger, job = self._context.ledger, self._context.job.id
-        return ledger.mark(job, chunk, kind="undecided", data={"note": note}, undecided=True, message=note)
+        return ledger.mark(job, chunk, Undecided(note=note), undecided=True, message=note)
 
-    def _move(self, chunk: ChunkEntry, state: ChunkState, data: Mapping[str, object], **changes: Any) -> ChunkEntry:
+    def _move(self, chunk: ChunkEntry, state: ChunkState, event: EvidenceRead, **changes: Any) -> ChunkEntry:
         ledger, job = self._context.ledger, self._context.job.id
-        return ledger.move(job, chunk, state, kind="evidence", data=data, undecided=False, message="", **changes)
+        return ledger.move(job, chunk, state, event, undecided=False, message="", **changes)
 
 
 def harmless_again(context: JobContext) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from bulkops.errors import BulkopsError
+from bulkops.ledger.events import EventKind
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.readback.parse.tables import read_frames
@@ -102,7 +103,7 @@ def _key(contender: Contender) -> tuple[str, int, int]:
 def _answered_in(context: JobContext, job: JobEntry, chunk: ChunkEntry) -> float:
     if chunk.state is not ChunkState.SENDING:
         return 0.0
-    sent = context.ledger.events(job.id, chunk=chunk.number, kind="sent")
+    sent = context.ledger.events(job.id, chunk=chunk.number, kind=EventKind.SENT)
     if not sent:
         return 0.0
     options = RunOptions.from_settings(job.settings)

@@ -7,7 +7,8 @@ can take them out. The state `resent` keeps in the ledger that the look is still
 from collections.abc import Sequence
 from typing import Any
 
-from bulkops.ledger.models import ChunkEntry, Event
+from bulkops.ledger.events import Doubled, Event, EventKind, LookedAgain
+from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.upload.context import JobContext
 from bulkops.upload.evidence.contenders import context_of, unanswered_of, wait_for_answers
@@ -17,7 +18,7 @@ from bulkops.upload.evidence.timeouts import seconds_until_late_work_shows
 from bulkops.upload.evidence.verdict import Verdict
 
 # A chunk is pending again because no trace of it was found, or because a person said so; either may be wrong.
-SENT_AGAIN = frozenset({"evidence", "resolved"})
+SENT_AGAIN = frozenset({EventKind.EVIDENCE, EventKind.RESOLVED})
 
 
 def taken_in_state(context: JobContext, chunk: ChunkEntry) -> ChunkState:
@@ -43,8 +44,8 @@ def without_trace(context: JobContext, chunk: ChunkEntry) -> ChunkEntry | None:
 def _sent_again_in_doubt(events: Sequence[Event]) -> bool:
     """Return whether a chunk was in doubt, and then became pending by what was read or by a person's decision."""
     kinds = [event.kind for event in events]
-    doubted = kinds.index("in doubt") if "in doubt" in kinds else len(events)
-    return any(e.kind in SENT_AGAIN and e.data.get("state") == ChunkState.PENDING for e in events[doubted:])
+    doubted = kinds.index(EventKind.IN_DOUBT) if EventKind.IN_DOUBT in kinds else len(events)
+    return any(e.kind in SENT_AGAIN and e.state is ChunkState.PENDING for e in events[doubted:])
 
 
 def look_for_doubles(context: JobContext, chunks: Sequence[ChunkEntry]) -> None:
@@ -67,10 +68,9 @@ def look_for_doubles(context: JobContext, chunks: Sequence[ChunkEntry]) -> None:
             break
     for chunk in resent:
         note = notes[chunk.number]
-        kind = "doubled" if note else "looked again"
-        data = {"note": note, "read_at": reading.at.isoformat()}
+        looked = (Doubled if note else LookedAgain)(note=note, read_at=reading.at.isoformat())
         changes: dict[str, Any] = {"undecided": bool(note), "message": note}
-        context.ledger.move(context.job.id, chunk, ChunkState.ACCEPTED, kind=kind, data=data, **changes)
+        context.ledger.move(context.job.id, chunk, ChunkState.ACCEPTED, looked, **changes)
 
 
 def _wait_for_late_work(context: JobContext, judge: Judge, resent: Sequence[ChunkEntry]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from bulkops.errors import AccessRefused, InDoubt
 from bulkops.ledger.claims import ImportTaken
+from bulkops.ledger.events import EvidenceRead, Payload, Resendable, Undecided
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.upload.context import JobContext
@@ -83,8 +84,8 @@ class Settler:
         rejected: list[ChunkEntry] = []
         for chunk in chunks:
             if chunk.state is not ChunkState.REFUSED:
-                data = {"reason": "sending it again leaves the same end state"}
-                settled.append(self._move(chunk, ChunkState.PENDING, "to be sent again", data))
+                again = Resendable(reason="sending it again leaves the same end state")
+                settled.append(self._move(chunk, ChunkState.PENDING, again))
             elif self._refusals.may_divide(chunk):
                 settled += self._refusals.divide(chunk)
             else:
@@ -109,12 +110,12 @@ class Settler:
         settled: list[ChunkEntry] = []
         for chunk in chunks:
             present = judge.held(chunk, reading) if chunk.records > 1 else ()
-            data = {"verdict": Verdict.PARTLY.value, "rows": len(present), "read_at": reading.at.isoformat()}
+            read = EvidenceRead(verdict=Verdict.PARTLY.value, rows=len(present), read_at=reading.at.isoformat())
             if len(present) == chunk.records:
-                settled.append(self._move(chunk, ChunkState.ACCEPTED, "evidence", {**data, "verdict": "landed"}))
+                settled.append(self._move(chunk, ChunkState.ACCEPTED, replace(read, verdict=Verdict.LANDED.value)))
                 continue
             if present:
-                there, chunk = self._refusals.part_with(chunk, present, data)  # noqa: PLW2901 - the rest of it
+                there, chunk = self._refusals.part_with(chunk, present, read)  # noqa: PLW2901 - the rest of it
                 settled.append(there)
             settled.append(self._refusals.reject(chunk))
         return settled
@@ -205,12 +206,13 @@ class Settler:
             return judge.reader.read(chunks)
         except InDoubt as error:
             ledger, job = self._context.ledger, self._context.job.id
-            data = {"reason": error.message}
+            unreadable = Undecided(reason=error.message)
             for chunk in chunks:
                 if chunk.state is ChunkState.REFUSED:
-                    chunk = ledger.move(job, chunk, ChunkState.IN_DOUBT, kind="evidence", data=data)  # noqa: PLW2901
+                    evidence = EvidenceRead(reason=error.message)
+                    chunk = ledger.move(job, chunk, ChunkState.IN_DOUBT, evidence)  # noqa: PLW2901
                 note = error.message.removesuffix(".")
-                ledger.mark(job, chunk, kind="undecided", data=data, undecided=True, message=note)
+                ledger.mark(job, chunk, unreadable, undecided=True, message=note)
             raise
 
     def _is_refused_key(self, judge: Judge, chunk: ChunkEntry) -> bool:
@@ -249,41 +251,39 @@ class Settler:
     def _conclude(
         self, chunk: ChunkEntry, found: Evidence, reading: Reading, *, equal: bool, over: bool
     ) -> list[ChunkEntry]:
-        data = {
-            "verdict": found.verdict.value,
-            "rows": found.rows,
-            "import_id": found.import_id,
-            "read_at": reading.at.isoformat(),
-            "note": found.note,
-        }
+        read = EvidenceRead(
+            verdict=found.verdict.value,
+            rows=found.rows,
+            import_id=found.import_id,
+            read_at=reading.at.isoformat(),
+            note=found.note,
+        )
         match found.verdict:
             case Verdict.LANDED:
-                return [self._landed(chunk, found, data)]
+                return [self._landed(chunk, found, read)]
             case Verdict.ABSENT if equal and chunk.state is ChunkState.REFUSED:
-                self._context.ledger.note(self._context.job.id, chunk=chunk.number, kind="evidence", data=data)
+                self._context.ledger.note(self._context.job.id, read, chunk=chunk.number)
                 return self._refused(chunk, over=True)
             case Verdict.ABSENT if chunk.import_id is not None:
                 note = f"the server answered with import {chunk.import_id}, but none of its records are found"
-                return [self._undecided(chunk, replace(found, note=note), data, equal=equal)]
+                return [self._undecided(chunk, replace(found, note=note), read, equal=equal)]
             case Verdict.ABSENT if equal:
-                return [self._move(chunk, ChunkState.PENDING, "evidence", data)]
+                return [self._move(chunk, ChunkState.PENDING, read)]
             case Verdict.PARTLY if equal and found.present:
-                return self._partly(chunk, found, data, over=over)
+                return self._partly(chunk, found, read, over=over)
             case _:
-                return [self._undecided(chunk, found, data, equal=equal)]
+                return [self._undecided(chunk, found, read, equal=equal)]
 
-    def _landed(self, chunk: ChunkEntry, found: Evidence, data: Mapping[str, object]) -> ChunkEntry:
+    def _landed(self, chunk: ChunkEntry, found: Evidence, read: EvidenceRead) -> ChunkEntry:
         ledger, job = self._context.ledger, self._context.job.id
         changes: dict[str, Any] = {"import_id": found.import_id or chunk.import_id, "undecided": False, "message": ""}
         state = taken_in_state(self._context, chunk)
-        return ledger.move(job, chunk, state, kind="evidence", data=data, created=instant(found.created), **changes)
+        return ledger.move(job, chunk, state, read, created=instant(found.created), **changes)
 
-    def _partly(
-        self, chunk: ChunkEntry, found: Evidence, data: Mapping[str, object], *, over: bool
-    ) -> list[ChunkEntry]:
+    def _partly(self, chunk: ChunkEntry, found: Evidence, read: EvidenceRead, *, over: bool) -> list[ChunkEntry]:
         """Keep what is there, and let the rest be sent; of a refused chunk the rest is refused still."""
         known = {"import_id": found.import_id, "created": instant(found.created)}
-        there, missing = self._refusals.part_with(chunk, found.present, data, **known)
+        there, missing = self._refusals.part_with(chunk, found.present, read, **known)
         return [there, *(self._refused(missing, over=over) if missing.state is ChunkState.REFUSED else [missing])]
 
     def _refused(self, chunk: ChunkEntry, *, over: bool) -> list[ChunkEntry]:
@@ -292,15 +292,15 @@ class Settler:
             return self._refusals.divide(chunk)
         return [self._refusals.reject(chunk)] if over else []
 
-    def _undecided(self, chunk: ChunkEntry, found: Evidence, data: Mapping[str, object], *, equal: bool) -> ChunkEntry:
+    def _undecided(self, chunk: ChunkEntry, found: Evidence, read: EvidenceRead, *, equal: bool) -> ChunkEntry:
         note = found.note or f"{found.rows:,} of {chunk.records:,} records were found"
         if not equal:
             note += "; the readings kept changing"
         ledger, job = self._context.ledger, self._context.job.id
         if chunk.state is ChunkState.REFUSED:
-            chunk = ledger.move(job, chunk, ChunkState.IN_DOUBT, kind="evidence", data=data)
-        return ledger.mark(job, chunk, kind="undecided", data=data, undecided=True, message=note)
+            chunk = ledger.move(job, chunk, ChunkState.IN_DOUBT, read)
+        return ledger.mark(job, chunk, Undecided(**read.stored()), undecided=True, message=note)
 
-    def _move(self, chunk: ChunkEntry, state: ChunkState, kind: str, data: Mapping[str, object]) -> ChunkEntry:
+    def _move(self, chunk: ChunkEntry, state: ChunkState, event: Payload) -> ChunkEntry:
         ledger, job = self._context.ledger, self._context.job.id
-        return ledger.move(job, chunk, state, kind=kind, data=data, undecided=False)
+        return ledger.move(job, chunk, state, event, undecided=False)

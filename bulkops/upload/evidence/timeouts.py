@@ -1,6 +1,7 @@
 """How long to wait before a missing row counts as absent: until nothing that was sent can still arrive."""
 
-from bulkops.ledger.models import ChunkEntry, Event
+from bulkops.ledger.events import Event, EventKind, OutcomeUnknown, ProcessEnded, RequestSent
+from bulkops.ledger.models import ChunkEntry
 from bulkops.upload.context import JobContext
 from bulkops.upload.evidence.server_time import transfer_seconds, working_seconds
 
@@ -17,13 +18,16 @@ def seconds_until_settled(context: JobContext, chunk: ChunkEntry, *, counted: bo
     sent, outcome = _last_request(context, chunk)
     if outcome is None:
         return settle
-    if outcome.kind == "refused" or not counted:
+    if outcome.kind == EventKind.REFUSED or not counted:
         return _left(context, outcome, settle)
     working = working_seconds(context.contract, chunk, context.options)
-    if sent is not None and "message" not in outcome.data:
-        return _left(context, sent, transfer_seconds(chunk) + working + settle)
-    waited = float(outcome.data.get("waited") or 0.0)
-    return _left(context, outcome, max(working - waited, settle) + settle)
+    match outcome.payload:
+        case ProcessEnded() if sent is not None:
+            return _left(context, sent, transfer_seconds(chunk) + working + settle)
+        case OutcomeUnknown(waited=float(waited)):
+            return _left(context, outcome, max(working - waited, settle) + settle)
+        case _:
+            return _left(context, outcome, max(working, settle) + settle)
 
 
 def seconds_until_late_work_shows(context: JobContext, chunk: ChunkEntry) -> float:
@@ -46,18 +50,19 @@ def seconds_until_answered(context: JobContext, chunk: ChunkEntry, *, sent: Even
 def _last_request(context: JobContext, chunk: ChunkEntry) -> tuple[Event | None, Event | None]:
     """Return when the chunk was last sent and what came of it; of a part that was not sent, what its whole says."""
     events = context.ledger.events(context.job.id, chunk=chunk.number)
-    sent = [event for event in events if event.kind == "sent"]
+    sent = [event for event in events if event.kind == EventKind.SENT]
     if not sent and chunk.parent is not None:
         (whole,) = [c for c in context.ledger.chunks(context.job.id) if c.number == chunk.parent]
         return _last_request(context, whole)
-    outcomes = [event for event in events if event.kind in ("refused", "in doubt")]
+    outcomes = [event for event in events if event.kind in (EventKind.REFUSED, EventKind.IN_DOUBT)]
     return sent[-1] if sent else None, outcomes[-1] if outcomes else None
 
 
 def _left(context: JobContext, event: Event, limit: float) -> float:
     """Return what is left of a time since an event. If our clock was set meanwhile, the server's tells how much."""
     passed = (context.clock.now() - event.at).total_seconds()
-    then, now = event.data.get("clock_offset"), context.client.server_offset
+    payload, now = event.payload, context.client.server_offset
+    then = payload.clock_offset if isinstance(payload, RequestSent) else None
     if then is not None and now is not None:
         passed += now.total_seconds() - then
     return min(limit, limit - passed)

@@ -10,6 +10,7 @@ from typing import Any
 
 from bulkops.errors import AccessRefused
 from bulkops.ledger.claims import ImportTaken
+from bulkops.ledger.events import EventKind, EvidenceRead
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import UNSETTLED, ChunkState
 from bulkops.readback.compare.canonical import IMPORT_ID
@@ -51,7 +52,7 @@ def settle_what_the_ledger_forgot(context: JobContext, chunks: Sequence[ChunkEnt
 
 def _as_if_sent(context: JobContext, chunk: ChunkEntry) -> ChunkEntry:
     """Return a chunk as if it had left right after the last request that the ledger knows."""
-    sent = context.ledger.events(context.job.id, kind="sent")
+    sent = context.ledger.events(context.job.id, kind=EventKind.SENT)
     offset = context.client.server_offset
     return replace(
         chunk,
@@ -86,10 +87,10 @@ def _settled(
 
 def _accept(context: JobContext, chunk: ChunkEntry, found: Evidence, reading: Reading) -> ChunkEntry:
     changes: dict[str, Any] = {"import_id": found.import_id, "created": instant(found.created), "message": ""}
-    data = {**_facts(found, reading), "note": "imported by a request that this ledger does not know"}
+    read = _read(found, reading, note="imported by a request that this ledger does not know")
     job = context.job.id
     try:
-        return context.ledger.move(job, chunk, ChunkState.ACCEPTED, kind="evidence", data=data, **changes)
+        return context.ledger.move(job, chunk, ChunkState.ACCEPTED, read, **changes)
     except ImportTaken as taken:
         return _doubt(context, chunk, replace(found, note=str(taken)), reading)
 
@@ -97,14 +98,15 @@ def _accept(context: JobContext, chunk: ChunkEntry, found: Evidence, reading: Re
 def _doubt(context: JobContext, chunk: ChunkEntry, found: Evidence, reading: Reading) -> ChunkEntry:
     note = f"it was not sent as far as this ledger knows: {found.note}"
     changes: dict[str, Any] = {"undecided": True, "message": note}
-    data = {**_facts(found, reading), "note": note}
-    return context.ledger.move(context.job.id, chunk, ChunkState.IN_DOUBT, kind="evidence", data=data, **changes)
+    read = _read(found, reading, note=note)
+    return context.ledger.move(context.job.id, chunk, ChunkState.IN_DOUBT, read, **changes)
 
 
-def _facts(found: Evidence, reading: Reading) -> dict[str, Any]:
-    return {
-        "verdict": found.verdict.value,
-        "rows": found.rows,
-        "import_id": found.import_id,
-        "read_at": reading.at.isoformat(),
-    }
+def _read(found: Evidence, reading: Reading, *, note: str) -> EvidenceRead:
+    return EvidenceRead(
+        verdict=found.verdict.value,
+        rows=found.rows,
+        import_id=found.import_id,
+        read_at=reading.at.isoformat(),
+        note=note,
+    )

@@ -6,6 +6,7 @@ shows how they are not. Until only one way is left, what each of them points at 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from bulkops.ledger.events import EventKind
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.upload.chunk_records import ChunkRecords
@@ -65,10 +66,11 @@ class Pointing:
             if alone and len(chunk.lines) == 1:
                 records = self._context.records(chunk)
                 yield from (way for way in WAYS if way(records, chunk.lines[0]) != 0)
-        accepted = {event.chunk for event in self._context.ledger.events(self._context.job.id, kind="accepted")}
-        for event in self._context.ledger.events(self._context.job.id, kind="isolating"):
+        ledger, job = self._context.ledger, self._context.job.id
+        accepted = {event.chunk for event in ledger.events(job, kind=EventKind.ACCEPTED)}
+        for event in ledger.events(job, kind=EventKind.ISOLATING):
             whole = chunks[event.chunk or 0]
-            fine = [chunks[n] for n in event.data["into"] if chunks[n].records == 1 and n in accepted]
+            fine = [chunks[n] for n in event.into if chunks[n].records == 1 and n in accepted]
             if whole.lines and fine:
                 records = self._context.records(whole)
                 places = {p for p in range(len(records)) if records.start_of(p) in {c.pieces[0][0] for c in fine}}

@@ -1,8 +1,8 @@
 """What becomes of a refused chunk of which nothing was taken in: divided until bad records are alone, or rejected."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
+from bulkops.ledger.events import EventKind, EvidenceRead, Isolating, Rejected
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.upload.context import JobContext
@@ -32,18 +32,16 @@ class Refusals:
         parts = suspects_and_rest(records, places)
         if len(parts) > self._left():
             parts = halves(records)
-        data = {"reason": "to find the records that are refused"}
-        return self._context.ledger.divide(self._context.job.id, chunk, parts, kind="isolating", data=data)
+        reason = "to find the records that are refused"
+        return self._context.ledger.divide(self._context.job.id, chunk, parts, Isolating(reason=reason))
 
     def reject(self, chunk: ChunkEntry) -> ChunkEntry:
         """Give up a chunk that is refused."""
-        ledger, data = self._context.ledger, {"message": chunk.message}
-        return ledger.move(
-            self._context.job.id, chunk, ChunkState.REJECTED, kind="rejected", data=data, undecided=False
-        )
+        ledger, rejected = self._context.ledger, Rejected(message=chunk.message)
+        return ledger.move(self._context.job.id, chunk, ChunkState.REJECTED, rejected, undecided=False)
 
     def part_with(
-        self, chunk: ChunkEntry, present: tuple[int, ...], data: Mapping[str, object], **found: object
+        self, chunk: ChunkEntry, present: tuple[int, ...], event: EvidenceRead, **found: object
     ) -> tuple[ChunkEntry, ChunkEntry]:
         """Keep the records that are there, and return them and the rest; of a refused chunk the rest is refused still.
 
@@ -53,10 +51,10 @@ class Refusals:
         there = replace(there, state=ChunkState.ACCEPTED, attempts=chunk.attempts, **found)  # type: ignore[arg-type]
         state = ChunkState.REFUSED if chunk.state is ChunkState.REFUSED else ChunkState.PENDING
         missing = replace(missing, state=state, message=chunk.message)
-        parts = self._context.ledger.divide(self._context.job.id, chunk, [there, missing], kind="evidence", data=data)
+        parts = self._context.ledger.divide(self._context.job.id, chunk, [there, missing], event)
         return parts[0], parts[1]
 
     def _left(self) -> int:
         """Return how many requests isolating may still take, runs before this one counted."""
-        events = self._context.ledger.events(self._context.job.id, kind="isolating")
-        return self._context.options.isolate_requests - sum(len(event.data["into"]) for event in events)
+        events = self._context.ledger.events(self._context.job.id, kind=EventKind.ISOLATING)
+        return self._context.options.isolate_requests - sum(len(event.into) for event in events)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bulkops.ledger.events import EvidenceRead, TargetChanged
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.readback.fetch.rows import fold_of
@@ -49,14 +50,19 @@ class Replacement:
     def _there_already(self, chunk: ChunkEntry, difference: Difference) -> ChunkEntry:
         """Send nothing more. Only what may have left before can have been taken in."""
         state = ChunkState.ACCEPTED if chunk.attempts else ChunkState.SKIPPED
-        data = {"verdict": "landed" if chunk.attempts else "equal", "rows": difference.kept}
+        found = EvidenceRead(verdict="landed" if chunk.attempts else "equal", rows=difference.kept)
         ledger, job = self._context.ledger, self._context.job.id
-        return ledger.move(job, chunk, state, kind="evidence", data=data, undecided=False, message="")
+        return ledger.move(job, chunk, state, found, undecided=False, message="")
 
     def _note(self, chunk: ChunkEntry, difference: Difference) -> None:
-        figures = ("added", "changed", "removed", "kept", "held")
-        data = {name: getattr(difference, name) for name in figures}
-        self._context.ledger.note(self._context.job.id, chunk=chunk.number, kind="target changed", data=data)
+        changed = TargetChanged(
+            added=difference.added,
+            changed=difference.changed,
+            removed=difference.removed,
+            kept=difference.kept,
+            held=difference.held,
+        )
+        self._context.ledger.note(self._context.job.id, changed, chunk=chunk.number)
 
     def _keep(self, now: Path) -> None:
         if self._before.exists():

@@ -9,10 +9,16 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.ledger.claims import ImportTaken
+from bulkops.ledger.events import Accepted, EvidenceRead, OutcomeUnknown, RequestSent
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from tests.unit.ledger.test_store import CHUNK, JOB
+
+SENT = RequestSent(attempt=1, clock_offset=None)
+DOUBT = OutcomeUnknown(message="no response")
+EVIDENCE = EvidenceRead(verdict="landed")
+ACCEPTED = Accepted(status=200, import_id=1, amount=None)
 
 POINTS = replace(JOB, contract="loyalty-points", mode="append", target={"base_url": "https://x", "ids": {"program": 3}})
 A, B = replace(POINTS, id="job-a"), replace(POINTS, id="job-b")
@@ -38,16 +44,16 @@ def ledger(address: str) -> Iterator[Ledger]:
 
 
 def sent(ledger: Ledger, job: JobEntry, chunk: ChunkEntry = CHUNK) -> ChunkEntry:
-    return ledger.move(job.id, chunk, ChunkState.SENDING, kind="sent", data={})
+    return ledger.move(job.id, chunk, ChunkState.SENDING, SENT)
 
 
 def by_evidence(ledger: Ledger, job: JobEntry, chunk: ChunkEntry, number: int) -> ChunkEntry:
-    doubtful = ledger.move(job.id, chunk, ChunkState.IN_DOUBT, kind="in doubt", data={})
-    return ledger.move(job.id, doubtful, ChunkState.ACCEPTED, kind="evidence", data={}, import_id=number)
+    doubtful = ledger.move(job.id, chunk, ChunkState.IN_DOUBT, DOUBT)
+    return ledger.move(job.id, doubtful, ChunkState.ACCEPTED, EVIDENCE, import_id=number)
 
 
 def by_response(ledger: Ledger, job: JobEntry, chunk: ChunkEntry, number: int) -> ChunkEntry:
-    return ledger.move(job.id, chunk, ChunkState.ACCEPTED, kind="accepted", data={}, answered=True, import_id=number)
+    return ledger.move(job.id, chunk, ChunkState.ACCEPTED, ACCEPTED, answered=True, import_id=number)
 
 
 def test_a_response_does_not_take_an_import_that_evidence_gave_to_another_job(ledger: Ledger) -> None:
@@ -82,9 +88,9 @@ def test_records_with_keys_of_one_job_may_share_an_import(ledger: Ledger) -> Non
 
 def test_a_part_of_a_chunk_shares_the_import_of_its_whole(ledger: Ledger) -> None:
     whole = sent(ledger, A)
-    whole = ledger.move(A.id, whole, ChunkState.IN_DOUBT, kind="in doubt", data={}, answered=True, import_id=671)
+    whole = ledger.move(A.id, whole, ChunkState.IN_DOUBT, DOUBT, answered=True, import_id=671)
     parts = [replace(CHUNK, records=n, state=ChunkState.ACCEPTED, import_id=671) for n in (4, 6)]
-    assert [p.import_id for p in ledger.divide(A.id, whole, parts, kind="evidence", data={})] == [671, 671]
+    assert [p.import_id for p in ledger.divide(A.id, whole, parts, EVIDENCE)] == [671, 671]
 
 
 def test_an_id_that_was_recorded_before_a_request_left_names_another_import_then(ledger: Ledger) -> None:
@@ -121,8 +127,8 @@ def test_of_many_that_claim_an_import_at_once_one_has_it(ledger: Ledger, address
         ledger.create(replace(A, id=f"job-{number}"), [chunk])
     doubtful = []
     for number, chunk in enumerate(chunks):
-        moved = ledger.move(f"job-{number}", chunk, ChunkState.SENDING, kind="sent", data={})
-        doubtful.append(ledger.move(f"job-{number}", moved, ChunkState.IN_DOUBT, kind="in doubt", data={}))
+        moved = ledger.move(f"job-{number}", chunk, ChunkState.SENDING, SENT)
+        doubtful.append(ledger.move(f"job-{number}", moved, ChunkState.IN_DOUBT, DOUBT))
     barrier = threading.Barrier(len(chunks))
     taken, accepted = [], []
 
@@ -130,7 +136,7 @@ def test_of_many_that_claim_an_import_at_once_one_has_it(ledger: Ledger, address
         own = Ledger.open(address, clock=SystemClock())
         barrier.wait()
         try:
-            own.move(f"job-{number}", doubtful[number], ChunkState.ACCEPTED, kind="evidence", data={}, import_id=671)
+            own.move(f"job-{number}", doubtful[number], ChunkState.ACCEPTED, EVIDENCE, import_id=671)
             accepted.append(number)
         except ImportTaken:
             taken.append(number)

@@ -9,6 +9,7 @@ import pytest
 from bulkops.clock import SystemClock
 from bulkops.errors import GuardRefused, Unfinished, UsageError
 from bulkops.ledger.engine import parse_url
+from bulkops.ledger.events import Cancelled
 from bulkops.ledger.paths import shown
 from bulkops.ledger.store import Ledger
 from tests.postgres.server import Postgres
@@ -114,7 +115,7 @@ def test_a_lost_connection_is_made_anew_and_a_write_that_fails_is_told(address: 
     with ledger._engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE events RENAME TO gone")
     with pytest.raises(Unfinished, match="cannot be written"):
-        ledger.note(JOB.id, kind="x", data={})
+        ledger.note(JOB.id, Cancelled())
     ledger.close()
 
 

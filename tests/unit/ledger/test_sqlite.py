@@ -10,12 +10,15 @@ import pytest
 from bulkops.cli.output.recipe_view import going_on
 from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
+from bulkops.ledger.events import Accepted, EventKind, RequestSent
 from bulkops.ledger.paths import shown
 from bulkops.ledger.reader import Questions
 from bulkops.ledger.readonly import Glance
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from tests.unit.ledger.test_store import CHUNK, JOB
+
+ACCEPTED = Accepted(status=200, import_id=5, amount=None)
 
 
 @pytest.fixture
@@ -111,7 +114,7 @@ def test_a_glance_answers_every_question_as_the_ledger_does(ledger: Ledger, tmp_
     others = [replace(CHUNK, number=n, records=n, state=state) for n, state in enumerate(ChunkState, start=2)]
     by_hand = replace(CHUNK, number=21, state=ChunkState.ACCEPTED, first_sent=JOB.created)
     ledger.create(replace(JOB, id="job-2"), [*others, replace(CHUNK, number=20, undecided=True, import_id=7), by_hand])
-    ledger.move(JOB.id, CHUNK, ChunkState.ACCEPTED, kind="accepted", data={"a": 1}, import_id=5)
+    ledger.move(JOB.id, CHUNK, ChunkState.ACCEPTED, ACCEPTED, import_id=5)
     glance = Glance.open(f"sqlite:///{tmp_path}/ledger.db")
     assert glance is not None
     questions: list[Callable[[Questions], object]] = [
@@ -127,7 +130,7 @@ def test_a_glance_answers_every_question_as_the_ledger_does(ledger: Ledger, tmp_
         lambda one: one.unanswered_elsewhere(JOB),
         lambda one: one.accepted_without_import_elsewhere(JOB),
         lambda one: one.events(JOB.id),
-        lambda one: one.events(JOB.id, chunk=1, kind="accepted"),
+        lambda one: one.events(JOB.id, chunk=1, kind=EventKind.ACCEPTED),
         lambda one: one.job_folder(JOB.id),
     ]
     for question in questions:
@@ -173,8 +176,8 @@ def test_a_ledger_of_an_older_version_is_brought_up_to_date_and_keeps_what_it_ho
     assert Glance.open(str(tmp_path / "ledger.db")) is None
     again = Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
     assert again.chunks(JOB.id) == [CHUNK]
-    sending = again.move(JOB.id, CHUNK, ChunkState.SENDING, kind="sent", data={})
-    again.move(JOB.id, sending, ChunkState.ACCEPTED, kind="accepted", data={}, created=JOB.created, rows_ahead=2.5)
+    sending = again.move(JOB.id, CHUNK, ChunkState.SENDING, RequestSent(attempt=1, clock_offset=None))
+    again.move(JOB.id, sending, ChunkState.ACCEPTED, ACCEPTED, created=JOB.created, rows_ahead=2.5)
     assert (again.chunks(JOB.id)[0].created, again.chunks(JOB.id)[0].rows_ahead) == (JOB.created, 2.5)
     again.close()
     glance = Glance.open(str(tmp_path / "ledger.db"))

@@ -9,9 +9,13 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.errors import GuardRefused, Unfinished, UsageError
+from bulkops.ledger.events import EventKind, Rejected, RequestSent
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import TRANSITIONS, ChunkState, may_follow
 from bulkops.ledger.store import Ledger
+
+REJECTED = Rejected(message="x")
+SENT = RequestSent(attempt=1, clock_offset=None)
 
 JOB = JobEntry(
     id="job-1",
@@ -64,10 +68,10 @@ def test_only_moves_of_the_table_are_made(before: ChunkState, after: ChunkState,
     chunk = replace(CHUNK, state=before)
     ledger.create(JOB, [chunk])
     if may_follow(before, after):
-        assert ledger.move(JOB.id, chunk, after, kind="x", data={}).state is after
+        assert ledger.move(JOB.id, chunk, after, REJECTED).state is after
     else:
         with pytest.raises(ValueError, match="cannot go"):
-            ledger.move(JOB.id, chunk, after, kind="x", data={})
+            ledger.move(JOB.id, chunk, after, REJECTED)
     assert ledger.chunks(JOB.id)[0].state is (after if may_follow(before, after) else before)
     ledger.close()
 
@@ -78,16 +82,16 @@ def test_nothing_leaves_a_state_that_is_final() -> None:
 
 
 def test_a_chunk_moved_by_someone_else_is_not_moved_again(ledger: Ledger) -> None:
-    ledger.move(JOB.id, CHUNK, ChunkState.SENDING, kind="sent", data={})
+    ledger.move(JOB.id, CHUNK, ChunkState.SENDING, SENT)
     with pytest.raises(Unfinished, match="another process"):
-        ledger.move(JOB.id, CHUNK, ChunkState.SENDING, kind="sent", data={})
+        ledger.move(JOB.id, CHUNK, ChunkState.SENDING, SENT)
 
 
 def test_the_parts_of_a_chunk_hold_all_its_records(ledger: Ledger) -> None:
     part = replace(CHUNK, number=0, records=4)
     with pytest.raises(ValueError, match="all of its records"):
-        ledger.divide(JOB.id, CHUNK, [part, part], kind="x", data={})
-    parts = ledger.divide(JOB.id, CHUNK, [part, replace(part, records=6)], kind="x", data={})
+        ledger.divide(JOB.id, CHUNK, [part, part], REJECTED)
+    parts = ledger.divide(JOB.id, CHUNK, [part, replace(part, records=6)], REJECTED)
     assert [(p.number, p.parent, p.records) for p in parts] == [(2, 1, 4), (3, 1, 6)]
     assert [c.state for c in ledger.chunks(JOB.id)] == ["divided", "pending", "pending"]
 
@@ -99,8 +103,8 @@ def test_large_numbers_and_odd_texts_are_kept(ledger: Ledger) -> None:
     assert ledger.job("large") == large
     kept = ledger.chunks("large")[0]
     assert kept == replace(chunk, message="NUL \ufffd, half ?, é")
-    ledger.note("large", chunk=1, kind="odd", data={"message": "\0 \ud800 é"})
-    assert ledger.events("large", kind="odd")[0].data == {"message": "\0 \ud800 é"}
+    ledger.note("large", Rejected(message="\0 \ud800 é"), chunk=1)
+    assert ledger.events("large", kind=EventKind.REJECTED)[0].data == {"message": "\0 \ud800 é"}
 
     with pytest.raises(UsageError, match="no job 'nothing'"):
         ledger.job("nothing")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bulkops.clock import SystemClock
+from bulkops.ledger.events import EventKind
 from bulkops.ledger.job_summary import job_document
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
@@ -55,7 +56,7 @@ def test_an_import_of_two_chunks_stays_with_the_one_whose_response_named_it(writ
     told: list[str] = []
     ledger = Ledger.open(str(written_by_version_3), clock=SystemClock(), notify=told.append)
     with_671 = [job.id for job in ledger.jobs() for chunk in ledger.chunks(job.id) if chunk.import_id == 671]
-    without = [job for job in ledger.jobs() for e in ledger.events(job.id, kind="duplicate import")]
+    without = [job for job in ledger.jobs() for e in ledger.events(job.id, kind=EventKind.DUPLICATE_IMPORT)]
     ledger.close()
     assert len(with_671) == len(without) == len(told) == 1
     assert f"Chunk 1 of job {without[0].id} was settled by import 671" in told[0]

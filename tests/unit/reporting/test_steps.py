@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bulkops.ledger.models import Event
+from bulkops.ledger.events import Event
 from bulkops.reporting.steps import told_steps
 
 BEGUN = datetime(2026, 11, 22, tzinfo=UTC)

@@ -85,7 +85,7 @@ def test_a_key_that_a_server_echoes_is_hidden_however_it_is_escaped() -> None:
     [
         lambda text: json.dumps({"message": text}).encode(),
         lambda text: json.dumps({"errors": [{"title": text, "details": text}]}).encode(),
-        lambda text: b"<html>" + text.encode(),
+        lambda text: text.encode(),
     ],
     ids=["message", "details", "no json"],
 )

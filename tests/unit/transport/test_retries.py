@@ -5,6 +5,7 @@ import pytest
 from bulkops.clock import SystemClock
 from bulkops.errors import NotDelivered, Unfinished
 from bulkops.transport.notices import Teller
+from bulkops.transport.responses import parse_retry_after, refusal
 from bulkops.transport.retries import wait_seconds
 
 
@@ -26,3 +27,26 @@ def test_a_wait_beyond_ten_minutes_ends_the_run_and_names_the_time(seconds: floa
         wait_seconds(1, asked(seconds), clock=SystemClock())
     assert not isinstance(ended.value, NotDelivered)
     assert hint in str(ended.value)
+
+
+@pytest.mark.parametrize("header", ["0", "Mon, 01 Jan 2024 00:00:00 GMT"])
+def test_a_server_that_asks_for_no_wait_gets_the_backoff(header: str) -> None:
+    clock = SystemClock()
+    seconds = parse_retry_after(header, now=clock.now())
+    assert seconds == 0
+    waits = [wait_seconds(attempt, asked(seconds), clock=clock) for attempt in range(1, 8)]
+    assert all(wait >= 0.25 * 2**place for place, wait in enumerate(waits))
+    assert sum(waits) > 30
+
+
+def test_the_wait_that_an_unavailable_server_asks_for_is_kept() -> None:
+    error = refusal(503, b"", where="GET /x", headers={"retry-after": "7"}, now=SystemClock().now())
+    assert 7 <= wait_seconds(1, error, clock=SystemClock()) < 8
+
+
+def test_the_first_failure_of_each_cause_is_said_at_once() -> None:
+    said: list[str] = []
+    teller = Teller(said.append, clock=SystemClock())
+    for attempt, cause in ((1, "one"), (1, "one"), (1, "two")):
+        wait_seconds(attempt, NotDelivered(f"The server is away: {cause}."), clock=SystemClock(), teller=teller)
+    assert [text[:24] for text in said] == ["The server is away: one.", "The server is away: two."]

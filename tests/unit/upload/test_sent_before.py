@@ -13,6 +13,7 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.ledger.digests import digests_path, keep_digests, kept_digests
+from bulkops.ledger.events import EvidenceRead
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
@@ -124,7 +125,7 @@ def test_records_of_parts_with_gaps_are_known_by_their_numbers(ledger: Ledger, t
     ledger.create(job, [whole])
     records = ChunkRecords(file, 5, whole)
     there = replace(records.part([0, 1, 4, 7, 8]), state=ChunkState.ACCEPTED)
-    ledger.divide("job", whole, [there, records.part([2, 3, 5, 6, 9])], kind="evidence", data={})
+    ledger.divide("job", whole, [there, records.part([2, 3, 5, 6, 9])], EvidenceRead())
     assert (np.flatnonzero(records_in(ledger, job, {ChunkState.ACCEPTED})) + 1).tolist() == [1, 2, 5, 8, 9]
     assert (np.flatnonzero(records_in(ledger, job, {ChunkState.PENDING})) + 1).tolist() == [3, 4, 6, 7, 10]
 

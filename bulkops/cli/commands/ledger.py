@@ -1,0 +1,125 @@
+"""`bulkops ledger`: back up, check and prune the database that remembers jobs."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bulkops.cli.options.common import json_option, ledger_option, overwrite_option, yes_option
+from bulkops.cli.options.environment import own_option
+from bulkops.cli.output.console import console
+from bulkops.cli.output.jobs_view import look_at_ledger
+from bulkops.cli.output.outputs import permit_of
+from bulkops.cli.output.prompt import confirm
+from bulkops.wording import counted
+
+
+class DaysType(click.ParamType[timedelta]):
+    """A number of days: 90d."""
+
+    name = "days"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Return the days as a duration."""
+        text = str(value).removesuffix("d")
+        if not (text.isascii() and text.isdigit() and len(text) < 6):
+            self.fail(f"{str(value)[:40]!r} is not a number of days; write it like 90d.", param, ctx)
+        return timedelta(days=int(text))
+
+
+@click.group("ledger")
+def command() -> None:
+    """Back up, check or prune the ledger: the database that remembers jobs."""
+
+
+@command.command("backup")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@overwrite_option
+@ledger_option
+@json_option
+def backup(file: Path, ledger: str | None, *, overwrite: bool, as_json: bool) -> None:
+    """Write the ledger and the files beside it to FILE, a zip archive. Jobs may run meanwhile.
+
+    To restore it, unpack the archive and name ledger.db with --ledger. A resumed job then first looks for imports that
+    the restored ledger does not know.
+    """
+    from bulkops.clock import SystemClock
+    from bulkops.ledger.care import back_up
+    from bulkops.settings import default_ledger_url
+    from bulkops.writing import whole_file
+
+    url = ledger or default_ledger_url()
+    with whole_file(file, permit_of(overwrite=overwrite, ledger=ledger)) as out:
+        made = back_up(url, out, now=SystemClock().now())
+    if as_json:
+        console().emit_json({"backup": str(file), **vars(made)})
+        return
+    console().result(
+        f"Wrote {file}: {counted(made.jobs, 'job')} in {counted(made.files, 'file')}, {made.bytes:,} bytes before "
+        f"compression."
+    )
+
+
+@command.command("check")
+@ledger_option
+@json_option
+def check(ledger: str | None, *, as_json: bool) -> int:
+    """Check the ledger: damage, books that do not balance, missing files. Exit 1 if answers may be wrong."""
+    from bulkops.ledger.care import check_ledger
+    from bulkops.ledger.paths import shown
+    from bulkops.settings import default_ledger_url
+
+    url = ledger or default_ledger_url()
+    with look_at_ledger(ledger) as book:
+        problems, jobs = check_ledger(url, book), len(book.jobs())
+    fatal = [problem for problem in problems if problem.fatal]
+    if as_json:
+        listed = [{"job": p.job, "message": p.message, "fatal": p.fatal} for p in problems]
+        console().emit_json({"ledger": shown(url), "jobs": jobs, "problems": listed})
+        return 1 if fatal else 0
+    for problem in problems:
+        where = f"Job {problem.job}" if problem.job else "The ledger"
+        console().result(f"{where}: {problem.message}.")
+    verdict = f"{counted(len(fatal), 'problem')}, {counted(len(problems) - len(fatal), 'warning')}"
+    console().result(f"{shown(url)}: {counted(jobs, 'job')}, {verdict if problems else 'no problem found'}.")
+    if fatal:
+        console().note("Restore a backup, or compare the jobs named above with `bulkops reconcile --job JOB`.")
+    return 1 if fatal else 0
+
+
+@command.command("prune")
+@own_option("--older-than", type=DaysType(), default="90d", show_default=True, help="Age of the last event of a job.")
+@own_option("--digests", is_flag=True, help="Also remove digests: repeated records of these jobs are not recognised.")
+@own_option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
+@yes_option
+@ledger_option
+@json_option
+def prune(older_than: timedelta, ledger: str | None, *, digests: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Remove files of settled jobs: contents before a replacement, rejected records, written DataFrames.
+
+    The jobs stay in the ledger with their import ids, so that the guards against a second import still hold. A
+    replacement whose previous content was removed can no longer be undone.
+    """
+    from bulkops.clock import SystemClock
+    from bulkops.ledger import care
+
+    with look_at_ledger(ledger) as book:
+        found = care.prunable(book, before=SystemClock().now() - older_than, digests=digests)
+        if found.files and not dry_run:
+            facts = [_fact(found.jobs, len(found.files), found.bytes), "Replacements among them cannot be undone then."]
+            confirm(facts, "Remove these files?", yes=yes, required=True, refusal="Nothing was removed.")
+            care.prune(book, found)
+    removed = bool(found.files) and not dry_run
+    if as_json:
+        listed = [str(path) for path in found.files]
+        console().emit_json({"jobs": found.jobs, "files": listed, "bytes": found.bytes, "removed": removed})
+        return
+    if dry_run:
+        for path in found.files:
+            console().result(str(path))
+    console().result(f"{_fact(found.jobs, len(found.files), found.bytes)} {'Removed.' if removed else ''}".rstrip())
+
+
+def _fact(jobs: int, files: int, size: int) -> str:
+    return f"{counted(jobs, 'settled job')} of that age with {counted(files, 'file')}, {size:,} bytes."

@@ -1,0 +1,65 @@
+"""`bulkops jobs list`: the jobs of a ledger, the newest first, and an exit code for monitoring."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from bulkops.cli.output.console import console
+from bulkops.cli.output.jobs_view import look_at_ledger
+from bulkops.ledger.job_summary import EXIT_CODES, sums_document
+from bulkops.ledger.neighbours import neighbours
+from bulkops.ledger.paths import plain_path
+from bulkops.ledger.states import JobState
+from bulkops.settings import default_ledger_url
+from bulkops.wording import counted
+
+SHOWN = 50
+COLUMNS = ("job", "date (UTC)", "state", "target", "records", "accepted", "skipped", "rejected", "in doubt", "pending",
+           "proof", "file")  # fmt: skip
+
+
+def list_jobs(url: str | None, *, states: Collection[str], limit: int | None, as_json: bool) -> int:
+    """Print the jobs in the given states, all if none is given, and return the exit code for monitoring.
+
+    The code is 4 if one of these jobs is in doubt, else 3 if one is unfinished, else 0; `limit` does not change it.
+    0 means no limit.
+    """
+    with look_at_ledger(url) as ledger:
+        sums = ledger.sums()
+        every = [sums_document(job, sums.get(job.id, {})) for job in reversed(ledger.jobs())]
+    found = [document for document in every if not states or document["state"] in states]
+    most = (None if as_json else SHOWN) if limit is None else limit or None
+    if as_json:
+        console().emit_json({"jobs": found[:most]})
+    elif not every:
+        console().result("There are no jobs yet.")
+        for neighbour in neighbours(None, str(plain_path(url or default_ledger_url()) or url)):
+            console().note(f"User {neighbour.user} has another ledger: {neighbour.ledger} (last job {neighbour.last}).")
+    elif not found:
+        console().result(f"No job is {' or '.join(map(_words, states))}.")
+    else:
+        console().table(COLUMNS, map(_row, found[:most]))
+    if not as_json and len(found) > len(found[:most]):
+        console().note(f"{counted(len(found) - len(found[:most]), 'older job')} not shown; --limit 0 shows all.")
+    return max((code for code in _codes(found) if code in (3, 4)), default=0)
+
+
+def _codes(documents: Collection[Mapping[str, Any]]) -> Iterator[int]:
+    return (EXIT_CODES[JobState(document["state"])] for document in documents)
+
+
+def _words(state: str) -> str:
+    return state.replace("_", " ")
+
+
+def _row(document: Mapping[str, Any]) -> tuple[object, ...]:
+    target, proof = document["target"], document["reconciliation"]
+    ids = (f"{name} {value}" for name, value in target["ids"].items())
+    return (
+        document["job"],
+        document["created"][:16].replace("T", " "),
+        _words(document["state"]),
+        " ".join([str(target["base_url"]), *ids]),
+        *(f"{number:,}" for number in document["records"].values()),
+        proof["verdict"] if proof else "-",
+        document["file"]["path"],
+    )

@@ -1,0 +1,191 @@
+"""A target and a ledger as one object, with everything that bulkops can do with them."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bulkops import api
+from bulkops.api import PathLike
+from bulkops.clock import SystemClock
+from bulkops.errors import UsageError
+from bulkops.exporting.run import Exported
+from bulkops.frames import Input, kept_path
+from bulkops.ledger.job_summary import job_document, sums_document
+from bulkops.ledger.job_view import Job, JobList
+from bulkops.ledger.store import Ledger
+from bulkops.pipeline.observer import Observer
+from bulkops.pipeline.recipes import StepResult
+from bulkops.pipeline.resuming import undo_job
+from bulkops.pipeline.running import Outcome
+from bulkops.reconciling.result import Reconciliation
+from bulkops.settings import Target, default_ledger_url
+from bulkops.upload import manual_resolution
+from bulkops.upload.options import RunOptions
+from bulkops.upload.workflow import Guards
+
+
+@dataclass(frozen=True)
+class Client:
+    """Imports files into a target, and follows the jobs of a ledger.
+
+    `target` is what `bulkops.target` or `bulkops.local_sandbox` returns; `ledger` is the address of the ledger, None
+    for the default one. An observer is called at each step of every run. Nothing is held open between two calls.
+    """
+
+    target: Target
+    ledger: str | None = None
+    observer: Observer | None = None
+
+    @property
+    def jobs(self) -> "Jobs":
+        """The jobs of the ledger, whatever their target."""
+        return Jobs(self)
+
+    def import_file(
+        self,
+        contract: str,
+        file: Input,
+        *,
+        ids: Mapping[str, int] | None = None,
+        options: Mapping[str, object] | None = None,
+        max_rows: int | None = None,
+        max_bytes: int | None = None,
+        run: RunOptions | None = None,
+        guards: Guards | None = None,
+        reconcile: bool = False,
+    ) -> Outcome:
+        """Validate a file or a DataFrame, upload it and, with `reconcile`, prove every row.
+
+        `ids` are added to those of the target. A DataFrame is written beside the ledger, because a job needs its file
+        again. The other arguments and the errors are those of `bulkops.submit`.
+        """
+        with self.open_ledger() as book:
+            path = kept_path(file, book.folder / "frames")
+        return api.submit(
+            contract,
+            path,
+            self.target_with(ids),
+            options=options,
+            max_rows=max_rows,
+            max_bytes=max_bytes,
+            run=run,
+            guards=guards,
+            reconcile=reconcile,
+            ledger=self.ledger,
+            observer=self.observer,
+        )
+
+    def export(self, what: str, out: PathLike, *, ids: Mapping[str, int] | None = None, **options: Any) -> Exported:
+        """Save an export of the target to a file; the options and errors are those of `bulkops.export`."""
+        return api.export(what, out, self.target_with(ids), ledger=self.ledger, **options)
+
+    def reconcile(
+        self, contract: str, file: Input, *, ids: Mapping[str, int] | None = None, **options: Any
+    ) -> Reconciliation:
+        """Compare a file or a DataFrame with the target; the options and errors are those of `bulkops.reconcile`."""
+        return api.reconcile(contract, file, self.target_with(ids), ledger=self.ledger, **options)
+
+    def run(self, recipe: PathLike, variables: Mapping[str, str] | None = None, **options: Any) -> list[StepResult]:
+        """Run a recipe against the target; the options and errors are those of `bulkops.run`."""
+        return api.run(recipe, self.target, variables=variables, ledger=self.ledger, observer=self.observer, **options)
+
+    def report(self, out: PathLike, *jobs: str, **options: Any) -> Path:
+        """Write a report of jobs to a file; the options and errors are those of `bulkops.report`."""
+        return api.report(out, *jobs, ledger=self.ledger, **options)
+
+    def target_with(self, ids: Mapping[str, int] | None) -> Target:
+        """Return the target with further ids; they replace its own of the same name."""
+        return replace(self.target, ids={**self.target.ids, **ids}) if ids else self.target
+
+    @contextmanager
+    def open_ledger(self) -> Iterator[Ledger]:
+        """Yield the ledger, open as long as the block runs."""
+        book = Ledger.open(self.ledger or default_ledger_url(), clock=SystemClock())
+        try:
+            yield book
+        finally:
+            book.close()
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The jobs of a client's ledger. A job is named by its id; without one, the latest job is meant."""
+
+    client: Client
+
+    def list(self, *, state: str | None = None, limit: int | None = None) -> JobList:
+        """Return the jobs without their chunks, the newest first: those in a state, at most `limit`."""
+        with self.client.open_ledger() as book:
+            sums = book.sums()
+            found = [Job.of(sums_document(job, sums.get(job.id, {}))) for job in reversed(book.jobs())]
+        return JobList([job for job in found if state in (None, job.state.value)][:limit])
+
+    def get(self, job: str | None = None) -> Job:
+        """Return a job, or the latest; UsageError if there is none."""
+        with self.client.open_ledger() as book:
+            entry = book.job(job or self._latest(book))
+            return Job.of(job_document(entry, book.chunks(entry.id)))
+
+    def history(self, job: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """Return what happened to a job, in order: time, chunk, kind, and what was recorded."""
+        with self.client.open_ledger() as book:
+            events = book.events(job or self._latest(book))
+        return [{"at": event.at, "chunk": event.chunk, "kind": str(event.kind), **event.data} for event in events]
+
+    def resume(self, job: str | None = None, **options: Any) -> Outcome:
+        """Go on with a job where it stopped; the options and errors are those of `bulkops.resume`."""
+        client = self.client
+        return api.resume(
+            job or self.get().id, client.target, ledger=client.ledger, observer=client.observer, **options
+        )
+
+    def reconcile(self, job: str | None = None, **options: Any) -> Reconciliation:
+        """Compare the file of a job with the target; what is found is stored with the job."""
+        found = self.get(job)
+        where = self.client.target_with(found.target["ids"])
+        return api.reconcile(found.contract, found.file, where, job=found.id, ledger=self.client.ledger, **options)
+
+    def resolve(self, job: str, chunk: int, *, accepted: bool, reason: str) -> Job:
+        """Record a manual decision about a chunk in doubt: its records are at the target, or they are sent again."""
+        with self.client.open_ledger() as book:
+            manual_resolution.resolve(book, book.job(job), chunk, accepted=accepted, reason=reason)
+        return self.get(job)
+
+    def cancel(self, job: str) -> Job:
+        """Record that nothing more of a job is to be sent; UsageError if nothing is left to cancel."""
+        with self.client.open_ledger() as book:
+            manual_resolution.cancel(book, book.job(job))
+        return self.get(job)
+
+    def undo(self, job: str, *, run: RunOptions | None = None, max_removals: str | None = None) -> Outcome:
+        """Put back what a replacing job found at its target, as a job of its own.
+
+        GuardRefused if the target has changed since, unless `max_removals` permits as many removals. There is no
+        question: look at the job first.
+        """
+        client = self.client
+        with client.open_ledger() as book:
+            entry = book.job(job)
+            where = client.target_with(entry.target["ids"])
+            return undo_job(
+                entry,
+                book,
+                lambda: nullcontext(where),
+                clock=SystemClock(),
+                run=run or RunOptions(),
+                max_removals=max_removals,
+                observer=client.observer,
+            )
+
+    def report(self, out: PathLike, jobs: Collection[str] = (), **options: Any) -> Path:
+        """Write a report of jobs, or of the latest one; the options and errors are those of `bulkops.report`."""
+        return api.report(out, *jobs, ledger=self.client.ledger, **options)
+
+    @staticmethod
+    def _latest(book: Ledger) -> str:
+        jobs = book.jobs()
+        if not jobs:
+            raise UsageError("The ledger contains no job.", hint="Import a file first.")
+        return jobs[-1].id

@@ -1,0 +1,213 @@
+"""Care of a ledger: back it up, check it, and remove files that finished jobs no longer need."""
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from bulkops.errors import UsageError
+from bulkops.ledger.digests import digests_path
+from bulkops.ledger.job_summary import job_state
+from bulkops.ledger.models import ChunkEntry, JobEntry
+from bulkops.ledger.paths import BUSY_SECONDS, folder_beside, plain_path, shown
+from bulkops.ledger.reader import Questions
+from bulkops.ledger.states import ChunkState, JobState
+from bulkops.ledger.versions import LATEST
+from bulkops.private import FILE
+
+CONTENT = ("jobs", "digests", "frames")
+"""The folders beside a ledger that contain data; locks and rate slots are made again when they are needed."""
+
+DATABASE = "ledger.db"
+MANIFEST = "manifest.json"
+SETTLED = frozenset({JobState.DONE, JobState.REFUSED, JobState.CANCELLED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backup:
+    """What a backup contains: numbers of jobs and files, bytes before compression, and the database's SHA-256."""
+
+    jobs: int
+    files: int
+    bytes: int
+    sha256: str
+
+
+def back_up(url: str, out: BinaryIO, *, now: datetime) -> Backup:
+    """Write a ledger and the files beside it to `out` as a zip archive; it works again wherever it is unpacked.
+
+    Jobs may run meanwhile: the database is copied in one piece, and files are written before the database names them.
+    UsageError for a ledger that is not a SQLite file, or that is damaged.
+    """
+    path = _database(url)
+    os.fchmod(out.fileno(), FILE)
+    with tempfile.TemporaryDirectory(prefix="bulkops-backup-") as folder:
+        copy = Path(folder) / DATABASE
+        jobs = _copy_database(path, copy)
+        files = [(copy, DATABASE), *_files_beside(path)]
+        with copy.open("rb") as database:
+            digest = hashlib.file_digest(database, "sha256").hexdigest()
+        made = Backup(jobs=jobs, files=len(files), bytes=sum(file.stat().st_size for file, _ in files), sha256=digest)
+        manifest = {"version": LATEST, "created": now.isoformat(), "ledger": str(path), "jobs": jobs, "sha256": digest}
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            archive.writestr(MANIFEST, json.dumps(manifest, indent=2))
+            for file, name in files:
+                archive.write(file, name)
+    return made
+
+
+def _database(url: str) -> Path:
+    path = plain_path(url)
+    if path is None:
+        raise UsageError(
+            f"{shown(url)} is not a SQLite file.",
+            hint="Back up a PostgreSQL ledger with pg_dump, and the state folder with your usual tool.",
+        )
+    if not path.exists():
+        raise UsageError(f"There is no ledger at {path}.", hint="Name it with --ledger.")
+    return path
+
+
+def _copy_database(path: Path, copy: Path) -> int:
+    """Copy a SQLite database that may be in use, check the copy, and return the number of its jobs."""
+    try:
+        with (
+            closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as source,
+            closing(sqlite3.connect(copy)) as target,
+        ):
+            source.backup(target)
+            if faults := _integrity(target):
+                raise UsageError(f"The ledger {path} is damaged: {faults[0]}.", hint="Restore an earlier backup.")
+            return int(target.execute("SELECT count(*) FROM jobs").fetchone()[0])
+    except sqlite3.Error as error:
+        raise UsageError(f"The ledger {path} cannot be read: {error}.") from None
+
+
+def _integrity(connection: sqlite3.Connection) -> list[str]:
+    """Return what SQLite finds wrong in a database."""
+    found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
+    return [] if found == ["ok"] else found
+
+
+def _files_beside(path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the files of a ledger besides its database, each with its name in a backup."""
+    folder, name = folder_beside(path), folder_beside(Path(DATABASE)).name
+    for part in CONTENT:
+        for file in sorted((folder / part).rglob("*")):
+            if file.is_file():
+                yield file, f"{name}/{file.relative_to(folder).as_posix()}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Something wrong in a ledger. `job` is None for the ledger as a whole; `fatal` if its answers may be wrong."""
+
+    message: str
+    job: str | None = None
+    fatal: bool = True
+
+
+def check_ledger(url: str, ledger: Questions) -> list[Problem]:
+    """Return what is wrong in a ledger: damage, books that do not balance, missing files."""
+    found: list[Problem] = []
+    if (path := plain_path(url)) is not None and path.exists():
+        try:
+            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as connection:
+                found += [Problem(message=f"SQLite reports: {fault}") for fault in _integrity(connection)]
+        except sqlite3.Error as error:
+            return [Problem(message=f"SQLite cannot read the file: {error}")]
+    claims = _claims(ledger)
+    for job in ledger.jobs():
+        found += _problems_of(ledger, job, claims)
+    return found
+
+
+def _claims(ledger: Questions) -> dict[str, set[int]]:
+    """Return the import ids that each job has claimed."""
+    found: dict[str, set[int]] = defaultdict(set)
+    for row in ledger.rows("SELECT job, import_id FROM imports"):
+        found[row["job"]].add(row["import_id"])
+    return found
+
+
+def _problems_of(ledger: Questions, job: JobEntry, claims: dict[str, set[int]]) -> Iterator[Problem]:
+    chunks = ledger.chunks(job.id)
+    yield from (Problem(message=text, job=job.id) for text in _unbalanced(job, chunks))
+    known = {chunk.import_id for chunk in chunks if chunk.state is ChunkState.ACCEPTED and chunk.import_id is not None}
+    for number in sorted(known - claims[job.id]):
+        yield Problem(message=f"import {number} is not claimed for the job", job=job.id)
+    state = job_state(job, chunks)
+    if state not in SETTLED and not job.file_path.is_file():
+        yield Problem(
+            message=f"the job is {state.value.replace('_', ' ')}, and its file {job.file_path} is missing; "
+            "resume it with --file PATH",
+            job=job.id,
+            fatal=False,
+        )
+
+
+def _unbalanced(job: JobEntry, chunks: Sequence[ChunkEntry]) -> Iterator[str]:
+    """Yield the sums of a job that do not add up."""
+    total = sum(chunk.records for chunk in chunks if chunk.state is not ChunkState.DIVIDED)
+    if total != job.records:
+        yield f"its chunks contain {total:,} records, its file {job.records:,}"
+    for whole in chunks:
+        if whole.state is ChunkState.DIVIDED:
+            parts = sum(chunk.records for chunk in chunks if chunk.parent == whole.number)
+            if parts != whole.records:
+                yield f"the parts of chunk {whole.number} contain {parts:,} of its {whole.records:,} records"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prunable:
+    """Files of settled jobs that may be removed, and what is no longer possible without them."""
+
+    jobs: int
+    files: tuple[Path, ...]
+    bytes: int
+
+
+def prunable(ledger: Questions, *, before: datetime, digests: bool) -> Prunable:
+    """Return the files of settled jobs whose last event is older than `before`.
+
+    These are previous contents of replacements, rejected records, and written DataFrames; with `digests` the digests of
+    records, too. Jobs, chunks, events and import ids stay, so that the guards against a second import still hold.
+    """
+    jobs = ledger.jobs()
+    old = [job for job in jobs if _is_old(ledger, job, before)]
+    names = {job.id for job in old}
+    needed = {job.file_path for job in jobs if job.id not in names}
+    files: list[Path] = []
+    for job in old:
+        files += sorted(path for path in ledger.job_folder(job.id).rglob("*") if path.is_file())
+        if digests and (path := digests_path(ledger, job.id)).is_file():
+            files.append(path)
+        if job.file_path.parent == ledger.folder / "frames" and job.file_path not in needed | set(files):
+            files.append(job.file_path)
+    files = [path for path in files if path.is_file()]
+    return Prunable(jobs=len(old), files=tuple(files), bytes=sum(path.stat().st_size for path in files))
+
+
+def _is_old(ledger: Questions, job: JobEntry, before: datetime) -> bool:
+    if job.created >= before or job_state(job, ledger.chunks(job.id)) not in SETTLED:
+        return False
+    return all(event.at < before for event in ledger.events(job.id))
+
+
+def prune(ledger: Questions, found: Prunable) -> None:
+    """Remove the files, and the folders of jobs that are empty afterwards."""
+    for path in found.files:
+        path.unlink(missing_ok=True)
+    for folder in {path.parent for path in found.files if path.parent.parent == ledger.folder / "jobs"}:
+        if not any(folder.iterdir()):
+            shutil.rmtree(folder)

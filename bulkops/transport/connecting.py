@@ -1,0 +1,52 @@
+"""The time until a connection is open: the user learns of it before the connection times out."""
+
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+from bulkops.transport.failures import Route
+from bulkops.transport.notices import CONNECT_SECONDS, Teller
+
+
+class Connecting:
+    """Watches one request: says whom it waits for if no connection is open after 1.5 s.
+
+    `extensions` are those of the httpx request to watch. With `stop`, `Open` is raised once the connection is open,
+    so that no request leaves.
+    """
+
+    class Open(Exception):
+        """The connection is open."""
+
+    def __init__(self, teller: Teller, route: Route, *, stop: bool = False) -> None:
+        self._teller = teller
+        self._text = f"No connection to {route.peer} yet. Waiting for it."
+        self._stop = stop
+        self._timer: threading.Timer | None = None
+        self.extensions: dict[str, Any] = {"trace": self._heard}
+
+    def __enter__(self) -> Self:
+        """Return the watcher itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop watching."""
+        self._cancel()
+
+    def _heard(self, event: str, info: dict[str, Any]) -> None:
+        """Follow the events of httpcore: a new connection, and the headers of the request or of CONNECT."""
+        if event.endswith(".connect_tcp.started"):
+            self._cancel()
+            self._timer = threading.Timer(CONNECT_SECONDS, self._teller.say, [self._text])
+            self._timer.daemon = True
+            self._timer.start()
+        elif event.endswith(".send_request_headers.started") and info["request"].method != b"CONNECT":
+            self._cancel()
+            if self._stop:
+                raise self.Open
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()

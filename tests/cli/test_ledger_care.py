@@ -1,0 +1,108 @@
+"""A ledger can be backed up while in use, restored anywhere, checked, and pruned without losing its guards."""
+
+import json
+import sqlite3
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import Shell
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "codes.csv").write_text("code\nA\nB\n")
+    (tmp_path / "members.csv").write_text("profileintegrationid\ncustomer-1\n")
+    return tmp_path
+
+
+def imported(shell: Shell, contract: str, file: str, *ids: str) -> None:
+    done = shell.run("import", contract, file, *ids, "--ledger", "own.db")
+    assert done.code == 0, done.err
+
+
+def test_a_backup_restored_elsewhere_still_refuses_the_same_file(shell: Shell, place: Path) -> None:
+    imported(shell, "giveaways", "codes.csv", "--pool", "1")
+    done = shell.run("ledger", "backup", "copy.zip", "--ledger", "own.db", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["jobs"] == 1
+    assert (place / "copy.zip").stat().st_mode & 0o077 == 0
+    zipfile.ZipFile("copy.zip").extractall("restored")
+    again = shell.run("import", "giveaways", "codes.csv", "--pool", "1",
+                "--ledger", "restored/ledger.db")  # fmt: skip
+    assert again.code == 5, again.err
+    (place / "codes.csv").write_text("code\nA\nB\nC\n")
+    more = shell.run("import", "giveaways", "codes.csv", "--pool", "1",
+               "--ledger", "restored/ledger.db")  # fmt: skip
+    assert (more.code, "--only-new" in more.err) == (5, True), more.err
+
+
+def test_a_backup_never_replaces_a_file_of_somebody_else(shell: Shell, place: Path) -> None:
+    imported(shell, "giveaways", "codes.csv", "--pool", "1")
+    (place / "theirs.zip").write_text("x")
+    assert shell.run("ledger", "backup", "theirs.zip", "--ledger", "own.db").code == 2
+    assert (place / "theirs.zip").read_text() == "x"
+    assert shell.run("ledger", "backup", "codes.csv", "--ledger", "own.db", "--overwrite").code == 2
+
+
+@pytest.mark.parametrize("ledger", ["none.db", "postgresql://u:secret@127.0.0.1:1/x"])
+def test_a_backup_of_no_sqlite_ledger_is_a_usage_error(shell: Shell, ledger: str) -> None:
+    done = shell.run("ledger", "backup", "copy.zip", "--ledger", ledger)
+    assert (done.code, "Traceback" in done.err, "secret" in done.err) == (2, False, False)
+    assert not Path("copy.zip").exists()
+
+
+def test_check_finds_books_that_do_not_balance_and_missing_files(shell: Shell, place: Path) -> None:
+    imported(shell, "giveaways", "codes.csv", "--pool", "1")
+    assert "no problem found" in shell.run("ledger", "check", "--ledger", "own.db").out
+    with sqlite3.connect("own.db") as connection:
+        connection.execute("UPDATE chunks SET records = 7")
+        connection.execute("DELETE FROM imports")
+    connection.close()
+    done = shell.run("ledger", "check", "--ledger", "own.db", "--json")
+    problems = [problem["message"] for problem in json.loads(done.out)["problems"]]
+    assert done.code == 1
+    assert "its chunks contain 7 records, its file 2" in problems
+    assert any("is not claimed" in problem for problem in problems)
+    with sqlite3.connect("own.db") as connection:
+        connection.execute("UPDATE chunks SET records = 2, state = 'pending'")
+    connection.close()
+    (place / "codes.csv").rename("moved.csv")
+    done = shell.run("ledger", "check", "--ledger", "own.db")
+    assert (done.code, "--file PATH" in done.out) == (0, True)
+
+
+def test_check_reports_a_damaged_file(shell: Shell, place: Path) -> None:
+    imported(shell, "giveaways", "codes.csv", "--pool", "1")
+    content = bytearray((place / "own.db").read_bytes())
+    content[4096:20_000] = b"\xff" * (20_000 - 4096)
+    (place / "own.db").write_bytes(content)
+    done = shell.run("ledger", "check", "--ledger", "own.db")
+    assert (done.code in (1, 2), "Traceback" in done.err) == (True, False)
+
+
+def test_prune_removes_files_of_old_settled_jobs_and_keeps_the_guards(shell: Shell, place: Path) -> None:
+    imported(shell, "audiences", "members.csv", "--audience", "1")
+    imported(shell, "giveaways", "codes.csv", "--pool", "1")
+    assert json.loads(shell.run("ledger", "prune", "--ledger", "own.db", "--json").out)["files"] == []
+    listed = shell.run("ledger", "prune", "--older-than", "0d", "--ledger", "own.db", "--dry-run").out
+    assert "before.csv" in listed
+    asked = shell.run("ledger", "prune", "--older-than", "0d", "--ledger", "own.db")
+    assert (asked.code, "Remove these files?" in asked.err) == (2, True)
+    done = shell.run("ledger", "prune", "--older-than", "0d", "--ledger", "own.db", "--yes", "--json")
+    assert json.loads(done.out)["removed"] is True
+    assert not list(place.glob("own/jobs/**/before.csv"))
+    assert list(place.glob("own/digests/*"))
+    assert shell.run("import", "giveaways", "codes.csv", "--pool", "1",
+               "--ledger", "own.db").code == 5  # fmt: skip
+
+
+def test_prune_keeps_everything_of_an_unsettled_job(shell: Shell) -> None:
+    imported(shell, "audiences", "members.csv", "--audience", "1")
+    with sqlite3.connect("own.db") as connection:
+        connection.execute("UPDATE chunks SET state = 'in_doubt'")
+    connection.close()
+    done = shell.run("ledger", "prune", "--older-than", "0d", "--ledger", "own.db", "--yes", "--json")
+    assert json.loads(done.out)["files"] == []

@@ -1,0 +1,79 @@
+"""A page instead of the API's response, with a status of success: every command says what the server sent."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import Shell
+from tests.network.relays import listening
+
+SAMPLES = Path(__file__).parents[2] / "sample_data"
+PAGE = b"<!DOCTYPE html><html><head><title>Sign in - Acme SSO</title></head><body>...</body></html>"
+SAID = "the server sent an HTML page: 'Sign in - Acme SSO'"
+
+
+def _login(connection: socket.socket) -> None:
+    """Answer every request with a login page; an upload is read to its end first."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        if not (block := connection.recv(65_536)):
+            return
+        data += block
+    if data.startswith(b"POST"):
+        while not data.endswith(b"--\r\n"):
+            data += connection.recv(65_536)
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: {len(PAGE)}\r\n\r\n"
+    connection.sendall(head.encode() + PAGE)
+
+
+@pytest.fixture
+def login(tmp_path: Path) -> Iterator[Shell]:
+    with listening(_login) as port:
+        yield Shell(tmp_path / "state", f"http://127.0.0.1:{port}")
+
+
+def first_words(shell: Shell, *words: str) -> str:
+    """Return what a command says until it names a page, then end it: it would go on retrying."""
+    process = shell.start(*words)
+    assert process.stderr is not None
+    said = ""
+    while "Sign in" not in said and (line := process.stderr.readline()):
+        said += line
+    process.kill()
+    process.communicate()
+    return said
+
+
+@pytest.mark.parametrize(
+    ("words", "request_"),
+    [
+        (("export", "coupons", "--application", "1", "-o", "-"), "GET /v1/applications/1/export_coupons"),
+        (
+            ("export", "customer-ledger", "--program", "1", "--profile", "p", "--range-start", "2026-01-01",
+             "--range-end", "2026-02-01", "-o", "-"),
+            "GET /v1/loyalty_programs/1/profile/p/export_log",
+        ),
+        (
+            ("reconcile", "coupons", str(SAMPLES / "coupons.csv"), "--application", "1", "--campaign", "1"),
+            "GET /v1/applications/1 is not JSON",
+        ),
+        (
+            ("import", "audiences", str(SAMPLES / "audiences.csv"), "--audience", "1", "--yes"),
+            "GET /v1/audiences/1/memberships/export",
+        ),
+    ],
+    ids=["export", "export of a ledger", "reconcile", "replace"],
+)  # fmt: skip
+def test_a_login_page_with_200_is_named_by_its_title(words: tuple[str, ...], request_: str, login: Shell) -> None:
+    said = first_words(login, *words)
+    assert SAID in said
+    assert "{" not in said
+    assert request_ in said
+
+
+def test_an_upload_answered_with_a_login_page_is_in_doubt_and_names_it(login: Shell) -> None:
+    file = str(SAMPLES / "loyalty-tiers.csv")
+    said = first_words(login, "import", "loyalty-tiers", file, "--program", "1", "--yes")
+    assert f"POST /v1/loyalty_programs/1/import_customers_tiers is not JSON: {SAID}" in said

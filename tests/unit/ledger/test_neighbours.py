@@ -1,0 +1,81 @@
+"""A ledger of another user that sent to the same server is noticed."""
+
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bulkops.ledger.neighbours import FOLDER, Neighbour, leave_trace, neighbours
+
+NOW = datetime(2026, 11, 30, tzinfo=UTC)
+SERVER = "https://one.example.com"
+OTHER = 54_321
+"""A user that no machine has."""
+
+
+@pytest.fixture(autouse=True)
+def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    tmp_path.chmod(0o777)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def as_another_user(server: str, ledger: str) -> None:
+    """Leave a trace in a process of another user."""
+    if not hasattr(os, "fork") or os.getuid() != 0:
+        pytest.skip("only root can act as another user")
+    child = os.fork()
+    if child == 0:
+        os.setuid(OTHER)
+        leave_trace(server, ledger, now=NOW)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def reachable(path: Path) -> None:
+    """Let every user enter the folder of a test."""
+    for folder in (path, *path.parents):
+        if folder.owner() == Path.home().owner() and "pytest" in str(folder):
+            folder.chmod(0o755 if folder != path else 0o777)
+
+
+def test_a_ledger_of_another_user_for_the_same_server_is_named(shared: Path) -> None:
+    reachable(shared)
+    as_another_user(SERVER, "/home/other/ledger.db")
+    assert neighbours(SERVER, "/mine") == [
+        Neighbour(user=str(OTHER), ledger="/home/other/ledger.db", last="2026-11-30")
+    ]
+    assert neighbours(None, "/mine") == neighbours(SERVER, "/mine")
+    assert neighbours("https://two.example.com", "/mine") == []
+    assert neighbours(SERVER, "/home/other/ledger.db") == []
+
+
+def test_own_ledgers_are_not_named() -> None:
+    leave_trace(SERVER, "/mine", now=NOW)
+    leave_trace(SERVER, "/mine-too", now=NOW)
+    assert neighbours(SERVER, "/mine") == []
+
+
+def test_a_trace_that_does_not_belong_to_the_user_in_its_name_is_ignored(shared: Path) -> None:
+    leave_trace(SERVER, "/mine", now=NOW)
+    (shared / FOLDER / f"{os.getuid()}.json").rename(shared / FOLDER / f"{OTHER}.json")
+    assert neighbours(SERVER, "/theirs") == []
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b'{"x": 1}', b"\xff", b"[" * 100_000])
+def test_a_damaged_trace_is_ignored(text: bytes, shared: Path) -> None:
+    path = shared / FOLDER / f"{OTHER}.json"
+    path.parent.mkdir()
+    path.write_bytes(text)
+    if os.getuid() == 0:
+        os.chown(path, OTHER, OTHER)
+    assert neighbours(SERVER, "/mine") == []
+    assert neighbours(None, "/mine") == []
+
+
+def test_traces_are_bounded(shared: Path) -> None:
+    for number in range(150):
+        leave_trace(f"https://{number}.example.com", "/mine", now=NOW)
+    assert (shared / FOLDER / f"{os.getuid()}.json").stat().st_size < 10_000
