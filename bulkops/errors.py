@@ -2,11 +2,13 @@
 
 BulkopsError
 ├── DataError              mend the file                                  exit 1
+│   └── RefusedThroughout  the server refuses every record for one reason
 ├── UsageError             mend the call or the configuration             exit 2
 │   ├── InputUnreadable    the file is not there or cannot be read
 │   ├── LedgerUnusable     the ledger cannot be read or written
 │   │   └── LimitExceeded  it is larger than bulkops processes; the hint names the option
 │   ├── AccessRefused      the server refused the key or the ids (401, 403, 404)
+│   ├── TargetUnfit        the server refuses any import of this kind at this target
 │   └── Unreachable        no connection is possible with this address, certificate or proxy
 ├── Unfinished             resume the job, or run the command again       exit 3
 │   ├── NotDelivered       the request never reached the server: safe to send again
@@ -44,6 +46,10 @@ class DataError(BulkopsError):
     """The data must be mended before it can go on."""
 
     exit_code = 1
+
+
+class RefusedThroughout(DataError):
+    """The server refused records from all over a file for one reason and accepted none."""
 
 
 class UsageError(BulkopsError):
@@ -149,8 +155,16 @@ class ServerRefused(Unfinished):
 
 
 class AccessRefused(UsageError):
-    """The key, or the ids in the path, were refused (401, 403, 404)."""
+    """The key, or the ids in the path, were refused (401, 403, 404).
 
-    def __init__(self, message: str, *, status: int, hint: str | None = None) -> None:
+    `page` says that the response was an HTML page: a firewall or a proxy may have sent it instead of the API.
+    """
+
+    def __init__(self, message: str, *, status: int, hint: str | None = None, page: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.status = status
+        self.page = page
+
+
+class TargetUnfit(UsageError):
+    """The server refuses each request of an import as a whole: the ids name a target of another kind."""

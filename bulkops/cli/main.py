@@ -127,7 +127,7 @@ def run() -> int:
     prepare()
     remember_keys(os.environ)
     if os.environ.get(COMPLETION):
-        from bulkops.cli.completing import completed
+        from bulkops.cli.process.completion import completed
 
         return completed(cli, COMPLETION)
     console = Console()

@@ -8,13 +8,12 @@ A server that begins anew, such as a sandbox without its data, gives ids again. 
 request left cannot name the import of that request: it was given again, and the new import has its own turn.
 """
 
-import hashlib
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, func, insert, select
 
 from bulkops.ledger.events import EventKind
-from bulkops.ledger.models import ChunkEntry
+from bulkops.ledger.models import ChunkEntry, place_of
 from bulkops.ledger.postgres import wait_for_place
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.tables import CHUNKS, EVENTS, IMPORTS, JOBS
@@ -41,11 +40,6 @@ class ImportTaken(Exception):
     def __init__(self, claim: Claim) -> None:
         super().__init__(f"import {claim.import_id} belongs to chunk {claim.root} of job {claim.job}")
         self.claim = claim
-
-
-def place_of(contract: str, target: str) -> str:
-    """Return what names the place that import ids are given for; `target` is the text of the job's column."""
-    return hashlib.sha256(f"{contract}\n{target}".encode()).hexdigest()
 
 
 def claim_import(connection: Connection, job: str, chunk: ChunkEntry, *, answered: bool, event: int) -> None:

@@ -17,8 +17,12 @@ class EventKind(StrEnum):
 
     CREATED = "created"
     SENT = "sent"
+    CLOCK_SET = "clock set"
     NOT_DELIVERED = "not delivered"
     STOPPED = "stopped"
+    BLOCKED = "blocked"
+    TOO_LARGE = "too large"
+    ONE_REASON = "one reason"
     ACCEPTED = "accepted"
     REFUSED = "refused"
     IN_DOUBT = "in doubt"
@@ -75,6 +79,14 @@ class RequestSent(Payload):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClockSet(Payload):
+    """The server's clock or ours was set while an outcome was unknown; `clock_offset` is the new difference."""
+
+    kind = EventKind.CLOCK_SET
+    clock_offset: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class NotDelivered(Payload):
     """The server never received the whole request."""
 
@@ -88,6 +100,31 @@ class Stopped(Payload):
 
     kind = EventKind.STOPPED
     message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocked(Payload):
+    """A firewall or proxy refused the content of the request; the API never received it."""
+
+    kind = EventKind.BLOCKED
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TooLarge(Payload):
+    """The request of so many `bytes` was refused for its size (413); the API did not process it."""
+
+    kind = EventKind.TOO_LARGE
+    message: str
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneReason(Payload):
+    """The job stopped because the server refuses every record for one reason."""
+
+    kind = EventKind.ONE_REASON
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,10 +208,14 @@ class Resendable(Payload):
 
 @dataclass(frozen=True, kw_only=True)
 class Isolating(Payload):
-    """The chunk was divided to find the records that the server refuses."""
+    """The chunk was divided to find the records that the server refuses.
+
+    `probes`: the first so many parts are single records that show whether all are refused for one reason.
+    """
 
     kind = EventKind.ISOLATING
     reason: str
+    probes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,11 +236,17 @@ class Rejected(Payload):
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved(Payload):
-    """A person decided about a chunk in doubt. `decision` is `accepted` or `resend`."""
+    """A person decided about a chunk in doubt. `decision` is `accepted`, `resend` or `partly`.
+
+    For `partly`, evidence gave the records that are at the target: `rows` of them in import `import_id`.
+    """
 
     kind = EventKind.RESOLVED
     decision: str
     reason: str
+    rows: int | None = None
+    import_id: int | None = None
+    read_at: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -299,6 +346,12 @@ class Event:
         return None if stored is None else ChunkState(stored)
 
     @property
+    def clock_offset(self) -> float | None:
+        """Seconds by which the server's clock was ahead of ours, if the event recorded them."""
+        payload = self.payload
+        return payload.clock_offset if isinstance(payload, RequestSent | ClockSet) else None
+
+    @property
     def into(self) -> Sequence[int]:
         """The numbers of the chunks that the chunk was divided into."""
         return list(self.data.get(INTO, ()))
@@ -314,9 +367,9 @@ STATE, INTO, RUNS = "state", "into", "runs"
 PAYLOADS: dict[str, type[Payload]] = {
     payload.kind: payload
     for payload in (
-        Created, RequestSent, NotDelivered, Stopped, Accepted, Refused, OutcomeUnknown, EvidenceRead, Undecided,
-        Resendable, Isolating, CutSmaller, Rejected, Resolved, Doubled, LookedAgain, TargetChanged, DuplicateImport,
-        SettingsChanged, FileNamed, Cancelled, Reconciled,
+        Created, RequestSent, ClockSet, NotDelivered, Stopped, Blocked, TooLarge, OneReason, Accepted, Refused,
+        OutcomeUnknown, EvidenceRead, Undecided, Resendable, Isolating, CutSmaller, Rejected, Resolved, Doubled,
+        LookedAgain, TargetChanged, DuplicateImport, SettingsChanged, FileNamed, Cancelled, Reconciled,
     )
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from bulkops.errors import BulkopsError, InDoubt, LedgerLost, Unfinished
 from bulkops.ledger.models import ChunkEntry, ChunkSum, JobEntry
+from bulkops.ledger.refusal_reasons import refusals
 from bulkops.ledger.states import DOUBTFUL, ChunkState, JobState
 
 EXIT_CODES = {
@@ -72,6 +73,7 @@ def sums_document(job: JobEntry, sums: Mapping[ChunkState, ChunkSum]) -> dict[st
     ]  # fmt: skip
     document = job_document(job, stand_ins)
     del document["chunks"]
+    document.pop("refusals", None)  # sums have no messages
     return document
 
 
@@ -95,6 +97,8 @@ def job_document(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, Any]:
         "chunks": [_chunk_document(chunk) for chunk in chunks if chunk.state is not ChunkState.DIVIDED],
         "reconciliation": dict(job.reconciliation) if job.reconciliation else None,
     }
+    if reasons := refusals(chunks):
+        document["refusals"] = reasons
     if job.source:
         document["source"] = dict(job.source)
     return document

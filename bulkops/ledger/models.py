@@ -136,3 +136,8 @@ def target_key(contract: str, target: Mapping[str, Any], options: Mapping[str, s
     places = {name: value for name, value in options.items() if value not in ("true", "false")}
     text = json.dumps([contract, target, places], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def place_of(contract: str, target: str) -> str:
+    """Return what names the place that import ids are given for; `target` is the text of the job's column."""
+    return hashlib.sha256(f"{contract}\n{target}".encode()).hexdigest()

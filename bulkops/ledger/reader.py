@@ -8,7 +8,7 @@ from typing import Any
 
 from bulkops.errors import UsageError
 from bulkops.ledger.events import Event, EventKind
-from bulkops.ledger.models import ChunkEntry, ChunkSum, JobEntry, KnownImport
+from bulkops.ledger.models import ChunkEntry, ChunkSum, JobEntry, KnownImport, place_of
 from bulkops.ledger.rows import Row, chunk_entry, event_entry, job_entry, known_import
 from bulkops.ledger.states import ChunkState
 
@@ -49,6 +49,13 @@ WITHOUT_IMPORT_ELSEWHERE = (
     "SELECT c.* FROM chunks c JOIN jobs j ON j.id = c.job WHERE j.contract = :contract AND j.target = :target "
     "AND c.job <> :job AND c.state IN ('accepted', 'resent') AND c.import_id IS NULL AND c.first_sent IS NOT NULL "
     "ORDER BY c.job, c.number"
+)
+REJECTED = (
+    "SELECT message, SUM(records) AS records FROM chunks WHERE job = :job AND state = 'rejected' GROUP BY message"
+)
+CLAIMED_ELSEWHERE = (
+    "SELECT import_id FROM imports i WHERE place = :place AND job <> :job "
+    "AND turn = (SELECT MAX(turn) FROM imports n WHERE n.place = i.place AND n.import_id = i.import_id)"
 )
 EVENTS = "SELECT * FROM events WHERE job = :job "
 
@@ -112,6 +119,10 @@ class Questions(ABC):
             )
         return found
 
+    def rejected(self, job: str) -> list[tuple[str, int]]:
+        """Return the messages with which records of a job were rejected, each with the number of its records."""
+        return [(row["message"], int(row["records"])) for row in self.rows(REJECTED, job=job)]
+
     def known_imports(self, job: JobEntry) -> list[KnownImport]:
         """Return the imports of accepted chunks, of any job with the contract and the target of the given one."""
         return [known_import(row) for row in self.rows(KNOWN_IMPORTS, **_place(job))]
@@ -134,6 +145,11 @@ class Questions(ABC):
     def _elsewhere(self, statement: str, job: JobEntry, **values: str) -> list[tuple[str, ChunkEntry]]:
         rows = self.rows(statement, job=job.id, **_place(job), **values)
         return [(row["job"], chunk_entry(row)) for row in rows]
+
+    def claimed_elsewhere(self, job: JobEntry) -> frozenset[int]:
+        """Return the imports that belong to chunks of other jobs with this contract and target."""
+        place = place_of(job.contract, json.dumps(job.target))
+        return frozenset(row["import_id"] for row in self.rows(CLAIMED_ELSEWHERE, job=job.id, place=place))
 
     def events(self, job: str, *, chunk: int | None = None, kind: EventKind | None = None) -> list[Event]:
         """Return what happened to a job, or to one of its chunks, in order; of one kind only if it is given."""

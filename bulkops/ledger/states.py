@@ -60,3 +60,20 @@ TAKEN_IN = frozenset({ChunkState.ACCEPTED, ChunkState.RESENT})
 def may_follow(before: ChunkState, after: ChunkState) -> bool:
     """Tell whether a chunk may go from one state to the other."""
     return after in TRANSITIONS[before]
+
+
+# JSON keeps the names of the states. In text each word has one meaning: a guard refuses, the validator finds a file
+# invalid, the server declines a request, and a record that is given up is rejected.
+JOB_WORDS: Mapping[str, str] = {JobState.IN_DOUBT: "in doubt", JobState.REFUSED: "done"}
+CHUNK_WORDS: Mapping[str, str] = {ChunkState.IN_DOUBT: "in doubt", ChunkState.REFUSED: "declined"}
+
+
+def job_word(state: str, *, rejected: int = 0) -> str:
+    """Return how text names the state of a job; a job with rejected records is done, and says how many there are."""
+    word = JOB_WORDS.get(state, state)
+    return f"{word} with {rejected:,} rejected" if state == JobState.REFUSED and rejected else word
+
+
+def chunk_word(state: str) -> str:
+    """Return how text names the state of a chunk."""
+    return CHUNK_WORDS.get(state, state)

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import lru_cache
@@ -38,7 +38,7 @@ from bulkops.ledger.rows import Row, chunk_values, job_values
 from bulkops.ledger.states import ChunkState, may_follow
 from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS
 from bulkops.ledger.upgrade import Notify, bring_up_to_date, identity_of
-from bulkops.ledger.watch import Watch
+from bulkops.ledger.watch import BROKEN, Watch
 from bulkops.redaction import redacted_document
 
 # Built once: making a statement anew costs more than executing it.
@@ -52,6 +52,7 @@ CHANGE_CHUNK = (
     .values({column.name: bindparam(column.name) for column in CHUNKS.c if column.name != "job"})
 )
 ADD_EVENT = insert(EVENTS)
+NOTED = "bulkops: the last event of a transaction"
 
 
 class Ledger(Questions):
@@ -149,6 +150,7 @@ class Ledger(Questions):
             with self._engine.connect().execution_options(reading=True) as connection:
                 return connection.execute(_prepared(statement), values).mappings().all()
         except SQLAlchemyError as error:
+            self._refuse_damage(error)
             raise LedgerUnusable(f"The ledger cannot be read: {first_line(error)}.", hint=BACK) from None
 
     def chunks(self, job: str) -> list[ChunkEntry]:
@@ -183,13 +185,15 @@ class Ledger(Questions):
         event: Payload,
         *,
         answered: bool = False,
+        imports: Collection[int] = (),
         **changes: Any,
     ) -> ChunkEntry:
         """Move a chunk to another state, record why, and return the changed chunk.
 
-        An import id among the changes is claimed for the chunk; `answered` says that a response named it. ImportTaken
-        if another chunk has it: nothing is written then. ValueError for a move that the table of states lacks;
-        Unfinished if the ledger cannot be written, or if another process has moved the chunk.
+        An import id among the changes is claimed for the chunk, and so are `imports`, which have some of its records;
+        `answered` says that a response named it. ImportTaken if another chunk has one: nothing is written then.
+        ValueError for a move that the table of states lacks; Unfinished if the ledger cannot be written, or if another
+        process has moved the chunk.
         """
         if not may_follow(chunk.state, state):
             raise ValueError(f"A chunk cannot go from {chunk.state} to {state}.")
@@ -200,13 +204,23 @@ class Ledger(Questions):
             self._replace(connection, job, chunk, moved)
             number = self._note(connection, job, chunk.number, event, stored_move(event, state))
             claim_import(connection, job, moved, answered=answered, event=number)
+            for found in imports:
+                claim_import(connection, job, replace(moved, import_id=found), answered=False, event=number)
         self._keep(job, moved)
         return moved
 
-    def divide(self, job: str, chunk: ChunkEntry, parts: Sequence[ChunkEntry], event: Payload) -> list[ChunkEntry]:
+    def divide(
+        self,
+        job: str,
+        chunk: ChunkEntry,
+        parts: Sequence[ChunkEntry],
+        event: Payload,
+        *,
+        imports: Collection[int] = (),
+    ) -> list[ChunkEntry]:
         """Let other chunks carry a chunk's records on; return them, numbered. Their records must add up.
 
-        Import ids of the parts are claimed as `move` claims them.
+        Import ids of the parts, and `imports` for the accepted ones of them, are claimed as `move` claims them.
         """
         if sum(part.records for part in parts) != chunk.records:
             raise ValueError("The parts of a chunk must hold all of its records, once.")
@@ -224,6 +238,8 @@ class Ledger(Questions):
             number = self._note(connection, job, chunk.number, event, document)
             for part in numbered:
                 claim_import(connection, job, part, answered=False, event=number)
+                for found in imports if part.import_id is not None else ():
+                    claim_import(connection, job, replace(part, import_id=found), answered=False, event=number)
         self._keep(job, replace(chunk, state=ChunkState.DIVIDED, undecided=False), *numbered)
         return numbered
 
@@ -252,6 +268,7 @@ class Ledger(Questions):
     def _replace(self, connection: Connection, job: str, before: ChunkEntry, after: ChunkEntry) -> None:
         which = {"at_job": job, "at_number": before.number, "at_state": before.state.value}
         if connection.execute(CHANGE_CHUNK, {**chunk_values(after), **which}).rowcount != 1:
+            self._watch.check()
             raise Unfinished(f"Chunk {before.number} of {job} was changed by another process.")
 
     def _note(
@@ -268,6 +285,7 @@ class Ledger(Questions):
         added = connection.execute(ADD_EVENT, values).inserted_primary_key
         if added is None:
             raise TypeError("The database does not return the ids of new rows.")
+        connection.info[NOTED] = int(added[0])
         return int(added[0])
 
     @contextmanager
@@ -278,14 +296,25 @@ class Ledger(Questions):
         """
         try:
             with self._engine.begin() as connection:
+                connection.info.pop(NOTED, None)
                 yield connection
+                noted = connection.info.get(NOTED, 0)
         except SQLAlchemyError as error:
-            self._watch.check()
+            self._refuse_damage(error)
             raise Unfinished(
                 f"The ledger cannot be written: {first_line(error)}.",
                 hint="Nothing more is sent before it can be. Make room or bring the database back, and resume the job.",
             ) from None
+        self._watch.wrote(noted)
         self._watch.check()
+
+    def _refuse_damage(self, error: SQLAlchemyError) -> None:
+        """Raise if the files of the ledger were lost or damaged under a job, rather than busy or out of room."""
+        self._watch.check()
+        if getattr(error.__cause__, "sqlite_errorname", "").startswith(BROKEN):
+            lost = self._watch.broken(first_line(error))
+            if lost is not None:
+                raise lost from None
 
     @contextmanager
     def _writing_anew(self) -> Iterator[Connection]:

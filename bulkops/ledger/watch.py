@@ -1,30 +1,46 @@
 """Notice that the files of a ledger are gone while it is in use, and keep a copy of its content.
 
 A SQLite connection goes on writing into files that were deleted, replaced or moved away. Nobody would find these
-writes again, so the files are looked at by name around every write. They are only looked at with `stat`: closing a
-descriptor of its own would release the locks that SQLite holds on a file.
+writes again, so the files are looked at by name around every write. They are only looked at with `stat` and through
+SQLite: closing any other descriptor would release the locks that SQLite holds on a file.
+
+A file can also be overwritten in place, with an older copy of the ledger. The ids of events only grow, so a ledger that
+lacks the last event of this process, or a database whose own last event is older than it was, is such a copy.
 """
 
 import os
 import sqlite3
 import tempfile
+import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from urllib.parse import quote
 
 from bulkops.errors import BulkopsError, LedgerLost, Unfinished
 
 Inode = tuple[int, int]
+LAST_EVENT = "SELECT COALESCE(MAX(id), 0) FROM events"
+BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
+BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ")
 LOG_FILES = ("-wal", "-shm")
+# The header of a log: its mark, and a salt that is another one each time the log begins anew after a checkpoint.
+LOG_MARKS = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+PAUSES = (0.0, 0.05, 0.2, 0.5)
+LOG_HEADER, LOG_SALT = 24, slice(16, 24)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """What happened to a file of the ledger. `kept` says that the ledger's content is still in its place."""
+    """What happened to a file of the ledger. `kept` says that the ledger's content is still in its place.
+
+    If it is `overwritten`, nothing that is read of it can be relied on.
+    """
 
     message: str
     kept: bool = False
+    overwritten: bool = False
 
 
 class Watch:
@@ -36,6 +52,9 @@ class Watch:
         self._files: dict[Path, Inode] = {}
         self._locks: dict[Path, Inode] = {}
         self._state: tuple[int, int] = (0, 0)
+        self._written = 0
+        self._in_database = 0
+        self._salt = b""
         self._once = Lock()
         self._lost: BulkopsError | None = None
 
@@ -50,6 +69,14 @@ class Watch:
             if (inode := _inode(file)) is not None:
                 self._files[file] = inode
         self._state = _state(path)
+        self._in_database = _last_event(path, without_log=True) or 0
+
+    def wrote(self, event: int) -> None:
+        """Remember the id of an event that this process recorded: from now on the ledger must contain it."""
+        with self._once:
+            self._written = max(self._written, event)
+            if self._path is not None:
+                self._salt = _log_header(self._path)[LOG_SALT]
 
     def hold(self, lock: Path) -> None:
         """Watch a lock file from now on: without it another process could take the same lock."""
@@ -59,6 +86,15 @@ class Watch:
     def release(self, lock: Path) -> None:
         """Stop watching a lock file."""
         self._locks.pop(lock, None)
+
+    def broken(self, reason: str) -> BulkopsError | None:
+        """Return what to raise where the ledger of a job that began cannot be read; None if no job began."""
+        if self._path is None or not self._written:
+            return None
+        with self._once:
+            if self._lost is None:
+                self._lost = self._told(Trouble(message=f"The ledger was damaged ({reason})", overwritten=True))
+        return self._lost
 
     def check(self) -> None:
         """Raise Unfinished if a file is gone or replaced; LedgerLost if the content could not be kept either.
@@ -80,6 +116,8 @@ class Watch:
             for file in list(self._files)[1:]:
                 if (how := _changed(file, self._files[file])) is not None:
                     return Trouble(message=f"{file}, which belongs to the ledger, was {how}", kept=self._folded_in(how))
+            if (found := self._of_the_content(self._path)) is not None:
+                return found
         for lock, inode in list(self._locks.items()):
             if (how := _changed(lock, inode)) is not None:
                 return Trouble(message=f"The lock file {lock} was {how}", kept=True)
@@ -91,9 +129,34 @@ class Watch:
                 return Trouble(message=f"The folder {path.parent} with the ledger was moved or deleted")
             return Trouble(message=f"The ledger {path} was {how}")
         # Between checkpoints only the log is written. SQLite would remove the log of an empty file that it opens.
-        if (state := _state(path)) != self._state and not (path.stat().st_size and _is_sound(path)):
+        if (state := _state(path)) == self._state:
+            return None
+        if not (path.stat().st_size and _is_sound(path)):
             return Trouble(message=f"The ledger {path} was damaged")
-        self._state = state
+        if _lacks(path, self._in_database):
+            return Trouble(message=f"The ledger {path} was overwritten by an older copy", overwritten=True)
+        if (event := _last_event(path, without_log=True)) is not None:
+            self._state, self._in_database = state, max(event, self._in_database)
+        return None
+
+    def _of_the_content(self, path: Path) -> Trouble | None:
+        """Look by name, as another process would, for the last event that this process recorded."""
+        if not self._written:
+            return None
+        header = _log_header(path)
+        if header and not header.startswith(LOG_MARKS):
+            return Trouble(message=f"The log of the ledger {path} was damaged", overwritten=True)
+        if header[LOG_SALT] != self._salt:
+            # The log began anew after a checkpoint, so the database has all that was written before.
+            if _lacks(path, self._written):
+                return Trouble(message=f"The ledger {path} was overwritten by an older copy", overwritten=True)
+            self._salt = header[LOG_SALT]
+        try:
+            event = _last_event(path)
+        except sqlite3.Error as error:
+            return Trouble(message=f"The ledger {path}, or its log, was damaged ({error})", overwritten=True)
+        if event is not None and event < self._written:
+            return Trouble(message=f"The ledger {path}, or its log, was overwritten by an older copy", overwritten=True)
         return None
 
     def _folded_in(self, how: str) -> bool:
@@ -110,7 +173,7 @@ class Watch:
         message = f"{trouble.message} while it was in use. Nothing more was sent."
         if trouble.kept:
             return Unfinished(message, hint="Nothing of the ledger is lost. Leave its files alone and resume the job.")
-        if (copy := self._copied()) is None:
+        if trouble.overwritten or (copy := self._copied()) is None:
             return LedgerLost(
                 f"{message} A copy of its content could not be saved.",
                 hint="Put it back if you have it, and resume the job. Otherwise look at the target before you import "
@@ -168,6 +231,44 @@ def _changed(path: Path, inode: Inode) -> str | None:
     if found is None:
         return "removed"
     return None if found == inode else "replaced by another file"
+
+
+def _log_header(path: Path) -> bytes:
+    """Return the beginning of a ledger's log; empty if there is none. SQLite holds no locks on that file."""
+    try:
+        with path.with_name(path.name + LOG_FILES[0]).open("rb", buffering=0) as log:
+            return log.read(LOG_HEADER)
+    except OSError:
+        return b""
+
+
+def _last_event(path: Path, *, without_log: bool = False) -> int | None:
+    """Return the id of the last event in a ledger; None if it cannot be read at this moment.
+
+    `without_log` reads the database alone, as it is after the last checkpoint, and never raises. sqlite3.Error if
+    the files are damaged. A missing file is not created.
+    """
+    how = "immutable=1" if without_log else "mode=rw"
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True)) as connection:
+            return int(connection.execute(LAST_EVENT).fetchone()[0])
+    except sqlite3.Error as error:
+        if without_log or getattr(error, "sqlite_errorname", "").startswith(BUSY):
+            return None
+        raise
+
+
+def _lacks(path: Path, event: int) -> bool:
+    """Return whether a database without its log lacks an event that it had.
+
+    Another process may be writing the log into it at this moment, so it counts only if it is so several times.
+    """
+    for pause in PAUSES:
+        time.sleep(pause)
+        found = _last_event(path, without_log=True)
+        if found is None or found >= event:
+            return False
+    return True
 
 
 def _is_sound(path: Path) -> bool:

@@ -31,6 +31,8 @@ from bulkops.validation.findings import FileReport, ValidationReport
 from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract
 
+NO_RECORDS = "STR110"
+"""The rule that a file has records; --allow-empty lifts it."""
 OpenTarget = Callable[[], AbstractContextManager[Target]]
 OpenLedger = Callable[[], AbstractContextManager[Ledger]]
 
@@ -127,9 +129,10 @@ def _new_job(request: ImportRequest, plan: FilePlan, target: Target, *, clock: C
 
 def _validated(request: ImportRequest, clock: Clock) -> tuple[ValidationReport, Digests | None]:
     """Return how the file was judged, and the digests of its records if they are wanted."""
+    empty = {NO_RECORDS} if request.guards.allow_empty else set()
     settings = ValidationSettings(
         now=clock.now(),
-        ignore=tuple(sorted(request.guards.accept)),
+        ignore=tuple(sorted(request.guards.accept | empty)),
         digests=request.digests and not request.contract.mode.resend_is_safe,
     )
     report = validate_files(request.contract, [request.file], settings=settings)

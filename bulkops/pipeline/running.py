@@ -9,7 +9,15 @@ from typing import Any
 
 from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
-from bulkops.errors import AccessRefused, BulkopsError, DataError, FileChanged, LedgerUnusable, Unfinished
+from bulkops.errors import (
+    AccessRefused,
+    BulkopsError,
+    DataError,
+    FileChanged,
+    LedgerUnusable,
+    TargetUnfit,
+    Unfinished,
+)
 from bulkops.ledger.events import Cancelled, Reconciled
 from bulkops.ledger.job_summary import exit_code, job_document, job_state
 from bulkops.ledger.job_view import Job
@@ -22,6 +30,7 @@ from bulkops.reconciling.jobs import known_from
 from bulkops.reconciling.result import Verdict
 from bulkops.reconciling.run import Evidence, reconcile
 from bulkops.settings import Target
+from bulkops.transport.responses import MOVED
 from bulkops.upload.body import Stamp
 from bulkops.upload.context import JobContext
 from bulkops.upload.guards import Difference
@@ -33,6 +42,7 @@ from bulkops.upload.workflow import Guards, begin, locked, opened, run_job
 from bulkops.validation.findings import ValidationReport
 from bulkops_validators.model.contract import Contract
 
+NOTHING_IMPORTED = frozenset({ChunkState.PENDING, ChunkState.REJECTED, ChunkState.DIVIDED})
 FRESH_SECONDS = 10.0
 """A comparison with the target older than this is made again before the first request: a person was asked."""
 
@@ -165,6 +175,8 @@ class _Told:
 def run_and_prove(context: JobContext, *, stop: Stop, observer: Observer, prove: bool, begun: bool = False) -> Outcome:
     """Run a job whose locks are held, reconcile it if asked, and return its figures as the ledger has them."""
     observer.began(context.job)
+    # Observers of other programs need not have a countdown.
+    context.client.teller.count = getattr(observer, "countdown", None)
     stop.begun = True
     error: BulkopsError | None = None
     try:
@@ -210,17 +222,20 @@ def _with_file(context: JobContext, error: BulkopsError | None, observer: Observ
 
 
 def _cancel_hopeless(context: JobContext, error: BulkopsError | None) -> None:
-    """Cancel a job whose ids the server does not know, if it imported nothing: resuming would fail in the same way."""
-    if not isinstance(error, AccessRefused) or error.status != 404:
+    """Cancel a job that the server refuses for its ids or its address, if it imported nothing: resuming cannot help."""
+    hopeless = isinstance(error, AccessRefused) and error.status in (404, *MOVED)
+    if error is None or not (hopeless or isinstance(error, TargetUnfit)):
         return
     ledger, job = context.ledger, context.ledger.job(context.job.id)
     if job.cancelled:
         return
-    if all(chunk.state is ChunkState.PENDING for chunk in ledger.chunks(job.id)):
+    if all(chunk.state in NOTHING_IMPORTED for chunk in ledger.chunks(job.id)):
         ledger.change_job(job, Cancelled(), cancelled=True)
+        given = " ".join(f"--{name} {value}" for name, value in context.ids.items())
         error.hint = (
-            f"{error.hint or ''} Nothing was imported, so the job is cancelled: import again with the right ones."
-        )
+            f"{error.hint or ''} This job was sent to {context.job.address} with {given}. Nothing was imported, so the "
+            "job is cancelled: import again with the right ones."
+        ).strip()
 
 
 def resumable(error: BulkopsError) -> BulkopsError:

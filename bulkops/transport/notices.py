@@ -14,16 +14,26 @@ MOST_CAUSES = 100
 Say = Callable[[str], None]
 
 
+Count = Callable[[str, float], None]
+"""Is given a text and the seconds that are left, every second of a wait; 0 at its end."""
+
+COUNTED_SECONDS = 1.0
+
+
 def silent(text: str) -> None:
     """Say nothing."""
 
 
 class Teller:
-    """Passes texts on and knows until when the last one tells what is waited for. Safe to use from several threads."""
+    """Passes texts on and knows until when the last one tells what is waited for. Safe to use from several threads.
 
-    def __init__(self, say: Say, *, clock: Clock) -> None:
+    `count` shows a countdown of the longer waits.
+    """
+
+    def __init__(self, say: Say, *, clock: Clock, count: Count | None = None) -> None:
         self._say = say
         self._clock = clock
+        self.count = count
         self._last = clock.monotonic()
         self._causes: set[str] = set()
 
@@ -48,6 +58,20 @@ class Teller:
         end = self._clock.monotonic() + seconds
         self.say(text)
         self._last = end
+
+    def wait(self, seconds: float, text: str) -> None:
+        """Say `text` as `before` does, then wait, with a countdown if there is one."""
+        self.before(seconds, text)
+        if self.count is None or seconds < TOLD_SECONDS:
+            self._clock.sleep(max(seconds, 0.0))
+            return
+        end = self._clock.monotonic() + seconds
+        try:
+            while (left := end - self._clock.monotonic()) > 0:
+                self.count(text, left)
+                self._clock.sleep(min(COUNTED_SECONDS, left))
+        finally:
+            self.count(text, 0.0)
 
     @contextmanager
     def during(self, text: str) -> Iterator[None]:

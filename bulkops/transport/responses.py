@@ -92,7 +92,8 @@ def refusal(
     if status == 429:
         return NotDelivered(said, retry_after=parse_retry_after(headers.get("retry-after"), now=now))
     if status in (401, 403, 404, 407):
-        return AccessRefused(said, status=status, hint=_access_hint(status))
+        page = body is None and is_page(content)
+        return AccessRefused(said, status=status, hint=_access_hint(status, page=page), page=page)
     if status in MOVED or (reading and status in SEE_OTHER):
         return AccessRefused(said, status=status, hint=_redirect_hint(hide(headers.get("location", ""))))
     if 400 <= status < 500 and status != 408:
@@ -110,7 +111,9 @@ def _redirect_hint(location: str) -> str:
     return f"The server points elsewhere{elsewhere}. Nothing was taken in; name the right address with --base-url."
 
 
-def _access_hint(status: int) -> str:
+def _access_hint(status: int, *, page: bool) -> str:
+    if page and status != 401:
+        return "The response is a page, so a firewall or a proxy sent it, or --base-url is not the API's address."
     if status == 401:
         return "The key was not accepted: it may be wrong, expired, or its user gone."
     if status == 403:
@@ -135,7 +138,7 @@ def _explain(body: Any, content: bytes, hide: Callable[[str], str]) -> tuple[str
     def shown(text: str) -> str:
         return hide(text)[:MAX_TEXT]
 
-    if is_page(content):
+    if body is None and is_page(content):
         return f"the server sent {described(content, hide=hide)}", (), ()
     if not isinstance(body, dict):
         return _first_line(hide(content.decode("utf-8", "replace"))), (), ()

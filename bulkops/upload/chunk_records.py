@@ -85,6 +85,10 @@ class ChunkRecords:
         """Return the byte of the file at which the record at a place starts."""
         return self._spans[place][0]
 
+    def span_of(self, place: int) -> Piece:
+        """Return the byte range in the file of the record at a place."""
+        return self._spans[place]
+
     def _bytes(self, start: int, end: int) -> bytes:
         """Return bytes of the chunk by their place in the file, as they were read and checked."""
         whole = zip(self.chunk.pieces, self._data, strict=True)

@@ -3,7 +3,7 @@
 from bulkops.errors import UsageError
 from bulkops.ledger.events import Cancelled, ProcessEnded, Resolved
 from bulkops.ledger.models import ChunkEntry, JobEntry
-from bulkops.ledger.states import DOUBTFUL, ChunkState
+from bulkops.ledger.states import DOUBTFUL, ChunkState, chunk_word
 from bulkops.ledger.store import Ledger
 
 
@@ -25,7 +25,7 @@ def resolve(ledger: Ledger, job: JobEntry, number: int, *, accepted: bool, reaso
     if chunk.state is ChunkState.SENDING:
         chunk = ledger.move(job.id, chunk, ChunkState.IN_DOUBT, ProcessEnded(reason="process ended"))
     if chunk.state is not ChunkState.IN_DOUBT:
-        raise UsageError(f"Chunk {number} is {chunk.state.value.replace('_', ' ')}, not in doubt.")
+        raise UsageError(f"Chunk {number} is {chunk_word(chunk.state)}, not in doubt.")
     state = ChunkState.ACCEPTED if accepted else ChunkState.PENDING
     return ledger.move(job.id, chunk, state, resolved, undecided=False, message="")
 

@@ -2,15 +2,26 @@
 
 import heapq
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
 
-from bulkops.errors import BulkopsError, DataError, Interrupted, NotDelivered, OutcomeUnknown, Unfinished
-from bulkops.ledger.events import CutSmaller, EventKind, ProcessEnded
+from bulkops.errors import (
+    AccessRefused,
+    BulkopsError,
+    DataError,
+    Interrupted,
+    NotDelivered,
+    OutcomeUnknown,
+    ServerRefused,
+    Unfinished,
+)
+from bulkops.ledger.events import CutSmaller, EventKind, OneReason, ProcessEnded, TooLarge
 from bulkops.ledger.models import ChunkEntry
-from bulkops.ledger.states import UNSETTLED, ChunkState
+from bulkops.ledger.refusal_reasons import one_reason, refused_throughout
+from bulkops.ledger.states import TAKEN_IN, UNSETTLED, ChunkState
 from bulkops.transport.retries import ATTEMPTS, wait_seconds
 from bulkops.upload.context import JobContext, Observer
 from bulkops.upload.evidence.amounts import Amounts
@@ -18,15 +29,18 @@ from bulkops.upload.evidence.duplicates import look_for_doubles
 from bulkops.upload.evidence.settle import Settler
 from bulkops.upload.evidence.unrecorded_imports import settle_what_the_ledger_forgot
 from bulkops.upload.options import share_of
+from bulkops.upload.refusals.isolate import Refusals
 from bulkops.upload.refusals.rejects import write_rejected
-from bulkops.upload.refusals.split_chunk import pieces_of
+from bulkops.upload.refusals.split_chunk import pieces_of, pieces_within
 from bulkops.upload.replace.target_check import replacement_of
 from bulkops.upload.sender import Sender, Sent
 from bulkops.upload.stop import Stop
 
 UNKNOWN_IN_A_ROW = 3  # after so many requests without an outcome, find out first what became of them
-MAX_ATTEMPTS = 12
+MAX_UNKNOWN = 12
 SMALLEST_CUT = 500
+REFUSED_FIRST = 2  # after so many refused chunks without an accepted one, find out first whether any record passes
+BLOCKED_IN_A_ROW = 6  # after so many HTML pages without an accepted chunk, whoever sends them lets nothing through
 
 
 class Runner:
@@ -38,8 +52,9 @@ class Runner:
         self._context = context
         self._stop = stop
         self._observer = observer
-        self._sender = Sender(context)
-        self._settler = Settler(context)
+        self._refusals = Refusals(context)
+        self._sender = Sender(context, self._refusals)
+        self._settler = Settler(context, self._refusals)
         self._amounts = Amounts(context)
         self._replacement = replacement_of(context)
         self._begun = self._compared = begun
@@ -50,7 +65,10 @@ class Runner:
         self._left_to_a_person: set[int] = set()
         self._isolating: set[int] = set()
         self._cut_to: int | None = None
-        self._attempts_before: dict[int, int] = {}
+        self._most_bytes = self._most_bytes_known()
+        self._blocked = 0
+        self._accepted_any = False
+        self._unknown_of: Counter[int] = Counter()
 
     def run(self) -> list[ChunkEntry]:
         """Run the job as far as it goes and return its chunks.
@@ -60,7 +78,6 @@ class Runner:
         """
         try:
             self._load()
-            self._attempts_before = {chunk.number: chunk.attempts for chunk in self._chunks.values()}
             if not self._begun:
                 forgotten = settle_what_the_ledger_forgot(self._context, self._all())
                 self._keep(forgotten)
@@ -89,9 +106,10 @@ class Runner:
                 self._left_to_a_person |= {chunk.number for chunk in settled if chunk.undecided}
                 self._load()
             self._stop_at_max_errors()
+            self._stop_at_one_reason()
             if not self._pending and not self._refused():
                 break
-            self._stop_at_max_attempts()
+            self._stop_at_max_unknown()
         look_for_doubles(self._context, self._all())
         self._load()
 
@@ -118,6 +136,7 @@ class Runner:
     def _keep(self, chunks: Iterable[ChunkEntry]) -> None:
         for chunk in chunks:
             self._chunks[chunk.number] = chunk
+            self._accepted_any |= chunk.state in TAKEN_IN
             if chunk.state is ChunkState.PENDING:
                 heapq.heappush(self._pending, (chunk.number not in self._isolating, chunk.number))
             if self._observer is not None:
@@ -154,7 +173,9 @@ class Runner:
         if self._stop.asked:
             raise Interrupted("Interrupted.")
         new, number = self._pending[0]
-        if self._unknown >= UNKNOWN_IN_A_ROW or (new and self._too_many_refused()):
+        if self._unknown >= UNKNOWN_IN_A_ROW or self._one_reason() is not None:
+            return None
+        if new and (self._too_many_refused() or self._only_refused()):
             return None
         heapq.heappop(self._pending)
         return self._small_enough(self._chunks[number])
@@ -176,21 +197,64 @@ class Runner:
                 self._keep(future.result().chunk for future in flying if future.exception() is None)
 
     def _follow_up(self, sent: Sent) -> None:
+        if isinstance(sent.error, AccessRefused):
+            self._go_around(sent.chunk, sent.error)
+            return
         self._keep([sent.chunk])
         match sent.error:
             case None:
-                self._unknown = 0
+                self._unknown = self._blocked = 0
                 self._failures.pop(sent.chunk.number, None)
             case NotDelivered():
                 self._wait_or_give_up(sent)
+            case ServerRefused() if sent.chunk.state is ChunkState.PENDING:
+                self._learn_most_bytes(sent.chunk)
             case OutcomeUnknown() as error:
                 self._unknown += 1
+                self._unknown_of[sent.chunk.number] += 1
+                if not self._context.contract.mode.resend_is_safe:
+                    self._failures.pop(sent.chunk.number, None)  # the request was delivered, so the waits start anew
                 if error.timed_out and self._context.contract.timeout_seconds:
                     self._cut_to = max(SMALLEST_CUT, sent.chunk.records // 2)
                 if self._context.contract.mode.resend_is_safe:
                     self._unknown = 0
                     self._keep(self._settler.settle([sent.chunk]))
                     self._wait_or_give_up(sent)
+
+    def _go_around(self, chunk: ChunkEntry, error: AccessRefused) -> None:
+        """Divide a chunk whose content was answered with a page; AccessRefused once nothing gets through any more."""
+        self._blocked += 1
+        if self._blocked >= BLOCKED_IN_A_ROW:
+            self._keep([chunk])
+            raise AccessRefused(
+                f"{error.message} {self._blocked} requests in a row ended like this.",
+                status=error.status,
+                hint="Ask whoever runs the firewall or proxy in front of the API to let imports through.",
+                page=True,
+            )
+        if chunk.state is not ChunkState.PENDING:
+            self._keep([chunk])
+            return
+        halves = self._refusals.halve(chunk)
+        self._isolating |= {half.number for half in halves}
+        self._keep([replace(chunk, state=ChunkState.DIVIDED), *halves])
+
+    def _most_bytes_known(self) -> int | None:
+        """Return the largest request to send after those that were refused for their size; None if none was."""
+        events = self._context.ledger.events(self._context.job.id, kind=EventKind.TOO_LARGE)
+        sizes = [event.payload.bytes for event in events if isinstance(event.payload, TooLarge)]
+        return min((size // 2 for size in sizes), default=None)
+
+    def _learn_most_bytes(self, chunk: ChunkEntry) -> None:
+        """Send at most half as many bytes a request as one that was refused for its size."""
+        most = chunk.bytes // 2
+        if self._most_bytes is not None and self._most_bytes <= most:
+            return
+        self._most_bytes = most
+        self._context.client.teller.say(
+            f"The server, or a proxy in front of it, refused a request of {chunk.bytes:,} bytes as too large (413). "
+            f"This job sends at most {most:,} bytes a request now; for later imports give --max-bytes {most}."
+        )
 
     def _wait_or_give_up(self, sent: Sent) -> None:
         failures = self._failures[sent.chunk.number] = self._failures.get(sent.chunk.number, 0) + 1
@@ -204,21 +268,35 @@ class Runner:
         return wait_seconds(failures, error, clock=self._context.clock, teller=self._context.client.teller)
 
     def _small_enough(self, chunk: ChunkEntry) -> ChunkEntry:
-        """Return the chunk, or after timeouts the first of its smaller parts."""
-        if self._cut_to is None or chunk.records <= self._cut_to:
-            return chunk
-        cut = CutSmaller(reason=f"the server took too long; at most {self._cut_to} records a request now")
-        parts = pieces_of(self._context.records(chunk), self._cut_to)
-        parts = self._context.ledger.divide(self._context.job.id, chunk, parts, cut)
+        """Return the chunk, or the first of its smaller parts after a timeout or a refusal for its size."""
+        by_size = self._most_bytes is not None and chunk.bytes > self._most_bytes and chunk.records > 1
+        if by_size and self._most_bytes is not None:
+            reason = f"a larger request was refused (413); at most {self._most_bytes} bytes a request now"
+            return self._cut(chunk, pieces_within(self._context.records(chunk), self._most_bytes), reason)
+        if self._cut_to is not None and chunk.records > self._cut_to:
+            reason = f"the server took too long; at most {self._cut_to} records a request now"
+            return self._cut(chunk, pieces_of(self._context.records(chunk), self._cut_to), reason)
+        return chunk
+
+    def _cut(self, chunk: ChunkEntry, parts: Sequence[ChunkEntry], reason: str) -> ChunkEntry:
+        parts = self._context.ledger.divide(self._context.job.id, chunk, parts, CutSmaller(reason=reason))
         self._keep([replace(chunk, state=ChunkState.DIVIDED), *parts[1:]])
         self._chunks[parts[0].number] = parts[0]
         return parts[0]
 
-    def _stop_at_max_attempts(self) -> None:
+    def _stop_at_max_unknown(self) -> None:
+        """Raise Unfinished for a chunk whose outcome is unknown again and again; what was not delivered does not count.
+
+        A part begins with the count of the chunk that it is a part of, or dividing would begin to count anew.
+        """
         for _, number in self._pending:
-            attempts = self._chunks[number].attempts - self._attempts_before.get(number, 0)
-            if attempts >= MAX_ATTEMPTS:
-                raise Unfinished(f"The outcome of chunk {number} was unknown {attempts} times in a row.")
+            unknown = self._unknown_of[number]
+            parent = self._chunks[number].parent
+            while parent is not None:
+                unknown += self._unknown_of[parent]
+                parent = self._chunks[parent].parent
+            if unknown >= MAX_UNKNOWN:
+                raise Unfinished(f"The outcome of chunk {number} was unknown {unknown} times.")
 
     def _too_many_refused(self) -> bool:
         """Tell whether the refusals so far, if evidence confirms them, are more than --max-errors allows."""
@@ -246,3 +324,22 @@ class Runner:
         rejected, limit = self._rejected(), self._context.options.max_errors
         if rejected > self._most_errors():
             raise DataError(f"{rejected:,} records were refused, more than --max-errors {limit} allows. Stopped.")
+
+    def _only_refused(self) -> bool:
+        """Return whether the first chunks were refused and probes can show whether any record passes."""
+        if self._accepted_any:
+            return False
+        refused = sum(chunk.state is ChunkState.REFUSED for chunk in self._chunks.values())
+        return refused >= REFUSED_FIRST and self._refusals.may_probe
+
+    def _one_reason(self) -> str | None:
+        """Return the reason for which all probes were refused while nothing was accepted; None if there is none."""
+        return None if self._accepted_any else one_reason([self._chunks[n] for n in self._refusals.probes])
+
+    def _stop_at_one_reason(self) -> None:
+        """Stop where every record is refused for one reason: to isolate each of them would only cost requests."""
+        reason, left = self._one_reason(), sum(self._chunks[number].records for _, number in self._pending)
+        if reason is not None and left:
+            self._context.ledger.note(self._context.job.id, OneReason(reason=reason))
+            probes = [self._chunks[number] for number in self._refusals.probes]
+            raise refused_throughout(reason, probes, left=left, job=self._context.job.id)

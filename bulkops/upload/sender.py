@@ -4,13 +4,22 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
+from typing import Any
 
-from bulkops.errors import AccessRefused, BulkopsError, GuardRefused, NotDelivered, OutcomeUnknown, ServerRefused
+from bulkops.errors import (
+    AccessRefused,
+    BulkopsError,
+    GuardRefused,
+    NotDelivered,
+    OutcomeUnknown,
+    ServerRefused,
+    UsageError,
+)
 from bulkops.ledger import events
 from bulkops.ledger.claims import ImportTaken
-from bulkops.ledger.events import Accepted, Payload, Refused, RequestSent, Stopped
+from bulkops.ledger.events import Accepted, Blocked, Payload, Refused, RequestSent, Stopped, TooLarge
 from bulkops.ledger.models import ChunkEntry
-from bulkops.ledger.states import ChunkState
+from bulkops.ledger.states import TAKEN_IN, ChunkState
 from bulkops.transport.client import CLOCK_SET_SECONDS
 from bulkops.transport.responses import Answer
 from bulkops.upload.body import ChunkBody
@@ -20,6 +29,9 @@ from bulkops.upload.evidence.duplicates import taken_in_state
 from bulkops.upload.evidence.row_clock import instant, rows_ahead
 from bulkops.upload.evidence.server_clock import learn_time
 from bulkops.upload.evidence.server_time import read_seconds
+from bulkops.upload.refusals.isolate import Refusals
+
+"""The event of a chunk whose request was refused for its size (413); it has the number of bytes of the chunk."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,15 +45,17 @@ class Sent:
 class Sender:
     """Sends chunks of one job, each once a call."""
 
-    def __init__(self, context: JobContext) -> None:
+    def __init__(self, context: JobContext, refusals: Refusals | None = None) -> None:
         self._context = context
+        self._refusals = refusals or Refusals(context)
         self._asking = Lock()
 
     def send(self, chunk: ChunkEntry) -> Sent:
         """Send a pending chunk and write down what came of it.
 
-        AccessRefused and GuardRefused are raised after the chunk is pending again: nothing more should be sent.
-        An error before the request leaves passes through and leaves the chunk pending.
+        AccessRefused, GuardRefused and UsageError are raised after the chunk is pending again: nothing more should be
+        sent. An AccessRefused that is returned is about the content of the chunk alone. An error before the request
+        leaves passes through and leaves the chunk pending.
         """
         attempt = _Attempt(self._context, chunk)
         try:
@@ -50,11 +64,13 @@ class Sender:
             answer = self._post(attempt)
         except NotDelivered as error:
             return Sent(chunk=attempt.back(events.NotDelivered(message=error.message)), error=error)
-        except (AccessRefused, GuardRefused) as error:
+        except AccessRefused as error:
+            return self._blocked(attempt, error)
+        except GuardRefused as error:
             attempt.back(Stopped(message=error.message))
             raise
         except ServerRefused as error:
-            return Sent(chunk=attempt.refused(error), error=error)
+            return self._refused(attempt, error)
         except OutcomeUnknown as error:
             return Sent(chunk=attempt.in_doubt(error), error=error)
         import_id = _import_id(answer)
@@ -67,6 +83,40 @@ class Sender:
             # Another chunk with equal records was settled by this import: what is missing now is an import of its own.
             other = OutcomeUnknown(f"The server reported import {import_id}, but {taken}.")
             return Sent(chunk=attempt.in_doubt(other), error=other)
+
+    def _blocked(self, attempt: "_Attempt", error: AccessRefused) -> Sent:
+        """Take an HTML page with 403 for a refusal of the chunk's content; raise any other refusal of the access.
+
+        A firewall reads the content of requests, and the API itself never sends a page. A page with 404 is about the
+        content only if the address is right, which an accepted chunk shows; so is a page for records that cannot be
+        divided any more. The request did not reach the API, so the chunk is pending unless it is refused for good.
+        """
+        chunk, job = attempt.chunk, self._context.job.id
+        accepted = bool(TAKEN_IN & self._context.ledger.sums(job).get(job, {}).keys())
+        about_content = error.page and (accepted or error.status == 403) and self._context.contract.mode.splittable
+        if about_content and self._refusals.may_divide(chunk):
+            return Sent(chunk=attempt.back(Blocked(message=error.message)), error=error)
+        if about_content and accepted:
+            refusal = ServerRefused(error.message, status=error.status)
+            return Sent(chunk=attempt.refused(refusal), error=error)
+        attempt.back(Stopped(message=error.message))
+        raise error
+
+    def _refused(self, attempt: "_Attempt", error: ServerRefused) -> Sent:
+        """Record a refusal. A request that was too large was not processed, so the chunk is pending and can be cut.
+
+        UsageError if it must not be cut.
+        """
+        chunk = attempt.chunk
+        if error.status != 413 or (chunk.records == 1 and self._context.contract.mode.splittable):
+            return Sent(chunk=attempt.refused(error), error=error)
+        back = attempt.back(TooLarge(message=error.message, bytes=chunk.bytes))
+        if self._context.contract.mode.splittable:
+            return Sent(chunk=back, error=error)
+        raise UsageError(
+            f"{error.message} The request has {chunk.bytes:,} bytes, and an import that replaces is never split.",
+            hint="Raise the size limit of the proxy or gateway in front of the API, then resume the job.",
+        )
 
     def _answered(self, attempt: "_Attempt", answer: Answer, import_id: int) -> Sent:
         """Record the import of a response, in doubt if its amount is not the chunk's."""
@@ -126,8 +176,8 @@ class _Attempt:
             amount=None,
         )
 
-    def back(self, event: events.NotDelivered | Stopped) -> ChunkEntry:
-        """Make the chunk pending again: nothing of it was taken in. Leave it alone if it never left."""
+    def back(self, event: events.NotDelivered | Stopped | Blocked | TooLarge) -> ChunkEntry:
+        """Return the chunk to pending: the server imported none of it. Leave it as it is if it never left."""
         if self.chunk.state is ChunkState.SENDING:
             self._move(ChunkState.PENDING, event, message=event.message)
         return self.chunk
@@ -161,7 +211,7 @@ class _Attempt:
             rows_ahead=rows_ahead(created, left=self._left, answered=answer.date),
         )
 
-    def _move(self, state: ChunkState, event: Payload, *, answered: bool = False, **changes: object) -> ChunkEntry:
+    def _move(self, state: ChunkState, event: Payload, *, answered: bool = False, **changes: Any) -> ChunkEntry:
         job = self._context.job.id
         changes = {**self._learnt(), **changes}
         self.chunk = self._context.ledger.move(job, self.chunk, state, event, answered=answered, **changes)

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from bulkops.clock import SystemClock
+from bulkops.ledger.events import Accepted, OutcomeUnknown, Reconciled
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.sandbox.serve import SandboxServer
 from tests.cli.running import Shell
 from tests.crash.truth import CASES
-from tests.unit.ledger.test_store import CHUNK, JOB
+from tests.unit.ledger.test_store import CHUNK, JOB, SENT
 
 GIVEAWAYS = CASES["giveaways"]
 
@@ -35,12 +36,12 @@ def three_jobs(shell: Shell) -> None:
             job = replace(JOB, id=name, created=JOB.created + timedelta(days=day))
             ledger.create(job, [replace(CHUNK, number=1)])
         chunk = ledger.chunks("first")[0]
-        chunk = ledger.move("first", chunk, ChunkState.SENDING, kind="sent", data={})
-        ledger.move("first", chunk, ChunkState.IN_DOUBT, kind="in doubt", data={}, undecided=True)
+        chunk = ledger.move("first", chunk, ChunkState.SENDING, SENT)
+        ledger.move("first", chunk, ChunkState.IN_DOUBT, OutcomeUnknown(message="no response"), undecided=True)
         chunk = ledger.chunks("second")[0]
-        chunk = ledger.move("second", chunk, ChunkState.SENDING, kind="sent", data={})
-        ledger.move("second", chunk, ChunkState.ACCEPTED, kind="accepted", data={})
-        ledger.change_job(ledger.job("second"), kind="reconciled", reconciliation={"verdict": "proved", "reason": ""})
+        chunk = ledger.move("second", chunk, ChunkState.SENDING, SENT)
+        ledger.move("second", chunk, ChunkState.ACCEPTED, Accepted(status=200, import_id=1, amount=None))
+        ledger.change_job(ledger.job("second"), Reconciled(), reconciliation={"verdict": "proved", "reason": ""})
 
 
 def test_jobs_are_listed_newest_first_with_date_target_and_proof(shell: Shell) -> None:

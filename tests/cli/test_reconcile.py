@@ -193,3 +193,45 @@ def test_data_reaches_the_terminal_with_its_controls_as_escapes(tmp_path: Path) 
         assert "202egnp.exe" in text
     document = json.loads(run("giveaways", str(file), "--export", export(tmp_path), "--json").stdout)
     assert [e["key"] for e in document["examples"]] == hostile
+
+
+def cards(path: Path, *, limits: dict[int, int]) -> Path:
+    """Write 40 coupons, with other limits for some."""
+    path.write_text("value,limitval\n" + "".join(f"CODE-{n:02},{limits.get(n, 1)}\n" for n in range(40)))
+    return path
+
+
+def coupons_export(path: Path, records: range) -> str:
+    path.write_text("value,limitval,importid\n" + "".join(f"CODE-{n:02},1,7\n" for n in records))
+    return str(path)
+
+
+def test_a_mismatch_shows_examples_of_each_class_counts_by_column_and_the_next_command(tmp_path: Path) -> None:
+    file = cards(tmp_path / "f.csv", limits=dict.fromkeys(range(20, 27), 5))
+    found = coupons_export(tmp_path / "export.csv", range(12, 40))
+    result = run("coupons", str(file), "--export", found, "--case", "sensitive")
+    assert result.return_value == 1
+    assert "Different by column: limitval in 7 records." in result.stdout
+    shown = [line.split()[0] for line in result.stdout.splitlines() if "CODE-" in line]
+    assert (shown.count("missing"), shown.count("different")) == (5, 5)
+    assert "Examples: 5 of 12 missing, 5 of 7 different values" in result.stdout
+    assert "with --repair missing.csv writes a file of the 12 missing rows to import" in result.stderr
+
+
+def test_a_repair_file_comes_with_the_command_that_imports_it(codes: Path, tmp_path: Path) -> None:
+    repair = tmp_path / "again.csv"
+    result = run("giveaways", str(codes), "--export", export(tmp_path, "A-1", "A-1"), "--repair", str(repair))
+    assert f"Next: import the missing rows: bulkops import giveaways {repair}" in result.stderr
+
+
+def test_a_proved_file_has_no_next_command(codes: Path, tmp_path: Path) -> None:
+    assert "Next:" not in run("giveaways", str(codes), "--export", export(tmp_path, "B-2", "A-1", "A-1")).stderr
+
+
+def test_a_replacement_that_does_not_agree_is_imported_again(tmp_path: Path) -> None:
+    file, found = tmp_path / "f.csv", tmp_path / "export.csv"
+    file.write_text("item\nred\ngreen\n")
+    found.write_text("item\nred\nblue\n")
+    result = run("collections", str(file), "--export", str(found), "--collection", "7")
+    assert result.return_value == 1
+    assert f"bulkops import collections {file} --collection 7" in result.stderr

@@ -1,11 +1,15 @@
-"""A server on loopback that answers as a test says, and a client of it that does not wait."""
+"""A server on loopback that answers as a test says, a client of it that does not wait, and a clock that can be set."""
 
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from bulkops.clock import SystemClock
+from bulkops.sandbox.serve import SandboxServer
+from bulkops.sandbox.state import system_now
 from bulkops.settings import Secret, Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import NoLimiter
@@ -18,6 +22,24 @@ class NoWait(SystemClock):
 
     def sleep(self, seconds: float) -> None:
         """Do not wait."""
+
+
+@dataclass
+class ServerClock:
+    """The clock of a sandbox, which a test can set."""
+
+    ahead: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return system_now() + self.ahead
+
+
+def set_clock(sandbox: SandboxServer, ahead: timedelta) -> ServerClock:
+    """Set the clock of a sandbox that was made with a `ServerClock`, and return it."""
+    clock = sandbox.state.now
+    assert isinstance(clock, ServerClock)
+    clock.ahead = ahead
+    return clock
 
 
 @contextlib.contextmanager

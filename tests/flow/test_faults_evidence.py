@@ -19,6 +19,7 @@ from bulkops.upload.manual_resolution import resolve
 from bulkops.upload.workflow import Guards
 from tests.crash.desk import Desk
 from tests.crash.truth import CASES, counted, rows_of
+from tests.flow.answering import ServerClock, set_clock
 
 POINTS = CASES["loyalty-points"]
 COUPONS = CASES["coupons"]
@@ -27,7 +28,7 @@ GIVEAWAYS = CASES["giveaways"]
 
 @pytest.fixture
 def sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(rate_limit=0) as server:
+    with SandboxServer(rate_limit=0, now=ServerClock()) as server:
         yield server
 
 
@@ -129,12 +130,15 @@ def test_an_equal_import_little_older_than_the_request_is_for_a_person(
 
 
 def after_an_equal_import(sandbox: SandboxServer, desk: Desk, file: Path, *, age: timedelta) -> dict[str, Any]:
-    """Resume a job whose request is in doubt and left when an equal import had that age, by the server's clock."""
+    """Resume a job whose request is in doubt and left when an equal import had that age."""
     job = desk.begin("loyalty-points", file, POINTS.ids)
     *others, chunk = desk.chunks(job.id)
     header, *lines = file.read_bytes().splitlines(keepends=True)
-    post(sandbox, "/v1/loyalty_programs/1/import_points", header + b"".join(lines[-chunk.records :]))
-    left_without_answer(desk, job, chunk, clock_offset=age.total_seconds())
+    body = header + b"".join(lines[-chunk.records :])
+    clock = set_clock(sandbox, -age)
+    post(sandbox, "/v1/loyalty_programs/1/import_points", body)
+    clock.ahead = timedelta()
+    left_without_answer(desk, job, chunk)
     assert len(others) == len(lines) // 10 - 1
     return desk.resume(job)
 
@@ -299,6 +303,18 @@ def test_a_request_whose_process_was_killed_is_given_the_time_that_its_answer_wo
     assert document["chunks"][0]["attempts"] == 0
     assert [round(seconds / 10) for seconds in Quick.slept] == [18]
     assert POINTS.held(sandbox) == counted(rows_of(file))
+
+
+@pytest.mark.parametrize("faults", ["imports=503", "imports@every2=429:0.01,imports=503"])
+def test_only_unknown_outcomes_count_towards_giving_a_chunk_up(
+    faults: str, sandbox: SandboxServer, desk: Desk, tmp_path: Path
+) -> None:
+    file = COUPONS.write(tmp_path / "f.csv", records=10, seed=1)
+    job = desk.begin("coupons", file, COUPONS.ids)
+    sandbox.set_faults(faults)
+    with pytest.raises(Unfinished, match="chunk 1 was unknown 12 times"):
+        desk.resume(job, begun=True)
+    assert len(desk.ledger.events(job.id, kind=EventKind.IN_DOUBT)) == 12
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

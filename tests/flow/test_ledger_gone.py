@@ -53,6 +53,28 @@ def overwrite(ledger: Path) -> None:
     ledger.write_bytes(b"\xff" * ledger.stat().st_size)
 
 
+def write_log_into_database(ledger: Path) -> None:
+    with sqlite3.connect(ledger) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+
+
+def older_copy(ledger: Path) -> bytes:
+    """Return a sound copy of the ledger as it is now."""
+    write_log_into_database(ledger)
+    return ledger.read_bytes()
+
+
+def overwrite_with(ledger: Path, copy: bytes) -> None:
+    """Write a copy over the ledger in place, without its log, as `cat` and `rsync --inplace` do."""
+    ledger.with_name("ledger.db-wal").write_bytes(b"")
+    ledger.write_bytes(copy)
+
+
+def empty_log(ledger: Path) -> None:
+    ledger.with_name("ledger.db-wal").write_bytes(b"")
+
+
 def delete_log(ledger: Path) -> None:
     ledger.with_name("ledger.db-wal").unlink()
 
@@ -77,18 +99,29 @@ def delete_state(ledger: Path) -> None:
     shutil.rmtree(ledger.parent)
 
 
-def damaged_meanwhile(shell: Shell, sandbox: SandboxServer, file: Path, damage: Damage) -> Ended:
-    """Return how an import of three chunks ends that loses its ledger while the second one is at the server."""
-    sandbox.set_faults("imports@2=slow:5")
+def damaged_meanwhile(
+    shell: Shell, sandbox: SandboxServer, file: Path, damage: Damage, *, before: Damage = lambda _: None
+) -> Ended:
+    """Return how an import of three chunks ends that loses its ledger while the second one is at the server.
+
+    `before` is done to the ledger first, while the first chunk is at the server.
+    """
+    sandbox.set_faults("imports@1=slow:2,imports@2=slow:5")
     process = shell.start(
         "import", "giveaways", str(file), "--pool", "1", "--max-rows", "10", "--settle", "0.3", "--json"
     )
-    end = time.monotonic() + 60
-    while sandbox.state.count("giveaway") < 10 or not is_sending(shell):
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_until(lambda: sandbox.state.count("giveaway") >= 10)
+    before(shell.state / "ledger.db")
+    wait_until(lambda: is_sending(shell))
     damage(shell.state / "ledger.db")
     return shell.ended(process)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def is_sending(shell: Shell) -> bool:
@@ -166,3 +199,54 @@ def test_a_ledger_without_its_log_or_locks_stops_the_job_and_loses_nothing(
     shown = shell.run("jobs", "show", "--json").json
     assert [chunk["state"] for chunk in shown["chunks"]] == ["accepted", "accepted", "pending"]
     resumed_to_the_end(shell, sandbox, file)
+
+
+def test_a_ledger_overwritten_by_an_older_copy_of_itself_stops_the_job(
+    shell: Shell, sandbox: SandboxServer, file: Path
+) -> None:
+    """The copy is sound and belongs to the same ledger: only what it lacks shows that it is older."""
+    copies: list[bytes] = []
+    ended = damaged_meanwhile(
+        shell,
+        sandbox,
+        file,
+        lambda ledger: overwrite_with(ledger, copies[0]),
+        before=lambda ledger: copies.append(older_copy(ledger)),
+    )
+    assert (ended.code, sandbox.state.count("giveaway")) == (4, 20), ended.err
+    assert "Nothing more was sent." in ended.err
+    assert not list(shell.state.glob("*-saved-*"))
+    assert (ended.json["error"]["exit"], ended.json["records"]["pending"]) == (4, 10)
+
+
+def test_a_database_overwritten_by_an_older_copy_under_its_log_stops_the_job(
+    shell: Shell, sandbox: SandboxServer, file: Path
+) -> None:
+    """The log has the last events, and the database lacks what was written into it since the copy was made."""
+    copies: list[bytes] = []
+
+    def overwrite_under_log(ledger: Path) -> None:
+        older_copy(ledger)
+        with sqlite3.connect(ledger) as connection:
+            connection.execute("INSERT INTO events (job, at, kind, data) SELECT id, created, 'seen', '{}' FROM jobs")
+        connection.close()
+        time.sleep(0.1)
+        ledger.write_bytes(copies[0])
+
+    ended = damaged_meanwhile(
+        shell, sandbox, file, overwrite_under_log, before=lambda ledger: copies.append(older_copy(ledger))
+    )
+    assert (ended.code, sandbox.state.count("giveaway")) == (4, 20), ended.err
+    assert "Nothing more was sent." in ended.err
+
+
+def test_a_ledger_whose_log_was_emptied_stops_the_job(shell: Shell, sandbox: SandboxServer, file: Path) -> None:
+    ended = damaged_meanwhile(shell, sandbox, file, empty_log, before=write_log_into_database)
+    assert (ended.code, sandbox.state.count("giveaway")) == (4, 20), ended.err
+    assert "Nothing more was sent." in ended.err
+
+
+def test_a_checkpoint_by_another_process_does_not_stop_a_job(shell: Shell, sandbox: SandboxServer, file: Path) -> None:
+    ended = damaged_meanwhile(shell, sandbox, file, write_log_into_database, before=write_log_into_database)
+    assert ended.code == 0, ended.err
+    assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))

@@ -29,6 +29,14 @@ RECORDS = {
     "loyalty-tiers": ",customer-{:03},Gold,2031-01-01T00:00:00Z",
 }
 
+BAD_CELLS = {
+    "coupons": "BADCODE-{:06},",
+    "giveaways": "BADGIFT-{:06}",
+    "loyalty-points": "BADcustomer-{:06},5",
+    "loyalty-cards": "BADCARD-{:06},active",
+    "loyalty-tiers": ",customer-{:06},BAD,2031-01-01T00:00:00Z",
+}
+
 
 def write(path: Path, contract: str, *, records: int, bad: Collection[int] = (), lines: bool = False) -> Path:
     """Write a file; some of its records are refused, and with `lines` cells hold line ends."""

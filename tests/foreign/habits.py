@@ -15,6 +15,8 @@ class Habits:
     A file with a record that starts with BAD is refused: `keeps` says which of the others are taken in all the same,
     `line` how the refusal counts. `largest_page` is what it cuts pages to without a word. `refuses` are the titles of
     the errors that every import gets, with NUL between them, `moved_to` the address that every import is sent on to.
+    `largest_body` is the size of a request that a proxy in front of it lets through at most, and `blocks` a text that
+    a firewall lets no request with through; both send a page.
     """
 
     ahead: timedelta = timedelta()
@@ -27,6 +29,16 @@ class Habits:
     says_more: bool = True
     refuses: str = ""
     moved_to: str = ""
+    largest_body: int = 0
+    blocks: str = ""
+
+    def page_for(self, body: bytes) -> tuple[int, bytes] | None:
+        """Return the status and the page that keep a request from the server; None if it passes."""
+        if self.largest_body and len(body) > self.largest_body:
+            return 413, b"<html><head><title>413 Request Entity Too Large</title></head></html>"
+        if self.blocks and self.blocks.encode() in body:
+            return 403, b"<!DOCTYPE html>\n<html><head><title>Request blocked &amp; logged</title></head></html>"
+        return None
 
     def now(self) -> datetime:
         """Return the time of its `Date` headers."""

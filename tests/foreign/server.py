@@ -146,7 +146,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer an import."""
-        self.handle_once(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        page = self.world.habits.page_for(body)
+        if page is None:
+            self.handle_once(body)
+            return
+        with self.world.lock:
+            self.world.requests[f"POST {urlsplit(self.path).path}"].append(time.monotonic())
+        self.send(*page, "text/html")
 
     def handle_once(self, body: bytes) -> None:
         """Note the request, do what it asks, and answer, or lose the answer."""
@@ -166,14 +173,14 @@ class Handler(BaseHTTPRequestHandler):
             if fault.startswith("late "):
                 threading.Timer(float(fault.removeprefix("late ")), self.work_late, (path, query, body)).start()
                 return self.cut()
-            self.half = fault == "take half"
+            self.half = fault in ("take half", "lost after half")
             try:
                 status, content, media = self.answer(path, query, body)
             except Refusal as refusal:
                 return self.send(refusal.status, json.dumps(refusal.body).encode(), "application/json")
         if "amount" in fault:
             content = with_amount(content, fault)
-        if fault == "lost after":
+        if fault in ("lost after", "lost after half"):
             return self.cut()
         if fault == "502 after":
             return self.send(502, b"<html>bad gateway</html>", "text/html")

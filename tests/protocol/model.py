@@ -6,7 +6,8 @@ action, and what follows from it is another.
 
 The words are those of `bulkops/ledger/states.py`. Time is three phases of a request: `fresh` as long as its response is
 waited for, `late` until the final look at a chunk that was sent again, `over` after it. A request may be imported while
-it is fresh or late, or never. `Rules` switches the protections off one by one; tests show what each of them prevents.
+it is fresh or late, or never. The server's clock may be set back: what a request imports that left before is then dated
+before that request. `Rules` switches the protections off one by one; tests show what each of them prevents.
 """
 
 from collections import Counter, deque
@@ -30,8 +31,10 @@ class Rules:
     wait_for_response_time: bool = True  # "absent" is concluded only once the response time is over
     final_look: bool = True  # what was sent again is looked for once more
     count_all_jobs: bool = True  # both waits are for the requests with the same content in every job
+    all_clocks: bool = True  # a reading covers the time of departure by both clocks where one was set
     late_imports: bool = True  # the server may import after the response time
     kills: int = 0
+    clock_sets: int = 0
     attempts: int = 2
     requests: int = 4
 
@@ -39,11 +42,13 @@ class Rules:
 class Reading(NamedTuple):
     """What a job saw: `free`, the imports of the content that no chunk had claimed, and whether it was `ripe`.
 
-    A reading is ripe once no request with the content is fresh.
+    A reading is ripe once no request with the content is fresh. `unproven` says that an import is dated before the
+    request, so that it may be an older one.
     """
 
     free: frozenset[int]
     ripe: bool
+    unproven: bool = False
 
 
 class Chunk(NamedTuple):
@@ -65,13 +70,16 @@ class Chunk(NamedTuple):
 class Request(NamedTuple):
     """A request: which chunk it carries, how long ago it left, and whether the server imported it.
 
-    `heard` says that its process still waits for the response.
+    `heard` says that its process still waits for the response. `left_before` says that the server's clock was set back
+    since it left, `dated_back` that its rows were dated after that.
     """
 
     chunk: int
     phase: str = FRESH
     imported: bool = False
     heard: bool = True
+    left_before: bool = False
+    dated_back: bool = False
 
 
 class World(NamedTuple):
@@ -80,6 +88,7 @@ class World(NamedTuple):
     chunks: tuple[Chunk, ...]
     requests: tuple[Request, ...] = ()
     kills: int = 0
+    clock_sets: int = 0
 
     def with_chunk(self, place: int, **changes: Any) -> "World":
         """Return the world with one chunk changed, as the table of states allows it."""
@@ -110,11 +119,14 @@ def steps(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
     """Yield every action that is possible, with the world after it."""
     yield from _of_the_server(world, rules)
     yield from _kills(world, rules)
+    if world.clock_sets < rules.clock_sets and world.requests:
+        behind = tuple(request._replace(left_before=True) for request in world.requests)
+        yield "the server's clock is set back", world._replace(requests=behind, clock_sets=world.clock_sets + 1)
     for place, chunk in enumerate(world.chunks):
         match chunk.state:
             case ChunkState.PENDING:
                 yield from _send(world, place, chunk, rules)
-            case ChunkState.IN_DOUBT if not _is_sending(world, chunk.job):
+            case ChunkState.IN_DOUBT if not chunk.undecided and not _is_sending(world, chunk.job):
                 yield from _settle(world, place, chunk, rules)
             case ChunkState.RESENT:
                 yield from _final_look(world, place, chunk, rules)
@@ -133,7 +145,8 @@ def _of_the_server(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
     for number, request in enumerate(world.requests):
         may_import = request.phase == FRESH or (request.phase == LATE and rules.late_imports)
         if not request.imported and may_import:
-            yield f"the server imports {number}", world.with_request(number, imported=True)
+            done = world.with_request(number, imported=True, dated_back=request.left_before)
+            yield f"the server imports {number}", done
         if request.heard:
             if request.imported:
                 yield f"the response names import {number}", _answered(world, number, request, rules)
@@ -173,8 +186,11 @@ def _kills(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
 
 def _settle(world: World, place: int, chunk: Chunk, rules: Rules) -> Iterator[tuple[str, World]]:
     """Read back, or act on the last reading: accept an import, send again, or read once more."""
+    unowned = frozenset(n for n in world.imports(chunk.content) if not world.is_owned(n))
+    free = frozenset(n for n in unowned if not world.requests[n].dated_back)
     now = Reading(
-        free=frozenset(n for n in world.imports(chunk.content) if not world.is_owned(n)),
+        free=free,
+        unproven=rules.all_clocks and unowned != free,
         ripe=all(r.imported or r.phase != FRESH for r in _relevant(world, place, chunk, rules)),
     )
     if now != chunk.reading:
@@ -184,6 +200,8 @@ def _settle(world: World, place: int, chunk: Chunk, rules: Rules) -> Iterator[tu
     if chunk.reading.free:
         if not (rules.wait_for_contenders and _flying(world, chunk)):
             yield f"chunk {place} is settled by evidence", _land(world, place, chunk, rules)
+    elif chunk.reading.unproven:
+        yield f"chunk {place} needs a decision", world.with_chunk(place, undecided=True, reading=None)
     elif chunk.reading.ripe or not rules.wait_for_response_time:
         yield f"chunk {place} counts as lost", world.with_chunk(place, state=PENDING, again=True, reading=None)
 
@@ -204,7 +222,8 @@ def _final_look(world: World, place: int, chunk: Chunk, rules: Rules) -> Iterato
         return
     if any(not r.imported and r.phase != OVER for r in _relevant(world, place, chunk, rules)):
         return
-    free = [n for n in world.imports(chunk.content) if not world.is_owned(n)]
+    seen = [n for n in world.imports(chunk.content) if rules.all_clocks or not world.requests[n].dated_back]
+    free = [n for n in seen if not world.is_owned(n)]
     waiting = sum(c.job != chunk.job and c.content == chunk.content and c.state is IN_DOUBT for c in world.chunks)
     yield f"final look at chunk {place}", world.with_chunk(place, state=ACCEPTED, undecided=len(free) > waiting)
 

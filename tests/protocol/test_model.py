@@ -32,15 +32,22 @@ def test_without_waiting_for_other_jobs_nothing_is_lost_either() -> None:
     assert found.fault is None, str(found.fault)
 
 
+@pytest.mark.parametrize("contents", [{"A": "x"}, EQUAL], ids=["one job", "two jobs"])
+def test_a_server_clock_that_is_set_back_doubles_nothing_with_exit_0(contents: dict[str, str]) -> None:
+    found = search(contents, Rules(requests=3, clock_sets=1))
+    assert found.fault is None, str(found.fault)
+
+
 @pytest.mark.parametrize(
     ("rules", "what"),
     [
         (Rules(one_owner=False), "one import settled two chunks"),
         (Rules(final_look=False), "doubled with exit 0"),
         (Rules(count_all_jobs=False), "doubled with exit 0"),
+        (Rules(clock_sets=1, all_clocks=False), "doubled with exit 0"),
         (Rules(wait_for_response_time=False, final_look=False, late_imports=False), "doubled with exit 0"),
     ],
-    ids=["one owner", "final look", "count all jobs", "response time"],
+    ids=["one owner", "final look", "count all jobs", "all clocks", "response time"],
 )
 def test_the_model_finds_a_fault_where_a_protection_is_missing(rules: Rules, what: str) -> None:
     found = search(EQUAL, rules)

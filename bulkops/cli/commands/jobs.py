@@ -5,18 +5,18 @@ from typing import Any
 
 import click
 
-from bulkops.cli import completing
 from bulkops.cli.options.common import CountType, json_option, ledger_option
 from bulkops.cli.options.environment import Reach, option, own_option
 from bulkops.cli.options.run import given_settings, max_removals_option, run_options
 from bulkops.cli.options.target import target_options
+from bulkops.cli.process import completion
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
 from bulkops.ledger.states import JobState
 
 sure_option = option("--yes", reach=Reach.COMMAND, is_flag=True, help="Do not ask. Lifts no guard.")
-job_argument = click.argument("job", required=False, shell_complete=completing.jobs)
-named_job_argument = click.argument("job", shell_complete=completing.jobs)
+job_argument = click.argument("job", required=False, shell_complete=completion.jobs)
+named_job_argument = click.argument("job", shell_complete=completion.jobs)
 
 
 STATES = click.Choice([state.value for state in JobState])
@@ -46,7 +46,7 @@ def command() -> None:
 @json_option
 def list_(states: tuple[str, ...], limit: int | None, ledger: str | None, *, by_state: bool, as_json: bool) -> int:
     """List the jobs, the newest first."""
-    from bulkops.cli.job_list import list_jobs
+    from bulkops.cli.output.jobs_list import list_jobs
 
     code = list_jobs(ledger, states=states, limit=limit, as_json=as_json)
     return code if by_state else 0
@@ -106,15 +106,27 @@ def resume(job: str | None, *, target: TargetChoice, ledger: str | None, **choic
 @option(
     "--as",
     "decision",
-    type=click.Choice(("accepted", "resend")),
+    type=click.Choice(("accepted", "resend", "partly")),
     required=True,
-    help="What a person found out: its records are there, or they are not and go again.",
+    help="accepted: its records are at the target. resend: they are not, and go again. partly: read back, accept the "
+    "records that are there, and let the others be sent.",
 )
 @option("--reason", required=True, metavar="TEXT", help="Why; kept in the ledger.")
+@target_options
 @ledger_option
+@sure_option
 @json_option
-def resolve(job: str, chunk: int, decision: str, reason: str, ledger: str | None, *, as_json: bool) -> None:
-    """Decide what became of a CHUNK of JOB that no evidence can settle."""
+def resolve(job: str, chunk: int, decision: str, reason: str, target: TargetChoice, **choices: Any) -> None:
+    """Decide what became of a CHUNK of JOB that no evidence can settle.
+
+    Only partly needs the target: it shows what was found, and on a terminal asks before it records anything.
+    """
+    ledger, as_json = choices["ledger"], choices["as_json"]
+    if decision == "partly":
+        from bulkops.cli.output.partly_view import resolve_partly
+
+        resolve_partly(job, chunk, target, ledger, reason=reason, yes=choices["yes"], as_json=as_json)
+        return
     from bulkops.cli.output.jobs_view import resolve_chunk
 
     resolve_chunk(job, chunk, ledger, accepted=decision == "accepted", reason=reason, as_json=as_json)

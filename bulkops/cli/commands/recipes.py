@@ -2,13 +2,13 @@
 
 import click
 
-from bulkops.cli import completing
 from bulkops.cli.options.common import json_option
 from bulkops.cli.output.console import console
+from bulkops.cli.process import completion
 
 
 @click.command("recipes")
-@click.argument("name", required=False, shell_complete=completing.recipes)
+@click.argument("name", required=False, shell_complete=completion.recipes)
 @json_option
 def command(name: str | None, *, as_json: bool) -> None:
     """List the shipped recipes, or show the text of one."""

@@ -1,8 +1,11 @@
 """`bulkops reconcile`: compare a file, or a job's file, with what the target holds."""
 
-from collections.abc import Iterator
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,11 +28,13 @@ from bulkops.cli.output.outputs import permit_of
 from bulkops.cli.output.validation_output import words
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
+from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
     from bulkops.ledger.store import Ledger
     from bulkops.pipeline.reconcile_job import Asked
+    from bulkops.readback.compare.keyed import Difference
     from bulkops.reconciling.balances import Balance
     from bulkops.reconciling.result import Reconciliation
     from bulkops.reconciling.sides import Evidence
@@ -160,6 +165,8 @@ def command(
     else:
         show(result)
         show_balances(result.balances)
+        for step in next_steps(result, asked, evidence.ids or {}):
+            console().note(step)
     return result.exit_code
 
 
@@ -176,6 +183,20 @@ def show(result: "Reconciliation") -> None:
         out.result(f"Not checked: of which target the export is. {listed}.")
     if result.others:
         out.result(f"{result.others:,} other rows are in the target, which is no fault here.")
+    if result.columns:
+        by_column = ", ".join(f"{name} in {counted(count, 'record')}" for name, count in result.columns.items())
+        out.result(f"Different by column: {by_column}.")
+    if result.examples and not result.doubt:
+        _show_examples(result)
+    for note in result.notes:
+        out.note(f"Note: {note}")
+    for kind, path in result.files.items():
+        out.note(f"Wrote {path} ({kind}).")
+
+
+def _show_examples(result: "Reconciliation") -> None:
+    """Print a table with examples of each class, and how many there are of it."""
+    chosen = some_of_each(result.examples, most=SHOWN)
     rows = [
         (
             e.kind,
@@ -185,14 +206,42 @@ def show(result: "Reconciliation") -> None:
             "" if e.sent is None else e.sent,
             "" if e.found is None else e.found,
         )
-        for e in result.examples[:SHOWN]
+        for e in chosen
     ]
-    if rows and not result.doubt:
-        out.table(("class", "line", "key", "column", "sent", "found"), rows)
-    for note in result.notes:
-        out.note(f"Note: {note}")
-    for kind, path in result.files.items():
-        out.note(f"Wrote {path} ({kind}).")
+    console().table(("class", "line", "key", "column", "sent", "found"), rows)
+    known = {"missing": result.missing, "different": sum(result.columns.values()), "unexpected": result.unexpected}
+    shown = Counter(example.kind for example in chosen)
+    if any(count < known[kind] for kind, count in shown.items()):
+        parts = ", ".join(f"{count:,} of {known[kind]:,} {kind}" for kind, count in shown.items())
+        console().result(f"Examples: {parts} values; --out DIR writes all of them to files.")
+
+
+def some_of_each(examples: "Sequence[Difference]", *, most: int) -> "list[Difference]":
+    """Return at most `most` examples in their order, of each class about as many."""
+    kinds = list(dict.fromkeys(example.kind for example in examples))
+    groups = [[e for e in examples if e.kind == kind] for kind in kinds]
+    rounds = chain.from_iterable(zip_longest(*groups))
+    chosen = list(islice((e for e in rounds if e is not None), most))
+    return [example for group in groups for example in group if example in chosen]
+
+
+def next_steps(result: "Reconciliation", asked: "Asked", ids: Mapping[str, int]) -> Iterator[str]:
+    """Yield what to do about a mismatch, with the command; nothing where the differences prove nothing."""
+    if result.verdict != "mismatch" or result.doubt:
+        return
+    mode = asked.contract.mode
+    words = ["bulkops", "import", asked.contract.name]
+    target = [word for name, value in ids.items() for word in (f"--{name}", str(value))]
+    if mode.resend_is_safe:
+        yield f"Next: import the file again, which sets all rows: {shlex.join([*words, str(asked.file), *target])}"
+        return
+    if repair := result.files.get("repair"):
+        yield f"Next: import the missing rows: {shlex.join([*words, repair, *target])}"
+    elif result.missing and asked.repair is None:
+        same = shlex.join(["bulkops", "reconcile", "--job", asked.job]) if asked.job else "the same command"
+        yield f"Next: {same} with --repair missing.csv writes a file of the {result.missing:,} missing rows to import."
+    if result.different:
+        yield f"An import of {asked.contract.name} does not change rows that exist: correct the different ones there."
 
 
 def show_balances(balances: "tuple[Balance, ...]") -> None:

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import click
 
-from bulkops.cli import completing
 from bulkops.cli.options.common import json_option, ledger_option, overwrite_option
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.output.console import console
 from bulkops.cli.output.outputs import permit_of
+from bulkops.cli.process import completion
 
 FORMATS = ("html", "md", "json")
 
 
 @click.command("report")
-@click.argument("jobs", nargs=-1, metavar="[JOB...]", shell_complete=completing.jobs)
+@click.argument("jobs", nargs=-1, metavar="[JOB...]", shell_complete=completion.jobs)
 @own_option(
     "-o",
     "--output",

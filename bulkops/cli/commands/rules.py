@@ -2,16 +2,16 @@
 
 import click
 
-from bulkops.cli import completing
 from bulkops.cli.options.common import json_option
 from bulkops.cli.output.console import console
 from bulkops.cli.output.validation_output import no_rule
+from bulkops.cli.process import completion
 from bulkops_validators.model.rules import Rule
 from bulkops_validators.model.rules_registry import RULES, chosen
 
 
 @click.command("rules")
-@click.argument("code", required=False, shell_complete=completing.rules)
+@click.argument("code", required=False, shell_complete=completion.rules)
 @json_option
 def command(code: str | None, *, as_json: bool) -> None:
     """List the rules, or explain those of one CODE, name or prefix: what, why, examples, fix."""

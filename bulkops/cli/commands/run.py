@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bulkops.cli import completing
 from bulkops.cli.options.common import CountType, SecondsType, json_option, ledger_option, limit_options
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
+from bulkops.cli.process import completion
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@click.argument("recipe", shell_complete=completing.recipes)
+@click.argument("recipe", shell_complete=completion.recipes)
 @own_option("--set", "chosen", multiple=True, metavar="NAME=VALUE", help="Give a variable of the recipe a value.")
 @own_option("--from", "first", type=CountType(), default=1, metavar="STEP",
             help="Begin with this step; those before it are left out.")  # fmt: skip

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import click
 
-from bulkops.cli import completing
 from bulkops.cli.options.environment import Reach, option
 from bulkops.cli.output.console import Console
+from bulkops.cli.process import completion
 from bulkops.limits import MAX_EXPANSION, MAX_NUMBER, MAX_RECORD_BYTES, MAX_SECONDS, adjust, adjustable
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -109,7 +109,7 @@ accept_option = option(
     reach=Reach.COMMAND,
     multiple=True,
     metavar="RULE",
-    shell_complete=completing.rules,
+    shell_complete=completion.rules,
     help="Go on although this rule stops it: the values are meant as they are. The message names the rule.",
 )
 overwrite_option = option(

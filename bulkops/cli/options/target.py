@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from bulkops.cli import completing
 from bulkops.cli.options.common import CountType
 from bulkops.cli.options.environment import option
+from bulkops.cli.process import completion
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.settings import ID_NAMES
 
@@ -34,7 +34,7 @@ def target_options(function: F) -> F:
         "--target",
         "target_name",
         metavar="NAME",
-        shell_complete=completing.targets,
+        shell_complete=completion.targets,
         help="A target of the configuration file, or `sandbox`.",
     )(decorated)
     return option("--base-url", metavar="URL", help="Address of the deployment.")(decorated)  # type: ignore[no-any-return] # the wrapper takes the place of F

@@ -17,7 +17,7 @@ from bulkops.cli.output.validation_output import words
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.clock import SystemClock
 from bulkops.errors import DataError
-from bulkops.pipeline.importing import ImportRequest, Place, import_file
+from bulkops.pipeline.importing import NO_RECORDS, ImportRequest, Place, import_file
 from bulkops.pipeline.running import Outcome
 from bulkops.settings import Target
 from bulkops.upload.guards import Difference, accepted_rules
@@ -163,4 +163,6 @@ def _refused(request: ImportRequest, outcome: Outcome, report: ValidationReport,
     errors = [code for code in found.counts if found.severities[code] is Severity.ERROR]
     if all(RULES[code].acceptable for code in errors):
         hint += f" If the records are meant as they are, give --accept {','.join(errors)}."
+    if errors == [NO_RECORDS]:
+        hint = "Check the export that made the file. If a file without records is expected, give --allow-empty."
     return DataError(f"{file} has {counted(report.errors, 'error')}. Nothing was sent.", hint=hint)

@@ -3,16 +3,26 @@
 from collections.abc import Iterator
 from typing import Any
 
+from bulkops.ledger.states import job_word
+from bulkops.wording import counted
+
+SHOWN_REASONS = 5
+
 
 def summary_lines(document: dict[str, Any]) -> Iterator[str]:
     """Yield a job's summary for people."""
     figures = document["records"]
     parts = ", ".join(f"{figures[name]:,} {name.replace('_', ' ')}" for name in figures if name != "input")
-    name, state = document["job"] or "No job", document["state"].replace("_", " ")
+    name, state = document["job"] or "No job", job_word(document["state"], rejected=figures["rejected"])
     yield f"{name}: {state}. {figures['input']:,} records: {parts}."
     if source := document.get("source"):
         new = document["file"]["path"] if document["job"] else "none"
         yield f"{source['sent_before']:,} of {source['records']:,} records of {source['path']} sent before; new: {new}."
+    reasons = document.get("refusals", [])
+    for reason in reasons[:SHOWN_REASONS]:
+        yield f"Rejected, {counted(reason['records'], 'record')}: {reason['reason']}"
+    if others := reasons[SHOWN_REASONS:]:
+        yield f"Rejected, {counted(sum(r['records'] for r in others), 'record')}: {len(others):,} other reasons"
     if "rejected_file" in document:
         yield f"Rejected records: {document['rejected_file']} (reasons beside it)."
     if document["reconciliation"]:

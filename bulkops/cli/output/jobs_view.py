@@ -13,7 +13,8 @@ from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.paths import plain_path
 from bulkops.ledger.reader import Questions
 from bulkops.ledger.readonly import Glance
-from bulkops.ledger.states import JobState
+from bulkops.ledger.refusal_reasons import count_reasons
+from bulkops.ledger.states import JobState, chunk_word
 from bulkops.settings import default_ledger_url
 from bulkops.upload.job_files import rejected_path
 from bulkops.wording import counted
@@ -80,6 +81,8 @@ def show_one(name: str | None, url: str | None, *, history: bool, as_json: bool)
         job = latest(ledger, name)
         sums = ledger.sums(job.id).get(job.id, {})
         document = job_document(job, ledger.chunks(job.id)) if as_json else sums_document(job, sums)
+        if document["records"]["rejected"]:
+            document["refusals"] = count_reasons(ledger.rejected(job.id))
         shown = [] if as_json else ledger.some_chunks(job.id, most=SHOWN)
         rejected = rejected_path(ledger, job.id)
         if document["records"]["rejected"] and rejected.exists():
@@ -111,7 +114,7 @@ def _show_text(job: JobEntry, document: dict[str, Any], shown: list[ChunkEntry],
 
 
 def _chunk_row(chunk: ChunkEntry) -> tuple[object, ...]:
-    state = chunk.state.value.replace("_", " ") + (" (undecided)" if chunk.undecided else "")
+    state = chunk_word(chunk.state) + (" (undecided)" if chunk.undecided else "")
     imported = "" if chunk.import_id is None else chunk.import_id
     return chunk.number, f"{chunk.first_record:,}", f"{chunk.records:,}", state, imported, chunk.attempts, chunk.message
 
@@ -128,7 +131,7 @@ def resolve_chunk(name: str, number: int, url: str | None, *, accepted: bool, re
     if as_json:
         console().emit_json(document)
         return
-    console().result(f"Chunk {number} of {name} is {chunk.state.value} now.")
+    console().result(f"Chunk {number} of {name} is {chunk_word(chunk.state)} now.")
     if document["state"] == JobState.UNFINISHED:
         console().note(f"Go on with: bulkops jobs resume {name}")
 

@@ -3,7 +3,7 @@
 import json
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -51,6 +51,15 @@ class Voice(Silent):
         if self._bar is not None and chunk.state in FINAL and chunk.number not in self._done:
             self._done.add(chunk.number)
             self._bar.update(chunk.records)
+
+    @property
+    def countdown(self) -> Callable[[str, float], None] | None:
+        """Show the seconds left of a wait in front of the bar, on a terminal."""
+        return None if self._bar is None or self._bar.disable else self._count
+
+    def _count(self, text: str, left: float) -> None:  # noqa: ARG002 - a note has said it
+        if self._bar is not None:
+            self._bar.set_description_str(f"waiting {left:,.0f} s" if left > 0 else "")
 
     def ran(self) -> None:
         """Leave the bar as it stands."""
@@ -119,7 +128,8 @@ def _next_steps(outcome: Outcome, resume: str) -> Iterator[str]:
         yield f"Chunk {chunk.number} is in doubt: {chunk.message}."
     if doubtful:
         job = outcome.document["job"]
-        yield f"Decide with: bulkops jobs resolve {job} CHUNK --as accepted|resend --reason TEXT"
+        yield f"Decide with: bulkops jobs resolve {job} CHUNK --as accepted|resend|partly --reason TEXT"
+        yield "partly reads back, accepts the records that are at the target, and lets the others be sent."
     elif outcome.state == JobState.UNFINISHED and not isinstance(outcome.error, (FileChanged, LedgerLost)):
         yield f"Resume with: {resume}"
     elif outcome.exit_code == Unfinished.exit_code:

@@ -17,6 +17,7 @@ from bulkops.clock import SystemClock
 from bulkops.errors import FileChanged, InDoubt, Interrupted
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.paths import shown
+from bulkops.ledger.states import job_word
 from bulkops.pipeline.observer import Silent
 from bulkops.pipeline.recipes import RecipeRun, StepResult
 from bulkops.recipe import Recipe, Step
@@ -145,7 +146,7 @@ def _next_steps(recipe: Recipe, last: StepResult) -> list[str]:
         return [f"Then go on with: {going_on(following)}"] if job and following <= len(recipe.steps) else []
     checked = last.outcome.validation if last.outcome else None
     if last.exit_code == InDoubt.exit_code:
-        decide = f"bulkops jobs resolve {job} CHUNK --as accepted|resend --reason TEXT"
+        decide = f"bulkops jobs resolve {job} CHUNK --as accepted|resend|partly --reason TEXT"
         return [f"A person must decide: bulkops jobs show {job}, then {decide}", f"Then go on with: {going_on()}"]
     if checked is not None and checked.errors and last.step.expect == "done":
         told = f"{counted(checked.errors, 'error')}: bulkops validate {last.step.contract} {last.step.file}"
@@ -181,11 +182,11 @@ def _row(result: StepResult) -> tuple[object, ...]:
         outcome = "nothing new"
     elif document["job"] is None:
         checked = result.outcome.validation
-        outcome = f"refused, {counted(sum(checked.files[0].counts.values()) if checked else 0, 'finding')}"
+        outcome = f"invalid, {counted(sum(checked.files[0].counts.values()) if checked else 0, 'finding')}"
     elif result.already:
         outcome = f"already done by {document['job']}"
     else:
-        outcome = str(document["state"])
+        outcome = job_word(document["state"])
     return (
         result.number,
         result.step.contract,

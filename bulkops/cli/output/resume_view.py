@@ -14,7 +14,7 @@ from bulkops.cli.process.targets import TargetChoice
 from bulkops.clock import SystemClock
 from bulkops.errors import BulkopsError, LedgerUnusable, UsageError
 from bulkops.ledger.models import JobEntry
-from bulkops.ledger.states import JobState
+from bulkops.ledger.states import JobState, job_word
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline import resuming
 from bulkops.pipeline.running import Outcome, resumable
@@ -133,7 +133,8 @@ def _ledger_to_resume(url: str | None) -> Iterator[Ledger]:
 
 
 def _say_nothing_is_left(job: JobEntry, outcome: Outcome, url: str | None) -> None:
-    console().note(f"Nothing is left to do. The last job is {job.id}: {outcome.state}.")
+    rejected = outcome.document["records"]["rejected"]
+    console().note(f"Nothing is left to do. The last job is {job.id}: {job_word(outcome.state, rejected=rejected)}.")
     if outcome.state == JobState.DONE and not resuming.is_proved(job):
         console().note(f"Its rows were not proved. Read them back with: {resume_command(job, url)} --reconcile")
 

@@ -86,8 +86,7 @@ def _wait_for_late_work(context: JobContext, judge: Judge, resent: Sequence[Chun
         f"Waiting {pause:,.0f} s, then reading back once more: {len(resent):,} chunks were sent again, and their "
         "earlier requests may still be imported."
     )
-    context.client.teller.before(pause, text)
-    context.clock.sleep(pause)
+    context.client.teller.wait(pause, text)
 
 
 def _doubled(judge: Judge, reading: Reading, chunk: ChunkEntry, whole: ChunkEntry) -> str:

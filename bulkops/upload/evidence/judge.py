@@ -1,7 +1,7 @@
 """What a reading says of a chunk in doubt: which of the rows found can be its own, and whether that settles it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -12,7 +12,7 @@ from bulkops.readback.fetch.rows import read_file
 from bulkops.readback.fetch.times import rfc3339
 from bulkops.upload.context import JobContext
 from bulkops.upload.evidence.contenders import Contender, records_of
-from bulkops.upload.evidence.row_clock import CUT_SECONDS
+from bulkops.upload.evidence.row_clock import CUT_SECONDS, instant
 from bulkops.upload.evidence.similarity import Likeness, group_imports, shared_rows
 from bulkops.upload.evidence.snapshots import Reader, Reading
 from bulkops.upload.evidence.verdict import (
@@ -65,6 +65,9 @@ class Judge:
         if reading.unseen and evidence.verdict in (Verdict.ABSENT, Verdict.PARTLY):
             note = f"what was read back does not show {reading.unseen} of this job, so it proves nothing"
             return Evidence(verdict=Verdict.AMBIGUOUS, rows=evidence.rows, note=note)
+        if evidence.verdict is Verdict.AMBIGUOUS and reading.clock.set_by(doubt.chunk, now=reading.at):
+            note = f"{evidence.note}; the clock of the server or of this computer was set since the request left"
+            return replace(evidence, note=note)
         return evidence
 
     def held(self, chunk: ChunkEntry, reading: Reading) -> tuple[int, ...]:
@@ -103,12 +106,35 @@ class Judge:
         )
         sent = fold(self.reader.records(chunk))
         evidence = judge_multiset(sent, found, self.reader.columns, likeness=likeness, since=proof)
+        if evidence.verdict is Verdict.AMBIGUOUS and evidence.exact:
+            found = self._without_imports_of_rivals(chunk, found, reading, proof, evidence.exact, fold)
+            evidence = judge_multiset(sent, found, self.reader.columns, likeness=likeness, since=proof)
         if evidence.verdict in (Verdict.PARTLY, Verdict.AMBIGUOUS) and not evidence.exact:
             found = self._without_rows_of_contenders(found, reading, fold)
             evidence = judge_multiset(sent, found, self.reader.columns, likeness=likeness, since=proof)
         if evidence.verdict is not Verdict.LANDED and (note := self._under_known_id(chunk, reading)):
             return Evidence(verdict=Verdict.AMBIGUOUS, rows=sent.height, note=note)
         return evidence
+
+    def _without_imports_of_rivals(
+        self, chunk: ChunkEntry, found: pl.DataFrame, reading: Reading, proof: str | None, exact: int, fold: Fold
+    ) -> pl.DataFrame:
+        """Leave out imports of exactly the chunk's records that are older than its request, if others wait for them.
+
+        An open chunk of another job with equal records, whose request left before, claims such an import when its job
+        is resumed. There must be one for each: then every chunk has an import of its own, whichever is whose.
+        """
+        rivals = [r for r in self.rivals(chunk, reading) if r.waits_for_import and r.chunk.first_sent is not None]
+        if proof is None or len(rivals) < exact:
+            return found
+        sent = fold(self.reader.records(chunk))
+        groups = group_imports(sent, found, self.reader.columns, Likeness())
+        equal = groups.filter((pl.col("matched") == sent.height) & (pl.col("total") == sent.height))
+        older = equal.filter(pl.col("oldest").str.contains(CANONICAL_TIME) & (pl.col("oldest") < proof))
+        since = [moment for r in rivals if (moment := reading.clock.since(r.chunk)) is not None]
+        if older.height < equal.height or not since or min(since) > (instant(older["oldest"].min()) or max(since)):
+            return found
+        return found.join(older, on=IMPORT_ID, how="anti")
 
     def _without_rows_of_contenders(self, found: pl.DataFrame, reading: Reading, fold: Fold) -> pl.DataFrame:
         """Leave out imports that hold exactly the records of an open chunk of another job, which are not the chunk's.
@@ -237,7 +263,36 @@ class Judge:
         if self._context.skips_duplicates or (refused and (reading.clock.known or doubt.provisional)):
             # What is older than the first request would be refused or skipped again; it cannot be doubled.
             found = younger(found, proof or "")
-        return judge_keys(sent, found, self._readback.key, self.reader.columns, since=proof)
+        evidence = judge_keys(sent, found, self._readback.key, self.reader.columns, since=proof)
+        if evidence.verdict is Verdict.AMBIGUOUS:
+            found = self._without_keys_of_contenders(found, sent, reading, proof, fold)
+            evidence = judge_keys(sent, found, self._readback.key, self.reader.columns, since=proof)
+        return evidence
+
+    def _without_keys_of_contenders(
+        self, found: pl.DataFrame, sent: pl.DataFrame, reading: Reading, proof: str | None, fold: Fold
+    ) -> pl.DataFrame:
+        """Leave out imports that an open chunk of another job explains and that cannot be the chunk's.
+
+        All of their records are that chunk's, and some are none of ours, or all are older than our request. If one was
+        ours all the same, nothing is doubled: the keys of a chunk that is sent again are refused.
+        """
+        key = list(self._readback.key)
+        for contender in reading.contenders:
+            if found.is_empty():
+                break
+            if not contender.waits_for_import or (records := records_of(contender, self.reader.canonical)) is None:
+                continue
+            theirs = found.join(fold(records), on=key, how="semi")
+            others = found.join(fold(records), on=key, how="anti").select(IMPORT_ID).unique()
+            explained = theirs.join(others, on=IMPORT_ID, how="anti").filter(pl.col(IMPORT_ID) != "")
+            foreign = explained.join(sent, on=key, how="anti")
+            older = explained.filter(pl.col(CREATED).str.contains(CANONICAL_TIME) & (pl.col(CREATED) < (proof or "")))
+            gone = pl.concat([foreign, older]).select(IMPORT_ID).unique()
+            found = found.join(
+                explained.join(gone, on=IMPORT_ID, how="semi").select(IMPORT_ID).unique(), on=IMPORT_ID, how="anti"
+            )
+        return found
 
     def _of_others(self, reading: Reading) -> pl.DataFrame:
         """Return the rows under known ids that cannot be, or need not be, those of the chunks known by these ids."""

@@ -8,6 +8,7 @@ younger than it, and an id with more rows than its imports made is not theirs al
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import polars as pl
 
@@ -31,6 +32,7 @@ class KnownImports:
         self._by_id: dict[str, list[KnownImport]] = defaultdict(list)
         for known in context.ledger.known_imports(context.job):
             self._by_id[str(known.import_id)].append(known)
+        self._context = context
         self._until = {number: max(map(_until, owners)) for number, owners in self._by_id.items()}
 
     def __getitem__(self, number: str) -> list[KnownImport]:
@@ -43,6 +45,16 @@ class KnownImports:
         later = pl.col(CREATED).str.contains(CANONICAL_TIME) & (pl.col(CREATED) > until)
         known = found.select(pl.lit(until).is_not_null() & ~later).to_series()
         return found.filter(~known), found.filter(known)
+
+    def without_claimed(self, found: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows but those of imports that other jobs claimed beside the ones that they are known by."""
+        return found.filter(~pl.col(IMPORT_ID).is_in(self._claimed_beside))
+
+    @cached_property
+    def _claimed_beside(self) -> list[str]:
+        """The imports that only claims tell: records with keys can be in more imports than the one of their chunk."""
+        claimed = map(str, self._context.ledger.claimed_elsewhere(self._context.job))
+        return [number for number in claimed if number not in self._by_id]
 
     def rows(self, number: str) -> int:
         """Return how many rows the imports known by an id made."""

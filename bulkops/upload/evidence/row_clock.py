@@ -2,10 +2,13 @@
 
 Each answer to an import says when it was created. Held against the answer's `Date`, that tells how far the two clocks
 are apart. Before an import of the job was answered nothing is known, and what is read must reach far to both sides.
+
+A clock can be set between a request and a reading. Only the offset between the server's clock and ours can be measured,
+so it is not known which of the two was set, and the window begins at the earliest time that either reading allows.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
@@ -19,22 +22,39 @@ CUT_SECONDS = timedelta(seconds=1)
 CLOCKS_APART = timedelta(minutes=5)
 # A clock that nothing is known of may be in another time zone.
 UNKNOWN_CLOCK = timedelta(days=1)
+# Two measurements of one offset differ by the cut of `Date` and by how long the responses took. What differs by more
+# is a clock that was set. A window that begins five minutes early covers smaller differences.
+CLOCK_WAS_SET = timedelta(minutes=1)
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RowClock:
-    """How far the clock that dates rows is ahead of the server's `Date`, from the least to the most; None: unknown."""
+    """How far the clock that dates rows is ahead of the server's `Date`, from the least to the most; None: unknown.
+
+    `offsets` are the seconds that the server's clock was ahead of ours, as measured since requests left.
+    """
 
     least: timedelta | None = None
     most: timedelta | None = None
+    offsets: frozenset[float] = frozenset()
 
     @classmethod
-    def of(cls, chunks: Iterable[ChunkEntry]) -> Self:
+    def of(cls, chunks: Iterable[ChunkEntry], *, offsets: Iterable[float] = ()) -> Self:
         """Return what the accepted chunks of a job tell."""
         ahead = [c.rows_ahead for c in chunks if c.rows_ahead is not None and c.state in TAKEN_IN]
         if not ahead:
-            return cls()
-        return cls(least=timedelta(seconds=min(ahead)), most=timedelta(seconds=max(ahead)))
+            return cls(offsets=frozenset(offsets))
+        least, most = timedelta(seconds=min(ahead)), timedelta(seconds=max(ahead))
+        return cls(least=least, most=most, offsets=frozenset(offsets))
+
+    def without_start(self) -> Self:
+        """Return a clock whose window is as wide as if nothing was known; the age that proves a row ours stays."""
+        return replace(self, least=None)
+
+    def without_knowledge(self) -> Self:
+        """Return a clock of which only the offsets are known."""
+        return replace(self, least=None, most=None)
 
     @property
     def known(self) -> bool:
@@ -53,8 +73,26 @@ class RowClock:
         """Return where to begin to read for rows of the chunk: whatever is of it is younger."""
         left = departed(chunk)
         if left is not None and self.least is not None:
-            return left + _bound(self.least) - CLOCKS_APART
-        return (left or min(now, chunk.first_sent or now)) - UNKNOWN_CLOCK
+            return left - self.set_by(chunk, now=now) + _bound(self.least) - CLOCKS_APART
+        if left is None:
+            left = min(now, chunk.first_sent or now)
+        return min(left, *self._times_of_departure(chunk, now)) - UNKNOWN_CLOCK
+
+    def set_by(self, chunk: ChunkEntry, *, now: datetime) -> timedelta:
+        """Return how much earlier the chunk may have left by the server's clock than was measured when it left.
+
+        That is nothing unless a clock was set since.
+        """
+        left = departed(chunk)
+        if left is None:
+            return timedelta()
+        earlier = left - min(left, *self._times_of_departure(chunk, now))
+        return earlier if earlier > CLOCK_WAS_SET else timedelta()
+
+    def _times_of_departure(self, chunk: ChunkEntry, now: datetime) -> list[datetime]:
+        """Return when the chunk left by each offset; at the latest now, should our clock be behind."""
+        ours = min(now, chunk.first_sent or now)
+        return [ours + timedelta(seconds=offset) for offset in self.offsets] or [NEVER]
 
 
 def departed(chunk: ChunkEntry) -> datetime | None:
@@ -86,6 +124,12 @@ def instant(text: object) -> datetime | None:
         return found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
     except (ValueError, OverflowError):
         return None
+
+
+def shown(span: timedelta) -> str:
+    """Return a span of time as messages name it, in whole minutes."""
+    hours, minutes = divmod(round(span.total_seconds() / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _bound(ahead: timedelta | None) -> timedelta:

@@ -64,9 +64,9 @@ class _Rounds:
 class Settler:
     """Settles the doubtful chunks of one job as far as evidence goes."""
 
-    def __init__(self, context: JobContext) -> None:
+    def __init__(self, context: JobContext, refusals: Refusals) -> None:
         self._context = context
-        self._refusals = Refusals(context)
+        self._refusals = refusals
 
     def settle(self, doubtful: Sequence[ChunkEntry]) -> list[ChunkEntry]:
         """Return the chunks after settling, new ones included; refused ones may be left to be settled later.
@@ -100,9 +100,7 @@ class Settler:
     def _rejected_but_for_what_is_there(self, chunks: Sequence[ChunkEntry], judge: Judge) -> list[ChunkEntry]:
         """Accept what is there as it was sent, and reject the rest: a refused file may have been taken in in part."""
         waits = [seconds_until_settled(self._context, chunk, counted=False) for chunk in chunks]
-        pause = max(*waits, 0.0)
-        self._tell(pause, chunks)
-        self._context.clock.sleep(pause)
+        self._wait(max(*waits, 0.0), chunks)
         try:
             reading = judge.reader.read(chunks)
         except (AccessRefused, InDoubt):
@@ -175,12 +173,12 @@ class Settler:
         except ImportTaken as taken:
             if self._context.skips_duplicates:
                 # Whoever imported these codes, they are there, and that is all that was asked for.
-                found = replace(found, import_id=None)
+                found = replace(found, import_id=None, imports=())
             elif not rounds.last:
                 return
             else:
                 note = f"{taken}, which was settled at the same time"
-                found = replace(found, verdict=Verdict.AMBIGUOUS, import_id=None, note=note)
+                found = replace(found, verdict=Verdict.AMBIGUOUS, import_id=None, imports=(), note=note)
             concluded = self._conclude(chunk, found, reading, equal=True, over=over)
         rounds.left.remove(chunk)
         rounds.settled += concluded
@@ -189,21 +187,23 @@ class Settler:
         """Wait until the next reading can say more, and for requests of other jobs that may own what was found."""
         waits = [rounds.due[chunk.number] - rounds.slept for chunk in rounds.left]
         pause = max(self._context.options.settle, *waits)
-        self._tell(pause, rounds.left)
-        self._context.clock.sleep(pause)
+        self._wait(pause, rounds.left)
         rounds.slept += pause + wait_for_answers(self._context, contenders)
 
-    def _tell(self, pause: float, chunks: Sequence[ChunkEntry]) -> None:
-        """Say for which chunks a pause is made."""
+    def _wait(self, pause: float, chunks: Sequence[ChunkEntry]) -> None:
+        """Wait until the next reading, and say for which chunks and why."""
         numbers = ", ".join(str(chunk.number) for chunk in chunks[:SHOWN_CHUNKS])
         more = f" and {len(chunks) - SHOWN_CHUNKS} more" if len(chunks) > SHOWN_CHUNKS else ""
-        text = f"Waiting {pause:,.0f} s, then reading back again: the outcome of chunk {numbers}{more} is unknown."
-        self._context.client.teller.before(pause, text)
+        declined = all(chunk.state is ChunkState.REFUSED for chunk in chunks)
+        why = "the server declined it, and may have imported a part" if declined else "the outcome is unknown"
+        text = f"Waiting {pause:,.0f} s, then reading back again for chunk {numbers}{more}: {why}."
+        self._context.client.teller.wait(pause, text)
 
     def _read(self, judge: Judge, chunks: Sequence[ChunkEntry]) -> Reading:
         """Read; where the answer can settle nothing, and so never will, the chunks are for a person: InDoubt."""
         try:
-            return judge.reader.read(chunks)
+            with self._context.client.teller.during("Reading back what the target contains."):
+                return judge.reader.read(chunks)
         except InDoubt as error:
             ledger, job = self._context.ledger, self._context.job.id
             unreadable = Undecided(reason=error.message)
@@ -278,12 +278,13 @@ class Settler:
         ledger, job = self._context.ledger, self._context.job.id
         changes: dict[str, Any] = {"import_id": found.import_id or chunk.import_id, "undecided": False, "message": ""}
         state = taken_in_state(self._context, chunk)
-        return ledger.move(job, chunk, state, read, created=instant(found.created), **changes)
+        changes |= {"created": instant(found.created)}
+        return ledger.move(job, chunk, state, read, imports=found.imports, **changes)
 
     def _partly(self, chunk: ChunkEntry, found: Evidence, read: EvidenceRead, *, over: bool) -> list[ChunkEntry]:
         """Keep what is there, and let the rest be sent; of a refused chunk the rest is refused still."""
         known = {"import_id": found.import_id, "created": instant(found.created)}
-        there, missing = self._refusals.part_with(chunk, found.present, read, **known)
+        there, missing = self._refusals.part_with(chunk, found.present, read, imports=found.imports, **known)
         return [there, *(self._refused(missing, over=over) if missing.state is ChunkState.REFUSED else [missing])]
 
     def _refused(self, chunk: ChunkEntry, *, over: bool) -> list[ChunkEntry]:

@@ -75,6 +75,15 @@ def shared_rows(
     return int(_counted(sent, found.with_columns(pl.lit("").alias(IMPORT_ID)), compared)["shared"].sum())
 
 
+def shared_places(sent: pl.DataFrame, found: pl.DataFrame, columns: Sequence[str]) -> tuple[int, ...]:
+    """Return the places of the chunk's records that are among rows, as multisets: of equal records the first ones."""
+    compared = comparable(sent, found, columns)
+    counts = found.group_by(compared).len(COUNT)
+    placed = sent.with_row_index("_place").with_columns(_nth=pl.int_range(pl.len()).over(compared))
+    there = placed.join(counts, on=compared, how="inner").filter(pl.col("_nth") < pl.col(COUNT))
+    return tuple(there["_place"].sort().to_list())
+
+
 def _counted(sent: pl.DataFrame, found: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
     """Return, per import id, the rows in all, and those that the chunk has as well by some columns, as multisets."""
     wanted = sent.group_by(columns).len(WANTED)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from bulkops.errors import DataError, InDoubt
+from bulkops.ledger.events import ClockSet, EventKind
 from bulkops.ledger.models import ChunkEntry, KnownImport
 from bulkops.readback.compare.canonical import IMPORT_ID, Fold, found_frame, missing_columns, sent_frame
 from bulkops.readback.fetch.rows import fold_of, read_back
@@ -16,8 +17,10 @@ from bulkops.readback.parse.tables import LINE, RECORD
 from bulkops.upload.context import JobContext
 from bulkops.upload.evidence.contenders import Contender, contenders_of, records_of
 from bulkops.upload.evidence.known_imports import KnownImports
-from bulkops.upload.evidence.row_clock import RowClock
+from bulkops.upload.evidence.row_clock import CLOCK_WAS_SET, RowClock, shown
 from bulkops_validators.model.contract import Comparison, Readback
+
+SAME = CLOCK_WAS_SET.total_seconds()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +62,10 @@ class Reader:
         If that does not show an import of ours that it must show, the clock of rows is not what it seemed, and the
         window is made as wide as if nothing was known of it.
         """
-        clock = RowClock.of(self._context.ledger.chunks(self._context.job.id))
         try:
-            reading = self._read(chunks, clock)
-            return self._read(chunks, RowClock()) if reading.unseen and clock.known else reading
+            reading = self._read_by_all_clocks(chunks)
+            again = reading.unseen and reading.clock.known
+            return self._read(chunks, reading.clock.without_knowledge()) if again else reading
         except DataError as error:
             raise InDoubt(
                 f"What was read back cannot settle anything: {error.message}",
@@ -74,9 +77,8 @@ class Reader:
 
         InDoubt where the response could not be used: nothing is known then.
         """
-        clock = RowClock.of(self._context.ledger.chunks(self._context.job.id))
         try:
-            return self._read(chunks, clock, alike=False)
+            return self._read_by_all_clocks(chunks, alike=False)
         except DataError as error:
             raise InDoubt(
                 f"Whether pending chunks were imported before could not be read: {error.message}",
@@ -86,6 +88,44 @@ class Reader:
     def forget(self, chunk: ChunkEntry) -> None:
         """Free the memory that holds the records of a chunk."""
         self._sent.pop(chunk.number, None)
+
+    def _read_by_all_clocks(self, chunks: Sequence[ChunkEntry], *, alike: bool = True) -> Reading:
+        """Read, and read again if the responses show that a clock was set and the window began too late."""
+        clock = self._clock(chunks)
+        reading = self._read(chunks, clock, alike=alike)
+        after = self._clock(chunks)
+        now = self._context.clock.now()
+        if any(after.set_by(chunk, now=now) - clock.set_by(chunk, now=now) > CLOCK_WAS_SET for chunk in chunks):
+            reading = self._read(chunks, after, alike=alike)
+        return reading
+
+    def _clock(self, chunks: Sequence[ChunkEntry]) -> RowClock:
+        """Return what is known of the clock of rows, with each offset of the server's clock since the chunks left.
+
+        If a clock was set, that is recorded and reported, and the window begins as if nothing else was known.
+        """
+        context, job = self._context, self._context.job.id
+        ledger = context.ledger
+        recorded = {e.clock_offset for e in ledger.events(job, kind=EventKind.CLOCK_SET)}
+        sent = (e for chunk in chunks for e in ledger.events(job, chunk=chunk.number, kind=EventKind.SENT))
+        measured = {e.clock_offset for e in sent} | {chunk.clock_offset for chunk in chunks}
+        offset = context.client.server_offset
+        offsets = {seconds for seconds in recorded | measured if seconds is not None}
+        if offset is not None:
+            offsets.add(offset.total_seconds())
+        clock = RowClock.of(context.ledger.chunks(job), offsets=offsets)
+        earlier = max(clock.set_by(chunk, now=context.clock.now()) for chunk in chunks)
+        if not earlier:
+            return clock
+        if offset is not None and all(
+            abs(offset.total_seconds() - seconds) > SAME for seconds in recorded if seconds is not None
+        ):
+            ledger.note(job, ClockSet(clock_offset=offset.total_seconds()))
+            context.client.teller.say(
+                f"Since a request left, the clock of the server or of this computer was set by {shown(earlier)}. "
+                "The read-back covers the time by both clocks, and a day more."
+            )
+        return clock.without_start()
 
     def _read(self, chunks: Sequence[ChunkEntry], clock: RowClock, *, alike: bool = True) -> Reading:
         context = self._context
@@ -99,6 +139,8 @@ class Reader:
             self._check(frame)
             found = found_frame(self._readback, frame, self.folding[0]).drop(RECORD, LINE, strict=False)
             shown.update(found[IMPORT_ID].unique())
+            if not self.multiset:
+                found = known.without_claimed(found)
             other, ours = known.split(found)
             frames.append(other)
             sizes.update(ours[IMPORT_ID].to_list())

@@ -1,6 +1,6 @@
 """How long to wait before a missing row counts as absent: until nothing that was sent can still arrive."""
 
-from bulkops.ledger.events import Event, EventKind, OutcomeUnknown, ProcessEnded, RequestSent
+from bulkops.ledger.events import Event, EventKind, OutcomeUnknown, ProcessEnded
 from bulkops.ledger.models import ChunkEntry
 from bulkops.upload.context import JobContext
 from bulkops.upload.evidence.server_time import transfer_seconds, working_seconds
@@ -59,10 +59,13 @@ def _last_request(context: JobContext, chunk: ChunkEntry) -> tuple[Event | None,
 
 
 def _left(context: JobContext, event: Event, limit: float) -> float:
-    """Return what is left of a time since an event. If our clock was set meanwhile, the server's tells how much."""
+    """Return the seconds that are left of a time since an event.
+
+    Our clock and the server's may both have been set meanwhile. The one by which less time has passed decides: waiting
+    too long costs time, waiting too little can double records.
+    """
     passed = (context.clock.now() - event.at).total_seconds()
-    payload, now = event.payload, context.client.server_offset
-    then = payload.clock_offset if isinstance(payload, RequestSent) else None
+    then, now = event.clock_offset, context.client.server_offset
     if then is not None and now is not None:
-        passed += now.total_seconds() - then
+        passed = min(passed, passed + now.total_seconds() - then)
     return min(limit, limit - passed)

@@ -51,14 +51,14 @@ def settle_what_the_ledger_forgot(context: JobContext, chunks: Sequence[ChunkEnt
 
 
 def _as_if_sent(context: JobContext, chunk: ChunkEntry) -> ChunkEntry:
-    """Return a chunk as if it had left right after the last request that the ledger knows."""
+    """Return a chunk as if it had left right after the last request that the ledger knows, by the clocks of then."""
     sent = context.ledger.events(context.job.id, kind=EventKind.SENT)
     offset = context.client.server_offset
-    return replace(
-        chunk,
-        first_sent=sent[-1].at if sent else context.job.created,
-        clock_offset=None if offset is None else offset.total_seconds(),
-    )
+    seconds = None if offset is None else offset.total_seconds()
+    if not sent:
+        return replace(chunk, first_sent=context.job.created, clock_offset=seconds)
+    then = sent[-1].clock_offset
+    return replace(chunk, first_sent=sent[-1].at, clock_offset=seconds if then is None else then)
 
 
 def _settled(

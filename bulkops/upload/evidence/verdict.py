@@ -29,15 +29,18 @@ class Verdict(StrEnum):
 class Evidence:
     """A verdict and what it rests on.
 
-    `present` are the places in the chunk whose keys were found (`create` only), `created` is when the youngest row was
-    made, `exact` how many imports hold exactly the records (counted rows only). Two readings with equal `fingerprint`
-    saw the same of this chunk.
+    `import_id` of a part (PARTLY) is given only where no other import could hold records of the chunk.
+    `present` are the places in the chunk whose keys were found, and `imports` the ids of all imports that have them
+    (`create` only; `import_id` is the one with most of them). `created` is when the youngest row was made, `exact` how
+    many imports hold exactly the records (counted rows only). Two readings with equal `fingerprint` saw the same of
+    this chunk.
     """
 
     verdict: Verdict
     import_id: int | None = None
     rows: int = 0
     present: tuple[int, ...] = ()
+    imports: tuple[int, ...] = ()
     note: str = ""
     created: str = ""
     exact: int = 0
@@ -63,7 +66,7 @@ def judge_multiset(
     likeness = likeness or Likeness()
     groups = group_imports(sent, found, columns, likeness)
     exact = groups.filter((pl.col("total") == sent.height) & (pl.col("matched") == sent.height))
-    ours = exact.filter(pl.col(IMPORT_ID).str.contains(r"^\d+$") & _since(pl.col("oldest"), since))
+    ours = _ours(exact, since)
     if 0 < ours.height <= likeness.twins:
         number, created = int(ours[IMPORT_ID][0]), str(ours["newest"][0])
         return Evidence(verdict=Verdict.LANDED, import_id=number, rows=sent.height, created=created, exact=ours.height)
@@ -76,7 +79,15 @@ def judge_multiset(
     if partial.height:
         total = int(partial["total"].sum())
         note = f"import {_named(partial)} holds {total:,} of the {sent.height:,} records and nothing else"
-        return Evidence(verdict=Verdict.PARTLY, rows=total, note=note)
+        proved = _ours(partial, since)
+        sole = proved.height == 1 and groups.filter(_could_be_ours(sent.height, reused=likeness.reused)).height == 1
+        return Evidence(
+            verdict=Verdict.PARTLY,
+            import_id=int(proved[IMPORT_ID][0]) if sole else None,
+            rows=total,
+            note=note,
+            created=str(proved["newest"][0]) if sole else "",
+        )
     alike = groups.filter(_could_be_ours(sent.height, reused=likeness.reused))
     if alike.height:
         matched = int(alike["matched"].sum())
@@ -86,6 +97,11 @@ def judge_multiset(
         )
         return Evidence(verdict=Verdict.AMBIGUOUS, rows=matched, note=note)
     return Evidence(verdict=Verdict.ABSENT)
+
+
+def _ours(groups: pl.DataFrame, since: str | None) -> pl.DataFrame:
+    """Return the groups with an import id of which all rows are proved not to be older than `since`."""
+    return groups.filter(pl.col(IMPORT_ID).str.contains(r"^\d+$") & _since(pl.col("oldest"), since))
 
 
 def _since(created: pl.Expr, bound: str | None) -> pl.Expr:
@@ -148,11 +164,13 @@ def judge_keys(
         note = f"{older.height:,} of {len(present):,} keys found are from {since_when}, before the request"
         return Evidence(verdict=Verdict.AMBIGUOUS, rows=len(present), note=note)
     main = str(there[IMPORT_ID].value_counts(sort=True)[IMPORT_ID][0])
+    numbers = [number for number in there[IMPORT_ID].unique().sort() if number.isdecimal()]
     return Evidence(
         verdict=Verdict.LANDED if len(present) == sent.height else Verdict.PARTLY,
         import_id=int(main) if main.isdecimal() else None,
         rows=len(present),
         present=present,
+        imports=tuple(map(int, numbers)),
         created=str(there[CREATED].max() or ""),
     )
 

@@ -1,9 +1,26 @@
-"""Cutting a chunk into smaller ones: to find the records the server refuses, or because it took too long."""
+"""Cutting a chunk into smaller ones: to find refused records, or because it was too large or took too long."""
 
 from collections.abc import Sequence
 
 from bulkops.ledger.models import ChunkEntry
 from bulkops.upload.chunk_records import ChunkRecords
+
+PROBES = 3
+
+
+def with_probes(records: ChunkRecords, suspects: Sequence[int], count: int) -> list[ChunkEntry]:
+    """Return parts for a refused chunk that begin with `count` probes: single records that nothing points at.
+
+    They are the last record of each half and, of three, the first one. Then follow the suspects, each alone, and the
+    others: together if there are suspects, else as halves.
+    """
+    places = [place for place in range(len(records)) if place not in suspects]
+    middle = -(-len(places) // 2)
+    probes = [places[middle - 1], places[-1], places[0]][:count]
+    sides = [places] if suspects else [places[:middle], places[middle:]]
+    rest = [[place for place in side if place not in probes] for side in sides]
+    groups = [[place] for place in (*probes, *suspects)] + rest
+    return [records.part(group) for group in groups if group]
 
 
 def suspects_and_rest(records: ChunkRecords, suspects: Sequence[int]) -> list[ChunkEntry]:
@@ -27,6 +44,20 @@ def pieces_of(records: ChunkRecords, size: int) -> list[ChunkEntry]:
     """Return parts of at most `size` records each."""
     places = range(len(records))
     return [records.part(places[start : start + size]) for start in range(0, len(records), size)]
+
+
+def pieces_within(records: ChunkRecords, most: int) -> list[ChunkEntry]:
+    """Return parts of at most `most` bytes each, the header included; a record that is larger is a part of its own."""
+    parts: list[list[int]] = [[]]
+    size = len(records.header)
+    for place in range(len(records)):
+        start, end = records.span_of(place)
+        if parts[-1] and size + end - start > most:
+            parts.append([])
+            size = len(records.header)
+        parts[-1].append(place)
+        size += end - start
+    return [records.part(places) for places in parts]
 
 
 def found_and_missing(records: ChunkRecords, present: Sequence[int]) -> tuple[ChunkEntry, ChunkEntry]:

@@ -20,6 +20,7 @@ from bulkops.ledger.events import (
     OutcomeUnknown,
     Payload,
     ProcessEnded,
+    Refused,
     stored_division,
     stored_move,
 )
@@ -30,8 +31,18 @@ VERSION_3 = Path(__file__).with_name("data") / "version-3.sql"
 PACKAGE = Path(bulkops.__file__).parent
 
 
+REFUSED = st.builds(
+    Refused,
+    status=st.integers() | st.none(),
+    message=st.text(),
+    details=st.lists(st.text()),
+    lines=st.lists(st.integers()),
+)
+
+
 def payloads() -> st.SearchStrategy[Payload]:
-    return st.sampled_from([*PAYLOADS.values(), ProcessEnded]).flatmap(st.from_type)
+    others = [payload for payload in (*PAYLOADS.values(), ProcessEnded) if payload is not Refused]
+    return st.sampled_from(others).flatmap(st.from_type) | REFUSED
 
 
 @given(payloads(), st.sampled_from(ChunkState))

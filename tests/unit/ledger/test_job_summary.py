@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bulkops.cli.output.job_summary import summary_lines
 from bulkops.errors import (
     AccessRefused,
     BulkopsError,
@@ -15,7 +16,7 @@ from bulkops.errors import (
     Unfinished,
 )
 from bulkops.ledger.job_summary import exit_code, job_state
-from bulkops.ledger.states import ChunkState, JobState
+from bulkops.ledger.states import ChunkState, JobState, chunk_word
 from tests.unit.ledger.test_store import CHUNK, JOB
 
 
@@ -60,3 +61,23 @@ def test_a_chunk_that_is_still_to_be_looked_for_leaves_the_job_unfinished() -> N
     assert job_state(JOB, [replace(resent, undecided=True)]) is JobState.IN_DOUBT
     assert job_state(JOB, [replace(resent, state=ChunkState.ACCEPTED)]) is JobState.DONE
     assert job_state(replace(JOB, cancelled=True), [resent]) is JobState.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("state", "rejected", "said"),
+    [("refused", 3, "done with 3 rejected"), ("done", 0, "done"), ("in_doubt", 0, "in doubt")],
+)
+def test_text_calls_a_job_with_rejected_records_done(state: str, rejected: int, said: str) -> None:
+    document = {
+        "job": "j",
+        "state": state,
+        "records": {"input": 280, "accepted": 280 - rejected, "rejected": rejected},
+        "reconciliation": None,
+    }
+    assert next(iter(summary_lines(document))).startswith(f"j: {said}. 280 records: ")
+
+
+def test_text_names_each_state_of_a_chunk_with_a_word_of_its_own() -> None:
+    words = [chunk_word(state) for state in ChunkState]
+    assert len(set(words)) == len(words)
+    assert "refused" not in words  # that is what a guard does

@@ -47,3 +47,17 @@ def test_only_what_takes_long_is_told_while_it_lasts(monkeypatch: pytest.MonkeyP
     with teller.during("slow"):
         time.sleep(0.5)
     assert said == ["slow"]
+
+
+def test_a_longer_wait_counts_the_seconds_down_and_a_short_one_does_not() -> None:
+    class Sleeping(Hands):
+        def sleep(self, seconds: float) -> None:
+            self.at += seconds
+
+    clock, said, left = Sleeping(), list[str](), list[float]()
+    teller = Teller(said.append, clock=clock, count=lambda _, seconds: left.append(seconds))
+    teller.wait(2, "short")
+    assert (clock.at, said, left) == (2, [], [])
+    teller.wait(6.5, "long")
+    assert (clock.at, said) == (8.5, ["long"])
+    assert left == [6.5, 5.5, 4.5, 3.5, 2.5, 1.5, 0.5, 0.0]

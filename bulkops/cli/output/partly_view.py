@@ -1,0 +1,50 @@
+"""`bulkops jobs resolve --as partly` in front of a person: what was found, the question, the decision."""
+
+from bulkops.cli.output.console import console
+from bulkops.cli.output.jobs_view import open_ledger
+from bulkops.cli.output.progress import resume_command
+from bulkops.cli.output.prompt import confirm, target_line
+from bulkops.cli.process.targets import TargetChoice
+from bulkops.clock import SystemClock
+from bulkops.ledger.job_summary import job_document
+from bulkops.ledger.models import JobEntry
+from bulkops.upload.partial_resolution import Part, part_of, record
+from bulkops.upload.start import refuse_changed_file
+from bulkops.upload.stop import Stop
+from bulkops.upload.workflow import locked, opened
+from bulkops.wording import counted
+
+
+def resolve_partly(
+    name: str, number: int, target: TargetChoice, url: str | None, *, reason: str, yes: bool, as_json: bool
+) -> None:
+    """Read back which records of a chunk in doubt are at the target, and record it once that was agreed to."""
+    with open_ledger(url) as ledger, locked(ledger.job(name), ledger):
+        job = ledger.job(name)
+        refuse_changed_file(job, ledger)
+        with (
+            target.reopen(job.target, address=job.address).open() as found,
+            opened(job, found, ledger, clock=SystemClock(), stop=Stop(), say=console().note) as context,
+        ):
+            part = part_of(context, number)
+            confirm(_facts(job, part), "Record it?", yes=yes, refusal="Nothing was recorded.")
+            accepted, pending = record(context, part, reason)
+        document = job_document(job, ledger.chunks(job.id))
+    if as_json:
+        console().emit_json(document)
+    else:
+        console().result(
+            f"Chunk {number} of {name} is divided: chunk {accepted.number} with {counted(accepted.records, 'record')} "
+            f"is accepted, chunk {pending.number} with {counted(pending.records, 'record')} is pending."
+        )
+    console().note(f"Go on with: {resume_command(job, url)}")
+
+
+def _facts(job: JobEntry, part: Part) -> list[str]:
+    """Return what was found and what recording it means."""
+    present, chunk = len(part.present), part.chunk
+    where = "The target" if part.import_id is None else f"Import {part.import_id}"
+    share = f"{present:,} of the {chunk.records:,} records of chunk {chunk.number}"
+    found = f"{where} contains {share}, in two equal readings {part.pause:,.0f} s apart."
+    then = f"These {present:,} count as accepted then. The {part.missing:,} others become a pending chunk"
+    return [target_line(job.target), found, f"{then}: resuming the job sends them."]

@@ -1,0 +1,79 @@
+"""Why the server refused records: its messages without what differs from record to record, and counted. Pure."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bulkops.errors import BulkopsError, RefusedThroughout, TargetUnfit
+from bulkops.ledger.models import ChunkEntry
+from bulkops.ledger.states import ChunkState
+
+ANSWERED = re.compile(r"^(?:GET|POST) \S+ was answered with (?P<status>\d{3})(?:: |\.$)")
+LINE = re.compile(r"\bline [\w/]{1,12}: ")
+# The message of an error often repeats its details, with the title in between.
+REPEATED = re.compile(r"^(?P<text>.{4,}?): (?:[^:]{1,60}: )?(?P=text)$", re.DOTALL)
+VALUE = re.compile(r"[^\s'\"(),;]*[\d@][^\s'\"(),;]*")
+PUT_FOR_VALUE = "…"
+
+
+def reason_of(message: str) -> str:
+    """Return why a request was refused: the server's message without the address of the request and line numbers."""
+    answered = ANSWERED.match(message)
+    text = LINE.sub("", message[answered.end() :] if answered else message).strip()
+    text = "; ".join(dict.fromkeys(part.strip() for part in text.split("; ") if part.strip()))
+    if repeated := REPEATED.match(text):
+        text = repeated["text"]
+    return text or (f"status {answered['status']}, without a message" if answered else "no reason given")
+
+
+def kind_of(reason: str) -> str:
+    """Return a reason with its numbers, ids and addresses left out: equal for records with the same defect."""
+    return VALUE.sub(PUT_FOR_VALUE, reason)
+
+
+def refusals(chunks: Iterable[ChunkEntry]) -> list[dict[str, Any]]:
+    """Return the reasons of the rejected records with the number of records of each, the most frequent first.
+
+    Reasons that differ only in numbers, ids or addresses are one; `…` stands for these then.
+    """
+    return count_reasons((c.message, c.records) for c in chunks if c.state is ChunkState.REJECTED)
+
+
+def count_reasons(messages: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
+    """Return the reasons in messages, each with so many records, as `refusals` does."""
+    counts: dict[str, int] = {}
+    shown: dict[str, str] = {}
+    for message, records in messages:
+        reason = reason_of(message)
+        kind = kind_of(reason)
+        counts[kind] = counts.get(kind, 0) + records
+        if shown.setdefault(kind, reason) != reason:
+            shown[kind] = kind
+    ordered = sorted(counts, key=lambda kind: (-counts[kind], shown[kind]))
+    return [{"reason": shown[kind], "records": counts[kind]} for kind in ordered]
+
+
+def one_reason(probes: Sequence[ChunkEntry]) -> str | None:
+    """Return the reason for which all of some single records were refused; None if one was not, or there are none."""
+    if not probes or any(c.state not in (ChunkState.REFUSED, ChunkState.REJECTED) for c in probes):
+        return None
+    reasons = [reason_of(chunk.message) for chunk in probes]
+    return reasons[0] if len({kind_of(reason) for reason in reasons}) == 1 else None
+
+
+def refused_throughout(reason: str, probes: Sequence[ChunkEntry], *, left: int, job: str) -> BulkopsError:
+    """Return the error of a job in which all records are refused for one reason; `left` are its pending records.
+
+    TargetUnfit if the refusals name no line, and so are about the request as a whole; else RefusedThroughout.
+    """
+    said = (
+        f"The server refused {len(probes)} records, each sent alone, for one reason: {reason.removesuffix('.')}. "
+        f"It accepted none. Stopped; {left:,} records are pending."
+    )
+    if not any(chunk.lines for chunk in probes):
+        return TargetUnfit(said, hint="Check whether the ids name the right target for this import.")
+    return RefusedThroughout(
+        said,
+        hint="If the account is at fault, correct it and resume the job. Otherwise correct the file or the ids, give "
+        f"the job up with `bulkops jobs cancel {job}`, and import again.",
+    )
