@@ -104,11 +104,21 @@ def validate(contract: str | Contract, *files: Input, settings: ValidationSettin
 
 
 def plan(
-    contract: str | Contract, file: Input, *, max_rows: int | None = None, max_bytes: int = 50_000_000
+    contract: str | Contract,
+    file: Input,
+    *,
+    options: Mapping[str, object] | None = None,
+    max_rows: int | None = None,
+    max_bytes: int = 50_000_000,
 ) -> FilePlan:
-    """Return the chunks that a file or a DataFrame would be sent in, as byte ranges with checksums."""
+    """Return the chunks that a file or a DataFrame would be sent in, as byte ranges with checksums.
+
+    `options` are as in `submit`.
+    """
+    found = _contract(contract)
+    names = found.sent_names(query_texts(found, options or {}, place=found.name))
     with input_path(file) as path:
-        return plan_file(path, chunk_limits(_contract(contract), max_rows=max_rows, max_bytes=max_bytes))
+        return plan_file(path, chunk_limits(found, max_rows=max_rows, max_bytes=max_bytes), names=names)
 
 
 @dataclass(frozen=True, kw_only=True)

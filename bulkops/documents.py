@@ -19,6 +19,7 @@ from bulkops.limits import MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEPTH, MAX_DOCUMENT_
 _PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
 _LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART}\.[ \t]*+){{{MAX_DOCUMENT_DEPTH}}}")
 _TOO_DEEP = "it is nested too deeply"
+MORE_THAN_ANY = 2**62
 
 
 def read_document(path: Path, *, what: str = "", most: int = MAX_DOCUMENT_BYTES) -> str:
@@ -64,7 +65,7 @@ def parse_toml(text: str) -> dict[str, Any]:
     return document
 
 
-def parse_yaml(text: str) -> Any:
+def parse_yaml(text: str, *, values: int = MAX_DOCUMENT_VALUES) -> Any:
     """Return a YAML document; ValueError says what is wrong with it, also if its aliases stand for very much."""
     import yaml
 
@@ -77,8 +78,8 @@ def parse_yaml(text: str) -> Any:
             node = loader.get_single_node()
             if node is None:
                 return None
-            if _values(node, {}) > MAX_DOCUMENT_VALUES:
-                raise ValueError(f"it has more than {MAX_DOCUMENT_VALUES:,} values, with its aliases counted in full")
+            if _values(node, {}) > values:
+                raise ValueError(f"it has more than {values:,} values, with its aliases counted in full")
             return loader.construct_document(node)
         except yaml.YAMLError as error:
             raise ValueError(str(error)) from None
@@ -104,7 +105,7 @@ def _values(node: Any, known: dict[int, int]) -> int:
     """Return how many values a node stands for; one that contains itself stands for without end."""
     if id(node) in known:
         return known[id(node)]
-    known[id(node)] = MAX_DOCUMENT_VALUES + 1  # until it is counted
+    known[id(node)] = MORE_THAN_ANY  # until it is counted
     parts = node.value if isinstance(node.value, list) else []
     count = 1
     for part in parts:

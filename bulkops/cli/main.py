@@ -37,6 +37,8 @@ COMMANDS = {
     "report": ("bulkops.cli.commands.report", "Make one page of a job that people can sign."),
     "run": ("bulkops.cli.commands.run", "Run a recipe: several imports in order."),
     "recipes": ("bulkops.cli.commands.recipes", "List the shipped recipes, or show one."),
+    "snapshot": ("bulkops.cli.commands.snapshot", "Store what a deployment is, for checks without a network."),
+    "doctor": ("bulkops.cli.commands.doctor", "Check configuration, ledger, network, key, rights and clock."),
     "sandbox": ("bulkops.cli.commands.sandbox", "Serve a local deployment to try and rehearse against."),
 }
 

@@ -81,13 +81,13 @@ def _spans(client: Client, request: Request, steps: Steps, folder: Path) -> list
         "seconds": steps.length.total_seconds(),
     }
     plan = folder / "plan.json"
-    start = instant(request.values[window.after], option=window.after)
+    start = instant(str(request.values[window.after]), option=window.after)
     if plan.exists():
         end = _held_end(plan, asked)
     else:
         given = request.values.get(window.before)
         now = client.clock.now() + (client.server_offset or timedelta())
-        end = instant(given, option=window.before) if given else now.replace(microsecond=0)
+        end = instant(str(given), option=window.before) if given else now.replace(microsecond=0)
     spans = _cut(start, end, steps.length)
     if not plan.exists():
         _refuse_foreign(folder)

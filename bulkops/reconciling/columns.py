@@ -28,7 +28,8 @@ def measures(contract: Contract) -> tuple[str, ...]:
 def refuse_other_file(contract: Contract, frame: pl.DataFrame, name: str) -> None:
     """Raise DataError if the file to compare lacks a column by which its records are known."""
     names = by_lower(_written(frame))
-    missing = [c for c in contract.required_names if c.lower() not in names]
+    known = {column for name, column in contract.header_names.items() if name.lower() in names}
+    missing = [c for c in contract.required_names if c not in known]
     alternatives = _alternatives(contract)
     if not missing and alternatives and not any(c.lower() in names for c in alternatives):
         missing = [" or ".join(alternatives)]

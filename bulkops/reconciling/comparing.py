@@ -196,7 +196,7 @@ class Task:
         chunk, job = claim.chunk, claim.job
         name = f"chunk {chunk.number} of job {job.id}"
         try:
-            body = b"".join(ChunkBody(job.file_path, job.header_end, chunk))
+            body = b"".join(ChunkBody(job.file_path, job.header_end, chunk, header=job.sent_header))
         except BulkopsError:
             raise DataError(
                 f"Rows cannot be counted for this job alone: {name} was accepted without an import id, and its file "

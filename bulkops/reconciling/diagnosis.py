@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 FILES = ("FIL", "HDR", "STR")
 CELLS = ("XLS", "DAT103", "DAT104", "DAT107")
 NOT_OF_EXPORTS = frozenset(
-    {"HDR101", "HDR102", "HDR103", "HDR104", "HDR105", "HDR106", "HDR107", "STR108", "STR109", "STR110",
+    {"HDR101", "HDR131", "HDR102", "HDR103", "HDR104", "HDR105", "HDR106", "HDR107", "HDR112", "HDR113", "HDR115",
+     "STR108", "STR109", "STR110",
      "FIL105", "FIL107", "FIL109"}
 )  # fmt: skip
 """What an export may have, or what follows from another cause."""
@@ -44,7 +45,7 @@ def header_cause(contract: Contract, source: Source) -> str | None:
 
     with source.open() as stream:
         opening = open_content(ContentReader(stream), contract)
-    if opening.header_line.lstrip()[:1] in (b"{", b"<"):
+    if any(notice.code == "FIL111" for notice in opening.notices):
         return "it begins like an error or a page, not like CSV"
     for notice in opening.notices:
         if notice.code not in NOT_OF_EXPORTS:
@@ -54,7 +55,7 @@ def header_cause(contract: Contract, source: Source) -> str | None:
 
 def _header_below(contract: Contract, source: Source) -> str | None:
     """Return on which line the header is if other lines precede it."""
-    names = {name.lower() for name in contract.column_names}
+    names = {name.lower() for name in contract.header_names}
     with source.open() as stream:
         head = stream.read(SEARCHED)
     for number, line in enumerate(head.decode("utf-8", "replace").splitlines(), start=1):

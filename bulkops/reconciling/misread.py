@@ -51,7 +51,8 @@ class Misread:
     def _known(self) -> Mapping[str, str]:
         """The file's columns by the documented name of each."""
         names = by_lower(self._columns)
-        return {c: names[c.lower()] for c in self._contract.column_names if c.lower() in names}
+        documented = self._contract.header_names
+        return {column: names[n.lower()] for n, column in documented.items() if n.lower() in names}
 
     @cached_property
     def _documented(self) -> tuple[str | None, ...]:

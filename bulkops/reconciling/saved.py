@@ -85,7 +85,8 @@ def _received(contract: Contract, readback: Readback, source: Source, receipt: R
 def _partial(receipt: Receipt, readback: Readback, options: Collection[str]) -> str:
     """Return the filters that may leave rows out, in words; blank if there are none.
 
-    Filters of the read-back itself leave out what no import made. A list without any filter shows its last rows only.
+    Filters of the read-back itself leave out what no import made, those for all rows leave out none. A list without
+    any filter shows its last rows only.
     """
     if readback.form is Form.PAGES and not receipt.filters:
         return "no filter at all, which may show the last 50 rows only"
@@ -94,7 +95,9 @@ def _partial(receipt: Receipt, readback: Readback, options: Collection[str]) -> 
     kept = {
         name: value
         for name, value in receipt.filters.items()
-        if name not in options and not (name in usual and readback.query[export.filter(name).parameter] == value)
+        if name not in options
+        and export.all_rows.get(name) != value
+        and not (name in usual and readback.query[export.filter(name).parameter] == value)
     }
     return " ".join(f"--{name} {value}" for name, value in kept.items())
 

@@ -149,7 +149,10 @@ class Audience(_Part):
 
 
 class Attribute(_Part):
-    """A custom attribute; `programs` limits a LoyaltyCard attribute to some programs."""
+    """A custom attribute; `programs` limits a LoyaltyCard attribute to some programs.
+
+    `applications` are those it is available in, all if there are none; `suggestions` are at most 50 texts.
+    """
 
     id: int
     entity: str
@@ -158,6 +161,8 @@ class Attribute(_Part):
     allowed_list: bool = False
     restricted: bool = False
     programs: tuple[int, ...] = ()
+    applications: tuple[int, ...] = ()
+    suggestions: tuple[str, ...] = Field(default=(), max_length=50)
 
 
 class ValueMap(_Part):

@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from bulkops_validators.model.cells import Text
 from bulkops_validators.model.contract import Comparison, Contract, Mode, Unique
+
+if TYPE_CHECKING:
+    from bulkops.validation.named import NamedThings
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -14,7 +18,7 @@ class Context:
     """The contract, the column of each field (None: not a known one), and what is to be judged.
 
     `codes` are the rules switched on; `crlf` says how the header line ends; `names` are the columns as it spells them;
-    `digests` asks for the digests of records.
+    `digests` asks for the digests of records; `named` knows what an account has of the names in the cells.
     """
 
     contract: Contract
@@ -26,6 +30,7 @@ class Context:
     mask: bool = False
     names: tuple[str, ...] = ()
     digests: bool = False
+    named: "NamedThings | None" = None
 
     @cached_property
     def present(self) -> tuple[str, ...]:

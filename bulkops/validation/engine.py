@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from bulkops.errors import InputUnreadable
 from bulkops.limits import TooLarge
-from bulkops.reading.blocks import ContentReader, blocks
+from bulkops.reading.blocks import FIRST_BYTES, ContentReader, blocks
 from bulkops.reading.records.layout import Block
 from bulkops.reading.sources import DAMAGED, ReadFailed, Source, expand
 from bulkops.validation.block import Partial, judge
@@ -99,6 +99,8 @@ def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
     opening = open_content(reader, tally.contract, mask=settings.mask, renames=settings.renames)
     tally.open(opening)
     if opening.header is None:
+        while reader.read(FIRST_BYTES):  # the hash and the size are those of the whole file
+            pass
         return
     context = Context(
         contract=tally.contract,
@@ -110,6 +112,7 @@ def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
         mask=settings.mask,
         names=opening.header.names,
         digests=settings.digests,
+        named=settings.named,
     )
     pieces = blocks(
         reader,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any, overload
 
-from bulkops_validators.model.rules import Severity
+from bulkops_validators.model.rules import Repair, Severity
 from bulkops_validators.model.rules_registry import RULES
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ class Finding:
     `record` counts from 1 without the header and is None for the header, blank lines and the file as a whole;
     `line` is the physical line, from 1, on which the record begins (for single bytes: on which they stand);
     `byte` counts from 0 and points at the cell, or at the defect itself; `field` is the column's position, from 1.
-    `column` and `value` are None where the finding is about no single cell.
+    `column` and `value` are None where the finding is about no single cell. `explains` is the number of findings that
+    follow from this one: they are counted and not listed.
     """
 
     code: str
@@ -33,6 +34,7 @@ class Finding:
     column: str | None = None
     field: int | None = None
     value: str | None = None
+    explains: int = 0
 
     @property
     def name(self) -> str:
@@ -58,6 +60,8 @@ class Finding:
             "field": self.field,
             "value": self.value,
             "help": self.help,
+            "repair": RULES[self.code].repair.value,
+            **({"explains": self.explains} if self.explains else {}),
         }
 
 
@@ -141,6 +145,15 @@ class FileReport:
     stopped: bool = False
     digests: "Digests | None" = field(default=None, repr=False, compare=False)
 
+    @property
+    def repairs(self) -> dict[str, int]:
+        """How many findings `bulkops fix` may repair: safely, with an option, and only with --unsafe."""
+        found = dict.fromkeys((Repair.SAFE, Repair.OPTION, Repair.UNSAFE), 0)
+        for code, count in self.counts.items():
+            if (repair := RULES[code].repair) in found:
+                found[repair] += count
+        return {repair.value: count for repair, count in found.items()}
+
     def to_json(self) -> dict[str, Any]:
         """Return the report as the documented JSON object."""
         document: dict[str, Any] = {
@@ -165,10 +178,11 @@ class FileReport:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ValidationReport:
-    """What was found in all files of one call."""
+    """What was found in all files of one call. `account` is the snapshot that they were compared with, if any."""
 
     files: tuple[FileReport, ...]
     unused_baseline: tuple[str, ...] = ()
+    account: Mapping[str, Any] | None = None
 
     @property
     def findings(self) -> Findings:
@@ -205,4 +219,6 @@ class ValidationReport:
         }
         if self.unused_baseline:
             document["unused_baseline"] = list(self.unused_baseline)
+        if self.account is not None:
+            document["account"] = dict(self.account)
         return document

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bulkops.validation.baseline import Baseline
+from bulkops.validation.named import NamedThings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,8 @@ class ValidationSettings:
     - `now`: the current time; without it, no rule compares dates with the present.
     - `renames`: columns of the header, each with the column name to check it as.
     - `digests`: also compute the digests of records.
+    - `named`: the names that an account contains, to check cells against.
+    - `grouped`: leave out findings that follow from another one; a baseline lists them all.
     """
 
     select: tuple[str, ...] = ()
@@ -34,3 +37,5 @@ class ValidationSettings:
     baseline: Baseline | None = None
     renames: Mapping[str, str] = field(default_factory=dict)
     digests: bool = False
+    named: NamedThings | None = None
+    grouped: bool = True

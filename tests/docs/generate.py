@@ -9,8 +9,10 @@ import click
 
 from bulkops import errors
 from bulkops.cli.main import COMMANDS, cli
+from bulkops.exporting.catalog import EXPORTS
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model import describe, rules_docs
+from bulkops_validators.model.operations import operations_of
 from tests.docs import transcripts
 from tools import architecture
 
@@ -55,6 +57,25 @@ def contract_reference() -> str:
     return NOTICE + head + "\n".join(describe.markdown(contract) for contract in CONTRACTS.values())
 
 
+def permissions() -> str:
+    """Return the operations that a key must grant, by command."""
+    head = (
+        "# What a key must grant\n\n"
+        "A Management API key grants single operations. Each command below requests those beside it and no others; "
+        "`jobs resume` and\n`jobs undo` request the same as `import`, and `run` the same as its steps. "
+        "A command with several paths takes the one that its ids choose.\n"
+        "`bulkops contracts NAME` lists the operations of one contract.\n\n"
+    )
+    rows = ["| command | operations |", "|---|---|"]
+    for contract in CONTRACTS.values():
+        for command, operations in operations_of(contract).items():
+            listed = "<br>".join(f"`{o.method} {o.path}` {o.name}" for o in operations)
+            rows.append(f"| `{command} {contract.name}` | {listed or 'none: nothing can be read back'} |")
+    paths = {export.name: "<br>".join(f"`GET {path}`" for path in export.paths) for export in EXPORTS.values()}
+    rows += [f"| `export {name}` | {listed} |" for name, listed in paths.items()]
+    return NOTICE + head + "\n".join(rows) + "\n"
+
+
 def exit_codes() -> str:
     """Return the table of exit codes, from the error classes."""
     classes = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.BulkopsError)]
@@ -72,6 +93,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/commands.md": command_reference,
     "reference/contracts.md": contract_reference,
     "reference/exit-codes.md": exit_codes,
+    "reference/permissions.md": permissions,
     "reference/rules.md": rules_docs.markdown,
     "explanation/architecture.svg": architecture.current,
 }

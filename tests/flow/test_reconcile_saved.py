@@ -291,20 +291,20 @@ def test_export_that_is_incomplete_by_its_name_is_refused(name: str, saved: Save
     assert not (tmp_path / "repair.csv").exists()
 
 
-def test_transactions_of_imports_alone_are_a_whole_export_and_unfiltered_ones_may_not_be(
+def test_transactions_saved_without_a_filter_or_of_imports_alone_are_a_whole_export(
     saved: Saved, tmp_path: Path
 ) -> None:
     more = tmp_path / "more.csv"
     more.write_bytes(sample("loyalty-points").read_bytes().rstrip() + b"\n")
     head, row = more.read_bytes().splitlines(keepends=True)[:2]
     more.write_bytes(head + row * 500)
-    for filters, written in ((["--type", "import"], True), ([], False)):
+    for filters, written in ((["--type", "import"], True), ([], True), (["--created-after", "2020-01-01"], False)):
         export, repair = tmp_path / "export.csv", tmp_path / "repair.csv"
         assert run("export", "loyalty-points", "--program", "1", *filters, "-o", export).code == 0
         said = compared("loyalty-points", export, repair, file=more)
         assert said.document["missing"] > 0
         assert repair.exists() == written
-        assert written or "the last 50 rows only" in said.document["notes"][-2]
+        assert written or "--created-after 2020-01-01" in said.document["notes"][-2]
 
 
 def test_export_with_filters_writes_no_repair(saved: Saved, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ KINDS = [
         "customerprofileids": "customerprofileids", "blockreason": "=", "attributes": "attributes"}),
     Kind("loyalty-join-dates", r"/v1/loyalty_programs/\d+/import_join_dates",
          r"/v1/loyalty_programs/\d+/export_join_dates", "upsert", ("customerprofileid",), {
-        "joinDate": "newjoindate", "loyaltyProgramID": "=1", "profileIntegrationID": "customerprofileid"}),
+        "joinDate": "joindate", "loyaltyProgramID": "=1", "profileIntegrationID": "customerprofileid"}),
     Kind("collections", r"/v1/collections/\d+/import", r"/v1/collections/\d+/export", "replace", ("item",),
          {"item": "item"}),
     Kind("collections-campaign", f"{CAMPAIGN}" + r"/collections/\d+/import", f"{CAMPAIGN}" + r"/collections/\d+/export",
@@ -79,7 +79,7 @@ KINDS = [
          ("profileintegrationid",), {"profileintegrationid": "profileintegrationid"}),
     Kind("attribute-values", r"/v1/attributes/\d+/allowed_list/import", "-", "replace", ("item",), {}),
 ]  # fmt: skip
-TIMES = {"expirydate", "startdate", "enddate", "newjoindate"}
+TIMES = {"expirydate", "startdate", "enddate", "joindate"}
 
 
 @dataclass

@@ -20,7 +20,7 @@ from bulkops.cli.options.common import (
     limit_options,
     overwrite_option,
 )
-from bulkops.cli.options.contract import ContractType, contract_options, query_of
+from bulkops.cli.options.contract import ContractType, parameter_options, query_of
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
@@ -91,7 +91,7 @@ SHOWN = 10
 )
 @accept_option
 @ledger_option
-@contract_options
+@parameter_options
 @target_options
 @limit_options
 @json_option
@@ -140,6 +140,7 @@ def command(
             asked, target = _of_job(book, str(job), target, moved)
         else:
             asked = _of_file(contract, file, chosen, import_ids)
+            target.check_ids(asked.contract)
         asked = replace(
             asked,
             output=output,

@@ -15,7 +15,8 @@ from bulkops_validators import CONTRACTS
 
 LISTS = ("select", "ignore")
 CHOICES = {"case": CASES, "fail-on": FAIL_ON}
-KEYS = (*LISTS, *CHOICES, "baseline")
+TEXTS = ("baseline", "account", "max-age")
+KEYS = (*LISTS, *CHOICES, *TEXTS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,8 @@ class CheckTable:
     case: str | None
     fail_on: str | None
     baseline: Path | None
+    account: Path | None = None
+    max_age: str | None = None
 
     @classmethod
     def of(cls, config: Configuration) -> Self:
@@ -42,9 +45,7 @@ class CheckTable:
         patterns = {name: _texts(table, name, called) for name in table if name in CONTRACTS}
         if not patterns:
             raise UsageError("Nothing is mapped to a contract.", hint="Add a [check] table to bulkops.toml.")
-        baseline = table.get("baseline")
-        if not isinstance(baseline, str | None):
-            raise UsageError(f"{called} baseline must be a path.")
+        baseline, account, max_age = (_text(table, name, called) for name in TEXTS)
         return cls(
             called=called,
             folder=config.folder,
@@ -54,6 +55,8 @@ class CheckTable:
             case=_choice(table, "case", called),
             fail_on=_choice(table, "fail-on", called),
             baseline=config.folder / baseline if baseline else None,
+            account=config.folder / account if account else None,
+            max_age=max_age,
         )
 
     def files(self) -> dict[str, list[Path]]:
@@ -90,6 +93,14 @@ def _texts(table: Mapping[str, Any], key: str, called: str) -> tuple[str, ...]:
         what = "a pattern or a list of patterns" if key in CONTRACTS else "a rule or a list of rules"
         raise UsageError(f"{called} {key} must be {what}.")
     return tuple(listed)
+
+
+def _text(table: Mapping[str, Any], key: str, called: str) -> str | None:
+    value = table.get(key)
+    if not isinstance(value, str | None):
+        what = "a length such as 7d" if key == "max-age" else "a path"
+        raise UsageError(f"{called} {key} must be {what}.")
+    return value
 
 
 def _choice(table: Mapping[str, Any], key: str, called: str) -> str | None:

@@ -98,7 +98,7 @@ def by_lower(columns: Iterable[str]) -> dict[str, str]:
 
 
 def _sent(column: ReadColumn, frame: pl.DataFrame, names: Mapping[str, str], fold: Fold) -> pl.Series:
-    name = names.get(column.column.lower())
+    name = next((names[n.lower()] for n in (column.column, *column.earlier) if n.lower() in names), None)
     raw = frame.get_column(name).fill_null("") if name else _constant("", frame.height)
     result = canonical(column, raw, fold)
     if (other := names.get((column.unless_filled or "").lower())) is not None:

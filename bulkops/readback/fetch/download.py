@@ -16,7 +16,7 @@ from bulkops.limits import MAX_RECORD_BYTES
 from bulkops.readback.fetch.completeness import TAIL, Doubt, doubt_of
 from bulkops.readback.fetch.prefetch import looked_at
 from bulkops.readback.parse.warnings import Notes
-from bulkops.transport.client import Client, path_of
+from bulkops.transport.client import Client, Params, path_of
 from bulkops.transport.retries import ATTEMPTS as REQUESTS
 from bulkops.transport.retries import wait_seconds
 
@@ -40,7 +40,7 @@ class Question:
 
     path: str
     ids: Ids
-    params: Mapping[str, str]
+    params: Params
     columns: frozenset[str] = frozenset()
 
     @property

@@ -13,7 +13,7 @@ import polars as pl
 from bulkops.errors import OutcomeUnknown, ServerRefused
 from bulkops.readback.compare.values import writable
 from bulkops.readback.parse.warnings import Notes
-from bulkops.transport.client import Client, path_of
+from bulkops.transport.client import Client, Params, path_of
 
 SMALLER_PAGES = (50,)  # the largest page of the transactions list until 2025
 SHIFTED = "met on two pages, kept once"
@@ -23,7 +23,7 @@ def read_pages(
     client: Client,
     path: str,
     ids: Mapping[str, int | str],
-    params: Mapping[str, str],
+    params: Params,
     *,
     page_size: int,
     notes: Notes | None = None,
@@ -60,9 +60,7 @@ def page_frame(items: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
 
 
-def _page(
-    client: Client, path: str, ids: Mapping[str, int | str], params: dict[str, str], sizes: list[int]
-) -> dict[str, Any]:
+def _page(client: Client, path: str, ids: Mapping[str, int | str], params: Params, sizes: list[int]) -> dict[str, Any]:
     """Return a page; drops sizes that are refused from `sizes`."""
     while True:
         try:

@@ -1,0 +1,143 @@
+"""An account as far as imports need it: what the API says of applications, campaigns, programs, attributes and lists.
+
+The same model is the snapshot file. It contains no key, no customer data and no codes.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from bulkops_validators.model.contract import ProgramKind
+
+
+class Part(BaseModel):
+    """One thing of the account. Unknown keys are refused, so that a misspelt one is not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Application(Part):
+    """An application; `mandatory_coupon_attributes` are the names that it requires of coupons."""
+
+    id: int
+    name: str = ""
+    case_sensitivity: str | None = None
+    mandatory_coupon_attributes: tuple[str, ...] = ()
+    sandbox: bool | None = None
+
+
+class Campaign(Part):
+    """A campaign of an application. `features` is None where the API does not say."""
+
+    id: int
+    application: int
+    name: str = ""
+    state: str | None = None
+    features: tuple[str, ...] | None = None
+
+
+class Program(Part):
+    """A loyalty program. A field is None where the API does not say; `tiers` are the names in the API's order."""
+
+    id: int
+    name: str = ""
+    card_based: bool | None = None
+    allow_subledger: bool | None = None
+    users_per_card: int | None = None
+    tiers: tuple[str, ...] | None = None
+    tiers_expire: bool | None = None
+    sandbox: bool | None = None
+
+    @property
+    def kind(self) -> ProgramKind | None:
+        """What the program keeps points on, or None if that is not known."""
+        if self.card_based is None:
+            return None
+        return ProgramKind.CARDS if self.card_based else ProgramKind.PROFILES
+
+
+class Attribute(Part):
+    """A custom attribute. `suggestions` are the only allowed values if it is `restricted` and has no allowed list.
+
+    The API never shows an allowed list. `applications` is None where the API does not say.
+    """
+
+    id: int
+    entity: str
+    name: str
+    type: str
+    allowed_list: bool = False
+    restricted: bool = False
+    suggestions: tuple[str, ...] = ()
+    applications: tuple[int, ...] | None = None
+
+
+class Stores(Part):
+    """The integration ids of an application's stores."""
+
+    application: int
+    integration_ids: tuple[str, ...] = ()
+
+
+class Collection(Part):
+    """A collection, of the account or of a campaign."""
+
+    id: int
+    name: str = ""
+    campaign: int | None = None
+
+
+class Audience(Part):
+    """An audience."""
+
+    id: int
+    name: str = ""
+
+
+class Unread(Part):
+    """Something that could not be read, and why; what depends on it is not checked."""
+
+    what: str
+    why: str
+
+
+class Account(Part):
+    """What is known of an account, and when it was read.
+
+    `complete` names the lists that were read to their end: only of these it is known what they do not contain.
+    """
+
+    format: Literal[1] = Field(default=1, description="The version of this file.")
+    base_url: str
+    read_at: AwareDatetime
+    bulkops: str = ""
+    applications: tuple[Application, ...] = ()
+    campaigns: tuple[Campaign, ...] = ()
+    programs: tuple[Program, ...] = ()
+    attributes: tuple[Attribute, ...] = ()
+    stores: tuple[Stores, ...] = ()
+    collections: tuple[Collection, ...] = ()
+    audiences: tuple[Audience, ...] = ()
+    complete: frozenset[str] = Field(
+        default=frozenset(),
+        description="Lists that were read to their end, such as `campaigns/1` or `attributes/Coupon`.",
+    )
+    unread: tuple[Unread, ...] = ()
+
+    def knows(self, name: str, *parts: object) -> bool:
+        """Return whether a list is complete, or a list that includes it."""
+        return any("/".join(map(str, (name, *parts[:length]))) in self.complete for length in range(len(parts) + 1))
+
+    def age(self, now: datetime) -> float:
+        """Return the seconds since the account was read; never negative."""
+        return max(0.0, (now - self.read_at).total_seconds())
+
+
+P = TypeVar("P", Application, Campaign, Program, Attribute, Collection, Audience)
+
+
+def by_id(parts: Iterable[P], number: int | None) -> P | None:
+    """Return the part with an id, or None."""
+    return next((part for part in parts if part.id == number), None)

@@ -1,0 +1,1 @@
+"""The contracts and exports of bulkops against the vendor's description of the API."""
