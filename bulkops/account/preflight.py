@@ -17,7 +17,7 @@ from bulkops.reading.blocks import ContentReader
 from bulkops.reading.sources import DAMAGED, ReadFailed, file_source
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import FileReport, Finding
-from bulkops.validation.named import Fault
+from bulkops.validation.named_things import Fault
 from bulkops.validation.preamble import open_content
 from bulkops.validation.settings import ValidationSettings
 from bulkops.wording import counted

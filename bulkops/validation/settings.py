@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bulkops.validation.baseline import Baseline
-from bulkops.validation.named import NamedThings
+from bulkops.validation.named_things import NamedThings
 
 
 @dataclass(frozen=True, kw_only=True)
