@@ -14,12 +14,12 @@ from bulkops.readback.compare.canonical import IMPORT_ID
 from bulkops.upload.context import JobContext
 from bulkops.upload.evidence.judge import Doubt, Judge
 from bulkops.upload.evidence.row_clock import instant
+from bulkops.upload.evidence.server_clock import learn_time
 from bulkops.upload.evidence.similarity import shared_places, shared_rows
 from bulkops.upload.evidence.snapshots import Reading
 from bulkops.upload.evidence.timeouts import seconds_until_settled
 from bulkops.upload.evidence.verdict import Verdict, as_sent
 from bulkops.upload.refusals.split_chunk import found_and_missing
-from bulkops.upload.sender import learn_time
 from bulkops_validators.model.contract import Mode, Readback
 
 AMBIGUOUS = "The evidence is ambiguous, so nothing was recorded"

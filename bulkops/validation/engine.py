@@ -16,10 +16,11 @@ from bulkops.reading.sources import DAMAGED, ReadFailed, Source, expand
 from bulkops.validation.block import Partial, judge
 from bulkops.validation.checks.repetitions import KeyBook
 from bulkops.validation.context import Context
-from bulkops.validation.findings import FileReport, ValidationReport, ValidationSettings
+from bulkops.validation.findings import FileReport, ValidationReport
 from bulkops.validation.observer import Observer
 from bulkops.validation.preamble import open_content
 from bulkops.validation.report_builder import Tally
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract, Unique
 from bulkops_validators.model.rules_registry import chosen
 

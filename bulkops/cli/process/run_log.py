@@ -172,7 +172,7 @@ def with_run_log(command: click.Command) -> click.Command:
             if (child := command.get_command(click.Context(command), name)) is not None:
                 with_run_log(child)
     elif command.callback is not None and not any(parameter.name == "log_file" for parameter in command.params):
-        for declare in (_metrics, _log_format, _log_file):
+        for declare in (_log_file, _log_format, _metrics):
             declare(command)
         command.callback = _logged(command.callback)
     return command
