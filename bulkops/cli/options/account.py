@@ -12,7 +12,7 @@ from bulkops.cli.options.common import CountType
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.output.console import console
 from bulkops.errors import UsageError
-from bulkops.settings import ID_NAMES
+from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from bulkops.validation.settings import ValidationSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
+# From the contracts, not from the settings: a validation starts without modules that only sending needs.
+ID_NAMES = sorted({name for contract in CONTRACTS.values() for route in contract.routes for name in route.ids})
 
 
 @dataclass(frozen=True, kw_only=True)
