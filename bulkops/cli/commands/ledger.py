@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from bulkops.cli.options.common import json_option, ledger_option, overwrite_option
-from bulkops.cli.options.environment import own_option
+from bulkops.cli.options.environment import Reach, option, own_option
 from bulkops.cli.output.console import console
 from bulkops.cli.output.jobs_view import look_at_ledger
 from bulkops.cli.output.outputs import permit_of
