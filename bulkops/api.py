@@ -38,9 +38,9 @@ from bulkops.readback.compare.canonical import Fold
 from bulkops.reading.sources import file_source
 from bulkops.recipe import load_recipe
 from bulkops.reconciling.result import Reconciliation
-from bulkops.reconciling.sides import Evidence, Known
+from bulkops.reconciling.sides import EvidenceSource, ImportFacts
 from bulkops.redaction import remember_keys
-from bulkops.reporting.write import ReportWish, form_of, write_report
+from bulkops.reporting.write import ReportOptions, form_of, write_report
 from bulkops.settings import (
     ID_NAMES,
     Target,
@@ -311,7 +311,7 @@ def reconcile(
                 raise UsageError(f"Job {job} knows its contract, {asked.contract.name}, and its import ids.")
         else:
             query = query_texts(found, options or {}, place=found.name)
-            asked = Asked(contract=found, file=path, options=query, known=Known(import_ids=import_ids))
+            asked = Asked(contract=found, file=path, options=query, known=ImportFacts(import_ids=import_ids))
         asked = replace(
             asked,
             settle=settle,
@@ -323,7 +323,7 @@ def reconcile(
             balances=(_path(balances[0]), _path(balances[1])) if balances else None,
         ).accepting(accepted_rules(accept))
         _check_names(ids or {})
-        evidence = Evidence(
+        evidence = EvidenceSource(
             export=_path(saved) if saved else None, ids=ids, options=asked.options, fold=fold_named(case)
         )
         if where is not None and book is not None:
@@ -386,7 +386,7 @@ def report(
     """
     path = Path(out)
     form = form_of(path)
-    wish = ReportWish(jobs=jobs, form=form, title=title, mask=mask, check_files=check_files, ledger=ledger)
+    wish = ReportOptions(jobs=jobs, form=form, title=title, mask=mask, check_files=check_files, ledger=ledger)
     with _open(ledger) as book:
         return write_report(book, wish, made=SystemClock().now(), output=path, permit=_permit(ledger, overwrite))
 

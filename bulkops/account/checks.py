@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from bulkops.account.model import Account, Application, Attribute, Audience, Campaign, Program, by_id
-from bulkops.account.model import Collection as HeldCollection
+from bulkops.account.model import Collection as AccountCollection
 from bulkops.validation.named import Fault
 from bulkops_validators.model.cells import JsonObject
 from bulkops_validators.model.contract import Column, Contract, Reference
@@ -25,7 +25,7 @@ MOST_GUESSES = 50
 LISTED = 8
 """Known names up to which a message lists them all."""
 
-Held = Application | Campaign | Program | Attribute | HeldCollection | Audience
+AccountItem = Application | Campaign | Program | Attribute | AccountCollection | Audience
 Judge = Callable[[str], Sequence[Fault]]
 
 
@@ -281,7 +281,7 @@ def facts_of(account: Account, ids: Mapping[str, int]) -> dict[str, str]:
     return facts
 
 
-def _about(held: Held) -> str:
+def _about(held: AccountItem) -> str:
     more: tuple[str | None, ...] = ()
     match held:
         case Campaign(state=state):
@@ -302,7 +302,7 @@ def _campaign(account: Account, ids: Mapping[str, int]) -> Campaign | None:
     return by_id(own, ids.get("campaign"))
 
 
-def called(what: str, held: Held) -> str:
+def called(what: str, held: AccountItem) -> str:
     """Return how a message calls a thing: `program 3 'Points club'`."""
     return f"{what} {held.id}" + (f" {held.name!r}" if held.name else "")
 
@@ -328,7 +328,7 @@ def _nearest(known: Sequence[str]) -> Callable[[str], str]:
     return suggest
 
 
-def _nearest_id(held: Sequence[Held], number: int) -> str:
+def _nearest_id(held: Sequence[AccountItem], number: int) -> str:
     """Return the ids that exist if they are few, or the nearest ones."""
     if len(held) <= LISTED:
         return f" Known: {_listed(held)}." if held else ""
@@ -336,7 +336,7 @@ def _nearest_id(held: Sequence[Held], number: int) -> str:
     return f" Did you mean {_listed(each for each in held if str(each.id) in near)}?" if near else ""
 
 
-def _listed(held: Iterable[Held]) -> str:
+def _listed(held: Iterable[AccountItem]) -> str:
     return ", ".join(f"{each.id} {each.name!r}" if each.name else str(each.id) for each in held)
 
 

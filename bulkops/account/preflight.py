@@ -30,7 +30,7 @@ MAX_SEARCHES = 5
 SHOWN_FINDINGS = 20
 """Examples of a rule that are located."""
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,7 @@ def check_import(
     *,
     accept: Collection[str] = (),
     search: bool = True,
-    say: Say,
+    say: Notify,
 ) -> Preflight:
     """Return how an import fits its account; its file was validated before.
 
@@ -199,7 +199,7 @@ def _columns_of(file: Path, contract: Contract) -> Collection[str]:
     return header.present if header else ()
 
 
-def _missing_profiles(names: _Collecting, reader: AccountReader, *, sandbox: bool, say: Say) -> tuple[set[str], str]:
+def _missing_profiles(names: _Collecting, reader: AccountReader, *, sandbox: bool, say: Notify) -> tuple[set[str], str]:
     """Return the collected profiles that the search does not find, and what to say if they were not searched."""
     wanted = list(names.collected)
     if len(wanted) > MAX_SEARCHES * PAGE:

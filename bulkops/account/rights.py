@@ -6,7 +6,7 @@ from string import Formatter
 
 from bulkops.account.reading import LISTS, SEARCH, SINGLES
 from bulkops.errors import AccessRefused, ServerRefused, Unfinished
-from bulkops.readback.fetch.rows import nothing_of
+from bulkops.readback.fetch.rows import minimal_query
 from bulkops.transport.client import Client
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Readback
@@ -70,7 +70,7 @@ def _tried_readback(client: Client, readback: Readback, ids: Mapping[str, int], 
     templates = "".join([readback.path, *(value for name, value in readback.query.items() if name == "campaignId")])
     if missing := [name for name in _names_in(templates) if name not in ids]:
         return _without_ids(readback.operation, readback.path, missing, used_by)
-    params = nothing_of(readback, ids, {}, now=client.clock.now())
+    params = minimal_query(readback, ids, {}, now=client.clock.now())
     return _tried(client, readback.operation, readback.path, ids, params, used_by)
 
 

@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bulkops.description.described import CellLimits, Described, Description, TextLimits, folded
-from bulkops.description.expected import Column, Expected, expected_operations
+from bulkops.description.expected import Expected, ExpectedColumn, expected_operations
 
 _BULK = re.compile(r"^(?:import|export)(?![a-z])|/(?:import|export)(?:_\w+)?$")
 _PAGING = frozenset({"pagesize", "skip", "sort", "withtotalresultsize"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
+class DescriptionDifference:
     """One difference. `ours` and `theirs` are what bulkops and the description say; blank where they say nothing."""
 
     kind: str
@@ -26,14 +26,14 @@ class Difference:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class DescriptionComparison:
     """The differences, how many operations were compared, and what the description does not let compare."""
 
     source: str
     version: str
     described: int
     compared: int
-    differences: tuple[Difference, ...]
+    differences: tuple[DescriptionDifference, ...]
     unchecked: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -41,11 +41,11 @@ class Comparison:
         return asdict(self)
 
 
-def compare_with(description: Description) -> Comparison:
+def compare_with(description: Description) -> DescriptionComparison:
     """Return how bulkops differs from a description."""
     expected, described = expected_operations(), description.operations
     shared = [key for key in expected if key in described]
-    differences: list[Difference] = []
+    differences: list[DescriptionDifference] = []
     if description.whole:
         differences += [_missing(each) for key, each in expected.items() if key not in described]
     for key in shared:
@@ -53,7 +53,7 @@ def compare_with(description: Description) -> Comparison:
     for key, each in described.items():
         if key not in expected and (_BULK.search(each.name) or _BULK.search(each.path)):
             differences.append(_unknown(each))
-    return Comparison(
+    return DescriptionComparison(
         source=description.source,
         version=description.version,
         described=len(described),
@@ -63,23 +63,23 @@ def compare_with(description: Description) -> Comparison:
     )
 
 
-def _missing(expected: Expected) -> Difference:
+def _missing(expected: Expected) -> DescriptionDifference:
     operation = f"{expected.method} {expected.path}"
-    return Difference(
+    return DescriptionDifference(
         kind="operation-missing", where=expected.where, operation=operation, ours=operation,
         message="bulkops requests this operation; the description does not have it.",
     )  # fmt: skip
 
 
-def _unknown(described: Described) -> Difference:
+def _unknown(described: Described) -> DescriptionDifference:
     operation = f"{described.method} {described.path}"
-    return Difference(
+    return DescriptionDifference(
         kind="operation-unknown", where=described.name, operation=operation, theirs=operation,
         message="The description has this import or export; bulkops does not know it.",
     )  # fmt: skip
 
 
-def _compared(expected: Expected, described: Described, *, details: bool) -> Iterator[Difference]:
+def _compared(expected: Expected, described: Described, *, details: bool) -> Iterator[DescriptionDifference]:
     """Yield the differences of one operation; `details`: the description can state choices and deprecations."""
     say = _Saying(expected, described)
     if details and described.deprecated != expected.deprecated:
@@ -102,20 +102,22 @@ class _Saying:
         self._expected = expected
         self._described = described
 
-    def _told(self, kind: str, message: str, name: str = "", *, ours: object = "", theirs: object = "") -> Difference:
-        return Difference(
+    def _told(
+        self, kind: str, message: str, name: str = "", *, ours: object = "", theirs: object = ""
+    ) -> DescriptionDifference:
+        return DescriptionDifference(
             kind=kind, where=self._expected.where, operation=f"{self._expected.method} {self._expected.path}",
             name=name, ours=str(ours), theirs=str(theirs), message=message,
         )  # fmt: skip
 
-    def deprecation(self) -> Difference:
+    def deprecation(self) -> DescriptionDifference:
         """Return the difference that the operation is deprecated, or is not any more."""
         told = "The description calls the operation deprecated."
         if self._expected.deprecated:
             told = "bulkops calls the operation deprecated; the description does not."
         return self._told("deprecated", told, ours=self._expected.deprecated, theirs=self._described.deprecated)
 
-    def columns(self, columns: tuple[Column, ...]) -> Iterator[Difference]:
+    def columns(self, columns: tuple[ExpectedColumn, ...]) -> Iterator[DescriptionDifference]:
         """Yield the differences of the columns of an import file."""
         theirs = dict(self._described.columns) or dict.fromkeys(self._described.sample, "")
         theirs = {**dict.fromkeys(self._described.sample, ""), **theirs}
@@ -136,14 +138,14 @@ class _Saying:
                 told = f"The description has the column {name}; bulkops refuses it."
                 yield self._told("column-unknown", told, name, theirs=name)
 
-    def _obligation(self, column: Column, said: str) -> Iterator[Difference]:
+    def _obligation(self, column: ExpectedColumn, said: str) -> Iterator[DescriptionDifference]:
         wrong = (said == "required" and not column.required) or (said == "optional" and not column.may_be_optional)
         if wrong:
             ours = "required" if column.required else "optional" if column.may_be_optional else "not called optional"
             told = f"The description calls the column {column.name} {said}; for bulkops it is {ours}."
             yield self._told("column-required", told, column.name, ours=ours, theirs=said)
 
-    def found(self, columns: tuple[str, ...]) -> Iterator[Difference]:
+    def found(self, columns: tuple[str, ...]) -> Iterator[DescriptionDifference]:
         """Yield the differences of the columns of an export; names in its texts alone are no columns for certain."""
         described = self._described
         theirs = {name.lower(): name for name in (*described.columns, *described.sample)}
@@ -156,7 +158,9 @@ class _Saying:
             told = f"bulkops expects the column {ours[key]}; the description does not mention it."
             yield self._told("column-missing", told, ours[key], ours=ours[key])
 
-    def parameters(self, ours: Mapping[str, tuple[tuple[str, ...], bool]], *, choices: bool) -> Iterator[Difference]:
+    def parameters(
+        self, ours: Mapping[str, tuple[tuple[str, ...], bool]], *, choices: bool
+    ) -> Iterator[DescriptionDifference]:
         """Yield the differences of the query parameters; those of paging and sorting are not offered everywhere."""
         known, theirs = {folded(name): name for name in ours}, self._described.parameters
         for key, name in known.items():
@@ -178,7 +182,7 @@ class _Saying:
                 told = f"The description has the parameter {parameter.name}; bulkops does not offer it."
                 yield self._told("parameter-unknown", told, parameter.name, theirs=parameter.name)
 
-    def limits(self, ours: TextLimits, theirs: TextLimits) -> Iterator[Difference]:
+    def limits(self, ours: TextLimits, theirs: TextLimits) -> Iterator[DescriptionDifference]:
         """Yield the differences of the limits that the text states."""
         for name, mine in asdict(ours).items():
             other = getattr(theirs, name)
@@ -187,7 +191,9 @@ class _Saying:
                 told = f"The limit {name} is {shown} for bulkops; the description says {found}."
                 yield self._told("limit", told, name, ours=shown, theirs=found)
 
-    def fields(self, ours: Mapping[str, CellLimits], theirs: Mapping[str, CellLimits]) -> Iterator[Difference]:
+    def fields(
+        self, ours: Mapping[str, CellLimits], theirs: Mapping[str, CellLimits]
+    ) -> Iterator[DescriptionDifference]:
         """Yield the differences of the lengths of fields, where the description states a length."""
         for name, mine in ours.items():
             other = theirs.get(name)

@@ -15,7 +15,7 @@ PAGING = ("pageSize", "skip")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
+class ExpectedColumn:
     """A column of an import: whether every file must have it, and its earlier names. Optional: None of both."""
 
     name: str
@@ -35,7 +35,7 @@ class Expected:
     where: str
     method: str
     path: str
-    columns: tuple[Column, ...] | None = None
+    columns: tuple[ExpectedColumn, ...] | None = None
     found: tuple[str, ...] | None = None
     parameters: Mapping[str, tuple[tuple[str, ...], bool]] | None = None
     limits: TextLimits | None = None
@@ -68,7 +68,7 @@ def _import(contract: Contract, route: Route) -> Expected:
         method="POST",
         path=route.path,
         columns=tuple(
-            Column(
+            ExpectedColumn(
                 name=column.name,
                 required=column.required and column.name not in alternatives,
                 may_be_optional=not (column.required or column.recommended),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bulkops.ledger.paths import shown
 from bulkops.ledger.states import JobState
-from bulkops.reconciling.result import Verdict as Compared
+from bulkops.reconciling.result import Verdict
 from bulkops.reporting.facts import WORDS, JobFacts
 from bulkops.reporting.verdict import only_rejected_missing
 from bulkops.wording import counted
@@ -125,7 +125,7 @@ def _about_proof(facts: JobFacts) -> Iterator[OpenDecision]:
         what = "The records were not read back" if found is None else "The proof is older than the job"
         choice = Choice(when="To read them back and compare them:", command=_command(facts, *again, online=True))
         yield OpenDecision(what=what, choices=(choice,))
-    elif found["verdict"] == Compared.MISMATCH and not only_rejected_missing(facts):
+    elif found["verdict"] == Verdict.MISMATCH and not only_rejected_missing(facts):
         choice = Choice(
             when="To write every difference to files:",
             command=_command(facts, *again, "--out", "differences", online=True),

@@ -12,7 +12,7 @@ from bulkops.ledger.job_summary import job_document, job_state
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.reporting.rejections import Reason
-from bulkops.reporting.steps import Step, told_steps
+from bulkops.reporting.steps import EventSummary, summarise_events
 
 STATES = ("accepted", "skipped", "rejected", "in_doubt", "pending")
 AFTERWARDS = {EventKind.RECONCILED, EventKind.SETTINGS_CHANGED, EventKind.FILE_NAMED}
@@ -40,7 +40,7 @@ class JobFacts:
     effect: str
     chunks: tuple[Mapping[str, Any], ...] = ()
     progress: tuple[tuple[float, int], ...] = ()
-    doubts: tuple[Step, ...] = ()
+    doubts: tuple[EventSummary, ...] = ()
     rejected: tuple[tuple[str, ...], ...] = ()
     findings: tuple[tuple[str, int], ...] | None = None
     sums: Mapping[str, str] = field(default_factory=dict)
@@ -115,7 +115,7 @@ def job_facts(
         effect=effect,
         chunks=tuple(_timeline(chunks, events)),
         progress=tuple(_progress(chunks, events)),
-        doubts=tuple(told_steps(events)),
+        doubts=tuple(summarise_events(events)),
         settings=job.settings,
         ended=_ended(job, chunks, events),
         reconciled=next((event.at for event in reversed(events) if event.kind == EventKind.RECONCILED), None),

@@ -11,7 +11,7 @@ from bulkops.reporting.decisions import OpenDecision, open_decisions
 from bulkops.reporting.facts import STATES, JobFacts
 from bulkops.reporting.plots import duration
 from bulkops.reporting.tables import Table, moment
-from bulkops.reporting.verdict import Verdict, verdict_of, verdict_of_all
+from bulkops.reporting.verdict import SignOff, verdict_of, verdict_of_all
 from bulkops.version import __version__
 
 NOT_RECORDED = "not recorded: an older version of bulkops made the proof"
@@ -55,7 +55,7 @@ class JobPage:
     name: str
     title: str
     state: str
-    verdict: Verdict
+    verdict: SignOff
     notes: tuple[str, ...]
     books: Section
     proof: tuple[Fact, ...]
@@ -75,7 +75,7 @@ class Page:
     title: str
     made: str
     version: str
-    verdict: Verdict
+    verdict: SignOff
     summary: Table | None
     jobs: tuple[JobPage, ...]
 

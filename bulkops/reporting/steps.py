@@ -61,7 +61,7 @@ DECIDED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class EventSummary:
     """Something that happened; `chunk` is None where it was the whole job.
 
     `detail` is in words of ours; `said` is what the server, the evidence or a person said, which may hold values.
@@ -74,7 +74,7 @@ class Step:
     said: str = ""
 
 
-def told_steps(events: Sequence[Event]) -> Iterator[Step]:
+def summarise_events(events: Sequence[Event]) -> Iterator[EventSummary]:
     """Yield the steps that were no routine, in order; what was only said again is told once."""
     steps = [_step(event) for event in events if event.kind not in ROUTINE]
     last = {(step.chunk, step.said): place for place, step in enumerate(steps) if step.said}
@@ -92,9 +92,9 @@ def told_steps(events: Sequence[Event]) -> Iterator[Step]:
         yield replace(step, said="") if again else step
 
 
-def _step(event: Event) -> Step:
+def _step(event: Event) -> EventSummary:
     said = event.payload.said if event.payload else ""
-    return Step(
+    return EventSummary(
         at=event.at,
         chunk=event.chunk,
         what=WHAT.get(event.kind, event.kind.capitalize()),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bulkops.ledger.states import JobState
-from bulkops.reconciling.result import Verdict as Compared
+from bulkops.reconciling.result import Verdict
 from bulkops.reporting.facts import STATES, JobFacts
 from bulkops.wording import counted
 
@@ -23,7 +23,7 @@ class Sign(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class SignOff:
     """Whether to sign, and why in one sentence.
 
     `objections` are the reasons not to sign, `reservations` what the signature does not cover; both are clauses
@@ -36,20 +36,20 @@ class Verdict:
     reservations: tuple[str, ...] = ()
 
 
-def verdict_of(facts: JobFacts) -> Verdict:
+def verdict_of(facts: JobFacts) -> SignOff:
     """Return the verdict on one job: any objection forbids to sign it."""
     objections = tuple(clause for check in OBJECTIONS if (clause := check(facts)))
     if objections:
-        return Verdict(sign=Sign.NO, sentence=f"Do not sign yet: {_listed(objections)}.", objections=objections)
+        return SignOff(sign=Sign.NO, sentence=f"Do not sign yet: {_listed(objections)}.", objections=objections)
     reservations = tuple(clause for check in RESERVATIONS if (clause := check(facts)))
     fact = _achieved(facts)
     if not reservations:
-        return Verdict(sign=Sign.YES, sentence=f"Sign: {fact}.")
+        return SignOff(sign=Sign.YES, sentence=f"Sign: {fact}.")
     said = f"Sign with {counted(len(reservations), 'reservation')}: {fact}, but {_listed(reservations)}."
-    return Verdict(sign=Sign.RESERVED, sentence=said, reservations=reservations)
+    return SignOff(sign=Sign.RESERVED, sentence=said, reservations=reservations)
 
 
-def verdict_of_all(all_facts: Sequence[JobFacts]) -> Verdict:
+def verdict_of_all(all_facts: Sequence[JobFacts]) -> SignOff:
     """Return the verdict on all jobs of a report: the least favourable of theirs."""
     verdicts = [verdict_of(facts) for facts in all_facts]
     if len(verdicts) == 1:
@@ -58,17 +58,17 @@ def verdict_of_all(all_facts: Sequence[JobFacts]) -> Verdict:
     if objections := tuple(f"{facts.name}: {v.objections[0]}" for facts, v in pairs if v.objections):
         open_jobs = f"{len(objections):,} of {total:,} jobs {'has' if len(objections) == 1 else 'have'} open points"
         said = f"Do not sign yet: {open_jobs} ({_shortened(objections)})."
-        return Verdict(sign=Sign.NO, sentence=said, objections=objections)
+        return SignOff(sign=Sign.NO, sentence=said, objections=objections)
     records = sum(facts.records["input"] for facts in all_facts)
     fact = f"all {total:,} jobs are complete, with {counted(records, 'record')}"
     reservations = tuple(f"{facts.name}: {clause}" for facts, v in pairs for clause in v.reservations)
     if not reservations:
         said = f"Sign: {fact}, each of which was read back as it was sent."
-        return Verdict(sign=Sign.YES, sentence=said)
+        return SignOff(sign=Sign.YES, sentence=said)
     counts = Counter(clause for v in verdicts for clause in v.reservations)
     clauses = [c if n == total else f"for {n:,} of {total:,} jobs {c}" for c, n in counts.items()]
     said = f"Sign with {counted(len(clauses), 'reservation')}: {fact}, but {_shortened(clauses)}."
-    return Verdict(sign=Sign.RESERVED, sentence=said, reservations=reservations)
+    return SignOff(sign=Sign.RESERVED, sentence=said, reservations=reservations)
 
 
 def _listed(clauses: Sequence[str]) -> str:
@@ -87,7 +87,7 @@ def _achieved(facts: JobFacts) -> str:
         return "the file contains no records"
     new = "new " if facts.document.get("source") else ""
     which = f"the only {new}record" if records == 1 else f"all {records:,} {new}records"
-    if facts.verdict != Compared.PROVED:
+    if facts.verdict != Verdict.PROVED:
         return f"{which} {'was' if records == 1 else 'were'} accepted by the server"
     return f"{which} of the file {'is' if records == 1 else 'are'} in the target as sent"
 
@@ -136,7 +136,7 @@ def _rejected(facts: JobFacts) -> str | None:
 
 def _differs(facts: JobFacts) -> str | None:
     found = facts.reconciliation
-    if found is None or found["verdict"] != Compared.MISMATCH or facts.outdated or only_rejected_missing(facts):
+    if found is None or found["verdict"] != Verdict.MISMATCH or facts.outdated or only_rejected_missing(facts):
         return None
     if found.get("doubt"):
         return "the saved export differs from the file, and is itself the likely cause"
@@ -148,7 +148,7 @@ def _differs(facts: JobFacts) -> str | None:
 def only_rejected_missing(facts: JobFacts) -> bool:
     """Return whether a mismatch consists of as many missing records as the server rejected, and nothing else."""
     found = facts.reconciliation
-    if found is None or found["verdict"] != Compared.MISMATCH:
+    if found is None or found["verdict"] != Verdict.MISMATCH:
         return False
     others = found["different"] + (found["unexpected"] if found.get("unexpected_counts") else 0)
     return bool(found["missing"]) and found["missing"] == facts.records["rejected"] and not others
@@ -174,7 +174,7 @@ def _outdated(facts: JobFacts) -> str | None:
 
 def _unprovable(facts: JobFacts) -> str | None:
     found = facts.reconciliation
-    if found is None or found["verdict"] != Compared.UNPROVABLE:
+    if found is None or found["verdict"] != Verdict.UNPROVABLE:
         return None
     if found.get("readings"):
         return "the target does not show every column of the file, so these are not proved"

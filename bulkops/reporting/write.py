@@ -18,7 +18,7 @@ from bulkops.reporting.facts import JobFacts, masked
 from bulkops.reporting.gather import gather
 from bulkops.reporting.page import page_of
 from bulkops.reporting.render import html, markdown
-from bulkops.reporting.verdict import Verdict, verdict_of, verdict_of_all
+from bulkops.reporting.verdict import SignOff, verdict_of, verdict_of_all
 from bulkops.version import __version__
 from bulkops.writing import (
     NOT_CSV,
@@ -46,7 +46,7 @@ NOT_REPORT = {**{suffix: form for suffix, form in NOT_CSV.items() if suffix not 
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportWish:
+class ReportOptions:
     """What is asked of a report.
 
     No `jobs` means the latest; `check_files` reads the files again for findings and sums. `ledger` is the address of
@@ -71,7 +71,7 @@ def form_of(path: Path | None) -> ReportForm:
     return BY_SUFFIX.get(path.suffix.lower(), ReportForm.HTML)
 
 
-def report_text(ledger: Ledger, wish: ReportWish, *, made: datetime) -> tuple[str, str]:
+def report_text(ledger: Ledger, wish: ReportOptions, *, made: datetime) -> tuple[str, str]:
     """Return the name of the first job and the text of the report; UsageError for a job that is not there."""
     facts = [gather(ledger, name, check_file=wish.check_files, named=wish.ledger) for name in _names(ledger, wish)]
     if wish.mask:
@@ -108,7 +108,7 @@ def _document(all_facts: Sequence[JobFacts], *, title: str, made: datetime) -> d
     }
 
 
-def _signing(verdict: Verdict) -> dict[str, Any]:
+def _signing(verdict: SignOff) -> dict[str, Any]:
     return {
         "verdict": verdict.sign.value,
         "sentence": verdict.sentence,
@@ -118,7 +118,7 @@ def _signing(verdict: Verdict) -> dict[str, Any]:
 
 
 def write_report(
-    ledger: Ledger, wish: ReportWish, *, made: datetime, output: Path | None, permit: Permit = OWN_ONLY
+    ledger: Ledger, wish: ReportOptions, *, made: datetime, output: Path | None, permit: Permit = OWN_ONLY
 ) -> Path:
     """Write a report to a file, NAME-OF-THE-JOB.FORM unless one is named, and return it.
 
@@ -136,7 +136,7 @@ def write_report(
     return path
 
 
-def _names(ledger: Ledger, wish: ReportWish) -> Sequence[str]:
+def _names(ledger: Ledger, wish: ReportOptions) -> Sequence[str]:
     """Return the jobs that are asked for, or the latest."""
     known = [job.id for job in ledger.jobs()]
     if not known:

@@ -20,7 +20,7 @@ from bulkops.ledger.claims import ImportTaken
 from bulkops.ledger.events import Accepted, Blocked, Payload, Refused, RequestSent, Stopped, TooLarge
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import TAKEN_IN, ChunkState
-from bulkops.readback.fetch.rows import nothing_of
+from bulkops.readback.fetch.rows import minimal_query
 from bulkops.transport.client import CLOCK_SET_SECONDS
 from bulkops.transport.responses import Answer
 from bulkops.upload.body import ChunkBody
@@ -149,7 +149,7 @@ def learn_time(context: JobContext) -> None:
     if context.contract.mode.resend_is_safe or readback is None:
         return
     if client.server_offset is None and not client.tells_no_time:
-        params = nothing_of(readback, context.ids, context.job.options, now=context.clock.now())
+        params = minimal_query(readback, context.ids, context.job.options, now=context.clock.now())
         client.ask_time(readback.path, context.ids, params)
 
 

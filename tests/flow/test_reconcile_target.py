@@ -9,7 +9,7 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.reconciling.result import Reconciliation, Verdict
-from bulkops.reconciling.run import Evidence, Known, reconcile
+from bulkops.reconciling.run import EvidenceSource, ImportFacts, reconcile
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.sandbox.world import load_world
 from bulkops.settings import Secret, Target
@@ -51,8 +51,10 @@ class Deployment:
     def ids(self, contract: str) -> dict[str, int]:
         return {name: IDS[name] for name in CONTRACTS[contract].routes[0].ids}
 
-    def reconcile(self, contract: str, file: Path, *, known: Known | None = None, settle: float = 0) -> Reconciliation:
-        evidence = Evidence(client=self.client, ids=self.ids(contract), options={})
+    def reconcile(
+        self, contract: str, file: Path, *, known: ImportFacts | None = None, settle: float = 0
+    ) -> Reconciliation:
+        evidence = EvidenceSource(client=self.client, ids=self.ids(contract), options={})
         return reconcile(CONTRACTS[contract], file, evidence, known=known, settle=settle)
 
 
@@ -76,9 +78,9 @@ def points(tmp_path: Path) -> Path:
 
 def test_two_imports_of_the_same_rows_are_told_apart(deployment: Deployment, points: Path) -> None:
     first, second = deployment.send("loyalty-points", points), deployment.send("loyalty-points", points)
-    one = deployment.reconcile("loyalty-points", points, known=Known(import_ids=[first]))
+    one = deployment.reconcile("loyalty-points", points, known=ImportFacts(import_ids=[first]))
     assert (one.verdict, one.found, one.unexpected) == (Verdict.PROVED, 7, 0)
-    both = deployment.reconcile("loyalty-points", points, known=Known(import_ids=[first, second]))
+    both = deployment.reconcile("loyalty-points", points, known=ImportFacts(import_ids=[first, second]))
     assert (both.verdict, both.unexpected) == (Verdict.MISMATCH, 7)
 
 
@@ -118,17 +120,17 @@ def test_codes_are_compared_as_the_application_folds_them(tmp_path: Path) -> Non
 def test_what_nothing_reads_back_is_judged_by_its_amount(deployment: Deployment, tmp_path: Path) -> None:
     file = tmp_path / "values.csv"
     file.write_text("item\nred\nblue\n")
-    agreed = deployment.reconcile("attribute-values", file, known=Known(amount=2))
+    agreed = deployment.reconcile("attribute-values", file, known=ImportFacts(amount=2))
     assert (agreed.verdict, agreed.exit_code) == (Verdict.UNPROVABLE, 0)
-    other = deployment.reconcile("attribute-values", file, known=Known(amount=1))
+    other = deployment.reconcile("attribute-values", file, known=ImportFacts(amount=1))
     assert (other.verdict, other.exit_code) == (Verdict.MISMATCH, 1)
 
 
 def test_a_window_leaves_out_what_was_created_before_it(deployment: Deployment, points: Path) -> None:
     deployment.send("loyalty-points", points)
-    later = Known(after=datetime.now(UTC) + timedelta(hours=1))
+    later = ImportFacts(after=datetime.now(UTC) + timedelta(hours=1))
     assert deployment.reconcile("loyalty-points", points, known=later).missing == 7
-    earlier = Known(after=datetime.now(UTC) - timedelta(hours=1))
+    earlier = ImportFacts(after=datetime.now(UTC) - timedelta(hours=1))
     assert deployment.reconcile("loyalty-points", points, known=earlier).verdict is Verdict.PROVED
 
 

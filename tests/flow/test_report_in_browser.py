@@ -16,7 +16,7 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.ledger.store import Ledger
-from bulkops.reporting.write import ReportWish, report_text
+from bulkops.reporting.write import ReportOptions, report_text
 from bulkops.sandbox.serve import SandboxServer
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
@@ -92,7 +92,7 @@ class Operations:
         path = self.folder / f"{state}.html"
         if not path.exists():
             ledger = Ledger.open(f"sqlite:///{self.folder / 'state' / 'ledger.db'}", clock=SystemClock())
-            wish = ReportWish(jobs=self.jobs[state])
+            wish = ReportOptions(jobs=self.jobs[state])
             path.write_text(report_text(ledger, wish, made=SystemClock().now())[1], encoding="utf-8")
             ledger.close()
         return path

@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bulkops.readback.compare.keyed import Counts, compare
+from bulkops.readback.compare.keyed import RowCounts, compare
 from bulkops.readback.compare.staging import RowSets
 from bulkops_validators.model.contract import Readback, ReadColumn
 
@@ -22,7 +22,7 @@ open_rows = st.lists(st.tuples(st.sampled_from("pq"), cells, st.sampled_from(["x
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def run(readback: Readback, sent: list[tuple[Any, ...]], found: list[tuple[Any, ...]]) -> Counts:
+def run(readback: Readback, sent: list[tuple[Any, ...]], found: list[tuple[Any, ...]]) -> RowCounts:
     names = dict.fromkeys(["k", "a", "b"], pl.String)
     with RowSets(readback) as sets:
         sets.add_sent(pl.DataFrame(sent, schema=names, orient="row"))

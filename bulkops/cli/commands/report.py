@@ -47,14 +47,14 @@ def command(
     """
     from bulkops.clock import SystemClock
     from bulkops.ledger.store import Ledger
-    from bulkops.reporting.write import ReportForm, ReportWish, form_of, report_text, write_report
+    from bulkops.reporting.write import ReportForm, ReportOptions, form_of, report_text, write_report
     from bulkops.settings import default_ledger_url
 
     to_stdout = str(output) == "-" or (as_json and output is None)
     if as_json and to_stdout:
         form = "json"
     named = form_of(output)
-    wish = ReportWish(
+    wish = ReportOptions(
         jobs=jobs,
         form=ReportForm(form) if form else named,
         title=title,

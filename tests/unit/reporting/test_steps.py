@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bulkops.ledger.events import Event
-from bulkops.reporting.steps import told_steps
+from bulkops.reporting.steps import summarise_events
 
 BEGUN = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -14,7 +14,7 @@ def events(*told: tuple[str, dict[str, Any]]) -> list[Event]:
 
 
 def test_routine_is_left_out_and_doubts_are_told_in_words() -> None:
-    steps = list(told_steps(events(
+    steps = list(summarise_events(events(
         ("sent", {}), ("in doubt", {"message": "no answer"}),
         ("evidence", {"verdict": "landed", "rows": 80, "import_id": 7, "state": "accepted", "read_at": "x"}),
     )))  # fmt: skip
@@ -26,5 +26,5 @@ def test_routine_is_left_out_and_doubts_are_told_in_words() -> None:
 
 def test_what_is_said_twice_is_told_once() -> None:
     data = {"verdict": "ambiguous", "rows": 3, "note": "import 9 may be this chunk"}
-    steps = list(told_steps(events(("evidence", data), ("undecided", data), ("undecided", data))))
+    steps = list(summarise_events(events(("evidence", data), ("undecided", data), ("undecided", data))))
     assert [(s.what, s.said) for s in steps] == [("Needs a manual decision", "import 9 may be this chunk")]
