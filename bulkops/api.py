@@ -386,9 +386,9 @@ def report(
     """
     path = Path(out)
     form = form_of(path)
-    wish = ReportOptions(jobs=jobs, form=form, title=title, mask=mask, check_files=check_files, ledger=ledger)
+    choices = ReportOptions(jobs=jobs, form=form, title=title, mask=mask, check_files=check_files, ledger=ledger)
     with _open(ledger) as book:
-        return write_report(book, wish, made=SystemClock().now(), output=path, permit=_permit(ledger, overwrite))
+        return write_report(book, choices, made=SystemClock().now(), output=path, permit=_permit(ledger, overwrite))
 
 
 def _contract(contract: str | Contract) -> Contract:

@@ -48,10 +48,10 @@ class OutputOptions:
     lifted: bool
 
 
-def _differences(sets: RowSets, wish: OutputOptions) -> dict[str, str]:
-    if wish.output is None:
+def _differences(sets: RowSets, outputs: OutputOptions) -> dict[str, str]:
+    if outputs.output is None:
         return {}
-    return write_differences(sets, wish.output, wish.permit, spreadsheet_safe=wish.spreadsheet_safe)
+    return write_differences(sets, outputs.output, outputs.permit, spreadsheet_safe=outputs.spreadsheet_safe)
 
 
 @dataclass
@@ -112,26 +112,26 @@ class ReconcileTask:
             clock.sleep(pause)
             wait = min(wait * 2, LONGEST_WAIT)
 
-    def write(self, wish: OutputOptions, notes: Notes) -> tuple[dict[str, str], list[str]]:
+    def write(self, outputs: OutputOptions, notes: Notes) -> tuple[dict[str, str], list[str]]:
         """Write the requested files; return their paths by kind, and notes about them for the user.
 
         `notes` are the problems of the compared file.
         """
-        files = _differences(self.sets, wish)
-        said = formula_notes(self.sets) if files and not wish.spreadsheet_safe else []
-        if wish.repair is None or not self.sets.number("SELECT count(*) FROM result WHERE class = 'missing'"):
+        files = _differences(self.sets, outputs)
+        said = formula_notes(self.sets) if files and not outputs.spreadsheet_safe else []
+        if outputs.repair is None or not self.sets.number("SELECT count(*) FROM result WHERE class = 'missing'"):
             return files, said
         certainty = self._certainty(notes)
         against = objection(
             self.contract, self.sets, self.known, certainty,
-            name=self.evidence.name, source=self.source, lifted=wish.lifted,
+            name=self.evidence.name, source=self.source, lifted=outputs.lifted,
         )  # fmt: skip
         if against:
             return files, [*said, f"No repair file was written: {against}"]
-        lifted = wish.lifted and self.contract.mode is Mode.APPEND and not certainty.shows_imports
-        write_repair(self.sets, self.source, wish.repair, wish.permit, lifted=lifted)
-        files["repair"] = str(wish.repair)
-        return files, [*said, *advice(self.contract, wish.repair, lifted=lifted, rejected=self.known.rejected)]
+        lifted = outputs.lifted and self.contract.mode is Mode.APPEND and not certainty.shows_imports
+        write_repair(self.sets, self.source, outputs.repair, outputs.permit, lifted=lifted)
+        files["repair"] = str(outputs.repair)
+        return files, [*said, *advice(self.contract, outputs.repair, lifted=lifted, rejected=self.known.rejected)]
 
     def _certainty(self, notes: Notes) -> Certainty:
         reading = self.last

@@ -122,7 +122,7 @@ def advice(contract: Contract, repair: Path, *, lifted: bool, rejected: int) -> 
     if contract.mode is Mode.APPEND:
         yield f"Import {repair} only once: every import of it adds its rows again."
     if lifted:
-        yield f"{repair} may contain rows that are already imported, see {beside(repair)}: the export has no import ids."
+        yield f"{repair} may contain rows that are already imported: the export has no import ids. See {beside(repair)}"
     if rejected:
         yield f"{repair} contains the {rejected:,} rejected records of the job: do not import their file as well."
 

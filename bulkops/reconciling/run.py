@@ -70,10 +70,10 @@ def reconcile(
         result = task.until_settled(
             settle=settle if evidence.export is None else 0, clock=clock or SystemClock(), notify=observer or _silent
         )
-        wish = OutputOptions(
+        outputs = OutputOptions(
             output=output, spreadsheet_safe=spreadsheet_safe, repair=repair, permit=permit, lifted=without_import_ids
         )
-        files, said = task.write(wish, notes)
+        files, said = task.write(outputs, notes)
         stale = clear_stale(None, repair if "repair" not in files else None, permit)
         all_notes = tuple(n for n in (*notes.lines(), fold_note, *result.notes, *said, *stale) if n)
         return replace(result, notes=all_notes, files=files)

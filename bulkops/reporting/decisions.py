@@ -1,4 +1,4 @@
-"""Open decisions about a job, each with the commands that settle it. Pure."""
+"""List the open decisions about a job, each with the commands that settle it. Pure."""
 
 import shlex
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ SANDBOX = "sandbox"
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A way to settle a decision: when it is the right one, and its command."""
+    """One way to settle a decision: when to choose it, and its command."""
 
     when: str
     command: str
@@ -27,7 +27,7 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenDecision:
-    """Something that is still to be decided or done. `said` is what the server or the evidence said, if anything."""
+    """An open point of a job. `said` is the message of the server or of the evidence; blank if there is none."""
 
     what: str
     choices: tuple[Choice, ...]
@@ -35,7 +35,7 @@ class OpenDecision:
 
 
 def open_decisions(facts: JobFacts) -> tuple[OpenDecision, ...]:
-    """Return the decisions in the order in which to settle them."""
+    """Return the open decisions in the order in which to settle them."""
     if facts.state == JobState.CANCELLED:
         return tuple(_about_rejected(facts))
     found = [*_about_doubts(facts), *_about_unfinished(facts)]
@@ -77,7 +77,7 @@ def _about_unfinished(facts: JobFacts) -> Iterator[OpenDecision]:
         return
     parts = [
         f"{counted(facts.records['pending'], 'record')} not sent" if facts.records["pending"] else "",
-        f"{counted(unsettled, 'record')} sent and not settled" if unsettled else "",
+        f"{counted(unsettled, 'record')} sent and in doubt" if unsettled else "",
     ]
     yield OpenDecision(
         what=", ".join(part for part in parts if part),
@@ -86,7 +86,7 @@ def _about_unfinished(facts: JobFacts) -> Iterator[OpenDecision]:
                 when="To continue the job:",
                 command=_command(facts, "jobs", "resume", facts.name, "--reconcile", online=True),
             ),
-            Choice(when="To give it up:", command=_command(facts, "jobs", "cancel", facts.name)),
+            Choice(when="To cancel the job:", command=_command(facts, "jobs", "cancel", facts.name)),
         ),
     )
 
@@ -112,7 +112,7 @@ def _about_rejected(facts: JobFacts) -> Iterator[OpenDecision]:
 
 
 def _option(name: str, value: str) -> tuple[str, ...]:
-    """Return the words of a query option on the command line."""
+    """Return a query option as command-line words."""
     return {"true": (f"--{name}",), "false": (f"--no-{name}",)}.get(value, (f"--{name}", value))
 
 
@@ -122,7 +122,7 @@ def _about_proof(facts: JobFacts) -> Iterator[OpenDecision]:
         return
     again = ("reconcile", "--job", facts.name)
     if found is None or facts.outdated:
-        what = "The records were not read back" if found is None else "The proof is older than the job"
+        what = "The records were not read back" if found is None else "The job has changed since the proof"
         choice = Choice(when="To read them back and compare them:", command=_command(facts, *again, online=True))
         yield OpenDecision(what=what, choices=(choice,))
     elif found["verdict"] == Verdict.MISMATCH and not only_rejected_missing(facts):
@@ -141,7 +141,11 @@ def _repair(facts: JobFacts) -> Iterator[Choice]:
 
 
 def _command(facts: JobFacts, *words: str, online: bool = False, new: bool = False) -> str:
-    """Return a command line; with `online` it names the target, with `new` also a target that a job would know."""
+    """Return a command line.
+
+    `online`: the command needs the target, so name it. `new`: the command has no job that stores the address of the
+    target, so give the address if the target has no name.
+    """
     line = ["bulkops", *words]
     name, address = facts.settings.get("target_name"), str(facts.document["target"]["base_url"])
     if online and name and (new or name != SANDBOX):

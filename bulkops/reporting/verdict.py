@@ -1,4 +1,4 @@
-"""Whether a job, or all jobs of a report, may be signed, in one sentence. Pure."""
+"""Decide whether to sign a report about one or several jobs, and say why in one sentence. Pure."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,11 +11,11 @@ from bulkops.reporting.facts import STATES, JobFacts
 from bulkops.wording import counted
 
 SHOWN = 3
-"""How many jobs the sentence about several jobs names."""
+"""Maximum number of jobs that the sentence about several jobs names."""
 
 
 class Sign(StrEnum):
-    """What to do with the report."""
+    """Whether to sign the report."""
 
     YES = "sign"
     RESERVED = "sign_with_reservations"
@@ -26,8 +26,8 @@ class Sign(StrEnum):
 class SignOff:
     """Whether to sign, and why in one sentence.
 
-    `objections` are the reasons not to sign, `reservations` what the signature does not cover; both are clauses
-    without a capital letter and without a full stop.
+    `objections` are the reasons not to sign. `reservations` are facts that the signature does not cover. Both are
+    clauses without a capital letter and without a full stop.
     """
 
     sign: Sign
@@ -37,7 +37,7 @@ class SignOff:
 
 
 def verdict_of(facts: JobFacts) -> SignOff:
-    """Return the verdict on one job: any objection forbids to sign it."""
+    """Return the verdict on one job; with an objection it is "do not sign"."""
     objections = tuple(clause for check in OBJECTIONS if (clause := check(facts)))
     if objections:
         return SignOff(sign=Sign.NO, sentence=f"Do not sign yet: {_listed(objections)}.", objections=objections)
@@ -50,7 +50,7 @@ def verdict_of(facts: JobFacts) -> SignOff:
 
 
 def verdict_of_all(all_facts: Sequence[JobFacts]) -> SignOff:
-    """Return the verdict on all jobs of a report: the least favourable of theirs."""
+    """Return the verdict on all jobs of a report: the least favourable verdict of a single job."""
     verdicts = [verdict_of(facts) for facts in all_facts]
     if len(verdicts) == 1:
         return verdicts[0]
@@ -63,7 +63,7 @@ def verdict_of_all(all_facts: Sequence[JobFacts]) -> SignOff:
     fact = f"all {total:,} jobs are complete, with {counted(records, 'record')}"
     reservations = tuple(f"{facts.name}: {clause}" for facts, v in pairs for clause in v.reservations)
     if not reservations:
-        said = f"Sign: {fact}, each of which was read back as it was sent."
+        said = f"Sign: {fact}; each record was read back as it was sent."
         return SignOff(sign=Sign.YES, sentence=said)
     counts = Counter(clause for v in verdicts for clause in v.reservations)
     clauses = [c if n == total else f"for {n:,} of {total:,} jobs {c}" for c, n in counts.items()]
@@ -81,7 +81,7 @@ def _shortened(clauses: Sequence[str]) -> str:
 
 
 def _achieved(facts: JobFacts) -> str:
-    """Return what a job without objections achieved."""
+    """Return the achieved result of a job without objections, as a clause."""
     records = facts.document["file"]["records"]
     if not records:
         return "the file contains no records"
@@ -96,18 +96,18 @@ def _unbalanced(facts: JobFacts) -> str | None:
     if facts.balanced:
         return None
     found = sum(facts.records[state] for state in STATES)
-    return f"the books do not balance, because {facts.records['input']:,} records are {found:,} in all states together"
+    return f"the books do not balance: the input has {facts.records['input']:,} records, but all states have {found:,}"
 
 
 def _in_doubt(facts: JobFacts) -> str | None:
     undecided = sum(chunk["records"] for chunk in facts.chunks if chunk["undecided"])
     if undecided and (unknown := facts.records["in_doubt"]):
-        return f"it is unknown whether {counted(unknown, 'record')} reached the target, and a person must decide"
+        return f"it is unknown whether {counted(unknown, 'record')} reached the target; a person must decide"
     if undecided:
-        return f"{counted(undecided, 'record')} may be in the target twice, and a person must decide"
+        return f"{counted(undecided, 'record')} may be in the target twice; a person must decide"
     if unknown := facts.records["in_doubt"]:
         verb = "was" if unknown == 1 else "were"
-        return f"{counted(unknown, 'record')} {verb} sent, and it is not settled yet whether the target has them"
+        return f"{counted(unknown, 'record')} {verb} sent, but it is not yet known whether the target has them"
     return None
 
 
@@ -188,7 +188,10 @@ def _unconfirmed(facts: JobFacts) -> str | None:
 
 def _sent_before(facts: JobFacts) -> str | None:
     source = facts.document.get("source")
-    return f"{counted(source['sent_before'], 'record')} of the file went with earlier jobs" if source else None
+    if not source:
+        return None
+    verb = "was" if source["sent_before"] == 1 else "were"
+    return f"{counted(source['sent_before'], 'record')} of the file {verb} sent by earlier jobs"
 
 
 def _rehearsal(facts: JobFacts) -> str | None:

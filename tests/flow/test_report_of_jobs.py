@@ -144,4 +144,4 @@ def test_a_file_that_changed_is_said_and_not_checked(migration: Migration, tmp_p
     facts = gather(ledger, first.id)
     ledger.close()
     assert facts.findings is None
-    assert "not the one that was sent" in facts.notes[0]
+    assert "has changed since it was sent" in facts.notes[0]

@@ -102,7 +102,7 @@ def test_markdown_shows_hostile_data_as_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_markdown_cell_holds_exactly_the_data(text: str) -> None:
+def test_markdown_cell_contains_exactly_the_data(text: str) -> None:
     for escape in (markdown_text.plain, markdown_text.code):
         document = f"| a | b |\n| --- | --- |\n| {escape(text)} | end |\n"
         rendered = Seen(RENDERER.render(document))
