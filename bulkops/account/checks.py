@@ -255,8 +255,8 @@ def _list_of(account: Account, ids: Mapping[str, int], name: str) -> tuple[tuple
         case "application":
             return account.applications, account.knows("applications"), "the account"
         case "campaign":
-            own = tuple(each for each in account.campaigns if each.application == application)
-            return own, account.knows("campaigns", application), f"application {application}"
+            campaigns = tuple(each for each in account.campaigns if each.application == application)
+            return campaigns, account.knows("campaigns", application), f"application {application}"
         case "program":
             return account.programs, account.knows("programs"), "the account"
         case "collection" if campaign is not None:

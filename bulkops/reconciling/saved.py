@@ -157,7 +157,7 @@ def _refuse_other_header(contract: Contract, readback: Readback, source: Source,
 
 
 def _header(source: Source, form: Contract, *, hint: str) -> list[str]:
-    """Return the column names; DataError with the cause if there is no header."""
+    """Return the column names; DataError with the cause if the header is missing."""
     try:
         with source.open() as stream:
             head = stream.read(BLOCK)

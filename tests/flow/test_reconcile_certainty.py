@@ -1,4 +1,4 @@
-"""When a difference is believed: spreadsheets, other places, deleted rows, import ids, and what a repair file needs."""
+"""Reconcile distinguishes real differences from spreadsheet damage, and writes repair files only if both sides are sure."""
 
 import json
 import os
@@ -76,7 +76,7 @@ RESAVED = {
 
 
 @pytest.mark.parametrize("name", RESAVED)
-def test_missing_records_that_a_spreadsheet_rewrote_are_said_once_and_not_sent_again(name: str, desk: Desk) -> None:
+def test_missing_records_that_a_spreadsheet_rewrote_are_reported_once_without_a_repair(name: str, desk: Desk) -> None:
     contract, sent, found = RESAVED[name]
     code, document = desk.compare(contract, sent, found)
     assert (code, document["verdict"], document["missing"]) == (1, "mismatch", 1)
@@ -111,7 +111,7 @@ def test_cells_that_a_spreadsheet_rewrote_are_the_cause_of_a_mismatch(name: str,
     assert (code, document["different"], document["reason"].count(rule)) == (1, 1, 1)
 
 
-def test_cells_that_the_file_has_as_well_are_no_damage_of_the_export(desk: Desk) -> None:
+def test_finding_in_both_files_is_not_a_damage_of_the_export(desk: Desk) -> None:
     _, document = desk.compare("coupons", "value\n12E45\nCODE2\n", COUPONS + "1,1,1,12E45,,1,0,{},,7\n")
     assert "doubt" not in document
     assert desk.repair.read_text() == "value\nCODE2\n"
@@ -149,7 +149,7 @@ def test_instants_as_the_documented_tier_sample_writes_them_are_utc(desk: Desk) 
 WIDE = COUPONS + "1,1,5,CODE1,,1,0,{},,7\n2,2,5,CODE2,,1,0,{},,7\n"
 
 
-def test_rows_of_another_campaign_are_left_out_of_an_export_of_the_application(desk: Desk) -> None:
+def test_rows_of_another_campaign_are_skipped_in_an_export_of_the_application(desk: Desk) -> None:
     _, document = desk.compare("coupons", "value\nCODE1\nCODE2\n", WIDE, "--campaign", "1")
     assert (document["matched"], document["missing"]) == (1, 1)
     assert "1 rows of another campaign were skipped" in document["notes"][0]
@@ -212,7 +212,7 @@ def test_repair_with_import_ids_removes_the_text_beside_an_earlier_one(contract:
     assert not (desk.folder / "repair.csv.txt").exists()
 
 
-def test_text_of_somebody_else_beside_the_repair_file_is_not_written_over(desk: Desk) -> None:
+def test_foreign_text_file_beside_the_repair_file_is_not_overwritten(desk: Desk) -> None:
     (desk.folder / "repair.csv.txt").write_text("notes of mine\n")
     code, _ = desk.compare("giveaways", "code\nG1\nG2\n", "id,code\n1,G1\n", "--repair-without-import-ids")
     assert (code, (desk.folder / "repair.csv.txt").read_text()) == (2, "notes of mine\n")
@@ -226,9 +226,7 @@ def test_import_id_that_no_row_has_writes_no_repair(desk: Desk) -> None:
 
 @pytest.mark.parametrize("side", ["file", "export"])
 @pytest.mark.parametrize("contract", ["giveaways", "coupons"])
-def test_record_that_was_not_read_with_certainty_on_either_side_writes_no_repair(
-    contract: str, side: str, desk: Desk
-) -> None:
+def test_record_read_unreliably_on_either_side_writes_no_repair(contract: str, side: str, desk: Desk) -> None:
     column = CONTRACTS[contract].required_names[0]
     sent, found = f"{column},attributes\nCODE1,\nCODE2,\n", f"id,{column},attributes,importid\n1,CODE1,,7\n"
     if side == "file":
@@ -270,7 +268,7 @@ def test_export_that_is_older_than_the_import_writes_no_repair(tmp_path: Path, m
     assert "was saved before the last request" in result.stderr
 
 
-def test_second_copies_without_import_ids_are_said(desk: Desk) -> None:
+def test_second_copies_without_import_ids_are_reported(desk: Desk) -> None:
     _, document = desk.compare("giveaways", "code\nG1\n", "id,code\n1,G1\n2,G1\n3,OTHER\n")
     assert document["verdict"] == "proved"
     assert any("1 other rows are equal to records of the file" in note for note in document["notes"])

@@ -127,7 +127,7 @@ def test_codes_are_folded_as_the_application_folds_them(tmp_path: Path) -> None:
     assert compared(tmp_path, "coupons", sent, found, fold=Fold.UPPERCASE).verdict is Verdict.PROVED
 
 
-def test_a_lost_duplicate_is_missing_and_a_further_one_is_nobodys(tmp_path: Path) -> None:
+def test_lost_duplicate_is_missing_and_a_surplus_one_is_unexpected(tmp_path: Path) -> None:
     found = giveaways_export()
     lost = compared(tmp_path, "giveaways", GIVEAWAYS, found[1:])
     assert (lost.verdict, lost.missing, lost.examples[0].key) == (Verdict.MISMATCH, 1, "G1")
@@ -136,7 +136,7 @@ def test_a_lost_duplicate_is_missing_and_a_further_one_is_nobodys(tmp_path: Path
     assert "several imports: 5 (4 rows), 6 (1 rows)" in more.notes[-1]
 
 
-def test_a_copy_too_many_under_one_import_id_is_a_mismatch_and_named(tmp_path: Path) -> None:
+def test_surplus_copy_under_one_import_id_is_a_mismatch(tmp_path: Path) -> None:
     found = giveaways_export()
     others = {**found[3], "importid": "6"}
     result = compared(tmp_path, "giveaways", GIVEAWAYS, [*found, found[3], others])
@@ -170,7 +170,7 @@ def test_a_changed_cell_of_a_counted_row_is_named(tmp_path: Path) -> None:
     assert (example.key, example.column, example.found) == ("G2", "enddate", "2030-01-01T00:00:00Z")
 
 
-def test_what_a_replacing_import_left_standing_is_a_mismatch(tmp_path: Path) -> None:
+def test_row_that_a_replacing_import_did_not_remove_is_a_mismatch(tmp_path: Path) -> None:
     sent = [{"item": "a"}, {"item": "b"}]
     result = compared(tmp_path, "collections", sent, [*sent, {"item": "c"}])
     assert (result.verdict, result.unexpected, result.matched) == (Verdict.MISMATCH, 1, 2)

@@ -29,7 +29,7 @@ class Incompleteness:
 def find_incompleteness(
     out: BinaryIO, size: int, columns: frozenset[str], *, framed: bool, open_quote: bool
 ) -> Incompleteness | None:
-    """Return why the response in a file of `size` bytes may be incomplete; None if there is no sign of it.
+    """Return why the response in a file of `size` bytes may be incomplete; None if nothing shows that.
 
     `columns`: the header must contain one of these names, unless the set is empty. `framed`: HTTP states where the
     response ends. `open_quote`: the number of quotes is odd.

@@ -55,7 +55,7 @@ def is_left_open(record: str) -> bool:
 def settled_length(data: bytes) -> int:
     """Return how many bytes at the start of `data` are complete records, independent of the bytes that follow.
 
-    These are the records of `split_records`. Return 0 if there is no complete record.
+    These are the records of `split_records`. Return 0 if none is complete.
     """
     lines = data.decode("latin-1").split("\n")  # one character a byte; quotes, commas and line ends stay the same
     lines.pop()
@@ -137,7 +137,7 @@ def _next(record: str, position: int, *, bracketed: bool) -> tuple[str, int]:
 
 
 def _quoted(record: str, position: int) -> tuple[str, int] | None:
-    """Return the quoted cell that starts at `position` and its end; None if there is no complete quoted cell."""
+    """Return the quoted cell that starts at `position` and its end; None for an incomplete or unquoted cell."""
     if found := QUOTED.match(record, position):
         return found[1].replace('""', '"'), found.end()
     end = _json_end(record, position + 1) if record.startswith('"', position) else None
@@ -163,7 +163,7 @@ def _at_end(record: str, position: int) -> bool:
 def split_header(data: bytes, name: str) -> tuple[list[str], int, bytes]:
     """Return the column names, the number of physical lines up to the end of the header, and the bytes after it.
 
-    DataError if there is no header; `name` is for its message.
+    DataError if the header is missing; `name` is for its message.
     """
     head, newline, body = data.partition(b"\n")
     lines = 1

@@ -16,7 +16,7 @@ def well_quoted_marks(data: bytes) -> Marks | None:
 
 
 def complete_length(data: bytes, marks: Marks | None) -> int:
-    """Return how many bytes at the start of data are complete records; 0 if there is no complete record.
+    """Return how many bytes at the start of data are complete records; 0 if none is complete.
 
     `marks` is the result of `well_quoted_marks`. If it is None, the records are those of `lenient`: after one stray
     quote, the parity of quotes has no meaning.

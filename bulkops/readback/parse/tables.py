@@ -38,7 +38,7 @@ def read_frames(
     """Yield the records in batches: every column as unchanged text, plus `_record` and `_line` (both 1-based).
 
     `_line` is the physical line on which a record starts; the header is line 1. At least one frame is yielded; without
-    records it is empty and has the columns. DataError if there is no header; `name` is for its message.
+    records it is empty and has the columns. DataError if the header is missing; `name` is for its message.
     """
     batches = record_batches(blocks, batch_bytes)
     first = next(batches, b"").removeprefix(BOM)

@@ -1,4 +1,4 @@
-"""What an account says against a target and against cells, without a network."""
+"""Targets and cells are checked against an account, without a network."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ CAMPAIGN = {"application": 1, "campaign": 18}
 
 
 def account(**more: Any) -> Account:
-    """Return an account whose lists were all read to their end."""
+    """Return an account with complete lists."""
     parts: dict[str, Any] = {
         "applications": (Application(id=1, name="Web shop", mandatory_coupon_attributes=("category",)),),
         "campaigns": (

@@ -1,4 +1,4 @@
-"""What happened besides the routine is told in plain words, once, and what the server said stays apart."""
+"""Unusual events are summarised in plain words, once each, separate from messages of the server."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The time line of chunks: a bar each from sent to answered, and few bars for many chunks."""
+"""The timeline of chunks: one bar from request to response, and few bars for many chunks."""
 
 import re
 from datetime import UTC, datetime, timedelta
