@@ -1,4 +1,4 @@
-"""Reconcile distinguishes real differences from spreadsheet damage, and writes repair files only if both sides are sure."""
+"""Reconcile distinguishes real differences from spreadsheet damage; repair files need reliable data on both sides."""
 
 import json
 import os
