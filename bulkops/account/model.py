@@ -12,13 +12,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from bulkops_validators.model.contract import ProgramKind
 
 
-class Part(BaseModel):
+class AccountPart(BaseModel):
     """One item of the account. Unknown keys are rejected, so that a misspelt key is not ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Application(Part):
+class Application(AccountPart):
     """An application; `mandatory_coupon_attributes` are the attributes that each of its coupons must have."""
 
     id: int
@@ -28,7 +28,7 @@ class Application(Part):
     sandbox: bool | None = None
 
 
-class Campaign(Part):
+class Campaign(AccountPart):
     """A campaign of an application. `features` is None if the API does not show them."""
 
     id: int
@@ -38,7 +38,7 @@ class Campaign(Part):
     features: tuple[str, ...] | None = None
 
 
-class Program(Part):
+class Program(AccountPart):
     """A loyalty program. A field is None if the API does not show it; `tiers` are the names in the API's order."""
 
     id: int
@@ -58,7 +58,7 @@ class Program(Part):
         return ProgramKind.CARDS if self.card_based else ProgramKind.PROFILES
 
 
-class Attribute(Part):
+class Attribute(AccountPart):
     """A custom attribute. `suggestions` are the only allowed values if it is `restricted` and has no allowed list.
 
     The API never shows an allowed list. `applications` is None if the API does not show them.
@@ -74,14 +74,14 @@ class Attribute(Part):
     applications: tuple[int, ...] | None = None
 
 
-class Stores(Part):
+class Stores(AccountPart):
     """The integration ids of an application's stores."""
 
     application: int
     integration_ids: tuple[str, ...] = ()
 
 
-class Collection(Part):
+class Collection(AccountPart):
     """A collection, of the account or of a campaign."""
 
     id: int
@@ -89,21 +89,21 @@ class Collection(Part):
     campaign: int | None = None
 
 
-class Audience(Part):
+class Audience(AccountPart):
     """An audience."""
 
     id: int
     name: str = ""
 
 
-class Unread(Part):
+class Unread(AccountPart):
     """An item that could not be read, and the reason; checks that depend on it are skipped."""
 
     what: str
     why: str
 
 
-class Account(Part):
+class Account(AccountPart):
     """The known items of an account, and the time when it was read.
 
     `complete` names the lists that were read completely: only in these lists, a missing item does not exist.

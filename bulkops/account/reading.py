@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from bulkops.account import parsing
-from bulkops.account.model import Account, Part, Stores, Unread, by_id
+from bulkops.account.model import Account, AccountPart, Stores, Unread, by_id
 from bulkops.account.needs import Needs
 from bulkops.errors import AccessRefused, Unfinished, UsageError
 from bulkops.transport.client import Client, Ids, Params
@@ -84,7 +84,7 @@ SINGLES = {
     "collection": ("getAccountCollection", "/v1/collections/{collection}"),
     "campaign collection": ("getCollection", CAMPAIGN + "/collections/{collection}"),
 }
-PARSERS: dict[str, Callable[..., Part | None]] = {
+PARSERS: dict[str, Callable[..., AccountPart | None]] = {
     "applications": parsing.application,
     "campaigns": parsing.campaign,
     "programs": parsing.program,

@@ -11,7 +11,7 @@ from bulkops.errors import GuardRefused, UsageError
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.proof import Circumstances, SavedExport, keep_result
 from bulkops.readback.compare.canonical import Fold
-from bulkops.reconciling.balances import Balance, check_balances
+from bulkops.reconciling.balances import SubledgerBalance, check_balances
 from bulkops.reconciling.jobs import known_from_ledger
 from bulkops.reconciling.outputs import refuse_unfit
 from bulkops.reconciling.result import Reconciliation
@@ -90,7 +90,7 @@ def prove(
     if asked.target is not None and evidence.export is not None:
         evidence = replace(evidence, ids=asked.target["ids"], address=asked.target["base_url"])
     began, saved = clock.now(), SavedExport.at(evidence.export if asked.job else None)
-    balances: tuple[Balance, ...] = ()
+    balances: tuple[SubledgerBalance, ...] = ()
     if asked.balances:
         before, after = asked.balances
         balances = check_balances(asked.contract, asked.file, before=before, after=after, ids=evidence.ids)

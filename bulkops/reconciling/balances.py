@@ -25,7 +25,7 @@ PROGRAM = "loyaltyprogramid"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Balance:
+class SubledgerBalance:
     """The totals of one subledger before and after an import, and the sum of the file; blank for the main ledger."""
 
     subledger: str
@@ -46,7 +46,7 @@ class Balance:
 
 def check_balances(
     contract: Contract, source: Path, *, before: Path, after: Path, ids: Mapping[str, int] | None = None
-) -> tuple[Balance, ...]:
+) -> tuple[SubledgerBalance, ...]:
     """Return the balance of every subledger that occurs; `before` and `after` are balances exports.
 
     UsageError if the contract adds nothing to balances. DataError if a file is not a balances export, may be
@@ -70,7 +70,7 @@ def check_balances(
     old, new = (total.by_subledger for total in totals)
     nothing = Decimal(0)
     return tuple(
-        Balance(
+        SubledgerBalance(
             subledger=ledger,
             before=old.get(ledger, nothing),
             after=new.get(ledger, nothing),

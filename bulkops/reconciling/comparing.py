@@ -26,7 +26,7 @@ from bulkops.reconciling.resaved import resaved, text_columns
 from bulkops.reconciling.result import Reconciliation, Verdict, judge
 from bulkops.reconciling.saved import OpenedExport, saved_frames
 from bulkops.reconciling.shown_ids import ShownIds
-from bulkops.reconciling.sides import Claim, EvidenceSource, ImportFacts
+from bulkops.reconciling.sides import EvidenceSource, ImportFacts, RowClaim
 from bulkops.upload.body import ChunkBody
 from bulkops.writing import Permit
 from bulkops_validators.model.contract import Contract, Form, Mode, Readback
@@ -204,7 +204,7 @@ class ReconcileTask:
             for claim in self.known.claims:
                 self._remove_rows_of(claim, notes)
 
-    def _remove_rows_of(self, claim: Claim, notes: Notes) -> None:
+    def _remove_rows_of(self, claim: RowClaim, notes: Notes) -> None:
         """Remove rows that count for a chunk of another job; DataError if the records of that chunk cannot be read."""
         chunk, job = claim.chunk, claim.job
         name = f"chunk {chunk.number} of job {job.id}"

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import OPEN, ChunkState
 from bulkops.ledger.store import Ledger
-from bulkops.reconciling.sides import Claim, ImportFacts
+from bulkops.reconciling.sides import ImportFacts, RowClaim
 from bulkops_validators.model.contract import Contract, Mode
 
 MARGIN = timedelta(minutes=5)
@@ -21,7 +21,7 @@ def known_from_job(
     contract: Contract,
     *,
     others: Collection[int] = (),
-    claims: Iterable[Claim] = (),
+    claims: Iterable[RowClaim] = (),
 ) -> ImportFacts:
     """Return the facts that the chunks of a job show; `others` are import ids of other jobs in the ledger.
 
@@ -85,7 +85,7 @@ def _may_be_younger(chunk: ChunkEntry, after: datetime) -> bool:
     return chunk.first_sent is None or chunk.first_sent + LONGEST_IMPORT >= after
 
 
-def _claims_of_others(ledger: Ledger, job: JobEntry, contract: Contract) -> tuple[Claim, ...]:
+def _claims_of_others(ledger: Ledger, job: JobEntry, contract: Contract) -> tuple[RowClaim, ...]:
     """Return the chunks of other jobs at the same target that were accepted without an import id.
 
     Their rows cannot be distinguished from the rows of this job. Only contracts that append rows need them.
@@ -93,7 +93,7 @@ def _claims_of_others(ledger: Ledger, job: JobEntry, contract: Contract) -> tupl
     if contract.mode is not Mode.APPEND:
         return ()
     found = ledger.accepted_without_import_elsewhere(job)
-    return tuple(Claim(job=ledger.job(name), chunk=chunk) for name, chunk in found)
+    return tuple(RowClaim(job=ledger.job(name), chunk=chunk) for name, chunk in found)
 
 
 def _oldest_row(chunk: ChunkEntry, job: JobEntry) -> datetime:

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from bulkops.readback.compare.keyed import RowCounts, RowDifference
-from bulkops.reconciling.balances import Balance
+from bulkops.reconciling.balances import SubledgerBalance
 
 if TYPE_CHECKING:
     import polars as pl
@@ -50,7 +50,7 @@ class Reconciliation:
     evidence: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    balances: tuple[Balance, ...] = ()
+    balances: tuple[SubledgerBalance, ...] = ()
     export: str = ""
     unchecked: Mapping[str, str] = field(default_factory=dict)
     doubt: str = ""

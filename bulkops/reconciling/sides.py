@@ -11,7 +11,7 @@ from bulkops.transport.client import Client
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
+class RowClaim:
     """A chunk of another job that was accepted without an import id: rows equal to its records count for that job."""
 
     job: JobEntry
@@ -41,7 +41,7 @@ class ImportFacts:
     rejected: int = 0
     unsettled: int = 0
     sent: datetime | None = None
-    claims: Collection[Claim] = ()
+    claims: Collection[RowClaim] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

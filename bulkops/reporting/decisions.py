@@ -18,7 +18,7 @@ SANDBOX = "sandbox"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class DecisionChoice:
     """One way to settle a decision: when to choose it, and its command."""
 
     when: str
@@ -30,7 +30,7 @@ class OpenDecision:
     """An open point of a job. `said` is the message of the server or of the evidence; blank if there is none."""
 
     what: str
-    choices: tuple[Choice, ...]
+    choices: tuple[DecisionChoice, ...]
     said: str = ""
 
 
@@ -48,25 +48,25 @@ def _about_doubts(facts: JobFacts) -> Iterator[OpenDecision]:
         number, first, records = chunk["number"], chunk["first_record"], chunk["records"]
         which = f"record {first:,}" if records == 1 else f"{records:,} records from record {first:,} on"
         resolve = ("jobs", "resolve", facts.name, str(number))
-        accepted = Choice(
+        accepted = DecisionChoice(
             when="If the target has all of them, once:",
             command=_command(facts, *resolve, "--as", "accepted", "--reason", "TEXT"),
         )
         choices = [accepted]
         if chunk["state"] == WORDS["in_doubt"]:
             choices += [
-                Choice(
+                DecisionChoice(
                     when="If the target has none of them:",
                     command=_command(facts, *resolve, "--as", "resend", "--reason", "TEXT"),
                 ),
-                Choice(
+                DecisionChoice(
                     when="If the target has only some: accept the chunk, then write a file of the missing ones:",
                     command=_command(facts, "reconcile", "--job", facts.name, "--repair", "missing.csv", online=True),
                 ),
             ]
         yield OpenDecision(what=f"Chunk {number} ({which})", said=chunk["message"], choices=tuple(choices))
     if len(undecided) > SHOWN_CHUNKS:
-        listed = Choice(when="To list them:", command=_command(facts, "jobs", "show", facts.name))
+        listed = DecisionChoice(when="To list them:", command=_command(facts, "jobs", "show", facts.name))
         yield OpenDecision(what=f"{len(undecided) - SHOWN_CHUNKS:,} more chunks in doubt", choices=(listed,))
 
 
@@ -82,11 +82,11 @@ def _about_unfinished(facts: JobFacts) -> Iterator[OpenDecision]:
     yield OpenDecision(
         what=", ".join(part for part in parts if part),
         choices=(
-            Choice(
+            DecisionChoice(
                 when="To continue the job:",
                 command=_command(facts, "jobs", "resume", facts.name, "--reconcile", online=True),
             ),
-            Choice(when="To cancel the job:", command=_command(facts, "jobs", "cancel", facts.name)),
+            DecisionChoice(when="To cancel the job:", command=_command(facts, "jobs", "cancel", facts.name)),
         ),
     )
 
@@ -106,7 +106,9 @@ def _about_rejected(facts: JobFacts) -> Iterator[OpenDecision]:
     yield OpenDecision(
         what=f"{counted(rejected, 'record')} rejected by the server",
         choices=(
-            Choice(when=f"Correct {'it' if rejected == 1 else 'them'} in this file, then import it:", command=command),
+            DecisionChoice(
+                when=f"Correct {'it' if rejected == 1 else 'them'} in this file, then import it:", command=command
+            ),
         ),
     )
 
@@ -123,21 +125,23 @@ def _about_proof(facts: JobFacts) -> Iterator[OpenDecision]:
     again = ("reconcile", "--job", facts.name)
     if found is None or facts.outdated:
         what = "The records were not read back" if found is None else "The job has changed since the proof"
-        choice = Choice(when="To read them back and compare them:", command=_command(facts, *again, online=True))
+        choice = DecisionChoice(
+            when="To read them back and compare them:", command=_command(facts, *again, online=True)
+        )
         yield OpenDecision(what=what, choices=(choice,))
     elif found["verdict"] == Verdict.MISMATCH and not only_rejected_missing(facts):
-        choice = Choice(
+        choice = DecisionChoice(
             when="To write every difference to files:",
             command=_command(facts, *again, "--out", "differences", online=True),
         )
         yield OpenDecision(what="The target differs from the file", choices=(choice, *_repair(facts)))
 
 
-def _repair(facts: JobFacts) -> Iterator[Choice]:
+def _repair(facts: JobFacts) -> Iterator[DecisionChoice]:
     found = facts.reconciliation or {}
     if found["missing"] and facts.document["mode"] != Mode.REPLACE:
         command = _command(facts, "reconcile", "--job", facts.name, "--repair", "missing.csv", online=True)
-        yield Choice(when="To write an import file of the missing records:", command=command)
+        yield DecisionChoice(when="To write an import file of the missing records:", command=command)
 
 
 def _command(facts: JobFacts, *words: str, online: bool = False, new: bool = False) -> str:

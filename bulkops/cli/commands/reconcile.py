@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from bulkops.ledger.store import Ledger
     from bulkops.pipeline.reconcile_job import Asked
     from bulkops.readback.compare.keyed import RowDifference
-    from bulkops.reconciling.balances import Balance
+    from bulkops.reconciling.balances import SubledgerBalance
     from bulkops.reconciling.result import Reconciliation
     from bulkops.reconciling.sides import EvidenceSource
 
@@ -245,7 +245,7 @@ def next_steps(result: "Reconciliation", asked: "Asked", ids: Mapping[str, int])
         yield f"An import of {asked.contract.name} does not change rows that exist: correct the different ones there."
 
 
-def show_balances(balances: "tuple[Balance, ...]") -> None:
+def show_balances(balances: "tuple[SubledgerBalance, ...]") -> None:
     """Print the totals of each subledger."""
     rows = [
         (b.subledger or "(main ledger)", b.before, b.after, b.after - b.before, b.sent, "yes" if b.agrees else "NO")
