@@ -27,10 +27,10 @@ from bulkops.fixing.writer import Change, FixReport
 from bulkops.frames import Input, input_path, is_frame, kept_path
 from bulkops.ledger.inputs import inputs_guard
 from bulkops.ledger.store import Ledger
-from bulkops.pipeline.importing import ImportRequest, Place, import_file
+from bulkops.pipeline.importing import Destination, ImportRequest, import_file
 from bulkops.pipeline.observer import Observer, Silent
 from bulkops.pipeline.recipes import RecipeRun, StepResult, check_recipe
-from bulkops.pipeline.reconcile_job import Asked, asked_of_job, fold_named, prove
+from bulkops.pipeline.reconcile_job import ReconcileRequest, fold_named, prove, request_of_job
 from bulkops.pipeline.resuming import resume_job
 from bulkops.pipeline.running import Outcome
 from bulkops.queries import query_texts
@@ -49,7 +49,7 @@ from bulkops.settings import (
     checked_base_url,
     default_ledger_url,
 )
-from bulkops.transport.notices import silent
+from bulkops.transport.notices import discard_notice
 from bulkops.upload.guards import accepted_rules
 from bulkops.upload.options import RunOptions
 from bulkops.upload.workflow import Guards, open_client
@@ -192,7 +192,7 @@ def submit(
         reconcile=reconcile,
     )
     _check_ids(found, where)
-    place = Place(target=lambda: nullcontext(where), ledger=lambda: _open(ledger))
+    place = Destination(target=lambda: nullcontext(where), ledger=lambda: _open(ledger))
     return import_file(request, place, clock=SystemClock(), observer=observer)
 
 
@@ -261,7 +261,10 @@ def export(
     fetching = Fetching(
         steps=steps_of(EXPORTS[what], window, window_by), settle=settle, progress=progress, say=observer
     )
-    with _open(ledger) as book, open_client(where, book, clock=SystemClock(), say=observer or silent) as client:
+    with (
+        _open(ledger) as book,
+        open_client(where, book, clock=SystemClock(), notify=observer or discard_notice) as client,
+    ):
         return run_export(
             client, request, _path(out), shape=shape, fetching=fetching, permit=_permit(ledger, overwrite)
         )
@@ -306,12 +309,12 @@ def reconcile(
         path = stack.enter_context(input_path(file))
         book = stack.enter_context(_open(ledger)) if where is not None or job else None
         if job and book is not None:
-            asked = asked_of_job(book, job, file=path, where=where)
+            asked = request_of_job(book, job, file=path, where=where)
             if asked.contract != found or import_ids is not None:
                 raise UsageError(f"Job {job} knows its contract, {asked.contract.name}, and its import ids.")
         else:
             query = query_texts(found, options or {}, place=found.name)
-            asked = Asked(contract=found, file=path, options=query, known=Known(import_ids=import_ids))
+            asked = ReconcileRequest(contract=found, file=path, options=query, known=Known(import_ids=import_ids))
         asked = replace(
             asked,
             settle=settle,
@@ -328,7 +331,9 @@ def reconcile(
         )
         if where is not None and book is not None:
             _check_ids(found, where)
-            client = stack.enter_context(open_client(where, book, clock=SystemClock(), say=observer or silent))
+            client = stack.enter_context(
+                open_client(where, book, clock=SystemClock(), notify=observer or discard_notice)
+            )
             evidence = replace(evidence, client=client, ids=where.ids)
         return prove(asked, evidence, clock=SystemClock(), ledger=book, observer=observer)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, func, insert, select
 
 from bulkops.ledger.events import EventKind
-from bulkops.ledger.models import ChunkEntry, place_of
+from bulkops.ledger.models import ChunkEntry, import_place
 from bulkops.ledger.postgres import wait_for_place
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.tables import CHUNKS, EVENTS, IMPORTS, JOBS
@@ -52,7 +52,7 @@ def claim_import(connection: Connection, job: str, chunk: ChunkEntry, *, answere
     contract, mode, target = connection.execute(
         select(JOBS.c.contract, JOBS.c.mode, JOBS.c.target).where(JOBS.c.id == job)
     ).one()
-    place = place_of(contract, target)
+    place = import_place(contract, target)
     wait_for_place(connection, place)
     lineage = _lineage(connection, job, chunk)
     before = latest_claim(connection, place, chunk.import_id)

@@ -12,7 +12,7 @@ import numpy as np
 
 from bulkops.errors import LedgerUnusable
 from bulkops.ledger.models import JobEntry
-from bulkops.ledger.reader import Questions
+from bulkops.ledger.reader import LedgerReader
 from bulkops.private import private, private_folder
 from bulkops.validation.digests import SEEDS, Digests, scheme
 
@@ -20,12 +20,12 @@ MARK = b"bulkops digests 1\n"
 WIDTH = 8 * len(SEEDS)
 
 
-def digests_path(ledger: Questions, job: str) -> Path:
+def digests_path(ledger: LedgerReader, job: str) -> Path:
     """Return where the digests of a job are kept."""
     return ledger.folder / "digests" / f"{job}.digests"
 
 
-def keep_digests(ledger: Questions, job: JobEntry, digests: Digests) -> Path:
+def keep_digests(ledger: LedgerReader, job: JobEntry, digests: Digests) -> Path:
     """Write the digests of a job durably and return their file; LedgerUnusable if that fails."""
     path = digests_path(ledger, job.id)
     try:
@@ -44,7 +44,7 @@ def keep_digests(ledger: Questions, job: JobEntry, digests: Digests) -> Path:
     return path
 
 
-def kept_digests(ledger: Questions, job: JobEntry) -> Digests | None:
+def kept_digests(ledger: LedgerReader, job: JobEntry) -> Digests | None:
     """Return the digests of a job, read as they are needed; None if there are none that can be compared."""
     path = digests_path(ledger, job.id)
     start = MARK + scheme()

@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from bulkops.errors import UsageError
-from bulkops.ledger.paths import BUSY_SECONDS, folder_beside, shown
+from bulkops.ledger.paths import BUSY_SECONDS, folder_beside, without_password
 from bulkops.ledger.postgres import open_postgres
 from bulkops.private import make_private, private
 from bulkops.settings import state_folder
@@ -26,9 +26,9 @@ def parse_url(text: str) -> URL:
     try:
         url = make_url(text)
     except ArgumentError:
-        raise UsageError(f"{shown(text)!r} is not the address of a ledger.", hint=EXAMPLES) from None
+        raise UsageError(f"{without_password(text)!r} is not the address of a ledger.", hint=EXAMPLES) from None
     if url.drivername.partition("+")[0] not in ("sqlite", "postgresql"):
-        raise UsageError(f"{shown(text)!r} is neither a SQLite nor a PostgreSQL ledger.", hint=EXAMPLES)
+        raise UsageError(f"{without_password(text)!r} is neither a SQLite nor a PostgreSQL ledger.", hint=EXAMPLES)
     if url.get_backend_name() != "sqlite":
         return url
     if not url.database or url.database == ":memory:":

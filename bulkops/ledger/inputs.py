@@ -9,8 +9,8 @@ from pathlib import Path
 from bulkops.errors import UsageError
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.paths import folder_beside, plain_path
-from bulkops.ledger.reader import Questions
-from bulkops.ledger.readonly import Glance
+from bulkops.ledger.reader import LedgerReader
+from bulkops.ledger.readonly import ReadOnlyLedger
 from bulkops.settings import default_ledger_url, state_folder
 
 
@@ -64,13 +64,13 @@ def _own_folders() -> list[Path]:
 
 
 @contextmanager
-def _looked_at(url: str) -> Iterator[Questions | None]:
+def _looked_at(url: str) -> Iterator[LedgerReader | None]:
     """Yield a ledger to read it; None if there is none yet."""
     database = plain_path(url)
     if database is not None and not database.exists():
         yield None
         return
-    ledger: Questions | None = Glance.open(url)
+    ledger: LedgerReader | None = ReadOnlyLedger.open(url)
     if ledger is None:
         from bulkops.clock import SystemClock
         from bulkops.ledger.store import Ledger
@@ -82,7 +82,7 @@ def _looked_at(url: str) -> Iterator[Questions | None]:
         ledger.close()
 
 
-def _job_of(path: Path, ledger: Questions) -> JobEntry | None:
+def _job_of(path: Path, ledger: LedgerReader) -> JobEntry | None:
     """Return a job whose file this is: the one at its path, or the one with its bytes where that path has no file."""
     size = path.stat().st_size
     digest = ""

@@ -147,6 +147,6 @@ def target_key(contract: str, target: Mapping[str, Any], options: Mapping[str, s
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def place_of(contract: str, target: str) -> str:
+def import_place(contract: str, target: str) -> str:
     """Return what names the place that import ids are given for; `target` is the text of the job's column."""
     return hashlib.sha256(f"{contract}\n{target}".encode()).hexdigest()

@@ -49,7 +49,7 @@ def neighbours(server: str | None, ledger: str) -> list[Neighbour]:
     return list({(each.user, each.ledger): each for each in found}.values())
 
 
-def leave_trace(server: str, ledger: str, *, now: datetime) -> None:
+def record_server_use(server: str, ledger: str, *, now: datetime) -> None:
     """Record that this user's ledger begins a job for a server."""
     if not hasattr(os, "getuid"):
         return

@@ -15,7 +15,7 @@ def plain_path(url: str) -> Path | None:
     return Path(text).absolute()
 
 
-def shown(url: str) -> str:
+def without_password(url: str) -> str:
     """Return an address as it may be shown, without a password: neither that of the user nor one of its options."""
     without = re.sub(r"(://[^/?#]*?:)[^/?#]*@", r"\1***@", url)
     return re.sub(r"([?&][a-z]*password=)[^&#]*", r"\1***", without, flags=re.IGNORECASE)

@@ -8,7 +8,7 @@ from typing import Any
 
 from bulkops.errors import UsageError
 from bulkops.ledger.events import Event, EventKind
-from bulkops.ledger.models import ChunkEntry, ChunkSum, JobEntry, KnownImport, place_of
+from bulkops.ledger.models import ChunkEntry, ChunkSum, JobEntry, KnownImport, import_place
 from bulkops.ledger.rows import Row, chunk_entry, event_entry, job_entry, known_import
 from bulkops.ledger.states import ChunkState
 
@@ -60,7 +60,7 @@ CLAIMED_ELSEWHERE = (
 EVENTS = "SELECT * FROM events WHERE job = :job "
 
 
-class Questions(ABC):
+class LedgerReader(ABC):
     """A ledger as far as it is read. `folder` is for what belongs to it beside its tables."""
 
     folder: Path
@@ -148,7 +148,7 @@ class Questions(ABC):
 
     def claimed_elsewhere(self, job: JobEntry) -> frozenset[int]:
         """Return the imports that belong to chunks of other jobs with this contract and target."""
-        place = place_of(job.contract, json.dumps(job.target))
+        place = import_place(job.contract, json.dumps(job.target))
         return frozenset(row["import_id"] for row in self.rows(CLAIMED_ELSEWHERE, job=job.id, place=place))
 
     def events(self, job: str, *, chunk: int | None = None, kind: EventKind | None = None) -> list[Event]:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from bulkops.errors import UsageError
 from bulkops.ledger.paths import BUSY_SECONDS, folder_beside, plain_path
-from bulkops.ledger.reader import Questions
+from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.rows import Row
 from bulkops.ledger.versions import LATEST, checked_version
 
@@ -21,7 +21,7 @@ MADE = "SELECT count(*) FROM sqlite_master WHERE name = 'bulkops_ledger'"
 VERSION = "SELECT max(version) FROM bulkops_ledger"
 
 
-class Glance(Questions):
+class ReadOnlyLedger(LedgerReader):
     """Reads a ledger of this version, on a read-only file system as well."""
 
     def __init__(self, connection: sqlite3.Connection, *, folder: Path) -> None:

@@ -54,7 +54,7 @@ TRANSITIONS: Mapping[ChunkState, frozenset[ChunkState]] = {
 OPEN = frozenset(state for state, following in TRANSITIONS.items() if following)
 UNSETTLED = frozenset({ChunkState.SENDING, ChunkState.IN_DOUBT, ChunkState.REFUSED})
 DOUBTFUL = UNSETTLED | {ChunkState.RESENT}
-TAKEN_IN = frozenset({ChunkState.ACCEPTED, ChunkState.RESENT})
+IMPORTED = frozenset({ChunkState.ACCEPTED, ChunkState.RESENT})
 
 
 def may_follow(before: ChunkState, after: ChunkState) -> bool:

@@ -33,7 +33,7 @@ from bulkops.ledger.events import Created, Payload, stored_division, stored_move
 from bulkops.ledger.locks import exclusive, lock_path
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.postgres import BACK, DatabaseLock, first_line, is_out_of_reach, is_postgres
-from bulkops.ledger.reader import Questions
+from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.rows import Row, chunk_values, job_values
 from bulkops.ledger.states import ChunkState, may_follow
 from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS
@@ -55,7 +55,7 @@ ADD_EVENT = insert(EVENTS)
 NOTED = "bulkops: the last event of a transaction"
 
 
-class Ledger(Questions):
+class Ledger(LedgerReader):
     """Remembers jobs. Safe to use from several threads; several processes take turns."""
 
     def __init__(self, engine: Engine, *, folder: Path, clock: Clock) -> None:

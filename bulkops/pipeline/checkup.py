@@ -15,12 +15,12 @@ from typing import Any
 from bulkops.account.rights import DENIED, FAILED, GRANTED, UNKNOWN_ID, UNTESTED, Right, rights_of
 from bulkops.configuration import read_config
 from bulkops.errors import AccessRefused, BulkopsError, Unfinished, UsageError
-from bulkops.ledger.paths import plain_path, shown
-from bulkops.ledger.reader import Questions
+from bulkops.ledger.paths import plain_path, without_password
+from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.states import ChunkState
 from bulkops.settings import Target, state_folder
 from bulkops.transport.client import Client
-from bulkops.transport.reach import addresses_of, missing_certificates, place_of, proxy_of, shake_hands
+from bulkops.transport.reach import addresses_of, host_and_port, missing_certificates, proxy_of, shake_hands
 from bulkops.wording import counted
 
 LOW_DISK, FULL_DISK = 1_000_000_000, 50_000_000
@@ -68,7 +68,7 @@ def check_machine(config: Path | None) -> Iterator[Check]:
         yield _tried(name, lambda name=name, folder=folder: _disk(name, Path(folder())))  # type: ignore[misc] # defaults
 
 
-def check_ledger(url: str, look: Callable[[], AbstractContextManager[Questions]]) -> Check:
+def check_ledger(url: str, look: Callable[[], AbstractContextManager[LedgerReader]]) -> Check:
     """Check that a ledger can be read, and count the jobs that are left in it; `look` opens it."""
     path = plain_path(url)
     if path is not None and not path.exists():
@@ -78,7 +78,7 @@ def check_ledger(url: str, look: Callable[[], AbstractContextManager[Questions]]
 
 def check_way(base_url: str, *, now: datetime) -> Iterator[Check]:
     """Check the way to a server: proxy, name, connection and certificate."""
-    host, port = place_of(base_url)
+    host, port = host_and_port(base_url)
     for name in missing_certificates():
         wrong = f"{name} names {os.environ[name]}, which does not exist."
         yield _failed("certificates", wrong, "Correct the variable, or unset it.")
@@ -154,12 +154,12 @@ def _disk(name: str, folder: Path) -> Check:
     return _ok(name, told)
 
 
-def _ledger(url: str, look: Callable[[], AbstractContextManager[Questions]]) -> Check:
+def _ledger(url: str, look: Callable[[], AbstractContextManager[LedgerReader]]) -> Check:
     with look() as ledger:
         jobs, sums = ledger.jobs(), ledger.sums()
     final = {ChunkState.ACCEPTED, ChunkState.REJECTED, ChunkState.SKIPPED}
     left = [job.id for job in jobs if not job.cancelled and sums.get(job.id, {}).keys() - final]
-    told = f"{shown(url)}: {counted(len(jobs), 'job')}"
+    told = f"{without_password(url)}: {counted(len(jobs), 'job')}"
     if not left:
         return _ok("ledger", told)
     return Check(

@@ -20,7 +20,7 @@ from bulkops.pipeline.running import NewJob, Outcome, begin_and_run
 from bulkops.pipeline.unfinished import name_unfinished
 from bulkops.settings import Target
 from bulkops.upload.body import settled_stamp
-from bulkops.upload.guards import refuse_doubtful
+from bulkops.upload.guards import refuse_unaccepted_warnings
 from bulkops.upload.input_file import change_of
 from bulkops.upload.options import MAX_REMOVALS, RunOptions
 from bulkops.upload.start import new_job
@@ -61,7 +61,7 @@ class ImportRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Destination:
     """Where an import goes and where it is remembered. Both are opened only once the file has passed."""
 
     target: OpenTarget
@@ -74,7 +74,12 @@ class Place:
 
 
 def import_file(
-    request: ImportRequest, place: Place, *, clock: Clock, stop: Stop | None = None, observer: Observer | None = None
+    request: ImportRequest,
+    place: Destination,
+    *,
+    clock: Clock,
+    stop: Stop | None = None,
+    observer: Observer | None = None,
 ) -> Outcome:
     """Run one import to its end.
 
@@ -92,7 +97,7 @@ def import_file(
     if report.errors:
         document = _refused_document(contract, report.files[0])
         return Outcome(document=document, exit_code=DataError.exit_code, validation=report)
-    refuse_doubtful(report.files[0])
+    refuse_unaccepted_warnings(report.files[0])
     stamp = settled_stamp(request.file)
     plan = plan_file(request.file, limits, names=contract.sent_names(request.options))
     _refuse_other_bytes(report.files[0], plan)
@@ -109,8 +114,8 @@ def import_file(
             check=True,
             account=request.account,
         )
-        running = name_unfinished(new, ledger, say=observer.note)
-        repeats = without_repeats(new, digests, ledger, running=running, limits=limits, say=observer.note)
+        running = name_unfinished(new, ledger, notify=observer.note)
+        repeats = without_repeats(new, digests, ledger, running=running, limits=limits, notify=observer.note)
         with repeats as sending:
             if sending.new is None:
                 return Outcome(document=sending.document, exit_code=0, validation=report, idle=True)
@@ -167,7 +172,7 @@ def _refuse_other_bytes(validated: FileReport, plan: FilePlan) -> None:
     if validated.sha256 == plan.sha256:
         return
     change = change_of(plan.path, sha256=validated.sha256, size=validated.bytes)
-    how = change.said if change is not None and change.grown_from is not None else "has just changed"
+    how = change.description if change is not None and change.grown_from is not None else "has just changed"
     raise DataError(
         f"The bytes of {plan.path} are not the ones that were validated: it {how}. Nothing was sent.",
         hint="Wait until it is complete.",

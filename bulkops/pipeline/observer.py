@@ -6,7 +6,7 @@ from typing import Protocol
 from bulkops.account.preflight import Preflight
 from bulkops.chunking.plan import FilePlan
 from bulkops.ledger.models import ChunkEntry, JobEntry
-from bulkops.upload.guards import Difference
+from bulkops.upload.guards import TargetDifference
 from bulkops.validation.findings import ValidationReport
 from bulkops_validators.model.contract import Contract
 
@@ -23,7 +23,7 @@ class Observer(Protocol):
     def planned(self, plan: FilePlan, contract: Contract, ids: Mapping[str, int]) -> None:
         """Hear of the chunks before anything is written or sent; raise to stop."""
 
-    def compared(self, difference: Difference) -> None:
+    def compared(self, difference: TargetDifference) -> None:
         """Hear how a replacing import differs from what is there, before the ledger has the job; raise to stop."""
 
     def began(self, job: JobEntry) -> None:
@@ -51,7 +51,7 @@ class Silent:
     def planned(self, plan: FilePlan, contract: Contract, ids: Mapping[str, int]) -> None:
         """Say nothing."""
 
-    def compared(self, difference: Difference) -> None:
+    def compared(self, difference: TargetDifference) -> None:
         """Say nothing."""
 
     def began(self, job: JobEntry) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bulkops.ledger.job_summary import job_state
+from bulkops.ledger.job_documents import job_state
 from bulkops.ledger.models import JobEntry, target_key
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
@@ -18,7 +18,7 @@ GOOD_VERDICTS = ("proved", "unprovable")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Earlier:
+class PreviousRun:
     """A job of the same bytes, target and options, and how far it came; `kept` says that records of it were taken."""
 
     job: JobEntry
@@ -41,7 +41,7 @@ class Earlier:
         return self.job.reconciliation is not None and self.job.reconciliation["verdict"] in GOOD_VERDICTS
 
 
-def earlier_job(
+def previous_run(
     ledger: Ledger,
     contract: Contract,
     file: Path,
@@ -49,7 +49,7 @@ def earlier_job(
     options: Mapping[str, str],
     *,
     siblings: Iterable[Path],
-) -> Earlier | None:
+) -> PreviousRun | None:
     """Return the latest job of this file to this place that was not cancelled.
 
     Where later imports overwrite earlier ones, a job counts for nothing once another file went to the same place,
@@ -69,4 +69,4 @@ def earlier_job(
             return None
     chunks = ledger.chunks(job.id)
     kept = any(chunk.state is ChunkState.ACCEPTED for chunk in chunks)
-    return Earlier(job=job, state=job_state(job, chunks), kept=kept)
+    return PreviousRun(job=job, state=job_state(job, chunks), kept=kept)

@@ -12,15 +12,15 @@ from bulkops.account.reading import MAX_REQUESTS, AccountReader
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, DataError, Interrupted, UsageError
 from bulkops.ledger.store import Ledger
-from bulkops.pipeline.importing import ImportRequest, Place, import_file
+from bulkops.pipeline.importing import Destination, ImportRequest, import_file
 from bulkops.pipeline.observer import Observer
-from bulkops.pipeline.previous_run import GOOD_VERDICTS, Earlier, earlier_job
+from bulkops.pipeline.previous_run import GOOD_VERDICTS, PreviousRun, previous_run
 from bulkops.pipeline.resuming import resume_job
-from bulkops.pipeline.running import Outcome, as_it_stands, resumable
+from bulkops.pipeline.running import Outcome, outcome_of_job, resumable
 from bulkops.queries import query_texts
 from bulkops.recipe import Recipe, Step
 from bulkops.settings import Target
-from bulkops.transport.notices import Say, silent
+from bulkops.transport.notices import Notify, discard_notice
 from bulkops.upload.guards import accepted_rules
 from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
 from bulkops.upload.stop import Stop, StoppableClock
@@ -122,7 +122,7 @@ class RecipeRun:
     stop: Stop = field(default_factory=Stop)
     dry_run: bool = False
     first: int = 1
-    say: Say = silent
+    notify: Notify = discard_notice
 
     def results(self) -> Iterator[StepResult]:
         """Yield the result of each step as it ends; the first that is not as expected is the last.
@@ -132,10 +132,10 @@ class RecipeRun:
         """
         steps = [(number, step) for number, step in enumerate(self.recipe.steps, 1) if number >= self.first]
         clock = StoppableClock(self.clock, self.stop)
-        with open_client(self.target, self.ledger, clock=clock, say=self.say) as client:
+        with open_client(self.target, self.ledger, clock=clock, notify=self.notify) as client:
             reader = AccountReader(client)
             many = counted(len(steps), "step")
-            self.say(f"Preflight: comparing {many} with the account, with at most {MAX_REQUESTS} requests each.")
+            self.notify(f"Preflight: comparing {many} with the account, with at most {MAX_REQUESTS} requests each.")
             unfit = list(self._unfit(steps, reader))
             yield from unfit
             for number, step in [] if unfit else steps:
@@ -157,7 +157,7 @@ class RecipeRun:
     def _result(self, number: int, step: Step, work: Callable[[StepResult], StepResult]) -> StepResult:
         ended = StepResult(number=number, step=step, outcome=None, seconds=0, dry_run=self.dry_run)
         try:
-            if self.stop.asked:
+            if self.stop.requested:
                 raise Interrupted("Interrupted.")
             self.stop.begun = False  # nothing of this step is under way: a signal may end it where it is
             return work(ended)
@@ -179,7 +179,7 @@ class RecipeRun:
             return ended
         ids = {name: target.ids[name] for name in contract.route(target.ids).ids}
         accept = _guards(step).accept
-        preflight = check_import(contract, step.file, ids, reader, accept=accept, search=False, say=silent)
+        preflight = check_import(contract, step.file, ids, reader, accept=accept, search=False, say=discard_notice)
         if (error := preflight.error()) is None:
             return ended
         self.observe(step).checked(preflight)
@@ -188,13 +188,13 @@ class RecipeRun:
     def _target_of(self, step: Step) -> Target:
         return replace(self.target, ids=step_ids(step, self.target.ids))
 
-    def _earlier(self, step: Step, target: Target) -> Earlier | None:
+    def _earlier(self, step: Step, target: Target) -> PreviousRun | None:
         """Return the job of an earlier run that a step that is to be done may stand on."""
         if step.expect != "done":
             return None
         contract, siblings = CONTRACTS[step.contract], [each.file for each in self.recipe.steps]
         options = query_texts(contract, step.options)
-        return earlier_job(self.ledger, contract, step.file, target, options, siblings=siblings)
+        return previous_run(self.ledger, contract, step.file, target, options, siblings=siblings)
 
     def _run(self, ended: StepResult, *, reader: AccountReader) -> StepResult:
         step, target = ended.step, self._target_of(ended.step)
@@ -215,25 +215,25 @@ class RecipeRun:
             dry_run=self.dry_run,
             account=reader,
         )
-        place = Place.at(target, self.ledger)
+        place = Destination.at(target, self.ledger)
         outcome = import_file(request, place, clock=self.clock, stop=self.stop, observer=self.observe(step))
         return replace(ended, outcome=outcome)
 
-    def _counts(self, earlier: Earlier, step: Step) -> bool:
+    def _counts(self, earlier: PreviousRun, step: Step) -> bool:
         """Tell whether an earlier job stands for the step; what was refused goes again where that doubles nothing."""
         if earlier.open:
             return True
         doubles = earlier.kept and not CONTRACTS[step.contract].mode.resend_is_safe
         return not step.again and (earlier.done or doubles)
 
-    def _go_on(self, ended: StepResult, earlier: Earlier, target: Target, reader: AccountReader) -> StepResult:
+    def _go_on(self, ended: StepResult, earlier: PreviousRun, target: Target, reader: AccountReader) -> StepResult:
         """Take an earlier job for the step: as it is, proved now, or gone on with."""
         step, job, observer = ended.step, earlier.job, self.observe(ended.step)
         settled = not earlier.open and (earlier.proved or not step.reconcile or not earlier.done)
         if settled or self.dry_run:
             told = "goes on as job" if earlier.open else "was done by job" if earlier.done else "was ended by job"
             observer.note(f"{step.file.name} {told} {job.id}.")
-            outcome = as_it_stands(job, self.ledger.chunks(job.id), self.ledger)
+            outcome = outcome_of_job(job, self.ledger.chunks(job.id), self.ledger)
             if self.dry_run and earlier.open:
                 outcome = replace(outcome, exit_code=0)
             return replace(ended, outcome=outcome, already=earlier.done, resumed=earlier.open)
@@ -241,7 +241,7 @@ class RecipeRun:
         outcome = resume_job(
             job,
             self.ledger,
-            lambda: Place.at(target, self.ledger).target(),
+            lambda: Destination.at(target, self.ledger).target(),
             clock=self.clock,
             prove=step.reconcile,
             changes=self._changes(step, job.settings),

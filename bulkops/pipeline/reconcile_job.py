@@ -18,14 +18,14 @@ from bulkops.reconciling.result import Reconciliation
 from bulkops.reconciling.run import reconcile
 from bulkops.reconciling.sides import Evidence, Known
 from bulkops.settings import Target
-from bulkops.upload.input_file import Original
+from bulkops.upload.input_file import JobFile
 from bulkops.upload.start import contract_of, target_of, with_file
 from bulkops.writing import OWN_ONLY, Permit
 from bulkops_validators.model.contract import Contract
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class ReconcileRequest:
     """What is compared, and what becomes of it.
 
     `target` is the identity of the target of a job; `balances` are exports from before and after the import, `original`
@@ -38,7 +38,7 @@ class Asked:
     known: Known = field(default_factory=Known)
     job: str | None = None
     target: Mapping[str, Any] | None = None
-    original: Original | None = None
+    original: JobFile | None = None
     output: Path | None = None
     spreadsheet_safe: bool = False
     repair: Path | None = None
@@ -52,18 +52,20 @@ class Asked:
         return replace(self, known=replace(self.known, accept=frozenset(self.known.accept) | frozenset(rules)))
 
 
-def asked_of_job(ledger: Ledger, name: str, *, file: Path | None = None, where: Target | None = None) -> Asked:
+def request_of_job(
+    ledger: Ledger, name: str, *, file: Path | None = None, where: Target | None = None
+) -> ReconcileRequest:
     """Return what a job knows of itself; GuardRefused for another file, or another target, than it was begun with."""
     job = ledger.job(name)
     contract = contract_of(job)
     if file is not None:
         job = with_file(job, file)
-    original = Original(job, chunks=lambda: ledger.chunks(name))
+    original = JobFile(job, chunks=lambda: ledger.chunks(name))
     original.refuse_change()
     if where is not None and target_of(contract, where) != job.target:
         raise GuardRefused(f"Job {name} was begun on another target.", hint="Name the target it was begun on.")
     known = known_from(ledger, job, ledger.chunks(name), contract)
-    return Asked(
+    return ReconcileRequest(
         contract=contract,
         file=file or job.file_path,
         options=job.options,
@@ -75,7 +77,12 @@ def asked_of_job(ledger: Ledger, name: str, *, file: Path | None = None, where: 
 
 
 def prove(
-    asked: Asked, evidence: Evidence, *, clock: Clock, ledger: Ledger | None, observer: Callable[[str], None] | None
+    asked: ReconcileRequest,
+    evidence: Evidence,
+    *,
+    clock: Clock,
+    ledger: Ledger | None,
+    observer: Callable[[str], None] | None,
 ) -> Reconciliation:
     """Compare, check the balances if asked, and let the job know what was found, as `import --reconcile` does.
 

@@ -15,14 +15,14 @@ from bulkops.chunking.plan import FilePlan, plan_file, read_header
 from bulkops.errors import BulkopsError, DataError, GuardRefused, InputUnreadable, LedgerUnusable, UsageError
 from bulkops.ledger.digests import keep_digests, kept_digests
 from bulkops.ledger.models import SOURCE, JobEntry
-from bulkops.ledger.reader import Questions
+from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.running import NewJob
 from bulkops.private import private, private_folder
 from bulkops.reading.records.boundaries import counted_blocks, inside_quotes, record_ends
-from bulkops.transport.notices import Say
+from bulkops.transport.notices import Notify
 from bulkops.upload.body import settled_stamp
-from bulkops.upload.guards import cleared_away, refuse_same_file
+from bulkops.upload.guards import folder_remover, refuse_same_file
 from bulkops.upload.job_files import new_records_path
 from bulkops.upload.sent_before import Mask, SentBefore, sent_before
 from bulkops.upload.workflow import Guards
@@ -54,7 +54,7 @@ ALIKE = Threshold(share=0.5, share_of_job=0.9, least=10)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sending:
+class SendingPlan:
     """What an import sends: a job, None if the file has no new record; `document` is added to that of the outcome."""
 
     new: NewJob | None
@@ -71,8 +71,14 @@ def refuse_pointless(contract: Contract, guards: Guards, *, digests: bool) -> No
 
 @contextmanager
 def without_repeats(
-    new: NewJob, digests: Digests | None, ledger: Ledger, *, running: Collection[str], limits: ChunkLimits, say: Say
-) -> Iterator[Sending]:
+    new: NewJob,
+    digests: Digests | None,
+    ledger: Ledger,
+    *,
+    running: Collection[str],
+    limits: ChunkLimits,
+    notify: Notify,
+) -> Iterator[SendingPlan]:
     """Yield what to send of a file, given the digests of its records; None if they were not made.
 
     GuardRefused if the file repeats records of earlier jobs; `running` are jobs that are being sent. With `only_new`
@@ -82,25 +88,25 @@ def without_repeats(
     if digests is None or len(digests) != new.plan.records:
         if guards.only_new:
             raise DataError(f"The records of {path} cannot be told apart. Nothing was sent.", hint="Validate the file.")
-        yield Sending(new=new)
+        yield SendingPlan(new=new)
         return
     earlier = earlier_jobs(ledger, job)
     found = sent_before(ledger, earlier, digests, running=running)
     keep = _Keep(ledger=ledger, contract=new.contract, known=frozenset(each.id for each in earlier), guards=guards)
     if guards.only_new:
-        _refuse_unknown(ledger, new, earlier, say)
+        _refuse_unknown(ledger, new, earlier, notify)
     else:
         refuse_same_file(ledger, job, again=guards.again)
     if found is None:
-        yield Sending(new=replace(new, keep=lambda: keep(job, digests)))
+        yield SendingPlan(new=replace(new, keep=lambda: keep(job, digests)))
     elif guards.only_new:
-        with _only_new(new, digests, found, keep, limits=limits, say=say) as sending:
+        with _only_new(new, digests, found, keep, limits=limits, notify=notify) as sending:
             yield sending
     else:
         if not guards.again and not _skips_duplicates(new) and is_repetition(new.contract, found):
             refuse_repetition(path, found)
-        say(f"{path.name}: {counts_of(found)}. All of them are sent.")
-        yield Sending(new=replace(new, keep=lambda: keep(job, digests)))
+        notify(f"{path.name}: {counts_of(found)}. All of them are sent.")
+        yield SendingPlan(new=replace(new, keep=lambda: keep(job, digests)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,14 +125,14 @@ class _Keep:
         return keep_digests(self.ledger, job, digests)
 
 
-def _refuse_unknown(ledger: Ledger, new: NewJob, earlier: Sequence[JobEntry], say: Say) -> None:
+def _refuse_unknown(ledger: Ledger, new: NewJob, earlier: Sequence[JobEntry], notify: Notify) -> None:
     """Refuse a file that a job without digests had; name how many earlier jobs have none."""
     unknown = {job.id for job in earlier if kept_digests(ledger, job) is None}
     if any(job.id in unknown for job in ledger.jobs_with_file(new.job.file_sha256, new.job.target_key)):
         refuse_same_file(ledger, new.job, again=False)
     if unknown:
         jobs = counted(len(unknown), "earlier job")
-        say(f"Of {jobs} to this place no digests are kept: records that were sent there count as new.")
+        notify(f"Of {jobs} to this place no digests are kept: records that were sent there count as new.")
 
 
 def _skips_duplicates(new: NewJob) -> bool:
@@ -137,14 +143,14 @@ def _skips_duplicates(new: NewJob) -> bool:
 
 @contextmanager
 def _only_new(
-    new: NewJob, digests: Digests, found: SentBefore, keep: _Keep, *, limits: ChunkLimits, say: Say
-) -> Iterator[Sending]:
+    new: NewJob, digests: Digests, found: SentBefore, keep: _Keep, *, limits: ChunkLimits, notify: Notify
+) -> Iterator[SendingPlan]:
     """Yield the job of the new records of a file."""
     job, plan, ledger = new.job, new.plan, keep.ledger
     source = source_of(plan.path, plan, found)
-    say(f"{plan.path.name}: {counts_of(found)}.")
+    notify(f"{plan.path.name}: {counts_of(found)}.")
     if found.records == plan.records:
-        yield Sending(new=None, document=nothing_new(job, source))
+        yield SendingPlan(new=None, document=nothing_new(job, source))
         return
     path = new_records_path(ledger, job.id, plan.path.name)
     with ExitStack() as stack:
@@ -165,18 +171,18 @@ def _only_new(
             header_end=part.header_end,
             settings={**job.settings, SOURCE: source},
         )
-        say(f"The new records {'would be' if new.dry_run else 'are'} in {path}.")
+        notify(f"The new records {'would be' if new.dry_run else 'are'} in {path}.")
         left = digests[~found.mask]
         sending = replace(new, job=entry, plan=part, stamp=stamp, keep=lambda: keep(entry, left))
         file = {"path": str(path), "sha256": part.sha256, "bytes": part.bytes, "records": part.records}
-        yield Sending(new=sending, document={"file": file} if new.dry_run else {})
+        yield SendingPlan(new=sending, document={"file": file} if new.dry_run else {})
 
 
 def _clear_unless_known(ledger: Ledger, job: str) -> None:
     """Remove the folder of a job that did not begin; one that the ledger may have is kept."""
     with suppress(BulkopsError):
         if all(each.id != job for each in ledger.jobs()):
-            cleared_away(ledger.job_folder(job))()
+            folder_remover(ledger.job_folder(job))()
 
 
 def is_repetition(contract: Contract, found: SentBefore) -> bool:
@@ -187,7 +193,7 @@ def is_repetition(contract: Contract, found: SentBefore) -> bool:
     return share >= limit.share or of_job
 
 
-def earlier_jobs(ledger: Questions, job: JobEntry, *, besides: Collection[str] = ()) -> list[JobEntry]:
+def earlier_jobs(ledger: LedgerReader, job: JobEntry, *, besides: Collection[str] = ()) -> list[JobEntry]:
     """Return the jobs of the same contract and place, the oldest first."""
     return [
         other
@@ -222,7 +228,7 @@ def refuse_repetition(path: Path, found: SentBefore) -> None:
 
 
 def refuse_meanwhile(
-    ledger: Questions, job: JobEntry, contract: Contract, digests: Digests, *, known: Collection[str], only_new: bool
+    ledger: LedgerReader, job: JobEntry, contract: Contract, digests: Digests, *, known: Collection[str], only_new: bool
 ) -> None:
     """Refuse a job whose records another job took up since the ledger was asked; `known` are the jobs of then."""
     new = earlier_jobs(ledger, job, besides=known)

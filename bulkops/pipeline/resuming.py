@@ -13,7 +13,7 @@ from bulkops.chunking.plan import plan_file
 from bulkops.clock import Clock
 from bulkops.errors import AccessRefused, BulkopsError, UsageError
 from bulkops.ledger.events import FileNamed
-from bulkops.ledger.job_summary import job_state
+from bulkops.ledger.job_documents import job_state
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
@@ -23,19 +23,19 @@ from bulkops.pipeline.previous_run import GOOD_VERDICTS
 from bulkops.pipeline.running import (
     NewJob,
     Outcome,
-    as_it_stands,
     begin_and_run,
     check_account,
+    outcome_of_job,
     run_and_prove,
     with_preflight,
 )
 from bulkops.upload.context import JobContext
 from bulkops.upload.job_files import rejected_path
 from bulkops.upload.options import RunOptions
-from bulkops.upload.replace.undo import Undone, saved_before
+from bulkops.upload.replace.undo import UndoneJob, saved_before
 from bulkops.upload.start import contract_of, new_job, with_file
 from bulkops.upload.stop import Stop
-from bulkops.upload.workflow import Guards, locked, opened, resumed
+from bulkops.upload.workflow import Guards, lock_job, open_context, prepare_resume
 from bulkops_validators.model.rules_registry import ACCEPTABLE
 
 # The saved content may be the same as that of an earlier job, or empty; how much is removed has a guard of its own.
@@ -65,7 +65,7 @@ def resume_job(
     """
     observer, stop = observer or Silent(), stop or Stop()
     with ExitStack() as stack:
-        stack.enter_context(locked(job, ledger))
+        stack.enter_context(lock_job(job, ledger))
         job = ledger.job(job.id)  # as it is now that nobody else can change it
         if job.cancelled:
             raise UsageError(f"Job {job.id} was cancelled.", hint="Import the file anew.")
@@ -75,11 +75,11 @@ def resume_job(
         target = stack.enter_context(open_target())
         if file is not None:
             job = ledger.change_job(job, FileNamed(), file_path=with_file(job, file).file_path)
-        job = resumed(job, ledger, changes=changes or {})
-        context = stack.enter_context(opened(job, target, ledger, clock=clock, stop=stop, say=observer.note))
+        job = prepare_resume(job, ledger, changes=changes or {})
+        context = stack.enter_context(open_context(job, target, ledger, clock=clock, stop=stop, notify=observer.note))
         preflight, error = _checked(context, chunks, observer, account)
         if error is not None:
-            return with_preflight(as_it_stands(job, chunks, ledger, error=error), preflight)
+            return with_preflight(outcome_of_job(job, chunks, ledger, error=error), preflight)
         return with_preflight(run_and_prove(context, stop=stop, observer=observer, prove=prove), preflight)
 
 
@@ -100,7 +100,7 @@ def _checked(
 
 def idle(job: JobEntry, chunks: Sequence[ChunkEntry], ledger: Ledger) -> Outcome:
     """Return the outcome of resuming a job of which nothing is left to do."""
-    return replace(as_it_stands(job, chunks, ledger), idle=True)
+    return replace(outcome_of_job(job, chunks, ledger), idle=True)
 
 
 def is_proved(job: JobEntry) -> bool:
@@ -147,5 +147,5 @@ def undo_job(
             now=clock.now(),
             accept=LIFTED.accept,
         )
-        new = NewJob(job=job, contract=contract, plan=plan, guards=LIFTED, undone=Undone(job=earlier, ledger=ledger))
+        new = NewJob(job=job, contract=contract, plan=plan, guards=LIFTED, undone=UndoneJob(job=earlier, ledger=ledger))
         return begin_and_run(new, target, ledger, clock=clock, stop=stop, observer=observer)

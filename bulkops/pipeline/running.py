@@ -21,10 +21,10 @@ from bulkops.errors import (
     Unfinished,
 )
 from bulkops.ledger.events import Cancelled
-from bulkops.ledger.job_summary import exit_code, job_document, job_state
+from bulkops.ledger.job_documents import exit_code, job_document, job_state
 from bulkops.ledger.job_view import Job
 from bulkops.ledger.models import ChunkEntry, JobEntry
-from bulkops.ledger.neighbours import leave_trace, neighbours
+from bulkops.ledger.neighbours import neighbours, record_server_use
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer
@@ -33,16 +33,16 @@ from bulkops.reconciling.jobs import known_from
 from bulkops.reconciling.result import Verdict
 from bulkops.reconciling.run import Evidence, reconcile
 from bulkops.settings import Target
-from bulkops.transport.notices import silent
+from bulkops.transport.notices import discard_notice
 from bulkops.transport.responses import MOVED
-from bulkops.upload.body import Stamp
+from bulkops.upload.body import FileStamp
 from bulkops.upload.context import JobContext
-from bulkops.upload.guards import Difference
+from bulkops.upload.guards import TargetDifference
 from bulkops.upload.job_files import rejected_path
-from bulkops.upload.replace.undo import Undone
+from bulkops.upload.replace.undo import UndoneJob
 from bulkops.upload.start import new_chunks
 from bulkops.upload.stop import Stop
-from bulkops.upload.workflow import Guards, begin, locked, opened, run_job
+from bulkops.upload.workflow import Guards, begin, lock_job, open_context, run_job
 from bulkops.validation.findings import ValidationReport
 from bulkops_validators.model.contract import Contract
 
@@ -105,11 +105,11 @@ class NewJob:
     contract: Contract
     plan: FilePlan
     guards: Guards
-    undone: Undone | None = None
+    undone: UndoneJob | None = None
     dry_run: bool = False
     prove: bool = False
     validation: ValidationReport | None = None
-    stamp: Stamp | None = None
+    stamp: FileStamp | None = None
     keep: Callable[[], Path] | None = None
     check: bool = False
     account: AccountReader | None = None
@@ -126,8 +126,8 @@ def begin_and_run(
     """
     job, contract, plan = new.job, new.contract, new.plan
     with ExitStack() as stack:
-        stack.enter_context(locked(job, ledger))
-        running = opened(job, target, ledger, clock=clock, stop=stop, say=observer.note, stamp=new.stamp)
+        stack.enter_context(lock_job(job, ledger))
+        running = open_context(job, target, ledger, clock=clock, stop=stop, notify=observer.note, stamp=new.stamp)
         context = stack.enter_context(running)
         context.client.reach()
         _name_neighbours(target, ledger, observer)
@@ -158,7 +158,7 @@ def begin_and_run(
         if new.dry_run:
             document = {**job_document(job, new_chunks(plan)), "job": None, "dry_run": True}
             return with_preflight(Outcome(document=document, exit_code=0, validation=new.validation), preflight)
-        leave_trace(target.server, ledger.address, now=clock.now())
+        record_server_use(target.server, ledger.address, now=clock.now())
         outcome = run_and_prove(context, stop=stop, observer=observer, prove=new.prove, begun=told.fresh)
         return with_preflight(replace(outcome, validation=new.validation), preflight)
 
@@ -184,7 +184,7 @@ def check_account(
         account or AccountReader(context.client),
         accept=accept,
         search=alone,  # of several imports, an earlier one may create the profiles
-        say=observer.note if alone else silent,
+        notify=observer.note if alone else discard_notice,
     )
     observer.checked(preflight)
     return preflight
@@ -225,7 +225,7 @@ class _Told:
         self._clock = clock
         self.fresh = True
 
-    def compared(self, difference: Difference) -> None:
+    def compared(self, difference: TargetDifference) -> None:
         began = self._clock.monotonic()
         self._observer.compared(difference)
         self.fresh = self._clock.monotonic() - began < FRESH_SECONDS
@@ -235,7 +235,7 @@ def run_and_prove(context: JobContext, *, stop: Stop, observer: Observer, prove:
     """Run a job whose locks are held, reconcile it if asked, and return its figures as the ledger has them."""
     observer.began(context.job)
     # Observers of other programs need not have a countdown.
-    context.client.teller.count = getattr(observer, "countdown", None)
+    context.client.notifier.count = getattr(observer, "countdown", None)
     stop.begun = True
     error: BulkopsError | None = None
     try:
@@ -252,7 +252,7 @@ def run_and_prove(context: JobContext, *, stop: Stop, observer: Observer, prove:
     return outcome
 
 
-def as_it_stands(
+def outcome_of_job(
     job: JobEntry, chunks: Sequence[ChunkEntry], ledger: Ledger, *, error: BulkopsError | None = None
 ) -> Outcome:
     """Return the outcome of a job as it is; without an error its code is 1 if its rows were read back and differ."""
@@ -272,7 +272,7 @@ def as_it_stands(
 
 def _with_file(context: JobContext, error: BulkopsError | None, observer: Observer) -> BulkopsError | None:
     """Return what ended a run, or how the job's file has changed meanwhile; of both, the change is only noted."""
-    if isinstance(error, FileChanged) or (changed := context.original.change()) is None:
+    if isinstance(error, FileChanged) or (changed := context.job_file.change()) is None:
         return error
     if error is None:
         return changed
@@ -306,9 +306,9 @@ def _outcome(context: JobContext, error: BulkopsError | None) -> Outcome:
     """Return how a run ended, from the ledger or, where that cannot be read any more, from what was last written."""
     ledger, job = context.ledger, context.job
     try:
-        return as_it_stands(ledger.job(job.id), ledger.chunks(job.id), ledger, error=error)
+        return outcome_of_job(ledger.job(job.id), ledger.chunks(job.id), ledger, error=error)
     except BulkopsError as unread:
-        return as_it_stands(job, ledger.last_written(job.id), ledger, error=error or resumable(unread))
+        return outcome_of_job(job, ledger.last_written(job.id), ledger, error=error or resumable(unread))
 
 
 def _proved(context: JobContext, outcome: Outcome, observer: Observer) -> Outcome:
@@ -328,7 +328,7 @@ def _proved(context: JobContext, outcome: Outcome, observer: Observer) -> Outcom
             clock=context.clock,
             observer=observer.note,
         )
-        context.original.refuse_change()
+        context.job_file.refuse_change()
         circumstances = Circumstances.of_target(context.client.target, began=began, ended=context.clock.now())
         job = keep_result(ledger, job, result, circumstances)
     except BulkopsError as raised:

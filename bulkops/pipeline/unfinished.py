@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bulkops.errors import GuardRefused
-from bulkops.ledger.job_summary import job_state, record_figures
+from bulkops.ledger.job_documents import job_state, record_figures
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.states import OPEN, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.running import NewJob
-from bulkops.transport.notices import Say
+from bulkops.transport.notices import Notify
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Mode
 
@@ -29,7 +29,7 @@ class OpenJob:
     running: bool
 
     @property
-    def said(self) -> str:
+    def description(self) -> str:
         """How far the job came, for a message that names it."""
         job, left = self.job, self.figures["pending"]
         doubt = f", {counted(self.figures['in_doubt'], 'record')} in doubt" if self.figures["in_doubt"] else ""
@@ -39,7 +39,7 @@ class OpenJob:
         )
 
 
-def name_unfinished(new: NewJob, ledger: Ledger, *, say: Say) -> list[str]:
+def name_unfinished(new: NewJob, ledger: Ledger, *, notify: Notify) -> list[str]:
     """Name the unfinished jobs that a new job would leave behind; return those that another process works on.
 
     GuardRefused if one of them had a file of the same path, with other bytes, for the same place, and the import is
@@ -52,9 +52,9 @@ def name_unfinished(new: NewJob, ledger: Ledger, *, say: Say) -> list[str]:
         if not guards.leave_unfinished and not each.running and _superseded(each.job, job, only_new=guards.only_new):
             raise _refusal(each, job)
     for each in found[:SHOWN]:
-        say(_note(each, job))
+        notify(_note(each, job))
     if len(found) > SHOWN:
-        say(f"And {counted(len(found) - SHOWN, 'other unfinished job')}: `bulkops jobs list` shows them.")
+        notify(f"And {counted(len(found) - SHOWN, 'other unfinished job')}: `bulkops jobs list` shows them.")
     return [each.job.id for each in found if each.running]
 
 
@@ -101,7 +101,7 @@ def _refusal(found: OpenJob, new: JobEntry) -> GuardRefused:
     if job.source is None and job.file_sha256 != new.file_sha256:
         resume = f"`bulkops jobs resume {job.id} --file PATH`, where PATH is a copy of that file"
     return GuardRefused(
-        f"An earlier file of this name was not imported to its end: {found.said}. Nothing was sent.",
+        f"An earlier file of this name was not imported to its end: {found.description}. Nothing was sent.",
         hint=f"Go on with it: {resume}. Otherwise give "
         f"the job up with `bulkops jobs cancel {job.id}`, or import this file all the same with --leave-unfinished.",
     )
@@ -110,7 +110,7 @@ def _refusal(found: OpenJob, new: JobEntry) -> GuardRefused:
 def _note(found: OpenJob, job: JobEntry) -> str:
     other = found.job
     if found.running:
-        return f"Another process is working on {found.said}."
+        return f"Another process is working on {found.description}."
     moved = _path_key(other.file_path) == _path_key(job.file_path) and other.file_sha256 != job.file_sha256
     resume = f"`bulkops jobs resume {other.id}{' --file PATH' if moved else ''}`"
     where = "for this place" if other.target_key == job.target_key else f"for {_place(other)}"
@@ -119,7 +119,7 @@ def _note(found: OpenJob, job: JobEntry) -> str:
         if Mode(job.mode).resend_is_safe and other.target_key == job.target_key
         else ""
     )
-    return f"Unfinished {where}: {found.said}. {resume} or `bulkops jobs cancel {other.id}`.{order}"
+    return f"Unfinished {where}: {found.description}. {resume} or `bulkops jobs cancel {other.id}`.{order}"
 
 
 def _place(job: JobEntry) -> str:

@@ -20,7 +20,7 @@ _MAGIC = {
     b"\x1f\x8b": "a gzip file",
     b"\x28\xb5\x2f\xfd": "a Zstandard file",
 }
-LOOKED_AT = 65_536
+INSPECTED_BYTES = 65_536
 """Bytes of a body that are looked at."""
 
 
@@ -30,12 +30,12 @@ def is_page(content: bytes) -> bool:
     return _HTML.match(content) is not None or _XML.match(content) is not None
 
 
-def described(content: bytes, *, hide: Callable[[str], str] = str) -> str:
+def describe_body(content: bytes, *, hide: Callable[[str], str] = str) -> str:
     """Return what a body is, for a message: an HTML page with its title, JSON, text with its first line.
 
     `hide` takes keys out of a text before it is cut.
     """
-    content = content[:LOOKED_AT].removeprefix(b"\xef\xbb\xbf")
+    content = content[:INSPECTED_BYTES].removeprefix(b"\xef\xbb\xbf")
     if not content.strip():
         return "an empty body"
     if _HTML.match(content):

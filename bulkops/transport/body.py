@@ -14,7 +14,7 @@ READ_BYTES = 1 << 20
 _DIGITS = 18  # more of them are no length that anything has, and Python converts no text of any length
 
 
-def plain(response: httpx.Response) -> Iterator[bytes]:
+def uncompressed_body(response: httpx.Response) -> Iterator[bytes]:
     """Yield the body in blocks; httpx.HTTPError if it breaks off, or ends before the length it was announced with.
 
     The connection of a body read in this way is not used again.

@@ -27,16 +27,16 @@ from bulkops.errors import (
 from bulkops.limits import MAX_ERROR_BYTES, MAX_JSON_BYTES
 from bulkops.redaction import redacted
 from bulkops.settings import Target, is_loopback
-from bulkops.transport.bodies import described
+from bulkops.transport.bodies import describe_body
 from bulkops.transport.connecting import Connecting
 from bulkops.transport.decoding import ACCEPTED, BrokenCompression, decoded
-from bulkops.transport.failures import Route, cause_of
+from bulkops.transport.failures import ServerRoute, cause_of
 from bulkops.transport.limiter import Limiter
 from bulkops.transport.multipart import BodySource, FilePart
-from bulkops.transport.notices import Say, Teller, silent
+from bulkops.transport.notices import Notifier, Notify, discard_notice
 from bulkops.transport.proxies import proxy_for
-from bulkops.transport.responses import Answer, parse_http_date, parse_json, refusal
-from bulkops.transport.retries import ATTEMPTS, reading_again
+from bulkops.transport.responses import Response, parse_http_date, parse_json, refusal
+from bulkops.transport.retries import ATTEMPTS, retry_reads
 from bulkops.transport.trust import trusted_context
 from bulkops.version import __version__
 
@@ -77,7 +77,7 @@ httpcore.HTTP11Connection.READ_NUM_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Streamed:
+class StreamedResponse:
     """An answer whose body is read as it comes."""
 
     status: int
@@ -115,15 +115,17 @@ class Client:
     Unreachable; later it may pass, and is retried like any other.
     """
 
-    def __init__(self, target: Target, *, clock: Clock, limiter: Limiter, say: Say = silent) -> None:
+    def __init__(self, target: Target, *, clock: Clock, limiter: Limiter, notify: Notify = discard_notice) -> None:
         self.target = target
-        self.teller = Teller(say, clock=clock)
+        self.notifier = Notifier(notify, clock=clock)
         self.clock = clock
-        self.tells_no_time = False
+        self.sends_no_date = False
         self._time: _Time | None = None
         self._limiter = limiter
         local = is_loopback(urlsplit(target.base_url).hostname or "")
-        self._route = Route(base_url=target.base_url, proxy=None if local else proxy_for(target.base_url, os.environ))
+        self._route = ServerRoute(
+            base_url=target.base_url, proxy=None if local else proxy_for(target.base_url, os.environ)
+        )
         self._reached = False
         self._http = httpx.Client(
             base_url=target.base_url,
@@ -158,14 +160,14 @@ class Client:
         moved = abs(ours - (self.clock.monotonic() - self._time.monotonic))
         return self._time.offset if moved < CLOCK_SET_SECONDS else None
 
-    def ask_time(self, template: str, ids: Ids, params: Params | None = None) -> None:
+    def request_server_time(self, template: str, ids: Ids, params: Params | None = None) -> None:
         """Learn the server's time by a GET of which nothing else counts; that it cannot be learnt is no error.
 
         AccessRefused where the key itself is not accepted (401), or a proxy wants a password (407), and Unreachable:
         no other request can go better. That this endpoint is not granted, or not known there, says nothing about
         others.
         """
-        again = reading_again(self.clock, attempts=TIME_ATTEMPTS, teller=self.teller)
+        again = retry_reads(self.clock, attempts=TIME_ATTEMPTS, notifier=self.notifier)
         try:
             again(self._open_stream, template, ids, params).response.close()
         except Unreachable:
@@ -184,7 +186,7 @@ class Client:
         if self._reached:
             return
         try:
-            with Connecting(self.teller, self._route, stop=True) as connecting:
+            with Connecting(self.notifier, self._route, stop=True) as connecting:
                 self._http.get("/", extensions=connecting.extensions)
         except Connecting.Open:
             self._reached = True
@@ -193,23 +195,23 @@ class Client:
 
     def get_json(self, template: str, ids: Ids, params: Params | None = None, *, attempts: int = ATTEMPTS) -> Any:
         """Return the JSON document at a path; requested up to `attempts` times while the failure may pass."""
-        return reading_again(self.clock, attempts=attempts, teller=self.teller)(self._get_json, template, ids, params)
+        return retry_reads(self.clock, attempts=attempts, notifier=self.notifier)(self._get_json, template, ids, params)
 
     def search_json(self, template: str, params: Params, body: Mapping[str, Any], *, attempts: int = ATTEMPTS) -> Any:
         """Return the JSON document of a search, which is a POST that changes nothing; retried like `get_json`."""
-        again = reading_again(self.clock, attempts=attempts, teller=self.teller)
+        again = retry_reads(self.clock, attempts=attempts, notifier=self.notifier)
         return again(self._get_json, template, {}, params, body)
 
     @contextmanager
     def stream(
         self, template: str, ids: Ids, params: Params | None = None, *, attempts: int = ATTEMPTS
-    ) -> Iterator[Streamed]:
+    ) -> Iterator[StreamedResponse]:
         """Yield a successful answer to be read as it comes.
 
         Until its headers are here the request is tried again, so many times in all; what breaks off later raises
         OutcomeUnknown.
         """
-        trying = reading_again(self.clock, attempts=attempts, teller=self.teller)
+        trying = retry_reads(self.clock, attempts=attempts, notifier=self.notifier)
         streamed = trying(self._open_stream, template, ids, params)
         try:
             yield streamed
@@ -225,8 +227,8 @@ class Client:
         filename: str,
         parts: BodySource,
         read_seconds: float = READ_SECONDS,
-        leaving: Callable[[], None] | None = None,
-    ) -> Answer:
+        on_departure: Callable[[], None] | None = None,
+    ) -> Response:
         """Upload one file, once, streaming it; the answer is returned only if it is readable.
 
         `leaving` is called when the limit lets the request go, right before its first byte.
@@ -244,20 +246,20 @@ class Client:
             headers={"Content-Type": part.content_type, "Content-Length": str(part.length)},
             timeout=httpx.Timeout(read_seconds, connect=CONNECT_SECONDS, write=WRITE_SECONDS),
         )
-        return self._exchange(request, template, part, leaving)
+        return self._exchange(request, template, part, on_departure)
 
     def _exchange(
         self,
         request: httpx.Request,
         template: str,
         part: FilePart,
-        leaving: Callable[[], None] | None,
-    ) -> Answer:
+        on_departure: Callable[[], None] | None,
+    ) -> Response:
         where = f"POST {request.url.path}"
         try:
-            with self.teller.during(_unanswered(where, request)), self._slot("POST", template):
-                if leaving is not None:
-                    leaving()
+            with self.notifier.during(_unanswered(where, request)), self._slot("POST", template):
+                if on_departure is not None:
+                    on_departure()
                 response = self._send(request)
                 try:
                     self._learn_time(response)
@@ -278,11 +280,11 @@ class Client:
             raise self._refusal(response, content, where)
         body = parse_json(content)
         if body is None:
-            said = described(content, hide=redacted)
+            said = describe_body(content, hide=redacted)
             raise OutcomeUnknown(
                 f"The response to {where} is not JSON: the server sent {said}.", status=response.status_code
             )
-        return Answer(status=response.status_code, body=body, date=parse_http_date(response.headers.get("date")))
+        return Response(status=response.status_code, body=body, date=parse_http_date(response.headers.get("date")))
 
     def _get_json(self, template: str, ids: Ids, params: Params | None, search: Mapping[str, Any] | None = None) -> Any:
         streamed = self._open_stream(template, ids, params, search)
@@ -292,19 +294,19 @@ class Client:
             streamed.response.close()
         body = parse_json(content)
         if body is None:
-            said = described(content, hide=redacted)
+            said = describe_body(content, hide=redacted)
             raise OutcomeUnknown(f"The response to {streamed.where} is not JSON: the server sent {said}.")
         return body
 
     def _open_stream(
         self, template: str, ids: Ids, params: Params | None, search: Mapping[str, Any] | None = None
-    ) -> Streamed:
+    ) -> StreamedResponse:
         """Send a request that only reads: a GET, or a POST with the body of a search."""
         method = "GET" if search is None else "POST"
         request = self._http.build_request(method, path_of(template, ids), params=params, json=search)
         where = f"{method} {request.url.path}"
         try:
-            with self.teller.during(_unanswered(where, request)), self._slot(method, template):
+            with self.notifier.during(_unanswered(where, request)), self._slot(method, template):
                 response = self._send(request)
             self._learn_time(response)
             if not response.is_success:
@@ -315,10 +317,10 @@ class Client:
                 raise self._refusal(response, content, where, reading=True)
         except httpx.HTTPError as error:
             raise self._not_delivered(error, where) from None
-        return Streamed(status=response.status_code, headers=response.headers, response=response, where=where)
+        return StreamedResponse(status=response.status_code, headers=response.headers, response=response, where=where)
 
     def _send(self, request: httpx.Request) -> httpx.Response:
-        with Connecting(self.teller, self._route) as connecting:
+        with Connecting(self.notifier, self._route) as connecting:
             request.extensions |= connecting.extensions
             response = self._http.send(request, stream=True)
         self._reached = True
@@ -341,7 +343,7 @@ class Client:
 
     def _learn_time(self, response: httpx.Response) -> None:
         date = parse_http_date(response.headers.get("date"))
-        self.tells_no_time = date is None
+        self.sends_no_date = date is None
         if date is not None:
             now = self.clock.now()
             self._time = _Time(offset=date - now, ours=now, monotonic=self.clock.monotonic())
@@ -351,7 +353,7 @@ class Client:
         return refusal(response.status_code, content, where=where, headers=response.headers, now=now, reading=reading)
 
 
-def _connecting(route: Route) -> dict[str, Any]:
+def _connecting(route: ServerRoute) -> dict[str, Any]:
     """Return the settings of an httpx client for a route: its proxy and the certificates it trusts."""
     proxy = route.proxy
     if not route.base_url.startswith("https://") and (proxy is None or not proxy.secure):
@@ -384,7 +386,7 @@ def _read_some(response: httpx.Response) -> bytes:
     return bytes(content[:MAX_ERROR_BYTES])
 
 
-def _read_json(streamed: Streamed) -> bytes:
+def _read_json(streamed: StreamedResponse) -> bytes:
     """Read a JSON document; ResponseTooLarge if it exceeds the limit: decoded, it can take forty times its size."""
     content = bytearray()
     for block in streamed.iter_bytes():

@@ -4,8 +4,8 @@ import threading
 from types import TracebackType
 from typing import Any, Self
 
-from bulkops.transport.failures import Route
-from bulkops.transport.notices import CONNECT_SECONDS, Teller
+from bulkops.transport.failures import ServerRoute
+from bulkops.transport.notices import CONNECT_SECONDS, Notifier
 
 
 class Connecting:
@@ -18,8 +18,8 @@ class Connecting:
     class Open(Exception):
         """The connection is open."""
 
-    def __init__(self, teller: Teller, route: Route, *, stop: bool = False) -> None:
-        self._teller = teller
+    def __init__(self, notifier: Notifier, route: ServerRoute, *, stop: bool = False) -> None:
+        self._notifier = notifier
         self._text = f"No connection to {route.peer} yet. Waiting for it."
         self._stop = stop
         self._timer: threading.Timer | None = None
@@ -39,7 +39,7 @@ class Connecting:
         """Follow the events of httpcore: a new connection, and the headers of the request or of CONNECT."""
         if event.endswith(".connect_tcp.started"):
             self._cancel()
-            self._timer = threading.Timer(CONNECT_SECONDS, self._teller.say, [self._text])
+            self._timer = threading.Timer(CONNECT_SECONDS, self._notifier.notify, [self._text])
             self._timer.daemon = True
             self._timer.start()
         elif event.endswith(".send_request_headers.started") and info["request"].method != b"CONNECT":

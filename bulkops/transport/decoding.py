@@ -12,7 +12,7 @@ import zstandard
 
 from bulkops.compression import zstd_content
 from bulkops.limits import MAX_CODINGS
-from bulkops.transport.body import plain
+from bulkops.transport.body import uncompressed_body
 
 MOST = 1 << 20
 """Bytes that are let out at a time: a small body may hold very many."""
@@ -31,7 +31,7 @@ def decoded(response: httpx.Response) -> Iterator[bytes]:
     named = response.headers.get("content-encoding", "").lower().split(",")
     codings = [coding for name in named if (coding := name.strip()) not in {"", "identity"}]
     if not codings:
-        yield from plain(response)
+        yield from uncompressed_body(response)
     elif len(codings) > MAX_CODINGS or not all(coding in (*_WINDOWS, _ZSTD) for coding in codings):
         raise BrokenCompression(f"compressed by {', '.join(codings)[:100]}, which was not asked for")
     else:

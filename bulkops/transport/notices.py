@@ -6,63 +6,63 @@ from contextlib import contextmanager
 
 from bulkops.clock import Clock
 
-TOLD_SECONDS = 5.0  # shorter waits are no news
+QUIET_SECONDS = 5.0  # shorter waits are no news
 CONNECT_SECONDS = 1.5
 """Seconds after which the user learns that a connection is not open yet."""
 MOST_CAUSES = 100
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
-Count = Callable[[str, float], None]
+Countdown = Callable[[str, float], None]
 """Is given a text and the seconds that are left, every second of a wait; 0 at its end."""
 
 COUNTED_SECONDS = 1.0
 
 
-def silent(text: str) -> None:
+def discard_notice(text: str) -> None:
     """Say nothing."""
 
 
-class Teller:
+class Notifier:
     """Passes texts on and knows until when the last one tells what is waited for. Safe to use from several threads.
 
     `count` shows a countdown of the longer waits.
     """
 
-    def __init__(self, say: Say, *, clock: Clock, count: Count | None = None) -> None:
-        self._say = say
+    def __init__(self, notify: Notify, *, clock: Clock, count: Countdown | None = None) -> None:
+        self._notify = notify
         self._clock = clock
         self.count = count
         self._last = clock.monotonic()
         self._causes: set[str] = set()
 
-    def say(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         """Pass a text on."""
         self._last = self._clock.monotonic()
-        self._say(text)
+        self._notify(text)
 
-    def before(self, seconds: float, text: str) -> None:
+    def announce_wait(self, seconds: float, text: str) -> None:
         """Say `text` before a wait at whose end nothing would have been said for five seconds."""
         end = self._clock.monotonic() + seconds
-        if seconds > 0 and end - self._last >= TOLD_SECONDS:
-            self.say(text)
+        if seconds > 0 and end - self._last >= QUIET_SECONDS:
+            self.notify(text)
             self._last = end
 
-    def failed(self, cause: str, seconds: float, text: str) -> None:
+    def announce_retry(self, cause: str, seconds: float, text: str) -> None:
         """Say `text` before a retry: at once for a cause that is new, otherwise as `before` does."""
         if cause in self._causes or len(self._causes) >= MOST_CAUSES:
-            self.before(seconds, text)
+            self.announce_wait(seconds, text)
             return
         self._causes.add(cause)
         end = self._clock.monotonic() + seconds
-        self.say(text)
+        self.notify(text)
         self._last = end
 
     def wait(self, seconds: float, text: str) -> None:
         """Say `text` as `before` does, then wait, with a countdown if there is one."""
-        self.before(seconds, text)
-        if self.count is None or seconds < TOLD_SECONDS:
+        self.announce_wait(seconds, text)
+        if self.count is None or seconds < QUIET_SECONDS:
             self._clock.sleep(max(seconds, 0.0))
             return
         end = self._clock.monotonic() + seconds
@@ -76,7 +76,7 @@ class Teller:
     @contextmanager
     def during(self, text: str) -> Iterator[None]:
         """Say `text` once if what is done meanwhile takes five seconds or more."""
-        timer = threading.Timer(TOLD_SECONDS, self.say, [text])
+        timer = threading.Timer(QUIET_SECONDS, self.notify, [text])
         timer.daemon = True
         timer.start()
         try:

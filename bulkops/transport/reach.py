@@ -26,7 +26,7 @@ class Handshake:
     expires: datetime | None
 
 
-def place_of(base_url: str) -> tuple[str, int]:
+def host_and_port(base_url: str) -> tuple[str, int]:
     """Return the host and the port of a base address."""
     parts = urlsplit(base_url)
     return parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]
@@ -56,7 +56,7 @@ def addresses_of(host: str, port: int) -> list[str]:
 
 def shake_hands(base_url: str) -> Handshake:
     """Connect and end the connection; OSError, of which ssl.SSLError is one, says what went wrong."""
-    host, port = place_of(base_url)
+    host, port = host_and_port(base_url)
     with socket.create_connection((host, port), timeout=SECONDS) as plain:
         if urlsplit(base_url).scheme == "http":
             return Handshake(version=None, expires=None)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from bulkops.errors import AccessRefused, BulkopsError, NotDelivered, OutcomeUnknown, ServerRefused
 from bulkops.redaction import redacted
-from bulkops.transport.bodies import described, is_page
+from bulkops.transport.bodies import describe_body, is_page
 
 MAX_DETAILS = 20
 MAX_TEXT = 300
@@ -23,7 +23,7 @@ LONGEST_QUOTE = 120
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class Response:
     """A readable answer to a request that was taken in; `date` is the server's own clock."""
 
     status: int
@@ -139,7 +139,7 @@ def _explain(body: Any, content: bytes, hide: Callable[[str], str]) -> tuple[str
         return hide(text)[:MAX_TEXT]
 
     if body is None and is_page(content):
-        return f"the server sent {described(content, hide=hide)}", (), ()
+        return f"the server sent {describe_body(content, hide=hide)}", (), ()
     if not isinstance(body, dict):
         return _first_line(hide(content.decode("utf-8", "replace"))), (), ()
     details: list[str] = []

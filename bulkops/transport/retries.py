@@ -7,7 +7,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, NotDelivered, OutcomeUnknown, Unfinished
-from bulkops.transport.notices import Teller
+from bulkops.transport.notices import Notifier
 
 ATTEMPTS = 8
 BASE_SECONDS = 0.5
@@ -15,7 +15,7 @@ MAX_SECONDS = 60.0
 LONGEST_SECONDS = 600.0
 
 
-def wait_seconds(attempt: int, error: BaseException | None, *, clock: Clock, teller: Teller | None = None) -> float:
+def wait_seconds(attempt: int, error: BaseException | None, *, clock: Clock, notifier: Notifier | None = None) -> float:
     """Return the seconds to wait after the given attempt (1, 2, …) ended in `error`; `teller` is told of the wait.
 
     The wait is never shorter than the backoff: a server may ask for 0 s, or name a time in the past. Unfinished, with
@@ -27,12 +27,14 @@ def wait_seconds(attempt: int, error: BaseException | None, *, clock: Clock, tel
     if asked is not None and asked > LONGEST_SECONDS:
         raise Unfinished(f"The server asks to wait {asked:,.0f} s.", hint=_resume_at(asked, clock=clock))
     if asked is not None and asked > backoff:
-        if teller is not None:
-            teller.before(asked, f"The server asks to wait {asked:,.0f} s before the next request.")
+        if notifier is not None:
+            notifier.announce_wait(asked, f"The server asks to wait {asked:,.0f} s before the next request.")
         return asked + clock.jitter(0.1)
-    if teller is not None and isinstance(error, BulkopsError):
+    if notifier is not None and isinstance(error, BulkopsError):
         shown = f"{backoff:,.0f}" if backoff >= 1 else f"{backoff:.1f}"
-        teller.failed(error.message, backoff, f"{error.message.removesuffix('.')}. Trying again in {shown} s.")
+        notifier.announce_retry(
+            error.message, backoff, f"{error.message.removesuffix('.')}. Trying again in {shown} s."
+        )
     return backoff
 
 
@@ -44,20 +46,20 @@ def _resume_at(seconds: float, *, clock: Clock) -> str:
     return f"Go on after {moment:%Y-%m-%d %H:%M} UTC."
 
 
-def reading_again(clock: Clock, *, attempts: int = ATTEMPTS, teller: Teller | None = None) -> Retrying:
+def retry_reads(clock: Clock, *, attempts: int = ATTEMPTS, notifier: Notifier | None = None) -> Retrying:
     """Return a tenacity controller for requests that only read: every passing failure is tried again."""
     return Retrying(
         retry=retry_if_exception(lambda e: isinstance(e, NotDelivered | OutcomeUnknown)),
         stop=stop_after_attempt(attempts),
-        wait=_waiting(clock, teller),
+        wait=_waiting(clock, notifier),
         sleep=clock.sleep,
         reraise=True,
     )
 
 
-def _waiting(clock: Clock, teller: Teller | None) -> Callable[[RetryCallState], float]:
+def _waiting(clock: Clock, notifier: Notifier | None) -> Callable[[RetryCallState], float]:
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        return wait_seconds(state.attempt_number, error, clock=clock, teller=teller)
+        return wait_seconds(state.attempt_number, error, clock=clock, notifier=notifier)
 
     return wait

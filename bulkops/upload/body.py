@@ -14,11 +14,11 @@ from bulkops.reading.sources import open_regular
 BLOCK = 1 << 20
 LARGE = 64 << 20
 SETTLED_NS = 2_000_000_000
-PUT_BACK = "Put the original file back and resume the job, or name it with `bulkops jobs resume JOB --file PATH`."
+RESTORE_FILE = "Put the original file back and resume the job, or name it with `bulkops jobs resume JOB --file PATH`."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stamp:
+class FileStamp:
     """What changes when a file is written to or replaced; times in nanoseconds."""
 
     device: int
@@ -43,7 +43,7 @@ class ChunkBody:
         self._header = header
         self._pieces = [*([(0, header_end)] if header is None else []), *chunk.pieces]
         self._chunk = chunk
-        self._checked: Stamp | None = None
+        self._checked: FileStamp | None = None
         self.completed: float | None = None
 
     @property
@@ -84,7 +84,7 @@ class ChunkBody:
             yield from self._read()
         except InputUnreadable as error:
             raise FileChanged(
-                f"{error.message} The request of chunk {self._chunk.number} was not completed.", hint=PUT_BACK
+                f"{error.message} The request of chunk {self._chunk.number} was not completed.", hint=RESTORE_FILE
             ) from None
 
     def _read(self) -> Iterator[bytes]:
@@ -106,17 +106,17 @@ class ChunkBody:
         return FileChanged(
             f"{self._path} is not the file that was planned: the bytes of chunk {self._chunk.number} have changed. "
             "Its request was not completed.",
-            hint=PUT_BACK,
+            hint=RESTORE_FILE,
         )
 
 
-def stamp_of(path: Path) -> Stamp:
+def stamp_of(path: Path) -> FileStamp:
     """Return what the file system says of a file; InputUnreadable if it cannot be read."""
     try:
         found = path.stat()
     except OSError as error:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None
-    return Stamp(
+    return FileStamp(
         device=found.st_dev,
         inode=found.st_ino,
         size=found.st_size,
@@ -125,7 +125,7 @@ def stamp_of(path: Path) -> Stamp:
     )
 
 
-def settled_stamp(path: Path) -> Stamp | None:
+def settled_stamp(path: Path) -> FileStamp | None:
     """Return the stamp of a file, None if a write within the clock's resolution could leave it as it is.
 
     A later write changes the stamp of a file that was last written some time ago. InputUnreadable if it cannot be read.

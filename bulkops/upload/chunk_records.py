@@ -11,7 +11,7 @@ from bulkops.errors import FileChanged
 from bulkops.ledger.models import ChunkEntry, Piece
 from bulkops.readback.parse.tables import read_frames
 from bulkops.reading.records.boundaries import count_records, record_ends
-from bulkops.upload.body import PUT_BACK, read_pieces
+from bulkops.upload.body import RESTORE_FILE, read_pieces
 
 
 class ChunkRecords:
@@ -41,7 +41,7 @@ class ChunkRecords:
         if digest.hexdigest() != chunk.sha256:
             raise FileChanged(
                 f"{path} is not the file that was planned: the bytes of chunk {chunk.number} have changed.",
-                hint=PUT_BACK,
+                hint=RESTORE_FILE,
             )
         if len(self._spans) > chunk.records:  # blank lines behind the last record belong to it
             self._spans[chunk.records - 1 :] = [(self._spans[chunk.records - 1][0], self._spans[-1][1])]

@@ -8,11 +8,11 @@ from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.store import Ledger
 from bulkops.transport.client import Client
 from bulkops.upload.chunk_records import ChunkRecords
-from bulkops.upload.input_file import Original
+from bulkops.upload.input_file import JobFile
 from bulkops.upload.options import RunOptions
 from bulkops_validators.model.contract import Contract, Route
 
-Observer = Callable[[ChunkEntry], None]
+ChunkObserver = Callable[[ChunkEntry], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class JobContext:
     client: Client
     ledger: Ledger
     clock: Clock
-    original: Original
+    job_file: JobFile
 
     def records(self, chunk: ChunkEntry) -> ChunkRecords:
         """Return the chunk's records, read into memory; FileChanged if they are not those that were planned."""

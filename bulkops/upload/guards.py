@@ -27,7 +27,7 @@ HARMLESS = frozenset({ChunkState.REJECTED, ChunkState.DIVIDED, ChunkState.SKIPPE
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
+class TargetDifference:
     """What a replacing import would change. `kept` counts records that are there as they are in the file."""
 
     added: int
@@ -51,7 +51,7 @@ def accepted_rules(words: Iterable[str]) -> frozenset[str]:
         raise UsageError(f"--accept cannot lift {error.args[0]!r}.", hint=f"It takes {known}.") from None
 
 
-def refuse_doubtful(found: FileReport) -> None:
+def refuse_unaccepted_warnings(found: FileReport) -> None:
     """Refuse a file with findings that stop an import although they are warnings; GuardRefused names the first one."""
     codes = [code for code in found.counts if RULES[code].acceptable]
     if not codes:
@@ -114,7 +114,7 @@ def save_target(
         raise Unfinished(f"{to} cannot be written: {error.strerror}. Nothing was sent.") from None
 
 
-def difference_between(readback: Readback, fold: Fold, *, file: Path, held: Path) -> Difference:
+def difference_between(readback: Readback, fold: Fold, *, file: Path, held: Path) -> TargetDifference:
     """Compare a file to import with what a target held, as `save_target` saved it."""
     with RowSets(readback) as sets:
         for frame in read_file(file):
@@ -122,7 +122,7 @@ def difference_between(readback: Readback, fold: Fold, *, file: Path, held: Path
         for frame in read_file(held):
             sets.add_found(found_frame(readback, frame, fold))
         counts = compare(sets)
-    return Difference(
+    return TargetDifference(
         added=counts.missing,
         changed=counts.different,
         removed=counts.unexpected,
@@ -131,7 +131,7 @@ def difference_between(readback: Readback, fold: Fold, *, file: Path, held: Path
     )
 
 
-def refuse_removals(difference: Difference, limit: str) -> None:
+def refuse_removals(difference: TargetDifference, limit: str) -> None:
     """Refuse a replacement that removes more than `limit` (a count, or a percentage of what is there)."""
     allowed = share_of(limit, difference.held, option="--max-removals")
     if difference.removed > allowed:
@@ -142,7 +142,7 @@ def refuse_removals(difference: Difference, limit: str) -> None:
         )
 
 
-def cleared_away(folder: Path) -> Callable[[], None]:
+def folder_remover(folder: Path) -> Callable[[], None]:
     """Return what removes the folder of a job that was refused before it began."""
 
     def clear() -> None:

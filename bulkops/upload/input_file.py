@@ -12,7 +12,7 @@ from bulkops.errors import FileChanged, InputUnreadable
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import DOUBTFUL, ChunkState
 from bulkops.reading.records.boundaries import counted_blocks
-from bulkops.upload.body import BLOCK, Stamp, settled_stamp
+from bulkops.upload.body import BLOCK, FileStamp, settled_stamp
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Mode
 
@@ -20,26 +20,26 @@ STILL_OPEN = DOUBTFUL | {ChunkState.PENDING}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class FileChange:
     """How a file differs from the one that a job began with.
 
     `said` completes the sentence "FILE …". For a file that only has new bytes behind the old ones, `grown_from` is
     the offset of the first new record, and `cut_off` says that the last old record goes on in the new bytes.
     """
 
-    said: str
+    description: str
     grown_from: int | None = None
     cut_off: bool = False
 
 
-class Original:
+class JobFile:
     """The file of a job. `stamp` is what the file system said of it right before its bytes were read and hashed.
 
     `chunks` returns the job's chunks as they are when a message needs them; none before the ledger has the job.
     """
 
     def __init__(
-        self, job: JobEntry, *, chunks: Callable[[], Sequence[ChunkEntry]], stamp: Stamp | None = None
+        self, job: JobEntry, *, chunks: Callable[[], Sequence[ChunkEntry]], stamp: FileStamp | None = None
     ) -> None:
         self._job = job
         self._chunks = chunks
@@ -63,14 +63,14 @@ class Original:
             found = change_of(job.file_path, sha256=job.file_sha256, size=job.file_bytes)
         except InputUnreadable as error:
             chunks = self._chunks()
-            return FileChanged(error.message, hint=_hint(job, chunks, Change(said="is gone")))
+            return FileChanged(error.message, hint=_hint(job, chunks, FileChange(description="is gone")))
         if found is None:
             self._stamp = now
             return None
-        return FileChanged(f"{job.file_path} {found.said}.", hint=_hint(job, self._chunks(), found))
+        return FileChanged(f"{job.file_path} {found.description}.", hint=_hint(job, self._chunks(), found))
 
 
-def change_of(path: Path, *, sha256: str, size: int) -> Change | None:
+def change_of(path: Path, *, sha256: str, size: int) -> FileChange | None:
     """Return how a file differs from `size` bytes with this SHA-256, None if it does not.
 
     InputUnreadable if the file cannot be read.
@@ -83,15 +83,17 @@ def change_of(path: Path, *, sha256: str, size: int) -> Change | None:
                 left -= len(block)
                 last = block
             if left:
-                return Change(said=f"has changed since the job began: {size - left:,} of its {size:,} bytes are left")
+                return FileChange(
+                    description=f"has changed since the job began: {size - left:,} of its {size:,} bytes are left"
+                )
             if digest.hexdigest() != sha256:
-                return Change(said="has changed since the job began: its bytes are other ones")
+                return FileChange(description="has changed since the job began: its bytes are other ones")
             return _growth(file, size, ended=last.endswith(b"\n"))
     except OSError as error:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
-def _growth(file: RawIOBase, size: int, *, ended: bool) -> Change | None:
+def _growth(file: RawIOBase, size: int, *, ended: bool) -> FileChange | None:
     """Return what follows the first `size` bytes of a file, None if nothing does."""
     bytes_read = records = 0
     start = b""
@@ -104,13 +106,13 @@ def _growth(file: RawIOBase, size: int, *, ended: bool) -> Change | None:
     line_end = next((end for end in (b"\r\n", b"\n") if start.startswith(end)), b"")
     cut_off = not ended and not line_end
     records -= cut_off and records > 0
-    said = f"has grown since the job began: {counted(bytes_read, 'new byte')} ({counted(records, 'record')})"
+    description = f"has grown since the job began: {counted(bytes_read, 'new byte')} ({counted(records, 'record')})"
     if cut_off:
-        said += "; the last record of the job was cut off and goes on in them"
-    return Change(said=said, grown_from=size + (0 if ended else len(line_end)), cut_off=cut_off)
+        description += "; the last record of the job was cut off and goes on in them"
+    return FileChange(description=description, grown_from=size + (0 if ended else len(line_end)), cut_off=cut_off)
 
 
-def _hint(job: JobEntry, chunks: Sequence[ChunkEntry], change: Change) -> str:
+def _hint(job: JobEntry, chunks: Sequence[ChunkEntry], change: FileChange) -> str:
     """Return what to do about a changed file; never advice that sends records twice."""
     if not chunks:
         return "Nothing was sent. Import the file again when it is complete."
@@ -133,7 +135,7 @@ def _hint(job: JobEntry, chunks: Sequence[ChunkEntry], change: Change) -> str:
     return "The job sent the file as it was. Import only what is new: records that are in both would be sent twice."
 
 
-def _hint_to_resume(job: JobEntry, change: Change, *, may_cancel: bool) -> str:
+def _hint_to_resume(job: JobEntry, change: FileChange, *, may_cancel: bool) -> str:
     cancelling = ", or cancel the job and import the new file" if may_cancel else ""
     path = shlex.quote(str(job.file_path))
     if change.grown_from is not None:

@@ -12,14 +12,14 @@ from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import UNSETTLED, ChunkState, chunk_word
 from bulkops.readback.compare.canonical import IMPORT_ID
 from bulkops.upload.context import JobContext
-from bulkops.upload.evidence.judge import Doubt, Judge
+from bulkops.upload.evidence.judge import ChunkToJudge, Judge
 from bulkops.upload.evidence.row_clock import instant
 from bulkops.upload.evidence.similarity import shared_places, shared_rows
-from bulkops.upload.evidence.snapshots import Reading
+from bulkops.upload.evidence.snapshots import Snapshot
 from bulkops.upload.evidence.timeouts import seconds_until_settled
-from bulkops.upload.evidence.verdict import Verdict, as_sent
+from bulkops.upload.evidence.verdict import ChunkVerdict, as_sent
 from bulkops.upload.refusals.split_chunk import found_and_missing
-from bulkops.upload.sender import learn_time
+from bulkops.upload.sender import learn_server_time
 from bulkops_validators.model.contract import Mode, Readback
 
 AMBIGUOUS = "The evidence is ambiguous, so nothing was recorded"
@@ -27,7 +27,7 @@ BY_HAND = "Compare the records with `bulkops reconcile --job`, and decide with -
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class PartialResolution:
     """The records of a chunk in doubt that are at the target, by their places; `pause` seconds lay between readings.
 
     `import_id` is the import that contains exactly these records, where rows are counted.
@@ -46,7 +46,7 @@ class Part:
         return self.chunk.records - len(self.present)
 
 
-def part_of(context: JobContext, number: int) -> Part:
+def find_part(context: JobContext, number: int) -> PartialResolution:
     """Return which records of a chunk in doubt two equal readings found at the target; nothing is written.
 
     UsageError if the chunk is not in doubt, cannot be read back or divided, or if all or none of it is there. InDoubt
@@ -61,7 +61,7 @@ def part_of(context: JobContext, number: int) -> Part:
     readback = context.route.readback
     if readback is None or not context.contract.mode.splittable:
         raise UsageError(f"An import of {context.contract.name} cannot be accepted in part.", hint=BY_HAND)
-    learn_time(context)
+    learn_server_time(context)
     others = [c for c in chunks if c.state in UNSETTLED and c.number != number]
     part = _settled_part(context, Judge(context, readback), readback, chunk, others)
     if not part.missing or not part.present:
@@ -71,7 +71,7 @@ def part_of(context: JobContext, number: int) -> Part:
     return part
 
 
-def record(context: JobContext, part: Part, reason: str) -> tuple[ChunkEntry, ChunkEntry]:
+def record_part(context: JobContext, part: PartialResolution, reason: str) -> tuple[ChunkEntry, ChunkEntry]:
     """Write a part to the ledger: return the accepted chunk and the pending one. InDoubt if its import is taken."""
     if not reason.strip():
         raise UsageError("A decision needs a reason; whoever reads the ledger later has nothing else.")
@@ -98,12 +98,12 @@ def record(context: JobContext, part: Part, reason: str) -> tuple[ChunkEntry, Ch
 
 def _settled_part(
     context: JobContext, judge: Judge, readback: Readback, chunk: ChunkEntry, others: Sequence[ChunkEntry]
-) -> Part:
+) -> PartialResolution:
     """Read twice, far enough apart that nothing can still arrive; InDoubt if the readings differ."""
     first = _read(context, judge, readback, chunk, others)
     pause = max(context.options.settle, seconds_until_settled(context, chunk, counted=judge.reader.multiset))
     said = f"Waiting {pause:,.0f} s, then reading back again: the server may still be importing chunk {chunk.number}."
-    context.client.teller.wait(pause, said)
+    context.client.notifier.wait(pause, said)
     second = _read(context, judge, readback, chunk, others)
     if (first.present, first.import_id) != (second.present, second.import_id):
         raise InDoubt(f"{AMBIGUOUS}: what is at the target has changed meanwhile.", hint="Try again later.")
@@ -112,31 +112,33 @@ def _settled_part(
 
 def _read(
     context: JobContext, judge: Judge, readback: Readback, chunk: ChunkEntry, others: Sequence[ChunkEntry]
-) -> Part:
-    reading = judge.reader.read([chunk])
-    if reading.contenders:
-        name = reading.contenders[0].name
+) -> PartialResolution:
+    snapshot = judge.reader.read([chunk])
+    if snapshot.contenders:
+        name = snapshot.contenders[0].name
         raise InDoubt(f"{AMBIGUOUS}: {name} is open as well and may own the rows.", hint="Settle that one first.")
     if judge.reader.multiset:
-        present, import_id, created = _of_one_import(judge, reading, chunk, others)
+        present, import_id, created = _of_one_import(judge, snapshot, chunk, others)
     else:
-        present, import_id, created = _of_keys(context, judge, readback, reading, chunk), None, ""
-    read_at = reading.at.isoformat()
-    return Part(chunk=chunk, present=present, import_id=import_id, created=created, read_at=read_at, pause=0.0)
+        present, import_id, created = _of_keys(context, judge, readback, snapshot, chunk), None, ""
+    read_at = snapshot.at.isoformat()
+    return PartialResolution(
+        chunk=chunk, present=present, import_id=import_id, created=created, read_at=read_at, pause=0.0
+    )
 
 
 def _of_one_import(
-    judge: Judge, reading: Reading, chunk: ChunkEntry, others: Sequence[ChunkEntry]
+    judge: Judge, snapshot: Snapshot, chunk: ChunkEntry, others: Sequence[ChunkEntry]
 ) -> tuple[tuple[int, ...], int | None, str]:
     """Return the places of the records that exactly one import contains, with its id and its time."""
-    evidence = judge.judge(Doubt(chunk=chunk, others=others), reading)
-    if evidence.verdict is Verdict.ABSENT:
+    evidence = judge.judge(ChunkToJudge(chunk=chunk, others=others), snapshot)
+    if evidence.verdict is ChunkVerdict.ABSENT:
         return (), None, ""
-    if evidence.verdict is Verdict.LANDED:
+    if evidence.verdict is ChunkVerdict.LANDED:
         return tuple(range(chunk.records)), evidence.import_id, evidence.created
-    if evidence.verdict is not Verdict.PARTLY or evidence.import_id is None:
+    if evidence.verdict is not ChunkVerdict.PARTLY or evidence.import_id is None:
         raise InDoubt(f"{AMBIGUOUS}: {evidence.note}.", hint=BY_HAND)
-    rows = reading.found.filter(pl.col(IMPORT_ID) == str(evidence.import_id))
+    rows = snapshot.found.filter(pl.col(IMPORT_ID) == str(evidence.import_id))
     for other in others:
         if shared_rows(judge.reader.records(other), rows, judge.reader.columns, without=None):
             raise InDoubt(f"{AMBIGUOUS}: {evidence.note}, and chunk {other.number} has such records too.", hint=BY_HAND)
@@ -144,13 +146,13 @@ def _of_one_import(
 
 
 def _of_keys(
-    context: JobContext, judge: Judge, readback: Readback, reading: Reading, chunk: ChunkEntry
+    context: JobContext, judge: Judge, readback: Readback, snapshot: Snapshot, chunk: ChunkEntry
 ) -> tuple[int, ...]:
     """Return the places of the records whose keys are there as they were sent; upsert sends other values again."""
-    if reading.unseen:
-        raise InDoubt(f"{AMBIGUOUS}: what was read back does not show {reading.unseen}.", hint=BY_HAND)
-    present = judge.held(chunk, reading)
-    known = as_sent(judge.reader.records(chunk), reading.found, readback.key, ())
+    if snapshot.unseen:
+        raise InDoubt(f"{AMBIGUOUS}: what was read back does not show {snapshot.unseen}.", hint=BY_HAND)
+    present = judge.held(chunk, snapshot)
+    known = as_sent(judge.reader.records(chunk), snapshot.found, readback.key, ())
     if context.contract.mode is not Mode.UPSERT and len(known) > len(present):
         count = len(known) - len(present)
         raise InDoubt(f"{AMBIGUOUS}: {count:,} keys are at the target with other values.", hint=BY_HAND)

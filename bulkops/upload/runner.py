@@ -21,19 +21,19 @@ from bulkops.errors import (
 from bulkops.ledger.events import CutSmaller, EventKind, OneReason, ProcessEnded, TooLarge
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.refusal_reasons import one_reason, refused_throughout
-from bulkops.ledger.states import TAKEN_IN, UNSETTLED, ChunkState
+from bulkops.ledger.states import IMPORTED, UNSETTLED, ChunkState
 from bulkops.transport.retries import ATTEMPTS, wait_seconds
-from bulkops.upload.context import JobContext, Observer
-from bulkops.upload.evidence.amounts import Amounts
-from bulkops.upload.evidence.duplicates import look_for_doubles
+from bulkops.upload.context import ChunkObserver, JobContext
+from bulkops.upload.evidence.amounts import AmountSettler
+from bulkops.upload.evidence.duplicates import find_duplicates
 from bulkops.upload.evidence.settle import Settler
-from bulkops.upload.evidence.unrecorded_imports import settle_what_the_ledger_forgot
+from bulkops.upload.evidence.unrecorded_imports import settle_unrecorded_imports
 from bulkops.upload.options import share_of
 from bulkops.upload.refusals.isolate import Refusals
 from bulkops.upload.refusals.rejects import write_rejected
 from bulkops.upload.refusals.split_chunk import pieces_of, pieces_within
 from bulkops.upload.replace.target_check import replacement_of
-from bulkops.upload.sender import Sender, Sent
+from bulkops.upload.sender import Sender, SendResult
 from bulkops.upload.stop import Stop
 
 UNKNOWN_IN_A_ROW = 3  # after so many requests without an outcome, find out first what became of them
@@ -47,7 +47,7 @@ class Runner:
     """Runs one job whose locks are held."""
 
     def __init__(
-        self, context: JobContext, *, stop: Stop, observer: Observer | None = None, begun: bool = False
+        self, context: JobContext, *, stop: Stop, observer: ChunkObserver | None = None, begun: bool = False
     ) -> None:
         self._context = context
         self._stop = stop
@@ -55,7 +55,7 @@ class Runner:
         self._refusals = Refusals(context)
         self._sender = Sender(context, self._refusals)
         self._settler = Settler(context, self._refusals)
-        self._amounts = Amounts(context)
+        self._amounts = AmountSettler(context)
         self._replacement = replacement_of(context)
         self._begun = self._compared = begun
         self._chunks: dict[int, ChunkEntry] = {}
@@ -79,7 +79,7 @@ class Runner:
         try:
             self._load()
             if not self._begun:
-                forgotten = settle_what_the_ledger_forgot(self._context, self._all())
+                forgotten = settle_unrecorded_imports(self._context, self._all())
                 self._keep(forgotten)
                 self._left_to_a_person |= {chunk.number for chunk in forgotten if chunk.undecided}
             self._recover()
@@ -110,7 +110,7 @@ class Runner:
             if not self._pending and not self._refused():
                 break
             self._stop_at_max_unknown()
-        look_for_doubles(self._context, self._all())
+        find_duplicates(self._context, self._all())
         self._load()
 
     def _settle(self, doubtful: Sequence[ChunkEntry]) -> list[ChunkEntry]:
@@ -136,7 +136,7 @@ class Runner:
     def _keep(self, chunks: Iterable[ChunkEntry]) -> None:
         for chunk in chunks:
             self._chunks[chunk.number] = chunk
-            self._accepted_any |= chunk.state in TAKEN_IN
+            self._accepted_any |= chunk.state in IMPORTED
             if chunk.state is ChunkState.PENDING:
                 heapq.heappush(self._pending, (chunk.number not in self._isolating, chunk.number))
             if self._observer is not None:
@@ -170,7 +170,7 @@ class Runner:
     def _next(self) -> ChunkEntry | None:
         if not self._pending:
             return None
-        if self._stop.asked:
+        if self._stop.requested:
             raise Interrupted("Interrupted.")
         new, number = self._pending[0]
         if self._unknown >= UNKNOWN_IN_A_ROW or self._one_reason() is not None:
@@ -182,7 +182,7 @@ class Runner:
 
     def _send_together(self) -> None:
         """Send up to `concurrency` chunks at a time; all that was begun is followed up, whatever happens."""
-        flying: set[Future[Sent]] = set()
+        flying: set[Future[SendResult]] = set()
         with ThreadPoolExecutor(self._context.options.concurrency) as pool:
             try:
                 while True:
@@ -196,7 +196,7 @@ class Runner:
             finally:
                 self._keep(future.result().chunk for future in flying if future.exception() is None)
 
-    def _follow_up(self, sent: Sent) -> None:
+    def _follow_up(self, sent: SendResult) -> None:
         if isinstance(sent.error, AccessRefused):
             self._go_around(sent.chunk, sent.error)
             return
@@ -251,12 +251,12 @@ class Runner:
         if self._most_bytes is not None and self._most_bytes <= most:
             return
         self._most_bytes = most
-        self._context.client.teller.say(
+        self._context.client.notifier.notify(
             f"The server, or a proxy in front of it, refused a request of {chunk.bytes:,} bytes as too large (413). "
             f"This job sends at most {most:,} bytes a request now; for later imports give --max-bytes {most}."
         )
 
-    def _wait_or_give_up(self, sent: Sent) -> None:
+    def _wait_or_give_up(self, sent: SendResult) -> None:
         failures = self._failures[sent.chunk.number] = self._failures.get(sent.chunk.number, 0) + 1
         if failures >= ATTEMPTS and sent.error is not None:
             raise Unfinished(
@@ -265,7 +265,7 @@ class Runner:
         self._context.clock.sleep(self._wait_seconds(failures, sent.error))
 
     def _wait_seconds(self, failures: int, error: BulkopsError | None) -> float:
-        return wait_seconds(failures, error, clock=self._context.clock, teller=self._context.client.teller)
+        return wait_seconds(failures, error, clock=self._context.clock, notifier=self._context.client.notifier)
 
     def _small_enough(self, chunk: ChunkEntry) -> ChunkEntry:
         """Return the chunk, or the first of its smaller parts after a timeout or a refusal for its size."""

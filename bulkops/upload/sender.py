@@ -19,14 +19,14 @@ from bulkops.ledger import events
 from bulkops.ledger.claims import ImportTaken
 from bulkops.ledger.events import Accepted, Blocked, Payload, Refused, RequestSent, Stopped, TooLarge
 from bulkops.ledger.models import ChunkEntry
-from bulkops.ledger.states import TAKEN_IN, ChunkState
+from bulkops.ledger.states import IMPORTED, ChunkState
 from bulkops.readback.fetch.rows import nothing_of
 from bulkops.transport.client import CLOCK_SET_SECONDS
-from bulkops.transport.responses import Answer
+from bulkops.transport.responses import Response
 from bulkops.upload.body import ChunkBody
 from bulkops.upload.context import JobContext
-from bulkops.upload.evidence.amounts import harmless_again, told_of
-from bulkops.upload.evidence.duplicates import taken_in_state
+from bulkops.upload.evidence.amounts import reported_amount, resend_is_harmless
+from bulkops.upload.evidence.duplicates import accepted_state
 from bulkops.upload.evidence.row_clock import instant, rows_ahead
 from bulkops.upload.evidence.server_time import read_seconds
 from bulkops.upload.refusals.header_names import name_advice
@@ -34,7 +34,7 @@ from bulkops.upload.refusals.isolate import Refusals
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sent:
+class SendResult:
     """The chunk after one attempt, and the error that the attempt ended in."""
 
     chunk: ChunkEntry
@@ -49,7 +49,7 @@ class Sender:
         self._refusals = refusals or Refusals(context)
         self._asking = Lock()
 
-    def send(self, chunk: ChunkEntry) -> Sent:
+    def send(self, chunk: ChunkEntry) -> SendResult:
         """Send a pending chunk and write down what came of it.
 
         AccessRefused, GuardRefused and UsageError are raised after the chunk is pending again: nothing more should be
@@ -59,10 +59,10 @@ class Sender:
         attempt = _Attempt(self._context, chunk)
         try:
             with self._asking:
-                learn_time(self._context)
+                learn_server_time(self._context)
             answer = self._post(attempt)
         except NotDelivered as error:
-            return Sent(chunk=attempt.back(events.NotDelivered(message=error.message)), error=error)
+            return SendResult(chunk=attempt.back(events.NotDelivered(message=error.message)), error=error)
         except AccessRefused as error:
             return self._blocked(attempt, error)
         except GuardRefused as error:
@@ -71,19 +71,19 @@ class Sender:
         except ServerRefused as error:
             return self._refused(attempt, error)
         except OutcomeUnknown as error:
-            return Sent(chunk=attempt.in_doubt(error), error=error)
+            return SendResult(chunk=attempt.in_doubt(error), error=error)
         import_id = _import_id(answer)
         if answer.status not in (200, 201) or import_id is None:
             unreadable = OutcomeUnknown(f"The answer ({answer.status}) does not describe an import.")
-            return Sent(chunk=attempt.in_doubt(unreadable), error=unreadable)
+            return SendResult(chunk=attempt.in_doubt(unreadable), error=unreadable)
         try:
             return self._answered(attempt, answer, import_id)
         except ImportTaken as taken:
             # Another chunk with equal records was settled by this import: what is missing now is an import of its own.
             other = OutcomeUnknown(f"The server reported import {import_id}, but {taken}.")
-            return Sent(chunk=attempt.in_doubt(other), error=other)
+            return SendResult(chunk=attempt.in_doubt(other), error=other)
 
-    def _blocked(self, attempt: "_Attempt", error: AccessRefused) -> Sent:
+    def _blocked(self, attempt: "_Attempt", error: AccessRefused) -> SendResult:
         """Take an HTML page with 403 for a refusal of the chunk's content; raise any other refusal of the access.
 
         A firewall reads the content of requests, and the API itself never sends a page. A page with 404 is about the
@@ -91,44 +91,44 @@ class Sender:
         divided any more. The request did not reach the API, so the chunk is pending unless it is refused for good.
         """
         chunk, job = attempt.chunk, self._context.job.id
-        accepted = bool(TAKEN_IN & self._context.ledger.sums(job).get(job, {}).keys())
+        accepted = bool(IMPORTED & self._context.ledger.sums(job).get(job, {}).keys())
         about_content = error.page and (accepted or error.status == 403) and self._context.contract.mode.splittable
         if about_content and self._refusals.may_divide(chunk):
-            return Sent(chunk=attempt.back(Blocked(message=error.message)), error=error)
+            return SendResult(chunk=attempt.back(Blocked(message=error.message)), error=error)
         if about_content and accepted:
             refusal = ServerRefused(error.message, status=error.status)
-            return Sent(chunk=attempt.refused(refusal), error=error)
+            return SendResult(chunk=attempt.refused(refusal), error=error)
         attempt.back(Stopped(message=error.message))
         raise error
 
-    def _refused(self, attempt: "_Attempt", error: ServerRefused) -> Sent:
+    def _refused(self, attempt: "_Attempt", error: ServerRefused) -> SendResult:
         """Record a refusal. A request that was too large was not processed, so the chunk is pending and can be cut.
 
         UsageError if it must not be cut.
         """
         chunk = attempt.chunk
         if error.status != 413 or (chunk.records == 1 and self._context.contract.mode.splittable):
-            return Sent(chunk=attempt.refused(error), error=error)
+            return SendResult(chunk=attempt.refused(error), error=error)
         back = attempt.back(TooLarge(message=error.message, bytes=chunk.bytes))
         if self._context.contract.mode.splittable:
-            return Sent(chunk=back, error=error)
+            return SendResult(chunk=back, error=error)
         raise UsageError(
             f"{error.message} The request has {chunk.bytes:,} bytes, and an import that replaces is never split.",
             hint="Raise the size limit of the proxy or gateway in front of the API, then resume the job.",
         )
 
-    def _answered(self, attempt: "_Attempt", answer: Answer, import_id: int) -> Sent:
+    def _answered(self, attempt: "_Attempt", answer: Response, import_id: int) -> SendResult:
         """Record the import of a response, in doubt if its amount is not the chunk's."""
         chunk, amount = attempt.chunk, _amount(answer)
         if amount == chunk.records:
-            return Sent(chunk=attempt.accepted(answer, import_id))
+            return SendResult(chunk=attempt.accepted(answer, import_id))
         answered = replace(chunk, import_id=import_id, amount=amount)
-        other = OutcomeUnknown(f"{told_of(answered).capitalize()}.")
+        other = OutcomeUnknown(f"{reported_amount(answered).capitalize()}.")
         doubtful = attempt.in_doubt(other, import_id=import_id, amount=amount)
         # Where the records may be sent again, nothing is gained by settling each chunk before the next one is sent.
-        return Sent(chunk=doubtful, error=None if harmless_again(self._context) else other)
+        return SendResult(chunk=doubtful, error=None if resend_is_harmless(self._context) else other)
 
-    def _post(self, attempt: "_Attempt") -> Answer:
+    def _post(self, attempt: "_Attempt") -> Response:
         context = self._context
         body = attempt.body
         body.check()
@@ -139,18 +139,18 @@ class Sender:
             filename=context.job.file_path.name,
             parts=body,
             read_seconds=read_seconds(context.contract, attempt.chunk, context.options),
-            leaving=attempt.begin,
+            on_departure=attempt.begin,
         )
 
 
-def learn_time(context: JobContext) -> None:
+def learn_server_time(context: JobContext) -> None:
     """Learn the server's clock before a request whose rows may have to be looked for: ours may be set meanwhile."""
     client, readback = context.client, context.route.readback
     if context.contract.mode.resend_is_safe or readback is None:
         return
-    if client.server_offset is None and not client.tells_no_time:
+    if client.server_offset is None and not client.sends_no_date:
         params = nothing_of(readback, context.ids, context.job.options, now=context.clock.now())
-        client.ask_time(readback.path, context.ids, params)
+        client.request_server_time(readback.path, context.ids, params)
 
 
 class _Attempt:
@@ -209,12 +209,12 @@ class _Attempt:
         """Return for how many seconds a response was waited for after the last byte had left; None if it had not."""
         return None if self.body.completed is None else round(time.monotonic() - self.body.completed, 3)
 
-    def accepted(self, answer: Answer, import_id: int) -> ChunkEntry:
+    def accepted(self, answer: Response, import_id: int) -> ChunkEntry:
         """Record the import that the server reports; ImportTaken if the ledger has it for another chunk."""
         amount = _amount(answer)
         created = instant(answer.body.get("created"))
         return self._move(
-            taken_in_state(self._context, self.chunk),
+            accepted_state(self._context, self.chunk),
             Accepted(status=answer.status, import_id=import_id, amount=amount),
             answered=True,
             import_id=import_id,
@@ -240,13 +240,13 @@ class _Attempt:
         return {"clock_offset": offset.total_seconds()} if moved < CLOCK_SET_SECONDS else {}
 
 
-def _import_id(answer: Answer) -> int | None:
+def _import_id(answer: Response) -> int | None:
     """Return the id of the import. The other fields are not relied on: the documentation's examples contradict them."""
     value = answer.body.get("id") if isinstance(answer.body, dict) else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _amount(answer: Answer) -> int | None:
+def _amount(answer: Response) -> int | None:
     """Return how many records the server says it imported; None if it does not say so, or no such number."""
     value = answer.body.get("amount")
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from bulkops.ledger.digests import kept_digests
 from bulkops.ledger.models import ChunkEntry, JobEntry
-from bulkops.ledger.reader import Questions
+from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.states import ChunkState
 from bulkops.validation.digests import Digests
 
@@ -43,7 +43,7 @@ class SentBefore:
 
 
 def sent_before(
-    ledger: Questions, jobs: Sequence[JobEntry], digests: Digests, *, running: Collection[str] = ()
+    ledger: LedgerReader, jobs: Sequence[JobEntry], digests: Digests, *, running: Collection[str] = ()
 ) -> SentBefore | None:
     """Return which records of a file the given jobs sent before, None if they sent none of them.
 
@@ -109,7 +109,7 @@ class _Book:
         return found
 
 
-def records_in(ledger: Questions, job: JobEntry, states: Collection[ChunkState]) -> Mask:
+def records_in(ledger: LedgerReader, job: JobEntry, states: Collection[ChunkState]) -> Mask:
     """Return which records of a job are in chunks of these states."""
     found = np.zeros(job.records, np.bool_)
     parts = _runs(ledger, job)
@@ -124,7 +124,7 @@ def _contiguous(chunk: ChunkEntry) -> list[tuple[int, int]]:
     return [(chunk.first_record, chunk.records)]
 
 
-def _runs(ledger: Questions, job: JobEntry) -> dict[int, list[tuple[int, int]]]:
+def _runs(ledger: LedgerReader, job: JobEntry) -> dict[int, list[tuple[int, int]]]:
     """Return, for chunks whose records do not follow one another, their records as runs: first one and count."""
     found: dict[int, list[tuple[int, int]]] = {}
     for event in ledger.events(job.id):

@@ -11,13 +11,13 @@ from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
 from bulkops.errors import GuardRefused, UsageError
 from bulkops.ledger.models import ADDRESS, SENT_HEADER, ChunkEntry, JobEntry
-from bulkops.ledger.reader import Questions
+from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.store import Ledger
 from bulkops.settings import Target
 from bulkops.transport.client import Client
-from bulkops.upload.body import Stamp, file_sha256
+from bulkops.upload.body import FileStamp, file_sha256
 from bulkops.upload.context import JobContext
-from bulkops.upload.input_file import Original
+from bulkops.upload.input_file import JobFile
 from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
@@ -89,7 +89,7 @@ def new_chunks(plan: FilePlan) -> list[ChunkEntry]:
 
 
 def open_job(
-    job: JobEntry, target: Target, *, client: Client, ledger: Ledger, clock: Clock, stamp: Stamp | None = None
+    job: JobEntry, target: Target, *, client: Client, ledger: Ledger, clock: Clock, stamp: FileStamp | None = None
 ) -> JobContext:
     """Return a job ready to run; GuardRefused on another target, UsageError for a contract that is gone.
 
@@ -113,7 +113,7 @@ def open_job(
         client=client,
         ledger=ledger,
         clock=clock,
-        original=Original(job, chunks=lambda: ledger.chunks(job.id), stamp=stamp),
+        job_file=JobFile(job, chunks=lambda: ledger.chunks(job.id), stamp=stamp),
     )
 
 
@@ -124,9 +124,9 @@ def contract_of(job: JobEntry) -> Contract:
     return CONTRACTS[job.contract]
 
 
-def refuse_changed_file(job: JobEntry, ledger: Questions) -> None:
+def refuse_changed_file(job: JobEntry, ledger: LedgerReader) -> None:
     """Refuse to go on with a file that is not the one the job was begun with."""
-    Original(job, chunks=lambda: ledger.chunks(job.id)).refuse_change()
+    JobFile(job, chunks=lambda: ledger.chunks(job.id)).refuse_change()
 
 
 def with_file(job: JobEntry, file: Path) -> JobEntry:

@@ -23,12 +23,12 @@ class Stop:
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
         self.begun = False
 
-    def ask(self) -> None:
+    def request_stop(self) -> None:
         """Ask the run to stop after what is under way."""
-        self.asked = True
+        self.requested = True
 
 
 class StoppableClock:
@@ -49,7 +49,7 @@ class StoppableClock:
     def sleep(self, seconds: float) -> None:
         """Wait; Interrupted if asked to stop."""
         while seconds > 0:
-            if self._stop.asked:
+            if self._stop.requested:
                 raise Interrupted("Interrupted.")
             self._clock.sleep(min(seconds, SLICE))
             seconds -= SLICE
@@ -61,12 +61,12 @@ class StoppableClock:
 
 @contextmanager
 def stopping_on_signals(
-    stop: Stop, *, say: Callable[[str], None], last_words: Callable[[], tuple[str, str]]
+    stop: Stop, *, notify: Callable[[str], None], final_messages: Callable[[], tuple[str, str]]
 ) -> Iterator[None]:
     """Turn the first SIGINT, SIGTERM or SIGHUP into a request to stop, and a second one into the end of the process.
 
     A second SIGHUP does nothing: nobody decided on it. Signals that are ignored stay so. Before the job has begun the
-    first one is a KeyboardInterrupt, whichever signal it is. `last_words` are what the second one says to stderr and
+    first one is a KeyboardInterrupt, whichever signal it is. `final_messages` are what the second one says to stderr and
     to stdout. Outside the main thread nothing is changed.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -74,19 +74,19 @@ def stopping_on_signals(
         return
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of handlers
-        if stop.asked and number == HANGUP:
+        if stop.requested and number == HANGUP:
             return
-        if stop.asked:
+        if stop.requested:
             # The ledger is durable and the kernel frees the locks, so there is nothing left to tidy up. Python's own
             # streams may be in the middle of a write, so they are left alone.
-            for stream, words in zip((sys.stderr, sys.stdout), last_words(), strict=True):
+            for stream, words in zip((sys.stderr, sys.stdout), final_messages(), strict=True):
                 with suppress(OSError):  # nobody reads it any more, or the disk is full
                     os.write(stream.fileno(), words.encode())
             os._exit(Interrupted.exit_code)
-        stop.ask()
+        stop.request_stop()
         if not stop.begun:
             raise KeyboardInterrupt
-        say("Stopping after the request under way; once more to stop at once.")
+        notify("Stopping after the request under way; once more to stop at once.")
 
     before = {number: signal.signal(number, handle) for number in heeded()}
     try:

@@ -17,14 +17,14 @@ from bulkops.readback.fetch.rows import fold_of
 from bulkops.settings import Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import SlotLimiter
-from bulkops.transport.notices import Say, silent
-from bulkops.upload.body import Stamp
-from bulkops.upload.context import JobContext, Observer
+from bulkops.transport.notices import Notify, discard_notice
+from bulkops.upload.body import FileStamp
+from bulkops.upload.context import ChunkObserver, JobContext
 from bulkops.upload.guards import (
-    Difference,
+    TargetDifference,
     accepted_rules,
-    cleared_away,
     difference_between,
+    folder_remover,
     refuse_empty,
     refuse_removals,
     refuse_same_file,
@@ -32,7 +32,7 @@ from bulkops.upload.guards import (
 )
 from bulkops.upload.job_files import before_path
 from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
-from bulkops.upload.replace.undo import Undone
+from bulkops.upload.replace.undo import UndoneJob
 from bulkops.upload.runner import Runner
 from bulkops.upload.start import new_chunks, open_job, refuse_changed_file
 from bulkops.upload.stop import Stop, StoppableClock
@@ -64,10 +64,10 @@ class Guards:
 
 
 @contextmanager
-def open_client(target: Target, ledger: Ledger, *, clock: Clock, say: Say = silent) -> Iterator[Client]:
+def open_client(target: Target, ledger: Ledger, *, clock: Clock, notify: Notify = discard_notice) -> Iterator[Client]:
     """Yield a client whose rate limit is shared with every process that uses the same ledger."""
     limiter = SlotLimiter(folder=ledger.folder / "rate", clock=clock, before=ledger.check)
-    with Client(target, clock=clock, limiter=limiter, say=say) as client:
+    with Client(target, clock=clock, limiter=limiter, notify=notify) as client:
         yield client
 
 
@@ -79,11 +79,11 @@ def begin(
     context: JobContext,
     guards: Guards,
     dry_run: bool,
-    undone: Undone | None = None,
+    undone: UndoneJob | None = None,
     stop: Stop | None = None,
-    compared: Callable[[Difference], None] | None = None,
+    compared: Callable[[TargetDifference], None] | None = None,
     keep: Callable[[], Path] | None = None,
-) -> Difference | None:
+) -> TargetDifference | None:
     """Check the guards and write the job to the ledger; nothing is sent.
 
     A replacing job first saves what is there; if that equals the file its chunk is skipped. GuardRefused leaves no
@@ -105,7 +105,7 @@ def begin(
         held.enter_context(context.ledger.exclusive(name, what=what, patience=PATIENCE))
         refuse_same_file(context.ledger, job, again=guards.again)
         if contract.mode is Mode.REPLACE and readback is not None:
-            clearing.callback(cleared_away(before_path(context.ledger, job.id).parent))
+            clearing.callback(folder_remover(before_path(context.ledger, job.id).parent))
             try:
                 difference = checked_difference(context, readback, undone=undone)
             except ServerRefused as error:
@@ -118,7 +118,7 @@ def begin(
                 chunks = [replace(chunk, state=ChunkState.SKIPPED) for chunk in chunks]
             if compared is not None:
                 compared(difference)
-        context.original.refuse_change()
+        context.job_file.refuse_change()
         if not dry_run:
             if keep is not None:
                 clearing.callback(keep().unlink, missing_ok=True)
@@ -134,7 +134,7 @@ def _write(context: JobContext, chunks: Sequence[ChunkEntry], stop: Stop | None)
     context.ledger.create(context.job, chunks)
 
 
-def checked_difference(context: JobContext, readback: Readback, *, undone: Undone | None = None) -> Difference:
+def checked_difference(context: JobContext, readback: Readback, *, undone: UndoneJob | None = None) -> TargetDifference:
     """Save what a replacing job would replace, and refuse to go on if it would remove too much."""
     job = context.job
     before = before_path(context.ledger, job.id)
@@ -149,7 +149,7 @@ def checked_difference(context: JobContext, readback: Readback, *, undone: Undon
 
 
 def run_job(
-    context: JobContext, *, stop: Stop, observer: Observer | None = None, begun: bool = False
+    context: JobContext, *, stop: Stop, observer: ChunkObserver | None = None, begun: bool = False
 ) -> list[ChunkEntry]:
     """Run a job whose locks are held, and return its chunks.
 
@@ -160,7 +160,7 @@ def run_job(
 
 
 @contextmanager
-def locked(job: JobEntry, ledger: Ledger) -> Iterator[None]:
+def lock_job(job: JobEntry, ledger: Ledger) -> Iterator[None]:
     """Hold the job, and its target where it is one that is replaced; GuardRefused names who holds them."""
     with ExitStack() as locks:
         locks.enter_context(ledger.exclusive(job.id, what=f"Job {job.id}"))
@@ -171,26 +171,26 @@ def locked(job: JobEntry, ledger: Ledger) -> Iterator[None]:
 
 
 @contextmanager
-def opened(
+def open_context(
     job: JobEntry,
     target: Target,
     ledger: Ledger,
     *,
     clock: Clock,
     stop: Stop,
-    say: Say = silent,
-    stamp: Stamp | None = None,
+    notify: Notify = discard_notice,
+    stamp: FileStamp | None = None,
 ) -> Iterator[JobContext]:
     """Yield a job ready to run, with a client whose waiting ends when the run is asked to stop.
 
     `stamp` is that of the job's file, taken right before its bytes were hashed.
     """
     stoppable = StoppableClock(clock, stop)
-    with open_client(target, ledger, clock=stoppable, say=say) as client:
+    with open_client(target, ledger, clock=stoppable, notify=notify) as client:
         yield open_job(job, target, client=client, ledger=ledger, clock=stoppable, stamp=stamp)
 
 
-def resumed(job: JobEntry, ledger: Ledger, *, changes: Mapping[str, Any]) -> JobEntry:
+def prepare_resume(job: JobEntry, ledger: Ledger, *, changes: Mapping[str, Any]) -> JobEntry:
     """Return a job to go on with, its file checked and its changed settings written; UsageError for odd ones."""
     refuse_changed_file(job, ledger)
     if changes:

@@ -13,7 +13,7 @@ from bulkops.ledger.states import ChunkState
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.upload.job_files import reasons_path, rejected_path
 from bulkops.upload.stop import Stop
-from bulkops.upload.workflow import resumed, run_job
+from bulkops.upload.workflow import prepare_resume, run_job
 from tests.crash.desk import Desk
 from tests.crash.truth import CASES, rows_of
 
@@ -146,7 +146,7 @@ def test_a_limit_that_cannot_be_read_is_refused_before_anything_is_sent(limit: s
         desk.begin("loyalty-join-dates", file, {"program": 1}, max_removals=limit)
     job = desk.begin("loyalty-join-dates", file, {"program": 1})
     with pytest.raises(UsageError, match="--max-errors"):
-        resumed(job, desk.ledger, changes={"max_errors": limit})
+        prepare_resume(job, desk.ledger, changes={"max_errors": limit})
     assert "max_errors" not in {k for k, v in desk.ledger.job(job.id).settings.items() if v == limit}
 
 

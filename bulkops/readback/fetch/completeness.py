@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from bulkops.readback.parse.lenient import split_cells
 from bulkops.redaction import redacted
-from bulkops.transport.bodies import LOOKED_AT, described, is_page
+from bulkops.transport.bodies import INSPECTED_BYTES, describe_body, is_page
 
 TAIL = 1 << 20
 _LAST_BYTES = 1 << 16
@@ -33,9 +33,9 @@ def doubt_of(out: BinaryIO, size: int, columns: frozenset[str], *, framed: bool,
     its quotes are odd in number.
     """
     out.seek(0)
-    start = out.read(LOOKED_AT)
+    start = out.read(INSPECTED_BYTES)
     if is_page(start):
-        return Doubt(reason=f"the server sent {described(start, hide=redacted)}", by_repeating=False)
+        return Doubt(reason=f"the server sent {describe_body(start, hide=redacted)}", by_repeating=False)
     out.seek(0)
     head = out.readline(TAIL)
     out.seek(max(0, size - TAIL))
@@ -56,7 +56,7 @@ def doubt_between(
         return Doubt(reason=f"{what} has no header line", by_repeating=False)
     names = split_cells(first, 0)
     if _is_other(first, names, columns):
-        found = described(head, hide=redacted)
+        found = describe_body(head, hide=redacted)
         return Doubt(reason=f"{what} is not this CSV, but {found}", by_repeating=False)
     lines = tail.rstrip().split(b"\n")
     if _has_appendix(lines):

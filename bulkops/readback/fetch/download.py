@@ -69,7 +69,7 @@ def download(
     earlier, answers = "", 0
     for attempt in range(1, REQUESTS + 1):
         if attempt > 1:
-            client.clock.sleep(wait_seconds(attempt - 1, trouble, clock=client.clock, teller=client.teller))
+            client.clock.sleep(wait_seconds(attempt - 1, trouble, clock=client.clock, notifier=client.notifier))
         own = Notes()
         try:
             size, doubt = _once(client, question, out, progress, own if notes is not None else None)

@@ -28,7 +28,7 @@ MAX_READINGS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class ChunkAtTarget:
     """What one reading shows of a chunk: the places of records that are missing, or that have other values.
 
     `unexpected` counts the rows that a replacement should have removed. `own` counts the records that are at the
@@ -46,7 +46,7 @@ class Found:
         return not (self.missing or self.different or self.unexpected)
 
 
-class Amounts:
+class AmountSettler:
     """Settles the chunks of one job that were answered with another amount than was sent."""
 
     def __init__(self, context: JobContext) -> None:
@@ -56,14 +56,14 @@ class Amounts:
 
     def settles(self, chunk: ChunkEntry) -> bool:
         """Return whether a chunk is settled here: it is in doubt, was answered, and may be sent again."""
-        return chunk.state is ChunkState.IN_DOUBT and chunk.import_id is not None and harmless_again(self._context)
+        return chunk.state is ChunkState.IN_DOUBT and chunk.import_id is not None and resend_is_harmless(self._context)
 
     def settle(self, chunks: Sequence[ChunkEntry]) -> list[ChunkEntry]:
         """Return the chunks after settling, parts included; those left to a manual decision are marked undecided."""
         if self._readback is None:
             return [self._without_readback(chunk) for chunk in chunks]
         settled: list[ChunkEntry] = []
-        left, before = list(chunks), dict[int, Found]()
+        left, before = list(chunks), dict[int, ChunkAtTarget]()
         for count in range(1, MAX_READINGS + 1):
             try:
                 found = self._read(self._readback, left)
@@ -87,19 +87,19 @@ class Amounts:
         if chunk.amount == records.n_unique():
             counted = EvidenceRead(verdict="counted", note="the server counts equal records once")
             return self._move(chunk, ChunkState.ACCEPTED, counted)
-        return self._undecided(chunk, f"{told_of(chunk)}, and nothing can be read back")
+        return self._undecided(chunk, f"{reported_amount(chunk)}, and nothing can be read back")
 
-    def _wait(self, chunks: Sequence[ChunkEntry], found: Mapping[int, Found]) -> None:
+    def _wait(self, chunks: Sequence[ChunkEntry], found: Mapping[int, ChunkAtTarget]) -> None:
         settle = self._context.options.settle
         numbers = ", ".join(str(chunk.number) for chunk in chunks[:5]) + (" …" if len(chunks) > 5 else "")
         records = sum(len(found[c.number].missing | found[c.number].different) for c in chunks)
-        self._context.client.teller.say(
+        self._context.client.notifier.notify(
             f"The target does not contain {records:,} records of chunk {numbers} as they were sent. "
             f"Reading it again in {settle:,.0f} s, since exports may lag."
         )
         self._context.clock.sleep(settle)
 
-    def _read(self, readback: Readback, chunks: Sequence[ChunkEntry]) -> dict[int, Found]:
+    def _read(self, readback: Readback, chunks: Sequence[ChunkEntry]) -> dict[int, ChunkAtTarget]:
         """Compare the chunks with the rows of the target, staged on disk; DataError if these lack the key."""
         context = self._context
         with RowSets(readback) as sets:
@@ -126,17 +126,17 @@ class Amounts:
         wide = {name: ids[name] for _, name, _, _ in Formatter().parse(readback.path) if name}
         return [ids, wide] if self._context.skips_duplicates and len(wide) < len(ids) else [ids]
 
-    def _found(self, sets: RowSets, chunk: ChunkEntry, first: int, counts: Counts) -> Found:
+    def _found(self, sets: RowSets, chunk: ChunkEntry, first: int, counts: Counts) -> ChunkAtTarget:
         """Return what the staged rows show of a chunk whose records were staged from number `first` on."""
         skips = self._context.skips_duplicates
-        return Found(
+        return ChunkAtTarget(
             missing=_places(sets, "missing", chunk, first),
             different=frozenset() if skips else _places(sets, "different", chunk, first),
             unexpected=counts.unexpected if self._replaces else 0,
             own=_under_its_import(sets, chunk, first) if skips else 0,
         )
 
-    def _conclude(self, chunk: ChunkEntry, seen: Found) -> list[ChunkEntry]:
+    def _conclude(self, chunk: ChunkEntry, seen: ChunkAtTarget) -> list[ChunkEntry]:
         """Accept what is there; send records without any row again, once; leave the rest to a manual decision."""
         read = EvidenceRead(
             verdict="landed" if seen.complete else "partly",
@@ -149,7 +149,7 @@ class Amounts:
         present = [place for place in range(chunk.records) if place not in seen.missing]
         once = chunk.parent is None and not seen.different and not self._replaces
         if not (present and once):
-            return [self._undecided(chunk, f"{told_of(chunk)}; {_shown(chunk, seen)}")]
+            return [self._undecided(chunk, f"{reported_amount(chunk)}; {_shown(chunk, seen)}")]
         there, rest = found_and_missing(self._context.records(chunk), present)
         there = replace(
             there,
@@ -161,7 +161,7 @@ class Amounts:
         ledger, job = self._context.ledger, self._context.job.id
         return ledger.divide(job, chunk, [there, rest], read)
 
-    def _skipped(self, chunk: ChunkEntry, seen: Found) -> int:
+    def _skipped(self, chunk: ChunkEntry, seen: ChunkAtTarget) -> int:
         """Return how many records of a chunk that is there the server skipped, by the amount if that can be right."""
         if not self._context.skips_duplicates:
             return 0
@@ -178,18 +178,18 @@ class Amounts:
         return ledger.move(job, chunk, state, event, undecided=False, message="", **changes)
 
 
-def harmless_again(context: JobContext) -> bool:
+def resend_is_harmless(context: JobContext) -> bool:
     """Return whether sending the records of a job again doubles nothing."""
     return context.contract.mode.resend_is_safe or context.skips_duplicates
 
 
-def told_of(chunk: ChunkEntry) -> str:
+def reported_amount(chunk: ChunkEntry) -> str:
     """Return what the server reported of a chunk that it answered."""
     amount = "no usable amount" if chunk.amount is None else f"an amount of {chunk.amount:,}"
     return f"the server reported import {chunk.import_id} with {amount} for {chunk.records:,} records"
 
 
-def _shown(chunk: ChunkEntry, seen: Found) -> str:
+def _shown(chunk: ChunkEntry, seen: ChunkAtTarget) -> str:
     """Return what was read back of a chunk that is not as it should be."""
     figures = ((len(seen.missing), "missing"), (len(seen.different), "with other values"))
     parts = [f"{count:,} {what}" for count, what in figures if count]

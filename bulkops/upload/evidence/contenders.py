@@ -66,7 +66,7 @@ def wait_for_answers(context: JobContext, contenders: list[Contender]) -> float:
         return 0.0
     limit = max(c.answered_in for c in flying)
     text = f"Waiting up to {limit:,.0f} s for {flying[0].name}: an import found at the target may be its own."
-    context.client.teller.before(limit, text)
+    context.client.notifier.announce_wait(limit, text)
     waited = 0.0
     names = {_key(c) for c in flying}
     while waited < limit and any(_key(c) in names for c in contenders_of(context) if c.answered_in > 0):

@@ -12,21 +12,21 @@ from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.upload.context import JobContext
 from bulkops.upload.evidence.contenders import context_of, unanswered_of, wait_for_answers
-from bulkops.upload.evidence.judge import Doubt, Judge
-from bulkops.upload.evidence.snapshots import Reading
+from bulkops.upload.evidence.judge import ChunkToJudge, Judge
+from bulkops.upload.evidence.snapshots import Snapshot
 from bulkops.upload.evidence.timeouts import seconds_until_late_work_shows
-from bulkops.upload.evidence.verdict import Verdict
+from bulkops.upload.evidence.verdict import ChunkVerdict
 
 # A chunk is pending again because no trace of it was found, or because a person said so; either may be wrong.
 SENT_AGAIN = frozenset({EventKind.EVIDENCE, EventKind.RESOLVED})
 
 
-def taken_in_state(context: JobContext, chunk: ChunkEntry) -> ChunkState:
+def accepted_state(context: JobContext, chunk: ChunkEntry) -> ChunkState:
     """Return the state of a chunk that was taken in: `resent` if another request of it may be at work still."""
-    return ChunkState.ACCEPTED if without_trace(context, chunk) is None else ChunkState.RESENT
+    return ChunkState.ACCEPTED if resent_original(context, chunk) is None else ChunkState.RESENT
 
 
-def without_trace(context: JobContext, chunk: ChunkEntry) -> ChunkEntry | None:
+def resent_original(context: JobContext, chunk: ChunkEntry) -> ChunkEntry | None:
     """Return the chunk, or the one that it is a part of, that was sent again for want of a trace; None if none was."""
     readback = context.route.readback
     if readback is None or not readback.multiset or (chunk.attempts < 2 and chunk.parent is None):
@@ -48,7 +48,7 @@ def _sent_again_in_doubt(events: Sequence[Event]) -> bool:
     return any(e.kind in SENT_AGAIN and e.state is ChunkState.PENDING for e in events[doubted:])
 
 
-def look_for_doubles(context: JobContext, chunks: Sequence[ChunkEntry]) -> None:
+def find_duplicates(context: JobContext, chunks: Sequence[ChunkEntry]) -> None:
     """Look once more for chunks that were sent again, once no earlier request can still import them unseen.
 
     Records that are there twice need a manual decision. An import that an open chunk of another job may own is no sign
@@ -60,15 +60,15 @@ def look_for_doubles(context: JobContext, chunks: Sequence[ChunkEntry]) -> None:
         return
     judge = Judge(context, readback)
     _wait_for_late_work(context, judge, resent)
-    wholes = {chunk.number: without_trace(context, chunk) or chunk for chunk in resent}
+    wholes = {chunk.number: resent_original(context, chunk) or chunk for chunk in resent}
     for last in (False, True):
-        reading = judge.reader.read(list(wholes.values()))
-        notes = {chunk.number: _doubled(judge, reading, chunk, wholes[chunk.number]) for chunk in resent}
-        if last or not (any(notes.values()) and wait_for_answers(context, reading.contenders)):
+        snapshot = judge.reader.read(list(wholes.values()))
+        notes = {chunk.number: _doubled(judge, snapshot, chunk, wholes[chunk.number]) for chunk in resent}
+        if last or not (any(notes.values()) and wait_for_answers(context, snapshot.contenders)):
             break
     for chunk in resent:
         note = notes[chunk.number]
-        looked = (Doubled if note else LookedAgain)(note=note, read_at=reading.at.isoformat())
+        looked = (Doubled if note else LookedAgain)(note=note, read_at=snapshot.at.isoformat())
         changes: dict[str, Any] = {"undecided": bool(note), "message": note}
         context.ledger.move(context.job.id, chunk, ChunkState.ACCEPTED, looked, **changes)
 
@@ -86,19 +86,19 @@ def _wait_for_late_work(context: JobContext, judge: Judge, resent: Sequence[Chun
         f"Waiting {pause:,.0f} s, then reading back once more: {len(resent):,} chunks were sent again, and their "
         "earlier requests may still be imported."
     )
-    context.client.teller.wait(pause, text)
+    context.client.notifier.wait(pause, text)
 
 
-def _doubled(judge: Judge, reading: Reading, chunk: ChunkEntry, whole: ChunkEntry) -> str:
+def _doubled(judge: Judge, snapshot: Snapshot, chunk: ChunkEntry, whole: ChunkEntry) -> str:
     """Return why the chunk may be at the target twice; empty if there is no sign of it."""
-    found = judge.judge(Doubt(chunk=whole), reading)
-    if found.verdict is Verdict.ABSENT:
+    found = judge.judge(ChunkToJudge(chunk=whole), snapshot)
+    if found.verdict is ChunkVerdict.ABSENT:
         return ""
-    if reading.unseen:
+    if snapshot.unseen:
         return f"whether its records are there twice cannot be told: {found.note}"
-    if found.verdict is Verdict.LANDED:
-        waiting = sum(rival.waits_for_import for rival in judge.rivals(whole, reading))
+    if found.verdict is ChunkVerdict.LANDED:
+        waiting = sum(rival.waits_for_import for rival in judge.rivals(whole, snapshot))
         if found.exact <= waiting:
             return ""
-    what = found.import_id if found.verdict is Verdict.LANDED else found.note
+    what = found.import_id if found.verdict is ChunkVerdict.LANDED else found.note
     return f"its records may be there twice: import {chunk.import_id}, and {what}"

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from bulkops.ledger.models import ChunkEntry
-from bulkops.ledger.states import TAKEN_IN
+from bulkops.ledger.states import IMPORTED
 
 # A Date header is cut to whole seconds, so the server's clock is known to be up to a second later than it says;
 # times of rows may be cut to whole seconds as well.
@@ -42,7 +42,7 @@ class RowClock:
     @classmethod
     def of(cls, chunks: Iterable[ChunkEntry], *, offsets: Iterable[float] = ()) -> Self:
         """Return what the accepted chunks of a job tell."""
-        ahead = [c.rows_ahead for c in chunks if c.rows_ahead is not None and c.state in TAKEN_IN]
+        ahead = [c.rows_ahead for c in chunks if c.rows_ahead is not None and c.state in IMPORTED]
         if not ahead:
             return cls(offsets=frozenset(offsets))
         least, most = timedelta(seconds=min(ahead)), timedelta(seconds=max(ahead))

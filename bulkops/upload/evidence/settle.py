@@ -19,12 +19,12 @@ from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.upload.context import JobContext
 from bulkops.upload.evidence.contenders import Contender, context_of, unanswered_of, wait_for_answers
-from bulkops.upload.evidence.duplicates import taken_in_state
-from bulkops.upload.evidence.judge import Doubt, Judge
+from bulkops.upload.evidence.duplicates import accepted_state
+from bulkops.upload.evidence.judge import ChunkToJudge, Judge
 from bulkops.upload.evidence.row_clock import instant
-from bulkops.upload.evidence.snapshots import Reading
+from bulkops.upload.evidence.snapshots import Snapshot
 from bulkops.upload.evidence.timeouts import seconds_until_settled
-from bulkops.upload.evidence.verdict import Evidence, Verdict
+from bulkops.upload.evidence.verdict import ChunkEvidence, ChunkVerdict
 from bulkops.upload.refusals.isolate import Refusals
 from bulkops_validators.model.contract import Mode, Readback
 
@@ -43,7 +43,7 @@ class _Rounds:
     left: list[ChunkEntry]
     due: Mapping[int, float]
     settled: list[ChunkEntry] = field(default_factory=list)
-    before: Mapping[int, Evidence] = field(default_factory=dict)
+    before: Mapping[int, ChunkEvidence] = field(default_factory=dict)
     count: int = 0
     slept: float = 0.0
 
@@ -52,7 +52,7 @@ class _Rounds:
         """Whether this reading must settle every chunk."""
         return self.count == MAX_READINGS
 
-    def seen_before(self, chunk: ChunkEntry, found: Evidence) -> bool:
+    def seen_before(self, chunk: ChunkEntry, found: ChunkEvidence) -> bool:
         """Return whether the last reading said the same of a chunk."""
         return chunk.number in self.before and self.before[chunk.number].fingerprint == found.fingerprint
 
@@ -102,18 +102,18 @@ class Settler:
         waits = [seconds_until_settled(self._context, chunk, counted=False) for chunk in chunks]
         self._wait(max(*waits, 0.0), chunks)
         try:
-            reading = judge.reader.read(chunks)
+            snapshot = judge.reader.read(chunks)
         except (AccessRefused, InDoubt):
             return [self._refusals.reject(chunk) for chunk in chunks]
         settled: list[ChunkEntry] = []
         for chunk in chunks:
-            present = judge.held(chunk, reading) if chunk.records > 1 else ()
-            read = EvidenceRead(verdict=Verdict.PARTLY.value, rows=len(present), read_at=reading.at.isoformat())
+            present = judge.held(chunk, snapshot) if chunk.records > 1 else ()
+            read = EvidenceRead(verdict=ChunkVerdict.PARTLY.value, rows=len(present), read_at=snapshot.at.isoformat())
             if len(present) == chunk.records:
-                settled.append(self._move(chunk, ChunkState.ACCEPTED, replace(read, verdict=Verdict.LANDED.value)))
+                settled.append(self._move(chunk, ChunkState.ACCEPTED, replace(read, verdict=ChunkVerdict.LANDED.value)))
                 continue
             if present:
-                there, chunk = self._refusals.part_with(chunk, present, read)  # noqa: PLW2901 - the rest of it
+                there, chunk = self._refusals.divide_found(chunk, present, read)  # noqa: PLW2901 - the rest of it
                 settled.append(there)
             settled.append(self._refusals.reject(chunk))
         return settled
@@ -123,8 +123,8 @@ class Settler:
         rounds = _Rounds(left=list(doubtful), due=self._due(doubtful, judge))
         while True:
             rounds.count += 1
-            reading = self._read(judge, rounds.left)
-            contenders = self._look(rounds, judge, reading)
+            snapshot = self._read(judge, rounds.left)
+            contenders = self._look(rounds, judge, snapshot)
             sendable = any(chunk.state is ChunkState.PENDING for chunk in rounds.settled)
             if not rounds.left or (sendable and all(self._is_refused_key(judge, chunk) for chunk in rounds.left)):
                 return rounds.settled
@@ -145,31 +145,31 @@ class Settler:
                     due[chunk.number] = seconds
         return due
 
-    def _look(self, rounds: "_Rounds", judge: Judge, reading: Reading) -> list[Contender]:
+    def _look(self, rounds: "_Rounds", judge: Judge, snapshot: Snapshot) -> list[Contender]:
         """Settle what one reading settles; return the chunks of other jobs whose outcome must be known first."""
         parted = {c.number for c in rounds.left if self._is_refused_key(judge, c) and self._refusals.may_divide(c)}
-        evidence = self._judge_all(judge, rounds.left, reading, provisional=parted)
+        evidence = self._judge_all(judge, rounds.left, snapshot, provisional=parted)
         awaited: list[Contender] = []
         for chunk in list(rounds.left):
             found = evidence[chunk.number]
             if chunk.number in parted and not self._refusals.may_divide(chunk):
                 continue  # what isolating may cost went to others: it is judged anew, for good
-            if not rounds.last and (contested := judge.contested(chunk, found, reading)):
+            if not rounds.last and (contested := judge.contested(chunk, found, snapshot)):
                 awaited += contested
                 continue
             equal, over = rounds.seen_before(chunk, found), rounds.is_over(chunk)
             if rounds.last or self._enough(judge, chunk, found, equal=equal, over=over):
-                self._settle_one(rounds, chunk, found, reading, equal=equal)
+                self._settle_one(rounds, chunk, found, snapshot, equal=equal)
         rounds.before = evidence
         return awaited
 
     def _settle_one(
-        self, rounds: "_Rounds", chunk: ChunkEntry, found: Evidence, reading: Reading, *, equal: bool
+        self, rounds: "_Rounds", chunk: ChunkEntry, found: ChunkEvidence, snapshot: Snapshot, *, equal: bool
     ) -> None:
         """Conclude about a chunk. If another chunk claimed the import since the reading, it is judged anew."""
         equal, over = equal or not rounds.last, rounds.is_over(chunk) or rounds.last
         try:
-            concluded = self._conclude(chunk, found, reading, equal=equal, over=over)
+            concluded = self._conclude(chunk, found, snapshot, equal=equal, over=over)
         except ImportTaken as taken:
             if self._context.skips_duplicates:
                 # Whoever imported these codes, they are there, and that is all that was asked for.
@@ -178,8 +178,8 @@ class Settler:
                 return
             else:
                 note = f"{taken}, which was settled at the same time"
-                found = replace(found, verdict=Verdict.AMBIGUOUS, import_id=None, imports=(), note=note)
-            concluded = self._conclude(chunk, found, reading, equal=True, over=over)
+                found = replace(found, verdict=ChunkVerdict.AMBIGUOUS, import_id=None, imports=(), note=note)
+            concluded = self._conclude(chunk, found, snapshot, equal=True, over=over)
         rounds.left.remove(chunk)
         rounds.settled += concluded
 
@@ -197,12 +197,12 @@ class Settler:
         declined = all(chunk.state is ChunkState.REFUSED for chunk in chunks)
         why = "the server declined it, and may have imported a part" if declined else "the outcome is unknown"
         text = f"Waiting {pause:,.0f} s, then reading back again for chunk {numbers}{more}: {why}."
-        self._context.client.teller.wait(pause, text)
+        self._context.client.notifier.wait(pause, text)
 
-    def _read(self, judge: Judge, chunks: Sequence[ChunkEntry]) -> Reading:
+    def _read(self, judge: Judge, chunks: Sequence[ChunkEntry]) -> Snapshot:
         """Read; where the answer can settle nothing, and so never will, the chunks are for a person: InDoubt."""
         try:
-            with self._context.client.teller.during("Reading back what the target contains."):
+            with self._context.client.notifier.during("Reading back what the target contains."):
                 return judge.reader.read(chunks)
         except InDoubt as error:
             ledger, job = self._context.ledger, self._context.job.id
@@ -220,71 +220,71 @@ class Settler:
         return chunk.state is ChunkState.REFUSED and not judge.reader.multiset
 
     def _judge_all(
-        self, judge: Judge, chunks: Sequence[ChunkEntry], reading: Reading, *, provisional: set[int]
-    ) -> dict[int, Evidence]:
+        self, judge: Judge, chunks: Sequence[ChunkEntry], snapshot: Snapshot, *, provisional: set[int]
+    ) -> dict[int, ChunkEvidence]:
         """Judge each chunk; an import that settles one is no evidence for another, whichever is judged first."""
         taken = frozenset(chunk.import_id for chunk in chunks if chunk.import_id is not None)
-        found: dict[int, Evidence] = {}
+        found: dict[int, ChunkEvidence] = {}
         left = list(chunks)
         for _ in range(2):
             for chunk in list(left):
-                doubt = Doubt(chunk=chunk, others=left, taken=taken, provisional=chunk.number in provisional)
-                found[chunk.number] = evidence = judge.judge(doubt, reading)
-                if evidence.verdict is Verdict.LANDED:
+                subject = ChunkToJudge(chunk=chunk, others=left, taken=taken, provisional=chunk.number in provisional)
+                found[chunk.number] = evidence = judge.judge(subject, snapshot)
+                if evidence.verdict is ChunkVerdict.LANDED:
                     left = [c for c in left if c.number != chunk.number]
                     if evidence.import_id is not None and judge.reader.multiset:
                         taken |= {evidence.import_id}
         return found
 
-    def _enough(self, judge: Judge, chunk: ChunkEntry, found: Evidence, *, equal: bool, over: bool) -> bool:
+    def _enough(self, judge: Judge, chunk: ChunkEntry, found: ChunkEvidence, *, equal: bool, over: bool) -> bool:
         """Tell whether what was read so far settles it; `over` says that nothing more can come of its requests."""
-        if found.verdict is Verdict.LANDED:
+        if found.verdict is ChunkVerdict.LANDED:
             return True
         if not self._is_refused_key(judge, chunk):
-            alone = chunk.state is ChunkState.REFUSED and chunk.records == 1 and found.verdict is Verdict.ABSENT
+            alone = chunk.state is ChunkState.REFUSED and chunk.records == 1 and found.verdict is ChunkVerdict.ABSENT
             return alone or (equal and over)
-        if found.verdict is Verdict.AMBIGUOUS:
+        if found.verdict is ChunkVerdict.AMBIGUOUS:
             return equal
         first_and_alone = chunk.records == 1 and chunk.parent is None and chunk.attempts <= 1
         return over or first_and_alone or self._refusals.may_divide(chunk)
 
     def _conclude(
-        self, chunk: ChunkEntry, found: Evidence, reading: Reading, *, equal: bool, over: bool
+        self, chunk: ChunkEntry, found: ChunkEvidence, snapshot: Snapshot, *, equal: bool, over: bool
     ) -> list[ChunkEntry]:
         read = EvidenceRead(
             verdict=found.verdict.value,
             rows=found.rows,
             import_id=found.import_id,
-            read_at=reading.at.isoformat(),
+            read_at=snapshot.at.isoformat(),
             note=found.note,
         )
         match found.verdict:
-            case Verdict.LANDED:
+            case ChunkVerdict.LANDED:
                 return [self._landed(chunk, found, read)]
-            case Verdict.ABSENT if equal and chunk.state is ChunkState.REFUSED:
+            case ChunkVerdict.ABSENT if equal and chunk.state is ChunkState.REFUSED:
                 self._context.ledger.note(self._context.job.id, read, chunk=chunk.number)
                 return self._refused(chunk, over=True)
-            case Verdict.ABSENT if chunk.import_id is not None:
+            case ChunkVerdict.ABSENT if chunk.import_id is not None:
                 note = f"the server answered with import {chunk.import_id}, but none of its records are found"
                 return [self._undecided(chunk, replace(found, note=note), read, equal=equal)]
-            case Verdict.ABSENT if equal:
+            case ChunkVerdict.ABSENT if equal:
                 return [self._move(chunk, ChunkState.PENDING, read)]
-            case Verdict.PARTLY if equal and found.present:
+            case ChunkVerdict.PARTLY if equal and found.present:
                 return self._partly(chunk, found, read, over=over)
             case _:
                 return [self._undecided(chunk, found, read, equal=equal)]
 
-    def _landed(self, chunk: ChunkEntry, found: Evidence, read: EvidenceRead) -> ChunkEntry:
+    def _landed(self, chunk: ChunkEntry, found: ChunkEvidence, read: EvidenceRead) -> ChunkEntry:
         ledger, job = self._context.ledger, self._context.job.id
         changes: dict[str, Any] = {"import_id": found.import_id or chunk.import_id, "undecided": False, "message": ""}
-        state = taken_in_state(self._context, chunk)
+        state = accepted_state(self._context, chunk)
         changes |= {"created": instant(found.created)}
         return ledger.move(job, chunk, state, read, imports=found.imports, **changes)
 
-    def _partly(self, chunk: ChunkEntry, found: Evidence, read: EvidenceRead, *, over: bool) -> list[ChunkEntry]:
+    def _partly(self, chunk: ChunkEntry, found: ChunkEvidence, read: EvidenceRead, *, over: bool) -> list[ChunkEntry]:
         """Keep what is there, and let the rest be sent; of a refused chunk the rest is refused still."""
         known = {"import_id": found.import_id, "created": instant(found.created)}
-        there, missing = self._refusals.part_with(chunk, found.present, read, imports=found.imports, **known)
+        there, missing = self._refusals.divide_found(chunk, found.present, read, imports=found.imports, **known)
         return [there, *(self._refused(missing, over=over) if missing.state is ChunkState.REFUSED else [missing])]
 
     def _refused(self, chunk: ChunkEntry, *, over: bool) -> list[ChunkEntry]:
@@ -293,7 +293,7 @@ class Settler:
             return self._refusals.divide(chunk)
         return [self._refusals.reject(chunk)] if over else []
 
-    def _undecided(self, chunk: ChunkEntry, found: Evidence, read: EvidenceRead, *, equal: bool) -> ChunkEntry:
+    def _undecided(self, chunk: ChunkEntry, found: ChunkEvidence, read: EvidenceRead, *, equal: bool) -> ChunkEntry:
         note = found.note or f"{found.rows:,} of {chunk.records:,} records were found"
         if not equal:
             note += "; the readings kept changing"

@@ -11,7 +11,7 @@ COUNT, WANTED, TAKEN = "_count", "_wanted", "_taken"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Likeness:
+class Similarity:
     """How a record is known again, and what else may be in an import of ours.
 
     `core` are the columns that every record fills, `identity` those of them that name whom or what it is about.
@@ -27,7 +27,9 @@ class Likeness:
     twins: int = 1
 
 
-def group_imports(sent: pl.DataFrame, found: pl.DataFrame, columns: Sequence[str], likeness: Likeness) -> pl.DataFrame:
+def group_imports(
+    sent: pl.DataFrame, found: pl.DataFrame, columns: Sequence[str], similarity: Similarity
+) -> pl.DataFrame:
     """Return, per import id, how many rows there are, and how many of them are, or look like, records of the chunk.
 
     `matched` are equal in all columns, `alike` in the core, `akin` in what they are about, however it is spelled;
@@ -35,15 +37,15 @@ def group_imports(sent: pl.DataFrame, found: pl.DataFrame, columns: Sequence[str
     """
     compared = comparable(sent, found, columns)
     groups = _counted(sent, found, compared).rename({"shared": "matched"})
-    core = comparable(sent, found, likeness.core)
+    core = comparable(sent, found, similarity.core)
     alike = _counted(sent, found, core).select(IMPORT_ID, alike="shared") if core else None
     groups = groups.with_columns(alike="matched") if alike is None else groups.join(alike, on=IMPORT_ID)
-    if likeness.company is None:
+    if similarity.company is None:
         groups = groups.with_columns(in_company="matched")
     else:
-        both = pl.concat([sent.select(compared), likeness.company.select(compared)])
+        both = pl.concat([sent.select(compared), similarity.company.select(compared)])
         groups = groups.join(_counted(both, found, compared).select(IMPORT_ID, in_company="shared"), on=IMPORT_ID)
-    return groups.join(_akin(sent, found, likeness.identity), on=IMPORT_ID).sort(IMPORT_ID)
+    return groups.join(_akin(sent, found, similarity.identity), on=IMPORT_ID).sort(IMPORT_ID)
 
 
 def _akin(sent: pl.DataFrame, found: pl.DataFrame, identity: Sequence[str]) -> pl.DataFrame:

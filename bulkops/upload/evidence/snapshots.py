@@ -24,7 +24,7 @@ SAME = CLOCK_WAS_SET.total_seconds()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class Snapshot:
     """One look at the deployment: everything that may be ours, and when it was taken.
 
     `of_known` are the rows of known imports that look like a record in doubt, `sizes` how many rows these imports have.
@@ -43,7 +43,7 @@ class Reading:
     contenders: list[Contender]
 
 
-class Reader:
+class SnapshotReader:
     """Reads back for the chunks of one job, and holds their records as they are compared."""
 
     def __init__(self, context: JobContext, readback: Readback) -> None:
@@ -56,23 +56,23 @@ class Reader:
         self._contents: dict[int, bytes] = {}
         self._of_contenders: dict[tuple[str, int, str], bytes | None] = {}
 
-    def read(self, chunks: Sequence[ChunkEntry]) -> Reading:
+    def read(self, chunks: Sequence[ChunkEntry]) -> Snapshot:
         """Read everything created since the first of the chunks left, known imports of ours taken out.
 
         If that does not show an import of ours that it must show, the clock of rows is not what it seemed, and the
         window is made as wide as if nothing was known of it.
         """
         try:
-            reading = self._read_by_all_clocks(chunks)
-            again = reading.unseen and reading.clock.known
-            return self._read(chunks, reading.clock.without_knowledge()) if again else reading
+            snapshot = self._read_by_all_clocks(chunks)
+            again = snapshot.unseen and snapshot.clock.known
+            return self._read(chunks, snapshot.clock.without_knowledge()) if again else snapshot
         except DataError as error:
             raise InDoubt(
                 f"What was read back cannot settle anything: {error.message}",
                 hint="Nothing was sent again. Resume the job to read again, or decide with `bulkops jobs resolve`.",
             ) from None
 
-    def read_unknown(self, chunks: Sequence[ChunkEntry]) -> Reading:
+    def read_unknown(self, chunks: Sequence[ChunkEntry]) -> Snapshot:
         """Read as `read` does, but keep only rows of imports that no chunk is known to own.
 
         InDoubt where the response could not be used: nothing is known then.
@@ -89,15 +89,15 @@ class Reader:
         """Free the memory that holds the records of a chunk."""
         self._sent.pop(chunk.number, None)
 
-    def _read_by_all_clocks(self, chunks: Sequence[ChunkEntry], *, alike: bool = True) -> Reading:
+    def _read_by_all_clocks(self, chunks: Sequence[ChunkEntry], *, alike: bool = True) -> Snapshot:
         """Read, and read again if the responses show that a clock was set and the window began too late."""
         clock = self._clock(chunks)
-        reading = self._read(chunks, clock, alike=alike)
+        snapshot = self._read(chunks, clock, alike=alike)
         after = self._clock(chunks)
         now = self._context.clock.now()
         if any(after.set_by(chunk, now=now) - clock.set_by(chunk, now=now) > CLOCK_WAS_SET for chunk in chunks):
-            reading = self._read(chunks, after, alike=alike)
-        return reading
+            snapshot = self._read(chunks, after, alike=alike)
+        return snapshot
 
     def _clock(self, chunks: Sequence[ChunkEntry]) -> RowClock:
         """Return what is known of the clock of rows, with each offset of the server's clock since the chunks left.
@@ -121,13 +121,13 @@ class Reader:
             abs(offset.total_seconds() - seconds) > SAME for seconds in recorded if seconds is not None
         ):
             ledger.note(job, ClockSet(clock_offset=offset.total_seconds()))
-            context.client.teller.say(
+            context.client.notifier.notify(
                 f"Since a request left, the clock of the server or of this computer was set by {shown(earlier)}. "
                 "The read-back covers the time by both clocks, and a day more."
             )
         return clock.without_start()
 
-    def _read(self, chunks: Sequence[ChunkEntry], clock: RowClock, *, alike: bool = True) -> Reading:
+    def _read(self, chunks: Sequence[ChunkEntry], clock: RowClock, *, alike: bool = True) -> Snapshot:
         context = self._context
         known = KnownImports(context)
         now = context.clock.now()
@@ -148,7 +148,7 @@ class Reader:
         found = pl.concat(frames)
         before = now - timedelta(seconds=context.options.settle)
         must = sorted(known.shown_by_now(after=after, before=before), key=lambda k: k.chunk)
-        return Reading(
+        return Snapshot(
             at=context.clock.now(),
             found=found,
             of_known=pl.concat(of_known),

@@ -10,13 +10,13 @@ from enum import StrEnum
 import polars as pl
 
 from bulkops.readback.compare.canonical import CREATED, IMPORT_ID
-from bulkops.upload.evidence.similarity import Likeness, group_imports
+from bulkops.upload.evidence.similarity import Similarity, group_imports
 
 FOUND = "_found"
 CANONICAL_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 
 
-class Verdict(StrEnum):
+class ChunkVerdict(StrEnum):
     """What was found of a chunk."""
 
     LANDED = "landed"
@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class ChunkEvidence:
     """A verdict and what it rests on.
 
     `import_id` of a part (PARTLY) is given only where no other import could hold records of the chunk.
@@ -36,7 +36,7 @@ class Evidence:
     this chunk.
     """
 
-    verdict: Verdict
+    verdict: ChunkVerdict
     import_id: int | None = None
     rows: int = 0
     present: tuple[int, ...] = ()
@@ -56,47 +56,51 @@ def judge_multiset(
     found: pl.DataFrame,
     columns: Sequence[str],
     *,
-    likeness: Likeness | None = None,
+    similarity: Similarity | None = None,
     since: str | None = "",
-) -> Evidence:
+) -> ChunkEvidence:
     """Judge a chunk whose equal rows count: all of it under one import id, nothing of it, or something else.
 
     ABSENT is said only if no import found could be the chunk's.
     """
-    likeness = likeness or Likeness()
-    groups = group_imports(sent, found, columns, likeness)
+    similarity = similarity or Similarity()
+    groups = group_imports(sent, found, columns, similarity)
     exact = groups.filter((pl.col("total") == sent.height) & (pl.col("matched") == sent.height))
     ours = _ours(exact, since)
-    if 0 < ours.height <= likeness.twins:
+    if 0 < ours.height <= similarity.twins:
         number, created = int(ours[IMPORT_ID][0]), str(ours["newest"][0])
-        return Evidence(verdict=Verdict.LANDED, import_id=number, rows=sent.height, created=created, exact=ours.height)
+        return ChunkEvidence(
+            verdict=ChunkVerdict.LANDED, import_id=number, rows=sent.height, created=created, exact=ours.height
+        )
     if exact.height:
         note = f"{exact.height} imports hold exactly these records: {_named(exact)}"
         if ours.is_empty():
             note = f"import {_named(exact)} holds exactly these records, but nothing proves it younger than the request"
-        return Evidence(verdict=Verdict.AMBIGUOUS, rows=exact.height * sent.height, note=note, exact=exact.height)
+        return ChunkEvidence(
+            verdict=ChunkVerdict.AMBIGUOUS, rows=exact.height * sent.height, note=note, exact=exact.height
+        )
     partial = groups.filter((pl.col("matched") == pl.col("total")) & (pl.col("matched") > 0))
     if partial.height:
         total = int(partial["total"].sum())
         note = f"import {_named(partial)} holds {total:,} of the {sent.height:,} records and nothing else"
         proved = _ours(partial, since)
-        sole = proved.height == 1 and groups.filter(_could_be_ours(sent.height, reused=likeness.reused)).height == 1
-        return Evidence(
-            verdict=Verdict.PARTLY,
+        sole = proved.height == 1 and groups.filter(_could_be_ours(sent.height, reused=similarity.reused)).height == 1
+        return ChunkEvidence(
+            verdict=ChunkVerdict.PARTLY,
             import_id=int(proved[IMPORT_ID][0]) if sole else None,
             rows=total,
             note=note,
             created=str(proved["newest"][0]) if sole else "",
         )
-    alike = groups.filter(_could_be_ours(sent.height, reused=likeness.reused))
+    alike = groups.filter(_could_be_ours(sent.height, reused=similarity.reused))
     if alike.height:
         matched = int(alike["matched"].sum())
         note = (
             f"import {_named(alike)} may be this chunk with values rewritten, or with others: "
             f"{int(alike['total'].sum()):,} rows, {matched:,} of them as sent, {sent.height:,} were sent"
         )
-        return Evidence(verdict=Verdict.AMBIGUOUS, rows=matched, note=note)
-    return Evidence(verdict=Verdict.ABSENT)
+        return ChunkEvidence(verdict=ChunkVerdict.AMBIGUOUS, rows=matched, note=note)
+    return ChunkEvidence(verdict=ChunkVerdict.ABSENT)
 
 
 def _ours(groups: pl.DataFrame, since: str | None) -> pl.DataFrame:
@@ -131,7 +135,7 @@ def _could_be_ours(records: int, *, reused: bool) -> pl.Expr:
 
 def judge_keys(
     sent: pl.DataFrame, found: pl.DataFrame, key: Sequence[str], columns: Sequence[str], *, since: str | None = None
-) -> Evidence:
+) -> ChunkEvidence:
     """Judge a chunk whose records are named by a key: which of the keys are there.
 
     A key that is there with other values is nobody's to decide: it may be ours, rewritten by the server, or someone
@@ -145,11 +149,11 @@ def judge_keys(
     mixed = _as_sent(placed, found.join(foreign, on=IMPORT_ID, how="semi"), key, columns).filter(~_before(since))
     if mixed.height:
         note = f"import {mixed[IMPORT_ID][0]} holds {mixed.height:,} of these records, and others than the file has"
-        return Evidence(verdict=Verdict.AMBIGUOUS, rows=mixed.height, note=note)
+        return ChunkEvidence(verdict=ChunkVerdict.AMBIGUOUS, rows=mixed.height, note=note)
     ours = found.join(foreign, on=IMPORT_ID, how="anti").unique(names, keep="first", maintain_order=True)
     there = placed.join(ours, on=names, how="inner", suffix=FOUND).sort("_place")
     if there.is_empty():
-        return Evidence(verdict=Verdict.ABSENT)
+        return ChunkEvidence(verdict=ChunkVerdict.ABSENT)
     differing = there.filter(_differing(key, columns))
     present = tuple(there["_place"].to_list())
     if differing.height:
@@ -157,16 +161,16 @@ def judge_keys(
         note = (
             f"{differing.height:,} of {len(present):,} keys found have other values than were sent, such as {example}"
         )
-        return Evidence(verdict=Verdict.AMBIGUOUS, rows=len(present), note=note)
+        return ChunkEvidence(verdict=ChunkVerdict.AMBIGUOUS, rows=len(present), note=note)
     older = there.filter(_before(since))
     if older.height:
         since_when = older[CREATED].sort()[0]
         note = f"{older.height:,} of {len(present):,} keys found are from {since_when}, before the request"
-        return Evidence(verdict=Verdict.AMBIGUOUS, rows=len(present), note=note)
+        return ChunkEvidence(verdict=ChunkVerdict.AMBIGUOUS, rows=len(present), note=note)
     main = str(there[IMPORT_ID].value_counts(sort=True)[IMPORT_ID][0])
     numbers = [number for number in there[IMPORT_ID].unique().sort() if number.isdecimal()]
-    return Evidence(
-        verdict=Verdict.LANDED if len(present) == sent.height else Verdict.PARTLY,
+    return ChunkEvidence(
+        verdict=ChunkVerdict.LANDED if len(present) == sent.height else ChunkVerdict.PARTLY,
         import_id=int(main) if main.isdecimal() else None,
         rows=len(present),
         present=present,
@@ -199,7 +203,7 @@ def _unequal(column: str) -> pl.Expr:
     return (pl.col(column) != pl.col(column + FOUND)).fill_null(value=False)
 
 
-def younger(found: pl.DataFrame, bound: str) -> pl.DataFrame:
+def created_since(found: pl.DataFrame, bound: str) -> pl.DataFrame:
     """Return the rows created at or after `bound` (canonical text); rows without a readable time stay."""
     readable = pl.col(CREATED).str.contains(CANONICAL_TIME)
     return found.filter(~readable | (pl.col(CREATED) >= bound))

@@ -14,7 +14,7 @@ from bulkops.upload.context import JobContext
 
 MAX_LINES = 8
 
-Place = Callable[[ChunkRecords, int], int | None]
+LineScheme = Callable[[ChunkRecords, int], int | None]
 
 
 def _by_line(records: ChunkRecords, line: int) -> int | None:
@@ -34,19 +34,19 @@ def _by_record_of_body(records: ChunkRecords, line: int) -> int | None:
 
 
 # The first is what the documentation says: the line number in the uploaded file.
-WAYS: tuple[Place, ...] = (_by_line, _by_line_of_body, _by_record, _by_record_of_body)
+SCHEMES: tuple[LineScheme, ...] = (_by_line, _by_line_of_body, _by_record, _by_record_of_body)
 
 
-class Pointing:
+class ErrorLines:
     """What is left of the ways to count lines after all that a job's ledger tells."""
 
     def __init__(self, context: JobContext) -> None:
         self._context = context
         chunks = {chunk.number: chunk for chunk in context.ledger.chunks(context.job.id)}
-        wrong: set[Place] = set()
+        wrong: set[LineScheme] = set()
         if any(chunk.lines for chunk in chunks.values()):
             wrong = set(self._contradicted(chunks))
-        self._ways = [way for way in WAYS if way not in wrong]
+        self._ways = [way for way in SCHEMES if way not in wrong]
 
     def suspects(self, records: ChunkRecords, lines: Sequence[int]) -> list[int]:
         """Return the places of the records that a refusal may point at; none if it is no help."""
@@ -59,13 +59,13 @@ class Pointing:
         """Return the place of the record that a line most likely means; None if it means none."""
         return self._ways[0](records, line) if self._ways else None
 
-    def _contradicted(self, chunks: Mapping[int, ChunkEntry]) -> Iterator[Place]:
+    def _contradicted(self, chunks: Mapping[int, ChunkEntry]) -> Iterator[LineScheme]:
         """Yield the ways by which the server would have pointed at a record that was not at fault, or at none."""
         for chunk in chunks.values():
             alone = chunk.records == 1 and chunk.state in (ChunkState.REFUSED, ChunkState.REJECTED)
             if alone and len(chunk.lines) == 1:
                 records = self._context.records(chunk)
-                yield from (way for way in WAYS if way(records, chunk.lines[0]) != 0)
+                yield from (way for way in SCHEMES if way(records, chunk.lines[0]) != 0)
         ledger, job = self._context.ledger, self._context.job.id
         accepted = {event.chunk for event in ledger.events(job, kind=EventKind.ACCEPTED)}
         for event in ledger.events(job, kind=EventKind.ISOLATING):
@@ -74,4 +74,4 @@ class Pointing:
             if whole.lines and fine:
                 records = self._context.records(whole)
                 places = {p for p in range(len(records)) if records.start_of(p) in {c.pieces[0][0] for c in fine}}
-                yield from (way for way in WAYS if places & {way(records, line) for line in whole.lines})
+                yield from (way for way in SCHEMES if places & {way(records, line) for line in whole.lines})

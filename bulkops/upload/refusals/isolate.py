@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from bulkops.ledger.events import EventKind, EvidenceRead, Isolating, Rejected
 from bulkops.ledger.models import ChunkEntry
-from bulkops.ledger.states import TAKEN_IN, ChunkState
+from bulkops.ledger.states import IMPORTED, ChunkState
 from bulkops.upload.context import JobContext
-from bulkops.upload.refusals.error_lines import MAX_LINES, Pointing
+from bulkops.upload.refusals.error_lines import MAX_LINES, ErrorLines
 from bulkops.upload.refusals.header_names import ADVICE
 from bulkops.upload.refusals.split_chunk import PROBES, found_and_missing, halves, suspects_and_rest, with_probes
 
@@ -33,7 +33,7 @@ class Refusals:
         if self.probes or not (context.contract.mode.splittable and context.options.isolate):
             return False
         states = context.ledger.sums(context.job.id).get(context.job.id, {})
-        return not TAKEN_IN & states.keys() and self._left() >= WORTH_PROBES
+        return not IMPORTED & states.keys() and self._left() >= WORTH_PROBES
 
     def may_divide(self, chunk: ChunkEntry) -> bool:
         """Tell whether a refused chunk may be sent again in parts, or as the single record that is left of it.
@@ -53,7 +53,7 @@ class Refusals:
         The first such chunk of a run begins with probes, if nothing was accepted yet.
         """
         records = self._context.records(chunk)
-        places = Pointing(self._context).suspects(records, chunk.lines) if chunk.lines else []
+        places = ErrorLines(self._context).suspects(records, chunk.lines) if chunk.lines else []
         probes = self._probes_for(chunk, places)
         parts = with_probes(records, places, probes) if probes else suspects_and_rest(records, places)
         if len(parts) - probes > self._left():
@@ -84,7 +84,7 @@ class Refusals:
         ledger, rejected = self._context.ledger, Rejected(message=chunk.message)
         return ledger.move(self._context.job.id, chunk, ChunkState.REJECTED, rejected, undecided=False)
 
-    def part_with(
+    def divide_found(
         self,
         chunk: ChunkEntry,
         present: tuple[int, ...],

@@ -14,10 +14,10 @@ from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.private import private, private_folder
 from bulkops.reading.sources import open_regular
-from bulkops.upload.body import PUT_BACK
+from bulkops.upload.body import RESTORE_FILE
 from bulkops.upload.context import JobContext
 from bulkops.upload.job_files import reasons_path, rejected_path
-from bulkops.upload.refusals.error_lines import Pointing
+from bulkops.upload.refusals.error_lines import ErrorLines
 from bulkops.writing import part_of
 
 BLOCK = 1 << 20
@@ -43,7 +43,7 @@ def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | 
         with open_regular(context.job.file_path) as source:
             with _replacing(path) as out:
                 _copy_records(source, context.job, rejected, out)
-            pointing = Pointing(context)
+            pointing = ErrorLines(context)
             named = {chunk.number: _named(context, chunk, pointing) for chunk in rejected}
             starts = {chunk.pieces[0][0] for chunk in rejected}
             offsets = sorted(starts.union(*(places.values() for places in named.values())))
@@ -76,7 +76,7 @@ def _copy_records(source: BinaryIO, job: JobEntry, chunks: Sequence[ChunkEntry],
             raise FileChanged(
                 f"{source.name} is not the file that was planned: the bytes of chunk {chunk.number} have changed. "
                 "The rejected records were not written.",
-                hint=PUT_BACK,
+                hint=RESTORE_FILE,
             )
 
 
@@ -92,7 +92,7 @@ def _lines_at(source: BinaryIO, offsets: Sequence[int]) -> list[int]:
     return lines
 
 
-def _named(context: JobContext, chunk: ChunkEntry, pointing: Pointing) -> dict[int, int]:
+def _named(context: JobContext, chunk: ChunkEntry, pointing: ErrorLines) -> dict[int, int]:
     """Return where in the file the records start that the server named, by the line it gave: one of the request's."""
     if chunk.records == 1 or not chunk.lines:
         return {}

@@ -7,7 +7,7 @@ from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.readback.fetch.rows import fold_of
 from bulkops.upload.context import JobContext
-from bulkops.upload.guards import Difference, difference_between, refuse_removals, save_target
+from bulkops.upload.guards import TargetDifference, difference_between, refuse_removals, save_target
 from bulkops.upload.job_files import before_path
 from bulkops.upload.options import MAX_REMOVALS
 from bulkops_validators.model.contract import Mode, Readback
@@ -32,7 +32,7 @@ class Replacement:
         try:
             save_target(self._context.client, self._readback, self._context.ids, self._context.job.options, to=now)
             difference = self._difference(self._context.job.file_path, now)
-            self._context.original.refuse_change()  # what was compared must be what the job is about
+            self._context.job_file.refuse_change()  # what was compared must be what the job is about
             if difference.equal:
                 return self._there_already(chunk, difference)
             if not self._before.exists() or not self._difference(self._before, now).equal:
@@ -43,18 +43,18 @@ class Replacement:
             now.unlink(missing_ok=True)
         return chunk
 
-    def _difference(self, file: Path, held: Path) -> Difference:
+    def _difference(self, file: Path, held: Path) -> TargetDifference:
         fold, _ = fold_of(self._context.client, self._readback, self._context.ids)
         return difference_between(self._readback, fold, file=file, held=held)
 
-    def _there_already(self, chunk: ChunkEntry, difference: Difference) -> ChunkEntry:
+    def _there_already(self, chunk: ChunkEntry, difference: TargetDifference) -> ChunkEntry:
         """Send nothing more. Only what may have left before can have been taken in."""
         state = ChunkState.ACCEPTED if chunk.attempts else ChunkState.SKIPPED
         found = EvidenceRead(verdict="landed" if chunk.attempts else "equal", rows=difference.kept)
         ledger, job = self._context.ledger, self._context.job.id
         return ledger.move(job, chunk, state, found, undecided=False, message="")
 
-    def _note(self, chunk: ChunkEntry, difference: Difference) -> None:
+    def _note(self, chunk: ChunkEntry, difference: TargetDifference) -> None:
         changed = TargetChanged(
             added=difference.added,
             changed=difference.changed,

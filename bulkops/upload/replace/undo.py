@@ -5,26 +5,28 @@ from pathlib import Path
 
 from bulkops.errors import GuardRefused, UsageError
 from bulkops.ledger.models import JobEntry
-from bulkops.ledger.reader import Questions
+from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.readback.compare.canonical import Fold
-from bulkops.upload.guards import Difference, difference_between
+from bulkops.upload.guards import TargetDifference, difference_between
 from bulkops.upload.job_files import before_path
 from bulkops.upload.start import refuse_changed_file
 from bulkops_validators.model.contract import Readback
 
-NOTHING_TAKEN_IN = frozenset({ChunkState.SKIPPED, ChunkState.REJECTED})
+NOTHING_IMPORTED = frozenset({ChunkState.SKIPPED, ChunkState.REJECTED})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Undone:
+class UndoneJob:
     """A job that is being undone. Its target must still hold what the job left: the job's own file."""
 
     job: JobEntry
-    ledger: Questions
+    ledger: LedgerReader
 
-    def refuse_other_content(self, readback: Readback, fold: Fold, *, held: Path, putting_back: Difference) -> None:
+    def refuse_other_content(
+        self, readback: Readback, fold: Fold, *, held: Path, putting_back: TargetDifference
+    ) -> None:
         """Refuse to put back over what came after the job; `held` is what the target holds now."""
         if putting_back.equal:
             return
@@ -53,6 +55,6 @@ def saved_before(ledger: Ledger, job: JobEntry) -> Path:
             f"Job {job.id} kept nothing that could be put back.",
             hint="Only imports that replace keep what was there, on their own machine, where the API can export it.",
         )
-    if all(chunk.state in NOTHING_TAKEN_IN or not chunk.attempts for chunk in ledger.chunks(job.id)):
+    if all(chunk.state in NOTHING_IMPORTED or not chunk.attempts for chunk in ledger.chunks(job.id)):
         raise UsageError(f"Job {job.id} changed nothing at its target, so there is nothing to put back.")
     return before

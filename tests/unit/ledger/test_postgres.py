@@ -10,7 +10,7 @@ from bulkops.clock import SystemClock
 from bulkops.errors import GuardRefused, Unfinished, UsageError
 from bulkops.ledger.engine import parse_url
 from bulkops.ledger.events import Cancelled
-from bulkops.ledger.paths import shown
+from bulkops.ledger.paths import without_password
 from bulkops.ledger.store import Ledger
 from tests.postgres.server import Postgres
 from tests.unit.ledger.test_store import CHUNK, JOB
@@ -120,8 +120,8 @@ def test_a_lost_connection_is_made_anew_and_a_write_that_fails_is_told(address: 
 
 
 def test_the_password_is_in_no_message(address: str, postgres: Postgres) -> None:
-    assert postgres.password not in shown(address)
-    assert shown("postgresql://host/db?x=a:b@c") == "postgresql://host/db?x=a:b@c"
+    assert postgres.password not in without_password(address)
+    assert without_password("postgresql://host/db?x=a:b@c") == "postgresql://host/db?x=a:b@c"
     with pytest.raises(UsageError) as wrong:
         Ledger.open(address.replace(f":{postgres.port}/", ":1/"), clock=SystemClock())
     assert "Nothing was sent" in str(wrong.value)

@@ -13,7 +13,7 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.ledger.events import EventKind
-from bulkops.ledger.job_summary import job_document
+from bulkops.ledger.job_documents import job_document
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 

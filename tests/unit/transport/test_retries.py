@@ -4,7 +4,7 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.errors import NotDelivered, Unfinished
-from bulkops.transport.notices import Teller
+from bulkops.transport.notices import Notifier
 from bulkops.transport.responses import parse_retry_after, refusal
 from bulkops.transport.retries import wait_seconds
 
@@ -15,9 +15,9 @@ def asked(seconds: float) -> NotDelivered:
 
 def test_a_long_wait_that_the_server_asks_for_is_told() -> None:
     said: list[str] = []
-    teller = Teller(said.append, clock=SystemClock())
-    assert wait_seconds(1, asked(120), clock=SystemClock(), teller=teller) >= 120
-    assert wait_seconds(1, asked(1), clock=SystemClock(), teller=teller) >= 1
+    notifier = Notifier(said.append, clock=SystemClock())
+    assert wait_seconds(1, asked(120), clock=SystemClock(), notifier=notifier) >= 120
+    assert wait_seconds(1, asked(1), clock=SystemClock(), notifier=notifier) >= 1
     assert said == ["The server asks to wait 120 s before the next request."]
 
 
@@ -46,7 +46,7 @@ def test_the_wait_that_an_unavailable_server_asks_for_is_kept() -> None:
 
 def test_the_first_failure_of_each_cause_is_said_at_once() -> None:
     said: list[str] = []
-    teller = Teller(said.append, clock=SystemClock())
+    notifier = Notifier(said.append, clock=SystemClock())
     for attempt, cause in ((1, "one"), (1, "one"), (1, "two")):
-        wait_seconds(attempt, NotDelivered(f"The server is away: {cause}."), clock=SystemClock(), teller=teller)
+        wait_seconds(attempt, NotDelivered(f"The server is away: {cause}."), clock=SystemClock(), notifier=notifier)
     assert [text[:24] for text in said] == ["The server is away: one.", "The server is away: two."]

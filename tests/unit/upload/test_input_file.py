@@ -13,7 +13,7 @@ from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.upload.body import settled_stamp
 from bulkops.upload.chunk_records import ChunkRecords
-from bulkops.upload.input_file import Original, change_of
+from bulkops.upload.input_file import JobFile, change_of
 from tests.unit.ledger.test_store import CHUNK, JOB
 
 CONTENT = b"code\nA\nB\n"
@@ -52,7 +52,7 @@ def test_a_change_is_described(before: bytes, after: bytes, said: str, start: in
     file.write_bytes(after)
     found = change_of(file, sha256=hashlib.sha256(before).hexdigest(), size=len(before))
     assert found is not None
-    assert (said in found.said, found.grown_from) == (True, start), found
+    assert (said in found.description, found.grown_from) == (True, start), found
 
 
 def test_the_same_bytes_are_no_change_and_a_missing_file_is_unreadable(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_no_advice_sends_a_record_twice(
 ) -> None:
     file = tmp_path / "f.csv"
     file.write_bytes(after)
-    found = Original(job(file, mode=mode), chunks=lambda: chunks).change()
+    found = JobFile(job(file, mode=mode), chunks=lambda: chunks).change()
     assert found is not None
     assert found.hint is not None
     assert (advice in found.hint, never in found.hint) == (True, False), found.hint
@@ -100,11 +100,11 @@ def test_bytes_are_read_only_where_the_file_system_shows_a_change(tmp_path: Path
     stamp = settled_stamp(file)
     assert stamp is not None
     wrong = replace(job(file), file_sha256="0" * 64)
-    Original(wrong, chunks=list, stamp=stamp).refuse_change()
+    JobFile(wrong, chunks=list, stamp=stamp).refuse_change()
     os.utime(file)
     with pytest.raises(FileChanged):
-        Original(wrong, chunks=list, stamp=stamp).refuse_change()
-    Original(job(file), chunks=list, stamp=stamp).refuse_change()
+        JobFile(wrong, chunks=list, stamp=stamp).refuse_change()
+    JobFile(job(file), chunks=list, stamp=stamp).refuse_change()
 
 
 def test_records_of_another_file_are_no_evidence(tmp_path: Path) -> None:

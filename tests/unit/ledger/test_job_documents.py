@@ -15,7 +15,7 @@ from bulkops.errors import (
     OutcomeUnknown,
     Unfinished,
 )
-from bulkops.ledger.job_summary import exit_code, job_state
+from bulkops.ledger.job_documents import exit_code, job_state
 from bulkops.ledger.states import ChunkState, JobState, chunk_word
 from tests.unit.ledger.test_store import CHUNK, JOB
 
