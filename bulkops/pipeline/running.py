@@ -184,7 +184,7 @@ def check_account(
         account or AccountReader(context.client),
         accept=accept,
         search=alone,  # of several imports, an earlier one may create the profiles
-        notify=observer.note if alone else discard_notice,
+        say=observer.note if alone else discard_notice,
     )
     observer.checked(preflight)
     return preflight

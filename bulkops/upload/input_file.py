@@ -1,4 +1,4 @@
-"""The file of a job while the job is worked on: whether it still has the bytes that the job began with."""
+"""Check during a job whether its file still has the bytes that the job began with."""
 
 import hashlib
 import shlex
@@ -21,10 +21,10 @@ STILL_OPEN = DOUBTFUL | {ChunkState.PENDING}
 
 @dataclass(frozen=True, kw_only=True)
 class FileChange:
-    """How a file differs from the one that a job began with.
+    """The difference between a file and the bytes that a job began with.
 
-    `said` completes the sentence "FILE …". For a file that only has new bytes behind the old ones, `grown_from` is
-    the offset of the first new record, and `cut_off` says that the last old record goes on in the new bytes.
+    `description` completes the sentence "FILE …". If the file only has new bytes after the old ones, `grown_from` is
+    the byte offset of the first new record, and `cut_off` is True if the last old record continues in the new bytes.
     """
 
     description: str
@@ -33,9 +33,9 @@ class FileChange:
 
 
 class JobFile:
-    """The file of a job. `stamp` is what the file system said of it right before its bytes were read and hashed.
+    """The file of a job. `stamp` is the file's stamp from right before its bytes were read and hashed.
 
-    `chunks` returns the job's chunks as they are when a message needs them; none before the ledger has the job.
+    `chunks` returns the job's chunks when a message needs them; it returns none before the ledger contains the job.
     """
 
     def __init__(
@@ -48,13 +48,13 @@ class JobFile:
     def refuse_change(self) -> None:
         """Raise FileChanged unless the file has the job's bytes.
 
-        The bytes are read only where size, times or inode differ, or where these could not show a change.
+        The bytes are read only if size, times or inode differ, or if these could not show a change.
         """
         if (error := self.change()) is not None:
             raise error
 
     def change(self) -> FileChanged | None:
-        """Return the error that says how the file has changed, None if it has not."""
+        """Return the error that describes how the file has changed; None if it has not changed."""
         job = self._job
         try:
             now = settled_stamp(job.file_path)
@@ -71,7 +71,7 @@ class JobFile:
 
 
 def change_of(path: Path, *, sha256: str, size: int) -> FileChange | None:
-    """Return how a file differs from `size` bytes with this SHA-256, None if it does not.
+    """Return how a file differs from `size` bytes with this SHA-256; None if it does not differ.
 
     InputUnreadable if the file cannot be read.
     """
@@ -84,17 +84,17 @@ def change_of(path: Path, *, sha256: str, size: int) -> FileChange | None:
                 last = block
             if left:
                 return FileChange(
-                    description=f"has changed since the job began: {size - left:,} of its {size:,} bytes are left"
+                    description=f"has changed since the job began: {size - left:,} of its {size:,} bytes remain"
                 )
             if digest.hexdigest() != sha256:
-                return FileChange(description="has changed since the job began: its bytes are other ones")
+                return FileChange(description="has changed since the job began: its bytes differ")
             return _growth(file, size, ended=last.endswith(b"\n"))
     except OSError as error:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
 def _growth(file: RawIOBase, size: int, *, ended: bool) -> FileChange | None:
-    """Return what follows the first `size` bytes of a file, None if nothing does."""
+    """Return the change if bytes follow the first `size` bytes of a file; None if none follow."""
     bytes_read = records = 0
     start = b""
     for block in counted_blocks(lambda length: file.read(length) or b""):
@@ -108,12 +108,12 @@ def _growth(file: RawIOBase, size: int, *, ended: bool) -> FileChange | None:
     records -= cut_off and records > 0
     description = f"has grown since the job began: {counted(bytes_read, 'new byte')} ({counted(records, 'record')})"
     if cut_off:
-        description += "; the last record of the job was cut off and goes on in them"
+        description += "; the last record of the job was cut off and continues in them"
     return FileChange(description=description, grown_from=size + (0 if ended else len(line_end)), cut_off=cut_off)
 
 
 def _hint(job: JobEntry, chunks: Sequence[ChunkEntry], change: FileChange) -> str:
-    """Return what to do about a changed file; never advice that sends records twice."""
+    """Return what to do about a changed file. The advice never sends records twice."""
     if not chunks:
         return "Nothing was sent. Import the file again when it is complete."
     again = Mode(job.mode).resend_is_safe
@@ -121,18 +121,18 @@ def _hint(job: JobEntry, chunks: Sequence[ChunkEntry], change: FileChange) -> st
         nothing_sent = not any(chunk.attempts for chunk in chunks)
         return _hint_to_resume(job, change, may_cancel=again or nothing_sent)
     if again:
-        return "The job sent the file as it was. Import the file again to send what it contains now."
+        return "The job sent the earlier content. Import the file again to send its present content."
     if change.cut_off:
         return (
-            f"Record {job.records:,} was sent as it was then: compare it with the target. "
-            "Import only what is new: another import of the whole file would send the other records twice."
+            f"Record {job.records:,} was sent before it was complete: compare it with the target. "
+            "Import only the new records: another import of the whole file would send the others twice."
         )
     if change.grown_from is not None:
         return (
-            f"The job sent the first {counted(job.records, 'record')}. Import only the new ones, from a file of their "
-            f"own: {_rest_of(job, change.grown_from)}"
+            f"The job sent the first {counted(job.records, 'record')}. Import only the new ones, from a separate "
+            f"file: {_rest_of(job, change.grown_from)}"
         )
-    return "The job sent the file as it was. Import only what is new: records that are in both would be sent twice."
+    return "The job sent the earlier content. Import only new records: records in both versions would be sent twice."
 
 
 def _hint_to_resume(job: JobEntry, change: FileChange, *, may_cancel: bool) -> str:
@@ -149,14 +149,14 @@ def _hint_to_resume(job: JobEntry, change: FileChange, *, may_cancel: bool) -> s
 
 
 def _rest_of(job: JobEntry, start: int) -> str:
-    """Return the command that makes a file of the header and what begins at `start`."""
+    """Return the shell command that writes the header and the bytes from offset `start` on to a new file."""
     path = shlex.quote(str(job.file_path))
     rest = shlex.quote(str(_free_name(job.file_path, "rest")))
     return f"(head -c {job.header_end} {path}; tail -c +{start + 1} {path}) > {rest}"
 
 
 def _free_name(path: Path, word: str) -> Path:
-    """Return a name beside a file that no file has."""
+    """Return a path beside a file that does not exist yet."""
     numbered = (path.with_name(f"{path.stem}.{word}{number}{path.suffix}") for number in count(2))
     return next(
         name for name in chain([path.with_name(f"{path.stem}.{word}{path.suffix}")], numbered) if not name.exists()

@@ -1,4 +1,4 @@
-"""Resolving a chunk in doubt of which a part is at the target: what is there is accepted, the rest becomes pending."""
+"""Resolve a chunk in doubt that is partly at the target: accept the records found, return the rest to pending."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ BY_HAND = "Compare the records with `bulkops reconcile --job`, and decide with -
 
 @dataclass(frozen=True, kw_only=True)
 class PartialResolution:
-    """The records of a chunk in doubt that are at the target, by their places; `pause` seconds lay between readings.
+    """The records of a chunk in doubt that are at the target, by position. `pause`: seconds between the two snapshots.
 
     `import_id` is the import that contains exactly these records, where rows are counted.
     """
@@ -42,15 +42,16 @@ class PartialResolution:
 
     @property
     def missing(self) -> int:
-        """How many records are not at the target."""
+        """The number of records that are not at the target."""
         return self.chunk.records - len(self.present)
 
 
 def find_part(context: JobContext, number: int) -> PartialResolution:
-    """Return which records of a chunk in doubt two equal readings found at the target; nothing is written.
+    """Return which records of a chunk in doubt two equal snapshots found at the target; nothing is written.
 
-    UsageError if the chunk is not in doubt, cannot be read back or divided, or if all or none of it is there. InDoubt
-    if the evidence is ambiguous: rows of several imports, other values, or another open chunk that may own the rows.
+    UsageError if the chunk is not in doubt, cannot be read back or divided, or if all or none of its records are at the
+    target. InDoubt if the evidence is ambiguous: rows of several imports, different values, or another open chunk that
+    may own the rows.
     """
     chunks = context.ledger.chunks(context.job.id)
     chunk = next((c for c in chunks if c.number == number), None)
@@ -72,9 +73,12 @@ def find_part(context: JobContext, number: int) -> PartialResolution:
 
 
 def record_part(context: JobContext, part: PartialResolution, reason: str) -> tuple[ChunkEntry, ChunkEntry]:
-    """Write a part to the ledger: return the accepted chunk and the pending one. InDoubt if its import is taken."""
+    """Write a partial resolution to the ledger; return the accepted chunk and the pending one.
+
+    InDoubt if the import belongs to another chunk.
+    """
     if not reason.strip():
-        raise UsageError("A decision needs a reason; whoever reads the ledger later has nothing else.")
+        raise UsageError("A decision needs a reason: later readers of the ledger rely on it. Give --reason TEXT.")
     ledger, job, chunk = context.ledger, context.job.id, part.chunk
     there, missing = found_and_missing(context.records(chunk), part.present)
     there = replace(
@@ -99,14 +103,14 @@ def record_part(context: JobContext, part: PartialResolution, reason: str) -> tu
 def _settled_part(
     context: JobContext, judge: Judge, readback: Readback, chunk: ChunkEntry, others: Sequence[ChunkEntry]
 ) -> PartialResolution:
-    """Read twice, far enough apart that nothing can still arrive; InDoubt if the readings differ."""
+    """Take two snapshots, far enough apart that nothing can still arrive; InDoubt if they differ."""
     first = _read(context, judge, readback, chunk, others)
     pause = max(context.options.settle, seconds_until_settled(context, chunk, counted=judge.reader.multiset))
     said = f"Waiting {pause:,.0f} s, then reading back again: the server may still be importing chunk {chunk.number}."
     context.client.notifier.wait(pause, said)
     second = _read(context, judge, readback, chunk, others)
     if (first.present, first.import_id) != (second.present, second.import_id):
-        raise InDoubt(f"{AMBIGUOUS}: what is at the target has changed meanwhile.", hint="Try again later.")
+        raise InDoubt(f"{AMBIGUOUS}: the target changed between the two read-backs.", hint="Try again later.")
     return replace(second, pause=pause)
 
 
@@ -116,7 +120,7 @@ def _read(
     snapshot = judge.reader.read([chunk])
     if snapshot.contenders:
         name = snapshot.contenders[0].name
-        raise InDoubt(f"{AMBIGUOUS}: {name} is open as well and may own the rows.", hint="Settle that one first.")
+        raise InDoubt(f"{AMBIGUOUS}: {name} is also open and may own the rows.", hint="Settle that chunk first.")
     if judge.reader.multiset:
         present, import_id, created = _of_one_import(judge, snapshot, chunk, others)
     else:
@@ -130,7 +134,7 @@ def _read(
 def _of_one_import(
     judge: Judge, snapshot: Snapshot, chunk: ChunkEntry, others: Sequence[ChunkEntry]
 ) -> tuple[tuple[int, ...], int | None, str]:
-    """Return the places of the records that exactly one import contains, with its id and its time."""
+    """Return the positions of the records that exactly one import contains, with its id and creation time."""
     evidence = judge.judge(ChunkToJudge(chunk=chunk, others=others), snapshot)
     if evidence.verdict is ChunkVerdict.ABSENT:
         return (), None, ""
@@ -148,9 +152,9 @@ def _of_one_import(
 def _of_keys(
     context: JobContext, judge: Judge, readback: Readback, snapshot: Snapshot, chunk: ChunkEntry
 ) -> tuple[int, ...]:
-    """Return the places of the records whose keys are there as they were sent; upsert sends other values again."""
+    """Return the positions of records found with equal values; an upsert resends records with different values."""
     if snapshot.unseen:
-        raise InDoubt(f"{AMBIGUOUS}: what was read back does not show {snapshot.unseen}.", hint=BY_HAND)
+        raise InDoubt(f"{AMBIGUOUS}: the read-back does not contain {snapshot.unseen}.", hint=BY_HAND)
     present = judge.held(chunk, snapshot)
     known = as_sent(judge.reader.records(chunk), snapshot.found, readback.key, ())
     if context.contract.mode is not Mode.UPSERT and len(known) > len(present):

@@ -1,4 +1,4 @@
-"""Sending one chunk: the intent is written before the request leaves, the outcome before anything follows from it."""
+"""Send one chunk: write the intent before the request leaves, and the outcome before anything else happens."""
 
 import time
 from dataclasses import dataclass, replace
@@ -35,32 +35,32 @@ from bulkops.upload.refusals.isolate import Refusals
 
 @dataclass(frozen=True, kw_only=True)
 class SendResult:
-    """The chunk after one attempt, and the error that the attempt ended in."""
+    """The chunk after one attempt, and the error of the attempt."""
 
     chunk: ChunkEntry
     error: BulkopsError | None = None
 
 
 class Sender:
-    """Sends chunks of one job, each once a call."""
+    """Sends chunks of one job; each call makes one attempt."""
 
     def __init__(self, context: JobContext, refusals: Refusals | None = None) -> None:
         self._context = context
         self._refusals = refusals or Refusals(context)
-        self._asking = Lock()
+        self._clock_lock = Lock()
 
     def send(self, chunk: ChunkEntry) -> SendResult:
-        """Send a pending chunk and write down what came of it.
+        """Send a pending chunk and record the outcome.
 
-        AccessRefused, GuardRefused and UsageError are raised after the chunk is pending again: nothing more should be
-        sent. An AccessRefused that is returned is about the content of the chunk alone. An error before the request
-        leaves passes through and leaves the chunk pending.
+        AccessRefused, GuardRefused and UsageError are raised after the chunk is pending again: no more chunks should be
+        sent. A returned AccessRefused is about the content of the chunk alone. An error before the request leaves is
+        raised unchanged and leaves the chunk pending.
         """
         attempt = _Attempt(self._context, chunk)
         try:
-            with self._asking:
+            with self._clock_lock:
                 learn_server_time(self._context)
-            answer = self._post(attempt)
+            response = self._post(attempt)
         except NotDelivered as error:
             return SendResult(chunk=attempt.back(events.NotDelivered(message=error.message)), error=error)
         except AccessRefused as error:
@@ -72,23 +72,24 @@ class Sender:
             return self._refused(attempt, error)
         except OutcomeUnknown as error:
             return SendResult(chunk=attempt.in_doubt(error), error=error)
-        import_id = _import_id(answer)
-        if answer.status not in (200, 201) or import_id is None:
-            unreadable = OutcomeUnknown(f"The answer ({answer.status}) does not describe an import.")
+        import_id = _import_id(response)
+        if response.status not in (200, 201) or import_id is None:
+            unreadable = OutcomeUnknown(f"The response ({response.status}) does not describe an import.")
             return SendResult(chunk=attempt.in_doubt(unreadable), error=unreadable)
         try:
-            return self._answered(attempt, answer, import_id)
+            return self._answered(attempt, response, import_id)
         except ImportTaken as taken:
-            # Another chunk with equal records was settled by this import: what is missing now is an import of its own.
+            # This import settled another chunk with equal records, so this chunk must have an import of its own.
             other = OutcomeUnknown(f"The server reported import {import_id}, but {taken}.")
             return SendResult(chunk=attempt.in_doubt(other), error=other)
 
     def _blocked(self, attempt: "_Attempt", error: AccessRefused) -> SendResult:
-        """Take an HTML page with 403 for a refusal of the chunk's content; raise any other refusal of the access.
+        """Treat an HTML page with status 403 as a refusal of the chunk's content; raise any other refusal of access.
 
-        A firewall reads the content of requests, and the API itself never sends a page. A page with 404 is about the
-        content only if the address is right, which an accepted chunk shows; so is a page for records that cannot be
-        divided any more. The request did not reach the API, so the chunk is pending unless it is refused for good.
+        A firewall inspects the content of requests, and the API itself never sends a page. A page with 404 is about the
+        content only if the address is right, which an accepted chunk proves; the same holds for a page about records
+        that cannot be divided further. The request did not reach the API, so the chunk is pending unless it is refused
+        finally.
         """
         chunk, job = attempt.chunk, self._context.job.id
         accepted = bool(IMPORTED & self._context.ledger.sums(job).get(job, {}).keys())
@@ -102,9 +103,9 @@ class Sender:
         raise error
 
     def _refused(self, attempt: "_Attempt", error: ServerRefused) -> SendResult:
-        """Record a refusal. A request that was too large was not processed, so the chunk is pending and can be cut.
+        """Record a refusal. If the request was too large, the server did not process it: the chunk is pending again.
 
-        UsageError if it must not be cut.
+        UsageError if the chunk must not be divided.
         """
         chunk = attempt.chunk
         if error.status != 413 or (chunk.records == 1 and self._context.contract.mode.splittable):
@@ -117,15 +118,15 @@ class Sender:
             hint="Raise the size limit of the proxy or gateway in front of the API, then resume the job.",
         )
 
-    def _answered(self, attempt: "_Attempt", answer: Response, import_id: int) -> SendResult:
-        """Record the import of a response, in doubt if its amount is not the chunk's."""
-        chunk, amount = attempt.chunk, _amount(answer)
+    def _answered(self, attempt: "_Attempt", response: Response, import_id: int) -> SendResult:
+        """Record the import of a response; in doubt if its amount differs from the number of records."""
+        chunk, amount = attempt.chunk, _amount(response)
         if amount == chunk.records:
-            return SendResult(chunk=attempt.accepted(answer, import_id))
-        answered = replace(chunk, import_id=import_id, amount=amount)
-        other = OutcomeUnknown(f"{reported_amount(answered).capitalize()}.")
+            return SendResult(chunk=attempt.accepted(response, import_id))
+        reported = replace(chunk, import_id=import_id, amount=amount)
+        other = OutcomeUnknown(f"{reported_amount(reported).capitalize()}.")
         doubtful = attempt.in_doubt(other, import_id=import_id, amount=amount)
-        # Where the records may be sent again, nothing is gained by settling each chunk before the next one is sent.
+        # If records can be resent safely, settling each chunk before the next one is sent has no benefit.
         return SendResult(chunk=doubtful, error=None if resend_is_harmless(self._context) else other)
 
     def _post(self, attempt: "_Attempt") -> Response:
@@ -144,7 +145,7 @@ class Sender:
 
 
 def learn_server_time(context: JobContext) -> None:
-    """Learn the server's clock before a request whose rows may have to be looked for: ours may be set meanwhile."""
+    """Learn the server's clock before a request whose rows may have to be found later: a clock may be set meanwhile."""
     client, readback = context.client, context.route.readback
     if context.contract.mode.resend_is_safe or readback is None:
         return
@@ -154,7 +155,7 @@ def learn_server_time(context: JobContext) -> None:
 
 
 class _Attempt:
-    """One attempt at a chunk, as the ledger follows it."""
+    """One attempt to send a chunk, recorded in the ledger."""
 
     def __init__(self, context: JobContext, chunk: ChunkEntry) -> None:
         self._context = context
@@ -165,7 +166,7 @@ class _Attempt:
         self.body = ChunkBody(job.file_path, job.header_end, chunk, header=job.sent_header)
 
     def begin(self) -> None:
-        """Write the intent. The clock is read before the ledger is, so that nothing can be older than it."""
+        """Write the intent. The clock is read before the ledger is written, so that no row can be older than it."""
         now = self._context.clock.now()
         offset = self._context.client.server_offset
         seconds = None if offset is None else offset.total_seconds()
@@ -187,41 +188,41 @@ class _Attempt:
         )
 
     def back(self, event: events.NotDelivered | Stopped | Blocked | TooLarge) -> ChunkEntry:
-        """Return the chunk to pending: the server imported none of it. Leave it as it is if it never left."""
+        """Return the chunk to pending: the server imported none of it. Keep it unchanged if the request never left."""
         if self.chunk.state is ChunkState.SENDING:
             self._move(ChunkState.PENDING, event, message=event.message)
         return self.chunk
 
     def refused(self, error: ServerRefused) -> ChunkEntry:
-        """Write that the server said no."""
+        """Record that the server refused the chunk."""
         context = self._context
         advice = name_advice(context.job, context.contract, error.message, error.lines)
         message = f"{error.message} {advice}" if advice else error.message
         event = Refused(status=error.status, message=message, details=error.details, lines=error.lines)
         return self._move(ChunkState.REFUSED, event, message=message, lines=error.lines)
 
-    def in_doubt(self, error: OutcomeUnknown, **told: int | None) -> ChunkEntry:
-        """Record an unknown outcome, with whatever the response contained; ImportTaken as `accepted` raises it."""
-        event = events.OutcomeUnknown(message=error.message, status=error.status, waited=self._waited(), **told)
-        return self._move(ChunkState.IN_DOUBT, event, message=error.message, answered=bool(told), **told)
+    def in_doubt(self, error: OutcomeUnknown, **reported: int | None) -> ChunkEntry:
+        """Record an unknown outcome, with whatever the response contained; ImportTaken as in `accepted`."""
+        event = events.OutcomeUnknown(message=error.message, status=error.status, waited=self._waited(), **reported)
+        return self._move(ChunkState.IN_DOUBT, event, message=error.message, answered=bool(reported), **reported)
 
     def _waited(self) -> float | None:
-        """Return for how many seconds a response was waited for after the last byte had left; None if it had not."""
+        """Return the seconds of waiting after the last byte left; None if the request did not leave completely."""
         return None if self.body.completed is None else round(time.monotonic() - self.body.completed, 3)
 
-    def accepted(self, answer: Response, import_id: int) -> ChunkEntry:
-        """Record the import that the server reports; ImportTaken if the ledger has it for another chunk."""
-        amount = _amount(answer)
-        created = instant(answer.body.get("created"))
+    def accepted(self, response: Response, import_id: int) -> ChunkEntry:
+        """Record the import that the server reports; ImportTaken if it belongs to another chunk."""
+        amount = _amount(response)
+        created = instant(response.body.get("created"))
         return self._move(
             accepted_state(self._context, self.chunk),
-            Accepted(status=answer.status, import_id=import_id, amount=amount),
+            Accepted(status=response.status, import_id=import_id, amount=amount),
             answered=True,
             import_id=import_id,
             amount=amount,
             message="",
             created=created,
-            rows_ahead=rows_ahead(created, left=self._left, answered=answer.date),
+            rows_ahead=rows_ahead(created, left=self._left, answered=response.date),
         )
 
     def _move(self, state: ChunkState, event: Payload, *, answered: bool = False, **changes: Any) -> ChunkEntry:
@@ -231,7 +232,7 @@ class _Attempt:
         return self.chunk
 
     def _learnt(self) -> dict[str, float]:
-        """Return the server's clock as the answer told it, if it was not known before and ours was not set since."""
+        """Return the server's clock offset from the response, if it was unknown before and no clock was set since."""
         offset = self._context.client.server_offset
         if self._begun is None or offset is None:
             return {}
@@ -240,13 +241,13 @@ class _Attempt:
         return {"clock_offset": offset.total_seconds()} if moved < CLOCK_SET_SECONDS else {}
 
 
-def _import_id(answer: Response) -> int | None:
-    """Return the id of the import. The other fields are not relied on: the documentation's examples contradict them."""
-    value = answer.body.get("id") if isinstance(answer.body, dict) else None
+def _import_id(response: Response) -> int | None:
+    """Return the id of the import; None if invalid. Other fields are not used: the documentation contradicts itself."""
+    value = response.body.get("id") if isinstance(response.body, dict) else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _amount(answer: Response) -> int | None:
-    """Return how many records the server says it imported; None if it does not say so, or no such number."""
-    value = answer.body.get("amount")
+def _amount(response: Response) -> int | None:
+    """Return the number of imported records that the server reports; None if it is missing or invalid."""
+    value = response.body.get("amount")
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

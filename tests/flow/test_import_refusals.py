@@ -160,7 +160,7 @@ def test_the_lines_that_the_server_named_are_told_as_lines_of_the_file(desk: Des
     document = desk.run("coupons", file, case.ids, max_rows=10, isolate=False)
     [told] = reasons(desk, document["job"])
     assert (told["line"], told["records"]) == ("12", "10")
-    assert "of the file, line 5 is 15" in told["message"]
+    assert "in the file, line 5 is 15" in told["message"]
 
 
 def test_a_file_that_vanishes_under_way_leaves_its_chunk_to_be_sent(desk: Desk, tmp_path: Path) -> None:

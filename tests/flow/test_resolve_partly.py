@@ -83,7 +83,7 @@ def test_rows_that_a_chunk_of_another_job_may_own_are_ambiguous(
     job = in_doubt(server, desk, POINTS, file, "lost after half")
     other = write(tmp_path / "g.csv", POINTS, records=19)
     in_doubt(server, desk, POINTS, other, "lost after half")
-    with desk.opened(job, desk.target(IDS[POINTS])) as context, pytest.raises(InDoubt, match="is open as well"):
+    with desk.opened(job, desk.target(IDS[POINTS])) as context, pytest.raises(InDoubt, match="is also open"):
         find_part(context, 1)
 
 

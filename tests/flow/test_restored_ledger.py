@@ -57,7 +57,7 @@ def test_an_import_of_the_same_records_that_may_be_older_needs_a_manual_decision
     time.sleep(4.2)  # clocks that are cut to whole seconds prove nothing about the last three
     document = desk.resume(desk.begin("loyalty-points", file, case.ids))
     assert document["state"] == "in_doubt"
-    assert "not sent as far as this ledger knows" in document["chunks"][0]["message"]
+    assert "the ledger does not know a request with this chunk" in document["chunks"][0]["message"]
     assert sum(case.held(sandbox).values()) == 10
 
 

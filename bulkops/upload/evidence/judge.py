@@ -1,4 +1,4 @@
-"""What a reading says of a chunk in doubt: which of the rows found can be its own, and whether that settles it."""
+"""Judge a chunk in doubt by a snapshot: which rows can belong to it, and whether they settle it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -31,9 +31,9 @@ Fold = Callable[[pl.DataFrame], pl.DataFrame]
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkToJudge:
-    """A chunk to judge, and the others in doubt. `taken` are imports that belong to some chunk.
+    """A chunk to judge, and the other chunks in doubt. `taken` are imports that already belong to a chunk.
 
-    A `provisional` judgement of a refused chunk is of no record's fate yet: what is left is sent again in parts.
+    A `provisional` judgement of a refused chunk decides no record's outcome yet: the rest is resent in parts.
     """
 
     chunk: ChunkEntry
@@ -43,7 +43,7 @@ class ChunkToJudge:
 
 
 class Judge:
-    """Judges the chunks of one job by readings."""
+    """Judges the chunks of one job by snapshots."""
 
     def __init__(self, context: JobContext, readback: Readback) -> None:
         self.reader = SnapshotReader(context, readback)
@@ -51,19 +51,19 @@ class Judge:
         self._readback = readback
 
     def judge(self, subject: ChunkToJudge, snapshot: Snapshot) -> ChunkEvidence:
-        """Return what a reading says of a chunk.
+        """Return what a snapshot shows of a chunk.
 
-        Where it cannot be read how codes are folded, nothing is settled that only holds if case counts, or does not.
-        What is not there proves nothing if the reading lacks what must be there.
+        If the server's treatment of case in codes is unknown, a conclusion must hold both with and without case. A
+        missing row proves nothing if the snapshot also lacks an import that it must contain.
         """
         evidence = self._judge(subject, snapshot)
         seen = evidence.fingerprint
         note = self.reader.folding[1]
         if note is not None and (folded := self._judge(subject, snapshot, self._folded)).fingerprint != seen:
-            note = f"records are found only if case does not count. {note}"
+            note = f"records are found only if case is ignored. {note}"
             return ChunkEvidence(verdict=ChunkVerdict.AMBIGUOUS, rows=folded.rows, note=note)
         if snapshot.unseen and evidence.verdict in (ChunkVerdict.ABSENT, ChunkVerdict.PARTLY):
-            note = f"what was read back does not show {snapshot.unseen} of this job, so it proves nothing"
+            note = f"the read-back does not contain {snapshot.unseen} of this job, so it proves nothing"
             return ChunkEvidence(verdict=ChunkVerdict.AMBIGUOUS, rows=evidence.rows, note=note)
         if evidence.verdict is ChunkVerdict.AMBIGUOUS and snapshot.clock.set_by(subject.chunk, now=snapshot.at):
             note = f"{evidence.note}; the clock of the server or of this computer was set since the request left"
@@ -71,7 +71,7 @@ class Judge:
         return evidence
 
     def held(self, chunk: ChunkEntry, snapshot: Snapshot) -> tuple[int, ...]:
-        """Return the places of a chunk's records that are there as they were sent, whoever sent them."""
+        """Return the positions of a chunk's records that are at the target with the values sent, by any sender."""
         return as_sent(self.reader.records(chunk), snapshot.found, self._readback.key, self.reader.columns)
 
     def _folded(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -90,7 +90,7 @@ class Judge:
     def _judge_rows(
         self, subject: ChunkToJudge, snapshot: Snapshot, found: pl.DataFrame, proof: str | None, fold: Fold
     ) -> ChunkEvidence:
-        """Judge where rows are counted; only the import that an answer named is the chunk's."""
+        """Judge a chunk where equal rows count; if a response named an import, only that import can be the chunk's."""
         chunk = subject.chunk
         others = [str(i) for i in subject.taken if i != chunk.import_id]
         found = fold(found.filter(~pl.col(IMPORT_ID).is_in(others)))
@@ -119,10 +119,10 @@ class Judge:
     def _without_imports_of_rivals(
         self, chunk: ChunkEntry, found: pl.DataFrame, snapshot: Snapshot, proof: str | None, exact: int, fold: Fold
     ) -> pl.DataFrame:
-        """Leave out imports of exactly the chunk's records that are older than its request, if others wait for them.
+        """Remove imports equal to the chunk but older than its request, if enough other chunks wait for them.
 
-        An open chunk of another job with equal records, whose request left before, claims such an import when its job
-        is resumed. There must be one for each: then every chunk has an import of its own, whichever is whose.
+        An open chunk of another job with equal records whose request left earlier claims such an import when its job is
+        resumed. At least one such chunk must exist for each import. Then every chunk gets an import of its own.
         """
         rivals = [r for r in self.rivals(chunk, snapshot) if r.waits_for_import and r.chunk.first_sent is not None]
         if proof is None or len(rivals) < exact:
@@ -137,9 +137,10 @@ class Judge:
         return found.join(older, on=IMPORT_ID, how="anti")
 
     def _without_rows_of_contenders(self, found: pl.DataFrame, snapshot: Snapshot, fold: Fold) -> pl.DataFrame:
-        """Leave out imports that hold exactly the records of an open chunk of another job, which are not the chunk's.
+        """Remove imports that contain exactly the records of an open chunk of another job.
 
-        They are that one's, though it has not claimed them yet; a file that overlaps with it has records of them.
+        They belong to that chunk, although it has not claimed them yet. Records of such an import can also be in this
+        file if the two files overlap.
         """
         for contender in snapshot.contenders:
             sizes = found.group_by(IMPORT_ID).len().filter(pl.col("len") == contender.chunk.records)
@@ -163,10 +164,10 @@ class Judge:
         return [contender for contender in snapshot.contenders if self.reader.may_equal(chunk, contender)]
 
     def contested(self, chunk: ChunkEntry, found: ChunkEvidence, snapshot: Snapshot) -> list[Contender]:
-        """Return the chunks under way in other jobs that what was found may belong to.
+        """Return the chunks in flight in other jobs that may own the rows found.
 
-        An import of exactly these records can only be that of a chunk with the same records. Keys, and rows that
-        settle nothing, may be those of any chunk.
+        An import of exactly these records can only belong to a chunk with the same records. Keys, and rows that settle
+        nothing, may belong to any chunk.
         """
         flying = [contender for contender in snapshot.contenders if contender.answered_in > 0]
         match found.verdict:
@@ -178,7 +179,7 @@ class Judge:
                 return flying
 
     def _under_known_id(self, chunk: ChunkEntry, snapshot: Snapshot) -> str:
-        """Say which import may hold the chunk though the ledger knows its id for other records."""
+        """Return a note about an import that may contain the chunk under an id that the ledger knows."""
         sent, columns = self.reader.records(chunk), self.reader.columns
         for number in snapshot.of_known[IMPORT_ID].unique().sort():
             rows = snapshot.of_known.filter(pl.col(IMPORT_ID) == number)
@@ -190,30 +191,28 @@ class Judge:
             if alike and (later or not self._is_of_owners_alone(chunk, rows, snapshot, number)):
                 owner = snapshot.known[number][0]
                 what = "exactly these records" if shared == snapshot.sizes[number] else f"{shared:,} of these records"
-                return (
-                    f"import {number} holds {what}, and the ledger knows that id as chunk {owner.chunk} of {owner.job}"
-                )
+                return f"import {number} contains {what}, which the ledger knows as chunk {owner.chunk} of {owner.job}"
         return ""
 
     def _is_later_than_owners(self, chunk: ChunkEntry, rows: pl.DataFrame, snapshot: Snapshot, number: str) -> bool:
-        """Return whether rows were made after the chunk's request left, under an id whose imports are all older.
+        """Return whether rows are younger than the chunk's request, under an id whose known imports are all older.
 
-        The server gave the id again, so equal records are not those of the import that the ledger knows.
+        The server then used the id again, so equal rows are not those of the import that the ledger knows.
         """
         if snapshot.known.is_from_before(number):
             return True
         since = snapshot.clock.since(chunk)
         if since is None:
             return False
-        # A request may have left a second later than `since` says, at least, even where times of rows are cut.
+        # A request may have left up to a second later than `since`, even if times of rows are cut to whole seconds.
         left = rfc3339(since + CUT_SECONDS)
         older = all(owner.created is not None and owner.created < since for owner in snapshot.known[number])
         return older and bool((rows[CREATED].str.contains(CANONICAL_TIME) & (rows[CREATED] >= left)).all())
 
     def _is_of_owners_alone(self, chunk: ChunkEntry, rows: pl.DataFrame, snapshot: Snapshot, number: str) -> bool:
-        """Return whether an import has as many rows as the ledger knows, and what looks like the chunk is its owners'.
+        """Return whether an import has the known number of rows, and all rows like the chunk's belong to its owners.
 
-        Files overlap where one repeats records of another: the import of one may then contain a chunk of the other.
+        If one file repeats records of another, the import of one may contain a whole chunk of the other.
         """
         if snapshot.sizes[number] != snapshot.known.rows(number):
             return False
@@ -234,7 +233,7 @@ class Judge:
         return records_of(Contender(job=ledger.job(owner.job), chunk=chunk, answered_in=0), self.reader.canonical)
 
     def _of_owners(self, chunk: ChunkEntry, snapshot: Snapshot, number: str) -> pl.DataFrame | None:
-        """Return the records of the chunks that are known by an import id, as far as they can be read."""
+        """Return the records of the chunks that own an import id, as far as they can be read."""
         chunks = {c.number: c for c in self._context.ledger.chunks(self._context.job.id)}
         found = []
         for owner in snapshot.known[number]:
@@ -256,14 +255,14 @@ class Judge:
     def _judge_keys(
         self, subject: ChunkToJudge, snapshot: Snapshot, found: pl.DataFrame, proof: str | None, fold: Fold
     ) -> ChunkEvidence:
-        """Judge where rows have keys: none can be there twice, so whatever import has one of ours may be ours."""
+        """Judge a chunk where rows have keys: no key exists twice, so any import with one of its keys may be it."""
         chunk = subject.chunk
         sent = fold(self.reader.records(chunk))
         found = fold(pl.concat([found, self._of_others(snapshot)]))
         found = self._without_own(found, sent, fold)
         refused = chunk.state is ChunkState.REFUSED and chunk.attempts <= 1
         if self._context.skips_duplicates or (refused and (snapshot.clock.known or subject.provisional)):
-            # What is older than the first request would be refused or skipped again; it cannot be doubled.
+            # Rows older than the first request would be refused or skipped again, so they cannot be duplicated.
             found = created_since(found, proof or "")
         evidence = judge_keys(sent, found, self._readback.key, self.reader.columns, since=proof)
         if evidence.verdict is ChunkVerdict.AMBIGUOUS:
@@ -274,10 +273,11 @@ class Judge:
     def _without_keys_of_contenders(
         self, found: pl.DataFrame, sent: pl.DataFrame, snapshot: Snapshot, proof: str | None, fold: Fold
     ) -> pl.DataFrame:
-        """Leave out imports that an open chunk of another job explains and that cannot be the chunk's.
+        """Remove imports that an open chunk of another job explains and that cannot belong to this chunk.
 
-        All of their records are that chunk's, and some are none of ours, or all are older than our request. If one was
-        ours all the same, nothing is doubled: the keys of a chunk that is sent again are refused.
+        All records of such an import belong to that chunk, and either some are not in this chunk, or all are older than
+        its request. If one belonged to this chunk after all, nothing is duplicated: the server refuses the keys of a
+        resent chunk.
         """
         key = list(self._readback.key)
         for contender in snapshot.contenders:
@@ -297,7 +297,7 @@ class Judge:
         return found
 
     def _of_others(self, snapshot: Snapshot) -> pl.DataFrame:
-        """Return the rows under known ids that cannot be, or need not be, those of the chunks known by these ids."""
+        """Return the rows under known import ids that may not belong to the chunks known by these ids."""
         numbers = [
             number
             for number in snapshot.of_known[IMPORT_ID].unique()
@@ -306,7 +306,7 @@ class Judge:
         return snapshot.of_known.filter(pl.col(IMPORT_ID).is_in(numbers))
 
     def _without_own(self, found: pl.DataFrame, sent: pl.DataFrame, fold: Fold) -> pl.DataFrame:
-        """Leave out the other records of the file where an import has some of this chunk's: they are ours as well."""
+        """Remove other records of the file from imports that contain some of this chunk's: this job sent them, too."""
         key = list(self._readback.key)
         meeting = found.join(sent, on=key, how="semi").filter(pl.col(IMPORT_ID) != "")[IMPORT_ID].unique()
         outside = found.filter(pl.col(IMPORT_ID).is_in(meeting.implode())).join(sent, on=key, how="anti")

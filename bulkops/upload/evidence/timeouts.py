@@ -1,4 +1,4 @@
-"""How long to wait before a missing row counts as absent: until nothing that was sent can still arrive."""
+"""Compute how long a response may take, and how long to wait before a missing row counts as absent."""
 
 from bulkops.ledger.events import Event, EventKind, OutcomeUnknown, ProcessEnded
 from bulkops.ledger.models import ChunkEntry
@@ -10,9 +10,9 @@ def seconds_until_settled(context: JobContext, chunk: ChunkEntry, *, counted: bo
     """Return the seconds until missing rows prove that the last request with this chunk imported nothing.
 
     A refusal ends the server's work, so its rows need only the settle time to appear. Where rows have keys, a late
-    import cannot be doubled by another one, so the settle time suffices after an error as well. Where rows are
-    counted, the server may work on an unanswered request for as long as its response is waited for, and the rows then
-    need the settle time. If the process ended before the outcome was written, that time starts when the request left.
+    import cannot be doubled by another one, so the settle time suffices after an error as well. Where rows are counted,
+    the server may work on an unanswered request for as long as its response is waited for, and the rows then need the
+    settle time. If the process ended before the outcome was written, that time starts when the request left.
     """
     settle = context.options.settle
     sent, outcome = _last_request(context, chunk)
@@ -31,10 +31,10 @@ def seconds_until_settled(context: JobContext, chunk: ChunkEntry, *, counted: bo
 
 
 def seconds_until_late_work_shows(context: JobContext, chunk: ChunkEntry) -> float:
-    """Return the seconds until an import by an earlier request of a chunk that was sent again would be visible.
+    """Return the seconds until an import by an earlier request of a resent chunk would be visible.
 
-    The earlier request counted as lost when the chunk left again. From then on it is granted the longest time that a
-    server may work, and twice the settle time until its rows appear.
+    The earlier request counted as lost when the chunk left again. From then on it gets the longest time that a server
+    may work, and twice the settle time until its rows appear.
     """
     sent, _ = _last_request(context, chunk)
     limit = working_seconds(context.contract, chunk, context.options) + 2 * context.options.settle
@@ -42,13 +42,13 @@ def seconds_until_late_work_shows(context: JobContext, chunk: ChunkEntry) -> flo
 
 
 def seconds_until_answered(context: JobContext, chunk: ChunkEntry, *, sent: Event) -> float:
-    """Return the seconds until the response to a request under way has arrived or was given up, at the latest."""
+    """Return the maximum seconds until the response to a request in flight has arrived or the wait for it ends."""
     granted = transfer_seconds(chunk) + working_seconds(context.contract, chunk, context.options)
     return _left(context, sent, granted)
 
 
 def _last_request(context: JobContext, chunk: ChunkEntry) -> tuple[Event | None, Event | None]:
-    """Return when the chunk was last sent and what came of it; of a part that was not sent, what its whole says."""
+    """Return when the chunk was last sent and the outcome; for a part that was not sent, those of its parent."""
     events = context.ledger.events(context.job.id, chunk=chunk.number)
     sent = [event for event in events if event.kind == EventKind.SENT]
     if not sent and chunk.parent is not None:
@@ -59,10 +59,10 @@ def _last_request(context: JobContext, chunk: ChunkEntry) -> tuple[Event | None,
 
 
 def _left(context: JobContext, event: Event, limit: float) -> float:
-    """Return the seconds that are left of a time since an event.
+    """Return the remaining seconds of a time limit that started with an event.
 
-    Our clock and the server's may both have been set meanwhile. The one by which less time has passed decides: waiting
-    too long costs time, waiting too little can double records.
+    Both this machine's clock and the server's may have been set since. The clock by which less time has passed decides:
+    waiting too long costs time, waiting too short can duplicate records.
     """
     passed = (context.clock.now() - event.at).total_seconds()
     then, now = event.clock_offset, context.client.server_offset

@@ -1,7 +1,7 @@
-"""Look for imports that a resumed job made and its ledger does not know, before anything more is sent.
+"""Find imports that a resumed job made and its ledger does not know, before anything more is sent.
 
-A ledger that was restored from a copy has forgotten what was sent after the copy was made. Its pending chunks may be at
-the target already. Whatever it does not know left after the last request that it does know.
+A ledger that was restored from a backup lacks the requests that were sent after the backup. Its pending chunks may
+already be at the target. Every request that it lacks left after the last request that it contains.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,11 +24,11 @@ from bulkops.upload.sender import learn_server_time
 
 
 def settle_unrecorded_imports(context: JobContext, chunks: Sequence[ChunkEntry]) -> list[ChunkEntry]:
-    """Return the pending chunks whose records are at the target already, or may be: settled, or in doubt.
+    """Return the pending chunks whose records are, or may be, at the target already: now accepted, or in doubt.
 
-    A chunk is accepted if one import that no chunk owns holds exactly its records and is younger than the last request
-    that the ledger knows. Where rows are counted, an import that may be older, or several of them, need a manual
-    decision. A key that may not read back finds nothing; a note says so.
+    A chunk is accepted if one import without an owner contains exactly its records and is younger than the last request
+    in the ledger. Where rows are counted, an import that may be older, or several of them, need a manual decision. If
+    the key may not read back, nothing is checked; a note says so.
     """
     pending = [chunk for chunk in chunks if chunk.state is ChunkState.PENDING]
     readback = context.route.readback
@@ -42,7 +42,7 @@ def settle_unrecorded_imports(context: JobContext, chunks: Sequence[ChunkEntry])
         if wait_for_answers(context, snapshot.contenders):
             snapshot = judge.reader.read_unknown(suspects)
     except AccessRefused as error:
-        context.client.notifier.notify(f"Whether pending chunks were imported before was not checked: {error.message}")
+        context.client.notifier.notify(f"Pending chunks were not checked for earlier imports: {error.message}")
         return []
     if snapshot.found.is_empty():
         return []
@@ -51,7 +51,7 @@ def settle_unrecorded_imports(context: JobContext, chunks: Sequence[ChunkEntry])
 
 
 def _as_if_sent(context: JobContext, chunk: ChunkEntry) -> ChunkEntry:
-    """Return a chunk as if it had left right after the last request that the ledger knows, by the clocks of then."""
+    """Return a chunk as if it had left right after the last request in the ledger, by the clocks of that time."""
     sent = context.ledger.events(context.job.id, kind=EventKind.SENT)
     offset = context.client.server_offset
     seconds = None if offset is None else offset.total_seconds()
@@ -71,11 +71,11 @@ def _settled(
     sizes = set(snapshot.found[IMPORT_ID].value_counts()["count"])
     taken: frozenset[int] = frozenset()
     for chunk, suspect in chunks:
-        # Comparing reads the records of a chunk: where rows are counted, only an import of its size can be all of it.
+        # Comparing reads the records of a chunk. Where rows are counted, only an import of the same size can equal it.
         if judge.reader.multiset and chunk.records not in sizes:
             continue
         found = judge.judge(ChunkToJudge(chunk=suspect, taken=taken), snapshot)
-        # An import that a chunk in doubt may own is left to it.
+        # An import that may belong to a chunk in doubt is left to that chunk.
         rivals = judge.rivals(suspect, snapshot) or any(judge.reader.same_content(suspect, c) for c in doubtful)
         judge.reader.forget(suspect)
         if found.verdict is ChunkVerdict.LANDED and not rivals:
@@ -96,7 +96,7 @@ def _accept(context: JobContext, chunk: ChunkEntry, found: ChunkEvidence, snapsh
 
 
 def _doubt(context: JobContext, chunk: ChunkEntry, found: ChunkEvidence, snapshot: Snapshot) -> ChunkEntry:
-    note = f"it was not sent as far as this ledger knows: {found.note}"
+    note = f"the ledger does not know a request with this chunk: {found.note}"
     changes: dict[str, Any] = {"undecided": True, "message": note}
     read = _read(found, snapshot, note=note)
     return context.ledger.move(context.job.id, chunk, ChunkState.IN_DOUBT, read, **changes)

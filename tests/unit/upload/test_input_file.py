@@ -43,8 +43,8 @@ def job(file: Path, content: bytes = CONTENT, **changes: object) -> JobEntry:
         (CONTENT[:-1], CONTENT[:-1] + b"B\nC\n", "4 new bytes (1 record); the last record of the job was cut off", 8),
         (CONTENT, CONTENT[:-2], "7 of its 9 bytes are left", None),
         (CONTENT, b"", "0 of its 9 bytes are left", None),
-        (CONTENT, b"code\nA\nX\n", "its bytes are other ones", None),
-        (CONTENT, b"code\nA\nX\nY\n", "its bytes are other ones", None),
+        (CONTENT, b"code\nA\nX\n", "its bytes differ", None),
+        (CONTENT, b"code\nA\nX\nY\n", "its bytes differ", None),
     ],
 )
 def test_a_change_is_described(before: bytes, after: bytes, said: str, start: int | None, tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ CANCELLING = "cancel the job and import the new file"
         ("append", [PENDING, SENT], b"code\nX\nY\n", "Put the original file back", CANCELLING),
         ("create", [PENDING, SENT], CONTENT + b"C\n", "head -c 9", CANCELLING),
         ("append", [SENT], CONTENT + b"C\n", "tail -c +10", "resume"),
-        ("append", [SENT], b"code\nX\nY\n", "Import only what is new", "resume"),
+        ("append", [SENT], b"code\nX\nY\n", "Import only new records", "resume"),
         ("upsert", [PENDING, SENT], b"code\nX\nY\n", CANCELLING, "twice"),
         ("replace", [SENT], CONTENT + b"C\n", "Import the file again", "twice"),
         ("append", [], CONTENT + b"C\n", "Nothing was sent", "resume"),
