@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from bulkops.clock import Clock
+from bulkops.journal import record
 
 QUIET_SECONDS = 5.0  # shorter waits are no news
 CONNECT_SECONDS = 1.5
@@ -40,6 +41,7 @@ class Notifier:
     def notify(self, text: str) -> None:
         """Pass a text on."""
         self._last = self._clock.monotonic()
+        record("note", text=text)
         self._notify(text)
 
     def announce_wait(self, seconds: float, text: str) -> None:
@@ -61,6 +63,7 @@ class Notifier:
 
     def wait(self, seconds: float, text: str) -> None:
         """Say `text` as `before` does, then wait, with a countdown if there is one."""
+        record("wait", why="evidence", seconds=round(max(seconds, 0.0), 3), text=text)
         self.announce_wait(seconds, text)
         if self.count is None or seconds < QUIET_SECONDS:
             self._clock.sleep(max(seconds, 0.0))

@@ -3,7 +3,31 @@
 from bulkops.ledger.events import Event, EventKind, OutcomeUnknown, ProcessEnded
 from bulkops.ledger.models import ChunkEntry
 from bulkops.upload.context import JobContext
-from bulkops.upload.evidence.server_time import transfer_seconds, working_seconds
+from bulkops.upload.options import RunOptions
+from bulkops_validators.model.contract import Contract
+
+# The documentation states only one time limit (cards). A wait that ends before the server does would put a successful
+# import in doubt, so the time grows with the chunk.
+TIMEOUT_MARGIN = 15.0
+RESPONSE_SECONDS = 120.0
+SLOWEST_BYTES_PER_SECOND = 200_000
+
+
+def read_seconds(contract: Contract, chunk: ChunkEntry, options: RunOptions) -> float:
+    """Return how many seconds to wait for the response to a chunk, after the request has left."""
+    limit = contract.timeout_seconds
+    return limit + TIMEOUT_MARGIN if limit else working_seconds(contract, chunk, options)
+
+
+def working_seconds(contract: Contract, chunk: ChunkEntry, options: RunOptions) -> float:
+    """Return how many seconds the server may work on a request: the documented limit, else the wait for a response."""
+    base = RESPONSE_SECONDS if options.response_timeout is None else options.response_timeout
+    return contract.timeout_seconds or base + transfer_seconds(chunk)
+
+
+def transfer_seconds(chunk: ChunkEntry) -> float:
+    """Return how many seconds a slow connection needs for the bytes of a chunk."""
+    return chunk.bytes / SLOWEST_BYTES_PER_SECOND
 
 
 def seconds_until_settled(context: JobContext, chunk: ChunkEntry, *, counted: bool) -> float:

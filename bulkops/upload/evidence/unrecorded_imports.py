@@ -18,9 +18,9 @@ from bulkops.upload.context import JobContext
 from bulkops.upload.evidence.contenders import wait_for_answers
 from bulkops.upload.evidence.judge import ChunkToJudge, Judge
 from bulkops.upload.evidence.row_clock import instant
+from bulkops.upload.evidence.server_clock import learn_server_time
 from bulkops.upload.evidence.snapshots import Snapshot
 from bulkops.upload.evidence.verdict import ChunkEvidence, ChunkVerdict
-from bulkops.upload.sender import learn_server_time
 
 
 def settle_unrecorded_imports(context: JobContext, chunks: Sequence[ChunkEntry]) -> list[ChunkEntry]:

@@ -29,10 +29,11 @@ class ChunkVerdict(StrEnum):
 class ChunkEvidence:
     """A verdict and its details.
 
-    `import_id`: for PARTLY, given only if no other import can contain records of the chunk. `present`: positions in the
-    chunk of the keys found; `imports`: ids of all imports that contain them (`create` only; `import_id` is the one with
-    most of them). `created`: creation time of the youngest row. `exact`: number of imports that contain exactly the
-    records (counted rows only). Two snapshots with an equal `fingerprint` show the same of this chunk.
+    `part_of`: import with a part of the chunk, if no other import can contain records of it (counted rows only).
+    `present`: positions in the chunk of the keys found; `imports`: ids of all imports that contain them (`create` only;
+    `import_id` is the one with most of them). `created`: creation time of the youngest row. `exact`: number of imports
+    that contain exactly the records (counted rows only). Two snapshots with an equal `fingerprint` show the same of
+    this chunk.
     """
 
     verdict: ChunkVerdict
@@ -43,6 +44,7 @@ class ChunkEvidence:
     note: str = ""
     created: str = ""
     exact: int = 0
+    part_of: int | None = None
 
     @property
     def fingerprint(self) -> tuple[object, ...]:
@@ -88,7 +90,7 @@ def judge_multiset(
         sole = proved.height == 1 and groups.filter(_could_be_ours(sent.height, reused=similarity.reused)).height == 1
         return ChunkEvidence(
             verdict=ChunkVerdict.PARTLY,
-            import_id=int(proved[IMPORT_ID][0]) if sole else None,
+            part_of=int(proved[IMPORT_ID][0]) if sole else None,
             rows=total,
             note=note,
             created=str(proved["newest"][0]) if sole else "",
