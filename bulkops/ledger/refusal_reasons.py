@@ -8,7 +8,8 @@ from bulkops.errors import BulkopsError, RefusedThroughout, TargetUnfit
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 
-ANSWERED = re.compile(r"^(?:GET|POST) \S+ was answered with (?P<status>\d{3})(?:: |\.$)")
+# Ledgers of earlier versions contain "was answered with".
+ANSWERED = re.compile(r"^(?:GET|POST) \S+ (?:returned|was answered with) (?P<status>\d{3})(?:: |\.$)")
 LINE = re.compile(r"\bline [\w/]{1,12}: ")
 # The message of an error often repeats its details, with the title in between.
 REPEATED = re.compile(r"^(?P<text>.{4,}?): (?:[^:]{1,60}: )?(?P=text)$", re.DOTALL)

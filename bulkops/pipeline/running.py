@@ -136,7 +136,7 @@ def begin_and_run(
         if preflight is not None and preflight.report.errors:
             return _unfit(new, preflight)
         observer.planned(plan, contract, context.ids)
-        told = _Told(observer, clock)
+        told = _TimedComparison(observer, clock)
         try:
             begin(
                 job,
@@ -218,7 +218,7 @@ def _name_neighbours(target: Target, ledger: Ledger, observer: Observer) -> None
             observer.note(each.said)
 
 
-class _Told:
+class _TimedComparison:
     """Passes a comparison on, and knows whether whoever heard it took so long that it must be made again."""
 
     def __init__(self, observer: Observer, clock: Clock) -> None:

@@ -68,11 +68,11 @@ def _unfinished(ledger: Ledger, job: JobEntry) -> Iterator[OpenJob]:
         )
         if not related or other.cancelled or not any(state in OPEN for state in sums.get(other.id, {})):
             continue
-        if (found := _looked_at(ledger, other)) is not None:
+        if (found := _locked_state(ledger, other)) is not None:
             yield found
 
 
-def _looked_at(ledger: Ledger, job: JobEntry) -> OpenJob | None:
+def _locked_state(ledger: Ledger, job: JobEntry) -> OpenJob | None:
     """Return an unfinished job as it is while nobody works on it; None if it has ended meanwhile."""
     running = False
     try:

@@ -1,4 +1,4 @@
-"""The client: one method a kind of request, every failure an error of bulkops that says what may follow."""
+"""Send requests to one target: one method per kind of request; each failure raises an error of bulkops."""
 
 import logging
 import os
@@ -48,7 +48,7 @@ Params = Mapping[str, str | tuple[str, ...]]
 CONNECT_SECONDS = 10.0
 WRITE_SECONDS = 60.0
 READ_SECONDS = 300.0
-KEEP_SECONDS = 1.5  # well below what servers keep: an upload on a connection just closed would be in doubt
+KEEP_SECONDS = 1.5  # shorter than on servers: an upload on a connection that the server closes would be in doubt
 CLOCK_SET_SECONDS = 2.0
 TIME_ATTEMPTS = 3
 NOT_CONNECTED = (
@@ -58,29 +58,29 @@ NOT_CONNECTED = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
-"""Failures before the first byte of a request."""
+"""Failures before the first byte of a request leaves."""
 
 
 class RedactingFilter(logging.Filter):
-    """Hides the keys in the records of a logger, whoever listens to it."""
+    """Removes keys from the log records of a logger, for all handlers."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Redact the message of a record and let it through."""
+        """Redact the message of a log record and let it pass."""
         record.msg, record.args = redacted(record.getMessage()), ()
         return True
 
 
-# Both log the headers of responses, in which a server may repeat the key.
+# These log the headers of responses, in which a server may repeat the key.
 for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
     logging.getLogger(_name).addFilter(RedactingFilter())
 
-# Each read of a connection costs its handling: by 64 KiB, as it comes, a large export would cost three times as much.
+# Each read of a connection has a fixed cost: with the default of 64 KiB a large export takes three times as long.
 httpcore.HTTP11Connection.READ_NUM_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class StreamedResponse:
-    """An answer whose body is read as it comes."""
+    """A response whose body is read as it arrives."""
 
     status: int
     headers: Mapping[str, str]
@@ -88,17 +88,17 @@ class StreamedResponse:
     where: str
 
     def iter_bytes(self) -> Iterator[bytes]:
-        """Yield the body in blocks; OutcomeUnknown if it breaks off."""
+        """Yield the body in blocks; OutcomeUnknown if the connection breaks."""
         try:
             yield from decoded(self.response)
         except (httpx.HTTPError, BrokenCompression) as error:
             kind = type(error).__name__
-            raise OutcomeUnknown(f"The answer to {self.where} broke off ({kind}).") from None
+            raise OutcomeUnknown(f"The response to {self.where} broke off ({kind}).") from None
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Time:
-    """The server's clock against ours, and when that was learnt on both of our clocks."""
+    """The offset of the server's clock, and the time of its measurement on both clocks of this machine."""
 
     offset: timedelta
     ours: datetime
@@ -106,15 +106,15 @@ class _Time:
 
 
 class Client:
-    """Talks to one target. Safe to use from several threads.
+    """A client of one target, safe to use from several threads.
 
-    Path templates hold id names in braces; their values are percent-encoded. `server_offset` is what to add to
-    our clock to get the server's, known once any answer carried a Date; it is at most a second behind. It is not
-    known any more once our clock was set. `tells_no_time` says that an answer came without a Date.
-    `teller` says what is waited for: by `say`, where nothing else was said for five seconds.
+    Path templates contain id names in braces; their values are percent-encoded. `server_offset` is the time to add to
+    this machine's clock to get the server's; it is known after the first response with a Date header, to the second. It
+    is unknown again after this machine's clock was set. `sends_no_date` is True if a response had no Date header.
+    `notifier` reports waits through `notify` if nothing else was reported for five seconds.
 
-    Until the server was reached once, a failure that only another address, certificate or proxy can end raises
-    Unreachable; later it may pass, and is retried like any other.
+    Until the server was reached once, a failure that only another address, certificate or proxy can fix raises
+    Unreachable. Later such a failure may be temporary, and is retried like any other.
     """
 
     def __init__(self, target: Target, *, clock: Clock, limiter: Limiter, notify: Notify = discard_notice) -> None:
@@ -139,7 +139,7 @@ class Client:
             },
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, write=WRITE_SECONDS),
             limits=httpx.Limits(keepalive_expiry=KEEP_SECONDS),
-            trust_env=False,  # what the environment says is read by `proxy_for` and `trusted_context`
+            trust_env=False,  # `proxy_for` and `trusted_context` read the environment
             **_connecting(self._route),
         )
 
@@ -155,7 +155,7 @@ class Client:
 
     @property
     def server_offset(self) -> timedelta | None:
-        """What to add to our clock; None if it is not known, or if our clock was set since it was."""
+        """The time to add to this machine's clock; None if unknown, or if the clock was set since the measurement."""
         if self._time is None:
             return None
         ours = (self.clock.now() - self._time.ours).total_seconds()
@@ -163,11 +163,11 @@ class Client:
         return self._time.offset if moved < CLOCK_SET_SECONDS else None
 
     def request_server_time(self, template: str, ids: Ids, params: Params | None = None) -> None:
-        """Learn the server's time by a GET of which nothing else counts; that it cannot be learnt is no error.
+        """Learn the server's time from any GET request; failing to learn it is no error.
 
-        AccessRefused where the key itself is not accepted (401), or a proxy wants a password (407), and Unreachable:
-        no other request can go better. That this endpoint is not granted, or not known there, says nothing about
-        others.
+        AccessRefused if the key itself is not accepted (401) or a proxy requires a password (407), and Unreachable:
+        every other request would fail as well. If this endpoint is unknown or not permitted, other endpoints may still
+        work.
         """
         again = retry_reads(self.clock, attempts=TIME_ATTEMPTS, notifier=self.notifier)
         try:
@@ -181,9 +181,9 @@ class Client:
             return
 
     def reach(self) -> None:
-        """Open a connection and close it before a request leaves; Unreachable if only another configuration can help.
+        """Open and close a connection before any request is sent; Unreachable if only another configuration can help.
 
-        A failure that may pass is left to the first request.
+        A failure that may be temporary is left to the first request.
         """
         if self._reached:
             return
@@ -196,11 +196,11 @@ class Client:
             self._refuse_lasting(error, f"{self._route.base_url} cannot be reached")
 
     def get_json(self, template: str, ids: Ids, params: Params | None = None, *, attempts: int = ATTEMPTS) -> Any:
-        """Return the JSON document at a path; requested up to `attempts` times while the failure may pass."""
+        """Return the JSON document at a path; temporary failures are retried up to `attempts` requests in all."""
         return retry_reads(self.clock, attempts=attempts, notifier=self.notifier)(self._get_json, template, ids, params)
 
     def search_json(self, template: str, params: Params, body: Mapping[str, Any], *, attempts: int = ATTEMPTS) -> Any:
-        """Return the JSON document of a search, which is a POST that changes nothing; retried like `get_json`."""
+        """Return the JSON document of a search: a POST request that changes nothing, retried like `get_json`."""
         again = retry_reads(self.clock, attempts=attempts, notifier=self.notifier)
         return again(self._get_json, template, {}, params, body)
 
@@ -208,9 +208,9 @@ class Client:
     def stream(
         self, template: str, ids: Ids, params: Params | None = None, *, attempts: int = ATTEMPTS
     ) -> Iterator[StreamedResponse]:
-        """Yield a successful answer to be read as it comes.
+        """Yield a successful response whose body is read as it arrives.
 
-        Until its headers are here the request is tried again, so many times in all; what breaks off later raises
+        Until the headers have arrived, the request is retried, up to `attempts` requests in all; a later break raises
         OutcomeUnknown.
         """
         trying = retry_reads(self.clock, attempts=attempts, notifier=self.notifier)
@@ -231,13 +231,13 @@ class Client:
         read_seconds: float = READ_SECONDS,
         on_departure: Callable[[], None] | None = None,
     ) -> Response:
-        """Upload one file, once, streaming it; the answer is returned only if it is readable.
+        """Upload one file, once, as a stream; return the response only if it is readable.
 
-        `leaving` is called when the limit lets the request go, right before its first byte.
+        `on_departure` is called when the rate limit lets the request go, right before its first byte.
 
-        NotDelivered: the server cannot have taken it in. ServerRefused, AccessRefused: it said no.
-        OutcomeUnknown: the request left as a whole and what became of it is not known.
-        Whatever `parts` raises passes through, and the request stays incomplete.
+        NotDelivered: the server cannot have imported it. ServerRefused, AccessRefused: the server refused it.
+        OutcomeUnknown: the complete request left, and the outcome is unknown. An exception of `parts` is raised
+        unchanged, and the request stays incomplete.
         """
         part = FilePart(parts, filename=filename)
         request = self._http.build_request(
@@ -275,7 +275,7 @@ class Client:
             if not part.complete:
                 raise NotDelivered(f"{where}: the connection broke off during the upload: {cause}.") from None
             raise OutcomeUnknown(
-                f"{where} was sent and no answer came: {cause}.",
+                f"{where} was sent, but no response arrived: {cause}.",
                 timed_out=isinstance(error, httpx.TimeoutException),
             ) from None
         if not response.is_success:
@@ -335,7 +335,7 @@ class Client:
         return response
 
     def _not_delivered(self, error: httpx.HTTPError, where: str) -> NotDelivered:
-        """Return the error of a request that did not reach the server; raise Unreachable if no request can."""
+        """Return the error of a request that did not reach the server; raise Unreachable if no request can reach it."""
         self._refuse_lasting(error, f"{where}: the server cannot be reached")
         return NotDelivered(f"{where}: the server cannot be reached: {cause_of(error, self._route).text}.")
 
@@ -362,7 +362,7 @@ class Client:
 
 
 def _connecting(route: ServerRoute) -> dict[str, Any]:
-    """Return the settings of an httpx client for a route: its proxy and the certificates it trusts."""
+    """Return the httpx settings of a route: its proxy and the trusted certificates."""
     proxy = route.proxy
     if not route.base_url.startswith("https://") and (proxy is None or not proxy.secure):
         return {"proxy": proxy and proxy.url}
@@ -372,7 +372,7 @@ def _connecting(route: ServerRoute) -> dict[str, Any]:
 
 
 def _unanswered(where: str, request: httpx.Request) -> str:
-    """Return what to say of a request that has no answer yet."""
+    """Return the notice for a request without a response so far."""
     return f"{where}: no response yet. Waiting up to {request.extensions['timeout']['read']:,.0f} s for it."
 
 
@@ -382,7 +382,7 @@ def path_of(template: str, ids: Ids) -> str:
 
 
 def _read_some(response: httpx.Response) -> bytes:
-    """Read a short answer; what is longer than any documented one is cut, and then cannot be read as JSON."""
+    """Read a short response; a longer one than any documented response is cut, so that it is not valid JSON."""
     content = bytearray()
     try:
         for block in decoded(response):
@@ -395,7 +395,7 @@ def _read_some(response: httpx.Response) -> bytes:
 
 
 def _read_json(streamed: StreamedResponse) -> bytes:
-    """Read a JSON document; ResponseTooLarge if it exceeds the limit: decoded, it can take forty times its size."""
+    """Read a JSON document; ResponseTooLarge above the limit, because a decoded document can take 40 times its size."""
     content = bytearray()
     for block in streamed.iter_bytes():
         content += block

@@ -1,4 +1,4 @@
-"""The time until a connection is open: the user learns of it before the connection times out."""
+"""Report a connection that takes long to open, before it times out."""
 
 import threading
 from types import TracebackType
@@ -9,10 +9,10 @@ from bulkops.transport.notices import CONNECT_SECONDS, Notifier
 
 
 class Connecting:
-    """Watches one request: says whom it waits for if no connection is open after 1.5 s.
+    """Watches one request: after 1.5 seconds without a connection, it reports which host the request waits for.
 
-    `extensions` are those of the httpx request to watch. With `stop`, `Open` is raised once the connection is open,
-    so that no request leaves.
+    `extensions` are those of the httpx request to watch. With `stop`, it raises `Open` as soon as the connection is
+    open, so that no request leaves.
     """
 
     class Open(Exception):
@@ -23,7 +23,7 @@ class Connecting:
         self._text = f"No connection to {route.peer} yet. Waiting for it."
         self._stop = stop
         self._timer: threading.Timer | None = None
-        self.extensions: dict[str, Any] = {"trace": self._heard}
+        self.extensions: dict[str, Any] = {"trace": self._on_event}
 
     def __enter__(self) -> Self:
         """Return the watcher itself."""
@@ -35,7 +35,7 @@ class Connecting:
         """Stop watching."""
         self._cancel()
 
-    def _heard(self, event: str, info: dict[str, Any]) -> None:
+    def _on_event(self, event: str, info: dict[str, Any]) -> None:
         """Follow the events of httpcore: a new connection, and the headers of the request or of CONNECT."""
         if event.endswith(".connect_tcp.started"):
             self._cancel()

@@ -1,4 +1,4 @@
-"""Why a server could not be reached: the cause in plain words, and whether another attempt could end otherwise."""
+"""Explain why a server could not be reached, and whether a retry can succeed."""
 
 import errno
 import socket
@@ -12,10 +12,10 @@ import httpx
 from bulkops.transport.proxies import PORTS, Proxy
 
 PROXY_REFUSALS = ("407", "401", "403", "405")
-"""Statuses of a proxy that will not let this machine through, however often it is asked."""
+"""Statuses with which a proxy refuses a connection permanently."""
 UNKNOWN_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 BROKEN_OFF = ("UNEXPECTED_EOF_WHILE_READING", "")
-"""Reasons of a TLS failure that say no more than that the connection ended."""
+"""Reasons of a TLS failure that only mean that the connection ended."""
 KINDS: tuple[tuple[type[httpx.HTTPError], str], ...] = (
     (httpx.PoolTimeout, "no connection was free in time"),
     (httpx.ConnectTimeout, "no connection in time"),
@@ -30,7 +30,7 @@ KINDS: tuple[tuple[type[httpx.HTTPError], str], ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class ServerRoute:
-    """The way to a server: its address, and the proxy in between, if there is one."""
+    """The route to a server: its address, and the proxy between, if there is one."""
 
     base_url: str
     proxy: Proxy | None = None
@@ -42,7 +42,7 @@ class ServerRoute:
 
     @property
     def peer(self) -> str:
-        """The machine that is connected to, for messages: host and port, of the proxy if there is one."""
+        """The machine to connect to, for messages: host and port, of the proxy if there is one."""
         if self.proxy is not None:
             return f"the proxy {self.proxy.shown} ({self.proxy.variable})"
         parts = urlsplit(self.base_url)
@@ -52,7 +52,7 @@ class ServerRoute:
 
 @dataclass(frozen=True, kw_only=True)
 class FailureCause:
-    """Why it failed, as the end of a sentence; `lasting` says that only another configuration can help."""
+    """The cause of a failure, as the end of a sentence; `lasting` means that only another configuration can help."""
 
     text: str
     lasting: bool = False
@@ -78,7 +78,7 @@ def cause_of(error: Exception, route: ServerRoute) -> FailureCause:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it came from, the innermost last."""
+    """Yield an error and its causes, the innermost last."""
     found: BaseException | None = error
     while found is not None:
         yield found
@@ -97,7 +97,7 @@ def _of_name(error: socket.gaierror, route: ServerRoute) -> FailureCause:
 def _of_certificate(error: ssl.SSLCertVerificationError, route: ServerRoute) -> FailureCause:
     reason = error.verify_message.rstrip(".")
     if "mismatch" in reason:
-        hint = "Check the base address: the server that responded is another one."
+        hint = "Check the base address: another server responded."
     elif "expired" in reason or "not yet valid" in reason:
         hint = "Check the clock of this machine; otherwise the server needs a new certificate."
     else:
@@ -126,7 +126,7 @@ def _of_system(error: OSError, route: ServerRoute) -> str:
 
 
 def _of_proxy(error: httpx.ProxyError, route: ServerRoute) -> FailureCause:
-    """Return the cause where a proxy refused to open a tunnel; its message begins with the status."""
+    """Return the cause if a proxy refused to open a tunnel; the error's message begins with the status."""
     status = str(error)[:3]
     if not status.isdecimal():
         return FailureCause(text=f"{route.peer} did not open a connection to {route.host}")
@@ -134,7 +134,7 @@ def _of_proxy(error: httpx.ProxyError, route: ServerRoute) -> FailureCause:
     if status not in PROXY_REFUSALS:
         return FailureCause(text=text)
     variable = route.proxy.variable if route.proxy else "HTTPS_PROXY"
-    hint = f"The proxy does not allow connections to {route.host}: ask whoever runs it."
+    hint = f"The proxy does not allow connections to {route.host}: ask its operators."
     if status in ("407", "401"):
         text = f"{route.peer} requires a user name and a password ({status})"
         hint = f"Set {variable}=http://USER:PASSWORD@HOST:PORT, special characters percent-encoded."

@@ -1,4 +1,4 @@
-"""When to try again and how long to wait: exponential with jitter, unless the server names a time."""
+"""Decide how long to wait before a retry: exponential backoff with jitter, unless the server names a time."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,10 +17,10 @@ LONGEST_SECONDS = 600.0
 
 
 def wait_seconds(attempt: int, error: BaseException | None, *, clock: Clock, notifier: Notifier | None = None) -> float:
-    """Return the seconds to wait after the given attempt (1, 2, …) ended in `error`; `teller` is told of the wait.
+    """Return the seconds to wait after attempt `attempt` (1, 2, …) ended in `error`; `notifier` reports the wait.
 
-    The wait is never shorter than the backoff: a server may ask for 0 s, or name a time in the past. Unfinished, with
-    the time to resume at, if the server asks for more than ten minutes.
+    The wait is never shorter than the backoff: a server may request 0 seconds, or name a time in the past. Unfinished,
+    with the time to resume at, if the server requests more than ten minutes.
     """
     most = min(MAX_SECONDS, BASE_SECONDS * 2.0 ** (min(attempt, 20) - 1))
     backoff = most / 2 + clock.jitter(most / 2)
@@ -44,22 +44,22 @@ def _resume_at(seconds: float, *, clock: Clock) -> str:
     try:
         moment = clock.now() + timedelta(seconds=seconds)
     except OverflowError:
-        return "That is beyond the calendar; ask whoever runs the server."
-    return f"Go on after {moment:%Y-%m-%d %H:%M} UTC."
+        return "That date is beyond the calendar; ask the operators of the server."
+    return f"Continue after {moment:%Y-%m-%d %H:%M} UTC."
 
 
 def retry_reads(clock: Clock, *, attempts: int = ATTEMPTS, notifier: Notifier | None = None) -> Retrying:
-    """Return a tenacity controller for requests that only read: every passing failure is tried again."""
+    """Return a tenacity controller for requests that only read: it retries every temporary failure."""
     return Retrying(
         retry=retry_if_exception(lambda e: isinstance(e, NotDelivered | OutcomeUnknown)),
         stop=stop_after_attempt(attempts),
-        wait=_waiting(clock, notifier),
+        wait=_wait_strategy(clock, notifier),
         sleep=clock.sleep,
         reraise=True,
     )
 
 
-def _waiting(clock: Clock, notifier: Notifier | None) -> Callable[[RetryCallState], float]:
+def _wait_strategy(clock: Clock, notifier: Notifier | None) -> Callable[[RetryCallState], float]:
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         return wait_seconds(state.attempt_number, error, clock=clock, notifier=notifier)

@@ -118,6 +118,6 @@ def test_a_client_says_that_an_answer_broke_off() -> None:
     with (
         served(sending(HEAD % b"Content-Length: 3000000", b"x" * 2_000_000)) as client,
         client.stream("/v1/x", {}) as answer,
-        pytest.raises(OutcomeUnknown, match=r"The answer to GET /v1/x broke off \(RemoteProtocolError\)"),
+        pytest.raises(OutcomeUnknown, match=r"The response to GET /v1/x broke off \(RemoteProtocolError\)"),
     ):
         b"".join(answer.iter_bytes())
