@@ -1,4 +1,4 @@
-"""A file that repeats records of earlier files: whether it is refused, and how only its new records are sent."""
+"""Handle files that repeat records of earlier files: refuse them, or send only their new records."""
 
 import hashlib
 import tempfile
@@ -32,14 +32,15 @@ from bulkops_validators.model.contract import Contract
 
 NO_DIGESTS = "--only-new compares the records of the file with those of earlier jobs"
 SHOWN = 3
-"""How many earlier jobs a message names."""
+"""Maximum number of earlier jobs that a message names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """From when on repeated records are no coincidence.
+    """The share of repeated records above which a repetition is no coincidence.
 
-    `share` is of the file; from `least` records on, `share_of_job` of what one earlier job sent is enough as well.
+    `share` refers to the file. From `least` repeated records on, `share_of_job` of the records of one earlier job is
+    sufficient, too.
     """
 
     share: float
@@ -48,23 +49,23 @@ class Threshold:
 
 
 IDENTIFIED = Threshold(share=0.1, share_of_job=0.1, least=1)
-"""For records that have a code of their own: equal ones are rare."""
+"""For records with a unique code: equal records are rare."""
 ALIKE = Threshold(share=0.5, share_of_job=0.9, least=10)
-"""For records such as points, where the same customer may rightly get the same amount again."""
+"""For records such as points, where a customer may validly get the same amount again."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SendingPlan:
-    """What an import sends: a job, None if the file has no new record; `document` is added to that of the outcome."""
+    """The job to send; None if the file contains no new record. `document` is added to the document of the outcome."""
 
     new: NewJob | None
     document: Mapping[str, Any] = field(default_factory=dict)
 
 
 def refuse_pointless(contract: Contract, guards: Guards, *, digests: bool) -> None:
-    """Raise UsageError where only new records are wanted, but not compared."""
+    """Raise UsageError if only new records are requested but records are not compared."""
     if guards.only_new and contract.mode.resend_is_safe:
-        raise UsageError(f"{NO_DIGESTS}; {contract.name} overwrites what is there, so all records are sent.")
+        raise UsageError(f"{NO_DIGESTS}; {contract.name} overwrites existing rows, so all records are sent.")
     if guards.only_new and not digests:
         raise UsageError(f"{NO_DIGESTS}, which --no-digests turns off.", hint="Leave one of them out.")
 
@@ -79,15 +80,16 @@ def without_repeats(
     limits: ChunkLimits,
     notify: Notify,
 ) -> Iterator[SendingPlan]:
-    """Yield what to send of a file, given the digests of its records; None if they were not made.
+    """Yield what to send of a file, given the digests of its records; None if there are no digests.
 
-    GuardRefused if the file repeats records of earlier jobs; `running` are jobs that are being sent. With `only_new`
-    the new records become the file of the job. It is removed again unless the ledger has the job in the end.
+    GuardRefused if the file repeats records of earlier jobs; `running` are jobs that another process is sending. With
+    `only_new`, the new records become the file of the job. That file is removed again unless the ledger contains the
+    job in the end.
     """
     job, guards, path = new.job, new.guards, new.plan.path
     if digests is None or len(digests) != new.plan.records:
         if guards.only_new:
-            raise DataError(f"The records of {path} cannot be told apart. Nothing was sent.", hint="Validate the file.")
+            raise DataError(f"The records of {path} cannot be compared. Nothing was sent.", hint="Validate the file.")
         yield SendingPlan(new=new)
         return
     earlier = earlier_jobs(ledger, job)
@@ -111,7 +113,7 @@ def without_repeats(
 
 @dataclass(frozen=True, kw_only=True)
 class _Keep:
-    """Looks once more right before the ledger has a job, then writes the digests of its records."""
+    """Checks for repetitions again right before the ledger contains a job, then writes the digests of its records."""
 
     ledger: Ledger
     contract: Contract
@@ -126,17 +128,17 @@ class _Keep:
 
 
 def _refuse_unknown(ledger: Ledger, new: NewJob, earlier: Sequence[JobEntry], notify: Notify) -> None:
-    """Refuse a file that a job without digests had; name how many earlier jobs have none."""
+    """Raise GuardRefused for a file of a job without digests; report how many earlier jobs have none."""
     unknown = {job.id for job in earlier if kept_digests(ledger, job) is None}
     if any(job.id in unknown for job in ledger.jobs_with_file(new.job.file_sha256, new.job.target_key)):
         refuse_same_file(ledger, new.job, again=False)
     if unknown:
         jobs = counted(len(unknown), "earlier job")
-        notify(f"Of {jobs} to this place no digests are kept: records that were sent there count as new.")
+        notify(f"The ledger has no digests of {jobs} to this target: records of these jobs count as new.")
 
 
 def _skips_duplicates(new: NewJob) -> bool:
-    """Tell whether the server was told to skip what it has, so that nothing is there twice."""
+    """Return whether the server skips records that already exist, so that none can be imported twice."""
     option = new.contract.duplicate_option
     return option is not None and new.job.options.get(option) == "true"
 
@@ -145,7 +147,7 @@ def _skips_duplicates(new: NewJob) -> bool:
 def _only_new(
     new: NewJob, digests: Digests, found: SentBefore, keep: _Keep, *, limits: ChunkLimits, notify: Notify
 ) -> Iterator[SendingPlan]:
-    """Yield the job of the new records of a file."""
+    """Yield the job for the new records of a file."""
     job, plan, ledger = new.job, new.plan, keep.ledger
     source = source_of(plan.path, plan, found)
     notify(f"{plan.path.name}: {counts_of(found)}.")
@@ -179,14 +181,14 @@ def _only_new(
 
 
 def _clear_unless_known(ledger: Ledger, job: str) -> None:
-    """Remove the folder of a job that did not begin; one that the ledger may have is kept."""
+    """Remove the folder of a job that did not begin; keep it if the ledger may contain the job."""
     with suppress(BulkopsError):
         if all(each.id != job for each in ledger.jobs()):
             folder_remover(ledger.job_folder(job))()
 
 
 def is_repetition(contract: Contract, found: SentBefore) -> bool:
-    """Tell whether a file looks like an earlier one that has grown or was corrected, not like other equal records."""
+    """Return whether a file repeats an earlier one with additions or corrections, not only some equal records."""
     limit = IDENTIFIED if contract.unique else ALIKE
     share = found.records / len(found.mask)
     of_job = any(each.records >= limit.least and each.records >= limit.share_of_job * each.sent for each in found.jobs)
@@ -194,7 +196,7 @@ def is_repetition(contract: Contract, found: SentBefore) -> bool:
 
 
 def earlier_jobs(ledger: LedgerReader, job: JobEntry, *, besides: Collection[str] = ()) -> list[JobEntry]:
-    """Return the jobs of the same contract and place, the oldest first."""
+    """Return the jobs of the same contract and target, the oldest first."""
     return [
         other
         for other in ledger.jobs()
@@ -203,7 +205,7 @@ def earlier_jobs(ledger: LedgerReader, job: JobEntry, *, besides: Collection[str
 
 
 def counts_of(found: SentBefore) -> str:
-    """Return the counts in a sentence: how many records were sent by which job, and how many are new."""
+    """Return a clause with the counts: how many records were sent by which job, and how many are new."""
     whole = len(found.mask)
     jobs = [f"job {each.job.id} on {each.job.created:%Y-%m-%d} ({each.records:,})" for each in found.jobs[:SHOWN]]
     if len(found.jobs) == 1:
@@ -214,7 +216,7 @@ def counts_of(found: SentBefore) -> str:
     new = whole - found.records
     were = "was" if found.records == 1 else "were"
     return (
-        f"{found.records:,} of {counted(whole, 'record')} {were} sent to the same place before, by {', '.join(jobs)}; "
+        f"{found.records:,} of {counted(whole, 'record')} {were} already sent to the same target by {', '.join(jobs)}; "
         f"{new:,} {'is' if new == 1 else 'are'} new"
     )
 
@@ -230,18 +232,18 @@ def refuse_repetition(path: Path, found: SentBefore) -> None:
 def refuse_meanwhile(
     ledger: LedgerReader, job: JobEntry, contract: Contract, digests: Digests, *, known: Collection[str], only_new: bool
 ) -> None:
-    """Refuse a job whose records another job took up since the ledger was asked; `known` are the jobs of then."""
+    """Raise GuardRefused if another job sent these records since; `known` are the jobs when the ledger was read."""
     new = earlier_jobs(ledger, job, besides=known)
     found = sent_before(ledger, new, digests, running=[each.id for each in new]) if new else None
     if found is not None and (only_new or is_repetition(contract, found)):
         raise GuardRefused(
-            f"Another import of the same records began meanwhile: {counts_of(found)}. Nothing was sent.",
+            f"Another import of the same records has begun meanwhile: {counts_of(found)}. Nothing was sent.",
             hint="Run the command again.",
         )
 
 
 def source_of(path: Path, plan: FilePlan, found: SentBefore) -> dict[str, Any]:
-    """Return what a job remembers of the file that its own file is a part of."""
+    """Return the description of the given file that a job with only its new records stores."""
     return {
         "path": str(path.absolute()),
         "sha256": plan.sha256,
@@ -253,7 +255,7 @@ def source_of(path: Path, plan: FilePlan, found: SentBefore) -> dict[str, Any]:
 
 
 def nothing_new(job: JobEntry, source: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document of a file all of whose records were sent before; there is no job."""
+    """Return the document for a file whose records were all sent before; there is no job."""
     figures = {"accepted": 0, "skipped": job.records, "rejected": 0, "in_doubt": 0, "pending": 0}
     return {
         "job": None,
@@ -276,9 +278,9 @@ def nothing_new(job: JobEntry, source: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_new_records(plan: FilePlan, sent: Mask, out: Path) -> None:
-    """Write the header and the records that were not sent before, with their bytes as they are.
+    """Write the header and the records that were not sent before, with unchanged bytes.
 
-    DataError if the file is no longer the planned one; LedgerUnusable if the new one cannot be written.
+    DataError if the file differs from the planned one; LedgerUnusable if the new file cannot be written.
     """
     try:
         private_folder(out.parent)
@@ -290,7 +292,8 @@ def write_new_records(plan: FilePlan, sent: Mask, out: Path) -> None:
         raise LedgerUnusable(f"{out} cannot be written: {error.strerror}. Nothing was sent.") from None
     if digest != plan.sha256:
         raise DataError(
-            f"{plan.path} has changed since it was validated. Nothing was sent.", hint="Wait until it is complete."
+            f"{plan.path} has changed since it was validated. Nothing was sent.",
+            hint="Wait until the file is complete, then run the command again.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Unfinished jobs that a new import would leave behind: of the same file name, or of the same place."""
+"""Find unfinished jobs that a new import would leave behind: with the same file name, or the same target."""
 
 import os
 import shlex
@@ -17,12 +17,12 @@ from bulkops.wording import counted
 from bulkops_validators.model.contract import Mode
 
 SHOWN = 3
-"""How many unfinished jobs are named one by one."""
+"""Maximum number of unfinished jobs that are reported one by one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenJob:
-    """A job with records left to send or to settle; `running` says that another process is working on it."""
+    """A job with records left to send or to settle; `running` means that another process is working on it."""
 
     job: JobEntry
     figures: dict[str, int]
@@ -30,7 +30,7 @@ class OpenJob:
 
     @property
     def description(self) -> str:
-        """How far the job came, for a message that names it."""
+        """A phrase with the name and the progress of the job."""
         job, left = self.job, self.figures["pending"]
         doubt = f", {counted(self.figures['in_doubt'], 'record')} in doubt" if self.figures["in_doubt"] else ""
         return (
@@ -40,11 +40,11 @@ class OpenJob:
 
 
 def name_unfinished(new: NewJob, ledger: Ledger, *, notify: Notify) -> list[str]:
-    """Name the unfinished jobs that a new job would leave behind; return those that another process works on.
+    """Report the unfinished jobs that a new job would leave behind; return those that another process works on.
 
-    GuardRefused if one of them had a file of the same path, with other bytes, for the same place, and the import is
-    one that no later import overwrites. With `only_new` the same bytes are refused as well: what is left of them is
-    the other job's. A job that another process is working on is only named.
+    GuardRefused if one of them had a file with the same path and other bytes for the same target, unless later imports
+    overwrite earlier ones. With `only_new`, the same bytes are refused as well: their unsent records belong to the
+    other job. A job that another process is working on is only reported.
     """
     job, guards = new.job, new.guards
     found = [*_unfinished(ledger, job)]
@@ -59,7 +59,7 @@ def name_unfinished(new: NewJob, ledger: Ledger, *, notify: Notify) -> list[str]
 
 
 def _unfinished(ledger: Ledger, job: JobEntry) -> Iterator[OpenJob]:
-    """Yield the unfinished jobs of the same place or the same path, the latest first."""
+    """Yield the unfinished jobs with the same target or the same path, the latest first."""
     path = _path_key(job.file_path)
     sums = ledger.sums()
     for other in reversed(ledger.jobs()):
@@ -73,7 +73,7 @@ def _unfinished(ledger: Ledger, job: JobEntry) -> Iterator[OpenJob]:
 
 
 def _locked_state(ledger: Ledger, job: JobEntry) -> OpenJob | None:
-    """Return an unfinished job as it is while nobody works on it; None if it has ended meanwhile."""
+    """Return an unfinished job while no other process can change it; None if it has ended meanwhile."""
     running = False
     try:
         with ledger.exclusive(job.id, what=f"Job {job.id}"):
@@ -86,7 +86,7 @@ def _locked_state(ledger: Ledger, job: JobEntry) -> OpenJob | None:
 
 
 def _superseded(other: JobEntry, job: JobEntry, *, only_new: bool) -> bool:
-    """Return whether the file of an unfinished job was replaced by that of a job whose records only add to it."""
+    """Return whether a new file replaced the file of an unfinished job, and the import would only add its records."""
     return (
         not Mode(job.mode).resend_is_safe
         and other.target_key == job.target_key
@@ -101,9 +101,9 @@ def _refusal(found: OpenJob, new: JobEntry) -> GuardRefused:
     if job.source is None and job.file_sha256 != new.file_sha256:
         resume = f"`bulkops jobs resume {job.id} --file PATH`, where PATH is a copy of that file"
     return GuardRefused(
-        f"An earlier file of this name was not imported to its end: {found.description}. Nothing was sent.",
-        hint=f"Go on with it: {resume}. Otherwise give "
-        f"the job up with `bulkops jobs cancel {job.id}`, or import this file all the same with --leave-unfinished.",
+        f"An earlier file with this name was not imported completely: {found.description}. Nothing was sent.",
+        hint=f"Resume it with {resume}, or cancel it "
+        f"with `bulkops jobs cancel {job.id}`. To import this file anyway, give --leave-unfinished.",
     )
 
 
@@ -113,7 +113,7 @@ def _note(found: OpenJob, job: JobEntry) -> str:
         return f"Another process is working on {found.description}."
     moved = _path_key(other.file_path) == _path_key(job.file_path) and other.file_sha256 != job.file_sha256
     resume = f"`bulkops jobs resume {other.id}{' --file PATH' if moved else ''}`"
-    where = "for this place" if other.target_key == job.target_key else f"for {_place(other)}"
+    where = "for this target" if other.target_key == job.target_key else f"for {_place(other)}"
     order = (
         " If it is resumed after this import, it overwrites newer values with its own."
         if Mode(job.mode).resend_is_safe and other.target_key == job.target_key
@@ -128,5 +128,5 @@ def _place(job: JobEntry) -> str:
 
 
 def _path_key(path: Path) -> str:
-    """Return what names a file by its path, also through a link to its folder; the file need not exist."""
+    """Return a key for a file's path that is equal for links to its folder; the file need not exist."""
     return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118 - realpath returns text
