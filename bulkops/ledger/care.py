@@ -110,7 +110,7 @@ def _files_beside(path: Path) -> Iterator[tuple[Path, str]]:
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerProblem:
-    """Something wrong in a ledger. `job` is None for the ledger as a whole; `fatal` if its answers may be wrong."""
+    """A problem of a ledger. `job` is None for the ledger as a whole; `fatal` if its content may be wrong."""
 
     message: str
     job: str | None = None

@@ -64,7 +64,7 @@ def test_a_job_is_worked_on_by_one_machine_at_a_time(
     elsewhere = replace(shell, state=tmp_path / "another-machine")
     with stuck(shell, sandbox, *words):
         refused = elsewhere.run("jobs", "resume", *ledger)
-        assert (refused.code, "worked on by a process elsewhere" in refused.err) == (5, True)
+        assert (refused.code, "in use by a process on another machine" in refused.err) == (5, True)
     ended = elsewhere.run("jobs", "resume", "--json", *ledger)
     assert (ended.code, ended.json["state"]) == (0, "done")
     assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))

@@ -146,7 +146,7 @@ def test_a_lock_whose_connection_was_lost_is_taken_again_unless_another_process_
         postgres.execute(ended)
         with (
             there.exclusive("job-1", what="Job job-1"),
-            pytest.raises(Unfinished, match="worked on by another process"),
+            pytest.raises(Unfinished, match="in use by another process"),
         ):
             here.check()
     here.close()

@@ -114,7 +114,7 @@ def test_a_lock_is_held_once_and_free_again(ledger: Ledger, address: str) -> Non
     other = Ledger.open(address, clock=SystemClock())
     with ledger.exclusive("job-1", what="Job job-1"):
         with (
-            pytest.raises(GuardRefused, match="Job job-1 is being worked on"),
+            pytest.raises(GuardRefused, match="Job job-1 is in use"),
             other.exclusive("job-1", what="Job job-1"),
         ):
             pass
