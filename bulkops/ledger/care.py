@@ -35,7 +35,7 @@ SETTLED = frozenset({JobState.DONE, JobState.REFUSED, JobState.CANCELLED})
 
 @dataclass(frozen=True, kw_only=True)
 class Backup:
-    """What a backup contains: numbers of jobs and files, bytes before compression, and the database's SHA-256."""
+    """The content of a backup: numbers of jobs and files, bytes before compression, and the database's SHA-256."""
 
     jobs: int
     files: int
@@ -118,7 +118,7 @@ class LedgerProblem:
 
 
 def check_ledger(url: str, ledger: LedgerReader) -> list[LedgerProblem]:
-    """Return what is wrong in a ledger: damage, books that do not balance, missing files."""
+    """Return the problems of a ledger: damage, books that do not balance, missing files."""
     found: list[LedgerProblem] = []
     if (path := plain_path(url)) is not None and path.exists():
         try:
@@ -170,7 +170,7 @@ def _unbalanced(job: JobEntry, chunks: Sequence[ChunkEntry]) -> Iterator[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Prunable:
-    """Files of settled jobs that may be removed, and what is no longer possible without them."""
+    """Files of settled jobs that may be removed, with the number of jobs and bytes."""
 
     jobs: int
     files: tuple[Path, ...]
@@ -178,7 +178,7 @@ class Prunable:
 
 
 def prunable(ledger: LedgerReader, *, before: datetime, digests: bool) -> Prunable:
-    """Return the files of settled jobs whose last event is older than `before`.
+    """Return the files of settled jobs with a last event older than `before`.
 
     These are previous contents of replacements, rejected records, and written DataFrames; with `digests` the digests of
     records, too. Jobs, chunks, events and import ids stay, so that the guards against a second import still hold.

@@ -99,7 +99,7 @@ def _job_of(path: Path, ledger: LedgerReader) -> JobEntry | None:
 
 
 def _files_of(job: JobEntry) -> Iterator[tuple[Path, int, str]]:
-    """Yield path, size and SHA-256 of a job's file, and of the file whose new records it contains."""
+    """Yield path, size and SHA-256 of a job's file, and of the given file if the job sends a part of it."""
     yield job.file_path, job.file_bytes, job.file_sha256
     if job.source is not None:
         yield job.given_path, int(job.source["bytes"]), job.given_sha256

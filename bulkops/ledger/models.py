@@ -60,7 +60,7 @@ class JobEntry:
 
     @property
     def source(self) -> Mapping[str, Any] | None:
-        """The file whose new records the job's file contains; None if the job's file is the given one."""
+        """The given file, if the job's file contains only its new records; None if the job sends the given file."""
         found: Mapping[str, Any] | None = self.settings.get(SOURCE)
         return found
 

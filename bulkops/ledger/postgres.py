@@ -41,7 +41,7 @@ def is_postgres(database: Engine | Connection) -> bool:
 
 
 def open_postgres(url: URL) -> Engine:
-    """Return an engine whose commits are on the server's disk when they return; UsageError without a driver."""
+    """Return an engine that waits for each commit to be on the server's disk; UsageError without a driver."""
     if url.drivername == "postgresql":
         url = url.set(drivername=DRIVER)
     try:
@@ -104,7 +104,7 @@ class DatabaseLock:
             self._free()
 
     def keep(self) -> None:
-        """Take the lock again if its connection was lost; Unfinished if it is no longer available."""
+        """Take the lock again if its connection was lost; Unfinished if another process took it."""
         with self._turn:
             try:
                 if self._connection is not None:

@@ -128,7 +128,7 @@ class LedgerReader(ABC):
         return [known_import(row) for row in self.rows(KNOWN_IMPORTS, **_place(job))]
 
     def open_elsewhere(self, job: JobEntry) -> list[tuple[str, ChunkEntry]]:
-        """Return the chunks of other jobs with this contract and target whose outcome is open, with their job's name.
+        """Return the open chunks of other jobs with this contract and target, with their job's name.
 
         They are being sent, in doubt, or refused without a settled outcome.
         """
@@ -159,5 +159,5 @@ class LedgerReader(ABC):
 
 
 def _place(job: JobEntry) -> dict[str, str]:
-    """Return the columns that are equal for all jobs whose import ids are in one place."""
+    """Return the columns that all jobs have in common if their import ids are in one place."""
     return {"contract": job.contract, "target": json.dumps(job.target)}

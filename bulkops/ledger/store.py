@@ -245,7 +245,7 @@ class Ledger(LedgerReader):
         return numbered
 
     def mark(self, job: str, chunk: ChunkEntry, event: Payload, **changes: Any) -> ChunkEntry:
-        """Write changes of a chunk whose state stays the same; return the changed chunk."""
+        """Write changes of a chunk that keep its state; return the changed chunk."""
         marked = replace(chunk, **changes)
         with self._writing() as connection:
             self._replace(connection, job, chunk, marked)

@@ -99,7 +99,7 @@ def _one_name_a_server(connection: Connection, _: Notify) -> None:
 
 
 def _import_claims(connection: Connection, notify: Notify) -> None:
-    """Record which chunk each import belongs to; a chunk whose import has another owner needs a manual decision."""
+    """Record which chunk each import belongs to; a chunk needs a manual decision if its import has another owner."""
     IMPORTS.create(connection)
     for row in connection.execute(CLAIMS).mappings().all():
         chunk, answer = chunk_entry(row), row["answer"]

@@ -5,7 +5,7 @@ files are checked by name around every write, only with `stat` and through SQLit
 release the locks that SQLite holds on a file.
 
 A file can also be overwritten in place with an older copy of the ledger. The ids of events only grow. A ledger without
-the last event of this process, or a database whose last event is older than before, is such a copy.
+the last event of this process, or a database with an older last event than before, is such a copy.
 """
 
 import os

@@ -70,7 +70,7 @@ class Destination:
 
     @classmethod
     def at(cls, target: Target, ledger: Ledger) -> Self:
-        """Return a destination whose target and ledger are already open."""
+        """Return a destination with an open target and ledger."""
         return cls(target=lambda: nullcontext(target), ledger=lambda: nullcontext(ledger))
 
 

@@ -38,8 +38,8 @@ GUARDS = re.compile(
 class StepResult:
     """The result of one step, and whether it is the one that the recipe expects.
 
-    `error` prevented the step from starting; there is no outcome then, but `preflight` may contain the reason.
-    `already`: an earlier run completed the step. `resumed`: this run resumed the job of an earlier one.
+    `error` prevented the step from starting; `outcome` is then None, but `preflight` may contain the reason. `already`:
+    an earlier run completed the step. `resumed`: this run resumed the job of an earlier one.
     """
 
     number: int
@@ -345,7 +345,7 @@ def check_recipe(recipe: Recipe, given: Mapping[str, int]) -> None:
 
 
 def _in_words_of_recipes(error: BulkopsError) -> BulkopsError:
-    """Return an error whose hint names keys of a step instead of options of `bulkops import`."""
+    """Return an error with a hint that names keys of a step instead of options of `bulkops import`."""
 
     def key(match: re.Match[str]) -> str:
         return f"`{match[1].replace('-', '_')}: {match[2] or 'true'}` in the step"

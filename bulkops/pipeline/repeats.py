@@ -37,7 +37,7 @@ SHOWN = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """The share of repeated records above which a repetition is no coincidence.
+    """The share of repeated records from which a file counts as a repetition.
 
     `share` refers to the file. From `least` repeated records on, `share_of_job` of the records of one earlier job is
     sufficient, too.
@@ -255,7 +255,7 @@ def source_of(path: Path, plan: FilePlan, found: SentBefore) -> dict[str, Any]:
 
 
 def nothing_new(job: JobEntry, source: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document for a file whose records were all sent before; there is no job."""
+    """Return the document for a file without new records; no job is created."""
     figures = {"accepted": 0, "skipped": job.records, "rejected": 0, "in_doubt": 0, "pending": 0}
     return {
         "job": None,

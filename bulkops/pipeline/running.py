@@ -234,7 +234,7 @@ class _TimedComparison:
 
 
 def run_and_prove(context: JobContext, *, stop: Stop, observer: Observer, prove: bool, begun: bool = False) -> Outcome:
-    """Run a job whose locks are held, reconcile it if requested, and return its outcome from the ledger."""
+    """Run a job with held locks, reconcile it if requested, and return its outcome from the ledger."""
     observer.began(context.job)
     # An observer of another program may have no countdown.
     context.client.notifier.count = getattr(observer, "countdown", None)

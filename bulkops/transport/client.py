@@ -80,7 +80,7 @@ httpcore.HTTP11Connection.READ_NUM_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class StreamedResponse:
-    """A response whose body is read as it arrives."""
+    """A response with a body that is read as it arrives."""
 
     status: int
     headers: Mapping[str, str]
@@ -163,7 +163,7 @@ class Client:
         return self._time.offset if moved < CLOCK_SET_SECONDS else None
 
     def request_server_time(self, template: str, ids: Ids, params: Params | None = None) -> None:
-        """Learn the server's time from any GET request; failing to learn it is no error.
+        """Learn the server's time from any GET request; a failure is ignored.
 
         AccessRefused if the key itself is not accepted (401) or a proxy requires a password (407), and Unreachable:
         every other request would fail as well. If this endpoint is unknown or not permitted, other endpoints may still
@@ -208,7 +208,7 @@ class Client:
     def stream(
         self, template: str, ids: Ids, params: Params | None = None, *, attempts: int = ATTEMPTS
     ) -> Iterator[StreamedResponse]:
-        """Yield a successful response whose body is read as it arrives.
+        """Yield a successful response with a body that is read as it arrives.
 
         Until the headers have arrived, the request is retried, up to `attempts` requests in all; a later break raises
         OutcomeUnknown.

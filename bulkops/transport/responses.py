@@ -1,4 +1,4 @@
-"""Interpret responses: map statuses and bodies to errors that state what the caller may do next. Pure."""
+"""Interpret responses: map statuses and bodies to errors that state the next possible step. Pure."""
 
 import json
 from collections.abc import Callable, Mapping

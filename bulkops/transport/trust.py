@@ -18,7 +18,7 @@ def trust_variable(environ: Mapping[str, str]) -> str | None:
 
 
 def trusted_context(environ: Mapping[str, str]) -> ssl.SSLContext:
-    """Return a TLS context; UsageError names a variable whose file or folder is missing or contains no certificate."""
+    """Return a TLS context; UsageError names a variable if its file or folder is missing or contains no certificate."""
     variable = trust_variable(environ)
     if variable is None:
         return ssl.create_default_context(cafile=certifi.where())

@@ -104,7 +104,7 @@ class ChunkBody:
 
     def _changed(self) -> FileChanged:
         return FileChanged(
-            f"{self._path} has changed since it was planned: the bytes of chunk {self._chunk.number} differ.  "
+            f"{self._path} has changed since it was planned: the bytes of chunk {self._chunk.number} differ. "
             "Its request was not completed.",
             hint=RESTORE_FILE,
         )

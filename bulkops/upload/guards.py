@@ -70,7 +70,7 @@ def refuse_unaccepted_warnings(found: FileReport) -> None:
 def refuse_same_file(ledger: Ledger, job: JobEntry, *, again: bool) -> None:
     """Raise GuardRefused if the file was sent, or may have been sent, to the same target before.
 
-    Modes whose end state does not depend on repetition are not checked.
+    Modes in which a repetition leads to the same end state are not checked.
     """
     if again or Mode(job.mode).resend_is_safe:
         return

@@ -40,7 +40,7 @@ BLOCKED_IN_A_ROW = 6  # after this many HTML pages in a row, a firewall or proxy
 
 
 class Runner:
-    """Runs one job whose locks are held."""
+    """Runs one job. The caller holds its locks."""
 
     def __init__(
         self, context: JobContext, *, stop: Stop, observer: ChunkObserver | None = None, begun: bool = False
@@ -111,7 +111,7 @@ class Runner:
         return settled + (self._settler.settle(others) if others else [])
 
     def _doubt_interrupted_chunks(self) -> None:
-        """Record each chunk as in doubt whose request was in flight when its process ended."""
+        """Record each chunk as in doubt if its request was in flight when its process ended."""
         job = self._context.job.id
         ended = ProcessEnded(reason="the process ended before the response was recorded")
         for chunk in self._queue.in_state(ChunkState.SENDING):
@@ -194,7 +194,7 @@ class Runner:
             self._wait_or_give_up(sent)
 
     def _halve_blocked(self, chunk: ChunkEntry, error: AccessRefused) -> None:
-        """Halve a chunk whose content a firewall blocked; AccessRefused after too many blocked requests in a row."""
+        """Halve a chunk after a firewall blocked its content; AccessRefused after too many in a row."""
         self._blocked += 1
         if self._blocked >= BLOCKED_IN_A_ROW:
             self._queue.keep([chunk])

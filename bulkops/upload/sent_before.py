@@ -125,7 +125,7 @@ def _contiguous(chunk: ChunkEntry) -> list[tuple[int, int]]:
 
 
 def _runs(ledger: LedgerReader, job: JobEntry) -> dict[int, list[tuple[int, int]]]:
-    """Return the record runs (first number and count) of chunks whose record numbers have gaps."""
+    """Return the record runs (first number and count) of chunks with gaps in their record numbers."""
     found: dict[int, list[tuple[int, int]]] = {}
     for event in ledger.events(job.id):
         found.update(event.runs)

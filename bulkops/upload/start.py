@@ -37,7 +37,7 @@ def new_job(
     """Return a job for a plan. Its target contains the address and the ids of the route, and no others.
 
     `max_removals` is None for a job that undoes another one; UsageError if the limit is invalid. `options` may contain
-    column options, which the plan has already applied. `accept` are rules whose findings the caller accepted; later
+    column options, which the plan has already applied. `accept` are rules that the caller accepted; later
     reconciliations of the job accept them too.
     """
     if max_removals is not None:

@@ -32,7 +32,7 @@ class Stop:
 
 
 class StoppableClock:
-    """A clock whose sleep raises Interrupted when the run should stop: no request is in flight during a sleep."""
+    """A clock that ends a sleep with Interrupted when the run should stop: no request is in flight then."""
 
     def __init__(self, clock: Clock, stop: Stop) -> None:
         self._clock = clock

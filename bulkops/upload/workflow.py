@@ -66,7 +66,7 @@ class Guards:
 
 @contextmanager
 def open_client(target: Target, ledger: Ledger, *, clock: Clock, notify: Notify = discard_notice) -> Iterator[Client]:
-    """Yield a client whose rate limit is shared by all processes that use the same ledger."""
+    """Yield a client. All processes that use the same ledger share its rate limit."""
     limiter = SlotLimiter(folder=ledger.folder / "rate", clock=clock, before=ledger.check)
     with Client(target, clock=clock, limiter=limiter, notify=notify) as client:
         yield client
@@ -154,7 +154,7 @@ def checked_difference(context: JobContext, readback: Readback, *, undone: Undon
 def run_job(
     context: JobContext, *, stop: Stop, observer: ChunkObserver | None = None, begun: bool = False
 ) -> list[ChunkEntry]:
-    """Run a job whose locks are held, and return its chunks.
+    """Run a job, and return its chunks. The caller holds its locks.
 
     `begun` is True if `begin` has just compared a replacing job with its target; every other request of such a job is
     compared again.
@@ -184,7 +184,7 @@ def open_context(
     notify: Notify = discard_notice,
     stamp: FileStamp | None = None,
 ) -> Iterator[JobContext]:
-    """Yield a job ready to run, with a client whose waits end when the run should stop.
+    """Yield a job ready to run, with a client that stops waiting when the run should stop.
 
     `stamp` is the stamp of the job's file from right before its bytes were hashed.
     """

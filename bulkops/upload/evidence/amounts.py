@@ -1,8 +1,8 @@
-"""Settle chunks whose response reports an unexpected amount, if resending them cannot duplicate records.
+"""Settle chunks after a response with an unexpected amount, if resending them cannot duplicate records.
 
 This applies to `upsert`, `replace`, and `create` with the option to skip duplicates. The rows at the target decide, no
-matter who sent them: a chunk whose records are all found is accepted. Records that are missing in two equal snapshots
-are resent once, except in a replacement. Everything else needs a manual decision.
+matter who sent them: a chunk is accepted if all of its records are found. Records that are missing in two equal
+snapshots are resent once, except in a replacement. Everything else needs a manual decision.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ class ChunkAtTarget:
 
 
 class AmountSettler:
-    """Settles the chunks of one job whose response reported an unexpected amount."""
+    """Settles the chunks of one job that got a response with an unexpected amount."""
 
     def __init__(self, context: JobContext) -> None:
         self._context = context
@@ -127,7 +127,7 @@ class AmountSettler:
         return [ids, wide] if self._context.skips_duplicates and len(wide) < len(ids) else [ids]
 
     def _found(self, sets: RowSets, chunk: ChunkEntry, first: int, counts: Counts) -> ChunkAtTarget:
-        """Return what the staged rows show of a chunk whose records were staged from number `first` on."""
+        """Return the state, in the staged rows, of a chunk with records staged from number `first` on."""
         skips = self._context.skips_duplicates
         return ChunkAtTarget(
             missing=_places(sets, "missing", chunk, first),

@@ -1,4 +1,4 @@
-"""Find chunks of other jobs that may own an import found at the target: those whose outcome is open.
+"""Find chunks of other jobs that may own an import found at the target: those with an open outcome.
 
 The chunk that is settled first claims the import, and the ledger gives an import to one chunk only. If a request is
 still in flight, bulkops waits for its response. Otherwise that response could find its import claimed, and its chunk

@@ -51,7 +51,7 @@ class Judge:
         self._readback = readback
 
     def judge(self, subject: ChunkToJudge, snapshot: Snapshot) -> ChunkEvidence:
-        """Return what a snapshot shows of a chunk.
+        """Return the evidence of a snapshot about a chunk.
 
         If the server's treatment of case in codes is unknown, a conclusion must hold both with and without case. A
         missing row proves nothing if the snapshot also lacks an import that it must contain.
@@ -121,7 +121,7 @@ class Judge:
     ) -> pl.DataFrame:
         """Remove imports equal to the chunk but older than its request, if enough other chunks wait for them.
 
-        An open chunk of another job with equal records whose request left earlier claims such an import when its job is
+        An open chunk of another job with equal records and an earlier request claims such an import when its job is
         resumed. At least one such chunk must exist for each import. Then every chunk gets an import of its own.
         """
         rivals = [r for r in self.rivals(chunk, snapshot) if r.waits_for_import and r.chunk.first_sent is not None]
@@ -195,7 +195,7 @@ class Judge:
         return ""
 
     def _is_later_than_owners(self, chunk: ChunkEntry, rows: pl.DataFrame, snapshot: Snapshot, number: str) -> bool:
-        """Return whether rows are younger than the chunk's request, under an id whose known imports are all older.
+        """Return whether rows are younger than the chunk's request, and all known imports with their id are older.
 
         The server then used the id again, so equal rows are not those of the import that the ledger knows.
         """

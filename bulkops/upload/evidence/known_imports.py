@@ -1,4 +1,4 @@
-"""Separate the rows of imports that the ledger knows: they are no evidence for another chunk.
+"""Separate the rows of imports that the ledger knows: they prove nothing about another chunk.
 
 An id alone does not identify an import permanently. A server that restarts without its data, such as a sandbox, assigns
 the same ids again, and a server that keeps its data may do so, too. So rows count as those of a known import only if
@@ -36,7 +36,7 @@ class KnownImports:
         self._until = {number: max(map(_until, owners)) for number, owners in self._by_id.items()}
 
     def __getitem__(self, number: str) -> list[KnownImport]:
-        """Return what the ledger knows about an import id."""
+        """Return the known imports with this id."""
         return self._by_id.get(number, [])
 
     def split(self, found: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -85,7 +85,7 @@ class KnownImports:
         return bool(others) and all(k.job != self._job and k.accepted <= max(others) for k in self[number])
 
     def shown_by_now(self, *, after: datetime, before: datetime) -> Iterator[KnownImport]:
-        """Yield the job's imports settled before `before` whose rows a snapshot from `after` must contain."""
+        """Yield the job's imports settled before `before`, if a snapshot from `after` must contain their rows."""
         for owners in self._by_id.values():
             for known in owners:
                 dated = known.created is not None and known.created >= after

@@ -55,7 +55,7 @@ class RowClock:
         return replace(self, least=None)
 
     def without_knowledge(self) -> Self:
-        """Return a clock of which only the offsets are known."""
+        """Return a clock with the measured offsets only."""
         return replace(self, least=None, most=None)
 
     @property

@@ -1,4 +1,4 @@
-"""Learn the server's clock before a request whose rows may have to be found later."""
+"""Learn the server's clock before a request, because its rows may have to be found later."""
 
 from bulkops.readback.fetch.rows import nothing_of
 from bulkops.upload.context import JobContext

@@ -38,7 +38,7 @@ class _Rounds:
     """The progress of settling some chunks over several snapshots.
 
     `due`: seconds after the first snapshot until nothing of a chunk's requests can still arrive. `slept`: seconds
-    waited so far. `before`: what the last snapshot showed of each chunk.
+    waited so far. `before`: the evidence of the last snapshot about each chunk.
     """
 
     left: list[ChunkEntry]
@@ -80,7 +80,7 @@ class Settler:
         return self._with_evidence(doubtful, Judge(self._context, readback))
 
     def _without_doubt(self, chunks: Sequence[ChunkEntry], readback: Readback | None) -> list[ChunkEntry]:
-        """Settle chunks whose resend leads to the same end state; chunks to reject come last."""
+        """Settle chunks if a resend leads to the same end state; chunks to reject come last."""
         settled: list[ChunkEntry] = []
         rejected: list[ChunkEntry] = []
         for chunk in chunks:
@@ -147,7 +147,7 @@ class Settler:
         return due
 
     def _settle_by(self, rounds: "_Rounds", judge: Judge, snapshot: Snapshot) -> list[Contender]:
-        """Settle the chunks that a snapshot settles; return chunks of other jobs whose outcome must be known first."""
+        """Settle the chunks that a snapshot settles; return chunks of other jobs that must be settled first."""
         parted = {c.number for c in rounds.left if self._is_refused_key(judge, c) and self._refusals.may_divide(c)}
         evidence = self._judge_all(judge, rounds.left, snapshot, provisional=parted)
         awaited: list[Contender] = []
@@ -223,7 +223,7 @@ class Settler:
     def _judge_all(
         self, judge: Judge, chunks: Sequence[ChunkEntry], snapshot: Snapshot, *, provisional: set[int]
     ) -> dict[int, ChunkEvidence]:
-        """Judge each chunk; an import that settles one chunk is no evidence for another, in any order of judging."""
+        """Judge each chunk; an import that settles one chunk proves nothing about another, in any order."""
         taken = frozenset(chunk.import_id for chunk in chunks if chunk.import_id is not None)
         found: dict[int, ChunkEvidence] = {}
         left = list(chunks)
@@ -303,7 +303,7 @@ class Settler:
         return [present_part, *rest]
 
     def _refused(self, chunk: ChunkEntry, *, over: bool) -> list[ChunkEntry]:
-        """Divide a refused chunk of which no record was imported, or reject it once nothing of it can still arrive."""
+        """Divide a refused chunk without imported records, or reject it once none of them can still arrive."""
         if self._refusals.may_divide(chunk):
             return self._refusals.divide(chunk)
         return [self._refusals.reject(chunk)] if over else []

@@ -225,7 +225,7 @@ class SnapshotReader:
 
     @property
     def core(self) -> list[str]:
-        """The columns that every record fills: required columns, and groups of columns of which one must be filled."""
+        """The columns that every record fills: required ones, and those of a group in which one must be filled."""
         contract = self._context.contract
         filled = {*contract.required_names, *(n for e in contract.exclusive if e.whole_file for n in e.columns)}
         return [c for c in self.columns if c in filled]

@@ -17,7 +17,7 @@ CANONICAL_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 
 
 class ChunkVerdict(StrEnum):
-    """What the evidence shows of a chunk."""
+    """The result of judging a chunk by the rows found."""
 
     LANDED = "landed"
     ABSENT = "absent"
@@ -107,7 +107,7 @@ def judge_multiset(
 
 
 def _ours(groups: pl.DataFrame, since: str | None) -> pl.DataFrame:
-    """Return the groups with an import id whose rows are all proved to be no older than `since`."""
+    """Return the groups with an import id in which no row can be older than `since`."""
     return groups.filter(pl.col(IMPORT_ID).str.contains(r"^\d+$") & _since(pl.col("oldest"), since))
 
 
@@ -182,7 +182,7 @@ def judge_keys(
 
 
 def as_sent(sent: pl.DataFrame, found: pl.DataFrame, key: Sequence[str], columns: Sequence[str]) -> tuple[int, ...]:
-    """Return the positions of the records whose keys are found with the values that were sent."""
+    """Return the positions of the records found by key with the values that were sent."""
     return tuple(_as_sent(sent.with_row_index("_place"), found, key, columns)["_place"].unique().sort().to_list())
 
 

@@ -61,7 +61,7 @@ class ErrorLines:
         return self._schemes[0](records, line) if self._schemes else None
 
     def _contradicted(self, chunks: Mapping[int, ChunkEntry]) -> Iterator[LineScheme]:
-        """Yield the schemes that what the server refused and accepted contradicts."""
+        """Yield the schemes that contradict a refusal or an acceptance of the server."""
         for chunk in chunks.values():
             if chunk.records == 1 and len(chunk.lines) == 1:
                 yield from self._contradicted_by_refused_record(chunk)

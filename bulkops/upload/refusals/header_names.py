@@ -1,4 +1,4 @@
-"""Recognise refusals of a header whose column has another name in other API releases, and name the option for it."""
+"""Recognise refusals of a column name that differs between API releases, and name the option for it."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Handle refused chunks of which no record was imported: divide them to isolate bad records, or reject them."""
+"""Handle refused chunks without imported records: divide them to isolate bad records, or reject them."""
 
 from collections.abc import Collection
 from dataclasses import replace

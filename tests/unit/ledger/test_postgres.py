@@ -56,7 +56,7 @@ def test_a_lock_holds_on_every_machine_until_its_connection_ends(
     there = Ledger.open(address, clock=SystemClock())
     assert here.folder != there.folder
     with here.exclusive("job-1", what="Job job-1"):
-        with pytest.raises(GuardRefused, match="elsewhere"), there.exclusive("job-1", what="Job job-1"):
+        with pytest.raises(GuardRefused, match="on another machine"), there.exclusive("job-1", what="Job job-1"):
             pass
         free = threading.Timer(
             0.3, lambda: here.rows("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
@@ -141,7 +141,7 @@ def test_a_lock_whose_connection_was_lost_is_taken_again_unless_another_process_
     with here.exclusive("job-1", what="Job job-1"):
         postgres.execute(ended)
         here.check()
-        with pytest.raises(GuardRefused, match="elsewhere"), there.exclusive("job-1", what="Job job-1"):
+        with pytest.raises(GuardRefused, match="on another machine"), there.exclusive("job-1", what="Job job-1"):
             pass
         postgres.execute(ended)
         with (

@@ -39,7 +39,7 @@ def test_a_wait_for_another_attempt_is_told_with_its_cause() -> None:
 
 
 def test_only_what_takes_long_is_told_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notices, "TOLD_SECONDS", 0.05)
+    monkeypatch.setattr(notices, "QUIET_SECONDS", 0.05)
     said: list[str] = []
     notifier = Notifier(said.append, clock=SystemClock())
     with notifier.during("quick"):

@@ -36,7 +36,7 @@ def test_the_bytes_are_the_files(body: ChunkBody) -> None:
 
 def test_bytes_changed_before_they_leave_are_refused(body: ChunkBody, tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text(TEXT.replace("CODE-0099", "CODE-9999"))
-    with pytest.raises(GuardRefused, match="chunk 1 have changed"):
+    with pytest.raises(GuardRefused, match="chunk 1 differ"):
         list(body)
 
 

@@ -41,8 +41,8 @@ def job(file: Path, content: bytes = CONTENT, **changes: object) -> JobEntry:
         (CONTENT[:-1], CONTENT + b"C\n", "3 new bytes (1 record)", 9),
         (CONTENT[:-1], CONTENT[:-1] + b"\r\nC\n", "4 new bytes (1 record)", 10),
         (CONTENT[:-1], CONTENT[:-1] + b"B\nC\n", "4 new bytes (1 record); the last record of the job was cut off", 8),
-        (CONTENT, CONTENT[:-2], "7 of its 9 bytes are left", None),
-        (CONTENT, b"", "0 of its 9 bytes are left", None),
+        (CONTENT, CONTENT[:-2], "7 of its 9 bytes remain", None),
+        (CONTENT, b"", "0 of its 9 bytes remain", None),
         (CONTENT, b"code\nA\nX\n", "its bytes differ", None),
         (CONTENT, b"code\nA\nX\nY\n", "its bytes differ", None),
     ],
@@ -113,5 +113,5 @@ def test_records_of_another_file_are_no_evidence(tmp_path: Path) -> None:
     chunk = replace(CHUNK, records=2, pieces=((5, 9),), bytes=9, sha256=hashlib.sha256(CONTENT).hexdigest())
     assert ChunkRecords(file, 5, chunk).part([1]).sha256 == hashlib.sha256(b"code\nB\n").hexdigest()
     file.write_bytes(b"code\nA\nX\n")
-    with pytest.raises(FileChanged, match="chunk 1 have changed"):
+    with pytest.raises(FileChanged, match="chunk 1 differ"):
         ChunkRecords(file, 5, chunk)
