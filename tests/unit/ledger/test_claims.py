@@ -121,7 +121,7 @@ def test_ids_of_another_place_are_other_imports(elsewhere: JobEntry, ledger: Led
     assert by_response(ledger, job, theirs, 671).import_id == 671
 
 
-def test_of_many_that_claim_an_import_at_once_one_has_it(ledger: Ledger, address: str) -> None:
+def test_concurrent_claims_of_an_import_leave_one_owner(ledger: Ledger, address: str) -> None:
     chunks = [replace(CHUNK, number=n) for n in range(3, 11)]
     for number, chunk in enumerate(chunks):
         ledger.create(replace(A, id=f"job-{number}"), [chunk])

@@ -63,19 +63,19 @@ def test_a_ledger_of_a_newer_version_is_left_alone(ledger: Ledger, tmp_path: Pat
         Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
 
 
-def test_a_file_that_is_no_ledger_is_told(tmp_path: Path) -> None:
+def test_open_ledger_of_another_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_text("This is a letter, and no database at all." * 50)
     with pytest.raises(UsageError, match="cannot be used"):
         Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "no such://thing"])
-def test_a_ledger_that_would_forget_is_refused(url: str) -> None:
+def test_ledger_in_memory_is_refused(url: str) -> None:
     with pytest.raises(UsageError):
         Ledger.open(url, clock=SystemClock())
 
 
-def test_a_ledger_that_does_not_say_its_version_is_told_plainly(ledger: Ledger, tmp_path: Path) -> None:
+def test_ledger_without_a_version_is_an_error(ledger: Ledger, tmp_path: Path) -> None:
     ledger.close()
     execute(tmp_path / "ledger.db", "DELETE FROM bulkops_ledger")
     with pytest.raises(UsageError, match="contains no version"):
@@ -110,7 +110,7 @@ def test_a_ledger_in_a_folder_that_cannot_be_written_is_read_as_it_stands(
     assert [path.name for path in tmp_path.glob("ledger.db*")] == ["ledger.db"]
 
 
-def test_a_glance_answers_every_question_as_the_ledger_does(ledger: Ledger, tmp_path: Path) -> None:
+def test_read_only_ledger_returns_the_same_as_the_ledger(ledger: Ledger, tmp_path: Path) -> None:
     others = [replace(CHUNK, number=n, records=n, state=state) for n, state in enumerate(ChunkState, start=2)]
     by_hand = replace(CHUNK, number=21, state=ChunkState.ACCEPTED, first_sent=JOB.created)
     ledger.create(replace(JOB, id="job-2"), [*others, replace(CHUNK, number=20, undecided=True, import_id=7), by_hand])
@@ -143,11 +143,11 @@ def test_a_glance_answers_every_question_as_the_ledger_does(ledger: Ledger, tmp_
 
 
 @pytest.mark.parametrize("url", ["postgresql://x/y", "sqlite:///{}/ledger.db?timeout=5", "{}/nothing.db"])
-def test_what_takes_more_than_a_glance_is_left_to_the_ledger(url: str, ledger: Ledger, tmp_path: Path) -> None:
+def test_read_only_ledger_leaves_other_databases_to_the_ledger(url: str, ledger: Ledger, tmp_path: Path) -> None:
     assert ReadOnlyLedger.open(url.format(tmp_path)) is None
 
 
-def test_a_file_that_is_no_ledger_is_told_at_a_glance(tmp_path: Path) -> None:
+def test_read_only_ledger_of_another_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_text("This is a letter, and no database at all." * 50)
     with pytest.raises(UsageError, match="cannot be read"):
         ReadOnlyLedger.open(str(tmp_path / "ledger.db"))

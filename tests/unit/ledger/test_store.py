@@ -51,7 +51,7 @@ def ledger(address: str) -> Iterator[Ledger]:
     found.close()
 
 
-def test_jobs_and_chunks_come_back_as_they_went_in(ledger: Ledger, address: str) -> None:
+def test_ledger_returns_jobs_and_chunks_as_written(ledger: Ledger, address: str) -> None:
     again = Ledger.open(address, clock=SystemClock())
     assert again.jobs() == [JOB]
     assert again.job("job-1") == JOB
@@ -63,7 +63,7 @@ def test_jobs_and_chunks_come_back_as_they_went_in(ledger: Ledger, address: str)
 
 @pytest.mark.parametrize("before", ChunkState)
 @pytest.mark.parametrize("after", ChunkState)
-def test_only_moves_of_the_table_are_made(before: ChunkState, after: ChunkState, address: str) -> None:
+def test_ledger_refuses_transitions_that_the_table_lacks(before: ChunkState, after: ChunkState, address: str) -> None:
     ledger = Ledger.open(address, clock=SystemClock())
     chunk = replace(CHUNK, state=before)
     ledger.create(JOB, [chunk])
@@ -81,7 +81,7 @@ def test_nothing_leaves_a_state_that_is_final() -> None:
     assert final == {ChunkState.ACCEPTED, ChunkState.REJECTED, ChunkState.DIVIDED, ChunkState.SKIPPED}
 
 
-def test_a_chunk_moved_by_someone_else_is_not_moved_again(ledger: Ledger) -> None:
+def test_ledger_refuses_to_move_a_chunk_that_another_process_moved(ledger: Ledger) -> None:
     ledger.move(JOB.id, CHUNK, ChunkState.SENDING, SENT)
     with pytest.raises(Unfinished, match="another process"):
         ledger.move(JOB.id, CHUNK, ChunkState.SENDING, SENT)

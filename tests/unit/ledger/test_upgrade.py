@@ -72,7 +72,7 @@ def test_an_id_that_the_server_gave_twice_stays_with_both_chunks(written_by_vers
     assert len(with_900) == 2
 
 
-def test_a_second_opening_reports_nothing_anew(written_by_version_3: Path) -> None:
+def test_upgraded_ledger_reports_nothing_when_opened_again(written_by_version_3: Path) -> None:
     Ledger.open(str(written_by_version_3), clock=SystemClock()).close()
     told: list[str] = []
     Ledger.open(str(written_by_version_3), clock=SystemClock(), notify=told.append).close()

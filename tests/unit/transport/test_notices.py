@@ -21,7 +21,7 @@ class Hands(SystemClock):
         return self.at
 
 
-def test_short_waits_that_follow_each_other_are_told_once_they_add_up() -> None:
+def test_short_waits_in_a_row_are_announced_together() -> None:
     clock, said = Hands(), list[str]()
     notifier = Notifier(said.append, clock=clock)
     for number in range(8):
@@ -30,7 +30,7 @@ def test_short_waits_that_follow_each_other_are_told_once_they_add_up() -> None:
     assert said == ["wait 2", "wait 5"]
 
 
-def test_a_wait_for_another_attempt_is_told_with_its_cause() -> None:
+def test_wait_before_a_retry_is_announced_with_its_cause() -> None:
     said: list[str] = []
     notifier = Notifier(said.append, clock=SystemClock())
     assert wait_seconds(7, NotDelivered("The server cannot be reached"), clock=SystemClock(), notifier=notifier) >= 16
@@ -38,7 +38,7 @@ def test_a_wait_for_another_attempt_is_told_with_its_cause() -> None:
     assert text.startswith("The server cannot be reached. Trying again in ")
 
 
-def test_only_what_takes_long_is_told_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notice_during_work_appears_only_after_the_quiet_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notices, "QUIET_SECONDS", 0.05)
     said: list[str] = []
     notifier = Notifier(said.append, clock=SystemClock())

@@ -13,7 +13,7 @@ def asked(seconds: float) -> NotDelivered:
     return NotDelivered("no", retry_after=seconds)
 
 
-def test_a_long_wait_that_the_server_asks_for_is_told() -> None:
+def test_long_retry_after_is_announced() -> None:
     said: list[str] = []
     notifier = Notifier(said.append, clock=SystemClock())
     assert wait_seconds(1, asked(120), clock=SystemClock(), notifier=notifier) >= 120
@@ -30,7 +30,7 @@ def test_a_wait_beyond_ten_minutes_ends_the_run_and_names_the_time(seconds: floa
 
 
 @pytest.mark.parametrize("header", ["0", "Mon, 01 Jan 2024 00:00:00 GMT"])
-def test_a_server_that_asks_for_no_wait_gets_the_backoff(header: str) -> None:
+def test_retry_after_of_zero_waits_for_the_backoff(header: str) -> None:
     clock = SystemClock()
     seconds = parse_retry_after(header, now=clock.now())
     assert seconds == 0
@@ -39,12 +39,12 @@ def test_a_server_that_asks_for_no_wait_gets_the_backoff(header: str) -> None:
     assert sum(waits) > 30
 
 
-def test_the_wait_that_an_unavailable_server_asks_for_is_kept() -> None:
+def test_retry_after_of_an_unavailable_server_is_honoured() -> None:
     error = refusal(503, b"", where="GET /x", headers={"retry-after": "7"}, now=SystemClock().now())
     assert 7 <= wait_seconds(1, error, clock=SystemClock()) < 8
 
 
-def test_the_first_failure_of_each_cause_is_said_at_once() -> None:
+def test_first_failure_of_each_cause_is_announced_at_once() -> None:
     said: list[str] = []
     notifier = Notifier(said.append, clock=SystemClock())
     for attempt, cause in ((1, "one"), (1, "one"), (1, "two")):

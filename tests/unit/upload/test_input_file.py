@@ -47,7 +47,7 @@ def job(file: Path, content: bytes = CONTENT, **changes: object) -> JobEntry:
         (CONTENT, b"code\nA\nX\nY\n", "its bytes differ", None),
     ],
 )
-def test_a_change_is_described(before: bytes, after: bytes, said: str, start: int | None, tmp_path: Path) -> None:
+def test_file_change_is_described(before: bytes, after: bytes, said: str, start: int | None, tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_bytes(after)
     found = change_of(file, sha256=hashlib.sha256(before).hexdigest(), size=len(before))
@@ -55,7 +55,7 @@ def test_a_change_is_described(before: bytes, after: bytes, said: str, start: in
     assert (said in found.description, found.grown_from) == (True, start), found
 
 
-def test_the_same_bytes_are_no_change_and_a_missing_file_is_unreadable(tmp_path: Path) -> None:
+def test_file_with_equal_bytes_is_unchanged_and_a_missing_one_unreadable(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_bytes(CONTENT)
     sha256 = hashlib.sha256(CONTENT).hexdigest()
     assert change_of(tmp_path / "f.csv", sha256=sha256, size=len(CONTENT)) is None
@@ -81,7 +81,7 @@ CANCELLING = "cancel the job and import the new file"
         ("append", [], CONTENT + b"C\n", "Nothing was sent", "resume"),
     ],
 )
-def test_no_advice_sends_a_record_twice(
+def test_hint_about_a_changed_file_never_sends_a_record_twice(
     mode: str, chunks: list[ChunkEntry], after: bytes, advice: str, never: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "f.csv"
@@ -107,7 +107,7 @@ def test_bytes_are_read_only_where_the_file_system_shows_a_change(tmp_path: Path
     JobFile(job(file), chunks=list, stamp=stamp).refuse_change()
 
 
-def test_records_of_another_file_are_no_evidence(tmp_path: Path) -> None:
+def test_chunk_records_of_a_changed_file_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_bytes(CONTENT)
     chunk = replace(CHUNK, records=2, pieces=((5, 9),), bytes=9, sha256=hashlib.sha256(CONTENT).hexdigest())

@@ -42,19 +42,19 @@ OURS = [("a", "1", "7"), ("b", "2", "7"), ("a", "1", "7")]
         ([(w, a, "") for w, a, _ in OURS], ChunkVerdict.AMBIGUOUS, None),  # rows that do not tell their import
     ],
 )
-def test_a_chunk_of_counted_rows(
+def test_judge_multiset_returns_the_verdict_of_counted_rows(
     rows: list[tuple[str, str, str]], verdict: ChunkVerdict, import_id: int | None
 ) -> None:
     evidence = judge_multiset(SENT, found(*rows), COLUMNS, similarity=Similarity(core=("who",), identity=("who",)))
     assert (evidence.verdict, evidence.import_id) == (verdict, import_id)
 
 
-def test_twins_in_doubt_may_each_have_an_import() -> None:
+def test_judge_multiset_accepts_one_import_per_equal_chunk_in_doubt() -> None:
     rows = [*OURS, *((w, a, "8") for w, a, _ in OURS)]
     assert judge_multiset(SENT, found(*rows), COLUMNS, similarity=Similarity(twins=2)).verdict is ChunkVerdict.LANDED
 
 
-def test_rows_of_others_in_an_import_do_not_make_it_someone_elses_where_ids_are_given_again() -> None:
+def test_judge_multiset_with_reused_ids_keeps_an_import_with_rows_of_others() -> None:
     rows = found(*OURS, ("c", "9", "7"))
     assert judge_multiset(SENT, rows, COLUMNS).verdict is ChunkVerdict.ABSENT
     assert judge_multiset(SENT, rows, COLUMNS, similarity=Similarity(reused=True)).verdict is ChunkVerdict.AMBIGUOUS
@@ -62,7 +62,7 @@ def test_rows_of_others_in_an_import_do_not_make_it_someone_elses_where_ids_are_
     assert judge_multiset(SENT, rows, COLUMNS, similarity=Similarity(company=company)).verdict is ChunkVerdict.AMBIGUOUS
 
 
-def test_what_a_server_adds_to_a_name_does_not_make_it_someone_elses() -> None:
+def test_judge_multiset_recognises_names_that_the_server_changes() -> None:
     sent = pl.DataFrame({"customer": ["", ""], "card": ["k1", "k2"], "amount": ["1", "2"]})
     schema = {"customer": pl.String, "card": pl.String, "amount": pl.String, "_import_id": pl.String}
     rows = pl.DataFrame([("c1", "K1", "1", "7"), ("c2", "K2", "2", "7")], schema=schema, orient="row")
@@ -77,17 +77,17 @@ def test_a_column_that_cannot_be_compared_does_not_hide_a_match() -> None:
 
 
 @pytest.mark.parametrize("since", ["2026-11-22T12:00:01Z", None])
-def test_an_exact_import_that_nothing_proves_younger_is_for_a_person(since: str | None) -> None:
+def test_judge_multiset_with_an_import_of_unproved_age_is_ambiguous(since: str | None) -> None:
     assert judge_multiset(SENT, found(*OURS), COLUMNS, since="2026-11-22T12:00:00Z").verdict is ChunkVerdict.LANDED
     assert judge_multiset(SENT, found(*OURS), COLUMNS, since=since).verdict is ChunkVerdict.AMBIGUOUS
 
 
-def test_rows_without_a_readable_time_prove_nothing() -> None:
+def test_judge_multiset_with_unreadable_times_is_ambiguous() -> None:
     rows = found(*OURS).with_columns(pl.lit("22/11/2026").alias("_created"))
     assert judge_multiset(SENT, rows, COLUMNS).verdict is ChunkVerdict.AMBIGUOUS
 
 
-def test_an_older_import_of_the_same_records_does_not_hide_ours() -> None:
+def test_judge_multiset_ignores_an_older_import_of_equal_records() -> None:
     older = found(*((w, a, "6") for w, a, _ in OURS)).with_columns(pl.lit("2026-11-22T11:59:00Z").alias("_created"))
     rows = pl.concat([older, found(*OURS)])
     assert judge_multiset(SENT, rows, COLUMNS, since="2026-11-22T12:00:00Z").import_id == 7
@@ -109,25 +109,25 @@ NAMED = pl.DataFrame({"who": ["a", "b", "c"], "amount": ["1", "2", "3"]})
         ([("a", "1", ""), ("b", "2", ""), ("z", "9", "")], ChunkVerdict.PARTLY, (0, 1)),  # rows without import ids
     ],
 )
-def test_a_chunk_of_named_rows(
+def test_judge_keys_returns_the_verdict_of_rows_with_keys(
     rows: list[tuple[str, str | None, str]], verdict: ChunkVerdict, present: tuple[int, ...]
 ) -> None:
     evidence = judge_keys(NAMED, found(*rows), ("who",), COLUMNS)
     assert (evidence.verdict, evidence.present) == (verdict, present)
 
 
-def test_an_import_with_other_keys_from_before_the_request_is_someone_elses() -> None:
+def test_judge_keys_ignores_an_older_import_with_other_keys() -> None:
     rows = found(("a", "1", "8"), ("z", "9", "8"))
     assert judge_keys(NAMED, rows, ("who",), COLUMNS, since="2026-11-22T12:00:01Z").verdict is ChunkVerdict.ABSENT
 
 
-def test_keys_from_before_the_request_are_for_a_person() -> None:
+def test_judge_keys_from_before_the_request_is_ambiguous() -> None:
     rows = found(("a", "1", "7"))
     assert judge_keys(NAMED, rows, ("who",), COLUMNS, since="2026-11-22T12:00:00Z").verdict is ChunkVerdict.PARTLY
     assert judge_keys(NAMED, rows, ("who",), COLUMNS, since="2026-11-22T12:00:01Z").verdict is ChunkVerdict.AMBIGUOUS
 
 
-def test_older_rows_are_left_out_and_unreadable_times_are_not() -> None:
+def test_created_since_drops_older_rows_and_keeps_unreadable_times() -> None:
     times = ["2026-11-22T11:59:59Z", "2026-11-22T12:00:00Z", "", "22/11/2026"]
     frame = pl.DataFrame({"_created": times})
     assert created_since(frame, "2026-11-22T12:00:00Z")["_created"].to_list() == times[1:]
