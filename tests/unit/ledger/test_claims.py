@@ -27,7 +27,7 @@ SECOND = replace(CHUNK, number=2)
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return the address of a ledger that is not there yet."""
+    """Return the address of a ledger that does not exist yet."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/ledger.db"
     monkeypatch.setenv("BULKOPS_STATE", str(tmp_path / "state"))

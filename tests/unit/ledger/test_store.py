@@ -1,4 +1,4 @@
-"""The ledger keeps what it acknowledged, refuses moves that make no sense, and knows its version."""
+"""The ledger keeps acknowledged writes, refuses invalid transitions, and checks its version."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -36,7 +36,7 @@ CHUNK = ChunkEntry(number=1, first_record=1, records=10, pieces=((6, 50), (60, 1
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return the address of a ledger that is not there yet."""
+    """Return the address of a ledger that does not exist yet."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/ledger.db"
     monkeypatch.setenv("BULKOPS_STATE", str(tmp_path / "state"))

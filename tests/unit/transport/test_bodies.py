@@ -1,4 +1,4 @@
-"""What a response contains that is not what was asked for, in words."""
+"""Descriptions of the body of an unexpected response."""
 
 import pytest
 

@@ -74,7 +74,7 @@ def test_a_cut_after_the_body_is_an_unknown_outcome() -> None:
 
 
 def void(_: object) -> None:
-    """Do nothing with what was read."""
+    """Discard a notice or a value."""
 
 
 @pytest.mark.parametrize(

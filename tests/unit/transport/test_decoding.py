@@ -1,4 +1,4 @@
-"""Compressed bodies: what went in comes out, in small blocks, and what was cut is never taken for whole."""
+"""Compressed bodies are decoded in small blocks, and a body that is cut is an error."""
 
 import gzip
 import zlib

@@ -1,4 +1,4 @@
-"""How a job's file has changed, and what is advised: nothing that sends a record twice."""
+"""Changes of a job's file, and the advice about them."""
 
 import hashlib
 import os

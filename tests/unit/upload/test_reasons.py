@@ -1,4 +1,4 @@
-"""Why the server refused records, told and counted."""
+"""Reasons for which the server refused records, extracted and counted."""
 
 import pytest
 

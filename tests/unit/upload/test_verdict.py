@@ -1,4 +1,4 @@
-"""What read-back rows say of a chunk."""
+"""Verdicts about a chunk from the rows read back."""
 
 import polars as pl
 import pytest
