@@ -67,7 +67,7 @@ def test_a_key_that_may_not_read_back_sends_the_rest_and_says_so(sandbox: Sandbo
     desk = Desk(folder=tmp_path, base_url=sandbox.base_url)
     sandbox.set_faults("exports=403,reads=403")
     assert desk.resume(desk.begin("giveaways", file, case.ids))["state"] == "done"
-    assert any("was not checked" in note for note in desk.notes)
+    assert any("were not checked" in note for note in desk.notes)
     assert case.held(sandbox) == counted(rows_of(file))
 
 
