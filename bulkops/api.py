@@ -27,10 +27,10 @@ from bulkops.fixing.writer import Change, FixReport
 from bulkops.frames import Input, input_path, is_frame, kept_path
 from bulkops.ledger.inputs import inputs_guard
 from bulkops.ledger.store import Ledger
-from bulkops.pipeline.importing import ImportRequest, Place, import_file
+from bulkops.pipeline.importing import Destination, ImportRequest, import_file
 from bulkops.pipeline.observer import Observer, Silent
 from bulkops.pipeline.recipes import RecipeRun, StepResult, check_recipe
-from bulkops.pipeline.reconcile_job import Asked, asked_of_job, fold_named, prove
+from bulkops.pipeline.reconcile_job import ReconcileRequest, fold_named, prove, request_of_job
 from bulkops.pipeline.resuming import resume_job
 from bulkops.pipeline.running import Outcome
 from bulkops.queries import query_texts
@@ -50,7 +50,7 @@ from bulkops.settings import (
     default_ledger_url,
 )
 from bulkops.transport.client import Client
-from bulkops.transport.notices import silent
+from bulkops.transport.notices import discard_notice
 from bulkops.upload.guards import accepted_rules
 from bulkops.upload.options import RunOptions
 from bulkops.upload.workflow import Guards, open_client
@@ -194,7 +194,7 @@ def submit(
         reconcile=reconcile,
     )
     _check_ids(found, where)
-    place = Place(target=lambda: nullcontext(where), ledger=lambda: _open(ledger))
+    place = Destination(target=lambda: nullcontext(where), ledger=lambda: _open(ledger))
     return import_file(request, place, clock=SystemClock(), observer=observer)
 
 
@@ -263,7 +263,10 @@ def export(
     fetching = Fetching(
         steps=steps_of(EXPORTS[what], window, window_by), settle=settle, progress=progress, say=observer
     )
-    with _open(ledger) as book, open_client(where, book, clock=SystemClock(), say=observer or silent) as client:
+    with (
+        _open(ledger) as book,
+        open_client(where, book, clock=SystemClock(), notify=observer or discard_notice) as client,
+    ):
         return run_export(
             client, request, _path(out), shape=shape, fetching=fetching, permit=_permit(ledger, overwrite)
         )
@@ -334,9 +337,9 @@ def reconcile(
 
 def _asked_of_job(
     book: Ledger, job: str, contract: Contract, file: Path, where: Target | None, import_ids: Collection[int] | None
-) -> Asked:
+) -> ReconcileRequest:
     """Return the request to compare the file of a job; UsageError if the contract or import ids contradict the job."""
-    asked = asked_of_job(book, job, file=file, where=where)
+    asked = request_of_job(book, job, file=file, where=where)
     if asked.contract != contract or import_ids is not None:
         raise UsageError(
             f"Job {job} already has its contract, {asked.contract.name}, and its import ids.",
@@ -347,10 +350,10 @@ def _asked_of_job(
 
 def _asked_of_file(
     contract: Contract, file: Path, options: Mapping[str, object] | None, import_ids: Collection[int] | None
-) -> Asked:
+) -> ReconcileRequest:
     """Return the request to compare a file without a job."""
     query = query_texts(contract, options or {}, place=contract.name)
-    return Asked(contract=contract, file=file, options=query, known=ImportFacts(import_ids=import_ids))
+    return ReconcileRequest(contract=contract, file=file, options=query, known=ImportFacts(import_ids=import_ids))
 
 
 def _client_for(
@@ -358,7 +361,7 @@ def _client_for(
 ) -> AbstractContextManager[Client]:
     """Return a client of the target; UsageError if the target lacks an id that the contract needs."""
     _check_ids(contract, where)
-    return open_client(where, book, clock=SystemClock(), say=observer or silent)
+    return open_client(where, book, clock=SystemClock(), notify=observer or discard_notice)
 
 
 def run(

@@ -12,7 +12,7 @@ from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
 from bulkops.exporting.run import Exported
 from bulkops.frames import Input, kept_path
-from bulkops.ledger.job_summary import job_document, sums_document
+from bulkops.ledger.job_documents import job_document, sums_document
 from bulkops.ledger.job_view import Job, JobList
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer

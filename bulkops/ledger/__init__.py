@@ -1,1 +1,1 @@
-"""Where jobs are remembered: what survives a kill."""
+"""Store jobs durably, so that they survive a killed process or a power cut."""

@@ -17,10 +17,10 @@ from typing import BinaryIO
 
 from bulkops.errors import UsageError
 from bulkops.ledger.digests import digests_path
-from bulkops.ledger.job_summary import job_state
+from bulkops.ledger.job_documents import job_state
 from bulkops.ledger.models import ChunkEntry, JobEntry
-from bulkops.ledger.paths import BUSY_SECONDS, folder_beside, plain_path, shown
-from bulkops.ledger.reader import Questions
+from bulkops.ledger.paths import BUSY_SECONDS, folder_beside, plain_path, without_password
+from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.versions import LATEST
 from bulkops.private import FILE
@@ -35,7 +35,7 @@ SETTLED = frozenset({JobState.DONE, JobState.REFUSED, JobState.CANCELLED})
 
 @dataclass(frozen=True, kw_only=True)
 class Backup:
-    """What a backup contains: numbers of jobs and files, bytes before compression, and the database's SHA-256."""
+    """The content of a backup: numbers of jobs and files, bytes before compression, and the database's SHA-256."""
 
     jobs: int
     files: int
@@ -70,7 +70,7 @@ def _database(url: str) -> Path:
     path = plain_path(url)
     if path is None:
         raise UsageError(
-            f"{shown(url)} is not a SQLite file.",
+            f"{without_password(url)} is not a SQLite file.",
             hint="Back up a PostgreSQL ledger with pg_dump, and the state folder with your usual tool.",
         )
     if not path.exists():
@@ -109,30 +109,30 @@ def _files_beside(path: Path) -> Iterator[tuple[Path, str]]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Problem:
-    """Something wrong in a ledger. `job` is None for the ledger as a whole; `fatal` if its answers may be wrong."""
+class LedgerProblem:
+    """A problem of a ledger. `job` is None for the ledger as a whole; `fatal` if its content may be wrong."""
 
     message: str
     job: str | None = None
     fatal: bool = True
 
 
-def check_ledger(url: str, ledger: Questions) -> list[Problem]:
-    """Return what is wrong in a ledger: damage, books that do not balance, missing files."""
-    found: list[Problem] = []
+def check_ledger(url: str, ledger: LedgerReader) -> list[LedgerProblem]:
+    """Return the problems of a ledger: damage, books that do not balance, missing files."""
+    found: list[LedgerProblem] = []
     if (path := plain_path(url)) is not None and path.exists():
         try:
             with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as connection:
-                found += [Problem(message=f"SQLite reports: {fault}") for fault in _integrity(connection)]
+                found += [LedgerProblem(message=f"SQLite reports: {fault}") for fault in _integrity(connection)]
         except sqlite3.Error as error:
-            return [Problem(message=f"SQLite cannot read the file: {error}")]
+            return [LedgerProblem(message=f"SQLite cannot read the file: {error}")]
     claims = _claims(ledger)
     for job in ledger.jobs():
         found += _problems_of(ledger, job, claims)
     return found
 
 
-def _claims(ledger: Questions) -> dict[str, set[int]]:
+def _claims(ledger: LedgerReader) -> dict[str, set[int]]:
     """Return the import ids that each job has claimed."""
     found: dict[str, set[int]] = defaultdict(set)
     for row in ledger.rows("SELECT job, import_id FROM imports"):
@@ -140,15 +140,15 @@ def _claims(ledger: Questions) -> dict[str, set[int]]:
     return found
 
 
-def _problems_of(ledger: Questions, job: JobEntry, claims: dict[str, set[int]]) -> Iterator[Problem]:
+def _problems_of(ledger: LedgerReader, job: JobEntry, claims: dict[str, set[int]]) -> Iterator[LedgerProblem]:
     chunks = ledger.chunks(job.id)
-    yield from (Problem(message=text, job=job.id) for text in _unbalanced(job, chunks))
+    yield from (LedgerProblem(message=text, job=job.id) for text in _unbalanced(job, chunks))
     known = {chunk.import_id for chunk in chunks if chunk.state is ChunkState.ACCEPTED and chunk.import_id is not None}
     for number in sorted(known - claims[job.id]):
-        yield Problem(message=f"import {number} is not claimed for the job", job=job.id)
+        yield LedgerProblem(message=f"import {number} is not claimed for the job", job=job.id)
     state = job_state(job, chunks)
     if state not in SETTLED and not job.file_path.is_file():
-        yield Problem(
+        yield LedgerProblem(
             message=f"the job is {state.value.replace('_', ' ')}, and its file {job.file_path} is missing; "
             "resume it with --file PATH",
             job=job.id,
@@ -170,15 +170,15 @@ def _unbalanced(job: JobEntry, chunks: Sequence[ChunkEntry]) -> Iterator[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Prunable:
-    """Files of settled jobs that may be removed, and what is no longer possible without them."""
+    """Files of settled jobs that may be removed, with the number of jobs and bytes."""
 
     jobs: int
     files: tuple[Path, ...]
     bytes: int
 
 
-def prunable(ledger: Questions, *, before: datetime, digests: bool) -> Prunable:
-    """Return the files of settled jobs whose last event is older than `before`.
+def prunable(ledger: LedgerReader, *, before: datetime, digests: bool) -> Prunable:
+    """Return the files of settled jobs with a last event older than `before`.
 
     These are previous contents of replacements, rejected records, and written DataFrames; with `digests` the digests of
     records, too. Jobs, chunks, events and import ids stay, so that the guards against a second import still hold.
@@ -198,13 +198,13 @@ def prunable(ledger: Questions, *, before: datetime, digests: bool) -> Prunable:
     return Prunable(jobs=len(old), files=tuple(files), bytes=sum(path.stat().st_size for path in files))
 
 
-def _is_old(ledger: Questions, job: JobEntry, before: datetime) -> bool:
+def _is_old(ledger: LedgerReader, job: JobEntry, before: datetime) -> bool:
     if job.created >= before or job_state(job, ledger.chunks(job.id)) not in SETTLED:
         return False
     return all(event.at < before for event in ledger.events(job.id))
 
 
-def prune(ledger: Questions, found: Prunable) -> None:
+def prune(ledger: LedgerReader, found: Prunable) -> None:
     """Remove the files, and the folders of jobs that are empty afterwards."""
     for path in found.files:
         path.unlink(missing_ok=True)

@@ -1,11 +1,11 @@
-"""Which chunk an import belongs to: one import settles one chunk, over all jobs of a ledger.
+"""Record which chunk an import belongs to: one import settles one chunk, over all jobs of a ledger.
 
-A server names an import by an id, and evidence finds it by its rows. Two jobs that send equal records can both find
-the same import, so each import is claimed, and the primary key of the table lets one chunk have it. What another chunk
-needs then is an import of its own.
+A server identifies an import by an id, and evidence finds it by its rows. Two jobs that send equal records can both
+find the same import. So each import is claimed, and the primary key of the table gives it to one chunk only. Every
+other chunk then needs an import of its own.
 
-A server that begins anew, such as a sandbox without its data, gives ids again. An id that was claimed before a chunk's
-request left cannot name the import of that request: it was given again, and the new import has its own turn.
+A server that restarts without its data, such as a sandbox, assigns ids again. An id that was claimed before a chunk's
+request left cannot belong to that request's import: the server used it again, and the new import gets its own turn.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, func, insert, select
 
 from bulkops.ledger.events import EventKind
-from bulkops.ledger.models import ChunkEntry, place_of
+from bulkops.ledger.models import ChunkEntry, import_place
 from bulkops.ledger.postgres import wait_for_place
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.tables import CHUNKS, EVENTS, IMPORTS, JOBS
@@ -24,7 +24,7 @@ COUNTED_MODE = "append"
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """An import and the chunk that it belongs to. `answered` says that the server named it in a response."""
+    """An import and the chunk that it belongs to. `answered`: a response of the server contained it."""
 
     import_id: int
     turn: int
@@ -43,16 +43,16 @@ class ImportTaken(Exception):
 
 
 def claim_import(connection: Connection, job: str, chunk: ChunkEntry, *, answered: bool, event: int) -> None:
-    """Record that the chunk's import belongs to it, in the transaction of `event`; ImportTaken if it is another's.
+    """Record that an import belongs to the chunk, in the transaction of `event`; ImportTaken if it has another owner.
 
-    Records with keys can be in one import with records of other chunks of their job, so only a job owns it there.
+    If records have keys, one import can contain records of several chunks of a job, so the job owns it as a whole.
     """
     if chunk.import_id is None or chunk.state not in CLAIMING:
         return
     contract, mode, target = connection.execute(
         select(JOBS.c.contract, JOBS.c.mode, JOBS.c.target).where(JOBS.c.id == job)
     ).one()
-    place = place_of(contract, target)
+    place = import_place(contract, target)
     wait_for_place(connection, place)
     lineage = _lineage(connection, job, chunk)
     before = latest_claim(connection, place, chunk.import_id)
@@ -76,7 +76,7 @@ def claim_import(connection: Connection, job: str, chunk: ChunkEntry, *, answere
 
 
 def latest_claim(connection: Connection, place: str, import_id: int) -> Claim | None:
-    """Return the latest claim of an import id at a place; None if nobody claims it."""
+    """Return the latest claim of an import id at a place; None if it is not claimed."""
     which = and_(IMPORTS.c.place == place, IMPORTS.c.import_id == import_id)
     row = connection.execute(select(IMPORTS).where(which).order_by(IMPORTS.c.turn.desc()).limit(1)).mappings().first()
     if row is None:
@@ -92,7 +92,7 @@ def latest_claim(connection: Connection, place: str, import_id: int) -> Claim | 
 
 
 def _lineage(connection: Connection, job: str, chunk: ChunkEntry) -> list[int]:
-    """Return the number of a chunk and those of the chunks that it is a part of, the planned one last."""
+    """Return the number of a chunk and the numbers of its ancestors, the planned chunk last."""
     numbers = [chunk.number]
     parent = chunk.parent
     while parent is not None:
@@ -103,10 +103,10 @@ def _lineage(connection: Connection, job: str, chunk: ChunkEntry) -> list[int]:
 
 
 def _departure(connection: Connection, job: str, chunk: ChunkEntry, lineage: list[int], *, answered: bool) -> int:
-    """Return the event before which no import of the chunk can have existed.
+    """Return the id of the event before which no import of the chunk can have existed.
 
-    That is the request that was answered; of evidence it is the first request with these records, or the beginning of
-    the job where this ledger knows of none.
+    With a response, that is the request that got it. With evidence, it is the first request with these records, or the
+    start of the job if this ledger has no such request.
     """
     sent = and_(EVENTS.c.job == job, EVENTS.c.kind == EventKind.SENT)
     if answered:

@@ -1,8 +1,8 @@
-"""The digests of the records of jobs, in a file for each job beside the ledger.
+"""Store the digests of the records of jobs, in one file per job beside the ledger.
 
-A file begins with a mark and the scheme of its digests, then has 16 bytes a record, in the order of the job's file. It
-is written before the ledger has the job and never changed: which records count as sent follows from the states of the
-chunks, so a process that is killed leaves nothing half written.
+A file begins with a mark and the scheme of its digests, followed by 16 bytes per record, in the order of the job's
+file. It is written before the ledger contains the job, and never changes. The states of the chunks determine which
+records count as sent, so a killed process leaves no inconsistent file.
 """
 
 import os
@@ -12,7 +12,7 @@ import numpy as np
 
 from bulkops.errors import LedgerUnusable
 from bulkops.ledger.models import JobEntry
-from bulkops.ledger.reader import Questions
+from bulkops.ledger.reader import LedgerReader
 from bulkops.private import private, private_folder
 from bulkops.validation.digests import SEEDS, Digests, scheme
 
@@ -20,13 +20,13 @@ MARK = b"bulkops digests 1\n"
 WIDTH = 8 * len(SEEDS)
 
 
-def digests_path(ledger: Questions, job: str) -> Path:
-    """Return where the digests of a job are kept."""
+def digests_path(ledger: LedgerReader, job: str) -> Path:
+    """Return the path of the digests of a job."""
     return ledger.folder / "digests" / f"{job}.digests"
 
 
-def keep_digests(ledger: Questions, job: JobEntry, digests: Digests) -> Path:
-    """Write the digests of a job durably and return their file; LedgerUnusable if that fails."""
+def keep_digests(ledger: LedgerReader, job: JobEntry, digests: Digests) -> Path:
+    """Write the digests of a job durably and return their path; LedgerUnusable if that fails."""
     path = digests_path(ledger, job.id)
     try:
         private_folder(path.parent)
@@ -39,13 +39,13 @@ def keep_digests(ledger: Questions, job: JobEntry, digests: Digests) -> Path:
         path.unlink(missing_ok=True)
         raise LedgerUnusable(
             f"{path} cannot be written: {error.strerror}. Nothing was sent.",
-            hint="Make room and import again, or give --no-digests.",
+            hint="Free disk space and import again, or give --no-digests.",
         ) from None
     return path
 
 
-def kept_digests(ledger: Questions, job: JobEntry) -> Digests | None:
-    """Return the digests of a job, read as they are needed; None if there are none that can be compared."""
+def kept_digests(ledger: LedgerReader, job: JobEntry) -> Digests | None:
+    """Return the digests of a job, read on demand; None if missing or not comparable."""
     path = digests_path(ledger, job.id)
     start = MARK + scheme()
     try:

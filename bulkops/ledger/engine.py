@@ -1,4 +1,4 @@
-"""Opening the database so that an acknowledged write survives a power cut."""
+"""Open the database so that an acknowledged write survives a power cut."""
 
 import os
 import sqlite3
@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from bulkops.errors import UsageError
-from bulkops.ledger.paths import BUSY_SECONDS, folder_beside, shown
+from bulkops.ledger.paths import BUSY_SECONDS, folder_beside, without_password
 from bulkops.ledger.postgres import open_postgres
 from bulkops.private import make_private, private
 from bulkops.settings import state_folder
@@ -20,27 +20,27 @@ EXAMPLES = "Examples: sqlite:///ledger.db, postgresql://user@host/database"
 
 
 def parse_url(text: str) -> URL:
-    """Return the address of a ledger, in SQLite or PostgreSQL; a plain path means a SQLite file."""
+    """Return the URL of a SQLite or PostgreSQL ledger; a plain path means a SQLite file. UsageError if invalid."""
     if "://" not in text:
         return URL.create("sqlite", database=str(Path(text).absolute()))
     try:
         url = make_url(text)
     except ArgumentError:
-        raise UsageError(f"{shown(text)!r} is not the address of a ledger.", hint=EXAMPLES) from None
+        raise UsageError(f"{without_password(text)!r} is not the address of a ledger.", hint=EXAMPLES) from None
     if url.drivername.partition("+")[0] not in ("sqlite", "postgresql"):
-        raise UsageError(f"{shown(text)!r} is neither a SQLite nor a PostgreSQL ledger.", hint=EXAMPLES)
+        raise UsageError(f"{without_password(text)!r} is neither a SQLite nor a PostgreSQL ledger.", hint=EXAMPLES)
     if url.get_backend_name() != "sqlite":
         return url
     if not url.database or url.database == ":memory:":
-        raise UsageError("A ledger in memory would forget everything at the first crash; name a file.")
+        raise UsageError("A ledger in memory would lose everything in a crash; give a file.")
     return url.set(database=str(Path(url.database).absolute()))
 
 
 def folder_of(url: URL, identity: str | None) -> Path:
-    """Return the folder for what belongs to a ledger beside its tables: job folders, locks, rate slots.
+    """Return the folder for a ledger's files: job folders, locks, rate slots.
 
-    A ledger that is no file has it in this machine's state folder, by the ledger's own name: one ledger has many
-    addresses.
+    A ledger that is not a file uses a folder in this machine's state folder. Its name is the ledger's own, because one
+    ledger can have several addresses.
     """
     if url.get_backend_name() == "sqlite":
         return folder_beside(Path(str(url.database)))
@@ -48,21 +48,21 @@ def folder_of(url: URL, identity: str | None) -> Path:
 
 
 def open_engine(url: URL) -> Engine:
-    """Return an engine for the ledger. SQLite: write-ahead log, every commit synced, writers take turns."""
+    """Return an engine for the ledger. SQLite: write-ahead log, every commit synced, one writer at a time."""
     if url.get_backend_name() != "sqlite":
         return open_postgres(url)
     path = Path(str(url.database))
     _refuse_foreign(path)
     try:
         make_private(path.parent)
-        # SQLite does not promise that a new file's name survives a power cut; its folder's sync does. It gives the
-        # files of its log the rights of this one.
+        # SQLite does not guarantee that the name of a new file survives a power cut; a sync of its folder does. The log
+        # files get the permissions of this file.
         os.close(private(str(path), os.O_RDWR | os.O_CREAT))
         _sync_folder(path.parent)
     except OSError as error:
         raise UsageError(
             f"The ledger {path} cannot be written: {error.strerror}. Nothing was sent.",
-            hint="Name another with --ledger, or set BULKOPS_STATE to a folder that can be written.",
+            hint="Give another path with --ledger, or set BULKOPS_STATE to a writable folder.",
         ) from None
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
     event.listen(engine, "connect", _prepare)
@@ -71,15 +71,15 @@ def open_engine(url: URL) -> Engine:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """Raise UsageError for the database of another program, before anything of it is changed."""
+    """Raise UsageError for the database of another program, before it is changed."""
     if not path.is_file():
         return
     with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
         names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if names and "bulkops_ledger" not in names:
             raise UsageError(
-                f"{path} is the database of another program; bulkops does not write to it.",
-                hint="Name another file with --ledger.",
+                f"{path} is the database of another program; bulkops does not change it.",
+                hint="Give another file with --ledger.",
             )
 
 
@@ -94,7 +94,7 @@ def _prepare(connection: Any, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    """Begin in our own words: a writer takes its turn at once instead of failing half-way through."""
+    """Begin a transaction with its own statement: a writer waits at the start instead of failing half-way."""
     reading = connection.get_execution_options().get("reading", False)
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 

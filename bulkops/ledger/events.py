@@ -1,6 +1,6 @@
-"""What happened to jobs and chunks: the kinds of events, what each records, and how it is stored.
+"""Define the events of jobs and chunks: their kinds, their typed payloads, and their stored form.
 
-This is the only module that knows the stored names. They never change, so that ledgers of every version are read.
+Only this module knows the stored names. They never change, so that ledgers of every version can be read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from bulkops.ledger.states import ChunkState
 
 
 class EventKind(StrEnum):
-    """The kinds of events by the name under which the ledger stores them."""
+    """The kinds of events, by their stored names."""
 
     CREATED = "created"
     SENT = "sent"
@@ -45,25 +45,25 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Payload:
-    """What an event records besides when and where. Each kind has its own type."""
+    """The details of an event. Each kind has its own type."""
 
     kind: ClassVar[EventKind]
 
     def stored(self) -> dict[str, Any]:
-        """Return the payload as the ledger stores it. A field is left out if it is None by default."""
+        """Return the payload as the ledger stores it. A field that is None by default is omitted while it is None."""
         values = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
         return {name: value for name, (value, default) in values.items() if value is not None or default is MISSING}
 
     @property
     def said(self) -> str:
-        """What the server, the evidence or a person said; empty if nothing."""
+        """The message of the server, the evidence or a person; empty if there is none."""
         texts = (getattr(self, name, None) for name in ("note", "message", "reason"))
         return next((str(text) for text in texts if text), "")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Created(Payload):
-    """The job was created with a plan of so many chunks."""
+    """The job was created with a plan of this many chunks."""
 
     kind = EventKind.CREATED
     chunks: int
@@ -88,7 +88,7 @@ class ClockSet(Payload):
 
 @dataclass(frozen=True, kw_only=True)
 class NotDelivered(Payload):
-    """The server never received the whole request."""
+    """The server did not receive the complete request."""
 
     kind = EventKind.NOT_DELIVERED
     message: str
@@ -112,7 +112,7 @@ class Blocked(Payload):
 
 @dataclass(frozen=True, kw_only=True)
 class TooLarge(Payload):
-    """The request of so many `bytes` was refused for its size (413); the API did not process it."""
+    """The request of `bytes` bytes was refused for its size (413); the API did not process it."""
 
     kind = EventKind.TOO_LARGE
     message: str
@@ -174,9 +174,9 @@ class ProcessEnded(Payload):
 
 @dataclass(frozen=True, kw_only=True)
 class EvidenceRead(Payload):
-    """What rows read back say about a chunk.
+    """The rows read back for a chunk.
 
-    `missing`, `different` and `unexpected` count records and rows where these were compared by key.
+    `missing`, `different` and `unexpected` count records and rows if these were compared by key.
     """
 
     kind = EventKind.EVIDENCE
@@ -193,14 +193,14 @@ class EvidenceRead(Payload):
 
 @dataclass(frozen=True, kw_only=True)
 class Undecided(EvidenceRead):
-    """Evidence that settles nothing: the chunk needs a manual decision."""
+    """Evidence that does not settle the chunk: it needs a manual decision."""
 
     kind = EventKind.UNDECIDED
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resendable(Payload):
-    """The chunk is sent again because that leads to the same end state."""
+    """The chunk is resent because that leads to the same end state."""
 
     kind = EventKind.RESENDABLE
     reason: str
@@ -210,7 +210,7 @@ class Resendable(Payload):
 class Isolating(Payload):
     """The chunk was divided to find the records that the server refuses.
 
-    `probes`: the first so many parts are single records that show whether all are refused for one reason.
+    `probes`: number of leading parts that are single records and show whether all are refused for one reason.
     """
 
     kind = EventKind.ISOLATING
@@ -228,7 +228,7 @@ class CutSmaller(Payload):
 
 @dataclass(frozen=True, kw_only=True)
 class Rejected(Payload):
-    """The records of the chunk are given up."""
+    """The records of the chunk are rejected: they are not sent again."""
 
     kind = EventKind.REJECTED
     message: str
@@ -238,7 +238,7 @@ class Rejected(Payload):
 class Resolved(Payload):
     """A person decided about a chunk in doubt. `decision` is `accepted`, `resend` or `partly`.
 
-    For `partly`, evidence gave the records that are at the target: `rows` of them in import `import_id`.
+    With `partly`, evidence found some records at the target: `rows` of them in import `import_id`.
     """
 
     kind = EventKind.RESOLVED
@@ -251,7 +251,7 @@ class Resolved(Payload):
 
 @dataclass(frozen=True, kw_only=True)
 class Doubled(Payload):
-    """The last look found signs that the records are at the target twice."""
+    """The final check found signs that the records are at the target twice."""
 
     kind = EventKind.DOUBLED
     note: str
@@ -260,7 +260,7 @@ class Doubled(Payload):
 
 @dataclass(frozen=True, kw_only=True)
 class LookedAgain(Payload):
-    """The last look found no sign of doubled records."""
+    """The final check found no sign of duplicate records."""
 
     kind = EventKind.LOOKED_AGAIN
     note: str
@@ -269,7 +269,7 @@ class LookedAgain(Payload):
 
 @dataclass(frozen=True, kw_only=True)
 class TargetChanged(Payload):
-    """The content that a replacement removes is not what the job found at first; counts of rows by class."""
+    """The content that a replacement removes has changed since the job started; counts of rows by class."""
 
     kind = EventKind.TARGET_CHANGED
     added: int
@@ -302,7 +302,7 @@ class SettingsChanged(Payload):
 
 @dataclass(frozen=True, kw_only=True)
 class FileNamed(Payload):
-    """The job's file is at another path now."""
+    """The job's file has another path now."""
 
     kind = EventKind.FILE_NAMED
 
@@ -323,10 +323,10 @@ class Reconciled(Payload):
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that happened to a chunk, or to the job where `chunk` is None.
+    """An event of a chunk, or of the job if `chunk` is None.
 
-    `data` is the stored document; `payload` is its typed form. `kind` is a plain string if this version of bulkops
-    does not know it.
+    `data` is the stored document; `payload` is its typed form. `kind` is a plain string if this version of bulkops does
+    not know it.
     """
 
     chunk: int | None
@@ -336,12 +336,12 @@ class Event:
 
     @property
     def payload(self) -> Payload | None:
-        """What the event records; None for a kind that this version does not know."""
+        """The details of the event; None for a kind that this version does not know."""
         return _payload(self.kind, self.data)
 
     @property
     def state(self) -> ChunkState | None:
-        """The state that the chunk has from then on; None if the event did not change it."""
+        """The state of the chunk after the event; None if the event did not change it."""
         stored = self.data.get(STATE)
         return None if stored is None else ChunkState(stored)
 
@@ -358,7 +358,7 @@ class Event:
 
     @property
     def runs(self) -> Mapping[int, list[tuple[int, int]]]:
-        """The records of parts that do not follow one another, by the part's number: first record and count."""
+        """The records of parts with gaps in their numbers, by the part's number: first record and count of each run."""
         stored = self.data.get(RUNS, {})
         return {int(number): [(first, count) for first, count in runs] for number, runs in stored.items()}
 
@@ -375,14 +375,14 @@ PAYLOADS: dict[str, type[Payload]] = {
 
 
 def stored_move(payload: Payload, state: ChunkState) -> dict[str, Any]:
-    """Return the document of an event that moves a chunk to a state."""
+    """Return the stored document of an event that moves a chunk to a state."""
     return {STATE: state.value, **payload.stored()}
 
 
 def stored_division(
     payload: Payload, into: Sequence[int], runs: Mapping[int, Sequence[tuple[int, int]]]
 ) -> dict[str, Any]:
-    """Return the document of an event that divides a chunk; `runs` as in `Event.runs`."""
+    """Return the stored document of an event that divides a chunk; `runs` as in `Event.runs`."""
     parts = {str(number): list(pieces) for number, pieces in runs.items()}
     division = {INTO: list(into), **({RUNS: parts} if parts else {})}
     return {**stored_move(payload, ChunkState.DIVIDED), **division}

@@ -1,4 +1,4 @@
-"""Files that no command writes over: the input files of jobs, and the files of the ledger itself."""
+"""Protect files that no command may overwrite: the input files of jobs, and the files of the ledger itself."""
 
 import hashlib
 import os
@@ -9,25 +9,25 @@ from pathlib import Path
 from bulkops.errors import UsageError
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.paths import folder_beside, plain_path
-from bulkops.ledger.reader import Questions
-from bulkops.ledger.readonly import Glance
+from bulkops.ledger.reader import LedgerReader
+from bulkops.ledger.readonly import ReadOnlyLedger
 from bulkops.settings import default_ledger_url, state_folder
 
 
 def inputs_guard(*ledgers: str | None) -> Callable[[Path], None]:
-    """Return what raises UsageError for the input file of a job and for a file of a ledger.
+    """Return a function that raises UsageError for the input file of a job and for a file of a ledger.
 
-    The ledgers are those given, the one that the environment names, and the default one. They are read only when a
-    file is asked about; UsageError, too, if that is not possible.
+    It checks the given ledgers, the one in the environment, and the default one. They are read only when a path is
+    checked; UsageError if that fails.
     """
 
     def refuse(path: Path) -> None:
         for url in _addresses(ledgers):
             _refuse_of_ledger(path, url)
-            with _looked_at(url) as ledger:
+            with _readable(url) as ledger:
                 if ledger is not None and (job := _job_of(path, ledger)) is not None:
                     raise UsageError(
-                        f"{path} is the file of job {job.id}, which is never written over.", hint="Choose another name."
+                        f"{path} is the file of job {job.id} and is never overwritten.", hint="Choose another name."
                     )
 
     return refuse
@@ -37,13 +37,13 @@ def _addresses(ledgers: tuple[str | None, ...]) -> list[str]:
     found = [url for url in (*ledgers, os.environ.get("BULKOPS_LEDGER")) if url]
     try:
         found.append(default_ledger_url())
-    except UsageError:  # no state folder can be made, so there is no default ledger
+    except UsageError:  # no state folder can be created, so there is no default ledger
         return list(dict.fromkeys(found))
     return list(dict.fromkeys(found))
 
 
 def _refuse_of_ledger(path: Path, url: str) -> None:
-    """Raise UsageError for the database of a ledger and what lies beside it."""
+    """Raise UsageError for the database of a ledger and its files."""
     if (database := plain_path(url)) is None:
         return
     found, database = path.resolve(), database.resolve()
@@ -52,7 +52,7 @@ def _refuse_of_ledger(path: Path, url: str) -> None:
         folder.resolve() in found.parents for folder in (folder_beside(database), *_own_folders())
     ):
         raise UsageError(
-            f"{path} belongs to bulkops' own state, which is never written over.", hint="Choose another name."
+            f"{path} belongs to the state of bulkops and is never overwritten.", hint="Choose another name."
         )
 
 
@@ -64,13 +64,13 @@ def _own_folders() -> list[Path]:
 
 
 @contextmanager
-def _looked_at(url: str) -> Iterator[Questions | None]:
-    """Yield a ledger to read it; None if there is none yet."""
+def _readable(url: str) -> Iterator[LedgerReader | None]:
+    """Yield a ledger to read it; None if it does not exist yet."""
     database = plain_path(url)
     if database is not None and not database.exists():
         yield None
         return
-    ledger: Questions | None = Glance.open(url)
+    ledger: LedgerReader | None = ReadOnlyLedger.open(url)
     if ledger is None:
         from bulkops.clock import SystemClock
         from bulkops.ledger.store import Ledger
@@ -82,8 +82,8 @@ def _looked_at(url: str) -> Iterator[Questions | None]:
         ledger.close()
 
 
-def _job_of(path: Path, ledger: Questions) -> JobEntry | None:
-    """Return a job whose file this is: the one at its path, or the one with its bytes where that path has no file."""
+def _job_of(path: Path, ledger: LedgerReader) -> JobEntry | None:
+    """Return a job that has this file: the one with its path, or the one with its bytes if that path has no file."""
     size = path.stat().st_size
     digest = ""
     for job in ledger.jobs():
@@ -99,7 +99,7 @@ def _job_of(path: Path, ledger: Questions) -> JobEntry | None:
 
 
 def _files_of(job: JobEntry) -> Iterator[tuple[Path, int, str]]:
-    """Yield path, size and SHA-256 of a job's file, and of the file that it has the new records of."""
+    """Yield path, size and SHA-256 of a job's file, and of the given file if the job sends a part of it."""
     yield job.file_path, job.file_bytes, job.file_sha256
     if job.source is not None:
         yield job.given_path, int(job.source["bytes"]), job.given_sha256

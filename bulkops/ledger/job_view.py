@@ -1,4 +1,4 @@
-"""A job as an object: the document of `jobs show --json` with typed fields, for notebooks and programs."""
+"""Represent a job as an object: the document of `jobs show --json` with typed fields, for programs and notebooks."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class JobChunk:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Job:
-    """A job as the ledger has it now. `reconciliation` is None until the job was compared with its target."""
+    """A job in its present state. `reconciliation` is None until the job was compared with its target."""
 
     id: str
     contract: str
@@ -79,7 +79,7 @@ class Job:
         return None if self.reconciliation is None else str(self.reconciliation["verdict"])
 
     def to_frame(self) -> "pl.DataFrame":
-        """Return the chunks as a polars frame, one row for each."""
+        """Return the chunks as a polars frame, one row per chunk."""
         return _frame([vars(chunk) for chunk in self.chunks], CHUNK_COLUMNS)
 
     def __repr__(self) -> str:
@@ -106,7 +106,7 @@ class JobList(Sequence[Job]):
         return len(self._jobs)
 
     def to_frame(self) -> "pl.DataFrame":
-        """Return a polars frame with one row for each job: id, contract, state, time, books and verdict."""
+        """Return a polars frame with one row per job: id, contract, state, time, books and verdict."""
         rows = [
             {
                 "job": job.id,
@@ -138,7 +138,7 @@ def _chunk(document: Mapping[str, Any]) -> JobChunk:
 
 
 def _summary(job: Job) -> str:
-    """Return state, books and verdict in one line; numbers that are 0 are left out."""
+    """Return state, books and verdict in one line, without numbers that are 0."""
     books = ", ".join(
         f"{count:,} {name.replace('_', ' ')}" for name, count in vars(job.records).items() if count and name != "input"
     )

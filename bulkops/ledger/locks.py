@@ -1,4 +1,4 @@
-"""One process per job, and one job at a time for a target that is replaced."""
+"""Allow one process per job, and one job at a time per replaced target."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from bulkops.private import FILE, private_folder, write_private
 def exclusive(folder: Path, name: str, *, what: str, clock: Clock, patience: float = 0) -> Iterator[None]:
     """Hold the lock called `name`; GuardRefused names the process that holds it after `patience` seconds.
 
-    The lock is the kernel's: it is free as soon as its owner is gone, however the owner ended.
+    The kernel releases the lock when its owner ends, however it ended.
     """
     path = lock_path(folder, name)
     owner = path.with_suffix(".owner")
@@ -27,7 +27,7 @@ def exclusive(folder: Path, name: str, *, what: str, clock: Clock, patience: flo
         lock = FileLock(path, timeout=patience, mode=FILE, fallback_to_soft=False)
         lock.acquire()
     except Timeout:
-        raise GuardRefused(f"{what} is being worked on by {_owner(owner)}.", hint="Wait for it to end.") from None
+        raise GuardRefused(f"{what} is in use by {_owner(owner)}.", hint="Wait until that process has ended.") from None
     except OSError as error:
         raise UsageError(f"{path.parent} cannot be written: {error.strerror}. Nothing was sent.") from None
     try:
@@ -41,13 +41,13 @@ def exclusive(folder: Path, name: str, *, what: str, clock: Clock, patience: flo
 
 
 def lock_path(folder: Path, name: str) -> Path:
-    """Return the file of the lock called `name`."""
+    """Return the path of the lock called `name`."""
     return folder / "locks" / f"{name}.lock"
 
 
 def _owner(path: Path) -> str:
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        return f"process {told['pid']} on {told['host']} (since {told['since']})"
+        owner = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {owner['pid']} on {owner['host']} (since {owner['since']})"
     except (OSError, ValueError, KeyError):
         return "another process"

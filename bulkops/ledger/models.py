@@ -1,4 +1,4 @@
-"""What the ledger holds of a job, a chunk and an event, as plain values."""
+"""Define the stored values of a job, a chunk and a known import."""
 
 import hashlib
 import json
@@ -13,23 +13,23 @@ from bulkops.ledger.states import ChunkState
 Piece = tuple[int, int]
 
 SOURCE = "source"
-"""The setting of a job whose file has some records of another one: that file, and what was sent of it before."""
+"""The setting of a job whose file contains the new records of another file: that file, and its records sent before."""
 
 ADDRESS = "address"
-"""The setting of a job that keeps the address, where it is not the one in its target's identity."""
+"""The setting with a job's address, if it differs from the one in its target's identity."""
 
 SENT_HEADER = "sent_header"
-"""The setting of a job that sends another header than its file has: the header as text, its line end included."""
+"""The setting of a job that replaces the header of its file: the new header as text, line end included."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobEntry:
-    """One file, one contract, one target, frozen. `target` is the identity of the target, never a key.
+    """One file, one contract, one target: immutable. `target` is the identity of the target, never a key.
 
-    `address` is where its server was reached, which is one of the addresses that share the identity.
+    `address` is the address at which its server was reached; several addresses can share one identity.
 
-    `options` are the contract's query options by option name; `settings` how the run goes on
-    (settle, concurrency, isolation …). `undecided` says that the evidence was read and a person must decide.
+    `options` are the contract's query options by option name; `settings` are the run options (settle, concurrency,
+    isolation …). `undecided` means that the evidence was read and a manual decision is needed.
     """
 
     id: str
@@ -49,18 +49,18 @@ class JobEntry:
 
     @property
     def address(self) -> str:
-        """The address that requests of the job go to, if no other is given."""
+        """The address to which the job's requests are sent unless another one is given."""
         return str(self.settings.get(ADDRESS) or self.target["base_url"])
 
     @property
     def sent_header(self) -> bytes | None:
-        """The header that is sent in place of the file's own; None where that is sent itself."""
+        """The header that replaces the file's own; None if the file's own header is sent."""
         found: str | None = self.settings.get(SENT_HEADER)
         return None if found is None else found.encode()
 
     @property
     def source(self) -> Mapping[str, Any] | None:
-        """The file that the job's file has the new records of; None if the job's file is the user's own."""
+        """The given file, if the job's file contains only its new records; None if the job sends the given file."""
         found: Mapping[str, Any] | None = self.settings.get(SOURCE)
         return found
 
@@ -76,19 +76,19 @@ class JobEntry:
 
     @property
     def target_key(self) -> str:
-        """What two jobs share that send to the same place by the same contract."""
+        """The key that is equal for all jobs that send to the same target with the same contract."""
         return target_key(self.contract, self.target, self.options)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkEntry:
-    """A chunk and what is known of it.
+    """A chunk and its state.
 
-    `pieces` are byte ranges of whole records in the file. `first_sent` is when its records first left, on our
-    clock; `clock_offset` are the seconds the server's clock was ahead of ours then, if it was known. `created` is when
-    its import was made by the clock that dates rows, `rows_ahead` how many seconds that clock is ahead of the server's
-    `Date`, at least, as the answer tells; 0 if the two may be one. `runs` are the numbers of its records, as first one
-    and count, where they do not follow one another; only a part that was just made has them.
+    `pieces` are byte ranges of whole records in the file. `first_sent`: time when its records first left, on this
+    machine's clock. `clock_offset`: seconds by which the server's clock was ahead then; None if unknown. `created`:
+    creation time of its import, by the row clock. `rows_ahead`: minimum seconds by which the row clock is ahead of the
+    server's `Date`, from the response; 0 if the two may be equal. `runs`: its record numbers as first number and count,
+    if they have gaps; only for a part that was just created.
     """
 
     number: int
@@ -115,9 +115,10 @@ class ChunkEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class KnownImport:
-    """An import of an accepted chunk: which chunk that is, and how many rows it made.
+    """An import of an accepted chunk, the chunk, and the number of rows it created.
 
-    `accepted` is until when, on our clock, it was not settled yet; `created` and `clock_offset` are the chunk's.
+    `accepted`: time on this machine's clock until which it was not settled; `created` and `clock_offset` are the
+    chunk's.
     """
 
     import_id: int
@@ -132,7 +133,7 @@ class KnownImport:
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkSum:
-    """What the chunks of a job in one state add up to; `undecided` if a person must decide about one of them."""
+    """The totals of a job's chunks in one state; `undecided` if one of them needs a manual decision."""
 
     chunks: int
     records: int
@@ -141,12 +142,12 @@ class ChunkSum:
 
 
 def target_key(contract: str, target: Mapping[str, Any], options: Mapping[str, str]) -> str:
-    """Return what identifies the place where rows go: contract, address, ids, and options that select it."""
+    """Return the key of the place that receives the rows: contract, address, ids, and options that select it."""
     places = {name: value for name, value in options.items() if value not in ("true", "false")}
     text = json.dumps([contract, target, places], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def place_of(contract: str, target: str) -> str:
-    """Return what names the place that import ids are given for; `target` is the text of the job's column."""
+def import_place(contract: str, target: str) -> str:
+    """Return the key of the place in which import ids are unique; `target` is the text of the job's column."""
     return hashlib.sha256(f"{contract}\n{target}".encode()).hexdigest()

@@ -1,8 +1,8 @@
-"""Ledgers of other users of this machine that sent to the same server: what they did is not known here.
+"""Find ledgers of other users of this machine that sent to the same server: this ledger lacks their jobs.
 
-Each user leaves a small file in the folder of temporary files, with the place of its ledgers and a hash of the servers
-they sent to. A file counts only if it belongs to the user that its name says. All of it is best effort: where the
-folder cannot be used, nothing is noticed.
+Each user writes a small file to the folder of temporary files, with the addresses of its ledgers and a hash of the
+servers they sent to. A file counts only if the user in its name owns it. Failures are ignored: if the folder cannot be
+used, no ledger is found.
 """
 
 import json
@@ -18,14 +18,14 @@ from typing import Any
 
 FOLDER = "bulkops-ledgers"
 MOST = 100
-"""Servers that are kept for one user, the latest."""
+"""Maximum number of servers that are kept per user: the latest ones."""
 MAX_BYTES = 200_000
-"""Bytes of a file of another user that are read."""
+"""Maximum number of bytes that are read from another user's file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbour:
-    """A ledger of another user that sent to the same server, and when it last began a job."""
+    """A ledger of another user that sent to the same server, and the date of its last job."""
 
     user: str
     ledger: str
@@ -33,23 +33,23 @@ class Neighbour:
 
     @property
     def said(self) -> str:
-        """What to know and to do about it, for a message."""
+        """A message about the ledger and what to do."""
         return (
             f"User {self.user} sends to the same server from this machine with another ledger, {self.ledger} "
-            f"(last job {self.last}). Its jobs and sent records are not known here, and the rate limit is not shared. "
-            "If both belong together, use one ledger: --ledger or BULKOPS_LEDGER."
+            f"(last job {self.last}). Its jobs and sent records are unknown here, and the rate limit is not shared. "
+            "If both belong together, use one ledger for both: --ledger or BULKOPS_LEDGER."
         )
 
 
 def neighbours(server: str | None, ledger: str) -> list[Neighbour]:
-    """Return the ledgers of other users that sent to a server, to any server for None; never `ledger` itself."""
+    """Return the ledgers of other users that sent to a server, or to any server if None; never `ledger` itself."""
     if not hasattr(os, "getuid"):
         return []
     found = (each for each in _others(server and _key(server)) if each.ledger != ledger)
     return list({(each.user, each.ledger): each for each in found}.values())
 
 
-def leave_trace(server: str, ledger: str, *, now: datetime) -> None:
+def record_server_use(server: str, ledger: str, *, now: datetime) -> None:
     """Record that this user's ledger begins a job for a server."""
     if not hasattr(os, "getuid"):
         return
@@ -57,7 +57,7 @@ def leave_trace(server: str, ledger: str, *, now: datetime) -> None:
     with suppress(OSError):
         if not folder.is_dir():
             folder.mkdir()
-            folder.chmod(0o1777)  # every user writes a file of its own, and only that
+            folder.chmod(0o1777)  # every user writes only one file of its own
         path = folder / f"{os.getuid()}.json"
         known = _read(path, os.getuid())
         known.pop(_key(server), None)
@@ -84,7 +84,7 @@ def _others(key: str | None) -> Iterator[Neighbour]:
 
 
 def _read(path: Path, owner: int) -> dict[str, Any]:
-    """Return what a user recorded; nothing if the file is missing, damaged, too large, or of another user."""
+    """Return the entries of a user; empty if the file is missing, damaged, too large, or has another owner."""
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(handle, "rb") as file:

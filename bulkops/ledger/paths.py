@@ -1,4 +1,4 @@
-"""Where a ledger lies: its file, and the folder for what belongs to it beside its tables."""
+"""Locate a ledger: its file, and the folder for the files beside its tables."""
 
 import re
 from pathlib import Path
@@ -8,15 +8,15 @@ SQLITE = "sqlite:///"
 
 
 def plain_path(url: str) -> Path | None:
-    """Return the SQLite file that an address names and says nothing else of; None for every other address."""
+    """Return the path of an address that names a SQLite file and no options; None for every other address."""
     text = url.removeprefix(SQLITE)
     if "://" in text or text in ("", ":memory:") or (text != url and "?" in text):
         return None
     return Path(text).absolute()
 
 
-def shown(url: str) -> str:
-    """Return an address as it may be shown, without a password: neither that of the user nor one of its options."""
+def without_password(url: str) -> str:
+    """Return an address for messages, without the user's password and without passwords in options."""
     without = re.sub(r"(://[^/?#]*?:)[^/?#]*@", r"\1***@", url)
     return re.sub(r"([?&][a-z]*password=)[^&#]*", r"\1***", without, flags=re.IGNORECASE)
 

@@ -1,4 +1,4 @@
-"""What PostgreSQL needs to be told: durable commits, one process at a time for what must not happen twice."""
+"""Configure PostgreSQL for a ledger: durable commits, and locks for steps that only one process may do at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,8 +13,8 @@ from bulkops.errors import GuardRefused, LedgerUnusable, Unfinished, UsageError
 
 DRIVER = "postgresql+psycopg"
 PAUSE = 0.2
-# A firewall that drops a silent connection would take the locks of a running job with it. A server that does not answer
-# any more is given up after seconds; without these limits the system would wait for many minutes.
+# A firewall that drops an idle connection would release the locks of a running job. These limits detect an unresponsive
+# server within seconds; without them the system would wait for many minutes.
 CONNECTION = {
     "keepalives": 1,
     "keepalives_idle": 30,
@@ -29,19 +29,19 @@ DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_se
 LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
 UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
 ALIVE = text("SELECT 1")
-UNREADY = ("08", "53", "57")  # connection lost, too many of them, shut down or starting up
-BACK = "Bring the database back, then resume the job; if none has begun, run the command again."
+UNREADY = ("08", "53", "57")  # connection lost, too many connections, server stopping or starting
+BACK = "Make the database available, then resume the job; if no job has begun, run the command again."
 MIGRATING = text("SELECT pg_advisory_xact_lock(hashtextextended('bulkops ledger', 0))")
 CLAIMING = text("SELECT pg_advisory_xact_lock(hashtextextended(:place, 1))")
 
 
 def is_postgres(database: Engine | Connection) -> bool:
-    """Tell whether a database is PostgreSQL."""
+    """Return whether a database is PostgreSQL."""
     return database.dialect.name == "postgresql"
 
 
 def open_postgres(url: URL) -> Engine:
-    """Return an engine whose commits are on the server's disk when they return; UsageError without a driver."""
+    """Return an engine that waits for each commit to be on the server's disk; UsageError without a driver."""
     if url.drivername == "postgresql":
         url = url.set(drivername=DRIVER)
     try:
@@ -62,19 +62,19 @@ def _prepare(connection: Any, _record: object) -> None:
 
 
 def wait_for_turn(connection: Connection) -> None:
-    """Let one process at a time make or change the tables, until its transaction ends."""
+    """Wait until no other process creates or changes the tables; held until the transaction ends."""
     if is_postgres(connection):
         connection.execute(MIGRATING)
 
 
 def wait_for_place(connection: Connection, place: str) -> None:
-    """Let one process at a time claim imports of a place, until its transaction ends; SQLite has one writer anyway."""
+    """Wait until no other process claims imports of a place; held until the transaction ends. SQLite has one writer."""
     if is_postgres(connection):
         connection.execute(CLAIMING, {"place": place})
 
 
 class DatabaseLock:
-    """A lock that holds on all machines. The server frees it with its connection, however its owner ended."""
+    """A lock across all machines. The server releases it when the connection of its owner ends."""
 
     def __init__(self, engine: Engine, name: str, *, what: str) -> None:
         self._engine = engine
@@ -93,7 +93,8 @@ class DatabaseLock:
                 while not self._taken():
                     if clock.monotonic() >= end:
                         raise GuardRefused(
-                            f"{self._what} is being worked on by a process elsewhere.", hint="Wait for it to end."
+                            f"{self._what} is in use by a process on another machine.",
+                            hint="Wait until that process has ended.",
                         )
                     clock.sleep(PAUSE)
             except SQLAlchemyError as error:
@@ -103,7 +104,7 @@ class DatabaseLock:
             self._free()
 
     def keep(self) -> None:
-        """Take the lock anew if its connection was lost; Unfinished if it cannot be had any more."""
+        """Take the lock again if its connection was lost; Unfinished if another process took it."""
         with self._turn:
             try:
                 if self._connection is not None:
@@ -122,9 +123,9 @@ class DatabaseLock:
             if not taken:
                 self._disconnect()
                 raise Unfinished(
-                    f"The connection to the ledger was lost, and {self._what} is now being worked on by another "
+                    f"The connection to the ledger was lost, and {self._what} is now in use by another "
                     "process. Nothing more was sent.",
-                    hint="Wait for that process to end, then resume the job.",
+                    hint="Wait until that process has ended, then resume the job.",
                 )
 
     def _connect(self) -> None:
@@ -147,12 +148,12 @@ class DatabaseLock:
 
 
 def first_line(error: SQLAlchemyError) -> str:
-    """Return the database's own words for an error, without the statement."""
+    """Return the database's message of an error, without the statement."""
     return str(getattr(error, "orig", None) or error).splitlines()[0]
 
 
 def is_out_of_reach(error: SQLAlchemyError) -> bool:
-    """Return whether a PostgreSQL server could not be reached or is not ready, rather than refused the call."""
+    """Return whether a PostgreSQL server is unreachable or not ready, rather than refusing the statement."""
     original = getattr(error, "orig", None)
     if original is None or not type(original).__module__.startswith("psycopg"):
         return False

@@ -1,4 +1,4 @@
-"""What a ledger can be asked: one set of statements, in the SQL that SQLite and PostgreSQL share."""
+"""Read a ledger with one set of statements, in the SQL that SQLite and PostgreSQL share."""
 
 import json
 from abc import ABC, abstractmethod
@@ -8,7 +8,7 @@ from typing import Any
 
 from bulkops.errors import UsageError
 from bulkops.ledger.events import Event, EventKind
-from bulkops.ledger.models import ChunkEntry, ChunkSum, JobEntry, KnownImport, place_of
+from bulkops.ledger.models import ChunkEntry, ChunkSum, JobEntry, KnownImport, import_place
 from bulkops.ledger.rows import Row, chunk_entry, event_entry, job_entry, known_import
 from bulkops.ledger.states import ChunkState
 
@@ -60,14 +60,14 @@ CLAIMED_ELSEWHERE = (
 EVENTS = "SELECT * FROM events WHERE job = :job "
 
 
-class Questions(ABC):
-    """A ledger as far as it is read. `folder` is for what belongs to it beside its tables."""
+class LedgerReader(ABC):
+    """The reading side of a ledger. `folder` contains its files beside the tables."""
 
     folder: Path
 
     @abstractmethod
     def rows(self, statement: str, **values: Any) -> Sequence[Row]:
-        """Return the rows of a statement by the names of their columns; UsageError if they cannot be read."""
+        """Return the rows of a statement by column name; UsageError if they cannot be read."""
 
     @abstractmethod
     def close(self) -> None:
@@ -82,17 +82,17 @@ class Questions(ABC):
         return [job_entry(row) for row in self.rows(JOBS)]
 
     def job(self, job: str) -> JobEntry:
-        """Return a job; UsageError if there is none of that name."""
+        """Return a job; UsageError if no job has this name."""
         for row in self.rows(JOB, job=job):
             return job_entry(row)
-        raise UsageError(f"There is no job {job[:100]!r}.", hint="`bulkops jobs list` shows those there are.")
+        raise UsageError(f"The ledger has no job {job[:100]!r}.", hint="`bulkops jobs list` lists all jobs.")
 
     def jobs_with_file(self, sha256: str, target_key: str) -> list[JobEntry]:
-        """Return the jobs of the same bytes to the same place, the oldest first."""
+        """Return the jobs with the same bytes and the same target, the oldest first."""
         return [job_entry(row) for row in self.rows(JOBS_WITH_FILE, sha256=sha256, target_key=target_key)]
 
     def jobs_of_file(self, sha256: str, target_key: str) -> list[JobEntry]:
-        """Return the jobs of these bytes, or of their new records, to the same place, the oldest first."""
+        """Return the jobs of these bytes, or of their new records, with the same target, the oldest first."""
         return [job for job in self.jobs() if job.given_sha256 == sha256 and job.target_key == target_key]
 
     def chunks(self, job: str) -> list[ChunkEntry]:
@@ -100,14 +100,14 @@ class Questions(ABC):
         return [chunk_entry(row) for row in self.rows(CHUNKS, job=job)]
 
     def some_chunks(self, job: str, *, most: int) -> list[ChunkEntry]:
-        """Return at most so many chunks by number: those that need a look first, then the first of the others."""
+        """Return at most `most` chunks by number: first those that need attention, then the others."""
         found: list[ChunkEntry] = []
         for statement in (OTHER_CHUNKS, PLAIN_CHUNKS):
             found += [chunk_entry(row) for row in self.rows(statement, job=job, most=most - len(found))]
         return sorted(found, key=lambda chunk: chunk.number)
 
     def sums(self, job: str | None = None) -> dict[str, dict[ChunkState, ChunkSum]]:
-        """Return, per job and state, what its chunks add up to; of one job only if it is given."""
+        """Return, per job and state, the totals of its chunks; of one job only if it is given."""
         which = "" if job is None else "WHERE job = :job "
         found: dict[str, dict[ChunkState, ChunkSum]] = {}
         for row in self.rows(f"{SUMS}{which}GROUP BY job, state", **({} if job is None else {"job": job})):
@@ -120,15 +120,15 @@ class Questions(ABC):
         return found
 
     def rejected(self, job: str) -> list[tuple[str, int]]:
-        """Return the messages with which records of a job were rejected, each with the number of its records."""
+        """Return the messages with which records of a job were rejected, each with its number of records."""
         return [(row["message"], int(row["records"])) for row in self.rows(REJECTED, job=job)]
 
     def known_imports(self, job: JobEntry) -> list[KnownImport]:
-        """Return the imports of accepted chunks, of any job with the contract and the target of the given one."""
+        """Return the imports of accepted chunks of all jobs with the contract and target of the given one."""
         return [known_import(row) for row in self.rows(KNOWN_IMPORTS, **_place(job))]
 
     def open_elsewhere(self, job: JobEntry) -> list[tuple[str, ChunkEntry]]:
-        """Return the chunks of other jobs with this contract and target whose outcome is open, with their job's name.
+        """Return the open chunks of other jobs with this contract and target, with their job's name.
 
         They are being sent, in doubt, or refused without a settled outcome.
         """
@@ -148,16 +148,16 @@ class Questions(ABC):
 
     def claimed_elsewhere(self, job: JobEntry) -> frozenset[int]:
         """Return the imports that belong to chunks of other jobs with this contract and target."""
-        place = place_of(job.contract, json.dumps(job.target))
+        place = import_place(job.contract, json.dumps(job.target))
         return frozenset(row["import_id"] for row in self.rows(CLAIMED_ELSEWHERE, job=job.id, place=place))
 
     def events(self, job: str, *, chunk: int | None = None, kind: EventKind | None = None) -> list[Event]:
-        """Return what happened to a job, or to one of its chunks, in order; of one kind only if it is given."""
+        """Return the events of a job, or of one of its chunks, in order; of one kind only if it is given."""
         given = {name: value for name, value in (("chunk", chunk), ("kind", kind)) if value is not None}
         which = "".join(f"AND {name} = :{name} " for name in given)
         return [event_entry(row) for row in self.rows(f"{EVENTS}{which}ORDER BY id", job=job, **given)]
 
 
 def _place(job: JobEntry) -> dict[str, str]:
-    """Return what jobs share whose imports are in one place, as the columns have it."""
+    """Return the columns that all jobs have in common if their import ids are in one place."""
     return {"contract": job.contract, "target": json.dumps(job.target)}

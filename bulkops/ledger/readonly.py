@@ -1,4 +1,4 @@
-"""A ledger that is only looked at: a SQLite file read with what comes with Python, and never written.
+"""Read a ledger without writing to it: a SQLite file, with Python's own module.
 
 Importing SQLAlchemy takes longer than reading ten thousand chunks.
 """
@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from bulkops.errors import UsageError
 from bulkops.ledger.paths import BUSY_SECONDS, folder_beside, plain_path
-from bulkops.ledger.reader import Questions
+from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.rows import Row
 from bulkops.ledger.versions import LATEST, checked_version
 
@@ -21,8 +21,8 @@ MADE = "SELECT count(*) FROM sqlite_master WHERE name = 'bulkops_ledger'"
 VERSION = "SELECT max(version) FROM bulkops_ledger"
 
 
-class Glance(Questions):
-    """Reads a ledger of this version, on a read-only file system as well."""
+class ReadOnlyLedger(LedgerReader):
+    """Reads a ledger of this version, also on a read-only file system."""
 
     def __init__(self, connection: sqlite3.Connection, *, folder: Path) -> None:
         self.folder = folder
@@ -30,7 +30,7 @@ class Glance(Questions):
 
     @classmethod
     def open(cls, url: str) -> Self | None:
-        """Open a ledger; None where it takes more to read it: another database, an older version, no file yet.
+        """Open a ledger; None if it needs more than that: another database, an older version, no file yet.
 
         UsageError if it cannot be read.
         """
@@ -50,7 +50,7 @@ class Glance(Questions):
         return cls(connection, folder=folder_beside(path))
 
     def rows(self, statement: str, **values: Any) -> Sequence[Row]:
-        """Return the rows of a statement by the names of their columns; UsageError if they cannot be read."""
+        """Return the rows of a statement by column name; UsageError if they cannot be read."""
         try:
             cursor = self._connection.execute(statement, values)
             names = [column[0] for column in cursor.description]
@@ -68,10 +68,10 @@ def _made(connection: sqlite3.Connection) -> bool:
 
 
 def _address(path: Path) -> str:
-    """Return how SQLite is told to write nothing.
+    """Return an address with which SQLite writes nothing.
 
-    On a read-only file system the log of writes cannot be shared, so the file is read as it stands; that misses
-    nothing where no log lies beside it.
+    On a read-only file system the log of writes cannot be shared, so the file is read alone. That misses nothing if
+    there is no log beside it.
     """
     log = path.with_name(path.name + "-wal")
     still = not os.access(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)

@@ -1,4 +1,4 @@
-"""Why the server refused records: its messages without what differs from record to record, and counted. Pure."""
+"""Extract and count the reasons of refusals: server messages without the parts that differ per record. Pure."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,8 @@ from bulkops.errors import BulkopsError, RefusedThroughout, TargetUnfit
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 
-ANSWERED = re.compile(r"^(?:GET|POST) \S+ was answered with (?P<status>\d{3})(?:: |\.$)")
+# Ledgers of earlier versions contain "was answered with".
+ANSWERED = re.compile(r"^(?:GET|POST) \S+ (?:returned|was answered with) (?P<status>\d{3})(?:: |\.$)")
 LINE = re.compile(r"\bline [\w/]{1,12}: ")
 # The message of an error often repeats its details, with the title in between.
 REPEATED = re.compile(r"^(?P<text>.{4,}?): (?:[^:]{1,60}: )?(?P=text)$", re.DOTALL)
@@ -17,7 +18,7 @@ PUT_FOR_VALUE = "…"
 
 
 def reason_of(message: str) -> str:
-    """Return why a request was refused: the server's message without the address of the request and line numbers."""
+    """Return the reason of a refusal: the server's message without the request's address and line numbers."""
     answered = ANSWERED.match(message)
     text = LINE.sub("", message[answered.end() :] if answered else message).strip()
     text = "; ".join(dict.fromkeys(part.strip() for part in text.split("; ") if part.strip()))
@@ -27,20 +28,20 @@ def reason_of(message: str) -> str:
 
 
 def kind_of(reason: str) -> str:
-    """Return a reason with its numbers, ids and addresses left out: equal for records with the same defect."""
+    """Return a reason without numbers, ids and addresses: equal for records with the same defect."""
     return VALUE.sub(PUT_FOR_VALUE, reason)
 
 
 def refusals(chunks: Iterable[ChunkEntry]) -> list[dict[str, Any]]:
-    """Return the reasons of the rejected records with the number of records of each, the most frequent first.
+    """Return the reasons of the rejected records with their numbers of records, the most frequent first.
 
-    Reasons that differ only in numbers, ids or addresses are one; `…` stands for these then.
+    Reasons that differ only in numbers, ids or addresses count as one, in which `…` replaces these.
     """
     return count_reasons((c.message, c.records) for c in chunks if c.state is ChunkState.REJECTED)
 
 
 def count_reasons(messages: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
-    """Return the reasons in messages, each with so many records, as `refusals` does."""
+    """Return the reasons of messages, each with its number of records, as `refusals` does."""
     counts: dict[str, int] = {}
     shown: dict[str, str] = {}
     for message, records in messages:
@@ -54,7 +55,7 @@ def count_reasons(messages: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
 
 
 def one_reason(probes: Sequence[ChunkEntry]) -> str | None:
-    """Return the reason for which all of some single records were refused; None if one was not, or there are none."""
+    """Return the reason if all probes were refused for the same one; None if not, or without probes."""
     if not probes or any(c.state not in (ChunkState.REFUSED, ChunkState.REJECTED) for c in probes):
         return None
     reasons = [reason_of(chunk.message) for chunk in probes]
@@ -62,7 +63,7 @@ def one_reason(probes: Sequence[ChunkEntry]) -> str | None:
 
 
 def refused_throughout(reason: str, probes: Sequence[ChunkEntry], *, left: int, job: str) -> BulkopsError:
-    """Return the error of a job in which all records are refused for one reason; `left` are its pending records.
+    """Return the error of a job if all records are refused for one reason; `left` is its number of pending records.
 
     TargetUnfit if the refusals name no line, and so are about the request as a whole; else RefusedThroughout.
     """
@@ -74,6 +75,6 @@ def refused_throughout(reason: str, probes: Sequence[ChunkEntry], *, left: int, 
         return TargetUnfit(said, hint="Check whether the ids name the right target for this import.")
     return RefusedThroughout(
         said,
-        hint="If the account is at fault, correct it and resume the job. Otherwise correct the file or the ids, give "
-        f"the job up with `bulkops jobs cancel {job}`, and import again.",
+        hint="If the account is the cause, correct it and resume the job. Otherwise correct the file or the ids, "
+        f"cancel the job with `bulkops jobs cancel {job}`, and import again.",
     )

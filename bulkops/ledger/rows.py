@@ -1,4 +1,4 @@
-"""Between the ledger's rows and its entries."""
+"""Convert between the rows of the ledger's tables and its typed entries."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ Row = Mapping[Any, Any]
 
 
 def job_values(job: JobEntry) -> dict[str, Any]:
-    """Return the columns of a job."""
+    """Return the column values of a job."""
     return {
         "id": job.id,
         "created": job.created.isoformat(),
@@ -36,7 +36,7 @@ def job_values(job: JobEntry) -> dict[str, Any]:
 
 
 def job_entry(row: Row) -> JobEntry:
-    """Return the job of a row."""
+    """Return the job in a row."""
     return JobEntry(
         id=row["id"],
         created=datetime.fromisoformat(row["created"]),
@@ -56,12 +56,12 @@ def job_entry(row: Row) -> JobEntry:
 
 
 def _storable(text: str) -> str:
-    """Return a text that every database takes, without keys: a server may answer with anything."""
+    """Return a text that every database accepts, without keys: a server's message can contain anything."""
     return redacted(text).encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def chunk_values(chunk: ChunkEntry) -> dict[str, Any]:
-    """Return the columns of a chunk, without its job."""
+    """Return the column values of a chunk, without its job."""
     return {
         "number": chunk.number,
         "first_record": chunk.first_record,
@@ -86,7 +86,7 @@ def chunk_values(chunk: ChunkEntry) -> dict[str, Any]:
 
 
 def chunk_entry(row: Row) -> ChunkEntry:
-    """Return the chunk of a row."""
+    """Return the chunk in a row."""
     return ChunkEntry(
         number=row["number"],
         first_record=row["first_record"],
@@ -111,7 +111,7 @@ def chunk_entry(row: Row) -> ChunkEntry:
 
 
 def event_entry(row: Row) -> Event:
-    """Return the event of a row."""
+    """Return the event in a row."""
     return Event(
         chunk=row["chunk"],
         at=datetime.fromisoformat(row["at"]),
@@ -121,7 +121,7 @@ def event_entry(row: Row) -> Event:
 
 
 def known_import(row: Row) -> KnownImport:
-    """Return the import that a row tells to be an accepted chunk's."""
+    """Return the known import in a row."""
     return KnownImport(
         import_id=row["import_id"],
         job=row["job"],

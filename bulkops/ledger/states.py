@@ -1,6 +1,6 @@
-"""The states of a chunk and of a job, and which may follow which: the one table that everything obeys.
+"""Define the states of a chunk and of a job, and the table of allowed transitions.
 
-`tests/protocol/model.py` searches through every order in which jobs can take these steps.
+`tests/protocol/model.py` searches through every order in which jobs can take these transitions.
 """
 
 from collections.abc import Mapping
@@ -8,21 +8,21 @@ from enum import StrEnum
 
 
 class ChunkState(StrEnum):
-    """What is known of a chunk."""
+    """The state of a chunk."""
 
-    PENDING = "pending"  # to be sent; nothing of it is at the server as far as anyone knows
+    PENDING = "pending"  # to be sent; the server has none of it, as far as is known
     SENDING = "sending"  # the intent is written; the request leaves, or has left
-    RESENT = "resent"  # accepted after it was sent again for want of a trace; to be looked for once more
-    ACCEPTED = "accepted"  # the server said so, or evidence or a person did
-    REFUSED = "refused"  # the server said no; not settled yet whether anything of it was taken in
-    REJECTED = "rejected"  # the server said no, and nothing of it was taken in
-    IN_DOUBT = "in_doubt"  # the request left and its outcome is not known
-    DIVIDED = "divided"  # its records go on in other chunks
-    SKIPPED = "skipped"  # not sent, because the target holds the same already
+    RESENT = "resent"  # accepted after a resend, because no trace was found; a final check is due
+    ACCEPTED = "accepted"  # confirmed by the server, by evidence or by a person
+    REFUSED = "refused"  # refused by the server; it may have imported a part
+    REJECTED = "rejected"  # refused by the server, and none of it was imported
+    IN_DOUBT = "in_doubt"  # the request left, and its outcome is unknown
+    DIVIDED = "divided"  # other chunks contain its records now
+    SKIPPED = "skipped"  # not sent, because the target already equals it
 
 
 class JobState(StrEnum):
-    """What a job's chunks amount to."""
+    """The state of a job, derived from its chunks."""
 
     DONE = "done"
     UNFINISHED = "unfinished"
@@ -54,26 +54,26 @@ TRANSITIONS: Mapping[ChunkState, frozenset[ChunkState]] = {
 OPEN = frozenset(state for state, following in TRANSITIONS.items() if following)
 UNSETTLED = frozenset({ChunkState.SENDING, ChunkState.IN_DOUBT, ChunkState.REFUSED})
 DOUBTFUL = UNSETTLED | {ChunkState.RESENT}
-TAKEN_IN = frozenset({ChunkState.ACCEPTED, ChunkState.RESENT})
+IMPORTED = frozenset({ChunkState.ACCEPTED, ChunkState.RESENT})
 
 
 def may_follow(before: ChunkState, after: ChunkState) -> bool:
-    """Tell whether a chunk may go from one state to the other."""
+    """Return whether a chunk may go from one state to the other."""
     return after in TRANSITIONS[before]
 
 
-# JSON keeps the names of the states. In text each word has one meaning: a guard refuses, the validator finds a file
-# invalid, the server declines a request, and a record that is given up is rejected.
+# JSON keeps the names of the states. In messages each word has one meaning: a guard refuses an import, validation finds
+# a file invalid, the server declines a request, and a record that is not sent again is rejected.
 JOB_WORDS: Mapping[str, str] = {JobState.IN_DOUBT: "in doubt", JobState.REFUSED: "done"}
 CHUNK_WORDS: Mapping[str, str] = {ChunkState.IN_DOUBT: "in doubt", ChunkState.REFUSED: "declined"}
 
 
 def job_word(state: str, *, rejected: int = 0) -> str:
-    """Return how text names the state of a job; a job with rejected records is done, and says how many there are."""
+    """Return the word for a job's state in messages; a job with rejected records is done, with their number."""
     word = JOB_WORDS.get(state, state)
     return f"{word} with {rejected:,} rejected" if state == JobState.REFUSED and rejected else word
 
 
 def chunk_word(state: str) -> str:
-    """Return how text names the state of a chunk."""
+    """Return the word for a chunk's state in messages."""
     return CHUNK_WORDS.get(state, state)

@@ -1,4 +1,4 @@
-"""The ledger: every method that writes is one transaction, durable when it returns."""
+"""Write jobs to the ledger: each writing method is one transaction, durable when it returns."""
 
 import json
 import sqlite3
@@ -34,7 +34,7 @@ from bulkops.ledger.events import Created, Payload, stored_division, stored_move
 from bulkops.ledger.locks import exclusive, lock_path
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.postgres import BACK, DatabaseLock, first_line, is_out_of_reach, is_postgres
-from bulkops.ledger.reader import Questions
+from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.rows import Row, chunk_values, job_values
 from bulkops.ledger.states import ChunkState, may_follow
 from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS
@@ -42,7 +42,7 @@ from bulkops.ledger.upgrade import Notify, bring_up_to_date, identity_of
 from bulkops.ledger.watch import BROKEN, Watch
 from bulkops.redaction import redacted_document
 
-# Built once: making a statement anew costs more than executing it.
+# Built once: building a statement takes longer than executing it.
 CHANGE_CHUNK = (
     update(CHUNKS)
     .where(
@@ -56,8 +56,8 @@ ADD_EVENT = insert(EVENTS)
 NOTED = "bulkops: the last event of a transaction"
 
 
-class Ledger(Questions):
-    """Remembers jobs. Safe to use from several threads; several processes take turns."""
+class Ledger(LedgerReader):
+    """Stores jobs. Safe to use from several threads; several processes take turns."""
 
     def __init__(self, engine: Engine, *, folder: Path, clock: Clock) -> None:
         self.folder = folder
@@ -67,14 +67,14 @@ class Ledger(Questions):
         self._database_locks: list[DatabaseLock] = []
         self._written: dict[str, dict[int, ChunkEntry]] = {}
         anchor = self._anchored(engine)
-        self._close = finalize(self, _closed, engine, anchor)  # also where nobody closes it
+        self._close = finalize(self, _closed, engine, anchor)  # also if the caller does not close it
         self._close.atexit = False
 
     @classmethod
     def open(cls, url: str, *, clock: Clock, notify: Notify = lambda _: None) -> Self:
-        """Open a ledger; create it or bring it up to date first. UsageError if it cannot be written.
+        """Open a ledger; create or upgrade it first if needed. UsageError if it cannot be written.
 
-        `notify` receives what an upgrade finds wrong in the ledger.
+        `notify` receives the problems that an upgrade finds in the ledger.
         """
         parsed = parse_url(url)
         engine = open_engine(parsed)
@@ -87,14 +87,14 @@ class Ledger(Questions):
             except SQLAlchemyError as error:
                 said = f"The ledger {parsed.render_as_string()} cannot be used: {first_line(error)}. Nothing was sent."
                 if is_out_of_reach(error):
-                    raise LedgerUnusable(said, hint=f"{BACK} Or name another with --ledger.") from None
-                raise UsageError(said, hint="Name another with --ledger.") from None
+                    raise LedgerUnusable(said, hint=f"{BACK} Or give another ledger with --ledger.") from None
+                raise UsageError(said, hint="Give another ledger with --ledger.") from None
             failing.pop_all()
         return cls(engine, folder=folder_of(parsed, identity), clock=clock)
 
     @property
     def address(self) -> str:
-        """Where the ledger is, without a password: its file, or the address of its database."""
+        """The address of the ledger without a password: its file, or its database."""
         url = self._engine.url
         return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
 
@@ -103,16 +103,16 @@ class Ledger(Questions):
         self._close()
 
     def check(self) -> None:
-        """Raise unless the ledger and the locks that are held are where they were; to be called before each request.
+        """Raise if the ledger or a held lock was moved, replaced or removed; call this before each request.
 
-        Unfinished if the job can be resumed, LedgerLost if the ledger is gone for good.
+        Unfinished if the job can be resumed, LedgerLost if the ledger is lost.
         """
         self._watch.check()
         for lock in list(self._database_locks):
             lock.keep()
 
     def _anchored(self, engine: Engine) -> PoolProxiedConnection | None:
-        """Watch the file of the ledger through a connection that stays open; None for a database that is no file."""
+        """Watch the file of the ledger through a connection that stays open; None for a database server."""
         if engine.dialect.name != "sqlite":
             return None
         anchor = engine.raw_connection()
@@ -120,7 +120,7 @@ class Ledger(Questions):
             self._watch.start(Path(str(engine.url.database)), anchor.driver_connection)
         watch = self._watch
 
-        # A connection opened by name would begin a new ledger where the old one is gone.
+        # A connection by name would create a new ledger if the old one is missing.
         @event.listens_for(engine, "do_connect")
         def refuse_another_file(*_: object) -> None:
             watch.check()
@@ -129,9 +129,9 @@ class Ledger(Questions):
 
     @contextmanager
     def exclusive(self, name: str, *, what: str, patience: float = 0) -> Iterator[None]:
-        """Hold the lock called `name` of this ledger; GuardRefused says who holds it after `patience` seconds.
+        """Hold the lock called `name` of this ledger; GuardRefused names its owner after `patience` seconds.
 
-        The lock of a process that is gone is free. It holds on this machine, and with PostgreSQL on all of them.
+        The lock of an ended process is free. It holds on this machine, and with PostgreSQL on all machines.
         """
         with ExitStack() as held:
             held.enter_context(exclusive(self.folder, name, what=what, clock=self._clock, patience=patience))
@@ -146,7 +146,7 @@ class Ledger(Questions):
             yield
 
     def rows(self, statement: str, **values: Any) -> Sequence[Row]:
-        """Return the rows of a statement by the names of their columns; LedgerUnusable if they cannot be read."""
+        """Return the rows of a statement by column name; LedgerUnusable if they cannot be read."""
         try:
             with self._engine.connect().execution_options(reading=True) as connection:
                 return connection.execute(_prepared(statement), values).mappings().all()
@@ -161,7 +161,7 @@ class Ledger(Questions):
         return chunks
 
     def last_written(self, job: str) -> list[ChunkEntry]:
-        """Return the chunks of a job as this process last read or wrote them, for when they cannot be read again."""
+        """Return the chunks of a job as this process last read or wrote them, in case they cannot be read again."""
         chunks = self._written.get(job, {})
         return [chunks[number] for number in sorted(chunks)]
 
@@ -169,7 +169,7 @@ class Ledger(Questions):
         self._written.setdefault(job, {}).update({chunk.number: chunk for chunk in chunks})
 
     def create(self, job: JobEntry, chunks: Sequence[ChunkEntry]) -> None:
-        """Write a new job and its frozen plan; LedgerUnusable if that fails: there is nothing to resume then."""
+        """Write a new job and its plan; LedgerUnusable if that fails: then no job exists to resume."""
         with self._writing_anew() as connection:
             connection.execute(insert(JOBS).values(**job_values(job)))
             if chunks:
@@ -191,16 +191,16 @@ class Ledger(Questions):
     ) -> ChunkEntry:
         """Move a chunk to another state, record why, and return the changed chunk.
 
-        An import id among the changes is claimed for the chunk, and so are `imports`, which have some of its records;
-        `answered` says that a response named it. ImportTaken if another chunk has one: nothing is written then.
-        ValueError for a move that the table of states lacks; Unfinished if the ledger cannot be written, or if another
-        process has moved the chunk.
+        An import id among the changes is claimed for the chunk, and so are `imports`, which contain some of its
+        records; `answered` means that a response contained the id. ImportTaken if another chunk owns one: nothing is
+        written then. ValueError for a transition that is not in the table of states. Unfinished if the ledger cannot be
+        written, or if another process has moved the chunk.
         """
         if not may_follow(chunk.state, state):
             raise ValueError(f"A chunk cannot go from {chunk.state} to {state}.")
         moved = replace(chunk, state=state, **changes)
         if state is ChunkState.SENDING:
-            self._watch.check()  # an intent is written to the ledger itself, or the request does not leave
+            self._watch.check()  # the intent must be in the ledger at its path, or the request does not leave
         with self._writing() as connection:
             self._replace(connection, job, chunk, moved)
             number = self._note(connection, job, chunk.number, event, stored_move(event, state))
@@ -219,12 +219,12 @@ class Ledger(Questions):
         *,
         imports: Collection[int] = (),
     ) -> list[ChunkEntry]:
-        """Let other chunks carry a chunk's records on; return them, numbered. Their records must add up.
+        """Replace a chunk by parts with the same records; return the parts, numbered. Their records must add up.
 
-        Import ids of the parts, and `imports` for the accepted ones of them, are claimed as `move` claims them.
+        Import ids of the parts, and `imports` for the accepted parts, are claimed as in `move`.
         """
         if sum(part.records for part in parts) != chunk.records:
-            raise ValueError("The parts of a chunk must hold all of its records, once.")
+            raise ValueError("The parts of a chunk must contain all of its records, once.")
         if not may_follow(chunk.state, ChunkState.DIVIDED):
             raise ValueError(f"A chunk cannot go from {chunk.state} to {ChunkState.DIVIDED}.")
         with self._writing() as connection:
@@ -245,7 +245,7 @@ class Ledger(Questions):
         return numbered
 
     def mark(self, job: str, chunk: ChunkEntry, event: Payload, **changes: Any) -> ChunkEntry:
-        """Write what is learnt about a chunk whose state stays; return it anew."""
+        """Write changes of a chunk that keep its state; return the changed chunk."""
         marked = replace(chunk, **changes)
         with self._writing() as connection:
             self._replace(connection, job, chunk, marked)
@@ -259,7 +259,7 @@ class Ledger(Questions):
             self._note(connection, job, chunk, event)
 
     def change_job(self, job: JobEntry, event: Payload, **changes: Any) -> JobEntry:
-        """Change what may change of a job: settings, cancelled, reconciliation."""
+        """Write changes of a job: settings, cancelled or reconciliation."""
         changed = replace(job, **changes)
         with self._writing() as connection:
             connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(**job_values(changed)))
@@ -280,7 +280,7 @@ class Ledger(Questions):
         event: Payload,
         document: Mapping[str, Any] | None = None,
     ) -> int:
-        """Add an event and return its id; `document` is what to store if that is more than the payload."""
+        """Add an event and return its id; `document` is the stored form if it is more than the payload."""
         values: dict[str, Any] = {"job": job, "chunk": chunk, "at": self._clock.now().isoformat(), "kind": event.kind}
         stored = redacted_document(event.stored() if document is None else document)
         values["data"] = json.dumps(stored)
@@ -293,9 +293,9 @@ class Ledger(Questions):
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        """Write in one transaction, then look whether it is where others will find it.
+        """Write in one transaction, then check that the ledger is still at its path.
 
-        What is known is written even to a file that is gone: a copy of it may be saved.
+        Data is written even to a deleted file, because a copy of it may be saved.
         """
         try:
             with self._engine.begin() as connection:
@@ -306,13 +306,13 @@ class Ledger(Questions):
             self._refuse_damage(error)
             raise Unfinished(
                 f"The ledger cannot be written: {first_line(error)}.",
-                hint="Nothing more is sent before it can be. Make room or bring the database back, and resume the job.",
+                hint="Nothing more is sent. Free disk space or make the database available, then resume the job.",
             ) from None
         self._watch.wrote(noted)
         self._watch.check()
 
     def _refuse_damage(self, error: SQLAlchemyError) -> None:
-        """Raise if the files of the ledger were lost or damaged under a job, rather than busy or out of room."""
+        """Raise if the files of the ledger were lost or damaged during a job; return if it is only busy or full."""
         self._watch.check()
         if getattr(error.__cause__, "sqlite_errorname", "").startswith(BROKEN):
             lost = self._watch.broken(first_line(error))
@@ -327,13 +327,14 @@ class Ledger(Questions):
                 yield connection
         except (Unfinished, LedgerLost) as error:
             raise LedgerUnusable(
-                f"{error.message} Nothing was sent.", hint="Make room and import again, or name another with --ledger."
+                f"{error.message} Nothing was sent.",
+                hint="Free disk space and import again, or give another ledger with --ledger.",
             ) from None
 
 
 @lru_cache
 def _prepared(statement: str) -> TextClause:
-    """Return a statement, taken apart once."""
+    """Return a statement that is parsed once."""
     return text(statement)
 
 

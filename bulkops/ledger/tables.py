@@ -4,7 +4,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, In
 
 METADATA = MetaData()
 
-# `identity` tells one ledger from another, by whatever address it is opened.
+# `identity` distinguishes ledgers, independent of the address by which they are opened.
 VERSION = Table("bulkops_ledger", METADATA, Column("version", Integer, nullable=False), Column("identity", String(40)))
 
 JOBS = Table(
@@ -65,8 +65,8 @@ EVENTS = Table(
     Index("events_of_chunk", "job", "chunk"),
 )
 
-# Which chunk an import belongs to. `place` is contract and target, `root` the planned chunk that the records come from.
-# `turn` counts how often the server gave the same id to another import; `event` is when the claim was recorded.
+# The chunk that an import belongs to. `place` is contract and target, `root` the planned chunk with the records.
+# `turn` counts how often the server used the same id for another import; `event` is the event of the claim.
 IMPORTS = Table(
     "imports",
     METADATA,

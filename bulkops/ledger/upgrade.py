@@ -1,4 +1,4 @@
-"""Create the tables of a ledger, or bring those of an older version up to date."""
+"""Create the tables of a ledger, or upgrade those of an older version."""
 
 import json
 import secrets
@@ -20,7 +20,7 @@ from bulkops.settings import server_name
 Notify = Callable[[str], None]
 Step = Callable[[Connection, Notify], None]
 
-# A response is a better claim than evidence, and an earlier claim better than a later one.
+# A response has priority over evidence, and an earlier claim over a later one.
 CLAIMS = text(
     "SELECT c.*, MIN(CASE WHEN e.kind = :accepted THEN e.id END) AS answer, MAX(e.id) AS latest "
     "FROM chunks c LEFT JOIN events e ON e.job = c.job AND e.chunk = c.number "
@@ -30,7 +30,7 @@ CLAIMS = text(
 
 
 def bring_up_to_date(connection: Connection, notify: Notify) -> None:
-    """Create the tables, or apply the steps that this ledger lacks; UsageError if a newer bulkops made it.
+    """Create the tables, or apply the missing steps; UsageError if a newer version of bulkops made the ledger.
 
     `notify` receives a sentence for each problem that a step finds in the ledger.
     """
@@ -48,7 +48,7 @@ def bring_up_to_date(connection: Connection, notify: Notify) -> None:
 
 
 def identity_of(connection: Connection) -> str | None:
-    """Return the name by which a ledger is known, whatever its address."""
+    """Return the name of a ledger, which does not depend on its address."""
     found: str | None = connection.execute(select(func.max(VERSION.c.identity))).scalar_one()
     return found
 
@@ -61,7 +61,7 @@ def _version(connection: Connection) -> int:
 
 
 def _clock_of_rows(connection: Connection, _: Notify) -> None:
-    """Add the columns for the clock that dates rows."""
+    """Add the columns for the row clock."""
     for column in (CHUNKS.c.created, CHUNKS.c.rows_ahead):
         kind = column.type.compile(connection.dialect)
         connection.exec_driver_sql(f"ALTER TABLE {CHUNKS.name} ADD COLUMN {column.name} {kind}")
@@ -78,9 +78,9 @@ def _identity(connection: Connection, _: Notify) -> None:
 
 
 def _one_name_a_server(connection: Connection, _: Notify) -> None:
-    """Give each job's target the name that all addresses of its server share; the address it had stays a setting.
+    """Give each job's target the name that all addresses of its server share; the earlier address becomes a setting.
 
-    Jobs are found by the target's text and by a hash of it, so both must be those that a job of today has.
+    Jobs are found by the target's text and by a hash of it, so both must equal those of a new job.
     """
     jobs = select(JOBS.c.id, JOBS.c.contract, JOBS.c.target, JOBS.c.options, JOBS.c.settings)
     for job in connection.execute(jobs).all():
@@ -99,7 +99,7 @@ def _one_name_a_server(connection: Connection, _: Notify) -> None:
 
 
 def _import_claims(connection: Connection, notify: Notify) -> None:
-    """Record which chunk each import belongs to; a chunk whose import is another's needs a manual decision."""
+    """Record which chunk each import belongs to; a chunk needs a manual decision if its import has another owner."""
     IMPORTS.create(connection)
     for row in connection.execute(CLAIMS).mappings().all():
         chunk, answer = chunk_entry(row), row["answer"]
@@ -130,5 +130,5 @@ def _new_identity() -> str:
     return secrets.token_hex(6)
 
 
-# One step a version: the step at place n brings a ledger of version n + 1 to version n + 2. A new one has all of them.
+# One step per version: the step at index n upgrades version n + 1 to version n + 2. A new ledger needs none.
 STEPS: tuple[Step, ...] = (_clock_of_rows, _identity, _one_name_a_server, _import_claims)

@@ -1,11 +1,11 @@
-"""Notice that the files of a ledger are gone while it is in use, and keep a copy of its content.
+"""Notice that the files of a ledger are missing while it is in use, and save a copy of its content.
 
-A SQLite connection goes on writing into files that were deleted, replaced or moved away. Nobody would find these
-writes again, so the files are looked at by name around every write. They are only looked at with `stat` and through
-SQLite: closing any other descriptor would release the locks that SQLite holds on a file.
+A SQLite connection keeps writing to files that were deleted, replaced or moved, and these writes would be lost. So the
+files are checked by name around every write, only with `stat` and through SQLite: closing any other descriptor would
+release the locks that SQLite holds on a file.
 
-A file can also be overwritten in place, with an older copy of the ledger. The ids of events only grow, so a ledger that
-lacks the last event of this process, or a database whose own last event is older than it was, is such a copy.
+A file can also be overwritten in place with an older copy of the ledger. The ids of events only grow. A ledger without
+the last event of this process, or a database with an older last event than before, is such a copy.
 """
 
 import os
@@ -25,7 +25,7 @@ LAST_EVENT = "SELECT COALESCE(MAX(id), 0) FROM events"
 BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ")
 LOG_FILES = ("-wal", "-shm")
-# The header of a log: its mark, and a salt that is another one each time the log begins anew after a checkpoint.
+# The header of a log: its mark, and a salt that changes each time the log starts again after a checkpoint.
 LOG_MARKS = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 PAUSES = (0.0, 0.05, 0.2, 0.5)
 LOG_HEADER, LOG_SALT = 24, slice(16, 24)
@@ -33,9 +33,9 @@ LOG_HEADER, LOG_SALT = 24, slice(16, 24)
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """What happened to a file of the ledger. `kept` says that the ledger's content is still in its place.
+    """The damage to a file of the ledger. `kept`: the ledger still contains everything at its path.
 
-    If it is `overwritten`, nothing that is read of it can be relied on.
+    If it is `overwritten`, its content is unreliable.
     """
 
     message: str
@@ -61,8 +61,8 @@ class Watch:
     def start(self, path: Path, anchor: sqlite3.Connection) -> None:
         """Watch a SQLite file and its log from now on.
 
-        `anchor` is a connection that stays open: it keeps the log in place, and reads the content whatever became of
-        the file's name.
+        `anchor` is a connection that stays open: it keeps the log in place, and can read the content even if the file
+        was renamed or deleted.
         """
         self._path, self._anchor = path, anchor
         for file in (path, *(path.with_name(path.name + suffix) for suffix in LOG_FILES)):
@@ -88,25 +88,25 @@ class Watch:
         self._locks.pop(lock, None)
 
     def broken(self, reason: str) -> BulkopsError | None:
-        """Return what to raise where the ledger of a job that began cannot be read; None if no job began."""
+        """Return the error for an unreadable ledger after a job has begun; None before."""
         if self._path is None or not self._written:
             return None
         with self._once:
             if self._lost is None:
-                self._lost = self._told(Trouble(message=f"The ledger was damaged ({reason})", overwritten=True))
+                self._lost = self._error_of(Trouble(message=f"The ledger was damaged ({reason})", overwritten=True))
         return self._lost
 
     def check(self) -> None:
-        """Raise Unfinished if a file is gone or replaced; LedgerLost if the content could not be kept either.
+        """Raise Unfinished if a file is missing or replaced; LedgerLost if the content could not be saved either.
 
-        The first call that finds it so keeps a copy; later calls raise the same error.
+        The first call that finds it saves a copy; later calls raise the same error.
         """
         with self._once:
             if self._lost is None:
                 trouble = self._trouble()
                 if trouble is None:
                     return
-                self._lost = self._told(trouble)
+                self._lost = self._error_of(trouble)
         raise self._lost
 
     def _trouble(self) -> Trouble | None:
@@ -140,14 +140,14 @@ class Watch:
         return None
 
     def _of_the_content(self, path: Path) -> Trouble | None:
-        """Look by name, as another process would, for the last event that this process recorded."""
+        """Check by name, as another process would, that the ledger contains the last event of this process."""
         if not self._written:
             return None
         header = _log_header(path)
         if header and not header.startswith(LOG_MARKS):
             return Trouble(message=f"The log of the ledger {path} was damaged", overwritten=True)
         if header[LOG_SALT] != self._salt:
-            # The log began anew after a checkpoint, so the database has all that was written before.
+            # The log started again after a checkpoint, so the database contains all earlier writes.
             if _lacks(path, self._written):
                 return Trouble(message=f"The ledger {path} was overwritten by an older copy", overwritten=True)
             self._salt = header[LOG_SALT]
@@ -169,24 +169,24 @@ class Watch:
             return False
         return not busy
 
-    def _told(self, trouble: Trouble) -> BulkopsError:
+    def _error_of(self, trouble: Trouble) -> BulkopsError:
         message = f"{trouble.message} while it was in use. Nothing more was sent."
         if trouble.kept:
-            return Unfinished(message, hint="Nothing of the ledger is lost. Leave its files alone and resume the job.")
+            return Unfinished(message, hint="The ledger has lost nothing. Do not change its files, and resume the job.")
         if trouble.overwritten or (copy := self._copied()) is None:
             return LedgerLost(
                 f"{message} A copy of its content could not be saved.",
-                hint="Put it back if you have it, and resume the job. Otherwise look at the target before you import "
-                "the file again: `bulkops reconcile` compares them.",
+                hint="Restore the ledger if you can, and resume the job. Otherwise compare the file with the target "
+                "before you import it again: `bulkops reconcile`.",
             )
         return Unfinished(
             message,
-            hint=f"Its content was saved as {copy}. Put the ledger back, or put that copy in its place "
+            hint=f"Its content was saved as {copy}. Restore the ledger, or move that copy to its path "
             f"({self._path}), and resume the job.",
         )
 
     def _copied(self) -> Path | None:
-        """Copy the content through the open connection to the nearest folder that can be written; None if in vain."""
+        """Copy the content through the open connection to the nearest writable folder; None if that fails."""
         if self._path is None or self._anchor is None:
             return None
         for folder in (self._path.parent, self._path.parent.parent, Path(tempfile.gettempdir())):
@@ -199,7 +199,7 @@ class Watch:
 
 
 def _copied_to(copy: Path, anchor: sqlite3.Connection) -> bool:
-    """Write what a connection reads to a file; return whether that is a sound database, and remove it if not."""
+    """Write the content of a connection to a file; return whether the copy is sound, and remove it if not."""
     sound = False
     try:
         with closing(sqlite3.connect(copy)) as there:
@@ -220,13 +220,13 @@ def _inode(path: Path) -> Inode | None:
 
 
 def _state(path: Path) -> tuple[int, int]:
-    """Return what changes when a file is written to: its size, and when that was."""
+    """Return the size and the modification time of a file: they change with every write."""
     found = path.stat()
     return found.st_size, found.st_mtime_ns
 
 
 def _changed(path: Path, inode: Inode) -> str | None:
-    """Return what became of a file, or None if it is the same as it was."""
+    """Return what happened to a file; None if it is the same file."""
     found = _inode(path)
     if found is None:
         return "removed"
@@ -234,7 +234,7 @@ def _changed(path: Path, inode: Inode) -> str | None:
 
 
 def _log_header(path: Path) -> bytes:
-    """Return the beginning of a ledger's log; empty if there is none. SQLite holds no locks on that file."""
+    """Return the first bytes of a ledger's log; empty if there is none. SQLite holds no locks on that file."""
     try:
         with path.with_name(path.name + LOG_FILES[0]).open("rb", buffering=0) as log:
             return log.read(LOG_HEADER)
@@ -245,8 +245,8 @@ def _log_header(path: Path) -> bytes:
 def _last_event(path: Path, *, without_log: bool = False) -> int | None:
     """Return the id of the last event in a ledger; None if it cannot be read at this moment.
 
-    `without_log` reads the database alone, as it is after the last checkpoint, and never raises. sqlite3.Error if
-    the files are damaged. A missing file is not created.
+    `without_log` reads only the database, with the state of the last checkpoint, and never raises. sqlite3.Error if the
+    files are damaged. A missing file is not created.
     """
     how = "immutable=1" if without_log else "mode=rw"
     try:
@@ -259,9 +259,9 @@ def _last_event(path: Path, *, without_log: bool = False) -> int | None:
 
 
 def _lacks(path: Path, event: int) -> bool:
-    """Return whether a database without its log lacks an event that it had.
+    """Return whether a database without its log lacks an event that it contained before.
 
-    Another process may be writing the log into it at this moment, so it counts only if it is so several times.
+    Another process may be writing the log into it at this moment, so the event must be missing several times in a row.
     """
     for pause in PAUSES:
         time.sleep(pause)
@@ -272,7 +272,7 @@ def _lacks(path: Path, event: int) -> bool:
 
 
 def _is_sound(path: Path) -> bool:
-    """Return whether a SQLite file that was written to can be read throughout, as after a checkpoint."""
+    """Return whether a SQLite file can be read completely, as after a checkpoint."""
     try:
         with closing(sqlite3.connect(path)) as connection:
             return _says_ok(connection)

@@ -1,1 +1,1 @@
-"""The stages in order: the only package that sees them all."""
+"""Combine all stages of an import; only this package imports every other one."""

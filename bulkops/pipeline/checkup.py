@@ -1,4 +1,4 @@
-"""Checks of everything that a command depends on, each with its result and what to do: `bulkops doctor`."""
+"""Check everything that commands depend on, with a result and advice for each check: `bulkops doctor`."""
 
 import os
 import shutil
@@ -15,23 +15,23 @@ from typing import Any
 from bulkops.account.rights import DENIED, FAILED, GRANTED, UNKNOWN_ID, UNTESTED, Right, rights_of
 from bulkops.configuration import read_config
 from bulkops.errors import AccessRefused, BulkopsError, Unfinished, UsageError
-from bulkops.ledger.paths import plain_path, shown
-from bulkops.ledger.reader import Questions
+from bulkops.ledger.paths import plain_path, without_password
+from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.states import ChunkState
 from bulkops.settings import Target, state_folder
 from bulkops.transport.client import Client
-from bulkops.transport.reach import addresses_of, missing_certificates, place_of, proxy_of, shake_hands
+from bulkops.transport.reach import addresses_of, host_and_port, missing_certificates, proxy_of, shake_hands
 from bulkops.wording import counted
 
 LOW_DISK, FULL_DISK = 1_000_000_000, 50_000_000
 SOON = timedelta(days=14)
 LARGEST_OFFSET = 5.0
-"""Seconds that our clock may differ from the server's without a word."""
+"""Maximum seconds between this machine's clock and the server's without a warning."""
 KEY_PATH = "/v1/applications"
 
 
 class State(StrEnum):
-    """How a check ended."""
+    """The result of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -41,7 +41,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One check: what was found, and what to do about it. `exit_code` is that of a failed check."""
+    """One check: the result, and what to do about it. `exit_code` is that of a failed check."""
 
     name: str
     state: State
@@ -68,43 +68,43 @@ def check_machine(config: Path | None) -> Iterator[Check]:
         yield _tried(name, lambda name=name, folder=folder: _disk(name, Path(folder())))  # type: ignore[misc] # defaults
 
 
-def check_ledger(url: str, look: Callable[[], AbstractContextManager[Questions]]) -> Check:
-    """Check that a ledger can be read, and count the jobs that are left in it; `look` opens it."""
+def check_ledger(url: str, look: Callable[[], AbstractContextManager[LedgerReader]]) -> Check:
+    """Check that a ledger can be read, and count its unfinished jobs; `look` opens it."""
     path = plain_path(url)
     if path is not None and not path.exists():
-        return _ok("ledger", f"{path} does not exist yet; the first import makes it.")
+        return _ok("ledger", f"{path} does not exist yet; the first import creates it.")
     return _tried("ledger", lambda: _ledger(url, look))
 
 
 def check_way(base_url: str, *, now: datetime) -> Iterator[Check]:
-    """Check the way to a server: proxy, name, connection and certificate."""
-    host, port = place_of(base_url)
+    """Check the route to a server: proxy, host name, connection and certificate."""
+    host, port = host_and_port(base_url)
     for name in missing_certificates():
         wrong = f"{name} names {os.environ[name]}, which does not exist."
         yield _failed("certificates", wrong, "Correct the variable, or unset it.")
     if (proxy := proxy_of(base_url)) is not None:
-        yield _ok("proxy", f"Requests go through {proxy}; DNS and TLS are not checked past it.")
+        yield _ok("proxy", f"Requests go through {proxy}; DNS and TLS behind it are not checked.")
         return
     yield _ok("proxy", "none")
     try:
         addresses = addresses_of(host, port)
     except OSError as error:
-        told = f"The name {host} is unknown ({error.strerror or error})."
-        yield _failed("DNS", told, "Check the spelling of the address, and the machine's DNS.")
+        message = f"The name {host} is unknown ({error.strerror or error})."
+        yield _failed("DNS", message, "Check the spelling of the address, and this machine's DNS settings.")
         return
     yield _ok("DNS", f"{host} is {', '.join(addresses[:3])}")
     yield _connection(base_url, now)
 
 
 def check_access(client: Client, ids: Mapping[str, int]) -> tuple[list[Check], list[Right]]:
-    """Check the key and the clock, and which operations the key may use."""
+    """Check the key and the clock, and which operations the key permits."""
     try:
         with client.stream(KEY_PATH, {}, {"pageSize": "1"}, attempts=2):
             key = _ok("key", "The server accepts the key.")
     except AccessRefused as error:
         if error.status != 403:
             return [_failed("key", error.message, error.hint or "")], []
-        key = _ok("key", "The server knows the key; it does not grant the list of applications.")
+        key = _ok("key", "The key is valid; it does not permit the list of applications.")
     except Unfinished as error:
         wrong = Check(name="key", state=State.FAILED, message=error.message, help=WAIT, exit_code=Unfinished.exit_code)
         return [wrong], []
@@ -112,11 +112,11 @@ def check_access(client: Client, ids: Mapping[str, int]) -> tuple[list[Check], l
     return [key, _clock(client), _rights(rights)], rights
 
 
-WAIT = "Try again later, or ask whoever runs the server or the network."
+WAIT = "Try again later, or ask the operators of the server or the network."
 
 
 def _tried(name: str, check: Callable[[], Check]) -> Check:
-    """Return a check, failed where it raises."""
+    """Return the result of a check; a failed one if it raises."""
     try:
         return check()
     except BulkopsError as error:
@@ -128,7 +128,7 @@ def _tried(name: str, check: Callable[[], Check]) -> Check:
 def _configuration(path: Path | None) -> Check:
     config = read_config(path)
     if config.path is None:
-        return _ok("configuration", "There is no configuration file; options and variables are used.")
+        return _ok("configuration", "No configuration file; options and variables are used.")
     tables = ", ".join(config.tables) or "no tables"
     return _ok("configuration", f"{config.path}: {tables}")
 
@@ -145,28 +145,28 @@ def _known_state() -> str:
 
 def _disk(name: str, folder: Path) -> Check:
     free = shutil.disk_usage(folder).free
-    told = f"{folder}: {free / 1e9:,.1f} GB free"
+    message = f"{folder}: {free / 1e9:,.1f} GB free"
     if free < FULL_DISK:
-        return _failed(name, told, "Make room: the ledger, saved targets and downloads need it.")
+        return _failed(name, message, "Free disk space for the ledger, saved targets and downloads.")
     if free < LOW_DISK:
-        help_text = "Make room before a large import or export."
-        return Check(name=name, state=State.WARNING, message=told, help=help_text)
-    return _ok(name, told)
+        help_text = "Free disk space before a large import or export."
+        return Check(name=name, state=State.WARNING, message=message, help=help_text)
+    return _ok(name, message)
 
 
-def _ledger(url: str, look: Callable[[], AbstractContextManager[Questions]]) -> Check:
+def _ledger(url: str, look: Callable[[], AbstractContextManager[LedgerReader]]) -> Check:
     with look() as ledger:
         jobs, sums = ledger.jobs(), ledger.sums()
     final = {ChunkState.ACCEPTED, ChunkState.REJECTED, ChunkState.SKIPPED}
     left = [job.id for job in jobs if not job.cancelled and sums.get(job.id, {}).keys() - final]
-    told = f"{shown(url)}: {counted(len(jobs), 'job')}"
+    message = f"{without_password(url)}: {counted(len(jobs), 'job')}"
     if not left:
-        return _ok("ledger", told)
+        return _ok("ledger", message)
     return Check(
         name="ledger",
         state=State.WARNING,
-        message=f"{told}, of which {len(left):,} unfinished: {', '.join(left[-3:])}",
-        help="Go on with them: bulkops jobs resume JOB. Or give them up: bulkops jobs cancel JOB.",
+        message=f"{message}, {len(left):,} unfinished: {', '.join(left[-3:])}",
+        help="Resume them with bulkops jobs resume JOB, or cancel them with bulkops jobs cancel JOB.",
     )
 
 
@@ -178,13 +178,15 @@ def _connection(base_url: str, now: datetime) -> Check:
         help_text = "Set SSL_CERT_FILE to the certificates of your proxy or company, or check the address."
         return _failed("TLS", f"The certificate is not accepted: {reason}.", help_text)
     except OSError as error:
-        told = f"The server cannot be reached: {error.strerror or error}."
-        return Check(name="connection", state=State.FAILED, message=told, help=WAIT, exit_code=Unfinished.exit_code)
+        message = f"The server cannot be reached: {error.strerror or error}."
+        return Check(name="connection", state=State.FAILED, message=message, help=WAIT, exit_code=Unfinished.exit_code)
     if made.version is None:
-        return _ok("connection", "The server accepts connections. Plain HTTP, which stays on this machine.")
+        return _ok("connection", "The server accepts connections. Plain HTTP, on this machine only.")
     if made.expires is not None and made.expires - now < SOON:
-        told = f"{made.version}; the certificate ends on {made.expires:%Y-%m-%d}"
-        return Check(name="TLS", state=State.WARNING, message=told, help="Tell whoever runs the server.")
+        message = f"{made.version}; the certificate ends on {made.expires:%Y-%m-%d}"
+        return Check(
+            name="TLS", state=State.WARNING, message=message, help="Ask the operators of the server to renew it."
+        )
     until = f"; the certificate is valid until {made.expires:%Y-%m-%d}" if made.expires else ""
     return _ok("TLS", f"{made.version}{until}")
 
@@ -192,29 +194,34 @@ def _connection(base_url: str, now: datetime) -> Check:
 def _clock(client: Client) -> Check:
     offset = client.server_offset
     if offset is None:
-        told = "The server does not say its time."
-        return Check(name="clock", state=State.WARNING, message=told, help="Evidence of doubtful requests needs it.")
+        message = "The responses contain no Date header."
+        return Check(
+            name="clock",
+            state=State.WARNING,
+            message=message,
+            help="Settling requests in doubt needs the server's time.",
+        )
     seconds = offset.total_seconds()
-    told = f"The server's clock differs by {abs(seconds):.0f} s."
+    message = f"The server's clock differs by {abs(seconds):.0f} s."
     if abs(seconds) > LARGEST_OFFSET:
-        return Check(name="clock", state=State.WARNING, message=told, help="Set this machine's clock (NTP).")
-    return _ok("clock", told)
+        return Check(name="clock", state=State.WARNING, message=message, help="Set this machine's clock (NTP).")
+    return _ok("clock", message)
 
 
 def _rights(rights: list[Right]) -> Check:
-    """Return what the operations amount to."""
+    """Return one check that sums up the permitted operations."""
     by_state = {state: [r for r in rights if r.state == state] for state in (GRANTED, DENIED, UNTESTED)}
     figures = [f"{len(found)} {state}" for state, found in by_state.items()]
     wrong = [right for right in rights if right.state in (UNKNOWN_ID, FAILED)]
-    told = f"{', '.join(figures)}"
+    message = f"{', '.join(figures)}"
     if by_state[DENIED]:
         names = ", ".join(right.operation for right in by_state[DENIED])
-        help_text = f"Tick these in the key's endpoint list if the commands are needed: {names}."
-        return Check(name="operations", state=State.WARNING, message=told, help=help_text)
+        help_text = f"Select these in the key's endpoint list if you need the commands: {names}."
+        return Check(name="operations", state=State.WARNING, message=message, help=help_text)
     if wrong:
         help_text = "; ".join(f"{right.operation}: {right.why}" for right in wrong)
-        return Check(name="operations", state=State.WARNING, message=told, help=help_text)
-    return _ok("operations", told)
+        return Check(name="operations", state=State.WARNING, message=message, help=help_text)
+    return _ok("operations", message)
 
 
 def _ok(name: str, message: str) -> Check:
@@ -226,7 +233,7 @@ def _failed(name: str, message: str, help_text: str) -> Check:
 
 
 def skipped(name: str, message: str) -> Check:
-    """Return a check that was not made, and why."""
+    """Return a check that was skipped, and the reason."""
     return Check(name=name, state=State.SKIPPED, message=message)
 
 
@@ -238,7 +245,7 @@ def target_check(error: BulkopsError) -> Check:
 def target_found(target: Target) -> Check:
     """Return the check of a target that can be used."""
     named = f" ({target.name})" if target.name else ""
-    return _ok("target", f"{target.identity()['base_url']}{named}; there is a key.")
+    return _ok("target", f"{target.identity()['base_url']}{named}; a key is configured.")
 
 
 def document_of(checks: list[Check], rights: list[Right]) -> dict[str, Any]:

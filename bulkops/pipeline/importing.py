@@ -1,4 +1,4 @@
-"""One import from file to proof: validate, plan, check the guards, upload, reconcile."""
+"""Run one import from file to reconciliation: validate, plan, check the guards, upload, reconcile."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -20,7 +20,7 @@ from bulkops.pipeline.running import NewJob, Outcome, begin_and_run
 from bulkops.pipeline.unfinished import name_unfinished
 from bulkops.settings import Target
 from bulkops.upload.body import settled_stamp
-from bulkops.upload.guards import refuse_doubtful
+from bulkops.upload.guards import refuse_unaccepted_warnings
 from bulkops.upload.input_file import change_of
 from bulkops.upload.options import MAX_REMOVALS, RunOptions
 from bulkops.upload.start import new_job
@@ -33,18 +33,18 @@ from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract
 
 NO_RECORDS = "STR110"
-"""The rule that a file has records; --allow-empty lifts it."""
+"""The rule that a file contains records; --allow-empty lifts it."""
 OpenTarget = Callable[[], AbstractContextManager[Target]]
 OpenLedger = Callable[[], AbstractContextManager[Ledger]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportRequest:
-    """What to import and how. `options` are the contract's query options by option name, as text.
+    """The parameters of an import. `options` are the contract's query options by option name, as text.
 
-    Without `digests` the records of the file are neither compared with those of earlier jobs nor remembered. With
-    `dry_run` everything up to the first upload is done: the account is read, and nothing is written or sent. `account`
-    is what reads it, where several imports share what was read.
+    Without `digests`, the records of the file are neither compared with those of earlier jobs nor stored. With
+    `dry_run`, every step before the first upload is done: the account is read, and nothing is written or sent.
+    `account` reads the account; several imports can share it.
     """
 
     contract: Contract
@@ -62,26 +62,31 @@ class ImportRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where an import goes and where it is remembered. Both are opened only once the file has passed."""
+class Destination:
+    """The target and the ledger of an import. Both are opened only after the file has passed validation."""
 
     target: OpenTarget
     ledger: OpenLedger
 
     @classmethod
     def at(cls, target: Target, ledger: Ledger) -> Self:
-        """Return a place that is open already."""
+        """Return a destination with an open target and ledger."""
         return cls(target=lambda: nullcontext(target), ledger=lambda: nullcontext(ledger))
 
 
 def import_file(
-    request: ImportRequest, place: Place, *, clock: Clock, stop: Stop | None = None, observer: Observer | None = None
+    request: ImportRequest,
+    place: Destination,
+    *,
+    clock: Clock,
+    stop: Stop | None = None,
+    observer: Observer | None = None,
 ) -> Outcome:
     """Run one import to its end.
 
-    A file with errors is refused: nothing is sent, and the ledger remembers nothing. What ends a run that has begun
-    (a lost network, a signal, a doubt) is in the outcome; what keeps it from beginning is raised: InputUnreadable,
-    DataError, GuardRefused, UsageError.
+    A file with errors is refused: nothing is sent, and the ledger contains no trace of it. The outcome contains what
+    ends a run that has begun: a lost network, a signal, a chunk in doubt. Errors before that are raised:
+    InputUnreadable, DataError, GuardRefused, UsageError.
     """
     observer, stop = observer or Silent(), stop or Stop()
     contract = request.contract
@@ -93,7 +98,7 @@ def import_file(
     if report.errors:
         document = _refused_document(contract, report.files[0])
         return Outcome(document=document, exit_code=DataError.exit_code, validation=report)
-    refuse_doubtful(report.files[0])
+    refuse_unaccepted_warnings(report.files[0])
     stamp = settled_stamp(request.file)
     plan = plan_file(request.file, limits, names=contract.sent_names(request.options))
     _refuse_other_bytes(report.files[0], plan)
@@ -110,8 +115,8 @@ def import_file(
             check=True,
             account=request.account,
         )
-        running = name_unfinished(new, ledger, say=observer.note)
-        repeats = without_repeats(new, digests, ledger, running=running, limits=limits, say=observer.note)
+        running = name_unfinished(new, ledger, notify=observer.note)
+        repeats = without_repeats(new, digests, ledger, running=running, limits=limits, notify=observer.note)
         with repeats as sending:
             if sending.new is None:
                 return Outcome(document=sending.document, exit_code=0, validation=report, idle=True)
@@ -133,7 +138,7 @@ def _new_job(request: ImportRequest, plan: FilePlan, target: Target, *, clock: C
 
 
 def _validated(request: ImportRequest, clock: Clock) -> tuple[ValidationReport, Digests | None]:
-    """Return how the file was judged, and the digests of its records if they are wanted."""
+    """Return the validation report of the file, and the digests of its records if they are required."""
     empty = {NO_RECORDS} if request.guards.allow_empty else set()
     settings = ValidationSettings(
         now=clock.now(),
@@ -148,7 +153,7 @@ def _validated(request: ImportRequest, clock: Clock) -> tuple[ValidationReport, 
 
 
 def _refused_document(contract: Contract, found: FileReport) -> dict[str, Any]:
-    """Return the figures of a file that the validator refused: all of its records are pending."""
+    """Return the document of a file that failed validation: all of its records are pending."""
     figures = {"accepted": 0, "skipped": 0, "rejected": 0, "in_doubt": 0, "pending": found.records}
     return {
         "job": None,
@@ -164,12 +169,12 @@ def _refused_document(contract: Contract, found: FileReport) -> dict[str, Any]:
 
 
 def _refuse_other_bytes(validated: FileReport, plan: FilePlan) -> None:
-    """Refuse a file whose bytes are not the ones that were validated."""
+    """Raise DataError if the planned bytes differ from the validated ones."""
     if validated.sha256 == plan.sha256:
         return
     change = change_of(plan.path, sha256=validated.sha256, size=validated.bytes)
-    how = change.said if change is not None and change.grown_from is not None else "has just changed"
+    how = change.description if change is not None and change.grown_from is not None else "has just changed"
     raise DataError(
-        f"The bytes of {plan.path} are not the ones that were validated: it {how}. Nothing was sent.",
-        hint="Wait until it is complete.",
+        f"{plan.path} changed after it was validated: it {how}. Nothing was sent.",
+        hint="Wait until the file is complete, then run the command again.",
     )

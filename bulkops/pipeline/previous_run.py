@@ -1,10 +1,10 @@
-"""What became of a step of a recipe when the recipe ran before."""
+"""Find the job of a recipe step from an earlier run of the recipe."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bulkops.ledger.job_summary import job_state
+from bulkops.ledger.job_documents import job_state
 from bulkops.ledger.models import JobEntry, target_key
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
@@ -14,12 +14,12 @@ from bulkops.upload.start import target_of
 from bulkops_validators.model.contract import Contract, Mode
 
 GOOD_VERDICTS = ("proved", "unprovable")
-"""`unprovable` is good: it says that nothing reads the rows back, or not all of them, and nothing contradicts."""
+"""`unprovable` counts as good: the API cannot read all rows back, and the rows read do not contradict the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Earlier:
-    """A job of the same bytes, target and options, and how far it came; `kept` says that records of it were taken."""
+class PreviousRun:
+    """A job with the same bytes, target and options, and its state; `kept`: the server imported records of it."""
 
     job: JobEntry
     state: JobState
@@ -27,21 +27,21 @@ class Earlier:
 
     @property
     def done(self) -> bool:
-        """Whether every record is where it should be."""
+        """Whether every record is accepted or skipped."""
         return self.state is JobState.DONE
 
     @property
     def open(self) -> bool:
-        """Whether the job can be gone on with."""
+        """Whether the job can be resumed."""
         return self.state in (JobState.UNFINISHED, JobState.IN_DOUBT)
 
     @property
     def proved(self) -> bool:
-        """Whether its rows were read back, and were as they should be."""
+        """Whether its rows were read back without a contradiction."""
         return self.job.reconciliation is not None and self.job.reconciliation["verdict"] in GOOD_VERDICTS
 
 
-def earlier_job(
+def previous_run(
     ledger: Ledger,
     contract: Contract,
     file: Path,
@@ -49,11 +49,11 @@ def earlier_job(
     options: Mapping[str, str],
     *,
     siblings: Iterable[Path],
-) -> Earlier | None:
-    """Return the latest job of this file to this place that was not cancelled.
+) -> PreviousRun | None:
+    """Return the latest job of this file for this target that was not cancelled; None if there is none.
 
-    Where later imports overwrite earlier ones, a job counts for nothing once another file went to the same place,
-    unless that one is of the same recipe: `siblings` are its files.
+    If later imports overwrite earlier ones, a job no longer counts after another file was sent to the same target,
+    unless that file belongs to the same recipe: `siblings` are the files of the recipe.
     """
     place = target_of(contract, target)
     options = {name: value for name, value in options.items() if name in contract.parameters}
@@ -69,4 +69,4 @@ def earlier_job(
             return None
     chunks = ledger.chunks(job.id)
     kept = any(chunk.state is ChunkState.ACCEPTED for chunk in chunks)
-    return Earlier(job=job, state=job_state(job, chunks), kept=kept)
+    return PreviousRun(job=job, state=job_state(job, chunks), kept=kept)

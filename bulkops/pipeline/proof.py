@@ -1,4 +1,4 @@
-"""The circumstances of a comparison, stored with its result so that a report can name them."""
+"""Store the circumstances of a comparison with its result, so that a report can name them."""
 
 import hashlib
 import socket
@@ -19,7 +19,7 @@ from bulkops.settings import Target
 from bulkops.version import __version__
 
 PROOF = "proof"
-"""The key of the stored result that holds the circumstances; ledgers of older versions do not have it."""
+"""The key of the circumstances in the stored result; ledgers of older versions do not have it."""
 BALANCES = "balances"
 
 
@@ -68,10 +68,10 @@ class SavedExport:
 
 @dataclass(frozen=True, kw_only=True)
 class Circumstances:
-    """When, where and with what a file was compared.
+    """The times, the place and the sources of a comparison.
 
-    `address` and `key` are those of the target that was read, empty for a saved export. `key` says where the key came
-    from; it is never the key itself.
+    `address` and `key` are those of the target that was read, empty for a saved export. `key` names the source of the
+    key; it is never the key itself.
     """
 
     began: datetime
@@ -82,7 +82,7 @@ class Circumstances:
 
     @classmethod
     def of_target(cls, target: Target, *, began: datetime, ended: datetime) -> Self:
-        """Return the circumstances of a comparison with what a target contains."""
+        """Return the circumstances of a comparison with the content of a target."""
         address = str(target.identity()["base_url"])
         return cls(began=began, ended=ended, address=address, key=target.authorization.name)
 
@@ -100,7 +100,7 @@ class Circumstances:
 
 
 def keep_result(ledger: Ledger, job: JobEntry, result: Reconciliation, circumstances: Circumstances) -> JobEntry:
-    """Write a result with its circumstances to a job; balances checked earlier stay if none were checked now."""
+    """Store a result with its circumstances in a job; earlier balances stay if none were checked now."""
     kept = {key: value for key, value in (job.reconciliation or {}).items() if key == BALANCES}
     document = {**kept, **result.to_json(), PROOF: circumstances.to_json()}
     return ledger.change_job(job, Reconciled(), reconciliation=document)

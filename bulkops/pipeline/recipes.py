@@ -12,15 +12,15 @@ from bulkops.account.reading import MAX_REQUESTS, AccountReader
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, DataError, Interrupted, UsageError
 from bulkops.ledger.store import Ledger
-from bulkops.pipeline.importing import ImportRequest, Place, import_file
+from bulkops.pipeline.importing import Destination, ImportRequest, import_file
 from bulkops.pipeline.observer import Observer
-from bulkops.pipeline.previous_run import GOOD_VERDICTS, Earlier, earlier_job
+from bulkops.pipeline.previous_run import GOOD_VERDICTS, PreviousRun, previous_run
 from bulkops.pipeline.resuming import resume_job
-from bulkops.pipeline.running import Outcome, as_it_stands, resumable
+from bulkops.pipeline.running import Outcome, outcome_of_job, resumable
 from bulkops.queries import query_texts
 from bulkops.recipe import Recipe, Step
 from bulkops.settings import Target
-from bulkops.transport.notices import Say, silent
+from bulkops.transport.notices import Notify, discard_notice
 from bulkops.upload.guards import accepted_rules
 from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
 from bulkops.upload.stop import Stop, StoppableClock
@@ -36,10 +36,10 @@ GUARDS = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class StepResult:
-    """How one step ended, and whether that is what the recipe expects.
+    """The result of one step, and whether it is the one that the recipe expects.
 
-    `error` is what kept the step from beginning; there is no outcome then, but `preflight` may say why. `already` says
-    that an earlier run had done it, `resumed` that this one went on with what an earlier run had begun.
+    `error` prevented the step from starting; `outcome` is then None, but `preflight` may contain the reason. `already`:
+    an earlier run completed the step. `resumed`: this run resumed the job of an earlier one.
     """
 
     number: int
@@ -54,7 +54,7 @@ class StepResult:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the step did what it was there for."""
+        """Whether the step ended as the recipe expects."""
         if self.outcome is None:
             return False
         if self.step.expect == "refused":
@@ -69,7 +69,7 @@ class StepResult:
 
     @property
     def trouble(self) -> BulkopsError | None:
-        """What kept the step from beginning, or ended it early, in the words of recipes."""
+        """The error that prevented the step or ended it early, with hints for recipes."""
         error = self.error or (self.outcome.error if self.outcome else None)
         return error and _in_words_of_recipes(error)
 
@@ -86,7 +86,7 @@ class StepResult:
         """Return the step's part of `run --json`."""
         document = dict(self.outcome.document) if self.outcome else None
         checked = self.outcome.validation if self.outcome else None
-        told: dict[str, Any] = {
+        result: dict[str, Any] = {
             "number": self.number,
             "contract": self.step.contract,
             "file": str(self.step.file),
@@ -99,18 +99,18 @@ class StepResult:
             "import": document,
         }
         if self.preflight is not None:
-            told["findings"] = dict(self.preflight.report.counts)
-            told["preflight"] = self.preflight.to_json()
+            result["findings"] = dict(self.preflight.report.counts)
+            result["preflight"] = self.preflight.to_json()
         if (error := self.trouble) is not None:
-            told["error"] = {"message": error.message, "hint": error.hint, "exit": error.exit_code}
-        return told
+            result["error"] = {"message": error.message, "hint": error.hint, "exit": error.exit_code}
+        return result
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeRun:
-    """What a recipe runs against, and how.
+    """A run of a recipe, and everything it needs.
 
-    `first` is the number of the step to begin with; `say` announces requests.
+    `first` is the number of the first step to run; `notify` receives notices about requests.
     """
 
     recipe: Recipe
@@ -122,20 +122,20 @@ class RecipeRun:
     stop: Stop = field(default_factory=Stop)
     dry_run: bool = False
     first: int = 1
-    say: Say = silent
+    notify: Notify = discard_notice
 
     def results(self) -> Iterator[StepResult]:
-        """Yield the result of each step as it ends; the first that is not as expected is the last.
+        """Yield the result of each step as it ends; the first unexpected result is the last.
 
-        All steps are compared with the account before the first one begins. If steps do not fit it, only their
-        results are yielded.
+        All steps are compared with the account before the first one begins. If steps do not fit it, only their results
+        are yielded.
         """
         steps = [(number, step) for number, step in enumerate(self.recipe.steps, 1) if number >= self.first]
         clock = StoppableClock(self.clock, self.stop)
-        with open_client(self.target, self.ledger, clock=clock, say=self.say) as client:
+        with open_client(self.target, self.ledger, clock=clock, notify=self.notify) as client:
             reader = AccountReader(client)
             many = counted(len(steps), "step")
-            self.say(f"Preflight: comparing {many} with the account, with at most {MAX_REQUESTS} requests each.")
+            self.notify(f"Preflight: comparing {many} with the account, with at most {MAX_REQUESTS} requests each.")
             unfit = list(self._unfit(steps, reader))
             yield from unfit
             for number, step in [] if unfit else steps:
@@ -146,7 +146,7 @@ class RecipeRun:
                     return
 
     def _unfit(self, steps: Sequence[tuple[int, Step]], reader: AccountReader) -> Iterator[StepResult]:
-        """Yield the results of steps that do not fit the account; nothing else is checked after another error."""
+        """Yield the results of steps that do not fit the account; another error ends the check."""
         for number, step in steps:
             result = self._result(number, step, partial(self._checked, reader=reader))
             if result.error is not None:
@@ -155,11 +155,12 @@ class RecipeRun:
                     return
 
     def _result(self, number: int, step: Step, work: Callable[[StepResult], StepResult]) -> StepResult:
+        """Return the result of `work` for a step; an error or an interrupt becomes part of the result."""
         ended = StepResult(number=number, step=step, outcome=None, seconds=0, dry_run=self.dry_run)
         try:
-            if self.stop.asked:
+            if self.stop.requested:
                 raise Interrupted("Interrupted.")
-            self.stop.begun = False  # nothing of this step is under way: a signal may end it where it is
+            self.stop.begun = False  # no request of this step is in flight: a signal may end the step at once
             return work(ended)
         except BulkopsError as error:
             return replace(ended, error=resumable(error))
@@ -179,7 +180,7 @@ class RecipeRun:
             return ended
         ids = {name: target.ids[name] for name in contract.route(target.ids).ids}
         accept = _guards(step).accept
-        preflight = check_import(contract, step.file, ids, reader, accept=accept, search=False, say=silent)
+        preflight = check_import(contract, step.file, ids, reader, accept=accept, search=False, say=discard_notice)
         if (error := preflight.error()) is None:
             return ended
         self.observe(step).checked(preflight)
@@ -188,15 +189,16 @@ class RecipeRun:
     def _target_of(self, step: Step) -> Target:
         return replace(self.target, ids=step_ids(step, self.target.ids))
 
-    def _earlier(self, step: Step, target: Target) -> Earlier | None:
-        """Return the job of an earlier run that a step that is to be done may stand on."""
+    def _earlier(self, step: Step, target: Target) -> PreviousRun | None:
+        """Return the job of an earlier run that may complete the step; None for a step that expects a refusal."""
         if step.expect != "done":
             return None
         contract, siblings = CONTRACTS[step.contract], [each.file for each in self.recipe.steps]
         options = query_texts(contract, step.options)
-        return earlier_job(self.ledger, contract, step.file, target, options, siblings=siblings)
+        return previous_run(self.ledger, contract, step.file, target, options, siblings=siblings)
 
     def _run(self, ended: StepResult, *, reader: AccountReader) -> StepResult:
+        """Run a step: use the job of an earlier run if it counts, else import the file."""
         step, target = ended.step, self._target_of(ended.step)
         contract = CONTRACTS[step.contract]
         earlier = self._earlier(step, target)
@@ -215,33 +217,46 @@ class RecipeRun:
             dry_run=self.dry_run,
             account=reader,
         )
-        place = Place.at(target, self.ledger)
+        place = Destination.at(target, self.ledger)
         outcome = import_file(request, place, clock=self.clock, stop=self.stop, observer=self.observe(step))
         return replace(ended, outcome=outcome)
 
-    def _counts(self, earlier: Earlier, step: Step) -> bool:
-        """Tell whether an earlier job stands for the step; what was refused goes again where that doubles nothing."""
+    def _counts(self, earlier: PreviousRun, step: Step) -> bool:
+        """Return whether an earlier job completes the step, or must be resumed for it.
+
+        Refused records are sent again if that duplicates nothing.
+        """
         if earlier.open:
             return True
         doubles = earlier.kept and not CONTRACTS[step.contract].mode.resend_is_safe
         return not step.again and (earlier.done or doubles)
 
-    def _go_on(self, ended: StepResult, earlier: Earlier, target: Target, reader: AccountReader) -> StepResult:
-        """Take an earlier job for the step: as it is, proved now, or gone on with."""
-        step, job, observer = ended.step, earlier.job, self.observe(ended.step)
+    def _go_on(self, ended: StepResult, earlier: PreviousRun, target: Target, reader: AccountReader) -> StepResult:
+        """Use the job of an earlier run for the step: report it, or reconcile or resume it now."""
+        step = ended.step
         settled = not earlier.open and (earlier.proved or not step.reconcile or not earlier.done)
         if settled or self.dry_run:
-            told = "goes on as job" if earlier.open else "was done by job" if earlier.done else "was ended by job"
-            observer.note(f"{step.file.name} {told} {job.id}.")
-            outcome = as_it_stands(job, self.ledger.chunks(job.id), self.ledger)
-            if self.dry_run and earlier.open:
-                outcome = replace(outcome, exit_code=0)
-            return replace(ended, outcome=outcome, already=earlier.done, resumed=earlier.open)
+            outcome = self._reported(step, earlier)
+        else:
+            outcome = self._resumed(step, earlier, target, reader)
+        return replace(ended, outcome=outcome, already=earlier.done, resumed=earlier.open)
+
+    def _reported(self, step: Step, earlier: PreviousRun) -> Outcome:
+        """Return the outcome of an earlier job without any change to it."""
+        job = earlier.job
+        ended = "goes on as job" if earlier.open else "was done by job" if earlier.done else "was ended by job"
+        self.observe(step).note(f"{step.file.name} {ended} {job.id}.")
+        outcome = outcome_of_job(job, self.ledger.chunks(job.id), self.ledger)
+        return replace(outcome, exit_code=0) if self.dry_run and earlier.open else outcome
+
+    def _resumed(self, step: Step, earlier: PreviousRun, target: Target, reader: AccountReader) -> Outcome:
+        """Reconcile an earlier job that is complete, or resume one that is not."""
+        job, observer = earlier.job, self.observe(step)
         observer.note(f"{step.file.name} {'is proved' if earlier.done else 'goes on'} as job {job.id}.")
-        outcome = resume_job(
+        return resume_job(
             job,
             self.ledger,
-            lambda: Place.at(target, self.ledger).target(),
+            lambda: Destination.at(target, self.ledger).target(),
             clock=self.clock,
             prove=step.reconcile,
             changes=self._changes(step, job.settings),
@@ -250,10 +265,9 @@ class RecipeRun:
             stop=self.stop,
             observer=observer,
         )
-        return replace(ended, outcome=outcome, already=earlier.done, resumed=earlier.open)
 
     def _changes(self, step: Step, kept: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the settings that the recipe has otherwise than the job that it goes on with."""
+        """Return the settings of the recipe that differ from those of the job to resume."""
         wanted = {
             "settle": self.settings.settle,
             "response_timeout": self.settings.response_timeout,
@@ -275,14 +289,14 @@ def _guards(step: Step) -> Guards:
 
 
 def step_ids(step: Step, given: Mapping[str, int]) -> dict[str, int]:
-    """Return the ids of a step; those it lacks come from the options or the target, if its own do not suffice."""
+    """Return the ids of a step; ids that it lacks come from the options or the target."""
     own = set(step.ids)
     routes = [set(route.ids) for route in CONTRACTS[step.contract].routes]
     return dict(step.ids) if own in routes else {**given, **step.ids}
 
 
 def contradictions(recipe: Recipe, given: Mapping[str, int]) -> list[str]:
-    """Return a sentence for each id of the recipe that differs from the one that the options or the target give."""
+    """Return a sentence for each id of the recipe that differs from the one in the options or the target."""
     steps: dict[tuple[str, int, int], list[int]] = {}
     for number, step in enumerate(recipe.steps, start=1):
         for name, value in step.ids.items():
@@ -297,7 +311,7 @@ def contradictions(recipe: Recipe, given: Mapping[str, int]) -> list[str]:
 
 
 def used_ids(recipe: Recipe, given: Mapping[str, int]) -> frozenset[str]:
-    """Return those of the given ids that a step uses, since it lacks them. `check_recipe` must have passed."""
+    """Return those of the given ids that a step uses because it lacks them. `check_recipe` must have passed."""
     used: set[str] = set()
     for step in recipe.steps:
         route = CONTRACTS[step.contract].route(step_ids(step, given))
@@ -306,7 +320,7 @@ def used_ids(recipe: Recipe, given: Mapping[str, int]) -> frozenset[str]:
 
 
 def check_recipe(recipe: Recipe, given: Mapping[str, int]) -> None:
-    """Refuse a recipe before anything is sent: an id, a file, an option or a limit that is missing or odd.
+    """Raise UsageError before anything is sent if an id, a file, an option or a limit is missing or invalid.
 
     `given` are the ids that steps may lack.
     """
@@ -320,9 +334,9 @@ def check_recipe(recipe: Recipe, given: Mapping[str, int]) -> None:
             hint = "Name them under `ids:` of the step, as options, or in the target's table."
             raise UsageError(f"{place} needs ids: {missing}.", hint=hint) from None
         if odd := sorted(set(step.ids) - set(route.ids)):
-            raise UsageError(f"{place} has no use for the id {odd[0]}; it takes {', '.join(route.ids)}.")
+            raise UsageError(f"{place}: the id {odd[0]} does not apply; the step's ids are {', '.join(route.ids)}.")
         if not step.file.is_file():
-            raise UsageError(f"{place}: there is no file {step.file}.")
+            raise UsageError(f"{place}: the file {step.file} does not exist.")
         query_texts(contract, step.options, place=place)
         accepted_rules(step.accept)
         for name in ("max_removals", "max_errors"):
@@ -331,7 +345,7 @@ def check_recipe(recipe: Recipe, given: Mapping[str, int]) -> None:
 
 
 def _in_words_of_recipes(error: BulkopsError) -> BulkopsError:
-    """Return an error whose hint names keys of a step where it named options of `bulkops import`."""
+    """Return an error with a hint that names keys of a step instead of options of `bulkops import`."""
 
     def key(match: re.Match[str]) -> str:
         return f"`{match[1].replace('-', '_')}: {match[2] or 'true'}` in the step"

@@ -1,4 +1,4 @@
-"""A reconciliation as people ask for it: of a file or of a job, with balances, and kept with the job."""
+"""Reconcile a file or a job, check balances, and store the result with the job."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,18 +18,18 @@ from bulkops.reconciling.result import Reconciliation
 from bulkops.reconciling.run import reconcile
 from bulkops.reconciling.sides import EvidenceSource, ImportFacts
 from bulkops.settings import Target
-from bulkops.upload.input_file import Original
+from bulkops.upload.input_file import JobFile
 from bulkops.upload.start import contract_of, target_of, with_file
 from bulkops.writing import OWN_ONLY, Permit
 from bulkops_validators.model.contract import Contract
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What is compared, and what becomes of it.
+class ReconcileRequest:
+    """The parameters of a reconciliation.
 
-    `target` is the identity of the target of a job; `balances` are exports from before and after the import, `original`
-    is the file where it is that of a job.
+    `target` is the identity of a job's target. `balances` are exports from before and after the import. `original` is
+    the job's file, if a job is reconciled.
     """
 
     contract: Contract
@@ -38,7 +38,7 @@ class Asked:
     known: ImportFacts = field(default_factory=ImportFacts)
     job: str | None = None
     target: Mapping[str, Any] | None = None
-    original: Original | None = None
+    original: JobFile | None = None
     output: Path | None = None
     spreadsheet_safe: bool = False
     repair: Path | None = None
@@ -48,22 +48,24 @@ class Asked:
     permit: Permit = OWN_ONLY
 
     def accepting(self, rules: Collection[str]) -> Self:
-        """Return the same with more rules accepted."""
+        """Return the same request with more accepted rules."""
         return replace(self, known=replace(self.known, accept=frozenset(self.known.accept) | frozenset(rules)))
 
 
-def asked_of_job(ledger: Ledger, name: str, *, file: Path | None = None, where: Target | None = None) -> Asked:
-    """Return what a job knows of itself; GuardRefused for another file, or another target, than it was begun with."""
+def request_of_job(
+    ledger: Ledger, name: str, *, file: Path | None = None, where: Target | None = None
+) -> ReconcileRequest:
+    """Return the request for a job; GuardRefused for another file or target than the job's."""
     job = ledger.job(name)
     contract = contract_of(job)
     if file is not None:
         job = with_file(job, file)
-    original = Original(job, chunks=lambda: ledger.chunks(name))
+    original = JobFile(job, chunks=lambda: ledger.chunks(name))
     original.refuse_change()
     if where is not None and target_of(contract, where) != job.target:
-        raise GuardRefused(f"Job {name} was begun on another target.", hint="Name the target it was begun on.")
+        raise GuardRefused(f"Job {name} has another target.", hint="Name the target of the job.")
     known = known_from_ledger(ledger, job, ledger.chunks(name), contract)
-    return Asked(
+    return ReconcileRequest(
         contract=contract,
         file=file or job.file_path,
         options=job.options,
@@ -75,16 +77,16 @@ def asked_of_job(ledger: Ledger, name: str, *, file: Path | None = None, where: 
 
 
 def prove(
-    asked: Asked,
+    asked: ReconcileRequest,
     evidence: EvidenceSource,
     *,
     clock: Clock,
     ledger: Ledger | None,
     observer: Callable[[str], None] | None,
 ) -> Reconciliation:
-    """Compare, check the balances if asked, and let the job know what was found, as `import --reconcile` does.
+    """Compare, check the balances if requested, and store the result with the job, as `import --reconcile` does.
 
-    FileChanged if the file of a job changed while it was compared; the job then keeps no result.
+    FileChanged if the file of a job changed during the comparison; the job then keeps no result.
     """
     refuse_unfit(asked.output, asked.repair, [asked.file, *(asked.balances or ())], asked.permit)
     if asked.target is not None and evidence.export is not None:
@@ -117,8 +119,8 @@ def _circumstances(
 
 
 def fold_named(case: Fold | str | None) -> Fold | None:
-    """Return a way of folding codes by its name; UsageError if there is none."""
+    """Return a treatment of case in codes by its name; UsageError for an unknown name."""
     try:
         return Fold(case) if case is not None else None
     except ValueError:
-        raise UsageError(f"There is no case {case!r}.", hint=f"Known: {', '.join(Fold)}.") from None
+        raise UsageError(f"{case!r} is not a valid case.", hint=f"Valid:  {', '.join(Fold)}.") from None

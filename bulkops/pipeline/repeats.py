@@ -1,4 +1,4 @@
-"""A file that repeats records of earlier files: whether it is refused, and how only its new records are sent."""
+"""Handle files that repeat records of earlier files: refuse them, or send only their new records."""
 
 import hashlib
 import tempfile
@@ -15,14 +15,14 @@ from bulkops.chunking.plan import FilePlan, plan_file, read_header
 from bulkops.errors import BulkopsError, DataError, GuardRefused, InputUnreadable, LedgerUnusable, UsageError
 from bulkops.ledger.digests import keep_digests, kept_digests
 from bulkops.ledger.models import SOURCE, JobEntry
-from bulkops.ledger.reader import Questions
+from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.running import NewJob
 from bulkops.private import private, private_folder
 from bulkops.reading.records.boundaries import counted_blocks, inside_quotes, record_ends
-from bulkops.transport.notices import Say
+from bulkops.transport.notices import Notify
 from bulkops.upload.body import settled_stamp
-from bulkops.upload.guards import cleared_away, refuse_same_file
+from bulkops.upload.guards import folder_remover, refuse_same_file
 from bulkops.upload.job_files import new_records_path
 from bulkops.upload.sent_before import Mask, SentBefore, sent_before
 from bulkops.upload.workflow import Guards
@@ -32,14 +32,15 @@ from bulkops_validators.model.contract import Contract
 
 NO_DIGESTS = "--only-new compares the records of the file with those of earlier jobs"
 SHOWN = 3
-"""How many earlier jobs a message names."""
+"""Maximum number of earlier jobs that a message names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """From when on repeated records are no coincidence.
+    """The share of repeated records from which a file counts as a repetition.
 
-    `share` is of the file; from `least` records on, `share_of_job` of what one earlier job sent is enough as well.
+    `share` refers to the file. From `least` repeated records on, `share_of_job` of the records of one earlier job is
+    sufficient, too.
     """
 
     share: float
@@ -48,64 +49,71 @@ class Threshold:
 
 
 IDENTIFIED = Threshold(share=0.1, share_of_job=0.1, least=1)
-"""For records that have a code of their own: equal ones are rare."""
+"""For records with a unique code: equal records are rare."""
 ALIKE = Threshold(share=0.5, share_of_job=0.9, least=10)
-"""For records such as points, where the same customer may rightly get the same amount again."""
+"""For records such as points, where a customer may validly get the same amount again."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sending:
-    """What an import sends: a job, None if the file has no new record; `document` is added to that of the outcome."""
+class SendingPlan:
+    """The job to send; None if the file contains no new record. `document` is added to the document of the outcome."""
 
     new: NewJob | None
     document: Mapping[str, Any] = field(default_factory=dict)
 
 
 def refuse_pointless(contract: Contract, guards: Guards, *, digests: bool) -> None:
-    """Raise UsageError where only new records are wanted, but not compared."""
+    """Raise UsageError if only new records are requested but records are not compared."""
     if guards.only_new and contract.mode.resend_is_safe:
-        raise UsageError(f"{NO_DIGESTS}; {contract.name} overwrites what is there, so all records are sent.")
+        raise UsageError(f"{NO_DIGESTS}; {contract.name} overwrites existing rows, so all records are sent.")
     if guards.only_new and not digests:
         raise UsageError(f"{NO_DIGESTS}, which --no-digests turns off.", hint="Leave one of them out.")
 
 
 @contextmanager
 def without_repeats(
-    new: NewJob, digests: Digests | None, ledger: Ledger, *, running: Collection[str], limits: ChunkLimits, say: Say
-) -> Iterator[Sending]:
-    """Yield what to send of a file, given the digests of its records; None if they were not made.
+    new: NewJob,
+    digests: Digests | None,
+    ledger: Ledger,
+    *,
+    running: Collection[str],
+    limits: ChunkLimits,
+    notify: Notify,
+) -> Iterator[SendingPlan]:
+    """Yield what to send of a file, given the digests of its records; None if there are no digests.
 
-    GuardRefused if the file repeats records of earlier jobs; `running` are jobs that are being sent. With `only_new`
-    the new records become the file of the job. It is removed again unless the ledger has the job in the end.
+    GuardRefused if the file repeats records of earlier jobs; `running` are jobs that another process is sending. With
+    `only_new`, the new records become the file of the job. That file is removed again unless the ledger contains the
+    job in the end.
     """
     job, guards, path = new.job, new.guards, new.plan.path
     if digests is None or len(digests) != new.plan.records:
         if guards.only_new:
-            raise DataError(f"The records of {path} cannot be told apart. Nothing was sent.", hint="Validate the file.")
-        yield Sending(new=new)
+            raise DataError(f"The records of {path} cannot be compared. Nothing was sent.", hint="Validate the file.")
+        yield SendingPlan(new=new)
         return
     earlier = earlier_jobs(ledger, job)
     found = sent_before(ledger, earlier, digests, running=running)
     keep = _Keep(ledger=ledger, contract=new.contract, known=frozenset(each.id for each in earlier), guards=guards)
     if guards.only_new:
-        _refuse_unknown(ledger, new, earlier, say)
+        _refuse_unknown(ledger, new, earlier, notify)
     else:
         refuse_same_file(ledger, job, again=guards.again)
     if found is None:
-        yield Sending(new=replace(new, keep=lambda: keep(job, digests)))
+        yield SendingPlan(new=replace(new, keep=lambda: keep(job, digests)))
     elif guards.only_new:
-        with _only_new(new, digests, found, keep, limits=limits, say=say) as sending:
+        with _only_new(new, digests, found, keep, limits=limits, notify=notify) as sending:
             yield sending
     else:
         if not guards.again and not _skips_duplicates(new) and is_repetition(new.contract, found):
             refuse_repetition(path, found)
-        say(f"{path.name}: {counts_of(found)}. All of them are sent.")
-        yield Sending(new=replace(new, keep=lambda: keep(job, digests)))
+        notify(f"{path.name}: {counts_of(found)}. All of them are sent.")
+        yield SendingPlan(new=replace(new, keep=lambda: keep(job, digests)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Keep:
-    """Looks once more right before the ledger has a job, then writes the digests of its records."""
+    """Checks for repetitions again right before the ledger contains a job, then writes the digests of its records."""
 
     ledger: Ledger
     contract: Contract
@@ -119,32 +127,32 @@ class _Keep:
         return keep_digests(self.ledger, job, digests)
 
 
-def _refuse_unknown(ledger: Ledger, new: NewJob, earlier: Sequence[JobEntry], say: Say) -> None:
-    """Refuse a file that a job without digests had; name how many earlier jobs have none."""
+def _refuse_unknown(ledger: Ledger, new: NewJob, earlier: Sequence[JobEntry], notify: Notify) -> None:
+    """Raise GuardRefused for a file of a job without digests; report how many earlier jobs have none."""
     unknown = {job.id for job in earlier if kept_digests(ledger, job) is None}
     if any(job.id in unknown for job in ledger.jobs_with_file(new.job.file_sha256, new.job.target_key)):
         refuse_same_file(ledger, new.job, again=False)
     if unknown:
         jobs = counted(len(unknown), "earlier job")
-        say(f"Of {jobs} to this place no digests are kept: records that were sent there count as new.")
+        notify(f"The ledger has no digests of {jobs} to this target: records of these jobs count as new.")
 
 
 def _skips_duplicates(new: NewJob) -> bool:
-    """Tell whether the server was told to skip what it has, so that nothing is there twice."""
+    """Return whether the server skips records that already exist, so that none can be imported twice."""
     option = new.contract.duplicate_option
     return option is not None and new.job.options.get(option) == "true"
 
 
 @contextmanager
 def _only_new(
-    new: NewJob, digests: Digests, found: SentBefore, keep: _Keep, *, limits: ChunkLimits, say: Say
-) -> Iterator[Sending]:
-    """Yield the job of the new records of a file."""
+    new: NewJob, digests: Digests, found: SentBefore, keep: _Keep, *, limits: ChunkLimits, notify: Notify
+) -> Iterator[SendingPlan]:
+    """Yield the job for the new records of a file."""
     job, plan, ledger = new.job, new.plan, keep.ledger
     source = source_of(plan.path, plan, found)
-    say(f"{plan.path.name}: {counts_of(found)}.")
+    notify(f"{plan.path.name}: {counts_of(found)}.")
     if found.records == plan.records:
-        yield Sending(new=None, document=nothing_new(job, source))
+        yield SendingPlan(new=None, document=nothing_new(job, source))
         return
     path = new_records_path(ledger, job.id, plan.path.name)
     with ExitStack() as stack:
@@ -165,30 +173,30 @@ def _only_new(
             header_end=part.header_end,
             settings={**job.settings, SOURCE: source},
         )
-        say(f"The new records {'would be' if new.dry_run else 'are'} in {path}.")
+        notify(f"The new records {'would be' if new.dry_run else 'are'} in {path}.")
         left = digests[~found.mask]
         sending = replace(new, job=entry, plan=part, stamp=stamp, keep=lambda: keep(entry, left))
         file = {"path": str(path), "sha256": part.sha256, "bytes": part.bytes, "records": part.records}
-        yield Sending(new=sending, document={"file": file} if new.dry_run else {})
+        yield SendingPlan(new=sending, document={"file": file} if new.dry_run else {})
 
 
 def _clear_unless_known(ledger: Ledger, job: str) -> None:
-    """Remove the folder of a job that did not begin; one that the ledger may have is kept."""
+    """Remove the folder of a job that did not begin; keep it if the ledger may contain the job."""
     with suppress(BulkopsError):
         if all(each.id != job for each in ledger.jobs()):
-            cleared_away(ledger.job_folder(job))()
+            folder_remover(ledger.job_folder(job))()
 
 
 def is_repetition(contract: Contract, found: SentBefore) -> bool:
-    """Tell whether a file looks like an earlier one that has grown or was corrected, not like other equal records."""
+    """Return whether a file repeats an earlier one with additions or corrections, not only some equal records."""
     limit = IDENTIFIED if contract.unique else ALIKE
     share = found.records / len(found.mask)
     of_job = any(each.records >= limit.least and each.records >= limit.share_of_job * each.sent for each in found.jobs)
     return share >= limit.share or of_job
 
 
-def earlier_jobs(ledger: Questions, job: JobEntry, *, besides: Collection[str] = ()) -> list[JobEntry]:
-    """Return the jobs of the same contract and place, the oldest first."""
+def earlier_jobs(ledger: LedgerReader, job: JobEntry, *, besides: Collection[str] = ()) -> list[JobEntry]:
+    """Return the jobs of the same contract and target, the oldest first."""
     return [
         other
         for other in ledger.jobs()
@@ -197,7 +205,7 @@ def earlier_jobs(ledger: Questions, job: JobEntry, *, besides: Collection[str] =
 
 
 def counts_of(found: SentBefore) -> str:
-    """Return the counts in a sentence: how many records were sent by which job, and how many are new."""
+    """Return a clause with the counts: how many records were sent by which job, and how many are new."""
     whole = len(found.mask)
     jobs = [f"job {each.job.id} on {each.job.created:%Y-%m-%d} ({each.records:,})" for each in found.jobs[:SHOWN]]
     if len(found.jobs) == 1:
@@ -208,7 +216,7 @@ def counts_of(found: SentBefore) -> str:
     new = whole - found.records
     were = "was" if found.records == 1 else "were"
     return (
-        f"{found.records:,} of {counted(whole, 'record')} {were} sent to the same place before, by {', '.join(jobs)}; "
+        f"{found.records:,} of {counted(whole, 'record')} {were} already sent to the same target by {', '.join(jobs)}; "
         f"{new:,} {'is' if new == 1 else 'are'} new"
     )
 
@@ -222,20 +230,20 @@ def refuse_repetition(path: Path, found: SentBefore) -> None:
 
 
 def refuse_meanwhile(
-    ledger: Questions, job: JobEntry, contract: Contract, digests: Digests, *, known: Collection[str], only_new: bool
+    ledger: LedgerReader, job: JobEntry, contract: Contract, digests: Digests, *, known: Collection[str], only_new: bool
 ) -> None:
-    """Refuse a job whose records another job took up since the ledger was asked; `known` are the jobs of then."""
+    """Raise GuardRefused if another job sent these records since; `known` are the jobs when the ledger was read."""
     new = earlier_jobs(ledger, job, besides=known)
     found = sent_before(ledger, new, digests, running=[each.id for each in new]) if new else None
     if found is not None and (only_new or is_repetition(contract, found)):
         raise GuardRefused(
-            f"Another import of the same records began meanwhile: {counts_of(found)}. Nothing was sent.",
+            f"Another import of the same records has begun meanwhile: {counts_of(found)}. Nothing was sent.",
             hint="Run the command again.",
         )
 
 
 def source_of(path: Path, plan: FilePlan, found: SentBefore) -> dict[str, Any]:
-    """Return what a job remembers of the file that its own file is a part of."""
+    """Return the description of the given file that a job with only its new records stores."""
     return {
         "path": str(path.absolute()),
         "sha256": plan.sha256,
@@ -247,7 +255,7 @@ def source_of(path: Path, plan: FilePlan, found: SentBefore) -> dict[str, Any]:
 
 
 def nothing_new(job: JobEntry, source: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document of a file all of whose records were sent before; there is no job."""
+    """Return the document for a file without new records; no job is created."""
     figures = {"accepted": 0, "skipped": job.records, "rejected": 0, "in_doubt": 0, "pending": 0}
     return {
         "job": None,
@@ -270,9 +278,9 @@ def nothing_new(job: JobEntry, source: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_new_records(plan: FilePlan, sent: Mask, out: Path) -> None:
-    """Write the header and the records that were not sent before, with their bytes as they are.
+    """Write the header and the records that were not sent before, with unchanged bytes.
 
-    DataError if the file is no longer the planned one; LedgerUnusable if the new one cannot be written.
+    DataError if the file differs from the planned one; LedgerUnusable if the new file cannot be written.
     """
     try:
         private_folder(out.parent)
@@ -284,7 +292,8 @@ def write_new_records(plan: FilePlan, sent: Mask, out: Path) -> None:
         raise LedgerUnusable(f"{out} cannot be written: {error.strerror}. Nothing was sent.") from None
     if digest != plan.sha256:
         raise DataError(
-            f"{plan.path} has changed since it was validated. Nothing was sent.", hint="Wait until it is complete."
+            f"{plan.path} has changed since it was validated. Nothing was sent.",
+            hint="Wait until the file is complete, then run the command again.",
         )
 
 

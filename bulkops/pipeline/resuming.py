@@ -1,4 +1,4 @@
-"""Going on with a job, and putting back what a replacing job removed."""
+"""Resume a job, and undo a replacing job."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -13,7 +13,7 @@ from bulkops.chunking.plan import plan_file
 from bulkops.clock import Clock
 from bulkops.errors import AccessRefused, BulkopsError, UsageError
 from bulkops.ledger.events import FileNamed
-from bulkops.ledger.job_summary import job_state
+from bulkops.ledger.job_documents import job_state
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
@@ -23,22 +23,22 @@ from bulkops.pipeline.previous_run import GOOD_VERDICTS
 from bulkops.pipeline.running import (
     NewJob,
     Outcome,
-    as_it_stands,
     begin_and_run,
     check_account,
+    outcome_of_job,
     run_and_prove,
     with_preflight,
 )
 from bulkops.upload.context import JobContext
 from bulkops.upload.job_files import rejected_path
 from bulkops.upload.options import RunOptions
-from bulkops.upload.replace.undo import Undone, saved_before
+from bulkops.upload.replace.undo import UndoneJob, saved_before
 from bulkops.upload.start import contract_of, new_job, with_file
 from bulkops.upload.stop import Stop
-from bulkops.upload.workflow import Guards, locked, opened, resumed
+from bulkops.upload.workflow import Guards, lock_job, open_context, prepare_resume
 from bulkops_validators.model.rules_registry import ACCEPTABLE
 
-# The saved content may be the same as that of an earlier job, or empty; how much is removed has a guard of its own.
+# The saved content may equal that of an earlier job, or be empty; another guard limits the removals.
 LIFTED = Guards(again=True, allow_empty=True, accept=ACCEPTABLE)
 
 
@@ -55,38 +55,38 @@ def resume_job(
     stop: Stop | None = None,
     observer: Observer | None = None,
 ) -> Outcome:
-    """Go on with a job where it was left; `changes` are run settings to change, `file` is where its file is now.
+    """Resume a job; `changes` are run settings to change, `file` is the new path of its file.
 
-    If records are pending, the account is read first, through `account` if others have read it already: where the
-    target or the file does not fit it, nothing is sent.
+    If records are pending, the account is read first, through `account` if it was read before. If the target or the
+    file does not fit the account, nothing is sent.
 
-    A job of which nothing is left to do is returned as it is, without its file or its target. GuardRefused on another
-    file or target than it was begun with, UsageError if it was cancelled.
+    A job without anything left to do is returned unchanged, without its file or its target. GuardRefused for another
+    file or target than the job's, UsageError if the job was cancelled.
     """
     observer, stop = observer or Silent(), stop or Stop()
     with ExitStack() as stack:
-        stack.enter_context(locked(job, ledger))
-        job = ledger.job(job.id)  # as it is now that nobody else can change it
+        stack.enter_context(lock_job(job, ledger))
+        job = ledger.job(job.id)  # its present state: the lock now prevents changes
         if job.cancelled:
-            raise UsageError(f"Job {job.id} was cancelled.", hint="Import the file anew.")
+            raise UsageError(f"Job {job.id} was cancelled.", hint="Import the file again.")
         chunks = ledger.chunks(job.id)
         if not prove and not _left_to_do(job, chunks, ledger):
             return idle(job, chunks, ledger)
         target = stack.enter_context(open_target())
         if file is not None:
             job = ledger.change_job(job, FileNamed(), file_path=with_file(job, file).file_path)
-        job = resumed(job, ledger, changes=changes or {})
-        context = stack.enter_context(opened(job, target, ledger, clock=clock, stop=stop, say=observer.note))
+        job = prepare_resume(job, ledger, changes=changes or {})
+        context = stack.enter_context(open_context(job, target, ledger, clock=clock, stop=stop, notify=observer.note))
         preflight, error = _checked(context, chunks, observer, account)
         if error is not None:
-            return with_preflight(as_it_stands(job, chunks, ledger, error=error), preflight)
+            return with_preflight(outcome_of_job(job, chunks, ledger, error=error), preflight)
         return with_preflight(run_and_prove(context, stop=stop, observer=observer, prove=prove), preflight)
 
 
 def _checked(
     context: JobContext, chunks: Sequence[ChunkEntry], observer: Observer, account: AccountReader | None
 ) -> tuple[Preflight | None, BulkopsError | None]:
-    """Return how a job fits its account if records are pending, and the error that keeps these from being sent."""
+    """Return how a job with pending records fits its account, and the error that prevents sending them."""
     if all(chunk.state is not ChunkState.PENDING for chunk in chunks):
         return None, None
     job = context.job
@@ -99,8 +99,8 @@ def _checked(
 
 
 def idle(job: JobEntry, chunks: Sequence[ChunkEntry], ledger: Ledger) -> Outcome:
-    """Return the outcome of resuming a job of which nothing is left to do."""
-    return replace(as_it_stands(job, chunks, ledger), idle=True)
+    """Return the outcome of resuming a job without anything left to do."""
+    return replace(outcome_of_job(job, chunks, ledger), idle=True)
 
 
 def is_proved(job: JobEntry) -> bool:
@@ -109,7 +109,7 @@ def is_proved(job: JobEntry) -> bool:
 
 
 def _left_to_do(job: JobEntry, chunks: Sequence[ChunkEntry], ledger: Ledger) -> bool:
-    """Return whether resuming a job would send or settle something, or write its rejected records."""
+    """Return whether resuming a job would send or settle chunks, or write its rejected records."""
     state = job_state(job, chunks)
     if state is JobState.REFUSED:
         return not rejected_path(ledger, job.id).exists()  # the process may have ended before it wrote them
@@ -127,9 +127,9 @@ def undo_job(
     stop: Stop | None = None,
     observer: Observer | None = None,
 ) -> Outcome:
-    """Import what a replacing job found at its target, as a job of its own.
+    """Import the content that a replacing job found at its target, as a new job.
 
-    Without `max_removals` nothing else may have changed the target since.
+    Without `max_removals`, nothing else may have changed the target since.
     """
     observer, stop = observer or Silent(), stop or Stop()
     before = saved_before(ledger, earlier)
@@ -147,5 +147,5 @@ def undo_job(
             now=clock.now(),
             accept=LIFTED.accept,
         )
-        new = NewJob(job=job, contract=contract, plan=plan, guards=LIFTED, undone=Undone(job=earlier, ledger=ledger))
+        new = NewJob(job=job, contract=contract, plan=plan, guards=LIFTED, undone=UndoneJob(job=earlier, ledger=ledger))
         return begin_and_run(new, target, ledger, clock=clock, stop=stop, observer=observer)

@@ -1,4 +1,4 @@
-"""A job from its locks to its proof, and how that ended: the steps that all ways to run one share."""
+"""Run a job from its locks to its reconciliation, and return the outcome: the steps that all commands share."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
@@ -22,10 +22,10 @@ from bulkops.errors import (
 )
 from bulkops.journal import record
 from bulkops.ledger.events import Cancelled
-from bulkops.ledger.job_summary import exit_code, job_document, job_state
+from bulkops.ledger.job_documents import exit_code, job_document, job_state
 from bulkops.ledger.job_view import Job
 from bulkops.ledger.models import ChunkEntry, JobEntry
-from bulkops.ledger.neighbours import leave_trace, neighbours
+from bulkops.ledger.neighbours import neighbours, record_server_use
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer
@@ -34,31 +34,31 @@ from bulkops.reconciling.jobs import known_from_ledger
 from bulkops.reconciling.result import Verdict
 from bulkops.reconciling.run import EvidenceSource, reconcile
 from bulkops.settings import Target
-from bulkops.transport.notices import silent
+from bulkops.transport.notices import discard_notice
 from bulkops.transport.responses import MOVED
-from bulkops.upload.body import Stamp
+from bulkops.upload.body import FileStamp
 from bulkops.upload.context import JobContext
-from bulkops.upload.guards import Difference
+from bulkops.upload.guards import TargetDifference
 from bulkops.upload.job_files import rejected_path
-from bulkops.upload.replace.undo import Undone
+from bulkops.upload.replace.undo import UndoneJob
 from bulkops.upload.start import new_chunks
 from bulkops.upload.stop import Stop
-from bulkops.upload.workflow import Guards, begin, locked, opened, run_job
+from bulkops.upload.workflow import Guards, begin, lock_job, open_context, run_job
 from bulkops.validation.findings import ValidationReport
 from bulkops_validators.model.contract import Contract
 
 NOTHING_IMPORTED = frozenset({ChunkState.PENDING, ChunkState.REJECTED, ChunkState.DIVIDED})
 FRESH_SECONDS = 10.0
-"""A comparison with the target older than this is made again before the first request: a person was asked."""
+"""Maximum age in seconds of a comparison with the target before the first request: the user may take long to answer."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Outcome:
-    """How an import ended.
+    """The outcome of an import.
 
-    `document` is that of `import --json`, without the error; `error` is what ended the run or its proof early, if
-    anything; `chunks` are as the ledger has them; `rejected_file` holds the rejected records, if there are any.
-    `idle` says that nothing was left to do, so nothing was done. `preflight` is what was read of the account first.
+    `document` is that of `import --json`, without the error. `error` ended the run or its reconciliation early.
+    `chunks` are those of the ledger. `rejected_file` contains the rejected records, if there are any. `idle` means that
+    nothing was left to do. `preflight` is the comparison with the account.
     """
 
     document: Mapping[str, Any]
@@ -72,12 +72,12 @@ class Outcome:
 
     @property
     def job(self) -> Job | None:
-        """The job as an object; None if the file was refused before there was a job."""
+        """The job as an object; None if the file was refused before a job existed."""
         return None if self.document["job"] is None else Job.of(self.document)
 
     @property
     def state(self) -> str:
-        """done, unfinished, in_doubt, refused or cancelled."""
+        """The state: done, unfinished, in_doubt, refused or cancelled."""
         return str(self.document["state"])
 
     @property
@@ -96,21 +96,21 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class NewJob:
-    """A job that the ledger does not have yet, and what it is begun with.
+    """A job that the ledger does not contain yet, and the parameters of its first run.
 
-    `stamp` is that of its file, taken right before the plan was made. `keep` is called right before the ledger has it.
-    With `check` the account is read first, through `account` if others have read it already.
+    `stamp` is the stamp of its file from right before the plan was made. `keep` is called right before the job is
+    written to the ledger. With `check`, the account is read first, through `account` if it was read before.
     """
 
     job: JobEntry
     contract: Contract
     plan: FilePlan
     guards: Guards
-    undone: Undone | None = None
+    undone: UndoneJob | None = None
     dry_run: bool = False
     prove: bool = False
     validation: ValidationReport | None = None
-    stamp: Stamp | None = None
+    stamp: FileStamp | None = None
     keep: Callable[[], Path] | None = None
     check: bool = False
     account: AccountReader | None = None
@@ -121,14 +121,14 @@ def begin_and_run(
 ) -> Outcome:
     """Check the account and the guards, write the job to the ledger and run it; a dry run ends before the ledger.
 
-    A target or a file that does not fit the account ends it before the guards. If the target of a replacement cannot
-    be read, the ledger has the job, and nothing is sent. If no connection to the target is possible (Unreachable), the
-    ledger does not have the job.
+    A target or file that does not fit the account ends the run before the guards. If the target of a replacement cannot
+    be read, the ledger contains the job, and nothing is sent. If no connection to the target is possible (Unreachable),
+    the ledger does not contain the job.
     """
     job, contract, plan = new.job, new.contract, new.plan
     with ExitStack() as stack:
-        stack.enter_context(locked(job, ledger))
-        running = opened(job, target, ledger, clock=clock, stop=stop, say=observer.note, stamp=new.stamp)
+        stack.enter_context(lock_job(job, ledger))
+        running = open_context(job, target, ledger, clock=clock, stop=stop, notify=observer.note, stamp=new.stamp)
         context = stack.enter_context(running)
         context.client.reach()
         _name_neighbours(target, ledger, observer)
@@ -136,7 +136,7 @@ def begin_and_run(
         if preflight is not None and preflight.report.errors:
             return _unfit(new, preflight)
         observer.planned(plan, contract, context.ids)
-        told = _Told(observer, clock)
+        timed = _TimedComparison(observer, clock)
         try:
             begin(
                 job,
@@ -147,7 +147,7 @@ def begin_and_run(
                 dry_run=new.dry_run,
                 undone=new.undone,
                 stop=stop,
-                compared=told.compared,
+                compared=timed.compared,
                 keep=new.keep,
             )
         except Unfinished as error:
@@ -159,8 +159,8 @@ def begin_and_run(
         if new.dry_run:
             document = {**job_document(job, new_chunks(plan)), "job": None, "dry_run": True}
             return with_preflight(Outcome(document=document, exit_code=0, validation=new.validation), preflight)
-        leave_trace(target.server, ledger.address, now=clock.now())
-        outcome = run_and_prove(context, stop=stop, observer=observer, prove=new.prove, begun=told.fresh)
+        record_server_use(target.server, ledger.address, now=clock.now())
+        outcome = run_and_prove(context, stop=stop, observer=observer, prove=new.prove, begun=timed.fresh)
         return with_preflight(replace(outcome, validation=new.validation), preflight)
 
 
@@ -184,15 +184,15 @@ def check_account(
         context.ids,
         account or AccountReader(context.client),
         accept=accept,
-        search=alone,  # of several imports, an earlier one may create the profiles
-        say=observer.note if alone else silent,
+        search=alone,  # with several imports, an earlier one may create the profiles
+        say=observer.note if alone else discard_notice,
     )
     observer.checked(preflight)
     return preflight
 
 
 def _unfit(new: NewJob, preflight: Preflight) -> Outcome:
-    """Return the outcome of a job that was not begun, since its target or file does not fit the account."""
+    """Return the outcome of a job that did not begin because its target or file does not fit the account."""
     document = {**job_document(new.job, new_chunks(new.plan)), "job": None, "state": JobState.REFUSED.value}
     validation = new.validation
     if validation is not None:
@@ -205,38 +205,39 @@ def _unfit(new: NewJob, preflight: Preflight) -> Outcome:
 
 
 def with_preflight(outcome: Outcome, preflight: Preflight | None) -> Outcome:
-    """Return an outcome with what was read of the account first, if anything was."""
+    """Return an outcome with the comparison with the account, if there was one."""
     if preflight is None:
         return outcome
     return replace(outcome, document={**outcome.document, "preflight": preflight.to_json()}, preflight=preflight)
 
 
 def _name_neighbours(target: Target, ledger: Ledger, observer: Observer) -> None:
-    """Name the ledgers of other users that sent to the same server; an embedded sandbox belongs to one ledger."""
+    """Report ledgers of other users that sent to the same server; an embedded sandbox belongs to one ledger."""
     if target.known_as is None:
         for each in neighbours(target.server, ledger.address):
             observer.note(each.said)
 
 
-class _Told:
-    """Passes a comparison on, and knows whether whoever heard it took so long that it must be made again."""
+class _TimedComparison:
+    """Passes a comparison on; `fresh` is False if the observer took so long that it must be repeated."""
 
     def __init__(self, observer: Observer, clock: Clock) -> None:
         self._observer = observer
         self._clock = clock
         self.fresh = True
 
-    def compared(self, difference: Difference) -> None:
+    def compared(self, difference: TargetDifference) -> None:
+        """Pass the comparison on, and measure the time of the observer."""
         began = self._clock.monotonic()
         self._observer.compared(difference)
         self.fresh = self._clock.monotonic() - began < FRESH_SECONDS
 
 
 def run_and_prove(context: JobContext, *, stop: Stop, observer: Observer, prove: bool, begun: bool = False) -> Outcome:
-    """Run a job whose locks are held, reconcile it if asked, and return its figures as the ledger has them."""
+    """Run a job with held locks, reconcile it if requested, and return its outcome from the ledger."""
     observer.began(context.job)
-    # Observers of other programs need not have a countdown.
-    context.client.teller.count = getattr(observer, "countdown", None)
+    # An observer of another program may have no countdown.
+    context.client.notifier.count = getattr(observer, "countdown", None)
     stop.begun = True
     error: BulkopsError | None = None
     try:
@@ -253,10 +254,10 @@ def run_and_prove(context: JobContext, *, stop: Stop, observer: Observer, prove:
     return _recorded(outcome)
 
 
-def as_it_stands(
+def outcome_of_job(
     job: JobEntry, chunks: Sequence[ChunkEntry], ledger: Ledger, *, error: BulkopsError | None = None
 ) -> Outcome:
-    """Return the outcome of a job as it is; without an error its code is 1 if its rows were read back and differ."""
+    """Return the outcome of a job in its present state; without an error, its exit code is 1 after a mismatch."""
     document = job_document(job, chunks)
     code = exit_code(job_state(job, chunks), error)
     if error is None and job.reconciliation and job.reconciliation["verdict"] == Verdict.MISMATCH:
@@ -272,8 +273,8 @@ def as_it_stands(
 
 
 def _with_file(context: JobContext, error: BulkopsError | None, observer: Observer) -> BulkopsError | None:
-    """Return what ended a run, or how the job's file has changed meanwhile; of both, the change is only noted."""
-    if isinstance(error, FileChanged) or (changed := context.original.change()) is None:
+    """Return the error that ended a run, or how the job's file has changed; with both, the change is only reported."""
+    if isinstance(error, FileChanged) or (changed := context.job_file.change()) is None:
         return error
     if error is None:
         return changed
@@ -282,7 +283,7 @@ def _with_file(context: JobContext, error: BulkopsError | None, observer: Observ
 
 
 def _cancel_hopeless(context: JobContext, error: BulkopsError | None) -> None:
-    """Cancel a job that the server refuses for its ids or its address, if it imported nothing: resuming cannot help."""
+    """Cancel a job that imported nothing and that the server refuses for its ids or address: resuming cannot help."""
     hopeless = isinstance(error, AccessRefused) and error.status in (404, *MOVED)
     if error is None or not (hopeless or isinstance(error, TargetUnfit)):
         return
@@ -294,17 +295,17 @@ def _cancel_hopeless(context: JobContext, error: BulkopsError | None) -> None:
         given = " ".join(f"--{name} {value}" for name, value in context.ids.items())
         error.hint = (
             f"{error.hint or ''} This job was sent to {context.job.address} with {given}. Nothing was imported, so the "
-            "job is cancelled: import again with the right ones."
+            "job is cancelled: import the file again with the right ids and address."
         ).strip()
 
 
 def resumable(error: BulkopsError) -> BulkopsError:
-    """Return the error that ended a job which has begun: it can go on once its ledger is back."""
+    """Return the error that ended a job which has begun: it can be resumed once its ledger is available again."""
     return Unfinished(error.message, hint=error.hint) if isinstance(error, LedgerUnusable) else error
 
 
 def _recorded(outcome: Outcome) -> Outcome:
-    """Return an outcome after it was recorded."""
+    """Record the end of a job in the journal, and return its outcome."""
     document = outcome.document
     record(
         "job_ended",
@@ -319,16 +320,16 @@ def _recorded(outcome: Outcome) -> Outcome:
 
 
 def _outcome(context: JobContext, error: BulkopsError | None) -> Outcome:
-    """Return how a run ended, from the ledger or, where that cannot be read any more, from what was last written."""
+    """Return the outcome of a run, from the ledger or, if it cannot be read any more, from the last written state."""
     ledger, job = context.ledger, context.job
     try:
-        return as_it_stands(ledger.job(job.id), ledger.chunks(job.id), ledger, error=error)
+        return outcome_of_job(ledger.job(job.id), ledger.chunks(job.id), ledger, error=error)
     except BulkopsError as unread:
-        return as_it_stands(job, ledger.last_written(job.id), ledger, error=error or resumable(unread))
+        return outcome_of_job(job, ledger.last_written(job.id), ledger, error=error or resumable(unread))
 
 
 def _proved(context: JobContext, outcome: Outcome, observer: Observer) -> Outcome:
-    """Return the outcome of a job with its reconciliation, or with the error that kept it from being made.
+    """Return the outcome of a job with its reconciliation, or with the error that prevented it.
 
     FileChanged is such an error: the file must be the one that was sent.
     """
@@ -344,7 +345,7 @@ def _proved(context: JobContext, outcome: Outcome, observer: Observer) -> Outcom
             clock=context.clock,
             observer=observer.note,
         )
-        context.original.refuse_change()
+        context.job_file.refuse_change()
         circumstances = Circumstances.of_target(context.client.target, began=began, ended=context.clock.now())
         job = keep_result(ledger, job, result, circumstances)
     except BulkopsError as raised:

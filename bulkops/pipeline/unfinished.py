@@ -1,4 +1,4 @@
-"""Unfinished jobs that a new import would leave behind: of the same file name, or of the same place."""
+"""Find unfinished jobs that a new import would leave behind: with the same file name, or the same target."""
 
 import os
 import shlex
@@ -7,30 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bulkops.errors import GuardRefused
-from bulkops.ledger.job_summary import job_state, record_figures
+from bulkops.ledger.job_documents import job_state, record_figures
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.states import OPEN, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.running import NewJob
-from bulkops.transport.notices import Say
+from bulkops.transport.notices import Notify
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Mode
 
 SHOWN = 3
-"""How many unfinished jobs are named one by one."""
+"""Maximum number of unfinished jobs that are reported one by one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenJob:
-    """A job with records left to send or to settle; `running` says that another process is working on it."""
+    """A job with records left to send or to settle; `running` means that another process is working on it."""
 
     job: JobEntry
     figures: dict[str, int]
     running: bool
 
     @property
-    def said(self) -> str:
-        """How far the job came, for a message that names it."""
+    def description(self) -> str:
+        """A phrase with the name and the progress of the job."""
         job, left = self.job, self.figures["pending"]
         doubt = f", {counted(self.figures['in_doubt'], 'record')} in doubt" if self.figures["in_doubt"] else ""
         return (
@@ -39,12 +39,12 @@ class OpenJob:
         )
 
 
-def name_unfinished(new: NewJob, ledger: Ledger, *, say: Say) -> list[str]:
-    """Name the unfinished jobs that a new job would leave behind; return those that another process works on.
+def name_unfinished(new: NewJob, ledger: Ledger, *, notify: Notify) -> list[str]:
+    """Report the unfinished jobs that a new job would leave behind; return those that another process works on.
 
-    GuardRefused if one of them had a file of the same path, with other bytes, for the same place, and the import is
-    one that no later import overwrites. With `only_new` the same bytes are refused as well: what is left of them is
-    the other job's. A job that another process is working on is only named.
+    GuardRefused if one of them had a file with the same path and other bytes for the same target, unless later imports
+    overwrite earlier ones. With `only_new`, the same bytes are refused as well: their unsent records belong to the
+    other job. A job that another process is working on is only reported.
     """
     job, guards = new.job, new.guards
     found = [*_unfinished(ledger, job)]
@@ -52,14 +52,14 @@ def name_unfinished(new: NewJob, ledger: Ledger, *, say: Say) -> list[str]:
         if not guards.leave_unfinished and not each.running and _superseded(each.job, job, only_new=guards.only_new):
             raise _refusal(each, job)
     for each in found[:SHOWN]:
-        say(_note(each, job))
+        notify(_note(each, job))
     if len(found) > SHOWN:
-        say(f"And {counted(len(found) - SHOWN, 'other unfinished job')}: `bulkops jobs list` shows them.")
+        notify(f"And {counted(len(found) - SHOWN, 'other unfinished job')}: `bulkops jobs list` shows them.")
     return [each.job.id for each in found if each.running]
 
 
 def _unfinished(ledger: Ledger, job: JobEntry) -> Iterator[OpenJob]:
-    """Yield the unfinished jobs of the same place or the same path, the latest first."""
+    """Yield the unfinished jobs with the same target or the same path, the latest first."""
     path = _path_key(job.file_path)
     sums = ledger.sums()
     for other in reversed(ledger.jobs()):
@@ -68,12 +68,12 @@ def _unfinished(ledger: Ledger, job: JobEntry) -> Iterator[OpenJob]:
         )
         if not related or other.cancelled or not any(state in OPEN for state in sums.get(other.id, {})):
             continue
-        if (found := _looked_at(ledger, other)) is not None:
+        if (found := _locked_state(ledger, other)) is not None:
             yield found
 
 
-def _looked_at(ledger: Ledger, job: JobEntry) -> OpenJob | None:
-    """Return an unfinished job as it is while nobody works on it; None if it has ended meanwhile."""
+def _locked_state(ledger: Ledger, job: JobEntry) -> OpenJob | None:
+    """Return an unfinished job while no other process can change it; None if it has ended meanwhile."""
     running = False
     try:
         with ledger.exclusive(job.id, what=f"Job {job.id}"):
@@ -86,7 +86,7 @@ def _looked_at(ledger: Ledger, job: JobEntry) -> OpenJob | None:
 
 
 def _superseded(other: JobEntry, job: JobEntry, *, only_new: bool) -> bool:
-    """Return whether the file of an unfinished job was replaced by that of a job whose records only add to it."""
+    """Return whether a new file replaced the file of an unfinished job, and the import would only add its records."""
     return (
         not Mode(job.mode).resend_is_safe
         and other.target_key == job.target_key
@@ -101,25 +101,25 @@ def _refusal(found: OpenJob, new: JobEntry) -> GuardRefused:
     if job.source is None and job.file_sha256 != new.file_sha256:
         resume = f"`bulkops jobs resume {job.id} --file PATH`, where PATH is a copy of that file"
     return GuardRefused(
-        f"An earlier file of this name was not imported to its end: {found.said}. Nothing was sent.",
-        hint=f"Go on with it: {resume}. Otherwise give "
-        f"the job up with `bulkops jobs cancel {job.id}`, or import this file all the same with --leave-unfinished.",
+        f"An earlier file with this name was not imported completely: {found.description}. Nothing was sent.",
+        hint=f"Resume it with {resume}, or cancel it "
+        f"with `bulkops jobs cancel {job.id}`. To import this file anyway, give --leave-unfinished.",
     )
 
 
 def _note(found: OpenJob, job: JobEntry) -> str:
     other = found.job
     if found.running:
-        return f"Another process is working on {found.said}."
+        return f"Another process is working on {found.description}."
     moved = _path_key(other.file_path) == _path_key(job.file_path) and other.file_sha256 != job.file_sha256
     resume = f"`bulkops jobs resume {other.id}{' --file PATH' if moved else ''}`"
-    where = "for this place" if other.target_key == job.target_key else f"for {_place(other)}"
+    where = "for this target" if other.target_key == job.target_key else f"for {_place(other)}"
     order = (
         " If it is resumed after this import, it overwrites newer values with its own."
         if Mode(job.mode).resend_is_safe and other.target_key == job.target_key
         else ""
     )
-    return f"Unfinished {where}: {found.said}. {resume} or `bulkops jobs cancel {other.id}`.{order}"
+    return f"Unfinished {where}: {found.description}. {resume} or `bulkops jobs cancel {other.id}`.{order}"
 
 
 def _place(job: JobEntry) -> str:
@@ -128,5 +128,5 @@ def _place(job: JobEntry) -> str:
 
 
 def _path_key(path: Path) -> str:
-    """Return what names a file by its path, also through a link to its folder; the file need not exist."""
+    """Return a key for a file's path that is equal for links to its folder; the file need not exist."""
     return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118 - realpath returns text

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bulkops.ledger.paths import shown
+from bulkops.ledger.paths import without_password
 from bulkops.ledger.states import JobState
 from bulkops.reconciling.result import Verdict
 from bulkops.reporting.facts import WORDS, JobFacts
@@ -157,5 +157,5 @@ def _command(facts: JobFacts, *words: str, online: bool = False, new: bool = Fal
     elif new:
         line += ["--base-url", str(facts.settings.get("address") or address)]
     if facts.ledger:
-        line += ["--ledger", shown(facts.ledger)]
+        line += ["--ledger", without_password(facts.ledger)]
     return shlex.join(line)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from bulkops.ledger.events import Event, EventKind
-from bulkops.ledger.job_summary import job_document, job_state
+from bulkops.ledger.job_documents import job_document, job_state
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.reporting.rejections import Reason

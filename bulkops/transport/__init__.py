@@ -1,1 +1,1 @@
-"""Talking to the deployment: the only package that imports httpx."""
+"""Send HTTP requests to a deployment. Only this package imports httpx."""

@@ -1,4 +1,4 @@
-"""What a response contains that is not what was asked for: a login page, an error page, a document of another form."""
+"""Describe the body of an unexpected response for messages: a login page, an error page, another kind of document."""
 
 import html
 import json
@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 QUOTE = 120
-"""Characters of a title or of a text that a message repeats."""
+"""Maximum number of characters of a title or text in a message."""
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|title|meta)\b", re.IGNORECASE | re.DOTALL)
 _TITLES = (
     re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL),
@@ -20,22 +20,22 @@ _MAGIC = {
     b"\x1f\x8b": "a gzip file",
     b"\x28\xb5\x2f\xfd": "a Zstandard file",
 }
-LOOKED_AT = 65_536
-"""Bytes of a body that are looked at."""
+INSPECTED_BYTES = 65_536
+"""Maximum number of bytes of a body that are inspected."""
 
 
 def is_page(content: bytes) -> bool:
-    """Return whether a body begins as an HTML or XML document does, which no CSV and no JSON document does."""
+    """Return whether a body starts like an HTML or XML document; CSV and JSON documents never do."""
     content = content.removeprefix(b"\xef\xbb\xbf")
     return _HTML.match(content) is not None or _XML.match(content) is not None
 
 
-def described(content: bytes, *, hide: Callable[[str], str] = str) -> str:
-    """Return what a body is, for a message: an HTML page with its title, JSON, text with its first line.
+def describe_body(content: bytes, *, hide: Callable[[str], str] = str) -> str:
+    """Return the kind of a body, for a message: an HTML page with its title, JSON, text with its first line.
 
-    `hide` takes keys out of a text before it is cut.
+    `hide` removes keys from a text before it is shortened.
     """
-    content = content[:LOOKED_AT].removeprefix(b"\xef\xbb\xbf")
+    content = content[:INSPECTED_BYTES].removeprefix(b"\xef\xbb\xbf")
     if not content.strip():
         return "an empty body"
     if _HTML.match(content):
@@ -47,7 +47,7 @@ def described(content: bytes, *, hide: Callable[[str], str] = str) -> str:
         return kind
     if b"\x00" in content:
         return "binary data"
-    return _of_text(content, hide)
+    return _describe_text(content, hide)
 
 
 def _title(content: bytes, hide: Callable[[str], str]) -> str:
@@ -59,16 +59,16 @@ def _title(content: bytes, hide: Callable[[str], str]) -> str:
     return ""
 
 
-def _of_text(content: bytes, hide: Callable[[str], str]) -> str:
+def _describe_text(content: bytes, hide: Callable[[str], str]) -> str:
     text = content.decode("utf-8", "replace").strip()
     if text[0] in "{[":
         try:
             document = json.loads(text)
         except (ValueError, RecursionError):
             return "JSON that is cut short or damaged"
-        said = document.get("message") if isinstance(document, dict) else None
-        return "a JSON document" + (f": {_short(hide(said))!r}" if isinstance(said, str) and said else "")
-    line = text.partition("\n")[0].rstrip()  # what follows may be records
+        message = document.get("message") if isinstance(document, dict) else None
+        return "a JSON document" + (f": {_short(hide(message))!r}" if isinstance(message, str) and message else "")
+    line = text.partition("\n")[0].rstrip()  # later lines may be records
     return f"text that begins with {_short(hide(line))!r}"
 
 

@@ -1,7 +1,7 @@
-"""The body of an answer that is not compressed; of a long one most is read from its connection.
+"""Read the uncompressed body of a response; most of a long body is read directly from its connection.
 
-The parser of HTTP copies each byte four times, which costs a download of gigabytes as much as receiving it. Once the
-headers are read and the body's length is known, there is nothing left in it to parse.
+The HTTP parser copies each byte four times, which doubles the cost of a download of gigabytes. After the headers, a
+body of known length needs no parsing.
 """
 
 from collections.abc import Iterator
@@ -11,33 +11,33 @@ import httpx
 
 LONG = 8 << 20
 READ_BYTES = 1 << 20
-_DIGITS = 18  # more of them are no length that anything has, and Python converts no text of any length
+_DIGITS = 18  # no body has a longer length, and Python does not convert texts of any length
 
 
-def plain(response: httpx.Response) -> Iterator[bytes]:
-    """Yield the body in blocks; httpx.HTTPError if it breaks off, or ends before the length it was announced with.
+def uncompressed_body(response: httpx.Response) -> Iterator[bytes]:
+    """Yield the body in blocks; httpx.HTTPError if it is shorter than announced or the connection breaks.
 
-    The connection of a body read in this way is not used again.
+    The connection of a body that is read directly is not used again.
     """
     length, stream = _length(response), response.extensions.get("network_stream")
     blocks = response.iter_raw()
     if stream is None or length < LONG:
         yield from blocks
         return
-    first = next(blocks, b"")  # all that the parser holds of the body, and the last that it is asked for
+    first = next(blocks, b"")  # everything that the parser has buffered; it is not used again
     yield first
     yield from _exactly(length - len(first), stream, response)
 
 
 def _length(response: httpx.Response) -> int:
-    """Return how long the body is; 0 if that is not known, or only to be told by parsing it."""
+    """Return the length of the body in bytes; 0 if it is unknown, or known only after parsing."""
     length = response.headers.get("content-length", "")
     framed = "transfer-encoding" in response.headers or response.http_version not in {"HTTP/1.0", "HTTP/1.1"}
     return 0 if framed or not (length.isascii() and length.isdigit() and len(length) <= _DIGITS) else int(length)
 
 
 def _exactly(left: int, stream: httpcore.NetworkStream, response: httpx.Response) -> Iterator[bytes]:
-    """Yield so many bytes as they come."""
+    """Yield the next `left` bytes of a connection as they arrive."""
     seconds = response.request.extensions.get("timeout", {}).get("read")
     while left > 0:
         try:

@@ -1,4 +1,4 @@
-"""The client: one method a kind of request, every failure an error of bulkops that says what may follow."""
+"""Send requests to one target: one method per kind of request; each failure raises an error of bulkops."""
 
 import logging
 import os
@@ -29,16 +29,16 @@ from bulkops.journal import record
 from bulkops.limits import MAX_ERROR_BYTES, MAX_JSON_BYTES
 from bulkops.redaction import redacted
 from bulkops.settings import Target, is_loopback
-from bulkops.transport.bodies import described
+from bulkops.transport.bodies import describe_body
 from bulkops.transport.connecting import Connecting
 from bulkops.transport.decoding import ACCEPTED, BrokenCompression, decoded
-from bulkops.transport.failures import Route, cause_of
+from bulkops.transport.failures import ServerRoute, cause_of
 from bulkops.transport.limiter import Limiter
 from bulkops.transport.multipart import BodySource, FilePart
-from bulkops.transport.notices import Say, Teller, silent
+from bulkops.transport.notices import Notifier, Notify, discard_notice
 from bulkops.transport.proxies import proxy_for
-from bulkops.transport.responses import Answer, parse_http_date, parse_json, refusal
-from bulkops.transport.retries import ATTEMPTS, reading_again
+from bulkops.transport.responses import Response, parse_http_date, parse_json, refusal
+from bulkops.transport.retries import ATTEMPTS, retry_reads
 from bulkops.transport.trust import trusted_context
 from bulkops.version import __version__
 
@@ -48,7 +48,7 @@ Params = Mapping[str, str | tuple[str, ...]]
 CONNECT_SECONDS = 10.0
 WRITE_SECONDS = 60.0
 READ_SECONDS = 300.0
-KEEP_SECONDS = 1.5  # well below what servers keep: an upload on a connection just closed would be in doubt
+KEEP_SECONDS = 1.5  # shorter than on servers: an upload on a connection that the server closes would be in doubt
 CLOCK_SET_SECONDS = 2.0
 TIME_ATTEMPTS = 3
 NOT_CONNECTED = (
@@ -58,29 +58,29 @@ NOT_CONNECTED = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
-"""Failures before the first byte of a request."""
+"""Failures before the first byte of a request leaves."""
 
 
 class RedactingFilter(logging.Filter):
-    """Hides the keys in the records of a logger, whoever listens to it."""
+    """Removes keys from the log records of a logger, for all handlers."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Redact the message of a record and let it through."""
+        """Redact the message of a log record and let it pass."""
         record.msg, record.args = redacted(record.getMessage()), ()
         return True
 
 
-# Both log the headers of responses, in which a server may repeat the key.
+# These log the headers of responses, in which a server may repeat the key.
 for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
     logging.getLogger(_name).addFilter(RedactingFilter())
 
-# Each read of a connection costs its handling: by 64 KiB, as it comes, a large export would cost three times as much.
+# Each read of a connection has a fixed cost: with the default of 64 KiB a large export takes three times as long.
 httpcore.HTTP11Connection.READ_NUM_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Streamed:
-    """An answer whose body is read as it comes."""
+class StreamedResponse:
+    """A response with a body that is read as it arrives."""
 
     status: int
     headers: Mapping[str, str]
@@ -88,17 +88,17 @@ class Streamed:
     where: str
 
     def iter_bytes(self) -> Iterator[bytes]:
-        """Yield the body in blocks; OutcomeUnknown if it breaks off."""
+        """Yield the body in blocks; OutcomeUnknown if the connection breaks."""
         try:
             yield from decoded(self.response)
         except (httpx.HTTPError, BrokenCompression) as error:
             kind = type(error).__name__
-            raise OutcomeUnknown(f"The answer to {self.where} broke off ({kind}).") from None
+            raise OutcomeUnknown(f"The response to {self.where} broke off ({kind}).") from None
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Time:
-    """The server's clock against ours, and when that was learnt on both of our clocks."""
+    """The offset of the server's clock, and the time of its measurement on both clocks of this machine."""
 
     offset: timedelta
     ours: datetime
@@ -106,26 +106,28 @@ class _Time:
 
 
 class Client:
-    """Talks to one target. Safe to use from several threads.
+    """A client of one target, safe to use from several threads.
 
-    Path templates hold id names in braces; their values are percent-encoded. `server_offset` is what to add to
-    our clock to get the server's, known once any answer carried a Date; it is at most a second behind. It is not
-    known any more once our clock was set. `tells_no_time` says that an answer came without a Date.
-    `teller` says what is waited for: by `say`, where nothing else was said for five seconds.
+    Path templates contain id names in braces; their values are percent-encoded. `server_offset` is the time to add to
+    this machine's clock to get the server's; it is known after the first response with a Date header, to the second. It
+    is unknown again after this machine's clock was set. `sends_no_date` is True if a response had no Date header.
+    `notifier` reports waits through `notify` if nothing else was reported for five seconds.
 
-    Until the server was reached once, a failure that only another address, certificate or proxy can end raises
-    Unreachable; later it may pass, and is retried like any other.
+    Until the server was reached once, a failure that only another address, certificate or proxy can fix raises
+    Unreachable. Later such a failure may be temporary, and is retried like any other.
     """
 
-    def __init__(self, target: Target, *, clock: Clock, limiter: Limiter, say: Say = silent) -> None:
+    def __init__(self, target: Target, *, clock: Clock, limiter: Limiter, notify: Notify = discard_notice) -> None:
         self.target = target
-        self.teller = Teller(say, clock=clock)
+        self.notifier = Notifier(notify, clock=clock)
         self.clock = clock
-        self.tells_no_time = False
+        self.sends_no_date = False
         self._time: _Time | None = None
         self._limiter = limiter
         local = is_loopback(urlsplit(target.base_url).hostname or "")
-        self._route = Route(base_url=target.base_url, proxy=None if local else proxy_for(target.base_url, os.environ))
+        self._route = ServerRoute(
+            base_url=target.base_url, proxy=None if local else proxy_for(target.base_url, os.environ)
+        )
         self._reached = False
         self._http = httpx.Client(
             base_url=target.base_url,
@@ -137,7 +139,7 @@ class Client:
             },
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, write=WRITE_SECONDS),
             limits=httpx.Limits(keepalive_expiry=KEEP_SECONDS),
-            trust_env=False,  # what the environment says is read by `proxy_for` and `trusted_context`
+            trust_env=False,  # `proxy_for` and `trusted_context` read the environment
             **_connecting(self._route),
         )
 
@@ -153,21 +155,21 @@ class Client:
 
     @property
     def server_offset(self) -> timedelta | None:
-        """What to add to our clock; None if it is not known, or if our clock was set since it was."""
+        """The time to add to this machine's clock; None if unknown, or if the clock was set since the measurement."""
         if self._time is None:
             return None
         ours = (self.clock.now() - self._time.ours).total_seconds()
         moved = abs(ours - (self.clock.monotonic() - self._time.monotonic))
         return self._time.offset if moved < CLOCK_SET_SECONDS else None
 
-    def ask_time(self, template: str, ids: Ids, params: Params | None = None) -> None:
-        """Learn the server's time by a GET of which nothing else counts; that it cannot be learnt is no error.
+    def request_server_time(self, template: str, ids: Ids, params: Params | None = None) -> None:
+        """Learn the server's time from any GET request; a failure is ignored.
 
-        AccessRefused where the key itself is not accepted (401), or a proxy wants a password (407), and Unreachable:
-        no other request can go better. That this endpoint is not granted, or not known there, says nothing about
-        others.
+        AccessRefused if the key itself is not accepted (401) or a proxy requires a password (407), and Unreachable:
+        every other request would fail as well. If this endpoint is unknown or not permitted, other endpoints may still
+        work.
         """
-        again = reading_again(self.clock, attempts=TIME_ATTEMPTS, teller=self.teller)
+        again = retry_reads(self.clock, attempts=TIME_ATTEMPTS, notifier=self.notifier)
         try:
             again(self._open_stream, template, ids, params).response.close()
         except Unreachable:
@@ -179,14 +181,14 @@ class Client:
             return
 
     def reach(self) -> None:
-        """Open a connection and close it before a request leaves; Unreachable if only another configuration can help.
+        """Open and close a connection before any request is sent; Unreachable if only another configuration can help.
 
-        A failure that may pass is left to the first request.
+        A failure that may be temporary is left to the first request.
         """
         if self._reached:
             return
         try:
-            with Connecting(self.teller, self._route, stop=True) as connecting:
+            with Connecting(self.notifier, self._route, stop=True) as connecting:
                 self._http.get("/", extensions=connecting.extensions)
         except Connecting.Open:
             self._reached = True
@@ -194,24 +196,24 @@ class Client:
             self._refuse_lasting(error, f"{self._route.base_url} cannot be reached")
 
     def get_json(self, template: str, ids: Ids, params: Params | None = None, *, attempts: int = ATTEMPTS) -> Any:
-        """Return the JSON document at a path; requested up to `attempts` times while the failure may pass."""
-        return reading_again(self.clock, attempts=attempts, teller=self.teller)(self._get_json, template, ids, params)
+        """Return the JSON document at a path; temporary failures are retried up to `attempts` requests in all."""
+        return retry_reads(self.clock, attempts=attempts, notifier=self.notifier)(self._get_json, template, ids, params)
 
     def search_json(self, template: str, params: Params, body: Mapping[str, Any], *, attempts: int = ATTEMPTS) -> Any:
-        """Return the JSON document of a search, which is a POST that changes nothing; retried like `get_json`."""
-        again = reading_again(self.clock, attempts=attempts, teller=self.teller)
+        """Return the JSON document of a search: a POST request that changes nothing, retried like `get_json`."""
+        again = retry_reads(self.clock, attempts=attempts, notifier=self.notifier)
         return again(self._get_json, template, {}, params, body)
 
     @contextmanager
     def stream(
         self, template: str, ids: Ids, params: Params | None = None, *, attempts: int = ATTEMPTS
-    ) -> Iterator[Streamed]:
-        """Yield a successful answer to be read as it comes.
+    ) -> Iterator[StreamedResponse]:
+        """Yield a successful response with a body that is read as it arrives.
 
-        Until its headers are here the request is tried again, so many times in all; what breaks off later raises
+        Until the headers have arrived, the request is retried, up to `attempts` requests in all; a later break raises
         OutcomeUnknown.
         """
-        trying = reading_again(self.clock, attempts=attempts, teller=self.teller)
+        trying = retry_reads(self.clock, attempts=attempts, notifier=self.notifier)
         streamed = trying(self._open_stream, template, ids, params)
         try:
             yield streamed
@@ -227,15 +229,15 @@ class Client:
         filename: str,
         parts: BodySource,
         read_seconds: float = READ_SECONDS,
-        leaving: Callable[[], None] | None = None,
-    ) -> Answer:
-        """Upload one file, once, streaming it; the answer is returned only if it is readable.
+        on_departure: Callable[[], None] | None = None,
+    ) -> Response:
+        """Upload one file, once, as a stream; return the response only if it is readable.
 
-        `leaving` is called when the limit lets the request go, right before its first byte.
+        `on_departure` is called when the rate limit lets the request go, right before its first byte.
 
-        NotDelivered: the server cannot have taken it in. ServerRefused, AccessRefused: it said no.
-        OutcomeUnknown: the request left as a whole and what became of it is not known.
-        Whatever `parts` raises passes through, and the request stays incomplete.
+        NotDelivered: the server cannot have imported it. ServerRefused, AccessRefused: the server refused it.
+        OutcomeUnknown: the complete request left, and the outcome is unknown. An exception of `parts` is raised
+        unchanged, and the request stays incomplete.
         """
         part = FilePart(parts, filename=filename)
         request = self._http.build_request(
@@ -246,20 +248,20 @@ class Client:
             headers={"Content-Type": part.content_type, "Content-Length": str(part.length)},
             timeout=httpx.Timeout(read_seconds, connect=CONNECT_SECONDS, write=WRITE_SECONDS),
         )
-        return self._exchange(request, template, part, leaving)
+        return self._exchange(request, template, part, on_departure)
 
     def _exchange(
         self,
         request: httpx.Request,
         template: str,
         part: FilePart,
-        leaving: Callable[[], None] | None,
-    ) -> Answer:
+        on_departure: Callable[[], None] | None,
+    ) -> Response:
         where = f"POST {request.url.path}"
         try:
-            with self.teller.during(_unanswered(where, request)), self._slot("POST", template):
-                if leaving is not None:
-                    leaving()
+            with self.notifier.during(_unanswered(where, request)), self._slot("POST", template):
+                if on_departure is not None:
+                    on_departure()
                 response = self._send(request)
                 try:
                     self._learn_time(response)
@@ -273,18 +275,18 @@ class Client:
             if not part.complete:
                 raise NotDelivered(f"{where}: the connection broke off during the upload: {cause}.") from None
             raise OutcomeUnknown(
-                f"{where} was sent and no answer came: {cause}.",
+                f"{where} was sent, but no response arrived: {cause}.",
                 timed_out=isinstance(error, httpx.TimeoutException),
             ) from None
         if not response.is_success:
             raise self._refusal(response, content, where)
         body = parse_json(content)
         if body is None:
-            said = described(content, hide=redacted)
+            said = describe_body(content, hide=redacted)
             raise OutcomeUnknown(
                 f"The response to {where} is not JSON: the server sent {said}.", status=response.status_code
             )
-        return Answer(status=response.status_code, body=body, date=parse_http_date(response.headers.get("date")))
+        return Response(status=response.status_code, body=body, date=parse_http_date(response.headers.get("date")))
 
     def _get_json(self, template: str, ids: Ids, params: Params | None, search: Mapping[str, Any] | None = None) -> Any:
         streamed = self._open_stream(template, ids, params, search)
@@ -294,19 +296,19 @@ class Client:
             streamed.response.close()
         body = parse_json(content)
         if body is None:
-            said = described(content, hide=redacted)
+            said = describe_body(content, hide=redacted)
             raise OutcomeUnknown(f"The response to {streamed.where} is not JSON: the server sent {said}.")
         return body
 
     def _open_stream(
         self, template: str, ids: Ids, params: Params | None, search: Mapping[str, Any] | None = None
-    ) -> Streamed:
+    ) -> StreamedResponse:
         """Send a request that only reads: a GET, or a POST with the body of a search."""
         method = "GET" if search is None else "POST"
         request = self._http.build_request(method, path_of(template, ids), params=params, json=search)
         where = f"{method} {request.url.path}"
         try:
-            with self.teller.during(_unanswered(where, request)), self._slot(method, template):
+            with self.notifier.during(_unanswered(where, request)), self._slot(method, template):
                 response = self._send(request)
             self._learn_time(response)
             if not response.is_success:
@@ -317,12 +319,12 @@ class Client:
                 raise self._refusal(response, content, where, reading=True)
         except httpx.HTTPError as error:
             raise self._not_delivered(error, where) from None
-        return Streamed(status=response.status_code, headers=response.headers, response=response, where=where)
+        return StreamedResponse(status=response.status_code, headers=response.headers, response=response, where=where)
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         began, status = time.monotonic(), None
         try:
-            with Connecting(self.teller, self._route) as connecting:
+            with Connecting(self.notifier, self._route) as connecting:
                 request.extensions |= connecting.extensions
                 response = self._http.send(request, stream=True)
             status = response.status_code
@@ -333,7 +335,7 @@ class Client:
         return response
 
     def _not_delivered(self, error: httpx.HTTPError, where: str) -> NotDelivered:
-        """Return the error of a request that did not reach the server; raise Unreachable if no request can."""
+        """Return the error of a request that did not reach the server; raise Unreachable if no request can reach it."""
         self._refuse_lasting(error, f"{where}: the server cannot be reached")
         return NotDelivered(f"{where}: the server cannot be reached: {cause_of(error, self._route).text}.")
 
@@ -349,7 +351,7 @@ class Client:
 
     def _learn_time(self, response: httpx.Response) -> None:
         date = parse_http_date(response.headers.get("date"))
-        self.tells_no_time = date is None
+        self.sends_no_date = date is None
         if date is not None:
             now = self.clock.now()
             self._time = _Time(offset=date - now, ours=now, monotonic=self.clock.monotonic())
@@ -359,8 +361,8 @@ class Client:
         return refusal(response.status_code, content, where=where, headers=response.headers, now=now, reading=reading)
 
 
-def _connecting(route: Route) -> dict[str, Any]:
-    """Return the settings of an httpx client for a route: its proxy and the certificates it trusts."""
+def _connecting(route: ServerRoute) -> dict[str, Any]:
+    """Return the httpx settings of a route: its proxy and the trusted certificates."""
     proxy = route.proxy
     if not route.base_url.startswith("https://") and (proxy is None or not proxy.secure):
         return {"proxy": proxy and proxy.url}
@@ -370,7 +372,7 @@ def _connecting(route: Route) -> dict[str, Any]:
 
 
 def _unanswered(where: str, request: httpx.Request) -> str:
-    """Return what to say of a request that has no answer yet."""
+    """Return the notice for a request without a response so far."""
     return f"{where}: no response yet. Waiting up to {request.extensions['timeout']['read']:,.0f} s for it."
 
 
@@ -380,7 +382,7 @@ def path_of(template: str, ids: Ids) -> str:
 
 
 def _read_some(response: httpx.Response) -> bytes:
-    """Read a short answer; what is longer than any documented one is cut, and then cannot be read as JSON."""
+    """Read a short response; a longer one than any documented response is cut, so that it is not valid JSON."""
     content = bytearray()
     try:
         for block in decoded(response):
@@ -392,8 +394,8 @@ def _read_some(response: httpx.Response) -> bytes:
     return bytes(content[:MAX_ERROR_BYTES])
 
 
-def _read_json(streamed: Streamed) -> bytes:
-    """Read a JSON document; ResponseTooLarge if it exceeds the limit: decoded, it can take forty times its size."""
+def _read_json(streamed: StreamedResponse) -> bytes:
+    """Read a JSON document; ResponseTooLarge above the limit, because a decoded document can take 40 times its size."""
     content = bytearray()
     for block in streamed.iter_bytes():
         content += block

@@ -1,29 +1,29 @@
-"""The time until a connection is open: the user learns of it before the connection times out."""
+"""Report a connection that takes long to open, before it times out."""
 
 import threading
 from types import TracebackType
 from typing import Any, Self
 
-from bulkops.transport.failures import Route
-from bulkops.transport.notices import CONNECT_SECONDS, Teller
+from bulkops.transport.failures import ServerRoute
+from bulkops.transport.notices import CONNECT_SECONDS, Notifier
 
 
 class Connecting:
-    """Watches one request: says whom it waits for if no connection is open after 1.5 s.
+    """Watches one request: after 1.5 seconds without a connection, it reports which host the request waits for.
 
-    `extensions` are those of the httpx request to watch. With `stop`, `Open` is raised once the connection is open,
-    so that no request leaves.
+    `extensions` are those of the httpx request to watch. With `stop`, it raises `Open` as soon as the connection is
+    open, so that no request leaves.
     """
 
     class Open(Exception):
         """The connection is open."""
 
-    def __init__(self, teller: Teller, route: Route, *, stop: bool = False) -> None:
-        self._teller = teller
+    def __init__(self, notifier: Notifier, route: ServerRoute, *, stop: bool = False) -> None:
+        self._notifier = notifier
         self._text = f"No connection to {route.peer} yet. Waiting for it."
         self._stop = stop
         self._timer: threading.Timer | None = None
-        self.extensions: dict[str, Any] = {"trace": self._heard}
+        self.extensions: dict[str, Any] = {"trace": self._on_event}
 
     def __enter__(self) -> Self:
         """Return the watcher itself."""
@@ -35,11 +35,11 @@ class Connecting:
         """Stop watching."""
         self._cancel()
 
-    def _heard(self, event: str, info: dict[str, Any]) -> None:
+    def _on_event(self, event: str, info: dict[str, Any]) -> None:
         """Follow the events of httpcore: a new connection, and the headers of the request or of CONNECT."""
         if event.endswith(".connect_tcp.started"):
             self._cancel()
-            self._timer = threading.Timer(CONNECT_SECONDS, self._teller.say, [self._text])
+            self._timer = threading.Timer(CONNECT_SECONDS, self._notifier.notify, [self._text])
             self._timer.daemon = True
             self._timer.start()
         elif event.endswith(".send_request_headers.started") and info["request"].method != b"CONNECT":

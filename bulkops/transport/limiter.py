@@ -1,11 +1,11 @@
-"""The rate limit: at most three requests in any second per endpoint, across threads and processes.
+"""Limit requests to three in any second per endpoint, across threads and processes.
 
-The server counts a request somewhere between the moment it leaves us and the moment its answer is here. A limiter
-that counts departures lets two bursts meet at the server whenever one of them was slow on the way. So an endpoint
-has three slots here, and a slot is free again one second after its last *answer*: whatever the network does,
-arrivals that share a slot lie a second apart, and three slots make three requests.
+The server counts a request between its departure from this machine and the arrival of its response. A limiter that
+counts departures lets two bursts meet at the server whenever one of them was delayed on the way. So each endpoint has
+three slots, and a slot is free again one second after its last *response*. Arrivals that share a slot are then always
+at least a second apart, and three slots allow three requests per second.
 
-A slot is a file lock held while its request is under way, so the kernel frees what a killed process held.
+A slot is a file lock held while its request is in flight, so the kernel frees the slots of a killed process.
 """
 
 import re
@@ -23,23 +23,23 @@ from bulkops.errors import Unfinished
 from bulkops.private import FILE, private_folder, write_private
 
 REQUESTS_PER_SECOND = 3
-PERIOD = 1.005  # a second, and a little for clocks that count in milliseconds
+PERIOD = 1.005  # one second, plus a margin for clocks with millisecond resolution
 BUSY = "busy"
 PAUSE = 0.01
 
 
 class Limiter(Protocol):
-    """Hands out the right to send one request to an endpoint."""
+    """Grants the right to send one request to an endpoint."""
 
     def slot(self, endpoint: str) -> AbstractContextManager[None]:
-        """Wait until a request may leave; held until its answer is here."""
+        """Wait until a request may leave; the slot is held until its response has arrived."""
 
 
 class NoLimiter:
-    """Lets everything through, for tests and benchmarks of other things."""
+    """Allows every request at once, for tests and benchmarks of other parts."""
 
     def slot(self, endpoint: str) -> AbstractContextManager[None]:  # noqa: ARG002 - the protocol's signature
-        """Do not wait."""
+        """Allow the request at once."""
         return nullcontext()
 
 
@@ -47,7 +47,7 @@ class NoLimiter:
 class SlotLimiter:
     """Keeps the slots of every endpoint as files in one folder, shared by all processes that use it.
 
-    `before` is called before each request, and raises to keep it from being sent.
+    `before` is called before each request, and raises to prevent it.
     """
 
     folder: Path
@@ -58,9 +58,9 @@ class SlotLimiter:
 
     @contextmanager
     def slot(self, endpoint: str) -> Iterator[None]:
-        """Hold a slot of the endpoint, from when it is free until the answer is here.
+        """Hold a slot of the endpoint from when it is free until the response has arrived.
 
-        Unfinished if the folder cannot be written: the limit could not be kept.
+        Unfinished if the folder cannot be written, because the limit could then be exceeded.
         """
         if self.before is not None:
             self.before()
@@ -78,14 +78,14 @@ class SlotLimiter:
             try:
                 yield
             finally:
-                # A full disk must not cost the answer that was just received: a stamp left busy only waits longer.
+                # A full disk must not lose the response: a slot without a new timestamp only causes a longer wait.
                 with suppress(OSError):
                     write_private(stamp, repr(self.clock.monotonic() + self.period))
         finally:
             lock.release()
 
     def _take(self, endpoint: str) -> tuple[FileLock, Path]:
-        """Lock the slot that is free soonest; wait for one while requests are under way in all of them."""
+        """Lock the slot that is free first; wait while requests are in flight in all of them."""
         stems = [self._stem(endpoint, number) for number in range(self.slots)]
         while True:
             for stem in sorted(stems, key=lambda s: self._wait(s.with_suffix(".at"))):
@@ -109,9 +109,9 @@ class SlotLimiter:
         return self.folder / f"{readable}-{sha256(endpoint.encode()).hexdigest()[:8]}-{number}"
 
     def _wait(self, stamp: Path) -> float:
-        """Return the seconds until the slot is free; a whole period where its last holder left no word.
+        """Return the seconds until the slot is free; a whole period if its last holder left no timestamp.
 
-        The stamp counts on a clock that starts anew with the machine, so it is never believed beyond a period.
+        The timestamp uses a clock that restarts with the machine, so it never causes a wait above one period.
         """
         try:
             text = stamp.read_text()

@@ -1,4 +1,4 @@
-"""The body of an upload: one file part called `upFile`, streamed, its length known before the first byte."""
+"""Build the body of an upload: one file part called `upFile`, streamed, with a length known in advance."""
 
 import secrets
 from collections.abc import Iterable, Iterator
@@ -8,18 +8,18 @@ FIELD = "upFile"  # the only property of every import's request body
 
 
 class BodySource(Protocol):
-    """The bytes of a file part: their number, and the bytes in blocks, anew each time it is iterated."""
+    """The bytes of a file part: their number, and the bytes in blocks. Each iteration starts at the first byte."""
 
     @property
     def length(self) -> int:
-        """How many bytes there are."""
+        """The number of bytes."""
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the bytes; raising stops the upload before the request is complete."""
+        """Yield the bytes; an exception stops the upload before the request is complete."""
 
 
 class FilePart:
-    """A multipart body around a source. `complete` says whether all of it was handed to the network."""
+    """A multipart body around a source. `complete` is True after all of it was passed to the network."""
 
     def __init__(self, source: BodySource, *, filename: str) -> None:
         boundary = secrets.token_hex(16)
@@ -36,9 +36,9 @@ class FilePart:
         self.complete = False
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the body; the source must yield exactly the length it gave."""
+        """Yield the body; the source must yield exactly as many bytes as its `length`."""
         yield from _joined(self._head, self._source)
-        # The closing boundary goes alone and last: until it is handed over, no server has a whole request.
+        # The closing boundary is a separate, last block: until it is passed on, no server has a complete request.
         self.complete = True
         yield self._tail
 

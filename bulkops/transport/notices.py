@@ -1,4 +1,4 @@
-"""What a user hears of waits: nobody is left for five seconds without a word of what is waited for."""
+"""Report waits to the user: no wait of five seconds or more happens without a notice of its reason."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,65 +7,65 @@ from contextlib import contextmanager
 from bulkops.clock import Clock
 from bulkops.journal import record
 
-TOLD_SECONDS = 5.0  # shorter waits are no news
+QUIET_SECONDS = 5.0  # shorter waits need no notice
 CONNECT_SECONDS = 1.5
 """Seconds after which the user learns that a connection is not open yet."""
 MOST_CAUSES = 100
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
-Count = Callable[[str, float], None]
-"""Is given a text and the seconds that are left, every second of a wait; 0 at its end."""
+Countdown = Callable[[str, float], None]
+"""Receives a text and the remaining seconds, each second of a wait; 0 at its end."""
 
 COUNTED_SECONDS = 1.0
 
 
-def silent(text: str) -> None:
-    """Say nothing."""
+def discard_notice(text: str) -> None:
+    """Discard a notice."""
 
 
-class Teller:
-    """Passes texts on and knows until when the last one tells what is waited for. Safe to use from several threads.
+class Notifier:
+    """Passes notices on, and knows until when the last one explains the wait. Safe to use from several threads.
 
-    `count` shows a countdown of the longer waits.
+    `count` shows a countdown for longer waits.
     """
 
-    def __init__(self, say: Say, *, clock: Clock, count: Count | None = None) -> None:
-        self._say = say
+    def __init__(self, notify: Notify, *, clock: Clock, count: Countdown | None = None) -> None:
+        self._notify = notify
         self._clock = clock
         self.count = count
         self._last = clock.monotonic()
         self._causes: set[str] = set()
 
-    def say(self, text: str) -> None:
-        """Pass a text on."""
+    def notify(self, text: str) -> None:
+        """Pass a notice on."""
         self._last = self._clock.monotonic()
         record("note", text=text)
-        self._say(text)
+        self._notify(text)
 
-    def before(self, seconds: float, text: str) -> None:
-        """Say `text` before a wait at whose end nothing would have been said for five seconds."""
+    def announce_wait(self, seconds: float, text: str) -> None:
+        """Pass a notice on before a wait, if otherwise five seconds would pass without a notice."""
         end = self._clock.monotonic() + seconds
-        if seconds > 0 and end - self._last >= TOLD_SECONDS:
-            self.say(text)
+        if seconds > 0 and end - self._last >= QUIET_SECONDS:
+            self.notify(text)
             self._last = end
 
-    def failed(self, cause: str, seconds: float, text: str) -> None:
-        """Say `text` before a retry: at once for a cause that is new, otherwise as `before` does."""
+    def announce_retry(self, cause: str, seconds: float, text: str) -> None:
+        """Pass a notice on before a retry: always for a new cause, otherwise as `announce_wait` does."""
         if cause in self._causes or len(self._causes) >= MOST_CAUSES:
-            self.before(seconds, text)
+            self.announce_wait(seconds, text)
             return
         self._causes.add(cause)
         end = self._clock.monotonic() + seconds
-        self.say(text)
+        self.notify(text)
         self._last = end
 
     def wait(self, seconds: float, text: str) -> None:
-        """Say `text` as `before` does, then wait, with a countdown if there is one."""
+        """Pass a notice on as `announce_wait` does, then wait, with a countdown if there is one."""
         record("wait", why="evidence", seconds=round(max(seconds, 0.0), 3), text=text)
-        self.before(seconds, text)
-        if self.count is None or seconds < TOLD_SECONDS:
+        self.announce_wait(seconds, text)
+        if self.count is None or seconds < QUIET_SECONDS:
             self._clock.sleep(max(seconds, 0.0))
             return
         end = self._clock.monotonic() + seconds
@@ -78,8 +78,8 @@ class Teller:
 
     @contextmanager
     def during(self, text: str) -> Iterator[None]:
-        """Say `text` once if what is done meanwhile takes five seconds or more."""
-        timer = threading.Timer(TOLD_SECONDS, self.say, [text])
+        """Pass a notice on once if the body of the `with` statement takes five seconds or more."""
+        timer = threading.Timer(QUIET_SECONDS, self.notify, [text])
         timer.daemon = True
         timer.start()
         try:

@@ -1,4 +1,4 @@
-"""Which proxy leads to a server, as the environment says: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY."""
+"""Find the proxy for a server in the environment: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ EXAMPLE = "http://proxy.example.com:3128"
 
 @dataclass(frozen=True, kw_only=True)
 class Proxy:
-    """A proxy: its address, perhaps with a password, and the variable that names it.
+    """A proxy: its address, which may contain a password, and the variable that names it.
 
     `shown` is its host and port, without the password.
     """
@@ -32,10 +32,10 @@ class Proxy:
 
 
 def proxy_for(base_url: str, environ: Mapping[str, str]) -> Proxy | None:
-    """Return the proxy for a checked address, None for a direct connection; UsageError if the variable is invalid.
+    """Return the proxy for a checked address; None for a direct connection. UsageError if the variable is invalid.
 
-    The lower-case name of a variable wins over the upper-case one. The message never quotes the value: it may contain
-    a password.
+    The lower-case variable has priority over the upper-case one. The message never contains the value, because that may
+    contain a password.
     """
     parts = urlsplit(base_url)
     variables = (f"{parts.scheme}_proxy", f"{parts.scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
@@ -72,7 +72,7 @@ def _checked(value: str, variable: str) -> Proxy:
 
 
 def _is_excepted(parts: SplitResult, listed: str) -> bool:
-    """Return whether NO_PROXY lists a server: by name, by domain, by address or network, each perhaps with a port."""
+    """Return whether NO_PROXY lists a server: by name, domain, address or network, each optionally with a port."""
     host, port = parts.hostname or "", parts.port or PORTS.get(parts.scheme)
     return any(_matches(entry.strip().lower(), host, port) for entry in listed.split(",") if entry.strip())
 
@@ -85,7 +85,7 @@ def _matches(entry: str, host: str, port: int | None) -> bool:
         return False
     try:
         return ip_address(host) in ip_network(name, strict=False)
-    except ValueError:  # one of them is a name
+    except ValueError:  # the entry or the host is a name
         domain = name.removeprefix("*").removeprefix(".")
         return bool(domain) and (host == domain or host.endswith(f".{domain}"))
 

@@ -1,4 +1,4 @@
-"""Whether a server can be reached: its proxy, its addresses, its certificate. Nothing is sent to it."""
+"""Check how a server can be reached: its proxy, addresses and certificate. No request is sent."""
 
 import os
 import socket
@@ -20,20 +20,20 @@ CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 @dataclass(frozen=True, kw_only=True)
 class Handshake:
-    """How a connection was made: the TLS version, and when the certificate ends; None over plain HTTP."""
+    """The result of a connection: TLS version and end of the certificate's validity; None for plain HTTP."""
 
     version: str | None
     expires: datetime | None
 
 
-def place_of(base_url: str) -> tuple[str, int]:
+def host_and_port(base_url: str) -> tuple[str, int]:
     """Return the host and the port of a base address."""
     parts = urlsplit(base_url)
     return parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme]
 
 
 def proxy_of(base_url: str) -> str | None:
-    """Return the proxy that requests go through, without its user and password; None if there is none."""
+    """Return the proxy for requests, without user and password; None if there is none."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     if is_loopback(host) or proxy_bypass(host):
@@ -55,8 +55,8 @@ def addresses_of(host: str, port: int) -> list[str]:
 
 
 def shake_hands(base_url: str) -> Handshake:
-    """Connect and end the connection; OSError, of which ssl.SSLError is one, says what went wrong."""
-    host, port = place_of(base_url)
+    """Open a connection and close it; OSError (including ssl.SSLError) describes a failure."""
+    host, port = host_and_port(base_url)
     with socket.create_connection((host, port), timeout=SECONDS) as plain:
         if urlsplit(base_url).scheme == "http":
             return Handshake(version=None, expires=None)

@@ -1,4 +1,4 @@
-"""What an answer means: from statuses and bodies to what the caller may do next. Pure."""
+"""Interpret responses: map statuses and bodies to errors that state the next possible step. Pure."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,21 +10,21 @@ from urllib.parse import urlsplit
 
 from bulkops.errors import AccessRefused, BulkopsError, NotDelivered, OutcomeUnknown, ServerRefused
 from bulkops.redaction import redacted
-from bulkops.transport.bodies import described, is_page
+from bulkops.transport.bodies import describe_body, is_page
 
 MAX_DETAILS = 20
 MAX_TEXT = 300
 LONGEST_INT = 20
-LONGEST_LINE = 12  # digits; no uploaded file has more lines, and Python converts no text of any length
-# The request is to be made elsewhere (RFC 9110 §15.4). 302 and 303 may also follow work that was done.
+LONGEST_LINE = 12  # digits; no uploaded file has more lines, and Python does not convert texts of any length
+# The request must be sent to another address (RFC 9110 §15.4). 302 and 303 may also follow completed work.
 MOVED = (301, 307, 308)
 SEE_OTHER = (302, 303)
 LONGEST_QUOTE = 120
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """A readable answer to a request that was taken in; `date` is the server's own clock."""
+class Response:
+    """A readable response to a successful request; `date` is the server's own clock."""
 
     status: int
     body: Any
@@ -32,18 +32,18 @@ class Answer:
 
 
 def parse_http_date(text: str | None) -> datetime | None:
-    """Return the instant of an HTTP date header; None if there is none or it cannot be read."""
+    """Return the instant of an HTTP date header; None if it is missing or invalid."""
     if not text:
         return None
     try:
         parsed = parsedate_to_datetime(text)
         return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):  # a date that is none, or one at the end of the calendar with an offset
+    except (ValueError, OverflowError):  # an invalid date, or one at the end of the calendar with an offset
         return None
 
 
 def parse_retry_after(text: str | None, *, now: datetime) -> float | None:
-    """Return the seconds that a Retry-After header asks for, in either of its forms (RFC 9110 §10.2.3)."""
+    """Return the seconds that a Retry-After header requests, in either of its forms (RFC 9110 §10.2.3)."""
     if not text:
         return None
     text = text.strip()
@@ -54,9 +54,9 @@ def parse_retry_after(text: str | None, *, now: datetime) -> float | None:
 
 
 def parse_json(content: bytes) -> Any:
-    """Return the JSON document; None if it is not one.
+    """Return the JSON document; None if the content is not valid JSON.
 
-    An integer beyond 64 bits is no id and no count of any API: it becomes a float, and is then taken for neither.
+    An integer beyond 64 bits is not a valid id or count: it becomes a float, which no caller accepts as either.
     """
     try:
         return json.loads(content, parse_int=_parse_int)
@@ -80,15 +80,15 @@ def refusal(
     hide: Callable[[str], str] = redacted,
     reading: bool = False,
 ) -> BulkopsError:
-    """Return the error that a status other than success stands for; `where` is the method and the path.
+    """Return the error for a status that is not a success; `where` is the method and the path.
 
-    `now` is the server's clock if it told it, for a Retry-After that is a date. `hide` takes keys out of texts, which
-    are decoded: a server that repeats the key may have escaped it. `reading` says that the request did no work
-    that a redirect could follow.
+    `now` is the server's clock if it is known, for a Retry-After header that is a date. `hide` removes keys from texts.
+    The texts are decoded first, because a server that repeats the key may have escaped it. `reading` means that the
+    request did no work that a redirect could follow.
     """
     body = parse_json(content)
     message, details, lines = _explain(body, content, hide)
-    said = f"{where} was answered with {status}" + (f": {message}" if message else ".")
+    said = f"{where} returned {status}" + (f": {message}" if message else ".")
     if status == 429:
         return NotDelivered(said, retry_after=parse_retry_after(headers.get("retry-after"), now=now))
     if status in (401, 403, 404, 407):
@@ -107,24 +107,27 @@ def _redirect_hint(location: str) -> str:
         host = urlsplit(location).hostname
     except ValueError:
         host = None
-    elsewhere = f" to {host}" if host else ""
-    return f"The server points elsewhere{elsewhere}. Nothing was taken in; name the right address with --base-url."
+    elsewhere = f", {host}" if host else ""
+    redirects = f"The server redirects to another address{elsewhere}."
+    return f"{redirects} Nothing was imported. Give the right address with --base-url."
 
 
 def _access_hint(status: int, *, page: bool) -> str:
     if page and status != 401:
-        return "The response is a page, so a firewall or a proxy sent it, or --base-url is not the API's address."
+        return (
+            "The response is a page, so it came from a firewall or proxy, or --base-url is not the address of the API."
+        )
     if status == 401:
-        return "The key was not accepted: it may be wrong, expired, or its user gone."
+        return "The key was not accepted: it may be wrong or expired, or its user was removed."
     if status == 403:
-        return "The key is known but does not grant this endpoint: tick it in the key's endpoint list."
+        return "The key is valid but does not permit this endpoint: select it in the key's endpoint list."
     if status == 407:
-        return "A proxy between here and the server requires a user name and a password: put them in HTTPS_PROXY."
+        return "A proxy before the server requires a user name and a password: put them in HTTPS_PROXY."
     return "Check the ids and the base address."
 
 
 def _first_line(text: str) -> str:
-    """Return the first line of a text, cut short: what follows may be records."""
+    """Return the first line of a text, shortened: later lines may be records."""
     line, _, more = text.strip().partition("\n")
     return line[:LONGEST_QUOTE].rstrip() + (" …" if more or len(line) > LONGEST_QUOTE else "")
 
@@ -132,14 +135,14 @@ def _first_line(text: str) -> str:
 def _explain(body: Any, content: bytes, hide: Callable[[str], str]) -> tuple[str, tuple[str, ...], tuple[int, ...]]:
     """Return the message, the details, and the lines of an error body (ErrorResponse, contracts of the API).
 
-    The key is taken out of a text before it is cut: a cut in the middle of the key would hide it from `hide`.
+    Keys are removed from a text before it is shortened: a shortened key would not be recognised.
     """
 
     def shown(text: str) -> str:
         return hide(text)[:MAX_TEXT]
 
     if body is None and is_page(content):
-        return f"the server sent {described(content, hide=hide)}", (), ()
+        return f"the server sent {describe_body(content, hide=hide)}", (), ()
     if not isinstance(body, dict):
         return _first_line(hide(content.decode("utf-8", "replace"))), (), ()
     details: list[str] = []

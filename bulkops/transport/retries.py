@@ -1,4 +1,4 @@
-"""When to try again and how long to wait: exponential with jitter, unless the server names a time."""
+"""Decide how long to wait before a retry: exponential backoff with jitter, unless the server names a time."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -8,7 +8,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, NotDelivered, OutcomeUnknown, Unfinished
 from bulkops.journal import record
-from bulkops.transport.notices import Teller
+from bulkops.transport.notices import Notifier
 
 ATTEMPTS = 8
 BASE_SECONDS = 0.5
@@ -16,11 +16,11 @@ MAX_SECONDS = 60.0
 LONGEST_SECONDS = 600.0
 
 
-def wait_seconds(attempt: int, error: BaseException | None, *, clock: Clock, teller: Teller | None = None) -> float:
-    """Return the seconds to wait after the given attempt (1, 2, …) ended in `error`; `teller` is told of the wait.
+def wait_seconds(attempt: int, error: BaseException | None, *, clock: Clock, notifier: Notifier | None = None) -> float:
+    """Return the seconds to wait after attempt `attempt` (1, 2, …) ended in `error`; `notifier` reports the wait.
 
-    The wait is never shorter than the backoff: a server may ask for 0 s, or name a time in the past. Unfinished, with
-    the time to resume at, if the server asks for more than ten minutes.
+    The wait is never shorter than the backoff: a server may request 0 seconds, or name a time in the past. Unfinished,
+    with the time to resume at, if the server requests more than ten minutes.
     """
     most = min(MAX_SECONDS, BASE_SECONDS * 2.0 ** (min(attempt, 20) - 1))
     backoff = most / 2 + clock.jitter(most / 2)
@@ -29,12 +29,14 @@ def wait_seconds(attempt: int, error: BaseException | None, *, clock: Clock, tel
         raise Unfinished(f"The server asks to wait {asked:,.0f} s.", hint=_resume_at(asked, clock=clock))
     record("wait", why="retry", seconds=round(max(backoff, asked or 0.0), 3), text=str(error) if error else "")
     if asked is not None and asked > backoff:
-        if teller is not None:
-            teller.before(asked, f"The server asks to wait {asked:,.0f} s before the next request.")
+        if notifier is not None:
+            notifier.announce_wait(asked, f"The server asks to wait {asked:,.0f} s before the next request.")
         return asked + clock.jitter(0.1)
-    if teller is not None and isinstance(error, BulkopsError):
+    if notifier is not None and isinstance(error, BulkopsError):
         shown = f"{backoff:,.0f}" if backoff >= 1 else f"{backoff:.1f}"
-        teller.failed(error.message, backoff, f"{error.message.removesuffix('.')}. Trying again in {shown} s.")
+        notifier.announce_retry(
+            error.message, backoff, f"{error.message.removesuffix('.')}. Trying again in {shown} s."
+        )
     return backoff
 
 
@@ -42,24 +44,24 @@ def _resume_at(seconds: float, *, clock: Clock) -> str:
     try:
         moment = clock.now() + timedelta(seconds=seconds)
     except OverflowError:
-        return "That is beyond the calendar; ask whoever runs the server."
-    return f"Go on after {moment:%Y-%m-%d %H:%M} UTC."
+        return "That date is beyond the calendar; ask the operators of the server."
+    return f"Continue after {moment:%Y-%m-%d %H:%M} UTC."
 
 
-def reading_again(clock: Clock, *, attempts: int = ATTEMPTS, teller: Teller | None = None) -> Retrying:
-    """Return a tenacity controller for requests that only read: every passing failure is tried again."""
+def retry_reads(clock: Clock, *, attempts: int = ATTEMPTS, notifier: Notifier | None = None) -> Retrying:
+    """Return a tenacity controller for requests that only read: it retries every temporary failure."""
     return Retrying(
         retry=retry_if_exception(lambda e: isinstance(e, NotDelivered | OutcomeUnknown)),
         stop=stop_after_attempt(attempts),
-        wait=_waiting(clock, teller),
+        wait=_wait_strategy(clock, notifier),
         sleep=clock.sleep,
         reraise=True,
     )
 
 
-def _waiting(clock: Clock, teller: Teller | None) -> Callable[[RetryCallState], float]:
+def _wait_strategy(clock: Clock, notifier: Notifier | None) -> Callable[[RetryCallState], float]:
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        return wait_seconds(state.attempt_number, error, clock=clock, teller=teller)
+        return wait_seconds(state.attempt_number, error, clock=clock, notifier=notifier)
 
     return wait

@@ -1,4 +1,4 @@
-"""Which certificates are trusted: those that a variable names, or those of Mozilla that come with bulkops."""
+"""Choose the trusted certificates: those that a variable names, or Mozilla's, which are installed with bulkops."""
 
 import ssl
 from collections.abc import Mapping
@@ -9,16 +9,16 @@ import certifi
 from bulkops.errors import UsageError
 
 FILES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Variables that other programs read as well; the first that is set counts."""
+"""Variables that other programs also read; the first one that is set is used."""
 
 
 def trust_variable(environ: Mapping[str, str]) -> str | None:
-    """Return the variable that names the trusted certificates, None if none is set."""
+    """Return the variable that names the trusted certificates; None if none is set."""
     return next((name for name in FILES if environ.get(name)), None)
 
 
 def trusted_context(environ: Mapping[str, str]) -> ssl.SSLContext:
-    """Return a TLS context; UsageError names a variable whose file or folder is missing or contains no certificate."""
+    """Return a TLS context; UsageError names a variable if its file or folder is missing or contains no certificate."""
     variable = trust_variable(environ)
     if variable is None:
         return ssl.create_default_context(cafile=certifi.where())
@@ -37,7 +37,7 @@ def trusted_context(environ: Mapping[str, str]) -> ssl.SSLContext:
 
 
 def _refuse_empty(variable: str, folder: Path) -> None:
-    """Raise UsageError for a folder in which OpenSSL would find nothing: it looks for names made by c_rehash."""
+    """Raise UsageError for a folder in which OpenSSL finds no certificate: it requires names made by c_rehash."""
     if not any(file.suffix[1:].isdecimal() for file in folder.iterdir()):
         raise _refusal(variable, f"{folder}, a folder without certificates named by their hash (see `openssl rehash`)")
 

@@ -1,1 +1,1 @@
-"""Sending a job's chunks so that no record is lost and none is sent twice."""
+"""Upload the chunks of a job so that no record is lost and none is sent twice."""

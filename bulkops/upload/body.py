@@ -1,4 +1,4 @@
-"""The bytes of a chunk as they leave: read from the file as they are needed, checked before the request is whole."""
+"""Read the bytes of a chunk from the file while they are sent, and check them before the request is complete."""
 
 import hashlib
 import time
@@ -14,12 +14,12 @@ from bulkops.reading.sources import open_regular
 BLOCK = 1 << 20
 LARGE = 64 << 20
 SETTLED_NS = 2_000_000_000
-PUT_BACK = "Put the original file back and resume the job, or name it with `bulkops jobs resume JOB --file PATH`."
+RESTORE_FILE = "Put the original file back and resume the job, or name it with `bulkops jobs resume JOB --file PATH`."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stamp:
-    """What changes when a file is written to or replaced; times in nanoseconds."""
+class FileStamp:
+    """Identify one version of a file: a write or a replacement changes a field. Times in nanoseconds."""
 
     device: int
     inode: int
@@ -29,13 +29,13 @@ class Stamp:
 
 
 class ChunkBody:
-    """The header and a chunk's pieces. Memory stays at one block however large the chunk is.
+    """Yield the header and the records of a chunk. Memory stays at one block, however large the chunk is.
 
-    `header` is sent instead of the file's own, where a job sends another one.
+    `header` replaces the file's own header if a job sends another one.
 
-    Iterating raises FileChanged if the file cannot be read, and after the last byte if the bytes are not the ones
-    that were planned: the request is then never completed, so nothing of it can be imported. `completed` is when the
-    last byte had been read, in seconds of `time.monotonic`.
+    Iterating raises FileChanged if the file cannot be read, and after the last byte if the bytes differ from the plan.
+    The request is then never completed, so the server cannot import any of it. `completed` is the time at which the
+    last byte was read, in seconds of `time.monotonic`.
     """
 
     def __init__(self, path: Path, header_end: int, chunk: ChunkEntry, *, header: bytes | None = None) -> None:
@@ -43,19 +43,19 @@ class ChunkBody:
         self._header = header
         self._pieces = [*([(0, header_end)] if header is None else []), *chunk.pieces]
         self._chunk = chunk
-        self._checked: Stamp | None = None
+        self._checked: FileStamp | None = None
         self.completed: float | None = None
 
     @property
     def length(self) -> int:
-        """How many bytes the file part has."""
+        """The number of bytes of the file part."""
         return self._chunk.bytes
 
     def check(self) -> None:
-        """Hash a large chunk ahead of its request, which then goes at full speed; FileChanged if it has changed.
+        """Hash a large chunk before its request, so that this runs at full speed; FileChanged if the bytes differ.
 
-        What counts then is that the file's own times stay as they are until the last byte has left. A file written
-        to within the last seconds could change without showing it, so it is hashed as it leaves, like small chunks.
+        From then on only the file's times are compared, after the last byte has left. A file that was written to within
+        the last two seconds could change without a new time, so it is hashed while it is sent, as small chunks are.
         """
         if self._chunk.bytes < LARGE:
             return
@@ -79,12 +79,12 @@ class ChunkBody:
         self.completed = time.monotonic()
 
     def _blocks(self) -> Iterator[bytes]:
-        """Yield what is read; a file that cannot be read any more leaves the request incomplete as well."""
+        """Yield the bytes; FileChanged if the file can no longer be read, so that the request stays incomplete."""
         try:
             yield from self._read()
         except InputUnreadable as error:
             raise FileChanged(
-                f"{error.message} The request of chunk {self._chunk.number} was not completed.", hint=PUT_BACK
+                f"{error.message} The request of chunk {self._chunk.number} was not completed.", hint=RESTORE_FILE
             ) from None
 
     def _read(self) -> Iterator[bytes]:
@@ -104,19 +104,19 @@ class ChunkBody:
 
     def _changed(self) -> FileChanged:
         return FileChanged(
-            f"{self._path} is not the file that was planned: the bytes of chunk {self._chunk.number} have changed. "
+            f"{self._path} has changed since it was planned: the bytes of chunk {self._chunk.number} differ. "
             "Its request was not completed.",
-            hint=PUT_BACK,
+            hint=RESTORE_FILE,
         )
 
 
-def stamp_of(path: Path) -> Stamp:
-    """Return what the file system says of a file; InputUnreadable if it cannot be read."""
+def stamp_of(path: Path) -> FileStamp:
+    """Return the stamp of a file; InputUnreadable if the file cannot be read."""
     try:
         found = path.stat()
     except OSError as error:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None
-    return Stamp(
+    return FileStamp(
         device=found.st_dev,
         inode=found.st_ino,
         size=found.st_size,
@@ -125,17 +125,18 @@ def stamp_of(path: Path) -> Stamp:
     )
 
 
-def settled_stamp(path: Path) -> Stamp | None:
-    """Return the stamp of a file, None if a write within the clock's resolution could leave it as it is.
+def settled_stamp(path: Path) -> FileStamp | None:
+    """Return the stamp of a file; None if a write within the clock's resolution could leave the stamp unchanged.
 
-    A later write changes the stamp of a file that was last written some time ago. InputUnreadable if it cannot be read.
+    A later write changes the stamp of a file that was last written more than two seconds ago. InputUnreadable if the
+    file cannot be read.
     """
     stamp = stamp_of(path)
     return stamp if time.time_ns() - max(stamp.written, stamp.changed) > SETTLED_NS else None
 
 
 def read_pieces(path: Path, pieces: Sequence[Piece]) -> Iterator[bytes]:
-    """Yield the bytes of the pieces in blocks; fewer where the file ends early. InputUnreadable on failure."""
+    """Yield the bytes of the pieces in blocks, fewer if the file ends early; InputUnreadable if it cannot be read."""
     try:
         with open_regular(path) as file:
             for start, end in pieces:

@@ -1,4 +1,4 @@
-"""The records of a chunk by their place in it: cutting a chunk into parts, and reading it as a frame."""
+"""Address the records of a chunk by position: divide a chunk into parts, and read its records as a frame."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -11,14 +11,14 @@ from bulkops.errors import FileChanged
 from bulkops.ledger.models import ChunkEntry, Piece
 from bulkops.readback.parse.tables import read_frames
 from bulkops.reading.records.boundaries import count_records, record_ends
-from bulkops.upload.body import PUT_BACK, read_pieces
+from bulkops.upload.body import RESTORE_FILE, read_pieces
 
 
 class ChunkRecords:
-    """A chunk's records in memory. Places count from 0 within the chunk.
+    """The records of a chunk in memory. Positions count from 0 within the chunk.
 
-    `header` was sent with it instead of the file's own, where a job sends another one. FileChanged if the file does not
-    have the chunk's bytes any more: other records prove nothing about this chunk.
+    `header` replaces the file's own header if the job sent another one. FileChanged if the file no longer has the
+    chunk's bytes: other records prove nothing about this chunk.
     """
 
     def __init__(self, path: Path, header_end: int, chunk: ChunkEntry, *, header: bytes | None = None) -> None:
@@ -40,18 +40,18 @@ class ChunkRecords:
             self._numbers += range(number, number + len(bounds) - 1)
         if digest.hexdigest() != chunk.sha256:
             raise FileChanged(
-                f"{path} is not the file that was planned: the bytes of chunk {chunk.number} have changed.",
-                hint=PUT_BACK,
+                f"{path} has changed since it was planned: the bytes of chunk {chunk.number} differ.",
+                hint=RESTORE_FILE,
             )
-        if len(self._spans) > chunk.records:  # blank lines behind the last record belong to it
+        if len(self._spans) > chunk.records:  # blank lines after the last record belong to it
             self._spans[chunk.records - 1 :] = [(self._spans[chunk.records - 1][0], self._spans[-1][1])]
 
     def __len__(self) -> int:
-        """Return how many records there are."""
+        """Return the number of records."""
         return len(self._spans)
 
     def _number_at(self, start: int) -> int:
-        """Return the number in the file of the record at `start`: records of other chunks may lie in between."""
+        """Return the record number of the record at byte `start`; records of other chunks may come before it."""
         if not self._spans:
             return self.chunk.first_record
         between = b"".join(read_pieces(self._path, [(self._spans[-1][1], start)]))
@@ -64,11 +64,14 @@ class ChunkRecords:
 
     @property
     def header_lines(self) -> int:
-        """How many physical lines the header has."""
+        """The number of physical lines of the header."""
         return max(1, self.header.count(b"\n"))
 
     def place_of_line(self, line: int) -> int | None:
-        """Return the place of the record that holds a physical line of the sent part (the header has line 1)."""
+        """Return the position of the record that contains a physical line of the file part; None if no record does.
+
+        Line 1 is the first line of the header.
+        """
         left = line - 1 - self.header_lines
         if left < 0:
             return None
@@ -83,22 +86,22 @@ class ChunkRecords:
         return None
 
     def start_of(self, place: int) -> int:
-        """Return the byte of the file at which the record at a place starts."""
+        """Return the byte offset in the file at which a record starts."""
         return self._spans[place][0]
 
     def span_of(self, place: int) -> Piece:
-        """Return the byte range in the file of the record at a place."""
+        """Return the byte range of a record in the file."""
         return self._spans[place]
 
     def _bytes(self, start: int, end: int) -> bytes:
-        """Return bytes of the chunk by their place in the file, as they were read and checked."""
+        """Return the bytes of a file range from the blocks that were read and checked."""
         whole = zip(self.chunk.pieces, self._data, strict=True)
         return b"".join(data[max(0, start - a) : max(0, end - a)] for (a, _), data in whole)
 
     def part(self, places: Sequence[int]) -> ChunkEntry:
         """Return a pending chunk of some of the records, in order; the ledger numbers it.
 
-        Its records first left when the whole chunk did.
+        The part keeps the time at which the whole chunk was first sent.
         """
         pieces = tuple(_merged(self._spans[place] for place in places))
         digest = hashlib.sha256(self.header)
@@ -119,7 +122,7 @@ class ChunkRecords:
 
 
 def _runs(numbers: Sequence[int]) -> tuple[Piece, ...]:
-    """Return ascending numbers as runs, each its first number and its length; nothing if there is only one run."""
+    """Return ascending numbers as runs of first number and length; empty if all numbers form one run."""
     breaks = [place for place in range(1, len(numbers)) if numbers[place] != numbers[place - 1] + 1]
     bounds = pairwise([0, *breaks, len(numbers)])
     return tuple((numbers[start], end - start) for start, end in bounds) if breaks else ()
@@ -131,7 +134,7 @@ def _local(ends: list[int], length: int) -> Iterable[Piece]:
 
 
 def _merged(spans: Iterable[Piece]) -> Iterable[Piece]:
-    """Join spans that touch."""
+    """Join adjacent spans."""
     held: Piece | None = None
     for start, end in spans:
         if held is not None and held[1] == start:

@@ -1,4 +1,4 @@
-"""What every part of a run needs to know of its job."""
+"""Bundle what each part of a run needs: the job, its contract, the client, the ledger and the clock."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.store import Ledger
 from bulkops.transport.client import Client
 from bulkops.upload.chunk_records import ChunkRecords
-from bulkops.upload.input_file import Original
+from bulkops.upload.input_file import JobFile
 from bulkops.upload.options import RunOptions
 from bulkops_validators.model.contract import Contract, Route
 
-Observer = Callable[[ChunkEntry], None]
+ChunkObserver = Callable[[ChunkEntry], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobContext:
-    """A job with everything it is run with. `parameters` are the query parameters of the import."""
+    """A job with everything that a run of it needs. `parameters` are the query parameters of the import."""
 
     job: JobEntry
     contract: Contract
@@ -28,14 +28,14 @@ class JobContext:
     client: Client
     ledger: Ledger
     clock: Clock
-    original: Original
+    job_file: JobFile
 
     def records(self, chunk: ChunkEntry) -> ChunkRecords:
-        """Return the chunk's records, read into memory; FileChanged if they are not those that were planned."""
+        """Return the chunk's records, read into memory; FileChanged if their bytes differ from the plan."""
         return ChunkRecords(self.job.file_path, self.job.header_end, chunk, header=self.job.sent_header)
 
     @property
     def skips_duplicates(self) -> bool:
-        """Whether the server was told to skip what it has already."""
+        """Whether the job asks the server to skip records that already exist."""
         option = self.contract.duplicate_option
         return option is not None and self.job.options.get(option) == "true"

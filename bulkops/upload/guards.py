@@ -1,4 +1,4 @@
-"""The guards before the first request: doubtful values, the same file again, an empty replacement, many removals."""
+"""Check the guards before the first request: warnings, a repeated file, an empty replacement, too many removals."""
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping
@@ -27,8 +27,11 @@ HARMLESS = frozenset({ChunkState.REJECTED, ChunkState.DIVIDED, ChunkState.SKIPPE
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
-    """What a replacing import would change. `kept` counts records that are there as they are in the file."""
+class TargetDifference:
+    """The changes that a replacing import would make, in rows. `kept` rows are equal at the target and in the file.
+
+    `held` is the number of rows that the target contains.
+    """
 
     added: int
     changed: int
@@ -38,21 +41,21 @@ class Difference:
 
     @property
     def equal(self) -> bool:
-        """Whether the target holds the same already."""
+        """Whether the target already equals the file."""
         return not (self.added or self.changed or self.removed)
 
 
 def accepted_rules(words: Iterable[str]) -> frozenset[str]:
-    """Return the codes of rules given by code or name; UsageError for one that cannot be accepted."""
+    """Return the codes of rules given by code or name; UsageError for a rule that --accept cannot lift."""
     try:
         return accepted(words)
     except LookupError as error:
         known = ", ".join(f"{code} ({rule.name})" for code, rule in RULES.items() if rule.acceptable)
-        raise UsageError(f"--accept cannot lift {error.args[0]!r}.", hint=f"It takes {known}.") from None
+        raise UsageError(f"--accept cannot lift {error.args[0]!r}.", hint=f"Rules it accepts: {known}.") from None
 
 
-def refuse_doubtful(found: FileReport) -> None:
-    """Refuse a file with findings that stop an import although they are warnings; GuardRefused names the first one."""
+def refuse_unaccepted_warnings(found: FileReport) -> None:
+    """Raise GuardRefused for warnings that stop an import unless --accept lifts them; it names the first one."""
     codes = [code for code in found.counts if RULES[code].acceptable]
     if not codes:
         return
@@ -60,12 +63,15 @@ def refuse_doubtful(found: FileReport) -> None:
     place = ":".join(str(part) for part in (found.path, first.line) if part is not None)
     raise GuardRefused(
         f"{place}: {first.code} {first.name}: {first.message}. Nothing was sent.",
-        hint=f"Correct the file. If its values are meant as they are, give --accept {','.join(codes)}.",
+        hint=f"Correct the file. If its values are intended, give --accept {','.join(codes)}.",
     )
 
 
 def refuse_same_file(ledger: Ledger, job: JobEntry, *, again: bool) -> None:
-    """Refuse a file that went, or may have gone, to the same place before; only modes that would double it care."""
+    """Raise GuardRefused if the file was sent, or may have been sent, to the same target before.
+
+    Modes in which a repetition leads to the same end state are not checked.
+    """
     if again or Mode(job.mode).resend_is_safe:
         return
     for earlier in ledger.jobs_with_file(job.file_sha256, job.target_key):
@@ -81,26 +87,26 @@ def refuse_same_file(ledger: Ledger, job: JobEntry, *, again: bool) -> None:
             resume = f"`bulkops jobs resume {earlier.id}{moved}`"
             hint = f"Resume it with {resume}, or give --again to import the file once more."
         if states == {ChunkState.PENDING}:
-            said = f"Job {earlier.id} has this file for this place already; nothing of it was sent yet."
+            said = f"Job {earlier.id} already contains this file for this target; none of it was sent yet."
         else:
-            said = f"These bytes went to the same place before, in job {earlier.id}."
+            said = f"Job {earlier.id} already sent the same bytes to the same target."
         raise GuardRefused(said, hint=hint)
 
 
 def refuse_empty(plan: FilePlan, mode: Mode, *, allow_empty: bool) -> None:
-    """Refuse a file without records: it would empty the target, or do nothing at all."""
+    """Raise GuardRefused for a file without records: importing it would empty the target or do nothing."""
     if plan.records or allow_empty:
         return
-    what = "Importing it would remove everything that is there" if mode is Mode.REPLACE else "There is nothing to send"
-    raise GuardRefused(f"{plan.path} holds no records. {what}.", hint="Give --allow-empty if that is what you want.")
+    what = "Importing it would remove every row of the target" if mode is Mode.REPLACE else "There is nothing to send"
+    raise GuardRefused(f"{plan.path} contains no records. {what}.", hint="Give --allow-empty if this is intended.")
 
 
 def save_target(
     client: Client, readback: Readback, ids: Mapping[str, int], options: Mapping[str, str], *, to: Path
 ) -> None:
-    """Save what the target holds as a file that can be imported again.
+    """Save the content of the target as a file that can be imported again.
 
-    Unfinished if the server does not send it, or another document instead, or if it cannot be written.
+    Unfinished if the server does not send the content, or sends another document, or if the file cannot be written.
     """
     if readback.form is not Form.CSV:
         raise TypeError("Only a CSV export can be saved and imported again.")
@@ -114,15 +120,15 @@ def save_target(
         raise Unfinished(f"{to} cannot be written: {error.strerror}. Nothing was sent.") from None
 
 
-def difference_between(readback: Readback, fold: Fold, *, file: Path, held: Path) -> Difference:
-    """Compare a file to import with what a target held, as `save_target` saved it."""
+def difference_between(readback: Readback, fold: Fold, *, file: Path, held: Path) -> TargetDifference:
+    """Compare a file to import with the content of a target that `save_target` saved."""
     with RowSets(readback) as sets:
         for frame in read_file(file):
             sets.add_sent(sent_frame(readback, frame, fold))
         for frame in read_file(held):
             sets.add_found(found_frame(readback, frame, fold))
         counts = compare(sets)
-    return Difference(
+    return TargetDifference(
         added=counts.missing,
         changed=counts.different,
         removed=counts.unexpected,
@@ -131,19 +137,19 @@ def difference_between(readback: Readback, fold: Fold, *, file: Path, held: Path
     )
 
 
-def refuse_removals(difference: Difference, limit: str) -> None:
-    """Refuse a replacement that removes more than `limit` (a count, or a percentage of what is there)."""
+def refuse_removals(difference: TargetDifference, limit: str) -> None:
+    """Raise GuardRefused if a replacement removes more than `limit`: a count, or a percentage of the target's rows."""
     allowed = share_of(limit, difference.held, option="--max-removals")
     if difference.removed > allowed:
         raise GuardRefused(
-            f"This import would remove {difference.removed:,} of the {difference.held:,} rows that are there "
+            f"This import would remove {difference.removed:,} of the {difference.held:,} rows at the target "
             f"(and add {difference.added:,}); --max-removals allows {limit}.",
-            hint=f"If that is right, give --max-removals {difference.removed}.",
+            hint=f"If this is intended, give --max-removals {difference.removed}.",
         )
 
 
-def cleared_away(folder: Path) -> Callable[[], None]:
-    """Return what removes the folder of a job that was refused before it began."""
+def folder_remover(folder: Path) -> Callable[[], None]:
+    """Return a function that removes the folder of a job that was refused before it began."""
 
     def clear() -> None:
         with suppress(OSError):

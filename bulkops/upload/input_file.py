@@ -1,4 +1,4 @@
-"""The file of a job while the job is worked on: whether it still has the bytes that the job began with."""
+"""Check during a job whether its file still has the bytes that the job began with."""
 
 import hashlib
 import shlex
@@ -12,7 +12,7 @@ from bulkops.errors import FileChanged, InputUnreadable
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import DOUBTFUL, ChunkState
 from bulkops.reading.records.boundaries import counted_blocks
-from bulkops.upload.body import BLOCK, Stamp, settled_stamp
+from bulkops.upload.body import BLOCK, FileStamp, settled_stamp
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Mode
 
@@ -20,26 +20,26 @@ STILL_OPEN = DOUBTFUL | {ChunkState.PENDING}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
-    """How a file differs from the one that a job began with.
+class FileChange:
+    """The difference between a file and the bytes that a job began with.
 
-    `said` completes the sentence "FILE …". For a file that only has new bytes behind the old ones, `grown_from` is
-    the offset of the first new record, and `cut_off` says that the last old record goes on in the new bytes.
+    `description` completes the sentence "FILE …". If the file only has new bytes after the old ones, `grown_from` is
+    the byte offset of the first new record, and `cut_off` is True if the last old record continues in the new bytes.
     """
 
-    said: str
+    description: str
     grown_from: int | None = None
     cut_off: bool = False
 
 
-class Original:
-    """The file of a job. `stamp` is what the file system said of it right before its bytes were read and hashed.
+class JobFile:
+    """The file of a job. `stamp` is the file's stamp from right before its bytes were read and hashed.
 
-    `chunks` returns the job's chunks as they are when a message needs them; none before the ledger has the job.
+    `chunks` returns the job's chunks when a message needs them; it returns none before the ledger contains the job.
     """
 
     def __init__(
-        self, job: JobEntry, *, chunks: Callable[[], Sequence[ChunkEntry]], stamp: Stamp | None = None
+        self, job: JobEntry, *, chunks: Callable[[], Sequence[ChunkEntry]], stamp: FileStamp | None = None
     ) -> None:
         self._job = job
         self._chunks = chunks
@@ -48,13 +48,13 @@ class Original:
     def refuse_change(self) -> None:
         """Raise FileChanged unless the file has the job's bytes.
 
-        The bytes are read only where size, times or inode differ, or where these could not show a change.
+        The bytes are read only if size, times or inode differ, or if these could not show a change.
         """
         if (error := self.change()) is not None:
             raise error
 
     def change(self) -> FileChanged | None:
-        """Return the error that says how the file has changed, None if it has not."""
+        """Return the error that describes how the file has changed; None if it has not changed."""
         job = self._job
         try:
             now = settled_stamp(job.file_path)
@@ -63,15 +63,15 @@ class Original:
             found = change_of(job.file_path, sha256=job.file_sha256, size=job.file_bytes)
         except InputUnreadable as error:
             chunks = self._chunks()
-            return FileChanged(error.message, hint=_hint(job, chunks, Change(said="is gone")))
+            return FileChanged(error.message, hint=_hint(job, chunks, FileChange(description="is gone")))
         if found is None:
             self._stamp = now
             return None
-        return FileChanged(f"{job.file_path} {found.said}.", hint=_hint(job, self._chunks(), found))
+        return FileChanged(f"{job.file_path} {found.description}.", hint=_hint(job, self._chunks(), found))
 
 
-def change_of(path: Path, *, sha256: str, size: int) -> Change | None:
-    """Return how a file differs from `size` bytes with this SHA-256, None if it does not.
+def change_of(path: Path, *, sha256: str, size: int) -> FileChange | None:
+    """Return how a file differs from `size` bytes with this SHA-256; None if it does not differ.
 
     InputUnreadable if the file cannot be read.
     """
@@ -83,16 +83,18 @@ def change_of(path: Path, *, sha256: str, size: int) -> Change | None:
                 left -= len(block)
                 last = block
             if left:
-                return Change(said=f"has changed since the job began: {size - left:,} of its {size:,} bytes are left")
+                return FileChange(
+                    description=f"has changed since the job began: {size - left:,} of its {size:,} bytes remain"
+                )
             if digest.hexdigest() != sha256:
-                return Change(said="has changed since the job began: its bytes are other ones")
+                return FileChange(description="has changed since the job began: its bytes differ")
             return _growth(file, size, ended=last.endswith(b"\n"))
     except OSError as error:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
-def _growth(file: RawIOBase, size: int, *, ended: bool) -> Change | None:
-    """Return what follows the first `size` bytes of a file, None if nothing does."""
+def _growth(file: RawIOBase, size: int, *, ended: bool) -> FileChange | None:
+    """Return the change if bytes follow the first `size` bytes of a file; None if none follow."""
     bytes_read = records = 0
     start = b""
     for block in counted_blocks(lambda length: file.read(length) or b""):
@@ -104,14 +106,14 @@ def _growth(file: RawIOBase, size: int, *, ended: bool) -> Change | None:
     line_end = next((end for end in (b"\r\n", b"\n") if start.startswith(end)), b"")
     cut_off = not ended and not line_end
     records -= cut_off and records > 0
-    said = f"has grown since the job began: {counted(bytes_read, 'new byte')} ({counted(records, 'record')})"
+    description = f"has grown since the job began: {counted(bytes_read, 'new byte')} ({counted(records, 'record')})"
     if cut_off:
-        said += "; the last record of the job was cut off and goes on in them"
-    return Change(said=said, grown_from=size + (0 if ended else len(line_end)), cut_off=cut_off)
+        description += "; the last record of the job was cut off and continues in them"
+    return FileChange(description=description, grown_from=size + (0 if ended else len(line_end)), cut_off=cut_off)
 
 
-def _hint(job: JobEntry, chunks: Sequence[ChunkEntry], change: Change) -> str:
-    """Return what to do about a changed file; never advice that sends records twice."""
+def _hint(job: JobEntry, chunks: Sequence[ChunkEntry], change: FileChange) -> str:
+    """Return what to do about a changed file. The advice never sends records twice."""
     if not chunks:
         return "Nothing was sent. Import the file again when it is complete."
     again = Mode(job.mode).resend_is_safe
@@ -119,21 +121,21 @@ def _hint(job: JobEntry, chunks: Sequence[ChunkEntry], change: Change) -> str:
         nothing_sent = not any(chunk.attempts for chunk in chunks)
         return _hint_to_resume(job, change, may_cancel=again or nothing_sent)
     if again:
-        return "The job sent the file as it was. Import the file again to send what it contains now."
+        return "The job sent the earlier content. Import the file again to send its present content."
     if change.cut_off:
         return (
-            f"Record {job.records:,} was sent as it was then: compare it with the target. "
-            "Import only what is new: another import of the whole file would send the other records twice."
+            f"Record {job.records:,} was sent before it was complete: compare it with the target. "
+            "Import only the new records: another import of the whole file would send the others twice."
         )
     if change.grown_from is not None:
         return (
-            f"The job sent the first {counted(job.records, 'record')}. Import only the new ones, from a file of their "
-            f"own: {_rest_of(job, change.grown_from)}"
+            f"The job sent the first {counted(job.records, 'record')}. Import only the new ones, from a separate "
+            f"file: {_rest_of(job, change.grown_from)}"
         )
-    return "The job sent the file as it was. Import only what is new: records that are in both would be sent twice."
+    return "The job sent the earlier content. Import only new records: records in both versions would be sent twice."
 
 
-def _hint_to_resume(job: JobEntry, change: Change, *, may_cancel: bool) -> str:
+def _hint_to_resume(job: JobEntry, change: FileChange, *, may_cancel: bool) -> str:
     cancelling = ", or cancel the job and import the new file" if may_cancel else ""
     path = shlex.quote(str(job.file_path))
     if change.grown_from is not None:
@@ -147,14 +149,14 @@ def _hint_to_resume(job: JobEntry, change: Change, *, may_cancel: bool) -> str:
 
 
 def _rest_of(job: JobEntry, start: int) -> str:
-    """Return the command that makes a file of the header and what begins at `start`."""
+    """Return the shell command that writes the header and the bytes from offset `start` on to a new file."""
     path = shlex.quote(str(job.file_path))
     rest = shlex.quote(str(_free_name(job.file_path, "rest")))
     return f"(head -c {job.header_end} {path}; tail -c +{start + 1} {path}) > {rest}"
 
 
 def _free_name(path: Path, word: str) -> Path:
-    """Return a name beside a file that no file has."""
+    """Return a path beside a file that does not exist yet."""
     numbered = (path.with_name(f"{path.stem}.{word}{number}{path.suffix}") for number in count(2))
     return next(
         name for name in chain([path.with_name(f"{path.stem}.{word}{path.suffix}")], numbered) if not name.exists()

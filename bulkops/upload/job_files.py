@@ -1,25 +1,25 @@
-"""Where the files of a job lie."""
+"""Name the files of a job."""
 
 from pathlib import Path
 
-from bulkops.ledger.reader import Questions
+from bulkops.ledger.reader import LedgerReader
 
 
-def before_path(ledger: Questions, job: str) -> Path:
-    """Return where a replacing job keeps what was there before."""
+def before_path(ledger: LedgerReader, job: str) -> Path:
+    """Return the path at which a replacing job saves the previous content of its target."""
     return ledger.job_folder(job) / "before.csv"
 
 
-def new_records_path(ledger: Questions, job: str, name: str) -> Path:
-    """Return where the new records of a file called `name` are kept, as the file of a job."""
+def new_records_path(ledger: LedgerReader, job: str, name: str) -> Path:
+    """Return the path at which the new records of a file called `name` are saved as the file of a job."""
     return ledger.job_folder(job) / f"new-{name}"
 
 
-def rejected_path(ledger: Questions, job: str) -> Path:
-    """Return where the rejected records of a job are kept, as a file that can be sent once mended."""
+def rejected_path(ledger: LedgerReader, job: str) -> Path:
+    """Return the path of a job's rejected records: a file that can be imported once corrected."""
     return ledger.job_folder(job) / f"{job}-rejected.csv"
 
 
-def reasons_path(ledger: Questions, job: str) -> Path:
-    """Return where it is kept why records were rejected."""
+def reasons_path(ledger: LedgerReader, job: str) -> Path:
+    """Return the path of the reasons for which records were rejected."""
     return ledger.job_folder(job) / f"{job}-rejected.reasons.csv"

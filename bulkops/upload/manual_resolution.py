@@ -1,4 +1,4 @@
-"""What a person decides about a job: a chunk's fate, or the end of all of it."""
+"""Record the decisions of a person: the outcome of a chunk in doubt, or the end of a job."""
 
 from bulkops.errors import UsageError
 from bulkops.ledger.events import Cancelled, ProcessEnded, Resolved
@@ -8,12 +8,13 @@ from bulkops.ledger.store import Ledger
 
 
 def resolve(ledger: Ledger, job: JobEntry, number: int, *, accepted: bool, reason: str) -> ChunkEntry:
-    """Record that a doubtful chunk's records are at the target, or that they are not and go again.
+    """Record that the records of a chunk in doubt are at the target, or that they are missing and are sent again.
 
-    UsageError unless the chunk is in doubt and a reason is given. A chunk that may be there twice can only be accepted.
+    UsageError unless the chunk is in doubt and a reason is given. A chunk that may be at the target twice can only be
+    accepted.
     """
     if not reason.strip():
-        raise UsageError("A decision needs a reason; whoever reads the ledger later has nothing else.")
+        raise UsageError("A decision needs a reason: later readers of the ledger rely on it. Give --reason TEXT.")
     chunk = next((c for c in ledger.chunks(job.id) if c.number == number), None)
     if chunk is None:
         raise UsageError(f"Job {job.id} has no chunk {number}.")
@@ -31,13 +32,13 @@ def resolve(ledger: Ledger, job: JobEntry, number: int, *, accepted: bool, reaso
 
 
 def cancel(ledger: Ledger, job: JobEntry) -> JobEntry:
-    """Record that nothing more of a job is to be sent; UsageError if there is nothing left to cancel."""
+    """Record that no more records of a job are sent; UsageError if nothing is left to cancel."""
     refuse_nothing_to_cancel(ledger, job)
     return ledger.change_job(job, Cancelled(), cancelled=True)
 
 
 def refuse_nothing_to_cancel(ledger: Ledger, job: JobEntry) -> None:
-    """Raise UsageError if all of a job is settled, or if it was cancelled before."""
+    """Raise UsageError if every chunk of a job is settled, or if the job is already cancelled."""
     open_states = DOUBTFUL | {ChunkState.PENDING}
     if job.cancelled or not any(chunk.state in open_states for chunk in ledger.chunks(job.id)):
-        raise UsageError(f"There is nothing left to cancel of job {job.id}.")
+        raise UsageError(f"Job {job.id} has nothing left to cancel.")

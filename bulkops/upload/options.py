@@ -1,4 +1,4 @@
-"""How a run goes on, as chosen when the job was made; kept in the ledger so that a resumed run goes on alike."""
+"""Options of a run, stored in the ledger so that a resumed run uses the same ones."""
 
 import math
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ MOST_PERCENT = 100
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """What the caller may choose of a run.
+    """The options of a run.
 
-    `settle` are the seconds between two equal readings. `response_timeout` are the seconds to wait for a response, to
-    which the time for the chunk's bytes is added; None means the default of 120. `isolate_requests` bounds the requests
-    spent on finding refused records; `max_errors` and `max_removals` are counts or percentages as text.
+    `settle`: seconds between two equal snapshots. `response_timeout`: seconds to wait for a response, plus the time for
+    the chunk's bytes; None means the default of 120. `isolate_requests`: maximum number of requests to find refused
+    records. `max_errors` and `max_removals` are counts or percentages as text.
     """
 
     settle: float = SETTLE_SECONDS
@@ -30,17 +30,17 @@ class RunOptions:
     max_errors: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a limit that cannot be read before anything is sent, not when it is first needed."""
+        """Raise UsageError for an invalid limit now, before anything is sent."""
         if self.max_errors is not None:
             share_of(self.max_errors, 0, option="--max-errors")
 
     def as_settings(self) -> dict[str, Any]:
-        """Return the options as the ledger keeps them."""
+        """Return the options as the ledger stores them."""
         return asdict(self)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
-        """Return the options that the ledger kept; what a newer version added is left out."""
+        """Return the options that the ledger stored; unknown options of a newer version are left out."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in settings.items() if name in known})
 

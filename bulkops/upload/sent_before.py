@@ -1,4 +1,4 @@
-"""Which records of a file were sent before, by the digests that the ledger keeps of earlier jobs."""
+"""Find which records of a file were sent before, by the digests that the ledger keeps of earlier jobs."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -8,21 +8,21 @@ import numpy.typing as npt
 
 from bulkops.ledger.digests import kept_digests
 from bulkops.ledger.models import ChunkEntry, JobEntry
-from bulkops.ledger.reader import Questions
+from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.states import ChunkState
 from bulkops.validation.digests import Digests
 
 Mask = npt.NDArray[np.bool_]
 
 SENT = frozenset({ChunkState.ACCEPTED, ChunkState.RESENT, ChunkState.SENDING, ChunkState.IN_DOUBT, ChunkState.REFUSED})
-"""The states of chunks whose records are at the target, or may be."""
+"""States of chunks whose records are at the target, or may be."""
 BLOCK = 1 << 20
-"""Digests of an earlier job that are compared at a time."""
+"""Number of digests of an earlier job that are compared at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Repeated:
-    """An earlier job, how many records of the file it sent, and how many it sent in all."""
+class RepeatedJob:
+    """An earlier job: how many records of the file it sent, and how many records it sent in all."""
 
     job: JobEntry
     records: int
@@ -34,43 +34,43 @@ class SentBefore:
     """The records of a file that earlier jobs sent; `mask` marks them. Equal records are counted, not only found."""
 
     mask: Mask
-    jobs: Sequence[Repeated]
+    jobs: Sequence[RepeatedJob]
 
     @property
     def records(self) -> int:
-        """How many records were sent before."""
+        """The number of records that were sent before."""
         return int(self.mask.sum())
 
 
 def sent_before(
-    ledger: Questions, jobs: Sequence[JobEntry], digests: Digests, *, running: Collection[str] = ()
+    ledger: LedgerReader, jobs: Sequence[JobEntry], digests: Digests, *, running: Collection[str] = ()
 ) -> SentBefore | None:
-    """Return which records of a file the given jobs sent before, None if they sent none of them.
+    """Return which records of a file the given jobs sent before; None if they sent none of them.
 
-    `digests` are those of the file. Of jobs that are `running`, records still to be sent count as well.
+    `digests` are those of the file. For jobs that are `running`, pending records count as well.
     """
-    book: _Book | None = None
-    told = []
+    index: _DigestIndex | None = None
+    repeated = []
     for job in jobs:
         earlier = kept_digests(ledger, job)
         if earlier is None:
             continue
-        book = book or _Book(digests)
+        index = index or _DigestIndex(digests)
         states = SENT | {ChunkState.PENDING} if job.id in running else SENT
         counts = records_in(ledger, job, states)
-        if records := book.add(earlier, counts):
-            told.append(Repeated(job=job, records=records, sent=int(counts.sum())))
-    return SentBefore(mask=book.mask(), jobs=told) if book is not None and told else None
+        if records := index.add(earlier, counts):
+            repeated.append(RepeatedJob(job=job, records=records, sent=int(counts.sum())))
+    return SentBefore(mask=index.mask(), jobs=repeated) if index is not None and repeated else None
 
 
-class _Book:
-    """The digests of a file in order, and how many records of each earlier jobs sent.
+class _DigestIndex:
+    """The digests of a file in order, and how many records of each digest earlier jobs sent.
 
-    Equal digests are a group, named by the place of its first one in the order.
+    Equal digests form a group. The position of its first digest in the order identifies the group.
     """
 
     def __init__(self, digests: Digests) -> None:
-        self._order = np.lexsort((digests[:, 1], digests[:, 0]))  # stable: equal records stay in the order of the file
+        self._order = np.lexsort((digests[:, 1], digests[:, 0]))  # stable: equal records keep the order of the file
         self._first = digests[self._order, 0]
         self._second = digests[self._order, 1]
         begins = np.ones(len(digests), np.bool_)
@@ -81,7 +81,7 @@ class _Book:
         self._sent = np.zeros(len(digests), np.int64)
 
     def add(self, earlier: Digests, counts: Mask) -> int:
-        """Add the records of a job that count; return how many of the file's it sent that no job before it had sent."""
+        """Add the counted records of a job; return how many of the file's records only this job sent so far."""
         before = int(np.minimum(self._sent, self._here).sum())
         for start in range(0, len(earlier), BLOCK):
             block = np.asarray(earlier[start : start + BLOCK])[counts[start : start + BLOCK]]
@@ -89,9 +89,9 @@ class _Book:
         return int(np.minimum(self._sent, self._here).sum()) - before
 
     def _groups_of(self, digests: Digests) -> npt.NDArray[np.int64]:
-        """Return the groups of the digests that the file has."""
+        """Return the groups of those digests that the file contains."""
         places: npt.NDArray[np.int64] = np.searchsorted(self._first, digests[:, 0])
-        while True:  # once more only where different digests share their first half
+        while True:  # repeats only if different digests share their first half
             inside = places < len(self._first)
             digests, places = digests[inside], places[inside]
             same = self._first[places] == digests[:, 0]
@@ -102,14 +102,14 @@ class _Book:
             places = places + other
 
     def mask(self) -> Mask:
-        """Return which records of the file were sent before: of a group the first ones."""
+        """Return which records of the file were sent before; within a group, the first ones."""
         found = np.zeros(len(self._order), np.bool_)
         place = np.arange(len(self._order)) - self._group
         found[self._order] = place < self._sent[self._group]
         return found
 
 
-def records_in(ledger: Questions, job: JobEntry, states: Collection[ChunkState]) -> Mask:
+def records_in(ledger: LedgerReader, job: JobEntry, states: Collection[ChunkState]) -> Mask:
     """Return which records of a job are in chunks of these states."""
     found = np.zeros(job.records, np.bool_)
     parts = _runs(ledger, job)
@@ -124,8 +124,8 @@ def _contiguous(chunk: ChunkEntry) -> list[tuple[int, int]]:
     return [(chunk.first_record, chunk.records)]
 
 
-def _runs(ledger: Questions, job: JobEntry) -> dict[int, list[tuple[int, int]]]:
-    """Return, for chunks whose records do not follow one another, their records as runs: first one and count."""
+def _runs(ledger: LedgerReader, job: JobEntry) -> dict[int, list[tuple[int, int]]]:
+    """Return the record runs (first number and count) of chunks with gaps in their record numbers."""
     found: dict[int, list[tuple[int, int]]] = {}
     for event in ledger.events(job.id):
         found.update(event.runs)

@@ -1,4 +1,4 @@
-"""From a plan to a job in the ledger, and from a job in the ledger to one that can be run."""
+"""Create a job from a plan, and open a stored job so that it can run."""
 
 import secrets
 from collections.abc import Collection, Mapping
@@ -11,13 +11,13 @@ from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
 from bulkops.errors import GuardRefused, UsageError
 from bulkops.ledger.models import ADDRESS, SENT_HEADER, ChunkEntry, JobEntry
-from bulkops.ledger.reader import Questions
+from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.store import Ledger
 from bulkops.settings import Target
 from bulkops.transport.client import Client
-from bulkops.upload.body import Stamp, file_sha256
+from bulkops.upload.body import FileStamp, file_sha256
 from bulkops.upload.context import JobContext
-from bulkops.upload.input_file import Original
+from bulkops.upload.input_file import JobFile
 from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
@@ -34,11 +34,11 @@ def new_job(
     max_removals: str | None = MAX_REMOVALS,
     accept: Collection[str] = (),
 ) -> JobEntry:
-    """Return a job for a plan. Its target is the address and the ids of the route, and no others.
+    """Return a job for a plan. Its target contains the address and the ids of the route, and no others.
 
-    `max_removals` is None where a job is undone that nobody has changed the target after; UsageError if
-    it cannot be read. `options` may have those of columns, which the plan has applied. `accept` are the rules whose
-    findings the caller accepted: proofs of the job accept them too.
+    `max_removals` is None for a job that undoes another one; UsageError if the limit is invalid. `options` may contain
+    column options, which the plan has already applied. `accept` are rules that the caller accepted; later
+    reconciliations of the job accept them too.
     """
     if max_removals is not None:
         share_of(max_removals, 0, option="--max-removals")
@@ -68,7 +68,7 @@ def new_job(
 
 
 def target_of(contract: Contract, target: Target) -> dict[str, Any]:
-    """Return what identifies the place where a contract's rows go at a target."""
+    """Return the identity of the place at a target that receives the rows of a contract: base URL and ids."""
     identity = target.identity()
     return {"base_url": identity["base_url"], "ids": {n: target.ids[n] for n in contract.route(target.ids).ids}}
 
@@ -89,18 +89,18 @@ def new_chunks(plan: FilePlan) -> list[ChunkEntry]:
 
 
 def open_job(
-    job: JobEntry, target: Target, *, client: Client, ledger: Ledger, clock: Clock, stamp: Stamp | None = None
+    job: JobEntry, target: Target, *, client: Client, ledger: Ledger, clock: Clock, stamp: FileStamp | None = None
 ) -> JobContext:
-    """Return a job ready to run; GuardRefused on another target, UsageError for a contract that is gone.
+    """Return a job ready to run; GuardRefused for another target, UsageError for an unknown contract.
 
-    `stamp` is that of the file, taken right before its bytes were hashed.
+    `stamp` is the stamp of the file from right before its bytes were hashed.
     """
     contract = contract_of(job)
     here = target_of(contract, target)
     if here != job.target:
         raise GuardRefused(
-            f"Job {job.id} was begun on {_shown(job.target)}, not on {_shown(here)}.",
-            hint="Resume it on its own target.",
+            f"Job {job.id} sends to {_shown(job.target)}, not to {_shown(here)}.",
+            hint="Resume it with the target that it was created for.",
         )
     route = contract.route(here["ids"])
     return JobContext(
@@ -113,24 +113,26 @@ def open_job(
         client=client,
         ledger=ledger,
         clock=clock,
-        original=Original(job, chunks=lambda: ledger.chunks(job.id), stamp=stamp),
+        job_file=JobFile(job, chunks=lambda: ledger.chunks(job.id), stamp=stamp),
     )
 
 
 def contract_of(job: JobEntry) -> Contract:
-    """Return the contract of a job; UsageError if this bulkops does not have it."""
+    """Return the contract of a job; UsageError if this version of bulkops does not have it."""
     if job.contract not in CONTRACTS:
-        raise UsageError(f"Job {job.id} is of contract {job.contract!r}, which this bulkops does not have.")
+        raise UsageError(
+            f"Job {job.id} uses the contract {job.contract!r}, which this version of bulkops does not have."
+        )
     return CONTRACTS[job.contract]
 
 
-def refuse_changed_file(job: JobEntry, ledger: Questions) -> None:
-    """Refuse to go on with a file that is not the one the job was begun with."""
-    Original(job, chunks=lambda: ledger.chunks(job.id)).refuse_change()
+def refuse_changed_file(job: JobEntry, ledger: LedgerReader) -> None:
+    """Raise FileChanged if the job's file has other bytes than at the start of the job."""
+    JobFile(job, chunks=lambda: ledger.chunks(job.id)).refuse_change()
 
 
 def with_file(job: JobEntry, file: Path) -> JobEntry:
-    """Return a job whose file is at another path now; GuardRefused unless it has the job's bytes."""
+    """Return a job with the new path of its file; GuardRefused unless that file has the job's bytes."""
     if file_sha256(file) != job.file_sha256:
         raise GuardRefused(
             f"{file} is not the file that job {job.id} sent.",

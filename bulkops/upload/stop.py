@@ -1,4 +1,4 @@
-"""Stopping a run: the first signal lets the request under way finish, the second stops at once."""
+"""Stop a run: the first signal lets the current request finish, the second one ends the process at once."""
 
 import os
 import signal
@@ -17,22 +17,22 @@ SLICE = 0.1
 
 
 class Stop:
-    """Whether the run was asked to stop. Plain flags, since a signal handler must take no lock.
+    """Whether the run should stop. The fields are plain flags, because a signal handler must not take a lock.
 
-    `begun` says that the ledger has the job: before that there is nothing a signal should wait for.
+    `begun` is True once the ledger contains the job: before that a signal has nothing to wait for.
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
         self.begun = False
 
-    def ask(self) -> None:
-        """Ask the run to stop after what is under way."""
-        self.asked = True
+    def request_stop(self) -> None:
+        """Ask the run to stop after the current request."""
+        self.requested = True
 
 
 class StoppableClock:
-    """A clock whose sleep ends with Interrupted when the run is asked to stop: nothing is under way in a sleep."""
+    """A clock that ends a sleep with Interrupted when the run should stop: no request is in flight then."""
 
     def __init__(self, clock: Clock, stop: Stop) -> None:
         self._clock = clock
@@ -43,13 +43,13 @@ class StoppableClock:
         return self._clock.now()
 
     def monotonic(self) -> float:
-        """Return seconds that never run backwards."""
+        """Return seconds of a clock that never runs backwards."""
         return self._clock.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait; Interrupted if asked to stop."""
+        """Wait; Interrupted if the run should stop."""
         while seconds > 0:
-            if self._stop.asked:
+            if self._stop.requested:
                 raise Interrupted("Interrupted.")
             self._clock.sleep(min(seconds, SLICE))
             seconds -= SLICE
@@ -61,32 +61,32 @@ class StoppableClock:
 
 @contextmanager
 def stopping_on_signals(
-    stop: Stop, *, say: Callable[[str], None], last_words: Callable[[], tuple[str, str]]
+    stop: Stop, *, notify: Callable[[str], None], final_messages: Callable[[], tuple[str, str]]
 ) -> Iterator[None]:
-    """Turn the first SIGINT, SIGTERM or SIGHUP into a request to stop, and a second one into the end of the process.
+    """Turn the first SIGINT, SIGTERM or SIGHUP into a request to stop; the second one ends the process.
 
-    A second SIGHUP does nothing: nobody decided on it. Signals that are ignored stay so. Before the job has begun the
-    first one is a KeyboardInterrupt, whichever signal it is. `last_words` are what the second one says to stderr and
-    to stdout. Outside the main thread nothing is changed.
+    A second SIGHUP does nothing: no person sent it. Ignored signals stay ignored. Before the job has begun, the first
+    signal raises KeyboardInterrupt, whichever signal it is. `final_messages` returns the texts that the second signal
+    writes to stderr and to stdout. Outside the main thread nothing is changed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of handlers
-        if stop.asked and number == HANGUP:
+        if stop.requested and number == HANGUP:
             return
-        if stop.asked:
-            # The ledger is durable and the kernel frees the locks, so there is nothing left to tidy up. Python's own
-            # streams may be in the middle of a write, so they are left alone.
-            for stream, words in zip((sys.stderr, sys.stdout), last_words(), strict=True):
-                with suppress(OSError):  # nobody reads it any more, or the disk is full
+        if stop.requested:
+            # The ledger is durable and the kernel frees the locks, so nothing is left to clean up. Python's own
+            # streams may be in the middle of a write, so they are not used.
+            for stream, words in zip((sys.stderr, sys.stdout), final_messages(), strict=True):
+                with suppress(OSError):  # the reader has closed the stream, or the disk is full
                     os.write(stream.fileno(), words.encode())
             os._exit(Interrupted.exit_code)
-        stop.ask()
+        stop.request_stop()
         if not stop.begun:
             raise KeyboardInterrupt
-        say("Stopping after the request under way; once more to stop at once.")
+        notify("Stopping after the current request. Repeat the signal to stop at once.")
 
     before = {number: signal.signal(number, handle) for number in heeded()}
     try:

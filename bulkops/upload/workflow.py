@@ -1,4 +1,4 @@
-"""The steps of an import and of a resumed job, each with its locks, guards and clock in place."""
+"""Run the steps of an import and of a resumed job, each with its locks, guards and clock."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,14 +17,14 @@ from bulkops.readback.fetch.rows import fold_of
 from bulkops.settings import Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import SlotLimiter
-from bulkops.transport.notices import Say, silent
-from bulkops.upload.body import Stamp
-from bulkops.upload.context import JobContext, Observer
+from bulkops.transport.notices import Notify, discard_notice
+from bulkops.upload.body import FileStamp
+from bulkops.upload.context import ChunkObserver, JobContext
 from bulkops.upload.guards import (
-    Difference,
+    TargetDifference,
     accepted_rules,
-    cleared_away,
     difference_between,
+    folder_remover,
     refuse_empty,
     refuse_removals,
     refuse_same_file,
@@ -32,7 +32,7 @@ from bulkops.upload.guards import (
 )
 from bulkops.upload.job_files import before_path
 from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
-from bulkops.upload.replace.undo import Undone
+from bulkops.upload.replace.undo import UndoneJob
 from bulkops.upload.runner import Runner
 from bulkops.upload.start import new_chunks, open_job, refuse_changed_file
 from bulkops.upload.stop import Stop, StoppableClock
@@ -43,11 +43,9 @@ PATIENCE = 600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Guards:
-    """Which guards the caller lifts, each by its own option; `accept` are rules that do not stop the import.
+    """The guards that the caller lifts, each by its own option; `accept` are rules that do not stop the import.
 
-    With `only_new` the records of a file that were sent before are left out.
-
-    UsageError for a rule that cannot be accepted.
+    With `only_new`, records that were sent before are left out. UsageError for a rule that cannot be accepted.
     """
 
     again: bool = False
@@ -57,17 +55,20 @@ class Guards:
     accept: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        """Name the accepted rules by their codes; refuse guards that contradict, and rules that no option lifts."""
+        """Replace accepted rules by their codes; UsageError for contradictory guards or rules not accepted."""
         object.__setattr__(self, "accept", accepted_rules(self.accept))
         if self.again and self.only_new:
-            raise UsageError("--again sends all records, --only-new only the new ones.", hint="Leave one of them out.")
+            raise UsageError(
+                "--again and --only-new exclude each other.",
+                hint="--again sends all records, --only-new sends only new ones. Give one.",
+            )
 
 
 @contextmanager
-def open_client(target: Target, ledger: Ledger, *, clock: Clock, say: Say = silent) -> Iterator[Client]:
-    """Yield a client whose rate limit is shared with every process that uses the same ledger."""
+def open_client(target: Target, ledger: Ledger, *, clock: Clock, notify: Notify = discard_notice) -> Iterator[Client]:
+    """Yield a client. All processes that use the same ledger share its rate limit."""
     limiter = SlotLimiter(folder=ledger.folder / "rate", clock=clock, before=ledger.check)
-    with Client(target, clock=clock, limiter=limiter, say=say) as client:
+    with Client(target, clock=clock, limiter=limiter, notify=notify) as client:
         yield client
 
 
@@ -79,19 +80,21 @@ def begin(
     context: JobContext,
     guards: Guards,
     dry_run: bool,
-    undone: Undone | None = None,
+    undone: UndoneJob | None = None,
     stop: Stop | None = None,
-    compared: Callable[[Difference], None] | None = None,
+    compared: Callable[[TargetDifference], None] | None = None,
     keep: Callable[[], Path] | None = None,
-) -> Difference | None:
-    """Check the guards and write the job to the ledger; nothing is sent.
+) -> TargetDifference | None:
+    """Check the guards and write the job to the ledger; nothing is sent. Return the difference to the target.
 
-    A replacing job first saves what is there; if that equals the file its chunk is skipped. GuardRefused leaves no
-    trace, and neither does an error of `compared`, which receives the difference where there is one. Unfinished if the
-    server does not show what is there: the ledger then has the job, unless it undoes another one. With `dry_run`
-    nothing is written. `undone` is the job that this one undoes; unless a limit of removals is given, nothing else may
-    have changed the target since. `keep` writes what belongs to the job before the ledger has it, and returns the file;
-    it may raise GuardRefused. `stop` is told right before the ledger has the job. Return the difference.
+    A replacing job first saves the content of the target; if that equals the file, its chunk is skipped. GuardRefused
+    leaves no trace, and neither does an error of `compared`, which receives the difference if there is one. Unfinished
+    if the server does not return the content: the ledger then contains the job, unless it undoes another one. With
+    `dry_run` nothing is written.
+
+    `undone` is the job that this one undoes; unless a removal limit is given, nothing else may have changed the target
+    since. `keep` writes a file of the job before the ledger contains the job, and returns its path; it may raise
+    GuardRefused. `stop.begun` is set right before the job is written to the ledger.
     """
     refuse_empty(plan, contract.mode, allow_empty=guards.allow_empty)
     chunks = new_chunks(plan)
@@ -99,13 +102,13 @@ def begin(
     difference = None
     with ExitStack() as held:
         clearing = held.enter_context(ExitStack())
-        # Two processes that are given the same file at the same time must not both find it new.
+        # Two processes that start with the same file at the same time must not both find it new.
         name = f"begin-{job.target_key[:24]}"
         what = "The target of this import"
         held.enter_context(context.ledger.exclusive(name, what=what, patience=PATIENCE))
         refuse_same_file(context.ledger, job, again=guards.again)
         if contract.mode is Mode.REPLACE and readback is not None:
-            clearing.callback(cleared_away(before_path(context.ledger, job.id).parent))
+            clearing.callback(folder_remover(before_path(context.ledger, job.id).parent))
             try:
                 difference = checked_difference(context, readback, undone=undone)
             except ServerRefused as error:
@@ -118,7 +121,7 @@ def begin(
                 chunks = [replace(chunk, state=ChunkState.SKIPPED) for chunk in chunks]
             if compared is not None:
                 compared(difference)
-        context.original.refuse_change()
+        context.job_file.refuse_change()
         if not dry_run:
             if keep is not None:
                 clearing.callback(keep().unlink, missing_ok=True)
@@ -128,14 +131,14 @@ def begin(
 
 
 def _write(context: JobContext, chunks: Sequence[ChunkEntry], stop: Stop | None) -> None:
-    """Write a new job to the ledger; from then on a signal does not end the run where it is."""
+    """Write a new job to the ledger; from then on a signal no longer ends the run at once."""
     if stop is not None:
         stop.begun = True
     context.ledger.create(context.job, chunks)
 
 
-def checked_difference(context: JobContext, readback: Readback, *, undone: Undone | None = None) -> Difference:
-    """Save what a replacing job would replace, and refuse to go on if it would remove too much."""
+def checked_difference(context: JobContext, readback: Readback, *, undone: UndoneJob | None = None) -> TargetDifference:
+    """Save the content that a replacing job would replace; GuardRefused if it would remove too much."""
     job = context.job
     before = before_path(context.ledger, job.id)
     save_target(context.client, readback, context.ids, job.options, to=before)
@@ -149,19 +152,19 @@ def checked_difference(context: JobContext, readback: Readback, *, undone: Undon
 
 
 def run_job(
-    context: JobContext, *, stop: Stop, observer: Observer | None = None, begun: bool = False
+    context: JobContext, *, stop: Stop, observer: ChunkObserver | None = None, begun: bool = False
 ) -> list[ChunkEntry]:
-    """Run a job whose locks are held, and return its chunks.
+    """Run a job, and return its chunks. The caller holds its locks.
 
-    `begun` says that `begin` has compared a replacing job with its target just now; every other request of such a
-    job is compared anew.
+    `begun` is True if `begin` has just compared a replacing job with its target; every other request of such a job is
+    compared again.
     """
     return Runner(context, stop=stop, observer=observer, begun=begun).run()
 
 
 @contextmanager
-def locked(job: JobEntry, ledger: Ledger) -> Iterator[None]:
-    """Hold the job, and its target where it is one that is replaced; GuardRefused names who holds them."""
+def lock_job(job: JobEntry, ledger: Ledger) -> Iterator[None]:
+    """Hold the lock of a job, and that of its target if the job replaces it; GuardRefused names the lock's owner."""
     with ExitStack() as locks:
         locks.enter_context(ledger.exclusive(job.id, what=f"Job {job.id}"))
         if Mode(job.mode) is Mode.REPLACE:
@@ -171,27 +174,27 @@ def locked(job: JobEntry, ledger: Ledger) -> Iterator[None]:
 
 
 @contextmanager
-def opened(
+def open_context(
     job: JobEntry,
     target: Target,
     ledger: Ledger,
     *,
     clock: Clock,
     stop: Stop,
-    say: Say = silent,
-    stamp: Stamp | None = None,
+    notify: Notify = discard_notice,
+    stamp: FileStamp | None = None,
 ) -> Iterator[JobContext]:
-    """Yield a job ready to run, with a client whose waiting ends when the run is asked to stop.
+    """Yield a job ready to run, with a client that stops waiting when the run should stop.
 
-    `stamp` is that of the job's file, taken right before its bytes were hashed.
+    `stamp` is the stamp of the job's file from right before its bytes were hashed.
     """
     stoppable = StoppableClock(clock, stop)
-    with open_client(target, ledger, clock=stoppable, say=say) as client:
+    with open_client(target, ledger, clock=stoppable, notify=notify) as client:
         yield open_job(job, target, client=client, ledger=ledger, clock=stoppable, stamp=stamp)
 
 
-def resumed(job: JobEntry, ledger: Ledger, *, changes: Mapping[str, Any]) -> JobEntry:
-    """Return a job to go on with, its file checked and its changed settings written; UsageError for odd ones."""
+def prepare_resume(job: JobEntry, ledger: Ledger, *, changes: Mapping[str, Any]) -> JobEntry:
+    """Return a job to resume after checking its file and storing changed settings; UsageError for invalid settings."""
     refuse_changed_file(job, ledger)
     if changes:
         RunOptions.from_settings(changes)

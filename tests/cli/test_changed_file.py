@@ -184,8 +184,8 @@ def test_a_cut_off_last_record_is_named(shell: Shell, sandbox: SandboxServer, tm
     )
     error = ended.json["error"]
     assert ended.code == 5
-    assert "11 new bytes (1 record); the last record of the job was cut off and goes on in them" in error["message"]
-    assert "Record 3 was sent as it was then" in error["hint"]
+    assert "11 new bytes (1 record); the last record of the job was cut off and continues in them" in error["message"]
+    assert "Record 3 was sent before it was complete" in error["hint"]
 
 
 def test_reconcile_takes_the_file_of_a_job_from_where_it_is_now(shell: Shell, tmp_path: Path) -> None:

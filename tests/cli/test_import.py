@@ -79,7 +79,7 @@ def test_an_unknown_id_cancels_the_job_that_imported_nothing(
     sandbox.set_faults("getCampaign=403")  # a key that may not read campaigns: only the import itself shows the mistake
     ended = shell.run(*words, "--campaign", "99")
     assert (ended.code, ended.json["state"], ended.json["error"]["exit"]) == (2, "cancelled", 2)
-    assert "import again with the right ones" in ended.json["error"]["hint"]
+    assert "import the file again with the right ids and address" in ended.json["error"]["hint"]
     assert "jobs resume" not in ended.err
     assert "Nothing is left to do" in shell.run("jobs", "resume").err
     assert shell.run(*words, "--campaign", "1").code == 0

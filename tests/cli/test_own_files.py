@@ -81,7 +81,7 @@ def test_the_file_of_a_job_is_never_written_over(name: str, shell: Shell, job_fi
     link.symlink_to(job_file)
     for out in (job_file, hard, link):
         refused = shell.run(*words(out), "--overwrite")
-        assert (refused.code, "never written over" in refused.err or "would be lost" in refused.err) == (2, True), (
+        assert (refused.code, "never overwritten" in refused.err or "would be lost" in refused.err) == (2, True), (
             refused
         )
     link.unlink()
@@ -98,7 +98,7 @@ def test_a_job_of_another_ledger_keeps_its_file_too(shell: Shell, tmp_path: Path
     ledger = ("--ledger", str(tmp_path / "team.db"))
     assert shell.run("import", "giveaways", str(file), "--pool", "1", *ledger).code == 0
     refused = shell.run("export", "giveaways", "--pool", "1", "-o", str(file), "--overwrite", *ledger)
-    assert (refused.code, "never written over" in refused.err) == (2, True)
+    assert (refused.code, "never overwritten" in refused.err) == (2, True)
     named = shell.environment | {"BULKOPS_LEDGER": str(tmp_path / "team.db")}
     words = ("validate", "coupons", str(BROKEN), "--write-baseline", str(file), "--overwrite")
     assert shell.ended(shell.start(*words, environment=named)).code == 2

@@ -238,6 +238,6 @@ def test_a_signal_while_a_step_is_still_compared_keeps_what_was_done(
 
 def test_an_id_a_contract_has_no_use_for_is_refused(shell: Shell, tmp_path: Path) -> None:
     ended = run(shell, recipe(tmp_path, giveaways(tmp_path, ids={"pool": 1, "campaign": 2})))
-    assert (ended.code, "no use for the id campaign" in ended.json["error"]["message"]) == (2, True)
+    assert (ended.code, "the id campaign does not apply" in ended.json["error"]["message"]) == (2, True)
     ended = run(shell, recipe(tmp_path, giveaways(tmp_path, max_errors="few")))
     assert (ended.code, "max_errors" in ended.json["error"]["message"]) == (2, True)

@@ -57,7 +57,7 @@ def test_a_file_that_has_grown_is_refused_with_the_counts_and_only_new_sends_the
     before = file.read_bytes()
     refused = send(shell, name, file)
     assert refused.code == 5
-    assert f"30 of 34 records were sent to the same place before, by job {job} on " in refused.json["error"]["message"]
+    assert f"30 of 34 records were already sent to the same target by job {job} on " in refused.json["error"]["message"]
     assert "4 are new" in refused.json["error"]["message"]
     assert "--only-new" in refused.json["error"]["hint"]
     assert "--again" in refused.json["error"]["hint"]
@@ -142,7 +142,7 @@ def test_records_that_are_rightly_equal_are_noted_and_sent(
     assert send(shell, name, tmp_path / "0.csv").code == 0
     ended = send(shell, name, tmp_path / "1.csv")
     assert (ended.code, held(sandbox, name)) == (0, 64)
-    assert "12 of 32 records were sent to the same place before" in ended.err
+    assert "12 of 32 records were already sent to the same target" in ended.err
 
 
 def test_equal_records_of_one_file_are_no_repetition_and_are_counted(
@@ -228,7 +228,7 @@ def test_without_digests_nothing_is_compared_and_nothing_is_remembered(
     file = write(tmp_path / "b.csv", "giveaways", lines_of("giveaways", *range(1, 35)))
     assert send(shell, "giveaways", first(tmp_path / "a.csv", "giveaways"), "--no-digests").code == 0
     ended = send(shell, "giveaways", file, "--only-new", "--dry-run")
-    assert "Of 1 earlier job to this place no digests are kept" in ended.err
+    assert "The ledger has no digests of 1 earlier job to this target" in ended.err
     assert send(shell, "giveaways", file).code == 0
     both = send(shell, "giveaways", file, "--only-new", "--no-digests")
     assert (both.code, "--no-digests" in both.json["error"]["message"]) == (2, True)
@@ -247,7 +247,7 @@ def test_records_of_another_place_do_not_count(shell: Shell, sandbox: SandboxSer
     send(shell, "loyalty-points", first(tmp_path / "a.csv", "loyalty-points"))
     file = write(tmp_path / "b.csv", "loyalty-points", lines_of("loyalty-points", *range(1, 35)))
     ended = shell.run("import", "loyalty-points", str(file), "--program", "2", "--dry-run", "--json")
-    assert "sent to the same place before" not in ended.err
+    assert "already sent to the same target" not in ended.err
 
 
 @pytest.mark.parametrize("words", [("--only-new", "--again")])

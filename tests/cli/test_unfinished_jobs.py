@@ -104,7 +104,7 @@ def test_import_of_another_path_names_the_unfinished_job_of_the_place(
     job = stopped_job(shell, sandbox, "giveaways", write(tmp_path / "monday.csv", "giveaways", first=1))
     ended = send(shell, "giveaways", write(tmp_path / "tuesday.csv", "giveaways", first=1001))
     assert ended.code == 0
-    assert f"Unfinished for this place: job {job}" in ended.err
+    assert f"Unfinished for this target: job {job}" in ended.err
     assert f"`bulkops jobs resume {job}` or `bulkops jobs cancel {job}`" in ended.err
 
 
@@ -136,7 +136,7 @@ def test_an_upsert_at_the_path_of_an_unfinished_job_goes_on_and_says_what_a_resu
     file.write_text(file.read_text().replace("2024-05-01", "2024-06-01"))
     ended = send(shell, name, file)
     assert ended.code == 0, ended.err
-    assert f"Unfinished for this place: job {job}" in ended.err
+    assert f"Unfinished for this target: job {job}" in ended.err
     assert "it overwrites newer values" in ended.err
 
 

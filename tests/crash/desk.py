@@ -9,18 +9,18 @@ from typing import Any
 from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import plan_file
 from bulkops.clock import Clock, SystemClock
-from bulkops.ledger.job_summary import job_document
+from bulkops.ledger.job_documents import job_document
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.store import Ledger
 from bulkops.settings import Secret, Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import NoLimiter
 from bulkops.upload.context import JobContext
-from bulkops.upload.guards import Difference
+from bulkops.upload.guards import TargetDifference
 from bulkops.upload.options import MAX_REMOVALS, RunOptions
 from bulkops.upload.start import new_job, open_job
 from bulkops.upload.stop import Stop
-from bulkops.upload.workflow import Guards, begin, resumed, run_job
+from bulkops.upload.workflow import Guards, begin, prepare_resume, run_job
 from bulkops_validators import CONTRACTS
 
 SETTLE = 0.3
@@ -40,7 +40,7 @@ class Desk:
     response_timeout: float = RESPONSE_TIMEOUT
     clock: Clock = field(default_factory=SystemClock)
     key: str = "desk"
-    difference: Difference | None = None
+    difference: TargetDifference | None = None
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -51,7 +51,7 @@ class Desk:
 
     @contextmanager
     def opened(self, job: JobEntry, target: Target) -> Iterator[JobContext]:
-        with Client(target, clock=self.clock, limiter=NoLimiter(), say=self.notes.append) as client:
+        with Client(target, clock=self.clock, limiter=NoLimiter(), notify=self.notes.append) as client:
             yield open_job(job, target, client=client, ledger=self.ledger, clock=self.clock)
 
     def begin(
@@ -88,7 +88,7 @@ class Desk:
     ) -> dict[str, Any]:
         """Run a job as far as it goes and return its document."""
         with ExitStack() as stack:
-            job = resumed(self.ledger.job(job.id), self.ledger, changes={})
+            job = prepare_resume(self.ledger.job(job.id), self.ledger, changes={})
             context = stack.enter_context(self.opened(job, target or self.target(job.target["ids"])))
             run_job(context, stop=stop or Stop(), begun=begun)
         return self.document(job)

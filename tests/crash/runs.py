@@ -18,7 +18,7 @@ from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import plan_file
 from bulkops.clock import SystemClock
 from bulkops.errors import BulkopsError
-from bulkops.ledger.job_summary import EXIT_CODES, job_state
+from bulkops.ledger.job_documents import EXIT_CODES, job_state
 from bulkops.ledger.store import Ledger
 from bulkops.settings import Secret, Target
 from bulkops.transport.client import Client
@@ -26,7 +26,7 @@ from bulkops.transport.limiter import NoLimiter
 from bulkops.upload.options import RunOptions
 from bulkops.upload.start import new_job, open_job, refuse_changed_file
 from bulkops.upload.stop import Stop
-from bulkops.upload.workflow import Guards, begin, locked, run_job
+from bulkops.upload.workflow import Guards, begin, lock_job, run_job
 from bulkops_validators import CONTRACTS
 
 
@@ -124,7 +124,7 @@ def _code(run: Run) -> int:
             else:
                 plan = plan_file(run.file, chunk_limits(contract, max_rows=run.max_rows))
                 job = new_job(contract, plan, target, options={}, run=run.options, now=clock.now())
-            with locked(job, ledger):
+            with lock_job(job, ledger):
                 opened = open_job(job, target, client=client, ledger=ledger, clock=clock)
                 if not jobs:
                     begin(job, contract, plan, context=opened, guards=Guards(again=True), dry_run=False)

@@ -1,4 +1,4 @@
-"""What the sandbox truly holds of an import, and what a file says, as multisets of the same shape."""
+"""Compare the rows in the sandbox with the records of a file, as multisets of the same form."""
 
 import csv
 import random

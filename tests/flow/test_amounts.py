@@ -116,7 +116,7 @@ def test_values_that_cannot_be_read_back_are_in_doubt_when_the_amount_differs(
     path = str(SAMPLES / "attribute-values.csv")
     code, report = bulkops(server, tmp_path, "import", "attribute-values", path, "--attribute", "9", "--yes")
     assert (code, report["state"]) == (4, "in_doubt"), report
-    assert "nothing can be read back" in report["chunks"][0]["message"]
+    assert "the API cannot read its records back" in report["chunks"][0]["message"]
     words = ("--as", "accepted", "--reason", "the list in the interface is complete")
     assert bulkops(server, tmp_path, "jobs", "resolve", report["job"], "1", *words, target=False)[0] == 0
     assert len(server.world.uploads) == 1

@@ -12,6 +12,7 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.errors import AccessRefused
+from bulkops.ledger.events import RequestSent
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
@@ -135,9 +136,8 @@ def test_a_server_clock_set_forward_does_not_shorten_the_wait_for_a_late_import(
         desk.resume(job, begun=True)
     sandbox.set_faults(None)
     sent: dict[str, Any] = {"first_sent": desk.clock.now(), "clock_offset": 0.0, "attempts": 1}
-    desk.ledger.move(
-        job.id, desk.chunks(job.id)[1], ChunkState.SENDING, kind="sent", data={"clock_offset": 0.0}, **sent
-    )
+    request = RequestSent(attempt=1, clock_offset=0.0)
+    desk.ledger.move(job.id, desk.chunks(job.id)[1], ChunkState.SENDING, request, **sent)
     header, *lines = file.read_bytes().splitlines(keepends=True)
     timer = threading.Timer(
         2.0, post, (sandbox, "/v1/loyalty_programs/1/import_points", header + b"".join(lines[10:20]))

@@ -7,7 +7,7 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.ledger.store import Ledger
-from bulkops.pipeline.importing import ImportRequest, Place, import_file
+from bulkops.pipeline.importing import Destination, ImportRequest, import_file
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.settings import Secret, Target
 from bulkops.upload.workflow import Guards
@@ -34,7 +34,7 @@ def test_a_day_without_records_is_done_where_it_is_allowed(name: str, sandbox: S
     ledger = Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
     request = ImportRequest(contract=contract, file=file, guards=Guards(allow_empty=True))
     for _ in range(2):  # the next day has none either
-        outcome = import_file(request, Place.at(target, ledger), clock=SystemClock())
+        outcome = import_file(request, Destination.at(target, ledger), clock=SystemClock())
         assert (outcome.state, outcome.exit_code, outcome.document["records"]["input"]) == ("done", 0, 0)
     assert [r for r in sandbox.requests if r.method == "POST"] == []
     ledger.close()

@@ -183,7 +183,7 @@ def test_a_server_that_gives_import_ids_again_hides_no_import(tmp_path: Path) ->
         server.set_faults("imports@1=cut:committed")
         document = desk.run("giveaways", second, GIVEAWAYS.ids)
         assert document["state"] == "in_doubt"
-        assert "import 1 holds exactly these records" in document["chunks"][0]["message"]
+        assert "import 1 contains exactly these records" in document["chunks"][0]["message"]
         assert GIVEAWAYS.held(server) == counted(rows_of(second))
 
 

@@ -181,7 +181,7 @@ def test_codes_found_only_if_case_does_not_count_are_for_a_person(
         assert code == 0, report
         return
     assert code == 4, report
-    assert "case does not count" in report["chunks"][0]["message"]
+    assert "case is ignored" in report["chunks"][0]["message"]
     server.world.hides_case = False
     job = report["job"]
     assert bulkops(server, tmp_path, "jobs", "resume", job, "--settle", "0.3")[0] == 0

@@ -17,7 +17,7 @@ from bulkops.ledger.states import ChunkState
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.upload.job_files import before_path
 from bulkops.upload.manual_resolution import cancel
-from bulkops.upload.workflow import Guards, locked
+from bulkops.upload.workflow import Guards, lock_job
 from tests.crash.desk import Desk
 from tests.crash.truth import CASES, counted, rows_of
 
@@ -154,14 +154,14 @@ def test_a_replacement_is_one_request_however_small_the_chunks(
 def test_a_second_process_is_told_who_works_on_the_job_or_the_target(desk: Desk, tmp_path: Path) -> None:
     job = desk.begin("audiences", audience(tmp_path / "a.csv", 1), AUDIENCE.ids)
     other = desk.begin("audiences", audience(tmp_path / "b.csv", 1, 2), AUDIENCE.ids)
-    with locked(job, desk.ledger):
+    with lock_job(job, desk.ledger):
         for refused in (job, other):
             with (
                 pytest.raises(GuardRefused, match=f"process {os.getpid()} on "),
-                locked(refused, desk.ledger),
+                lock_job(refused, desk.ledger),
             ):
                 pass
-    with locked(other, desk.ledger):
+    with lock_job(other, desk.ledger):
         pass
 
 

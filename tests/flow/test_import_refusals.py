@@ -13,7 +13,7 @@ from bulkops.ledger.states import ChunkState
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.upload.job_files import reasons_path, rejected_path
 from bulkops.upload.stop import Stop
-from bulkops.upload.workflow import resumed, run_job
+from bulkops.upload.workflow import prepare_resume, run_job
 from tests.crash.desk import Desk
 from tests.crash.truth import CASES, rows_of
 
@@ -146,7 +146,7 @@ def test_a_limit_that_cannot_be_read_is_refused_before_anything_is_sent(limit: s
         desk.begin("loyalty-join-dates", file, {"program": 1}, max_removals=limit)
     job = desk.begin("loyalty-join-dates", file, {"program": 1})
     with pytest.raises(UsageError, match="--max-errors"):
-        resumed(job, desk.ledger, changes={"max_errors": limit})
+        prepare_resume(job, desk.ledger, changes={"max_errors": limit})
     assert "max_errors" not in {k for k, v in desk.ledger.job(job.id).settings.items() if v == limit}
 
 
@@ -160,7 +160,7 @@ def test_the_lines_that_the_server_named_are_told_as_lines_of_the_file(desk: Des
     document = desk.run("coupons", file, case.ids, max_rows=10, isolate=False)
     [told] = reasons(desk, document["job"])
     assert (told["line"], told["records"]) == ("12", "10")
-    assert "of the file, line 5 is 15" in told["message"]
+    assert "in the file, line 5 is 15" in told["message"]
 
 
 def test_a_file_that_vanishes_under_way_leaves_its_chunk_to_be_sent(desk: Desk, tmp_path: Path) -> None:

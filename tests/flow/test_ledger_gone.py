@@ -195,7 +195,7 @@ def test_a_ledger_without_its_log_or_locks_stops_the_job_and_loses_nothing(
 ) -> None:
     ended = damaged_meanwhile(shell, sandbox, file, damage)
     assert (ended.code, sandbox.state.count("giveaway")) == (3, 20), ended.err
-    assert "Nothing of the ledger is lost." in ended.err
+    assert "The ledger has lost nothing." in ended.err
     shown = shell.run("jobs", "show", "--json").json
     assert [chunk["state"] for chunk in shown["chunks"]] == ["accepted", "accepted", "pending"]
     resumed_to_the_end(shell, sandbox, file)

@@ -60,7 +60,7 @@ def test_same_file_is_refused_under_every_spelling_of_the_address(server: Foreig
     assert shell.run(*words, "--base-url", server.base_url).code == 0
     for spelling in SPELLINGS:
         ended = shell.run(*words, "--base-url", spelled(server, spelling))
-        assert (ended.code, "went to the same place" in ended.err) == (5, True)
+        assert (ended.code, "the same bytes to the same target" in ended.err) == (5, True)
     assert held(server, "giveaways") == sent(file)
 
 

@@ -12,11 +12,11 @@ from bulkops import reconcile, resume, submit
 from bulkops.clock import SystemClock
 from bulkops.errors import AccessRefused, FileChanged, Interrupted, UsageError
 from bulkops.ledger.store import Ledger
-from bulkops.pipeline.importing import ImportRequest, Place, import_file
+from bulkops.pipeline.importing import Destination, ImportRequest, import_file
 from bulkops.pipeline.observer import Silent
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.settings import Secret, Target
-from bulkops.upload.guards import Difference
+from bulkops.upload.guards import TargetDifference
 from bulkops.upload.manual_resolution import cancel
 from bulkops_validators import CONTRACTS
 
@@ -66,7 +66,7 @@ def test_each_step_is_told_in_order_and_the_ledger_has_the_job_when_it_began(
     sandbox: SandboxServer, ledger: Ledger, tmp_path: Path
 ) -> None:
     diary = Diary(ledger)
-    place = Place.at(target(sandbox, collection=1), ledger)
+    place = Destination.at(target(sandbox, collection=1), ledger)
     outcome = import_file(collection(tmp_path), place, clock=SystemClock(), observer=diary)
     assert (outcome.state, outcome.exit_code) == ("done", 0)
     assert diary.told == ["validated 0", "checked 0", "planned 0", "compared 0", "began 1", "ran 1"]
@@ -84,13 +84,13 @@ class Patient(SystemClock):
 def test_a_comparison_that_waited_for_an_answer_is_made_again(
     sandbox: SandboxServer, ledger: Ledger, tmp_path: Path
 ) -> None:
-    place, clock = Place.at(target(sandbox, collection=1), ledger), Patient()
+    place, clock = Destination.at(target(sandbox, collection=1), ledger), Patient()
     import_file(collection(tmp_path, "item\nred\ngreen\n"), place, clock=clock)
     address = f"{sandbox.base_url}/v1/collections/1/import"
     others = {"upFile": ("f.csv", b"item\nblue\nblack\nbrown\n")}
 
     class Thinking(Silent):
-        def compared(self, difference: Difference) -> None:
+        def compared(self, difference: TargetDifference) -> None:
             assert difference.removed == 1
             clock.waited = 60.0
             httpx.post(address, files=others, headers={"Authorization": "ManagementKey-v1 test"}).raise_for_status()
@@ -106,7 +106,7 @@ def test_a_file_that_grows_while_its_job_is_reconciled_proves_nothing(
     sandbox: SandboxServer, ledger: Ledger, tmp_path: Path
 ) -> None:
     where = target(sandbox, collection=1)
-    outcome = import_file(collection(tmp_path), Place.at(where, ledger), clock=SystemClock())
+    outcome = import_file(collection(tmp_path), Destination.at(where, ledger), clock=SystemClock())
     job = str(outcome.document["job"])
     others = {"upFile": ("f.csv", b"item\nblue\n")}
     address = f"{sandbox.base_url}/v1/collections/1/import"
@@ -127,7 +127,7 @@ def test_a_file_that_grows_while_its_job_is_reconciled_proves_nothing(
 
 def test_a_no_after_the_plan_leaves_nothing_behind(sandbox: SandboxServer, ledger: Ledger, tmp_path: Path) -> None:
     diary = Diary(ledger, refusing="planned")
-    place = Place.at(target(sandbox, collection=1), ledger)
+    place = Destination.at(target(sandbox, collection=1), ledger)
     with pytest.raises(Interrupted):
         import_file(collection(tmp_path), place, clock=SystemClock(), observer=diary)
     assert (diary.told, ledger.jobs()) == (["validated 0", "checked 0", "planned 0"], [])
@@ -136,7 +136,7 @@ def test_a_no_after_the_plan_leaves_nothing_behind(sandbox: SandboxServer, ledge
 
 def test_a_dry_run_compares_and_writes_nothing(sandbox: SandboxServer, ledger: Ledger, tmp_path: Path) -> None:
     diary = Diary(ledger)
-    place = Place.at(target(sandbox, collection=1), ledger)
+    place = Destination.at(target(sandbox, collection=1), ledger)
     outcome = import_file(collection(tmp_path, dry_run=True), place, clock=SystemClock(), observer=diary)
     assert (outcome.document["dry_run"], outcome.document["job"]) == (True, None)
     assert diary.told == ["validated 0", "checked 0", "planned 0", "compared 0"]
@@ -148,7 +148,7 @@ def test_a_file_with_errors_opens_neither_target_nor_ledger(tmp_path: Path) -> N
         raise AssertionError
 
     request = collection(tmp_path, "item,colour\nred,1\n")
-    outcome = import_file(request, Place(target=never, ledger=never), clock=SystemClock())
+    outcome = import_file(request, Destination(target=never, ledger=never), clock=SystemClock())
     assert (outcome.state, outcome.exit_code, outcome.document["job"]) == ("refused", 1, None)
 
 
@@ -157,7 +157,7 @@ def test_a_proof_that_fails_does_not_cost_the_outcome(sandbox: SandboxServer, le
     file.write_text("value\nCODE-1\n")
     request = ImportRequest(contract=CONTRACTS["coupons"], file=file, reconcile=True)
     sandbox.set_faults("exports=403")
-    place = Place(
+    place = Destination(
         target=lambda: nullcontext(target(sandbox, application=1, campaign=1)), ledger=lambda: nullcontext(ledger)
     )
     outcome = import_file(request, place, clock=SystemClock())

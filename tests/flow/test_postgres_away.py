@@ -60,12 +60,12 @@ def test_a_database_that_stays_away_ends_the_run_resumable(
     assert (ended.code, ended.json["error"]["exit"], ended.json["state"]) == (3, 3, "unfinished"), ended.err
     figures = ended.json["records"]
     assert (figures["accepted"], figures["in_doubt"], figures["pending"]) == (10, 10, 10)
-    assert "bring the database back" in ended.err
+    assert "make the database available" in ended.err
     assert f"Resume with: bulkops jobs resume {ended.json['job']}" in ended.err
     assert sandbox.state.count("giveaway") == 20
     away = shell.run("jobs", "resume", "--json", *ledger)
     assert (away.code, away.json["error"]["exit"]) == (3, 3), away.err
-    assert "Bring the database back" in away.json["error"]["hint"]
+    assert "Make the database available" in away.json["error"]["hint"]
     door.open()
     sandbox.set_faults(None)
     resumed = shell.run("jobs", "resume", "--reconcile", "--json", *ledger)

@@ -52,7 +52,7 @@ def test_an_import_killed_in_a_request_is_resumed_and_nothing_is_there_twice(
     assert (resumed.code, resumed.json["reconciliation"]["verdict"]) == (0, "proved"), resumed.err
     assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))
     again = shell.run(*words)
-    assert (again.code, "These bytes went to the same place before" in again.err) == (5, True)
+    assert (again.code, "already sent the same bytes to the same target" in again.err) == (5, True)
     assert [job["state"] for job in shell.run("jobs", "list", "--json", *ledger).json["jobs"]] == ["done"]
 
 
@@ -64,7 +64,7 @@ def test_a_job_is_worked_on_by_one_machine_at_a_time(
     elsewhere = replace(shell, state=tmp_path / "another-machine")
     with stuck(shell, sandbox, *words):
         refused = elsewhere.run("jobs", "resume", *ledger)
-        assert (refused.code, "worked on by a process elsewhere" in refused.err) == (5, True)
+        assert (refused.code, "in use by a process on another machine" in refused.err) == (5, True)
     ended = elsewhere.run("jobs", "resume", "--json", *ledger)
     assert (ended.code, ended.json["state"]) == (0, "done")
     assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))

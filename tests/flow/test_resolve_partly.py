@@ -7,7 +7,7 @@ import pytest
 
 from bulkops.errors import InDoubt, UsageError
 from bulkops.ledger.models import JobEntry
-from bulkops.upload.partial_resolution import part_of, record
+from bulkops.upload.partial_resolution import find_part, record_part
 from tests.cli.running import Ended, Shell
 from tests.crash.desk import Desk
 from tests.foreign.files import IDS, held, sent, write
@@ -48,7 +48,7 @@ def test_the_part_that_is_there_is_accepted_and_the_rest_is_sent_once(
     file = write(tmp_path / "f.csv", contract, records=30)
     job = in_doubt(server, desk, contract, file, fault)
     with desk.opened(job, desk.target(IDS[contract])) as context:
-        accepted, pending = record(context, part_of(context, 1), "half of it is in the export")
+        accepted, pending = record_part(context, find_part(context, 1), "half of it is in the export")
     assert (accepted.records, pending.records, accepted.import_id) == (10, 10, 901)
     document = desk.resume(job)
     assert (document["state"], document["records"]["accepted"]) == ("done", 30)
@@ -60,7 +60,7 @@ def test_equal_records_are_counted_when_a_part_is_there(server: ForeignServer, d
     file.write_text("code\n" + "GIFT-1\n" * 7 + "GIFT-2\n" * 7)
     job = in_doubt(server, desk, "giveaways", file, "lost after half")
     with desk.opened(job, desk.target(IDS["giveaways"])) as context:
-        record(context, part_of(context, 1), "seven are there")
+        record_part(context, find_part(context, 1), "seven are there")
     assert desk.resume(job)["state"] == "done"
     assert held(server, "giveaways") == sent(file)
 
@@ -72,7 +72,7 @@ def test_a_part_in_two_imports_is_ambiguous_and_nothing_is_recorded(
     job = in_doubt(server, desk, POINTS, file, "lost after half")
     server.world.rows[POINTS] += [{**row, "#": "977"} for row in server.world.rows[POINTS][:3]]
     with desk.opened(job, desk.target(IDS[POINTS])) as context, pytest.raises(InDoubt, match="ambiguous"):
-        part_of(context, 1)
+        find_part(context, 1)
     assert desk.document(job)["records"]["in_doubt"] == 20
 
 
@@ -83,8 +83,8 @@ def test_rows_that_a_chunk_of_another_job_may_own_are_ambiguous(
     job = in_doubt(server, desk, POINTS, file, "lost after half")
     other = write(tmp_path / "g.csv", POINTS, records=19)
     in_doubt(server, desk, POINTS, other, "lost after half")
-    with desk.opened(job, desk.target(IDS[POINTS])) as context, pytest.raises(InDoubt, match="is open as well"):
-        part_of(context, 1)
+    with desk.opened(job, desk.target(IDS[POINTS])) as context, pytest.raises(InDoubt, match="is also open"):
+        find_part(context, 1)
 
 
 def test_all_or_none_of_a_chunk_is_not_a_part(server: ForeignServer, desk: Desk, tmp_path: Path) -> None:
@@ -93,12 +93,12 @@ def test_all_or_none_of_a_chunk_is_not_a_part(server: ForeignServer, desk: Desk,
     rows = server.world.rows[POINTS]
     server.world.rows[POINTS] = []
     with desk.opened(job, desk.target(IDS[POINTS])) as context, pytest.raises(UsageError) as none:
-        part_of(context, 1)
+        find_part(context, 1)
     assert "--as resend" in str(none.value)
     names = [f"customer-{n:03}" for n in range(10, 20)]
     server.world.rows[POINTS] = rows + [{**rows[0], "customerprofileid": name} for name in names]
     with desk.opened(job, desk.target(IDS[POINTS])) as context, pytest.raises(UsageError) as every:
-        part_of(context, 1)
+        find_part(context, 1)
     assert "--as accepted" in str(every.value)
 
 

@@ -57,7 +57,7 @@ def test_an_import_of_the_same_records_that_may_be_older_needs_a_manual_decision
     time.sleep(4.2)  # clocks that are cut to whole seconds prove nothing about the last three
     document = desk.resume(desk.begin("loyalty-points", file, case.ids))
     assert document["state"] == "in_doubt"
-    assert "not sent as far as this ledger knows" in document["chunks"][0]["message"]
+    assert "the ledger does not know a request with this chunk" in document["chunks"][0]["message"]
     assert sum(case.held(sandbox).values()) == 10
 
 
@@ -67,7 +67,7 @@ def test_a_key_that_may_not_read_back_sends_the_rest_and_says_so(sandbox: Sandbo
     desk = Desk(folder=tmp_path, base_url=sandbox.base_url)
     sandbox.set_faults("exports=403,reads=403")
     assert desk.resume(desk.begin("giveaways", file, case.ids))["state"] == "done"
-    assert any("was not checked" in note for note in desk.notes)
+    assert any("were not checked" in note for note in desk.notes)
     assert case.held(sandbox) == counted(rows_of(file))
 
 

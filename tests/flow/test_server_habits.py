@@ -130,7 +130,7 @@ def test_a_reading_without_an_import_that_was_accepted_proves_nothing(
     server.world.rows[contract] = []
     document = desk.resume(job)
     assert document["state"] == "in_doubt"
-    assert "does not show import 901" in document["chunks"][1]["message"]
+    assert "does not contain import 901" in document["chunks"][1]["message"]
     server.world.rows[contract] = rows
     assert desk.resume(job)["state"] == "done"
     assert held(server, contract) == sent(file)
@@ -190,7 +190,7 @@ def test_a_kill_during_the_last_look_leaves_it_to_be_done(
         clock.sleep(0.05)
     document = desk.resume(job)
     assert document["state"] == "in_doubt"
-    assert "may be there twice: import 901, and 902" in document["chunks"][0]["message"]
+    assert "may be at the target twice: import 901, and 902" in document["chunks"][0]["message"]
     resolve(desk.ledger, job, 1, accepted=True, reason="took the second one out")
     assert desk.document(job)["state"] == "done"
 

@@ -14,7 +14,7 @@ import pytest
 from bulkops.errors import AccessRefused
 from bulkops.ledger.events import EventKind, OutcomeUnknown, RequestSent
 from bulkops.ledger.states import ChunkState
-from bulkops.pipeline.reconcile_job import asked_of_job, prove
+from bulkops.pipeline.reconcile_job import prove, request_of_job
 from bulkops.reconciling.sides import EvidenceSource
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.sandbox.state import system_now
@@ -143,7 +143,7 @@ def accepted_by_hand(desk: Desk, case: Case, file: Path) -> str:
 def verdict_of(desk: Desk, job: str) -> tuple[str, int]:
     entry = desk.ledger.job(job)
     with desk.opened(entry, desk.target(entry.target["ids"])) as context:
-        asked = asked_of_job(desk.ledger, job)
+        asked = request_of_job(desk.ledger, job)
         evidence = EvidenceSource(client=context.client, ids=context.ids)
         found = prove(replace(asked, settle=0.2), evidence, clock=desk.clock, ledger=None, observer=None)
     return found.verdict.value, found.missing

@@ -180,7 +180,7 @@ def test_a_server_that_does_not_accept_a_connection_is_named_before_the_timeout(
 
 @contextmanager
 def full_backlog() -> Iterator[int]:
-    """Yield a port whose queue of connections is full, so that the next one waits."""
+    """Yield a port with a full queue of connections, so that the next one waits."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         port = listener.getsockname()[1]

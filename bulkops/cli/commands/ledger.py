@@ -67,7 +67,7 @@ def backup(file: Path, ledger: str | None, *, overwrite: bool, as_json: bool) ->
 def check(ledger: str | None, *, as_json: bool) -> int:
     """Check the ledger: damage, books that do not balance, missing files. Exit 1 if answers may be wrong."""
     from bulkops.ledger.care import check_ledger
-    from bulkops.ledger.paths import shown
+    from bulkops.ledger.paths import without_password
     from bulkops.settings import default_ledger_url
 
     url = ledger or default_ledger_url()
@@ -76,13 +76,13 @@ def check(ledger: str | None, *, as_json: bool) -> int:
     fatal = [problem for problem in problems if problem.fatal]
     if as_json:
         listed = [{"job": p.job, "message": p.message, "fatal": p.fatal} for p in problems]
-        console().emit_json({"ledger": shown(url), "jobs": jobs, "problems": listed})
+        console().emit_json({"ledger": without_password(url), "jobs": jobs, "problems": listed})
         return 1 if fatal else 0
     for problem in problems:
         where = f"Job {problem.job}" if problem.job else "The ledger"
         console().result(f"{where}: {problem.message}.")
     verdict = f"{counted(len(fatal), 'problem')}, {counted(len(problems) - len(fatal), 'warning')}"
-    console().result(f"{shown(url)}: {counted(jobs, 'job')}, {verdict if problems else 'no problem found'}.")
+    console().result(f"{without_password(url)}: {counted(jobs, 'job')}, {verdict if problems else 'no problem found'}.")
     if fatal:
         console().note("Restore a backup, or compare the jobs named above with `bulkops reconcile --job JOB`.")
     return 1 if fatal else 0

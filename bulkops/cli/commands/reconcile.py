@@ -33,7 +33,7 @@ from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
     from bulkops.ledger.store import Ledger
-    from bulkops.pipeline.reconcile_job import Asked
+    from bulkops.pipeline.reconcile_job import ReconcileRequest
     from bulkops.readback.compare.keyed import RowDifference
     from bulkops.reconciling.balances import SubledgerBalance
     from bulkops.reconciling.result import Reconciliation
@@ -226,7 +226,7 @@ def some_of_each(examples: "Sequence[RowDifference]", *, most: int) -> "list[Row
     return [example for group in groups for example in group if example in chosen]
 
 
-def next_steps(result: "Reconciliation", asked: "Asked", ids: Mapping[str, int]) -> Iterator[str]:
+def next_steps(result: "Reconciliation", asked: "ReconcileRequest", ids: Mapping[str, int]) -> Iterator[str]:
     """Yield what to do about a mismatch, with the command; nothing where the differences prove nothing."""
     if result.verdict != "mismatch" or result.doubt:
         return
@@ -257,14 +257,14 @@ def show_balances(balances: "tuple[SubledgerBalance, ...]") -> None:
 
 def _of_file(
     contract: Contract | None, file: Path | None, chosen: dict[str, object], import_ids: tuple[int, ...]
-) -> "Asked":
-    from bulkops.pipeline.reconcile_job import Asked
+) -> "ReconcileRequest":
+    from bulkops.pipeline.reconcile_job import ReconcileRequest
     from bulkops.reconciling.sides import ImportFacts
 
     if contract is None or file is None:
         raise UsageError("Name a contract and a file, or a job with --job.")
     known = ImportFacts(import_ids=import_ids or None)
-    return Asked(contract=contract, file=file, options=query_of(contract, chosen), known=known)
+    return ReconcileRequest(contract=contract, file=file, options=query_of(contract, chosen), known=known)
 
 
 @contextmanager
@@ -280,15 +280,17 @@ def _ledger(url: str | None) -> Iterator["Ledger"]:
         book.close()
 
 
-def _of_job(book: "Ledger", name: str, target: TargetChoice, moved: Path | None) -> "tuple[Asked, TargetChoice]":
-    from bulkops.pipeline.reconcile_job import asked_of_job
+def _of_job(
+    book: "Ledger", name: str, target: TargetChoice, moved: Path | None
+) -> "tuple[ReconcileRequest, TargetChoice]":
+    from bulkops.pipeline.reconcile_job import request_of_job
 
     job = book.job(name)
-    return asked_of_job(book, name, file=moved), target.reopen(job.target, address=job.address)
+    return request_of_job(book, name, file=moved), target.reopen(job.target, address=job.address)
 
 
 def _online(
-    stack: ExitStack, asked: "Asked", target: TargetChoice, evidence: "EvidenceSource", *, ledger: str | None
+    stack: ExitStack, asked: "ReconcileRequest", target: TargetChoice, evidence: "EvidenceSource", *, ledger: str | None
 ) -> "EvidenceSource":
     from bulkops.cli.process.connect import connect
     from bulkops.clock import SystemClock

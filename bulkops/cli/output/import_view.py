@@ -19,10 +19,10 @@ from bulkops.cli.output.validation_output import words
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.clock import SystemClock
 from bulkops.errors import DataError
-from bulkops.pipeline.importing import NO_RECORDS, ImportRequest, Place, import_file
+from bulkops.pipeline.importing import NO_RECORDS, Destination, ImportRequest, import_file
 from bulkops.pipeline.running import Outcome
 from bulkops.settings import Target
-from bulkops.upload.guards import Difference, accepted_rules
+from bulkops.upload.guards import TargetDifference, accepted_rules
 from bulkops.upload.options import RunOptions
 from bulkops.upload.stop import Stop
 from bulkops.upload.workflow import Guards
@@ -86,7 +86,9 @@ def run_import(contract: Contract, file: Path, target: TargetChoice, choices: Ch
             reconcile=choices.reconcile,
             digests=choices.digests,
         )
-        place = Place(target=lambda: voice.opened(target.with_ids(ids)), ledger=lambda: open_ledger(choices.ledger))
+        place = Destination(
+            target=lambda: voice.opened(target.with_ids(ids)), ledger=lambda: open_ledger(choices.ledger)
+        )
         outcome = import_file(request, place, clock=SystemClock(), stop=stop, observer=voice)
         if outcome.preflight is not None and (error := outcome.preflight.error()) is not None:
             if choices.as_json:
@@ -158,7 +160,7 @@ class ImportVoice(Voice):
             console().note(fact)
         self._unsaid = facts if console().quiet else []
 
-    def compared(self, difference: Difference) -> None:
+    def compared(self, difference: TargetDifference) -> None:
         """Say what a replacement changes, and ask if it changes anything."""
         if difference.equal:
             console().note(f"The target holds the same {difference.kept:,} rows already, so nothing is sent.")

@@ -5,7 +5,7 @@ from typing import Any
 
 from bulkops.cli.output.console import console
 from bulkops.cli.output.jobs_view import look_at_ledger
-from bulkops.ledger.job_summary import EXIT_CODES, sums_document
+from bulkops.ledger.job_documents import EXIT_CODES, sums_document
 from bulkops.ledger.neighbours import neighbours
 from bulkops.ledger.paths import plain_path
 from bulkops.ledger.states import JobState

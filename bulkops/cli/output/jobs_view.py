@@ -8,11 +8,11 @@ from bulkops.cli.output.console import console
 from bulkops.cli.output.job_summary import summary_lines
 from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
-from bulkops.ledger.job_summary import job_document, sums_document
+from bulkops.ledger.job_documents import job_document, sums_document
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.paths import plain_path
-from bulkops.ledger.reader import Questions
-from bulkops.ledger.readonly import Glance
+from bulkops.ledger.reader import LedgerReader
+from bulkops.ledger.readonly import ReadOnlyLedger
 from bulkops.ledger.refusal_reasons import count_reasons
 from bulkops.ledger.states import JobState, chunk_word
 from bulkops.settings import default_ledger_url
@@ -43,9 +43,9 @@ def open_ledger(url: str | None) -> Iterator["Ledger"]:
 
 
 @contextmanager
-def look_at_ledger(url: str | None) -> Iterator[Questions]:
+def look_at_ledger(url: str | None) -> Iterator[LedgerReader]:
     """Yield the ledger at `url`, or the default one, to read it only: at a glance where that is possible."""
-    if (glance := Glance.open(url or default_ledger_url())) is None:
+    if (glance := ReadOnlyLedger.open(url or default_ledger_url())) is None:
         with open_ledger(url) as ledger:
             yield ledger
         return
@@ -55,7 +55,7 @@ def look_at_ledger(url: str | None) -> Iterator[Questions]:
         glance.close()
 
 
-def latest(ledger: Questions, name: str | None, *, unfinished: bool = False) -> JobEntry:
+def latest(ledger: LedgerReader, name: str | None, *, unfinished: bool = False) -> JobEntry:
     """Return the job of that name, or the latest; with `unfinished` the latest that can be resumed, if there is one.
 
     UsageError if there is no job.
@@ -69,7 +69,7 @@ def latest(ledger: Questions, name: str | None, *, unfinished: bool = False) -> 
     return next(candidates, jobs[-1])
 
 
-def resumable_job(ledger: Questions, job: JobEntry) -> bool:
+def resumable_job(ledger: LedgerReader, job: JobEntry) -> bool:
     """Return whether records of a job are left to send, to settle or to decide about."""
     state = sums_document(job, ledger.sums(job.id).get(job.id, {}))["state"]
     return state in (JobState.UNFINISHED, JobState.IN_DOUBT)

@@ -6,12 +6,12 @@ from bulkops.cli.output.progress import resume_command
 from bulkops.cli.output.prompt import confirm, target_line
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.clock import SystemClock
-from bulkops.ledger.job_summary import job_document
+from bulkops.ledger.job_documents import job_document
 from bulkops.ledger.models import JobEntry
-from bulkops.upload.partial_resolution import Part, part_of, record
+from bulkops.upload.partial_resolution import PartialResolution, find_part, record_part
 from bulkops.upload.start import refuse_changed_file
 from bulkops.upload.stop import Stop
-from bulkops.upload.workflow import locked, opened
+from bulkops.upload.workflow import lock_job, open_context
 from bulkops.wording import counted
 
 
@@ -19,16 +19,16 @@ def resolve_partly(
     name: str, number: int, target: TargetChoice, url: str | None, *, reason: str, yes: bool, as_json: bool
 ) -> None:
     """Read back which records of a chunk in doubt are at the target, and record it once that was agreed to."""
-    with open_ledger(url) as ledger, locked(ledger.job(name), ledger):
+    with open_ledger(url) as ledger, lock_job(ledger.job(name), ledger):
         job = ledger.job(name)
         refuse_changed_file(job, ledger)
         with (
             target.reopen(job.target, address=job.address).open() as found,
-            opened(job, found, ledger, clock=SystemClock(), stop=Stop(), say=console().note) as context,
+            open_context(job, found, ledger, clock=SystemClock(), stop=Stop(), notify=console().note) as context,
         ):
-            part = part_of(context, number)
+            part = find_part(context, number)
             confirm(_facts(job, part), "Record it?", yes=yes, refusal="Nothing was recorded.")
-            accepted, pending = record(context, part, reason)
+            accepted, pending = record_part(context, part, reason)
         document = job_document(job, ledger.chunks(job.id))
     if as_json:
         console().emit_json(document)
@@ -40,7 +40,7 @@ def resolve_partly(
     console().note(f"Go on with: {resume_command(job, url)}")
 
 
-def _facts(job: JobEntry, part: Part) -> list[str]:
+def _facts(job: JobEntry, part: PartialResolution) -> list[str]:
     """Return what was found and what recording it means."""
     present, chunk = len(part.present), part.chunk
     where = "The target" if part.import_id is None else f"Import {part.import_id}"

@@ -16,7 +16,7 @@ from bulkops.cli.output.job_summary import summary_lines
 from bulkops.cli.output.preflight_view import finding_lines, note_lines
 from bulkops.errors import FileChanged, Interrupted, LedgerLost, Unfinished
 from bulkops.ledger.models import ChunkEntry, JobEntry
-from bulkops.ledger.paths import shown
+from bulkops.ledger.paths import without_password
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.pipeline.observer import Silent
 from bulkops.pipeline.running import Outcome
@@ -91,7 +91,7 @@ def signals_handled(stop: Stop, voice: Voice, *, as_json: bool) -> Iterator[None
         error = {"message": "Stopped at once.", "hint": hint, "exit": Interrupted.exit_code}
         return said, json.dumps({"error": error}) + "\n" if as_json and not console().emitted else ""
 
-    with stopping_on_signals(stop, say=console().note, last_words=last_words):
+    with stopping_on_signals(stop, notify=console().note, final_messages=last_words):
         yield
 
 
@@ -156,7 +156,7 @@ def resume_command(job: JobEntry, ledger_url: str | None) -> str:
         words += ["--config", str(config)]
     words += ["jobs", "resume", job.id]
     if ledger_url:
-        words += ["--ledger", shown(ledger_url)]
+        words += ["--ledger", without_password(ledger_url)]
     name = job.settings.get("target_name")
     if name and name != "sandbox":
         words += ["--target", str(name)]

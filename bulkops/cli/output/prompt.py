@@ -10,7 +10,7 @@ from bulkops.cli.output.console import console, line
 from bulkops.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from bulkops.upload.guards import Difference
+    from bulkops.upload.guards import TargetDifference
 
 
 def confirm(facts: Iterable[str], question: str, *, yes: bool, required: bool = False, refusal: str) -> None:
@@ -42,7 +42,7 @@ def target_line(target: Mapping[str, Any], facts: Mapping[str, str] | None = Non
     return ", ".join([f"Target: {target['base_url']}", *ids])
 
 
-def difference_line(difference: "Difference") -> str:
+def difference_line(difference: "TargetDifference") -> str:
     """Return what a replacement changes as a fact."""
     return (
         f"Compared with the target: {difference.added:,} added, {difference.changed:,} changed, "

@@ -18,12 +18,12 @@ from bulkops.cli.process.targets import TargetChoice
 from bulkops.clock import SystemClock
 from bulkops.errors import FileChanged, InDoubt, Interrupted
 from bulkops.ledger.models import JobEntry
-from bulkops.ledger.paths import shown
+from bulkops.ledger.paths import without_password
 from bulkops.ledger.states import job_word
 from bulkops.pipeline.observer import Silent
 from bulkops.pipeline.recipes import RecipeRun, StepResult
 from bulkops.recipe import Recipe, Step
-from bulkops.upload.guards import Difference
+from bulkops.upload.guards import TargetDifference
 from bulkops.upload.options import RunOptions
 from bulkops.upload.stop import Stop
 from bulkops.wording import counted
@@ -69,7 +69,7 @@ def run_steps(recipe: Recipe, choice: TargetChoice, choices: RunChoices) -> list
             stop=stop,
             dry_run=choices.dry_run,
             first=choices.first,
-            say=console().note,
+            notify=console().note,
         )
         for result in run.results():
             results.append(result)
@@ -98,7 +98,7 @@ class StepVoice(Silent):
         size = f"{counted(plan.records, 'record')} in {counted(len(plan.chunks), 'request')}"
         self._out.note(f"{contract.name}: {size} to {place}")
 
-    def compared(self, difference: Difference) -> None:
+    def compared(self, difference: TargetDifference) -> None:
         """Say what a replacement changes, before anything is sent."""
         self.note(difference_line(difference))
 
@@ -179,7 +179,7 @@ def _next_steps(recipe: Recipe, last: StepResult) -> list[str]:
 
 def going_on(first: int | None = None) -> str:
     """Return the command that was given, without passwords, perhaps to go on from another step."""
-    words = [shown(word) for word in sys.argv[1:]]
+    words = [without_password(word) for word in sys.argv[1:]]
     if first is not None:
         words = [*words, "--from", str(first)]
     return shlex.join(["bulkops", *words])

@@ -18,7 +18,7 @@ from bulkops.ledger.states import JobState, job_word
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline import resuming
 from bulkops.pipeline.running import Outcome, resumable
-from bulkops.upload.guards import Difference
+from bulkops.upload.guards import TargetDifference
 from bulkops.upload.options import RunOptions
 from bulkops.upload.stop import Stop
 from bulkops.wording import counted
@@ -76,7 +76,7 @@ def resume_all(
             code, document = _resume_one(job, ledger, target, voice, stop, changes, reconcile=reconcile, quiet=as_json)
             codes.append(code)
             documents.append(document)
-            if stop.asked:
+            if stop.requested:
                 break
     if as_json:
         console().emit_json({"jobs": documents})
@@ -152,7 +152,7 @@ class UndoVoice(Voice):
         """Keep in mind what is put back, until it was compared."""
         self._plan = plan
 
-    def compared(self, difference: Difference) -> None:
+    def compared(self, difference: TargetDifference) -> None:
         """Say what putting back changes, and ask; without a terminal it takes --yes."""
         records = self._plan.records if self._plan else 0
         facts = [

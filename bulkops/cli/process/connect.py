@@ -14,7 +14,7 @@ from bulkops.transport.limiter import SlotLimiter
 def connect(target: Target, *, ledger: str | None, clock: Clock) -> Client:
     """Return a client of the target; a context manager. `ledger` is the ledger's address, None for the default."""
     limiter = SlotLimiter(folder=_folder(ledger or default_ledger_url()) / "rate", clock=clock)
-    return Client(target, clock=clock, limiter=limiter, say=console().note)
+    return Client(target, clock=clock, limiter=limiter, notify=console().note)
 
 
 def _folder(ledger: str) -> Path:

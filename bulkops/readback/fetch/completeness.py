@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from bulkops.readback.parse.lenient import split_cells
 from bulkops.redaction import redacted
-from bulkops.transport.bodies import LOOKED_AT, described, is_page
+from bulkops.transport.bodies import INSPECTED_BYTES, describe_body, is_page
 
 TAIL = 1 << 20
 _LAST_BYTES = 1 << 16
@@ -35,9 +35,9 @@ def find_incompleteness(
     response ends. `open_quote`: the number of quotes is odd.
     """
     out.seek(0)
-    start = out.read(LOOKED_AT)
+    start = out.read(INSPECTED_BYTES)
     if is_page(start):
-        return Incompleteness(reason=f"the server sent {described(start, hide=redacted)}", by_repeating=False)
+        return Incompleteness(reason=f"the server sent {describe_body(start, hide=redacted)}", by_repeating=False)
     out.seek(0)
     head = out.readline(TAIL)
     out.seek(max(0, size - TAIL))
@@ -58,7 +58,7 @@ def text_incompleteness(
         return Incompleteness(reason=f"{what} has no header line", by_repeating=False)
     names = split_cells(first, 0)
     if _is_other(first, names, columns):
-        found = described(head, hide=redacted)
+        found = describe_body(head, hide=redacted)
         return Incompleteness(reason=f"{what} is not this CSV, but {found}", by_repeating=False)
     found_at_end = _bad_ending(tail, width=len(names), open_quote=open_quote, what=what)
     if found_at_end is not None or framed:

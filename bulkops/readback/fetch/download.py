@@ -71,7 +71,7 @@ def download(
     earlier, responses = "", 0
     for attempt in range(1, REQUESTS + 1):
         if attempt > 1:
-            client.clock.sleep(wait_seconds(attempt - 1, trouble, clock=client.clock, teller=client.teller))
+            client.clock.sleep(wait_seconds(attempt - 1, trouble, clock=client.clock, notifier=client.notifier))
         own = Notes()
         try:
             size, incomplete = _download_once(client, request, out, progress, own if notes is not None else None)

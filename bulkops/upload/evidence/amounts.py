@@ -1,8 +1,8 @@
-"""Settle the chunks whose response reports another amount than was sent, where sending again doubles nothing.
+"""Settle chunks after a response with an unexpected amount, if resending them cannot duplicate records.
 
-This is about `upsert`, `replace`, and `create` where the server was asked to skip duplicates. The rows at the target
-decide, whoever sent them: a chunk that is all there is accepted. Records of which no row is found in two equal
-readings are sent again once, except in a replacement. Everything else is left to a manual decision.
+This applies to `upsert`, `replace`, and `create` with the option to skip duplicates. The rows at the target decide, no
+matter who sent them: a chunk is accepted if all of its records are found. Records that are missing in two equal
+snapshots are resent once, except in a replacement. Everything else needs a manual decision.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,11 +28,11 @@ MAX_READINGS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
-    """What one reading shows of a chunk: the places of records that are missing, or that have other values.
+class ChunkAtTarget:
+    """What one snapshot shows of a chunk: the positions of records that are missing, or that have different values.
 
-    `unexpected` counts the rows that a replacement should have removed. `own` counts the records that are at the
-    target under the chunk's import id.
+    `unexpected` counts the rows that a replacement should have removed. `own` counts the records found under the
+    chunk's import id.
     """
 
     missing: frozenset[int]
@@ -42,12 +42,12 @@ class Found:
 
     @property
     def complete(self) -> bool:
-        """Whether the target is as the chunk should leave it."""
+        """Whether the target is in the state that the chunk should produce."""
         return not (self.missing or self.different or self.unexpected)
 
 
-class Amounts:
-    """Settles the chunks of one job that were answered with another amount than was sent."""
+class AmountSettler:
+    """Settles the chunks of one job that got a response with an unexpected amount."""
 
     def __init__(self, context: JobContext) -> None:
         self._context = context
@@ -55,20 +55,20 @@ class Amounts:
         self._replaces = context.contract.mode is Mode.REPLACE
 
     def settles(self, chunk: ChunkEntry) -> bool:
-        """Return whether a chunk is settled here: it is in doubt, was answered, and may be sent again."""
-        return chunk.state is ChunkState.IN_DOUBT and chunk.import_id is not None and harmless_again(self._context)
+        """Return whether a chunk is settled here: in doubt, with an import id, and safe to resend."""
+        return chunk.state is ChunkState.IN_DOUBT and chunk.import_id is not None and resend_is_harmless(self._context)
 
     def settle(self, chunks: Sequence[ChunkEntry]) -> list[ChunkEntry]:
-        """Return the chunks after settling, parts included; those left to a manual decision are marked undecided."""
+        """Return the chunks after settling, parts included; those that need a manual decision are marked undecided."""
         if self._readback is None:
             return [self._without_readback(chunk) for chunk in chunks]
         settled: list[ChunkEntry] = []
-        left, before = list(chunks), dict[int, Found]()
+        left, before = list(chunks), dict[int, ChunkAtTarget]()
         for count in range(1, MAX_READINGS + 1):
             try:
                 found = self._read(self._readback, left)
             except DataError as error:
-                note = f"what was read back cannot settle anything: {error.message.removesuffix('.')}"
+                note = f"the read-back cannot settle the chunk:  {error.message.removesuffix('.')}"
                 return settled + [self._undecided(chunk, note) for chunk in left]
             for chunk in list(left):
                 seen = found[chunk.number]
@@ -82,25 +82,25 @@ class Amounts:
         return settled
 
     def _without_readback(self, chunk: ChunkEntry) -> ChunkEntry:
-        """Accept a chunk whose amount is the number of its distinct records; no other amount can be explained."""
+        """Accept a chunk if its amount equals the number of its distinct records; no other amount can be explained."""
         records = self._context.records(chunk).frame().drop(RECORD, LINE, strict=False)
         if chunk.amount == records.n_unique():
             counted = EvidenceRead(verdict="counted", note="the server counts equal records once")
             return self._move(chunk, ChunkState.ACCEPTED, counted)
-        return self._undecided(chunk, f"{told_of(chunk)}, and nothing can be read back")
+        return self._undecided(chunk, f"{reported_amount(chunk)}, and the API cannot read its records back")
 
-    def _wait(self, chunks: Sequence[ChunkEntry], found: Mapping[int, Found]) -> None:
+    def _wait(self, chunks: Sequence[ChunkEntry], found: Mapping[int, ChunkAtTarget]) -> None:
         settle = self._context.options.settle
         numbers = ", ".join(str(chunk.number) for chunk in chunks[:5]) + (" …" if len(chunks) > 5 else "")
         records = sum(len(found[c.number].missing | found[c.number].different) for c in chunks)
-        self._context.client.teller.say(
-            f"The target does not contain {records:,} records of chunk {numbers} as they were sent. "
-            f"Reading it again in {settle:,.0f} s, since exports may lag."
+        self._context.client.notifier.notify(
+            f"The target does not contain {records:,} records of chunk {numbers} with the values that were sent. "
+            f"Reading it again in {settle:,.0f} s, because exports may lag."
         )
         self._context.clock.sleep(settle)
 
-    def _read(self, readback: Readback, chunks: Sequence[ChunkEntry]) -> dict[int, Found]:
-        """Compare the chunks with the rows of the target, staged on disk; DataError if these lack the key."""
+    def _read(self, readback: Readback, chunks: Sequence[ChunkEntry]) -> dict[int, ChunkAtTarget]:
+        """Compare the chunks with the rows of the target, on disk; DataError if these rows lack the key."""
         context = self._context
         with RowSets(readback) as sets:
             fold, _ = fold_of(context.client, readback, context.ids)
@@ -118,26 +118,26 @@ class Amounts:
             return {chunk.number: self._found(sets, chunk, firsts[chunk.number], counts) for chunk in chunks}
 
     def _scopes(self, readback: Readback) -> list[Mapping[str, int]]:
-        """Return the ids to read by: those of the job, then those of the path alone where duplicates are skipped.
+        """Return the ids to read by: those of the job, then only those of the path if duplicates are skipped.
 
-        The server may skip a code because another campaign of the application has it.
+        The server may skip a code because another campaign of the application already has it.
         """
         ids = self._context.ids
         wide = {name: ids[name] for _, name, _, _ in Formatter().parse(readback.path) if name}
         return [ids, wide] if self._context.skips_duplicates and len(wide) < len(ids) else [ids]
 
-    def _found(self, sets: RowSets, chunk: ChunkEntry, first: int, counts: RowCounts) -> Found:
-        """Return what the staged rows show of a chunk whose records were staged from number `first` on."""
+    def _found(self, sets: RowSets, chunk: ChunkEntry, first: int, counts: RowCounts) -> ChunkAtTarget:
+        """Return the state, in the staged rows, of a chunk with records staged from number `first` on."""
         skips = self._context.skips_duplicates
-        return Found(
+        return ChunkAtTarget(
             missing=_places(sets, "missing", chunk, first),
             different=frozenset() if skips else _places(sets, "different", chunk, first),
             unexpected=counts.unexpected if self._replaces else 0,
             own=_under_its_import(sets, chunk, first) if skips else 0,
         )
 
-    def _conclude(self, chunk: ChunkEntry, seen: Found) -> list[ChunkEntry]:
-        """Accept what is there; send records without any row again, once; leave the rest to a manual decision."""
+    def _conclude(self, chunk: ChunkEntry, seen: ChunkAtTarget) -> list[ChunkEntry]:
+        """Accept records that were found; resend missing records once; leave the rest to a manual decision."""
         read = EvidenceRead(
             verdict="landed" if seen.complete else "partly",
             missing=len(seen.missing),
@@ -149,20 +149,20 @@ class Amounts:
         present = [place for place in range(chunk.records) if place not in seen.missing]
         once = chunk.parent is None and not seen.different and not self._replaces
         if not (present and once):
-            return [self._undecided(chunk, f"{told_of(chunk)}; {_shown(chunk, seen)}")]
-        there, rest = found_and_missing(self._context.records(chunk), present)
-        there = replace(
-            there,
+            return [self._undecided(chunk, f"{reported_amount(chunk)}; {_shown(chunk, seen)}")]
+        present_part, rest = found_and_missing(self._context.records(chunk), present)
+        present_part = replace(
+            present_part,
             state=ChunkState.ACCEPTED,
             attempts=chunk.attempts,
             import_id=chunk.import_id,
             skipped=self._skipped(replace(chunk, records=len(present), amount=None), seen),
         )
         ledger, job = self._context.ledger, self._context.job.id
-        return ledger.divide(job, chunk, [there, rest], read)
+        return ledger.divide(job, chunk, [present_part, rest], read)
 
-    def _skipped(self, chunk: ChunkEntry, seen: Found) -> int:
-        """Return how many records of a chunk that is there the server skipped, by the amount if that can be right."""
+    def _skipped(self, chunk: ChunkEntry, seen: ChunkAtTarget) -> int:
+        """Return how many found records of a chunk the server skipped, by the reported amount if that is plausible."""
         if not self._context.skips_duplicates:
             return 0
         if chunk.amount is not None and chunk.amount <= chunk.records:
@@ -178,30 +178,30 @@ class Amounts:
         return ledger.move(job, chunk, state, event, undecided=False, message="", **changes)
 
 
-def harmless_again(context: JobContext) -> bool:
-    """Return whether sending the records of a job again doubles nothing."""
+def resend_is_harmless(context: JobContext) -> bool:
+    """Return whether resending the records of a job cannot duplicate them."""
     return context.contract.mode.resend_is_safe or context.skips_duplicates
 
 
-def told_of(chunk: ChunkEntry) -> str:
-    """Return what the server reported of a chunk that it answered."""
+def reported_amount(chunk: ChunkEntry) -> str:
+    """Return a phrase with the import and the amount that the server reported for a chunk."""
     amount = "no usable amount" if chunk.amount is None else f"an amount of {chunk.amount:,}"
     return f"the server reported import {chunk.import_id} with {amount} for {chunk.records:,} records"
 
 
-def _shown(chunk: ChunkEntry, seen: Found) -> str:
-    """Return what was read back of a chunk that is not as it should be."""
-    figures = ((len(seen.missing), "missing"), (len(seen.different), "with other values"))
+def _shown(chunk: ChunkEntry, seen: ChunkAtTarget) -> str:
+    """Return a phrase with the counts of a chunk's records at the target: as sent, missing, with different values."""
+    figures = ((len(seen.missing), "missing"), (len(seen.different), "with different values"))
     parts = [f"{count:,} {what}" for count, what in figures if count]
     if seen.unexpected:
-        parts.append(f"{seen.unexpected:,} other rows are there")
+        parts.append(f"{seen.unexpected:,} unexpected rows")
     present = chunk.records - len(seen.missing) - len(seen.different)
     return f"at the target, {present:,} are as sent, {', '.join(parts)}"
 
 
 def _places(sets: RowSets, kind: str, chunk: ChunkEntry, first: int) -> frozenset[int]:
     rows = sets.run(
-        f"SELECT DISTINCT record FROM result WHERE class = {literal(kind)} "  # noqa: S608 - our own words
+        f"SELECT DISTINCT record FROM result WHERE class = {literal(kind)} "  # noqa: S608 - no user input
         f"AND record BETWEEN {first} AND {first + chunk.records - 1}"
     )
     return frozenset(record - first for (record,) in rows)

@@ -1,7 +1,8 @@
-"""Chunks of other jobs that an import found at the target may belong to: those whose outcome is open.
+"""Find chunks of other jobs that may own an import found at the target: those with an open outcome.
 
-Whoever is settled first claims the import, and the ledger lets one chunk have it. Waiting for a request that is still
-under way avoids that its response finds the import claimed: the chunk would then have to be sent again.
+The chunk that is settled first claims the import, and the ledger gives an import to one chunk only. If a request is
+still in flight, bulkops waits for its response. Otherwise that response could find its import claimed, and its chunk
+would have to be resent.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,8 +25,10 @@ POLL_SECONDS = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
-    """A chunk of another job with the same contract and target. `answered_in` are the seconds within which the
-    response to its request arrives or is given up; 0 where no request is under way.
+    """A chunk of another job with the same contract and target.
+
+    `answered_in`: seconds until the response to its request has arrived or the wait for it ends; 0 if no request is in
+    flight.
     """
 
     job: JobEntry
@@ -34,7 +37,7 @@ class Contender:
 
     @property
     def name(self) -> str:
-        """How messages name it."""
+        """The chunk's name in messages."""
         return f"chunk {self.chunk.number} of job {self.job.id}"
 
     @property
@@ -44,29 +47,29 @@ class Contender:
 
 
 def contenders_of(context: JobContext) -> list[Contender]:
-    """Return the open chunks of other jobs with the contract and the target of this one."""
+    """Return the open chunks of other jobs with the same contract and target."""
     return _with_jobs(context, context.ledger.open_elsewhere(context.job))
 
 
 def unanswered_of(context: JobContext) -> list[Contender]:
-    """Return the chunks of other jobs with the contract and the target of this one that got no response once."""
+    """Return the chunks of other jobs with the same contract and target that had a request without a response."""
     return _with_jobs(context, context.ledger.unanswered_elsewhere(context.job))
 
 
 def context_of(context: JobContext, contender: Contender) -> JobContext:
-    """Return what the job of a contender is run with, as far as times depend on it."""
+    """Return the context of a contender's job, with the options that determine its timeouts."""
     options = RunOptions.from_settings(contender.job.settings)
     return replace(context, job=contender.job, options=options)
 
 
 def wait_for_answers(context: JobContext, contenders: list[Contender]) -> float:
-    """Wait until no request of the contenders is under way any more; return the seconds it took."""
+    """Wait until no request of the contenders is in flight; return the seconds waited."""
     flying = [c for c in contenders if c.answered_in > 0]
     if not flying:
         return 0.0
     limit = max(c.answered_in for c in flying)
-    text = f"Waiting up to {limit:,.0f} s for {flying[0].name}: an import found at the target may be its own."
-    context.client.teller.before(limit, text)
+    text = f"Waiting up to {limit:,.0f} s for {flying[0].name}: an import found at the target may belong to it."
+    context.client.notifier.announce_wait(limit, text)
     waited = 0.0
     names = {_key(c) for c in flying}
     while waited < limit and any(_key(c) in names for c in contenders_of(context) if c.answered_in > 0):
@@ -77,7 +80,7 @@ def wait_for_answers(context: JobContext, contenders: list[Contender]) -> float:
 
 
 def records_of(contender: Contender, canonical: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame | None:
-    """Return the records of a contender as they are compared; None if its file cannot be read or has changed."""
+    """Return the records of a contender in canonical form; None if its file cannot be read or has changed."""
     job, chunk = contender.job, contender.chunk
     try:
         body = b"".join(ChunkBody(job.file_path, job.header_end, chunk, header=job.sent_header))

@@ -1,7 +1,8 @@
-"""The last look for chunks that were sent again because no trace of them was found.
+"""Check at the end of a run whether chunks that were resent are at the target twice.
 
-If the first request did its work after all, later than anyone waited, the records are there twice, and only a person
-can take them out. The state `resent` keeps in the ledger that the look is still to come.
+A chunk is resent if no trace of it was found. If the first request completed after all, later than the wait allowed,
+the records are at the target twice and only a person can remove them. The state `resent` in the ledger means that this
+check is still due.
 """
 
 from collections.abc import Sequence
@@ -12,22 +13,22 @@ from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.upload.context import JobContext
 from bulkops.upload.evidence.contenders import context_of, unanswered_of, wait_for_answers
-from bulkops.upload.evidence.judge import Doubt, Judge
-from bulkops.upload.evidence.snapshots import Reading
+from bulkops.upload.evidence.judge import ChunkToJudge, Judge
+from bulkops.upload.evidence.snapshots import Snapshot
 from bulkops.upload.evidence.timeouts import seconds_until_late_work_shows
-from bulkops.upload.evidence.verdict import Verdict
+from bulkops.upload.evidence.verdict import ChunkVerdict
 
-# A chunk is pending again because no trace of it was found, or because a person said so; either may be wrong.
+# A chunk returns to pending because no trace of it was found, or by a manual decision; either may be wrong.
 SENT_AGAIN = frozenset({EventKind.EVIDENCE, EventKind.RESOLVED})
 
 
-def taken_in_state(context: JobContext, chunk: ChunkEntry) -> ChunkState:
-    """Return the state of a chunk that was taken in: `resent` if another request of it may be at work still."""
-    return ChunkState.ACCEPTED if without_trace(context, chunk) is None else ChunkState.RESENT
+def accepted_state(context: JobContext, chunk: ChunkEntry) -> ChunkState:
+    """Return the state of an imported chunk: `resent` if an earlier request of it may still be processed."""
+    return ChunkState.ACCEPTED if resent_original(context, chunk) is None else ChunkState.RESENT
 
 
-def without_trace(context: JobContext, chunk: ChunkEntry) -> ChunkEntry | None:
-    """Return the chunk, or the one that it is a part of, that was sent again for want of a trace; None if none was."""
+def resent_original(context: JobContext, chunk: ChunkEntry) -> ChunkEntry | None:
+    """Return the chunk, or the ancestor of it, that was resent because no trace of it was found; None if none was."""
     readback = context.route.readback
     if readback is None or not readback.multiset or (chunk.attempts < 2 and chunk.parent is None):
         return None
@@ -42,17 +43,17 @@ def without_trace(context: JobContext, chunk: ChunkEntry) -> ChunkEntry | None:
 
 
 def _sent_again_in_doubt(events: Sequence[Event]) -> bool:
-    """Return whether a chunk was in doubt, and then became pending by what was read or by a person's decision."""
+    """Return whether a chunk was in doubt, and then returned to pending by evidence or by a manual decision."""
     kinds = [event.kind for event in events]
     doubted = kinds.index(EventKind.IN_DOUBT) if EventKind.IN_DOUBT in kinds else len(events)
     return any(e.kind in SENT_AGAIN and e.state is ChunkState.PENDING for e in events[doubted:])
 
 
-def look_for_doubles(context: JobContext, chunks: Sequence[ChunkEntry]) -> None:
-    """Look once more for chunks that were sent again, once no earlier request can still import them unseen.
+def find_duplicates(context: JobContext, chunks: Sequence[ChunkEntry]) -> None:
+    """Read back once more for resent chunks, after no earlier request of them can still be imported unseen.
 
-    Records that are there twice need a manual decision. An import that an open chunk of another job may own is no sign
-    of it: a request under way is waited for, and a chunk in doubt claims the import when its job is resumed.
+    Records found twice need a manual decision. An import that may belong to an open chunk of another job is no sign of
+    a duplicate: bulkops waits for a request in flight, and a chunk in doubt claims the import when its job is resumed.
     """
     resent = [chunk for chunk in chunks if chunk.state is ChunkState.RESENT]
     readback = context.route.readback
@@ -60,15 +61,15 @@ def look_for_doubles(context: JobContext, chunks: Sequence[ChunkEntry]) -> None:
         return
     judge = Judge(context, readback)
     _wait_for_late_work(context, judge, resent)
-    wholes = {chunk.number: without_trace(context, chunk) or chunk for chunk in resent}
+    wholes = {chunk.number: resent_original(context, chunk) or chunk for chunk in resent}
     for last in (False, True):
-        reading = judge.reader.read(list(wholes.values()))
-        notes = {chunk.number: _doubled(judge, reading, chunk, wholes[chunk.number]) for chunk in resent}
-        if last or not (any(notes.values()) and wait_for_answers(context, reading.contenders)):
+        snapshot = judge.reader.read(list(wholes.values()))
+        notes = {chunk.number: _duplicate_note(judge, snapshot, chunk, wholes[chunk.number]) for chunk in resent}
+        if last or not (any(notes.values()) and wait_for_answers(context, snapshot.contenders)):
             break
     for chunk in resent:
         note = notes[chunk.number]
-        looked = (Doubled if note else LookedAgain)(note=note, read_at=reading.at.isoformat())
+        looked = (Doubled if note else LookedAgain)(note=note, read_at=snapshot.at.isoformat())
         changes: dict[str, Any] = {"undecided": bool(note), "message": note}
         context.ledger.move(context.job.id, chunk, ChunkState.ACCEPTED, looked, **changes)
 
@@ -83,22 +84,22 @@ def _wait_for_late_work(context: JobContext, judge: Judge, resent: Sequence[Chun
     ]
     pause = max(context.options.settle, *own, *others)
     text = (
-        f"Waiting {pause:,.0f} s, then reading back once more: {len(resent):,} chunks were sent again, and their "
+        f"Waiting {pause:,.0f} s, then reading back again: {len(resent):,} chunks were resent, and their "
         "earlier requests may still be imported."
     )
-    context.client.teller.wait(pause, text)
+    context.client.notifier.wait(pause, text)
 
 
-def _doubled(judge: Judge, reading: Reading, chunk: ChunkEntry, whole: ChunkEntry) -> str:
+def _duplicate_note(judge: Judge, snapshot: Snapshot, chunk: ChunkEntry, whole: ChunkEntry) -> str:
     """Return why the chunk may be at the target twice; empty if there is no sign of it."""
-    found = judge.judge(Doubt(chunk=whole), reading)
-    if found.verdict is Verdict.ABSENT:
+    found = judge.judge(ChunkToJudge(chunk=whole), snapshot)
+    if found.verdict is ChunkVerdict.ABSENT:
         return ""
-    if reading.unseen:
-        return f"whether its records are there twice cannot be told: {found.note}"
-    if found.verdict is Verdict.LANDED:
-        waiting = sum(rival.waits_for_import for rival in judge.rivals(whole, reading))
+    if snapshot.unseen:
+        return f"whether its records are at the target twice is unknown: {found.note}"
+    if found.verdict is ChunkVerdict.LANDED:
+        waiting = sum(rival.waits_for_import for rival in judge.rivals(whole, snapshot))
         if found.exact <= waiting:
             return ""
-    what = found.import_id if found.verdict is Verdict.LANDED else found.note
-    return f"its records may be there twice: import {chunk.import_id}, and {what}"
+    what = found.import_id if found.verdict is ChunkVerdict.LANDED else found.note
+    return f"its records may be at the target twice: import {chunk.import_id}, and {what}"

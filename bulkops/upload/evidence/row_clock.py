@@ -1,10 +1,12 @@
-"""The clock that dates rows: it may be another than the one of the `Date` headers, and neither need be ours.
+"""Model the clock that dates rows: it may differ from the clock of the `Date` headers, and both from this machine's.
 
-Each answer to an import says when it was created. Held against the answer's `Date`, that tells how far the two clocks
-are apart. Before an import of the job was answered nothing is known, and what is read must reach far to both sides.
+Each response to an import contains its creation time. The difference from the response's `Date` is the offset between
+the two clocks. Before the job's first response the offset is unknown, so the time window to read must be wide on both
+sides.
 
-A clock can be set between a request and a reading. Only the offset between the server's clock and ours can be measured,
-so it is not known which of the two was set, and the window begins at the earliest time that either reading allows.
+A clock can be set between a request and a snapshot. Only the offset between the server's clock and this machine's can
+be measured, so it is unknown which clock was set. The window then begins at the earliest time that either measurement
+allows.
 """
 
 from collections.abc import Iterable
@@ -13,26 +15,26 @@ from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from bulkops.ledger.models import ChunkEntry
-from bulkops.ledger.states import TAKEN_IN
+from bulkops.ledger.states import IMPORTED
 
-# A Date header is cut to whole seconds, so the server's clock is known to be up to a second later than it says;
-# times of rows may be cut to whole seconds as well.
+# A Date header is cut to whole seconds, so the server's clock may be up to a second later than the header.
+# Times of rows may be cut to whole seconds as well.
 CUT_SECONDS = timedelta(seconds=1)
-# What a known clock of rows may run off: there may be several of them.
+# The maximum error of a known row clock: the server may have several clocks.
 CLOCKS_APART = timedelta(minutes=5)
-# A clock that nothing is known of may be in another time zone.
+# An unknown clock may be in another time zone.
 UNKNOWN_CLOCK = timedelta(days=1)
-# Two measurements of one offset differ by the cut of `Date` and by how long the responses took. What differs by more
-# is a clock that was set. A window that begins five minutes early covers smaller differences.
+# Two measurements of one offset differ by the cut of `Date` and by the duration of the responses. A larger difference
+# means that a clock was set. The window begins five minutes early, which covers smaller differences.
 CLOCK_WAS_SET = timedelta(minutes=1)
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RowClock:
-    """How far the clock that dates rows is ahead of the server's `Date`, from the least to the most; None: unknown.
+    """The seconds by which the row clock is ahead of the server's `Date`, as minimum and maximum; None if unknown.
 
-    `offsets` are the seconds that the server's clock was ahead of ours, as measured since requests left.
+    `offsets`: measured seconds by which the server's clock was ahead of this machine's since the requests left.
     """
 
     least: timedelta | None = None
@@ -41,36 +43,36 @@ class RowClock:
 
     @classmethod
     def of(cls, chunks: Iterable[ChunkEntry], *, offsets: Iterable[float] = ()) -> Self:
-        """Return what the accepted chunks of a job tell."""
-        ahead = [c.rows_ahead for c in chunks if c.rows_ahead is not None and c.state in TAKEN_IN]
+        """Return the clock that the accepted chunks of a job imply."""
+        ahead = [c.rows_ahead for c in chunks if c.rows_ahead is not None and c.state in IMPORTED]
         if not ahead:
             return cls(offsets=frozenset(offsets))
         least, most = timedelta(seconds=min(ahead)), timedelta(seconds=max(ahead))
         return cls(least=least, most=most, offsets=frozenset(offsets))
 
     def without_start(self) -> Self:
-        """Return a clock whose window is as wide as if nothing was known; the age that proves a row ours stays."""
+        """Return a clock with the window of an unknown clock; the age that proves a row to be ours stays."""
         return replace(self, least=None)
 
     def without_knowledge(self) -> Self:
-        """Return a clock of which only the offsets are known."""
+        """Return a clock with the measured offsets only."""
         return replace(self, least=None, most=None)
 
     @property
     def known(self) -> bool:
-        """Whether an answer told it."""
+        """Whether a response to an import measured the clock."""
         return self.least is not None
 
     def since(self, chunk: ChunkEntry) -> datetime | None:
-        """Return when, by the clock of rows, the chunk first left, at the earliest: no row of it is older.
+        """Return the earliest time at which the chunk can have left, by the row clock: none of its rows is older.
 
-        Where nothing is known of that clock it is taken for the one of `Date`; None if not even that one is known.
+        If the row clock is unknown, the clock of `Date` is used; None if that is unknown, too.
         """
         left = departed(chunk)
         return None if left is None else left + _bound(self.most)
 
     def window(self, chunk: ChunkEntry, *, now: datetime) -> datetime:
-        """Return where to begin to read for rows of the chunk: whatever is of it is younger."""
+        """Return the start of the window to read: every row of the chunk was created later."""
         left = departed(chunk)
         if left is not None and self.least is not None:
             return left - self.set_by(chunk, now=now) + _bound(self.least) - CLOCKS_APART
@@ -79,9 +81,9 @@ class RowClock:
         return min(left, *self._times_of_departure(chunk, now)) - UNKNOWN_CLOCK
 
     def set_by(self, chunk: ChunkEntry, *, now: datetime) -> timedelta:
-        """Return how much earlier the chunk may have left by the server's clock than was measured when it left.
+        """Return how much earlier, by the server's clock, the chunk may have left than was measured when it left.
 
-        That is nothing unless a clock was set since.
+        Zero unless a clock was set since.
         """
         left = departed(chunk)
         if left is None:
@@ -90,25 +92,25 @@ class RowClock:
         return earlier if earlier > CLOCK_WAS_SET else timedelta()
 
     def _times_of_departure(self, chunk: ChunkEntry, now: datetime) -> list[datetime]:
-        """Return when the chunk left by each offset; at the latest now, should our clock be behind."""
+        """Return when the chunk left by each offset; no later than now, in case this machine's clock is behind."""
         ours = min(now, chunk.first_sent or now)
         return [ours + timedelta(seconds=offset) for offset in self.offsets] or [NEVER]
 
 
 def departed(chunk: ChunkEntry) -> datetime | None:
-    """Return when the chunk first left by the server's `Date`, which may have been up to a second later."""
+    """Return when the chunk first left by the server's `Date`; it may have been up to a second later."""
     if chunk.first_sent is None or chunk.clock_offset is None:
         return None
     return chunk.first_sent + timedelta(seconds=chunk.clock_offset)
 
 
 def rows_ahead(created: datetime | None, *, left: datetime | None, answered: datetime | None) -> float | None:
-    """Return how many seconds the clock of rows is ahead, at least: 0 if it may be the one of `Date`, None if unknown.
+    """Return the minimum seconds by which the row clock is ahead: 0 if it may equal `Date`, None if unknown.
 
-    `created` is what the answer to an import says; `left` and `answered` are times of its request by `Date`. A row
-    from before its request is of a clock behind, or cut to whole seconds: as `left` is early already, by a fraction of
-    a second that differs from request to request, any grace here would call a clock seconds behind the same one time
-    and another the next.
+    `created` is the creation time in the response to an import; `left` and `answered` are the times of its request by
+    `Date`. A creation time before the request means a clock that is behind, or times cut to whole seconds. `left` is
+    already early by a fraction of a second that differs between requests. A tolerance here would therefore count a
+    clock that is seconds behind as equal for some requests and not for others.
     """
     if created is None or left is None or answered is None:
         return None
@@ -118,7 +120,7 @@ def rows_ahead(created: datetime | None, *, left: datetime | None, answered: dat
 
 
 def instant(text: object) -> datetime | None:
-    """Return the instant that a text of an answer or of a row says; None if it says none."""
+    """Return the instant of a timestamp in a response or a row; None if it is missing or invalid."""
     try:
         found = datetime.fromisoformat(text) if isinstance(text, str) else None
         return found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
@@ -127,11 +129,11 @@ def instant(text: object) -> datetime | None:
 
 
 def shown(span: timedelta) -> str:
-    """Return a span of time as messages name it, in whole minutes."""
+    """Return a duration for messages, in whole minutes."""
     hours, minutes = divmod(round(span.total_seconds() / 60), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _bound(ahead: timedelta | None) -> timedelta:
-    """Return what to add to a time by `Date` to get the least that the clock of rows can have shown."""
+    """Return the offset to add to a `Date` to get the earliest time that the row clock can have shown."""
     return (ahead or timedelta()) - 2 * CUT_SECONDS

@@ -1,11 +1,12 @@
-"""Settling doubts: read back, wait, read again, and only then decide what may be sent once more.
+"""Settle chunks in doubt: read back, wait, read again, and only then decide which records are resent.
 
-upsert, replace: sent again, the end state is the same; refused: divided or rejected, of an upsert by what is there.
-create: the keys that are there are accepted, those absent in two equal readings are sent again. A refused chunk is
-divided after one reading, since a key that was taken in all the same is refused again, not doubled; what would be
-rejected waits until everything else is settled, and then until nothing can be missing any more.
-append: an import that holds exactly the chunk is ours; no trace in two equal readings: sent again; anything else
-is for a person. Refused chunks as well.
+- upsert, replace: resend, because the end state is the same. Refused chunks are divided or rejected; for an upsert,
+  the rows at the target decide which records are rejected.
+- create: accept the keys found; resend the keys that are missing in two equal snapshots. A refused chunk is divided
+  after one snapshot: if a key of it was imported after all, the server refuses it again, so it is not duplicated.
+  Records are rejected last, after everything else is settled and nothing of them can still arrive.
+- append: an import of exactly the chunk's records settles the chunk; no trace in two equal snapshots: resend; anything
+  else needs a manual decision. The same applies to refused chunks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,12 +20,12 @@ from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.upload.context import JobContext
 from bulkops.upload.evidence.contenders import Contender, context_of, unanswered_of, wait_for_answers
-from bulkops.upload.evidence.duplicates import taken_in_state
-from bulkops.upload.evidence.judge import Doubt, Judge
+from bulkops.upload.evidence.duplicates import accepted_state
+from bulkops.upload.evidence.judge import ChunkToJudge, Judge
 from bulkops.upload.evidence.row_clock import instant
-from bulkops.upload.evidence.snapshots import Reading
+from bulkops.upload.evidence.snapshots import Snapshot
 from bulkops.upload.evidence.timeouts import seconds_until_settled
-from bulkops.upload.evidence.verdict import Evidence, Verdict
+from bulkops.upload.evidence.verdict import ChunkEvidence, ChunkVerdict
 from bulkops.upload.refusals.isolate import Refusals
 from bulkops_validators.model.contract import Mode, Readback
 
@@ -34,44 +35,44 @@ SHOWN_CHUNKS = 5
 
 @dataclass(kw_only=True)
 class _Rounds:
-    """How far the evidence has settled some chunks: after which reading the rest is judged by what is there.
+    """The progress of settling some chunks over several snapshots.
 
-    `due` are the seconds after the first reading at which nothing of a chunk's requests can still arrive, `slept` those
-    that have passed since; `before` is what the last reading said of each chunk.
+    `due`: seconds after the first snapshot until nothing of a chunk's requests can still arrive. `slept`: seconds
+    waited so far. `before`: the evidence of the last snapshot about each chunk.
     """
 
     left: list[ChunkEntry]
     due: Mapping[int, float]
     settled: list[ChunkEntry] = field(default_factory=list)
-    before: Mapping[int, Evidence] = field(default_factory=dict)
+    before: Mapping[int, ChunkEvidence] = field(default_factory=dict)
     count: int = 0
     slept: float = 0.0
 
     @property
     def last(self) -> bool:
-        """Whether this reading must settle every chunk."""
+        """Whether this snapshot must settle every chunk."""
         return self.count == MAX_READINGS
 
-    def seen_before(self, chunk: ChunkEntry, found: Evidence) -> bool:
-        """Return whether the last reading said the same of a chunk."""
+    def seen_before(self, chunk: ChunkEntry, found: ChunkEvidence) -> bool:
+        """Return whether the last snapshot showed the same of a chunk."""
         return chunk.number in self.before and self.before[chunk.number].fingerprint == found.fingerprint
 
     def is_over(self, chunk: ChunkEntry) -> bool:
-        """Return whether nothing more can arrive of a chunk's requests."""
+        """Return whether nothing of a chunk's requests can still arrive."""
         return self.due[chunk.number] <= self.slept
 
 
 class Settler:
-    """Settles the doubtful chunks of one job as far as evidence goes."""
+    """Settles the unsettled chunks of one job as far as the evidence allows."""
 
     def __init__(self, context: JobContext, refusals: Refusals) -> None:
         self._context = context
         self._refusals = refusals
 
     def settle(self, doubtful: Sequence[ChunkEntry]) -> list[ChunkEntry]:
-        """Return the chunks after settling, new ones included; refused ones may be left to be settled later.
+        """Return the chunks after settling, new parts included; refused chunks may be left for a later call.
 
-        What no evidence can settle stays in doubt and is marked undecided.
+        A chunk that no evidence can settle stays in doubt and is marked undecided.
         """
         readback = self._context.route.readback
         if self._context.contract.mode.resend_is_safe or readback is None:
@@ -79,12 +80,12 @@ class Settler:
         return self._with_evidence(doubtful, Judge(self._context, readback))
 
     def _without_doubt(self, chunks: Sequence[ChunkEntry], readback: Readback | None) -> list[ChunkEntry]:
-        """Settle where sending again leaves the same end state; what is to be rejected comes last."""
+        """Settle chunks if a resend leads to the same end state; chunks to reject come last."""
         settled: list[ChunkEntry] = []
         rejected: list[ChunkEntry] = []
         for chunk in chunks:
             if chunk.state is not ChunkState.REFUSED:
-                again = Resendable(reason="sending it again leaves the same end state")
+                again = Resendable(reason="resending leads to the same end state")
                 settled.append(self._move(chunk, ChunkState.PENDING, again))
             elif self._refusals.may_divide(chunk):
                 settled += self._refusals.divide(chunk)
@@ -94,47 +95,47 @@ class Settler:
             return settled
         together = [chunk for chunk in rejected if chunk.records > 1]
         if together and readback is not None and self._context.contract.mode is Mode.UPSERT:
-            return self._rejected_but_for_what_is_there(rejected, Judge(self._context, readback))
+            return self._rejected_unless_found(rejected, Judge(self._context, readback))
         return [self._refusals.reject(chunk) for chunk in rejected]
 
-    def _rejected_but_for_what_is_there(self, chunks: Sequence[ChunkEntry], judge: Judge) -> list[ChunkEntry]:
-        """Accept what is there as it was sent, and reject the rest: a refused file may have been taken in in part."""
+    def _rejected_unless_found(self, chunks: Sequence[ChunkEntry], judge: Judge) -> list[ChunkEntry]:
+        """Accept records found with the values sent and reject the rest: a refused file may be partly imported."""
         waits = [seconds_until_settled(self._context, chunk, counted=False) for chunk in chunks]
         self._wait(max(*waits, 0.0), chunks)
         try:
-            reading = judge.reader.read(chunks)
+            snapshot = judge.reader.read(chunks)
         except (AccessRefused, InDoubt):
             return [self._refusals.reject(chunk) for chunk in chunks]
         settled: list[ChunkEntry] = []
         for chunk in chunks:
-            present = judge.held(chunk, reading) if chunk.records > 1 else ()
-            read = EvidenceRead(verdict=Verdict.PARTLY.value, rows=len(present), read_at=reading.at.isoformat())
+            present = judge.held(chunk, snapshot) if chunk.records > 1 else ()
+            read = EvidenceRead(verdict=ChunkVerdict.PARTLY.value, rows=len(present), read_at=snapshot.at.isoformat())
             if len(present) == chunk.records:
-                settled.append(self._move(chunk, ChunkState.ACCEPTED, replace(read, verdict=Verdict.LANDED.value)))
+                settled.append(self._move(chunk, ChunkState.ACCEPTED, replace(read, verdict=ChunkVerdict.LANDED.value)))
                 continue
             if present:
-                there, chunk = self._refusals.part_with(chunk, present, read)  # noqa: PLW2901 - the rest of it
-                settled.append(there)
+                present_part, chunk = self._refusals.divide_found(chunk, present, read)  # noqa: PLW2901 - the rest of the chunk
+                settled.append(present_part)
             settled.append(self._refusals.reject(chunk))
         return settled
 
     def _with_evidence(self, doubtful: Sequence[ChunkEntry], judge: Judge) -> list[ChunkEntry]:
-        """Read back until every chunk is settled, or until only refused keys are left while others can be sent."""
+        """Take snapshots until every chunk is settled, or only refused keys are left while other chunks can be sent."""
         rounds = _Rounds(left=list(doubtful), due=self._due(doubtful, judge))
         while True:
             rounds.count += 1
-            reading = self._read(judge, rounds.left)
-            contenders = self._look(rounds, judge, reading)
+            snapshot = self._read(judge, rounds.left)
+            contenders = self._settle_by(rounds, judge, snapshot)
             sendable = any(chunk.state is ChunkState.PENDING for chunk in rounds.settled)
             if not rounds.left or (sendable and all(self._is_refused_key(judge, chunk) for chunk in rounds.left)):
                 return rounds.settled
             self._pause(rounds, contenders)
 
     def _due(self, doubtful: Sequence[ChunkEntry], judge: Judge) -> dict[int, float]:
-        """Return the seconds until nothing of a chunk can still arrive.
+        """Return, per chunk, the seconds until nothing of its requests can still arrive.
 
-        Another job may have claimed the import of this chunk's request, while its own request is still unanswered: what
-        that one imports is then this chunk's. So unanswered requests with equal records count in every job.
+        Another job may have claimed the import of this chunk's request while its own request is still unanswered. The
+        import of that request then belongs to this chunk. So unanswered requests of every job with equal records count.
         """
         counted = judge.reader.multiset
         due = {chunk.number: seconds_until_settled(self._context, chunk, counted=counted) for chunk in doubtful}
@@ -145,64 +146,64 @@ class Settler:
                     due[chunk.number] = seconds
         return due
 
-    def _look(self, rounds: "_Rounds", judge: Judge, reading: Reading) -> list[Contender]:
-        """Settle what one reading settles; return the chunks of other jobs whose outcome must be known first."""
+    def _settle_by(self, rounds: "_Rounds", judge: Judge, snapshot: Snapshot) -> list[Contender]:
+        """Settle the chunks that a snapshot settles; return chunks of other jobs that must be settled first."""
         parted = {c.number for c in rounds.left if self._is_refused_key(judge, c) and self._refusals.may_divide(c)}
-        evidence = self._judge_all(judge, rounds.left, reading, provisional=parted)
+        evidence = self._judge_all(judge, rounds.left, snapshot, provisional=parted)
         awaited: list[Contender] = []
         for chunk in list(rounds.left):
             found = evidence[chunk.number]
             if chunk.number in parted and not self._refusals.may_divide(chunk):
-                continue  # what isolating may cost went to others: it is judged anew, for good
-            if not rounds.last and (contested := judge.contested(chunk, found, reading)):
+                continue  # other chunks used up the isolation budget: judge it again, finally
+            if not rounds.last and (contested := judge.contested(chunk, found, snapshot)):
                 awaited += contested
                 continue
             equal, over = rounds.seen_before(chunk, found), rounds.is_over(chunk)
-            if rounds.last or self._enough(judge, chunk, found, equal=equal, over=over):
-                self._settle_one(rounds, chunk, found, reading, equal=equal)
+            if rounds.last or self._is_conclusive(judge, chunk, found, equal=equal, over=over):
+                self._settle_one(rounds, chunk, found, snapshot, equal=equal)
         rounds.before = evidence
         return awaited
 
     def _settle_one(
-        self, rounds: "_Rounds", chunk: ChunkEntry, found: Evidence, reading: Reading, *, equal: bool
+        self, rounds: "_Rounds", chunk: ChunkEntry, found: ChunkEvidence, snapshot: Snapshot, *, equal: bool
     ) -> None:
-        """Conclude about a chunk. If another chunk claimed the import since the reading, it is judged anew."""
+        """Conclude the outcome of a chunk; judge it again if another chunk claimed the import since the snapshot."""
         equal, over = equal or not rounds.last, rounds.is_over(chunk) or rounds.last
         try:
-            concluded = self._conclude(chunk, found, reading, equal=equal, over=over)
+            concluded = self._conclude(chunk, found, snapshot, equal=equal, over=over)
         except ImportTaken as taken:
             if self._context.skips_duplicates:
-                # Whoever imported these codes, they are there, and that is all that was asked for.
+                # The codes exist, no matter who imported them, and that is the requested end state.
                 found = replace(found, import_id=None, imports=())
             elif not rounds.last:
                 return
             else:
-                note = f"{taken}, which was settled at the same time"
-                found = replace(found, verdict=Verdict.AMBIGUOUS, import_id=None, imports=(), note=note)
-            concluded = self._conclude(chunk, found, reading, equal=True, over=over)
+                note = f"{taken}, which was settled concurrently"
+                found = replace(found, verdict=ChunkVerdict.AMBIGUOUS, import_id=None, imports=(), note=note)
+            concluded = self._conclude(chunk, found, snapshot, equal=True, over=over)
         rounds.left.remove(chunk)
         rounds.settled += concluded
 
     def _pause(self, rounds: "_Rounds", contenders: list[Contender]) -> None:
-        """Wait until the next reading can say more, and for requests of other jobs that may own what was found."""
+        """Wait for the next snapshot, and for requests of other jobs that may own the rows found."""
         waits = [rounds.due[chunk.number] - rounds.slept for chunk in rounds.left]
         pause = max(self._context.options.settle, *waits)
         self._wait(pause, rounds.left)
         rounds.slept += pause + wait_for_answers(self._context, contenders)
 
     def _wait(self, pause: float, chunks: Sequence[ChunkEntry]) -> None:
-        """Wait until the next reading, and say for which chunks and why."""
+        """Wait for the next snapshot, and report for which chunks and why."""
         numbers = ", ".join(str(chunk.number) for chunk in chunks[:SHOWN_CHUNKS])
         more = f" and {len(chunks) - SHOWN_CHUNKS} more" if len(chunks) > SHOWN_CHUNKS else ""
         declined = all(chunk.state is ChunkState.REFUSED for chunk in chunks)
-        why = "the server declined it, and may have imported a part" if declined else "the outcome is unknown"
+        why = "the server declined it but may have imported a part" if declined else "the outcome is unknown"
         text = f"Waiting {pause:,.0f} s, then reading back again for chunk {numbers}{more}: {why}."
-        self._context.client.teller.wait(pause, text)
+        self._context.client.notifier.wait(pause, text)
 
-    def _read(self, judge: Judge, chunks: Sequence[ChunkEntry]) -> Reading:
-        """Read; where the answer can settle nothing, and so never will, the chunks are for a person: InDoubt."""
+    def _read(self, judge: Judge, chunks: Sequence[ChunkEntry]) -> Snapshot:
+        """Take a snapshot; InDoubt if the response can never settle the chunks, which then need a manual decision."""
         try:
-            with self._context.client.teller.during("Reading back what the target contains."):
+            with self._context.client.notifier.during("Reading back the content of the target."):
                 return judge.reader.read(chunks)
         except InDoubt as error:
             ledger, job = self._context.ledger, self._context.job.id
@@ -216,87 +217,102 @@ class Settler:
             raise
 
     def _is_refused_key(self, judge: Judge, chunk: ChunkEntry) -> bool:
-        """Tell whether nothing that follows can double a chunk: keys that are there would be refused again."""
+        """Return whether no later request can duplicate a chunk: the server refuses existing keys again."""
         return chunk.state is ChunkState.REFUSED and not judge.reader.multiset
 
     def _judge_all(
-        self, judge: Judge, chunks: Sequence[ChunkEntry], reading: Reading, *, provisional: set[int]
-    ) -> dict[int, Evidence]:
-        """Judge each chunk; an import that settles one is no evidence for another, whichever is judged first."""
+        self, judge: Judge, chunks: Sequence[ChunkEntry], snapshot: Snapshot, *, provisional: set[int]
+    ) -> dict[int, ChunkEvidence]:
+        """Judge each chunk; an import that settles one chunk proves nothing about another, in any order."""
         taken = frozenset(chunk.import_id for chunk in chunks if chunk.import_id is not None)
-        found: dict[int, Evidence] = {}
+        found: dict[int, ChunkEvidence] = {}
         left = list(chunks)
         for _ in range(2):
             for chunk in list(left):
-                doubt = Doubt(chunk=chunk, others=left, taken=taken, provisional=chunk.number in provisional)
-                found[chunk.number] = evidence = judge.judge(doubt, reading)
-                if evidence.verdict is Verdict.LANDED:
+                subject = ChunkToJudge(chunk=chunk, others=left, taken=taken, provisional=chunk.number in provisional)
+                found[chunk.number] = evidence = judge.judge(subject, snapshot)
+                if evidence.verdict is ChunkVerdict.LANDED:
                     left = [c for c in left if c.number != chunk.number]
                     if evidence.import_id is not None and judge.reader.multiset:
                         taken |= {evidence.import_id}
         return found
 
-    def _enough(self, judge: Judge, chunk: ChunkEntry, found: Evidence, *, equal: bool, over: bool) -> bool:
-        """Tell whether what was read so far settles it; `over` says that nothing more can come of its requests."""
-        if found.verdict is Verdict.LANDED:
-            return True
-        if not self._is_refused_key(judge, chunk):
-            alone = chunk.state is ChunkState.REFUSED and chunk.records == 1 and found.verdict is Verdict.ABSENT
-            return alone or (equal and over)
-        if found.verdict is Verdict.AMBIGUOUS:
-            return equal
-        first_and_alone = chunk.records == 1 and chunk.parent is None and chunk.attempts <= 1
-        return over or first_and_alone or self._refusals.may_divide(chunk)
+    def _is_conclusive(self, judge: Judge, chunk: ChunkEntry, found: ChunkEvidence, *, equal: bool, over: bool) -> bool:
+        """Return whether the snapshots so far are enough to conclude a chunk's outcome.
+
+        `equal`: the last two snapshots show the same of it. `over`: nothing of its requests can still arrive.
+        """
+        refused_key = self._is_refused_key(judge, chunk)
+        refused_record = chunk.state is ChunkState.REFUSED and chunk.records == 1
+        match found.verdict:
+            case ChunkVerdict.LANDED:
+                return True
+            case ChunkVerdict.ABSENT if refused_record and not refused_key:
+                return True
+            case _ if not refused_key:
+                return equal and over
+            case ChunkVerdict.AMBIGUOUS:
+                return equal
+            case _:
+                sent_once = chunk.records == 1 and chunk.parent is None and chunk.attempts <= 1
+                return over or sent_once or self._refusals.may_divide(chunk)
 
     def _conclude(
-        self, chunk: ChunkEntry, found: Evidence, reading: Reading, *, equal: bool, over: bool
+        self, chunk: ChunkEntry, found: ChunkEvidence, snapshot: Snapshot, *, equal: bool, over: bool
     ) -> list[ChunkEntry]:
+        """Record the outcome that a snapshot proves, and return the chunk or its parts; empty if it must wait.
+
+        `equal` and `over` as in `_is_conclusive`.
+        """
         read = EvidenceRead(
             verdict=found.verdict.value,
             rows=found.rows,
             import_id=found.import_id,
-            read_at=reading.at.isoformat(),
+            read_at=snapshot.at.isoformat(),
             note=found.note,
         )
         match found.verdict:
-            case Verdict.LANDED:
+            case ChunkVerdict.LANDED:
                 return [self._landed(chunk, found, read)]
-            case Verdict.ABSENT if equal and chunk.state is ChunkState.REFUSED:
+            case ChunkVerdict.ABSENT if equal and chunk.state is ChunkState.REFUSED:
                 self._context.ledger.note(self._context.job.id, read, chunk=chunk.number)
                 return self._refused(chunk, over=True)
-            case Verdict.ABSENT if chunk.import_id is not None:
-                note = f"the server answered with import {chunk.import_id}, but none of its records are found"
+            case ChunkVerdict.ABSENT if chunk.import_id is not None:
+                note = f"the server reported import {chunk.import_id}, but none of its records are found"
                 return [self._undecided(chunk, replace(found, note=note), read, equal=equal)]
-            case Verdict.ABSENT if equal:
+            case ChunkVerdict.ABSENT if equal:
                 return [self._move(chunk, ChunkState.PENDING, read)]
-            case Verdict.PARTLY if equal and found.present:
+            case ChunkVerdict.PARTLY if equal and found.present:
                 return self._partly(chunk, found, read, over=over)
             case _:
                 return [self._undecided(chunk, found, read, equal=equal)]
 
-    def _landed(self, chunk: ChunkEntry, found: Evidence, read: EvidenceRead) -> ChunkEntry:
+    def _landed(self, chunk: ChunkEntry, found: ChunkEvidence, read: EvidenceRead) -> ChunkEntry:
+        """Record that the chunk is at the target."""
         ledger, job = self._context.ledger, self._context.job.id
         changes: dict[str, Any] = {"import_id": found.import_id or chunk.import_id, "undecided": False, "message": ""}
-        state = taken_in_state(self._context, chunk)
+        state = accepted_state(self._context, chunk)
         changes |= {"created": instant(found.created)}
         return ledger.move(job, chunk, state, read, imports=found.imports, **changes)
 
-    def _partly(self, chunk: ChunkEntry, found: Evidence, read: EvidenceRead, *, over: bool) -> list[ChunkEntry]:
-        """Keep what is there, and let the rest be sent; of a refused chunk the rest is refused still."""
+    def _partly(self, chunk: ChunkEntry, found: ChunkEvidence, read: EvidenceRead, *, over: bool) -> list[ChunkEntry]:
+        """Accept the records found and let the rest be resent; the rest of a refused chunk stays refused."""
         known = {"import_id": found.import_id, "created": instant(found.created)}
-        there, missing = self._refusals.part_with(chunk, found.present, read, imports=found.imports, **known)
-        return [there, *(self._refused(missing, over=over) if missing.state is ChunkState.REFUSED else [missing])]
+        present_part, missing = self._refusals.divide_found(chunk, found.present, read, imports=found.imports, **known)
+        rest = self._refused(missing, over=over) if missing.state is ChunkState.REFUSED else [missing]
+        return [present_part, *rest]
 
     def _refused(self, chunk: ChunkEntry, *, over: bool) -> list[ChunkEntry]:
-        """Divide a refused chunk of which nothing was taken in, or reject it once nothing of it can come any more."""
+        """Divide a refused chunk without imported records, or reject it once none of them can still arrive."""
         if self._refusals.may_divide(chunk):
             return self._refusals.divide(chunk)
         return [self._refusals.reject(chunk)] if over else []
 
-    def _undecided(self, chunk: ChunkEntry, found: Evidence, read: EvidenceRead, *, equal: bool) -> ChunkEntry:
+    def _undecided(self, chunk: ChunkEntry, found: ChunkEvidence, read: EvidenceRead, *, equal: bool) -> ChunkEntry:
+        """Mark a chunk as undecided: it needs a manual decision."""
         note = found.note or f"{found.rows:,} of {chunk.records:,} records were found"
         if not equal:
-            note += "; the readings kept changing"
+            note += "; consecutive read-backs differed"
         ledger, job = self._context.ledger, self._context.job.id
         if chunk.state is ChunkState.REFUSED:
             chunk = ledger.move(job, chunk, ChunkState.IN_DOUBT, read)

@@ -1,4 +1,4 @@
-"""What the rows of each import have in common with the records of a chunk, counted. Pure; both are canonical frames."""
+"""Count how many rows of each import equal or resemble the records of a chunk. Pure; both are canonical frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ COUNT, WANTED, TAKEN = "_count", "_wanted", "_taken"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Likeness:
-    """How a record is known again, and what else may be in an import of ours.
+class Similarity:
+    """The columns that identify a record, and what else an import of the chunk may contain.
 
-    `core` are the columns that every record fills, `identity` those of them that name whom or what it is about.
-    `company` are the records of other chunks in doubt. `reused` says that the server gives import ids again, so that
-    an import of ours may share its id with another. `twins` is how many chunks of the same content are in doubt, each
-    of which may have an import of its own.
+    `core`: columns that every record fills. `identity`: those of them that name the customer, card or code. `company`:
+    records of other chunks in doubt. `reused`: the server assigns import ids again, so an import of the chunk may share
+    its id with another. `twins`: number of chunks in doubt with the same content, each of which may have an import of
+    its own.
     """
 
     core: Sequence[str] = ()
@@ -27,38 +27,40 @@ class Likeness:
     twins: int = 1
 
 
-def group_imports(sent: pl.DataFrame, found: pl.DataFrame, columns: Sequence[str], likeness: Likeness) -> pl.DataFrame:
-    """Return, per import id, how many rows there are, and how many of them are, or look like, records of the chunk.
+def group_imports(
+    sent: pl.DataFrame, found: pl.DataFrame, columns: Sequence[str], similarity: Similarity
+) -> pl.DataFrame:
+    """Return, per import id, the number of rows, and of those that equal or resemble records of the chunk.
 
-    `matched` are equal in all columns, `alike` in the core, `akin` in what they are about, however it is spelled;
-    `in_company` are equal to a record of this or of another chunk in doubt.
+    `matched` rows are equal in all columns, `alike` in the core columns. `akin` rows have the same identity in any
+    spelling. `in_company` rows equal a record of this or of another chunk in doubt.
     """
     compared = comparable(sent, found, columns)
     groups = _counted(sent, found, compared).rename({"shared": "matched"})
-    core = comparable(sent, found, likeness.core)
+    core = comparable(sent, found, similarity.core)
     alike = _counted(sent, found, core).select(IMPORT_ID, alike="shared") if core else None
     groups = groups.with_columns(alike="matched") if alike is None else groups.join(alike, on=IMPORT_ID)
-    if likeness.company is None:
+    if similarity.company is None:
         groups = groups.with_columns(in_company="matched")
     else:
-        both = pl.concat([sent.select(compared), likeness.company.select(compared)])
+        both = pl.concat([sent.select(compared), similarity.company.select(compared)])
         groups = groups.join(_counted(both, found, compared).select(IMPORT_ID, in_company="shared"), on=IMPORT_ID)
-    return groups.join(_akin(sent, found, likeness.identity), on=IMPORT_ID).sort(IMPORT_ID)
+    return groups.join(_akin(sent, found, similarity.identity), on=IMPORT_ID).sort(IMPORT_ID)
 
 
 def _akin(sent: pl.DataFrame, found: pl.DataFrame, identity: Sequence[str]) -> pl.DataFrame:
-    """Return, per import id, how many rows are about what the chunk is about; all, if that cannot be told."""
-    told = [c for c in comparable(sent, found, identity) if (sent[c] != "").any()]
-    if not told:
+    """Return, per import id, how many rows share an identity with the chunk; all rows if that is unknown."""
+    usable = [c for c in comparable(sent, found, identity) if (sent[c] != "").any()]
+    if not usable:
         return found.group_by(IMPORT_ID).agg(pl.len().cast(pl.Int64).alias("akin"))
-    spelled = [_spelled(c) for c in told]
+    spelled = [_spelled(c) for c in usable]
     sent, found = sent.select(spelled), found.select(IMPORT_ID, CREATED, *spelled)
-    counts = [_counted(sent.filter(pl.col(c) != ""), found, [c]).select(IMPORT_ID, akin="shared") for c in told]
+    counts = [_counted(sent.filter(pl.col(c) != ""), found, [c]).select(IMPORT_ID, akin="shared") for c in usable]
     return pl.concat(counts).group_by(IMPORT_ID).agg(pl.col("akin").max())
 
 
 def _spelled(column: str) -> pl.Expr:
-    """Return a name without what servers are known to change in one: case, blanks, punctuation."""
+    """Return a name without parts that servers are known to change: case, blanks, punctuation."""
     letters = pl.col(column).str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]", "")
     return pl.when(letters == "").then(pl.col(column)).otherwise(letters).alias(column)
 
@@ -66,7 +68,7 @@ def _spelled(column: str) -> pl.Expr:
 def shared_rows(
     sent: pl.DataFrame, found: pl.DataFrame, columns: Sequence[str], *, without: pl.DataFrame | None
 ) -> int:
-    """Return how many records of the chunk are among rows, as multisets; what equals `without` is taken out first."""
+    """Return how many records of the chunk are among rows, as multisets, after rows equal to `without` are removed."""
     compared = comparable(sent, found, columns)
     if without is not None:
         taken = without.group_by(compared).len(TAKEN)
@@ -76,7 +78,7 @@ def shared_rows(
 
 
 def shared_places(sent: pl.DataFrame, found: pl.DataFrame, columns: Sequence[str]) -> tuple[int, ...]:
-    """Return the places of the chunk's records that are among rows, as multisets: of equal records the first ones."""
+    """Return the positions of the chunk's records that are among rows, as multisets; of equal records the first."""
     compared = comparable(sent, found, columns)
     counts = found.group_by(compared).len(COUNT)
     placed = sent.with_row_index("_place").with_columns(_nth=pl.int_range(pl.len()).over(compared))
@@ -85,7 +87,7 @@ def shared_places(sent: pl.DataFrame, found: pl.DataFrame, columns: Sequence[str
 
 
 def _counted(sent: pl.DataFrame, found: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
-    """Return, per import id, the rows in all, and those that the chunk has as well by some columns, as multisets."""
+    """Return, per import id, the number of rows, and of those shared with the chunk by some columns, as multisets."""
     wanted = sent.group_by(columns).len(WANTED)
     times = (pl.col(CREATED).min().alias("oldest"), pl.col(CREATED).max().alias("newest"))
     counted = found.group_by([IMPORT_ID, *columns]).agg(pl.len().alias(COUNT), *times)
@@ -103,5 +105,5 @@ def _counted(sent: pl.DataFrame, found: pl.DataFrame, columns: list[str]) -> pl.
 
 
 def comparable(sent: pl.DataFrame, found: pl.DataFrame, columns: Sequence[str]) -> list[str]:
-    """Leave out columns that hold a value nobody can compare, on either side."""
+    """Return the columns without a null on either side: a null is a value that cannot be compared."""
     return [c for c in columns if not sent[c].has_nulls() and not found[c].has_nulls()]

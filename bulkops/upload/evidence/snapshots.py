@@ -1,4 +1,4 @@
-"""Reading back what may be ours: the rows created since the oldest doubtful request left, on the clock of rows."""
+"""Read back rows that may belong to unsettled chunks: those created since the oldest request left, by the row clock."""
 
 import hashlib
 from collections import Counter
@@ -24,13 +24,13 @@ SAME = CLOCK_WAS_SET.total_seconds()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
-    """One look at the deployment: everything that may be ours, and when it was taken.
+class Snapshot:
+    """One read-back of the target: every row that may belong to the chunks, and the time of the read-back.
 
-    `of_known` are the rows of known imports that look like a record in doubt, `sizes` how many rows these imports have.
-    `clock` is what was known of the clock of rows when the window was chosen. `unseen` names an import of the job that
-    should have been there and was not: then what else is not there proves nothing. `contenders` are the chunks of other
-    jobs whose outcome was open when the reading ended: an import found may be theirs.
+    `of_known`: rows of known imports that resemble a record in doubt. `sizes`: number of rows of each known import.
+    `clock`: the row clock when the window was chosen. `unseen` names an import of the job that the snapshot should
+    contain and does not: other missing rows then prove nothing. `contenders`: chunks of other jobs with an open outcome
+    at the end of the read-back; an import found may belong to them.
     """
 
     at: datetime
@@ -43,8 +43,8 @@ class Reading:
     contenders: list[Contender]
 
 
-class Reader:
-    """Reads back for the chunks of one job, and holds their records as they are compared."""
+class SnapshotReader:
+    """Takes snapshots for the chunks of one job, and keeps their records in canonical form."""
 
     def __init__(self, context: JobContext, readback: Readback) -> None:
         self.multiset = readback.multiset
@@ -56,53 +56,53 @@ class Reader:
         self._contents: dict[int, bytes] = {}
         self._of_contenders: dict[tuple[str, int, str], bytes | None] = {}
 
-    def read(self, chunks: Sequence[ChunkEntry]) -> Reading:
-        """Read everything created since the first of the chunks left, known imports of ours taken out.
+    def read(self, chunks: Sequence[ChunkEntry]) -> Snapshot:
+        """Read every row created since the first of the chunks left, without the rows of this job's known imports.
 
-        If that does not show an import of ours that it must show, the clock of rows is not what it seemed, and the
-        window is made as wide as if nothing was known of it.
+        If the result lacks an import of this job that it must contain, the row clock is not as assumed. The window is
+        then as wide as for an unknown clock. InDoubt if the response cannot be used.
         """
         try:
-            reading = self._read_by_all_clocks(chunks)
-            again = reading.unseen and reading.clock.known
-            return self._read(chunks, reading.clock.without_knowledge()) if again else reading
+            snapshot = self._read_by_all_clocks(chunks)
+            again = snapshot.unseen and snapshot.clock.known
+            return self._read(chunks, snapshot.clock.without_knowledge()) if again else snapshot
         except DataError as error:
             raise InDoubt(
-                f"What was read back cannot settle anything: {error.message}",
-                hint="Nothing was sent again. Resume the job to read again, or decide with `bulkops jobs resolve`.",
+                f"The read-back cannot settle the chunks: {error.message}",
+                hint="Nothing was resent. Resume the job to read again, or decide with `bulkops jobs resolve`.",
             ) from None
 
-    def read_unknown(self, chunks: Sequence[ChunkEntry]) -> Reading:
+    def read_unknown(self, chunks: Sequence[ChunkEntry]) -> Snapshot:
         """Read as `read` does, but keep only rows of imports that no chunk is known to own.
 
-        InDoubt where the response could not be used: nothing is known then.
+        InDoubt if the response cannot be used: the outcome then stays unknown.
         """
         try:
             return self._read_by_all_clocks(chunks, alike=False)
         except DataError as error:
             raise InDoubt(
-                f"Whether pending chunks were imported before could not be read: {error.message}",
+                f"Whether pending chunks were imported before is unknown: {error.message}",
                 hint="Nothing was sent. Resume the job to read again.",
             ) from None
 
     def forget(self, chunk: ChunkEntry) -> None:
-        """Free the memory that holds the records of a chunk."""
+        """Free the memory of the records of a chunk."""
         self._sent.pop(chunk.number, None)
 
-    def _read_by_all_clocks(self, chunks: Sequence[ChunkEntry], *, alike: bool = True) -> Reading:
+    def _read_by_all_clocks(self, chunks: Sequence[ChunkEntry], *, alike: bool = True) -> Snapshot:
         """Read, and read again if the responses show that a clock was set and the window began too late."""
         clock = self._clock(chunks)
-        reading = self._read(chunks, clock, alike=alike)
+        snapshot = self._read(chunks, clock, alike=alike)
         after = self._clock(chunks)
         now = self._context.clock.now()
         if any(after.set_by(chunk, now=now) - clock.set_by(chunk, now=now) > CLOCK_WAS_SET for chunk in chunks):
-            reading = self._read(chunks, after, alike=alike)
-        return reading
+            snapshot = self._read(chunks, after, alike=alike)
+        return snapshot
 
     def _clock(self, chunks: Sequence[ChunkEntry]) -> RowClock:
-        """Return what is known of the clock of rows, with each offset of the server's clock since the chunks left.
+        """Return the row clock, with each measured offset of the server's clock since the chunks left.
 
-        If a clock was set, that is recorded and reported, and the window begins as if nothing else was known.
+        If a clock was set, this is recorded and reported, and the window is that of an unknown clock.
         """
         context, job = self._context, self._context.job.id
         ledger = context.ledger
@@ -121,13 +121,13 @@ class Reader:
             abs(offset.total_seconds() - seconds) > SAME for seconds in recorded if seconds is not None
         ):
             ledger.note(job, ClockSet(clock_offset=offset.total_seconds()))
-            context.client.teller.say(
+            context.client.notifier.notify(
                 f"Since a request left, the clock of the server or of this computer was set by {shown(earlier)}. "
-                "The read-back covers the time by both clocks, and a day more."
+                "The read-back covers the time by both clocks, and one more day."
             )
         return clock.without_start()
 
-    def _read(self, chunks: Sequence[ChunkEntry], clock: RowClock, *, alike: bool = True) -> Reading:
+    def _read(self, chunks: Sequence[ChunkEntry], clock: RowClock, *, alike: bool = True) -> Snapshot:
         context = self._context
         known = KnownImports(context)
         now = context.clock.now()
@@ -148,7 +148,7 @@ class Reader:
         found = pl.concat(frames)
         before = now - timedelta(seconds=context.options.settle)
         must = sorted(known.shown_by_now(after=after, before=before), key=lambda k: k.chunk)
-        return Reading(
+        return Snapshot(
             at=context.clock.now(),
             found=found,
             of_known=pl.concat(of_known),
@@ -156,12 +156,12 @@ class Reader:
             known=known,
             clock=clock,
             unseen=self._unseen(must, shown, found),
-            # Read last: whatever import was found, its chunk had left by then.
+            # Read last: the chunk of every import found had left by then.
             contenders=contenders_of(context),
         )
 
     def _unseen(self, must: Sequence[KnownImport], shown: set[str], found: pl.DataFrame) -> str:
-        """Name the first import of the job that is not shown; where rows do not tell theirs, the last is looked for."""
+        """Name the first missing import of the job; if rows have no import ids, only the last import is checked."""
         if self._readback.import_id is not None:
             return next((f"import {k.import_id}" for k in must if str(k.import_id) not in shown), "")
         for known in must[-1:]:
@@ -171,14 +171,14 @@ class Reader:
         return ""
 
     def _check(self, frame: pl.DataFrame) -> None:
-        """Raise DataError if rows that are ours might not be known by this answer."""
+        """Raise DataError if rows of the chunks could not be recognised in this response."""
         filled = self._context.contract.required_names
         if missing := missing_columns(self._readback, frame, filled=filled):
             has = ", ".join(c for c in frame.columns if c not in (RECORD, LINE)) or "no column"
-            raise DataError(f"it lacks {', '.join(map(repr, missing))}; it has {has}.")
+            raise DataError(f"the columns {', '.join(map(repr, missing))} are missing; it has {has}.")
 
     def _alike(self, rows: pl.DataFrame, chunks: Sequence[ChunkEntry]) -> pl.DataFrame:
-        """Return the rows of known imports that look like a record of the chunks."""
+        """Return the rows of known imports that resemble a record of the chunks."""
         if rows.is_empty():
             return rows
         names = list(self.core if self.multiset else self._readback.key)
@@ -186,13 +186,13 @@ class Reader:
         return rows.join(sent.unique(), on=names, how="semi", nulls_equal=True)
 
     def same_content(self, one: ChunkEntry, other: ChunkEntry) -> bool:
-        """Tell whether two chunks of the job hold equal records, in whatever order."""
+        """Return whether two chunks of the job contain equal records, in any order."""
         if one.sha256 == other.sha256 or one.records != other.records:
             return one.sha256 == other.sha256
         return self._content(one) == self._content(other)
 
     def may_equal(self, chunk: ChunkEntry, contender: Contender) -> bool:
-        """Return whether a chunk of another job contains equal records, or may: its file cannot be read."""
+        """Return whether a chunk of another job contains equal records, or may, because its file is unreadable."""
         if self.equals(chunk, contender):
             return True
         return chunk.records == contender.chunk.records and self._content_of(contender) is None
@@ -225,30 +225,30 @@ class Reader:
 
     @property
     def core(self) -> list[str]:
-        """The columns that every record fills: the required ones, and those of which it must fill one."""
+        """The columns that every record fills: required ones, and those of a group in which one must be filled."""
         contract = self._context.contract
         filled = {*contract.required_names, *(n for e in contract.exclusive if e.whole_file for n in e.columns)}
         return [c for c in self.columns if c in filled]
 
     @property
     def identity(self) -> list[str]:
-        """The columns of the core that name whom or what a record is about: those that are no amounts."""
+        """The core columns that name the customer, card or code of a record: those that are not amounts."""
         amounts = {c.column for c in self._readback.columns if c.compare is Comparison.DECIMAL}
         return [c for c in self.core if c not in amounts]
 
     def canonical(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return records of the file as they are compared."""
+        """Return records of the file in the form in which they are compared."""
         return sent_frame(self._readback, frame, self.folding[0])
 
     def records(self, chunk: ChunkEntry) -> pl.DataFrame:
-        """Return the records of a chunk as they are compared."""
+        """Return the records of a chunk in the form in which they are compared."""
         if chunk.number not in self._sent:
             self._sent[chunk.number] = self.canonical(self._context.records(chunk).frame())
         return self._sent[chunk.number]
 
     @property
     def folding(self) -> tuple[Fold, str | None]:
-        """How codes are folded, and why that is not known if it is not."""
+        """How the server treats case in codes, and a reason if that is unknown."""
         if self._fold is None:
             self._fold = fold_of(self._context.client, self._readback, self._context.ids)
         return self._fold

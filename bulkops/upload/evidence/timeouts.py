@@ -1,18 +1,42 @@
-"""How long to wait before a missing row counts as absent: until nothing that was sent can still arrive."""
+"""Compute how long a response may take, and how long to wait before a missing row counts as absent."""
 
 from bulkops.ledger.events import Event, EventKind, OutcomeUnknown, ProcessEnded
 from bulkops.ledger.models import ChunkEntry
 from bulkops.upload.context import JobContext
-from bulkops.upload.evidence.server_time import transfer_seconds, working_seconds
+from bulkops.upload.options import RunOptions
+from bulkops_validators.model.contract import Contract
+
+# The documentation states only one time limit (cards). A wait that ends before the server does would put a successful
+# import in doubt, so the time grows with the chunk.
+TIMEOUT_MARGIN = 15.0
+RESPONSE_SECONDS = 120.0
+SLOWEST_BYTES_PER_SECOND = 200_000
+
+
+def read_seconds(contract: Contract, chunk: ChunkEntry, options: RunOptions) -> float:
+    """Return how many seconds to wait for the response to a chunk, after the request has left."""
+    limit = contract.timeout_seconds
+    return limit + TIMEOUT_MARGIN if limit else working_seconds(contract, chunk, options)
+
+
+def working_seconds(contract: Contract, chunk: ChunkEntry, options: RunOptions) -> float:
+    """Return how many seconds the server may work on a request: the documented limit, else the wait for a response."""
+    base = RESPONSE_SECONDS if options.response_timeout is None else options.response_timeout
+    return contract.timeout_seconds or base + transfer_seconds(chunk)
+
+
+def transfer_seconds(chunk: ChunkEntry) -> float:
+    """Return how many seconds a slow connection needs for the bytes of a chunk."""
+    return chunk.bytes / SLOWEST_BYTES_PER_SECOND
 
 
 def seconds_until_settled(context: JobContext, chunk: ChunkEntry, *, counted: bool) -> float:
     """Return the seconds until missing rows prove that the last request with this chunk imported nothing.
 
     A refusal ends the server's work, so its rows need only the settle time to appear. Where rows have keys, a late
-    import cannot be doubled by another one, so the settle time suffices after an error as well. Where rows are
-    counted, the server may work on an unanswered request for as long as its response is waited for, and the rows then
-    need the settle time. If the process ended before the outcome was written, that time starts when the request left.
+    import cannot be doubled by another one, so the settle time suffices after an error as well. Where rows are counted,
+    the server may work on an unanswered request for as long as its response is waited for, and the rows then need the
+    settle time. If the process ended before the outcome was written, that time starts when the request left.
     """
     settle = context.options.settle
     sent, outcome = _last_request(context, chunk)
@@ -31,10 +55,10 @@ def seconds_until_settled(context: JobContext, chunk: ChunkEntry, *, counted: bo
 
 
 def seconds_until_late_work_shows(context: JobContext, chunk: ChunkEntry) -> float:
-    """Return the seconds until an import by an earlier request of a chunk that was sent again would be visible.
+    """Return the seconds until an import by an earlier request of a resent chunk would be visible.
 
-    The earlier request counted as lost when the chunk left again. From then on it is granted the longest time that a
-    server may work, and twice the settle time until its rows appear.
+    The earlier request counted as lost when the chunk left again. From then on it gets the longest time that a server
+    may work, and twice the settle time until its rows appear.
     """
     sent, _ = _last_request(context, chunk)
     limit = working_seconds(context.contract, chunk, context.options) + 2 * context.options.settle
@@ -42,13 +66,13 @@ def seconds_until_late_work_shows(context: JobContext, chunk: ChunkEntry) -> flo
 
 
 def seconds_until_answered(context: JobContext, chunk: ChunkEntry, *, sent: Event) -> float:
-    """Return the seconds until the response to a request under way has arrived or was given up, at the latest."""
+    """Return the maximum seconds until the response to a request in flight has arrived or the wait for it ends."""
     granted = transfer_seconds(chunk) + working_seconds(context.contract, chunk, context.options)
     return _left(context, sent, granted)
 
 
 def _last_request(context: JobContext, chunk: ChunkEntry) -> tuple[Event | None, Event | None]:
-    """Return when the chunk was last sent and what came of it; of a part that was not sent, what its whole says."""
+    """Return when the chunk was last sent and the outcome; for a part that was not sent, those of its parent."""
     events = context.ledger.events(context.job.id, chunk=chunk.number)
     sent = [event for event in events if event.kind == EventKind.SENT]
     if not sent and chunk.parent is not None:
@@ -59,10 +83,10 @@ def _last_request(context: JobContext, chunk: ChunkEntry) -> tuple[Event | None,
 
 
 def _left(context: JobContext, event: Event, limit: float) -> float:
-    """Return the seconds that are left of a time since an event.
+    """Return the remaining seconds of a time limit that started with an event.
 
-    Our clock and the server's may both have been set meanwhile. The one by which less time has passed decides: waiting
-    too long costs time, waiting too little can double records.
+    Both this machine's clock and the server's may have been set since. The clock by which less time has passed decides:
+    waiting too long costs time, waiting too short can duplicate records.
     """
     passed = (context.clock.now() - event.at).total_seconds()
     then, now = event.clock_offset, context.client.server_offset

@@ -1,7 +1,7 @@
-"""Look for imports that a resumed job made and its ledger does not know, before anything more is sent.
+"""Find imports that a resumed job made and its ledger does not know, before anything more is sent.
 
-A ledger that was restored from a copy has forgotten what was sent after the copy was made. Its pending chunks may be at
-the target already. Whatever it does not know left after the last request that it does know.
+A ledger that was restored from a backup lacks the requests that were sent after the backup. Its pending chunks may
+already be at the target. Every request that it lacks left after the last request that it contains.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,42 +16,42 @@ from bulkops.ledger.states import UNSETTLED, ChunkState
 from bulkops.readback.compare.canonical import IMPORT_ID
 from bulkops.upload.context import JobContext
 from bulkops.upload.evidence.contenders import wait_for_answers
-from bulkops.upload.evidence.judge import Doubt, Judge
+from bulkops.upload.evidence.judge import ChunkToJudge, Judge
 from bulkops.upload.evidence.row_clock import instant
-from bulkops.upload.evidence.server_clock import learn_time
-from bulkops.upload.evidence.snapshots import Reading
-from bulkops.upload.evidence.verdict import Evidence, Verdict
+from bulkops.upload.evidence.server_clock import learn_server_time
+from bulkops.upload.evidence.snapshots import Snapshot
+from bulkops.upload.evidence.verdict import ChunkEvidence, ChunkVerdict
 
 
-def settle_what_the_ledger_forgot(context: JobContext, chunks: Sequence[ChunkEntry]) -> list[ChunkEntry]:
-    """Return the pending chunks whose records are at the target already, or may be: settled, or in doubt.
+def settle_unrecorded_imports(context: JobContext, chunks: Sequence[ChunkEntry]) -> list[ChunkEntry]:
+    """Return the pending chunks whose records are, or may be, at the target already: now accepted, or in doubt.
 
-    A chunk is accepted if one import that no chunk owns holds exactly its records and is younger than the last request
-    that the ledger knows. Where rows are counted, an import that may be older, or several of them, need a manual
-    decision. A key that may not read back finds nothing; a note says so.
+    A chunk is accepted if one import without an owner contains exactly its records and is younger than the last request
+    in the ledger. Where rows are counted, an import that may be older, or several of them, need a manual decision. If
+    the key may not read back, nothing is checked; a note says so.
     """
     pending = [chunk for chunk in chunks if chunk.state is ChunkState.PENDING]
     readback = context.route.readback
     if context.contract.mode.resend_is_safe or readback is None or not pending:
         return []
-    learn_time(context)
+    learn_server_time(context)
     judge = Judge(context, readback)
     suspects = [_as_if_sent(context, chunk) for chunk in pending]
     try:
-        reading = judge.reader.read_unknown(suspects)
-        if wait_for_answers(context, reading.contenders):
-            reading = judge.reader.read_unknown(suspects)
+        snapshot = judge.reader.read_unknown(suspects)
+        if wait_for_answers(context, snapshot.contenders):
+            snapshot = judge.reader.read_unknown(suspects)
     except AccessRefused as error:
-        context.client.teller.say(f"Whether pending chunks were imported before was not checked: {error.message}")
+        context.client.notifier.notify(f"Pending chunks were not checked for earlier imports: {error.message}")
         return []
-    if reading.found.is_empty():
+    if snapshot.found.is_empty():
         return []
     doubtful = [chunk for chunk in chunks if chunk.state in UNSETTLED]
-    return list(_settled(context, judge, reading, list(zip(pending, suspects, strict=True)), doubtful))
+    return list(_settled(context, judge, snapshot, list(zip(pending, suspects, strict=True)), doubtful))
 
 
 def _as_if_sent(context: JobContext, chunk: ChunkEntry) -> ChunkEntry:
-    """Return a chunk as if it had left right after the last request that the ledger knows, by the clocks of then."""
+    """Return a chunk as if it had left right after the last request in the ledger, by the clocks of that time."""
     sent = context.ledger.events(context.job.id, kind=EventKind.SENT)
     offset = context.client.server_offset
     seconds = None if offset is None else offset.total_seconds()
@@ -64,49 +64,49 @@ def _as_if_sent(context: JobContext, chunk: ChunkEntry) -> ChunkEntry:
 def _settled(
     context: JobContext,
     judge: Judge,
-    reading: Reading,
+    snapshot: Snapshot,
     chunks: Sequence[tuple[ChunkEntry, ChunkEntry]],
     doubtful: Sequence[ChunkEntry],
 ) -> Iterator[ChunkEntry]:
-    sizes = set(reading.found[IMPORT_ID].value_counts()["count"])
+    sizes = set(snapshot.found[IMPORT_ID].value_counts()["count"])
     taken: frozenset[int] = frozenset()
     for chunk, suspect in chunks:
-        # Comparing reads the records of a chunk: where rows are counted, only an import of its size can be all of it.
+        # Comparing reads the records of a chunk. Where rows are counted, only an import of the same size can equal it.
         if judge.reader.multiset and chunk.records not in sizes:
             continue
-        found = judge.judge(Doubt(chunk=suspect, taken=taken), reading)
-        # An import that a chunk in doubt may own is left to it.
-        rivals = judge.rivals(suspect, reading) or any(judge.reader.same_content(suspect, c) for c in doubtful)
+        found = judge.judge(ChunkToJudge(chunk=suspect, taken=taken), snapshot)
+        # An import that may belong to a chunk in doubt is left to that chunk.
+        rivals = judge.rivals(suspect, snapshot) or any(judge.reader.same_content(suspect, c) for c in doubtful)
         judge.reader.forget(suspect)
-        if found.verdict is Verdict.LANDED and not rivals:
-            yield _accept(context, chunk, found, reading)
+        if found.verdict is ChunkVerdict.LANDED and not rivals:
+            yield _accept(context, chunk, found, snapshot)
             taken |= {found.import_id} if found.import_id is not None else set()
-        elif found.verdict is Verdict.AMBIGUOUS and found.exact:
-            yield _doubt(context, chunk, found, reading)
+        elif found.verdict is ChunkVerdict.AMBIGUOUS and found.exact:
+            yield _doubt(context, chunk, found, snapshot)
 
 
-def _accept(context: JobContext, chunk: ChunkEntry, found: Evidence, reading: Reading) -> ChunkEntry:
+def _accept(context: JobContext, chunk: ChunkEntry, found: ChunkEvidence, snapshot: Snapshot) -> ChunkEntry:
     changes: dict[str, Any] = {"import_id": found.import_id, "created": instant(found.created), "message": ""}
-    read = _read(found, reading, note="imported by a request that this ledger does not know")
+    read = _read(found, snapshot, note="imported by a request that this ledger does not know")
     job = context.job.id
     try:
         return context.ledger.move(job, chunk, ChunkState.ACCEPTED, read, **changes)
     except ImportTaken as taken:
-        return _doubt(context, chunk, replace(found, note=str(taken)), reading)
+        return _doubt(context, chunk, replace(found, note=str(taken)), snapshot)
 
 
-def _doubt(context: JobContext, chunk: ChunkEntry, found: Evidence, reading: Reading) -> ChunkEntry:
-    note = f"it was not sent as far as this ledger knows: {found.note}"
+def _doubt(context: JobContext, chunk: ChunkEntry, found: ChunkEvidence, snapshot: Snapshot) -> ChunkEntry:
+    note = f"the ledger does not know a request with this chunk: {found.note}"
     changes: dict[str, Any] = {"undecided": True, "message": note}
-    read = _read(found, reading, note=note)
+    read = _read(found, snapshot, note=note)
     return context.ledger.move(context.job.id, chunk, ChunkState.IN_DOUBT, read, **changes)
 
 
-def _read(found: Evidence, reading: Reading, *, note: str) -> EvidenceRead:
+def _read(found: ChunkEvidence, snapshot: Snapshot, *, note: str) -> EvidenceRead:
     return EvidenceRead(
         verdict=found.verdict.value,
         rows=found.rows,
         import_id=found.import_id,
-        read_at=reading.at.isoformat(),
+        read_at=snapshot.at.isoformat(),
         note=note,
     )

@@ -1,1 +1,1 @@
-"""What happens after the server refuses a chunk."""
+"""Handle chunks that the server refuses."""

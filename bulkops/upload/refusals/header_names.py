@@ -1,4 +1,4 @@
-"""Refusals of a header whose column has another name in other releases of the API, and the option that changes it."""
+"""Recognise refusals of a column name that differs between API releases, and name the option for it."""
 
 import re
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ _FIRST_LINES = frozenset({0, 1})
 
 
 def name_advice(job: JobEntry, contract: Contract, message: str, lines: Sequence[int]) -> str:
-    """Return what to try where a refusal is about the name of a column; blank if it is not.
+    """Return what to try if a refusal is about the name of a column; empty otherwise.
 
-    A refusal is about a name if it repeats one that was not sent, or the name that was sent together with the line of
-    the header or with a word such as "column". `lines` are those that the server points at.
+    A refusal is about a name if it repeats the other name, or if it repeats the name that was sent together with the
+    line of the header or with a word such as "column". `lines` are the lines that the server points at.
     """
     for option in contract.options:
         names = [name for name, column in contract.header_names.items() if column == option.column]

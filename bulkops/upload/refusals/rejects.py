@@ -1,4 +1,4 @@
-"""The records the server refused, as a file that can be sent once mended, and a sidecar that says why."""
+"""Write the records that the server refused to a file that can be imported once corrected, and their reasons."""
 
 import csv
 import hashlib
@@ -14,10 +14,10 @@ from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.private import private, private_folder
 from bulkops.reading.sources import open_regular
-from bulkops.upload.body import PUT_BACK
+from bulkops.upload.body import RESTORE_FILE
 from bulkops.upload.context import JobContext
 from bulkops.upload.job_files import reasons_path, rejected_path
-from bulkops.upload.refusals.error_lines import Pointing
+from bulkops.upload.refusals.error_lines import ErrorLines
 from bulkops.writing import part_of
 
 BLOCK = 1 << 20
@@ -28,10 +28,10 @@ COLUMNS = ("file", "line", "record", "records", "chunk", "code", "message")
 
 
 def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | None:
-    """Write the rejected records of a job, original bytes and header, and their reasons; None if there are none.
+    """Write the rejected records of a job with their original bytes and header, and the reasons; None if none.
 
-    The reasons are one row a chunk: `line` is the physical line in the original file where its first record starts.
-    FileChanged if the file does not have these records any more.
+    The reasons have one row per chunk: `line` is the physical line in the original file at which its first record
+    starts. FileChanged if the file no longer contains these records.
     """
     rejected = sorted((c for c in chunks if c.state is ChunkState.REJECTED), key=lambda c: c.pieces)
     if not rejected:
@@ -43,7 +43,7 @@ def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | 
         with open_regular(context.job.file_path) as source:
             with _replacing(path) as out:
                 _copy_records(source, context.job, rejected, out)
-            pointing = Pointing(context)
+            pointing = ErrorLines(context)
             named = {chunk.number: _named(context, chunk, pointing) for chunk in rejected}
             starts = {chunk.pieces[0][0] for chunk in rejected}
             offsets = sorted(starts.union(*(places.values() for places in named.values())))
@@ -56,6 +56,7 @@ def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | 
 
 
 def _copy_records(source: BinaryIO, job: JobEntry, chunks: Sequence[ChunkEntry], out: BinaryIO) -> None:
+    """Copy the header and the records of chunks; FileChanged if their bytes differ from the plan."""
     header = source.read(job.header_end)
     out.write(header)
     ended = header.endswith(b"\n") or not header
@@ -74,14 +75,14 @@ def _copy_records(source: BinaryIO, job: JobEntry, chunks: Sequence[ChunkEntry],
             ended = data.endswith(b"\n") or not data
         if digest.hexdigest() != chunk.sha256:
             raise FileChanged(
-                f"{source.name} is not the file that was planned: the bytes of chunk {chunk.number} have changed. "
+                f"{source.name} has changed since it was planned: the bytes of chunk {chunk.number} differ. "
                 "The rejected records were not written.",
-                hint=PUT_BACK,
+                hint=RESTORE_FILE,
             )
 
 
 def _lines_at(source: BinaryIO, offsets: Sequence[int]) -> list[int]:
-    """Return the physical line (1-based) at each of the ascending offsets."""
+    """Return the physical line (counted from 1) at each of the ascending byte offsets."""
     source.seek(0)
     lines, line, position = [], 1, 0
     for offset in offsets:
@@ -92,8 +93,8 @@ def _lines_at(source: BinaryIO, offsets: Sequence[int]) -> list[int]:
     return lines
 
 
-def _named(context: JobContext, chunk: ChunkEntry, pointing: Pointing) -> dict[int, int]:
-    """Return where in the file the records start that the server named, by the line it gave: one of the request's."""
+def _named(context: JobContext, chunk: ChunkEntry, pointing: ErrorLines) -> dict[int, int]:
+    """Return the byte offset in the file of each record that the server named, by the line of the request it gave."""
     if chunk.records == 1 or not chunk.lines:
         return {}
     records = context.records(chunk)
@@ -108,6 +109,7 @@ def _write_reasons(
     named: Mapping[int, Mapping[int, int]],
     lines: Mapping[int, int],
 ) -> None:
+    """Write one row per rejected chunk: file, line, record, records, chunk, code and message."""
     text = io.TextIOWrapper(out, encoding="utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -115,7 +117,7 @@ def _write_reasons(
         line = lines[chunk.pieces[0][0]]
         message = chunk.message
         if places := ", ".join(f"{given} is {lines[at]:,}" for given, at in named[chunk.number].items()):
-            message += f" (the server counts the lines of its request; of the file, line {places})"
+            message += f" (the server counts the lines of its request; in the file, line {places})"
         if chunk.records > 1:
             message += f" {TOGETHER}"
         writer.writerow((str(file), line, chunk.first_record, chunk.records, chunk.number, CODE, message))
@@ -124,7 +126,7 @@ def _write_reasons(
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Write a file that appears whole or not at all."""
+    """Write a file that appears complete or not at all."""
     draft = part_of(path)
     try:
         with open(draft, "wb", opener=private) as out:

@@ -1,4 +1,4 @@
-"""Cutting a chunk into smaller ones: to find refused records, or because it was too large or took too long."""
+"""Divide a chunk into smaller ones: to find refused records, or because it was too large or took too long."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ PROBES = 3
 
 
 def with_probes(records: ChunkRecords, suspects: Sequence[int], count: int) -> list[ChunkEntry]:
-    """Return parts for a refused chunk that begin with `count` probes: single records that nothing points at.
+    """Return parts of a refused chunk that begin with `count` probes: single records that no refusal points at.
 
-    They are the last record of each half and, of three, the first one. Then follow the suspects, each alone, and the
-    others: together if there are suspects, else as halves.
+    The probes are the last record of each half and, if there are three, the first record. Then follow the suspects,
+    each alone, and the other records: together if there are suspects, else as halves.
     """
     places = [place for place in range(len(records)) if place not in suspects]
     middle = -(-len(places) // 2)
@@ -24,10 +24,9 @@ def with_probes(records: ChunkRecords, suspects: Sequence[int], count: int) -> l
 
 
 def suspects_and_rest(records: ChunkRecords, suspects: Sequence[int]) -> list[ChunkEntry]:
-    """Return parts for a refused chunk: each record the server may have pointed at alone, and the others; else halves.
+    """Return parts of a refused chunk: each suspect alone, then the other records; halves without suspects.
 
-    The documentation does not say how `source.line` counts, so a line is only a hint: what it points at is sent
-    alone and may well be accepted.
+    The documentation does not say how `source.line` counts, so a line is only a hint: the server may accept a suspect.
     """
     if not 0 < len(suspects) < len(records):
         return halves(records)
@@ -36,7 +35,7 @@ def suspects_and_rest(records: ChunkRecords, suspects: Sequence[int]) -> list[Ch
 
 
 def halves(records: ChunkRecords) -> list[ChunkEntry]:
-    """Return the first and the second half of a chunk of two records or more."""
+    """Return the first and the second half of a chunk of at least two records."""
     return pieces_of(records, -(-len(records) // 2))
 
 
@@ -47,7 +46,7 @@ def pieces_of(records: ChunkRecords, size: int) -> list[ChunkEntry]:
 
 
 def pieces_within(records: ChunkRecords, most: int) -> list[ChunkEntry]:
-    """Return parts of at most `most` bytes each, the header included; a record that is larger is a part of its own."""
+    """Return parts of at most `most` bytes each, header included; a larger record is a part of its own."""
     parts: list[list[int]] = [[]]
     size = len(records.header)
     for place in range(len(records)):
@@ -61,7 +60,7 @@ def pieces_within(records: ChunkRecords, most: int) -> list[ChunkEntry]:
 
 
 def found_and_missing(records: ChunkRecords, present: Sequence[int]) -> tuple[ChunkEntry, ChunkEntry]:
-    """Return the part that was taken in and the part that was not; both hold records."""
-    there = set(present)
-    missing = [place for place in range(len(records)) if place not in there]
-    return records.part(sorted(there)), records.part(missing)
+    """Return the part that was imported and the part that was not; both contain records."""
+    found = set(present)
+    missing = [place for place in range(len(records)) if place not in found]
+    return records.part(sorted(found)), records.part(missing)

@@ -1,1 +1,1 @@
-"""Replacing imports: check the target before each request, and undo."""
+"""Check the target of replacing imports before each request, and undo such imports."""

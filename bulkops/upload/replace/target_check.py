@@ -1,4 +1,4 @@
-"""Looking at the target of a replacing chunk before each of its requests: what it would remove may have changed."""
+"""Compare the chunk of a replacing job with its target before each request: the target may have changed."""
 
 from pathlib import Path
 
@@ -7,14 +7,14 @@ from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.readback.fetch.rows import fold_of
 from bulkops.upload.context import JobContext
-from bulkops.upload.guards import Difference, difference_between, refuse_removals, save_target
+from bulkops.upload.guards import TargetDifference, difference_between, refuse_removals, save_target
 from bulkops.upload.job_files import before_path
 from bulkops.upload.options import MAX_REMOVALS
 from bulkops_validators.model.contract import Mode, Readback
 
 
 class Replacement:
-    """The one chunk of a replacing job, held against what its target holds by now."""
+    """Compares the one chunk of a replacing job with the present content of its target."""
 
     def __init__(self, context: JobContext, readback: Readback) -> None:
         self._context = context
@@ -22,19 +22,19 @@ class Replacement:
         self._before = before_path(context.ledger, context.job.id)
 
     def ready(self, chunk: ChunkEntry) -> ChunkEntry:
-        """Return the chunk if it may be sent; skipped or accepted where the target holds the same by now.
+        """Return the chunk if it may be sent; skipped or accepted if the target already equals it.
 
-        GuardRefused if the target is neither as the job found it nor as the file has it, and too much would go.
-        What is there then is saved as the new `before.csv`; the earlier ones are kept with a number.
+        GuardRefused if the target has changed since the job started, does not equal the file, and too many rows would
+        be removed. The present content is then saved as the new `before.csv`; earlier versions are kept with a number.
         """
         self._context.ledger.check()
         now = self._before.with_name("now.csv")
         try:
             save_target(self._context.client, self._readback, self._context.ids, self._context.job.options, to=now)
             difference = self._difference(self._context.job.file_path, now)
-            self._context.original.refuse_change()  # what was compared must be what the job is about
+            self._context.job_file.refuse_change()  # the file that was compared must be the file of the job
             if difference.equal:
-                return self._there_already(chunk, difference)
+                return self._already_equal(chunk, difference)
             if not self._before.exists() or not self._difference(self._before, now).equal:
                 refuse_removals(difference, self._context.job.settings["max_removals"] or MAX_REMOVALS)
                 self._note(chunk, difference)
@@ -43,18 +43,18 @@ class Replacement:
             now.unlink(missing_ok=True)
         return chunk
 
-    def _difference(self, file: Path, held: Path) -> Difference:
+    def _difference(self, file: Path, held: Path) -> TargetDifference:
         fold, _ = fold_of(self._context.client, self._readback, self._context.ids)
         return difference_between(self._readback, fold, file=file, held=held)
 
-    def _there_already(self, chunk: ChunkEntry, difference: Difference) -> ChunkEntry:
-        """Send nothing more. Only what may have left before can have been taken in."""
+    def _already_equal(self, chunk: ChunkEntry, difference: TargetDifference) -> ChunkEntry:
+        """Record that nothing is sent: the chunk is accepted if a request of it may have left before, else skipped."""
         state = ChunkState.ACCEPTED if chunk.attempts else ChunkState.SKIPPED
         found = EvidenceRead(verdict="landed" if chunk.attempts else "equal", rows=difference.kept)
         ledger, job = self._context.ledger, self._context.job.id
         return ledger.move(job, chunk, state, found, undecided=False, message="")
 
-    def _note(self, chunk: ChunkEntry, difference: Difference) -> None:
+    def _note(self, chunk: ChunkEntry, difference: TargetDifference) -> None:
         changed = TargetChanged(
             added=difference.added,
             changed=difference.changed,
@@ -74,7 +74,7 @@ class Replacement:
 
 
 def replacement_of(context: JobContext) -> Replacement | None:
-    """Return what looks at the target of a replacing job; None for other modes and where nothing can be read back."""
+    """Return the target check of a replacing job; None for other modes, or if nothing can be read back."""
     readback = context.route.readback
     if context.contract.mode is not Mode.REPLACE or readback is None:
         return None

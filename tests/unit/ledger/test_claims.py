@@ -27,7 +27,7 @@ SECOND = replace(CHUNK, number=2)
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return the address of a ledger that is not there yet."""
+    """Return the address of a ledger that does not exist yet."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/ledger.db"
     monkeypatch.setenv("BULKOPS_STATE", str(tmp_path / "state"))
@@ -121,7 +121,7 @@ def test_ids_of_another_place_are_other_imports(elsewhere: JobEntry, ledger: Led
     assert by_response(ledger, job, theirs, 671).import_id == 671
 
 
-def test_of_many_that_claim_an_import_at_once_one_has_it(ledger: Ledger, address: str) -> None:
+def test_concurrent_claims_of_an_import_leave_one_owner(ledger: Ledger, address: str) -> None:
     chunks = [replace(CHUNK, number=n) for n in range(3, 11)]
     for number, chunk in enumerate(chunks):
         ledger.create(replace(A, id=f"job-{number}"), [chunk])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkops.ledger.neighbours import FOLDER, Neighbour, leave_trace, neighbours
+from bulkops.ledger.neighbours import FOLDER, Neighbour, neighbours, record_server_use
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 SERVER = "https://one.example.com"
@@ -30,7 +30,7 @@ def as_another_user(server: str, ledger: str, folder: Path) -> None:
     script = (
         "import os, sys, datetime, bulkops.ledger.neighbours as neighbours; "
         f"os.setuid({OTHER}); "
-        "neighbours.leave_trace(sys.argv[1], sys.argv[2], now=datetime.datetime(2026, 11, 30))"
+        "neighbours.record_server_use(sys.argv[1], sys.argv[2], now=datetime.datetime(2026, 11, 30))"
     )
     environment = {**os.environ, "TMPDIR": str(folder)}
     subprocess.run([sys.executable, "-c", script, server, ledger], env=environment, check=True)
@@ -55,13 +55,13 @@ def test_a_ledger_of_another_user_for_the_same_server_is_named(shared: Path) -> 
 
 
 def test_own_ledgers_are_not_named() -> None:
-    leave_trace(SERVER, "/mine", now=NOW)
-    leave_trace(SERVER, "/mine-too", now=NOW)
+    record_server_use(SERVER, "/mine", now=NOW)
+    record_server_use(SERVER, "/mine-too", now=NOW)
     assert neighbours(SERVER, "/mine") == []
 
 
 def test_a_trace_that_does_not_belong_to_the_user_in_its_name_is_ignored(shared: Path) -> None:
-    leave_trace(SERVER, "/mine", now=NOW)
+    record_server_use(SERVER, "/mine", now=NOW)
     (shared / FOLDER / f"{os.getuid()}.json").rename(shared / FOLDER / f"{OTHER}.json")
     assert neighbours(SERVER, "/theirs") == []
 
@@ -79,5 +79,5 @@ def test_a_damaged_trace_is_ignored(text: bytes, shared: Path) -> None:
 
 def test_traces_are_bounded(shared: Path) -> None:
     for number in range(150):
-        leave_trace(f"https://{number}.example.com", "/mine", now=NOW)
+        record_server_use(f"https://{number}.example.com", "/mine", now=NOW)
     assert (shared / FOLDER / f"{os.getuid()}.json").stat().st_size < 10_000

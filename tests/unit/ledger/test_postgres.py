@@ -10,7 +10,7 @@ from bulkops.clock import SystemClock
 from bulkops.errors import GuardRefused, Unfinished, UsageError
 from bulkops.ledger.engine import parse_url
 from bulkops.ledger.events import Cancelled
-from bulkops.ledger.paths import shown
+from bulkops.ledger.paths import without_password
 from bulkops.ledger.store import Ledger
 from tests.postgres.server import Postgres
 from tests.unit.ledger.test_store import CHUNK, JOB
@@ -56,7 +56,7 @@ def test_a_lock_holds_on_every_machine_until_its_connection_ends(
     there = Ledger.open(address, clock=SystemClock())
     assert here.folder != there.folder
     with here.exclusive("job-1", what="Job job-1"):
-        with pytest.raises(GuardRefused, match="elsewhere"), there.exclusive("job-1", what="Job job-1"):
+        with pytest.raises(GuardRefused, match="on another machine"), there.exclusive("job-1", what="Job job-1"):
             pass
         free = threading.Timer(
             0.3, lambda: here.rows("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
@@ -120,8 +120,8 @@ def test_a_lost_connection_is_made_anew_and_a_write_that_fails_is_told(address: 
 
 
 def test_the_password_is_in_no_message(address: str, postgres: Postgres) -> None:
-    assert postgres.password not in shown(address)
-    assert shown("postgresql://host/db?x=a:b@c") == "postgresql://host/db?x=a:b@c"
+    assert postgres.password not in without_password(address)
+    assert without_password("postgresql://host/db?x=a:b@c") == "postgresql://host/db?x=a:b@c"
     with pytest.raises(UsageError) as wrong:
         Ledger.open(address.replace(f":{postgres.port}/", ":1/"), clock=SystemClock())
     assert "Nothing was sent" in str(wrong.value)
@@ -141,12 +141,12 @@ def test_a_lock_whose_connection_was_lost_is_taken_again_unless_another_process_
     with here.exclusive("job-1", what="Job job-1"):
         postgres.execute(ended)
         here.check()
-        with pytest.raises(GuardRefused, match="elsewhere"), there.exclusive("job-1", what="Job job-1"):
+        with pytest.raises(GuardRefused, match="on another machine"), there.exclusive("job-1", what="Job job-1"):
             pass
         postgres.execute(ended)
         with (
             there.exclusive("job-1", what="Job job-1"),
-            pytest.raises(Unfinished, match="worked on by another process"),
+            pytest.raises(Unfinished, match="in use by another process"),
         ):
             here.check()
     here.close()

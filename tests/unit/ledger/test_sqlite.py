@@ -11,9 +11,9 @@ from bulkops.cli.output.recipe_view import going_on
 from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
 from bulkops.ledger.events import Accepted, EventKind, RequestSent
-from bulkops.ledger.paths import shown
-from bulkops.ledger.reader import Questions
-from bulkops.ledger.readonly import Glance
+from bulkops.ledger.paths import without_password
+from bulkops.ledger.reader import LedgerReader
+from bulkops.ledger.readonly import ReadOnlyLedger
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from tests.unit.ledger.test_store import CHUNK, JOB
@@ -50,7 +50,7 @@ def test_every_write_is_synced_to_the_log(ledger: Ledger) -> None:
     ],
 )
 def test_password_in_the_address_of_a_ledger_is_not_shown(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "se-cret" not in shown(address)
+    assert "se-cret" not in without_password(address)
     monkeypatch.setattr("sys.argv", ["bulkops", "run", "r.yaml", "--ledger", address])
     assert "se-cret" not in going_on()
     assert going_on(2).startswith("bulkops run r.yaml --ledger ")
@@ -63,22 +63,22 @@ def test_a_ledger_of_a_newer_version_is_left_alone(ledger: Ledger, tmp_path: Pat
         Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
 
 
-def test_a_file_that_is_no_ledger_is_told(tmp_path: Path) -> None:
+def test_open_ledger_of_another_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_text("This is a letter, and no database at all." * 50)
     with pytest.raises(UsageError, match="cannot be used"):
         Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "no such://thing"])
-def test_a_ledger_that_would_forget_is_refused(url: str) -> None:
+def test_ledger_in_memory_is_refused(url: str) -> None:
     with pytest.raises(UsageError):
         Ledger.open(url, clock=SystemClock())
 
 
-def test_a_ledger_that_does_not_say_its_version_is_told_plainly(ledger: Ledger, tmp_path: Path) -> None:
+def test_ledger_without_a_version_is_an_error(ledger: Ledger, tmp_path: Path) -> None:
     ledger.close()
     execute(tmp_path / "ledger.db", "DELETE FROM bulkops_ledger")
-    with pytest.raises(UsageError, match="which version"):
+    with pytest.raises(UsageError, match="contains no version"):
         Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
 
 
@@ -88,7 +88,7 @@ def test_a_ledger_that_is_only_read_is_not_written(ledger: Ledger, tmp_path: Pat
     folder.mkdir()
     copy = (tmp_path / "ledger.db").rename(folder / "a ledger?.db")
     before = copy.read_bytes(), copy.stat().st_mtime_ns
-    reading = Glance.open(str(copy))
+    reading = ReadOnlyLedger.open(str(copy))
     assert reading is not None
     assert reading.jobs() == [JOB]
     assert reading.chunks(JOB.id) == [CHUNK]
@@ -103,21 +103,21 @@ def test_a_ledger_in_a_folder_that_cannot_be_written_is_read_as_it_stands(
 ) -> None:
     ledger.close()
     monkeypatch.setattr("bulkops.ledger.readonly.os.access", lambda *_: False)
-    reading = Glance.open(str(tmp_path / "ledger.db"))
+    reading = ReadOnlyLedger.open(str(tmp_path / "ledger.db"))
     assert reading is not None
     assert reading.jobs() == [JOB]
     reading.close()
     assert [path.name for path in tmp_path.glob("ledger.db*")] == ["ledger.db"]
 
 
-def test_a_glance_answers_every_question_as_the_ledger_does(ledger: Ledger, tmp_path: Path) -> None:
+def test_read_only_ledger_returns_the_same_as_the_ledger(ledger: Ledger, tmp_path: Path) -> None:
     others = [replace(CHUNK, number=n, records=n, state=state) for n, state in enumerate(ChunkState, start=2)]
     by_hand = replace(CHUNK, number=21, state=ChunkState.ACCEPTED, first_sent=JOB.created)
     ledger.create(replace(JOB, id="job-2"), [*others, replace(CHUNK, number=20, undecided=True, import_id=7), by_hand])
     ledger.move(JOB.id, CHUNK, ChunkState.ACCEPTED, ACCEPTED, import_id=5)
-    glance = Glance.open(f"sqlite:///{tmp_path}/ledger.db")
+    glance = ReadOnlyLedger.open(f"sqlite:///{tmp_path}/ledger.db")
     assert glance is not None
-    questions: list[Callable[[Questions], object]] = [
+    questions: list[Callable[[LedgerReader], object]] = [
         lambda one: one.jobs(),
         lambda one: one.job("job-2"),
         lambda one: one.jobs_with_file(JOB.file_sha256, JOB.target_key),
@@ -143,14 +143,14 @@ def test_a_glance_answers_every_question_as_the_ledger_does(ledger: Ledger, tmp_
 
 
 @pytest.mark.parametrize("url", ["postgresql://x/y", "sqlite:///{}/ledger.db?timeout=5", "{}/nothing.db"])
-def test_what_takes_more_than_a_glance_is_left_to_the_ledger(url: str, ledger: Ledger, tmp_path: Path) -> None:
-    assert Glance.open(url.format(tmp_path)) is None
+def test_read_only_ledger_leaves_other_databases_to_the_ledger(url: str, ledger: Ledger, tmp_path: Path) -> None:
+    assert ReadOnlyLedger.open(url.format(tmp_path)) is None
 
 
-def test_a_file_that_is_no_ledger_is_told_at_a_glance(tmp_path: Path) -> None:
+def test_read_only_ledger_of_another_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_text("This is a letter, and no database at all." * 50)
     with pytest.raises(UsageError, match="cannot be read"):
-        Glance.open(str(tmp_path / "ledger.db"))
+        ReadOnlyLedger.open(str(tmp_path / "ledger.db"))
 
 
 def test_the_files_of_a_ledger_without_a_suffix_lie_beside_it(tmp_path: Path) -> None:
@@ -173,13 +173,13 @@ def test_a_ledger_of_an_older_version_is_brought_up_to_date_and_keeps_what_it_ho
     ledger.close()
     changes = [f"ALTER TABLE {table} DROP COLUMN {column}" for table, column in map(str.split, lacking)]
     execute(tmp_path / "ledger.db", "DROP TABLE imports", *changes, f"UPDATE bulkops_ledger SET version = {version}")
-    assert Glance.open(str(tmp_path / "ledger.db")) is None
+    assert ReadOnlyLedger.open(str(tmp_path / "ledger.db")) is None
     again = Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
     assert again.chunks(JOB.id) == [CHUNK]
     sending = again.move(JOB.id, CHUNK, ChunkState.SENDING, RequestSent(attempt=1, clock_offset=None))
     again.move(JOB.id, sending, ChunkState.ACCEPTED, ACCEPTED, created=JOB.created, rows_ahead=2.5)
     assert (again.chunks(JOB.id)[0].created, again.chunks(JOB.id)[0].rows_ahead) == (JOB.created, 2.5)
     again.close()
-    glance = Glance.open(str(tmp_path / "ledger.db"))
+    glance = ReadOnlyLedger.open(str(tmp_path / "ledger.db"))
     assert glance is not None
     glance.close()

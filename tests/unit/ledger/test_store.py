@@ -1,4 +1,4 @@
-"""The ledger keeps what it acknowledged, refuses moves that make no sense, and knows its version."""
+"""The ledger keeps acknowledged writes, refuses invalid transitions, and checks its version."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -36,7 +36,7 @@ CHUNK = ChunkEntry(number=1, first_record=1, records=10, pieces=((6, 50), (60, 1
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def address(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return the address of a ledger that is not there yet."""
+    """Return the address of a ledger that does not exist yet."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/ledger.db"
     monkeypatch.setenv("BULKOPS_STATE", str(tmp_path / "state"))
@@ -51,7 +51,7 @@ def ledger(address: str) -> Iterator[Ledger]:
     found.close()
 
 
-def test_jobs_and_chunks_come_back_as_they_went_in(ledger: Ledger, address: str) -> None:
+def test_ledger_returns_jobs_and_chunks_as_written(ledger: Ledger, address: str) -> None:
     again = Ledger.open(address, clock=SystemClock())
     assert again.jobs() == [JOB]
     assert again.job("job-1") == JOB
@@ -63,7 +63,7 @@ def test_jobs_and_chunks_come_back_as_they_went_in(ledger: Ledger, address: str)
 
 @pytest.mark.parametrize("before", ChunkState)
 @pytest.mark.parametrize("after", ChunkState)
-def test_only_moves_of_the_table_are_made(before: ChunkState, after: ChunkState, address: str) -> None:
+def test_ledger_refuses_transitions_that_the_table_lacks(before: ChunkState, after: ChunkState, address: str) -> None:
     ledger = Ledger.open(address, clock=SystemClock())
     chunk = replace(CHUNK, state=before)
     ledger.create(JOB, [chunk])
@@ -81,7 +81,7 @@ def test_nothing_leaves_a_state_that_is_final() -> None:
     assert final == {ChunkState.ACCEPTED, ChunkState.REJECTED, ChunkState.DIVIDED, ChunkState.SKIPPED}
 
 
-def test_a_chunk_moved_by_someone_else_is_not_moved_again(ledger: Ledger) -> None:
+def test_ledger_refuses_to_move_a_chunk_that_another_process_moved(ledger: Ledger) -> None:
     ledger.move(JOB.id, CHUNK, ChunkState.SENDING, SENT)
     with pytest.raises(Unfinished, match="another process"):
         ledger.move(JOB.id, CHUNK, ChunkState.SENDING, SENT)
@@ -114,7 +114,7 @@ def test_a_lock_is_held_once_and_free_again(ledger: Ledger, address: str) -> Non
     other = Ledger.open(address, clock=SystemClock())
     with ledger.exclusive("job-1", what="Job job-1"):
         with (
-            pytest.raises(GuardRefused, match="Job job-1 is being worked on"),
+            pytest.raises(GuardRefused, match="Job job-1 is in use"),
             other.exclusive("job-1", what="Job job-1"),
         ):
             pass

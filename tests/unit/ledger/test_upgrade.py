@@ -13,7 +13,7 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.ledger.events import EventKind
-from bulkops.ledger.job_summary import job_document
+from bulkops.ledger.job_documents import job_document
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 
@@ -72,7 +72,7 @@ def test_an_id_that_the_server_gave_twice_stays_with_both_chunks(written_by_vers
     assert len(with_900) == 2
 
 
-def test_a_second_opening_reports_nothing_anew(written_by_version_3: Path) -> None:
+def test_upgraded_ledger_reports_nothing_when_opened_again(written_by_version_3: Path) -> None:
     Ledger.open(str(written_by_version_3), clock=SystemClock()).close()
     told: list[str] = []
     Ledger.open(str(written_by_version_3), clock=SystemClock(), notify=told.append).close()

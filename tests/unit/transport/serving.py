@@ -1,4 +1,4 @@
-"""A server that does with its one connection what a test says, and a client of it."""
+"""A server with one connection that a test controls, and a client of it."""
 
 import socket
 import threading

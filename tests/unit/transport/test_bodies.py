@@ -1,8 +1,8 @@
-"""What a response contains that is not what was asked for, in words."""
+"""Descriptions of the body of an unexpected response."""
 
 import pytest
 
-from bulkops.transport.bodies import described, is_page
+from bulkops.transport.bodies import describe_body, is_page
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,12 @@ from bulkops.transport.bodies import described, is_page
     ],
 )
 def test_a_body_is_described_by_its_kind_and_title(content: bytes, words: str) -> None:
-    assert described(content) == words
+    assert describe_body(content) == words
 
 
 def test_a_title_is_cut_after_keys_are_hidden() -> None:
     page = b"<html><title>" + b"x" * 110 + b"secret-key-1" + b"y" * 500 + b"</title>"
-    words = described(page, hide=lambda text: text.replace("secret-key-1", "***"))
+    words = describe_body(page, hide=lambda text: text.replace("secret-key-1", "***"))
     assert "secret" not in words
     assert len(words) < 160
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bulkops.errors import OutcomeUnknown
 from bulkops.transport import body
-from bulkops.transport.body import plain
+from bulkops.transport.body import uncompressed_body
 from tests.unit.transport.serving import Serve, served
 
 HEAD = b"HTTP/1.1 200 OK\r\n%s\r\n\r\n"
@@ -50,7 +50,7 @@ def got(stream: Pieces) -> bytes:
     transport = httpx.HTTPTransport()
     transport._pool = httpcore.ConnectionPool(network_backend=Network(stream))
     with httpx.Client(transport=transport) as client, client.stream("GET", "http://server/x") as response:
-        return b"".join(plain(response))
+        return b"".join(uncompressed_body(response))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -118,6 +118,6 @@ def test_a_client_says_that_an_answer_broke_off() -> None:
     with (
         served(sending(HEAD % b"Content-Length: 3000000", b"x" * 2_000_000)) as client,
         client.stream("/v1/x", {}) as answer,
-        pytest.raises(OutcomeUnknown, match=r"The answer to GET /v1/x broke off \(RemoteProtocolError\)"),
+        pytest.raises(OutcomeUnknown, match=r"The response to GET /v1/x broke off \(RemoteProtocolError\)"),
     ):
         b"".join(answer.iter_bytes())

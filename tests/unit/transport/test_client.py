@@ -74,7 +74,7 @@ def test_a_cut_after_the_body_is_an_unknown_outcome() -> None:
 
 
 def void(_: object) -> None:
-    """Do nothing with what was read."""
+    """Discard a notice or a value."""
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_key_that_the_server_echoes_is_blanked() -> None:
     assert "hush" not in str(refused.value)
 
 
-def test_nobody_listening_is_not_delivered() -> None:
+def test_refused_connection_is_not_delivered() -> None:
     target = Target(base_url="http://127.0.0.1:9", ids={}, authorization=Secret("Bearer x"))
     with Client(target, clock=SystemClock(), limiter=NoLimiter()) as client, pytest.raises(NotDelivered):
         post(client, Body(5))

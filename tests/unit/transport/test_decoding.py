@@ -1,4 +1,4 @@
-"""Compressed bodies: what went in comes out, in small blocks, and what was cut is never taken for whole."""
+"""Compressed bodies are decoded in small blocks, and a body that is cut is an error."""
 
 import gzip
 import zlib
@@ -34,7 +34,7 @@ def answer(coding: str, blocks: Iterable[bytes]) -> httpx.Response:
 
 @pytest.mark.parametrize("coding", WAYS)
 @given(content=st.binary(max_size=300), size=st.integers(1, 40))
-def test_what_was_compressed_comes_out_however_it_is_cut_into_blocks(coding: str, content: bytes, size: int) -> None:
+def test_decoded_body_is_equal_for_any_block_boundaries(coding: str, content: bytes, size: int) -> None:
     body = WAYS[coding](content)
     blocks = [body[n : n + size] for n in range(0, len(body), size)]
     assert b"".join(decoded(answer(coding, blocks))) == content
@@ -42,7 +42,7 @@ def test_what_was_compressed_comes_out_however_it_is_cut_into_blocks(coding: str
 
 @pytest.mark.parametrize("coding", WAYS)
 @given(content=st.binary(min_size=20, max_size=300), left=st.floats(0.05, 0.95), size=st.integers(1, 40))
-def test_what_was_cut_is_an_error(coding: str, content: bytes, left: float, size: int) -> None:
+def test_decoded_body_that_is_cut_is_an_error(coding: str, content: bytes, left: float, size: int) -> None:
     whole = gzip.compress(content) if coding == "x-gzip" else WAYS[coding](content)
     body = whole[: max(1, int(len(whole) * left))]
     with pytest.raises(BrokenCompression):
@@ -50,7 +50,7 @@ def test_what_was_cut_is_an_error(coding: str, content: bytes, left: float, size
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "gzip, gzip"])
-def test_a_small_body_that_holds_much_comes_out_in_small_blocks(coding: str) -> None:
+def test_decoded_body_with_a_high_ratio_yields_small_blocks(coding: str) -> None:
     sizes = [len(block) for block in decoded(answer(coding, [WAYS[coding](bytes(20 * MOST + 5))]))]
     assert sum(sizes) == 20 * MOST + 5
     assert max(sizes) <= MOST

@@ -7,7 +7,7 @@ import pytest
 from bulkops.clock import SystemClock
 from bulkops.errors import NotDelivered
 from bulkops.transport import notices
-from bulkops.transport.notices import Teller
+from bulkops.transport.notices import Notifier
 from bulkops.transport.retries import wait_seconds
 
 
@@ -21,30 +21,30 @@ class Hands(SystemClock):
         return self.at
 
 
-def test_short_waits_that_follow_each_other_are_told_once_they_add_up() -> None:
+def test_short_waits_in_a_row_are_announced_together() -> None:
     clock, said = Hands(), list[str]()
-    teller = Teller(said.append, clock=clock)
+    notifier = Notifier(said.append, clock=clock)
     for number in range(8):
-        teller.before(2, f"wait {number}")
+        notifier.announce_wait(2, f"wait {number}")
         clock.at += 2
     assert said == ["wait 2", "wait 5"]
 
 
-def test_a_wait_for_another_attempt_is_told_with_its_cause() -> None:
+def test_wait_before_a_retry_is_announced_with_its_cause() -> None:
     said: list[str] = []
-    teller = Teller(said.append, clock=SystemClock())
-    assert wait_seconds(7, NotDelivered("The server cannot be reached"), clock=SystemClock(), teller=teller) >= 16
+    notifier = Notifier(said.append, clock=SystemClock())
+    assert wait_seconds(7, NotDelivered("The server cannot be reached"), clock=SystemClock(), notifier=notifier) >= 16
     (text,) = said
     assert text.startswith("The server cannot be reached. Trying again in ")
 
 
-def test_only_what_takes_long_is_told_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notices, "TOLD_SECONDS", 0.05)
+def test_notice_during_work_appears_only_after_the_quiet_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices, "QUIET_SECONDS", 0.05)
     said: list[str] = []
-    teller = Teller(said.append, clock=SystemClock())
-    with teller.during("quick"):
+    notifier = Notifier(said.append, clock=SystemClock())
+    with notifier.during("quick"):
         pass
-    with teller.during("slow"):
+    with notifier.during("slow"):
         time.sleep(0.5)
     assert said == ["slow"]
 
@@ -55,9 +55,9 @@ def test_a_longer_wait_counts_the_seconds_down_and_a_short_one_does_not() -> Non
             self.at += seconds
 
     clock, said, left = Sleeping(), list[str](), list[float]()
-    teller = Teller(said.append, clock=clock, count=lambda _, seconds: left.append(seconds))
-    teller.wait(2, "short")
+    notifier = Notifier(said.append, clock=clock, count=lambda _, seconds: left.append(seconds))
+    notifier.wait(2, "short")
     assert (clock.at, said, left) == (2, [], [])
-    teller.wait(6.5, "long")
+    notifier.wait(6.5, "long")
     assert (clock.at, said) == (8.5, ["long"])
     assert left == [6.5, 5.5, 4.5, 3.5, 2.5, 1.5, 0.5, 0.0]

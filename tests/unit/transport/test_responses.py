@@ -99,7 +99,7 @@ def test_no_part_of_an_echoed_key_is_left_where_a_text_is_cut(body: Callable[[st
         assert "s" not in "".join([error.message.partition("400")[2], *error.details]).replace("***", "")
 
 
-def test_a_line_that_no_file_has_is_no_line() -> None:
+def test_line_number_beyond_any_file_is_ignored() -> None:
     body = {"message": "bad", "errors": [{"title": "t", "source": {"line": "1" * 5000}}]}
     error = refusal(400, json.dumps(body).encode(), where="POST /x", headers={}, now=NOW)
     assert isinstance(error, ServerRefused)
@@ -112,11 +112,11 @@ def test_a_redirect_names_where_it_leads() -> None:
     assert "other.example" in str(error)
 
 
-def test_a_date_at_the_end_of_the_calendar_is_none() -> None:
+def test_date_at_the_end_of_the_calendar_is_invalid() -> None:
     assert parse_retry_after("Fri, 31 Dec 9999 23:59:59 -0100", now=NOW) is None
 
 
-def test_an_integer_beyond_64_bits_is_taken_for_no_id() -> None:
+def test_integer_beyond_64_bits_is_not_an_id() -> None:
     numbers = parse_json(b'{"id": 1180591620717411303424, "amount": 9223372036854775807, "low": -99999999999999999999}')
     assert numbers["amount"] == 2**63 - 1
     assert not isinstance(numbers["id"], int)

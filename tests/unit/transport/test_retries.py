@@ -4,7 +4,7 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.errors import NotDelivered, Unfinished
-from bulkops.transport.notices import Teller
+from bulkops.transport.notices import Notifier
 from bulkops.transport.responses import parse_retry_after, refusal
 from bulkops.transport.retries import wait_seconds
 
@@ -13,11 +13,11 @@ def asked(seconds: float) -> NotDelivered:
     return NotDelivered("no", retry_after=seconds)
 
 
-def test_a_long_wait_that_the_server_asks_for_is_told() -> None:
+def test_long_retry_after_is_announced() -> None:
     said: list[str] = []
-    teller = Teller(said.append, clock=SystemClock())
-    assert wait_seconds(1, asked(120), clock=SystemClock(), teller=teller) >= 120
-    assert wait_seconds(1, asked(1), clock=SystemClock(), teller=teller) >= 1
+    notifier = Notifier(said.append, clock=SystemClock())
+    assert wait_seconds(1, asked(120), clock=SystemClock(), notifier=notifier) >= 120
+    assert wait_seconds(1, asked(1), clock=SystemClock(), notifier=notifier) >= 1
     assert said == ["The server asks to wait 120 s before the next request."]
 
 
@@ -30,7 +30,7 @@ def test_a_wait_beyond_ten_minutes_ends_the_run_and_names_the_time(seconds: floa
 
 
 @pytest.mark.parametrize("header", ["0", "Mon, 01 Jan 2024 00:00:00 GMT"])
-def test_a_server_that_asks_for_no_wait_gets_the_backoff(header: str) -> None:
+def test_retry_after_of_zero_waits_for_the_backoff(header: str) -> None:
     clock = SystemClock()
     seconds = parse_retry_after(header, now=clock.now())
     assert seconds == 0
@@ -39,14 +39,14 @@ def test_a_server_that_asks_for_no_wait_gets_the_backoff(header: str) -> None:
     assert sum(waits) > 30
 
 
-def test_the_wait_that_an_unavailable_server_asks_for_is_kept() -> None:
+def test_retry_after_of_an_unavailable_server_is_honoured() -> None:
     error = refusal(503, b"", where="GET /x", headers={"retry-after": "7"}, now=SystemClock().now())
     assert 7 <= wait_seconds(1, error, clock=SystemClock()) < 8
 
 
-def test_the_first_failure_of_each_cause_is_said_at_once() -> None:
+def test_first_failure_of_each_cause_is_announced_at_once() -> None:
     said: list[str] = []
-    teller = Teller(said.append, clock=SystemClock())
+    notifier = Notifier(said.append, clock=SystemClock())
     for attempt, cause in ((1, "one"), (1, "one"), (1, "two")):
-        wait_seconds(attempt, NotDelivered(f"The server is away: {cause}."), clock=SystemClock(), teller=teller)
+        wait_seconds(attempt, NotDelivered(f"The server is away: {cause}."), clock=SystemClock(), notifier=notifier)
     assert [text[:24] for text in said] == ["The server is away: one.", "The server is away: two."]

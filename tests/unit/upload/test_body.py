@@ -29,18 +29,18 @@ def body(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     return made
 
 
-def test_the_bytes_are_the_files(body: ChunkBody) -> None:
+def test_chunk_body_yields_the_bytes_of_the_file(body: ChunkBody) -> None:
     assert b"".join(body) == TEXT.encode()
     assert body.length == len(TEXT)
 
 
-def test_bytes_changed_before_they_leave_are_refused(body: ChunkBody, tmp_path: Path) -> None:
+def test_chunk_body_changed_before_the_request_is_refused(body: ChunkBody, tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text(TEXT.replace("CODE-0099", "CODE-9999"))
-    with pytest.raises(GuardRefused, match="chunk 1 have changed"):
+    with pytest.raises(GuardRefused, match="chunk 1 differ"):
         list(body)
 
 
-def test_bytes_changed_while_they_leave_are_refused(body: ChunkBody, tmp_path: Path) -> None:
+def test_chunk_body_changed_during_the_request_is_refused(body: ChunkBody, tmp_path: Path) -> None:
     blocks = iter(body)
     next(blocks)
     (tmp_path / "f.csv").write_text(TEXT.replace("CODE-0099", "CODE-9999"))
@@ -48,13 +48,15 @@ def test_bytes_changed_while_they_leave_are_refused(body: ChunkBody, tmp_path: P
         list(blocks)
 
 
-def test_a_shortened_file_is_refused(body: ChunkBody, tmp_path: Path) -> None:
+def test_chunk_body_of_a_shortened_file_is_refused(body: ChunkBody, tmp_path: Path) -> None:
     os.truncate(tmp_path / "f.csv", 300)
     with pytest.raises(GuardRefused):
         list(body)
 
 
-def test_a_file_just_written_is_hashed_as_it_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunk_body_of_a_recently_written_file_is_hashed_while_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bodies, "LARGE", 10)
     file = tmp_path / "f.csv"
     file.write_text(TEXT)

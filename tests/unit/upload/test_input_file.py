@@ -1,4 +1,4 @@
-"""How a job's file has changed, and what is advised: nothing that sends a record twice."""
+"""Changes of a job's file, and the advice about them."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.upload.body import settled_stamp
 from bulkops.upload.chunk_records import ChunkRecords
-from bulkops.upload.input_file import Original, change_of
+from bulkops.upload.input_file import JobFile, change_of
 from tests.unit.ledger.test_store import CHUNK, JOB
 
 CONTENT = b"code\nA\nB\n"
@@ -41,21 +41,21 @@ def job(file: Path, content: bytes = CONTENT, **changes: object) -> JobEntry:
         (CONTENT[:-1], CONTENT + b"C\n", "3 new bytes (1 record)", 9),
         (CONTENT[:-1], CONTENT[:-1] + b"\r\nC\n", "4 new bytes (1 record)", 10),
         (CONTENT[:-1], CONTENT[:-1] + b"B\nC\n", "4 new bytes (1 record); the last record of the job was cut off", 8),
-        (CONTENT, CONTENT[:-2], "7 of its 9 bytes are left", None),
-        (CONTENT, b"", "0 of its 9 bytes are left", None),
-        (CONTENT, b"code\nA\nX\n", "its bytes are other ones", None),
-        (CONTENT, b"code\nA\nX\nY\n", "its bytes are other ones", None),
+        (CONTENT, CONTENT[:-2], "7 of its 9 bytes remain", None),
+        (CONTENT, b"", "0 of its 9 bytes remain", None),
+        (CONTENT, b"code\nA\nX\n", "its bytes differ", None),
+        (CONTENT, b"code\nA\nX\nY\n", "its bytes differ", None),
     ],
 )
-def test_a_change_is_described(before: bytes, after: bytes, said: str, start: int | None, tmp_path: Path) -> None:
+def test_file_change_is_described(before: bytes, after: bytes, said: str, start: int | None, tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_bytes(after)
     found = change_of(file, sha256=hashlib.sha256(before).hexdigest(), size=len(before))
     assert found is not None
-    assert (said in found.said, found.grown_from) == (True, start), found
+    assert (said in found.description, found.grown_from) == (True, start), found
 
 
-def test_the_same_bytes_are_no_change_and_a_missing_file_is_unreadable(tmp_path: Path) -> None:
+def test_file_with_equal_bytes_is_unchanged_and_a_missing_one_unreadable(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_bytes(CONTENT)
     sha256 = hashlib.sha256(CONTENT).hexdigest()
     assert change_of(tmp_path / "f.csv", sha256=sha256, size=len(CONTENT)) is None
@@ -75,18 +75,18 @@ CANCELLING = "cancel the job and import the new file"
         ("append", [PENDING, SENT], b"code\nX\nY\n", "Put the original file back", CANCELLING),
         ("create", [PENDING, SENT], CONTENT + b"C\n", "head -c 9", CANCELLING),
         ("append", [SENT], CONTENT + b"C\n", "tail -c +10", "resume"),
-        ("append", [SENT], b"code\nX\nY\n", "Import only what is new", "resume"),
+        ("append", [SENT], b"code\nX\nY\n", "Import only new records", "resume"),
         ("upsert", [PENDING, SENT], b"code\nX\nY\n", CANCELLING, "twice"),
         ("replace", [SENT], CONTENT + b"C\n", "Import the file again", "twice"),
         ("append", [], CONTENT + b"C\n", "Nothing was sent", "resume"),
     ],
 )
-def test_no_advice_sends_a_record_twice(
+def test_hint_about_a_changed_file_never_sends_a_record_twice(
     mode: str, chunks: list[ChunkEntry], after: bytes, advice: str, never: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "f.csv"
     file.write_bytes(after)
-    found = Original(job(file, mode=mode), chunks=lambda: chunks).change()
+    found = JobFile(job(file, mode=mode), chunks=lambda: chunks).change()
     assert found is not None
     assert found.hint is not None
     assert (advice in found.hint, never in found.hint) == (True, False), found.hint
@@ -100,18 +100,18 @@ def test_bytes_are_read_only_where_the_file_system_shows_a_change(tmp_path: Path
     stamp = settled_stamp(file)
     assert stamp is not None
     wrong = replace(job(file), file_sha256="0" * 64)
-    Original(wrong, chunks=list, stamp=stamp).refuse_change()
+    JobFile(wrong, chunks=list, stamp=stamp).refuse_change()
     os.utime(file)
     with pytest.raises(FileChanged):
-        Original(wrong, chunks=list, stamp=stamp).refuse_change()
-    Original(job(file), chunks=list, stamp=stamp).refuse_change()
+        JobFile(wrong, chunks=list, stamp=stamp).refuse_change()
+    JobFile(job(file), chunks=list, stamp=stamp).refuse_change()
 
 
-def test_records_of_another_file_are_no_evidence(tmp_path: Path) -> None:
+def test_chunk_records_of_a_changed_file_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_bytes(CONTENT)
     chunk = replace(CHUNK, records=2, pieces=((5, 9),), bytes=9, sha256=hashlib.sha256(CONTENT).hexdigest())
     assert ChunkRecords(file, 5, chunk).part([1]).sha256 == hashlib.sha256(b"code\nB\n").hexdigest()
     file.write_bytes(b"code\nA\nX\n")
-    with pytest.raises(FileChanged, match="chunk 1 have changed"):
+    with pytest.raises(FileChanged, match="chunk 1 differ"):
         ChunkRecords(file, 5, chunk)

@@ -1,4 +1,4 @@
-"""Why the server refused records, told and counted."""
+"""Reasons for which the server refused records, extracted and counted."""
 
 import pytest
 
@@ -13,6 +13,8 @@ POST = "POST /v1/loyalty_programs/3/import_points was answered with 400: "
         (f"{POST}Import failed: line 7: bad value", "Import failed: bad value"),
         (f"{POST}a: no such: line 2: Invalid value: a: no such", "a: no such"),
         (f"{POST}line 2: bad value; line 3: bad value", "bad value"),
+        ("POST /v1/x returned 413.", "status 413, without a message"),
+        ("POST /v1/x returned 400: Invalid value", "Invalid value"),
         ("POST /v1/x was answered with 413.", "status 413, without a message"),
         ("POST /v1/x was answered with 403: an HTML page: 'Blocked'", "an HTML page: 'Blocked'"),
         ("", "no reason given"),

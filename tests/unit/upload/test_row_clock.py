@@ -35,7 +35,7 @@ def chunk(number: int, sent: datetime, offset: timedelta) -> ChunkEntry:
     ahead=st.sampled_from([0.0, -3.0, 3.0]) | st.floats(3, 90_000) | st.floats(-5, -3) | st.floats(-90_000, -3),
     begin=SHORT, way=SHORT, work=SHORT, pause=st.floats(0, 100), second=SHORT, cuts=st.booleans(),
 )  # fmt: skip
-def test_a_row_is_never_older_than_the_request_it_came_with(
+def test_row_clock_never_dates_a_row_before_its_request(
     ahead: float, begin: float, way: float, work: float, pause: float, second: float, cuts: bool
 ) -> None:
     left = begin + way
@@ -57,16 +57,16 @@ def test_a_row_is_never_older_than_the_request_it_came_with(
 
 
 @pytest.mark.parametrize("ahead", [-7200.0, -30.0, 30.0, 7200.0])
-def test_a_clock_far_off_is_told_to_the_second(ahead: float) -> None:
+def test_row_clock_with_a_large_offset_is_measured_to_the_second(ahead: float) -> None:
     told = rows_ahead(at(0.4 + ahead), left=at(0.1), answered=cut(at(0.5)))
     assert told == pytest.approx(ahead, abs=1.5)
 
 
-def test_a_row_within_its_request_tells_no_other_clock() -> None:
+def test_row_dated_within_its_request_means_no_clock_offset() -> None:
     assert rows_ahead(at(10.0), left=at(0.0), answered=at(20.0)) == 0.0
 
 
-def test_an_answer_without_its_times_tells_nothing() -> None:
+def test_response_without_times_measures_no_clock() -> None:
     assert rows_ahead(None, left=at(0), answered=at(1)) is None
     assert rows_ahead(at(0), left=None, answered=at(1)) is None
     assert rows_ahead(at(0), left=at(0), answered=None) is None

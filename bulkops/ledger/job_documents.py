@@ -1,4 +1,4 @@
-"""The figures of a job: one document that the console, the JSON, the report and the exit code are all made from."""
+"""Build the document of a job: the one source for the console, JSON, reports and exit codes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ EXIT_CODES = {
 
 
 def job_state(job: JobEntry, chunks: Sequence[ChunkEntry]) -> JobState:
-    """Return what the chunks of a job amount to."""
+    """Return the state of a job from the states of its chunks."""
     states = {chunk.state for chunk in chunks}
     if job.cancelled:
         return JobState.CANCELLED
@@ -32,9 +32,8 @@ def job_state(job: JobEntry, chunks: Sequence[ChunkEntry]) -> JobState:
 def exit_code(state: JobState, error: BulkopsError | None = None) -> int:
     """Return the exit code of a run that left a job in a state, and that an error may have ended early.
 
-    Whether it can go on by itself (3) or a person must decide (4) is what the state says, whichever the error is; an
-    error that has another code (the call, a guard, a signal, the data) says more than the state, and so does a ledger
-    that is gone. Never 0 with an error.
+    The state decides between 3 (can be resumed) and 4 (needs a manual decision), for any error. An error with another
+    exit code (usage, guard, signal, data) has priority over the state, and so has a lost ledger. Never 0 with an error.
     """
     if error is None or (isinstance(error, (Unfinished, InDoubt)) and not isinstance(error, LedgerLost)):
         return EXIT_CODES[state] or (0 if error is None else error.exit_code)
@@ -42,9 +41,9 @@ def exit_code(state: JobState, error: BulkopsError | None = None) -> int:
 
 
 def record_figures(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, int]:
-    """Return how many records there are in each state; they add up to the input.
+    """Return the number of records in each state; the sum equals the input.
 
-    Records that were left out of the job's file because they were sent before are skipped.
+    Records that were left out of the job's file because they were sent before count as skipped.
     """
 
     def total(*states: ChunkState) -> int:
@@ -63,7 +62,7 @@ def record_figures(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, int
 
 
 def sums_document(job: JobEntry, sums: Mapping[ChunkState, ChunkSum]) -> dict[str, Any]:
-    """Return a job without its chunks, from sums as `Ledger.sums` gives them."""
+    """Return the document of a job without its chunks, from the sums of `Ledger.sums`."""
     stand_ins = [
         ChunkEntry(
             number=0, first_record=0, records=total.records, pieces=(), bytes=0, sha256="",
@@ -73,12 +72,12 @@ def sums_document(job: JobEntry, sums: Mapping[ChunkState, ChunkSum]) -> dict[st
     ]  # fmt: skip
     document = job_document(job, stand_ins)
     del document["chunks"]
-    document.pop("refusals", None)  # sums have no messages
+    document.pop("refusals", None)  # sums contain no messages
     return document
 
 
 def job_document(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, Any]:
-    """Return a job as `import --json` and `jobs show --json` print it. Divided chunks are left to their parts."""
+    """Return a job as `import --json` and `jobs show --json` print it. Divided chunks are omitted: parts count."""
     document = {
         "job": job.id,
         "contract": job.contract,

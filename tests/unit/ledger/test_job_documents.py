@@ -15,7 +15,7 @@ from bulkops.errors import (
     OutcomeUnknown,
     Unfinished,
 )
-from bulkops.ledger.job_summary import exit_code, job_state
+from bulkops.ledger.job_documents import exit_code, job_state
 from bulkops.ledger.states import ChunkState, JobState, chunk_word
 from tests.unit.ledger.test_store import CHUNK, JOB
 
@@ -35,7 +35,7 @@ def test_a_run_that_nothing_ended_early_has_the_code_of_its_state(state: JobStat
 
 
 @pytest.mark.parametrize("error", [Unfinished("x"), OutcomeUnknown("x"), InDoubt("x")])
-def test_whether_a_person_must_decide_is_what_the_state_says(error: BulkopsError) -> None:
+def test_exit_code_3_or_4_follows_from_the_state(error: BulkopsError) -> None:
     assert exit_code(JobState.UNFINISHED, error) == 3
     assert exit_code(JobState.IN_DOUBT, error) == 4
     assert exit_code(JobState.REFUSED, error) == 1
@@ -51,11 +51,11 @@ def test_whether_a_person_must_decide_is_what_the_state_says(error: BulkopsError
         (DataError("more were refused than --max-errors allows"), 1),
     ],
 )
-def test_what_else_ended_a_run_is_its_code(error: BulkopsError, code: int) -> None:
+def test_exit_code_of_another_error_has_priority_over_the_state(error: BulkopsError, code: int) -> None:
     assert exit_code(JobState.UNFINISHED, error) == code
 
 
-def test_a_chunk_that_is_still_to_be_looked_for_leaves_the_job_unfinished() -> None:
+def test_job_with_a_resent_chunk_is_unfinished() -> None:
     resent = replace(CHUNK, state=ChunkState.RESENT)
     assert job_state(JOB, [resent]) is JobState.UNFINISHED
     assert job_state(JOB, [replace(resent, undecided=True)]) is JobState.IN_DOUBT
