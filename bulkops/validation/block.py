@@ -1,4 +1,7 @@
-"""The core: one block of whole records to a partial result. A pure function, so that blocks can be judged anywhere."""
+"""Check one block of whole records.
+
+`check_block` is a pure function, so blocks can be checked in any thread or process.
+"""
 
 import re
 from collections.abc import Sequence
@@ -29,7 +32,10 @@ _QUOTE_OR_END = re.compile(rb'["\r\n]')
 
 @dataclass(frozen=True)
 class Partial:
-    """What was found in one block. Partial results in order make the result of a file."""
+    """The result of one block.
+
+    Block results, added in file order, make the report of a file.
+    """
 
     records: int
     lines: int
@@ -45,7 +51,7 @@ class Partial:
 
 
 def judge(block: Block, context: Context, room: Room) -> Partial:
-    """Return everything that can be said about a block without knowing the others."""
+    """Return every result that needs no other block."""
     parsed = parse(block, context, room)
     unknown = _filled_unknown(parsed.frame, context)
     frame, numbers, blank = _named(parsed, context)
@@ -55,7 +61,7 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
     spared = spared_columns(frame, context)
     headers, odd, found = _no_records(frame, numbers, context, room, spared=spared)
     hits += found
-    # A key of a repeated header is one like others; lines of another kind have none.
+    # The key of a repeated header is checked for uniqueness like any other key. Lines that are not records have no key.
     keyed, key_numbers = _without(odd, frame, numbers)
     none = np.union1d(headers, odd)
     frame, numbers = _without(none, frame, numbers)
@@ -91,7 +97,7 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
 def _no_records(
     frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room, *, spared: frozenset[str]
 ) -> tuple[Offsets, Offsets, list[Hits]]:
-    """Return the rows that are the header once more, those that are lines of another kind, and the findings."""
+    """Return the rows that repeat the header, the rows that are not records, and the matches of their rules."""
     headers = repeated_headers(frame, context)
     odd = {} if spared.intersection(frame.columns[:1]) else odd_rows(frame, context)
     found = {code: np.setdiff1d(rows, headers) for code, rows in odd.items()}
@@ -103,7 +109,7 @@ def _no_records(
 
 
 def _without(rows: Offsets, frame: pl.DataFrame, numbers: Offsets | None) -> tuple[pl.DataFrame, Offsets | None]:
-    """Return a frame without some rows, and the records of the others."""
+    """Return a frame without some rows, and the record numbers of the remaining rows."""
     if not len(rows):
         return frame, numbers
     kept = np.ones(frame.height, np.bool_)
@@ -112,7 +118,7 @@ def _without(rows: Offsets, frame: pl.DataFrame, numbers: Offsets | None) -> tup
 
 
 def _filled_unknown(frame: pl.DataFrame, context: Context) -> set[int]:
-    """Return the positions of columns without a known name that hold something."""
+    """Return the positions of columns that have no known name and contain a value."""
     unknown = [str(index) for index, name in enumerate(context.columns) if name is None]
     if not unknown or not frame.height:
         return set()
@@ -121,7 +127,7 @@ def _filled_unknown(frame: pl.DataFrame, context: Context) -> set[int]:
 
 
 def _named(parsed: Parsed, context: Context) -> tuple[pl.DataFrame, Offsets | None, Offsets]:
-    """Return the frame of known columns without its blank records, its records, and the blank ones."""
+    """Return the frame of known columns without blank records, its record numbers, and the blank records."""
     frame, numbers = parsed.frame, parsed.numbers
     names = {str(index): name for index, name in enumerate(context.columns) if name is not None}
     flags, blank = blank_rows(frame.rename(names), context), np.zeros(0, np.int64)
@@ -138,7 +144,7 @@ def _blank_hits(blank: Offsets, room: Room) -> list[Hits]:
 
 
 def place_all(spots: Sequence[tuple[str, Spot]], block: Block, laid: Layout, context: Context) -> list[Place]:
-    """Return the places of spots, in the order of the file."""
+    """Return the locations of examples in the block, in file order."""
     records = np.flatnonzero(laid.numbers >= 0)
     indices = [None if spot.number is None else int(records[spot.number]) for _, spot in spots]
     starts = [(spot.at or 0) if i is None else int(laid.starts[i]) for (_, spot), i in zip(spots, indices, strict=True)]
@@ -162,13 +168,14 @@ def place_all(spots: Sequence[tuple[str, Spot]], block: Block, laid: Layout, con
 
 
 def cell_start(data: bytes, start: int, separator: int, position: int) -> int:
-    """Return where a field of the record at `start` begins; the record's start if it has no such field."""
+    """Return the offset of a field of the record at `start`; `start` itself if the record has no such field."""
     at, sign = start, bytes((separator,))
     for _ in range(position):
         at = data.find(sign, at) + 1
         if not at:
             break
-    if at and _QUOTE_OR_END.search(data, start, at) is None:  # every separator in front of it parts cells
+    # No quote in front of the field, so every separator ends a cell.
+    if at and _QUOTE_OR_END.search(data, start, at) is None:
         return at
     first, _ = next(islice(cells(data, start, separator), position, None), (start, start))
     return first

@@ -1,6 +1,6 @@
-"""One cause of many findings, seen in the first bytes of a file: another kind of content, header, contract or encoding.
+"""Find one cause of many findings in the first bytes of a file: other content, header, contract or encoding.
 
-A cause is a finding of its own. The findings that it explains are counted and not listed.
+A cause is reported as a finding. The findings that it explains are counted and not listed.
 """
 
 import json
@@ -19,11 +19,11 @@ from bulkops_validators.model.contract import Contract
 from bulkops_validators.model.rules_registry import RULES
 
 _SEARCHED = 100
-"""Lines in which a header is looked for, and records that are compared with it."""
+"""Maximum number of lines searched for a header, and of records compared with it."""
 _FEW = 10
-"""Records, or lines that are not UTF-8, from which on they are no accident."""
+"""Minimum number of records, or of lines that are not UTF-8, that cannot be an accident."""
 _SURE = 3
-"""Columns that only an export has, from which on a file is one."""
+"""Minimum number of columns unique to an export that identify an export."""
 _SHOWN = 60
 _MARKUP = re.compile(rb"(?i)<(?:!doctype\s+html|html|head|body|\?xml|!--)|<[a-z][a-z0-9:_-]*(?:\s[^<>\n]*)?/?>")
 _OBJECT = re.compile(rb'(?:\[\s*)?\{\s*"(?:[^"\\]|\\.)*"\s*:')
@@ -35,7 +35,7 @@ _OF_CELLS = frozenset(
 
 @dataclass(frozen=True)
 class Cause:
-    """What is wrong with the file as a whole, and the rules whose findings follow from it."""
+    """A defect of the whole file, and the rules whose findings it causes."""
 
     code: str
     message: str
@@ -43,7 +43,7 @@ class Cause:
 
 
 def other_content(data: bytes) -> str | None:
-    """Return what the first bytes of a file are if not CSV: HTML, XML, JSON; None if they may be CSV."""
+    """Return the kind of content if it is not CSV (HTML, XML or JSON); None if it may be CSV."""
     start = data[:4096].lstrip()
     if found := _MARKUP.match(start):
         return "XML" if found[0].startswith(b"<?") else "HTML or XML"
@@ -65,7 +65,7 @@ def _is_json(data: bytes) -> bool:
 
 
 def header_below(data: bytes, contract: Contract, renames: Mapping[str, str]) -> int:
-    """Return where the header begins if other lines precede it; 0 if the first line may be one, or if none is."""
+    """Return the offset of a header that other lines precede; 0 if the first line may be one, or if none is found."""
     at = 0
     for number in range(_SEARCHED):
         end = data.find(b"\n", at) + 1 or len(data)
@@ -82,7 +82,7 @@ def header_below(data: bytes, contract: Contract, renames: Mapping[str, str]) ->
 
 
 def may_go(preamble: bytes, header: Header) -> bool:
-    """Tell whether no line in front of a header can be a record: each is blank, a remark, or of another width."""
+    """Return whether no line in front of a header can be a record: each is blank, a remark, or has another width."""
     width = len(header.columns)
     for line in preamble.splitlines():
         remark = re.match(rb"#|//|--|[-=_+|*, ]*$", line.strip()) is not None
@@ -92,33 +92,33 @@ def may_go(preamble: bytes, header: Header) -> bool:
 
 
 def _known(line: bytes, contract: Contract, renames: Mapping[str, str]) -> tuple[int, int]:
-    """Return how many documented names a line has, and how many fields; with the separator that yields most."""
+    """Return the number of documented names in a line and of its fields, with the separator that finds most names."""
     known = {name.lower() for name in (*contract.column_names, *renames)}
     counts = [(sum(name.lower() in known for name in names), len(names)) for names in _all_names(line)]
     return max(counts, key=lambda pair: (pair[0], -pair[1]), default=(0, 1))
 
 
 def _is_whole(line: bytes, contract: Contract, renames: Mapping[str, str]) -> bool:
-    """Tell whether a line has all columns that the contract requires."""
+    """Return whether a line has all columns that the contract requires."""
     return any(_required({renames.get(name, name).lower() for name in names}, contract) for names in _all_names(line))
 
 
 def _required(names: set[str], contract: Contract) -> bool:
-    """Tell whether names in lower case contain all columns that a contract requires."""
+    """Return whether lower-case names contain all columns that a contract requires."""
     groups = [exclusive.columns for exclusive in contract.exclusive if exclusive.whole_file]
     groups += [(name,) for name in contract.required_names]
     return all(any(name.lower() in names for name in group) for group in groups)
 
 
 def _all_names(line: bytes) -> list[tuple[str, ...]]:
-    """Return the names in a line for each separator; none for a line too long to be a header."""
+    """Return the names in a line for each separator; an empty list for a line too long to be a header."""
     if len(line) > 4096:
         return []
     return [spelt_names(line, separator) for separator in SEPARATORS]
 
 
 def mistaken(header: Header, contract: Contract) -> Cause | None:
-    """Return that a header belongs to an export, or to another contract; None if nothing speaks for it."""
+    """Return the cause if the header belongs to an export or to another contract; None if it does not."""
     if any(fault.code == "HDR107" for fault in header.faults):
         return None
     return _export(header, contract) or _other_contract(header, contract)
@@ -129,7 +129,8 @@ def _export(header: Header, contract: Contract) -> Cause | None:
         return None
     names = {name.strip().lower() for name in header.names}
     counts = {other.name: _own_columns(names, other) for other in (contract, *CONTRACTS.values())}
-    best = max(counts, key=lambda name: counts[name])  # of equal ones the first, which is the contract itself
+    # `max` returns the first of equal names, here the contract itself.
+    best = max(counts, key=lambda name: counts[name])
     if not counts[best]:
         return None
     takes = ", ".join(contract.column_names)
@@ -140,7 +141,10 @@ def _export(header: Header, contract: Contract) -> Cause | None:
 
 
 def _own_columns(names: set[str], contract: Contract) -> int:
-    """Return how many columns only an export has; 0 unless there are three, or half of them, beside the key."""
+    """Return the number of columns that only an export has.
+
+    0 unless there are three or half of all such columns, and the key column too.
+    """
     best = 0
     for route in contract.routes:
         readback = route.readback
@@ -156,7 +160,7 @@ def _own_columns(names: set[str], contract: Contract) -> int:
 
 
 def export_names(header: Header, contract: Contract) -> Mapping[str, str]:
-    """Return the columns of an export that an import file has under another name, with that name."""
+    """Return the export names of columns that an import file names otherwise, each with its import name."""
     names = {name.lower(): name for name in header.names}
     renames: dict[str, str] = {}
     for route in contract.routes:
@@ -192,7 +196,7 @@ def _other_contract(header: Header, contract: Contract) -> Cause | None:
 
 
 def unlike_records(header: Header, data: bytes) -> Cause | None:
-    """Return that the first records all have another number of fields, or another separator, than the header."""
+    """Return the cause if all first records have another number of fields, or another separator, than the header."""
     width = len(header.columns)
     lines = _whole_lines(data)[:_SEARCHED]
     if len(lines) < _FEW or header.wrapped:
@@ -208,7 +212,8 @@ def unlike_records(header: Header, data: bytes) -> Cause | None:
             message = f"{other} separates the fields of the records, but {spoken} those of the header"
             return Cause("HDR114", message, frozenset({"STR101", "STR102"}))
     if count > width and all(_blank_behind(line, header.separator, width) for line in lines):
-        return None  # blank fields too many are removed one by one
+        # `fix` removes surplus blank fields record by record.
+        return None
     if count == 1 and all(line.startswith(b'"') for line in lines):
         return None
     message = f"the header has {_fields(width)}, but all of the first {len(lines)} records have {_fields(count)}"
@@ -216,20 +221,20 @@ def unlike_records(header: Header, data: bytes) -> Cause | None:
 
 
 def _whole_lines(data: bytes) -> list[bytes]:
-    """Return the filled lines of the first bytes behind a header, but for one that may be cut off."""
+    """Return the lines with content after the header, without a last line that may be incomplete."""
     lines = data[: 1 << 16].split(b"\n")
     whole = lines[:-1] if len(data) > 1 << 16 else lines
     return [line.rstrip(b"\r") for line in whole if line.strip()]
 
 
 def _width(line: bytes, separator: int) -> int:
-    """Return how many fields a line has; 0 if its quotes are wrong."""
+    """Return the number of fields of a line; 0 if its quotes are wrong."""
     read = read_strictly(line, 0, separator)
     return 0 if read.code else len([*cells(line, 0, separator)])
 
 
 def _blank_behind(line: bytes, separator: int, width: int) -> bool:
-    """Tell whether the fields of a line beyond a width are blank."""
+    """Return whether all fields after the first `width` fields are blank."""
     return not any(line[start:end] for start, end in [*cells(line, 0, separator)][width:])
 
 
@@ -238,7 +243,7 @@ def _fields(count: int) -> str:
 
 
 def other_encoding(data: bytes, *, mask: bool) -> Cause | None:
-    """Return that many lines are not UTF-8 and none shows that the file is."""
+    """Return the cause if many lines are not UTF-8 and no line proves that the file is UTF-8."""
     if data.isascii():
         return None
     odd: Sequence[bytes] = [line for line in _whole_lines(data) if not line.isascii()]

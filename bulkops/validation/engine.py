@@ -1,4 +1,4 @@
-"""Validate files: read each once, judge its blocks side by side, put the partial results together in order."""
+"""Validate files: read each file once, check its blocks in parallel, and merge the block results in order."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ from bulkops_validators.model.rules_registry import chosen
 
 @dataclass
 class _Outcome:
-    """How reading a file went."""
+    """The report builder of one file, and the result of reading it."""
 
     tally: Tally
     size: int = 0
@@ -43,9 +43,9 @@ def validate_files(
     settings: ValidationSettings | None = None,
     observer: Observer | None = None,
 ) -> ValidationReport:
-    """Return what is wrong with the files; a file that cannot be read has `unreadable` set in its report.
+    """Return the report of files; a file that cannot be read has `unreadable` set in its report.
 
-    Uniqueness is judged over all files together, unless the import replaces: then each file is a world of its own.
+    Keys must be unique across all files. For a replacing import, they must be unique within each file only.
     """
     settings = settings or ValidationSettings()
     outcomes = []
@@ -83,22 +83,23 @@ def _validate_one(tally: Tally, keys: KeyBook) -> _Outcome:
 
 
 class Keys(Protocol):
-    """Where the keys of the blocks go."""
+    """A receiver of the keys of each block."""
 
     def begin(self, tally: Tally) -> None:
-        """Hear that a file begins."""
+        """Start a new file."""
 
     def add(self, partial: Partial, uniques: tuple[Unique, ...]) -> None:
-        """Take the keys of a block."""
+        """Add the keys of one block."""
 
 
 def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
-    """Judge what a reader yields, from its start to its end."""
+    """Check the content of a reader from start to end."""
     settings = tally.settings
     opening = open_content(reader, tally.contract, mask=settings.mask, renames=settings.renames)
     tally.open(opening)
     if opening.header is None:
-        while reader.read(FIRST_BYTES):  # the hash and the size are those of the whole file
+        # The hash and the size must cover the whole file.
+        while reader.read(FIRST_BYTES):
             pass
         return
     context = Context(
@@ -130,17 +131,17 @@ def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
 
 
 class _Ahead(NamedTuple):
-    """A block that is being judged: its bytes, and the result to come."""
+    """A block under check: its size in bytes, and its future result."""
 
     size: int
     result: Future[Partial]
 
 
 def _judged(pieces: Iterator[Block], context: Context, tally: Tally) -> Iterator[Partial]:
-    """Yield the partial results in order. As many blocks are judged at a time as there are threads;
-    one that a long record has made larger than usual is judged alone, before more is read.
+    """Yield the block results in order, with one block per thread checked at a time.
 
-    Where reading fails, what was read comes first.
+    A block larger than usual, because of a long record, is checked alone before more is read. If reading fails, the
+    results of the data read so far come first.
     """
     threads = tally.settings.threads
     usual = tally.settings.block_bytes

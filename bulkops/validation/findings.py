@@ -1,4 +1,4 @@
-"""What a validation says: findings, one report a file, one for all; and the settings it ran with."""
+"""Define validation settings, findings, and the reports of one file and of all files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One rule broken at one place.
+    """One violation of a rule at one location.
 
-    `record` counts from 1 without the header and is None for the header, blank lines and the file as a whole;
-    `line` is the physical line, from 1, on which the record begins (for single bytes: on which they stand);
-    `byte` counts from 0 and points at the cell, or at the defect itself; `field` is the column's position, from 1.
-    `column` and `value` are None where the finding is about no single cell. `explains` is the number of findings that
-    follow from this one: they are counted and not listed.
+    `record` counts from 1 without the header; it is None for the header, blank lines and the file as a whole. `line` is
+    the physical line, from 1, on which the record begins; for single bytes, the line that contains them. `byte` counts
+    from 0 and points at the cell, or at the defect itself. `field` is the position of the column, from 1. `column` and
+    `value` are None if the finding is not about a single cell. `explains` is the number of findings that this one
+    causes: they are counted and not listed.
     """
 
     code: str
@@ -41,12 +41,12 @@ class Finding:
 
     @property
     def name(self) -> str:
-        """The rule's name."""
+        """The name of the rule."""
         return RULES[self.code].name
 
     @property
     def help(self) -> str:
-        """What to do."""
+        """How to fix the finding."""
         return RULES[self.code].fix
 
     def to_json(self) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class Finding:
 
 
 class Findings(Sequence[Finding]):
-    """Findings of one or more files, in order. `paths` are their files, one for each finding."""
+    """Findings of one or more files, in order. `paths` has the file of each finding."""
 
     def __init__(self, found: Sequence[Finding], paths: Sequence[str]) -> None:
         self._found = tuple(found)
@@ -88,7 +88,7 @@ class Findings(Sequence[Finding]):
         return len(self._found)
 
     def to_frame(self) -> "pl.DataFrame":
-        """Return a polars frame with one row for each finding: path, and the fields of `Finding.to_json`."""
+        """Return a polars frame with one row per finding: path, and the fields of `Finding.to_json`."""
         import polars as pl
 
         rows = [{"path": path, **found.to_json()} for path, found in zip(self._paths, self._found, strict=True)]
@@ -126,11 +126,10 @@ NUMBERS = frozenset({"record", "line", "byte", "field"})
 
 @dataclass(frozen=True, kw_only=True)
 class FileReport:
-    """What was found in one file. `counts` are exact; `findings` are examples in file order.
+    """The findings of one file. `counts` are exact; `findings` are examples in file order.
 
-    `sha256` and `bytes` are of the content as it was read (decompressed). `stopped`: there were as many errors as
-    were asked for, so that the rest of the file was not looked at. `digests` are those of its records, if they were
-    asked for.
+    `sha256` and `bytes` describe the content after decompression. `stopped`: the maximum number of errors was reached,
+    and the rest of the file was not checked. `digests` are the digests of the records, if they were requested.
     """
 
     path: str
@@ -150,7 +149,7 @@ class FileReport:
 
     @property
     def repairs(self) -> dict[str, int]:
-        """How many findings `bulkops fix` may repair: safely, with an option, and only with --unsafe."""
+        """The number of findings that `bulkops fix` may repair: safely, with an option, and only with --unsafe."""
         found = dict.fromkeys((Repair.SAFE, Repair.OPTION, Repair.UNSAFE), 0)
         for code, count in self.counts.items():
             if (repair := RULES[code].repair) in found:
@@ -181,7 +180,7 @@ class FileReport:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ValidationReport:
-    """What was found in all files of one call. `account` is the snapshot that they were compared with, if any."""
+    """The reports of all files of one call. `account` is the snapshot that the files were compared with, if any."""
 
     files: tuple[FileReport, ...]
     unused_baseline: tuple[str, ...] = ()
@@ -189,18 +188,18 @@ class ValidationReport:
 
     @property
     def findings(self) -> Findings:
-        """The findings of all files: the examples that were kept of each rule, in the order of the files."""
+        """The listed examples of all files, in file order."""
         found = [(finding, file.path) for file in self.files for finding in file.findings]
         return Findings([finding for finding, _ in found], [path for _, path in found])
 
     @property
     def errors(self) -> int:
-        """How many findings are errors, counted exactly."""
+        """The exact number of findings that are errors."""
         return sum(file.errors for file in self.files)
 
     @property
     def warnings(self) -> int:
-        """How many findings are warnings, counted exactly."""
+        """The exact number of findings that are warnings."""
         return sum(file.warnings for file in self.files)
 
     def __repr__(self) -> str:
@@ -229,14 +228,16 @@ class ValidationReport:
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationSettings:
-    """How to validate.
+    """Options of a validation.
 
-    `select` and `ignore` are codes, names or prefixes; `max_findings` caps the examples of each rule and file;
-    after `max_errors` errors the rest of a file is left unread; `mask` hides values; `insensitive` says that the
-    application folds the case of codes; without `now` nothing looks at the present. `renames` gives columns of the
-    header the names under which they are judged; `digests` asks for the digests of records; `named` knows what an
-    account has of the names in the cells. Without `grouped`, findings that follow from another one are listed too; so
-    they are with a baseline, which names them one by one.
+    `select` and `ignore` are codes, names or prefixes. `max_findings` is the maximum number of examples per rule and
+    file. After `max_errors` errors the rest of a file is not read. `mask` hides values. `insensitive`: the application
+    ignores the case of codes. Without `now`, no check depends on the present time. `renames` maps header names to the
+    column names used for checking. `digests`: compute the digests of records. `named` checks cells against the names of
+    an account.
+
+    Without `grouped`, findings caused by another finding are listed too. With a baseline they are always listed,
+    because it names each one.
     """
 
     select: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The header line: which column each field is, and everything that is wrong with it."""
+"""Read the header line: find the column of each field and every defect of the header."""
 
 import re
 import shlex
@@ -19,9 +19,9 @@ from bulkops.validation.context import masked
 from bulkops_validators.model.contract import Contract
 
 _NEAR = 20
-"""Bytes shown on each side of one that is not UTF-8."""
+"""Bytes shown on each side of a byte that is not UTF-8."""
 _SAMPLE, _SAMPLED = 1 << 16, 20
-"""Bytes and lines behind the header that are looked at for the separator."""
+"""Bytes and lines after the header that help to find the separator."""
 _NOTE = re.compile(r"(?<=\S)\s*[(\[].*$")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 SEPARATORS = b",;\t|"
@@ -30,7 +30,7 @@ SPOKEN = {b",": "a comma", b";": "a semicolon", b"\t": "a tab", b"|": "a vertica
 
 @dataclass(frozen=True)
 class Fault:
-    """Something wrong with the header; `column` is the name at fault, `at` its offset in the line."""
+    """A defect of the header; `column` is the name concerned, `at` its offset in the line."""
 
     code: str
     message: str
@@ -41,9 +41,9 @@ class Fault:
 
 @dataclass(frozen=True)
 class Header:
-    """A header that was read: the contract's column of each field, or None where it is no known one.
+    """A header: the column of each field, or None for an unknown name.
 
-    `wrapped`: the header is one quoted field, which contains the names.
+    `wrapped`: the header is one quoted field that contains all names.
     """
 
     columns: tuple[str | None, ...]
@@ -73,10 +73,10 @@ def read_header(
     renames: Mapping[str, str] = MappingProxyType({}),
     sample: bytes = b"",
 ) -> Header:
-    """Return what a header line (without its line end) says, and its faults.
+    """Return the columns and the defects of a header line, given without its line end.
 
-    With `mask` no fault repeats a name that may be a value, since it resembles no column. A column among the `renames`
-    is read under its new name. The records in `sample`, the bytes behind the header, help to find the separator.
+    With `mask`, messages hide a name that resembles no column, because it may be a value. A column in `renames` is read
+    under its new name. `sample` is the data after the header; its records help to find the separator.
     """
     known = (*contract.header_names, *renames)
     inner = _unwrapped(line, known)
@@ -116,7 +116,7 @@ def read_header(
 
 
 def _byte_faults(line: bytes, *, mask: bool) -> list[Fault]:
-    """Return the bytes of the header that are no UTF-8 or no characters."""
+    """Return the bytes of the header that are not UTF-8 or are control characters."""
     faults = [
         Fault(code, message + readings_told(line[max(0, at - _NEAR) : at + _NEAR], mask=mask), at=at)
         for code, at, message in islice(undecodable(line), MAX_HEADER_DEFECTS)
@@ -130,13 +130,13 @@ def _byte_faults(line: bytes, *, mask: bool) -> list[Fault]:
 
 
 def _quote_faults(line: bytes, separator: int) -> list[Fault]:
-    """Return the first quote of the header that stands wrong."""
+    """Return the first misplaced quote of the header; an empty list if all quotes are valid."""
     record = read_strictly(line, 0, separator)
     return [Fault(record.code, BROKEN_SAYS[record.code], at=record.at)] if record.code else []
 
 
 def _unwrapped(line: bytes, names: Collection[str]) -> bytes | None:
-    """Return the header inside a single quoted field, or None unless it contains several known names."""
+    """Return the header inside a single quoted field; None unless it contains several known names."""
     if not (line.startswith(b'"') and line.endswith(b'"')) or not wrapped_cells(line, 0):
         return None
     inner = line[1:-1].replace(b'""', b'"')
@@ -147,7 +147,7 @@ def _unwrapped(line: bytes, names: Collection[str]) -> bytes | None:
 
 
 def _separator(line: bytes, names: Collection[str], sample: bytes) -> int:
-    """Return the separator that yields the most known names; among equal ones that of the records, or the comma."""
+    """Return the separator that yields the most known names; then the one that fits the records, then the comma."""
     folded = {fold(name) for name in names}
     lines = sample[:_SAMPLE].split(b"\n")[:_SAMPLED]
 
@@ -162,12 +162,12 @@ def _separator(line: bytes, names: Collection[str], sample: bytes) -> int:
 
 
 def annotated(name: str) -> str:
-    """Return a name without a unit or a note in brackets behind it: 'limit (EUR)' is 'limit'."""
+    """Return a name without a unit or a note in brackets after it: 'limit (EUR)' becomes 'limit'."""
     return _NOTE.sub("", name)
 
 
 def spelt_names(line: bytes, separator: int) -> tuple[str, ...]:
-    """Return the names in a line, without blanks, units and notes around them."""
+    """Return the names in a line, without surrounding blanks, units and notes."""
     return tuple(annotated(field.name).strip() for field in _fields(line, separator))
 
 
@@ -176,9 +176,9 @@ def _fields(line: bytes, separator: int) -> list[_Field]:
 
 
 def _names(line: bytes, separator: int) -> Iterator[tuple[str, int]]:
-    """Yield the names and where they start, of too many only one more than a header may have.
+    """Yield each name and its offset, at most one more than the maximum number of columns.
 
-    Where a quote is wrong the separators alone part the names, and the quotes are removed.
+    If a quote is misplaced, only separators end names, and quotes are removed.
     """
     if read_strictly(line, 0, separator).code:
         pieces = line.split(bytes((separator,)), MAX_COLUMNS + 1)[: MAX_COLUMNS + 1]
@@ -193,7 +193,7 @@ def _names(line: bytes, separator: int) -> Iterator[tuple[str, int]]:
 
 
 def _name(raw: bytes) -> str:
-    """Return a name without the control characters in it."""
+    """Return a name without its control characters."""
     return decoded(_CONTROL.sub(b"", raw))
 
 
@@ -205,12 +205,12 @@ def _looks_like_data(fields: list[_Field], contract: Contract) -> bool:
 
 
 def _told(name: str, contract: Contract) -> str:
-    """Return a name as a message may tell it where values are hidden: without a header, the name is one."""
+    """Return a name as a masked message shows it: in a file without a header, the name may be a value."""
     return name if not name.strip() or suggestion(name, contract) else masked(name)
 
 
 def _assign(fields: list[_Field], told: list[_Field], contract: Contract) -> tuple[tuple[str | None, ...], list[Fault]]:
-    """Return the column of each field and the faults of the names; `told` are the names that faults repeat."""
+    """Return the column of each field and the defects of the names; messages use the names in `visible`."""
     exact = {contract.header_names.get(field.name) for field in fields}
     unnamed = [column for column in contract.column_names if column not in exact]
     columns: list[str | None] = []
@@ -236,7 +236,7 @@ def _assign(fields: list[_Field], told: list[_Field], contract: Contract) -> tup
 
 
 def _repeated(name: str, column: str, first: str) -> tuple[str, str]:
-    """Return the fault of a name for a column that `first` already names."""
+    """Return the defect of a name for a column that `first` already names."""
     if name == first:
         return "HDR103", f"the column {name!r} stands twice"
     if column == first:
@@ -245,7 +245,7 @@ def _repeated(name: str, column: str, first: str) -> tuple[str, str]:
 
 
 def _contested(column: str, rivals: list[_Field], places: list[int]) -> Fault:
-    """Return the fault of several columns that could each be the same documented one."""
+    """Return the defect of several names that could all mean the same column."""
     *others, last = (repr(rival.name) for rival in rivals)
     first = rivals[0].name
     message = (
@@ -261,9 +261,9 @@ def _padded(field: _Field, position: int) -> Fault:
 
 
 def _known(name: str, shown: str, contract: Contract, *, free: list[str]) -> tuple[str | None, tuple[str, str] | None]:
-    """Return the contract's column that a name stands for, and the code and message of what is wrong with it.
+    """Return the column that a name means, and the code and message of its defect.
 
-    `shown` is the name as the message shows it; `free` are the columns that no other name stands for.
+    `shown` is the name as the message shows it; `free` are the columns that no other name means.
     """
     names = contract.header_names
     if name in names:
@@ -287,7 +287,7 @@ def _known(name: str, shown: str, contract: Contract, *, free: list[str]) -> tup
 def _missing(
     columns: tuple[str | None, ...], fields: list[_Field], contract: Contract, *, besides: Collection[str]
 ) -> list[Fault]:
-    """Return the required columns that are missing, except those that several fields could be."""
+    """Return the defects of missing columns, except those that several fields could mean."""
     wanted = [column.name for column in contract.columns if column.recommended and column.name not in columns]
     says = "the documentation does not call it optional"
     faults = [

@@ -1,4 +1,7 @@
-"""Cells that name something of an account: tiers, stores, attributes. What the account has is decided elsewhere."""
+"""Check cells that name something in an account: tiers, stores, attributes.
+
+The object in `Context.named` knows the names of the account.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,9 +18,9 @@ ROW = "_row"
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with a cell, or with the target of a file: the rule's code, and the fault in words.
+    """A defect of a cell, or of the target of a file: the code of the rule, and a text.
 
-    `text` continues a sentence that begins with the cell, or with the part `of` it; alone it is the whole sentence.
+    `text` continues a sentence that begins with the cell, or with its part `of`; for a file it is the whole sentence.
     Neither contains a value of the file.
     """
 
@@ -26,30 +29,30 @@ class Fault:
     of: str | None = None
 
     def said(self, value: str, context: Context) -> str:
-        """Return the fault of a cell as a sentence."""
+        """Return the defect of a cell as a sentence."""
         if self.of is None:
             return f"{shown(value, context)!r} {self.text}"
         return f"{'an attribute in it' if context.mask else repr(self.of)} {self.text}"
 
 
 class NamedThings(Protocol):
-    """What an account knows of the names in a file's cells. Called from several threads."""
+    """Checks names in cells against an account. Called from several threads."""
 
     def of_file(self, present: Collection[str]) -> Sequence[Fault]:
-        """Return what is wrong with the target, and with a file that has these columns, whatever its records are."""
+        """Return the defects of the target, and of any file with these columns, regardless of its records."""
 
     @property
     def columns(self) -> Collection[str]:
-        """The columns whose cells are judged."""
+        """The columns with cells to check."""
 
     def faults(self, column: str, value: str) -> Sequence[Fault]:
-        """Return what is wrong with a cell, empty if it is blank; at most one fault of a code."""
+        """Return the defects of a cell, at most one per code; `value` is empty for a blank cell."""
 
 
 def named_hits(frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room) -> list[Hits]:
-    """Return what is wrong with the names in a frame whose columns have the contract's names.
+    """Return the matches in a frame with the column names of the contract.
 
-    Each distinct cell of the frame is judged once.
+    Each distinct cell of the frame is checked once.
     """
     things = context.named
     if things is None:

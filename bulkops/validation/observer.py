@@ -1,4 +1,4 @@
-"""What can be watched while files are validated."""
+"""Report the progress of a validation."""
 
 from typing import Protocol
 
@@ -6,10 +6,10 @@ from bulkops.validation.findings import Finding
 
 
 class Observer(Protocol):
-    """What can be watched while files are validated."""
+    """Receives findings and progress while files are validated."""
 
     def finding(self, path: str, finding: Finding) -> None:
-        """Hear of an example as soon as it is known; those that need the whole file come last."""
+        """Receive an example as soon as it is known; examples that need the whole file come last."""
 
     def advanced(self, path: str, size: int) -> None:
-        """Hear how many bytes of a file have been judged so far."""
+        """Receive the number of bytes of a file checked so far."""

@@ -1,7 +1,7 @@
-"""One block into a frame of text columns, with every defect of its structure.
+"""Parse one block into a frame of text columns, and find every defect of its structure.
 
-Clean blocks are recognised by counting: as many rows as line feeds, no carriage return out of place, and, where a
-short record could hide behind a blank last cell, as many separators as the rows need. Only other blocks are laid out.
+Clean blocks are recognised by counting: one row per line feed, no misplaced carriage return, and as many separators as
+the rows need wherever a short record could look like one with a blank last cell. Only other blocks need a layout.
 """
 
 import csv
@@ -29,7 +29,7 @@ from bulkops.validation.rule_matches import Hits, Room, Spot, merge
 
 @dataclass(frozen=True)
 class Parsed:
-    """The well-formed records of a block. `numbers` gives each row's record in the block; None: the same number."""
+    """The well-formed records of a block. `numbers` has the record number of each row; None: they are equal."""
 
     frame: pl.DataFrame
     records: int
@@ -61,7 +61,7 @@ def _unsuspicious(block: Block, context: Context) -> bool:
 
 
 def _balanced(frame: pl.DataFrame, block: Block) -> bool:
-    """Tell whether no line was blank, no record short and no line end inside a cell."""
+    """Return whether the block has no blank line, no short record and no line end inside a cell."""
     feeds = block.feeds + (not block.data.endswith(b"\n"))
     if frame.height != feeds:
         return False
@@ -71,7 +71,7 @@ def _balanced(frame: pl.DataFrame, block: Block) -> bool:
 
 
 def _read(data: bytes, context: Context) -> pl.DataFrame | None:
-    """Return the frame of well-formed bytes; None if the reader refuses them."""
+    """Return the frame of well-formed bytes; None if polars rejects them."""
     schema = {str(index): pl.String for index in range(len(context.columns))}
     if not data:
         return pl.DataFrame(schema=schema)
@@ -84,7 +84,7 @@ def _read(data: bytes, context: Context) -> pl.DataFrame | None:
 
 
 def _read_slowly(data: bytes, context: Context) -> pl.DataFrame:
-    """Return the frame by Python's reader: for the odd block that polars refuses or splits otherwise."""
+    """Return the frame with Python's CSV reader, for the rare block that polars rejects or splits differently."""
     csv.field_size_limit(1 << 30)
     text = io.StringIO(data.decode("utf-8", "replace"), newline="")
     rows = [row for row in csv.reader(text, delimiter=chr(context.separator), strict=False) if row]
@@ -124,7 +124,7 @@ def _parse_exactly(block: Block, context: Context, room: Room) -> Parsed:
 
 
 def _whitespace(block: Block, laid: Layout, width: int) -> Offsets:
-    """Return the indices of records that are a line of nothing but blanks, where a record has several fields."""
+    """Return the indices of records that are a line of blanks only; empty for one-column files."""
     short = np.flatnonzero((laid.numbers >= 0) & (laid.fields == 1)) if width > 1 else np.zeros(0, np.int64)
     blank = [not block.data[laid.starts[i] : laid.ends[i]].strip() for i in short.tolist()]
     return short[np.array(blank, np.bool_)]
@@ -136,7 +136,7 @@ def _whitespace_hits(laid: Layout, indices: Offsets, room: Room) -> Hits:
 
 
 def _odd_lines(block: Block, laid: Layout, width: int, context: Context, besides: Offsets) -> dict[str, Offsets]:
-    """Return by rule the indices of records with a wrong number of fields that are lines of another kind."""
+    """Return, by rule, the indices of records with a wrong number of fields that are not records at all."""
     wrong = (laid.numbers >= 0) & ~laid.broken & (laid.fields != width)
     wrong[besides] = False
     found = odd_lines(block, laid, np.flatnonzero(wrong))
@@ -150,7 +150,7 @@ def _odd_hits(block: Block, laid: Layout, odd: Mapping[str, Offsets], context: C
 
 
 def _wrapped_hits(block: Block, laid: Layout, wrapped: Offsets, context: Context, room: Room) -> Hits:
-    """Return the records that are quoted as a whole."""
+    """Return the matches of records that are quoted as a whole."""
     width = len(context.columns)
     spots = tuple(
         Spot(
@@ -177,9 +177,9 @@ def _broken_hits(block: Block, laid: Layout, context: Context, room: Room) -> li
 
 
 def _broken_spot(block: Block, number: int, piece: Broken, starts: Sequence[int], context: Context) -> Spot:
-    """Return the spot of a broken record, with the column its quotes are in; `starts` of its cells, if they are plain.
+    """Return the example of a malformed record, with the column of the defect.
 
-    Where they are not, the rest of the record is shown.
+    `starts` are the offsets of its cells, if they are certain. If not, the example shows the rest of the record.
     """
     first, end = piece.start, piece.end
     plain = starts or [start for start, _ in cells(block.data, piece.start, context.separator)]
@@ -203,7 +203,8 @@ def _broken_spot(block: Block, number: int, piece: Broken, starts: Sequence[int]
 
 def _count_hits(block: Block, laid: Layout, context: Context, room: Room, *, besides: Offsets) -> list[Hits]:
     hits, width = [], len(context.columns)
-    column = context.columns[0] if width == 1 else None  # whose cell it must be that an unquoted separator has cut
+    # An unquoted separator can only have split a cell of this column.
+    column = context.columns[0] if width == 1 else None
     record = (laid.numbers >= 0) & ~laid.broken
     record[besides] = False
     for code, wrong in (("STR101", record & (laid.fields < width)), ("STR102", record & (laid.fields > width))):
@@ -222,7 +223,7 @@ def _count_hits(block: Block, laid: Layout, context: Context, room: Room, *, bes
 
 
 def _text_of(block: Block, laid: Layout, index: int) -> str:
-    """Return a record as it stands in the file."""
+    """Return the text of a record, without its line end."""
     return decoded(block.data[int(laid.starts[index]) : int(laid.ends[index])].rstrip(b"\r\n"))
 
 
@@ -231,7 +232,7 @@ def _fields(count: int) -> str:
 
 
 def _blank_tail(laid: Layout) -> int:
-    """Return how many blank lines end the block."""
+    """Return the number of blank lines at the end of the block."""
     records = np.flatnonzero(laid.numbers >= 0)
     return len(laid.numbers) - (int(records[-1]) + 1 if len(records) else 0)
 
@@ -245,7 +246,8 @@ def _blank_hits(laid: Layout, tail: int, room: Room) -> list[Hits]:
 def _line_end_hits(block: Block, laid: Layout, context: Context, room: Room) -> list[Hits]:
     ended = laid.numbers >= 0
     if len(ended):
-        ended[-1] = ended[-1] and block.data.endswith(b"\n")  # the last record of a file may end without
+        # The last record of a file may have no line end.
+        ended[-1] = ended[-1] and block.data.endswith(b"\n")
     other = np.flatnonzero(ended & (laid.crlf != context.crlf))
     names, length = (("CRLF", "LF"), 1) if context.crlf else (("LF", "CRLF"), 2)
     message = f"the record ends with {names[1]}, the header with {names[0]}"

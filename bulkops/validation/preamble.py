@@ -1,4 +1,4 @@
-"""The first bytes of a file: encoding, marks and lines in front of the header, the header, and where records begin."""
+"""Read the start of a file: encoding, byte order mark, lines in front of the header, and the header."""
 
 import codecs
 import re
@@ -36,14 +36,14 @@ _WIDE = {
     "utf-16-le": re.compile(rb"(?:[^\0]\0){4}"),
     "utf-16-be": re.compile(rb"(?:\0[^\0]){4}"),
 }
-"""How a header, of ASCII letters, begins in an encoding of two or four bytes a character."""
+"""Patterns of a header of ASCII letters in encodings with two or four bytes per character."""
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Something wrong in front of the records; line from 1, byte from 0 in the file.
+    """A defect in front of the records; `line` counts from 1, `byte` from 0 in the file.
 
-    `explains` are the rules whose findings follow from it.
+    `explains` are the rules whose findings this defect causes.
     """
 
     code: str
@@ -57,10 +57,11 @@ class Notice:
 
 @dataclass(frozen=True)
 class Opening:
-    """What stands in front of the records.
+    """Everything in front of the records.
 
-    `offset` and `lines` count what came before the first record; `header` is None if there is none to go by.
-    `preamble` are lines in front of the header that are not part of the table; `may_go`: none of them can be a record.
+    `offset` and `lines` count what precedes the first record; `header` is None if no usable header was found.
+    `preamble` are lines in front of the header that do not belong to the table; `removable`: none of them can be a
+    record.
     """
 
     header: Header | None
@@ -93,10 +94,10 @@ class _Head:
 def open_content(
     reader: ContentReader, contract: Contract, *, mask: bool = False, renames: Mapping[str, str] = MappingProxyType({})
 ) -> Opening:
-    """Read the header and everything before it; sets the reader's form so that what follows is UTF-8 with LF.
+    """Read the header and everything before it, and set the form of the reader: from then on it yields UTF-8 with LF.
 
-    With `mask` no message repeats a value. `renames` gives columns the names they are judged by. What ended the reading
-    is raised if that was within the header.
+    With `mask`, no message contains a value. `renames` maps header names to the column names used for checking. Raises
+    the reader's failure if it occurred within the header.
     """
     raw = reader.read(MAX_HEADER_BYTES)
     if not raw:
@@ -114,7 +115,8 @@ def open_content(
     preamble, place = _skip_preamble(head, contract, renames), len(head.notices)
     whole_line = head.data[: _header_size(head.data)]
     if reader.failure is not None and not whole_line.endswith(b"\n"):
-        raise reader.failure  # nobody knows how the header goes on
+        # The rest of the header is unknown.
+        raise reader.failure
     crlf = whole_line.endswith(b"\r\n")
     line = whole_line.rstrip(b"\n").removesuffix(b"\r")
     if (lone := _lone_return(line.rstrip(b"\r"))) >= 0:
@@ -139,7 +141,7 @@ def open_content(
 
 
 def wide_encoding(raw: bytes) -> str | None:
-    """Return the encoding of two or four bytes a character that the first bytes of a file show; None if they do not."""
+    """Return the encoding with two or four bytes per character that the first bytes show; None if they show none."""
     for mark, encoding in _MARKS:
         if raw.startswith(mark):
             return encoding
@@ -147,13 +149,13 @@ def wide_encoding(raw: bytes) -> str | None:
 
 
 def _lone_return(line: bytes) -> int:
-    """Return where a carriage return outside quotes ends the header in the middle of a line; -1 if none does."""
+    """Return the offset of a carriage return outside quotes that ends the header within a line; -1 if none does."""
     blanked = _QUOTED.sub(lambda cell: b"x" * len(cell[0]), line)
     return blanked.find(b"\r")
 
 
 def _form(raw: bytes) -> tuple[Form, _Head]:
-    """Recognise the encoding and the line ends; the head is what follows a byte order mark."""
+    """Detect the encoding and the line ends; the returned head begins after a byte order mark."""
     head = _Head(raw)
     for mark, encoding in _MARKS:
         if raw.startswith(mark):
@@ -174,7 +176,7 @@ def _form(raw: bytes) -> tuple[Form, _Head]:
 
 
 def _returns_only(data: bytes) -> bool:
-    """Tell whether lines end with carriage returns alone; a line feed in a cell that is quoted ends none."""
+    """Return whether lines end with carriage returns alone; line feeds inside quoted cells do not count."""
     if b"\r" not in data or b"\r\n" in data:
         return False
     bare = _QUOTED.sub(b"", data)
@@ -182,9 +184,9 @@ def _returns_only(data: bytes) -> bool:
 
 
 def _skip_to_header(head: _Head) -> None:
-    """Drop what precedes the header: blank lines, a spreadsheet's `sep=` line, further byte order marks.
+    """Remove everything in front of the header: blank lines, a spreadsheet's `sep=` line, further byte order marks.
 
-    TooLarge if there are very many of them.
+    TooLarge if there are too many of them.
     """
     while head.data:
         if len(head.notices) > MAX_LEADING_LINES:
@@ -208,7 +210,7 @@ def _skip_to_header(head: _Head) -> None:
 
 
 def _skip_preamble(head: _Head, contract: Contract, renames: Mapping[str, str]) -> bytes:
-    """Drop the lines in front of a header that is further down, and return them."""
+    """Remove the lines in front of a header further down, and return them."""
     size = header_below(head.data, contract, renames)
     preamble = head.data[:size]
     head.drop(size)
@@ -216,7 +218,7 @@ def _skip_preamble(head: _Head, contract: Contract, renames: Mapping[str, str]) 
 
 
 def _preamble_notice(preamble: bytes, head: _Head) -> Notice:
-    """Return the notice about lines in front of the header, which is next; it is placed at the first of them."""
+    """Return the notice about lines in front of the header; it points at the first of them."""
     count = preamble.count(b"\n")
     lines = "1 line precedes" if count == 1 else f"{count:,} lines precede"
     message = f"the header is on line {head.lines + 1:,}; {lines} it"

@@ -1,4 +1,4 @@
-"""Reading single records again, by number: for findings that only the whole file could show."""
+"""Read single records again by number, for findings that only the whole file shows."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ from bulkops.validation.context import Context
 
 @dataclass
 class Index:
-    """Where each block of a file begins: its first record (from 0), line (from 0) and byte, and its length."""
+    """The start of each block of a file: first record (from 0), line (from 0) and byte, and the length of the block."""
 
     records: list[int] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
@@ -27,7 +27,7 @@ class Index:
     lengths: list[int] = field(default_factory=list)
 
     def add(self, partial: Partial, *, record: int, line: int, offset: int) -> None:
-        """Note a block."""
+        """Add the start of a block."""
         self.records.append(record)
         self.lines.append(line)
         self.offsets.append(offset)
@@ -36,7 +36,7 @@ class Index:
 
 @dataclass(frozen=True)
 class RecordPlace:
-    """A record read again: its line from 0, and for each known column where the cell begins and what it holds."""
+    """A record found again: its line from 0, its byte, and for each known column the offset and text of the cell."""
 
     line: int
     byte: int
@@ -46,9 +46,9 @@ class RecordPlace:
 def read_again(
     source: Source, form: Form, context: Context, index: Index, wanted: Iterable[int]
 ) -> dict[int, RecordPlace]:
-    """Return the places of records given by their number in the file, from 0. The file is read forwards once.
+    """Return records by their number in the file, from 0. The file is read forwards once.
 
-    InputUnreadable if the file is gone, or no longer what it was.
+    InputUnreadable if the file is missing or has changed.
     """
     by_block: dict[int, list[int]] = {}
     for number in sorted(set(wanted)):
@@ -87,7 +87,7 @@ def _skip(reader: ContentReader, size: int) -> None:
 def _places(
     data: bytes, records: list[int], context: Context, index: Index, block_number: int
 ) -> dict[int, RecordPlace] | None:
-    """Return the places of some records of a block; None if it has fewer records than it had."""
+    """Return some records of a block; None if the block has fewer records than before."""
     piece = cut_all(data, separator=context.separator, width=len(context.columns))
     block = Block(data, context.separator, piece.broken, piece.marks)
     block, laid = lay_out(block, len(context.columns))
@@ -109,7 +109,7 @@ def _places(
 
 
 def _cells(data: bytes, start: int, context: Context) -> list[tuple[int, bytes]]:
-    """Return where each cell of the record at `start` begins, and its bytes."""
+    """Return the offset and the bytes of each cell of the record at `start`."""
     return [
         (first, data[first : end if end >= 0 else len(data)]) for first, end in cells(data, start, context.separator)
     ]

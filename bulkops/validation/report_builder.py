@@ -1,4 +1,4 @@
-"""One file's result in the making: partial results added in order, each finding given its place in the file."""
+"""Build the report of one file: add block results in order, and give each finding its location in the file."""
 
 from collections import ChainMap, Counter
 from collections.abc import Iterable, Mapping
@@ -22,12 +22,12 @@ from bulkops_validators.model.rules import Severity
 from bulkops_validators.model.rules_registry import RULES, chosen
 
 LONGEST_VALUE = 500
-"""Characters of a value that a finding shows."""
+"""Maximum number of characters of a value in a finding."""
 _AT_THE_END = " at the end of the file"
 
 
 class Tally:
-    """The result of one file in the making."""
+    """Builds the report of one file."""
 
     def __init__(
         self, contract: Contract, source: Source, settings: ValidationSettings, observer: Observer | None
@@ -52,29 +52,29 @@ class Tally:
         self.facts = BlockFacts()
         self.stopped = False
         self.lost: str | None = None
-        """Why the file cannot be read again, if it cannot."""
+        """Why the file cannot be read again; None if it can."""
         self._filled = False
         self._digests: list[Digests] = []
         self._blank_tail: list[tuple[int, list[Finding]]] = []
 
     def room(self) -> Room:
-        """Return how many examples of each rule are still wanted, now and as more are taken in."""
+        """Return how many more examples of each rule are wanted; the counts go on changing while blocks are checked."""
         used = {code: self.settings.max_findings for explained in self._causes.values() for code in explained}
         return Room(self.settings.max_findings, ChainMap(used, self._shown) if used else self._shown, self._watched)
 
     @property
     def place(self) -> str:
-        """How messages name the place behind the records that were judged."""
+        """The location after the checked records, as messages name it."""
         return f"line {self._line + 1:,}"
 
     def enough(self) -> bool:
-        """Tell whether as many errors were found as were asked for."""
+        """Return whether the maximum number of errors is reached."""
         most = self.settings.max_errors
         self.stopped = most is not None and self._errors() >= most
         return self.stopped
 
     def open(self, opening: Opening) -> None:
-        """Take in what stands in front of the records."""
+        """Add the header and everything in front of it."""
         self.opening = opening
         self._line, self._byte = opening.lines, opening.offset
         grouped = self.settings.grouped and self.settings.baseline is None
@@ -88,7 +88,7 @@ class Tally:
             )
 
     def add(self, partial: Partial) -> None:
-        """Take in the next block."""
+        """Add the result of the next block."""
         if partial.filled:
             self._settle_blank_tail("STR103")
             self._filled = True
@@ -110,7 +110,7 @@ class Tally:
             self._observer.advanced(self.source.path, self._byte)
 
     def close(self) -> None:
-        """Judge what only the whole file can show, but for uniqueness."""
+        """Check what only the whole file shows, except uniqueness."""
         assert self.context is not None
         self._settle_blank_tail("STR108")
         if not self._filled and not self._counts["FIL101"]:
@@ -121,7 +121,7 @@ class Tally:
             self.add_finding(fault.code, fault.text)
 
     def break_off(self, code: str | None, message: str = "") -> None:
-        """Judge what was read of a file that cannot be read to its end; a rule's finding points to where that is."""
+        """Check the part of a file that could be read; the finding of a rule points at the end of that part."""
         line = byte = None
         if self.context is not None and self.opening is not None:
             self._settle_blank_tail("STR103")
@@ -131,7 +131,7 @@ class Tally:
             self.add_finding(code, message, line=line, byte=byte)
 
     def add_late(self, hits: Iterable[Hits], places: Mapping[int, RecordPlace] | None = None) -> None:
-        """Add hits whose records are numbered in the file; without `places`, the records are read again for them."""
+        """Add matches with record numbers of the file; without `places`, the records are read again."""
         wanted = [hit for hit in hits if hit.code in self.codes]
         shown = [(hit.code, spot) for hit in wanted for spot in hit.spots[: self.room().of(hit.code)]]
         assert self.context is not None and self.opening is not None  # noqa: PT018 - called after close()
@@ -170,13 +170,13 @@ class Tally:
         column: str | None = None,
         field: int | None = None,
     ) -> None:
-        """Count and show a finding that is about no record."""
+        """Count and list a finding that belongs to no record."""
         if code in self.codes:
             self._counts[code] += 1
             self._show(self._finding(code, message, line=line, byte=byte, column=column, field=field))
 
     def report(self, *, size: int, sha256: str, unreadable: str | None = None) -> FileReport:
-        """Return the finished result."""
+        """Return the finished report."""
         order = sorted(map(self._with_explained, self._findings), key=_in_file_order)
         return FileReport(
             path=self.source.path,
@@ -196,11 +196,11 @@ class Tally:
         )
 
     def _explained(self, code: str) -> bool:
-        """Tell whether the findings of a rule follow from one that is listed."""
+        """Return whether the findings of a rule are caused by a listed finding."""
         return any(code in explained for explained in self._causes.values())
 
     def _with_explained(self, finding: Finding) -> Finding:
-        """Return a finding with the number of others that follow from it."""
+        """Return a finding with the number of findings that it causes."""
         explained = self._causes.get(finding.code)
         return finding if not explained else replace(finding, explains=sum(self._counts[code] for code in explained))
 
@@ -208,7 +208,7 @@ class Tally:
         return sum(n for code, n in self._counts.items() if self.severities[code] is Severity.ERROR)
 
     def _show(self, finding: Finding) -> None:
-        """Keep a counted finding as an example, or take it out of the counts if it is accepted."""
+        """List a counted finding as an example, or remove it from the counts if the baseline accepts it."""
         if self.settings.baseline is not None and self.settings.baseline.accepts(finding):
             self._counts[finding.code] -= 1
             self._suppressed += 1
@@ -259,7 +259,7 @@ class Tally:
         )
 
     def _settle_blank_tail(self, code: str) -> None:
-        """Count blank lines whose rule depends on whether a record follows."""
+        """Count blank lines; their rule depends on whether a record follows them."""
         for count, findings in self._blank_tail:
             if code in self.codes:
                 self._counts[code] += count

@@ -1,4 +1,7 @@
-"""Blank lines and records of blanks that end a block: whether they end the file is not known there."""
+"""Find blank lines and blank records at the end of a block.
+
+Only the next block shows whether they also end the file.
+"""
 
 from dataclasses import dataclass
 
@@ -12,7 +15,7 @@ from bulkops.validation.rule_matches import Hits, Room, Spot
 
 @dataclass(frozen=True)
 class Place:
-    """A spot with its place, counted from the start of the block: record and byte from 0, line from 0."""
+    """An example with its location in the block: record, byte and line from 0, field from 1."""
 
     code: str
     spot: Spot
@@ -23,9 +26,9 @@ class Place:
 
 @dataclass(frozen=True)
 class BlankTail:
-    """What ends a block: how many blank lines and records, how many of them records, and the first few places.
+    """The blank end of a block: the number of blank lines and records, the number of records alone, and the first ones.
 
-    `others` are the hits of the block's structure without those that belong to the tail.
+    `others` are the structural matches of the block that do not belong to this blank end.
     """
 
     others: tuple[Hits, ...]
@@ -35,7 +38,10 @@ class BlankTail:
 
 
 def blank_tail(parsed: Parsed, blank: Offsets, block: Block, room: Room) -> BlankTail:
-    """Return the tail of a block with the `blank` records, in order; nothing is laid out where there is none."""
+    """Return the blank end of a block; `blank` are the numbers of the blank records, in order.
+
+    The layout is computed only if there is a blank end.
+    """
     last = parsed.records - 1 - np.arange(len(blank))
     run = blank[::-1] == last
     records = len(run) if run.all() else int(np.argmin(run))
@@ -64,7 +70,7 @@ def _place(at: int, line: int, number: int) -> Place:
 
 
 def _without_tail(hit: Hits, between: int, start: int) -> Hits:
-    """Return the blank lines among the records without those that stand between blank records of the tail."""
+    """Return a match without the blank lines between blank records of the blank end."""
     if hit.code != "STR103" or not between:
         return hit
     return Hits("STR103", hit.total - between, tuple(spot for spot in hit.spots if (spot.at or 0) < start))

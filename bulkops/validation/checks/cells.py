@@ -1,4 +1,4 @@
-"""What cells hold: the contract's checks run over a frame, looking closely only at what is not plainly clean."""
+"""Run the contract's checks on the cells of a frame; exact checks run only on cells that a cheap check cannot clear."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -18,14 +18,16 @@ ROW = "_row"
 _TIMES = "_times"
 _SAMPLE = 2048
 _FIRST_SIGN, _LAST_SIGN = "!", "\x7f"
-"""What orders between them begins with no blank."""
+"""A text between these two, in sort order, begins with no blank."""
 _CERTAIN = timedelta(days=3)
-"""Between a local day and a later one, whatever the offsets: timestamps order by their local day as text, and an offset
-moves an instant by less than a day."""
+"""Minimum distance of a start day from an end day that proves their order, whatever the offsets.
+
+As text, timestamps sort by their local day, and an offset moves an instant by less than a day.
+"""
 
 
 def spared_columns(frame: pl.DataFrame, context: Context) -> frozenset[str]:
-    """Return the first column if all its cells are long codes, which are plainly clean."""
+    """Return the first column if all its cells are long codes, which need no further check."""
     return frozenset(
         name for name in frame.columns[:1] if not _repeats(frame[name]) and checks_of(context, name).spare(frame[name])
     )
@@ -34,9 +36,9 @@ def spared_columns(frame: pl.DataFrame, context: Context) -> frozenset[str]:
 def content_hits(
     frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room, *, spared: frozenset[str]
 ) -> list[Hits]:
-    """Return what is wrong with the cells and records of a frame whose columns have the contract's names.
+    """Return the matches in the cells and records of a frame with the column names of the contract.
 
-    The columns `spared` are known to be clean.
+    The columns in `spared` are known to be clean.
     """
     hits: list[Hits] = []
     for name in context.present:
@@ -57,7 +59,8 @@ def _column_hits(
             return []
         rows = cells.to_frame().with_row_index(ROW)
         doubtful = cells.filter(cells.is_in(unclean.implode(), nulls_equal=True))
-    elif column.name != frame.columns[0] and checks.spare(cells):  # of the first column that is known
+    # `spared_columns` has already tried the first known column.
+    elif column.name != frame.columns[0] and checks.spare(cells):
         return []
     else:
         plain = checks.are_plain(cells)
@@ -73,12 +76,12 @@ def _column_hits(
 
 
 def _repeats(cells: pl.Series) -> bool:
-    """Tell whether the cells of a column are few different ones, as far as the first of them show."""
+    """Return whether a column has few distinct cells, judging by its first cells."""
     return len(cells) > _SAMPLE and cells.head(_SAMPLE).n_unique() < _SAMPLE // 2
 
 
 def _unclean(distinct: pl.Series, checks: Checks) -> pl.Series:
-    """Return which of the distinct cells of a column may break a check."""
+    """Return the distinct cells of a column that may break a check."""
     verdicts = checks.verdicts(distinct)
     if verdicts is None:
         return distinct.filter(~checks.are_plain(distinct))
@@ -88,9 +91,9 @@ def _unclean(distinct: pl.Series, checks: Checks) -> pl.Series:
 def _repeated_hits(
     rows: pl.DataFrame, counted: pl.DataFrame, checks: Checks, numbers: Offsets | None, context: Context, room: Room
 ) -> list[Hits]:
-    """Return the hits in cells that repeat, from each that is doubtful and how often it stands in the rows.
+    """Return the matches in repeated cells, from the doubtful distinct cells and their counts.
 
-    The rows themselves are looked at only for examples that are still wanted.
+    The rows are searched only for examples that are still wanted.
     """
     found = []
     for check, values, times in _broken_values(counted, checks):
@@ -102,7 +105,7 @@ def _repeated_hits(
 
 
 def _broken_values(counted: pl.DataFrame, checks: Checks) -> Iterator[tuple[CellCheck, pl.Series, int]]:
-    """Yield the checks that counted cells break, with the cells and how often these stand there."""
+    """Yield each check that counted cells break, with those cells and their number of rows."""
     verdicts = checks.verdicts(counted[checks.column])
     if verdicts is None:
         for check, broken in checks.broken(counted):
@@ -117,7 +120,7 @@ def _broken_values(counted: pl.DataFrame, checks: Checks) -> Iterator[tuple[Cell
 def _hits(
     check: CellCheck, total: int, cells: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room
 ) -> Hits:
-    """Return the hits of a check that so many cells break, with the first of these as examples."""
+    """Return the matches of a check that `total` cells break, with the first ones as examples."""
     first = cells.head(room.of(check.code))
     rows = zip(first[ROW].to_list(), first[check.column].to_list(), strict=True)
     spots = tuple(_cell_spot(check, number_of(row, numbers), value or "", context) for row, value in rows)
@@ -131,7 +134,7 @@ def _cell_spot(check: CellCheck, number: int, value: str, context: Context) -> S
 
 
 def number_of(row: int, numbers: Offsets | None) -> int:
-    """Return the record of the block that a row of the frame is."""
+    """Return the record number in the block of a row of the frame."""
     return row if numbers is None else int(numbers[row])
 
 
@@ -161,7 +164,7 @@ def _record_hits(frame: pl.DataFrame, numbers: Offsets | None, context: Context,
 
 
 def _all_in_order(frame: pl.DataFrame, context: Context) -> bool:
-    """Tell whether every start is days before every end, where that is all there is to check."""
+    """Return whether every start is days before every end; False if other record checks exist."""
     contract = context.contract
     if contract.exclusive or not frame.height:
         return False
@@ -177,9 +180,9 @@ def _all_in_order(frame: pl.DataFrame, context: Context) -> bool:
 
 
 def _days_apart(rows: pl.DataFrame, context: Context) -> pl.Expr:
-    """Return where each start lies on a day that most starts do not exceed, or before it, and its end days behind that.
+    """Return the rows with each start before a day that most starts do not exceed, and each end days after it.
 
-    Told by comparing text with two constants: it spares most records the closer look, if nothing else is to check.
+    Comparing text with two constants spares most records the exact check. All rows are False if other checks exist.
     """
     apart: list[pl.Expr] = []
     for ordered in context.contract.ordered:
@@ -209,7 +212,7 @@ def _record_spot(check: RecordCheck, numbers: Offsets | None, row: dict[str, obj
 
 
 def blank_rows(frame: pl.DataFrame, context: Context) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
-    """Return which rows have nothing but blanks in their cells; None if there are none or the file has one column."""
+    """Return flags of the rows that contain only blanks; None if there are none or the file has one column."""
     if frame.width < 2 or not frame.height:
         return None
     required = [name for name in context.contract.required_names if name in context.present]
@@ -217,7 +220,8 @@ def blank_rows(frame: pl.DataFrame, context: Context) -> np.ndarray[tuple[int], 
     if not probe.null_count() and str(probe.min()) >= _FIRST_SIGN and str(probe.max()) < _LAST_SIGN:
         return None
     rows = np.flatnonzero(~probe.is_between(_FIRST_SIGN, _LAST_SIGN).fill_null(value=False).to_numpy())
-    for cells in frame.iter_columns():  # one by one: of few records is more than the first column blank
+    # Column by column: few records have a blank first cell, and fewer have more.
+    for cells in frame.iter_columns():
         rows = rows[(cells.gather(rows).fill_null("").str.strip_chars() == "").to_numpy()]
         if not len(rows):
             return None

@@ -1,4 +1,4 @@
-"""What only the whole file can show: lengths and decimals of numbers, order of dates, which of two columns is used."""
+"""Collect what only the whole file shows: lengths and decimals of numbers, order of dates, use of exclusive columns."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable
@@ -21,23 +21,26 @@ from bulkops_validators.model.odd_lines import PROGRAM
 K = TypeVar("K", bound=Hashable)
 _DECIDE = "decide with `bulkops fix --date-order day-first` or month-first"
 _MOST_ZEROS = 6
-"""Zeros that can be missing in front of a number before it counts as simply another number."""
+"""Maximum number of lost leading zeros; a number shorter than that is simply another number."""
 _NEARLY_ALL = 0.8
 _FEW_IDS = 2
-"""Ids with decimals from which on they are no accident."""
+"""Minimum number of ids with decimals that cannot be an accident."""
 _MANY_NUMBERS, _FEW_NUMBERS = 10, 5
-"""Numbers of which nearly all must have one length; fewer are enough where one of that length begins with a zero."""
+"""Minimum number of numbers of which nearly all must have one length.
+
+The lower minimum applies where one of that length begins with a zero.
+"""
 
 
 @dataclass
 class Usage:
-    """How a class of cells is used: how many there are, and the first few."""
+    """A group of similar cells: the total, and the first examples."""
 
     total: int = 0
     spots: list[Spot] = field(default_factory=list)
 
     def add(self, other: "Usage", *, base: int, most: int) -> None:
-        """Add the usage of the next block, whose records begin at `base`."""
+        """Add the group of the next block; its records begin at number `base`."""
         self.total += other.total
         for spot in other.spots[: max(0, most - len(self.spots))]:
             number = None if spot.number is None else spot.number + base
@@ -46,13 +49,13 @@ class Usage:
 
 @dataclass
 class BlockFacts:
-    """The facts of a block or, joined, of a file. Keys are column names, or (column, length).
+    """The profile of the columns of a block or of a whole file. Keys are column names, or (column, length).
 
-    `lengths` are those of cells of digits alone, `digits` such cells without a zero in front. `local_dates` are all
-    dates in a local order, `ambiguous_dates` those of which either number can be the day. `filled` counts the cells of
-    ids and codes, `ids_with_decimals` are those such as 100200.0. `grouped` are numbers such as 1.500, which may be
-    thousands; `other_decimals` are the columns that have decimal numbers of another form. `commas` is what the commas
-    in the numbers of a column show, as `comma_readings` tells. `last` is the first cell of the last record.
+    `lengths` counts the lengths of cells of digits only; `digits` has such cells without a leading zero. `local_dates`
+    are all dates in a local order; in `ambiguous_dates` either number can be the day. `filled` counts the cells of ids
+    and codes; `ids_with_decimals` are cells such as 100200.0. `grouped` are numbers such as 1.500, which may be
+    thousands; `other_decimals` are the columns that have decimal numbers of another form. `commas` are the results of
+    `comma_readings`. `last` is the first cell of the last record.
     """
 
     lengths: dict[str, Counter[int]] = field(default_factory=dict)
@@ -71,7 +74,7 @@ class BlockFacts:
     last: Spot | None = None
 
     def add(self, other: "BlockFacts", *, base: int, room: Room) -> None:
-        """Add the facts of the next block, whose records begin at `base`."""
+        """Add the profile of the next block; its records begin at number `base`."""
         for name, counts in other.lengths.items():
             self.lengths.setdefault(name, Counter()).update(counts)
         _add_usages(self.digits, other.digits, base=base, most=room.of("XLS103"))
@@ -99,7 +102,10 @@ def _add_usages(mine: dict[K, Usage], theirs: dict[K, Usage], *, base: int, most
 def gather(
     frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room, *, local_dates: bool, commas: bool
 ) -> BlockFacts:
-    """Return the facts of a block's records; `local_dates` and `commas` in numbers say whether any were found in it."""
+    """Return the profile of a block.
+
+    `local_dates` and `commas`: the block contains local dates, or commas in numbers.
+    """
     facts = BlockFacts()
     if not frame.height or not frame.width:
         return facts
@@ -124,7 +130,7 @@ def gather(
 
 
 def _code_columns(context: Context) -> list[str]:
-    """Return the columns of texts and ids, any of which may hold numbers that name something."""
+    """Return the columns of texts and ids, which may contain numbers that identify something."""
     if not context.codes & {"XLS103", "XLS115"}:
         return []
     return [name for name in context.present if isinstance(context.contract.column(name).cell, Text | IdList)]
@@ -143,7 +149,7 @@ def _usage(frame: pl.DataFrame, which: pl.Expr, name: str, numbers: Offsets | No
 
 
 def _used(rows: pl.DataFrame, name: str, numbers: Offsets | None, most: int) -> Usage:
-    """Return how many rows there are, with the first few as spots."""
+    """Return the number of rows, with the first ones as examples."""
     first = rows.head(most)
     pairs = zip(first[ROW].to_list(), first[name].to_list(), strict=True)
     spots = [Spot(message="", number=number_of(row, numbers), column=name, value=value) for row, value in pairs]
@@ -153,14 +159,18 @@ def _used(rows: pl.DataFrame, name: str, numbers: Offsets | None, most: int) -> 
 def _gather_numbers(
     frame: pl.DataFrame, name: str, numbers: Offsets | None, context: Context, room: Room, facts: BlockFacts
 ) -> None:
-    """Note the numbers among the cells of a column of texts or ids; most columns have none, which their least shows."""
+    """Profile the numbers among the texts or ids of a column.
+
+    Most columns have none, and their smallest cell proves it.
+    """
     cells = frame[name]
     least, blank = cells.min(), 0
     if least == "":
         blank = int((cells == "").sum())
         least = frame.select(pl.col(name).filter(pl.col(name) != "").min()).item()
     facts.filled[name] = frame.height - cells.null_count() - blank
-    if least is None or str(least) > "9:":  # nothing begins with a digit
+    # No cell begins with a digit.
+    if least is None or str(least) > "9:":
         return
     if "XLS103" in context.codes and isinstance(context.contract.column(name).cell, Text):
         _gather_lengths(frame, name, numbers, room, facts)
@@ -169,7 +179,7 @@ def _gather_numbers(
 
 
 def _gather_lengths(frame: pl.DataFrame, name: str, numbers: Offsets | None, room: Room, facts: BlockFacts) -> None:
-    """Count the lengths of numbers; which of them are too short only the whole file can tell."""
+    """Count the lengths of numbers; only the whole file shows which are too short."""
     cells = frame.select(name).with_row_index(ROW).filter(pl.col(name).str.contains(patterns.DIGITS))
     length = pl.col(name).str.len_bytes()
     counts = cells.group_by(length.alias("length")).len()
@@ -182,7 +192,7 @@ def _gather_lengths(frame: pl.DataFrame, name: str, numbers: Offsets | None, roo
 def _gather_ids_with_decimals(
     frame: pl.DataFrame, name: str, numbers: Offsets | None, room: Room, facts: BlockFacts
 ) -> None:
-    """Note the cells that end in .0; whether nearly all of the column do only the whole file can tell."""
+    """Collect the cells that end in .0; only the whole file shows whether nearly all cells do."""
     rows = frame.select(name).with_row_index(ROW).filter(pl.col(name).str.ends_with("0"))
     rows = rows.filter(pl.col(name).str.contains(patterns.ID_WITH_DECIMALS))
     if rows.height:
@@ -190,7 +200,7 @@ def _gather_ids_with_decimals(
 
 
 def _gather_decimals(frame: pl.DataFrame, name: str, numbers: Offsets | None, facts: BlockFacts) -> None:
-    """Note the numbers whose point may stand between thousands, and whether others show that it does not."""
+    """Collect the numbers with a point that may separate thousands, or record that other numbers rule this out."""
     which = grouped(frame[name])
     if which is None:
         facts.other_decimals.add(name)
@@ -200,14 +210,14 @@ def _gather_decimals(frame: pl.DataFrame, name: str, numbers: Offsets | None, fa
 
 def _gather_dates(frame: pl.DataFrame, name: str, numbers: Offsets | None, facts: BlockFacts) -> None:
     cell = pl.col(name)
-    # A date that exists in neither order says nothing about the order.
+    # A date that exists in neither order shows nothing about the order.
     local = frame.select(name).with_row_index(ROW).filter(cell.str.contains(patterns.LOCAL_DATE_THAT_EXISTS))
     if not local.height:
         return
     parts = local.with_columns(
         first=cell.str.extract(patterns.LOCAL_DATE, 1).cast(pl.Int32),
         second=cell.str.extract(patterns.LOCAL_DATE, 2).cast(pl.Int32),
-        # Dots are written with the day first wherever they are used, unless no month is behind the first one.
+        # Countries that write dates with dots put the day first, unless the second number cannot be a month.
         dotted=cell.str.contains(r"^[0-9]+\."),
     )
     month_first = pl.col("second") > 12
@@ -219,7 +229,7 @@ def _gather_dates(frame: pl.DataFrame, name: str, numbers: Offsets | None, facts
 
 
 def whole_file_hits(facts: BlockFacts, context: Context) -> Iterable[Hits]:
-    """Return what the facts of a whole file show."""
+    """Yield the matches that the profile of a whole file shows."""
     for name in facts.lengths:
         yield from _lost_zeros(name, facts, context)
     for name in facts.local_dates:
@@ -243,7 +253,7 @@ def _lost_zeros(name: str, facts: BlockFacts, context: Context) -> Iterable[Hits
 
 
 def too_short(name: str, facts: BlockFacts) -> tuple[int, tuple[int, ...]]:
-    """Return the length that nearly all numbers of a column have, and those of numbers that lost zeros in front."""
+    """Return the usual length of the numbers of a column, and the lengths of numbers that lost leading zeros."""
     common = _usual_length(name, facts)
     lengths = range(common - 1, max(0, common - _MOST_ZEROS) - 1, -1)
     return common, tuple(length for length in lengths if (name, length) in facts.digits)
@@ -254,14 +264,14 @@ def _usual_length(name: str, facts: BlockFacts) -> int:
     lengths = facts.lengths[name]
     total = sum(lengths.values())
     common, count = max(lengths.items(), key=lambda item: item[1], default=(0, 0))
-    # A few numbers may well differ in length, unless some of the longer ones show that zeros stand in front.
+    # A few numbers may differ in length by accident, unless some of the longer ones have leading zeros.
     bare = facts.digits.get((name, common), Usage()).total
     least = _FEW_NUMBERS if bare < count else _MANY_NUMBERS
     return common if total >= least and count >= _NEARLY_ALL * total and common >= 4 else 0
 
 
 def columns_with_decimal_ids(facts: BlockFacts) -> tuple[str, ...]:
-    """Return the columns of ids or codes of which nearly all are numbers that end in .0."""
+    """Return the columns of ids or codes in which nearly all cells are numbers that end in .0."""
     return tuple(
         name
         for name, usage in facts.ids_with_decimals.items()
@@ -276,18 +286,18 @@ def _decimal_ids(name: str, facts: BlockFacts, context: Context) -> Iterable[Hit
 
 
 def unclear_numbers(facts: BlockFacts) -> frozenset[str]:
-    """Return the columns with numbers such as 1.500 or 1,500 whose point or comma may stand between thousands."""
+    """Return the columns with numbers such as 1.500 or 1,500, where the point or comma may separate thousands."""
     points = set(facts.grouped) - facts.other_decimals
     return frozenset(points | {name for name, readings in facts.commas.items() if "unclear" in readings})
 
 
 def decimal_commas(facts: BlockFacts) -> frozenset[str]:
-    """Return the columns whose commas are decimal commas: some can be nothing else, none stands between thousands."""
+    """Return the columns with certain decimal commas and no comma that separates thousands."""
     return frozenset(n for n, readings in facts.commas.items() if "decimal" in readings and "thousands" not in readings)
 
 
 def _three_decimals(name: str, facts: BlockFacts, context: Context) -> Iterable[Hits]:
-    """Return the first number of a column whose decimal numbers all have exactly three decimals."""
+    """Yield the first number of a column if all decimal numbers of the column have exactly three decimals."""
     if name in facts.other_decimals:
         return
     says = (
@@ -298,9 +308,9 @@ def _three_decimals(name: str, facts: BlockFacts, context: Context) -> Iterable[
 
 
 def day_first(facts: BlockFacts) -> dict[str, bool]:
-    """Return the columns of local dates whose order is known, and whether the day comes first.
+    """Return the columns of local dates with a known order, and whether the day comes first.
 
-    A column that shows no order has that of the others, if all of these show the same one.
+    A column that shows no order takes the order of the others, if these all agree.
     """
     known = {
         name: bool(facts.day_first[name])
@@ -320,7 +330,7 @@ def mixed_dates(facts: BlockFacts) -> frozenset[str]:
 
 
 def _unknown_order(name: str, facts: BlockFacts, context: Context) -> Iterable[Hits]:
-    """Return the date whose order of day and month nothing shows, or that the column shows both ways."""
+    """Yield a date of a column that shows no order of day and month, or both orders."""
     if name in day_first(facts):
         return
     says = "some dates of the column have the day first, others the month"
@@ -343,6 +353,6 @@ def _mixed(facts: BlockFacts, context: Context) -> Iterable[Hits]:
 
 
 def _shown(spot: Spot, message: str, context: Context) -> Spot:
-    """Return a spot with its message, into which the value is put; both masked if they are to be."""
+    """Return an example with its value in the message; both are masked if the settings ask for it."""
     value = shown(spot.value or "", context)
     return Spot(message=message.format(value), number=spot.number, column=spot.column, value=value)

@@ -1,4 +1,4 @@
-"""Bytes that are no UTF-8, control characters, carriage returns out of place: which record, which byte."""
+"""Find bytes that are not UTF-8, control characters and misplaced carriage returns, with their record and cell."""
 
 import codecs
 import threading
@@ -21,19 +21,19 @@ from bulkops.validation.context import Context, shown
 from bulkops.validation.rule_matches import Hits, Room, Spot
 
 _FIRST_LEAD = 0xC0
-"""The least byte that begins a character of several bytes."""
+"""The lowest byte that begins a character of several bytes."""
 _WINDOWS = tuple(bytes((byte,)).decode("cp1252", "replace") for byte in range(256))
 
 
 def _as_windows(error: UnicodeError) -> tuple[str, int]:
-    """Replace undecodable bytes by what they are in Windows-1252."""
+    """Replace undecodable bytes with their Windows-1252 characters."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return "".join([_WINDOWS[byte] for byte in error.object[error.start : error.end]]), error.end
 
 
 class _Notes(threading.local):
-    """Where undecodable bytes stand, collected by thread: error handlers are known to all."""
+    """Positions of undecodable bytes, per thread, because codec error handlers are global."""
 
     def __init__(self) -> None:
         self.found: list[tuple[int, int]] = []
@@ -43,7 +43,7 @@ _NOTES = _Notes()
 
 
 def _note(error: UnicodeError) -> tuple[str, int]:
-    """Remember where undecodable bytes stand."""
+    """Record the position of undecodable bytes."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     _NOTES.found.append((error.start, error.end))
@@ -55,9 +55,9 @@ codecs.register_error("bulkops.note", _note)
 
 
 def readable(data: bytes) -> bytes:
-    """Return UTF-8 for the reader: bytes that are none are taken for Windows-1252, but for characters cut off.
+    """Return UTF-8 for the CSV reader: invalid bytes are decoded as Windows-1252, cut-off characters become letters.
 
-    What these were is not known; they are reported, and as plain letters give rise to nothing else.
+    Those bytes are reported already, and plain letters cause no further findings.
     """
     if is_utf8(data):
         return data
@@ -72,13 +72,13 @@ def readable(data: bytes) -> bytes:
 
 
 def _spelt(raw: bytes) -> str:
-    """Return what bytes are taken for; what begins as a character of several bytes does is no letters."""
+    """Return the text for invalid bytes; a cut-off character of several bytes becomes plain letters."""
     cut_off = len(raw) > 1 and raw[0] >= _FIRST_LEAD and _judge_bytes(raw)[0] == "FIL102"
     return "x" * len(raw) if cut_off else decoded(raw)
 
 
 def is_utf8(data: bytes) -> bool:
-    """Tell whether bytes are UTF-8."""
+    """Return whether bytes are UTF-8."""
     if data.isascii():
         return True
     try:
@@ -89,18 +89,18 @@ def is_utf8(data: bytes) -> bool:
 
 
 def decoded(raw: bytes) -> str:
-    """Return text; bytes that are no UTF-8 are taken for Windows-1252."""
+    """Return bytes as text; bytes that are not UTF-8 are decoded as Windows-1252."""
     return raw.decode("utf-8", "bulkops.windows")
 
 
 def cell_text(raw: bytes) -> str:
-    """Return what a cell's bytes say, quotes undone."""
+    """Return the text of a cell, without its quotes."""
     text = decoded(raw)
     return text[1:-1].replace('""', '"') if len(text) > 1 and text.startswith('"') else text
 
 
 def encoding_hits(block: Block, laid: Layout, context: Context, room: Room) -> tuple[list[Hits], Flags]:
-    """Return the defects of the bytes, and which records are spoilt by a lone carriage return."""
+    """Return the matches of byte rules, and flags of the records that contain a lone carriage return."""
     hits = _utf8_hits(block, laid, context, room)
     array = block.array
     spoilt = np.zeros(len(laid.starts), np.bool_)
@@ -124,29 +124,29 @@ _SAYS = {
 
 
 def byte_message(code: str, data: bytes, at: int) -> str:
-    """Return the message about a byte that should not be there."""
+    """Return the message about an unexpected byte."""
     return _SAYS[code].format(byte=data[at])
 
 
 def _places(offsets: Offsets, laid: Layout) -> Offsets:
-    """Return the index of the record that holds each byte."""
+    """Return the index of the record that contains each byte."""
     found: Offsets = np.searchsorted(laid.ends, offsets, side="right")
     return found
 
 
 @dataclass(frozen=True)
 class _Placing:
-    """Gives bytes their record and their cell."""
+    """Finds the record and the cell of bytes."""
 
     block: Block
     laid: Layout
     context: Context
     room: Room
     readings: bool = False
-    """Whether messages end with the likeliest readings of the cell."""
+    """Whether messages end with the most likely texts of the cell."""
 
     def hits(self, code: str, offsets: Offsets, says: Callable[[int], str]) -> list[Hits]:
-        """Return the hits of a rule that the bytes at `offsets`, in order, break: the first in each cell."""
+        """Return the matches of a rule at ascending `offsets`; only the first byte of each cell counts."""
         if not len(offsets):
             return []
         places = _places(offsets, self.laid)
@@ -187,7 +187,7 @@ class _Placing:
         return Spot(message=message, number=number, at=at, column=column, value=shown(text, self.context))
 
     def _told(self, message: str, raw: bytes) -> str:
-        """Return the message, with the likeliest readings of the bytes if it is about their encoding."""
+        """Return the message, followed by the most likely texts if it is about the encoding."""
         return message + readings_told(raw.strip(b'"'), mask=self.context.mask) if self.readings else message
 
 
@@ -197,7 +197,7 @@ def _cell_bytes(data: bytes, start: int, field: int, separator: int) -> bytes:
 
 
 def _lone_returns(block: Block, laid: Layout) -> Offsets:
-    """Return the carriage returns outside quotes that no line feed follows."""
+    """Return the offsets of carriage returns outside quotes that no line feed follows."""
     array = block.array
     returns: Offsets = np.flatnonzero(array == RETURN)
     if not len(returns):
@@ -236,14 +236,14 @@ def _utf8_hits(block: Block, laid: Layout, context: Context, room: Room) -> list
 
 
 def undecodable(data: bytes) -> Iterator[tuple[str, int, str]]:
-    """Yield for each run of bytes that are no UTF-8 the rule it breaks, where it begins, and the message."""
+    """Yield for each run of invalid bytes the rule that it breaks, its offset, and the message."""
     for start, end in _runs(data):
         code, message = _judge_bytes(data[start:end])
         yield code, start, message
 
 
 def _runs(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where each run of bytes that are no UTF-8 begins and ends."""
+    """Yield the start and the end of each run of bytes that are not UTF-8."""
     if data.isascii():
         return
     bad = _NOTES.found = []
@@ -261,8 +261,8 @@ def _runs(data: bytes) -> Iterator[tuple[int, int]]:
 def _judge_bytes(raw: bytes) -> tuple[str, str]:
     """Return the rule that undecodable bytes break, and the message.
 
-    Alone, a letter or a sign of Windows-1252 is taken for one; several in a row only if all are letters, since signs
-    behind letters are what a broken UTF-8 sequence looks like.
+    A single byte counts as Windows-1252 if it is a letter or a symbol there. Several bytes count only if all are
+    letters, because symbols after letters indicate a broken UTF-8 sequence.
     """
     bytes_ = " ".join(f"0x{byte:02X}" for byte in raw)
     noun = "the byte" if len(raw) == 1 else "the bytes"

@@ -1,4 +1,4 @@
-"""Single bytes beyond ASCII between bytes of ASCII: never UTF-8, so they are found, and spelt out, all at once."""
+"""Find single bytes beyond ASCII between ASCII bytes. They are never UTF-8, and are all replaced at once."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -11,7 +11,7 @@ _CONTROLS = tuple(bytes((byte,)) for byte in (*range(1, 9), 11, 12, *range(14, 3
 
 
 def lone_bytes(data: bytes) -> Offsets:
-    """Return where the single bytes beyond ASCII are."""
+    """Return the offsets of single bytes beyond ASCII."""
     high = np.frombuffer(data, np.int8) < 0
     lone = high.copy()
     lone[1:] &= ~high[:-1]
@@ -20,16 +20,17 @@ def lone_bytes(data: bytes) -> Offsets:
 
 
 def without(data: bytes, offsets: Offsets) -> bytes:
-    """Return the data with a sign of ASCII at each of the offsets."""
+    """Return the data with an ASCII character at each of the offsets."""
     array = np.frombuffer(data, np.uint8).copy()
     array[offsets] = ord("?")
     return array.tobytes()
 
 
 def spelt_out(data: bytes, spelling: Callable[[int], str]) -> bytes:
-    """Return the data with single bytes beyond ASCII spelt out in UTF-8, as far as control characters are unused.
+    """Return the data with single bytes beyond ASCII spelled out in UTF-8, as far as unused control characters suffice.
 
-    Each such byte is first given a control character that the data does not have, so that all can be replaced at once.
+    Each distinct byte first becomes a control character that the data does not contain, so that all can be replaced at
+    once.
     """
     array, lone = np.frombuffer(data, np.uint8).copy(), lone_bytes(data)
     values = array[lone]

@@ -1,4 +1,4 @@
-"""Repeated keys of all files of a call: counted exactly, shown with the first occurrence."""
+"""Report repeated keys across all files of a call: counted exactly, each with its first occurrence."""
 
 import unicodedata
 from bisect import bisect_right
@@ -22,7 +22,7 @@ from bulkops_validators.model.contract import Contract, Mode, Unique
 
 @dataclass
 class _Examples:
-    """The first repetitions of one rule in one file: positions over all files, each with its first occurrence."""
+    """The first repeated keys of one rule in one file: positions across all files, each with its first occurrence."""
 
     code: str
     total: int = 0
@@ -30,7 +30,7 @@ class _Examples:
     firsts: Offsets = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def add(self, positions: Offsets, firsts: Offsets, most: int) -> None:
-        """Add repetitions; only the earliest are kept."""
+        """Add repeated keys, and keep only the earliest."""
         self.total += len(positions)
         positions = np.concatenate((self.positions, positions))
         firsts = np.concatenate((self.firsts, firsts))
@@ -39,7 +39,7 @@ class _Examples:
 
 
 class KeyBook:
-    """The keys of all files; a replacing import's files are judged one by one."""
+    """Collects the keys of all files; the files of a replacing import are compared one by one."""
 
     def __init__(self, contract: Contract, settings: ValidationSettings) -> None:
         self._contract = contract
@@ -50,18 +50,18 @@ class KeyBook:
         self._count = 0
 
     def __enter__(self) -> "KeyBook":
-        """Return itself."""
+        """Return the object itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let go of the temporary files."""
+        """Close the temporary files."""
         for store in self._stores.values():
             store.close()
 
     def begin(self, tally: Tally) -> None:
-        """Begin a file."""
+        """Start a file."""
         if self._contract.mode is Mode.REPLACE:
             self.settle()
         self._tallies.append(tally)
@@ -74,7 +74,7 @@ class KeyBook:
         self._count += partial.records
 
     def settle(self) -> None:
-        """Add the repetitions to the files they are in, and forget the keys."""
+        """Add the repeated keys to the reports of their files, and discard all keys."""
         for unique, store in list(self._stores.items()):
             examples: dict[tuple[int, str], _Examples] = {}
             for positions, firsts, case_only in store.repetitions():
@@ -102,16 +102,18 @@ class KeyBook:
             found.add(positions[chosen], firsts[chosen], self._tallies[file].room().of(code))
 
     def _tell(self, file: int, unique: Unique, found: _Examples) -> None:
-        """Add the repetitions of one rule to one file's tally, with the places of the first occurrences."""
+        """Add the repeated keys of one rule to the report of one file, with the locations of the first occurrences."""
         tally = self._tallies[file]
         places = self._places(np.concatenate((found.positions, found.firsts)))
         spots, wrong = [], 0
         for position, first in zip(found.positions.tolist(), found.firsts.tolist(), strict=True):
             if position not in places or first not in places:
-                continue  # the file cannot be read again
+                # The file cannot be read again.
+                continue
             here, there = _key(places[position], unique), _key(places[first], unique)
             if folded(here) != folded(there):
-                wrong += 1  # two keys with the same hash
+                # Different keys can have the same hash.
+                wrong += 1
                 continue
             spots.append(self._spot(position, first, unique, places))
         base = self._bases[file]
@@ -119,7 +121,7 @@ class KeyBook:
         tally.add_late([Hits(found.code, found.total - wrong, tuple(spots))], known)
 
     def _spot(self, position: int, first: int, unique: Unique, places: Mapping[int, RecordPlace]) -> Spot:
-        """Return the spot of a repetition, which names the first occurrence."""
+        """Return the example of a repeated key; its message names the first occurrence."""
         here, there = places[position], places[first]
         names = [name for name in unique.columns if name in here.cells]
         keys, value = (_key(here, unique), _key(there, unique)), here.cells[names[-1]][1]
@@ -136,7 +138,7 @@ class KeyBook:
         return Spot(message=message, number=position - self._bases[file], column=names[-1], value=value)
 
     def _places(self, positions: Offsets) -> dict[int, RecordPlace]:
-        """Return the places of records; none of a file that cannot be read again, whose report will say so."""
+        """Return records by position; none of a file that cannot be read again, which its report then mentions."""
         places: dict[int, RecordPlace] = {}
         files = np.searchsorted(self._bases, positions, side="right") - 1
         for file in np.unique(files).tolist():
@@ -153,7 +155,7 @@ class KeyBook:
 
 
 def _looks_the_same(one: str, other: str) -> bool:
-    """Tell whether two texts have the same letters, whole in one and with accents of their own in the other."""
+    """Return whether two texts differ only in how accented characters are encoded (Unicode normalization)."""
     return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
 
 
