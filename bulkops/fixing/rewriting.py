@@ -15,7 +15,7 @@ from bulkops.fixing.writer import Origin, Origins, Writer
 from bulkops.reading.blocks import ContentReader, blocks
 from bulkops.reading.records.layout import Block, lay_out
 from bulkops.reading.sources import Source
-from bulkops.validation.preamble import open_content
+from bulkops.validation.preamble import read_file_start
 from bulkops_validators.model.contract import Contract
 
 BLOCK_BYTES = 8 << 20
@@ -40,29 +40,29 @@ def rewrite(
     shape = _shape(contract, source, known, options)
     with opened(source) as stream:
         reader = ContentReader(stream)
-        opening = open_content(reader, contract, renames=options.renames)
-        for repair, line in header_repairs(opening, shape):
+        file_start = read_file_start(reader, contract, renames=options.renames)
+        for repair, line in header_repairs(file_start, shape):
             writer.note([repair], record=None, line=line)
-        if keeps_preamble(opening, shape):
-            writer.write(opening.preamble)
-        writer.write(repaired_header(opening, shape))
-        rewriting = _Pass(shape, writer, earlier, kept, known.last_record, opening.offset, opening.lines)
+        if keeps_preamble(file_start, shape):
+            writer.write(file_start.preamble)
+        writer.write(repaired_header(file_start, shape))
+        rewriting = _Pass(shape, writer, earlier, kept, known.last_record, file_start.offset, file_start.lines)
         for block in blocks(reader, separator=shape.separator, width=len(shape.columns), size=BLOCK_BYTES):
-            start, length = rewriting.offset - opening.offset, len(block.data)
+            start, length = rewriting.offset - file_start.offset, len(block.data)
             touched = any(begin < start + length and start < end for begin, end in known.touched)
             rewriting.write(block, touched=touched)
     refuse_changed(source, before=known.sha256, after=reader.sha256)
 
 
 def _shape(contract: Contract, source: Source, known: Survey, options: FixOptions) -> Shape:
-    header = known.opening.header
+    header = known.file_start.header
     if header is None or any(fault.code == "HDR107" for fault in header.faults):
         raise DataError(f"{source.path} has no header to go by.", hint="`bulkops validate` says what is wrong.")
     return Shape(
         contract=contract,
         columns=header.columns,
         separator=header.separator,
-        line_end=b"\r\n" if known.opening.crlf else b"\n",
+        line_end=b"\r\n" if known.file_start.crlf else b"\n",
         surplus=known.surplus,
         dropped=known.dropped,
         knowledge=known.knowledge,

@@ -38,8 +38,8 @@ def fix_file(
     source, options, decoded_from = _as_utf8(source, options)
     known = survey(contract, source, renames=options.renames, decoded_from=decoded_from)
     _refuse_garbled(source, known)
-    refuse_renames(source.path, known.opening, contract, options.renames)
-    if options.unsafe and any(notice.code == "HDR112" for notice in known.opening.notices):
+    refuse_renames(source.path, known.file_start, contract, options.renames)
+    if options.unsafe and any(notice.code == "HDR112" for notice in known.file_start.notices):
         options, known = _of_export(contract, source, known, options)
     again = _reads_otherwise(known) or known.unread or (options.unsafe and known.short)
     kept = colliding_keys(contract, source, known, options)
@@ -59,11 +59,11 @@ def _of_export(contract: Contract, source: Source, known: Survey, options: FixOp
 
     A column that may mean one of the import stays.
     """
-    header = known.opening.header
+    header = known.file_start.header
     assert header is not None
     options = replace(options, renames={**export_names(header, contract), **options.renames})
     known = survey(contract, source, renames=options.renames, decoded_from=known.knowledge.decoded_from)
-    header = known.opening.header or header
+    header = known.file_start.header or header
     unknown = [place for place, column in enumerate(header.columns) if column is None]
     dropped = frozenset(place for place in unknown if synonym(header.names[place], contract) is None)
     return options, replace(known, dropped=dropped - known.surplus)
@@ -90,7 +90,7 @@ def _as_utf8(source: Source, options: FixOptions) -> tuple[Source, FixOptions, E
 
 def _refuse_garbled(source: Source, known: Survey) -> None:
     """Raise DataError if a file was decoded from an encoding in which it makes no sense, or loses characters."""
-    header, encoding = known.opening.header, known.knowledge.decoded_from
+    header, encoding = known.file_start.header, known.knowledge.decoded_from
     readable = header is not None and header.present and all(fault.code != "HDR107" for fault in header.faults)
     if encoding is not None and not encoding.lines and not readable:
         first = header.names[:1] if header else ()
@@ -98,13 +98,13 @@ def _refuse_garbled(source: Source, known: Survey) -> None:
             f"{source.path} is not {encoding.name}: its first line would be {''.join(first)[:60]!r}.",
             hint="`bulkops validate` shows the likeliest readings.",
         )
-    if known.opening.form.encoding is not None:
-        refuse_undecodable(source, Encoding(known.opening.form.encoding, lines=False))
+    if known.file_start.form.encoding is not None:
+        refuse_undecodable(source, Encoding(known.file_start.form.encoding, lines=False))
 
 
 def _reads_otherwise(known: Survey) -> bool:
     """Tell whether what cannot be read in a file may be read in its repaired copy, since that has another form."""
-    header = known.opening.header
+    header = known.file_start.header
     return known.misread and header is not None and (header.separator != ord(",") or bool(known.surplus))
 
 

@@ -17,9 +17,9 @@ from bulkops.fixing.source import opened
 from bulkops.reading.blocks import ContentReader
 from bulkops.reading.records.structural_index import Offsets
 from bulkops.reading.sources import Source
-from bulkops.validation.block import Partial
+from bulkops.validation.block import BlockResult
 from bulkops.validation.checks.column_profile import (
-    BlockFacts,
+    ColumnProfile,
     columns_with_decimal_ids,
     day_first,
     decimal_commas,
@@ -30,10 +30,10 @@ from bulkops.validation.checks.column_profile import (
 from bulkops.validation.checks.encoding import is_utf8
 from bulkops.validation.checks.keys import KeyStore
 from bulkops.validation.checks.likely_encodings import reads_best_in
-from bulkops.validation.engine import judge_content
+from bulkops.validation.engine import check_content
 from bulkops.validation.findings import ValidationSettings
-from bulkops.validation.preamble import Opening
-from bulkops.validation.report_builder import Tally
+from bulkops.validation.preamble import FileStart
+from bulkops.validation.report_builder import ReportBuilder
 from bulkops_validators.model.contract import Contract, Unique
 
 _SAMPLE = 4096
@@ -62,7 +62,7 @@ class Survey:
     value, from 1; `dropped` are the positions of columns that go although they hold something.
     """
 
-    opening: Opening
+    file_start: FileStart
     knowledge: Knowledge
     sha256: str
     touched: tuple[tuple[int, int], ...]
@@ -90,19 +90,19 @@ class _Collector:
     count: int = 0
     length: int = 0
 
-    def begin(self, tally: Tally) -> None:
+    def begin(self, builder: ReportBuilder) -> None:
         """Begin the one file."""
 
-    def add(self, partial: Partial, uniques: tuple[Unique, ...]) -> None:
+    def add(self, result: BlockResult, uniques: tuple[Unique, ...]) -> None:
         """Take in a block."""
-        if partial.counts or partial.blank_tail:
-            self.touched.append((self.length, self.length + partial.length))
-        self.length += partial.length
-        self.codes |= set(partial.counts)
-        for unique, keys in zip(uniques, partial.keys, strict=True):
+        if result.counts or result.blank_tail:
+            self.touched.append((self.length, self.length + result.length))
+        self.length += result.length
+        self.codes |= set(result.counts)
+        for unique, keys in zip(uniques, result.keys, strict=True):
             if unique.certain:
                 self.stores.setdefault(unique, KeyStore(8_000_000)).add(self.count, keys)
-        self.count += partial.records
+        self.count += result.records
 
     def repeats(self) -> Offsets:
         """Return the records whose key stood earlier, in order."""
@@ -151,23 +151,23 @@ def survey(
 
     `renames` are the names that columns will have, `decoded_from` is the encoding from which the source was decoded.
     """
-    tally = Tally(contract, source, ValidationSettings(max_findings=0, renames=renames), None)
+    builder = ReportBuilder(contract, source, ValidationSettings(max_findings=0, renames=renames), None)
     collector = _Collector(contract)
     with opened(source) as stream:
         watched = _Watched(stream)
         reader = ContentReader(cast("BinaryIO", watched))
-        judge_content(reader, tally, collector)
-    assert tally.opening is not None
-    blank = _nameless(tally)
+        check_content(reader, builder, collector)
+    assert builder.file_start is not None
+    blank = _nameless(builder)
     misread = bool(collector.codes & _MISREAD)
     forms = forms_of(contract, source, renames) if collector.codes & _OF_FORM else Forms()
-    width = len(tally.opening.header.columns) if tally.opening.header else 0
-    surplus = _at_end(blank, tally.opening) if misread else blank
+    width = len(builder.file_start.header.columns) if builder.file_start.header else 0
+    surplus = _at_end(blank, builder.file_start) if misread else blank
     if width - len(surplus) == 1 and "STR101" in collector.codes and set(forms.fields) != {1}:
         surplus = frozenset()  # a note with its first cell alone would become a record
     return Survey(
-        opening=tally.opening,
-        knowledge=_knowledge(tally, collector.codes, watched, forms, decoded_from),
+        file_start=builder.file_start,
+        knowledge=_knowledge(builder, collector.codes, watched, forms, decoded_from),
         sha256=reader.sha256,
         touched=tuple(collector.touched),
         repeats=collector.repeats(),
@@ -177,24 +177,24 @@ def survey(
         unread=bool(collector.codes & _UNREAD),
         short="STR101" in collector.codes,
         cells=any(not code.startswith(_STRUCTURE) for code in collector.codes),
-        lost_zeros=_lost_zeros(tally.facts),
-        decimal_ids=frozenset(columns_with_decimal_ids(tally.facts)),
-        last_record=_last_record(tally.facts),
+        lost_zeros=_lost_zeros(builder.profile),
+        decimal_ids=frozenset(columns_with_decimal_ids(builder.profile)),
+        last_record=_last_record(builder.profile),
     )
 
 
 def _knowledge(
-    tally: Tally, codes: set[str], watched: _Watched, forms: Forms, decoded_from: Encoding | None
+    builder: ReportBuilder, codes: set[str], watched: _Watched, forms: Forms, decoded_from: Encoding | None
 ) -> Knowledge:
     """Return the evidence of the whole file."""
-    width = len(tally.opening.header.columns) if tally.opening and tally.opening.header else 0
+    width = len(builder.file_start.header.columns) if builder.file_start and builder.file_start.header else 0
     return Knowledge(
-        day_first=day_first(tally.facts),
-        mixed_dates=mixed_dates(tally.facts),
+        day_first=day_first(builder.profile),
+        mixed_dates=mixed_dates(builder.profile),
         comma_decimals=forms.comma_decimals,
         mixed_decimals=forms.mixed_decimals,
-        unclear_numbers=unclear_numbers(tally.facts),
-        decimal_commas=decimal_commas(tally.facts),
+        unclear_numbers=unclear_numbers(builder.profile),
+        decimal_commas=decimal_commas(builder.profile),
         multibyte=watched.multibyte,
         windows=reads_best_in(watched.sample, "cp1252"),
         decoded_from=decoded_from,
@@ -204,32 +204,32 @@ def _knowledge(
     )
 
 
-def _last_record(facts: BlockFacts) -> int:
+def _last_record(profile: ColumnProfile) -> int:
     """Return the number of the last record with a value, from 1; 0 if there is none."""
-    return 0 if facts.last is None or facts.last.number is None else facts.last.number + 1
+    return 0 if profile.last is None or profile.last.number is None else profile.last.number + 1
 
 
-def _lost_zeros(facts: BlockFacts) -> dict[tuple[str, int], int]:
+def _lost_zeros(profile: ColumnProfile) -> dict[tuple[str, int], int]:
     """Return the lengths of numbers that validation reports, one by one, with the usual length of their columns."""
     found: dict[tuple[str, int], int] = {}
-    for name in facts.lengths:
-        common, lengths = too_short(name, facts)
+    for name in profile.lengths:
+        common, lengths = too_short(name, profile)
         found |= {(name, length): common for length in lengths}
     return found
 
 
-def _nameless(tally: Tally) -> frozenset[int]:
+def _nameless(builder: ReportBuilder) -> frozenset[int]:
     """Return the positions of columns that have no name and no filled cell."""
-    header = tally.opening.header if tally.opening else None
+    header = builder.file_start.header if builder.file_start else None
     if header is None:
         return frozenset()
     nameless = {fault.field - 1 for fault in header.faults if fault.code == "HDR104" and fault.field is not None}
-    return frozenset(nameless - tally.facts.filled_unknown)
+    return frozenset(nameless - builder.profile.filled_unknown)
 
 
-def _at_end(blank: frozenset[int], opening: Opening) -> frozenset[int]:
+def _at_end(blank: frozenset[int], file_start: FileStart) -> frozenset[int]:
     """Return those of the blank columns that are the last: without another, a short record might pass for a whole."""
-    width = last = len(opening.header.columns) if opening.header else 0
+    width = last = len(file_start.header.columns) if file_start.header else 0
     while last - 1 in blank:
         last -= 1
     return frozenset(range(last, width))

@@ -15,7 +15,7 @@ from bulkops.reading.blocks import ContentReader, blocks
 from bulkops.reading.records.layout import lay_out
 from bulkops.reading.records.quoting import cells
 from bulkops.reading.sources import Source
-from bulkops.validation.preamble import open_content
+from bulkops.validation.preamble import read_file_start
 from bulkops_validators.model.contract import Contract
 
 _NUMBER = re.compile(rb'("?)([1-9][0-9]*)\1')
@@ -64,11 +64,11 @@ class _Record(NamedTuple):
 def _records(contract: Contract, stream: BinaryIO, known: Survey, writer: Writer) -> Iterator[_Record]:
     """Write the header, then yield the records."""
     reader = ContentReader(stream)
-    opening = open_content(reader, contract)
-    writer.write(opening.header_line)
-    header = known.opening.header
+    file_start = read_file_start(reader, contract)
+    writer.write(file_start.header_line)
+    header = known.file_start.header
     assert header is not None
-    offset, count, width = opening.offset, 0, len(header.columns)
+    offset, count, width = file_start.offset, 0, len(header.columns)
     for block in blocks(reader, separator=header.separator, width=width, size=BLOCK_BYTES):
         laid = lay_out(block, width)[1]
         numbers = np.where(laid.numbers < 0, -1, laid.numbers + count).tolist()
@@ -80,7 +80,7 @@ def _records(contract: Contract, stream: BinaryIO, known: Survey, writer: Writer
 
 def _restored(raw: bytes, known: Survey) -> tuple[bytes, list[Repair]]:
     """Return a record with the zeros that its codes lost, and without the decimals that its ids got."""
-    header = known.opening.header
+    header = known.file_start.header
     assert header is not None
     repairs = []
     for name, (start, end) in reversed([*zip(header.columns, cells(raw, 0, header.separator), strict=False)]):

@@ -57,11 +57,11 @@ def load(path: Path) -> Baseline:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["version"] != _VERSION:
-            raise UsageError(f"{path} has version {document['version']}; this is version {_VERSION}.")
+            raise UsageError(f"{path} has version {document['version']}; version {_VERSION} is required.")
         return Baseline({str(entry): str(note) for entry, note in document["accepted"].items()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         hint = "Write one with --write-baseline."
-        raise UsageError(f"{path} is no baseline that can be read: {error}.", hint=hint) from error
+        raise UsageError(f"{path} is not a valid baseline: {error}.", hint=hint) from error
 
 
 def save(path: Path, findings: Iterable[Finding], permit: Permit = OWN_ONLY) -> int:

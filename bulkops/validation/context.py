@@ -10,7 +10,7 @@ from bulkops_validators.model.cells import Text
 from bulkops_validators.model.contract import Comparison, Contract, Mode, Unique
 
 if TYPE_CHECKING:
-    from bulkops.validation.named import NamedThings
+    from bulkops.validation.named import AccountNames
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,7 +30,7 @@ class Context:
     mask: bool = False
     names: tuple[str, ...] = ()
     digests: bool = False
-    named: "NamedThings | None" = None
+    named: "AccountNames | None" = None
 
     @cached_property
     def present(self) -> tuple[str, ...]:

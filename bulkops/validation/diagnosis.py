@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from bulkops.reading.records.quoting import cells, read_strictly
 from bulkops.validation.checks.encoding import is_utf8
-from bulkops.validation.checks.likely_encodings import readings_told
+from bulkops.validation.checks.likely_encodings import describe_readings
 from bulkops.validation.column_names import synonym
-from bulkops.validation.header import SEPARATORS, SPOKEN, Header, spelt_names
+from bulkops.validation.header import SEPARATOR_NAMES, SEPARATORS, Header, spelt_names
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 from bulkops_validators.model.rules_registry import RULES
@@ -42,7 +42,7 @@ class Cause:
     explains: frozenset[str]
 
 
-def other_content(data: bytes) -> str | None:
+def content_kind(data: bytes) -> str | None:
     """Return the kind of content if it is not CSV (HTML, XML or JSON); None if it may be CSV."""
     start = data[:4096].lstrip()
     if found := _MARKUP.match(start):
@@ -81,7 +81,7 @@ def header_below(data: bytes, contract: Contract, renames: Mapping[str, str]) ->
     return 0
 
 
-def may_go(preamble: bytes, header: Header) -> bool:
+def removable(preamble: bytes, header: Header) -> bool:
     """Return whether no line in front of a header can be a record: each is blank, a remark, or has another width."""
     width = len(header.columns)
     for line in preamble.splitlines():
@@ -117,7 +117,7 @@ def _all_names(line: bytes) -> list[tuple[str, ...]]:
     return [spelt_names(line, separator) for separator in SEPARATORS]
 
 
-def mistaken(header: Header, contract: Contract) -> Cause | None:
+def header_cause(header: Header, contract: Contract) -> Cause | None:
     """Return the cause if the header belongs to an export or to another contract; None if it does not."""
     if any(fault.code == "HDR107" for fault in header.faults):
         return None
@@ -135,9 +135,9 @@ def _export(header: Header, contract: Contract) -> Cause | None:
         return None
     takes = ", ".join(contract.column_names)
     advice = "`bulkops fix --unsafe` removes the columns that no import has" if best == contract.name else ""
-    says = f"the file is an export of {best}, not an import file; {contract.name} takes {takes}"
+    text = f"the file is an export of {best}, not an import file; the columns of {contract.name} are {takes}"
     explains = _COLUMNS | {"HDR106"} | (frozenset() if best == contract.name else _OF_CELLS)
-    return Cause("HDR112", f"{says}; {advice}" if advice else says, explains)
+    return Cause("HDR112", f"{text}; {advice}" if advice else text, explains)
 
 
 def _own_columns(names: set[str], contract: Contract) -> int:
@@ -153,8 +153,8 @@ def _own_columns(names: set[str], contract: Contract) -> int:
         found = {column.column: {name.lower() for name in column.found} for column in readback.columns}
         own = {name.lower() for name in readback.own_columns} - {name.lower() for name in contract.column_names}
         count = len(own & names)
-        enough = count >= _SURE or (count > 1 and count * 2 >= len(own))
-        if enough and all(found[key] & names for key in readback.key if key in found):
+        reached_max_errors = count >= _SURE or (count > 1 and count * 2 >= len(own))
+        if reached_max_errors and all(found[key] & names for key in readback.key if key in found):
             best = max(best, count)
     return best
 
@@ -195,7 +195,7 @@ def _other_contract(header: Header, contract: Contract) -> Cause | None:
     )
 
 
-def unlike_records(header: Header, data: bytes) -> Cause | None:
+def width_cause(header: Header, data: bytes) -> Cause | None:
     """Return the cause if all first records have another number of fields, or another separator, than the header."""
     width = len(header.columns)
     lines = _whole_lines(data)[:_SEARCHED]
@@ -205,11 +205,11 @@ def unlike_records(header: Header, data: bytes) -> Cause | None:
     ((count, times),) = counts.most_common(1)
     if count in {0, width} or times < len(lines):
         return None
-    spoken = SPOKEN[bytes((header.separator,))]
+    separator_name = SEPARATOR_NAMES[bytes((header.separator,))]
     for separator in SEPARATORS if width > 1 else b"":
         if separator != header.separator and all(_width(line, separator) == width for line in lines):
-            other = SPOKEN[bytes((separator,))]
-            message = f"{other} separates the fields of the records, but {spoken} those of the header"
+            other = SEPARATOR_NAMES[bytes((separator,))]
+            message = f"{other} separates the fields of the records, but {separator_name} those of the header"
             return Cause("HDR114", message, frozenset({"STR101", "STR102"}))
     if count > width and all(_blank_behind(line, header.separator, width) for line in lines):
         # `fix` removes surplus blank fields record by record.
@@ -242,13 +242,13 @@ def _fields(count: int) -> str:
     return f"{count} field{'' if count == 1 else 's'}"
 
 
-def other_encoding(data: bytes, *, mask: bool) -> Cause | None:
+def encoding_cause(data: bytes, *, mask: bool) -> Cause | None:
     """Return the cause if many lines are not UTF-8 and no line proves that the file is UTF-8."""
     if data.isascii():
         return None
     odd: Sequence[bytes] = [line for line in _whole_lines(data) if not line.isascii()]
     if len(odd) < _FEW or any(map(is_utf8, odd)):
         return None
-    told = readings_told(odd[0][:_SHOWN], mask=mask)
-    message = f"the file is not UTF-8: none of its first {len(odd):,} lines with other characters is{told}"
+    readings = describe_readings(odd[0][:_SHOWN], mask=mask)
+    message = f"the file is not UTF-8: none of its first {len(odd):,} lines with other characters is{readings}"
     return Cause("FIL112", message, frozenset({"FIL102", "FIL104"}))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from bulkops_validators.model.rules import Repair, Severity
 from bulkops_validators.model.rules_registry import RULES
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bulkops.validation.baseline import Baseline
     from bulkops.validation.digests import Digests
-    from bulkops.validation.named import NamedThings
+    from bulkops.validation.named import AccountNames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,5 +253,15 @@ class ValidationSettings:
     baseline: "Baseline | None" = None
     renames: Mapping[str, str] = field(default_factory=dict)
     digests: bool = False
-    named: "NamedThings | None" = None
+    named: "AccountNames | None" = None
     grouped: bool = True
+
+
+class ValidationObserver(Protocol):
+    """Receives findings and progress while files are validated."""
+
+    def finding(self, path: str, finding: Finding) -> None:
+        """Receive an example as soon as it is known; examples that need the whole file come last."""
+
+    def advanced(self, path: str, size: int) -> None:
+        """Receive the number of bytes of a file checked so far."""

@@ -13,7 +13,7 @@ from bulkops.reading.records.malformed import BROKEN_SAYS
 from bulkops.reading.records.quoting import cells, read_strictly
 from bulkops.reading.records.wrapped import wrapped_cells
 from bulkops.validation.checks.encoding import byte_message, decoded, undecodable
-from bulkops.validation.checks.likely_encodings import readings_told
+from bulkops.validation.checks.likely_encodings import describe_readings
 from bulkops.validation.column_names import fold, rivals_of, suggestion, synonym
 from bulkops.validation.context import masked
 from bulkops_validators.model.contract import Contract
@@ -25,11 +25,11 @@ _SAMPLE, _SAMPLED = 1 << 16, 20
 _NOTE = re.compile(r"(?<=\S)\s*[(\[].*$")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 SEPARATORS = b",;\t|"
-SPOKEN = {b",": "a comma", b";": "a semicolon", b"\t": "a tab", b"|": "a vertical bar"}
+SEPARATOR_NAMES = {b",": "a comma", b";": "a semicolon", b"\t": "a tab", b"|": "a vertical bar"}
 
 
 @dataclass(frozen=True)
-class Fault:
+class HeaderFault:
     """A defect of the header; `column` is the name concerned, `at` its offset in the line."""
 
     code: str
@@ -48,7 +48,7 @@ class Header:
 
     columns: tuple[str | None, ...]
     separator: int
-    faults: tuple[Fault, ...]
+    faults: tuple[HeaderFault, ...]
     names: tuple[str, ...] = ()
     quoted: tuple[bool, ...] = ()
     wrapped: bool = False
@@ -82,7 +82,7 @@ def read_header(
     inner = _unwrapped(line, known)
     if inner is not None:
         header = read_header(inner, contract, mask=mask, renames=renames, sample=sample)
-        fault = Fault("STR116", "the header is quoted as a whole")
+        fault = HeaderFault("STR116", "the header is quoted as a whole")
         return replace(header, faults=(fault, *header.faults), wrapped=True)
     byte_faults = _byte_faults(line, mask=mask)
     separator = _separator(line, known, sample)
@@ -95,44 +95,45 @@ def read_header(
     names = tuple(field.name for field in fields)
     fields = [_Field(renames.get(field.name, field.name), field.at) for field in fields]
     quoted = tuple(line[field.at : field.at + 1] == b'"' for field in fields)
-    faults: list[Fault] = [*byte_faults, *_quote_faults(line, separator)]
+    faults: list[HeaderFault] = [*byte_faults, *_quote_faults(line, separator)]
     if separator != ord(","):
-        spoken = SPOKEN[bytes((separator,))]
-        faults.append(Fault("HDR108", f"fields are separated by {spoken}, not by a comma"))
+        separator_name = SEPARATOR_NAMES[bytes((separator,))]
+        faults.append(HeaderFault("HDR108", f"fields are separated by {separator_name}, not by a comma"))
     if _looks_like_data(fields, contract):
         guessed = contract.column_names if len(fields) == len(contract.columns) else (None,) * len(fields)
         shown = "" if mask else f" ({', '.join(repr(field.name) for field in fields[:3])})"
-        message = f"the first line looks like data{shown}; {contract.name} wants {', '.join(contract.column_names)}"
-        return Header(guessed, separator, (*faults, Fault("HDR107", message)), names, quoted)
-    told = [_Field(_told(field.name, contract) if mask else field.name, field.at) for field in fields]
-    columns, named = _assign(fields, told, contract)
+        columns_are = f"the columns of {contract.name} are {', '.join(contract.column_names)}"
+        message = f"the first line looks like data{shown}; {columns_are}"
+        return Header(guessed, separator, (*faults, HeaderFault("HDR107", message)), names, quoted)
+    visible = [_Field(_visible(field.name, contract) if mask else field.name, field.at) for field in fields]
+    columns, named = _assign(fields, visible, contract)
     rivals = rivals_of([field.name for field in fields], columns, contract)
     columns = tuple(None if name in rivals else name for name in columns)
     contested = {place for places in rivals.values() for place in places}
     faults += [fault for fault in named if fault.field is None or fault.field - 1 not in contested]
-    faults += [_contested(column, [told[place] for place in places], places) for column, places in rivals.items()]
+    faults += [_contested(column, [visible[place] for place in places], places) for column, places in rivals.items()]
     faults += _missing(columns, fields, contract, besides=rivals)
     return Header(columns, separator, tuple(faults), names, quoted)
 
 
-def _byte_faults(line: bytes, *, mask: bool) -> list[Fault]:
+def _byte_faults(line: bytes, *, mask: bool) -> list[HeaderFault]:
     """Return the bytes of the header that are not UTF-8 or are control characters."""
     faults = [
-        Fault(code, message + readings_told(line[max(0, at - _NEAR) : at + _NEAR], mask=mask), at=at)
+        HeaderFault(code, message + describe_readings(line[max(0, at - _NEAR) : at + _NEAR], mask=mask), at=at)
         for code, at, message in islice(undecodable(line), MAX_HEADER_DEFECTS)
     ]
     for found in islice(_CONTROL.finditer(line), MAX_HEADER_DEFECTS):
         code = "FIL106" if found[0] == b"\0" else "FIL107"
-        faults.append(Fault(code, byte_message(code, line, found.start()), at=found.start()))
+        faults.append(HeaderFault(code, byte_message(code, line, found.start()), at=found.start()))
     if len(faults) >= MAX_HEADER_DEFECTS:
         raise TooLarge(f"{MAX_HEADER_DEFECTS:,} or more bytes of the header are not text", hint="Name a CSV file.")
     return faults
 
 
-def _quote_faults(line: bytes, separator: int) -> list[Fault]:
+def _quote_faults(line: bytes, separator: int) -> list[HeaderFault]:
     """Return the first misplaced quote of the header; an empty list if all quotes are valid."""
     record = read_strictly(line, 0, separator)
-    return [Fault(record.code, BROKEN_SAYS[record.code], at=record.at)] if record.code else []
+    return [HeaderFault(record.code, BROKEN_SAYS[record.code], at=record.at)] if record.code else []
 
 
 def _unwrapped(line: bytes, names: Collection[str]) -> bytes | None:
@@ -204,19 +205,21 @@ def _looks_like_data(fields: list[_Field], contract: Contract) -> bool:
     return any(any(c.isdigit() for c in name) or name.lstrip()[:1] in {"{", ""} or len(name) > 60 for name in names)
 
 
-def _told(name: str, contract: Contract) -> str:
+def _visible(name: str, contract: Contract) -> str:
     """Return a name as a masked message shows it: in a file without a header, the name may be a value."""
     return name if not name.strip() or suggestion(name, contract) else masked(name)
 
 
-def _assign(fields: list[_Field], told: list[_Field], contract: Contract) -> tuple[tuple[str | None, ...], list[Fault]]:
+def _assign(
+    fields: list[_Field], visible: list[_Field], contract: Contract
+) -> tuple[tuple[str | None, ...], list[HeaderFault]]:
     """Return the column of each field and the defects of the names; messages use the names in `visible`."""
     exact = {contract.header_names.get(field.name) for field in fields}
     unnamed = [column for column in contract.column_names if column not in exact]
     columns: list[str | None] = []
     taken: dict[str | None, str] = {}
-    faults: list[Fault] = []
-    for position, (field, shown) in enumerate(zip(fields, told, strict=True), start=1):
+    faults: list[HeaderFault] = []
+    for position, (field, shown) in enumerate(zip(fields, visible, strict=True), start=1):
         free = [column for column in unnamed if column not in taken]
         name, fault = _known(field.name, shown.name, contract, free=free)
         if name in taken and name is not None:
@@ -224,40 +227,42 @@ def _assign(fields: list[_Field], told: list[_Field], contract: Contract) -> tup
         columns.append(name)
         taken.setdefault(name, field.name)
         if fault is not None:
-            faults.append(Fault(fault[0], fault[1], shown.name, field.at, position))
+            faults.append(HeaderFault(fault[0], fault[1], shown.name, field.at, position))
             if fault[0] == "HDR106" and field.name != field.name.strip():
                 faults.append(_padded(field, position))
     seen: Counter[str] = Counter()
-    for place, (field, shown) in enumerate(zip(fields, told, strict=True), start=1):
+    for place, (field, shown) in enumerate(zip(fields, visible, strict=True), start=1):
         seen[field.name] += 1
         if seen[field.name] == 2 and field.name and field.name not in contract.header_names:
-            faults.append(Fault("HDR103", f"the column {shown.name!r} stands twice", shown.name, shown.at, place))
+            faults.append(
+                HeaderFault("HDR103", f"the column {shown.name!r} appears twice", shown.name, shown.at, place)
+            )
     return tuple(columns), faults
 
 
 def _repeated(name: str, column: str, first: str) -> tuple[str, str]:
     """Return the defect of a name for a column that `first` already names."""
     if name == first:
-        return "HDR103", f"the column {name!r} stands twice"
+        return "HDR103", f"the column {name!r} appears twice"
     if column == first:
-        return "HDR103", f"the column {name!r} stands for {column!r}, which is there already"
-    return "HDR103", f"the column {name!r} stands for the same column as {first!r}; remove one of them"
+        return "HDR103", f"the column {name!r} means {column!r}, which the file already has"
+    return "HDR103", f"the column {name!r} means the same column as {first!r}; remove one of them"
 
 
-def _contested(column: str, rivals: list[_Field], places: list[int]) -> Fault:
+def _contested(column: str, rivals: list[_Field], places: list[int]) -> HeaderFault:
     """Return the defect of several names that could all mean the same column."""
     *others, last = (repr(rival.name) for rival in rivals)
     first = rivals[0].name
     message = (
-        f"{', '.join(others)} and {last} could each be the column {column!r}, so none of them is used; "
+        f"{', '.join(others)} and {last} could each be the column {column!r}, so bulkops uses none of them; "
         f"choose one, for example with `bulkops fix --rename {shlex.quote(f'{first}={column}')}`"
     )
-    return Fault("HDR116", message, first, rivals[0].at, places[0] + 1)
+    return HeaderFault("HDR116", message, first, rivals[0].at, places[0] + 1)
 
 
-def _padded(field: _Field, position: int) -> Fault:
+def _padded(field: _Field, position: int) -> HeaderFault:
     message = f"the column name {field.name!r} has blanks around it"
-    return Fault("HDR105", message, field.name, field.at, position)
+    return HeaderFault("HDR105", message, field.name, field.at, position)
 
 
 def _known(name: str, shown: str, contract: Contract, *, free: list[str]) -> tuple[str | None, tuple[str, str] | None]:
@@ -274,33 +279,35 @@ def _known(name: str, shown: str, contract: Contract, *, free: list[str]) -> tup
         return names[inner], ("HDR105", f"the column name {name!r} has blanks around it")
     for written, column in names.items():
         if inner.lower() == written.lower():
-            return column, ("HDR106", f"the column {name!r} is spelt {written!r}")
+            return column, ("HDR106", f"the column {name!r} must be spelled {written!r}")
     if (bare := annotated(inner)) in names:
         return names[bare], ("HDR115", f"the column {shown!r} is read as {bare!r}, without the note behind the name")
     near, rival = suggestion(name, contract, among=free), synonym(name, contract)
-    hint = f"did you mean {near!r}?" if near else f"known are {', '.join(contract.column_names)}"
+    hint = f"did you mean {near!r}?" if near else f"known columns: {', '.join(contract.column_names)}"
     if near is None and rival is not None:
-        hint = f"this usually means {rival!r}, and the file also has that column: check which one has its values"
+        hint = (
+            f"this name usually means {rival!r}, but the file also has that column: check which one contains its values"
+        )
     return None, ("HDR102", f"{contract.name} has no column {shown!r}; {hint}")
 
 
 def _missing(
     columns: tuple[str | None, ...], fields: list[_Field], contract: Contract, *, besides: Collection[str]
-) -> list[Fault]:
+) -> list[HeaderFault]:
     """Return the defects of missing columns, except those that several fields could mean."""
     wanted = [column.name for column in contract.columns if column.recommended and column.name not in columns]
-    says = "the documentation does not call it optional"
+    text = "the documentation does not call it optional"
     faults = [
-        Fault("HDR131", f"the column {name!r} is missing; {says}", name) for name in wanted if name not in besides
+        HeaderFault("HDR131", f"the column {name!r} is missing; {text}", name) for name in wanted if name not in besides
     ]
     needed: list[tuple[str, ...]] = [(name,) for name in contract.required_names]
     needed += [exclusive.columns for exclusive in contract.exclusive if exclusive.whole_file]
     for names in needed:
         if any(name in columns or name in besides for name in names):
             continue
-        spoken = " or ".join(repr(name) for name in names)
+        required = " or ".join(repr(name) for name in names)
         unknown = [field.name for field, column in zip(fields, columns, strict=True) if column is None]
         near = next((other for other in unknown if suggestion(other, contract, among=list(names))), None)
         hint = f"; is it {near!r}?" if near else ""
-        faults.append(Fault("HDR101", f"the required column {spoken} is missing{hint}", names[0]))
+        faults.append(HeaderFault("HDR101", f"the required column {required} is missing{hint}", names[0]))
     return faults

@@ -11,13 +11,13 @@ import polars as pl
 
 from bulkops.reading.records.structural_index import Offsets
 from bulkops.validation.context import Context, shown
-from bulkops.validation.rule_matches import Hits, Room, Spot
+from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 
 ROW = "_row"
 
 
 @dataclass(frozen=True)
-class Fault:
+class NameFault:
     """A defect of a cell, or of the target of a file: the code of the rule, and a text.
 
     `text` continues a sentence that begins with the cell, or with its part `of`; for a file it is the whole sentence.
@@ -35,21 +35,23 @@ class Fault:
         return f"{'an attribute in it' if context.mask else repr(self.of)} {self.text}"
 
 
-class NamedThings(Protocol):
+class AccountNames(Protocol):
     """Checks names in cells against an account. Called from several threads."""
 
-    def of_file(self, present: Collection[str]) -> Sequence[Fault]:
+    def of_file(self, present: Collection[str]) -> Sequence[NameFault]:
         """Return the defects of the target, and of any file with these columns, regardless of its records."""
 
     @property
     def columns(self) -> Collection[str]:
         """The columns with cells to check."""
 
-    def faults(self, column: str, value: str) -> Sequence[Fault]:
+    def faults(self, column: str, value: str) -> Sequence[NameFault]:
         """Return the defects of a cell, at most one per code; `value` is empty for a blank cell."""
 
 
-def named_hits(frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room) -> list[Hits]:
+def named_matches(
+    frame: pl.DataFrame, numbers: Offsets | None, context: Context, budget: ExampleBudget
+) -> list[RuleMatches]:
     """Return the matches in a frame with the column names of the contract.
 
     Each distinct cell of the frame is checked once.
@@ -57,28 +59,28 @@ def named_hits(frame: pl.DataFrame, numbers: Offsets | None, context: Context, r
     things = context.named
     if things is None:
         return []
-    hits = []
+    matches = []
     for column in context.present:
         if column in things.columns:
-            hits += _column_hits(frame[column], things, numbers, context, room)
-    return hits
+            matches += _column_matches(frame[column], things, numbers, context, budget)
+    return matches
 
 
-def _column_hits(
-    cells: pl.Series, things: NamedThings, numbers: Offsets | None, context: Context, room: Room
-) -> list[Hits]:
-    found: dict[str, dict[str, Fault]] = {}
+def _column_matches(
+    cells: pl.Series, things: AccountNames, numbers: Offsets | None, context: Context, budget: ExampleBudget
+) -> list[RuleMatches]:
+    found: dict[str, dict[str, NameFault]] = {}
     cells = cells.fill_null("")
     for value in cells.unique().to_list():
         for fault in things.faults(cells.name, value):
             found.setdefault(fault.code, {})[value] = fault
     rows = cells.to_frame().with_row_index(ROW) if found else pl.DataFrame()
-    hits = []
+    matches = []
     for code in sorted(found.keys() & context.codes):
         broken = rows.filter(pl.col(cells.name).is_in(list(found[code])))
-        first = broken.head(room.of(code))
-        spots = [
-            Spot(
+        first = broken.head(budget.left(code))
+        examples = [
+            Example(
                 message=found[code][value].said(value, context),
                 number=row if numbers is None else int(numbers[row]),
                 column=cells.name,
@@ -86,5 +88,5 @@ def _column_hits(
             )
             for row, value in first.select(ROW, cells.name).iter_rows()
         ]
-        hits.append(Hits(code, broken.height, tuple(spots)))
-    return hits
+        matches.append(RuleMatches(code, broken.height, tuple(examples)))
+    return matches

@@ -10,7 +10,7 @@ from bulkops.reading.records.layout import Block, Layout
 from bulkops.reading.records.structural_index import Offsets
 from bulkops.validation.checks.encoding import decoded, readable
 from bulkops.validation.context import Context, shown
-from bulkops.validation.rule_matches import Hits, Room, Spot
+from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 from bulkops_validators.model.odd_lines import (
     COMMENT,
     CONFLICT,
@@ -28,7 +28,7 @@ _FIRST = r"^[-<>=_+|*]"
 """The start of the first cell of such a line if the cell contains no blank."""
 _BEHIND = ",;\t \r"
 """Separators of blank fields at the end of a line."""
-_SAYS = {
+_MESSAGES = {
     COMMENT: "a comment or a line of signs, not a record",
     PROGRAM: "a line that a program added, not a record",
     CONFLICT: "a conflict marker of a version control system",
@@ -113,14 +113,16 @@ def odd_rows(frame: pl.DataFrame, context: Context) -> dict[str, Offsets]:
     return found
 
 
-def line_hits(code: str, numbers: Sequence[int], texts: Sequence[str], room: Room, context: Context) -> Hits:
+def line_matches(
+    code: str, numbers: Sequence[int], texts: Sequence[str], budget: ExampleBudget, context: Context
+) -> RuleMatches:
     """Return the matches of one rule, from record numbers in the block and the texts of the first ones."""
-    pairs = zip(numbers[: room.of(code)], texts, strict=False)
-    spots = tuple(line_spot(code, number, text, context) for number, text in pairs)
-    return Hits(code, len(numbers), spots)
+    pairs = zip(numbers[: budget.left(code)], texts, strict=False)
+    examples = tuple(line_example(code, number, text, context) for number, text in pairs)
+    return RuleMatches(code, len(numbers), examples)
 
 
-def line_spot(code: str, number: int, text: str, context: Context) -> Spot:
+def line_example(code: str, number: int, text: str, context: Context) -> Example:
     """Return the example of one such line."""
-    told = shown(text, context)
-    return Spot(message=f"{_SAYS[code]}: {told!r}", number=number, value=told)
+    visible = shown(text, context)
+    return Example(message=f"{_MESSAGES[code]}: {visible!r}", number=number, value=visible)

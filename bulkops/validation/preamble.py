@@ -12,12 +12,12 @@ from bulkops.reading.byte_order import MARK
 from bulkops.reading.records.quoting import read_strictly
 from bulkops.validation.diagnosis import (
     Cause,
+    content_kind,
+    encoding_cause,
     header_below,
-    may_go,
-    mistaken,
-    other_content,
-    other_encoding,
-    unlike_records,
+    header_cause,
+    removable,
+    width_cause,
 )
 from bulkops.validation.header import Header, read_header
 from bulkops_validators.model.contract import Contract
@@ -56,7 +56,7 @@ class Notice:
 
 
 @dataclass(frozen=True)
-class Opening:
+class FileStart:
     """Everything in front of the records.
 
     `offset` and `lines` count what precedes the first record; `header` is None if no usable header was found.
@@ -72,7 +72,7 @@ class Opening:
     lines: int = 0
     header_line: bytes = b""
     preamble: bytes = b""
-    may_go: bool = True
+    removable: bool = True
 
 
 @dataclass
@@ -91,9 +91,9 @@ class _Head:
         self.data = self.data[size:]
 
 
-def open_content(
+def read_file_start(
     reader: ContentReader, contract: Contract, *, mask: bool = False, renames: Mapping[str, str] = MappingProxyType({})
-) -> Opening:
+) -> FileStart:
     """Read the header and everything before it, and set the form of the reader: from then on it yields UTF-8 with LF.
 
     With `mask`, no message contains a value. `renames` maps header names to the column names used for checking. Raises
@@ -101,17 +101,17 @@ def open_content(
     """
     raw = reader.read(MAX_HEADER_BYTES)
     if not raw:
-        return Opening(None, (Notice("FIL101", "the file holds nothing", 1, 0),))
+        return FileStart(None, (Notice("FIL101", "the file is empty", 1, 0),))
     form, head = _form(raw)
     reader.form = form
     head.data = reader.recode(head.data)
     _skip_to_header(head)
     if not head.data:
-        notices = (*head.notices, Notice("FIL101", "the file holds no header", head.lines + 1, head.offset))
-        return Opening(None, notices, form)
-    if (content := other_content(head.data)) is not None:
+        notices = (*head.notices, Notice("FIL101", "the file contains no header", head.lines + 1, head.offset))
+        return FileStart(None, notices, form)
+    if (content := content_kind(head.data)) is not None:
         head.note("FIL111", f"the file is {content}, not CSV")
-        return Opening(None, tuple(head.notices), form)
+        return FileStart(None, tuple(head.notices), form)
     preamble, place = _skip_preamble(head, contract, renames), len(head.notices)
     whole_line = head.data[: _header_size(head.data)]
     if reader.failure is not None and not whole_line.endswith(b"\n"):
@@ -134,9 +134,9 @@ def open_content(
         head.notices.append(Notice(fault.code, fault.message, head.lines + 1, place, fault.column, fault.field))
     head.drop(len(whole_line))
     reader.give_back(head.data)
-    goes = not preamble or may_go(preamble, header)
-    return Opening(
-        header, tuple(head.notices), form, crlf, head.offset, head.lines, whole_line, preamble=preamble, may_go=goes
+    goes = not preamble or removable(preamble, header)
+    return FileStart(
+        header, tuple(head.notices), form, crlf, head.offset, head.lines, whole_line, preamble=preamble, removable=goes
     )
 
 
@@ -203,7 +203,10 @@ def _skip_to_header(head: _Head) -> None:
         if not line:
             head.note("STR103", "a blank line before the header")
         elif _SEP_LINE.match(line):
-            head.note("HDR109", f"the first line is {line.decode('utf-8', 'replace')!r}, which only spreadsheets know")
+            head.note(
+                "HDR109",
+                f"the first line is {line.decode('utf-8', 'replace')!r}, which only spreadsheet programs understand",
+            )
         else:
             return
         head.drop(end)
@@ -227,7 +230,7 @@ def _preamble_notice(preamble: bytes, head: _Head) -> Notice:
 
 def _causes(header: Header, below: bytes, contract: Contract, *, mask: bool) -> list[Cause]:
     """Return the causes of many findings that the header and the first records show."""
-    found = (mistaken(header, contract), unlike_records(header, below), other_encoding(below, mask=mask))
+    found = (header_cause(header, contract), width_cause(header, below), encoding_cause(below, mask=mask))
     return [cause for cause in found if cause is not None]
 
 

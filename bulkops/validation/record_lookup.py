@@ -12,13 +12,13 @@ from bulkops.reading.records.layout import Block, lay_out
 from bulkops.reading.records.quote_repair import mended_cells
 from bulkops.reading.records.quoting import cells, cut_all
 from bulkops.reading.sources import Source
-from bulkops.validation.block import Partial
+from bulkops.validation.block import BlockResult
 from bulkops.validation.checks.encoding import cell_text
 from bulkops.validation.context import Context
 
 
 @dataclass
-class Index:
+class BlockIndex:
     """The start of each block of a file: first record (from 0), line (from 0) and byte, and the length of the block."""
 
     records: list[int] = field(default_factory=list)
@@ -26,16 +26,16 @@ class Index:
     offsets: list[int] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
 
-    def add(self, partial: Partial, *, record: int, line: int, offset: int) -> None:
+    def add(self, result: BlockResult, *, record: int, line: int, offset: int) -> None:
         """Add the start of a block."""
         self.records.append(record)
         self.lines.append(line)
         self.offsets.append(offset)
-        self.lengths.append(partial.length)
+        self.lengths.append(result.length)
 
 
 @dataclass(frozen=True)
-class RecordPlace:
+class FoundRecord:
     """A record found again: its line from 0, its byte, and for each known column the offset and text of the cell."""
 
     line: int
@@ -43,9 +43,9 @@ class RecordPlace:
     cells: Mapping[str, tuple[int, str]]
 
 
-def read_again(
-    source: Source, form: Form, context: Context, index: Index, wanted: Iterable[int]
-) -> dict[int, RecordPlace]:
+def look_up_records(
+    source: Source, form: Form, context: Context, index: BlockIndex, wanted: Iterable[int]
+) -> dict[int, FoundRecord]:
     """Return records by their number in the file, from 0. The file is read forwards once.
 
     InputUnreadable if the file is missing or has changed.
@@ -53,7 +53,7 @@ def read_again(
     by_block: dict[int, list[int]] = {}
     for number in sorted(set(wanted)):
         by_block.setdefault(bisect_right(index.records, number) - 1, []).append(number)
-    found: dict[int, RecordPlace] = {}
+    found: dict[int, FoundRecord] = {}
     with source.open() as stream:
         stream.read(form.mark)
         reader, position = ContentReader(stream, form), 0
@@ -85,8 +85,8 @@ def _skip(reader: ContentReader, size: int) -> None:
 
 
 def _places(
-    data: bytes, records: list[int], context: Context, index: Index, block_number: int
-) -> dict[int, RecordPlace] | None:
+    data: bytes, records: list[int], context: Context, index: BlockIndex, block_number: int
+) -> dict[int, FoundRecord] | None:
     """Return some records of a block; None if the block has fewer records than before."""
     piece = cut_all(data, separator=context.separator, width=len(context.columns))
     block = Block(data, context.separator, piece.broken, piece.marks)
@@ -101,7 +101,7 @@ def _places(
     mended = mended_cells(data, laid, chosen.tolist(), context.separator, context.texts)
     found = zip(records, chosen.tolist(), starts.tolist(), block.lines_before(starts).tolist(), strict=True)
     return {
-        record: RecordPlace(
+        record: FoundRecord(
             line + above, offset + start, _named(mended.get(which) or _cells(data, start, context), offset, context)
         )
         for record, which, start, above in found

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spot:
+class Example:
     """One example of a defect.
 
     `number` is the record number in the block, from 0, or None outside records. `at` is the offset in the block if it
@@ -22,19 +22,19 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class Hits:
+class RuleMatches:
     """All matches of one rule in one part of a block: the total, and the first examples."""
 
     code: str
     total: int
-    spots: tuple[Spot, ...]
+    examples: tuple[Example, ...]
 
 
 _ALL = 1 << 60
 
 
 @dataclass(frozen=True)
-class Room:
+class ExampleBudget:
     """How many more examples of each rule are wanted.
 
     Other threads may increase `used` while a block is checked, so the number can shrink at any time. All findings of
@@ -45,17 +45,19 @@ class Room:
     used: Mapping[str, int]
     unlimited: frozenset[str] = frozenset()
 
-    def of(self, code: str) -> int:
+    def left(self, code: str) -> int:
         """Return how many more examples of a rule are wanted."""
         if code in self.unlimited:
             return _ALL
         return max(0, self.most - self.used.get(code, 0))
 
 
-def merge(hits: Iterable[Hits]) -> list[Hits]:
+def merge(matches: Iterable[RuleMatches]) -> list[RuleMatches]:
     """Join the matches of the same rule."""
-    joined: dict[str, Hits] = {}
-    for one in hits:
+    joined: dict[str, RuleMatches] = {}
+    for one in matches:
         other = joined.get(one.code)
-        joined[one.code] = Hits(one.code, other.total + one.total, other.spots + one.spots) if other else one
+        joined[one.code] = (
+            RuleMatches(one.code, other.total + one.total, other.examples + one.examples) if other else one
+        )
     return list(joined.values())

@@ -14,11 +14,11 @@ from bulkops.fixing.writer import Change, FixReport, Origins, Writer
 from bulkops.reading.blocks import ContentReader
 from bulkops.reading.records.structural_index import Bytes, Offsets
 from bulkops.reading.sources import Source, stream_source
-from bulkops.validation.block import Partial
+from bulkops.validation.block import BlockResult
 from bulkops.validation.checks.keys import KeyStore
-from bulkops.validation.engine import judge_content
+from bulkops.validation.engine import check_content
 from bulkops.validation.findings import ValidationSettings
-from bulkops.validation.report_builder import Tally
+from bulkops.validation.report_builder import ReportBuilder
 from bulkops_validators.model.contract import Contract, Unique
 
 _ROUNDS = 5
@@ -72,22 +72,22 @@ class _Keys:
     stores: dict[Unique, KeyStore] = field(default_factory=dict)
     count: int = 0
 
-    def begin(self, tally: Tally) -> None:
+    def begin(self, builder: ReportBuilder) -> None:
         """Begin the one file."""
 
-    def add(self, partial: Partial, uniques: tuple[Unique, ...]) -> None:
+    def add(self, result: BlockResult, uniques: tuple[Unique, ...]) -> None:
         """Take in a block."""
-        for unique, keys in zip(uniques, partial.keys, strict=True):
+        for unique, keys in zip(uniques, result.keys, strict=True):
             self.stores.setdefault(unique, KeyStore(_IN_MEMORY)).add(self.count, keys)
-        self.count += partial.records
+        self.count += result.records
 
 
 def _repeated(contract: Contract, copy: Source, origins: Origins) -> Offsets:
     """Return the records, by their numbers in the file, with a key that appears more than once in the copy."""
     keys, found = _Keys(), [np.zeros(0, np.int64)]
     with opened(copy) as stream:
-        tally = Tally(contract, copy, ValidationSettings(max_findings=0), None)
-        judge_content(ContentReader(stream), tally, keys)
+        builder = ReportBuilder(contract, copy, ValidationSettings(max_findings=0), None)
+        check_content(ContentReader(stream), builder, keys)
     for store in keys.stores.values():
         for positions, firsts, case_only in store.repetitions():
             found += [positions[~case_only], firsts[~case_only]]

@@ -17,7 +17,7 @@ from bulkops.reading.blocks import ContentReader, blocks
 from bulkops.reading.records.layout import Block, Layout, lay_out
 from bulkops.reading.records.quoting import cells
 from bulkops.reading.sources import Source
-from bulkops.validation.preamble import open_content
+from bulkops.validation.preamble import read_file_start
 from bulkops_validators.model.cells import Number
 from bulkops_validators.model.contract import Contract
 
@@ -100,7 +100,7 @@ def forms_of(contract: Contract, source: Source, renames: Mapping[str, str]) -> 
     found = Forms()
     with opened(source) as stream:
         reader = ContentReader(stream)
-        header = open_content(reader, contract, renames=renames).header
+        header = read_file_start(reader, contract, renames=renames).header
         if header is None:
             return found
         width = len(header.columns)

@@ -16,7 +16,7 @@ from bulkops.fixing.repairs.records import Shape
 from bulkops.reading.records.quoting import cells
 from bulkops.validation.column_names import fold, rivals_of
 from bulkops.validation.header import Header, annotated, read_header
-from bulkops.validation.preamble import Notice, Opening
+from bulkops.validation.preamble import FileStart, Notice
 from bulkops.wording import guess
 from bulkops_validators.model.contract import Contract
 
@@ -28,29 +28,29 @@ _OF_RECORDS = {"FIL112", "HDR113", "HDR114"}
 """Causes of findings among the records, where their repairs are listed."""
 
 
-def repaired_header(opening: Opening, shape: Shape) -> bytes:
+def repaired_header(file_start: FileStart, shape: Shape) -> bytes:
     """Return the header line as it should be, in UTF-8 and without what stood in front of it."""
-    header = opening.header
+    header = file_start.header
     assert header is not None
-    line = opening.header_line
+    line = file_start.header_line
     text = line.rstrip(b"\r\n")
     spelt = [_spelt(raw, header, i, shape) for i, raw in enumerate(_fields(text, header)) if i not in shape.gone]
     return b",".join(spelt) + (shape.line_end if text != line else b"")
 
 
-def header_repairs(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int]]:
+def header_repairs(file_start: FileStart, shape: Shape) -> Iterator[tuple[Repair, int]]:
     """Yield each change in front of the records, with its line: what was noticed there and is there no longer."""
-    header = opening.header
+    header = file_start.header
     assert header is not None
-    after = read_header(repaired_header(opening, shape).rstrip(b"\r\n"), shape.contract)
+    after = read_header(repaired_header(file_start, shape).rstrip(b"\r\n"), shape.contract)
     left = Counter((fault.code, fault.column) for fault in after.faults)
     names = _names(header, shape)
-    yield from _decisions(opening, shape)
-    for notice in opening.notices:
+    yield from _decisions(file_start, shape)
+    for notice in file_start.notices:
         place = None if notice.field is None else notice.field - 1
         if notice.code == "HDR104":
             gone = place in shape.gone
-        elif notice.code in _OF_RECORDS or (notice.code == "HDR111" and keeps_preamble(opening, shape)):
+        elif notice.code in _OF_RECORDS or (notice.code == "HDR111" and keeps_preamble(file_start, shape)):
             gone = False
         elif notice.code == "HDR112":
             gone = bool(shape.dropped)
@@ -58,33 +58,33 @@ def header_repairs(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int
             gone = notice.code in _IN_FRONT or not left[notice.code, notice.column]
             left[notice.code, notice.column] -= 1
         if gone:
-            texts = _told(notice, opening, shape, names)
+            texts = _told(notice, file_start, shape, names)
             if texts[0] != texts[1]:
                 yield Repair(notice.code, *texts, notice.column), notice.line or 1
 
 
-def _told(notice: Notice, opening: Opening, shape: Shape, names: tuple[str, ...]) -> tuple[str, str]:
+def _told(notice: Notice, file_start: FileStart, shape: Shape, names: tuple[str, ...]) -> tuple[str, str]:
     """Return the text of a notice before and after the repair: a column name, or the whole header."""
     if notice.code == "HDR111":
-        return printable(opening.preamble), ""
+        return printable(file_start.preamble), ""
     if notice.code in _IN_FRONT:
         return notice.message, ""
     if notice.field is None:
-        lines = opening.header_line, repaired_header(opening, shape)
+        lines = file_start.header_line, repaired_header(file_start, shape)
         before, after = (printable(line.rstrip(b"\r\n")) for line in lines)
         return before, after
     place = notice.field - 1
     return notice.column or notice.message, "" if place in shape.gone else names[place]
 
 
-def _decisions(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int]]:
+def _decisions(file_start: FileStart, shape: Shape) -> Iterator[tuple[Repair, int]]:
     """Yield the changes of the header that options ask for: its encoding and its column names."""
-    encoding, renames, line = shape.knowledge.decoded_from, shape.options.renames, header_line_number(opening)
+    encoding, renames, line = shape.knowledge.decoded_from, shape.options.renames, header_line_number(file_start)
     if encoding is not None and not encoding.lines:
         yield Repair("FIL103", f"the file is {encoding.name}", ""), 1
-    elif encoding is not None and not opening.header_line.isascii():
-        yield redecoded(opening.header_line.rstrip(b"\r\n"), encoding), line
-    names = opening.header.names if opening.header is not None else ()
+    elif encoding is not None and not file_start.header_line.isascii():
+        yield redecoded(file_start.header_line.rstrip(b"\r\n"), encoding), line
+    names = file_start.header.names if file_start.header is not None else ()
     rivals = rivals_of(names, (None,) * len(names), shape.contract) if renames else {}
     contested = {place for places in rivals.values() for place in places}
     for place, name in enumerate(names):
@@ -94,20 +94,20 @@ def _decisions(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int]]:
             yield Repair(code, name, renames[name], renames[name]), line
 
 
-def keeps_preamble(opening: Opening, shape: Shape) -> bool:
+def keeps_preamble(file_start: FileStart, shape: Shape) -> bool:
     """Tell whether the lines in front of the header stay, since one of them may be a record."""
-    return bool(opening.preamble) and not opening.may_go and not shape.options.unsafe
+    return bool(file_start.preamble) and not file_start.removable and not shape.options.unsafe
 
 
-def header_line_number(opening: Opening) -> int:
+def header_line_number(file_start: FileStart) -> int:
     """Return the physical line, from 1, on which the header begins."""
-    return opening.lines - opening.header_line.count(b"\n") + 1
+    return file_start.lines - file_start.header_line.count(b"\n") + 1
 
 
-def refuse_renames(path: str, opening: Opening, contract: Contract, renames: Mapping[str, str]) -> None:
+def refuse_renames(path: str, file_start: FileStart, contract: Contract, renames: Mapping[str, str]) -> None:
     """Raise UsageError unless each column to be renamed is in the header once, and no two get the same name."""
-    names = opening.header.names if opening.header is not None else ()
-    where = f"{path}: line {header_line_number(opening)}"
+    names = file_start.header.names if file_start.header is not None else ()
+    where = f"{path}: line {header_line_number(file_start)}"
     after = Counter(renames.get(name, name) for name in names)
     for old, new in renames.items():
         if new not in contract.header_names:

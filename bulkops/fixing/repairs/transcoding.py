@@ -16,7 +16,7 @@ from bulkops.fixing.source import opened
 from bulkops.reading.blocks import FIRST_BYTES
 from bulkops.reading.sources import Source
 from bulkops.validation.checks.encoding import is_utf8
-from bulkops.validation.checks.likely_encodings import readings_told
+from bulkops.validation.checks.likely_encodings import describe_readings
 from bulkops.validation.preamble import wide_encoding
 
 _NOT_OF_FILES = frozenset(
@@ -170,7 +170,7 @@ class _Transcoded(io.RawIOBase):
         bytes_ = " ".join(f"0x{byte:02X}" for byte in whole[error.start : error.end][:4])
         start = max((end.end() for end in _LINE_END.finditer(whole, 0, error.start)), default=0)
         end = _LINE_END.search(whole, error.start)
-        told = readings_told(whole[start : end.start() if end else len(whole)]) if self._encoding.lines else ""
+        told = describe_readings(whole[start : end.start() if end else len(whole)]) if self._encoding.lines else ""
         return DataError(
             f"{self._path}: line {line}, byte {at}: {bytes_} is not {self._encoding.name}{told}.", hint=_NAME_IT
         )

@@ -17,7 +17,7 @@ from bulkops_validators.model.expressions import (
     plain_lengths,
 )
 
-Verdict = tuple[int, ...]
+BrokenChecks = tuple[int, ...]
 """The positions of the checks that a cell breaks, in the list of all checks of its column."""
 _FEW, _SHORT, _MANY = 1024, 256, 4096
 """Maximum number of values remembered per call, maximum bytes of such a value, and maximum number per column."""
@@ -40,14 +40,14 @@ class Checks:
     beyond_ascii: tuple[CellCheck, ...]
     text: Text | None = None
     longest: int | None = None
-    known: dict[str | None, Verdict] = field(default_factory=dict)
+    known: dict[str | None, BrokenChecks] = field(default_factory=dict)
 
     @cached_property
     def all(self) -> tuple[CellCheck, ...]:
         """All checks, in the order in which broken ones are reported."""
         return (*self.of_form, *self.others, *self.beyond_ascii)
 
-    def spare(self, cells: pl.Series) -> bool:
+    def all_clean(self, cells: pl.Series) -> bool:
         """Return True if a quick test proves that all cells are clean; False proves nothing."""
         if self.text is None or not len(cells) or cells.null_count():
             return False
@@ -82,28 +82,28 @@ class Checks:
         there = set(cases.drop_nulls().unique().to_list())
         return [(check, cells.filter(cases == check.case)) for check in self.of_form if check.case in there]
 
-    def verdicts(self, distinct: pl.Series) -> dict[str | None, Verdict] | None:
+    def broken_checks(self, distinct: pl.Series) -> dict[str | None, BrokenChecks] | None:
         """Return the broken checks of each distinct cell; None if the cells are too many or too long to remember."""
         if len(distinct) > _FEW or (distinct.str.len_bytes().max() or 0) > _SHORT:  # type: ignore[operator] # a number
             return None
         found = {value: self.known.get(value) for value in distinct.to_list()}
-        fresh = [value for value, verdict in found.items() if verdict is None]
-        judged = self._judged(pl.Series(self.column, fresh, pl.String)) if fresh else {}
-        if len(self.known) + len(judged) > _MANY:
+        fresh = [value for value, broken in found.items() if broken is None]
+        results = self._fresh_results(pl.Series(self.column, fresh, pl.String)) if fresh else {}
+        if len(self.known) + len(results) > _MANY:
             # Safe: other threads only use values that are still remembered.
             self.known.clear()
-        self.known.update(judged)
-        return {value: judged[value] if verdict is None else verdict for value, verdict in found.items()}
+        self.known.update(results)
+        return {value: results[value] if broken is None else broken for value, broken in found.items()}
 
-    def _judged(self, cells: pl.Series) -> dict[str | None, Verdict]:
+    def _fresh_results(self, cells: pl.Series) -> dict[str | None, BrokenChecks]:
         """Return the broken checks of cells that are not remembered yet."""
         places = {id(check): place for place, check in enumerate(self.all)}
-        judged: dict[str | None, Verdict] = dict.fromkeys(cells.to_list(), ())
+        results: dict[str | None, BrokenChecks] = dict.fromkeys(cells.to_list(), ())
         doubtful = cells.filter(~self.are_plain(cells))
         for check, broken in self.broken(doubtful.to_frame()) if len(doubtful) else ():
             for value in broken[self.column].to_list():
-                judged[value] = (*judged[value], places[id(check)])
-        return judged
+                results[value] = (*results[value], places[id(check)])
+        return results
 
 
 def _of_any(cells: pl.DataFrame, checks: tuple[CellCheck, ...]) -> list[tuple[CellCheck, pl.DataFrame]]:

@@ -135,11 +135,11 @@ class KeyStore:
         ranges = max(1, -(-self._count // _RANGE))
         edges = [round(i * 2**64 / ranges) for i in range(ranges + 1)]
         for low, high in pairwise(edges):
-            twice = self._twice(low, high)
-            if len(twice):
-                yield from self._repeated(twice)
+            repeated_hashes = self._repeated_hashes(low, high)
+            if len(repeated_hashes):
+                yield from self._repeated(repeated_hashes)
 
-    def _twice(self, low: int, high: int) -> Hashes:
+    def _repeated_hashes(self, low: int, high: int) -> Hashes:
         """Return the folded hashes of a range that occur more than once, sorted and without duplicates."""
         # The operating system provides memory only for the part that is filled.
         ordered, filled = np.empty(self._count, np.uint64), 0
@@ -155,17 +155,17 @@ class KeyStore:
         equal = ordered[1:] == ordered[:-1]
         # Keep only the second of a run of equal hashes.
         equal[1:] &= ordered[1:-1] != ordered[:-2]
-        twice: Hashes = ordered[1:][equal]
-        return twice
+        repeated_hashes: Hashes = ordered[1:][equal]
+        return repeated_hashes
 
-    def _repeated(self, twice: Hashes) -> Iterator[tuple[Offsets, Offsets, npt.NDArray[np.bool_]]]:
+    def _repeated(self, repeated_hashes: Hashes) -> Iterator[tuple[Offsets, Offsets, npt.NDArray[np.bool_]]]:
         """Yield the repeated keys among those with one of the sorted folded hashes."""
-        spellings = self._spellings(twice)
-        first_folded = _Firsts(len(twice))
-        first_exact = _Firsts(0 if spellings is None else len(spellings))
+        spellings = self._spellings(repeated_hashes)
+        first_folded = _FirstPositions(len(repeated_hashes))
+        first_exact = _FirstPositions(0 if spellings is None else len(spellings))
         base = self._start or 0
         for keys in self._chunks():
-            chosen, slots = _among(keys, twice)
+            chosen, slots = _among(keys, repeated_hashes)
             positions = chosen + base
             base += len(keys.exact)
             firsts = first_folded.of(slots, positions)
@@ -177,11 +177,11 @@ class KeyStore:
             repeated = positions != firsts
             yield positions[repeated], firsts[repeated], case_only[repeated]
 
-    def _spellings(self, twice: Hashes) -> Hashes | None:
+    def _spellings(self, repeated_hashes: Hashes) -> Hashes | None:
         """Return the exact hashes of keys with one of the folded hashes; None if exact and folded hashes are equal."""
         if all(keys.exact is keys.folded or np.array_equal(keys.exact, keys.folded) for keys in self._chunks()):
             return None
-        found = np.concatenate([keys.exact[_among(keys, twice)[0]] for keys in self._chunks()])
+        found = np.concatenate([keys.exact[_among(keys, repeated_hashes)[0]] for keys in self._chunks()])
         _sort(found)
         fresh = np.ones(len(found), np.bool_)
         fresh[1:] = found[1:] != found[:-1]
@@ -208,7 +208,7 @@ def _sort(hashes: Hashes) -> None:
         list(pool.map(np.ndarray.sort, (hashes[:middle], hashes[middle:])))
 
 
-class _Firsts:
+class _FirstPositions:
     """The position of the first record with each hash."""
 
     def __init__(self, hashes: int) -> None:

@@ -89,7 +89,7 @@ def _scored(raw: bytes) -> dict[str, tuple[float, str]]:
     return found
 
 
-def readings_told(raw: bytes, *, mask: bool = False) -> str:
+def describe_readings(raw: bytes, *, mask: bool = False) -> str:
     """Return the most likely readings as the end of a message; with `mask`, only the encodings."""
     found = likely_readings(_around(raw))
     if not found:

@@ -7,7 +7,7 @@ import polars as pl
 
 from bulkops.reading.records.structural_index import Offsets
 from bulkops.validation.context import Context
-from bulkops.validation.rule_matches import Hits, Room, Spot
+from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 
 _MARK = "\ufeff"
 
@@ -44,10 +44,12 @@ def repeated_headers(frame: pl.DataFrame, context: Context) -> Offsets:
     return rows
 
 
-def header_hits(records: Offsets, room: Room) -> Hits:
+def header_matches(records: Offsets, budget: ExampleBudget) -> RuleMatches:
     """Return the matches of records that repeat the header."""
-    spots = tuple(Spot(message="the record repeats the header", number=int(n)) for n in records[: room.of("HDR110")])
-    return Hits("HDR110", len(records), spots)
+    examples = tuple(
+        Example(message="the record repeats the header", number=int(n)) for n in records[: budget.left("HDR110")]
+    )
+    return RuleMatches("HDR110", len(records), examples)
 
 
 def _own_name(column: str, context: Context) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from bulkops.reading.records.structural_index import counts_before
 from bulkops.validation.checks.encoding import decoded
 from bulkops.validation.checks.record_shape import NEARLY_ALL, contains_records
 from bulkops.validation.context import Context, shown
-from bulkops.validation.rule_matches import Hits, Room, Spot
+from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 from bulkops_validators.model.cells import Text
 
 CERTAIN, LIKELY = "STR109", "STR115"
@@ -15,13 +15,13 @@ _FEW_LINES = 2
 """Maximum number of lines of a text in a one-column file."""
 _SOME_LINES = 6
 """From this number of lines on, one line may be unusual and the others still count as records."""
-_SAYS = {
-    CERTAIN: "a record of {count:,} lines that are records of their own: a quote that is not closed swallowed them",
-    LIKELY: "a record of {count:,} lines that could be records of their own",
+_MESSAGES = {
+    CERTAIN: "a record of {count:,} lines that are separate records: an unclosed quote joined them",
+    LIKELY: "a record of {count:,} lines that could be separate records",
 }
 
 
-def swallowed_hits(block: Block, laid: Layout, context: Context, room: Room) -> list[Hits]:
+def swallowed_matches(block: Block, laid: Layout, context: Context, budget: ExampleBudget) -> list[RuleMatches]:
     """Return the matches of records over several lines that contain, or could contain, other records."""
     width = len(context.columns)
     feeds = np.diff(block.lines_before(laid.ends), prepend=0)
@@ -30,7 +30,7 @@ def swallowed_hits(block: Block, laid: Layout, context: Context, room: Room) -> 
     signs = np.diff(counts_before(block.marks.separators, laid.ends), prepend=0)[several]
     several = several[signs >= NEARLY_ALL * np.maximum(feeds[several] - 2, 2) * (width - 1)]
     totals = {CERTAIN: 0, LIKELY: 0}
-    spots: dict[str, list[Spot]] = {CERTAIN: [], LIKELY: []}
+    examples: dict[str, list[Example]] = {CERTAIN: [], LIKELY: []}
     places = zip(several.tolist(), laid.starts[several].tolist(), laid.ends[several].tolist(), strict=True)
     for index, start, end in places:
         lines = block.data[start:end].rstrip(b"\r\n").split(b"\n")
@@ -38,9 +38,9 @@ def swallowed_hits(block: Block, laid: Layout, context: Context, room: Room) -> 
         if code is None:
             continue
         totals[code] += 1
-        if len(spots[code]) < room.of(code):
-            spots[code].append(_spot(code, lines, int(laid.numbers[index]), context))
-    return [Hits(code, total, tuple(spots[code])) for code, total in totals.items()]
+        if len(examples[code]) < budget.left(code):
+            examples[code].append(_example(code, lines, int(laid.numbers[index]), context))
+    return [RuleMatches(code, total, tuple(examples[code])) for code, total in totals.items()]
 
 
 def _code(lines: list[bytes], context: Context) -> str | None:
@@ -87,8 +87,8 @@ def _are_names(lines: list[bytes], context: Context) -> bool:
     return all(len(line.strip(b'"\r')) >= max(1, cell.min_length) for line in lines)
 
 
-def _spot(code: str, lines: list[bytes], number: int, context: Context) -> Spot:
-    message = _SAYS[code].format(count=len(lines))
+def _example(code: str, lines: list[bytes], number: int, context: Context) -> Example:
+    message = _MESSAGES[code].format(count=len(lines))
     column = context.columns[0] if len(context.columns) == 1 else None
     value = shown(decoded(b"\n".join(lines)), context)
-    return Spot(message=message, number=number, column=column, value=value)
+    return Example(message=message, number=number, column=column, value=value)

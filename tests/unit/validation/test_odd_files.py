@@ -179,7 +179,7 @@ def test_a_number_among_names_has_lost_no_zeros() -> None:
     ("dates", "code"),
     [
         (("31/12/2030", "12/31/2030", "01/02/2030"), "others the month"),
-        (("01/02/2030", "03/04/2030"), "no date of the column"),
+        (("01/02/2030", "03/04/2030"), "no date in the column"),
         (("31/12/2030", "01/02/2030"), None),
         (("01.02.2030",), None),
     ],
