@@ -141,7 +141,7 @@ def fix(
 ) -> Fixed:
     """Write a repaired copy of a file or a DataFrame, and validate the copy.
 
-    DataError if there is no header to go by, InputUnreadable if the file cannot be read. `overwrite` is as for
+    DataError if the file has no usable header, InputUnreadable if the file cannot be read. `overwrite` is as for
     `export`; the file itself is never written over.
     """
     found, target = _contract(contract), _path(out)

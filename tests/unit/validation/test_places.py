@@ -214,7 +214,9 @@ def test_a_misspelt_column_comes_with_a_suggestion() -> None:
 
 def test_a_repeated_key_names_the_first_occurrence_across_files() -> None:
     first, second = check("coupons", b"value\nCODE1\nCODE2\nCODE1\n", b"value\nCODE9\nCODE2\n")
-    assert [(f.record, f.message) for f in first.findings] == [(3, "value 'CODE1' already appears in record 1 (line 2)")]
+    assert [(f.record, f.message) for f in first.findings] == [
+        (3, "value 'CODE1' already appears in record 1 (line 2)")
+    ]
     assert [(f.record, f.message) for f in second.findings] == [
         (2, "value 'CODE2' already appears in record 2 (line 3) of 1.csv")
     ]
