@@ -1,4 +1,4 @@
-"""Files that no plan is made of: what they are is said before anything is read in full."""
+"""Reject files that cannot be planned, before they are read in full."""
 
 import os
 import stat
@@ -10,9 +10,10 @@ from bulkops.reading.sources import open_regular
 
 
 def refuse_odd_file(path: Path) -> None:
-    """Refuse what cannot be read twice alike, or named in a ledger or in JSON, or whose bytes are no CSV.
+    """Raise an error for a file that cannot be planned.
 
-    InputUnreadable says what it is; DataError that it is compressed.
+    InputUnreadable if the file cannot be read twice, or its name cannot be written to a ledger or to JSON, or it is not
+    CSV; DataError if it is compressed.
     """
     try:
         str(path).encode()

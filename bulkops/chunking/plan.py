@@ -1,4 +1,4 @@
-"""The plan of a file: chunks as byte ranges on record boundaries, with checksums, in one pass over the file."""
+"""Plan a file: divide it into chunks at record boundaries, with checksums, in one pass."""
 
 import hashlib
 from bisect import bisect_right
@@ -17,12 +17,13 @@ from bulkops.limits import MAX_HEADER_BYTES, TooLarge
 from bulkops.reading.records.boundaries import BLOCK, RecordBlock, counted_blocks, inside_quotes, record_ends
 from bulkops.reading.sources import open_regular
 
-HeaderBytes = bytes  # plans have a field called bytes
+# `FilePlan` has a field named `bytes`, which hides the type.
+HeaderBytes = bytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedChunk:
-    """Whole records that go in one request behind the header; `bytes` and `sha256` are of both together."""
+    """Whole records sent in one request after the header; `bytes` and `sha256` include the header."""
 
     number: int
     first_record: int
@@ -35,10 +36,10 @@ class PlannedChunk:
 
 @dataclass(frozen=True, kw_only=True)
 class FilePlan:
-    """A file, what identifies it, and its chunks. The header is everything before `header_end`.
+    """A file, its checksum, and its chunks. The header is everything before `header_end`.
 
-    `sent_header` is sent in its place, None where the chunks begin with the file's own header. `names` are the column
-    names that are sent by the names that the header has.
+    `sent_header` replaces the file's header in every chunk; None if the header is sent unchanged. `names` maps header
+    names to the column names to send.
     """
 
     path: Path
@@ -54,9 +55,9 @@ class FilePlan:
 def plan_file(path: Path, limits: ChunkLimits, *, names: Mapping[str, str] = MappingProxyType({})) -> FilePlan:
     """Read a file once and return its plan.
 
-    `names` are the column names to send by the names that the header has. DataError names a record that is larger than
-    a chunk may be, a quote that is never closed, or a file too large for an import that must not be split. Both also
-    refuse what `refuse_odd_file` refuses.
+    `names` maps header names to the column names to send. DataError names a record larger than the maximum chunk, a
+    quote that is never closed, or a file too large for an import that must not be split. Also raises the errors of
+    `refuse_odd_file`.
     """
     refuse_odd_file(path)
     try:
@@ -86,7 +87,7 @@ def plan_file(path: Path, limits: ChunkLimits, *, names: Mapping[str, str] = Map
 
 
 def read_header(file: RawIOBase, path: Path) -> bytes:
-    """Read the header record, its newline included, and leave the file just behind it."""
+    """Read the header record, including its newline, and leave the file position after it."""
     head = file.read(MAX_HEADER_BYTES) or b""
     ends = record_ends(head)
     if ends:
@@ -102,7 +103,7 @@ def read_header(file: RawIOBase, path: Path) -> bytes:
 
 
 class _HashingReader:
-    """Reads a file and hashes it on a second core, never more than one block behind."""
+    """Reads a file and hashes it in another thread, at most one block behind."""
 
     def __init__(self, file: RawIOBase, pool: ThreadPoolExecutor, header: bytes) -> None:
         self._file = file
@@ -126,7 +127,7 @@ class _HashingReader:
 
 
 class _Cutter:
-    """Takes blocks of whole records and cuts them into chunks; holds no more than the open chunk's figures.
+    """Divides blocks of whole records into chunks; stores only figures of the open chunk, not its bytes.
 
     `header` is sent with every chunk; the records begin at byte `start` of the file.
     """
@@ -137,14 +138,15 @@ class _Cutter:
         self._header = header
         self._limits = limits
         self._room = limits.max_bytes - len(header)
-        self._chunks: list[tuple[PlannedChunk, Future[str]]] = []  # their checksums are still being made
+        # Each future is the checksum of its chunk.
+        self._chunks: list[tuple[PlannedChunk, Future[str]]] = []
         self._offset = start
         self._first_record = 1
         self._open()
 
     @property
     def place(self) -> str:
-        """How messages name the record behind those that were added."""
+        """The record after those already added, as messages name it."""
         return f"record {self._first_record + self._records:,} (byte {self._offset:,})"
 
     def _open(self) -> None:
@@ -235,7 +237,7 @@ class _Cutter:
 
 
 def _ends_without_newline(block: bytes) -> list[int]:
-    """Return the ends of the records of a file's last block, whose last record may lack its newline."""
+    """Return the ends of the records of the last block of a file; its last record may have no newline."""
     ends = record_ends(block)
     rest = block[ends[-1] if ends else 0 :]
     return [*ends, len(block)] if rest.strip(b"\r\n") else ends

@@ -1,4 +1,4 @@
-"""The header as it is sent: the bytes of the file's own, with the column names that the target expects."""
+"""Build the header to send: the bytes of the file's header, with the column names that the target expects."""
 
 from collections.abc import Mapping
 
@@ -8,9 +8,9 @@ _COMMA = ord(",")
 
 
 def sent_header(header: bytes, names: Mapping[str, str]) -> bytes:
-    """Return a header line with some columns under other names, every other byte as it was.
+    """Return a header line with some columns renamed and every other byte unchanged.
 
-    `names` are the names to send by the names that the header has.
+    `names` maps header names to the column names to send.
     """
     if not names:
         return header

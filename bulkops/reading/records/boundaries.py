@@ -1,9 +1,9 @@
-"""Where records end in bytes: a newline ends one only outside quotes, told by the parity of the quotes before it.
+"""Find the ends of records: a newline ends a record if an even number of quotes precedes it.
 
-All functions take data that starts at the start of a record. In well-formed CSV (RFC 4180) a quoted cell has an even
-number of quotes, so only quotes and newlines matter. Taking everything else out at once leaves little to look at.
+All functions require data that begins with a record. In well-formed CSV (RFC 4180) a quoted cell has an even number of
+quotes, so only quotes and newlines matter. Removing all other bytes at once leaves little to examine.
 
-Blank lines end nothing: they are no records.
+A blank line is not a record.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,17 +37,18 @@ def settled_length(data: bytes) -> int:
 
 
 def _marked(data: bytes) -> "Marks":
-    """Return the marks of a long record: as bits they take less memory than its lines would in a list."""
+    """Return the structural index of a long record; its bits take less memory than a list of lines."""
     import numpy as np
 
-    from bulkops.reading.records.structural_index import marks_of  # with numpy, which files of usual records do without
+    # Imported here, because files with short records work without numpy.
+    from bulkops.reading.records.structural_index import marks_of
 
     return marks_of(np.frombuffer(data, np.uint8), ord(","))
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecordBlock:
-    """Records, and how many of them end; `whole` unless the last one, the file's last, has no newline of its own."""
+    """Records, and how many of them end; `whole` is False only if the last record of the file has no newline."""
 
     data: bytes
     records: int
@@ -55,10 +56,10 @@ class RecordBlock:
 
 
 def counted_blocks(read: Callable[[int], bytes], *, size: int = BLOCK) -> Iterator[RecordBlock]:
-    """Yield all that `read` gives in blocks of whole records.
+    """Yield all bytes that `read` returns, in blocks of whole records.
 
-    A block grows as long as a single record does; TooLarge if that exceeds the limit, as it does where a quote is never
-    closed and much follows.
+    A block grows with a single long record; TooLarge if that exceeds the limit, which happens if a quote is never
+    closed and much data follows.
     """
     carry, most = b"", adjustable().record_bytes
     while block := read(max(size, min(len(carry), most + 1 - len(carry)))):
@@ -93,7 +94,7 @@ def count_records(data: bytes) -> int:
 
 
 def record_ends(data: bytes) -> list[int]:
-    """Return the offset just behind each record that ends in `data` with a newline."""
+    """Return the offset after each record that ends in `data` with a newline."""
     if len(data) > 2 * BLOCK:
         return _ends_of_long(data)
     ends = _line_ends(data)
@@ -102,7 +103,7 @@ def record_ends(data: bytes) -> list[int]:
 
 
 def _ends_of_long(data: bytes) -> list[int]:
-    """Return what `record_ends` does, of data with long records."""
+    """Return the result of `record_ends` for data with long records."""
     import numpy as np
 
     from bulkops.reading.records.structural_index import positions
@@ -116,7 +117,7 @@ def _ends_of_long(data: bytes) -> list[int]:
 
 
 def inside_quotes(data: bytes) -> bool:
-    """Tell whether a quote opened in `data` is still open at its end."""
+    """Return whether a quote opened in `data` is still open at its end."""
     return _odd(data)
 
 
@@ -125,9 +126,9 @@ def _odd(data: bytes) -> bool:
 
 
 def _count(data: bytes, quotes: list[bytes]) -> int:
-    """Count the records of `data`, of whose every line `quotes` holds the quotes.
+    """Return the number of records; `quotes` has for each line of `data` only its quotes.
 
-    Where no line has an odd number of them, no newline is inside a cell; where every line has some, none is blank.
+    If no line has an odd number of quotes, no newline is inside a cell; if every line has some, no line is blank.
     """
     kinds = set(quotes[:-1])
     if any(len(kind) % 2 for kind in kinds) or (b"" in kinds and _has_blank_line(data)):
@@ -142,7 +143,7 @@ def _has_blank_line(data: bytes) -> bool:
 
 
 def _line_ends(data: bytes) -> list[int]:
-    """Return the offset just behind each newline outside quotes, blank lines included."""
+    """Return the offset after each newline outside quotes, including those of blank lines."""
     lines = data.split(b"\n")
     ends = accumulate(len(line) + 1 for line in lines[:-1])
     if not any(len(quotes) % 2 for quotes in set(data.translate(None, _OTHERS).split(b"\n"))):

@@ -1,4 +1,4 @@
-"""Where each record of a block begins and ends, on which physical line, with how many fields."""
+"""Find the start, the end, the line and the number of fields of each record of a block."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,9 +23,9 @@ from bulkops.reading.records.structural_index import (
 
 @dataclass(frozen=True)
 class Block:
-    """A stretch of whole records with those whose quotes are broken.
+    """A piece of whole records, including malformed ones.
 
-    Offsets of `broken` count from the start of `data`; `known_marks` are those of all quotes.
+    Offsets in `broken` count from the start of `data`; `known_marks` is the structural index with all quotes.
     """
 
     data: bytes
@@ -35,12 +35,12 @@ class Block:
 
     @cached_property
     def array(self) -> Bytes:
-        """The bytes as numbers."""
+        """The bytes as an array."""
         return np.frombuffer(self.data, np.uint8)
 
     @cached_property
     def marks(self) -> Marks:
-        """Where the quotes that count, the line feeds and the separators are; those of broken records do not count."""
+        """The structural index of the block, without the quotes of malformed records."""
         known = self.known_marks or marks_of(self.array, self.separator)
         if not self.broken:
             return known
@@ -50,20 +50,20 @@ class Block:
 
     @cached_property
     def feeds(self) -> int:
-        """How many line feeds there are, inside cells or not."""
+        """The number of line feeds, inside cells or not."""
         return count(self.marks.feeds)
 
     def lines_before(self, offsets: Offsets) -> Offsets:
-        """Return how many line feeds stand in front of each offset."""
+        """Return how many line feeds precede each offset."""
         return counts_before(self.marks.feeds, offsets)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The records of a block as arrays, in order; blank lines are among them with the number -1.
+    """The records of a block as arrays, in order; blank lines are included, with the number -1.
 
-    `starts` and `ends` are offsets in the block, line ends included; `numbers` count from 0; `fields` is 0 for
-    a broken record; `crlf` tells how the record ends. `pieces` are the broken records themselves.
+    `starts` and `ends` are offsets in the block, line ends included. `numbers` count from 0. `fields` is 0 for a
+    malformed record. `crlf`: the record ends with CRLF. `pieces` are the malformed records themselves.
     """
 
     starts: Offsets
@@ -76,17 +76,17 @@ class Layout:
 
     @property
     def records(self) -> int:
-        """How many records there are, blank lines left out."""
+        """The number of records without blank lines."""
         return int((self.numbers >= 0).sum())
 
 
 def lay_out(block: Block, width: int) -> tuple[Block, Layout]:
-    """Return where the records of a block are, `width` cells each; reads every byte once.
+    """Return the block and the layout of its records of `width` cells; reads every byte once.
 
-    The block returned has more broken records where forgotten quotes were found to have swallowed lines.
+    The returned block has more malformed records if an unclosed quote had joined several lines into one record.
     """
     laid = layout(block)
-    # Line feeds in front of the record's last byte: at least one if it spans lines.
+    # Line feeds in front of the last byte of a record: at least one if the record spans lines.
     inside = block.lines_before(laid.ends - 1) - block.lines_before(laid.starts)
     doubtful = np.flatnonzero((inside > 0) & (laid.fields != width) & ~laid.broken)
     found = [
@@ -103,7 +103,7 @@ def lay_out(block: Block, width: int) -> tuple[Block, Layout]:
 
 
 def layout(block: Block) -> Layout:
-    """Return where the records of a block are, as its quotes say; reads every byte once."""
+    """Return the layout of the records, trusting the quotes of the block; reads every byte once."""
     ends = parted(block.marks.ends, len(block.data))
     starts = np.concatenate((np.zeros(1, np.int64), ends[:-1])) if len(ends) else ends
     fields = np.diff(counts_before(block.marks.limits, ends), prepend=0) + 1

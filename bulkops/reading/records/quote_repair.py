@@ -1,8 +1,8 @@
-"""Records whose quotes are wrong, spelt as they must have been meant: what else is wrong with them can be told.
+"""Rewrite records with invalid quotes as they were probably intended, so that their cells can be checked too.
 
-Only where one reading is plain: a quote inside an unquoted cell is its own, and so are those between the first and
-the last quote of a cell that no separator divides, or of a cell that holds JSON. Such cells are spelt with their quotes
-doubled; whoever looks at them looks through these bytes, never at the file with other eyes.
+This happens only if one interpretation is plain: a quote inside an unquoted cell is text; so are the quotes between the
+first and the last quote of a cell that contains no separator, or that contains JSON. Such cells are rewritten with
+doubled quotes. All later checks read the rewritten bytes and never interpret the file in another way.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,7 +36,7 @@ _BACKSLASH = ord("\\")
 _SIGNS = b",;\t|"
 _MOST_BLANKS = 64
 _MOST_CELLS = 8
-"""Cells of a record that are mended, one after the other; with more that are wrong nothing in it is plain."""
+"""Maximum number of cells of a record that are rewritten; a record with more invalid cells is not plain."""
 
 
 def _none() -> Offsets:
@@ -45,7 +45,7 @@ def _none() -> Offsets:
 
 @dataclass(frozen=True)
 class Mended:
-    """Mended records: which of the broken ones they are, and where their bytes lie in `data`."""
+    """Rewritten records: their indices among the malformed records, and their positions in `data`."""
 
     which: Offsets = field(default_factory=_none)
     data: bytes = b""
@@ -56,10 +56,10 @@ class Mended:
 def mend(
     data: bytes, broken: BrokenRecords, separator: int, texts: Sequence[bool], *, most: int = _MOST_CELLS
 ) -> Mended:
-    """Return those of the broken records that have as many cells as `texts` if they are read in the one plain way.
+    """Return the malformed records that have as many cells as `texts` in the one plain interpretation.
 
-    `texts` tells by position which cells may hold quotes of their own: what any other cell was meant to hold is not
-    plain, unless that is JSON. At `most` so many cells of a record are mended.
+    `texts` has for each column whether its cells may contain quotes of their own; the intended content of any other
+    cell is not plain, unless it is JSON. At most `most` cells of a record are rewritten.
     """
     short = broken.ends - broken.starts <= MAX_MENDED_BYTES
     which = np.flatnonzero(short & np.isin(broken.kinds, (_STRAY, _TEXT_FOLLOWS, _JSON_QUOTES)))
@@ -79,7 +79,7 @@ def mend(
     rest = np.flatnonzero(~sound & (ends - starts > lines.ends - lines.starts))
     if not len(rest) or most == 1:
         return found
-    # In the others one cell is mended, and one behind it has wrong quotes too.
+    # In the remaining records one cell was rewritten, and a cell after it has invalid quotes too.
     return _with_others(found, which[rest], starts[rest], ends[rest], separator, texts, most=most - 1)
 
 
@@ -93,7 +93,7 @@ def _with_others(
     *,
     most: int,
 ) -> Mended:
-    """Return the mended records with those that more mending makes sound of some others."""
+    """Return the rewritten records, plus those of some others that become valid by rewriting more cells."""
     data = _joined(found.data, starts, ends)
     edges = np.cumsum(ends - starts)
     broken = cut_all(data, separator=separator, width=len(texts)).broken
@@ -110,19 +110,20 @@ def _with_others(
 
 
 def _joined(data: bytes, starts: Offsets, ends: Offsets) -> bytes:
-    """Return stretches of data, in order, one behind the other."""
+    """Return pieces of data, in order, concatenated."""
     starts, ends = merged(starts, ends)
-    view = memoryview(data)  # whose slices are no copies
+    # Slices of a memoryview copy nothing.
+    view = memoryview(data)
     return b"".join([view[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)])
 
 
 def mended_cells(
     data: bytes, laid: Layout, indices: Iterable[int], separator: int, texts: Sequence[bool]
 ) -> dict[int, list[tuple[int, bytes]]]:
-    """Return the cells of those of some records that are broken and can be mended, by their indices in the layout.
+    """Return the cells of those malformed records that can be rewritten, by their indices in the layout.
 
-    Of each cell: where it begins in the data, and its bytes as mended. All are looked at together: one by one, each
-    would wait for the other threads many times.
+    Each cell has its offset in the data and its rewritten bytes. All records are processed together: one by one, each
+    would wait for other threads many times.
     """
     wanted = sorted(index for index in set(indices) if laid.broken[index])
     if not wanted:
@@ -141,9 +142,9 @@ def mended_cells(
 
 
 def _aligned(record: bytes, mended: bytes, separator: int) -> Iterator[tuple[int, bytes]]:
-    """Yield where each cell of a mended record begins in the record, and its bytes.
+    """Yield for each cell of a rewritten record its offset in the original record, and its bytes.
 
-    Only quotes were put in: in front of a cell there are as many other bytes as in the record.
+    Only quotes were inserted, so the number of other bytes in front of a cell is the same in both.
     """
     others = [place for place, byte in enumerate(record) if byte != QUOTE]
     for first, end in cells(mended, 0, separator):
@@ -153,7 +154,7 @@ def _aligned(record: bytes, mended: bytes, separator: int) -> Iterator[tuple[int
 
 @dataclass(frozen=True)
 class _Lines:
-    """Broken records one behind the other, each with a line end: their bytes, their defects, where cells may end."""
+    """Concatenated malformed records, each with a line end: their bytes, their defects, and where cells may end."""
 
     array: Bytes
     starts: Offsets
@@ -168,7 +169,8 @@ class _Lines:
     def of(cls, data: bytes, broken: BrokenRecords, separator: int) -> "_Lines":
         records = _joined(data, broken.starts, broken.ends)
         lengths = broken.ends - broken.starts
-        if records and not records.endswith(b"\n"):  # the last record of a file
+        # The last record of a file may have no line end.
+        if records and not records.endswith(b"\n"):
             records += b"\n"
             lengths[-1] += 1
         array = np.frombuffer(records, np.uint8)
@@ -181,14 +183,14 @@ class _Lines:
         )  # fmt: skip
 
     def inserted(self) -> tuple[Offsets, Offsets]:
-        """Return where the cells with the defects begin, and in front of which bytes quotes are to be put, in order."""
+        """Return the starts of cells with defects, and the ordered offsets at which quotes must be inserted."""
         kinds, places = self.broken.kinds, self.broken.places - self.broken.starts + self.starts
         stray, text, json = (kinds == kind for kind in (_STRAY, _TEXT_FOLLOWS, _JSON_QUOTES))
         spans = np.empty((len(kinds), 2), np.int64)
         spans[stray] = self._unquoted(places[stray], self.starts[stray])
         spans[text] = self._quoted(places[text], self.starts[text])
         spans[json] = self._json(places[json], self.ends[json])
-        # Of an unquoted cell all quotes are doubled, of a quoted one those between its first and its last.
+        # In an unquoted cell all quotes are doubled, in a quoted cell those between its first and last quote.
         ranks = np.searchsorted(self.quotes, spans)
         own = np.zeros(len(self.quotes) + 1, np.int64)
         np.add.at(own, ranks[:, 0], 1)
@@ -198,7 +200,7 @@ class _Lines:
         return spans[:, 0] - ~stray, np.sort(np.concatenate((doubled, around)))
 
     def _unquoted(self, places: Offsets, starts: Offsets) -> Offsets:
-        """Return where the unquoted cells that hold quotes at `places` begin and end; empty where it is not plain."""
+        """Return the starts and ends of unquoted cells with quotes at `places`; empty where the cell is not plain."""
         ranks = np.searchsorted(self.stops, places)
         before = np.where(ranks > 0, self.stops.take(ranks - 1, mode="clip") + 1, 0)
         first, end = np.maximum(before, starts), self.stops.take(ranks, mode="clip")
@@ -207,8 +209,9 @@ class _Lines:
         return np.column_stack((first, np.where(plain, end, first)))
 
     def _quoted(self, places: Offsets, starts: Offsets) -> Offsets:
-        """Return the insides of quoted cells in which text follows a quote, at `places`; no separator is in them."""
-        openers = self.quotes[self.stop.take(self.quotes - 1, mode="wrap")]  # in front of the first byte is a line end
+        """Return the insides of quoted cells in which text follows a quote at `places`; they contain no separator."""
+        # A line end precedes the first byte.
+        openers = self.quotes[self.stop.take(self.quotes - 1, mode="wrap")]
         first = openers.take(np.searchsorted(openers, places - 1) - 1, mode="clip")
         end = self.stops.take(np.searchsorted(self.stops, first), mode="clip") - 1
         plain = (first >= starts) & (end >= places) & (self.array.take(end, mode="clip") == QUOTE)
@@ -217,9 +220,9 @@ class _Lines:
         return np.column_stack((first + 1, np.where(plain, end, first + 1)))
 
     def _json(self, places: Offsets, ends: Offsets) -> Offsets:
-        """Return the insides of quoted cells with JSON that begin at `places`: up to the first quote that can end them.
+        """Return the insides of quoted JSON cells that begin at `places`, up to the first quote that can end them.
 
-        Such a quote stands behind a brace and in front of a separator, and those between are even in number.
+        Such a quote follows a brace and precedes a separator, and the number of quotes between is even.
         """
         before, behind = self.array.take(self.quotes - 1, mode="clip"), self.stop.take(self.quotes + 1, mode="clip")
         last = self.array.take(self._past(b" \t\r\n", self.quotes - 1, -1), mode="clip")
@@ -237,7 +240,10 @@ class _Lines:
         return np.column_stack((places + 1, np.where(clear, end, places + 1)))
 
     def _foreign(self, first: Offsets, end: Offsets) -> Flags:
-        """Tell which stretches have a quote that is not their own: a doubled one, or one beside what parts cells."""
+        """Return flags of the ranges with a quote that belongs to another cell.
+
+        A doubled quote, or one beside a separator.
+        """
         before = self.array.take(self._past(b" ", self.quotes - 1, -1), mode="clip")
         behind = self.array.take(self.quotes + 1, mode="clip")
         beside = np.diff(self.quotes) == 1
@@ -248,7 +254,7 @@ class _Lines:
         return found
 
     def _past(self, blanks: bytes, offsets: Offsets, step: int) -> Offsets:
-        """Return the nearest offsets in a direction that hold none of some bytes."""
+        """Return the nearest offsets in a direction with a byte that is not in `blanks`."""
         found = offsets.copy()
         for _ in range(_MOST_BLANKS):
             blank = among(self.array.take(found, mode="clip"), blanks)
@@ -259,7 +265,7 @@ class _Lines:
 
 
 def _sound(marks: Marks, array: Bytes, ends: Offsets, *, width: int) -> Flags:
-    """Tell which records have `width` cells, their quotes where quotes may stand, and end once."""
+    """Return flags of the records that have `width` cells, valid quotes and one end."""
     fields = np.diff(counts_before(marks.limits, ends), prepend=0) + 1
     feeds = np.diff(counts_before(marks.ends, ends), prepend=0)
     sound: Flags = (fields == width) & (feeds == 1)

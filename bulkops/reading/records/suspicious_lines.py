@@ -1,7 +1,7 @@
-"""The physical lines of a window that are no whole, well-quoted record by themselves, found all at once.
+"""Find all physical lines of a window that are not a whole, well-quoted record by themselves.
 
-What is wrong with most of them shows in the bytes around their first quote that stands wrong; only the others are
-left to be read strictly, one by one.
+The bytes around the first misplaced quote show the defect of most of them; only the others must be read strictly, one
+by one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,14 +31,14 @@ from bulkops.reading.records.structural_index import (
 
 _UNTOLD = 255
 _PART = 1 << 14
-"""Words whose bits are listed at a time."""
+"""Number of words for which bits are listed at a time."""
 _STRAY, _UNCLOSED, _TEXT_FOLLOWS, _JSON_QUOTES = map(kind_of, ("STR104", "STR105", "STR106", "STR107"))
 _JSON, _BLANKS = b"{[", b" \t\n\r\f\v"
 
 
 @dataclass(frozen=True)
 class Suspects:
-    """Suspicious lines, in order: where each begins and ends, what is wrong with it and where, if that is told."""
+    """Suspicious lines in order: start, end, the kind of defect and its offset, if they are known."""
 
     starts: Offsets
     ends: Offsets
@@ -47,19 +47,19 @@ class Suspects:
 
     @property
     def told(self) -> Flags:
-        """Of which lines it is known what is wrong; the others must be read strictly."""
+        """Flags of the lines with a known defect; the others must be read strictly."""
         told: Flags = self.kinds != _UNTOLD
         return told
 
     def untold(self, whole: int) -> Iterator[tuple[int, int]]:
-        """Yield where the lines begin and end that must be read strictly, among those that begin before `whole`."""
+        """Yield the start and the end of lines that must be read strictly and begin before `whole`."""
         which = ~self.told & (self.starts < whole)
         return zip(self.starts[which].tolist(), self.ends[which].tolist(), strict=True)
 
     def broken(self, before: int, read: Sequence[tuple[int, int]]) -> BrokenRecords:
-        """Return the lines told that begin `before` an offset, but for those in records that were `read` and are whole.
+        """Return the lines with a known defect that begin `before` an offset, except those inside records in `read`.
 
-        The records `read` are given by where they begin and end, in order.
+        `read` has the start and the end of records that were read strictly and are whole, in order.
         """
         edges = np.array(read, np.int64).ravel()
         which = self.told & (self.starts < before) & (np.searchsorted(edges, self.starts, side="right") % 2 == 0)
@@ -67,7 +67,7 @@ class Suspects:
 
 
 def suspects(marks: Marks, array: Bytes, separator: int) -> Suspects:
-    """Return the suspicious lines of a window; empty lines are none."""
+    """Return the suspicious lines of a window; empty lines are not suspicious."""
     ends = parted(marks.feeds, len(array))
     starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
     inside, odd = each_by_itself(marks, ends)
@@ -87,9 +87,9 @@ def suspects(marks: Marks, array: Bytes, separator: int) -> Suspects:
 
 
 def _first_of_lines(words: Words, starts: Offsets) -> tuple[Offsets, Offsets]:
-    """Return the lines, by where they start, with a set bit, and where the first one of each is.
+    """Return the indices of the lines that contain a set bit, and the offset of the first bit of each.
 
-    One line may have very many: part by part, they never take much memory.
+    One line may contain very many bits; processing them in parts keeps memory low.
     """
     lines, first, known = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], -1
     for begin in range(0, len(words), _PART):
@@ -103,9 +103,10 @@ def _first_of_lines(words: Words, starts: Offsets) -> tuple[Offsets, Offsets]:
 
 
 def _json_goes_on(array: Bytes, ends: Offsets) -> Flags:
-    """Tell of lines with JSON in them, by where they end, whether it may go on in the next line.
+    """Return whether JSON may continue on the next line, for lines that contain JSON and end at `ends`.
 
-    Of the two signs on both sides of a line end in JSON, one parts values; behind all of it the quote may follow.
+    Of the two characters around a line end in JSON, one separates values; after the end of all JSON, the closing quote
+    may follow.
     """
     last, following = array.take(ends - 2, mode="clip"), array.take(ends, mode="clip")
     last = np.where(last == RETURN, array.take(ends - 3, mode="clip"), last)
@@ -115,7 +116,7 @@ def _json_goes_on(array: Bytes, ends: Offsets) -> Flags:
 
 
 def _opens_behind(marks: Marks, places: Offsets, ends: Offsets) -> Flags:
-    """Tell of lines with JSON in a cell at `places` whether a quote behind it may open a cell, so that it goes on."""
+    """Return whether a quote after the JSON cell at `places` may open a cell that continues on the next line."""
     if not len(places):
         return np.zeros(0, np.bool_)
     opening = marks.quotes & behind(marks.separators)
@@ -124,9 +125,9 @@ def _opens_behind(marks: Marks, places: Offsets, ends: Offsets) -> Flags:
 
 
 def _may_be_open(marks: Marks, places: Offsets, ends: Offsets) -> Flags:
-    """Tell of lines with text behind a closing quote, at `places`, whether a cell opened behind it may go on.
+    """Return whether a cell opened after the text that follows a closing quote at `places` may continue.
 
-    It does if from the quote that opens it to the end of the line the quotes are odd in number.
+    It may if the number of quotes from its opening quote to the end of the line is odd.
     """
     found, opening = np.zeros(len(places), np.bool_), marks.quotes & behind(marks.separators)
     if not len(places):
@@ -139,9 +140,9 @@ def _may_be_open(marks: Marks, places: Offsets, ends: Offsets) -> Flags:
 
 
 def _left_open(marks: Marks, array: Bytes, inside: Words, ends: Offsets, stray: Offsets, places: Offsets) -> Offsets:
-    """Return those of the lines with a `stray` quote that may end inside a quoted cell, if that quote is text.
+    """Return the lines with a `stray` quote that may end inside a quoted cell if that quote is text.
 
-    Without it the quotes behind it are odd in number, or another stands wrong.
+    Without the stray quote, the number of quotes after it is odd, or another quote is misplaced.
     """
     if not len(stray):
         return stray
