@@ -27,7 +27,7 @@ def chunk_limits(contract: Contract, *, max_rows: int | None = None, max_bytes: 
     """Return the limits of a chunk of this contract; they never exceed the limits that the contract requires."""
     if max_bytes is not None and max_bytes > HARD_BYTES:
         raise UsageError(
-            f"--max-bytes {max_bytes:,} is above 500 MB, the most that bulkops sends in one request.",
+            f"--max-bytes {max_bytes:,} exceeds 500 MB, the maximum that bulkops sends in one request.",
             hint="The API's documentation recommends at most 500 MB for most imports.",
         )
     allowed_bytes = min(contract.limits.max_bytes, HARD_BYTES)

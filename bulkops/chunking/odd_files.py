@@ -28,7 +28,7 @@ def refuse_odd_file(path: Path) -> None:
         raise InputUnreadable(f"{path} is a folder.")
     if not stat.S_ISREG(mode):
         raise InputUnreadable(
-            f"{path} is not a regular file: it could be read only once, and sending and resuming read it again.",
+            f"{path} is not a regular file: it can be read only once, but bulkops must read it again to send it.",
             hint="Write it to a file first.",
         )
     _refuse_compressed(path)
@@ -42,6 +42,6 @@ def _refuse_compressed(path: Path) -> None:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None
     if compressed:
         raise DataError(
-            f"{path} is compressed, and an import sends the bytes of a file as they are.",
-            hint="Decompress it, and name the plain file.",
+            f"{path} is compressed, but an import sends the bytes of a file unchanged.",
+            hint="Decompress it, and name the decompressed file.",
         )

@@ -11,10 +11,10 @@ from types import MappingProxyType
 
 from bulkops.chunking.limits import ChunkLimits
 from bulkops.chunking.odd_files import refuse_odd_file
-from bulkops.chunking.sent_header import sent_header
 from bulkops.errors import DataError, InputUnreadable, LimitExceeded
 from bulkops.limits import MAX_HEADER_BYTES, TooLarge
 from bulkops.reading.records.boundaries import BLOCK, RecordBlock, counted_blocks, inside_quotes, record_ends
+from bulkops.reading.records.quoting import cells
 from bulkops.reading.sources import open_regular
 
 # `FilePlan` has a field named `bytes`, which hides the type.
@@ -65,13 +65,13 @@ def plan_file(path: Path, limits: ChunkLimits, *, names: Mapping[str, str] = Map
             header = read_header(file, path)
             sent = sent_header(header, names)
             reader = _HashingReader(file, pool, header)
-            cutter = _Cutter(path, sent, limits, pool, start=len(header))
+            builder = _ChunkBuilder(path, sent, limits, pool, start=len(header))
             try:
                 for block in counted_blocks(reader.read, size=BLOCK):
-                    cutter.add(block)
+                    builder.add(block)
             except TooLarge as error:
-                raise LimitExceeded(f"{path}: {cutter.place}: {error}.", hint=error.hint) from None
-            chunks = cutter.finish()
+                raise LimitExceeded(f"{path}: {builder.place}: {error}.", hint=error.hint) from None
+            chunks = builder.finish()
             return FilePlan(
                 path=path,
                 bytes=reader.bytes,
@@ -97,7 +97,7 @@ def read_header(file: RawIOBase, path: Path) -> bytes:
     else:
         end = len(head)
     if not head[:end].strip():
-        raise DataError(f"{path} is empty: there is not even a header.")
+        raise DataError(f"{path} is empty: it has no header.")
     file.seek(end)
     return head[:end]
 
@@ -126,7 +126,7 @@ class _HashingReader:
         return self._hash.hexdigest()
 
 
-class _Cutter:
+class _ChunkBuilder:
     """Divides blocks of whole records into chunks; stores only figures of the open chunk, not its bytes.
 
     `header` is sent with every chunk; the records begin at byte `start` of the file.
@@ -137,7 +137,7 @@ class _Cutter:
         self._path = path
         self._header = header
         self._limits = limits
-        self._room = limits.max_bytes - len(header)
+        self._records_max_bytes = limits.max_bytes - len(header)
         # Each future is the checksum of its chunk.
         self._chunks: list[tuple[PlannedChunk, Future[str]]] = []
         self._offset = start
@@ -160,9 +160,9 @@ class _Cutter:
             self._refuse_open_quote(data)
             self._add_cutting(data, _ends_without_newline(data))
             return
-        roomy = self._offset - self._start + len(data) <= self._room
-        if roomy and self._records + block.records <= self._limits.max_records:
-            self._take(memoryview(data), block.records)
+        fits = self._offset - self._start + len(data) <= self._records_max_bytes
+        if fits and self._records + block.records <= self._limits.max_records:
+            self._append(memoryview(data), block.records)
         else:
             self._add_cutting(data, record_ends(data))
 
@@ -170,20 +170,20 @@ class _Cutter:
         view = memoryview(block)
         position = index = 0
         while index < len(ends):
-            room = self._room - (self._offset - self._start)
-            fitting = bisect_right(ends, position + room)
+            left = self._records_max_bytes - (self._offset - self._start)
+            fitting = bisect_right(ends, position + left)
             stop = min(index + self._limits.max_records - self._records, fitting)
             if stop <= index and self._records == 0:
                 self._refuse_large(self._first_record, ends[index] - position)
             if stop > index:
-                self._take(view[position : ends[stop - 1]], stop - index)
+                self._append(view[position : ends[stop - 1]], stop - index)
                 position, index = ends[stop - 1], stop
             if index < len(ends):
                 self._refuse_parts()
                 self._close()
-        self._take(view[position:], 0)
+        self._append(view[position:], 0)
 
-    def _take(self, data: memoryview, records: int) -> None:
+    def _append(self, data: memoryview, records: int) -> None:
         self._pool.submit(self._hash.update, data)
         self._offset += len(data)
         self._records += records
@@ -212,15 +212,15 @@ class _Cutter:
             return
         records = f"{self._limits.max_records:,} records and " if self._limits.max_records < 2**62 else ""
         raise DataError(
-            f"{self._path} does not fit in one request, which takes at most {records}{self._limits.max_bytes:,} bytes. "
-            "This import replaces what is there: sent in parts, only the last part would remain.",
+            f"{self._path} does not fit in one request; the maximum is {records}{self._limits.max_bytes:,} bytes. "
+            "This import replaces all existing content: if it were sent in parts, only the last part would remain.",
             hint="Make the file smaller.",
         )
 
     def _refuse_large(self, record: int, size: int) -> None:
         raise DataError(
-            f"{self._path}: record {record:,} (byte {self._offset:,}) has {size:,} bytes; with the header that is more "
-            f"than a chunk may have ({self._limits.max_bytes:,}).",
+            f"{self._path}: record {record:,} (byte {self._offset:,}) has {size:,} bytes; with the header it exceeds "
+            f"the maximum size of a chunk ({self._limits.max_bytes:,} bytes).",
             hint="Shorten the record, or raise --max-bytes (up to 500MB).",
         )
 
@@ -232,7 +232,7 @@ class _Cutter:
         byte = self._offset + (ends[-1] if ends else 0)
         raise DataError(
             f"{self._path}: a quote in record {record:,} (byte {byte:,}) is never closed.",
-            hint="Validate the file.",
+            hint="Run `bulkops validate` to find it.",
         )
 
 
@@ -241,3 +241,24 @@ def _ends_without_newline(block: bytes) -> list[int]:
     ends = record_ends(block)
     rest = block[ends[-1] if ends else 0 :]
     return [*ends, len(block)] if rest.strip(b"\r\n") else ends
+
+
+def sent_header(header: bytes, names: Mapping[str, str]) -> bytes:
+    """Return a header line with some columns renamed and every other byte unchanged.
+
+    `names` maps header names to the column names to send.
+    """
+    if not names:
+        return header
+    line = header.rstrip(b"\r\n")
+    fields = [_renamed(line[start:end], names) for start, end in cells(line, 0, ord(","))]
+    return b",".join(fields) + header[len(line) :]
+
+
+def _renamed(field: bytes, names: Mapping[str, str]) -> bytes:
+    quoted = len(field) > 1 and field.startswith(b'"') and field.endswith(b'"')
+    written = (field[1:-1] if quoted else field).decode("utf-8", "replace")
+    if written not in names:
+        return field
+    name = names[written].encode()
+    return b'"' + name + b'"' if quoted else name

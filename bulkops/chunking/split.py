@@ -20,7 +20,7 @@ def write_chunks(plan: FilePlan, folder: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if taken := next((path for path in paths if path.exists()), None):
-            raise GuardRefused(f"{taken} is there already.", hint="Choose an empty folder.")
+            raise GuardRefused(f"{taken} exists already.", hint="Choose an empty folder.")
         for chunk, path in zip(plan.chunks, paths, strict=True):
             _write(plan, chunk, path)
     except OSError as error:
@@ -44,6 +44,6 @@ def _write(plan: FilePlan, chunk: PlannedChunk, path: Path) -> None:
     if digest.hexdigest() != chunk.sha256:
         path.unlink()
         raise DataError(
-            f"{plan.path} has changed while it was split: chunk {chunk.number} was not written.",
-            hint="Wait until it is complete, and split it into another folder.",
+            f"{plan.path} changed while bulkops was splitting it: chunk {chunk.number} was not written.",
+            hint="Wait until the file is complete, and split it into another folder.",
         )

@@ -97,7 +97,7 @@ class _RewritePass:
         block, laid = lay_out(block, len(self.shape.columns))
         if touched or self.shape.rewritten or self.writer.origins is not None:
             above = block.lines_before(laid.starts).tolist()
-            defects = {piece.start: QuoteDefect(piece.code, piece.at - piece.start) for piece in block.broken}
+            defects = {piece.start: QuoteDefect(piece.code, piece.at - piece.start) for piece in block.malformed}
             places = zip(laid.starts.tolist(), laid.ends.tolist(), laid.numbers.tolist(), above, strict=True)
             for start, end, number, before in places:
                 origin = self._origin(start, number, before)

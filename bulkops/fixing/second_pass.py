@@ -72,7 +72,7 @@ def _records(contract: Contract, stream: BinaryIO, scan: FileScan, writer: Repai
     for block in blocks(reader, separator=header.separator, width=width, size=BLOCK_BYTES):
         laid = lay_out(block, width)[1]
         numbers = np.where(laid.numbers < 0, -1, laid.numbers + count).tolist()
-        whole = ((laid.fields == width) & ~laid.broken).tolist()
+        whole = ((laid.fields == width) & ~laid.malformed).tolist()
         for start, end, number, sound in zip(laid.starts.tolist(), laid.ends.tolist(), numbers, whole, strict=True):
             yield _Record(offset + start, number, block.data[start:end], sound)
         offset, count = offset + len(block.data), count + laid.records

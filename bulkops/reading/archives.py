@@ -39,14 +39,14 @@ def csv_members(path: Path) -> list[zipfile.ZipInfo]:
             infos = archive.infolist()
     except ZIP_ERRORS as error:
         raise InputUnreadable(
-            f"{path} is no zip archive that can be read: {_reason(error)}.", hint="Unpack it, or pack it again."
+            f"{path} is not a readable zip archive: {_reason(error)}.", hint="Unpack it, or pack it again."
         ) from error
     if len(infos) > MAX_FILES:
         raise LimitExceeded(f"{path} contains {len(infos):,} files; at most {MAX_FILES:,} are read.", hint="Unpack it.")
     wanted = [info for info in infos if _is_wanted(info.filename)]
     if not wanted:
         raise InputUnreadable(
-            f"{path} holds no .csv file.", hint="Archives in archives are not looked into: unpack it."
+            f"{path} contains no .csv file.", hint="bulkops does not open archives inside archives: unpack it."
         )
     _refuse_ambiguous(path, wanted)
     return sorted(wanted, key=lambda info: info.filename)

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from bulkops.limits import TooLarge, adjustable
 from bulkops.reading.records.layout import Block
-from bulkops.reading.records.quoting import cut
+from bulkops.reading.records.quoting import whole_records
 from bulkops.reading.sources import DAMAGED, ReadFailed
 
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
@@ -22,7 +22,7 @@ FIRST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Form:
+class ContentForm:
     """How to convert content: its encoding if not UTF-8, and whether CR alone ends its lines.
 
     `mark` is the length of the byte order mark of content in another encoding.
@@ -44,11 +44,11 @@ class ContentReader:
     `form` must be set after the first bytes show it.
     """
 
-    def __init__(self, stream: BinaryIO, form: Form | None = None) -> None:
+    def __init__(self, stream: BinaryIO, form: ContentForm | None = None) -> None:
         self._stream = stream
         self._hash = hashlib.sha256()
         self._decoder: codecs.IncrementalDecoder | None = None
-        self.form = form or Form()
+        self.form = form or ContentForm()
         self.size = 0
         self._given_back: deque[memoryview] = deque()
         self._ended = False
@@ -148,22 +148,22 @@ def blocks(reader: ContentReader, *, separator: int, width: int, size: int) -> I
     usual = want = min(size, FIRST_BYTES)
     carry, ended = b"", False
     while not ended:
-        window, ended = _filled(reader, carry, want)
+        window, ended = _extended(reader, carry, want)
         if not window:
             break
-        piece = cut(window, final=ended and reader.failure is None, separator=separator, width=width)
+        piece = whole_records(window, final=ended and reader.failure is None, separator=separator, width=width)
         if piece.length:
             whole = window[: piece.length] if piece.length < len(window) else window
-            yield Block(whole, separator, piece.broken, piece.marks)
+            yield Block(whole, separator, piece.malformed, piece.structure)
             # Free a long block before the next one is read.
             del whole
         carry, window = window[piece.length :], b""
         if not piece.length:
-            want = _larger(reader, carry, ended=ended)
+            want = _larger_size(reader, carry, ended=ended)
             continue
         # Checking malformed records copies them once more, so smaller blocks of them use the memory of larger valid
         # ones.
-        usual = min(max(1, size * 5 // 6) if piece.broken else size, 2 * usual)
+        usual = min(max(1, size * 5 // 6) if piece.malformed else size, 2 * usual)
         # The window contains more than the maximum that is processed at a time.
         if len(carry) > piece.length or (ended and carry):
             usual = min(usual, 2 * piece.length)
@@ -174,7 +174,7 @@ def blocks(reader: ContentReader, *, separator: int, width: int, size: int) -> I
         raise reader.failure
 
 
-def _filled(reader: ContentReader, window: bytes, want: int) -> tuple[bytes, bool]:
+def _extended(reader: ContentReader, window: bytes, want: int) -> tuple[bytes, bool]:
     """Return a window extended to about `want` bytes, and whether the content ends there."""
     ended = False
     while len(window) < want and not ended:
@@ -191,7 +191,7 @@ def _filled(reader: ContentReader, window: bytes, want: int) -> tuple[bytes, boo
     return window, ended
 
 
-def _larger(reader: ContentReader, window: bytes, *, ended: bool) -> int:
+def _larger_size(reader: ContentReader, window: bytes, *, ended: bool) -> int:
     """Return the size of the next window after one without a whole record; TooLarge if the maximum is reached."""
     most = adjustable().record_bytes
     if ended or len(window) < most:

@@ -4,7 +4,7 @@ MARK = b"\xef\xbb\xbf"
 """U+FEFF in UTF-8."""
 
 
-def shielded(data: bytes) -> bytes:
+def keep_byte_order_mark(data: bytes) -> bytes:
     """Return the bytes for a reader that drops one leading byte order mark, such as `polars.read_csv`.
 
     If the data begins with a mark, another one is added in front, so that the reader keeps the mark of the data.

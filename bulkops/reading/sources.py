@@ -54,10 +54,10 @@ class Source:
             return self.opener()
         except IsADirectoryError as error:
             raise InputUnreadable(
-                f"{self.path} is a folder.", hint="Name files; `bulkops validate` takes folders with --recursive."
+                f"{self.path} is a folder.", hint="Name files, or add --recursive to `bulkops validate`."
             ) from error
         except FileNotFoundError as error:
-            raise InputUnreadable(f"{self.path}: there is no such file.") from error
+            raise InputUnreadable(f"{self.path} does not exist.") from error
         except OSError as error:
             raise InputUnreadable(f"{self.path} cannot be read: {error.strerror or error}.") from error
 
@@ -125,8 +125,8 @@ def stdin_source() -> Source:
 
 def _stdin() -> BinaryIO:
     if sys.stdin is None:
-        raise InputUnreadable("stdin is closed, so there is nothing to read from -.", hint="Name a file.")
-    return cast("BinaryIO", _Lent(sys.stdin.buffer))
+        raise InputUnreadable("stdin is closed, so `-` cannot be read.", hint="Name a file.")
+    return cast("BinaryIO", _KeptOpen(sys.stdin.buffer))
 
 
 def _spooled(path: str, once: Callable[[], BinaryIO]) -> Source:
@@ -140,7 +140,7 @@ def _spooled(path: str, once: Callable[[], BinaryIO]) -> Source:
                 _spool(stream, spool, path)
             filled.append(True)
         spool.seek(0)
-        return opened(cast("BinaryIO", _Lent(spool)), "", path)
+        return opened(cast("BinaryIO", _KeptOpen(spool)), "", path)
 
     source = Source(path, opener)
     weakref.finalize(source, spool.close)
@@ -161,7 +161,7 @@ def _spool(stream: BinaryIO, spool: IO[bytes], path: str) -> None:
         line = len(data) - end - 1 if end >= 0 else line + len(data)
         if plain and line > most:
             raise LimitExceeded(
-                f"{path}: a line in it has more than {most:,} bytes.",
+                f"{path} contains a line of more than {most:,} bytes.",
                 hint="If that is intended, raise --max-record-bytes.",
             )
         if spool.tell() > MAX_SPOOL_BYTES:
@@ -175,12 +175,12 @@ def stream_source(path: str, stream: IO[bytes]) -> Source:
 
     def opener() -> BinaryIO:
         stream.seek(0)
-        return cast("BinaryIO", _Lent(stream))
+        return cast("BinaryIO", _KeptOpen(stream))
 
     return Source(path, opener)
 
 
-class _Lent:
+class _KeptOpen:
     """A stream that stays open when its user closes it."""
 
     def __init__(self, stream: object) -> None:
@@ -190,7 +190,7 @@ class _Lent:
         self.tell = self._stream.tell
         self.seekable = self._stream.seekable
 
-    def __enter__(self) -> "_Lent":
+    def __enter__(self) -> "_KeptOpen":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -248,5 +248,5 @@ def limited(paths: Iterable[Path], called: str) -> list[Path]:
     """Return the paths, sorted; LimitExceeded if there are more than one pattern may match."""
     found = list(islice(paths, MAX_FILES + 1))
     if len(found) > MAX_FILES:
-        raise LimitExceeded(f"{called} names more than {MAX_FILES:,} files.", hint="Name fewer at a time.")
+        raise LimitExceeded(f"{called} names more than {MAX_FILES:,} files.", hint="Name fewer files at a time.")
     return sorted(found)

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from bulkops.reading.records.layout import Block, Layout, layout
-from bulkops.reading.records.quote_repair import mended_cells
+from bulkops.reading.records.quote_repair import rewritten_cells
 from bulkops.reading.records.quoting import cells
 from bulkops.reading.records.structural_index import Offsets
 from bulkops.validation.checks.blank_tail import PlacedExample, blank_tail
@@ -165,7 +165,7 @@ def locate_examples(
     ]
     lines = block.lines_before(np.array(marked, np.int64)).tolist()
     wanted = [i for (_, example), i in zip(examples, indices, strict=True) if i is not None and example.at is None]
-    mended = mended_cells(block.data, laid, wanted, context.separator, context.texts)
+    rewritten = rewritten_cells(block.data, laid, wanted, context.separator, context.texts)
     places = []
     for (code, example), index, start, line in zip(examples, indices, starts, lines, strict=True):
         byte, field = start if example.at is None else example.at, None
@@ -173,7 +173,7 @@ def locate_examples(
             position = context.positions[example.column]
             field = position + 1
             if example.at is None:
-                known = None if index is None else mended.get(index)
+                known = None if index is None else rewritten.get(index)
                 byte = known[position][0] if known else cell_start(block.data, start, context.separator, position)
         places.append(PlacedExample(code, example, line, byte, field))
     return sorted(places, key=lambda place: place.byte)

@@ -9,7 +9,7 @@ from itertools import accumulate, islice
 from types import MappingProxyType
 
 from bulkops.limits import MAX_COLUMNS, MAX_HEADER_DEFECTS, TooLarge
-from bulkops.reading.records.malformed import BROKEN_SAYS
+from bulkops.reading.records.malformed import QUOTE_DEFECTS
 from bulkops.reading.records.quoting import cells, read_strictly
 from bulkops.reading.records.wrapped import wrapped_cells
 from bulkops.validation.checks.encoding import byte_message, decoded, undecodable
@@ -133,7 +133,7 @@ def _byte_faults(line: bytes, *, mask: bool) -> list[HeaderFault]:
 def _quote_faults(line: bytes, separator: int) -> list[HeaderFault]:
     """Return the first misplaced quote of the header; an empty list if all quotes are valid."""
     record = read_strictly(line, 0, separator)
-    return [HeaderFault(record.code, BROKEN_SAYS[record.code], at=record.at)] if record.code else []
+    return [HeaderFault(record.code, QUOTE_DEFECTS[record.code], at=record.at)] if record.code else []
 
 
 def _unwrapped(line: bytes, names: Collection[str]) -> bytes | None:

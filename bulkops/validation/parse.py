@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from bulkops.reading.byte_order import shielded
+from bulkops.reading.byte_order import keep_byte_order_mark
 from bulkops.reading.records.layout import Block, Layout, lay_out
-from bulkops.reading.records.malformed import BROKEN_SAYS, Broken
-from bulkops.reading.records.quote_repair import Mended, mend, mended_cells
+from bulkops.reading.records.malformed import QUOTE_DEFECTS, MalformedRecord
+from bulkops.reading.records.quote_repair import RewrittenRecords, rewrite_quotes, rewritten_cells
 from bulkops.reading.records.quoting import cells
-from bulkops.reading.records.structural_index import NEWLINE, RETURN, Flags, Offsets, count, count_below, merged
+from bulkops.reading.records.structural_index import NEWLINE, RETURN, Flags, Offsets, count, count_below, join_adjacent
 from bulkops.reading.records.wrapped import wrapped_records
 from bulkops.validation.checks.encoding import decoded, encoding_matches, is_utf8, readable
 from bulkops.validation.checks.swallowed_records import swallowed_matches
@@ -49,7 +49,7 @@ def parse(block: Block, context: Context, budget: ExampleBudget) -> ParsedBlock:
 
 def _unsuspicious(block: Block, context: Context) -> bool:
     array = block.array
-    if block.broken or not len(array) or array[0] in {NEWLINE, RETURN} or not is_utf8(block.data):
+    if block.malformed or not len(array) or array[0] in {NEWLINE, RETURN} or not is_utf8(block.data):
         return False
     feeds = block.feeds
     low = count_below(array, 32)
@@ -66,7 +66,7 @@ def _balanced(frame: pl.DataFrame, block: Block) -> bool:
         return False
     if frame.to_series(frame.width - 1).null_count() == 0:
         return True
-    return frame.width > 1 and count(block.marks.limits) == frame.height * (frame.width - 1)
+    return frame.width > 1 and count(block.structure.limits) == frame.height * (frame.width - 1)
 
 
 def _read(data: bytes, context: Context) -> pl.DataFrame | None:
@@ -76,7 +76,11 @@ def _read(data: bytes, context: Context) -> pl.DataFrame | None:
         return pl.DataFrame(schema=schema)
     try:
         return pl.read_csv(
-            shielded(data), has_header=False, schema=schema, separator=chr(context.separator), quote_char='"'
+            keep_byte_order_mark(data),
+            has_header=False,
+            schema=schema,
+            separator=chr(context.separator),
+            quote_char='"',
         )
     except pl.exceptions.PolarsError:
         return None
@@ -95,7 +99,7 @@ def _parse_exactly(block: Block, context: Context, budget: ExampleBudget) -> Par
     width = len(context.columns)
     block, laid = lay_out(block, width)
     whitespace, wrapped = _whitespace(block, laid, width), wrapped_records(block, laid, width)
-    good = (laid.numbers >= 0) & ~laid.broken & (laid.fields == width)
+    good = (laid.numbers >= 0) & ~laid.malformed & (laid.fields == width)
     odd = _odd_lines(block, laid, width, context, np.concatenate((whitespace, wrapped)))
     apart = np.concatenate((whitespace, wrapped, *odd.values()))
     matches = [
@@ -110,8 +114,8 @@ def _parse_exactly(block: Block, context: Context, budget: ExampleBudget) -> Par
     surplus = surplus_blanks(block, laid, width)
     surplus[apart] = 0
     good = (good | (surplus > 0)) & ~spoilt
-    mended = mend(block.data, block.broken, context.separator, context.texts)
-    which, data = checkable_bytes(good, block, laid, surplus, mended)
+    rewritten = rewrite_quotes(block.data, block.malformed, context.separator, context.texts)
+    which, data = checkable_bytes(good, block, laid, surplus, rewritten)
     data = readable(data)
     frame = _read(data, context)
     if frame is None or frame.height != int(which.sum()):
@@ -138,7 +142,7 @@ def _whitespace_matches(laid: Layout, indices: Offsets, budget: ExampleBudget) -
 
 def _odd_lines(block: Block, laid: Layout, width: int, context: Context, besides: Offsets) -> dict[str, Offsets]:
     """Return, by rule, the indices of records with a wrong number of fields that are not records at all."""
-    wrong = (laid.numbers >= 0) & ~laid.broken & (laid.fields != width)
+    wrong = (laid.numbers >= 0) & ~laid.malformed & (laid.fields != width)
     wrong[besides] = False
     found = odd_lines(block, laid, np.flatnonzero(wrong))
     return {code: indices for code, indices in found.items() if code in context.codes}
@@ -169,19 +173,23 @@ def _wrapped_matches(
 
 
 def _malformed_matches(block: Block, laid: Layout, context: Context, budget: ExampleBudget) -> list[RuleMatches]:
-    indices, totals = np.flatnonzero(laid.broken).tolist(), block.broken.totals()
-    found = {code: [(indices[i], piece) for i, piece in block.broken.first(code, budget.left(code))] for code in totals}
+    indices, totals = np.flatnonzero(laid.malformed).tolist(), block.malformed.totals()
+    found = {
+        code: [(indices[i], piece) for i, piece in block.malformed.first(code, budget.left(code))] for code in totals
+    }
     shown_ones = [index for pieces in found.values() for index, _ in pieces]
-    mended = mended_cells(block.data, laid, shown_ones, context.separator, context.texts)
+    rewritten = rewritten_cells(block.data, laid, shown_ones, context.separator, context.texts)
 
-    def example(index: int, piece: Broken) -> Example:
-        starts = [start for start, _ in mended.get(index, ())]
+    def example(index: int, piece: MalformedRecord) -> Example:
+        starts = [start for start, _ in rewritten.get(index, ())]
         return _malformed_example(block, int(laid.numbers[index]), piece, starts, context)
 
     return [RuleMatches(code, totals[code], tuple(example(*one) for one in pieces)) for code, pieces in found.items()]
 
 
-def _malformed_example(block: Block, number: int, piece: Broken, starts: Sequence[int], context: Context) -> Example:
+def _malformed_example(
+    block: Block, number: int, piece: MalformedRecord, starts: Sequence[int], context: Context
+) -> Example:
     """Return the example of a malformed record, with the column of the defect.
 
     `starts` are the offsets of its cells, if they are certain. If not, the example shows the rest of the record.
@@ -197,7 +205,7 @@ def _malformed_example(block: Block, number: int, piece: Broken, starts: Sequenc
     text = block.data[first:end].decode("utf-8", "replace").rstrip("\r\n")
     escaped = " (quotes are escaped with backslashes, not doubled)" if '\\"' in text else ""
     return Example(
-        message=f"{BROKEN_SAYS[piece.code]}{escaped}: {shown(text, context)}",
+        message=f"{QUOTE_DEFECTS[piece.code]}{escaped}: {shown(text, context)}",
         number=number,
         at=piece.at,
         column=column,
@@ -212,7 +220,7 @@ def _count_matches(
     matches, width = [], len(context.columns)
     # An unquoted separator can only have split a cell of this column.
     column = context.columns[0] if width == 1 else None
-    record = (laid.numbers >= 0) & ~laid.broken
+    record = (laid.numbers >= 0) & ~laid.malformed
     record[besides] = False
     for code, wrong in (("STR101", record & (laid.fields < width)), ("STR102", record & (laid.fields > width))):
         places = np.flatnonzero(wrong)
@@ -268,7 +276,7 @@ def _line_end_matches(block: Block, laid: Layout, context: Context, budget: Exam
 def surplus_blanks(block: Block, laid: Layout, width: int) -> Offsets:
     """Return for each record the number of surplus blank fields at its end; 0 if it has any other defect."""
     surplus = np.zeros(len(laid.starts), np.int64)
-    many = np.flatnonzero((laid.numbers >= 0) & ~laid.broken & (laid.fields > width))
+    many = np.flatnonzero((laid.numbers >= 0) & ~laid.malformed & (laid.fields > width))
     counts, ends = laid.fields[many] - width, _content_ends(block, laid)[many]
     # A record of a one-column file that contains only separators would have no cell left.
     blank = ends - counts > laid.starts[many]
@@ -288,7 +296,9 @@ def _content_ends(block: Block, laid: Layout) -> Offsets:
     return ends
 
 
-def checkable_bytes(good: Flags, block: Block, laid: Layout, surplus: Offsets, mended: Mended) -> tuple[Flags, bytes]:
+def checkable_bytes(
+    good: Flags, block: Block, laid: Layout, surplus: Offsets, rewritten: RewrittenRecords
+) -> tuple[Flags, bytes]:
     """Return flags for the records that can be checked, and their bytes: the `good` records and the repaired ones.
 
     Surplus blank fields are left out.
@@ -296,15 +306,15 @@ def checkable_bytes(good: Flags, block: Block, laid: Layout, surplus: Offsets, m
     if good.all() and not surplus.any():
         return good, block.data
     data, starts, ends = _without_surplus(good, block, laid, surplus)
-    # Repaired records get offsets beyond a gap, so that `merged` never joins them with the others.
+    # Repaired records get offsets beyond a gap, so that `join_adjacent` never joins them with the others.
     which, beyond = good.copy(), len(data) + 1
-    places = np.flatnonzero(laid.broken)[mended.which]
+    places = np.flatnonzero(laid.malformed)[rewritten.which]
     which[places] = True
-    starts[places], ends[places] = mended.starts + beyond, mended.ends + beyond
-    starts, ends = merged(starts[which], ends[which])
+    starts[places], ends[places] = rewritten.starts + beyond, rewritten.ends + beyond
+    starts, ends = join_adjacent(starts[which], ends[which])
     runs = zip(starts.tolist(), ends.tolist(), strict=True)
     # Slices of a memoryview copy nothing.
-    own, other = memoryview(data), memoryview(mended.data)
+    own, other = memoryview(data), memoryview(rewritten.data)
     return which, b"".join(
         [own[start:end] if start < beyond else other[start - beyond : end - beyond] for start, end in runs]
     )

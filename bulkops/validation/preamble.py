@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from bulkops.limits import MAX_HEADER_BYTES, MAX_LEADING_LINES, TooLarge
-from bulkops.reading.blocks import ContentReader, Form
+from bulkops.reading.blocks import ContentForm, ContentReader
 from bulkops.reading.byte_order import MARK
 from bulkops.reading.records.quoting import read_strictly
 from bulkops.validation.diagnosis import (
@@ -66,7 +66,7 @@ class FileStart:
 
     header: Header | None
     notices: tuple[Notice, ...]
-    form: Form = field(default_factory=Form)
+    form: ContentForm = field(default_factory=ContentForm)
     crlf: bool = False
     offset: int = 0
     lines: int = 0
@@ -154,25 +154,25 @@ def _lone_return(line: bytes) -> int:
     return blanked.find(b"\r")
 
 
-def _form(raw: bytes) -> tuple[Form, _Head]:
+def _form(raw: bytes) -> tuple[ContentForm, _Head]:
     """Detect the encoding and the line ends; the returned head begins after a byte order mark."""
     head = _Head(raw)
     for mark, encoding in _MARKS:
         if raw.startswith(mark):
             head.note("FIL103", f"the file is {encoding.upper()}")
             head.data = raw[len(mark) :]
-            return Form(encoding, _returns_only(head.data.replace(b"\0", b"")), mark=len(mark)), head
+            return ContentForm(encoding, _returns_only(head.data.replace(b"\0", b"")), mark=len(mark)), head
     for encoding, pattern in _WIDE.items():
         if pattern.match(raw):
             head.note("FIL103", f"the file is {encoding.upper()} without a byte order mark")
-            return Form(encoding, _returns_only(raw.replace(b"\0", b""))), head
+            return ContentForm(encoding, _returns_only(raw.replace(b"\0", b""))), head
     if raw.startswith(codecs.BOM_UTF8):
         head.note("FIL105", "the file begins with a byte order mark (EF BB BF)")
         head.drop(len(codecs.BOM_UTF8))
     if _returns_only(raw):
         head.note("FIL108", "carriage returns alone end the lines", at=head.data.find(b"\r"))
-        return Form(returns_only=True), head
-    return Form(), head
+        return ContentForm(returns_only=True), head
+    return ContentForm(), head
 
 
 def _returns_only(data: bytes) -> bool:

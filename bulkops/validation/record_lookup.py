@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bulkops.errors import InputUnreadable
-from bulkops.reading.blocks import ContentReader, Form
+from bulkops.reading.blocks import ContentForm, ContentReader
 from bulkops.reading.records.layout import Block, lay_out
-from bulkops.reading.records.quote_repair import mended_cells
-from bulkops.reading.records.quoting import cells, cut_all
+from bulkops.reading.records.quote_repair import rewritten_cells
+from bulkops.reading.records.quoting import all_records, cells
 from bulkops.reading.sources import Source
 from bulkops.validation.block import BlockResult
 from bulkops.validation.checks.encoding import cell_text
@@ -44,7 +44,7 @@ class FoundRecord:
 
 
 def look_up_records(
-    source: Source, form: Form, context: Context, index: BlockIndex, wanted: Iterable[int]
+    source: Source, form: ContentForm, context: Context, index: BlockIndex, wanted: Iterable[int]
 ) -> dict[int, FoundRecord]:
     """Return records by their number in the file, from 0. The file is read forwards once.
 
@@ -88,8 +88,8 @@ def _places(
     data: bytes, records: list[int], context: Context, index: BlockIndex, block_number: int
 ) -> dict[int, FoundRecord] | None:
     """Return some records of a block; None if the block has fewer records than before."""
-    piece = cut_all(data, separator=context.separator, width=len(context.columns))
-    block = Block(data, context.separator, piece.broken, piece.marks)
+    piece = all_records(data, separator=context.separator, width=len(context.columns))
+    block = Block(data, context.separator, piece.malformed, piece.structure)
     block, laid = lay_out(block, len(context.columns))
     indices = np.flatnonzero(laid.numbers >= 0)
     base, line, offset = index.records[block_number], index.lines[block_number], index.offsets[block_number]
@@ -98,11 +98,11 @@ def _places(
         return None
     chosen = indices[places]
     starts = laid.starts[chosen]
-    mended = mended_cells(data, laid, chosen.tolist(), context.separator, context.texts)
+    rewritten = rewritten_cells(data, laid, chosen.tolist(), context.separator, context.texts)
     found = zip(records, chosen.tolist(), starts.tolist(), block.lines_before(starts).tolist(), strict=True)
     return {
         record: FoundRecord(
-            line + above, offset + start, _named(mended.get(which) or _cells(data, start, context), offset, context)
+            line + above, offset + start, _named(rewritten.get(which) or _cells(data, start, context), offset, context)
         )
         for record, which, start, above in found
     }

@@ -257,7 +257,7 @@ def test_standard_input_without_a_line_end_is_refused(bulkops: Callable[..., Mea
     started = time.monotonic()
     ended = subprocess.run(command, shell=True, check=False, capture_output=True, text=True, timeout=60, cwd=tmp_path)
     assert ended.returncode == 2
-    assert "a line in it has more than 32,000,000 bytes" in ended.stderr
+    assert "contains a line of more than 32,000,000 bytes" in ended.stderr
     assert time.monotonic() - started < 60
 
 
@@ -315,7 +315,7 @@ def test_a_pipe_is_validated_and_one_without_a_line_end_is_refused(
     (tmp_path / "good.csv").write_bytes(HEADER + b"a\n")
     for content, code, message in (
         ("good.csv", 0, ""),
-        ("/dev/zero", 2, "a line in it has more than 32,000,000 bytes"),
+        ("/dev/zero", 2, "contains a line of more than 32,000,000 bytes"),
     ):
         with subprocess.Popen(["/bin/sh", "-c", f"cat {content} > pipe"], cwd=tmp_path, stderr=subprocess.DEVNULL):
             ended = bulkops("validate", "audiences", "good.csv", "pipe")

@@ -119,7 +119,7 @@ def collect_forms(contract: Contract, source: Source, renames: Mapping[str, str]
 
 
 def _add_first(found: RecordForms, block: Block, laid: Layout, width: int) -> None:
-    sound = np.flatnonzero((laid.numbers >= 0) & ~laid.broken & (laid.fields == width))
+    sound = np.flatnonzero((laid.numbers >= 0) & ~laid.malformed & (laid.fields == width))
     for index in sound[: _SEEN - found.seen].tolist():
         start, end = next(cells(block.data, int(laid.starts[index]), block.separator))
         text = block.data[start:end].decode("utf-8", "replace").strip('" ')
@@ -133,7 +133,7 @@ def _add_numbers(found: RecordForms, block: Block, laid: Layout, places: Mapping
     if not places:
         return
     last = max(places) + 1
-    sound = np.flatnonzero((laid.numbers >= 0) & ~laid.broken & (laid.fields >= width))
+    sound = np.flatnonzero((laid.numbers >= 0) & ~laid.malformed & (laid.fields >= width))
     for index in sound.tolist():
         spans = islice(cells(block.data, int(laid.starts[index]), block.separator), last)
         for place, (start, end) in enumerate(spans):

@@ -20,7 +20,7 @@ from bulkops.readback.parse.lenient import (
     split_records,
 )
 from bulkops.readback.parse.warnings import FIELDS, QUOTES, Notes
-from bulkops.reading.records.structural_index import Marks, Offsets, count, counts_before, positions
+from bulkops.reading.records.structural_index import Offsets, StructuralIndex, count, counts_before, positions
 
 PIECE = 4 << 20
 UTF8 = "not valid UTF-8"
@@ -54,7 +54,7 @@ def note_oddities(blocks: Iterable[bytes], notes: Notes) -> Seen:
     return Seen(quotes=quotes, records=record - 1)
 
 
-def _pieces(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Marks | None]]:
+def _pieces(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, StructuralIndex | None]]:
     """Yield whole records with their marks; None where the quotes are not those of CSV."""
     held: list[bytes] = []
     length, enough = 0, PIECE
@@ -78,7 +78,7 @@ def _pieces(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Marks | None]]:
         yield rest, sound_marks(rest)
 
 
-def _judge(data: bytes, marks: Marks | None, width: int, first: int, notes: Notes) -> int:
+def _judge(data: bytes, marks: StructuralIndex | None, width: int, first: int, notes: Notes) -> int:
     """Note what is odd about whole records; return how many there are."""
     if marks is None or marks.open_at_end:
         return _judge_loosely(data, width, first, notes)
@@ -88,7 +88,7 @@ def _judge(data: bytes, marks: Marks | None, width: int, first: int, notes: Note
     return _judge_strictly(data, marks, ends, width, first, notes)
 
 
-def _judge_strictly(data: bytes, marks: Marks, ends: Offsets, width: int, first: int, notes: Notes) -> int:
+def _judge_strictly(data: bytes, marks: StructuralIndex, ends: Offsets, width: int, first: int, notes: Notes) -> int:
     limits, odd = counts_before(marks.limits, ends), list(_odd_bytes(data))
     others = width - 1
     if others and not odd and np.array_equal(limits, np.arange(others, others * len(ends) + 1, others)):

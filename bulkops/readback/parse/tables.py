@@ -23,7 +23,7 @@ from bulkops.readback.parse.lenient import (
     split_records,
 )
 from bulkops.readback.parse.warnings import FIELDS, NOT_UTF8, QUOTES, UNCLOSED, Notes
-from bulkops.reading.byte_order import shielded
+from bulkops.reading.byte_order import keep_byte_order_mark
 
 BATCH_BYTES = 16 * 1024 * 1024
 UNDOUBLED = r'^\{\s*[^\s"}]'  # polars reads `"{"a": 1}"` without a word as {a: 1}
@@ -150,7 +150,7 @@ class _Reader:
         data = data.replace(end, b"," + guard + b"\n")
         try:
             frame = pl.read_csv(
-                io.BytesIO(shielded(data)),
+                io.BytesIO(keep_byte_order_mark(data)),
                 has_header=False,
                 schema=dict.fromkeys([*self.header, GUARD_COLUMN], pl.String),
                 empty_string_is_null=False,

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 from bulkops.limits import TooLarge, adjustable
 
 if TYPE_CHECKING:
-    from bulkops.reading.records.structural_index import Marks
+    from bulkops.reading.records.structural_index import StructuralIndex
 
 BLOCK = 1 << 20
 _OTHERS = bytes(b for b in range(256) if b not in b'"\n')
 _BLANK = (b"\n", b"\r\n")
 
 
-def settled_length(data: bytes) -> int:
+def length_of_whole_records(data: bytes) -> int:
     """Return how many bytes at the start of `data` are whole records; 0 if there is not even one."""
     cut = data.rfind(b"\n") + 1
     if not _odd(data[:cut]):
         return cut
     if len(data) > BLOCK:
-        return _marked(data).whole
+        return _structure_of(data).whole
     inside = True
     while cut and inside:
         before = data.rfind(b"\n", 0, cut - 1) + 1
@@ -36,14 +36,14 @@ def settled_length(data: bytes) -> int:
     return cut
 
 
-def _marked(data: bytes) -> "Marks":
+def _structure_of(data: bytes) -> "StructuralIndex":
     """Return the structural index of a long record; its bits take less memory than a list of lines."""
     import numpy as np
 
     # Imported here, because files with short records work without numpy.
-    from bulkops.reading.records.structural_index import marks_of
+    from bulkops.reading.records.structural_index import index_structure
 
-    return marks_of(np.frombuffer(data, np.uint8), ord(","))
+    return index_structure(np.frombuffer(data, np.uint8), ord(","))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ def counted_blocks(read: Callable[[int], bytes], *, size: int = BLOCK) -> Iterat
     carry, most = b"", adjustable().record_bytes
     while block := read(max(size, min(len(carry), most + 1 - len(carry)))):
         data = carry + block
-        cut = settled_length(data) if len(data) > 2 * size else data.rfind(b"\n") + 1
+        cut = length_of_whole_records(data) if len(data) > 2 * size else data.rfind(b"\n") + 1
         if not cut and len(data) > most:
             raise TooLarge(
                 f"it has more than {most:,} bytes, or a quote in it is never closed",
@@ -78,7 +78,7 @@ def counted_blocks(read: Callable[[int], bytes], *, size: int = BLOCK) -> Iterat
             continue
         quotes = whole.translate(None, _OTHERS).split(b"\n")
         if sum(map(len, quotes)) % 2:
-            cut = settled_length(whole)
+            cut = length_of_whole_records(whole)
             whole = data[:cut]
             quotes = whole.translate(None, _OTHERS).split(b"\n")
         carry = data[cut:]
@@ -108,7 +108,7 @@ def _ends_of_long(data: bytes) -> list[int]:
 
     from bulkops.reading.records.structural_index import positions
 
-    ends = positions(_marked(data).ends) + 1
+    ends = positions(_structure_of(data).ends) + 1
     array, starts = np.frombuffer(data, np.uint8), np.concatenate((np.zeros(1, np.int64), ends[:-1]))
     sizes = ends - starts
     blank = (sizes == 1) | ((sizes == 2) & (array[starts] == ord("\r"))) if len(ends) else np.zeros(0, np.bool_)

@@ -7,7 +7,7 @@ import numpy as np
 from bulkops.reading.records.structural_index import Bytes, Flags
 
 
-def among(values: Bytes, signs: bytes) -> Flags:
+def is_in(values: Bytes, signs: bytes) -> Flags:
     """Return flags of the values that are in `signs`. A table lookup takes a tenth of the time of `numpy.isin`."""
     return _table(signs).take(values)
 

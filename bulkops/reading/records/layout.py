@@ -5,19 +5,19 @@ from functools import cached_property
 
 import numpy as np
 
-from bulkops.reading.records.malformed import BrokenRecords
-from bulkops.reading.records.quoting import swallowed
+from bulkops.reading.records.malformed import MalformedRecords
+from bulkops.reading.records.quoting import records_inside
 from bulkops.reading.records.structural_index import (
     NEWLINE,
     RETURN,
     Bytes,
     Flags,
-    Marks,
     Offsets,
+    StructuralIndex,
     count,
     counts_before,
-    marks_of,
-    parted,
+    index_structure,
+    part_ends,
 )
 
 
@@ -25,13 +25,13 @@ from bulkops.reading.records.structural_index import (
 class Block:
     """A piece of whole records, including malformed ones.
 
-    Offsets in `broken` count from the start of `data`; `known_marks` is the structural index with all quotes.
+    Offsets in `malformed` count from the start of `data`; `known_structure` is the structural index with all quotes.
     """
 
     data: bytes
     separator: int
-    broken: BrokenRecords = field(default_factory=BrokenRecords)
-    known_marks: Marks | None = None
+    malformed: MalformedRecords = field(default_factory=MalformedRecords)
+    known_structure: StructuralIndex | None = None
 
     @cached_property
     def array(self) -> Bytes:
@@ -39,23 +39,23 @@ class Block:
         return np.frombuffer(self.data, np.uint8)
 
     @cached_property
-    def marks(self) -> Marks:
+    def structure(self) -> StructuralIndex:
         """The structural index of the block, without the quotes of malformed records."""
-        known = self.known_marks or marks_of(self.array, self.separator)
-        if not self.broken:
+        known = self.known_structure or index_structure(self.array, self.separator)
+        if not self.malformed:
             return known
-        spans = self.broken.spans
+        spans = self.malformed.spans
         several = counts_before(known.feeds, spans[:, 0]) < counts_before(known.feeds, spans[:, 1] - 1)
         return known.without(spans).joined(spans[several])
 
     @cached_property
     def feeds(self) -> int:
         """The number of line feeds, inside cells or not."""
-        return count(self.marks.feeds)
+        return count(self.structure.feeds)
 
     def lines_before(self, offsets: Offsets) -> Offsets:
         """Return how many line feeds precede each offset."""
-        return counts_before(self.marks.feeds, offsets)
+        return counts_before(self.structure.feeds, offsets)
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Layout:
     numbers: Offsets
     fields: Offsets
     crlf: Flags
-    broken: Flags
-    pieces: BrokenRecords = field(default_factory=BrokenRecords)
+    malformed: Flags
+    pieces: MalformedRecords = field(default_factory=MalformedRecords)
 
     @property
     def records(self) -> int:
@@ -88,31 +88,31 @@ def lay_out(block: Block, width: int) -> tuple[Block, Layout]:
     laid = layout(block)
     # Line feeds in front of the last byte of a record: at least one if the record spans lines.
     inside = block.lines_before(laid.ends - 1) - block.lines_before(laid.starts)
-    doubtful = np.flatnonzero((inside > 0) & (laid.fields != width) & ~laid.broken)
+    doubtful = np.flatnonzero((inside > 0) & (laid.fields != width) & ~laid.malformed)
     found = [
         piece
         for index in doubtful.tolist()
-        for piece in swallowed(
+        for piece in records_inside(
             block.data, int(laid.starts[index]), int(laid.ends[index]), separator=block.separator, width=width
         )
     ]
     if not found:
         return block, laid
-    split = Block(block.data, block.separator, block.broken.with_pieces(found), block.known_marks)
+    split = Block(block.data, block.separator, block.malformed.with_pieces(found), block.known_structure)
     return split, layout(split)
 
 
 def layout(block: Block) -> Layout:
     """Return the layout of the records, trusting the quotes of the block; reads every byte once."""
-    ends = parted(block.marks.ends, len(block.data))
+    ends = part_ends(block.structure.ends, len(block.data))
     starts = np.concatenate((np.zeros(1, np.int64), ends[:-1])) if len(ends) else ends
-    fields = np.diff(counts_before(block.marks.limits, ends), prepend=0) + 1
-    broken = np.zeros(len(ends), np.bool_)
-    if block.broken:
-        broken[np.searchsorted(starts, block.broken.starts)] = True
-        fields[broken] = 0
+    fields = np.diff(counts_before(block.structure.limits, ends), prepend=0) + 1
+    malformed = np.zeros(len(ends), np.bool_)
+    if block.malformed:
+        malformed[np.searchsorted(starts, block.malformed.starts)] = True
+        fields[malformed] = 0
     terminated = (block.array.take(ends - 1) if len(ends) else ends) == NEWLINE
     crlf = terminated & (ends - starts >= 2)
     crlf[crlf] = block.array.take(ends[crlf] - 2) == RETURN
     blank = ends - starts == terminated.astype(np.int64) + crlf
-    return Layout(starts, ends, np.where(blank, -1, np.cumsum(~blank) - 1), fields, crlf, broken, block.broken)
+    return Layout(starts, ends, np.where(blank, -1, np.cumsum(~blank) - 1), fields, crlf, malformed, block.malformed)

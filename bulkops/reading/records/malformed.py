@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from bulkops.reading.records.structural_index import Flags, Offsets
 
-BROKEN_SAYS = {
-    "STR104": "a quote stands inside a cell that is not quoted",
+QUOTE_DEFECTS = {
+    "STR104": "a quote is inside a cell that is not quoted",
     "STR105": "a quote is opened here and not closed in this record",
     "STR106": "text follows a closing quote",
     "STR107": "the quotes inside this JSON cell are not doubled",
@@ -18,16 +18,16 @@ BROKEN_SAYS = {
 }
 """The message about a malformed record, by the code of its rule."""
 
-_CODES = tuple(BROKEN_SAYS)
+_CODES = tuple(QUOTE_DEFECTS)
 Kinds = npt.NDArray[np.uint8]
 
 
 def kind_of(code: str) -> int:
-    """Return the number of a code of `BROKEN_SAYS` in arrays."""
+    """Return the number of a code of `QUOTE_DEFECTS` in arrays."""
     return _CODES.index(code)
 
 
-class Broken(NamedTuple):
+class MalformedRecord(NamedTuple):
     """A record with invalid quotes.
 
     Its start and end in the window, the code of the rule, and the offset of the defect.
@@ -44,7 +44,7 @@ def _none() -> Offsets:
 
 
 @dataclass(frozen=True)
-class BrokenRecords:
+class MalformedRecords:
     """Malformed records in the order of the data: start, end, number of the rule's code, and offset of the defect."""
 
     starts: Offsets = field(default_factory=_none)
@@ -56,18 +56,18 @@ class BrokenRecords:
         """Return the number of malformed records."""
         return len(self.starts)
 
-    def __iter__(self) -> Iterator[Broken]:
+    def __iter__(self) -> Iterator[MalformedRecord]:
         """Yield the malformed records one by one."""
         return map(self._at, range(len(self)))
 
-    def with_pieces(self, pieces: Iterable[Broken]) -> "BrokenRecords":
+    def with_pieces(self, pieces: Iterable[MalformedRecord]) -> "MalformedRecords":
         """Return these and more malformed records, in the order of the data."""
         more = list(pieces)
         if not more:
             return self
         starts, ends, codes, places = zip(*more, strict=True)
         kinds = np.array([kind_of(code) for code in codes], np.uint8)
-        joined = BrokenRecords(
+        joined = MalformedRecords(
             np.concatenate((self.starts, np.array(starts, np.int64))),
             np.concatenate((self.ends, np.array(ends, np.int64))),
             np.concatenate((self.kinds, kinds)),
@@ -75,9 +75,9 @@ class BrokenRecords:
         )
         return joined.chosen(np.argsort(joined.starts, kind="stable"))
 
-    def chosen(self, which: Offsets | Flags) -> "BrokenRecords":
+    def chosen(self, which: Offsets | Flags) -> "MalformedRecords":
         """Return the selected malformed records."""
-        return BrokenRecords(self.starts[which], self.ends[which], self.kinds[which], self.places[which])
+        return MalformedRecords(self.starts[which], self.ends[which], self.kinds[which], self.places[which])
 
     @property
     def spans(self) -> Offsets:
@@ -89,11 +89,11 @@ class BrokenRecords:
         kinds, first, counts = np.unique(self.kinds, return_index=True, return_counts=True)
         return {_CODES[kinds[i]]: int(counts[i]) for i in np.argsort(first).tolist()}
 
-    def first(self, code: str, most: int) -> Iterator[tuple[int, Broken]]:
+    def first(self, code: str, most: int) -> Iterator[tuple[int, MalformedRecord]]:
         """Yield the first `most` records with a code, each with its index."""
         for index in np.flatnonzero(self.kinds == kind_of(code))[:most].tolist():
             yield index, self._at(index)
 
-    def _at(self, index: int) -> Broken:
+    def _at(self, index: int) -> MalformedRecord:
         code = _CODES[self.kinds[index]]
-        return Broken(int(self.starts[index]), int(self.ends[index]), code, int(self.places[index]))
+        return MalformedRecord(int(self.starts[index]), int(self.ends[index]), code, int(self.places[index]))

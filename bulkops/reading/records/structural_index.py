@@ -34,7 +34,7 @@ _WORDS = 1 << 16
 
 
 @dataclass(frozen=True)
-class Marks:
+class StructuralIndex:
     """The structural index of data that begins with a record.
 
     `inside` covers quoted cells from the opening quote up to the byte before the closing one. Quotes that do not count,
@@ -47,25 +47,27 @@ class Marks:
     separators: Words
     inside: Words
 
-    def up_to(self, size: int) -> "Marks":
+    def up_to(self, size: int) -> "StructuralIndex":
         """Return the index of the first `size` bytes."""
         if size == self.size:
             return self
-        return Marks(size, *(_first(w, size) for w in (self.quotes, self.feeds, self.separators, self.inside)))
+        return StructuralIndex(
+            size, *(_first(w, size) for w in (self.quotes, self.feeds, self.separators, self.inside))
+        )
 
-    def without(self, spans: npt.ArrayLike) -> "Marks":
+    def without(self, spans: npt.ArrayLike) -> "StructuralIndex":
         """Return the index without the quotes in the given spans, which are disjoint and in order."""
         edges = np.asarray(spans, np.int64).ravel()
         if not edges.size:
             return self
-        quotes = self.quotes & ~toggled(edges, len(self.quotes))
+        quotes = self.quotes & ~toggle_at(edges, len(self.quotes))
         return replace(self, quotes=quotes, inside=_inside(quotes, self.size))
 
-    def joined(self, spans: Offsets) -> "Marks":
+    def joined(self, spans: Offsets) -> "StructuralIndex":
         """Return the index in which each of the given spans, disjoint and in order, ends only at its last byte."""
         if not len(spans):
             return self
-        return replace(self, inside=self.inside | toggled((spans - (0, 1)).ravel(), len(self.inside)))
+        return replace(self, inside=self.inside | toggle_at((spans - (0, 1)).ravel(), len(self.inside)))
 
     @property
     def ends(self) -> Words:
@@ -92,10 +94,10 @@ class Marks:
         return self.size > 0 and bool(self.inside[-1] >> np.uint64((self.size - 1) & 63) & _ONE)
 
 
-def marks_of(array: Bytes, separator: int) -> Marks:
+def index_structure(array: Bytes, separator: int) -> StructuralIndex:
     """Return the structural index of data."""
     quotes, feeds, separators = _where_each(array, QUOTE, NEWLINE, separator)
-    return Marks(len(array), quotes, feeds, separators, _inside(quotes, len(array)))
+    return StructuralIndex(len(array), quotes, feeds, separators, _inside(quotes, len(array)))
 
 
 def _inside(quotes: Words, size: int) -> Words:
@@ -103,35 +105,37 @@ def _inside(quotes: Words, size: int) -> Words:
     return _first(_running_xor(quotes), size) if quotes.any() else quotes
 
 
-def well_quoted(marks: Marks, array: Bytes) -> bool:
+def well_quoted(structure: StructuralIndex, array: Bytes) -> bool:
     """Return whether every quote opens a cell, closes one, or belongs to a doubled pair."""
-    return not marks.quotes.any() or not any(part.any() for part in _astray_parts(marks, marks.inside, array))
+    return not structure.quotes.any() or not any(
+        part.any() for part in _misplaced_by_part(structure, structure.inside, array)
+    )
 
 
-def astray(marks: Marks, inside: Words, array: Bytes) -> Words:
+def misplaced_quotes(structure: StructuralIndex, inside: Words, array: Bytes) -> Words:
     """Return the misplaced quotes: those not at the edge of a cell, with the cells that `inside` shows."""
-    return np.concatenate([np.zeros(0, np.uint64), *_astray_parts(marks, inside, array)])
+    return np.concatenate([np.zeros(0, np.uint64), *_misplaced_by_part(structure, inside, array)])
 
 
-def _astray_parts(marks: Marks, inside: Words, array: Bytes) -> Iterator[Words]:
+def _misplaced_by_part(structure: StructuralIndex, inside: Words, array: Bytes) -> Iterator[Words]:
     """Yield the misplaced quotes part by part; the words on both sides of a part show the neighbours."""
-    words = len(marks.quotes)
+    words = len(structure.quotes)
     for start in range(0, words, _WORDS):
         end = min(start + _WORDS, words)
         low, high, own = max(start - 1, 0), min(end + 1, words), slice(start, end)
-        last_byte = marks.size if end == words else 0
-        edges = marks.quotes[low:high] | marks.feeds[low:high] | marks.separators[low:high]
-        quotes, within, here = marks.quotes[own], inside[own], slice(start - low, end - low)
-        wrong = quotes & within & ~behind(edges)[here]
+        last_byte = structure.size if end == words else 0
+        edges = structure.quotes[low:high] | structure.feeds[low:high] | structure.separators[low:high]
+        quotes, within, here = structure.quotes[own], inside[own], slice(start - low, end - low)
+        wrong = quotes & within & ~after(edges)[here]
         closing = quotes & ~within & ~_before(edges, last_byte)[here]
         # A carriage return alone ends nothing.
         if closing.any():
-            line_ends = where(array[start * 64 : high * 64], RETURN) & _before(marks.feeds[start:high], 0)
+            line_ends = where(array[start * 64 : high * 64], RETURN) & _before(structure.feeds[start:high], 0)
             wrong |= closing & ~_before(line_ends, last_byte)[: end - start]
         yield wrong
 
 
-def behind(words: Words) -> Words:
+def after(words: Words) -> Words:
     """Return bits that are 1 directly after a set bit, and at the start."""
     found = words << _ONE
     found[1:] |= words[:-1] >> _TOP
@@ -139,7 +143,7 @@ def behind(words: Words) -> Words:
     return found
 
 
-def toggled(offsets: Offsets, words: int) -> Words:
+def toggle_at(offsets: Offsets, words: int) -> Words:
     """Return bits that change at each of the offsets; they begin with 0."""
     found = np.zeros(words + 1, np.uint64)
     np.bitwise_xor.at(found, offsets >> 6, _ONE << (offsets & 63).astype(np.uint64))
@@ -192,7 +196,7 @@ def positions(words: Words) -> Offsets:
     return found[0] if len(found) == 1 else np.sort(np.concatenate([np.zeros(0, np.int64), *found]))
 
 
-def parted(words: Words, size: int) -> Offsets:
+def part_ends(words: Words, size: int) -> Offsets:
     """Return the offset after each part of data that ends with a set bit; the rest after the last bit is a part too."""
     ends = positions(words) + 1
     if size and (not len(ends) or ends[-1] != size):
@@ -200,16 +204,16 @@ def parted(words: Words, size: int) -> Offsets:
     return ends
 
 
-def each_by_itself(marks: Marks, ends: Offsets) -> tuple[Words, Flags]:
+def inside_each_part(structure: StructuralIndex, ends: Offsets) -> tuple[Words, Flags]:
     """Return the insides of quoted cells, and flags of the parts, up to each of the `ends`, that end inside one.
 
     The first quote of each part opens a cell, regardless of the parts before it.
     """
-    odd = np.diff(counts_before(marks.quotes, ends), prepend=0) % 2 == 1
-    return marks.inside ^ toggled(ends[:-1][odd[:-1]], len(marks.inside)), odd
+    odd = np.diff(counts_before(structure.quotes, ends), prepend=0) % 2 == 1
+    return structure.inside ^ toggle_at(ends[:-1][odd[:-1]], len(structure.inside)), odd
 
 
-def merged(starts: Offsets, ends: Offsets) -> tuple[Offsets, Offsets]:
+def join_adjacent(starts: Offsets, ends: Offsets) -> tuple[Offsets, Offsets]:
     """Return the starts and ends of ranges, in order, with adjacent ranges joined."""
     first = np.append(True, starts[1:] != ends[:-1])[: len(starts)]
     return starts[first], ends[np.roll(first, -1)]
@@ -221,7 +225,7 @@ def last(words: Words) -> int:
     return -1 if not len(filled) else int(filled[-1]) * 64 + int(words[filled[-1]]).bit_length() - 1
 
 
-def behind_nth(words: Words, number: int) -> int:
+def offset_after_nth(words: Words, number: int) -> int:
     """Return the offset after the set bit with this number, from 1; the offset after all words if there are fewer."""
     if count(words) < number:
         return len(words) * 64

@@ -17,14 +17,14 @@ def wrapped_cells(inner: bytes, separator: int) -> list[bytes]:
 
 def wrapped_records(block: Block, laid: Layout, width: int) -> Offsets:
     """Return the indices of the records with a single quoted field that contains a record of `width` cells."""
-    lone: Flags = (laid.fields == 1) & (laid.numbers >= 0) & ~laid.broken
+    lone: Flags = (laid.fields == 1) & (laid.numbers >= 0) & ~laid.malformed
     if width < 2 or not lone.any():
         return np.zeros(0, np.int64)
     lone &= block.array.take(laid.starts, mode="clip") == QUOTE
-    signs = np.diff(counts_before(block.marks.separators, laid.ends), prepend=0)
+    signs = np.diff(counts_before(block.structure.separators, laid.ends), prepend=0)
     places = np.flatnonzero(lone & (signs >= width - 1))
     # If the only quotes are those around the record, counting its separators is enough.
-    quotes = np.diff(counts_before(block.marks.quotes, laid.ends), prepend=0)[places]
+    quotes = np.diff(counts_before(block.structure.quotes, laid.ends), prepend=0)[places]
     breaks = np.flatnonzero((block.array == NEWLINE) | (block.array == RETURN))
     within = np.diff(np.searchsorted(breaks, laid.ends), prepend=0)[places]
     plain = (quotes == 2) & (signs[places] == width - 1) & (within <= 1 + laid.crlf[places])

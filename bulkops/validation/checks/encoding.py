@@ -12,7 +12,7 @@ from itertools import islice
 import numpy as np
 
 from bulkops.reading.records.layout import Block, Layout
-from bulkops.reading.records.quote_repair import mended_cells
+from bulkops.reading.records.quote_repair import rewritten_cells
 from bulkops.reading.records.quoting import cells
 from bulkops.reading.records.structural_index import NEWLINE, QUOTE, RETURN, Flags, Offsets, count_below, counts_before
 from bulkops.validation.checks.likely_encodings import describe_readings
@@ -153,12 +153,12 @@ class _ByteLocator:
         if not len(offsets):
             return []
         places = _places(offsets, self.laid)
-        limits = self.block.marks.limits
+        limits = self.block.structure.limits
         fields = counts_before(limits, offsets) - counts_before(limits, self.laid.starts[places])
         _, first = np.unique(places * (int(fields.max()) + 1) + fields, return_index=True)
         total = len(first)
         first = first[: self.budget.left(code)]
-        cells_of = mended_cells(
+        cells_of = rewritten_cells(
             self.block.data, self.laid, places[first].tolist(), self.context.separator, self.context.texts
         )
         examples = tuple(
@@ -173,16 +173,16 @@ class _ByteLocator:
         if (number := int(self.laid.numbers[place])) < 0:
             return Example(message=message, at=at)
         data = self.block.data
-        mended = cells_of.get(place)
-        if mended:
-            field = bisect_right([first for first, _ in mended], at) - 1
+        rewritten = cells_of.get(place)
+        if rewritten:
+            field = bisect_right([first for first, _ in rewritten], at) - 1
         columns = self.context.columns
         column = columns[field] if field < len(columns) else None
         if column is None:
             record = data[self.laid.starts[place] : self.laid.ends[place]]
             return Example(message=self._with_readings(message, record), number=number, at=at)
-        if mended:
-            raw = mended[field][1]
+        if rewritten:
+            raw = rewritten[field][1]
             text = cell_text(raw)
         else:
             raw = _cell_bytes(data, int(self.laid.starts[place]), field, self.context.separator)
@@ -209,7 +209,7 @@ def _lone_returns(block: Block, laid: Layout) -> Offsets:
     following = array.take(np.minimum(returns + 1, len(array) - 1))
     returns = returns[(following != NEWLINE) | (returns == len(array) - 1)]
     places = _places(returns, laid)
-    returns, places = returns[~laid.broken[places]], places[~laid.broken[places]]
+    returns, places = returns[~laid.malformed[places]], places[~laid.malformed[places]]
     if not len(returns):
         return returns
     quotes = np.flatnonzero(array == QUOTE)

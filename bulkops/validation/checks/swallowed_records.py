@@ -25,9 +25,9 @@ def swallowed_matches(block: Block, laid: Layout, context: Context, budget: Exam
     """Return the matches of records over several lines that contain, or could contain, other records."""
     width = len(context.columns)
     feeds = np.diff(block.lines_before(laid.ends), prepend=0)
-    several = np.flatnonzero((feeds > 1) & (laid.fields == width) & ~laid.broken)
+    several = np.flatnonzero((feeds > 1) & (laid.fields == width) & ~laid.malformed)
     # The record must have enough separators for nearly all lines between its first and last line.
-    signs = np.diff(counts_before(block.marks.separators, laid.ends), prepend=0)[several]
+    signs = np.diff(counts_before(block.structure.separators, laid.ends), prepend=0)[several]
     several = several[signs >= NEARLY_ALL * np.maximum(feeds[several] - 2, 2) * (width - 1)]
     totals = {CERTAIN: 0, LIKELY: 0}
     examples: dict[str, list[Example]] = {CERTAIN: [], LIKELY: []}

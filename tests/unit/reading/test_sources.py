@@ -92,7 +92,7 @@ def test_only_csv_files_of_an_archive_are_read(tmp_path: Path) -> None:
     assert read(tmp_path / "a.zip") == CONTENT
     with zipfile.ZipFile(tmp_path / "none.zip", "w"):
         pass
-    with pytest.raises(InputUnreadable, match=r"holds no \.csv file"):
+    with pytest.raises(InputUnreadable, match=r"contains no \.csv file"):
         read(tmp_path / "none.zip")
 
 
