@@ -236,7 +236,7 @@ def test_an_encrypted_or_overlapping_or_unknown_member_is_refused(
         "is encrypted": (first + 8, b"\x01\x00"),
         "compressed by method 99": (first + 10, b"\x63\x00"),
         "overlap": (second + 42, b"\x00\x00\x00\x00"),
-        "no zip archive that can be read: zip file version 25.5": (first + 6, b"\xff\x00"),
+        "not a readable zip archive: zip file version 25.5": (first + 6, b"\xff\x00"),
     }
     for message, (at, data) in changes.items():
         (tmp_path / "a.zip").write_bytes(whole[:at] + data + whole[at + len(data) :])

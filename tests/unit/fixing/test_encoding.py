@@ -9,7 +9,7 @@ from bulkops.fixing.repairs.transcoding import encoding_named
 UTF8 = FileEvidence(multibyte=True)
 
 
-@pytest.mark.parametrize("knowledge", [FileEvidence(), UTF8], ids=["plain file", "UTF-8 elsewhere"])
+@pytest.mark.parametrize("evidence", [FileEvidence(), UTF8], ids=["plain file", "UTF-8 elsewhere"])
 @pytest.mark.parametrize(
     "body", [b"CAF\xe9", b"S\xc3O", b"it\x92s", b"Gr\xf6\xdfe", b"TR\xc3", b"\xe2\x82", b"x\xff", b"x\x81"]
 )

@@ -303,7 +303,7 @@ def test_a_file_that_goes_away_while_it_is_checked_costs_no_report(tmp_path: Pat
     opened = Source(str(second), lambda: first.unlink() or second.open("rb") if first.exists() else second.open("rb"))  # type: ignore[func-returns-value] # goes away when the other is read
     report = validate_files(CONTRACTS["coupons"], [first, opened])
     assert [file.counts["COD203"] for file in report.files] == [1, 1]
-    assert "no such file" in (report.files[0].unreadable or "")
+    assert "does not exist" in (report.files[0].unreadable or "")
 
 
 def test_a_file_that_shrinks_while_it_is_checked_costs_no_report(tmp_path: Path) -> None:
