@@ -9,7 +9,7 @@ from typing import Any
 
 from bulkops.account.model import Account, Application, Attribute, Audience, Campaign, Program, by_id
 from bulkops.account.model import Collection as AccountCollection
-from bulkops.validation.named_things import Fault
+from bulkops.validation.named_things import NameFault
 from bulkops_validators.model.cells import JsonObject
 from bulkops_validators.model.contract import Column, Contract, Reference
 from bulkops_validators.model.json_cells import MAX_JSON_LENGTH
@@ -26,7 +26,7 @@ LISTED = 8
 """A message lists all known names if there are at most this many."""
 
 AccountItem = Application | Campaign | Program | Attribute | AccountCollection | Audience
-CellCheck = Callable[[str], Sequence[Fault]]
+CellCheck = Callable[[str], Sequence[NameFault]]
 
 
 class KnownNames:
@@ -62,12 +62,12 @@ class KnownNames:
         """The columns that can be checked."""
         return self._checks.keys()
 
-    def faults(self, column: str, value: str) -> Sequence[Fault]:
+    def faults(self, column: str, value: str) -> Sequence[NameFault]:
         """Return the faults of a cell; `value` is empty for a blank cell."""
         check = self._cached if len(value) <= LONGEST_CACHED else self._checked
         return check(column, value)
 
-    def of_file(self, present: Collection[str]) -> Sequence[Fault]:
+    def of_file(self, present: Collection[str]) -> Sequence[NameFault]:
         """Return the faults of the target, and of a file that lacks a required column."""
         faults = list(self._target)
         for column in self._contract.columns:
@@ -75,10 +75,10 @@ class KnownNames:
             if names and column.name not in present:
                 listed = ", ".join(map(repr, names))
                 missing = f"the file has no column {column.name}; the application requires {listed}"
-                faults.append(Fault("ACC124", missing))
+                faults.append(NameFault("ACC124", missing))
         return faults
 
-    def _checked(self, column: str, value: str) -> Sequence[Fault]:
+    def _checked(self, column: str, value: str) -> Sequence[NameFault]:
         return tuple(fault for check in self._checks[column] for fault in check(value))
 
     def _checks_of(self, column: Column) -> list[CellCheck]:
@@ -91,7 +91,7 @@ class KnownNames:
         program = self._program
         if column.program is None or program is None or program.kind in (None, column.program):
             return None
-        fault = Fault("ACC114", f"fills {column.name}, but {called('program', program)} is {program.kind}")
+        fault = NameFault("ACC114", f"fills {column.name}, but {called('program', program)} is {program.kind}")
         return lambda value: (fault,) if value else ()
 
     def _named(self, column: Column) -> CellCheck | None:
@@ -103,7 +103,7 @@ class KnownNames:
             case Reference.SUBLEDGER:
                 return self._subledgers()
             case Reference.PROFILE if self._missing_profiles:
-                fault = Fault("ACC131", "is not a customer profile that the search finds")
+                fault = NameFault("ACC131", "is not a customer profile that the search finds")
                 return lambda value: (fault,) if value in self._missing_profiles else ()
         return None
 
@@ -134,7 +134,7 @@ class KnownNames:
         program = self._program
         if program is None or program.allow_subledger is not False:
             return None
-        fault = Fault("ACC113", f"names a subledger, but {called('program', program)} has a main ledger only")
+        fault = NameFault("ACC113", f"names a subledger, but {called('program', program)} has a main ledger only")
         return lambda value: (fault,) if value else ()
 
     def _mandatory(self, cell: JsonObject) -> tuple[str, ...]:
@@ -164,7 +164,7 @@ class AttributeCheck:
         self._mandatory = mandatory
         self._nearest = _nearest(tuple(self._own))
 
-    def faults(self, text: str) -> Sequence[Fault]:
+    def faults(self, text: str) -> Sequence[NameFault]:
         """Return the faults of a cell; other rules report a cell that is not a JSON object."""
         value = _object_in(text)
         if value is None:
@@ -177,28 +177,28 @@ class AttributeCheck:
         }
         missing = next((name for name in self._mandatory if name not in value), None)
         if missing is not None:
-            faults["ACC124"] = Fault("ACC124", "is missing; the application requires it", of=missing)
+            faults["ACC124"] = NameFault("ACC124", "is missing; the application requires it", of=missing)
         return tuple(faults.values())
 
-    def _fault(self, name: str, value: Any) -> Fault | None:
+    def _fault(self, name: str, value: Any) -> NameFault | None:
         attribute = self._own.get(name)
         if attribute is None:
             return self._unknown(name)
         if self._application and attribute.applications and self._application not in attribute.applications:
-            return Fault("ACC122", f"is not available in application {self._application}", of=name)
+            return NameFault("ACC122", f"is not available in application {self._application}", of=name)
         if value is None:
             return None
         if not fits(attribute.type, value):
-            return Fault("ACC123", f"must be {_article(attribute.type)}; it is {_kind_of_value(value)}", of=name)
+            return NameFault("ACC123", f"must be {_article(attribute.type)}; it is {_kind_of_value(value)}", of=name)
         return self._not_allowed(attribute, value)
 
-    def _unknown(self, name: str) -> Fault:
+    def _unknown(self, name: str) -> NameFault:
         others = sorted({each.entity for each in self._known or () if each.name == name})
         if others:
-            return Fault("ACC122", f"is an attribute of {' and '.join(others)}, not of {self._entity}", of=name)
-        return Fault("ACC121", f"is not an attribute of {self._entity}.{self._nearest(name)}", of=name)
+            return NameFault("ACC122", f"is an attribute of {' and '.join(others)}, not of {self._entity}", of=name)
+        return NameFault("ACC121", f"is not an attribute of {self._entity}.{self._nearest(name)}", of=name)
 
-    def _not_allowed(self, attribute: Attribute, value: Any) -> Fault | None:
+    def _not_allowed(self, attribute: Attribute, value: Any) -> NameFault | None:
         # The API shows suggestions but never an allowed list, so values of such an attribute cannot be checked.
         if not attribute.restricted or attribute.allowed_list or not attribute.suggestions:
             return None
@@ -207,10 +207,10 @@ class AttributeCheck:
             return None
         listed = ", ".join(map(repr, attribute.suggestions[:LISTED]))
         more = ", …" if len(attribute.suggestions) > LISTED else ""
-        return Fault("ACC125", f"accepts only its suggested values: {listed}{more}", of=attribute.name)
+        return NameFault("ACC125", f"accepts only its suggested values: {listed}{more}", of=attribute.name)
 
 
-def target_faults(account: Account, contract: Contract, ids: Mapping[str, int]) -> list[Fault]:
+def target_faults(account: Account, contract: Contract, ids: Mapping[str, int]) -> list[NameFault]:
     """Return the faults of the ids of a target; if an id is unknown, return only its fault."""
     if unknown := [fault for name in ids if (fault := _unknown_id(account, ids, name)) is not None]:
         return unknown[:1]  # an id inside an unknown application or campaign is unknown for the same reason
@@ -220,32 +220,34 @@ def target_faults(account: Account, contract: Contract, ids: Mapping[str, int]) 
     if campaign and requires.feature and campaign.features is not None and requires.feature not in campaign.features:
         has = ", ".join(campaign.features) or "none"
         missing = f"{called('campaign', campaign)} does not have the feature {requires.feature}; it has {has}"
-        faults.append(Fault("ACC103", missing))
+        faults.append(NameFault("ACC103", missing))
     if campaign and campaign.state == "archived":
-        faults.append(Fault("ACC104", f"{called('campaign', campaign)} is archived"))
+        faults.append(NameFault("ACC104", f"{called('campaign', campaign)} is archived"))
     return faults + _program_faults(account, contract, by_id(account.programs, ids.get("program")))
 
 
-def _program_faults(account: Account, contract: Contract, program: Program | None) -> list[Fault]:
+def _program_faults(account: Account, contract: Contract, program: Program | None) -> list[NameFault]:
     if program is None:
         return []
     wanted, kind = contract.requires.program, program.kind
     if wanted is not None and kind is not None and kind is not wanted:
         others = [each for each in account.programs if each.kind is wanted]
         hint = f" Known {wanted} programs: {_listed(others)}." if others else ""
-        return [Fault("ACC102", f"{called('program', program)} is {kind}, but {contract.name} needs {wanted}.{hint}")]
+        return [
+            NameFault("ACC102", f"{called('program', program)} is {kind}, but {contract.name} needs {wanted}.{hint}")
+        ]
     names_tiers = any(column.names is Reference.TIER for column in contract.columns)
     if names_tiers and program.tiers is not None and not (program.tiers and program.tiers_expire):
-        return [Fault("ACC105", f"{called('program', program)} does not use advanced tiers")]
+        return [NameFault("ACC105", f"{called('program', program)} does not use advanced tiers")]
     return []
 
 
-def _unknown_id(account: Account, ids: Mapping[str, int], name: str) -> Fault | None:
+def _unknown_id(account: Account, ids: Mapping[str, int], name: str) -> NameFault | None:
     """Return the fault of an id that its complete list does not contain; None if it is known or cannot be checked."""
     parts, known, where = _list_of(account, ids, name)
     if not known or by_id(parts, ids[name]) is not None:
         return None
-    return Fault("ACC101", f"there is no {name} {ids[name]} in {where}.{_nearest_id(parts, ids[name])}")
+    return NameFault("ACC101", f"there is no {name} {ids[name]} in {where}.{_nearest_id(parts, ids[name])}")
 
 
 def _list_of(account: Account, ids: Mapping[str, int], name: str) -> tuple[tuple[Any, ...], bool, str]:
@@ -310,7 +312,7 @@ def called(what: str, item: AccountItem) -> str:
 def _unknown(code: str, known: tuple[str, ...], text: str) -> CellCheck:
     """Return a check that reports unknown names and suggests the nearest known one."""
     names, nearest = frozenset(known), _nearest(known)
-    return lambda value: (Fault(code, f"{text}.{nearest(value)}"),) if value and value not in names else ()
+    return lambda value: (NameFault(code, f"{text}.{nearest(value)}"),) if value and value not in names else ()
 
 
 def _nearest(known: Sequence[str]) -> Callable[[str], str]:

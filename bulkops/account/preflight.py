@@ -17,8 +17,8 @@ from bulkops.reading.blocks import ContentReader
 from bulkops.reading.sources import DAMAGED, ReadFailed, file_source
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import FileReport, Finding
-from bulkops.validation.named_things import Fault
-from bulkops.validation.preamble import open_content
+from bulkops.validation.named_things import NameFault
+from bulkops.validation.preamble import read_file_start
 from bulkops.validation.settings import ValidationSettings
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
@@ -143,11 +143,11 @@ class _Collecting:
         """The columns that are checked or collected."""
         return {*self._names.columns, *([self._column] if self._column else [])}
 
-    def of_file(self, present: Collection[str]) -> Sequence[Fault]:
+    def of_file(self, present: Collection[str]) -> Sequence[NameFault]:
         """Return the faults of the target and of missing columns."""
         return self._names.of_file(present)
 
-    def faults(self, column: str, value: str) -> Sequence[Fault]:
+    def faults(self, column: str, value: str) -> Sequence[NameFault]:
         """Return the faults of a cell, and keep the cell if it belongs to the collected column."""
         if column == self._column and value and len(self.collected) <= MAX_SEARCHES * PAGE:
             self.collected[value] = None
@@ -170,7 +170,7 @@ def _check_cells(
     return report
 
 
-def _of_target(contract: Contract, file: Path, faults: Sequence[Fault]) -> FileReport:
+def _of_target(contract: Contract, file: Path, faults: Sequence[NameFault]) -> FileReport:
     findings = tuple(
         Finding(code=fault.code, severity=RULES[fault.code].severity, message=fault.text) for fault in faults
     )
@@ -194,7 +194,7 @@ def _columns_of(file: Path, contract: Contract) -> Collection[str]:
     """Return the contract's columns that a file has; none if it cannot be read, because validation reports that."""
     try:
         with file_source(file).open() as stream:
-            header = open_content(ContentReader(stream), contract).header
+            header = read_file_start(ContentReader(stream), contract).header
     except (InputUnreadable, TooLarge, ReadFailed, *DAMAGED):
         return ()
     return header.present if header else ()

@@ -1,1 +1,1 @@
-"""Cutting a file into chunks without copying it."""
+"""Split a file into chunks without copying it."""

@@ -1,4 +1,4 @@
-"""How large a chunk may be: the caller's wish within what the contract allows."""
+"""Compute the maximum size of a chunk: the requested size within the limits of the contract."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,15 @@ from bulkops_validators.model.contract import Contract
 
 DEFAULT_RECORDS = 100_000
 DEFAULT_BYTES = 50_000_000
-HARD_BYTES = 500_000_000  # "We recommend limiting your file size to 500 MB" in the description of seven imports
+# Seven imports say in their description: "We recommend limiting your file size to 500 MB".
+HARD_BYTES = 500_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkLimits:
-    """The most records, and the most bytes with the header, of one request.
+    """The maximum number of records, and of bytes including the header, of one request.
 
-    `whole` says that the file must go in one request or not at all.
+    `whole`: the file must be sent in one request or not at all.
     """
 
     max_records: int
@@ -23,10 +24,10 @@ class ChunkLimits:
 
 
 def chunk_limits(contract: Contract, *, max_rows: int | None = None, max_bytes: int | None = None) -> ChunkLimits:
-    """Return the limits of a chunk of this contract. What the contract asks for is never exceeded."""
+    """Return the limits of a chunk of this contract; they never exceed the limits that the contract requires."""
     if max_bytes is not None and max_bytes > HARD_BYTES:
         raise UsageError(
-            f"--max-bytes {max_bytes:,} is above 500 MB, the most that bulkops sends in one request.",
+            f"--max-bytes {max_bytes:,} exceeds 500 MB, the maximum that bulkops sends in one request.",
             hint="The API's documentation recommends at most 500 MB for most imports.",
         )
     allowed_bytes = min(contract.limits.max_bytes, HARD_BYTES)

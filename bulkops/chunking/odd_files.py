@@ -1,4 +1,4 @@
-"""Files that no plan is made of: what they are is said before anything is read in full."""
+"""Reject files that cannot be planned, before they are read in full."""
 
 import os
 import stat
@@ -10,9 +10,10 @@ from bulkops.reading.sources import open_regular
 
 
 def refuse_odd_file(path: Path) -> None:
-    """Refuse what cannot be read twice alike, or named in a ledger or in JSON, or whose bytes are no CSV.
+    """Raise an error for a file that cannot be planned.
 
-    InputUnreadable says what it is; DataError that it is compressed.
+    InputUnreadable if the file cannot be read twice, or its name cannot be written to a ledger or to JSON, or it is not
+    CSV; DataError if it is compressed.
     """
     try:
         str(path).encode()
@@ -27,7 +28,7 @@ def refuse_odd_file(path: Path) -> None:
         raise InputUnreadable(f"{path} is a folder.")
     if not stat.S_ISREG(mode):
         raise InputUnreadable(
-            f"{path} is not a regular file: it could be read only once, and sending and resuming read it again.",
+            f"{path} is not a regular file: it can be read only once, but bulkops must read it again to send it.",
             hint="Write it to a file first.",
         )
     _refuse_compressed(path)
@@ -41,6 +42,6 @@ def _refuse_compressed(path: Path) -> None:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None
     if compressed:
         raise DataError(
-            f"{path} is compressed, and an import sends the bytes of a file as they are.",
-            hint="Decompress it, and name the plain file.",
+            f"{path} is compressed, but an import sends the bytes of a file unchanged.",
+            hint="Decompress it, and name the decompressed file.",
         )

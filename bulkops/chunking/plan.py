@@ -1,4 +1,4 @@
-"""The plan of a file: chunks as byte ranges on record boundaries, with checksums, in one pass over the file."""
+"""Plan a file: divide it into chunks at record boundaries, with checksums, in one pass."""
 
 import hashlib
 from bisect import bisect_right
@@ -11,18 +11,19 @@ from types import MappingProxyType
 
 from bulkops.chunking.limits import ChunkLimits
 from bulkops.chunking.odd_files import refuse_odd_file
-from bulkops.chunking.sent_header import sent_header
 from bulkops.errors import DataError, InputUnreadable, LimitExceeded
 from bulkops.limits import MAX_HEADER_BYTES, TooLarge
 from bulkops.reading.records.boundaries import BLOCK, RecordBlock, counted_blocks, inside_quotes, record_ends
+from bulkops.reading.records.quoting import cells
 from bulkops.reading.sources import open_regular
 
-HeaderBytes = bytes  # plans have a field called bytes
+# `FilePlan` has a field named `bytes`, which hides the type.
+HeaderBytes = bytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedChunk:
-    """Whole records that go in one request behind the header; `bytes` and `sha256` are of both together."""
+    """Whole records sent in one request after the header; `bytes` and `sha256` include the header."""
 
     number: int
     first_record: int
@@ -35,10 +36,10 @@ class PlannedChunk:
 
 @dataclass(frozen=True, kw_only=True)
 class FilePlan:
-    """A file, what identifies it, and its chunks. The header is everything before `header_end`.
+    """A file, its checksum, and its chunks. The header is everything before `header_end`.
 
-    `sent_header` is sent in its place, None where the chunks begin with the file's own header. `names` are the column
-    names that are sent by the names that the header has.
+    `sent_header` replaces the file's header in every chunk; None if the header is sent unchanged. `names` maps header
+    names to the column names to send.
     """
 
     path: Path
@@ -54,9 +55,9 @@ class FilePlan:
 def plan_file(path: Path, limits: ChunkLimits, *, names: Mapping[str, str] = MappingProxyType({})) -> FilePlan:
     """Read a file once and return its plan.
 
-    `names` are the column names to send by the names that the header has. DataError names a record that is larger than
-    a chunk may be, a quote that is never closed, or a file too large for an import that must not be split. Both also
-    refuse what `refuse_odd_file` refuses.
+    `names` maps header names to the column names to send. DataError names a record larger than the maximum chunk, a
+    quote that is never closed, or a file too large for an import that must not be split. Also raises the errors of
+    `refuse_odd_file`.
     """
     refuse_odd_file(path)
     try:
@@ -64,13 +65,13 @@ def plan_file(path: Path, limits: ChunkLimits, *, names: Mapping[str, str] = Map
             header = read_header(file, path)
             sent = sent_header(header, names)
             reader = _HashingReader(file, pool, header)
-            cutter = _Cutter(path, sent, limits, pool, start=len(header))
+            builder = _ChunkBuilder(path, sent, limits, pool, start=len(header))
             try:
                 for block in counted_blocks(reader.read, size=BLOCK):
-                    cutter.add(block)
+                    builder.add(block)
             except TooLarge as error:
-                raise LimitExceeded(f"{path}: {cutter.place}: {error}.", hint=error.hint) from None
-            chunks = cutter.finish()
+                raise LimitExceeded(f"{path}: {builder.place}: {error}.", hint=error.hint) from None
+            chunks = builder.finish()
             return FilePlan(
                 path=path,
                 bytes=reader.bytes,
@@ -86,7 +87,7 @@ def plan_file(path: Path, limits: ChunkLimits, *, names: Mapping[str, str] = Map
 
 
 def read_header(file: RawIOBase, path: Path) -> bytes:
-    """Read the header record, its newline included, and leave the file just behind it."""
+    """Read the header record, including its newline, and leave the file position after it."""
     head = file.read(MAX_HEADER_BYTES) or b""
     ends = record_ends(head)
     if ends:
@@ -96,13 +97,13 @@ def read_header(file: RawIOBase, path: Path) -> bytes:
     else:
         end = len(head)
     if not head[:end].strip():
-        raise DataError(f"{path} is empty: there is not even a header.")
+        raise DataError(f"{path} is empty: it has no header.")
     file.seek(end)
     return head[:end]
 
 
 class _HashingReader:
-    """Reads a file and hashes it on a second core, never more than one block behind."""
+    """Reads a file and hashes it in another thread, at most one block behind."""
 
     def __init__(self, file: RawIOBase, pool: ThreadPoolExecutor, header: bytes) -> None:
         self._file = file
@@ -125,8 +126,8 @@ class _HashingReader:
         return self._hash.hexdigest()
 
 
-class _Cutter:
-    """Takes blocks of whole records and cuts them into chunks; holds no more than the open chunk's figures.
+class _ChunkBuilder:
+    """Divides blocks of whole records into chunks; stores only figures of the open chunk, not its bytes.
 
     `header` is sent with every chunk; the records begin at byte `start` of the file.
     """
@@ -136,15 +137,16 @@ class _Cutter:
         self._path = path
         self._header = header
         self._limits = limits
-        self._room = limits.max_bytes - len(header)
-        self._chunks: list[tuple[PlannedChunk, Future[str]]] = []  # their checksums are still being made
+        self._records_max_bytes = limits.max_bytes - len(header)
+        # Each future is the checksum of its chunk.
+        self._chunks: list[tuple[PlannedChunk, Future[str]]] = []
         self._offset = start
         self._first_record = 1
         self._open()
 
     @property
     def place(self) -> str:
-        """How messages name the record behind those that were added."""
+        """The record after those already added, as messages name it."""
         return f"record {self._first_record + self._records:,} (byte {self._offset:,})"
 
     def _open(self) -> None:
@@ -158,9 +160,9 @@ class _Cutter:
             self._refuse_open_quote(data)
             self._add_cutting(data, _ends_without_newline(data))
             return
-        roomy = self._offset - self._start + len(data) <= self._room
-        if roomy and self._records + block.records <= self._limits.max_records:
-            self._take(memoryview(data), block.records)
+        fits = self._offset - self._start + len(data) <= self._records_max_bytes
+        if fits and self._records + block.records <= self._limits.max_records:
+            self._append(memoryview(data), block.records)
         else:
             self._add_cutting(data, record_ends(data))
 
@@ -168,20 +170,20 @@ class _Cutter:
         view = memoryview(block)
         position = index = 0
         while index < len(ends):
-            room = self._room - (self._offset - self._start)
-            fitting = bisect_right(ends, position + room)
+            left = self._records_max_bytes - (self._offset - self._start)
+            fitting = bisect_right(ends, position + left)
             stop = min(index + self._limits.max_records - self._records, fitting)
             if stop <= index and self._records == 0:
                 self._refuse_large(self._first_record, ends[index] - position)
             if stop > index:
-                self._take(view[position : ends[stop - 1]], stop - index)
+                self._append(view[position : ends[stop - 1]], stop - index)
                 position, index = ends[stop - 1], stop
             if index < len(ends):
                 self._refuse_parts()
                 self._close()
-        self._take(view[position:], 0)
+        self._append(view[position:], 0)
 
-    def _take(self, data: memoryview, records: int) -> None:
+    def _append(self, data: memoryview, records: int) -> None:
         self._pool.submit(self._hash.update, data)
         self._offset += len(data)
         self._records += records
@@ -210,15 +212,15 @@ class _Cutter:
             return
         records = f"{self._limits.max_records:,} records and " if self._limits.max_records < 2**62 else ""
         raise DataError(
-            f"{self._path} does not fit in one request, which takes at most {records}{self._limits.max_bytes:,} bytes. "
-            "This import replaces what is there: sent in parts, only the last part would remain.",
+            f"{self._path} does not fit in one request; the maximum is {records}{self._limits.max_bytes:,} bytes. "
+            "This import replaces all existing content: if it were sent in parts, only the last part would remain.",
             hint="Make the file smaller.",
         )
 
     def _refuse_large(self, record: int, size: int) -> None:
         raise DataError(
-            f"{self._path}: record {record:,} (byte {self._offset:,}) has {size:,} bytes; with the header that is more "
-            f"than a chunk may have ({self._limits.max_bytes:,}).",
+            f"{self._path}: record {record:,} (byte {self._offset:,}) has {size:,} bytes; with the header it exceeds "
+            f"the maximum size of a chunk ({self._limits.max_bytes:,} bytes).",
             hint="Shorten the record, or raise --max-bytes (up to 500MB).",
         )
 
@@ -230,12 +232,33 @@ class _Cutter:
         byte = self._offset + (ends[-1] if ends else 0)
         raise DataError(
             f"{self._path}: a quote in record {record:,} (byte {byte:,}) is never closed.",
-            hint="Validate the file.",
+            hint="Run `bulkops validate` to find it.",
         )
 
 
 def _ends_without_newline(block: bytes) -> list[int]:
-    """Return the ends of the records of a file's last block, whose last record may lack its newline."""
+    """Return the ends of the records of the last block of a file; its last record may have no newline."""
     ends = record_ends(block)
     rest = block[ends[-1] if ends else 0 :]
     return [*ends, len(block)] if rest.strip(b"\r\n") else ends
+
+
+def sent_header(header: bytes, names: Mapping[str, str]) -> bytes:
+    """Return a header line with some columns renamed and every other byte unchanged.
+
+    `names` maps header names to the column names to send.
+    """
+    if not names:
+        return header
+    line = header.rstrip(b"\r\n")
+    fields = [_renamed(line[start:end], names) for start, end in cells(line, 0, ord(","))]
+    return b",".join(fields) + header[len(line) :]
+
+
+def _renamed(field: bytes, names: Mapping[str, str]) -> bytes:
+    quoted = len(field) > 1 and field.startswith(b'"') and field.endswith(b'"')
+    written = (field[1:-1] if quoted else field).decode("utf-8", "replace")
+    if written not in names:
+        return field
+    name = names[written].encode()
+    return b'"' + name + b'"' if quoted else name

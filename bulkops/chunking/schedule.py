@@ -1,4 +1,4 @@
-"""What a plan costs: requests, and the least time they take under the rate limit, reading back included."""
+"""Compute the cost of a plan: requests and their minimum time under the rate limit, read-back included."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ REQUESTS_PER_SECOND = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Requests and least seconds of the upload, and of reading the rows back to prove them."""
+    """Requests and minimum seconds of the upload, and of reading the rows back to prove them."""
 
     requests: int
     least_seconds: float
@@ -19,7 +19,7 @@ class Cost:
 
 
 def cost_of(plan: FilePlan, readback: Readback | None) -> Cost:
-    """Return the cost of a plan. Times are what the limit alone allows; the server's own work comes on top."""
+    """Return the cost of a plan. Times follow from the rate limit alone; the time the server needs is extra."""
     requests = len(plan.chunks)
     verify = 0
     if readback is not None and requests:
@@ -34,5 +34,5 @@ def cost_of(plan: FilePlan, readback: Readback | None) -> Cost:
 
 
 def least_seconds(requests: int) -> float:
-    """Return the seconds between the first and the last of so many requests to one endpoint."""
+    """Return the minimum seconds between the first and the last of a number of requests to one endpoint."""
     return float(max(0, requests - 1) // REQUESTS_PER_SECOND)

@@ -1,4 +1,4 @@
-"""Writing the chunks of a plan as files: the bytes that an upload would send."""
+"""Write the chunks of a plan to files with exactly the bytes of an upload."""
 
 import hashlib
 from pathlib import Path
@@ -11,16 +11,16 @@ BLOCK = 1 << 20
 
 
 def write_chunks(plan: FilePlan, folder: Path) -> list[Path]:
-    """Write each chunk into `folder` as NAME-0001.csv and so on, header repeated; return the paths.
+    """Write each chunk to `folder` as NAME-0001.csv and so on, with the header in each; return the paths.
 
-    Files that are there already are not overwritten: GuardRefused. DataError if the file changes meanwhile.
+    GuardRefused if a file exists already; it is not overwritten. DataError if the file changes during the split.
     """
     width = max(4, len(str(len(plan.chunks))))
     paths = [folder / f"{plan.path.stem}-{chunk.number:0{width}}{plan.path.suffix}" for chunk in plan.chunks]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if taken := next((path for path in paths if path.exists()), None):
-            raise GuardRefused(f"{taken} is there already.", hint="Choose an empty folder.")
+            raise GuardRefused(f"{taken} exists already.", hint="Choose an empty folder.")
         for chunk, path in zip(plan.chunks, paths, strict=True):
             _write(plan, chunk, path)
     except OSError as error:
@@ -44,6 +44,6 @@ def _write(plan: FilePlan, chunk: PlannedChunk, path: Path) -> None:
     if digest.hexdigest() != chunk.sha256:
         path.unlink()
         raise DataError(
-            f"{plan.path} has changed while it was split: chunk {chunk.number} was not written.",
-            hint="Wait until it is complete, and split it into another folder.",
+            f"{plan.path} changed while bulkops was splitting it: chunk {chunk.number} was not written.",
+            hint="Wait until the file is complete, and split it into another folder.",
         )

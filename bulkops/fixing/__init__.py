@@ -1,1 +1,1 @@
-"""Writing a repaired copy of a file, with a log of every change."""
+"""Write a repaired copy of a file, with a log of every change."""

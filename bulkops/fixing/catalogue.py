@@ -5,82 +5,82 @@ from enum import StrEnum
 from types import MappingProxyType
 
 
-class Kind(StrEnum):
-    """What a repair needs: one reading of the file, an option that decides, or permission to guess."""
+class RepairKind(StrEnum):
+    """What a repair requires: nothing, an option that decides, or permission to guess."""
 
     SAFE = "safe"
     OPTION = "option"
     UNSAFE = "unsafe"
 
 
-REPAIRS: Mapping[str, frozenset[Kind]] = MappingProxyType(
+REPAIRS: Mapping[str, frozenset[RepairKind]] = MappingProxyType(
     {
         code: frozenset(kinds)
         for code, *kinds in (
-            ("FIL102", Kind.OPTION, Kind.UNSAFE),
-            ("FIL103", Kind.SAFE, Kind.OPTION),
-            ("FIL104", Kind.OPTION, Kind.UNSAFE),
-            ("FIL105", Kind.SAFE),
-            ("FIL106", Kind.SAFE, Kind.UNSAFE),
-            ("FIL107", Kind.SAFE, Kind.UNSAFE),
-            ("FIL108", Kind.SAFE, Kind.UNSAFE),
-            ("FIL109", Kind.SAFE),
-            ("FIL112", Kind.OPTION, Kind.UNSAFE),
-            ("STR101", Kind.UNSAFE),
-            ("STR102", Kind.SAFE),
-            ("STR103", Kind.SAFE),
-            ("STR104", Kind.SAFE),
-            ("STR105", Kind.UNSAFE),
-            ("STR106", Kind.SAFE),
-            ("STR107", Kind.SAFE),
-            ("STR108", Kind.SAFE),
-            ("STR116", Kind.SAFE, Kind.UNSAFE),
-            ("STR117", Kind.SAFE, Kind.UNSAFE),
-            ("STR118", Kind.UNSAFE),
-            ("HDR102", Kind.OPTION),
-            ("HDR104", Kind.SAFE),
-            ("HDR105", Kind.SAFE),
-            ("HDR106", Kind.SAFE),
-            ("HDR108", Kind.SAFE),
-            ("HDR109", Kind.SAFE),
-            ("HDR110", Kind.SAFE),
-            ("HDR111", Kind.SAFE, Kind.UNSAFE),
-            ("HDR112", Kind.UNSAFE),
-            ("HDR115", Kind.OPTION, Kind.UNSAFE),
-            ("HDR116", Kind.OPTION),
-            ("TYP103", Kind.SAFE),
-            ("TYP107", Kind.SAFE),
-            ("TYP109", Kind.UNSAFE),
-            ("VAL109", Kind.SAFE),
-            ("VAL110", Kind.UNSAFE),
-            ("VAL111", Kind.UNSAFE),
-            ("VAL113", Kind.SAFE),
-            ("UNQ101", Kind.UNSAFE),
-            ("ATR103", Kind.SAFE),
-            ("DAT102", Kind.OPTION),
-            ("DAT103", Kind.OPTION, Kind.UNSAFE),
-            ("DAT104", Kind.SAFE, Kind.UNSAFE),
-            ("DAT106", Kind.OPTION, Kind.UNSAFE),
-            ("DAT107", Kind.UNSAFE),
-            ("DAT108", Kind.SAFE),
-            ("DAT110", Kind.OPTION),
-            ("XLS103", Kind.UNSAFE),
-            ("XLS107", Kind.SAFE),
-            ("XLS108", Kind.UNSAFE),
-            ("XLS109", Kind.SAFE, Kind.UNSAFE),
-            ("XLS110", Kind.SAFE),
-            ("XLS111", Kind.UNSAFE),
-            ("XLS113", Kind.UNSAFE),
-            ("XLS115", Kind.UNSAFE),
-            ("COD101", Kind.SAFE),
-            ("COD102", Kind.SAFE, Kind.UNSAFE),
-            ("COD103", Kind.UNSAFE),
-            ("COD105", Kind.UNSAFE),
-            ("COD108", Kind.UNSAFE),
+            ("FIL102", RepairKind.OPTION, RepairKind.UNSAFE),
+            ("FIL103", RepairKind.SAFE, RepairKind.OPTION),
+            ("FIL104", RepairKind.OPTION, RepairKind.UNSAFE),
+            ("FIL105", RepairKind.SAFE),
+            ("FIL106", RepairKind.SAFE, RepairKind.UNSAFE),
+            ("FIL107", RepairKind.SAFE, RepairKind.UNSAFE),
+            ("FIL108", RepairKind.SAFE, RepairKind.UNSAFE),
+            ("FIL109", RepairKind.SAFE),
+            ("FIL112", RepairKind.OPTION, RepairKind.UNSAFE),
+            ("STR101", RepairKind.UNSAFE),
+            ("STR102", RepairKind.SAFE),
+            ("STR103", RepairKind.SAFE),
+            ("STR104", RepairKind.SAFE),
+            ("STR105", RepairKind.UNSAFE),
+            ("STR106", RepairKind.SAFE),
+            ("STR107", RepairKind.SAFE),
+            ("STR108", RepairKind.SAFE),
+            ("STR116", RepairKind.SAFE, RepairKind.UNSAFE),
+            ("STR117", RepairKind.SAFE, RepairKind.UNSAFE),
+            ("STR118", RepairKind.UNSAFE),
+            ("HDR102", RepairKind.OPTION),
+            ("HDR104", RepairKind.SAFE),
+            ("HDR105", RepairKind.SAFE),
+            ("HDR106", RepairKind.SAFE),
+            ("HDR108", RepairKind.SAFE),
+            ("HDR109", RepairKind.SAFE),
+            ("HDR110", RepairKind.SAFE),
+            ("HDR111", RepairKind.SAFE, RepairKind.UNSAFE),
+            ("HDR112", RepairKind.UNSAFE),
+            ("HDR115", RepairKind.OPTION, RepairKind.UNSAFE),
+            ("HDR116", RepairKind.OPTION),
+            ("TYP103", RepairKind.SAFE),
+            ("TYP107", RepairKind.SAFE),
+            ("TYP109", RepairKind.UNSAFE),
+            ("VAL109", RepairKind.SAFE),
+            ("VAL110", RepairKind.UNSAFE),
+            ("VAL111", RepairKind.UNSAFE),
+            ("VAL113", RepairKind.SAFE),
+            ("UNQ101", RepairKind.UNSAFE),
+            ("ATR103", RepairKind.SAFE),
+            ("DAT102", RepairKind.OPTION),
+            ("DAT103", RepairKind.OPTION, RepairKind.UNSAFE),
+            ("DAT104", RepairKind.SAFE, RepairKind.UNSAFE),
+            ("DAT106", RepairKind.OPTION, RepairKind.UNSAFE),
+            ("DAT107", RepairKind.UNSAFE),
+            ("DAT108", RepairKind.SAFE),
+            ("DAT110", RepairKind.OPTION),
+            ("XLS103", RepairKind.UNSAFE),
+            ("XLS107", RepairKind.SAFE),
+            ("XLS108", RepairKind.UNSAFE),
+            ("XLS109", RepairKind.SAFE, RepairKind.UNSAFE),
+            ("XLS110", RepairKind.SAFE),
+            ("XLS111", RepairKind.UNSAFE),
+            ("XLS113", RepairKind.UNSAFE),
+            ("XLS115", RepairKind.UNSAFE),
+            ("COD101", RepairKind.SAFE),
+            ("COD102", RepairKind.SAFE, RepairKind.UNSAFE),
+            ("COD103", RepairKind.UNSAFE),
+            ("COD105", RepairKind.UNSAFE),
+            ("COD108", RepairKind.UNSAFE),
         )
     }
 )
-"""The kinds of repair of each rule. With several, the file decides which of them a finding needs."""
+"""The kinds of repair of each rule. If there are several, the file decides which one a finding needs."""
 
 _ORDER = ("--date-order day-first", "--date-order month-first")
 _MOMENT = ("--end-of-day", "--start-of-day")
@@ -98,12 +98,12 @@ OPTIONS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
         "DAT110": (_ORDER,),
     }
 )
-"""The options that settle a finding with several readings, in the order of need, each with its choices."""
+"""The options that decide an ambiguous finding, in the order of need, each with its choices."""
 _REPEATED = frozenset({"--rename"})
 
 
 def next_step(code: str, given: Collection[str]) -> tuple[str, ...]:
-    """Return the option that settles a remaining finding, or its choices; an empty tuple if all were given.
+    """Return the option, or the choices of one, that fixes a remaining finding; an empty tuple if all were given.
 
     `given` are the names of the options of the run, such as `--unsafe`.
     """
@@ -111,4 +111,4 @@ def next_step(code: str, given: Collection[str]) -> tuple[str, ...]:
         names = {choice.partition(" ")[0] for choice in choices}
         if names <= _REPEATED or not names.intersection(given):
             return choices
-    return ("--unsafe",) if Kind.UNSAFE in REPAIRS.get(code, ()) and "--unsafe" not in given else ()
+    return ("--unsafe",) if RepairKind.UNSAFE in REPAIRS.get(code, ()) and "--unsafe" not in given else ()

@@ -1,20 +1,20 @@
-"""What may be repaired, and what the repairs need to know of the whole file."""
+"""Define the options of a repair, and the evidence about the whole file that repairs need."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from bulkops.fixing.repairs.forms import Likeness
+from bulkops.fixing.repairs.forms import CharacterProfile
 from bulkops.fixing.repairs.transcoding import Encoding
 
 
 @dataclass(frozen=True, kw_only=True)
 class FixOptions:
-    """How to fix. `unsafe` allows repairs that could be wrong; the other options choose between readings.
+    """Options of a repair. `unsafe` allows repairs that could be wrong; the other options decide ambiguous values.
 
-    `zone` applies to dates without an offset, `day_first` to dates without other evidence of their order;
-    `end_of_day` whether an end without a time is the end of that day. `encoding` is that of bytes that are not UTF-8,
-    `renames` gives columns of the header the names they should have.
+    `zone` applies to dates without an offset, `day_first` to dates with no other evidence of their order. `end_of_day`:
+    an end date without a time means the end of that day. `encoding` is the encoding of bytes that are not UTF-8.
+    `renames` maps header names to the new column names.
     """
 
     unsafe: bool = False
@@ -26,17 +26,16 @@ class FixOptions:
 
 
 @dataclass(frozen=True)
-class Knowledge:
-    """What the whole file showed.
+class FileEvidence:
+    """Evidence that only the whole file shows.
 
-    `day_first` has the columns in which all dates show the same order, `mixed_dates` those that show both orders.
-    In columns of `comma_decimals` some numbers can only have a decimal comma; in those of `mixed_decimals` others may
-    have thousands parted by the same sign, or by a point. `unclear_numbers` are the columns with numbers such as 1.500
-    or 1,500, which may be thousands; `decimal_commas` those whose commas are decimal commas.
-    `multibyte`: some characters are UTF-8 of several bytes. `windows`: other bytes read best as Windows-1252.
-    `decoded_from`: the file was decoded from this encoding before it was read. `first` describes the first cells of its
-    records; `all_surplus`: each record has more fields than the header; `all_wrapped`: each is quoted as a
-    whole.
+    `day_first` has the columns in which all dates show the same order, `mixed_dates` those that show both orders. In
+    columns of `comma_decimals` some numbers can only have a decimal comma; in columns of `mixed_decimals` other numbers
+    may use the same symbol, or a point, between thousands. `unclear_numbers` are the columns with numbers such as 1.500
+    or 1,500, which may be thousands; `decimal_commas` are the columns with certain decimal commas. `multibyte`: some
+    characters are UTF-8 of several bytes. `windows`: other bytes are most natural as Windows-1252. `decoded_from` is
+    the encoding from which the file was decoded before it was read. `first` describes the first cells of its records.
+    `all_surplus`: each record has more fields than the header. `all_wrapped`: each record is quoted as a whole.
     """
 
     day_first: Mapping[str, bool] = field(default_factory=dict)
@@ -48,14 +47,14 @@ class Knowledge:
     multibyte: bool = False
     windows: bool = True
     decoded_from: Encoding | None = None
-    first: Likeness = field(default_factory=Likeness)
+    first: CharacterProfile = field(default_factory=CharacterProfile)
     all_surplus: bool = False
     all_wrapped: bool = False
 
 
 @dataclass(frozen=True)
-class Repair:
-    """One change to a cell or a record: the rule that asked for it, and the texts before and after."""
+class AppliedRepair:
+    """One change to a cell or a record: the rule that requires it, and the texts before and after."""
 
     code: str
     before: str

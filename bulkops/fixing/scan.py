@@ -1,4 +1,4 @@
-"""What must be known of the whole file before it can be repaired: one pass of the validator."""
+"""Scan a file with the validator and collect everything that its repair needs to know."""
 
 import codecs
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from bulkops.fixing.options import Knowledge
+from bulkops.fixing.options import FileEvidence
 from bulkops.fixing.repairs.encoding import holds_multibyte
-from bulkops.fixing.repairs.forms import Forms, forms_of
+from bulkops.fixing.repairs.forms import RecordForms, collect_forms
 from bulkops.fixing.repairs.transcoding import Encoding
 from bulkops.fixing.source import opened
 from bulkops.reading.blocks import ContentReader
 from bulkops.reading.records.structural_index import Offsets
 from bulkops.reading.sources import Source
-from bulkops.validation.block import Partial
+from bulkops.validation.block import BlockResult
 from bulkops.validation.checks.column_profile import (
-    BlockFacts,
+    ColumnProfile,
     columns_with_decimal_ids,
     day_first,
     decimal_commas,
@@ -30,40 +30,39 @@ from bulkops.validation.checks.column_profile import (
 from bulkops.validation.checks.encoding import is_utf8
 from bulkops.validation.checks.keys import KeyStore
 from bulkops.validation.checks.likely_encodings import reads_best_in
-from bulkops.validation.engine import judge_content
-from bulkops.validation.preamble import Opening
-from bulkops.validation.report_builder import Tally
+from bulkops.validation.engine import check_content
+from bulkops.validation.preamble import FileStart
+from bulkops.validation.report_builder import ReportBuilder
 from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract, Unique
 
 _SAMPLE = 4096
-"""Bytes of lines that are not UTF-8 from which their encoding is guessed."""
+"""Bytes of lines that are not UTF-8, used to guess their encoding."""
 _MISREAD = {"STR101", "STR102", "STR104", "STR105", "STR106", "STR107", "STR116", "FIL108"}
-"""Rules of records whose cells may not be those of the columns they seem to stand in."""
+"""Rules of records in which cells may not belong to the columns at their positions."""
 _UNREAD = {"STR116", "FIL108"}
-"""Rules of records that become readable by a repair; only then is the evidence of their columns complete."""
+"""Rules of records that become readable by a repair; only then is the evidence about their columns complete."""
 _STRUCTURE = ("FIL", "STR", "HDR", "IMP", "UNQ")
-"""Families of rules that no repair of a cell is about."""
+"""Families of rules that no repair of a cell affects."""
 _OF_FORM = {"STR101", "STR102", "STR116", "XLS109", "XLS111"}
-"""Rules whose repair depends on the form of other records, or of other numbers in the column."""
+"""Rules with a repair that depends on the form of other records, or of other numbers in the column."""
 
 
 @dataclass(frozen=True)
-class Survey:
-    """What a file is like. `touched` are the parts with findings, as bytes from the first record: start and end.
+class FileScan:
+    """The result of a scan. `touched` are the parts with findings: start and end, in bytes from the first record.
 
-    `repeats` are the records (from 0) whose key stood earlier; `surplus` the positions of nameless, blank columns;
-    `withheld` says that there are more, which may go once all records have as many cells as the header. `misread`:
-    some records may have other cells once the file has commas, or fewer columns. `unread`: some records were not
-    judged, and become readable once their structure is repaired. `short`: some records have too few fields. `cells`:
-    some cells are wrong.
-    `lost_zeros` gives, for each column and length of number that zeros were lost of, the length it should have.
-    `decimal_ids` are the columns of ids that were made numbers, such as 100200.0. `last_record` is the last one with a
-    value, from 1; `dropped` are the positions of columns that go although they hold something.
+    `repeats` are the records (from 0) with a key that appeared earlier. `surplus` are the positions of nameless, blank
+    columns. `withheld`: there are more such columns, which can be removed once all records have as many cells as the
+    header. `misread`: some records may have other cells once the file has commas, or fewer columns. `unread`: some
+    records were not checked, and become readable once their structure is repaired. `short`: some records have too few
+    fields. `cells`: some cells are invalid. `lost_zeros` maps each column and length of a number that lost zeros to the
+    length it should have. `decimal_ids` are the columns of ids that became numbers, such as 100200.0. `last_record` is
+    the last record with a value, from 1. `dropped` are the positions of columns to remove although they contain values.
     """
 
-    opening: Opening
-    knowledge: Knowledge
+    file_start: FileStart
+    evidence: FileEvidence
     sha256: str
     touched: tuple[tuple[int, int], ...]
     repeats: Offsets
@@ -81,7 +80,7 @@ class Survey:
 
 @dataclass
 class _Collector:
-    """Notes which blocks need a closer look, which rules are broken, and the keys that must stand once."""
+    """Collects the blocks with findings, the broken rules, and the keys that must be unique."""
 
     contract: Contract
     stores: dict[Unique, KeyStore] = field(default_factory=dict)
@@ -90,22 +89,22 @@ class _Collector:
     count: int = 0
     length: int = 0
 
-    def begin(self, tally: Tally) -> None:
-        """Begin the one file."""
+    def begin(self, builder: ReportBuilder) -> None:
+        """Start the only file."""
 
-    def add(self, partial: Partial, uniques: tuple[Unique, ...]) -> None:
-        """Take in a block."""
-        if partial.counts or partial.blank_tail:
-            self.touched.append((self.length, self.length + partial.length))
-        self.length += partial.length
-        self.codes |= set(partial.counts)
-        for unique, keys in zip(uniques, partial.keys, strict=True):
+    def add(self, result: BlockResult, uniques: tuple[Unique, ...]) -> None:
+        """Add the result of a block."""
+        if result.counts or result.blank_tail:
+            self.touched.append((self.length, self.length + result.length))
+        self.length += result.length
+        self.codes |= set(result.counts)
+        for unique, keys in zip(uniques, result.keys, strict=True):
             if unique.certain:
                 self.stores.setdefault(unique, KeyStore(8_000_000)).add(self.count, keys)
-        self.count += partial.records
+        self.count += result.records
 
     def repeats(self) -> Offsets:
-        """Return the records whose key stood earlier, in order."""
+        """Return the records with a key that appeared earlier, in order."""
         found = [np.zeros(0, np.int64)]
         for store in self.stores.values():
             found += [positions[~case_only] for positions, _, case_only in store.repetitions()]
@@ -113,10 +112,10 @@ class _Collector:
         return np.unique(np.concatenate(found))
 
 
-class _Watched:
-    """A stream that notes whether a valid character of several bytes came through; a mark at its start is none.
+class _EncodingWatcher:
+    """A stream that detects valid UTF-8 characters of several bytes; a byte order mark at its start does not count.
 
-    `sample` are the first lines of it that are not UTF-8.
+    `sample` are its first lines that are not UTF-8.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -127,7 +126,7 @@ class _Watched:
         self.sample = b""
 
     def read(self, size: int = -1) -> bytes:
-        """Read on."""
+        """Return the next bytes."""
         data = self._stream.read(size)
         if not self.multibyte and data:
             known = data.removeprefix(codecs.BOM_UTF8) if self._at_start else data
@@ -140,34 +139,36 @@ class _Watched:
         return data
 
 
-def survey(
+def scan_file(
     contract: Contract,
     source: Source,
     *,
     renames: Mapping[str, str] = MappingProxyType({}),
     decoded_from: Encoding | None = None,
-) -> Survey:
-    """Read a file once and return what its repair needs to know; InputUnreadable if it cannot be read.
+) -> FileScan:
+    """Read a file once and return its scan; InputUnreadable if it cannot be read.
 
-    `renames` are the names that columns will have, `decoded_from` is the encoding from which the source was decoded.
+    `renames` maps header names to the new column names. `decoded_from` is the encoding from which the source was
+    decoded.
     """
-    tally = Tally(contract, source, ValidationSettings(max_findings=0, renames=renames), None)
+    builder = ReportBuilder(contract, source, ValidationSettings(max_findings=0, renames=renames), None)
     collector = _Collector(contract)
     with opened(source) as stream:
-        watched = _Watched(stream)
-        reader = ContentReader(cast("BinaryIO", watched))
-        judge_content(reader, tally, collector)
-    assert tally.opening is not None
-    blank = _nameless(tally)
+        watcher = _EncodingWatcher(stream)
+        reader = ContentReader(cast("BinaryIO", watcher))
+        check_content(reader, builder, collector)
+    assert builder.file_start is not None
+    blank = _nameless(builder)
     misread = bool(collector.codes & _MISREAD)
-    forms = forms_of(contract, source, renames) if collector.codes & _OF_FORM else Forms()
-    width = len(tally.opening.header.columns) if tally.opening.header else 0
-    surplus = _at_end(blank, tally.opening) if misread else blank
+    forms = collect_forms(contract, source, renames) if collector.codes & _OF_FORM else RecordForms()
+    width = len(builder.file_start.header.columns) if builder.file_start.header else 0
+    surplus = _at_end(blank, builder.file_start) if misread else blank
     if width - len(surplus) == 1 and "STR101" in collector.codes and set(forms.fields) != {1}:
-        surplus = frozenset()  # a note with its first cell alone would become a record
-    return Survey(
-        opening=tally.opening,
-        knowledge=_knowledge(tally, collector.codes, watched, forms, decoded_from),
+        # A note that has only its first cell would become a record.
+        surplus = frozenset()
+    return FileScan(
+        file_start=builder.file_start,
+        evidence=_evidence(builder, collector.codes, watcher, forms, decoded_from),
         sha256=reader.sha256,
         touched=tuple(collector.touched),
         repeats=collector.repeats(),
@@ -177,26 +178,30 @@ def survey(
         unread=bool(collector.codes & _UNREAD),
         short="STR101" in collector.codes,
         cells=any(not code.startswith(_STRUCTURE) for code in collector.codes),
-        lost_zeros=_lost_zeros(tally.facts),
-        decimal_ids=frozenset(columns_with_decimal_ids(tally.facts)),
-        last_record=_last_record(tally.facts),
+        lost_zeros=_lost_zeros(builder.profile),
+        decimal_ids=frozenset(columns_with_decimal_ids(builder.profile)),
+        last_record=_last_record(builder.profile),
     )
 
 
-def _knowledge(
-    tally: Tally, codes: set[str], watched: _Watched, forms: Forms, decoded_from: Encoding | None
-) -> Knowledge:
+def _evidence(
+    builder: ReportBuilder,
+    codes: set[str],
+    watcher: _EncodingWatcher,
+    forms: RecordForms,
+    decoded_from: Encoding | None,
+) -> FileEvidence:
     """Return the evidence of the whole file."""
-    width = len(tally.opening.header.columns) if tally.opening and tally.opening.header else 0
-    return Knowledge(
-        day_first=day_first(tally.facts),
-        mixed_dates=mixed_dates(tally.facts),
+    width = len(builder.file_start.header.columns) if builder.file_start and builder.file_start.header else 0
+    return FileEvidence(
+        day_first=day_first(builder.profile),
+        mixed_dates=mixed_dates(builder.profile),
         comma_decimals=forms.comma_decimals,
         mixed_decimals=forms.mixed_decimals,
-        unclear_numbers=unclear_numbers(tally.facts),
-        decimal_commas=decimal_commas(tally.facts),
-        multibyte=watched.multibyte,
-        windows=reads_best_in(watched.sample, "cp1252"),
+        unclear_numbers=unclear_numbers(builder.profile),
+        decimal_commas=decimal_commas(builder.profile),
+        multibyte=watcher.multibyte,
+        windows=reads_best_in(watcher.sample, "cp1252"),
         decoded_from=decoded_from,
         first=forms.first,
         all_surplus=min(forms.fields, default=0) > width,
@@ -204,32 +209,32 @@ def _knowledge(
     )
 
 
-def _last_record(facts: BlockFacts) -> int:
+def _last_record(profile: ColumnProfile) -> int:
     """Return the number of the last record with a value, from 1; 0 if there is none."""
-    return 0 if facts.last is None or facts.last.number is None else facts.last.number + 1
+    return 0 if profile.last is None or profile.last.number is None else profile.last.number + 1
 
 
-def _lost_zeros(facts: BlockFacts) -> dict[tuple[str, int], int]:
-    """Return the lengths of numbers that validation reports, one by one, with the usual length of their columns."""
+def _lost_zeros(profile: ColumnProfile) -> dict[tuple[str, int], int]:
+    """Return each length of numbers that lost zeros, by column, with the usual length in that column."""
     found: dict[tuple[str, int], int] = {}
-    for name in facts.lengths:
-        common, lengths = too_short(name, facts)
+    for name in profile.lengths:
+        common, lengths = too_short(name, profile)
         found |= {(name, length): common for length in lengths}
     return found
 
 
-def _nameless(tally: Tally) -> frozenset[int]:
+def _nameless(builder: ReportBuilder) -> frozenset[int]:
     """Return the positions of columns that have no name and no filled cell."""
-    header = tally.opening.header if tally.opening else None
+    header = builder.file_start.header if builder.file_start else None
     if header is None:
         return frozenset()
     nameless = {fault.field - 1 for fault in header.faults if fault.code == "HDR104" and fault.field is not None}
-    return frozenset(nameless - tally.facts.filled_unknown)
+    return frozenset(nameless - builder.profile.filled_unknown)
 
 
-def _at_end(blank: frozenset[int], opening: Opening) -> frozenset[int]:
-    """Return those of the blank columns that are the last: without another, a short record might pass for a whole."""
-    width = last = len(opening.header.columns) if opening.header else 0
+def _at_end(blank: frozenset[int], file_start: FileStart) -> frozenset[int]:
+    """Return the blank columns at the end: removing any other could make a short record look complete."""
+    width = last = len(file_start.header.columns) if file_start.header else 0
     while last - 1 in blank:
         last -= 1
     return frozenset(range(last, width))

@@ -1,4 +1,4 @@
-"""What shows only in a repaired copy: zeros that codes lost, decimals that ids got, and keys that stand in it twice."""
+"""Repair what shows only in a repaired copy: lost zeros of codes, decimals of ids, and repeated keys."""
 
 import re
 from collections.abc import Iterator
@@ -6,16 +6,16 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from bulkops.fixing.options import Repair
+from bulkops.fixing.options import AppliedRepair
 from bulkops.fixing.rewriting import BLOCK_BYTES
-from bulkops.fixing.scan import Survey
+from bulkops.fixing.scan import FileScan
 from bulkops.fixing.source import opened
-from bulkops.fixing.writer import Origins, Writer
+from bulkops.fixing.writer import Origins, RepairWriter
 from bulkops.reading.blocks import ContentReader, blocks
 from bulkops.reading.records.layout import lay_out
 from bulkops.reading.records.quoting import cells
 from bulkops.reading.sources import Source
-from bulkops.validation.preamble import open_content
+from bulkops.validation.preamble import read_file_start
 from bulkops_validators.model.contract import Contract
 
 _NUMBER = re.compile(rb'("?)([1-9][0-9]*)\1')
@@ -23,36 +23,36 @@ _DECIMAL_IDS = re.compile(rb'("?)([0-9]+[.,]0{1,2}(?:;[0-9]+[.,]0{1,2})*)\1')
 _DECIMALS = re.compile(rb"[.,]0{1,2}(?=;|$)")
 
 
-def has_late_defects(known: Survey) -> bool:
-    """Tell whether codes have lost zeros, ids have decimals, or keys stand twice."""
-    return bool(known.lost_zeros or known.decimal_ids) or len(known.repeats) > 0
+def needs_second_pass(scan: FileScan) -> bool:
+    """Return whether codes have lost zeros, ids have decimals, or keys are repeated."""
+    return bool(scan.lost_zeros or scan.decimal_ids) or len(scan.repeats) > 0
 
 
-def rewrite_late(contract: Contract, copy: Source, known: Survey, writer: Writer, origins: Origins) -> None:
-    """Write a copy with codes restored; if there are none to restore, without records whose key stood earlier.
+def write_second_pass(contract: Contract, copy: Source, scan: FileScan, writer: RepairWriter, origins: Origins) -> None:
+    """Write a copy with its codes restored; if no code needs it, write it without records with a repeated key.
 
-    Codes may be equal only with their zeros, or without their decimals.
+    Repeated keys are removed only after that, because restored codes may turn out to be equal.
     """
-    restoring = known.lost_zeros or known.decimal_ids
-    repeats = frozenset() if restoring else frozenset(known.repeats.tolist())
+    restoring = scan.lost_zeros or scan.decimal_ids
+    repeats = frozenset() if restoring else frozenset(scan.repeats.tolist())
     with opened(copy) as stream:
-        for record in _records(contract, stream, known, writer):
+        for record in _records(contract, stream, scan, writer):
             origin = origins.at(record.offset)
             if record.number in repeats:
                 text = record.raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
-                writer.note([Repair("UNQ101", text, "")], record=origin.record, line=origin.line)
+                writer.log_repairs([AppliedRepair("UNQ101", text, "")], record=origin.record, line=origin.line)
                 writer.removed(origin)
                 continue
-            data, repairs = _restored(record.raw, known) if record.whole else (record.raw, [])
+            data, repairs = _restored(record.raw, scan) if record.whole else (record.raw, [])
             writer.write_record(data, origin.touched() if repairs else origin)
-            writer.note(repairs, record=origin.record, line=origin.line)
+            writer.log_repairs(repairs, record=origin.record, line=origin.line)
             writer.report.changed += bool(repairs) and not origin.changed
 
 
 class _Record(NamedTuple):
-    """A record of the copy: where it begins, its number from 0 (-1: a blank line), and its bytes.
+    """A record of the copy: its offset, its number from 0 (-1: a blank line), and its bytes.
 
-    `whole` if its quotes are right and it has as many cells as the header.
+    `whole`: its quotes are valid and it has as many cells as the header.
     """
 
     offset: int
@@ -61,41 +61,41 @@ class _Record(NamedTuple):
     whole: bool
 
 
-def _records(contract: Contract, stream: BinaryIO, known: Survey, writer: Writer) -> Iterator[_Record]:
+def _records(contract: Contract, stream: BinaryIO, scan: FileScan, writer: RepairWriter) -> Iterator[_Record]:
     """Write the header, then yield the records."""
     reader = ContentReader(stream)
-    opening = open_content(reader, contract)
-    writer.write(opening.header_line)
-    header = known.opening.header
+    file_start = read_file_start(reader, contract)
+    writer.write(file_start.header_line)
+    header = scan.file_start.header
     assert header is not None
-    offset, count, width = opening.offset, 0, len(header.columns)
+    offset, count, width = file_start.offset, 0, len(header.columns)
     for block in blocks(reader, separator=header.separator, width=width, size=BLOCK_BYTES):
         laid = lay_out(block, width)[1]
         numbers = np.where(laid.numbers < 0, -1, laid.numbers + count).tolist()
-        whole = ((laid.fields == width) & ~laid.broken).tolist()
+        whole = ((laid.fields == width) & ~laid.malformed).tolist()
         for start, end, number, sound in zip(laid.starts.tolist(), laid.ends.tolist(), numbers, whole, strict=True):
             yield _Record(offset + start, number, block.data[start:end], sound)
         offset, count = offset + len(block.data), count + laid.records
 
 
-def _restored(raw: bytes, known: Survey) -> tuple[bytes, list[Repair]]:
-    """Return a record with the zeros that its codes lost, and without the decimals that its ids got."""
-    header = known.opening.header
+def _restored(raw: bytes, scan: FileScan) -> tuple[bytes, list[AppliedRepair]]:
+    """Return a record with restored leading zeros in its codes and without decimals in its ids."""
+    header = scan.file_start.header
     assert header is not None
     repairs = []
     for name, (start, end) in reversed([*zip(header.columns, cells(raw, 0, header.separator), strict=False)]):
-        found = None if name is None or end < 0 else _restored_code(name, raw[start:end], known)
+        found = None if name is None or end < 0 else _restored_code(name, raw[start:end], scan)
         if found is not None:
             code, before, after = found
-            repairs.append(Repair(code, before.decode(), after.decode(), name))
+            repairs.append(AppliedRepair(code, before.decode(), after.decode(), name))
             raw = raw[:start] + raw[start:end].replace(before, after) + raw[end:]
     return raw, repairs[::-1]
 
 
-def _restored_code(name: str, cell: bytes, known: Survey) -> tuple[str, bytes, bytes] | None:
-    """Return the rule, and a code as it is and as it should be, quotes around it left out; None if it is right."""
-    if name in known.decimal_ids and (ids := _DECIMAL_IDS.fullmatch(cell)):
+def _restored_code(name: str, cell: bytes, scan: FileScan) -> tuple[str, bytes, bytes] | None:
+    """Return the rule, and a code before and after its repair, without quotes; None if the code is valid."""
+    if name in scan.decimal_ids and (ids := _DECIMAL_IDS.fullmatch(cell)):
         return "XLS115", ids[2], _DECIMALS.sub(b"", ids[2])
-    if (number := _NUMBER.fullmatch(cell)) and (length := known.lost_zeros.get((name, len(number[2])))) is not None:
+    if (number := _NUMBER.fullmatch(cell)) and (length := scan.lost_zeros.get((name, len(number[2])))) is not None:
         return "XLS103", number[2], number[2].zfill(length)
     return None

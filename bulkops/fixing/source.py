@@ -1,4 +1,4 @@
-"""Opening what is to be repaired: damage is told in words, and a file that changes between two readings is noticed."""
+"""Open a file for repair: report damage as an error message, and detect changes between two readings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ def opened(source: Source) -> Iterator[BinaryIO]:
             yield stream
     except DAMAGED as error:
         raise InputUnreadable(
-            f"{source.path} is damaged: {error}.", hint="Fetch or compress the file again; nothing was written."
+            f"{source.path} is damaged: {error}.", hint="Download or compress the file again; bulkops wrote nothing."
         ) from error
     except ReadFailed as error:
         raise InputUnreadable(f"{source.path} cannot be read to the end: {error.strerror or error}.") from error
@@ -29,5 +29,6 @@ def refuse_changed(source: Source, *, before: str, after: str) -> None:
     """Raise InputUnreadable if the hashes of two readings differ."""
     if before != after:
         raise InputUnreadable(
-            f"{source.path} changed while it was read.", hint="Run it again when nothing writes to the file any more."
+            f"{source.path} changed while it was read.",
+            hint="Run the command again when no program writes to the file.",
         )

@@ -1,4 +1,4 @@
-"""Where repaired bytes and changes go, and where in the file each record written came from."""
+"""Write repaired bytes, log changes, and remember the original location of each record."""
 
 from array import array
 from bisect import bisect_right
@@ -9,13 +9,13 @@ from typing import BinaryIO
 
 import numpy as np
 
-from bulkops.fixing.options import Repair
+from bulkops.fixing.options import AppliedRepair
 from bulkops.reading.records.structural_index import Offsets
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change: where it was (`record` None: in front of the records, or no record), and the texts."""
+    """One change: its location (`record` None: in front of the records, or not a record), and the texts."""
 
     code: str
     record: int | None
@@ -27,7 +27,7 @@ class Change:
 
 @dataclass
 class FixReport:
-    """How much was changed. `changed` counts records, `counts` changes by rule."""
+    """The number of changes. `changed` counts records, `counts` counts changes by rule."""
 
     records: int = 0
     changed: int = 0
@@ -37,19 +37,19 @@ class FixReport:
 
 @dataclass(frozen=True)
 class Origin:
-    """A record of the file: its number and line, both from 1, and whether something was changed in it."""
+    """A record of the original file: its number and line, both from 1, and whether it was changed."""
 
     record: int
     line: int
     changed: bool = False
 
     def touched(self) -> "Origin":
-        """Return the same origin, once something was changed."""
+        """Return the same origin marked as changed."""
         return Origin(self.record, self.line, changed=True)
 
 
 class Origins:
-    """The origins of the records of a repaired copy, by the offsets at which they begin."""
+    """The origins of the records of a repaired copy, by their offsets in the copy."""
 
     def __init__(self) -> None:
         self._offsets = array("q")
@@ -58,25 +58,25 @@ class Origins:
         self._changed = bytearray()
 
     def add(self, offset: int, origin: Origin) -> None:
-        """Note where the record at an offset, behind all others, came from."""
+        """Add the origin of the record at an offset, which must be after all others."""
         self._offsets.append(offset)
         self._records.append(origin.record)
         self._lines.append(origin.line)
         self._changed.append(origin.changed)
 
     def records(self, indices: Offsets) -> Offsets:
-        """Return the numbers in the file, from 1, of records of the copy, from 0."""
+        """Return the numbers in the original file, from 1, of records of the copy, from 0."""
         return np.array(self._records, np.int64)[indices]
 
     def at(self, offset: int) -> Origin:
-        """Return where the record at an offset came from."""
+        """Return the origin of the record at an offset."""
         place = bisect_right(self._offsets, offset) - 1
         return Origin(self._records[place], self._lines[place], bool(self._changed[place]))
 
 
 @dataclass
-class Writer:
-    """Writes a repaired copy and tells every change; `origins` collects those of the records, if they are wanted."""
+class RepairWriter:
+    """Writes a repaired copy and logs every change; `origins` collects the origins of records, if requested."""
 
     out: BinaryIO
     log: Callable[[Change], None]
@@ -85,23 +85,23 @@ class Writer:
     offset: int = 0
 
     def write(self, data: bytes) -> None:
-        """Write what is no single record."""
+        """Write bytes that are not a single record."""
         self.out.write(data)
         self.offset += len(data)
 
     def write_record(self, data: bytes, origin: Origin) -> None:
-        """Write a record; nothing if it is blank."""
+        """Write a record; an empty record is not written."""
         if self.origins is not None and data:
             self.origins.add(self.offset, origin)
         self.write(data)
 
-    def note(self, repairs: list[Repair], *, record: int | None, line: int) -> None:
-        """Tell the changes of one place."""
+    def log_repairs(self, repairs: list[AppliedRepair], *, record: int | None, line: int) -> None:
+        """Log the changes of one location."""
         for repair in repairs:
             self.report.counts[repair.code] += 1
             self.log(Change(repair.code, record, line, repair.column, repair.before, repair.after))
 
     def removed(self, origin: Origin) -> None:
-        """Count a record that was left out."""
+        """Count a removed record."""
         self.report.removed += 1
         self.report.changed -= origin.changed

@@ -1,1 +1,1 @@
-"""Reading files: sources, records and where they end."""
+"""Read files: sources, blocks, and the boundaries of records."""

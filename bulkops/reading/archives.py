@@ -1,4 +1,4 @@
-"""The members of zip archives: which of them are CSV files, and their content, decompressed a little at a time."""
+"""Find the CSV files in zip archives, and decompress their content in small pieces."""
 
 import bz2
 import io
@@ -19,47 +19,47 @@ if TYPE_CHECKING:
 
 try:
     import lzma
-except ImportError:  # a Python that was built without it
+except ImportError:  # Python may be built without it.
     lzma = None  # type: ignore[assignment]
 
 ZIP_ERRORS = (
     zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OverflowError, LookupError, EOFError,
     struct.error,
 )  # fmt: skip
-"""What zipfile raises for an archive that is damaged, or that uses what it does not know."""
+"""Exceptions that zipfile raises for a damaged archive, or for a feature that it does not support."""
 _ENCRYPTED, _HAS_END_MARK = 1, 2
 _CHUNK = 1 << 16
 _LOCAL_HEADER = struct.Struct("<26xHH")
 
 
 def csv_members(path: Path) -> list[zipfile.ZipInfo]:
-    """Return the CSV files in an archive, by name; InputUnreadable if it cannot be read, or not without doubt."""
+    """Return the CSV files in an archive, by name; InputUnreadable if the archive is unreadable or ambiguous."""
     try:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
     except ZIP_ERRORS as error:
         raise InputUnreadable(
-            f"{path} is no zip archive that can be read: {_reason(error)}.", hint="Unpack it, or pack it again."
+            f"{path} is not a readable zip archive: {_reason(error)}.", hint="Unpack it, or pack it again."
         ) from error
     if len(infos) > MAX_FILES:
         raise LimitExceeded(f"{path} contains {len(infos):,} files; at most {MAX_FILES:,} are read.", hint="Unpack it.")
     wanted = [info for info in infos if _is_wanted(info.filename)]
     if not wanted:
         raise InputUnreadable(
-            f"{path} holds no .csv file.", hint="Archives in archives are not looked into: unpack it."
+            f"{path} contains no .csv file.", hint="bulkops does not open archives inside archives: unpack it."
         )
     _refuse_ambiguous(path, wanted)
     return sorted(wanted, key=lambda info: info.filename)
 
 
 def _is_wanted(name: str) -> bool:
-    """Tell whether a member is a CSV file; what macOS puts beside each file is none."""
+    """Return whether a member is a CSV file; the files that macOS adds to each file are not."""
     last = name.rpartition("/")[2]
     return last.lower().endswith(".csv") and not last.startswith("._") and not name.startswith("__MACOSX/")
 
 
 def _refuse_ambiguous(path: Path, infos: Iterable[zipfile.ZipInfo]) -> None:
-    """Refuse two members of one name, and members that share bytes: each could be read as another."""
+    """Raise InputUnreadable if two members share a name or bytes: it would be unclear which one counts."""
     counts = Counter(info.filename for info in infos)
     if twice := [name for name, count in counts.items() if count > 1]:
         raise InputUnreadable(
@@ -83,7 +83,8 @@ def open_member(path: Path, info: zipfile.ZipInfo) -> BinaryIO:
         )
     try:
         if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            with zipfile.ZipFile(path) as archive:  # whose file stays open until the member is closed
+            # The file stays open until the member is closed.
+            with zipfile.ZipFile(path) as archive:
                 return cast("BinaryIO", archive.open(info))
         if info.compress_type == zipfile.ZIP_BZIP2 or (info.compress_type == zipfile.ZIP_LZMA and lzma):
             return cast("BinaryIO", io.BufferedReader(_Packed(path, info), _CHUNK))
@@ -100,7 +101,7 @@ def _reason(error: BaseException) -> str:
 
 
 class _Decompressor(Protocol):
-    """What the decompressors of bz2 and lzma have in common."""
+    """The common interface of the decompressors of bz2 and lzma."""
 
     @property
     def eof(self) -> bool: ...
@@ -110,7 +111,10 @@ class _Decompressor(Protocol):
 
 
 class _Packed(io.RawIOBase):
-    """The content of a member packed by bzip2 or LZMA, of which zipfile decompresses all it has read at once."""
+    """The content of a member compressed with bzip2 or LZMA.
+
+    Zipfile would decompress all input that it has read at once.
+    """
 
     def __init__(self, path: Path, info: zipfile.ZipInfo) -> None:
         self._raw = path.open("rb")
@@ -124,17 +128,18 @@ class _Packed(io.RawIOBase):
         self._crc = 0
 
     def _find(self) -> int:
-        """Go to where the compressed bytes begin and return how many there are."""
+        """Seek to the compressed bytes and return their number."""
         self._raw.seek(self._info.header_offset)
         name, extra = _LOCAL_HEADER.unpack(self._raw.read(_LOCAL_HEADER.size))
         self._raw.seek(name + extra, io.SEEK_CUR)
         return self._info.compress_size
 
     def _start(self) -> tuple[_Decompressor, bytes]:
-        """Return a decompressor, and what it is given before the bytes that follow."""
+        """Return a decompressor, and the input that it needs before the following bytes."""
         if self._info.compress_type == zipfile.ZIP_BZIP2:
             return bz2.BZ2Decompressor(), b""
-        head = self._read(4)  # a version, and how many bytes of properties follow (APPNOTE §5.8.8)
+        # A version, and the number of bytes of properties that follow (APPNOTE §5.8.8).
+        head = self._read(4)
         properties = self._read(int.from_bytes(head[2:], "little"))
         size = 2**64 - 1 if self._info.flag_bits & _HAS_END_MARK else self._info.file_size
         return lzma.LZMADecompressor(lzma.FORMAT_ALONE), properties + size.to_bytes(8, "little")
@@ -145,11 +150,11 @@ class _Packed(io.RawIOBase):
         return data
 
     def readable(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Fill the buffer, as far as there is content; EOFError or BadZipFile if it is not whole."""
+        """Fill the buffer with content; EOFError or BadZipFile if the content is incomplete."""
         target = memoryview(buffer).cast("B")
         while not self._decompressor.eof:
             if self._decompressor.needs_input and not self._input:
@@ -166,6 +171,6 @@ class _Packed(io.RawIOBase):
         return 0
 
     def close(self) -> None:
-        """Close the archive, too."""
+        """Close the archive too."""
         self._raw.close()
         super().close()

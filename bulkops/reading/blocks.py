@@ -1,4 +1,4 @@
-"""A stream in blocks of whole records, with the SHA-256 and size of all that was read."""
+"""Split a stream into blocks of whole records, and compute the SHA-256 and the size of all bytes read."""
 
 import codecs
 import hashlib
@@ -12,20 +12,20 @@ from typing import BinaryIO
 
 from bulkops.limits import TooLarge, adjustable
 from bulkops.reading.records.layout import Block
-from bulkops.reading.records.quoting import cut
+from bulkops.reading.records.quoting import whole_records
 from bulkops.reading.sources import DAMAGED, ReadFailed
 
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 _LINE = 1 << 16
-"""Bytes at the end of what is to be read in which the end of a line is looked for."""
+"""Maximum number of bytes at the end of a read in which a line end is searched."""
 FIRST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Form:
-    """How content must be changed to be read: its encoding if not UTF-8, and whether CR alone ends its lines.
+class ContentForm:
+    """How to convert content: its encoding if not UTF-8, and whether CR alone ends its lines.
 
-    `mark` is the length of the byte order mark in front of content in another encoding.
+    `mark` is the length of the byte order mark of content in another encoding.
     """
 
     encoding: str | None = None
@@ -34,41 +34,43 @@ class Form:
 
     @property
     def faithful(self) -> bool:
-        """Whether offsets in what is read are offsets in the file."""
+        """Whether offsets in the converted content are offsets in the file."""
         return self.encoding is None
 
 
 class ContentReader:
-    """Reads a stream once, from the start, as UTF-8 with LF; knows the hash and the size of what it read.
+    """Reads a stream once, from the start, as UTF-8 with LF, and computes its hash and size.
 
-    `form` is set once the first bytes have told it.
+    `form` must be set after the first bytes show it.
     """
 
-    def __init__(self, stream: BinaryIO, form: Form | None = None) -> None:
+    def __init__(self, stream: BinaryIO, form: ContentForm | None = None) -> None:
         self._stream = stream
         self._hash = hashlib.sha256()
         self._decoder: codecs.IncrementalDecoder | None = None
-        self.form = form or Form()
+        self.form = form or ContentForm()
         self.size = 0
         self._given_back: deque[memoryview] = deque()
         self._ended = False
         self.failure: Exception | None = None
-        """What ended the reading too early; it is raised when all that could be read was given."""
+        """The error that ended the reading early; it is raised after all readable data was returned."""
 
     @property
     def sha256(self) -> str:
-        """The hash of all bytes read so far, as they are in the file, in hexadecimal."""
+        """The SHA-256 of all original bytes read so far, in hexadecimal."""
         return self._hash.hexdigest()
 
     def read(self, size: int) -> bytes:
-        """Return about `size` bytes, never more; none at the end.
+        """Return at most `size` bytes, usually nearly that many; empty at the end.
 
-        Of a file they end with a line if one ends near there: most blocks are then whole records, and never copied.
+        The bytes of a file end with a line if a line ends near that size. Most blocks are then whole records, and are
+        never copied.
         """
         while not self._given_back:
             if self._ended:
                 return b""
-            data = self._take(size)  # nothing of a character that is not whole yet
+            # Empty after an incomplete character, although the stream has not ended.
+            data = self._take(size)
             if len(data) > size:
                 self.give_back(data)
             elif data:
@@ -79,20 +81,24 @@ class ContentReader:
         return bytes(view[:size])
 
     def give_back(self, data: bytes) -> None:
-        """Let the next read begin with `data`."""
+        """Make the next read begin with `data`."""
         if data:
             self._given_back.appendleft(memoryview(data))
 
     @property
     def position(self) -> int:
-        """How many bytes of the stream were read and not given back, where the content is read as it is."""
+        """The number of bytes of the stream that were read and not given back.
+
+        Only valid for content that is not converted.
+        """
         return self.size - sum(map(len, self._given_back))
 
     def _take(self, size: int) -> bytes:
-        """Return the next bytes; what could be read in front of a failure comes first, the failure with the next."""
+        """Return the next bytes; before a failure is raised, all data in front of it is returned."""
         parts: list[bytes] = []
         size = self._to_line_end(size)
-        read = getattr(self._stream, "read1", self._stream.read)  # which gives what it has before it fails
+        # `read1` returns the data available before a failure.
+        read = getattr(self._stream, "read1", self._stream.read)
         try:
             while self.failure is None and size > 0 and (part := read(size)):
                 parts.append(part)
@@ -110,13 +116,17 @@ class ContentReader:
         return self.recode(data)
 
     def _to_line_end(self, size: int) -> int:
-        """Return how many of the next `size` bytes of a file to read, so that they end with a line; all if unsure."""
+        """Return how many of the next `size` bytes of a file to read so that they end with a line.
+
+        `size` if unknown.
+        """
         if not isinstance(self._stream, FileIO) or not hasattr(os, "pread"):
             return size
         near = min(_LINE, size // 2)
         try:
             tail = os.pread(self._stream.fileno(), near, self._stream.tell() + size - near)
-        except OSError:  # reading itself will tell
+        # The read itself will report the error.
+        except OSError:
             return size
         return size - near + tail.rfind(b"\n") + 1 if len(tail) == near and b"\n" in tail else size
 
@@ -130,29 +140,32 @@ class ContentReader:
 
 
 def blocks(reader: ContentReader, *, separator: int, width: int, size: int) -> Iterator[Block]:
-    """Yield the rest of the content, records of `width` cells each, in blocks of about `size` bytes.
+    """Yield the rest of the content, with records of `width` cells, in blocks of about `size` bytes.
 
-    The first ones are smaller: what they show is known before many are under way, and need not be looked for there.
-    Where reading fails, the whole records in front of that come first.
+    The first blocks are smaller, so that their results are known before many other blocks are being checked. If reading
+    fails, the whole records in front of the failure come first.
     """
     usual = want = min(size, FIRST_BYTES)
     carry, ended = b"", False
     while not ended:
-        window, ended = _filled(reader, carry, want)
+        window, ended = _extended(reader, carry, want)
         if not window:
             break
-        piece = cut(window, final=ended and reader.failure is None, separator=separator, width=width)
+        piece = whole_records(window, final=ended and reader.failure is None, separator=separator, width=width)
         if piece.length:
             whole = window[: piece.length] if piece.length < len(window) else window
-            yield Block(whole, separator, piece.broken, piece.marks)
-            del whole  # a long one is not kept while the next is read
+            yield Block(whole, separator, piece.malformed, piece.structure)
+            # Free a long block before the next one is read.
+            del whole
         carry, window = window[piece.length :], b""
         if not piece.length:
-            want = _larger(reader, carry, ended=ended)
+            want = _larger_size(reader, carry, ended=ended)
             continue
-        # What is broken is copied once more to be judged: smaller blocks of it take the memory of larger sound ones.
-        usual = min(max(1, size * 5 // 6) if piece.broken else size, 2 * usual)
-        if len(carry) > piece.length or (ended and carry):  # there is more in it than is processed at a time
+        # Checking malformed records copies them once more, so smaller blocks of them use the memory of larger valid
+        # ones.
+        usual = min(max(1, size * 5 // 6) if piece.malformed else size, 2 * usual)
+        # The window contains more than the maximum that is processed at a time.
+        if len(carry) > piece.length or (ended and carry):
             usual = min(usual, 2 * piece.length)
             reader.give_back(carry)
             carry, ended = b"", False
@@ -161,23 +174,25 @@ def blocks(reader: ContentReader, *, separator: int, width: int, size: int) -> I
         raise reader.failure
 
 
-def _filled(reader: ContentReader, window: bytes, want: int) -> tuple[bytes, bool]:
-    """Return a window with what follows it, about `want` bytes, and whether the content ends there."""
+def _extended(reader: ContentReader, window: bytes, want: int) -> tuple[bytes, bool]:
+    """Return a window extended to about `want` bytes, and whether the content ends there."""
     ended = False
     while len(window) < want and not ended:
         try:
             data = reader.read(want - len(window))
         except (*DAMAGED, ReadFailed):
-            data = b""  # raised by the caller, as `reader.failure`
+            # The caller raises it, from `reader.failure`.
+            data = b""
         ended = not data
         window = window + data if window else data
-        if len(window) >= want - _LINE:  # as much as was asked for, up to a line's end
+        # As much as requested, up to a line end.
+        if len(window) >= want - _LINE:
             break
     return window, ended
 
 
-def _larger(reader: ContentReader, window: bytes, *, ended: bool) -> int:
-    """Return the size of the next window, where one has no whole record; TooLarge if none may be so long."""
+def _larger_size(reader: ContentReader, window: bytes, *, ended: bool) -> int:
+    """Return the size of the next window after one without a whole record; TooLarge if the maximum is reached."""
     most = adjustable().record_bytes
     if ended or len(window) < most:
         return min(2 * len(window), most)

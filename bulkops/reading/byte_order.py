@@ -1,12 +1,12 @@
-"""The byte order mark in front of bytes that are no start of a file: there it is a character of the first cell."""
+"""Keep a byte order mark at the start of a block: inside a file it is a character of the first cell."""
 
 MARK = b"\xef\xbb\xbf"
 """U+FEFF in UTF-8."""
 
 
-def shielded(data: bytes) -> bytes:
-    """Return the bytes for a reader that drops one byte order mark in front, such as `polars.read_csv`.
+def keep_byte_order_mark(data: bytes) -> bytes:
+    """Return the bytes for a reader that drops one leading byte order mark, such as `polars.read_csv`.
 
-    Where there is one, another is put in front of it, so that the reader keeps the mark that the data has.
+    If the data begins with a mark, another one is added in front, so that the reader keeps the mark of the data.
     """
     return MARK + data if data.startswith(MARK) else data

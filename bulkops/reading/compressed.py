@@ -1,4 +1,4 @@
-"""What a file is by its first bytes: compressed content is opened as what it holds, a workbook or picture refused."""
+"""Detect the type of a file from its first bytes: decompress compressed content, reject workbooks and pictures."""
 
 import gzip
 import io
@@ -26,9 +26,9 @@ _CHUNK = 1 << 16
 
 
 def opened(raw: BinaryIO, name: str, path: str) -> BinaryIO:
-    """Return a stream of the content of `raw`, which is at its start; its name or its first bytes say what it is.
+    """Return the content of `raw`, which must be at its start, as a stream; the name or first bytes show its type.
 
-    InputUnreadable, with the `path` people know it by, if it cannot be a table.
+    InputUnreadable, with the displayed `path`, if it cannot be a table.
     """
     first = raw.read(8)
     raw.seek(0)
@@ -46,23 +46,24 @@ def opened(raw: BinaryIO, name: str, path: str) -> BinaryIO:
 
 
 class Expanded(io.RawIOBase):
-    """Decompressed content that is not out of all proportion to the compressed bytes it comes from.
+    """Decompressed content whose size is limited in proportion to its compressed bytes.
 
-    `compressed` returns how many of those were read; reading raises TooLarge beyond the limit.
+    `compressed` returns the number of compressed bytes read so far; reading raises TooLarge beyond the limit.
     """
 
     def __init__(self, content: BinaryIO, compressed: Callable[[], int]) -> None:
         self._content = content
-        self._read = getattr(content, "read1", content.read)  # which gives what it has before it fails
+        # `read1` returns the data available before a failure.
+        self._read = getattr(content, "read1", content.read)
         self._compressed = compressed
         self._size = 0
 
     def readable(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Fill the buffer, as far as there is content."""
+        """Fill the buffer with content, as far as available."""
         target = memoryview(buffer).cast("B")
         data = self._read(min(len(target), _CHUNK))
         target[: len(data)] = data
@@ -75,27 +76,27 @@ class Expanded(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
-        """Close what it reads from, too."""
+        """Close the underlying stream too."""
         if not self.closed:
             with self._content:
                 super().close()
 
 
 def expanded(content: object, compressed: Callable[[], int]) -> BinaryIO:
-    """Return decompressed content as a stream that raises TooLarge beyond the limit; it closes the content."""
+    """Return decompressed content as a stream that raises TooLarge beyond the limit; closing it closes the content."""
     limited = Expanded(cast("BinaryIO", content), compressed)
     return cast("BinaryIO", io.BufferedReader(limited, 1 << 20))
 
 
 class _Gzip(gzip.GzipFile):
-    """A gzip stream that closes what it reads from."""
+    """A gzip stream that closes its underlying stream."""
 
     def __init__(self, raw: BinaryIO) -> None:
         super().__init__(fileobj=raw, mode="rb")
         self._below = raw
 
     def close(self) -> None:
-        """Close both."""
+        """Close both streams."""
         with self._below:
             super().close()
 
@@ -119,7 +120,7 @@ def _refuse_no_table(raw: BinaryIO, first: bytes, path: str) -> None:
 
 
 class _Frames(io.RawIOBase):
-    """The content of Zstandard frames; EOFError if the last is not whole."""
+    """The content of Zstandard frames; EOFError if the last frame is incomplete."""
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw
@@ -127,11 +128,11 @@ class _Frames(io.RawIOBase):
         self._ready = memoryview(b"")
 
     def readable(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Fill the buffer, as far as there is content."""
+        """Fill the buffer with content, as far as available."""
         self._ready = self._ready or memoryview(next(self._content, b""))
         target = memoryview(buffer).cast("B")
         size = min(len(target), len(self._ready))
@@ -140,24 +141,25 @@ class _Frames(io.RawIOBase):
         return size
 
     def close(self) -> None:
-        """Close what it reads from, too."""
+        """Close the underlying stream too."""
         if not self.closed:
-            with self._raw:  # lent streams stay open
+            # A borrowed stream stays open.
+            with self._raw:
                 super().close()
 
 
 class _Unbuffered(io.RawIOBase):
-    """A stream to be read through a buffer; closing this one does not close it."""
+    """A stream to be read through a buffer; closing this object does not close the stream."""
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw
 
     def readable(self) -> bool:
-        """Say yes."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Fill the buffer, as far as there are bytes."""
+        """Fill the buffer with bytes, as far as available."""
         target = memoryview(buffer).cast("B")
         data = self._raw.read(len(target))
         target[: len(data)] = data

@@ -1,4 +1,4 @@
-"""Where content comes from: files, compressed files, members of archives, folders, patterns, standard input."""
+"""Open content from files, compressed files, archive members, folders, patterns and standard input."""
 
 import errno
 import gzip
@@ -28,54 +28,55 @@ from bulkops.reading.compressed import GZIP, ZSTD, expanded, opened
 
 try:
     from lzma import LZMAError
-except ImportError:  # built without it, Python does not read such members at all
+except ImportError:  # Python built without it cannot read such members at all.
     LZMAError = EOFError  # type: ignore[misc, assignment]
 
 STDIN = "-"
 _FOUND = (".csv", ".csv.gz", ".csv.zst", ".zip")
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, LZMAError, zstandard.ZstdError, zipfile.BadZipFile)
-"""What reading a damaged compressed file raises."""
+"""Exceptions raised when a damaged compressed file is read."""
 
 
 class ReadFailed(OSError):
-    """The content could not be read to its end: the disk or the network failed, not where results are written."""
+    """Raised if the content cannot be read to its end because of the disk or the network."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Something that can be read from its start, any number of times. `path` is how people call it."""
+    """Content that can be read from its start any number of times. `path` is its displayed name."""
 
     path: str
     opener: Callable[[], BinaryIO]
 
     def open(self) -> BinaryIO:
-        """Return the content as a stream of bytes; InputUnreadable says why it cannot be read."""
+        """Return the content as a stream of bytes; InputUnreadable explains why it cannot be read."""
         try:
             return self.opener()
         except IsADirectoryError as error:
             raise InputUnreadable(
-                f"{self.path} is a folder.", hint="Name files; `bulkops validate` takes folders with --recursive."
+                f"{self.path} is a folder.", hint="Name files, or add --recursive to `bulkops validate`."
             ) from error
         except FileNotFoundError as error:
-            raise InputUnreadable(f"{self.path}: there is no such file.") from error
+            raise InputUnreadable(f"{self.path} does not exist.") from error
         except OSError as error:
             raise InputUnreadable(f"{self.path} cannot be read: {error.strerror or error}.") from error
 
 
 def file_source(path: Path) -> Source:
-    """Return a file as a source; compressed content, by name or by its first bytes, is decompressed as it is read."""
+    """Return a file as a source; compressed content, detected by name or first bytes, is decompressed while reading."""
     mode = path.stat().st_mode if path.exists() else 0
     if stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not path.samefile(os.devnull) and not _is_terminal(path)):
         return Source(str(path), lambda: _refuse_device(path))
     if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
-        return _spooled(str(path), lambda: path.open("rb"))  # a pipe can be read only once
+        # A pipe can be read only once.
+        return _spooled(str(path), lambda: path.open("rb"))
     return Source(str(path), lambda: opened(open_regular(path), path.name, str(path)))
 
 
 def open_regular(path: Path) -> FileIO:
-    """Return a regular file opened to be read, without a buffer.
+    """Return a regular file opened for reading, without a buffer.
 
-    InputUnreadable if it has become a pipe or a device: opening those may wait for ever, and they have no end.
+    InputUnreadable if it is now a pipe or a device: opening those may block forever, and they never end.
     """
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     file = FileIO(number)
@@ -98,9 +99,10 @@ def _refuse_device(path: Path) -> BinaryIO:
 
 
 def _members(path: Path) -> list[Source]:
-    """Return the files in an archive; the archive itself, which says what is wrong, if they cannot be listed."""
+    """Return the files in an archive; if they cannot be listed, a source that raises the error when it is opened."""
     try:
-        open_regular(path).close()  # a missing file, a folder or a pipe says so itself
+        # Raises the error for a missing file, a folder or a pipe.
+        open_regular(path).close()
         infos = csv_members(path)
     except (OSError, InputUnreadable) as error:
         return [Source(str(path), partial(_raise, error))]
@@ -117,18 +119,18 @@ def _member(path: Path, info: zipfile.ZipInfo) -> BinaryIO:
 
 
 def stdin_source() -> Source:
-    """Return standard input as a source: what comes in goes to a temporary file, so that it can be read again."""
+    """Return standard input as a source; a temporary file stores it, so that it can be read again."""
     return _spooled(STDIN, _stdin)
 
 
 def _stdin() -> BinaryIO:
     if sys.stdin is None:
-        raise InputUnreadable("stdin is closed, so there is nothing to read from -.", hint="Name a file.")
-    return cast("BinaryIO", _Lent(sys.stdin.buffer))
+        raise InputUnreadable("stdin is closed, so `-` cannot be read.", hint="Name a file.")
+    return cast("BinaryIO", _KeptOpen(sys.stdin.buffer))
 
 
 def _spooled(path: str, once: Callable[[], BinaryIO]) -> Source:
-    """Return what can be read only once as a source, by way of a temporary file."""
+    """Return a source for content that can be read only once; a temporary file stores it."""
     spool = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the source
     filled: list[bool] = []
 
@@ -138,7 +140,7 @@ def _spooled(path: str, once: Callable[[], BinaryIO]) -> Source:
                 _spool(stream, spool, path)
             filled.append(True)
         spool.seek(0)
-        return opened(cast("BinaryIO", _Lent(spool)), "", path)
+        return opened(cast("BinaryIO", _KeptOpen(spool)), "", path)
 
     source = Source(path, opener)
     weakref.finalize(source, spool.close)
@@ -146,7 +148,7 @@ def _spooled(path: str, once: Callable[[], BinaryIO]) -> Source:
 
 
 def _spool(stream: BinaryIO, spool: IO[bytes], path: str) -> None:
-    """Copy a stream to a temporary file; LimitExceeded if it does not end, or not in lines."""
+    """Copy a stream to a temporary file; LimitExceeded if it is too long or contains too long a line."""
     spool.seek(0)
     spool.truncate()
     line, most = 0, adjustable().record_bytes
@@ -159,7 +161,7 @@ def _spool(stream: BinaryIO, spool: IO[bytes], path: str) -> None:
         line = len(data) - end - 1 if end >= 0 else line + len(data)
         if plain and line > most:
             raise LimitExceeded(
-                f"{path}: a line in it has more than {most:,} bytes.",
+                f"{path} contains a line of more than {most:,} bytes.",
                 hint="If that is intended, raise --max-record-bytes.",
             )
         if spool.tell() > MAX_SPOOL_BYTES:
@@ -169,17 +171,17 @@ def _spool(stream: BinaryIO, spool: IO[bytes], path: str) -> None:
 
 
 def stream_source(path: str, stream: IO[bytes]) -> Source:
-    """Return a seekable stream that stays open as a source."""
+    """Return a seekable stream as a source; the stream stays open."""
 
     def opener() -> BinaryIO:
         stream.seek(0)
-        return cast("BinaryIO", _Lent(stream))
+        return cast("BinaryIO", _KeptOpen(stream))
 
     return Source(path, opener)
 
 
-class _Lent:
-    """A stream that stays open when whoever was given it is done."""
+class _KeptOpen:
+    """A stream that stays open when its user closes it."""
 
     def __init__(self, stream: object) -> None:
         self._stream = cast("BinaryIO", stream)
@@ -188,7 +190,7 @@ class _Lent:
         self.tell = self._stream.tell
         self.seekable = self._stream.seekable
 
-    def __enter__(self) -> "_Lent":
+    def __enter__(self) -> "_KeptOpen":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -225,9 +227,9 @@ def _paths(path: Path, *, recursive: bool) -> list[Path]:
 
 
 def matching(pattern: str) -> Iterator[Path]:
-    """Yield the files that a pattern names; `**` does not follow links to folders, which may form loops.
+    """Yield the files that match a pattern; `**` does not follow links to folders, which may form loops.
 
-    As in a shell, a name with a dot in front is matched only by a pattern that has one there.
+    As in a shell, a name that begins with a dot matches only a pattern with a dot at that position.
     """
     before, stars, _ = pattern.partition("**")
     if not stars:
@@ -243,8 +245,8 @@ def matching(pattern: str) -> Iterator[Path]:
 
 
 def limited(paths: Iterable[Path], called: str) -> list[Path]:
-    """Return the paths, sorted; LimitExceeded if there are more than one pattern may name."""
+    """Return the paths, sorted; LimitExceeded if there are more than one pattern may match."""
     found = list(islice(paths, MAX_FILES + 1))
     if len(found) > MAX_FILES:
-        raise LimitExceeded(f"{called} names more than {MAX_FILES:,} files.", hint="Name fewer at a time.")
+        raise LimitExceeded(f"{called} names more than {MAX_FILES:,} files.", hint="Name fewer files at a time.")
     return sorted(found)

@@ -41,13 +41,13 @@ def export_form(contract: Contract, readback: Readback) -> Contract:
 def header_cause(contract: Contract, source: Source) -> str | None:
     """Return why a header was not recognised, with the message of `validate`; None if no cause is found."""
     from bulkops.reading.blocks import ContentReader
-    from bulkops.validation.preamble import open_content
+    from bulkops.validation.preamble import read_file_start
 
     with source.open() as stream:
-        opening = open_content(ContentReader(stream), contract)
-    if any(notice.code == "FIL111" for notice in opening.notices):
+        file_start = read_file_start(ContentReader(stream), contract)
+    if any(notice.code == "FIL111" for notice in file_start.notices):
         return "it begins like an error or a web page, not like CSV"
-    for notice in opening.notices:
+    for notice in file_start.notices:
         if notice.code not in NOT_OF_EXPORTS:
             return f"{notice.message} ({notice.code})"
     return _header_below(contract, source)

@@ -1,1 +1,1 @@
-"""Judging files: every defect found, located and counted, in bounded memory."""
+"""Check files: find, locate and count every defect in bounded memory."""

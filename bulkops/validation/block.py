@@ -1,4 +1,7 @@
-"""The core: one block of whole records to a partial result. A pure function, so that blocks can be judged anywhere."""
+"""Check one block of whole records.
+
+`check_block` is a pure function, so blocks can be checked in any thread or process.
+"""
 
 import re
 from collections.abc import Sequence
@@ -9,78 +12,81 @@ import numpy as np
 import polars as pl
 
 from bulkops.reading.records.layout import Block, Layout, layout
-from bulkops.reading.records.quote_repair import mended_cells
+from bulkops.reading.records.quote_repair import rewritten_cells
 from bulkops.reading.records.quoting import cells
 from bulkops.reading.records.structural_index import Offsets
-from bulkops.validation.checks.blank_tail import Place, blank_tail
-from bulkops.validation.checks.cells import blank_rows, content_hits, spared_columns
-from bulkops.validation.checks.column_profile import BlockFacts, gather
+from bulkops.validation.checks.blank_tail import PlacedExample, blank_tail
+from bulkops.validation.checks.cells import blank_rows, clean_columns, content_matches
+from bulkops.validation.checks.column_profile import ColumnProfile, profile_block
 from bulkops.validation.checks.keys import KeyHashes, key_hashes
-from bulkops.validation.checks.repeated_header import header_hits, repeated_headers
+from bulkops.validation.checks.repeated_header import header_matches, repeated_headers
 from bulkops.validation.context import Context
 from bulkops.validation.digests import Digests, record_digests
-from bulkops.validation.named import named_hits
-from bulkops.validation.odd_lines import line_hits, odd_rows
-from bulkops.validation.parse import Parsed, parse
-from bulkops.validation.rule_matches import Hits, Room, Spot
+from bulkops.validation.named import named_matches
+from bulkops.validation.odd_lines import line_matches, odd_rows
+from bulkops.validation.parse import ParsedBlock, parse
+from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 
 _QUOTE_OR_END = re.compile(rb'["\r\n]')
 
 
 @dataclass(frozen=True)
-class Partial:
-    """What was found in one block. Partial results in order make the result of a file."""
+class BlockResult:
+    """The result of one block.
+
+    Block results, added in file order, make the report of a file.
+    """
 
     records: int
     lines: int
     length: int
     counts: dict[str, int]
-    places: tuple[Place, ...]
+    places: tuple[PlacedExample, ...]
     keys: tuple[KeyHashes, ...]
-    facts: BlockFacts
+    profile: ColumnProfile
     filled: bool = True
     blank_tail: int = 0
-    blank_tail_places: tuple[Place, ...] = field(default=())
+    blank_tail_places: tuple[PlacedExample, ...] = field(default=())
     digests: Digests | None = None
 
 
-def judge(block: Block, context: Context, room: Room) -> Partial:
-    """Return everything that can be said about a block without knowing the others."""
-    parsed = parse(block, context, room)
+def check_block(block: Block, context: Context, budget: ExampleBudget) -> BlockResult:
+    """Return every result that needs no other block."""
+    parsed = parse(block, context, budget)
     unknown = _filled_unknown(parsed.frame, context)
-    frame, numbers, blank = _named(parsed, context)
-    tail = blank_tail(parsed, blank, block, room)
-    hits = [*tail.others, *_blank_hits(blank[: len(blank) - tail.records], room)]
+    frame, numbers, blank = _known_columns(parsed, context)
+    tail = blank_tail(parsed, blank, block, budget)
+    matches = [*tail.others, *_blank_matches(blank[: len(blank) - tail.records], budget)]
     whole, all_numbers = frame, numbers
-    spared = spared_columns(frame, context)
-    headers, odd, found = _no_records(frame, numbers, context, room, spared=spared)
-    hits += found
-    # A key of a repeated header is one like others; lines of another kind have none.
-    keyed, key_numbers = _without(odd, frame, numbers)
+    spared = clean_columns(frame, context)
+    headers, odd, found = _rows_not_records(frame, numbers, context, budget, spared=spared)
+    matches += found
+    # The key of a repeated header is checked for uniqueness like any other key. Lines that are not records have no key.
+    keyed, key_numbers = _drop_rows(odd, frame, numbers)
     none = np.union1d(headers, odd)
-    frame, numbers = _without(none, frame, numbers)
-    hits += content_hits(frame, numbers, context, room, spared=spared)
-    hits += named_hits(frame, numbers, context, room)
-    wanted = [hit for hit in hits if hit.code in context.codes]
+    frame, numbers = _drop_rows(none, frame, numbers)
+    matches += content_matches(frame, numbers, context, budget, spared=spared)
+    matches += named_matches(frame, numbers, context, budget)
+    wanted = [match for match in matches if match.code in context.codes]
     counts: dict[str, int] = {}
-    for hit in wanted:
-        counts[hit.code] = counts.get(hit.code, 0) + hit.total
-    spots = [(hit.code, spot) for hit in wanted for spot in hit.spots[: room.of(hit.code)]]
+    for match in wanted:
+        counts[match.code] = counts.get(match.code, 0) + match.total
+    examples = [(match.code, example) for match in wanted for example in match.examples[: budget.left(match.code)]]
     laid = parsed.layout
-    if laid is None and spots:
+    if laid is None and examples:
         laid = layout(block)
-    local_dates = "DAT103" not in context.codes or any(hit.code == "DAT103" for hit in hits)
-    commas = any(hit.code in {"XLS109", "XLS111"} for hit in hits)
-    facts = gather(frame, numbers, context, room, local_dates=local_dates, commas=commas)
-    facts.filled_unknown = unknown
-    return Partial(
+    local_dates = "DAT103" not in context.codes or any(match.code == "DAT103" for match in matches)
+    commas = any(match.code in {"XLS109", "XLS111"} for match in matches)
+    profile = profile_block(frame, numbers, context, budget, local_dates=local_dates, commas=commas)
+    profile.filled_unknown = unknown
+    return BlockResult(
         records=parsed.records,
         lines=block.feeds,
         length=len(block.data),
         counts=counts,
-        places=tuple(place_all(spots, block, laid, context)) if laid is not None else (),
+        places=tuple(locate_examples(examples, block, laid, context)) if laid is not None else (),
         keys=tuple(key_hashes(keyed, key_numbers, parsed.records, unique, context) for unique in context.uniques),
-        facts=facts,
+        profile=profile,
         filled=parsed.records > tail.records,
         blank_tail=tail.total,
         blank_tail_places=tail.places,
@@ -88,22 +94,26 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
     )
 
 
-def _no_records(
-    frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room, *, spared: frozenset[str]
-) -> tuple[Offsets, Offsets, list[Hits]]:
-    """Return the rows that are the header once more, those that are lines of another kind, and the findings."""
+def _rows_not_records(
+    frame: pl.DataFrame, numbers: Offsets | None, context: Context, budget: ExampleBudget, *, spared: frozenset[str]
+) -> tuple[Offsets, Offsets, list[RuleMatches]]:
+    """Return the rows that repeat the header, the rows that are not records, and the matches of their rules."""
     headers = repeated_headers(frame, context)
     odd = {} if spared.intersection(frame.columns[:1]) else odd_rows(frame, context)
     found = {code: np.setdiff1d(rows, headers) for code, rows in odd.items()}
-    hits = [header_hits(headers if numbers is None else numbers[headers], room)] if len(headers) else []
+    matches = [header_matches(headers if numbers is None else numbers[headers], budget)] if len(headers) else []
     for code, rows in found.items():
-        texts = ["" if text is None else text for text in frame.to_series(0).gather(rows[: room.of(code)]).to_list()]
-        hits.append(line_hits(code, (rows if numbers is None else numbers[rows]).tolist(), texts, room, context))
-    return headers, np.concatenate((np.zeros(0, np.int64), *found.values())), hits
+        texts = [
+            "" if text is None else text for text in frame.to_series(0).gather(rows[: budget.left(code)]).to_list()
+        ]
+        matches.append(
+            line_matches(code, (rows if numbers is None else numbers[rows]).tolist(), texts, budget, context)
+        )
+    return headers, np.concatenate((np.zeros(0, np.int64), *found.values())), matches
 
 
-def _without(rows: Offsets, frame: pl.DataFrame, numbers: Offsets | None) -> tuple[pl.DataFrame, Offsets | None]:
-    """Return a frame without some rows, and the records of the others."""
+def _drop_rows(rows: Offsets, frame: pl.DataFrame, numbers: Offsets | None) -> tuple[pl.DataFrame, Offsets | None]:
+    """Return a frame without some rows, and the record numbers of the remaining rows."""
     if not len(rows):
         return frame, numbers
     kept = np.ones(frame.height, np.bool_)
@@ -112,7 +122,7 @@ def _without(rows: Offsets, frame: pl.DataFrame, numbers: Offsets | None) -> tup
 
 
 def _filled_unknown(frame: pl.DataFrame, context: Context) -> set[int]:
-    """Return the positions of columns without a known name that hold something."""
+    """Return the positions of columns that have no known name and contain a value."""
     unknown = [str(index) for index, name in enumerate(context.columns) if name is None]
     if not unknown or not frame.height:
         return set()
@@ -120,8 +130,8 @@ def _filled_unknown(frame: pl.DataFrame, context: Context) -> set[int]:
     return {int(name) for name, flag in zip(unknown, flags, strict=True) if flag}
 
 
-def _named(parsed: Parsed, context: Context) -> tuple[pl.DataFrame, Offsets | None, Offsets]:
-    """Return the frame of known columns without its blank records, its records, and the blank ones."""
+def _known_columns(parsed: ParsedBlock, context: Context) -> tuple[pl.DataFrame, Offsets | None, Offsets]:
+    """Return the frame of known columns without blank records, its record numbers, and the blank records."""
     frame, numbers = parsed.frame, parsed.numbers
     names = {str(index): name for index, name in enumerate(context.columns) if name is not None}
     flags, blank = blank_rows(frame.rename(names), context), np.zeros(0, np.int64)
@@ -132,43 +142,52 @@ def _named(parsed: Parsed, context: Context) -> tuple[pl.DataFrame, Offsets | No
     return frame.select(list(names)).rename(names), numbers, blank
 
 
-def _blank_hits(blank: Offsets, room: Room) -> list[Hits]:
-    spots = tuple(Spot(message="a record without any value", number=int(n)) for n in blank[: room.of("STR103")])
-    return [Hits("STR103", len(blank), spots)] if len(blank) else []
+def _blank_matches(blank: Offsets, budget: ExampleBudget) -> list[RuleMatches]:
+    examples = tuple(
+        Example(message="a record without any value", number=int(n)) for n in blank[: budget.left("STR103")]
+    )
+    return [RuleMatches("STR103", len(blank), examples)] if len(blank) else []
 
 
-def place_all(spots: Sequence[tuple[str, Spot]], block: Block, laid: Layout, context: Context) -> list[Place]:
-    """Return the places of spots, in the order of the file."""
+def locate_examples(
+    examples: Sequence[tuple[str, Example]], block: Block, laid: Layout, context: Context
+) -> list[PlacedExample]:
+    """Return the locations of examples in the block, in file order."""
     records = np.flatnonzero(laid.numbers >= 0)
-    indices = [None if spot.number is None else int(records[spot.number]) for _, spot in spots]
-    starts = [(spot.at or 0) if i is None else int(laid.starts[i]) for (_, spot), i in zip(spots, indices, strict=True)]
+    indices = [None if example.number is None else int(records[example.number]) for _, example in examples]
+    starts = [
+        (example.at or 0) if i is None else int(laid.starts[i])
+        for (_, example), i in zip(examples, indices, strict=True)
+    ]
     marked = [
-        start if spot.at is None or spot.by_record else spot.at for (_, spot), start in zip(spots, starts, strict=True)
+        start if example.at is None or example.by_record else example.at
+        for (_, example), start in zip(examples, starts, strict=True)
     ]
     lines = block.lines_before(np.array(marked, np.int64)).tolist()
-    wanted = [i for (_, spot), i in zip(spots, indices, strict=True) if i is not None and spot.at is None]
-    mended = mended_cells(block.data, laid, wanted, context.separator, context.texts)
+    wanted = [i for (_, example), i in zip(examples, indices, strict=True) if i is not None and example.at is None]
+    rewritten = rewritten_cells(block.data, laid, wanted, context.separator, context.texts)
     places = []
-    for (code, spot), index, start, line in zip(spots, indices, starts, lines, strict=True):
-        byte, field = start if spot.at is None else spot.at, None
-        if spot.column is not None:
-            position = context.positions[spot.column]
+    for (code, example), index, start, line in zip(examples, indices, starts, lines, strict=True):
+        byte, field = start if example.at is None else example.at, None
+        if example.column is not None:
+            position = context.positions[example.column]
             field = position + 1
-            if spot.at is None:
-                known = None if index is None else mended.get(index)
+            if example.at is None:
+                known = None if index is None else rewritten.get(index)
                 byte = known[position][0] if known else cell_start(block.data, start, context.separator, position)
-        places.append(Place(code, spot, line, byte, field))
+        places.append(PlacedExample(code, example, line, byte, field))
     return sorted(places, key=lambda place: place.byte)
 
 
 def cell_start(data: bytes, start: int, separator: int, position: int) -> int:
-    """Return where a field of the record at `start` begins; the record's start if it has no such field."""
+    """Return the offset of a field of the record at `start`; `start` itself if the record has no such field."""
     at, sign = start, bytes((separator,))
     for _ in range(position):
         at = data.find(sign, at) + 1
         if not at:
             break
-    if at and _QUOTE_OR_END.search(data, start, at) is None:  # every separator in front of it parts cells
+    # No quote in front of the field, so every separator ends a cell.
+    if at and _QUOTE_OR_END.search(data, start, at) is None:
         return at
     first, _ = next(islice(cells(data, start, separator), position, None), (start, start))
     return first

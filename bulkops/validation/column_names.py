@@ -1,4 +1,4 @@
-"""Which column a name in a header may mean: other spellings, and the words that other tools use."""
+"""Find the column that a header name probably means: other spellings, and names that other tools use."""
 
 import difflib
 from collections.abc import Collection, Sequence
@@ -37,27 +37,28 @@ _SYNONYMS = (
     {"storeintegrationid", "store", "storeid", "shopid", "branchid", "storenumber"},
     {"validityduration", "validity", "validfor"},
 )  # fmt: skip
-"""Names that are taken for one another, as `fold` makes them."""
+"""Groups of names that mean the same, in the form that `fold` returns."""
 
 
 def fold(name: str) -> str:
-    """Return a name in small letters, without blanks, hyphens and underscores."""
+    """Return a name in lower case, without blanks, hyphens and underscores."""
     return name.strip().lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
 def suggestion(name: str, contract: Contract, among: Collection[str] | None = None) -> str | None:
-    """Return the column that a name probably means."""
+    """Return the column that a name probably means; None if no column is similar."""
     found = synonym(name, contract, among)
     if found is not None:
         return found
     folded = {fold(column): column for column in (contract.column_names if among is None else among)}
-    wanted, longest = fold(name), 2 * max(map(len, folded), default=0)  # a text twice as long cannot be near
+    # A name more than twice as long as every column cannot be similar to one.
+    wanted, longest = fold(name), 2 * max(map(len, folded), default=0)
     near = difflib.get_close_matches(wanted, folded, n=1, cutoff=0.7) if len(wanted) <= longest else []
     return folded[near[0]] if near else None
 
 
 def synonym(name: str, contract: Contract, among: Collection[str] | None = None) -> str | None:
-    """Return the column that a name means in another spelling, or in the words of other tools."""
+    """Return the column that a name means in another spelling or as a synonym; None if it means none."""
     folded = {fold(column): column for column in (contract.column_names if among is None else among)}
     if (wanted := fold(name)) in folded:
         return folded[wanted]
@@ -68,9 +69,9 @@ def synonym(name: str, contract: Contract, among: Collection[str] | None = None)
 
 
 def rivals_of(names: Sequence[str], columns: Sequence[str | None], contract: Contract) -> dict[str, list[int]]:
-    """Return the columns that several fields of a header may be and none names exactly, with the fields' positions.
+    """Return each column that several fields may mean and none names exactly, with the positions of those fields.
 
-    `columns` are the columns that the names mean by their spelling, or None.
+    `columns` has for each name the column that its spelling means, or None.
     """
     found: dict[str, list[int]] = {}
     exact = {contract.header_names.get(name) for name in names}

@@ -1,21 +1,21 @@
-"""What judging a block needs to know about the file and the settings: fixed for the whole file, picklable."""
+"""Describe a file and the settings to the checks of its blocks: fixed for the whole file, picklable."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from bulkops.validation.named_things import NamedThings
+from bulkops.validation.named_things import AccountNames
 from bulkops_validators.model.cells import Text
 from bulkops_validators.model.contract import Comparison, Contract, Mode, Unique
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Context:
-    """The contract, the column of each field (None: not a known one), and what is to be judged.
+    """The contract, the column of each field (None: unknown), and the checks to run.
 
-    `codes` are the rules switched on; `crlf` says how the header line ends; `names` are the columns as it spells them;
-    `digests` asks for the digests of records; `named` knows what an account has of the names in the cells.
+    `codes` are the enabled rules. `crlf`: the header line ends with CRLF. `names` are the column names as the file
+    spells them. `digests`: compute the digests of records. `named` checks cells against the names of an account.
     """
 
     contract: Contract
@@ -27,7 +27,7 @@ class Context:
     mask: bool = False
     names: tuple[str, ...] = ()
     digests: bool = False
-    named: NamedThings | None = None
+    named: AccountNames | None = None
 
     @cached_property
     def present(self) -> tuple[str, ...]:
@@ -41,12 +41,12 @@ class Context:
 
     @cached_property
     def texts(self) -> tuple[bool, ...]:
-        """By field position, whether its cells are texts, in which a quote may be the cell's own."""
+        """For each field position, whether its cells are texts. A text may contain quotes of its own."""
         return tuple(name is None or isinstance(self.contract.column(name).cell, Text) for name in self.columns)
 
     @cached_property
     def uniques(self) -> tuple[Unique, ...]:
-        """The uniqueness rules that the file's columns allow to judge; absent optional columns count as blank."""
+        """The uniqueness rules that the columns of the file allow; missing optional columns count as blank."""
         return tuple(
             unique
             for unique in self.contract.unique
@@ -55,12 +55,12 @@ class Context:
 
     @cached_property
     def folds_case(self) -> bool:
-        """Whether keys that differ by case only are worth a look: where keys are codes people type."""
+        """Whether to compare keys without regard to case: only where keys are codes that people type."""
         return folds_case(self.contract)
 
 
 def folds_case(contract: Contract) -> bool:
-    """Tell whether a contract's keys are codes, which applications may fold."""
+    """Return whether the keys of a contract are codes, in which applications may ignore case."""
     codes = [
         column
         for route in contract.routes
@@ -72,11 +72,11 @@ def folds_case(contract: Contract) -> bool:
 
 
 def masked(value: str) -> str:
-    """Return a value that gives away no more than its length and its first and last characters."""
+    """Return a masked value: only its length and its first and last character are visible."""
     kept = min(2, len(value) // 4)
     return value[:kept] + "*" * (len(value) - 2 * kept) + value[len(value) - kept :]
 
 
 def shown(value: str, context: Context) -> str:
-    """Return a value as a message shows it."""
+    """Return a value as messages show it, masked if the settings ask for it."""
     return masked(value) if context.mask else value

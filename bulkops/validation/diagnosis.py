@@ -1,6 +1,6 @@
-"""One cause of many findings, seen in the first bytes of a file: another kind of content, header, contract or encoding.
+"""Find one cause of many findings in the first bytes of a file: other content, header, contract or encoding.
 
-A cause is a finding of its own. The findings that it explains are counted and not listed.
+A cause is reported as a finding. The findings that it explains are counted and not listed.
 """
 
 import json
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 
 from bulkops.reading.records.quoting import cells, read_strictly
 from bulkops.validation.checks.encoding import is_utf8
-from bulkops.validation.checks.likely_encodings import readings_told
+from bulkops.validation.checks.likely_encodings import describe_readings
 from bulkops.validation.column_names import synonym
-from bulkops.validation.header import SEPARATORS, SPOKEN, Header, spelt_names
+from bulkops.validation.header import SEPARATOR_NAMES, SEPARATORS, Header, spelt_names
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 from bulkops_validators.model.rules_registry import RULES
 
 _SEARCHED = 100
-"""Lines in which a header is looked for, and records that are compared with it."""
+"""Maximum number of lines searched for a header, and of records compared with it."""
 _FEW = 10
-"""Records, or lines that are not UTF-8, from which on they are no accident."""
+"""Minimum number of records, or of lines that are not UTF-8, that cannot be an accident."""
 _SURE = 3
-"""Columns that only an export has, from which on a file is one."""
+"""Minimum number of columns unique to an export that identify an export."""
 _SHOWN = 60
 _MARKUP = re.compile(rb"(?i)<(?:!doctype\s+html|html|head|body|\?xml|!--)|<[a-z][a-z0-9:_-]*(?:\s[^<>\n]*)?/?>")
 _OBJECT = re.compile(rb'(?:\[\s*)?\{\s*"(?:[^"\\]|\\.)*"\s*:')
@@ -35,15 +35,15 @@ _OF_CELLS = frozenset(
 
 @dataclass(frozen=True)
 class Cause:
-    """What is wrong with the file as a whole, and the rules whose findings follow from it."""
+    """A defect of the whole file, and the rules whose findings it causes."""
 
     code: str
     message: str
     explains: frozenset[str]
 
 
-def other_content(data: bytes) -> str | None:
-    """Return what the first bytes of a file are if not CSV: HTML, XML, JSON; None if they may be CSV."""
+def content_kind(data: bytes) -> str | None:
+    """Return the kind of content if it is not CSV (HTML, XML or JSON); None if it may be CSV."""
     start = data[:4096].lstrip()
     if found := _MARKUP.match(start):
         return "XML" if found[0].startswith(b"<?") else "HTML or XML"
@@ -65,7 +65,7 @@ def _is_json(data: bytes) -> bool:
 
 
 def header_below(data: bytes, contract: Contract, renames: Mapping[str, str]) -> int:
-    """Return where the header begins if other lines precede it; 0 if the first line may be one, or if none is."""
+    """Return the offset of a header that other lines precede; 0 if the first line may be one, or if none is found."""
     at = 0
     for number in range(_SEARCHED):
         end = data.find(b"\n", at) + 1 or len(data)
@@ -81,8 +81,8 @@ def header_below(data: bytes, contract: Contract, renames: Mapping[str, str]) ->
     return 0
 
 
-def may_go(preamble: bytes, header: Header) -> bool:
-    """Tell whether no line in front of a header can be a record: each is blank, a remark, or of another width."""
+def removable(preamble: bytes, header: Header) -> bool:
+    """Return whether no line in front of a header can be a record: each is blank, a remark, or has another width."""
     width = len(header.columns)
     for line in preamble.splitlines():
         remark = re.match(rb"#|//|--|[-=_+|*, ]*$", line.strip()) is not None
@@ -92,33 +92,33 @@ def may_go(preamble: bytes, header: Header) -> bool:
 
 
 def _known(line: bytes, contract: Contract, renames: Mapping[str, str]) -> tuple[int, int]:
-    """Return how many documented names a line has, and how many fields; with the separator that yields most."""
+    """Return the number of documented names in a line and of its fields, with the separator that finds most names."""
     known = {name.lower() for name in (*contract.column_names, *renames)}
     counts = [(sum(name.lower() in known for name in names), len(names)) for names in _all_names(line)]
     return max(counts, key=lambda pair: (pair[0], -pair[1]), default=(0, 1))
 
 
 def _is_whole(line: bytes, contract: Contract, renames: Mapping[str, str]) -> bool:
-    """Tell whether a line has all columns that the contract requires."""
+    """Return whether a line has all columns that the contract requires."""
     return any(_required({renames.get(name, name).lower() for name in names}, contract) for names in _all_names(line))
 
 
 def _required(names: set[str], contract: Contract) -> bool:
-    """Tell whether names in lower case contain all columns that a contract requires."""
+    """Return whether lower-case names contain all columns that a contract requires."""
     groups = [exclusive.columns for exclusive in contract.exclusive if exclusive.whole_file]
     groups += [(name,) for name in contract.required_names]
     return all(any(name.lower() in names for name in group) for group in groups)
 
 
 def _all_names(line: bytes) -> list[tuple[str, ...]]:
-    """Return the names in a line for each separator; none for a line too long to be a header."""
+    """Return the names in a line for each separator; an empty list for a line too long to be a header."""
     if len(line) > 4096:
         return []
     return [spelt_names(line, separator) for separator in SEPARATORS]
 
 
-def mistaken(header: Header, contract: Contract) -> Cause | None:
-    """Return that a header belongs to an export, or to another contract; None if nothing speaks for it."""
+def header_cause(header: Header, contract: Contract) -> Cause | None:
+    """Return the cause if the header belongs to an export or to another contract; None if it does not."""
     if any(fault.code == "HDR107" for fault in header.faults):
         return None
     return _export(header, contract) or _other_contract(header, contract)
@@ -129,18 +129,22 @@ def _export(header: Header, contract: Contract) -> Cause | None:
         return None
     names = {name.strip().lower() for name in header.names}
     counts = {other.name: _own_columns(names, other) for other in (contract, *CONTRACTS.values())}
-    best = max(counts, key=lambda name: counts[name])  # of equal ones the first, which is the contract itself
+    # `max` returns the first of equal names, here the contract itself.
+    best = max(counts, key=lambda name: counts[name])
     if not counts[best]:
         return None
     takes = ", ".join(contract.column_names)
     advice = "`bulkops fix --unsafe` removes the columns that no import has" if best == contract.name else ""
-    says = f"the file is an export of {best}, not an import file; {contract.name} takes {takes}"
+    text = f"the file is an export of {best}, not an import file; the columns of {contract.name} are {takes}"
     explains = _COLUMNS | {"HDR106"} | (frozenset() if best == contract.name else _OF_CELLS)
-    return Cause("HDR112", f"{says}; {advice}" if advice else says, explains)
+    return Cause("HDR112", f"{text}; {advice}" if advice else text, explains)
 
 
 def _own_columns(names: set[str], contract: Contract) -> int:
-    """Return how many columns only an export has; 0 unless there are three, or half of them, beside the key."""
+    """Return the number of columns that only an export has.
+
+    0 unless there are three or half of all such columns, and the key column too.
+    """
     best = 0
     for route in contract.routes:
         readback = route.readback
@@ -149,14 +153,14 @@ def _own_columns(names: set[str], contract: Contract) -> int:
         found = {column.column: {name.lower() for name in column.found} for column in readback.columns}
         own = {name.lower() for name in readback.own_columns} - {name.lower() for name in contract.column_names}
         count = len(own & names)
-        enough = count >= _SURE or (count > 1 and count * 2 >= len(own))
-        if enough and all(found[key] & names for key in readback.key if key in found):
+        reached_max_errors = count >= _SURE or (count > 1 and count * 2 >= len(own))
+        if reached_max_errors and all(found[key] & names for key in readback.key if key in found):
             best = max(best, count)
     return best
 
 
 def export_names(header: Header, contract: Contract) -> Mapping[str, str]:
-    """Return the columns of an export that an import file has under another name, with that name."""
+    """Return the export names of columns that an import file names otherwise, each with its import name."""
     names = {name.lower(): name for name in header.names}
     renames: dict[str, str] = {}
     for route in contract.routes:
@@ -191,8 +195,8 @@ def _other_contract(header: Header, contract: Contract) -> Cause | None:
     )
 
 
-def unlike_records(header: Header, data: bytes) -> Cause | None:
-    """Return that the first records all have another number of fields, or another separator, than the header."""
+def width_cause(header: Header, data: bytes) -> Cause | None:
+    """Return the cause if all first records have another number of fields, or another separator, than the header."""
     width = len(header.columns)
     lines = _whole_lines(data)[:_SEARCHED]
     if len(lines) < _FEW or header.wrapped:
@@ -201,14 +205,15 @@ def unlike_records(header: Header, data: bytes) -> Cause | None:
     ((count, times),) = counts.most_common(1)
     if count in {0, width} or times < len(lines):
         return None
-    spoken = SPOKEN[bytes((header.separator,))]
+    separator_name = SEPARATOR_NAMES[bytes((header.separator,))]
     for separator in SEPARATORS if width > 1 else b"":
         if separator != header.separator and all(_width(line, separator) == width for line in lines):
-            other = SPOKEN[bytes((separator,))]
-            message = f"{other} separates the fields of the records, but {spoken} those of the header"
+            other = SEPARATOR_NAMES[bytes((separator,))]
+            message = f"{other} separates the fields of the records, but {separator_name} those of the header"
             return Cause("HDR114", message, frozenset({"STR101", "STR102"}))
     if count > width and all(_blank_behind(line, header.separator, width) for line in lines):
-        return None  # blank fields too many are removed one by one
+        # `fix` removes surplus blank fields record by record.
+        return None
     if count == 1 and all(line.startswith(b'"') for line in lines):
         return None
     message = f"the header has {_fields(width)}, but all of the first {len(lines)} records have {_fields(count)}"
@@ -216,20 +221,20 @@ def unlike_records(header: Header, data: bytes) -> Cause | None:
 
 
 def _whole_lines(data: bytes) -> list[bytes]:
-    """Return the filled lines of the first bytes behind a header, but for one that may be cut off."""
+    """Return the lines with content after the header, without a last line that may be incomplete."""
     lines = data[: 1 << 16].split(b"\n")
     whole = lines[:-1] if len(data) > 1 << 16 else lines
     return [line.rstrip(b"\r") for line in whole if line.strip()]
 
 
 def _width(line: bytes, separator: int) -> int:
-    """Return how many fields a line has; 0 if its quotes are wrong."""
+    """Return the number of fields of a line; 0 if its quotes are wrong."""
     read = read_strictly(line, 0, separator)
     return 0 if read.code else len([*cells(line, 0, separator)])
 
 
 def _blank_behind(line: bytes, separator: int, width: int) -> bool:
-    """Tell whether the fields of a line beyond a width are blank."""
+    """Return whether all fields after the first `width` fields are blank."""
     return not any(line[start:end] for start, end in [*cells(line, 0, separator)][width:])
 
 
@@ -237,13 +242,13 @@ def _fields(count: int) -> str:
     return f"{count} field{'' if count == 1 else 's'}"
 
 
-def other_encoding(data: bytes, *, mask: bool) -> Cause | None:
-    """Return that many lines are not UTF-8 and none shows that the file is."""
+def encoding_cause(data: bytes, *, mask: bool) -> Cause | None:
+    """Return the cause if many lines are not UTF-8 and no line proves that the file is UTF-8."""
     if data.isascii():
         return None
     odd: Sequence[bytes] = [line for line in _whole_lines(data) if not line.isascii()]
     if len(odd) < _FEW or any(map(is_utf8, odd)):
         return None
-    told = readings_told(odd[0][:_SHOWN], mask=mask)
-    message = f"the file is not UTF-8: none of its first {len(odd):,} lines with other characters is{told}"
+    readings = describe_readings(odd[0][:_SHOWN], mask=mask)
+    message = f"the file is not UTF-8: none of its first {len(odd):,} lines with other characters is{readings}"
     return Cause("FIL112", message, frozenset({"FIL102", "FIL104"}))

@@ -1,11 +1,11 @@
-"""Digests of records: what tells whether a record of one file is also in another one.
+"""Compute digests of records, to recognise a record of one file in another file.
 
-A digest is over the cells that are not blank, by the name of their column. So it is the same for a record that was
-quoted otherwise, or whose columns were reordered, and other for one with a changed cell. Columns that the contract does
-not have do not count. A digest has 128 bits: two 64-bit sums of hashes of cells. A record without a value has 0.
+A digest covers the cells that are not blank, each with the name of its column. It stays the same if a record is quoted
+differently or its columns change their order; it changes with any cell. Columns that the contract does not have are
+ignored. A digest has 128 bits: two 64-bit sums of cell hashes. A record without a value has the digest 0.
 
-polars promises its hashes within one version only. `scheme` shows whether two files of digests can be compared: it is
-made of the digests of known records.
+polars keeps its hashes stable within one version only. `scheme` is computed from the digests of fixed records; two
+files of digests can be compared only if their schemes are equal.
 """
 
 import zlib
@@ -18,14 +18,17 @@ import polars as pl
 from bulkops.reading.records.structural_index import Offsets
 
 Digests = npt.NDArray[np.uint64]
-"""One row a record, in the order of the file; two columns."""
+"""One row per record, in file order; two columns."""
 _MODULUS = 1 << 64
 SEEDS = (0x5EED_0001, 0x5EED_0002)
 KNOWN = {"value": ["CODE-1", ""], "attributes": ['{"category": "longer than twelve bytes"}', "ä"]}
 
 
 def record_digests(frame: pl.DataFrame, numbers: Offsets | None, records: int) -> Digests:
-    """Return the digests of a block of `records` records; `frame` has the cells of those in `numbers` as text."""
+    """Return the digests of a block of `records` records.
+
+    `frame` has, as text, the cells of the records in `numbers`.
+    """
     found = np.zeros((frame.height, len(SEEDS)), np.uint64)
     columns = [frame.get_column(name).fill_null("") for name in frame.columns]
     for half, seed in enumerate(SEEDS):
@@ -44,11 +47,11 @@ def record_digests(frame: pl.DataFrame, numbers: Offsets | None, records: int) -
 
 @cache
 def _blank(seed: int) -> int:
-    """Return the hash of a blank cell, which adds nothing to a digest."""
+    """Return the hash of a blank cell, which is subtracted so that blank cells add nothing to a digest."""
     return int(pl.Series([""]).hash(seed).item())
 
 
 @cache
 def scheme() -> bytes:
-    """Return 32 bytes that are equal where the same records have the same digests."""
+    """Return 32 bytes that are equal wherever the same records have the same digests."""
     return record_digests(pl.DataFrame(KNOWN), None, 2).astype("<u8").tobytes()

@@ -1,4 +1,4 @@
-"""Validate files: read each once, judge its blocks side by side, put the partial results together in order."""
+"""Validate files: read each file once, check its blocks in parallel, and merge the block results in order."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -13,13 +13,12 @@ from bulkops.limits import TooLarge
 from bulkops.reading.blocks import FIRST_BYTES, ContentReader, blocks
 from bulkops.reading.records.layout import Block
 from bulkops.reading.sources import DAMAGED, ReadFailed, Source, expand
-from bulkops.validation.block import Partial, judge
-from bulkops.validation.checks.repetitions import KeyBook
+from bulkops.validation.block import BlockResult, check_block
+from bulkops.validation.checks.repetitions import KeyRegistry
 from bulkops.validation.context import Context
-from bulkops.validation.findings import FileReport, ValidationReport
-from bulkops.validation.observer import Observer
-from bulkops.validation.preamble import open_content
-from bulkops.validation.report_builder import Tally
+from bulkops.validation.findings import FileReport, ValidationObserver, ValidationReport
+from bulkops.validation.preamble import read_file_start
+from bulkops.validation.report_builder import ReportBuilder
 from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract, Unique
 from bulkops_validators.model.rules_registry import chosen
@@ -27,15 +26,15 @@ from bulkops_validators.model.rules_registry import chosen
 
 @dataclass
 class _Outcome:
-    """How reading a file went."""
+    """The report builder of one file, and the result of reading it."""
 
-    tally: Tally
+    builder: ReportBuilder
     size: int = 0
     sha256: str = ""
     unreadable: str | None = None
 
     def report(self) -> FileReport:
-        return self.tally.report(size=self.size, sha256=self.sha256, unreadable=self.unreadable)
+        return self.builder.report(size=self.size, sha256=self.sha256, unreadable=self.unreadable)
 
 
 def validate_files(
@@ -43,19 +42,19 @@ def validate_files(
     sources: Iterable[str | Path | Source],
     *,
     settings: ValidationSettings | None = None,
-    observer: Observer | None = None,
+    observer: ValidationObserver | None = None,
 ) -> ValidationReport:
-    """Return what is wrong with the files; a file that cannot be read has `unreadable` set in its report.
+    """Return the report of files; a file that cannot be read has `unreadable` set in its report.
 
-    Uniqueness is judged over all files together, unless the import replaces: then each file is a world of its own.
+    Keys must be unique across all files. For a replacing import, they must be unique within each file only.
     """
     settings = settings or ValidationSettings()
     outcomes = []
-    with KeyBook(contract, settings) as keys:
+    with KeyRegistry(contract, settings) as keys:
         for source in sources:
             known = source if isinstance(source, Source) else expand([str(source)])[0]
-            outcomes.append(_validate_one(Tally(contract, known, settings, observer), keys))
-        keys.settle()
+            outcomes.append(_validate_one(ReportBuilder(contract, known, settings, observer), keys))
+        keys.compare()
     judged = chosen(select=settings.select, ignore=settings.ignore)
     unused = settings.baseline.unused(judged) if settings.baseline else ()
     report = ValidationReport(files=tuple(outcome.report() for outcome in outcomes), unused_baseline=unused)
@@ -65,57 +64,58 @@ def validate_files(
     return report
 
 
-def _validate_one(tally: Tally, keys: KeyBook) -> _Outcome:
-    outcome = _Outcome(tally)
+def _validate_one(builder: ReportBuilder, keys: KeyRegistry) -> _Outcome:
+    outcome = _Outcome(builder)
     try:
-        with tally.source.open() as stream:
+        with builder.source.open() as stream:
             reader = ContentReader(stream)
             try:
-                judge_content(reader, tally, keys)
+                check_content(reader, builder, keys)
             finally:
                 outcome.size, outcome.sha256 = reader.size, reader.sha256
     except InputUnreadable as error:
         outcome.unreadable = " ".join(filter(None, (error.message, error.hint)))
     except DAMAGED as error:
-        tally.break_off("FIL110", f"what follows cannot be decompressed: {error}")
-        outcome.unreadable = f"{tally.source.path} is damaged: {error}."
+        builder.end_early("FIL110", f"the rest of the file cannot be decompressed: {error}")
+        outcome.unreadable = f"{builder.source.path} is damaged: {error}."
     except ReadFailed as error:
-        tally.break_off(None)
-        outcome.unreadable = f"{tally.source.path} cannot be read to the end: {error.strerror or error}."
+        builder.end_early(None)
+        outcome.unreadable = f"{builder.source.path} cannot be read to the end: {error.strerror or error}."
     except TooLarge as error:
-        tally.break_off(None)
-        outcome.unreadable = f"{tally.source.path}: {tally.place}: {error}.\n  {error.hint}"
+        builder.end_early(None)
+        outcome.unreadable = f"{builder.source.path}: {builder.place}: {error}.\n  {error.hint}"
     return outcome
 
 
-class Keys(Protocol):
-    """Where the keys of the blocks go."""
+class KeySink(Protocol):
+    """A receiver of the keys of each block."""
 
-    def begin(self, tally: Tally) -> None:
-        """Hear that a file begins."""
+    def begin(self, builder: ReportBuilder) -> None:
+        """Start a new file."""
 
-    def add(self, partial: Partial, uniques: tuple[Unique, ...]) -> None:
-        """Take the keys of a block."""
+    def add(self, result: BlockResult, uniques: tuple[Unique, ...]) -> None:
+        """Add the keys of one block."""
 
 
-def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
-    """Judge what a reader yields, from its start to its end."""
-    settings = tally.settings
-    opening = open_content(reader, tally.contract, mask=settings.mask, renames=settings.renames)
-    tally.open(opening)
-    if opening.header is None:
-        while reader.read(FIRST_BYTES):  # the hash and the size are those of the whole file
+def check_content(reader: ContentReader, builder: ReportBuilder, keys: KeySink) -> None:
+    """Check the content of a reader from start to end."""
+    settings = builder.settings
+    file_start = read_file_start(reader, builder.contract, mask=settings.mask, renames=settings.renames)
+    builder.open(file_start)
+    if file_start.header is None:
+        # The hash and the size must cover the whole file.
+        while reader.read(FIRST_BYTES):
             pass
         return
     context = Context(
-        contract=tally.contract,
-        columns=opening.header.columns,
-        separator=opening.header.separator,
-        codes=tally.codes,
+        contract=builder.contract,
+        columns=file_start.header.columns,
+        separator=file_start.header.separator,
+        codes=builder.findings.codes,
         now=settings.now,
-        crlf=opening.crlf,
+        crlf=file_start.crlf,
         mask=settings.mask,
-        names=opening.header.names,
+        names=file_start.header.names,
         digests=settings.digests,
         named=settings.named,
     )
@@ -125,49 +125,53 @@ def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
         width=len(context.columns),
         size=settings.block_bytes,
     )
-    tally.context = context
-    keys.begin(tally)
-    for partial in _judged(pieces, context, tally):
-        keys.add(partial, context.uniques)
-        tally.add(partial)
-        if tally.enough():
+    builder.context = context
+    keys.begin(builder)
+    for result in _block_results(pieces, context, builder):
+        keys.add(result, context.uniques)
+        builder.add(result)
+        if builder.reached_max_errors():
             break
-    tally.close()
+    builder.close()
 
 
-class _Ahead(NamedTuple):
-    """A block that is being judged: its bytes, and the result to come."""
+class _PendingBlock(NamedTuple):
+    """A block under check: its size in bytes, and its future result."""
 
     size: int
-    result: Future[Partial]
+    result: Future[BlockResult]
 
 
-def _judged(pieces: Iterator[Block], context: Context, tally: Tally) -> Iterator[Partial]:
-    """Yield the partial results in order. As many blocks are judged at a time as there are threads;
-    one that a long record has made larger than usual is judged alone, before more is read.
+def _block_results(pieces: Iterator[Block], context: Context, builder: ReportBuilder) -> Iterator[BlockResult]:
+    """Yield the block results in order, with one block per thread checked at a time.
 
-    Where reading fails, what was read comes first.
+    A block larger than usual, because of a long record, is checked alone before more is read. If reading fails, the
+    results of the data read so far come first.
     """
-    threads = tally.settings.threads
-    usual = tally.settings.block_bytes
-    ahead: deque[_Ahead] = deque()
+    threads = builder.settings.threads
+    usual = builder.settings.block_bytes
+    pending: deque[_PendingBlock] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
             for block in pieces:
                 alone = len(block.data) > usual
                 if alone:
-                    yield from _rest(ahead)
-                ahead.append(_Ahead(len(block.data), pool.submit(judge, block, context, tally.room())))
+                    yield from _drain(pending)
+                pending.append(
+                    _PendingBlock(len(block.data), pool.submit(check_block, block, context, builder.budget()))
+                )
                 del block
                 most = 0 if alone else (threads + 1) * usual
-                while ahead and (len(ahead) > threads or sum(b.size for b in ahead) > most or ahead[0].result.done()):
-                    yield ahead.popleft().result.result()
+                while pending and (
+                    len(pending) > threads or sum(b.size for b in pending) > most or pending[0].result.done()
+                ):
+                    yield pending.popleft().result.result()
         except (*DAMAGED, ReadFailed, TooLarge):
-            yield from _rest(ahead)
+            yield from _drain(pending)
             raise
-        yield from _rest(ahead)
+        yield from _drain(pending)
 
 
-def _rest(ahead: deque[_Ahead]) -> Iterator[Partial]:
-    while ahead:
-        yield ahead.popleft().result.result()
+def _drain(pending: deque[_PendingBlock]) -> Iterator[BlockResult]:
+    while pending:
+        yield pending.popleft().result.result()

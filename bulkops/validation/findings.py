@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from bulkops_validators.model.rules import Repair, Severity
 from bulkops_validators.model.rules_registry import RULES
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One rule broken at one place.
+    """One violation of a rule at one location.
 
-    `record` counts from 1 without the header and is None for the header, blank lines and the file as a whole;
-    `line` is the physical line, from 1, on which the record begins (for single bytes: on which they stand);
-    `byte` counts from 0 and points at the cell, or at the defect itself; `field` is the column's position, from 1.
-    `column` and `value` are None where the finding is about no single cell. `explains` is the number of findings that
-    follow from this one: they are counted and not listed.
+    `record` counts from 1 without the header; it is None for the header, blank lines and the file as a whole. `line` is
+    the physical line, from 1, on which the record begins; for single bytes, the line that contains them. `byte` counts
+    from 0 and points at the cell, or at the defect itself. `field` is the position of the column, from 1. `column` and
+    `value` are None if the finding is not about a single cell. `explains` is the number of findings that this one
+    causes: they are counted and not listed.
     """
 
     code: str
@@ -38,12 +38,12 @@ class Finding:
 
     @property
     def name(self) -> str:
-        """The rule's name."""
+        """The name of the rule."""
         return RULES[self.code].name
 
     @property
     def help(self) -> str:
-        """What to do."""
+        """How to fix the finding."""
         return RULES[self.code].fix
 
     def to_json(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class Finding:
 
 
 class Findings(Sequence[Finding]):
-    """Findings of one or more files, in order. `paths` are their files, one for each finding."""
+    """Findings of one or more files, in order. `paths` has the file of each finding."""
 
     def __init__(self, found: Sequence[Finding], paths: Sequence[str]) -> None:
         self._found = tuple(found)
@@ -85,7 +85,7 @@ class Findings(Sequence[Finding]):
         return len(self._found)
 
     def to_frame(self) -> "pl.DataFrame":
-        """Return a polars frame with one row for each finding: path, and the fields of `Finding.to_json`."""
+        """Return a polars frame with one row per finding: path, and the fields of `Finding.to_json`."""
         import polars as pl
 
         rows = [{"path": path, **found.to_json()} for path, found in zip(self._paths, self._found, strict=True)]
@@ -123,11 +123,10 @@ NUMBERS = frozenset({"record", "line", "byte", "field"})
 
 @dataclass(frozen=True, kw_only=True)
 class FileReport:
-    """What was found in one file. `counts` are exact; `findings` are examples in file order.
+    """The findings of one file. `counts` are exact; `findings` are examples in file order.
 
-    `sha256` and `bytes` are of the content as it was read (decompressed). `stopped`: there were as many errors as
-    were asked for, so that the rest of the file was not looked at. `digests` are those of its records, if they were
-    asked for.
+    `sha256` and `bytes` describe the content after decompression. `stopped`: the maximum number of errors was reached,
+    and the rest of the file was not checked. `digests` are the digests of the records, if they were requested.
     """
 
     path: str
@@ -147,7 +146,7 @@ class FileReport:
 
     @property
     def repairs(self) -> dict[str, int]:
-        """How many findings `bulkops fix` may repair: safely, with an option, and only with --unsafe."""
+        """The number of findings that `bulkops fix` may repair: safely, with an option, and only with --unsafe."""
         found = dict.fromkeys((Repair.SAFE, Repair.OPTION, Repair.UNSAFE), 0)
         for code, count in self.counts.items():
             if (repair := RULES[code].repair) in found:
@@ -178,7 +177,7 @@ class FileReport:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ValidationReport:
-    """What was found in all files of one call. `account` is the snapshot that they were compared with, if any."""
+    """The reports of all files of one call. `account` is the snapshot that the files were compared with, if any."""
 
     files: tuple[FileReport, ...]
     unused_baseline: tuple[str, ...] = ()
@@ -186,18 +185,18 @@ class ValidationReport:
 
     @property
     def findings(self) -> Findings:
-        """The findings of all files: the examples that were kept of each rule, in the order of the files."""
+        """The listed examples of all files, in file order."""
         found = [(finding, file.path) for file in self.files for finding in file.findings]
         return Findings([finding for finding, _ in found], [path for _, path in found])
 
     @property
     def errors(self) -> int:
-        """How many findings are errors, counted exactly."""
+        """The exact number of findings that are errors."""
         return sum(file.errors for file in self.files)
 
     @property
     def warnings(self) -> int:
-        """How many findings are warnings, counted exactly."""
+        """The exact number of findings that are warnings."""
         return sum(file.warnings for file in self.files)
 
     def __repr__(self) -> str:
@@ -222,3 +221,13 @@ class ValidationReport:
         if self.account is not None:
             document["account"] = dict(self.account)
         return document
+
+
+class ValidationObserver(Protocol):
+    """Receives findings and progress while files are validated."""
+
+    def finding(self, path: str, finding: Finding) -> None:
+        """Receive an example as soon as it is known; examples that need the whole file come last."""
+
+    def advanced(self, path: str, size: int) -> None:
+        """Receive the number of bytes of a file checked so far."""

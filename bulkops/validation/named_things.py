@@ -6,10 +6,10 @@ from typing import Protocol
 
 
 @dataclass(frozen=True)
-class Fault:
-    """What is wrong with a cell, or with the target of a file: the rule's code, and the fault in words.
+class NameFault:
+    """A defect of a cell, or of the target of a file: the code of the rule, and a text.
 
-    `text` continues a sentence that begins with the cell, or with the part `of` it; alone it is the whole sentence.
+    `text` continues a sentence that begins with the cell, or with its part `of`; for a file it is the whole sentence.
     Neither contains a value of the file.
     """
 
@@ -18,15 +18,15 @@ class Fault:
     of: str | None = None
 
 
-class NamedThings(Protocol):
-    """What an account knows of the names in a file's cells. Called from several threads."""
+class AccountNames(Protocol):
+    """Checks names in cells against an account. Called from several threads."""
 
-    def of_file(self, present: Collection[str]) -> Sequence[Fault]:
-        """Return what is wrong with the target, and with a file that has these columns, whatever its records are."""
+    def of_file(self, present: Collection[str]) -> Sequence[NameFault]:
+        """Return the defects of the target, and of any file with these columns, regardless of its records."""
 
     @property
     def columns(self) -> Collection[str]:
-        """The columns whose cells are judged."""
+        """The columns with cells to check."""
 
-    def faults(self, column: str, value: str) -> Sequence[Fault]:
-        """Return what is wrong with a cell, empty if it is blank; at most one fault of a code."""
+    def faults(self, column: str, value: str) -> Sequence[NameFault]:
+        """Return the defects of a cell, at most one per code; `value` is empty for a blank cell."""

@@ -1,4 +1,4 @@
-"""Find the lines of a block that are no records, by the patterns of `bulkops_validators.model.odd_lines`."""
+"""Find the lines of a block that are not records, by the patterns of `bulkops_validators.model.odd_lines`."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from bulkops.reading.records.layout import Block, Layout
 from bulkops.reading.records.structural_index import Offsets
 from bulkops.validation.checks.encoding import decoded, readable
 from bulkops.validation.context import Context, shown
-from bulkops.validation.rule_matches import Hits, Room, Spot
+from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 from bulkops_validators.model.odd_lines import (
     COMMENT,
     CONFLICT,
@@ -25,10 +25,10 @@ from bulkops_validators.model.odd_lines import (
 
 _ANY = "|".join(OF_LINES.values())
 _FIRST = r"^[-<>=_+|*]"
-"""How the first cell of such a line begins if it has no blank."""
+"""The start of the first cell of such a line if the cell contains no blank."""
 _BEHIND = ",;\t \r"
 """Separators of blank fields at the end of a line."""
-_SAYS = {
+_MESSAGES = {
     COMMENT: "a comment or a line of signs, not a record",
     PROGRAM: "a line that a program added, not a record",
     CONFLICT: "a conflict marker of a version control system",
@@ -36,9 +36,9 @@ _SAYS = {
 
 
 def odd_line(cells: Sequence[str], width: int, *, last: bool) -> str | None:
-    """Return the rule that a line of some cells breaks if it is no record of `width` cells.
+    """Return the rule that a line breaks if it is not a record of `width` cells; None if it may be one.
 
-    `last` says that it is the last one of the file.
+    `last`: the line is the last one of the file.
     """
     if len(cells) != width:
         line = ",".join(cells).rstrip(_BEHIND)
@@ -50,17 +50,17 @@ def odd_line(cells: Sequence[str], width: int, *, last: bool) -> str | None:
 
 
 def is_rule(cells: Sequence[str]) -> bool:
-    """Tell whether the first cell is a line of signs, and so is each other that is filled."""
+    """Return whether the first cell, and every other filled cell, consists only of line-drawing characters."""
     return re.search(RULE, cells[0]) is not None and all(not cell or re.search(RULE, cell) for cell in cells)
 
 
 def is_total(text: str) -> bool:
-    """Tell whether the first cell of the last record is that of a sum."""
+    """Return whether the first cell of the last record labels a total."""
     return re.search(TOTAL, text) is not None
 
 
 def odd_lines(block: Block, laid: Layout, wrong: Offsets) -> dict[str, Offsets]:
-    """Return for each rule which of the records with a wrong number of fields are lines of another kind."""
+    """Return, by rule, the records with a wrong number of fields that are not records at all."""
     if not len(wrong):
         return {}
     lines = _texts(block, laid, wrong)
@@ -78,7 +78,7 @@ def odd_lines(block: Block, laid: Layout, wrong: Offsets) -> dict[str, Offsets]:
 
 
 def _texts(block: Block, laid: Layout, indices: Offsets) -> pl.Series:
-    """Return records as text, without quotes; of one over several lines the first."""
+    """Return records as text without quotes; of a record over several lines only the first line."""
     starts, ends = laid.starts[indices], laid.ends[indices]
     flags = np.zeros(len(laid.starts), np.bool_)
     flags[indices] = True
@@ -97,7 +97,7 @@ def _texts(block: Block, laid: Layout, indices: Offsets) -> pl.Series:
 
 
 def odd_rows(frame: pl.DataFrame, context: Context) -> dict[str, Offsets]:
-    """Return for each rule which rows of a frame of known columns are lines of another kind."""
+    """Return, by rule, the rows of a frame of known columns that are not records."""
     wanted = [code for code in OF_RECORDS if code in context.codes]
     if not wanted or not frame.width or not frame.height:
         return {}
@@ -113,14 +113,16 @@ def odd_rows(frame: pl.DataFrame, context: Context) -> dict[str, Offsets]:
     return found
 
 
-def line_hits(code: str, numbers: Sequence[int], texts: Sequence[str], room: Room, context: Context) -> Hits:
-    """Return the hits of one of the rules: records of the block, and the texts of the first ones."""
-    pairs = zip(numbers[: room.of(code)], texts, strict=False)
-    spots = tuple(line_spot(code, number, text, context) for number, text in pairs)
-    return Hits(code, len(numbers), spots)
+def line_matches(
+    code: str, numbers: Sequence[int], texts: Sequence[str], budget: ExampleBudget, context: Context
+) -> RuleMatches:
+    """Return the matches of one rule, from record numbers in the block and the texts of the first ones."""
+    pairs = zip(numbers[: budget.left(code)], texts, strict=False)
+    examples = tuple(line_example(code, number, text, context) for number, text in pairs)
+    return RuleMatches(code, len(numbers), examples)
 
 
-def line_spot(code: str, number: int, text: str, context: Context) -> Spot:
-    """Return the spot of one such line."""
-    told = shown(text, context)
-    return Spot(message=f"{_SAYS[code]}: {told!r}", number=number, value=told)
+def line_example(code: str, number: int, text: str, context: Context) -> Example:
+    """Return the example of one such line."""
+    visible = shown(text, context)
+    return Example(message=f"{_MESSAGES[code]}: {visible!r}", number=number, value=visible)

@@ -1,4 +1,4 @@
-"""The first bytes of a file: encoding, marks and lines in front of the header, the header, and where records begin."""
+"""Read the start of a file: encoding, byte order mark, lines in front of the header, and the header."""
 
 import codecs
 import re
@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from bulkops.limits import MAX_HEADER_BYTES, MAX_LEADING_LINES, TooLarge
-from bulkops.reading.blocks import ContentReader, Form
+from bulkops.reading.blocks import ContentForm, ContentReader
 from bulkops.reading.byte_order import MARK
 from bulkops.reading.records.quoting import read_strictly
 from bulkops.validation.diagnosis import (
     Cause,
+    content_kind,
+    encoding_cause,
     header_below,
-    may_go,
-    mistaken,
-    other_content,
-    other_encoding,
-    unlike_records,
+    header_cause,
+    removable,
+    width_cause,
 )
 from bulkops.validation.header import Header, read_header
 from bulkops_validators.model.contract import Contract
@@ -36,14 +36,14 @@ _WIDE = {
     "utf-16-le": re.compile(rb"(?:[^\0]\0){4}"),
     "utf-16-be": re.compile(rb"(?:\0[^\0]){4}"),
 }
-"""How a header, of ASCII letters, begins in an encoding of two or four bytes a character."""
+"""Patterns of a header of ASCII letters in encodings with two or four bytes per character."""
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Something wrong in front of the records; line from 1, byte from 0 in the file.
+    """A defect in front of the records; `line` counts from 1, `byte` from 0 in the file.
 
-    `explains` are the rules whose findings follow from it.
+    `explains` are the rules whose findings this defect causes.
     """
 
     code: str
@@ -56,22 +56,23 @@ class Notice:
 
 
 @dataclass(frozen=True)
-class Opening:
-    """What stands in front of the records.
+class FileStart:
+    """Everything in front of the records.
 
-    `offset` and `lines` count what came before the first record; `header` is None if there is none to go by.
-    `preamble` are lines in front of the header that are not part of the table; `may_go`: none of them can be a record.
+    `offset` and `lines` count what precedes the first record; `header` is None if no usable header was found.
+    `preamble` are lines in front of the header that do not belong to the table; `removable`: none of them can be a
+    record.
     """
 
     header: Header | None
     notices: tuple[Notice, ...]
-    form: Form = field(default_factory=Form)
+    form: ContentForm = field(default_factory=ContentForm)
     crlf: bool = False
     offset: int = 0
     lines: int = 0
     header_line: bytes = b""
     preamble: bytes = b""
-    may_go: bool = True
+    removable: bool = True
 
 
 @dataclass
@@ -90,31 +91,32 @@ class _Head:
         self.data = self.data[size:]
 
 
-def open_content(
+def read_file_start(
     reader: ContentReader, contract: Contract, *, mask: bool = False, renames: Mapping[str, str] = MappingProxyType({})
-) -> Opening:
-    """Read the header and everything before it; sets the reader's form so that what follows is UTF-8 with LF.
+) -> FileStart:
+    """Read the header and everything before it, and set the form of the reader: from then on it yields UTF-8 with LF.
 
-    With `mask` no message repeats a value. `renames` gives columns the names they are judged by. What ended the reading
-    is raised if that was within the header.
+    With `mask`, no message contains a value. `renames` maps header names to the column names used for checking. Raises
+    the reader's failure if it occurred within the header.
     """
     raw = reader.read(MAX_HEADER_BYTES)
     if not raw:
-        return Opening(None, (Notice("FIL101", "the file holds nothing", 1, 0),))
+        return FileStart(None, (Notice("FIL101", "the file is empty", 1, 0),))
     form, head = _form(raw)
     reader.form = form
     head.data = reader.recode(head.data)
     _skip_to_header(head)
     if not head.data:
-        notices = (*head.notices, Notice("FIL101", "the file holds no header", head.lines + 1, head.offset))
-        return Opening(None, notices, form)
-    if (content := other_content(head.data)) is not None:
+        notices = (*head.notices, Notice("FIL101", "the file contains no header", head.lines + 1, head.offset))
+        return FileStart(None, notices, form)
+    if (content := content_kind(head.data)) is not None:
         head.note("FIL111", f"the file is {content}, not CSV")
-        return Opening(None, tuple(head.notices), form)
+        return FileStart(None, tuple(head.notices), form)
     preamble, place = _skip_preamble(head, contract, renames), len(head.notices)
     whole_line = head.data[: _header_size(head.data)]
     if reader.failure is not None and not whole_line.endswith(b"\n"):
-        raise reader.failure  # nobody knows how the header goes on
+        # The rest of the header is unknown.
+        raise reader.failure
     crlf = whole_line.endswith(b"\r\n")
     line = whole_line.rstrip(b"\n").removesuffix(b"\r")
     if (lone := _lone_return(line.rstrip(b"\r"))) >= 0:
@@ -132,14 +134,14 @@ def open_content(
         head.notices.append(Notice(fault.code, fault.message, head.lines + 1, place, fault.column, fault.field))
     head.drop(len(whole_line))
     reader.give_back(head.data)
-    goes = not preamble or may_go(preamble, header)
-    return Opening(
-        header, tuple(head.notices), form, crlf, head.offset, head.lines, whole_line, preamble=preamble, may_go=goes
+    goes = not preamble or removable(preamble, header)
+    return FileStart(
+        header, tuple(head.notices), form, crlf, head.offset, head.lines, whole_line, preamble=preamble, removable=goes
     )
 
 
 def wide_encoding(raw: bytes) -> str | None:
-    """Return the encoding of two or four bytes a character that the first bytes of a file show; None if they do not."""
+    """Return the encoding with two or four bytes per character that the first bytes show; None if they show none."""
     for mark, encoding in _MARKS:
         if raw.startswith(mark):
             return encoding
@@ -147,34 +149,34 @@ def wide_encoding(raw: bytes) -> str | None:
 
 
 def _lone_return(line: bytes) -> int:
-    """Return where a carriage return outside quotes ends the header in the middle of a line; -1 if none does."""
+    """Return the offset of a carriage return outside quotes that ends the header within a line; -1 if none does."""
     blanked = _QUOTED.sub(lambda cell: b"x" * len(cell[0]), line)
     return blanked.find(b"\r")
 
 
-def _form(raw: bytes) -> tuple[Form, _Head]:
-    """Recognise the encoding and the line ends; the head is what follows a byte order mark."""
+def _form(raw: bytes) -> tuple[ContentForm, _Head]:
+    """Detect the encoding and the line ends; the returned head begins after a byte order mark."""
     head = _Head(raw)
     for mark, encoding in _MARKS:
         if raw.startswith(mark):
             head.note("FIL103", f"the file is {encoding.upper()}")
             head.data = raw[len(mark) :]
-            return Form(encoding, _returns_only(head.data.replace(b"\0", b"")), mark=len(mark)), head
+            return ContentForm(encoding, _returns_only(head.data.replace(b"\0", b"")), mark=len(mark)), head
     for encoding, pattern in _WIDE.items():
         if pattern.match(raw):
             head.note("FIL103", f"the file is {encoding.upper()} without a byte order mark")
-            return Form(encoding, _returns_only(raw.replace(b"\0", b""))), head
+            return ContentForm(encoding, _returns_only(raw.replace(b"\0", b""))), head
     if raw.startswith(codecs.BOM_UTF8):
         head.note("FIL105", "the file begins with a byte order mark (EF BB BF)")
         head.drop(len(codecs.BOM_UTF8))
     if _returns_only(raw):
         head.note("FIL108", "carriage returns alone end the lines", at=head.data.find(b"\r"))
-        return Form(returns_only=True), head
-    return Form(), head
+        return ContentForm(returns_only=True), head
+    return ContentForm(), head
 
 
 def _returns_only(data: bytes) -> bool:
-    """Tell whether lines end with carriage returns alone; a line feed in a cell that is quoted ends none."""
+    """Return whether lines end with carriage returns alone; line feeds inside quoted cells do not count."""
     if b"\r" not in data or b"\r\n" in data:
         return False
     bare = _QUOTED.sub(b"", data)
@@ -182,9 +184,9 @@ def _returns_only(data: bytes) -> bool:
 
 
 def _skip_to_header(head: _Head) -> None:
-    """Drop what precedes the header: blank lines, a spreadsheet's `sep=` line, further byte order marks.
+    """Remove everything in front of the header: blank lines, a spreadsheet's `sep=` line, further byte order marks.
 
-    TooLarge if there are very many of them.
+    TooLarge if there are too many of them.
     """
     while head.data:
         if len(head.notices) > MAX_LEADING_LINES:
@@ -201,14 +203,17 @@ def _skip_to_header(head: _Head) -> None:
         if not line:
             head.note("STR103", "a blank line before the header")
         elif _SEP_LINE.match(line):
-            head.note("HDR109", f"the first line is {line.decode('utf-8', 'replace')!r}, which only spreadsheets know")
+            head.note(
+                "HDR109",
+                f"the first line is {line.decode('utf-8', 'replace')!r}, which only spreadsheet programs understand",
+            )
         else:
             return
         head.drop(end)
 
 
 def _skip_preamble(head: _Head, contract: Contract, renames: Mapping[str, str]) -> bytes:
-    """Drop the lines in front of a header that is further down, and return them."""
+    """Remove the lines in front of a header further down, and return them."""
     size = header_below(head.data, contract, renames)
     preamble = head.data[:size]
     head.drop(size)
@@ -216,7 +221,7 @@ def _skip_preamble(head: _Head, contract: Contract, renames: Mapping[str, str]) 
 
 
 def _preamble_notice(preamble: bytes, head: _Head) -> Notice:
-    """Return the notice about lines in front of the header, which is next; it is placed at the first of them."""
+    """Return the notice about lines in front of the header; it points at the first of them."""
     count = preamble.count(b"\n")
     lines = "1 line precedes" if count == 1 else f"{count:,} lines precede"
     message = f"the header is on line {head.lines + 1:,}; {lines} it"
@@ -225,7 +230,7 @@ def _preamble_notice(preamble: bytes, head: _Head) -> Notice:
 
 def _causes(header: Header, below: bytes, contract: Contract, *, mask: bool) -> list[Cause]:
     """Return the causes of many findings that the header and the first records show."""
-    found = (mistaken(header, contract), unlike_records(header, below), other_encoding(below, mask=mask))
+    found = (header_cause(header, contract), width_cause(header, below), encoding_cause(below, mask=mask))
     return [cause for cause in found if cause is not None]
 
 

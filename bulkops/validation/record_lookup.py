@@ -1,4 +1,4 @@
-"""Reading single records again, by number: for findings that only the whole file could show."""
+"""Read single records again by number, for findings that only the whole file shows."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
@@ -7,53 +7,53 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bulkops.errors import InputUnreadable
-from bulkops.reading.blocks import ContentReader, Form
+from bulkops.reading.blocks import ContentForm, ContentReader
 from bulkops.reading.records.layout import Block, lay_out
-from bulkops.reading.records.quote_repair import mended_cells
-from bulkops.reading.records.quoting import cells, cut_all
+from bulkops.reading.records.quote_repair import rewritten_cells
+from bulkops.reading.records.quoting import all_records, cells
 from bulkops.reading.sources import Source
-from bulkops.validation.block import Partial
+from bulkops.validation.block import BlockResult
 from bulkops.validation.checks.encoding import cell_text
 from bulkops.validation.context import Context
 
 
 @dataclass
-class Index:
-    """Where each block of a file begins: its first record (from 0), line (from 0) and byte, and its length."""
+class BlockIndex:
+    """The start of each block of a file: first record (from 0), line (from 0) and byte, and the length of the block."""
 
     records: list[int] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
 
-    def add(self, partial: Partial, *, record: int, line: int, offset: int) -> None:
-        """Note a block."""
+    def add(self, result: BlockResult, *, record: int, line: int, offset: int) -> None:
+        """Add the start of a block."""
         self.records.append(record)
         self.lines.append(line)
         self.offsets.append(offset)
-        self.lengths.append(partial.length)
+        self.lengths.append(result.length)
 
 
 @dataclass(frozen=True)
-class RecordPlace:
-    """A record read again: its line from 0, and for each known column where the cell begins and what it holds."""
+class FoundRecord:
+    """A record found again: its line from 0, its byte, and for each known column the offset and text of the cell."""
 
     line: int
     byte: int
     cells: Mapping[str, tuple[int, str]]
 
 
-def read_again(
-    source: Source, form: Form, context: Context, index: Index, wanted: Iterable[int]
-) -> dict[int, RecordPlace]:
-    """Return the places of records given by their number in the file, from 0. The file is read forwards once.
+def look_up_records(
+    source: Source, form: ContentForm, context: Context, index: BlockIndex, wanted: Iterable[int]
+) -> dict[int, FoundRecord]:
+    """Return records by their number in the file, from 0. The file is read forwards once.
 
-    InputUnreadable if the file is gone, or no longer what it was.
+    InputUnreadable if the file is missing or has changed.
     """
     by_block: dict[int, list[int]] = {}
     for number in sorted(set(wanted)):
         by_block.setdefault(bisect_right(index.records, number) - 1, []).append(number)
-    found: dict[int, RecordPlace] = {}
+    found: dict[int, FoundRecord] = {}
     with source.open() as stream:
         stream.read(form.mark)
         reader, position = ContentReader(stream, form), 0
@@ -85,11 +85,11 @@ def _skip(reader: ContentReader, size: int) -> None:
 
 
 def _places(
-    data: bytes, records: list[int], context: Context, index: Index, block_number: int
-) -> dict[int, RecordPlace] | None:
-    """Return the places of some records of a block; None if it has fewer records than it had."""
-    piece = cut_all(data, separator=context.separator, width=len(context.columns))
-    block = Block(data, context.separator, piece.broken, piece.marks)
+    data: bytes, records: list[int], context: Context, index: BlockIndex, block_number: int
+) -> dict[int, FoundRecord] | None:
+    """Return some records of a block; None if the block has fewer records than before."""
+    piece = all_records(data, separator=context.separator, width=len(context.columns))
+    block = Block(data, context.separator, piece.malformed, piece.structure)
     block, laid = lay_out(block, len(context.columns))
     indices = np.flatnonzero(laid.numbers >= 0)
     base, line, offset = index.records[block_number], index.lines[block_number], index.offsets[block_number]
@@ -98,18 +98,18 @@ def _places(
         return None
     chosen = indices[places]
     starts = laid.starts[chosen]
-    mended = mended_cells(data, laid, chosen.tolist(), context.separator, context.texts)
+    rewritten = rewritten_cells(data, laid, chosen.tolist(), context.separator, context.texts)
     found = zip(records, chosen.tolist(), starts.tolist(), block.lines_before(starts).tolist(), strict=True)
     return {
-        record: RecordPlace(
-            line + above, offset + start, _named(mended.get(which) or _cells(data, start, context), offset, context)
+        record: FoundRecord(
+            line + above, offset + start, _named(rewritten.get(which) or _cells(data, start, context), offset, context)
         )
         for record, which, start, above in found
     }
 
 
 def _cells(data: bytes, start: int, context: Context) -> list[tuple[int, bytes]]:
-    """Return where each cell of the record at `start` begins, and its bytes."""
+    """Return the offset and the bytes of each cell of the record at `start`."""
     return [
         (first, data[first : end if end >= 0 else len(data)]) for first, end in cells(data, start, context.separator)
     ]

@@ -1,309 +1,212 @@
-"""One file's result in the making: partial results added in order, each finding given its place in the file."""
+"""Build the report of one file: add block results in order, and give each finding its location in the file."""
 
-from collections import ChainMap, Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from bulkops.reading.sources import Source
-from bulkops.validation.block import Partial
-from bulkops.validation.checks.blank_tail import Place
-from bulkops.validation.checks.column_profile import BlockFacts, whole_file_hits
+from bulkops.validation.block import BlockResult
+from bulkops.validation.checks.blank_tail import PlacedExample
+from bulkops.validation.checks.column_profile import ColumnProfile, whole_file_matches
 from bulkops.validation.context import Context
 from bulkops.validation.digests import Digests
-from bulkops.validation.findings import FileReport, Finding
-from bulkops.validation.observer import Observer
-from bulkops.validation.preamble import Opening
-from bulkops.validation.record_lookup import Index, RecordPlace, read_again
-from bulkops.validation.rule_matches import Hits, Room
+from bulkops.validation.finding_list import FindingList
+from bulkops.validation.findings import FileReport, Finding, ValidationObserver
+from bulkops.validation.preamble import FileStart
+from bulkops.validation.record_lookup import BlockIndex, FoundRecord, look_up_records
+from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 from bulkops.validation.settings import ValidationSettings
-from bulkops_validators.model.contract import Contract, Mode
-from bulkops_validators.model.rules import Severity
-from bulkops_validators.model.rules_registry import RULES, chosen
+from bulkops_validators.model.contract import Contract
 
-LONGEST_VALUE = 500
-"""Characters of a value that a finding shows."""
 _AT_THE_END = " at the end of the file"
 
 
-class Tally:
-    """The result of one file in the making."""
+class ReportBuilder:
+    """Builds the report of one file; `findings` counts and lists, this class adds locations."""
 
     def __init__(
-        self, contract: Contract, source: Source, settings: ValidationSettings, observer: Observer | None
+        self, contract: Contract, source: Source, settings: ValidationSettings, observer: ValidationObserver | None
     ) -> None:
         self.contract = contract
         self.source = source
         self.settings = settings
-        self.codes = chosen(select=settings.select, ignore=settings.ignore)
-        self.severities = _severities(contract, settings)
-        self.index = Index()
-        self.records = 0
-        self.opening: Opening | None = None
+        self.findings = FindingList(contract, source.path, settings, observer)
+        self.file_start: FileStart | None = None
         self.context: Context | None = None
+        self.index = BlockIndex()
+        self.profile = ColumnProfile()
+        self.changed: str | None = None
+        """The error message if the file has changed and cannot be read again."""
         self._observer = observer
-        self._line = self._byte = 0
-        self._counts: Counter[str] = Counter()
-        self._shown: Counter[str] = Counter()
-        self._suppressed = 0
-        self._watched = settings.baseline.codes if settings.baseline else frozenset()
-        self._findings: list[Finding] = []
-        self._causes: dict[str, frozenset[str]] = {}
-        self.facts = BlockFacts()
-        self.stopped = False
-        self.lost: str | None = None
-        """Why the file cannot be read again, if it cannot."""
-        self._filled = False
+        self._records = self._line = self._byte = 0
+        self._has_values = False
+        self._stopped = False
         self._digests: list[Digests] = []
         self._blank_tail: list[tuple[int, list[Finding]]] = []
 
-    def room(self) -> Room:
-        """Return how many examples of each rule are still wanted, now and as more are taken in."""
-        used = {code: self.settings.max_findings for explained in self._causes.values() for code in explained}
-        return Room(self.settings.max_findings, ChainMap(used, self._shown) if used else self._shown, self._watched)
+    def budget(self) -> ExampleBudget:
+        """Return how many more examples of each rule are wanted; the counts go on changing while blocks are checked."""
+        return self.findings.budget()
 
     @property
     def place(self) -> str:
-        """How messages name the place behind the records that were judged."""
+        """The location after the checked records, as messages name it."""
         return f"line {self._line + 1:,}"
 
-    def enough(self) -> bool:
-        """Tell whether as many errors were found as were asked for."""
+    def reached_max_errors(self) -> bool:
+        """Return whether the maximum number of errors is reached."""
         most = self.settings.max_errors
-        self.stopped = most is not None and self._errors() >= most
-        return self.stopped
+        self._stopped = most is not None and self.findings.errors >= most
+        return self._stopped
 
-    def open(self, opening: Opening) -> None:
-        """Take in what stands in front of the records."""
-        self.opening = opening
-        self._line, self._byte = opening.lines, opening.offset
-        grouped = self.settings.grouped and self.settings.baseline is None
-        for notice in opening.notices if grouped else ():
-            if notice.explains and notice.code in self.codes:
-                self._causes[notice.code] = notice.explains - frozenset().union(*self._causes.values())
-        for notice in opening.notices:
-            byte = notice.byte if opening.form.faithful else None
-            self.add_finding(
+    def open(self, file_start: FileStart) -> None:
+        """Add the header and everything in front of it."""
+        self.file_start = file_start
+        self._line, self._byte = file_start.lines, file_start.offset
+        self.findings.add_causes(file_start.notices)
+        for notice in file_start.notices:
+            byte = self._reported(notice.byte)
+            self.findings.add(
                 notice.code, notice.message, line=notice.line, byte=byte, column=notice.column, field=notice.field
             )
 
-    def add(self, partial: Partial) -> None:
-        """Take in the next block."""
-        if partial.filled:
-            self._settle_blank_tail("STR103")
-            self._filled = True
-        self._counts.update(partial.counts)
-        room = self.room()
-        for place in partial.places:
-            if room.of(place.code):
-                self._show(self._placed(place))
-        self.facts.add(partial.facts, base=self.records, room=room)
-        if partial.blank_tail:
-            self._blank_tail.append((partial.blank_tail, [self._placed(p) for p in partial.blank_tail_places]))
-        self.index.add(partial, record=self.records, line=self._line, offset=self._byte)
-        if partial.digests is not None:
-            self._digests.append(partial.digests)
-        self.records += partial.records
-        self._line += partial.lines
-        self._byte += partial.length
+    def add(self, result: BlockResult) -> None:
+        """Add the result of the next block."""
+        if result.filled:
+            self._count_blank_tail("STR103")
+            self._has_values = True
+        self.findings.counts.update(result.counts)
+        budget = self.budget()
+        for place in result.places:
+            if budget.left(place.code):
+                self.findings.list(self._located(place))
+        self.profile.add(result.profile, base=self._records, budget=budget)
+        if result.blank_tail:
+            self._blank_tail.append((result.blank_tail, [self._located(place) for place in result.blank_tail_places]))
+        self.index.add(result, record=self._records, line=self._line, offset=self._byte)
+        if result.digests is not None:
+            self._digests.append(result.digests)
+        self._records += result.records
+        self._line += result.lines
+        self._byte += result.length
         if self._observer is not None:
             self._observer.advanced(self.source.path, self._byte)
 
     def close(self) -> None:
-        """Judge what only the whole file can show, but for uniqueness."""
+        """Check what only the whole file shows, except uniqueness."""
         assert self.context is not None
-        self._settle_blank_tail("STR108")
-        if not self._filled and not self._counts["FIL101"]:
-            self.add_finding("STR110", "there is a header and no record with a value", line=self._line + 1)
-        self.add_late(whole_file_hits(self.facts, self.context))
-        self._judge_limits()
+        self._count_blank_tail("STR108")
+        if not self._has_values and not self.findings.counts["FIL101"]:
+            self.findings.add("STR110", "the file has a header but no record with a value", line=self._line + 1)
+        self.add_matches(whole_file_matches(self.profile, self.context))
+        self._check_limits()
         for fault in self.settings.named.of_file(self.context.present) if self.settings.named else ():
-            self.add_finding(fault.code, fault.text)
+            self.findings.add(fault.code, fault.text)
 
-    def break_off(self, code: str | None, message: str = "") -> None:
-        """Judge what was read of a file that cannot be read to its end; a rule's finding points to where that is."""
+    def end_early(self, code: str | None, message: str = "") -> None:
+        """Check the part of a file that could be read; the finding of a rule points at the end of that part."""
         line = byte = None
-        if self.context is not None and self.opening is not None:
-            self._settle_blank_tail("STR103")
-            self.add_late(whole_file_hits(self.facts, self.context))
-            line, byte = self._line + 1, self._byte if self.opening.form.faithful else None
+        if self.context is not None and self.file_start is not None:
+            self._count_blank_tail("STR103")
+            self.add_matches(whole_file_matches(self.profile, self.context))
+            line, byte = self._line + 1, self._reported(self._byte)
         if code is not None:
-            self.add_finding(code, message, line=line, byte=byte)
+            self.findings.add(code, message, line=line, byte=byte)
 
-    def add_late(self, hits: Iterable[Hits], places: Mapping[int, RecordPlace] | None = None) -> None:
-        """Add hits whose records are numbered in the file; without `places`, the records are read again for them."""
-        wanted = [hit for hit in hits if hit.code in self.codes]
-        shown = [(hit.code, spot) for hit in wanted for spot in hit.spots[: self.room().of(hit.code)]]
-        assert self.context is not None and self.opening is not None  # noqa: PT018 - called after close()
-        if places is None:
-            numbers = [spot.number for _, spot in shown if spot.number is not None]
-            places = read_again(self.source, self.opening.form, self.context, self.index, numbers) if numbers else {}
-        for hit in wanted:
-            self._counts[hit.code] += hit.total
-        for code, spot in shown:
-            if spot.number is None:
-                continue
-            place = places[spot.number]
-            column = spot.column or ""
-            byte = place.cells[column][0] if column in place.cells else place.byte
-            position = self.context.positions.get(column)
-            self._show(
-                self._finding(
-                    code,
-                    spot.message,
-                    record=spot.number + 1,
-                    line=place.line + 1,
-                    byte=byte if self.opening.form.faithful else None,
-                    column=spot.column,
-                    field=None if position is None else position + 1,
-                    value=spot.value,
-                )
-            )
+    def add_matches(self, matches: Iterable[RuleMatches], records: Mapping[int, FoundRecord] | None = None) -> None:
+        """Add matches with record numbers of the file; without `records`, the records are read again."""
+        wanted = [match for match in matches if match.code in self.findings.codes]
+        budget = self.budget()
+        shown = [(match.code, example) for match in wanted for example in match.examples[: budget.left(match.code)]]
+        if records is None:
+            records = self.look_up([example.number for _, example in shown if example.number is not None])
+        for match in wanted:
+            self.findings.counts[match.code] += match.total
+        for code, example in shown:
+            if example.number is not None:
+                self.findings.list(self._found(code, example, example.number, records[example.number]))
 
-    def add_finding(
-        self,
-        code: str,
-        message: str,
-        *,
-        line: int | None = None,
-        byte: int | None = None,
-        column: str | None = None,
-        field: int | None = None,
-    ) -> None:
-        """Count and show a finding that is about no record."""
-        if code in self.codes:
-            self._counts[code] += 1
-            self._show(self._finding(code, message, line=line, byte=byte, column=column, field=field))
+    def look_up(self, numbers: Iterable[int]) -> dict[int, FoundRecord]:
+        """Return records by their number in the file, from 0, read again; InputUnreadable if the file has changed."""
+        assert self.context is not None and self.file_start is not None  # noqa: PT018 - called after close()
+        wanted = list(numbers)
+        if not wanted:
+            return {}
+        return look_up_records(self.source, self.file_start.form, self.context, self.index, wanted)
 
     def report(self, *, size: int, sha256: str, unreadable: str | None = None) -> FileReport:
-        """Return the finished result."""
-        order = sorted(map(self._with_explained, self._findings), key=_in_file_order)
+        """Return the finished report."""
         return FileReport(
             path=self.source.path,
             contract=self.contract.name,
-            records=self.records,
+            records=self._records,
             bytes=size,
             sha256=sha256,
-            errors=self._errors(),
-            warnings=sum(self._counts.values()) - self._errors(),
-            counts={code: self._counts[code] for code in RULES if self._counts[code]},
-            findings=tuple(order),
-            severities={code: self.severities[code] for code in self._counts},
-            unreadable=unreadable or self.lost,
-            suppressed=self._suppressed,
-            stopped=self.stopped,
+            errors=self.findings.errors,
+            warnings=self.findings.warnings,
+            counts=self.findings.nonzero_counts(),
+            findings=self.findings.in_file_order(),
+            severities={code: self.findings.severities[code] for code in self.findings.counts},
+            unreadable=unreadable or self.changed,
+            suppressed=self.findings.suppressed,
+            stopped=self._stopped,
             digests=np.concatenate(self._digests) if self._digests else None,
         )
 
-    def _explained(self, code: str) -> bool:
-        """Tell whether the findings of a rule follow from one that is listed."""
-        return any(code in explained for explained in self._causes.values())
+    def _reported(self, byte: int | None) -> int | None:
+        """Return an offset as findings report it: None if the content was recoded."""
+        assert self.file_start is not None
+        return byte if self.file_start.form.faithful else None
 
-    def _with_explained(self, finding: Finding) -> Finding:
-        """Return a finding with the number of others that follow from it."""
-        explained = self._causes.get(finding.code)
-        return finding if not explained else replace(finding, explains=sum(self._counts[code] for code in explained))
-
-    def _errors(self) -> int:
-        return sum(n for code, n in self._counts.items() if self.severities[code] is Severity.ERROR)
-
-    def _show(self, finding: Finding) -> None:
-        """Keep a counted finding as an example, or take it out of the counts if it is accepted."""
-        if self.settings.baseline is not None and self.settings.baseline.accepts(finding):
-            self._counts[finding.code] -= 1
-            self._suppressed += 1
-            return
-        if self._shown[finding.code] >= self.settings.max_findings or self._explained(finding.code):
-            return
-        self._shown[finding.code] += 1
-        self._findings.append(finding)
-        if self._observer is not None:
-            self._observer.finding(self.source.path, finding)
-
-    def _placed(self, place: Place) -> Finding:
-        assert self.opening is not None
-        spot = place.spot
-        return self._finding(
+    def _located(self, place: PlacedExample) -> Finding:
+        """Return the finding of an example in the block that follows the records so far."""
+        example = place.example
+        return self.findings.finding(
             place.code,
-            spot.message,
-            record=None if spot.number is None else self.records + spot.number + 1,
+            example.message,
+            record=None if example.number is None else self._records + example.number + 1,
             line=self._line + place.line + 1,
-            byte=self._byte + place.byte if self.opening.form.faithful else None,
-            column=spot.column,
+            byte=self._reported(self._byte + place.byte),
+            column=example.column,
             field=place.field,
-            value=spot.value,
+            value=example.value,
         )
 
-    def _finding(
-        self,
-        code: str,
-        message: str,
-        *,
-        record: int | None = None,
-        line: int | None = None,
-        byte: int | None = None,
-        column: str | None = None,
-        field: int | None = None,
-        value: str | None = None,
-    ) -> Finding:
-        return Finding(
-            code=code,
-            severity=self.severities[code],
-            message=_shortened(message),
-            record=record,
-            line=line,
-            byte=byte,
-            column=column,
-            field=field,
-            value=None if value is None else _shortened(value),
+    def _found(self, code: str, example: Example, number: int, record: FoundRecord) -> Finding:
+        """Return the finding of an example in a record that was read again."""
+        assert self.context is not None
+        column = example.column or ""
+        position = self.context.positions.get(column)
+        return self.findings.finding(
+            code,
+            example.message,
+            record=number + 1,
+            line=record.line + 1,
+            byte=self._reported(record.cells[column][0] if column in record.cells else record.byte),
+            column=example.column,
+            field=None if position is None else position + 1,
+            value=example.value,
         )
 
-    def _settle_blank_tail(self, code: str) -> None:
-        """Count blank lines whose rule depends on whether a record follows."""
+    def _count_blank_tail(self, code: str) -> None:
+        """Count blank lines; their rule depends on whether a record follows them."""
         for count, findings in self._blank_tail:
-            if code in self.codes:
-                self._counts[code] += count
+            if code in self.findings.codes:
+                self.findings.counts[code] += count
                 for finding in findings:
-                    self._show(
-                        Finding(
-                            code=code,
-                            severity=self.severities[code],
-                            message=finding.message.removesuffix("" if code == "STR108" else _AT_THE_END),
-                            record=finding.record,
-                            line=finding.line,
-                            byte=finding.byte,
-                        )
-                    )
+                    message = finding.message.removesuffix("" if code == "STR108" else _AT_THE_END)
+                    severity = self.findings.severities[code]
+                    self.findings.list(replace(finding, code=code, severity=severity, message=message))
         self._blank_tail.clear()
 
-    def _judge_limits(self) -> None:
+    def _check_limits(self) -> None:
+        """Add findings for a file that exceeds the limits of one request."""
         limits, splittable = self.contract.limits, self.contract.mode.splittable
         if self._byte > limits.max_bytes:
             code = "IMP103" if splittable else "IMP101"
             most = "the documentation recommends at most" if limits.recommended_bytes else "bulkops sends at most"
-            self.add_finding(code, f"{self._byte:,} bytes; {most} {limits.max_bytes:,} in one request")
-        if limits.max_records is not None and self.records > limits.max_records:
+            self.findings.add(code, f"{self._byte:,} bytes; {most} {limits.max_bytes:,} in one request")
+        if limits.max_records is not None and self._records > limits.max_records:
             code = "IMP103" if splittable else "IMP102"
-            self.add_finding(code, f"{self.records:,} records; {limits.max_records:,} are the most for one request")
-
-
-def _severities(contract: Contract, settings: ValidationSettings) -> dict[str, Severity]:
-    """Return the severity of each rule for this contract and these settings."""
-    severities = {code: rule.severity for code, rule in RULES.items()}
-    for unique in contract.unique:
-        if not unique.certain:
-            severities[unique.code] = Severity.WARNING
-    if contract.mode is Mode.REPLACE:
-        severities["STR110"] = Severity.WARNING
-    if settings.insensitive:
-        severities["UNQ103"] = Severity.ERROR
-    return severities
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text):,} characters)"
-
-
-def _in_file_order(finding: Finding) -> tuple[int, int, int]:
-    return (finding.line or 0, finding.field or 0, finding.byte or 0)
+            self.findings.add(code, f"{self._records:,} records; the maximum in one request is {limits.max_records:,}")

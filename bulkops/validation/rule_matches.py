@@ -1,16 +1,16 @@
-"""Defects inside one block, before they have a place in the file."""
+"""Describe the defects of one block, before they have a location in the file."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spot:
+class Example:
     """One example of a defect.
 
-    `number` is the record's in the block, from 0, or None for what is no record; `at` is an offset in the block
-    where it is known already; else the place is that of `column` in the record, or of the record itself. Its line is
-    that of `at` too, unless it is told `by_record`.
+    `number` is the record number in the block, from 0, or None outside records. `at` is the offset in the block if it
+    is known; otherwise the example points at `column` of the record, or at the record itself. The line is the line of
+    `at`, or with `by_record` the line where the record begins.
     """
 
     message: str
@@ -22,40 +22,42 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class Hits:
-    """All defects of one rule found in one go: how many, and the first few."""
+class RuleMatches:
+    """All matches of one rule in one part of a block: the total, and the first examples."""
 
     code: str
     total: int
-    spots: tuple[Spot, ...]
+    examples: tuple[Example, ...]
 
 
 _ALL = 1 << 60
 
 
 @dataclass(frozen=True)
-class Room:
-    """How many more examples of each rule are wanted; none once a file has enough of them.
+class ExampleBudget:
+    """How many more examples of each rule are wanted.
 
-    Whoever counts those `used` may go on while a block is judged: what was wanted before may not be any more.
-    Of the `unlimited` rules every finding is wanted, since some of them are accepted by a baseline.
+    Other threads may increase `used` while a block is checked, so the number can shrink at any time. All findings of
+    `unlimited` rules are wanted, because a baseline accepts some of them.
     """
 
     most: int
     used: Mapping[str, int]
     unlimited: frozenset[str] = frozenset()
 
-    def of(self, code: str) -> int:
-        """Return how many examples of a rule are still wanted."""
+    def left(self, code: str) -> int:
+        """Return how many more examples of a rule are wanted."""
         if code in self.unlimited:
             return _ALL
         return max(0, self.most - self.used.get(code, 0))
 
 
-def merge(hits: Iterable[Hits]) -> list[Hits]:
-    """Return hits with those of the same rule joined."""
-    joined: dict[str, Hits] = {}
-    for one in hits:
+def merge(matches: Iterable[RuleMatches]) -> list[RuleMatches]:
+    """Join the matches of the same rule."""
+    joined: dict[str, RuleMatches] = {}
+    for one in matches:
         other = joined.get(one.code)
-        joined[one.code] = Hits(one.code, other.total + one.total, other.spots + one.spots) if other else one
+        joined[one.code] = (
+            RuleMatches(one.code, other.total + one.total, other.examples + one.examples) if other else one
+        )
     return list(joined.values())

@@ -5,23 +5,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bulkops.validation.baseline import Baseline
-from bulkops.validation.named_things import NamedThings
+from bulkops.validation.named_things import AccountNames
 
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationSettings:
-    """Settings of a validation.
+    """Options of a validation.
 
-    - `select`, `ignore`: codes, names or prefixes of rules.
-    - `max_findings`: the maximum number of examples for each rule and file. Counts stay exact.
-    - `max_errors`: stop reading a file after this many errors.
-    - `mask`: hide values.
-    - `insensitive`: the application ignores the case of codes.
-    - `now`: the current time; without it, no rule compares dates with the present.
-    - `renames`: columns of the header, each with the column name to check it as.
-    - `digests`: also compute the digests of records.
-    - `named`: the names that an account contains, to check cells against.
-    - `grouped`: leave out findings that follow from another one; a baseline lists them all.
+    `select` and `ignore` are codes, names or prefixes. `max_findings` is the maximum number of examples per rule and
+    file. After `max_errors` errors the rest of a file is not read. `mask` hides values. `insensitive`: the application
+    ignores the case of codes. Without `now`, no check depends on the present time. `renames` maps header names to the
+    column names used for checking. `digests`: compute the digests of records. `named` checks cells against the names of
+    an account.
+
+    Without `grouped`, findings caused by another finding are listed too. With a baseline they are always listed,
+    because it names each one.
     """
 
     select: tuple[str, ...] = ()
@@ -37,5 +35,5 @@ class ValidationSettings:
     baseline: Baseline | None = None
     renames: Mapping[str, str] = field(default_factory=dict)
     digests: bool = False
-    named: NamedThings | None = None
+    named: AccountNames | None = None
     grouped: bool = True

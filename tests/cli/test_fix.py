@@ -91,7 +91,7 @@ def test_a_file_is_never_written_over(tmp_path: Path) -> None:
 def test_without_a_header_there_is_nothing_to_go_by(tmp_path: Path, content: bytes) -> None:
     source = tmp_path / "in.csv"
     source.write_bytes(content)
-    assert "has no header to go by" in str(fix("coupons", source, "-o", tmp_path / "out.csv").exception)
+    assert "has no usable header" in str(fix("coupons", source, "-o", tmp_path / "out.csv").exception)
     assert not (tmp_path / "out.csv").exists()
 
 

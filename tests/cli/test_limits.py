@@ -236,7 +236,7 @@ def test_an_encrypted_or_overlapping_or_unknown_member_is_refused(
         "is encrypted": (first + 8, b"\x01\x00"),
         "compressed by method 99": (first + 10, b"\x63\x00"),
         "overlap": (second + 42, b"\x00\x00\x00\x00"),
-        "no zip archive that can be read: zip file version 25.5": (first + 6, b"\xff\x00"),
+        "not a readable zip archive: zip file version 25.5": (first + 6, b"\xff\x00"),
     }
     for message, (at, data) in changes.items():
         (tmp_path / "a.zip").write_bytes(whole[:at] + data + whole[at + len(data) :])
@@ -257,7 +257,7 @@ def test_standard_input_without_a_line_end_is_refused(bulkops: Callable[..., Mea
     started = time.monotonic()
     ended = subprocess.run(command, shell=True, check=False, capture_output=True, text=True, timeout=60, cwd=tmp_path)
     assert ended.returncode == 2
-    assert "a line in it has more than 32,000,000 bytes" in ended.stderr
+    assert "contains a line of more than 32,000,000 bytes" in ended.stderr
     assert time.monotonic() - started < 60
 
 
@@ -315,7 +315,7 @@ def test_a_pipe_is_validated_and_one_without_a_line_end_is_refused(
     (tmp_path / "good.csv").write_bytes(HEADER + b"a\n")
     for content, code, message in (
         ("good.csv", 0, ""),
-        ("/dev/zero", 2, "a line in it has more than 32,000,000 bytes"),
+        ("/dev/zero", 2, "contains a line of more than 32,000,000 bytes"),
     ):
         with subprocess.Popen(["/bin/sh", "-c", f"cat {content} > pipe"], cwd=tmp_path, stderr=subprocess.DEVNULL):
             ended = bulkops("validate", "audiences", "good.csv", "pipe")

@@ -62,7 +62,7 @@ def test_split_overwrites_nothing(tmp_path: Path) -> None:
     assert run(*words)[0] == 0
     result = CliRunner().invoke(cli, list(words))
     assert result.exception is not None
-    assert "is there already" in str(result.exception)
+    assert "exists already" in str(result.exception)
 
 
 def test_a_replacement_is_never_split(tmp_path: Path) -> None:

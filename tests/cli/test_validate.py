@@ -72,7 +72,7 @@ def test_standard_input_and_compressed_files_are_read(tmp_path: Path) -> None:
 def test_an_unreadable_file_is_2_and_the_others_are_still_checked(tmp_path: Path, bad: Path) -> None:
     result = run("coupons", tmp_path / "gone.csv", bad, "--json")
     assert result.return_value == 2
-    assert "there is no such file" in result.stderr
+    assert "does not exist" in result.stderr
     assert [file["errors"] for file in json.loads(result.stdout)["files"]] == [0, 3]
 
 

@@ -3,13 +3,17 @@
 import re
 from pathlib import Path
 
-from bulkops.fixing.catalogue import OPTIONS, REPAIRS, Kind, next_step
+from bulkops.fixing.catalogue import OPTIONS, REPAIRS, RepairKind, next_step
 from bulkops_validators.model.rules import Repair
 from bulkops_validators.model.rules_registry import RULES
 
 DOCS = Path(__file__).parents[2] / "docs"
 ROW = re.compile(r"^\| ([A-Z]{3}\d{3}) \| (\w+) \| (.+) \| (.+) \|$", re.MULTILINE)
-NEEDS = {Kind.SAFE: Repair.SAFE, Kind.OPTION: Repair.OPTION, Kind.UNSAFE: Repair.UNSAFE}
+NEEDS = {
+    RepairKind.SAFE: Repair.SAFE,
+    RepairKind.OPTION: Repair.OPTION,
+    RepairKind.UNSAFE: Repair.UNSAFE,
+}
 
 
 def test_the_page_has_a_row_for_each_repair_and_no_other() -> None:
@@ -22,13 +26,13 @@ def test_the_page_has_a_row_for_each_repair_and_no_other() -> None:
 
 def test_the_registry_promises_the_least_demanding_repair_of_each_rule() -> None:
     promised = {code: rule.repair for code, rule in RULES.items() if rule.repair is not Repair.NONE}
-    made = {code: NEEDS[min(kinds, key=[*Kind].index)] for code, kinds in REPAIRS.items()}
+    made = {code: NEEDS[min(kinds, key=[*RepairKind].index)] for code, kinds in REPAIRS.items()}
     assert promised == made
 
 
 def test_each_option_that_decides_is_on_the_page_and_belongs_to_a_rule_that_needs_one() -> None:
     page = (DOCS / "reference" / "fix.md").read_text(encoding="utf-8")
-    assert {code for code, kinds in REPAIRS.items() if Kind.OPTION in kinds} - {"FIL103"} == set(OPTIONS)
+    assert {code for code, kinds in REPAIRS.items() if RepairKind.OPTION in kinds} - {"FIL103"} == set(OPTIONS)
     for choices in OPTIONS.values():
         for choice in (option for options in choices for option in options):
             assert f"`{choice.partition(' ')[0]}" in page

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from bulkops.chunking.sent_header import sent_header
+from bulkops.chunking.plan import sent_header
 from bulkops.cli.main import cli
 from bulkops.fixing.options import FixOptions
 from bulkops.sandbox.serve import SandboxServer

@@ -19,7 +19,7 @@ from bulkops.reading.sources import Source
 from bulkops.validation.context import Context
 from bulkops.validation.engine import validate_files
 from bulkops.validation.parse import parse
-from bulkops.validation.rule_matches import Room
+from bulkops.validation.rule_matches import ExampleBudget
 from bulkops.validation.settings import ValidationSettings
 from bulkops_validators import CONTRACTS
 
@@ -56,7 +56,7 @@ def test_validation_reads_every_cell_as_the_file_has_it(rows: list[list[str]], q
     reader = ContentReader(io.BytesIO(csv_of(rows, quote_all=quote_all)))
     found: list[list[str]] = []
     for block in blocks(reader, separator=44, width=2, size=size):
-        parsed = parse(block, context, Room(0, {}))
+        parsed = parse(block, context, ExampleBudget(0, {}))
         assert parsed.numbers is None or np.array_equal(parsed.numbers, np.arange(parsed.records))
         found += [[cell or "" for cell in row] for row in parsed.frame.iter_rows()]
     assert found == rows

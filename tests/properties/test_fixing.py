@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bulkops.fixing.catalogue import REPAIRS, Kind
+from bulkops.fixing.catalogue import REPAIRS, RepairKind
 from bulkops.fixing.options import FixOptions
 from bulkops.fixing.run import fix_file
 from bulkops.fixing.writer import Change
@@ -205,7 +205,7 @@ def test_every_change_says_which_record_it_was_and_changes_something(
             assert change.record is None or 1 <= change.record <= records
             assert change.before != change.after
             kinds = REPAIRS[change.code]
-            assert chosen.unsafe or Kind.SAFE in kinds or (Kind.OPTION in kinds and chosen.zone is not None)
+            assert chosen.unsafe or RepairKind.SAFE in kinds or (RepairKind.OPTION in kinds and chosen.zone is not None)
 
 
 @lean

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from bulkops.fixing.repairs.quotes import readings
 from bulkops.reading.records.layout import Block, layout
-from bulkops.reading.records.quote_repair import mend, mended_cells
-from bulkops.reading.records.quoting import cut
+from bulkops.reading.records.quote_repair import rewrite_quotes, rewritten_cells
+from bulkops.reading.records.quoting import whole_records
 
 WIDTH = 4
 TEXTS = (True,) * WIDTH
@@ -49,9 +49,9 @@ def is_other_json(cell: str) -> bool:
 @example(['a,"{"a": 1}",b,c', 'a,b"c,d,e', '"AB"CD",x,y,z', "a,b,c,d"], "\n")
 def test_a_record_is_mended_in_the_reading_that_a_repair_would_take(lines: list[str], line_end: str) -> None:
     data = (line_end.join(lines) + line_end).encode()
-    piece = cut(data, final=True, separator=ord(","), width=WIDTH)
-    found = mend(data, piece.broken, ord(","), TEXTS)
-    pieces = list(piece.broken)
+    piece = whole_records(data, final=True, separator=ord(","), width=WIDTH)
+    found = rewrite_quotes(data, piece.malformed, ord(","), TEXTS)
+    pieces = list(piece.malformed)
     for index, start, end in zip(found.which.tolist(), found.starts.tolist(), found.ends.tolist(), strict=True):
         broken = pieces[index]
         cells = cells_as_mended(found.data[start:end])
@@ -68,9 +68,9 @@ def test_a_record_is_mended_in_the_reading_that_a_repair_would_take(lines: list[
 @given(files)
 def test_mended_records_differ_from_the_file_by_quotes_alone(lines: list[str]) -> None:
     data = "\n".join(lines).encode()
-    piece = cut(data, final=True, separator=ord(","), width=WIDTH)
-    found = mend(data, piece.broken, ord(","), TEXTS)
-    pieces = list(piece.broken)
+    piece = whole_records(data, final=True, separator=ord(","), width=WIDTH)
+    found = rewrite_quotes(data, piece.malformed, ord(","), TEXTS)
+    pieces = list(piece.malformed)
     for index, start, end in zip(found.which.tolist(), found.starts.tolist(), found.ends.tolist(), strict=True):
         record = data[pieces[index].start : pieces[index].end]
         assert found.data[start:end].replace(b'"', b"").rstrip(b"\n") == record.replace(b'"', b"").rstrip(b"\n")
@@ -80,9 +80,9 @@ def test_mended_records_differ_from_the_file_by_quotes_alone(lines: list[str]) -
 @given(files)
 def test_the_cells_of_a_mended_record_begin_where_they_begin_in_the_file(lines: list[str]) -> None:
     data = "\n".join(lines).encode()
-    piece = cut(data, final=True, separator=ord(","), width=WIDTH)
-    laid = layout(Block(data, ord(","), piece.broken, piece.marks))
-    for index, found in mended_cells(data, laid, range(len(laid.starts)), ord(","), TEXTS).items():
+    piece = whole_records(data, final=True, separator=ord(","), width=WIDTH)
+    laid = layout(Block(data, ord(","), piece.malformed, piece.structure))
+    for index, found in rewritten_cells(data, laid, range(len(laid.starts)), ord(","), TEXTS).items():
         start = int(laid.starts[index])
         assert len(found) == WIDTH
         for first, raw in found:
@@ -93,5 +93,5 @@ def test_the_cells_of_a_mended_record_begin_where_they_begin_in_the_file(lines: 
 def test_a_record_with_many_wrong_cells_is_mended_up_to_a_point() -> None:
     for cells, mended in ((1, 1), (8, 1), (9, 0), (3000, 0)):
         data = ",".join(['a"b'] * cells).encode() + b"\n"
-        piece = cut(data, final=True, separator=ord(","), width=cells)
-        assert len(mend(data, piece.broken, ord(","), (True,) * cells).which) == mended
+        piece = whole_records(data, final=True, separator=ord(","), width=cells)
+        assert len(rewrite_quotes(data, piece.malformed, ord(","), (True,) * cells).which) == mended

@@ -9,11 +9,11 @@ from bulkops.reading.records.structural_index import (
     count,
     count_below,
     counts_before,
+    index_structure,
     last,
-    marks_of,
     nearest_before,
     positions,
-    toggled,
+    toggle_at,
     well_quoted,
 )
 
@@ -30,7 +30,7 @@ def offsets_of(words: Words) -> list[int]:
 @lean
 @given(data, st.integers(min_value=0, max_value=400))
 def test_marks_say_what_reading_byte_by_byte_says(content: bytes, size: int) -> None:
-    marks = marks_of(np.frombuffer(content, np.uint8), 44)
+    marks = index_structure(np.frombuffer(content, np.uint8), 44)
     inside, quoted = [], False
     for place, byte in enumerate(content):
         quoted ^= byte == 34
@@ -59,7 +59,7 @@ def test_quotes_are_well_placed_exactly_if_each_is_at_the_edge_of_a_cell(content
             if quoted
             else (after in {b"", b'"', b",", b"\n"} or content[place + 1 : place + 3] == b"\r\n")
         )
-    assert well_quoted(marks_of(array, 44), array) is fine
+    assert well_quoted(index_structure(array, 44), array) is fine
 
 
 @lean
@@ -81,7 +81,7 @@ def test_bits_are_counted_and_found(chosen: set[int], asked: list[int]) -> None:
 @given(st.lists(st.integers(min_value=0, max_value=200), unique=True).map(sorted))
 def test_bits_change_at_each_offset(edges: list[int]) -> None:
     expected = [place for place in range(256) if sum(edge <= place for edge in edges) % 2]
-    assert offsets_of(toggled(np.array(edges, np.int64), 4)) == expected
+    assert offsets_of(toggle_at(np.array(edges, np.int64), 4)) == expected
 
 
 @lean
@@ -98,5 +98,5 @@ def test_quotes_in_spans_left_out_do_not_count(content: bytes, edges: list[int])
     blanked = bytearray(content)
     for start, end in spans:
         blanked[start:end] = blanked[start:end].replace(b'"', b"x")
-    found = marks_of(np.frombuffer(content, np.uint8), 44).without(spans)
-    assert offsets_of(found.inside) == offsets_of(marks_of(np.frombuffer(bytes(blanked), np.uint8), 44).inside)
+    found = index_structure(np.frombuffer(content, np.uint8), 44).without(spans)
+    assert offsets_of(found.inside) == offsets_of(index_structure(np.frombuffer(bytes(blanked), np.uint8), 44).inside)

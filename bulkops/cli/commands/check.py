@@ -96,7 +96,7 @@ def _narrowed(mapped: Mapping[str, Sequence[Path]], paths: Sequence[Path], *, sk
     for path in paths:
         found = path.resolve()
         if not found.exists():
-            raise InputUnreadable(f"{path}: there is no such file.")
+            raise InputUnreadable(f"{path} does not exist.")
         inside = {file for file, real in known.items() if found in (real, *real.parents)}
         if not inside and not skip:
             what = "holds no file that is mapped" if found.is_dir() else "is mapped to no contract"

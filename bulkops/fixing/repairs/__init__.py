@@ -1,1 +1,1 @@
-"""Repairs, one module for each part of a record or file."""
+"""Repair records and files, with one module for each part of them."""

@@ -1,4 +1,4 @@
-"""Records that lone carriage returns stand between."""
+"""Split records that lone carriage returns separate."""
 
 import re
 from itertools import pairwise
@@ -9,17 +9,17 @@ _LONE_RETURN = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"|\r\n|(?P<lone>\r)')
 
 
 def lone_returns(raw: bytes) -> list[int]:
-    """Return where carriage returns without a line feed stand in a record, outside quotes."""
+    """Return the offsets of carriage returns outside quotes that no line feed follows."""
     if raw.count(b"\r") == raw.count(b"\r\n"):
         return []
     return [found.start() for found in _LONE_RETURN.finditer(raw) if found["lone"]]
 
 
-def parted(raw: bytes, returns: list[int], line_end: bytes, separator: int, width: int) -> list[bytes] | None:
+def split_at_returns(raw: bytes, returns: list[int], line_end: bytes, separator: int, width: int) -> list[bytes] | None:
     """Return the records between carriage returns, each with a line end; blank pieces are left out.
 
-    None unless every piece has `width` cells whose quotes are right: then a return belongs to a cell, and nobody
-    knows which records were meant.
+    None unless every piece has `width` cells with valid quotes: then a carriage return belongs to a cell, and the
+    intended records are unknown.
     """
     pieces = [raw[before + 1 : place] + line_end for before, place in pairwise([-1, *returns])]
     pieces.append(raw[returns[-1] + 1 :])

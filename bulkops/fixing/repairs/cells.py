@@ -1,9 +1,9 @@
-"""Repairs of single cells, by kind of cell."""
+"""Repair single cells, by type of cell."""
 
 import re
 import unicodedata
 
-from bulkops.fixing.options import FixOptions, Knowledge, Repair
+from bulkops.fixing.options import AppliedRepair, FileEvidence, FixOptions
 from bulkops.fixing.repairs.dates import repair_timestamp
 from bulkops.fixing.repairs.numbers import repair_integer, repair_number
 from bulkops_validators.model import patterns
@@ -26,7 +26,7 @@ _INVISIBLE_CHARACTER = re.compile(patterns.INVISIBLE_CHARACTER)
 _UNUSUAL_BLANK = re.compile(patterns.UNUSUAL_BLANK)
 _MOJIBAKE = re.compile(MOJIBAKE)
 _BYTES = tuple({char: byte for byte, char in enumerate(chars)} for chars in (WINDOWS_1252, map(chr, range(256))))
-"""The byte that each character was, in the two encodings that UTF-8 is taken for."""
+"""The byte of each character in the two encodings that are often mistaken for UTF-8."""
 _DRESSED_UP = re.compile(patterns.COMPATIBILITY)
 _NO_VALUE, _INFINITE = re.compile(patterns.NO_VALUE), re.compile(patterns.INFINITE)
 _LIST, _GUID = re.compile(patterns.LIST_OF_PROGRAM), re.compile(patterns.GUID)
@@ -34,32 +34,34 @@ _ID = re.compile(r"'([^']+)'|\"([^\"]+)\"|([^][{}()'\", ]+)")
 """An id in a list as programs write it: in single or double quotes, or without."""
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _BLANKS = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
-"""What Unicode calls white space, and validation takes for blanks; Python's own list has control characters too."""
+"""Unicode white space, which validation treats as blanks; Python's own list also has control characters."""
 _DECIMAL_POINT = "XLS109"
-"""The last repair of a number: read again, 1.500 made of 1,500 might be taken for thousands."""
+"""The last repair of a number: repeated, it could take 1.500, the result of 1,500, for thousands."""
 _MOST = 50
-"""Repairs of one cell; each makes it shorter or plainer, so that so many are never needed."""
+"""Maximum number of repairs of one cell; each makes it shorter or simpler, so this many are never needed."""
 
 
-def repair_cell(column: Column, text: str, knowledge: Knowledge, options: FixOptions) -> tuple[str, list[Repair]]:
-    """Return a cell as it should be, and the repairs that made it so, in order."""
-    repairs: list[Repair] = []
+def repair_cell(
+    column: Column, text: str, evidence: FileEvidence, options: FixOptions
+) -> tuple[str, list[AppliedRepair]]:
+    """Return a repaired cell, and the repairs in order."""
+    repairs: list[AppliedRepair] = []
     while text and len(repairs) < _MOST:
-        found = _next(column, text, knowledge, options)
+        found = _next(column, text, evidence, options)
         if found is None or found[1] == text:
             return text, repairs
         code, after = found
-        if spoils(column, text, after):
+        if makes_invalid(column, text, after):
             return text, repairs
-        repairs.append(Repair(code, text, after, column.name))
+        repairs.append(AppliedRepair(code, text, after, column.name))
         text = after
         if code == _DECIMAL_POINT:
             break
     return text, repairs
 
 
-def spoils(column: Column, before: str, after: str) -> bool:
-    """Tell whether a repair gives a cell an error that it did not have: blank, too short, too long, not allowed."""
+def makes_invalid(column: Column, before: str, after: str) -> bool:
+    """Return whether a repair causes a new error in a cell: blank, too short, too long, not allowed."""
     if not after.strip(_BLANKS):
         return column.required and bool(before.strip(_BLANKS))
     if not isinstance(column.cell, Text):
@@ -71,8 +73,8 @@ def spoils(column: Column, before: str, after: str) -> bool:
     return short or long or odd
 
 
-def _next(column: Column, text: str, knowledge: Knowledge, options: FixOptions) -> tuple[str, str] | None:
-    """Return the rule and the result of the next repair a cell needs."""
+def _next(column: Column, text: str, evidence: FileEvidence, options: FixOptions) -> tuple[str, str] | None:
+    """Return the rule and the result of the next repair that a cell needs; None if it needs none."""
     if options.unsafe and _CONTROL.search(text):
         return ("FIL106" if "\x00" in text else "FIL107"), _CONTROL.sub("", text)
     match column.cell:
@@ -84,27 +86,27 @@ def _next(column: Column, text: str, knowledge: Knowledge, options: FixOptions) 
             return _ids(text, separator, options)
     if (inner := text.strip(_BLANKS)) != text:
         return "TYP107", inner
-    return _value(column, text, knowledge, options)
+    return _value(column, text, evidence, options)
 
 
-def _value(column: Column, text: str, knowledge: Knowledge, options: FixOptions) -> tuple[str, str] | None:
+def _value(column: Column, text: str, evidence: FileEvidence, options: FixOptions) -> tuple[str, str] | None:
     """Return the next repair of a number, a date or a fixed word without blanks around it."""
     if options.unsafe and _NO_VALUE.match(text) and not _INFINITE.match(text):
         return "TYP109", ""
     match column.cell:
         case Timestamp() as cell:
-            return repair_timestamp(text, column.name, cell, knowledge, options)
+            return repair_timestamp(text, column.name, cell, evidence, options)
         case Integer():
             return repair_integer(text, options)
         case Number():
-            return repair_number(text, column.name, knowledge, options)
+            return repair_number(text, column.name, evidence, options)
         case Choice(values=values):
             return _choice(text, values)
     return None
 
 
 def _text(text: str, options: FixOptions, *, code: bool) -> tuple[str, str] | None:
-    # Before anything is taken away: hidden characters and blanks may be half of another one.
+    # This comes first, because hidden characters and blanks may be half of a wrongly decoded character.
     if options.unsafe and _MOJIBAKE.search(text) and (right := _undone(text)) is not None:
         return "COD105", right
     if (inner := text.strip(_BLANKS)) != text:
@@ -130,7 +132,10 @@ def _doubtful_text(text: str, *, code: bool) -> tuple[str, str] | None:
 
 
 def _undone(text: str) -> str | None:
-    """Return what was meant by text that was decoded as Windows-1252 or Latin-1, if that can be undone exactly."""
+    """Return the original of text that was decoded as Windows-1252 or Latin-1.
+
+    None if this cannot be undone exactly.
+    """
     for known in _BYTES:
         try:
             return bytes(known[char] for char in text).decode()

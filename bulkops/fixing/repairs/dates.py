@@ -1,10 +1,10 @@
-"""Timestamps brought to RFC 3339, as far as only one reading is possible."""
+"""Convert timestamps to RFC 3339 wherever only one interpretation is possible."""
 
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from bulkops.fixing.options import FixOptions, Knowledge
+from bulkops.fixing.options import FileEvidence, FixOptions
 from bulkops_validators.model import patterns
 from bulkops_validators.model.cells import Timestamp
 
@@ -25,15 +25,18 @@ _RFC_1123 = re.compile(
 _PLAIN_EPOCH = re.compile(
     r"^(?!20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[01][0-9]|2[0-3])$)[0-9]{10}(?:\.[0-9]+)?$|^[0-9]{13}$"
 )
-"""Seconds or milliseconds since 1970 that can be no day and hour, such as 2030123123; fewer digits are of long ago."""
+"""Seconds or milliseconds since 1970 that cannot be a day and hour such as 2030123123.
+
+Fewer digits are too long ago.
+"""
 _START, _END = timedelta(0), timedelta(hours=23, minutes=59, seconds=59)
 _SERIAL_START = datetime(1899, 12, 30)  # noqa: DTZ001 - spreadsheets count local days
 
 
 def repair_timestamp(
-    text: str, column: str, cell: Timestamp, knowledge: Knowledge, options: FixOptions
+    text: str, column: str, cell: Timestamp, evidence: FileEvidence, options: FixOptions
 ) -> tuple[str, str] | None:
-    """Return the rule and the repaired cell, or None if it is right or no reading is certain."""
+    """Return the rule and the repaired cell; None if the cell is valid or no interpretation is certain."""
     if _RIGHT.match(text) or text in cell.literals:
         return None
     if text.lower() in cell.literals:
@@ -47,7 +50,7 @@ def repair_timestamp(
     if re.match(patterns.EPOCH, text):
         return _from_epoch(text) if options.unsafe or _PLAIN_EPOCH.match(text) else None
     if (found := _LOCAL.match(text)) is not None:
-        return _from_local(found, column, cell, knowledge, options)
+        return _from_local(found, column, cell, evidence, options)
     if options.unsafe and re.match(patterns.SERIAL_DATE, text):
         moment = _SERIAL_START + timedelta(days=float(text))
         return _checked("DAT107", moment if "." in text else moment + (_time_of(cell, options) or _START), options)
@@ -55,7 +58,7 @@ def repair_timestamp(
 
 
 def _time_of(cell: Timestamp, options: FixOptions) -> timedelta | None:
-    """Return the time of a date that has none; None where an end may be the start of its day or the end of it."""
+    """Return the time for a date without one; None if an end date may mean the start or the end of its day."""
     if not cell.expected_future:
         return _START
     if options.end_of_day is None:
@@ -86,7 +89,7 @@ def _offset(text: str) -> str:
 
 
 def _from_rfc_1123(text: str) -> tuple[str, str] | None:
-    """Return the moment of a date as e-mails and web servers write it; its day of the week must be right."""
+    """Return the moment of a date in the format of e-mails and web servers; None if its day of the week is wrong."""
     try:
         moment = parsedate_to_datetime(text.removesuffix("Z") + "+0000" if text.endswith("Z") else text)
     except ValueError:
@@ -106,9 +109,9 @@ def _from_epoch(text: str) -> tuple[str, str] | None:
 
 
 def _from_local(
-    found: re.Match[str], column: str, cell: Timestamp, knowledge: Knowledge, options: FixOptions
+    found: re.Match[str], column: str, cell: Timestamp, evidence: FileEvidence, options: FixOptions
 ) -> tuple[str, str] | None:
-    day_first = _day_first(found, column, knowledge, options)
+    day_first = _day_first(found, column, evidence, options)
     time = _time_of(cell, options) if found["hour"] is None else _START
     if day_first is None or time is None:
         return None
@@ -121,18 +124,19 @@ def _from_local(
     return _checked("DAT103", moment + time, options)
 
 
-def _day_first(found: re.Match[str], column: str, knowledge: Knowledge, options: FixOptions) -> bool | None:
-    """Return whether the day comes first in a date; None if that is not known.
+def _day_first(found: re.Match[str], column: str, evidence: FileEvidence, options: FixOptions) -> bool | None:
+    """Return whether the day comes first in a date; None if unknown.
 
-    The option of the user comes first, then the evidence of the column; contradicting dates are no evidence.
+    The option of the user comes first, then the evidence of the column. Contradicting dates are no evidence.
     """
     first, second = int(found["first"]), int(found["second"])
     if options.day_first is not None:
         return options.day_first if (second if options.day_first else first) <= 12 else None
-    if column in knowledge.mixed_dates and not options.unsafe:
+    if column in evidence.mixed_dates and not options.unsafe:
         return None
-    shown = knowledge.day_first.get(column)
-    if found["sign"] == ".":  # written with the day first wherever dots are used, which slashes and dashes are not
+    shown = evidence.day_first.get(column)
+    # With dots the day always comes first; with slashes and dashes this varies.
+    if found["sign"] == ".":
         usual = second <= 12 and shown is not False
         return usual if usual or options.unsafe else None
     if second > 12:
@@ -143,12 +147,16 @@ def _day_first(found: re.Match[str], column: str, knowledge: Knowledge, options:
 
 
 def _checked(code: str, moment: datetime, options: FixOptions, *, fraction: str = "") -> tuple[str, str] | None:
-    """Return a local moment with the zone's offset, if there is a zone and the moment exists there once."""
+    """Return the rule and a local moment with the offset of the zone.
+
+    None without a zone, or if the clock changes at that moment, unless `unsafe` allows a guess.
+    """
     if options.zone is None:
         return None
     here = moment.replace(tzinfo=options.zone)
-    twice = here.utcoffset() != here.replace(fold=1).utcoffset()  # the clock is put back, or forward
-    if twice and not options.unsafe:
+    # The moment occurs twice or not at all: the clock is put back or forward.
+    ambiguous = here.utcoffset() != here.replace(fold=1).utcoffset()
+    if ambiguous and not options.unsafe:
         return None
     offset = here.isoformat()[-6:]
     text = moment.isoformat(timespec="seconds") + (f".{fraction}" if fraction else "")

@@ -1,7 +1,7 @@
-"""Collect the forms of all records: numbers of fields, the look of first cells, the forms of decimal numbers.
+"""Collect the forms of all records: numbers of fields, first cells, and the forms of decimal numbers.
 
-A record with its first cell alone may be a short record, or a total, a note or a line of a log that a program left in
-the file. Only the other records can tell.
+A record with only its first cell may be a short record, or a total, a note or a log line that a program left in the
+file. Only the other records show which.
 """
 
 import re
@@ -17,13 +17,13 @@ from bulkops.reading.blocks import ContentReader, blocks
 from bulkops.reading.records.layout import Block, Layout, lay_out
 from bulkops.reading.records.quoting import cells
 from bulkops.reading.sources import Source
-from bulkops.validation.preamble import open_content
+from bulkops.validation.preamble import read_file_start
 from bulkops_validators.model.cells import Number
 from bulkops_validators.model.contract import Contract
 
 _BLOCK_BYTES = 8 << 20
 _SEEN = 10_000
-"""First cells that are looked at."""
+"""Maximum number of first cells examined."""
 _KINDS = ((re.compile("[A-Z]"), "A"), (re.compile("[a-z]"), "a"), (re.compile("[0-9]"), "0"))
 _NUMBERS = (
     (re.compile(rb"-?(?:0|[0-9]{4,}),[0-9]+$|-?[0-9]{1,3},(?:[0-9]{1,2}|[0-9]{4,})$"), "decimal comma"),
@@ -35,12 +35,12 @@ _NUMBERS = (
     (re.compile(rb"-?[1-9][0-9]{0,2}(?:\.[0-9]{3})+$"), "point and three digits"),
 )
 _WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._%@+-]*[A-Za-z0-9])?")
-"""A code or an id, where no other record shows what these look like."""
+"""A code or an id, used if no other record shows what these look like."""
 
 
 @dataclass
-class Likeness:
-    """The kinds of characters that some and that all of the texts contain, and the range of their lengths."""
+class CharacterProfile:
+    """The kinds of characters that some texts and that all texts contain, and the range of their lengths."""
 
     some: frozenset[str] = frozenset()
     every: frozenset[str] = frozenset()
@@ -48,7 +48,7 @@ class Likeness:
     longest: int = 0
 
     def add(self, text: str) -> None:
-        """Take in one more text."""
+        """Add one more text."""
         kinds, first = kinds_of(text), not self.longest
         self.some |= kinds
         self.every = kinds if first else self.every & kinds
@@ -56,30 +56,30 @@ class Likeness:
         self.longest = max(self.longest, len(text))
 
     def resembles(self, text: str) -> bool:
-        """Tell whether a text has the kinds of characters of the others; without others, whether it is one word."""
+        """Return whether a text has the kinds of characters of the others; without others, whether it is one word."""
         if not self.longest:
             return _WORD.fullmatch(text) is not None
         return self.every <= kinds_of(text) <= self.some
 
     def fits(self, text: str) -> bool:
-        """Tell whether a text resembles the others and is neither shorter nor longer."""
+        """Return whether a text resembles the others and is neither shorter nor longer than all of them."""
         return self.resembles(text) and (not self.longest or self.shortest <= len(text) <= self.longest)
 
 
 def kinds_of(text: str) -> frozenset[str]:
-    """Return the kinds of characters in a text: upper case, lower case, digits, and each sign by itself."""
+    """Return the kinds of characters in a text: upper case, lower case, digits, and each other character itself."""
     return frozenset(next((kind for pattern, kind in _KINDS if pattern.match(char)), char) for char in text)
 
 
 @dataclass
-class Forms:
-    """The number of records for each number of fields (0: their quotes are wrong), and the forms of cells.
+class RecordForms:
+    """The number of records by number of fields (0: invalid quotes), and the forms of cells.
 
-    `numbers` has for each column of numbers the forms that its cells have.
+    `numbers` has for each column of numbers the forms of its cells.
     """
 
     fields: Counter[int] = field(default_factory=Counter)
-    first: Likeness = field(default_factory=Likeness)
+    first: CharacterProfile = field(default_factory=CharacterProfile)
     seen: int = 0
     numbers: dict[str, set[str]] = field(default_factory=dict)
 
@@ -90,17 +90,17 @@ class Forms:
 
     @property
     def mixed_decimals(self) -> frozenset[str]:
-        """The columns in which others may have a point, or certainly have a comma, between thousands."""
+        """The columns of these in which other numbers may have a point, or have a comma, between thousands."""
         others = {"comma between thousands", "point and three digits"}
         return frozenset(name for name in self.comma_decimals if self.numbers[name] & others)
 
 
-def forms_of(contract: Contract, source: Source, renames: Mapping[str, str]) -> Forms:
+def collect_forms(contract: Contract, source: Source, renames: Mapping[str, str]) -> RecordForms:
     """Read a file once more and return the forms of its records; blank lines do not count."""
-    found = Forms()
+    found = RecordForms()
     with opened(source) as stream:
         reader = ContentReader(stream)
-        header = open_content(reader, contract, renames=renames).header
+        header = read_file_start(reader, contract, renames=renames).header
         if header is None:
             return found
         width = len(header.columns)
@@ -118,8 +118,8 @@ def forms_of(contract: Contract, source: Source, renames: Mapping[str, str]) -> 
     return found
 
 
-def _add_first(found: Forms, block: Block, laid: Layout, width: int) -> None:
-    sound = np.flatnonzero((laid.numbers >= 0) & ~laid.broken & (laid.fields == width))
+def _add_first(found: RecordForms, block: Block, laid: Layout, width: int) -> None:
+    sound = np.flatnonzero((laid.numbers >= 0) & ~laid.malformed & (laid.fields == width))
     for index in sound[: _SEEN - found.seen].tolist():
         start, end = next(cells(block.data, int(laid.starts[index]), block.separator))
         text = block.data[start:end].decode("utf-8", "replace").strip('" ')
@@ -128,12 +128,12 @@ def _add_first(found: Forms, block: Block, laid: Layout, width: int) -> None:
             found.seen += 1
 
 
-def _add_numbers(found: Forms, block: Block, laid: Layout, places: Mapping[int, str], width: int) -> None:
-    """Note the forms of the numbers in some columns."""
+def _add_numbers(found: RecordForms, block: Block, laid: Layout, places: Mapping[int, str], width: int) -> None:
+    """Add the forms of the numbers in some columns."""
     if not places:
         return
     last = max(places) + 1
-    sound = np.flatnonzero((laid.numbers >= 0) & ~laid.broken & (laid.fields >= width))
+    sound = np.flatnonzero((laid.numbers >= 0) & ~laid.malformed & (laid.fields >= width))
     for index in sound.tolist():
         spans = islice(cells(block.data, int(laid.starts[index]), block.separator), last)
         for place, (start, end) in enumerate(spans):
@@ -142,5 +142,5 @@ def _add_numbers(found: Forms, block: Block, laid: Layout, places: Mapping[int, 
 
 
 def _form(raw: bytes) -> str | None:
-    """Return the form of a number that shows the meaning of points and commas in its column, or None."""
+    """Return the form of a number that shows the meaning of points and commas in its column; None if it shows none."""
     return next((form for pattern, form in _NUMBERS if pattern.match(raw)), None)

@@ -1,7 +1,7 @@
-"""The header repaired: documented names, right quotes, commas, no columns that are blank throughout.
+"""Repair the header: documented names, valid quotes, commas, and no columns that are always blank.
 
-A name is replaced by the documented one where only its spelling differs and no other column may be the same one, and
-where the user says so.
+A name becomes the documented one if only its spelling differs and no other column may mean the same, or if the user
+asks for it.
 """
 
 import re
@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from bulkops.errors import UsageError
-from bulkops.fixing.options import Repair
+from bulkops.fixing.options import AppliedRepair
 from bulkops.fixing.repairs.encoding import decoded, printable, redecoded
 from bulkops.fixing.repairs.quotes import strict_cell, undoubled
-from bulkops.fixing.repairs.records import Shape
+from bulkops.fixing.repairs.records import RecordShape
 from bulkops.reading.records.quoting import cells
 from bulkops.validation.column_names import fold, rivals_of
 from bulkops.validation.header import Header, annotated, read_header
-from bulkops.validation.preamble import Notice, Opening
+from bulkops.validation.preamble import FileStart, Notice
 from bulkops.wording import guess
 from bulkops_validators.model.contract import Contract
 
@@ -25,89 +25,91 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _QUOTES = {"STR104", "STR105", "STR106", "STR107"}
 _IN_FRONT = {"FIL103", "FIL105", "FIL108", "STR103", "HDR109", "HDR111"}
 _OF_RECORDS = {"FIL112", "HDR113", "HDR114"}
-"""Causes of findings among the records, where their repairs are listed."""
+"""Causes of findings in records; their repairs are logged with the records."""
 
 
-def repaired_header(opening: Opening, shape: Shape) -> bytes:
-    """Return the header line as it should be, in UTF-8 and without what stood in front of it."""
-    header = opening.header
+def repaired_header(file_start: FileStart, shape: RecordShape) -> bytes:
+    """Return the repaired header line in UTF-8, without the lines in front of it."""
+    header = file_start.header
     assert header is not None
-    line = opening.header_line
+    line = file_start.header_line
     text = line.rstrip(b"\r\n")
-    spelt = [_spelt(raw, header, i, shape) for i, raw in enumerate(_fields(text, header)) if i not in shape.gone]
-    return b",".join(spelt) + (shape.line_end if text != line else b"")
+    spelled = [_spelled(raw, header, i, shape) for i, raw in enumerate(_fields(text, header)) if i not in shape.omitted]
+    return b",".join(spelled) + (shape.line_end if text != line else b"")
 
 
-def header_repairs(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int]]:
-    """Yield each change in front of the records, with its line: what was noticed there and is there no longer."""
-    header = opening.header
+def header_repairs(file_start: FileStart, shape: RecordShape) -> Iterator[tuple[AppliedRepair, int]]:
+    """Yield each change in front of the records, with its line: the notices that the repaired file no longer has."""
+    header = file_start.header
     assert header is not None
-    after = read_header(repaired_header(opening, shape).rstrip(b"\r\n"), shape.contract)
+    after = read_header(repaired_header(file_start, shape).rstrip(b"\r\n"), shape.contract)
     left = Counter((fault.code, fault.column) for fault in after.faults)
     names = _names(header, shape)
-    yield from _decisions(opening, shape)
-    for notice in opening.notices:
+    yield from _decisions(file_start, shape)
+    for notice in file_start.notices:
         place = None if notice.field is None else notice.field - 1
         if notice.code == "HDR104":
-            gone = place in shape.gone
-        elif notice.code in _OF_RECORDS or (notice.code == "HDR111" and keeps_preamble(opening, shape)):
-            gone = False
+            omitted = place in shape.omitted
+        elif notice.code in _OF_RECORDS or (notice.code == "HDR111" and keeps_preamble(file_start, shape)):
+            omitted = False
         elif notice.code == "HDR112":
-            gone = bool(shape.dropped)
+            omitted = bool(shape.dropped)
         else:
-            gone = notice.code in _IN_FRONT or not left[notice.code, notice.column]
+            omitted = notice.code in _IN_FRONT or not left[notice.code, notice.column]
             left[notice.code, notice.column] -= 1
-        if gone:
-            texts = _told(notice, opening, shape, names)
+        if omitted:
+            texts = _before_and_after(notice, file_start, shape, names)
             if texts[0] != texts[1]:
-                yield Repair(notice.code, *texts, notice.column), notice.line or 1
+                yield AppliedRepair(notice.code, *texts, notice.column), notice.line or 1
 
 
-def _told(notice: Notice, opening: Opening, shape: Shape, names: tuple[str, ...]) -> tuple[str, str]:
+def _before_and_after(
+    notice: Notice, file_start: FileStart, shape: RecordShape, names: tuple[str, ...]
+) -> tuple[str, str]:
     """Return the text of a notice before and after the repair: a column name, or the whole header."""
     if notice.code == "HDR111":
-        return printable(opening.preamble), ""
+        return printable(file_start.preamble), ""
     if notice.code in _IN_FRONT:
         return notice.message, ""
     if notice.field is None:
-        lines = opening.header_line, repaired_header(opening, shape)
+        lines = file_start.header_line, repaired_header(file_start, shape)
         before, after = (printable(line.rstrip(b"\r\n")) for line in lines)
         return before, after
     place = notice.field - 1
-    return notice.column or notice.message, "" if place in shape.gone else names[place]
+    return notice.column or notice.message, "" if place in shape.omitted else names[place]
 
 
-def _decisions(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int]]:
-    """Yield the changes of the header that options ask for: its encoding and its column names."""
-    encoding, renames, line = shape.knowledge.decoded_from, shape.options.renames, header_line_number(opening)
+def _decisions(file_start: FileStart, shape: RecordShape) -> Iterator[tuple[AppliedRepair, int]]:
+    """Yield the changes of the header that options request: its encoding and its column names."""
+    encoding, renames, line = shape.evidence.decoded_from, shape.options.renames, header_line_number(file_start)
     if encoding is not None and not encoding.lines:
-        yield Repair("FIL103", f"the file is {encoding.name}", ""), 1
-    elif encoding is not None and not opening.header_line.isascii():
-        yield redecoded(opening.header_line.rstrip(b"\r\n"), encoding), line
-    names = opening.header.names if opening.header is not None else ()
+        yield AppliedRepair("FIL103", f"the file is {encoding.name}", ""), 1
+    elif encoding is not None and not file_start.header_line.isascii():
+        yield redecoded(file_start.header_line.rstrip(b"\r\n"), encoding), line
+    names = file_start.header.names if file_start.header is not None else ()
     rivals = rivals_of(names, (None,) * len(names), shape.contract) if renames else {}
     contested = {place for places in rivals.values() for place in places}
     for place, name in enumerate(names):
         if renames.get(name, name) != name:
             noted = "HDR115" if annotated(name) != name else "HDR102"
             code = "HDR116" if place in contested else noted
-            yield Repair(code, name, renames[name], renames[name]), line
+            yield AppliedRepair(code, name, renames[name], renames[name]), line
 
 
-def keeps_preamble(opening: Opening, shape: Shape) -> bool:
-    """Tell whether the lines in front of the header stay, since one of them may be a record."""
-    return bool(opening.preamble) and not opening.may_go and not shape.options.unsafe
+def keeps_preamble(file_start: FileStart, shape: RecordShape) -> bool:
+    """Return whether the lines in front of the header stay, because one of them may be a record."""
+    return bool(file_start.preamble) and not file_start.removable and not shape.options.unsafe
 
 
-def header_line_number(opening: Opening) -> int:
+def header_line_number(file_start: FileStart) -> int:
     """Return the physical line, from 1, on which the header begins."""
-    return opening.lines - opening.header_line.count(b"\n") + 1
+    return file_start.lines - file_start.header_line.count(b"\n") + 1
 
 
-def refuse_renames(path: str, opening: Opening, contract: Contract, renames: Mapping[str, str]) -> None:
-    """Raise UsageError unless each column to be renamed is in the header once, and no two get the same name."""
-    names = opening.header.names if opening.header is not None else ()
-    where = f"{path}: line {header_line_number(opening)}"
+def refuse_renames(path: str, file_start: FileStart, contract: Contract, renames: Mapping[str, str]) -> None:
+    """Raise UsageError unless each column to rename is in the header exactly once, and no two get the same name."""
+    names = file_start.header.names if file_start.header is not None else ()
+    where = f"{path}: line {header_line_number(file_start)}"
     after = Counter(renames.get(name, name) for name in names)
     for old, new in renames.items():
         if new not in contract.header_names:
@@ -117,12 +119,13 @@ def refuse_renames(path: str, opening: Opening, contract: Contract, renames: Map
         if after[new] > 1:
             places = [str(n) for n, name in enumerate(names, start=1) if renames.get(name, name) == new]
             raise UsageError(
-                f"{where}: columns {' and '.join(places)} would both be {new!r}.", hint="Rename or remove one of them."
+                f"{where}: columns {' and '.join(places)} would both be {new!r}.",
+                hint="Rename or remove one of them.",
             )
 
 
 def _fields(text: bytes, header: Header) -> list[bytes]:
-    """Return the names as they are spelt; where a quote stands wrong the separators alone part them."""
+    """Return the names as the file spells them; if a quote is misplaced, only separators end names."""
     if header.wrapped:
         text = text[1:-1].replace(b'""', b'"')
     if any(fault.code in _QUOTES for fault in header.faults):
@@ -130,18 +133,18 @@ def _fields(text: bytes, header: Header) -> list[bytes]:
     return [text[start:end] for start, end in cells(text, 0, header.separator)]
 
 
-def _names(header: Header, shape: Shape) -> tuple[str, ...]:
-    """Return the names to be written: the documented ones, where that makes no two columns of one name.
+def _names(header: Header, shape: RecordShape) -> tuple[str, ...]:
+    """Return the names to write: the documented ones, unless two columns would get the same name.
 
-    A name that an earlier release of the API has for its column is a documented one. A note behind a name stays unless
-    `unsafe`: it may be a unit.
+    A column name of an earlier API release counts as documented. A note after a name stays unless `unsafe`: it may be a
+    unit.
     """
     documented = shape.contract.header_names
     names = tuple(shape.options.renames.get(name, name) for name in header.names)
     return tuple(
         name
         if column is None or name in documented or (_has_note(name, column) and not shape.options.unsafe)
-        else _respelt(name, column, (*names[:i], *names[i + 1 :]), shape)
+        else _corrected_name(name, column, (*names[:i], *names[i + 1 :]), shape)
         for i, (column, name) in enumerate(zip(header.columns, names, strict=True))
     )
 
@@ -150,19 +153,19 @@ def _has_note(name: str, column: str) -> bool:
     return annotated(name.strip()) == column != name.strip()
 
 
-def _respelt(name: str, column: str, others: tuple[str, ...], shape: Shape) -> str:
-    """Return the documented name that differs from `name` in its spelling alone; `name` if another column has it."""
+def _corrected_name(name: str, column: str, others: tuple[str, ...], shape: RecordShape) -> str:
+    """Return the documented name if `name` differs only in spelling; `name` itself if another column has that name."""
     documented = {fold(each): each for each, meant in shape.contract.header_names.items() if meant == column}
     new = documented.get(fold(name), column)
     return name if new in others else new
 
 
-def _spelt(raw: bytes, header: Header, place: int, shape: Shape) -> bytes:
-    """Return a name as it is written: as it was, unless something about it is wrong and certain to mend."""
+def _spelled(raw: bytes, header: Header, place: int, shape: RecordShape) -> bytes:
+    """Return a name as it is written: unchanged, unless it has a defect with a certain repair."""
     name, quoted = _names(header, shape)[place], raw.startswith(b'"') and header.quoted[place]
     if name != header.names[place]:
         return _written(name, quoted=quoted)
-    text, _ = decoded(raw, shape.knowledge, shape.options)
+    text, _ = decoded(raw, shape.evidence, shape.options)
     if text is None:
         return raw
     right = strict_cell(text, 0, "\0") == len(text) if quoted else '"' not in text

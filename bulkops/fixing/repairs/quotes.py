@@ -1,12 +1,12 @@
-"""Records whose quotes are wrong: the cells they must have meant, if only one reading gives the right number."""
+"""Find the intended cells of records with invalid quotes, if exactly one interpretation fits."""
 
 import re
 from functools import cache
 
-from bulkops.fixing.repairs.unquoted_json import object_at, torn
+from bulkops.fixing.repairs.unquoted_json import is_torn_object, object_at
 
 LONGEST = 100_000
-"""Characters of a record beyond which no reading is looked for."""
+"""Maximum number of characters of a record for which interpretations are searched."""
 WIDEST = 100
 _QUOTED = r'"[^"]*+(?:""[^"]*+)*+"'
 _STRICT = re.compile(_QUOTED)
@@ -14,25 +14,25 @@ _PADDED = re.compile(rf" *({_QUOTED}) *")
 _BLANKS, _SPACE = re.compile(" *"), re.compile(r"[ \t\r\n]*")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 _FOREIGN = re.compile(r'""|[,;\t|] *"')
-"""A quote that opens another cell, whatever sign separates cells, or one of a cell whose quotes are doubled."""
+"""A quote that opens another cell, whatever the separator, or a quote of a cell with doubled quotes."""
 
 
 @cache
 def _not_its_own(separator: str) -> re.Pattern[str]:
-    """Return the pattern of a quote that cannot be an unquoted cell's own.
+    """Return the pattern of a quote that cannot be part of an unquoted cell.
 
-    It is the first in the cell, or beside a sign that separates cells in other files.
+    It is the first in the cell, or next to a symbol that is a separator in other files.
     """
     others = ";\t|".replace(separator, "")
     return re.compile(rf'^\s*"|{_FOREIGN.pattern}|"[{others}]')
 
 
 def readings(text: str, separator: str, width: int | None) -> list[str] | None:
-    """Return the cells of a record, or None unless exactly one way to read it has `width` cells (None: any number).
+    """Return the cells of a record; None unless exactly one interpretation has `width` cells (None: any number).
 
-    A cell that is quoted as it should be, and a JSON object, are read that way only. Another cell that begins with
-    a quote may end at any quote in front of a separator; one that does not has the quotes in it as its own. No
-    reading has a cell in it that another cell's quotes, or a piece of a JSON object, can be seen in.
+    A correctly quoted cell, and a JSON object, have only one interpretation. Another cell that begins with a quote may
+    end at any quote in front of a separator. A cell that begins without a quote contains its quotes as text. No
+    interpretation has a cell that shows the quotes of another cell, or a piece of a JSON object.
     """
 
     @cache
@@ -49,14 +49,15 @@ def readings(text: str, separator: str, width: int | None) -> list[str] | None:
         return tuple(found[:2])
 
     wide = text.count(separator) if width is None else width
-    if len(text) > LONGEST or wide > WIDEST or _LONE_RETURN.search(text):  # which may end a record
+    # A lone carriage return may end a record.
+    if len(text) > LONGEST or wide > WIDEST or _LONE_RETURN.search(text):
         return None
     possible = ways(0, width)
     return list(possible[0]) if len(possible) == 1 else None
 
 
 def _cells(text: str, start: int, separator: str) -> list[tuple[str, int]]:
-    """Return the cells that may begin at `start`, each with the offset of the separator behind it."""
+    """Return the cells that may begin at `start`, each with the offset of the separator after it."""
     if start > len(text):
         return []
     padded = _PADDED.match(text, start)
@@ -69,11 +70,11 @@ def _cells(text: str, start: int, separator: str) -> list[tuple[str, int]]:
     end = text.find(separator, start)
     end = len(text) if end < 0 else end
     cell = text[start:end]
-    return [] if _not_its_own(separator).search(cell) or torn(cell) else [(cell, end)]
+    return [] if _not_its_own(separator).search(cell) or is_torn_object(cell) else [(cell, end)]
 
 
 def _object(text: str, start: int, separator: str) -> tuple[str, int] | None:
-    """Return the JSON object that a cell is, bare or between quotes."""
+    """Return the JSON object that fills a cell, bare or between quotes."""
     first = _after(_BLANKS, text, start)
     quote = text[first : first + 1] == '"'
     found = object_at(text, _after(_SPACE if quote else _BLANKS, text, first + quote))
@@ -88,9 +89,9 @@ def _object(text: str, start: int, separator: str) -> tuple[str, int] | None:
 
 
 def _badly_quoted(text: str, start: int, separator: str) -> list[tuple[str, int]]:
-    """Return the cells that begin with the quote at `start` and hold quotes that are not doubled.
+    """Return the cells that begin with the quote at `start` and contain quotes that are not doubled.
 
-    None reaches over a quote that stands behind a separator, since that opens another cell, nor over a doubled one.
+    None extends past a quote after a separator, which opens another cell, nor past a doubled quote.
     """
     foreign = _FOREIGN.search(text, start + 1)
     limit = foreign.end() - 1 if foreign is not None else len(text)
@@ -98,7 +99,7 @@ def _badly_quoted(text: str, start: int, separator: str) -> list[tuple[str, int]
     quote = text.find('"', start + 1, limit)
     while quote >= 0:
         cell = text[start + 1 : quote]
-        if _ends(text, quote + 1, separator) and not torn(cell):
+        if _ends(text, quote + 1, separator) and not is_torn_object(cell):
             found.append((cell, quote + 1))
         quote = text.find('"', quote + 1, limit)
     return found
@@ -114,12 +115,12 @@ def _ends(text: str, end: int, separator: str) -> bool:
 
 
 def undoubled(quoted: str) -> str:
-    """Return what a well-quoted cell holds."""
+    """Return the content of a correctly quoted cell."""
     return quoted[1:-1].replace('""', '"')
 
 
 def strict_cell(text: str, start: int, separator: str) -> int | None:
-    """Return where the cell that begins at `start` ends if its quotes are right, else None."""
+    """Return the end of the cell that begins at `start` if its quotes are valid; None if they are not."""
     found = _STRICT.match(text, start)
     if found is not None:
         return found.end() if _ends(text, found.end(), separator) else None

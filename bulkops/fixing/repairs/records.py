@@ -1,13 +1,13 @@
-"""One record repaired: its bytes, its quotes, its number of fields, its cells, its line end."""
+"""Repair one record: its bytes, quotes, number of fields, cells and line end."""
 
 import re
 from dataclasses import dataclass
 
-from bulkops.fixing.options import FixOptions, Knowledge, Repair
-from bulkops.fixing.repairs.cells import repair_cell, spoils
+from bulkops.fixing.options import AppliedRepair, FileEvidence, FixOptions
+from bulkops.fixing.repairs.cells import makes_invalid, repair_cell
 from bulkops.fixing.repairs.encoding import decoded
 from bulkops.fixing.repairs.quotes import readings, undoubled
-from bulkops.fixing.repairs.unclosed_quotes import closed
+from bulkops.fixing.repairs.unclosed_quotes import close_quote
 from bulkops.reading.records.quoting import cells, read_strictly
 from bulkops.reading.records.wrapped import wrapped_cells
 from bulkops.validation.checks.repeated_header import repeats_header
@@ -19,18 +19,18 @@ _CONTROL_BLANKS = frozenset("\x1c\x1d\x1e\x1f")
 _NEEDS_QUOTES = re.compile('[",\r\n]')
 _COMMA = ord(",")
 _MARK = "\ufeff"
-"""A byte order mark: in front of a record, where one file was put behind another."""
+"""A byte order mark, which precedes a record where one file was appended to another."""
 _READABLE = {"STR104", "STR106", "STR107"}
-"""Rules of broken quotes that leave no doubt if only one reading has the right number of cells."""
+"""Rules of invalid quotes that are unambiguous if only one interpretation has the right number of cells."""
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What all records of a file share: the columns by position, the separator, the line end to write.
+class RecordShape:
+    """Properties that all records of a file share: columns by position, separator, line end to write.
 
-    `names` are the columns as the header spells them. Cells of the columns `kept` are not repaired. Columns at the
-    positions `surplus` are blank and go; so do those `dropped`, whatever their cells are. `last`: the shape is that of
-    the last record of the file.
+    `names` are the columns as the header spells them. Cells of the columns in `kept` are not repaired. Columns at the
+    positions in `surplus` are blank and removed; columns in `dropped` are removed with their cells. `last`: this shape
+    is for the last record of the file.
     """
 
     contract: Contract
@@ -38,7 +38,7 @@ class Shape:
     separator: int
     line_end: bytes
     surplus: frozenset[int]
-    knowledge: Knowledge
+    evidence: FileEvidence
     options: FixOptions
     names: tuple[str, ...] = ()
     kept: frozenset[str] = frozenset()
@@ -46,112 +46,137 @@ class Shape:
     last: bool = False
 
     @property
-    def gone(self) -> frozenset[int]:
+    def omitted(self) -> frozenset[int]:
         """The positions of columns that are not written."""
         return self.surplus | self.dropped
 
     @property
-    def reshaped(self) -> bool:
-        """Whether every record has to be written anew."""
-        return self.separator != _COMMA or bool(self.gone)
+    def changes_form(self) -> bool:
+        """Whether every record must be written in a new form."""
+        return self.separator != _COMMA or bool(self.omitted)
 
     @property
     def rewritten(self) -> bool:
         """Whether records without a finding may change too."""
-        return self.reshaped or self.knowledge.decoded_from is not None
+        return self.changes_form or self.evidence.decoded_from is not None
 
 
 @dataclass(frozen=True)
-class Defect:
+class QuoteDefect:
     """The rule that the quotes of a record break, and the offset of the quote in it."""
 
     code: str
     at: int
 
-    def in_text(self, body: bytes) -> "Defect":
+    def in_text(self, body: bytes) -> "QuoteDefect":
         """Return the defect with its offset in characters."""
-        return Defect(self.code, len(body[: self.at].decode("utf-8", "surrogateescape")))
+        return QuoteDefect(self.code, len(body[: self.at].decode("utf-8", "surrogateescape")))
 
 
 @dataclass
 class _Cells:
-    """The cells of a record, and how each was spelt; None where it has to be spelt anew."""
+    """The cells of a record, and the original spelling of each; None for a cell to be written in a new form."""
 
     texts: list[str]
     originals: list[str | None]
 
     def of_width(self, width: int) -> "_Cells":
-        """Return the cells with blank ones behind them, or without those beyond the width."""
+        """Return the cells extended with blank ones, or cut off, to the given width."""
         missing = max(0, width - len(self.texts))
         return _Cells(self.texts[:width] + [""] * missing, self.originals[:width] + [""] * missing)
 
     def without(self, places: frozenset[int]) -> "_Cells":
-        """Return the cells but for those in some places."""
+        """Return the cells except those at some positions."""
         kept = [i for i in range(len(self.texts)) if i not in places]
         return _Cells([self.texts[i] for i in kept], [self.originals[i] for i in kept])
 
-    def spelt(self) -> str:
-        """Return the record: unchanged cells as they were."""
-        line = ",".join(_spelt(text, original) for text, original in zip(self.texts, self.originals, strict=True))
-        return line or '""'  # a lone blank cell must not become a blank line
+    def spelled(self) -> str:
+        """Return the record; unchanged cells keep their spelling."""
+        line = ",".join(_spelled(text, original) for text, original in zip(self.texts, self.originals, strict=True))
+        # A single blank cell must not become a blank line.
+        return line or '""'
 
 
 def repair_record(
-    raw: bytes, shape: Shape, *, defect: Defect | None = None, structure_only: bool = False
-) -> tuple[bytes, list[Repair]]:
-    """Return a record (line end included) as it should be, and what was changed.
+    raw: bytes, shape: RecordShape, *, defect: QuoteDefect | None = None, structure_only: bool = False
+) -> tuple[bytes, list[AppliedRepair]]:
+    """Return a repaired record (line end included), and the changes.
 
-    What cannot be repaired stays as it is, but for the form of the whole file. An empty result: the record goes.
-    `structure_only`: its cells wait until those of all records can be read.
+    Anything that cannot be repaired stays, apart from the form that the whole file gets. An empty result means that the
+    record is removed. `structure_only`: cells are repaired later, once those of all records can be read.
     """
     body, ending = _split(raw)
-    text, repairs = decoded(body, shape.knowledge, shape.options)
+    text, repairs = decoded(body, shape.evidence, shape.options)
     if text is None:
-        return (raw if defect else reshaped(raw, shape)), []
+        return (raw if defect else in_file_form(raw, shape)), []
     read = _read(text, shape, repairs, defect and defect.in_text(body))
-    if ending and ending != shape.line_end and not body.endswith(b"\r"):  # which a line feed would follow
-        repairs.append(Repair("FIL109", ending.decode(), shape.line_end.decode()))
-        ending = shape.line_end
+    ending = _repaired_line_end(body, ending, shape, repairs)
     if read is None:
         return text.encode() + ending, repairs
-    if len(read.texts) == 1 < len(shape.columns) and not body.strip():
-        return b"", [*repairs, Repair("STR103", text, "")]
-    if (code := _odd(read, shape)) is not None:
-        return b"", [*repairs, Repair(code, text, "")]
-    if len(read.texts) != len(shape.columns) or any(read.texts[i] for i in shape.surplus):
-        return (read.spelt().encode() if shape.reshaped or defect else text.encode()) + ending, repairs
-    if (code := _unneeded(read, shape)) is not None:
-        return b"", [*repairs, Repair(code, text, "")]
+    code = _removal_rule(read, shape, blank=not body.strip())
+    if code is not None:
+        return b"", [*repairs, AppliedRepair(code, text, "")]
+    if not _is_complete(read, shape):
+        return (read.spelled().encode() if shape.changes_form or defect else text.encode()) + ending, repairs
     structure_only = structure_only or any(repair.code == "STR116" for repair in repairs)
     repaired = read if structure_only else _repaired(read, shape, repairs)
-    if not repairs and not shape.reshaped:
+    if not repairs and not shape.changes_form:
         return raw, []
     if not any(repaired.texts) and any(read.texts):
-        return b"", [*repairs, Repair("STR103", text, "")]
-    kept = repaired.without(shape.gone) if shape.gone else repaired
-    return kept.spelt().encode() + ending, repairs
+        return b"", [*repairs, AppliedRepair("STR103", text, "")]
+    kept = repaired.without(shape.omitted) if shape.omitted else repaired
+    return kept.spelled().encode() + ending, repairs
 
 
-def reshaped(raw: bytes, shape: Shape) -> bytes:
-    """Return a record whose cells stay as they are in the form of the whole file: with commas, without surplus."""
+def _repaired_line_end(body: bytes, ending: bytes, shape: RecordShape, repairs: list[AppliedRepair]) -> bytes:
+    """Return the line end of a record as the whole file has it, and add the repair."""
+    # A carriage return in front of a line feed would become part of the line end.
+    if not ending or ending == shape.line_end or body.endswith(b"\r"):
+        return ending
+    repairs.append(AppliedRepair("FIL109", ending.decode(), shape.line_end.decode()))
+    return shape.line_end
+
+
+def _removal_rule(read: _Cells, shape: RecordShape, *, blank: bool) -> str | None:
+    """Return the first rule by which a record is removed; None if it stays. `blank`: its bytes are only blanks."""
+    if blank and len(read.texts) == 1 < len(shape.columns):
+        return "STR103"
+    if (code := _non_record_rule(read, shape)) is not None:
+        return code
+    return _needless_record_rule(read, shape) if _is_complete(read, shape) else None
+
+
+def _is_complete(read: _Cells, shape: RecordShape) -> bool:
+    """Return whether a record has as many cells as the header, with blank ones in the surplus columns."""
+    return len(read.texts) == len(shape.columns) and not any(read.texts[place] for place in shape.surplus)
+
+
+def in_file_form(raw: bytes, shape: RecordShape) -> bytes:
+    """Return a record in the form of the whole file, with commas and without surplus columns.
+
+    Its cells stay unchanged.
+    """
     body, ending = _split(raw)
-    found = _cells(body, shape.separator) if shape.reshaped else None
+    found = _cells(body, shape.separator) if shape.changes_form else None
     if found is None:
         return raw
-    if len(found.texts) == len(shape.columns) and not any(found.texts[i] for i in shape.surplus):
-        found = found.without(shape.gone)
-    return found.spelt().encode("utf-8", "surrogateescape") + ending
+    if _is_complete(found, shape):
+        found = found.without(shape.omitted)
+    return found.spelled().encode("utf-8", "surrogateescape") + ending
 
 
-def _unneeded(read: _Cells, shape: Shape) -> str | None:
-    """Return the rule of a record that goes: the header once more, or one without a value."""
+def _needless_record_rule(read: _Cells, shape: RecordShape) -> str | None:
+    """Return the rule of a record to remove: a repeated header, or a record without a value."""
     if shape.names and repeats_header(read.texts, shape.columns, shape.names):
         return "HDR110"
     return "STR103" if len(read.texts) > 1 and all(map(_is_blank, read.texts)) else None
 
 
-def _odd(read: _Cells, shape: Shape) -> str | None:
-    """Return the rule of a line that is no record and may go: safely only if it is a comment or a rule for certain."""
+def _non_record_rule(read: _Cells, shape: RecordShape) -> str | None:
+    """Return the rule of a line to remove because it is not a record.
+
+    Without `unsafe`, only certain comments and lines of symbols are removed.
+    """
     width = len(shape.columns)
     code = odd_line(read.texts, width, last=shape.last)
     certain = code == COMMENT and width > 1 and (len(read.texts) != width or is_rule(read.texts))
@@ -159,13 +184,13 @@ def _odd(read: _Cells, shape: Shape) -> str | None:
 
 
 def _split(raw: bytes) -> tuple[bytes, bytes]:
-    """Return a record and its line end."""
+    """Return a record without its line end, and the line end."""
     ending = b"\r\n" if raw.endswith(b"\r\n") else b"\n" if raw.endswith(b"\n") else b""
     return raw[: len(raw) - len(ending)], ending
 
 
 def _cells(body: bytes, separator: int) -> _Cells | None:
-    """Return the cells of a record whose quotes are right; None if a lone carriage return stands behind a quote."""
+    """Return the cells of a record with valid quotes; None if a lone carriage return follows a quote."""
     places = [*cells(body, 0, separator)]
     if places[-1][1] != len(body):
         return None
@@ -173,81 +198,82 @@ def _cells(body: bytes, separator: int) -> _Cells | None:
     return _Cells([undoubled(cell) if cell.startswith('"') else cell for cell in originals], [*originals])
 
 
-def _read(text: str, shape: Shape, repairs: list[Repair], defect: Defect | None) -> _Cells | None:
-    """Return a record's cells, as many as the header has if that is certain enough; None if its quotes are wrong."""
+def _read(text: str, shape: RecordShape, repairs: list[AppliedRepair], defect: QuoteDefect | None) -> _Cells | None:
+    """Return the cells of a record, as many as the header has if that is certain; None if its quotes stay invalid."""
     separator, width = chr(shape.separator), len(shape.columns)
-    found = _cells(text.encode(), shape.separator) if defect is None else _mended(text, defect, shape)
+    found = _cells(text.encode(), shape.separator) if defect is None else _read_malformed(text, defect, shape)
     if found is None:
         return None
     if defect is not None:
-        _noted(defect.code, text, found, repairs)
+        _with_repair(defect.code, text, found, repairs)
     if len(found.texts) == width:
         return found
     if len(found.texts) < width:
-        return _filled_up(text, found, shape, repairs)
+        return _completed(text, found, shape, repairs)
     if not any(found.texts[width:]):
-        may_go = shape.knowledge.all_surplus or (any(found.texts[1:]) and not _may_be_note(found, shape))
-        return _noted("STR102", text, found.of_width(width), repairs) if may_go else found
-    whole = readings(text, separator, width)  # a JSON object without quotes around it has commas
-    return found if whole is None else _noted("STR102", text, _anew(whole), repairs)
+        is_surplus = shape.evidence.all_surplus or (any(found.texts[1:]) and not _may_be_note(found, shape))
+        return _with_repair("STR102", text, found.of_width(width), repairs) if is_surplus else found
+    # A JSON object without quotes around it contains commas.
+    whole = readings(text, separator, width)
+    return found if whole is None else _with_repair("STR102", text, _respelled(whole), repairs)
 
 
-def _filled_up(text: str, found: _Cells, shape: Shape, repairs: list[Repair]) -> _Cells:
-    """Return the cells of a record that has too few: those that its only one contains, or with blank ones behind them.
+def _completed(text: str, found: _Cells, shape: RecordShape, repairs: list[AppliedRepair]) -> _Cells:
+    """Return the cells of a record that has too few: the cells inside its only one, or with blank cells added.
 
-    Text alone in the first cell that does not look like the others may be a note, not a short record.
+    A lone text in the first cell that does not resemble the other first cells may be a note, not a short record.
     """
     width, unsafe = len(shape.columns), shape.options.unsafe
     if len(found.texts) == 1 and (found.originals[0] or "").startswith('"'):
         inner = [raw.decode() for raw in wrapped_cells(found.texts[0].encode(), shape.separator)]
         if len(inner) == width:
-            allowed = unsafe or shape.knowledge.all_wrapped
+            allowed = unsafe or shape.evidence.all_wrapped
             cells_ = _Cells([undoubled(cell) if cell.startswith('"') else cell for cell in inner], [*inner])
-            return _noted("STR116", text, cells_, repairs) if allowed else found
+            return _with_repair("STR116", text, cells_, repairs) if allowed else found
     if not unsafe or not any(found.texts) or _may_be_note(found, shape):
         return found
-    if not any(found.texts[1:]) and not shape.knowledge.first.fits(found.texts[0]):
+    if not any(found.texts[1:]) and not shape.evidence.first.fits(found.texts[0]):
         return found
-    return _noted("STR101", text, found.of_width(width), repairs)
+    return _with_repair("STR101", text, found.of_width(width), repairs)
 
 
-def _may_be_note(found: _Cells, shape: Shape) -> bool:
-    """Tell whether a record begins with text that does not resemble the first cells of the others, as a total does."""
-    return bool(found.texts[0]) and not shape.knowledge.first.resembles(found.texts[0])
+def _may_be_note(found: _Cells, shape: RecordShape) -> bool:
+    """Return whether a record begins with a text unlike the first cells of other records, such as a total."""
+    return bool(found.texts[0]) and not shape.evidence.first.resembles(found.texts[0])
 
 
-def _mended(text: str, defect: Defect, shape: Shape) -> _Cells | None:
-    """Return the cells of a record whose quotes are wrong, if it is certain enough which they are."""
+def _read_malformed(text: str, defect: QuoteDefect, shape: RecordShape) -> _Cells | None:
+    """Return the cells of a record with invalid quotes; None if they are not certain."""
     separator, width, found = chr(shape.separator), len(shape.columns), None
     if defect.code == "STR105" and shape.options.unsafe:
-        found = closed(text, defect.at, separator, width)
+        found = close_quote(text, defect.at, separator, width)
     elif defect.code in _READABLE:
         found = readings(text, separator, width)
         if found is None and shape.separator != _COMMA:
-            # With commas in all other records, one that is left as it is would be read in another way than here.
+            # All other records get commas, and an unchanged record would then be read differently.
             found = readings(text, separator, None)
         if found is None and '\\"' in text:
             found = _unescaped(text, shape)
-    return None if found is None else _anew(found)
+    return None if found is None else _respelled(found)
 
 
-def _unescaped(text: str, shape: Shape) -> list[str] | None:
-    """Return the cells of a record whose quotes are escaped with backslashes, as some databases do; None if not so."""
+def _unescaped(text: str, shape: RecordShape) -> list[str] | None:
+    """Return the cells of a record with quotes escaped by backslashes, as some databases do; None if it has none."""
     found = _cells(text.replace('\\"', '""').encode(), shape.separator)
     doubtful = "\\\\" in text or read_strictly(text.replace('\\"', '""').encode(), 0, shape.separator).code
     return None if found is None or doubtful or len(found.texts) != len(shape.columns) else found.texts
 
 
-def _anew(texts: list[str]) -> _Cells:
+def _respelled(texts: list[str]) -> _Cells:
     return _Cells(texts, [None] * len(texts))
 
 
-def _noted(code: str, before: str, after: _Cells, repairs: list[Repair]) -> _Cells:
-    repairs.append(Repair(code, before, after.spelt()))
+def _with_repair(code: str, before: str, after: _Cells, repairs: list[AppliedRepair]) -> _Cells:
+    repairs.append(AppliedRepair(code, before, after.spelled()))
     return after
 
 
-def _repaired(read: _Cells, shape: Shape, repairs: list[Repair]) -> _Cells:
+def _repaired(read: _Cells, shape: RecordShape, repairs: list[AppliedRepair]) -> _Cells:
     texts, originals = [*read.texts], [*read.originals]
     if (mark := _byte_order_mark(texts[0], shape)) is not None:
         repairs.append(mark)
@@ -255,22 +281,22 @@ def _repaired(read: _Cells, shape: Shape, repairs: list[Repair]) -> _Cells:
     for index, name in enumerate(shape.columns):
         if name is not None and texts[index] and name not in shape.kept:
             column = shape.contract.column(name)
-            after, found = repair_cell(column, texts[index], shape.knowledge, shape.options)
+            after, found = repair_cell(column, texts[index], shape.evidence, shape.options)
             if found and not (_is_blank(after) and _is_needed(name, read, shape)):
                 texts[index], originals[index] = after, None
                 repairs += found
     return _Cells(texts, originals)
 
 
-def _byte_order_mark(text: str, shape: Shape) -> Repair | None:
-    """Return the repair of a first cell that begins with a byte order mark, which belongs to no cell."""
+def _byte_order_mark(text: str, shape: RecordShape) -> AppliedRepair | None:
+    """Return the repair of a first cell that begins with a byte order mark; None if there is nothing to repair."""
     name, inner = shape.columns[0], text.lstrip(_MARK)
-    if name is None or name in shape.kept or inner == text or spoils(shape.contract.column(name), text, inner):
+    if name is None or name in shape.kept or inner == text or makes_invalid(shape.contract.column(name), text, inner):
         return None
-    return Repair("COD102", text, inner, name) if inner else None
+    return AppliedRepair("COD102", text, inner, name) if inner else None
 
 
-def _is_needed(name: str, read: _Cells, shape: Shape) -> bool:
+def _is_needed(name: str, read: _Cells, shape: RecordShape) -> bool:
     """Return whether a cell is the only filled one in a group of columns that requires one."""
     filled = {column for column, text in zip(shape.columns, read.texts, strict=True) if column and not _is_blank(text)}
     groups = (set(exclusive.columns) for exclusive in shape.contract.exclusive if exclusive.whole_file)
@@ -278,12 +304,12 @@ def _is_needed(name: str, read: _Cells, shape: Shape) -> bool:
 
 
 def _is_blank(text: str) -> bool:
-    """Tell whether a cell holds nothing but blanks; to Python the separators among control characters are such too."""
+    """Return whether a cell contains only blanks; Python also counts some control characters as blanks."""
     return not text or (text.isspace() and not _CONTROL_BLANKS.intersection(text))
 
 
-def _spelt(text: str, original: str | None) -> str:
-    """Return a cell as it is written: as it was, unless that needs quotes now that commas stand between cells."""
+def _spelled(text: str, original: str | None) -> str:
+    """Return a cell as it is written: unchanged, unless commas as separators make quotes necessary."""
     if original is not None and (original.startswith('"') or "," not in original):
         return original
     return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text

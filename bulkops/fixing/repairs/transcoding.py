@@ -1,7 +1,7 @@
 """Decode a file that is not UTF-8, in the encoding that the user names.
 
-The named encoding holds for the whole file. Before anything is written, a first pass refuses a file that the encoding
-does not decode, and one that is UTF-8 already, wholly or in some lines: decoding these again would spoil them.
+The encoding applies to the whole file. Before anything is written, a first pass rejects a file that the encoding cannot
+decode, and a file that is UTF-8 already, wholly or in some lines, because decoding it again would corrupt it.
 """
 
 import codecs
@@ -16,39 +16,41 @@ from bulkops.fixing.source import opened
 from bulkops.reading.blocks import FIRST_BYTES
 from bulkops.reading.sources import Source
 from bulkops.validation.checks.encoding import is_utf8
-from bulkops.validation.checks.likely_encodings import readings_told
+from bulkops.validation.checks.likely_encodings import describe_readings
 from bulkops.validation.preamble import wide_encoding
 
 _NOT_OF_FILES = frozenset(
     {"charmap", "idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
 )
-"""Text codecs that do not encode files: escapes, host names, the setting of the machine."""
+"""Text codecs that are not file encodings: escapes, host names, machine settings."""
 _STATEFUL = re.compile("iso2022|hz")
 UTF8 = "utf-8"
 _LINE_END = re.compile(rb"[\r\n]")
 _SHOWN = 60
-_NAME_IT = "Name the encoding that the file was written in with --encoding NAME, or export the file again."
+_NAME_IT = "Set --encoding to the encoding in which the file was written, or export the file again."
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """An encoding as Python names it; `lines`: in it ASCII is ASCII, so that lines can be decoded one by one."""
+    """An encoding by its Python name; `lines`: ASCII bytes mean ASCII in it, so lines can be decoded one by one."""
 
     name: str
     lines: bool
 
 
 def encoding_named(name: str) -> Encoding:
-    """Return the encoding of that name; UsageError if there is none, or if no file is written in it."""
+    """Return the encoding with that name; UsageError if it is unknown or not an encoding of files."""
     try:
         found = codecs.lookup(name.strip())
     except (LookupError, ValueError) as error:
         raise UsageError(
-            f"There is no encoding {name!r}.", hint="Use a name that Python knows, such as cp1252 or mac_roman."
+            f"Unknown encoding {name!r}.", hint="Use a name that Python knows, such as cp1252 or mac_roman."
         ) from error
     canonical = found.name.replace("_", "-").removesuffix("-sig")
     if not getattr(found, "_is_text_encoding", True) or canonical in _NOT_OF_FILES:
-        raise UsageError(f"{name} is not an encoding of text files.", hint="Name one like cp1252, cp1251 or mac_roman.")
+        raise UsageError(
+            f"{name} is not an encoding of text files.", hint="Use one such as cp1252, cp1251 or mac_roman."
+        )
     try:
         plain = bytes(range(128)).decode(found.name) == "".join(map(chr, range(128)))
     except UnicodeError:
@@ -57,21 +59,21 @@ def encoding_named(name: str) -> Encoding:
 
 
 def transcoded(source: Source, encoding: Encoding) -> Source:
-    """Return a source as UTF-8."""
+    """Return a source decoded to UTF-8."""
     return Source(source.path, lambda: io.BufferedReader(_Transcoded(source, encoding)))
 
 
 def line_of_utf8(source: Source, encoding: Encoding) -> str | None:
-    """Return the first line of a file that is UTF-8 already while others are not; None if the file can be decoded.
+    """Return the first line that is UTF-8 already while others are not; None if the whole file can be decoded.
 
-    DataError names the first line that the encoding does not decode, a file that is UTF-8 throughout, and one that is
-    UTF-16 or UTF-32 though an encoding of single bytes is asked for.
+    DataError names the first line that the encoding cannot decode, a file that is entirely UTF-8, and a file that is
+    UTF-16 or UTF-32 although a single-byte encoding was requested.
     """
     with opened(source) as stream:
         first = stream.read(FIRST_BYTES)
     wide = wide_encoding(first)
     if wide is not None and encoding.lines:
-        raise DataError(f"{source.path} is {wide.upper()}, not {encoding.name}.", hint="Leave --encoding out.")
+        raise DataError(f"{source.path} is {wide.upper()}, not {encoding.name}.", hint="Remove --encoding.")
     utf8 = None if encoding.name == UTF8 or not encoding.lines else _first_of_utf8(source)
     if utf8 is None:
         refuse_undecodable(source, encoding)
@@ -79,7 +81,7 @@ def line_of_utf8(source: Source, encoding: Encoding) -> str | None:
 
 
 def refuse_undecodable(source: Source, encoding: Encoding) -> None:
-    """Raise DataError at the first bytes of a file that are not in an encoding."""
+    """Raise DataError at the first bytes of a file that an encoding cannot decode."""
     with opened(transcoded(source, encoding)) as stream:
         while stream.read(FIRST_BYTES):
             pass
@@ -98,12 +100,12 @@ def _first_of_utf8(source: Source) -> str | None:
                     utf8 = f"line {number}: {line.decode()[:_SHOWN]!r}"
             count += len(lines)
     if utf8 is not None and not others:
-        raise DataError(f"{source.path} is UTF-8 already ({utf8}).", hint="Leave --encoding out.")
+        raise DataError(f"{source.path} is UTF-8 already ({utf8}).", hint="Remove --encoding.")
     return utf8
 
 
 def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield all of a stream but a byte order mark, each piece up to the end of a line."""
+    """Yield a stream without its byte order mark, in pieces that each end with a line."""
     carry = stream.read(len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8)
     while data := stream.read(FIRST_BYTES):
         cut = (data.rfind(b"\n") if b"\n" in data else data.rfind(b"\r")) + 1
@@ -117,7 +119,7 @@ def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
 
 
 class _Transcoded(io.RawIOBase):
-    """A stream as UTF-8; DataError where its bytes are not in the encoding."""
+    """A stream decoded to UTF-8; DataError at bytes that the encoding cannot decode."""
 
     def __init__(self, source: Source, encoding: Encoding) -> None:
         self._path, self._encoding = source.path, encoding
@@ -128,11 +130,11 @@ class _Transcoded(io.RawIOBase):
         self._lines, self._offset, self._ended = 1, len(self._rest), False
 
     def readable(self) -> bool:
-        """Return that it can be read."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # io's own stubs are wider
-        """Fill a buffer with what comes next."""
+        """Fill a buffer with the next bytes."""
         while not self._rest and not self._ended:
             data = self._first or self._stream.read(FIRST_BYTES)
             self._first = b""
@@ -144,7 +146,7 @@ class _Transcoded(io.RawIOBase):
         return len(piece)
 
     def _mark(self) -> bytes:
-        """Return the byte order mark of UTF-8 at the start, which is not decoded; keep other bytes for decoding."""
+        """Return the UTF-8 byte order mark at the start, which is not decoded; keep any other bytes for decoding."""
         first = self._stream.read(len(codecs.BOM_UTF8))
         if first == codecs.BOM_UTF8:
             return first
@@ -163,20 +165,23 @@ class _Transcoded(io.RawIOBase):
         return text.encode()
 
     def _refusal(self, error: UnicodeDecodeError, data: bytes) -> DataError:
-        """Return the error that says where the bytes are; those kept from earlier reads are in front of these."""
+        """Return the error that names the location of the bytes.
+
+        `error.object` begins with bytes kept from earlier reads.
+        """
         whole = error.object
         at = self._offset - (len(whole) - len(data)) + error.start
         line = self._lines + whole.count(b"\n", 0, error.start)
         bytes_ = " ".join(f"0x{byte:02X}" for byte in whole[error.start : error.end][:4])
         start = max((end.end() for end in _LINE_END.finditer(whole, 0, error.start)), default=0)
         end = _LINE_END.search(whole, error.start)
-        told = readings_told(whole[start : end.start() if end else len(whole)]) if self._encoding.lines else ""
+        told = describe_readings(whole[start : end.start() if end else len(whole)]) if self._encoding.lines else ""
         return DataError(
             f"{self._path}: line {line}, byte {at}: {bytes_} is not {self._encoding.name}{told}.", hint=_NAME_IT
         )
 
     def close(self) -> None:
-        """Close the stream that is decoded."""
+        """Close the underlying stream."""
         if not self.closed:
             self._stream.close()
         super().close()

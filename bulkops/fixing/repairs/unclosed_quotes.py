@@ -1,14 +1,14 @@
-"""Records with a quote that nothing closes: where it must have been meant to close, if there is one such place."""
+"""Find the intended end of an unclosed quote, if there is only one possible position."""
 
 from bulkops.fixing.repairs.quotes import LONGEST, strict_cell, undoubled
-from bulkops.fixing.repairs.unquoted_json import torn
+from bulkops.fixing.repairs.unquoted_json import is_torn_object
 
 
-def closed(text: str, opened: int, separator: str, width: int) -> list[str] | None:
-    """Return the cells of a record whose quote at `opened` is never closed.
+def close_quote(text: str, opened: int, separator: str, width: int) -> list[str] | None:
+    """Return the cells of a record with an unclosed quote at offset `opened`.
 
-    It may have been meant to close in front of any separator, but at most one such place leaves `width` cells. None
-    if there is none, if the quotes of the others are not right, or if a JSON object would be torn.
+    The quote may have been meant to close in front of any separator, but at most one position leaves `width` cells.
+    None if there is no such position, if other quotes are invalid, or if a JSON object would be split.
     """
     before = _cells(text[: opened - 1], 0, separator) if opened else []
     if len(text) > LONGEST or before is None:
@@ -17,11 +17,12 @@ def closed(text: str, opened: int, separator: str, width: int) -> list[str] | No
     for end in [*_separators(text, opened, separator), len(text)]:
         inner = text[opened + 1 : end]
         if '"' in inner.replace('""', ""):
-            return None  # a quote that opens the next cell, and is in every longer reading too
+            # This quote opens the next cell, and every longer interpretation contains it too.
+            return None
         if len(before) + 1 + behind[end] == width:
             rest = (_cells(text, end + 1, separator) if end < len(text) else []) or []
             found = [inner.replace('""', '"'), *rest]
-            return None if any(map(torn, found)) else [*before, *found]
+            return None if any(map(is_torn_object, found)) else [*before, *found]
     return None
 
 
@@ -30,7 +31,7 @@ def _separators(text: str, start: int, separator: str) -> list[int]:
 
 
 def _counts_behind(text: str, start: int, separator: str) -> dict[int, int]:
-    """Return how many cells follow each separator; far too few where a quote among them is wrong."""
+    """Return the number of cells after each separator; a large negative number if a quote among them is invalid."""
     counts = {len(text): 0}
     for place in reversed(_separators(text, start, separator)):
         end = strict_cell(text, place + 1, separator)
@@ -39,7 +40,7 @@ def _counts_behind(text: str, start: int, separator: str) -> dict[int, int]:
 
 
 def _cells(text: str, start: int, separator: str) -> list[str] | None:
-    """Return the cells of a text whose quotes are right; None if they are not."""
+    """Return the cells of a text with valid quotes; None if a quote is invalid."""
     found = []
     while start <= len(text):
         end = strict_cell(text, start, separator)

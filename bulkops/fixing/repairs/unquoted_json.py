@@ -1,4 +1,4 @@
-"""JSON objects in a record whose quotes do not tell where they end."""
+"""Find JSON objects in a record with quotes that do not show where the objects end."""
 
 import json
 
@@ -8,19 +8,22 @@ _DECODER = json.JSONDecoder()
 
 
 def is_object(text: str) -> bool:
-    """Tell whether a text is a JSON object, whatever its names are; typographic quotes count as straight ones."""
+    """Return whether a text is a JSON object with any names; typographic quotes count as straight ones."""
     verdict = judge(text)
     return verdict is None or verdict.code.startswith("ATR")
 
 
-def torn(cell: str) -> bool:
-    """Tell whether a cell looks like a piece of a JSON object, or like an object with something stuck to it."""
+def is_torn_object(cell: str) -> bool:
+    """Return whether a cell looks like a piece of a JSON object, or like an object with text attached."""
     inner = cell.strip()
     return (inner.startswith("{") or inner.endswith("}")) and not is_object(inner)
 
 
 def object_at(text: str, start: int) -> tuple[str, int] | None:
-    """Return the JSON object that begins at `start` and where it ends; all its quotes may be doubled."""
+    """Return the JSON object that begins at `start`, and its end.
+
+    Its quotes may all be doubled. None if there is none.
+    """
     if not text.startswith("{", start):
         return None
     for form in (text, straightened(text)):

@@ -20,7 +20,7 @@ from bulkops.readback.parse.lenient import (
 )
 from bulkops.readback.parse.record_ends import complete_length, well_quoted_marks
 from bulkops.readback.parse.warnings import FIELDS, QUOTES, Notes
-from bulkops.reading.records.structural_index import Marks, Offsets, count, counts_before, positions
+from bulkops.reading.records.structural_index import Offsets, StructuralIndex, count, counts_before, positions
 
 PIECE = 4 << 20
 UTF8 = "not valid UTF-8"
@@ -54,7 +54,7 @@ def note_malformed_records(blocks: Iterable[bytes], notes: Notes) -> ScanCounts:
     return ScanCounts(quotes=quotes, records=record - 1)
 
 
-def _pieces(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Marks | None]]:
+def _pieces(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, StructuralIndex | None]]:
     """Yield complete records with their structural index, which is None if the quotes are not valid CSV."""
     held: list[bytes] = []
     length, enough = 0, PIECE
@@ -78,7 +78,7 @@ def _pieces(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Marks | None]]:
         yield rest, well_quoted_marks(rest)
 
 
-def _check(data: bytes, marks: Marks | None, width: int, first: int, notes: Notes) -> int:
+def _check(data: bytes, marks: StructuralIndex | None, width: int, first: int, notes: Notes) -> int:
     """Note the malformed ones of complete records, and return the number of records."""
     if marks is None or marks.open_at_end:
         return _check_one_by_one(data, width, first, notes)
@@ -88,7 +88,7 @@ def _check(data: bytes, marks: Marks | None, width: int, first: int, notes: Note
     return _check_by_index(data, marks, ends, width, first, notes)
 
 
-def _check_by_index(data: bytes, marks: Marks, ends: Offsets, width: int, first: int, notes: Notes) -> int:
+def _check_by_index(data: bytes, marks: StructuralIndex, ends: Offsets, width: int, first: int, notes: Notes) -> int:
     """Check records with valid quotes by their structural index."""
     limits, odd = counts_before(marks.limits, ends), list(_odd_bytes(data))
     others = width - 1

@@ -3,19 +3,19 @@
 import numpy as np
 
 from bulkops.readback.parse.lenient import settled_length
-from bulkops.reading.records.structural_index import Marks, marks_of, well_quoted
+from bulkops.reading.records.structural_index import StructuralIndex, index_structure, well_quoted
 
 COMMA = 44
 
 
-def well_quoted_marks(data: bytes) -> Marks | None:
+def well_quoted_marks(data: bytes) -> StructuralIndex | None:
     """Return the structural index of data; None if its quotes are not valid CSV, since the index is then wrong."""
     array = np.frombuffer(data, np.uint8)
-    marks = marks_of(array, COMMA)
+    marks = index_structure(array, COMMA)
     return marks if well_quoted(marks, array) else None
 
 
-def complete_length(data: bytes, marks: Marks | None) -> int:
+def complete_length(data: bytes, marks: StructuralIndex | None) -> int:
     """Return how many bytes at the start of data are complete records; 0 if none is complete.
 
     `marks` is the result of `well_quoted_marks`. If it is None, the records are those of `lenient`: after one stray

@@ -23,7 +23,7 @@ from bulkops.readback.parse.lenient import (
 )
 from bulkops.readback.parse.record_ends import complete_length, well_quoted_marks
 from bulkops.readback.parse.warnings import FIELDS, NOT_UTF8, QUOTES, UNCLOSED, Notes
-from bulkops.reading.byte_order import shielded
+from bulkops.reading.byte_order import keep_byte_order_mark
 
 BATCH_BYTES = 16 * 1024 * 1024
 UNDOUBLED = r'^\{\s*[^\s"}]'  # polars silently reads `"{"a": 1}"` as {a: 1}
@@ -155,7 +155,7 @@ class _Reader:
         data = data.replace(end, b"," + guard + b"\n")
         try:
             frame = pl.read_csv(
-                io.BytesIO(shielded(data)),
+                io.BytesIO(keep_byte_order_mark(data)),
                 has_header=False,
                 schema=dict.fromkeys([*self.header, GUARD_COLUMN], pl.String),
                 empty_string_is_null=False,

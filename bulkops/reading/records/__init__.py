@@ -1,1 +1,1 @@
-"""Where records end, whatever their quotes are like."""
+"""Find the boundaries of records, with valid or invalid quotes."""

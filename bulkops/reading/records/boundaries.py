@@ -1,9 +1,9 @@
-"""Where records end in bytes: a newline ends one only outside quotes, told by the parity of the quotes before it.
+"""Find the ends of records: a newline ends a record if an even number of quotes precedes it.
 
-All functions take data that starts at the start of a record. In well-formed CSV (RFC 4180) a quoted cell has an even
-number of quotes, so only quotes and newlines matter. Taking everything else out at once leaves little to look at.
+All functions require data that begins with a record. In well-formed CSV (RFC 4180) a quoted cell has an even number of
+quotes, so only quotes and newlines matter. Removing all other bytes at once leaves little to examine.
 
-Blank lines end nothing: they are no records.
+A blank line is not a record.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 from bulkops.limits import TooLarge, adjustable
 
 if TYPE_CHECKING:
-    from bulkops.reading.records.structural_index import Marks
+    from bulkops.reading.records.structural_index import StructuralIndex
 
 BLOCK = 1 << 20
 _OTHERS = bytes(b for b in range(256) if b not in b'"\n')
 _BLANK = (b"\n", b"\r\n")
 
 
-def settled_length(data: bytes) -> int:
+def length_of_whole_records(data: bytes) -> int:
     """Return how many bytes at the start of `data` are whole records; 0 if there is not even one."""
     cut = data.rfind(b"\n") + 1
     if not _odd(data[:cut]):
         return cut
     if len(data) > BLOCK:
-        return _marked(data).whole
+        return _structure_of(data).whole
     inside = True
     while cut and inside:
         before = data.rfind(b"\n", 0, cut - 1) + 1
@@ -36,18 +36,19 @@ def settled_length(data: bytes) -> int:
     return cut
 
 
-def _marked(data: bytes) -> "Marks":
-    """Return the marks of a long record: as bits they take less memory than its lines would in a list."""
+def _structure_of(data: bytes) -> "StructuralIndex":
+    """Return the structural index of a long record; its bits take less memory than a list of lines."""
     import numpy as np
 
-    from bulkops.reading.records.structural_index import marks_of  # with numpy, which files of usual records do without
+    # Imported here, because files with short records work without numpy.
+    from bulkops.reading.records.structural_index import index_structure
 
-    return marks_of(np.frombuffer(data, np.uint8), ord(","))
+    return index_structure(np.frombuffer(data, np.uint8), ord(","))
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecordBlock:
-    """Records, and how many of them end; `whole` unless the last one, the file's last, has no newline of its own."""
+    """Records, and how many of them end; `whole` is False only if the last record of the file has no newline."""
 
     data: bytes
     records: int
@@ -55,15 +56,15 @@ class RecordBlock:
 
 
 def counted_blocks(read: Callable[[int], bytes], *, size: int = BLOCK) -> Iterator[RecordBlock]:
-    """Yield all that `read` gives in blocks of whole records.
+    """Yield all bytes that `read` returns, in blocks of whole records.
 
-    A block grows as long as a single record does; TooLarge if that exceeds the limit, as it does where a quote is never
-    closed and much follows.
+    A block grows with a single long record; TooLarge if that exceeds the limit, which happens if a quote is never
+    closed and much data follows.
     """
     carry, most = b"", adjustable().record_bytes
     while block := read(max(size, min(len(carry), most + 1 - len(carry)))):
         data = carry + block
-        cut = settled_length(data) if len(data) > 2 * size else data.rfind(b"\n") + 1
+        cut = length_of_whole_records(data) if len(data) > 2 * size else data.rfind(b"\n") + 1
         if not cut and len(data) > most:
             raise TooLarge(
                 f"it has more than {most:,} bytes, or a quote in it is never closed",
@@ -77,7 +78,7 @@ def counted_blocks(read: Callable[[int], bytes], *, size: int = BLOCK) -> Iterat
             continue
         quotes = whole.translate(None, _OTHERS).split(b"\n")
         if sum(map(len, quotes)) % 2:
-            cut = settled_length(whole)
+            cut = length_of_whole_records(whole)
             whole = data[:cut]
             quotes = whole.translate(None, _OTHERS).split(b"\n")
         carry = data[cut:]
@@ -93,7 +94,7 @@ def count_records(data: bytes) -> int:
 
 
 def record_ends(data: bytes) -> list[int]:
-    """Return the offset just behind each record that ends in `data` with a newline."""
+    """Return the offset after each record that ends in `data` with a newline."""
     if len(data) > 2 * BLOCK:
         return _ends_of_long(data)
     ends = _line_ends(data)
@@ -102,12 +103,12 @@ def record_ends(data: bytes) -> list[int]:
 
 
 def _ends_of_long(data: bytes) -> list[int]:
-    """Return what `record_ends` does, of data with long records."""
+    """Return the result of `record_ends` for data with long records."""
     import numpy as np
 
     from bulkops.reading.records.structural_index import positions
 
-    ends = positions(_marked(data).ends) + 1
+    ends = positions(_structure_of(data).ends) + 1
     array, starts = np.frombuffer(data, np.uint8), np.concatenate((np.zeros(1, np.int64), ends[:-1]))
     sizes = ends - starts
     blank = (sizes == 1) | ((sizes == 2) & (array[starts] == ord("\r"))) if len(ends) else np.zeros(0, np.bool_)
@@ -116,7 +117,7 @@ def _ends_of_long(data: bytes) -> list[int]:
 
 
 def inside_quotes(data: bytes) -> bool:
-    """Tell whether a quote opened in `data` is still open at its end."""
+    """Return whether a quote opened in `data` is still open at its end."""
     return _odd(data)
 
 
@@ -125,9 +126,9 @@ def _odd(data: bytes) -> bool:
 
 
 def _count(data: bytes, quotes: list[bytes]) -> int:
-    """Count the records of `data`, of whose every line `quotes` holds the quotes.
+    """Return the number of records; `quotes` has for each line of `data` only its quotes.
 
-    Where no line has an odd number of them, no newline is inside a cell; where every line has some, none is blank.
+    If no line has an odd number of quotes, no newline is inside a cell; if every line has some, no line is blank.
     """
     kinds = set(quotes[:-1])
     if any(len(kind) % 2 for kind in kinds) or (b"" in kinds and _has_blank_line(data)):
@@ -142,7 +143,7 @@ def _has_blank_line(data: bytes) -> bool:
 
 
 def _line_ends(data: bytes) -> list[int]:
-    """Return the offset just behind each newline outside quotes, blank lines included."""
+    """Return the offset after each newline outside quotes, including those of blank lines."""
     lines = data.split(b"\n")
     ends = accumulate(len(line) + 1 for line in lines[:-1])
     if not any(len(quotes) % 2 for quotes in set(data.translate(None, _OTHERS).split(b"\n"))):

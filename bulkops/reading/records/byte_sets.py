@@ -1,4 +1,4 @@
-"""Which bytes are among some signs."""
+"""Test bytes for membership in a small set."""
 
 from functools import cache
 
@@ -7,8 +7,8 @@ import numpy as np
 from bulkops.reading.records.structural_index import Bytes, Flags
 
 
-def among(values: Bytes, signs: bytes) -> Flags:
-    """Tell which of the values are among the signs: by a table, which costs a tenth of a search in so short a list."""
+def is_in(values: Bytes, signs: bytes) -> Flags:
+    """Return flags of the values that are in `signs`. A table lookup takes a tenth of the time of `numpy.isin`."""
     return _table(signs).take(values)
 
 

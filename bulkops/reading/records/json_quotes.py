@@ -1,10 +1,10 @@
-"""JSON between quotes of its own that are not doubled: where the cell ends, though it may reach over several lines."""
+"""Find the end of a quoted JSON cell with inner quotes that are not doubled, even over several lines."""
 
 import json
 import re
 
 LONGEST_JSON = 1 << 16
-"""Bytes behind the quote that opens a cell beyond which no end of its JSON is looked for."""
+"""Maximum number of bytes after the opening quote in which the end of JSON is searched."""
 _USUAL = 1 << 9
 _UNKNOWN = -1
 
@@ -14,17 +14,18 @@ _CLOSES = re.compile(r'\s*+(?:(?P<quote>")|\Z)')
 
 
 def end_of_json(window: bytes, opened: int) -> int:
-    """Return the offset just behind the quote that closes the JSON cell opened at `opened`.
+    """Return the offset after the quote that closes the JSON cell opened at `opened`.
 
-    0: behind that quote there is no JSON, or no quote behind the JSON. A value beyond the window: that cannot be told
-    yet.
+    0 if no JSON follows that quote, or no quote follows the JSON. A value beyond the window means that more data is
+    needed to decide.
     """
     found = _OPENS.match(window, opened)
     if found is None:
         return 0
     first = found.end()
     for longest in (_USUAL, LONGEST_JSON):
-        text = window[first : first + longest].decode("latin-1")  # a character for each byte
+        # One character per byte.
+        text = window[first : first + longest].decode("latin-1")
         size = _closed(text)
         if size != _UNKNOWN:
             return first + size if size else 0
@@ -32,7 +33,7 @@ def end_of_json(window: bytes, opened: int) -> int:
 
 
 def _closed(text: str) -> int:
-    """Return how long JSON and the quote behind it are; 0: they are none; `_UNKNOWN`: they may be, with more text."""
+    """Return the length of JSON and its closing quote; 0 if the text has neither; `_UNKNOWN` if more text is needed."""
     try:
         _, size = _DECODER.raw_decode(text)
     except json.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""Records whose quotes are wrong, as arrays: a file may have one in every line."""
+"""Store records with invalid quotes as arrays, because every line of a file may be one."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,26 +9,29 @@ import numpy.typing as npt
 
 from bulkops.reading.records.structural_index import Flags, Offsets
 
-BROKEN_SAYS = {
-    "STR104": "a quote stands inside a cell that is not quoted",
+QUOTE_DEFECTS = {
+    "STR104": "a quote is inside a cell that is not quoted",
     "STR105": "a quote is opened here and not closed in this record",
     "STR106": "text follows a closing quote",
     "STR107": "the quotes inside this JSON cell are not doubled",
     "FIL108": "a carriage return without a line feed ends this record",
 }
-"""What is wrong with the quotes of a record, by the code of the rule."""
+"""The message about a malformed record, by the code of its rule."""
 
-_CODES = tuple(BROKEN_SAYS)
+_CODES = tuple(QUOTE_DEFECTS)
 Kinds = npt.NDArray[np.uint8]
 
 
 def kind_of(code: str) -> int:
-    """Return the number that stands for a code of `BROKEN_SAYS` in arrays."""
+    """Return the number of a code of `QUOTE_DEFECTS` in arrays."""
     return _CODES.index(code)
 
 
-class Broken(NamedTuple):
-    """A record whose quotes are wrong: its bytes in the window, the rule's code, and where the defect is."""
+class MalformedRecord(NamedTuple):
+    """A record with invalid quotes.
+
+    Its start and end in the window, the code of the rule, and the offset of the defect.
+    """
 
     start: int
     end: int
@@ -41,8 +44,8 @@ def _none() -> Offsets:
 
 
 @dataclass(frozen=True)
-class BrokenRecords:
-    """Broken records in the order of the data: where each begins and ends, the kind of its defect and its place."""
+class MalformedRecords:
+    """Malformed records in the order of the data: start, end, number of the rule's code, and offset of the defect."""
 
     starts: Offsets = field(default_factory=_none)
     ends: Offsets = field(default_factory=_none)
@@ -50,21 +53,21 @@ class BrokenRecords:
     places: Offsets = field(default_factory=_none)
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of malformed records."""
         return len(self.starts)
 
-    def __iter__(self) -> Iterator[Broken]:
-        """Yield them one by one."""
+    def __iter__(self) -> Iterator[MalformedRecord]:
+        """Yield the malformed records one by one."""
         return map(self._at, range(len(self)))
 
-    def with_pieces(self, pieces: Iterable[Broken]) -> "BrokenRecords":
-        """Return these and some more, in the order of the data."""
+    def with_pieces(self, pieces: Iterable[MalformedRecord]) -> "MalformedRecords":
+        """Return these and more malformed records, in the order of the data."""
         more = list(pieces)
         if not more:
             return self
         starts, ends, codes, places = zip(*more, strict=True)
         kinds = np.array([kind_of(code) for code in codes], np.uint8)
-        joined = BrokenRecords(
+        joined = MalformedRecords(
             np.concatenate((self.starts, np.array(starts, np.int64))),
             np.concatenate((self.ends, np.array(ends, np.int64))),
             np.concatenate((self.kinds, kinds)),
@@ -72,25 +75,25 @@ class BrokenRecords:
         )
         return joined.chosen(np.argsort(joined.starts, kind="stable"))
 
-    def chosen(self, which: Offsets | Flags) -> "BrokenRecords":
-        """Return some of them."""
-        return BrokenRecords(self.starts[which], self.ends[which], self.kinds[which], self.places[which])
+    def chosen(self, which: Offsets | Flags) -> "MalformedRecords":
+        """Return the selected malformed records."""
+        return MalformedRecords(self.starts[which], self.ends[which], self.kinds[which], self.places[which])
 
     @property
     def spans(self) -> Offsets:
-        """Where each begins and ends, in pairs."""
+        """The start and the end of each record, in pairs."""
         return np.column_stack((self.starts, self.ends))
 
     def totals(self) -> Mapping[str, int]:
-        """Return how many there are of each code, the code met first in front."""
+        """Return the number of records per code, in order of first occurrence."""
         kinds, first, counts = np.unique(self.kinds, return_index=True, return_counts=True)
         return {_CODES[kinds[i]]: int(counts[i]) for i in np.argsort(first).tolist()}
 
-    def first(self, code: str, most: int) -> Iterator[tuple[int, Broken]]:
-        """Yield the first few of a code, each with its index."""
+    def first(self, code: str, most: int) -> Iterator[tuple[int, MalformedRecord]]:
+        """Yield the first `most` records with a code, each with its index."""
         for index in np.flatnonzero(self.kinds == kind_of(code))[:most].tolist():
             yield index, self._at(index)
 
-    def _at(self, index: int) -> Broken:
+    def _at(self, index: int) -> MalformedRecord:
         code = _CODES[self.kinds[index]]
-        return Broken(int(self.starts[index]), int(self.ends[index]), code, int(self.places[index]))
+        return MalformedRecord(int(self.starts[index]), int(self.ends[index]), code, int(self.places[index]))

@@ -1,8 +1,8 @@
-"""Records whose quotes are wrong, spelt as they must have been meant: what else is wrong with them can be told.
+"""Rewrite records with invalid quotes as they were probably intended, so that their cells can be checked too.
 
-Only where one reading is plain: a quote inside an unquoted cell is its own, and so are those between the first and
-the last quote of a cell that no separator divides, or of a cell that holds JSON. Such cells are spelt with their quotes
-doubled; whoever looks at them looks through these bytes, never at the file with other eyes.
+This happens only if one interpretation is plain: a quote inside an unquoted cell is text; so are the quotes between the
+first and the last quote of a cell that contains no separator, or that contains JSON. Such cells are rewritten with
+doubled quotes. All later checks read the rewritten bytes and never interpret the file in another way.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,23 +11,23 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from bulkops.limits import MAX_MENDED_BYTES
-from bulkops.reading.records.byte_sets import among
+from bulkops.reading.records.byte_sets import is_in
 from bulkops.reading.records.layout import Layout
-from bulkops.reading.records.malformed import BrokenRecords, kind_of
-from bulkops.reading.records.quoting import cells, cut_all
+from bulkops.reading.records.malformed import MalformedRecords, kind_of
+from bulkops.reading.records.quoting import all_records, cells
 from bulkops.reading.records.structural_index import (
     NEWLINE,
     QUOTE,
     RETURN,
     Bytes,
     Flags,
-    Marks,
     Offsets,
-    astray,
+    StructuralIndex,
     counts_before,
-    each_by_itself,
-    marks_of,
-    merged,
+    index_structure,
+    inside_each_part,
+    join_adjacent,
+    misplaced_quotes,
     positions,
 )
 
@@ -36,7 +36,7 @@ _BACKSLASH = ord("\\")
 _SIGNS = b",;\t|"
 _MOST_BLANKS = 64
 _MOST_CELLS = 8
-"""Cells of a record that are mended, one after the other; with more that are wrong nothing in it is plain."""
+"""Maximum number of cells of a record that are rewritten; a record with more invalid cells is not plain."""
 
 
 def _none() -> Offsets:
@@ -44,8 +44,8 @@ def _none() -> Offsets:
 
 
 @dataclass(frozen=True)
-class Mended:
-    """Mended records: which of the broken ones they are, and where their bytes lie in `data`."""
+class RewrittenRecords:
+    """Rewritten records: their indices among the malformed records, and their positions in `data`."""
 
     which: Offsets = field(default_factory=_none)
     data: bytes = b""
@@ -53,38 +53,38 @@ class Mended:
     ends: Offsets = field(default_factory=_none)
 
 
-def mend(
-    data: bytes, broken: BrokenRecords, separator: int, texts: Sequence[bool], *, most: int = _MOST_CELLS
-) -> Mended:
-    """Return those of the broken records that have as many cells as `texts` if they are read in the one plain way.
+def rewrite_quotes(
+    data: bytes, malformed: MalformedRecords, separator: int, texts: Sequence[bool], *, most: int = _MOST_CELLS
+) -> RewrittenRecords:
+    """Return the malformed records that have as many cells as `texts` in the one plain interpretation.
 
-    `texts` tells by position which cells may hold quotes of their own: what any other cell was meant to hold is not
-    plain, unless that is JSON. At `most` so many cells of a record are mended.
+    `texts` has for each column whether its cells may contain quotes of their own; the intended content of any other
+    cell is not plain, unless it is JSON. At most `most` cells of a record are rewritten.
     """
-    short = broken.ends - broken.starts <= MAX_MENDED_BYTES
-    which = np.flatnonzero(short & np.isin(broken.kinds, (_STRAY, _TEXT_FOLLOWS, _JSON_QUOTES)))
+    short = malformed.ends - malformed.starts <= MAX_MENDED_BYTES
+    which = np.flatnonzero(short & np.isin(malformed.kinds, (_STRAY, _TEXT_FOLLOWS, _JSON_QUOTES)))
     if not len(which):
-        return Mended()
-    lines = _Lines.of(data, broken.chosen(which), separator)
+        return RewrittenRecords()
+    lines = _Lines.of(data, malformed.chosen(which), separator)
     cell, inserted = lines.inserted()
     array = np.insert(lines.array, inserted, QUOTE)
     cell, starts, ends = (at + np.searchsorted(inserted, at) for at in (cell, lines.starts, lines.ends))
-    marks = marks_of(array, separator)
-    inside, odd = each_by_itself(marks, ends)
-    marks = replace(marks, inside=inside)
-    sound = ~odd & _sound(marks, array, ends, width=len(texts))
-    position = counts_before(marks.limits, cell) - counts_before(marks.limits, starts)
-    quoted = sound & ((lines.broken.kinds == _JSON_QUOTES) | np.array([*texts, False]).take(position, mode="clip"))
-    found = Mended(which[quoted], array.tobytes(), starts[quoted], ends[quoted])
+    structure = index_structure(array, separator)
+    inside, odd = inside_each_part(structure, ends)
+    structure = replace(structure, inside=inside)
+    sound = ~odd & _sound(structure, array, ends, width=len(texts))
+    position = counts_before(structure.limits, cell) - counts_before(structure.limits, starts)
+    quoted = sound & ((lines.malformed.kinds == _JSON_QUOTES) | np.array([*texts, False]).take(position, mode="clip"))
+    found = RewrittenRecords(which[quoted], array.tobytes(), starts[quoted], ends[quoted])
     rest = np.flatnonzero(~sound & (ends - starts > lines.ends - lines.starts))
     if not len(rest) or most == 1:
         return found
-    # In the others one cell is mended, and one behind it has wrong quotes too.
-    return _with_others(found, which[rest], starts[rest], ends[rest], separator, texts, most=most - 1)
+    # In the remaining records one cell was rewritten, and a cell after it has invalid quotes too.
+    return _with_more_rewritten(found, which[rest], starts[rest], ends[rest], separator, texts, most=most - 1)
 
 
-def _with_others(
-    found: Mended,
+def _with_more_rewritten(
+    found: RewrittenRecords,
     which: Offsets,
     starts: Offsets,
     ends: Offsets,
@@ -92,16 +92,16 @@ def _with_others(
     texts: Sequence[bool],
     *,
     most: int,
-) -> Mended:
-    """Return the mended records with those that more mending makes sound of some others."""
+) -> RewrittenRecords:
+    """Return the rewritten records, plus those of some others that become valid by rewriting more cells."""
     data = _joined(found.data, starts, ends)
     edges = np.cumsum(ends - starts)
-    broken = cut_all(data, separator=separator, width=len(texts)).broken
-    index = np.searchsorted(edges, broken.ends).clip(max=len(edges) - 1)
-    whole = (broken.ends == edges[index]) & (broken.starts == (edges - (ends - starts))[index])
-    more = mend(data, broken.chosen(whole), separator, texts, most=most)
+    malformed = all_records(data, separator=separator, width=len(texts)).malformed
+    index = np.searchsorted(edges, malformed.ends).clip(max=len(edges) - 1)
+    whole = (malformed.ends == edges[index]) & (malformed.starts == (edges - (ends - starts))[index])
+    more = rewrite_quotes(data, malformed.chosen(whole), separator, texts, most=most)
     beyond = len(found.data)
-    return Mended(
+    return RewrittenRecords(
         np.concatenate((found.which, which[index[whole][more.which]])),
         found.data + more.data,
         np.concatenate((found.starts, more.starts + beyond)),
@@ -110,27 +110,28 @@ def _with_others(
 
 
 def _joined(data: bytes, starts: Offsets, ends: Offsets) -> bytes:
-    """Return stretches of data, in order, one behind the other."""
-    starts, ends = merged(starts, ends)
-    view = memoryview(data)  # whose slices are no copies
+    """Return pieces of data, in order, concatenated."""
+    starts, ends = join_adjacent(starts, ends)
+    # Slices of a memoryview copy nothing.
+    view = memoryview(data)
     return b"".join([view[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)])
 
 
-def mended_cells(
+def rewritten_cells(
     data: bytes, laid: Layout, indices: Iterable[int], separator: int, texts: Sequence[bool]
 ) -> dict[int, list[tuple[int, bytes]]]:
-    """Return the cells of those of some records that are broken and can be mended, by their indices in the layout.
+    """Return the cells of those malformed records that can be rewritten, by their indices in the layout.
 
-    Of each cell: where it begins in the data, and its bytes as mended. All are looked at together: one by one, each
-    would wait for the other threads many times.
+    Each cell has its offset in the data and its rewritten bytes. All records are processed together: one by one, each
+    would wait for other threads many times.
     """
-    wanted = sorted(index for index in set(indices) if laid.broken[index])
+    wanted = sorted(index for index in set(indices) if laid.malformed[index])
     if not wanted:
         return {}
-    broken = laid.pieces.chosen(np.searchsorted(laid.pieces.starts, laid.starts[wanted]))
-    found = mend(data, broken, separator, texts)
+    malformed = laid.pieces.chosen(np.searchsorted(laid.pieces.starts, laid.starts[wanted]))
+    found = rewrite_quotes(data, malformed, separator, texts)
     spans = zip(found.which.tolist(), found.starts.tolist(), found.ends.tolist(), strict=True)
-    starts, ends = broken.starts.tolist(), broken.ends.tolist()
+    starts, ends = malformed.starts.tolist(), malformed.ends.tolist()
     return {
         wanted[one]: [
             (starts[one] + first, raw)
@@ -140,35 +141,36 @@ def mended_cells(
     }
 
 
-def _aligned(record: bytes, mended: bytes, separator: int) -> Iterator[tuple[int, bytes]]:
-    """Yield where each cell of a mended record begins in the record, and its bytes.
+def _aligned(record: bytes, rewritten: bytes, separator: int) -> Iterator[tuple[int, bytes]]:
+    """Yield for each cell of a rewritten record its offset in the original record, and its bytes.
 
-    Only quotes were put in: in front of a cell there are as many other bytes as in the record.
+    Only quotes were inserted, so the number of other bytes in front of a cell is the same in both.
     """
     others = [place for place, byte in enumerate(record) if byte != QUOTE]
-    for first, end in cells(mended, 0, separator):
-        before = first - mended.count(b'"', 0, first)
-        yield others[before - 1] + 1 if before else 0, mended[first:end]
+    for first, end in cells(rewritten, 0, separator):
+        before = first - rewritten.count(b'"', 0, first)
+        yield others[before - 1] + 1 if before else 0, rewritten[first:end]
 
 
 @dataclass(frozen=True)
 class _Lines:
-    """Broken records one behind the other, each with a line end: their bytes, their defects, where cells may end."""
+    """Concatenated malformed records, each with a line end: their bytes, their defects, and where cells may end."""
 
     array: Bytes
     starts: Offsets
     ends: Offsets
-    broken: BrokenRecords
+    malformed: MalformedRecords
     separator: int
     quotes: Offsets
     stops: Offsets
     stop: Flags
 
     @classmethod
-    def of(cls, data: bytes, broken: BrokenRecords, separator: int) -> "_Lines":
-        records = _joined(data, broken.starts, broken.ends)
-        lengths = broken.ends - broken.starts
-        if records and not records.endswith(b"\n"):  # the last record of a file
+    def of(cls, data: bytes, malformed: MalformedRecords, separator: int) -> "_Lines":
+        records = _joined(data, malformed.starts, malformed.ends)
+        lengths = malformed.ends - malformed.starts
+        # The last record of a file may have no line end.
+        if records and not records.endswith(b"\n"):
             records += b"\n"
             lengths[-1] += 1
         array = np.frombuffer(records, np.uint8)
@@ -176,19 +178,18 @@ class _Lines:
         returns = np.append((array[:-1] == RETURN) & feeds[1:], False)[: len(array)]
         stop = feeds | returns | (array == separator)
         ends = np.cumsum(lengths)
-        return cls(
-            array, ends - lengths, ends, broken, separator, np.flatnonzero(array == QUOTE), np.flatnonzero(stop), stop
-        )  # fmt: skip
+        quotes, stops = np.flatnonzero(array == QUOTE), np.flatnonzero(stop)
+        return cls(array, ends - lengths, ends, malformed, separator, quotes, stops, stop)
 
     def inserted(self) -> tuple[Offsets, Offsets]:
-        """Return where the cells with the defects begin, and in front of which bytes quotes are to be put, in order."""
-        kinds, places = self.broken.kinds, self.broken.places - self.broken.starts + self.starts
+        """Return the starts of cells with defects, and the ordered offsets at which quotes must be inserted."""
+        kinds, places = self.malformed.kinds, self.malformed.places - self.malformed.starts + self.starts
         stray, text, json = (kinds == kind for kind in (_STRAY, _TEXT_FOLLOWS, _JSON_QUOTES))
         spans = np.empty((len(kinds), 2), np.int64)
         spans[stray] = self._unquoted(places[stray], self.starts[stray])
         spans[text] = self._quoted(places[text], self.starts[text])
         spans[json] = self._json(places[json], self.ends[json])
-        # Of an unquoted cell all quotes are doubled, of a quoted one those between its first and its last.
+        # In an unquoted cell all quotes are doubled, in a quoted cell those between its first and last quote.
         ranks = np.searchsorted(self.quotes, spans)
         own = np.zeros(len(self.quotes) + 1, np.int64)
         np.add.at(own, ranks[:, 0], 1)
@@ -198,32 +199,33 @@ class _Lines:
         return spans[:, 0] - ~stray, np.sort(np.concatenate((doubled, around)))
 
     def _unquoted(self, places: Offsets, starts: Offsets) -> Offsets:
-        """Return where the unquoted cells that hold quotes at `places` begin and end; empty where it is not plain."""
+        """Return the starts and ends of unquoted cells with quotes at `places`; empty where the cell is not plain."""
         ranks = np.searchsorted(self.stops, places)
         before = np.where(ranks > 0, self.stops.take(ranks - 1, mode="clip") + 1, 0)
         first, end = np.maximum(before, starts), self.stops.take(ranks, mode="clip")
         begins = self.array.take(self._past(b" ", first, 1), mode="clip")
-        plain = ~self._foreign(first, end) & ~among(begins, b'"{[') & (self.array.take(end - 1) != ord("}"))
+        plain = ~self._foreign(first, end) & ~is_in(begins, b'"{[') & (self.array.take(end - 1) != ord("}"))
         return np.column_stack((first, np.where(plain, end, first)))
 
     def _quoted(self, places: Offsets, starts: Offsets) -> Offsets:
-        """Return the insides of quoted cells in which text follows a quote, at `places`; no separator is in them."""
-        openers = self.quotes[self.stop.take(self.quotes - 1, mode="wrap")]  # in front of the first byte is a line end
+        """Return the insides of quoted cells in which text follows a quote at `places`; they contain no separator."""
+        # A line end precedes the first byte.
+        openers = self.quotes[self.stop.take(self.quotes - 1, mode="wrap")]
         first = openers.take(np.searchsorted(openers, places - 1) - 1, mode="clip")
         end = self.stops.take(np.searchsorted(self.stops, first), mode="clip") - 1
         plain = (first >= starts) & (end >= places) & (self.array.take(end, mode="clip") == QUOTE)
         begins = self.array.take(self._past(b" ", first + 1, 1), mode="clip")
-        plain &= ~self._foreign(first + 1, end + 1) & ~among(begins, b"{[")
+        plain &= ~self._foreign(first + 1, end + 1) & ~is_in(begins, b"{[")
         return np.column_stack((first + 1, np.where(plain, end, first + 1)))
 
     def _json(self, places: Offsets, ends: Offsets) -> Offsets:
-        """Return the insides of quoted cells with JSON that begin at `places`: up to the first quote that can end them.
+        """Return the insides of quoted JSON cells that begin at `places`, up to the first quote that can end them.
 
-        Such a quote stands behind a brace and in front of a separator, and those between are even in number.
+        Such a quote follows a brace and precedes a separator, and the number of quotes between is even.
         """
-        before, behind = self.array.take(self.quotes - 1, mode="clip"), self.stop.take(self.quotes + 1, mode="clip")
+        before, after = self.array.take(self.quotes - 1, mode="clip"), self.stop.take(self.quotes + 1, mode="clip")
         last = self.array.take(self._past(b" \t\r\n", self.quotes - 1, -1), mode="clip")
-        closing = np.flatnonzero(among(last, b"}]") & behind)
+        closing = np.flatnonzero(is_in(last, b"}]") & after)
         ranks = np.searchsorted(self.quotes, places)
         end = places + 1
         for parity in (0, 1):
@@ -237,33 +239,36 @@ class _Lines:
         return np.column_stack((places + 1, np.where(clear, end, places + 1)))
 
     def _foreign(self, first: Offsets, end: Offsets) -> Flags:
-        """Tell which stretches have a quote that is not their own: a doubled one, or one beside what parts cells."""
+        """Return flags of the ranges with a quote that belongs to another cell.
+
+        A doubled quote, or one beside a separator.
+        """
         before = self.array.take(self._past(b" ", self.quotes - 1, -1), mode="clip")
-        behind = self.array.take(self.quotes + 1, mode="clip")
+        after = self.array.take(self.quotes + 1, mode="clip")
         beside = np.diff(self.quotes) == 1
         doubled = np.append(beside, False) | np.append(False, beside)
         ends = bytes(sign for sign in _SIGNS[1:] if sign != self.separator)
-        foreign = self.quotes[doubled | among(before, _SIGNS) | among(behind, ends)]
+        foreign = self.quotes[doubled | is_in(before, _SIGNS) | is_in(after, ends)]
         found: Flags = np.searchsorted(foreign, first) < np.searchsorted(foreign, end)
         return found
 
     def _past(self, blanks: bytes, offsets: Offsets, step: int) -> Offsets:
-        """Return the nearest offsets in a direction that hold none of some bytes."""
+        """Return the nearest offsets in a direction with a byte that is not in `blanks`."""
         found = offsets.copy()
         for _ in range(_MOST_BLANKS):
-            blank = among(self.array.take(found, mode="clip"), blanks)
+            blank = is_in(self.array.take(found, mode="clip"), blanks)
             if not blank.any():
                 break
             found[blank] += step
         return found
 
 
-def _sound(marks: Marks, array: Bytes, ends: Offsets, *, width: int) -> Flags:
-    """Tell which records have `width` cells, their quotes where quotes may stand, and end once."""
-    fields = np.diff(counts_before(marks.limits, ends), prepend=0) + 1
-    feeds = np.diff(counts_before(marks.ends, ends), prepend=0)
+def _sound(structure: StructuralIndex, array: Bytes, ends: Offsets, *, width: int) -> Flags:
+    """Return flags of the records that have `width` cells, valid quotes and one end."""
+    fields = np.diff(counts_before(structure.limits, ends), prepend=0) + 1
+    feeds = np.diff(counts_before(structure.ends, ends), prepend=0)
     sound: Flags = (fields == width) & (feeds == 1)
     lone = np.flatnonzero((array[:-1] == RETURN) & (array[1:] != NEWLINE))
-    for wrong in (lone, positions(astray(marks, marks.inside, array))):
+    for wrong in (lone, positions(misplaced_quotes(structure, structure.inside, array))):
         sound[np.searchsorted(ends, wrong, side="right")] = False
     return sound

@@ -1,9 +1,9 @@
-"""Where records end when quotes may be wrong: well-quoted stretches, and each broken record with its defect.
+"""Find the ends of records even if quotes are invalid, and each malformed record with its defect.
 
-A window begins at the start of a record. While every quote stands where RFC 4180 allows one, a newline ends a
-record exactly if the number of quotes before it is even; that is decided for the whole window at once. Where a
-quote stands wrong, the record is read strictly by itself, and reading goes on at the next physical line, so that
-one forgotten quote costs one record.
+A window begins with a record. As long as every quote is where RFC 4180 allows one, a newline ends a record exactly if
+the number of quotes before it is even; this is decided for the whole window at once. At a misplaced quote, the record
+is read strictly by itself, and reading continues at the next physical line, so that one forgotten quote affects one
+record.
 """
 
 import re
@@ -17,10 +17,17 @@ import numpy as np
 
 from bulkops.limits import MAX_BLOCK_CELLS, MAX_BLOCK_LINES, adjustable
 from bulkops.reading.records.json_quotes import end_of_json
-from bulkops.reading.records.malformed import Broken, BrokenRecords
+from bulkops.reading.records.malformed import MalformedRecord, MalformedRecords
 from bulkops.reading.records.stray_quotes import QUOTED, end_of_lines
-from bulkops.reading.records.structural_index import Marks, behind_nth, count, last, marks_of, well_quoted
-from bulkops.reading.records.suspicious_lines import suspects
+from bulkops.reading.records.structural_index import (
+    StructuralIndex,
+    count,
+    index_structure,
+    last,
+    offset_after_nth,
+    well_quoted,
+)
+from bulkops.reading.records.suspicious_lines import find_suspicious_lines
 
 _QUOTED = re.compile(QUOTED)
 _LINE_END = re.compile(rb"\r?\n|\Z")
@@ -28,119 +35,125 @@ _JSON_START = re.compile(rb'"\s*[{\[]\s*"(?!")')
 
 
 @dataclass(frozen=True)
-class Cut:
-    """How many bytes of a window are whole records, with their marks, and which of them are broken.
+class RecordCut:
+    """The length of the whole records of a window, their structural index, and the malformed ones among them.
 
-    0: more bytes are needed.
+    A length of 0 means that more bytes are needed.
     """
 
     length: int
-    marks: Marks
-    broken: BrokenRecords = field(default_factory=BrokenRecords)
+    structure: StructuralIndex
+    malformed: MalformedRecords = field(default_factory=MalformedRecords)
 
 
-def cut(window: bytes, *, final: bool, separator: int, width: int) -> Cut:
-    """Return the whole records of a window, of `width` cells each; all of it if it is the `final` one.
+def whole_records(window: bytes, *, final: bool, separator: int, width: int) -> RecordCut:
+    """Return the whole records of a window, of `width` cells each; the whole window if it is the `final` one.
 
-    Where they have more lines or cells than are processed at a time, return the first of them.
+    If they have more lines or cells than the maximum processed at a time, only the first ones are returned.
     """
     array = np.frombuffer(window, np.uint8)
-    marks = marks_of(array, separator)
+    structure = index_structure(array, separator)
     patient = not final and len(window) < adjustable().record_bytes
-    if well_quoted(marks, array) and not (final and marks.open_at_end):
-        length = len(window) if final else marks.whole
+    if well_quoted(structure, array) and not (final and structure.open_at_end):
+        length = len(window) if final else structure.whole
         if length or patient:
-            length = min(length, _enough(marks))
-            return Cut(length, marks.up_to(length))
+            length = min(length, _end_of_batch(structure))
+            return RecordCut(length, structure.up_to(length))
     whole = len(window) if final else window.rfind(b"\n") + 1
     if not whole:
-        return Cut(0, marks.up_to(0))
-    return _dissect(window, marks, _enough_lines(window, marks, whole), whole, patient=patient, form=(separator, width))
+        return RecordCut(0, structure.up_to(0))
+    return _cut_at_misplaced_quotes(
+        window, structure, _end_of_line_batch(window, structure, whole), whole, patient=patient, form=(separator, width)
+    )
 
 
-def cut_all(data: bytes, *, separator: int, width: int) -> Cut:
-    """Return the records of a block that `cut` has cut before: all of its bytes, however many records they are."""
+def all_records(data: bytes, *, separator: int, width: int) -> RecordCut:
+    """Return all records of a block that `whole_records` returned before, however many there are."""
     array = np.frombuffer(data, np.uint8)
-    marks = marks_of(array, separator)
-    if well_quoted(marks, array) and not marks.open_at_end:
-        return Cut(len(data), marks)
-    return _dissect(data, marks, len(data), len(data), patient=False, form=(separator, width))
+    structure = index_structure(array, separator)
+    if well_quoted(structure, array) and not structure.open_at_end:
+        return RecordCut(len(data), structure)
+    return _cut_at_misplaced_quotes(data, structure, len(data), len(data), patient=False, form=(separator, width))
 
 
-def _enough(marks: Marks) -> int:
-    """Return the end of the records, at least one, that are processed at a time."""
-    length = behind_nth(marks.ends, MAX_BLOCK_LINES)
-    limits = marks.limits
+def _end_of_batch(structure: StructuralIndex) -> int:
+    """Return the end of the records that are processed at a time, at least one."""
+    length = offset_after_nth(structure.ends, MAX_BLOCK_LINES)
+    limits = structure.limits
     if count(limits) <= MAX_BLOCK_CELLS:
         return length
-    ends = marks.up_to(min(length, behind_nth(limits, MAX_BLOCK_CELLS))).ends
-    return last(ends) + 1 or behind_nth(marks.ends, 1)
+    ends = structure.up_to(min(length, offset_after_nth(limits, MAX_BLOCK_CELLS))).ends
+    return last(ends) + 1 or offset_after_nth(structure.ends, 1)
 
 
-def _enough_lines(window: bytes, marks: Marks, whole: int) -> int:
-    """Return the end of the lines, at least one, that are processed at a time where some quote stands wrong."""
-    lines = behind_nth(marks.feeds, MAX_BLOCK_LINES // 4)  # each takes more memory than one that is sound
-    cells = min(behind_nth(words, MAX_BLOCK_CELLS) for words in (marks.separators, marks.quotes))
+def _end_of_line_batch(window: bytes, structure: StructuralIndex, whole: int) -> int:
+    """Return the end of the lines that are processed at a time if a quote is misplaced, at least one."""
+    # A malformed line takes more memory than a valid one.
+    lines = offset_after_nth(structure.feeds, MAX_BLOCK_LINES // 4)
+    cells = min(offset_after_nth(words, MAX_BLOCK_CELLS) for words in (structure.separators, structure.quotes))
     if whole <= min(lines, cells):
         return whole
-    return min(lines, window.rfind(b"\n", 0, cells) + 1 or behind_nth(marks.feeds, 1), whole)
+    return min(lines, window.rfind(b"\n", 0, cells) + 1 or offset_after_nth(structure.feeds, 1), whole)
 
 
-def _dissect(window: bytes, marks: Marks, enough: int, whole: int, *, patient: bool, form: tuple[int, int]) -> Cut:
-    """Return the cut of a window in which some quote stands wrong, up to the end of the lines that are `enough`.
+def _cut_at_misplaced_quotes(
+    window: bytes, structure: StructuralIndex, enough: int, whole: int, *, patient: bool, form: tuple[int, int]
+) -> RecordCut:
+    """Return the cut of a window with a misplaced quote, up to the end of the lines at offset `enough`.
 
-    `whole` bytes are lines with an end; of a record whose end is not among them, a `patient` cut waits for more.
-    `form` is the separator and the number of cells.
+    `whole` is the number of bytes in complete lines. If the end of a record is not among them, a `patient` cut waits
+    for more data. `form` is the separator and the number of cells.
     """
     array, (separator, width) = np.frombuffer(window, np.uint8), form
-    found = suspects(marks.up_to(enough), array[:enough], separator)
-    broken: list[Broken] = []
+    found = find_suspicious_lines(structure.up_to(enough), array[:enough], separator)
+    malformed: list[MalformedRecord] = []
     read: list[tuple[int, int]] = []
     resume = 0
-    for start, end in found.untold(enough):
+    for start, end in found.unknown_lines(enough):
         if start < resume:
             continue
         piece, seen = _defect(window, start, end, separator, width, final=not patient)
         if patient and seen > whole:
-            return Cut(start, marks.up_to(start), found.broken(start, read).with_pieces(broken))
+            return RecordCut(start, structure.up_to(start), found.malformed(start, read).with_pieces(malformed))
         resume = piece.end if piece else seen
         if piece:
-            broken.append(piece)
+            malformed.append(piece)
         if resume > end:
             read.append((start, resume))
     length = max(enough, resume)
-    return Cut(length, marks.up_to(length), found.broken(enough, read).with_pieces(broken))
+    return RecordCut(length, structure.up_to(length), found.malformed(enough, read).with_pieces(malformed))
 
 
 def _defect(
     window: bytes, start: int, end: int, separator: int, width: int, *, final: bool
-) -> tuple[Broken | None, int]:
-    """Return how the record of the line from `start` to `end` is broken, if it is, and what offset shows it.
+) -> tuple[MalformedRecord | None, int]:
+    """Return the malformed record that begins with a line, or None, and the offset that proves it.
 
-    An offset beyond the window: what follows the window decides.
+    An offset beyond the window means that more data is needed to decide.
     """
     record = read_strictly(window, start, separator)
     if record.code == "":
         return None, record.end
     seen = len(window) + 1 if record.may_go_on(window) else record.end
-    found = _broken(window, record, start, end, separator)
+    found = _malformed(window, record, start, end, separator)
     if record.code == "STR106" and found.code != "FIL108":
-        lines_end, told = _end_of_json_record(window, start, record.opened, separator, width)
-        seen = max(seen, told)
+        lines_end, known = _end_of_json_record(window, start, record.opened, separator, width)
+        seen = max(seen, known)
         if end < lines_end:
-            return Broken(start, lines_end, "STR107", record.opened), seen
+            return MalformedRecord(start, lines_end, "STR107", record.opened), seen
     if found.code in {"STR104", "STR106"}:
         lines_end = end_of_lines(window, start, end, final=final, separator=separator, width=width)
         seen = max(seen, lines_end)
         if end < lines_end <= len(window):
-            found = Broken(start, lines_end, found.code, record.at)
+            found = MalformedRecord(start, lines_end, found.code, record.at)
     return found, seen
 
 
 def _end_of_json_record(window: bytes, start: int, opened: int, separator: int, width: int) -> tuple[int, int]:
-    """Return the end of the record whose cell at `opened` holds JSON with quotes not doubled, and what offset shows it.
+    """Return the end of a record with undoubled quotes in the JSON cell at `opened`, and the offset that proves it.
 
-    0: it is no such record of `width` cells. An offset beyond the window: what follows the window decides.
+    An end of 0 means that it is not such a record of `width` cells. An offset beyond the window means that more data is
+    needed to decide.
     """
     unknown = len(window) + 1
     closed = end_of_json(window, opened)
@@ -160,33 +173,34 @@ def _end_of_json_record(window: bytes, start: int, opened: int, separator: int, 
     return end if number == width else 0, end if window.endswith(b"\n", start, end) else unknown
 
 
-def _broken(window: bytes, record: "StrictRecord", start: int, end: int, separator: int) -> Broken:
-    """Return the broken record of one physical line, with the rule that tells most about it."""
+def _malformed(window: bytes, record: "StrictRecord", start: int, end: int, separator: int) -> MalformedRecord:
+    """Return the malformed record of one physical line, with the most informative rule."""
     opened = record.opened
     if record.code == "" or record.at >= end:
         opened = next((first for first, last in cells(window, start, separator) if last >= end or last < 0), opened)
-        return Broken(start, end, "STR105", opened)
+        return MalformedRecord(start, end, "STR105", opened)
     if (lone := _lone_return(window, record)) >= 0:
-        return Broken(start, end, "FIL108", lone)
+        return MalformedRecord(start, end, "FIL108", lone)
     if record.code == "STR106" and _JSON_START.match(window, opened):
-        return Broken(start, end, "STR107", opened)
+        return MalformedRecord(start, end, "STR107", opened)
     inside, sign = window[opened + 1 : record.at - 1], bytes((separator,))
-    if record.code == "STR106" and inside.endswith(sign):  # what seems to close the cell opens the next one
-        return Broken(start, end, "STR105", opened)
-    return Broken(start, end, record.code, record.at)
+    # The quote that seems to close the cell opens the next one.
+    if record.code == "STR106" and inside.endswith(sign):
+        return MalformedRecord(start, end, "STR105", opened)
+    return MalformedRecord(start, end, record.code, record.at)
 
 
 def _lone_return(window: bytes, record: "StrictRecord") -> int:
-    """Return where a carriage return stands that ended a record beside the quote that is wrong; -1: there is none."""
+    """Return the offset of a carriage return beside the invalid quote that ended a record; -1 if there is none."""
     at = record.at if record.code == "STR106" else record.at - 1
     return at if record.code in {"STR104", "STR106"} and window[at : at + 1] == b"\r" else -1
 
 
 class StrictRecord(NamedTuple):
-    """One record read by RFC 4180 to the letter.
+    """One record read strictly by RFC 4180.
 
-    `code` is empty if it is well-formed, else the rule broken at `at`, in a cell that begins at `opened`;
-    `at_end` says that the data ended inside the cell.
+    `code` is empty for a well-formed record; otherwise it is the rule broken at `at`, in a cell that begins at
+    `opened`. `at_end`: the data ended inside the cell.
     """
 
     end: int
@@ -196,14 +210,15 @@ class StrictRecord(NamedTuple):
     at_end: bool = False
 
     def may_go_on(self, window: bytes) -> bool:
-        """Tell whether what follows the window decides about a broken record."""
+        """Return whether the data after the window decides about a malformed record."""
         return self.at_end or self.at >= len(window) - 1
 
 
 def read_strictly(data: bytes, start: int, separator: int) -> StrictRecord:
     """Read the record that begins at `start`, up to its end or its first defect."""
     found = _patterns(separator).last_cell.match(data, start)
-    assert found is not None  # an empty cell matches anywhere
+    # An empty cell matches anywhere.
+    assert found is not None
     first, end = found.start(1), found.end()
     if found["unclosed"]:
         return StrictRecord(len(data), "STR105", first, first, at_end=True)
@@ -213,7 +228,7 @@ def read_strictly(data: bytes, start: int, separator: int) -> StrictRecord:
 
 
 def cells(data: bytes, start: int, separator: int) -> Iterator[tuple[int, int]]:
-    """Yield where each cell of a record begins and ends, quotes included; an end of -1: its quote never closes."""
+    """Yield the start and the end of each cell of a record, quotes included; an end of -1 means an unclosed quote."""
     unquoted = _patterns(separator).unquoted
     while True:
         if data[start : start + 1] == b'"':
@@ -235,7 +250,7 @@ def cells(data: bytes, start: int, separator: int) -> Iterator[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class _Patterns:
-    """What depends on the separator: a cell without quotes; all whole cells of a record and what follows them."""
+    """Patterns that depend on the separator: a cell without quotes, and all whole cells of a record with their end."""
 
     unquoted: re.Pattern[bytes]
     last_cell: re.Pattern[bytes]
@@ -250,23 +265,23 @@ def _patterns(separator: int) -> _Patterns:
     return _Patterns(re.compile(unquoted), re.compile(whole + last))
 
 
-def swallowed(data: bytes, start: int, end: int, *, separator: int, width: int) -> list[Broken]:
-    """Return what a well-quoted record over several lines is if its first quote was forgotten to be closed.
+def records_inside(data: bytes, start: int, end: int, *, separator: int, width: int) -> list[MalformedRecord]:
+    """Return the records inside a well-quoted record over several lines if its first quote was not closed by mistake.
 
-    That is the reading to prefer where the record has the wrong number of cells, each of its lines has the
-    separators of `width` cells, and every line behind the first can stand by itself: then the first line is
-    broken, and those behind it are records. Otherwise nothing.
+    This interpretation applies if the record has the wrong number of cells, each of its lines has the separators of
+    `width` cells, and every line after the first can be a record: then the first line is malformed, and the others are
+    records. Otherwise the result is empty.
     """
     if any(line.count(separator) != width - 1 for line in data[start:end].rstrip(b"\r\n").split(b"\n")):
         return []
     line_end = data.find(b"\n", start) + 1
     opened = next((first for first, last in cells(data, start, separator) if last >= line_end or last < 0), start)
-    broken = [Broken(start, line_end, "STR105", opened)]
+    malformed = [MalformedRecord(start, line_end, "STR105", opened)]
     while line_end < end:
         begin, line_end = line_end, (data.find(b"\n", line_end) + 1 or end)
         record = read_strictly(data, begin, separator)
         if record.at_end or record.at >= line_end or (record.code == "" and record.end > line_end):
             return []
         if record.code:
-            broken.append(_broken(data, record, begin, line_end, separator))
-    return broken
+            malformed.append(_malformed(data, record, begin, line_end, separator))
+    return malformed

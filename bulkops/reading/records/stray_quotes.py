@@ -1,4 +1,4 @@
-"""Records over several lines in which quotes stand inside unquoted cells, as some programs write and read them."""
+"""Find the end of records over several lines that have quotes inside unquoted cells, as some programs write them."""
 
 import re
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ QUOTED = _OPENED + rb'"'
 
 @dataclass(frozen=True)
 class _Patterns:
-    """A cell and what ends it; one that ends with the data; a line that ends inside a quoted cell.
+    """Patterns of a cell and its end, of a cell that ends with the data, and of a line that ends inside a quoted cell.
 
-    Quotes inside unquoted cells are text, and so are those between the quotes of a cell without a separator in it.
+    Quotes inside unquoted cells are text; so are the quotes inside a quoted cell without a separator.
     """
 
     cell: re.Pattern[bytes]
@@ -27,7 +27,7 @@ def _patterns(separator: int) -> _Patterns:
     text = rb'(?!")[^\n' + sign + rb"]*+"
     between = rb'"[^\n' + sign + rb']*"'
     cell = rb"(?:" + QUOTED + rb"|" + text + rb"|" + between + rb")"
-    # No look-ahead in here: up to Python 3.11.4 one inside a possessive group goes wrong.
+    # No look-ahead here: up to Python 3.11.4 it fails inside a possessive group.
     in_line = rb'(?:"[^"\n]*+(?:""[^"\n]*+)*+"|[^"\n' + sign + rb"][^\n" + sign + rb"]*+|" + between + rb"|)"
     left_open = rb"(?:" + in_line + sign + rb')*+"[^"\n]*+(?:""[^"\n]*+)*+\n'
     return _Patterns(
@@ -38,10 +38,10 @@ def _patterns(separator: int) -> _Patterns:
 
 
 def end_of_lines(window: bytes, start: int, line_end: int, *, final: bool, separator: int, width: int) -> int:
-    """Return the end of the record of several lines that begins at `start` with the line up to `line_end`.
+    """Return the end of the record over several lines that begins at `start` with the line up to `line_end`.
 
-    0: it is no such record, because that line does not end inside a quoted cell, or because it would not have `width`
-    cells. A value beyond the window: that cannot be told yet.
+    0 if that line does not end inside a quoted cell, or if the record would not have `width` cells. A value beyond the
+    window means that more data is needed to decide.
     """
     patterns = _patterns(separator)
     if not patterns.left_open.match(window, start, line_end):

@@ -1,4 +1,4 @@
-"""Records that are quoted as a whole: a lone field that contains all cells, separators included."""
+"""Find records that are quoted as a whole: a single field contains all cells, separators included."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from bulkops.reading.records.structural_index import NEWLINE, QUOTE, RETURN, Fla
 
 
 def wrapped_cells(inner: bytes, separator: int) -> list[bytes]:
-    """Return the cells, quotes included, of the record that a quoted field contains; none if that is not one line."""
+    """Return the cells, quotes included, of the record inside a quoted field; an empty list unless it is one line."""
     read = read_strictly(inner, 0, separator)
     if read.code or b"\n" in inner or b"\r" in inner:
         return []
@@ -17,14 +17,14 @@ def wrapped_cells(inner: bytes, separator: int) -> list[bytes]:
 
 def wrapped_records(block: Block, laid: Layout, width: int) -> Offsets:
     """Return the indices of the records with a single quoted field that contains a record of `width` cells."""
-    lone: Flags = (laid.fields == 1) & (laid.numbers >= 0) & ~laid.broken
+    lone: Flags = (laid.fields == 1) & (laid.numbers >= 0) & ~laid.malformed
     if width < 2 or not lone.any():
         return np.zeros(0, np.int64)
     lone &= block.array.take(laid.starts, mode="clip") == QUOTE
-    signs = np.diff(counts_before(block.marks.separators, laid.ends), prepend=0)
+    signs = np.diff(counts_before(block.structure.separators, laid.ends), prepend=0)
     places = np.flatnonzero(lone & (signs >= width - 1))
-    # Where the only quotes are those around the record, counting its separators is enough.
-    quotes = np.diff(counts_before(block.marks.quotes, laid.ends), prepend=0)[places]
+    # If the only quotes are those around the record, counting its separators is enough.
+    quotes = np.diff(counts_before(block.structure.quotes, laid.ends), prepend=0)[places]
     breaks = np.flatnonzero((block.array == NEWLINE) | (block.array == RETURN))
     within = np.diff(np.searchsorted(breaks, laid.ends), prepend=0)[places]
     plain = (quotes == 2) & (signs[places] == width - 1) & (within <= 1 + laid.crlf[places])

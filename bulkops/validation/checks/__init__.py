@@ -1,1 +1,1 @@
-"""Checks of cells, columns, keys, encodings and record shapes."""
+"""Check cells, columns, keys, encodings and record shapes."""

@@ -1,4 +1,7 @@
-"""Blank lines and records of blanks that end a block: whether they end the file is not known there."""
+"""Find blank lines and blank records at the end of a block.
+
+Only the next block shows whether they also end the file.
+"""
 
 from dataclasses import dataclass
 
@@ -6,16 +9,16 @@ import numpy as np
 
 from bulkops.reading.records.layout import Block, layout
 from bulkops.reading.records.structural_index import Offsets
-from bulkops.validation.parse import Parsed
-from bulkops.validation.rule_matches import Hits, Room, Spot
+from bulkops.validation.parse import ParsedBlock
+from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 
 
 @dataclass(frozen=True)
-class Place:
-    """A spot with its place, counted from the start of the block: record and byte from 0, line from 0."""
+class PlacedExample:
+    """An example with its location in the block: record, byte and line from 0, field from 1."""
 
     code: str
-    spot: Spot
+    example: Example
     line: int
     byte: int
     field: int | None = None
@@ -23,48 +26,53 @@ class Place:
 
 @dataclass(frozen=True)
 class BlankTail:
-    """What ends a block: how many blank lines and records, how many of them records, and the first few places.
+    """The blank end of a block: the number of blank lines and records, the number of records alone, and the first ones.
 
-    `others` are the hits of the block's structure without those that belong to the tail.
+    `others` are the structural matches of the block that do not belong to this blank end.
     """
 
-    others: tuple[Hits, ...]
+    others: tuple[RuleMatches, ...]
     total: int = 0
     records: int = 0
-    places: tuple[Place, ...] = ()
+    places: tuple[PlacedExample, ...] = ()
 
 
-def blank_tail(parsed: Parsed, blank: Offsets, block: Block, room: Room) -> BlankTail:
-    """Return the tail of a block with the `blank` records, in order; nothing is laid out where there is none."""
+def blank_tail(parsed: ParsedBlock, blank: Offsets, block: Block, budget: ExampleBudget) -> BlankTail:
+    """Return the blank end of a block; `blank` are the numbers of the blank records, in order.
+
+    The layout is computed only if there is a blank end.
+    """
     last = parsed.records - 1 - np.arange(len(blank))
     run = blank[::-1] == last
     records = len(run) if run.all() else int(np.argmin(run))
     if not records and not parsed.blank_tail:
-        return BlankTail(parsed.hits)
+        return BlankTail(parsed.matches)
     laid = parsed.layout or layout(block)
     filled = np.flatnonzero((laid.numbers >= 0) & (laid.numbers < parsed.records - records))
     first = int(filled[-1]) + 1 if len(filled) else 0
     starts, numbers = laid.starts[first:], laid.numbers[first:]
-    shown = slice(max(room.of("STR103"), room.of("STR108")))
+    shown = slice(max(budget.left("STR103"), budget.left("STR108")))
     lines = block.lines_before(starts[shown]).tolist()
     places = tuple(
         _place(at, line, number)
         for at, line, number in zip(starts[shown].tolist(), lines, numbers[shown].tolist(), strict=True)
     )
     between = len(starts) - records - parsed.blank_tail
-    others = tuple(_without_tail(hit, between, int(starts[0])) for hit in parsed.hits)
-    return BlankTail(tuple(hit for hit in others if hit.total), len(starts), records, places)
+    others = tuple(_without_tail(match, between, int(starts[0])) for match in parsed.matches)
+    return BlankTail(tuple(match for match in others if match.total), len(starts), records, places)
 
 
-def _place(at: int, line: int, number: int) -> Place:
+def _place(at: int, line: int, number: int) -> PlacedExample:
     if number < 0:
-        return Place("STR108", Spot(message="a blank line at the end of the file", at=at), line, at)
+        return PlacedExample("STR108", Example(message="a blank line at the end of the file", at=at), line, at)
     message = "a record without any value at the end of the file"
-    return Place("STR108", Spot(message=message, number=number, at=at), line, at)
+    return PlacedExample("STR108", Example(message=message, number=number, at=at), line, at)
 
 
-def _without_tail(hit: Hits, between: int, start: int) -> Hits:
-    """Return the blank lines among the records without those that stand between blank records of the tail."""
-    if hit.code != "STR103" or not between:
-        return hit
-    return Hits("STR103", hit.total - between, tuple(spot for spot in hit.spots if (spot.at or 0) < start))
+def _without_tail(match: RuleMatches, between: int, start: int) -> RuleMatches:
+    """Return a match without the blank lines between blank records of the blank end."""
+    if match.code != "STR103" or not between:
+        return match
+    return RuleMatches(
+        "STR103", match.total - between, tuple(example for example in match.examples if (example.at or 0) < start)
+    )

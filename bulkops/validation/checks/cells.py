@@ -1,4 +1,4 @@
-"""What cells hold: the contract's checks run over a frame, looking closely only at what is not plainly clean."""
+"""Run the contract's checks on the cells of a frame; exact checks run only on cells that a cheap check cannot clear."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -10,7 +10,7 @@ import polars as pl
 from bulkops.reading.records.structural_index import Offsets
 from bulkops.validation.checks.columns import Checks, checks_of
 from bulkops.validation.context import Context, shown
-from bulkops.validation.rule_matches import Hits, Room, Spot
+from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 from bulkops_validators.model.contract import Column
 from bulkops_validators.model.expressions import CellCheck, RecordCheck, record_checks, record_plain
 
@@ -18,37 +18,41 @@ ROW = "_row"
 _TIMES = "_times"
 _SAMPLE = 2048
 _FIRST_SIGN, _LAST_SIGN = "!", "\x7f"
-"""What orders between them begins with no blank."""
+"""A text between these two, in sort order, begins with no blank."""
 _CERTAIN = timedelta(days=3)
-"""Between a local day and a later one, whatever the offsets: timestamps order by their local day as text, and an offset
-moves an instant by less than a day."""
+"""Minimum distance of a start day from an end day that proves their order, whatever the offsets.
+
+As text, timestamps sort by their local day, and an offset moves an instant by less than a day.
+"""
 
 
-def spared_columns(frame: pl.DataFrame, context: Context) -> frozenset[str]:
-    """Return the first column if all its cells are long codes, which are plainly clean."""
+def clean_columns(frame: pl.DataFrame, context: Context) -> frozenset[str]:
+    """Return the first column if all its cells are long codes, which need no further check."""
     return frozenset(
-        name for name in frame.columns[:1] if not _repeats(frame[name]) and checks_of(context, name).spare(frame[name])
+        name
+        for name in frame.columns[:1]
+        if not _repeats(frame[name]) and checks_of(context, name).all_clean(frame[name])
     )
 
 
-def content_hits(
-    frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room, *, spared: frozenset[str]
-) -> list[Hits]:
-    """Return what is wrong with the cells and records of a frame whose columns have the contract's names.
+def content_matches(
+    frame: pl.DataFrame, numbers: Offsets | None, context: Context, budget: ExampleBudget, *, spared: frozenset[str]
+) -> list[RuleMatches]:
+    """Return the matches in the cells and records of a frame with the column names of the contract.
 
-    The columns `spared` are known to be clean.
+    The columns in `spared` are known to be clean.
     """
-    hits: list[Hits] = []
+    matches: list[RuleMatches] = []
     for name in context.present:
         if name in spared:
             continue
-        hits += _column_hits(frame, context.contract.column(name), numbers, context, room)
-    return hits + _record_hits(frame, numbers, context, room)
+        matches += _column_matches(frame, context.contract.column(name), numbers, context, budget)
+    return matches + _record_matches(frame, numbers, context, budget)
 
 
-def _column_hits(
-    frame: pl.DataFrame, column: Column, numbers: Offsets | None, context: Context, room: Room
-) -> list[Hits]:
+def _column_matches(
+    frame: pl.DataFrame, column: Column, numbers: Offsets | None, context: Context, budget: ExampleBudget
+) -> list[RuleMatches]:
     checks = checks_of(context, column.name)
     cells = frame[column.name]
     if _repeats(cells):
@@ -57,7 +61,8 @@ def _column_hits(
             return []
         rows = cells.to_frame().with_row_index(ROW)
         doubtful = cells.filter(cells.is_in(unclean.implode(), nulls_equal=True))
-    elif column.name != frame.columns[0] and checks.spare(cells):  # of the first column that is known
+    # `clean_columns` has already tried the first known column.
+    elif column.name != frame.columns[0] and checks.all_clean(cells):
         return []
     else:
         plain = checks.are_plain(cells)
@@ -67,71 +72,77 @@ def _column_hits(
         doubtful = rows[column.name]
         if doubtful.n_unique() > len(doubtful) // 2:
             return [
-                _hits(check, broken.height, broken, numbers, context, room) for check, broken in checks.broken(rows)
+                _matches_of(check, broken.height, broken, numbers, context, budget)
+                for check, broken in checks.broken(rows)
             ]
-    return _repeated_hits(rows, doubtful.value_counts(name=_TIMES), checks, numbers, context, room)
+    return _repeated_matches(rows, doubtful.value_counts(name=_TIMES), checks, numbers, context, budget)
 
 
 def _repeats(cells: pl.Series) -> bool:
-    """Tell whether the cells of a column are few different ones, as far as the first of them show."""
+    """Return whether a column has few distinct cells, judging by its first cells."""
     return len(cells) > _SAMPLE and cells.head(_SAMPLE).n_unique() < _SAMPLE // 2
 
 
 def _unclean(distinct: pl.Series, checks: Checks) -> pl.Series:
-    """Return which of the distinct cells of a column may break a check."""
-    verdicts = checks.verdicts(distinct)
-    if verdicts is None:
+    """Return the distinct cells of a column that may break a check."""
+    broken_checks = checks.broken_checks(distinct)
+    if broken_checks is None:
         return distinct.filter(~checks.are_plain(distinct))
-    return pl.Series(checks.column, [value for value, verdict in verdicts.items() if verdict], pl.String)
+    return pl.Series(checks.column, [value for value, broken in broken_checks.items() if broken], pl.String)
 
 
-def _repeated_hits(
-    rows: pl.DataFrame, counted: pl.DataFrame, checks: Checks, numbers: Offsets | None, context: Context, room: Room
-) -> list[Hits]:
-    """Return the hits in cells that repeat, from each that is doubtful and how often it stands in the rows.
+def _repeated_matches(
+    rows: pl.DataFrame,
+    counted: pl.DataFrame,
+    checks: Checks,
+    numbers: Offsets | None,
+    context: Context,
+    budget: ExampleBudget,
+) -> list[RuleMatches]:
+    """Return the matches in repeated cells, from the doubtful distinct cells and their counts.
 
-    The rows themselves are looked at only for examples that are still wanted.
+    The rows are searched only for examples that are still wanted.
     """
     found = []
     for check, values, times in _broken_values(counted, checks):
         examples = rows.clear()
-        if room.of(check.code):
+        if budget.left(check.code):
             examples = rows.filter(pl.col(check.column).is_in(values.implode(), nulls_equal=True))
-        found.append(_hits(check, times, examples, numbers, context, room))
+        found.append(_matches_of(check, times, examples, numbers, context, budget))
     return found
 
 
 def _broken_values(counted: pl.DataFrame, checks: Checks) -> Iterator[tuple[CellCheck, pl.Series, int]]:
-    """Yield the checks that counted cells break, with the cells and how often these stand there."""
-    verdicts = checks.verdicts(counted[checks.column])
-    if verdicts is None:
+    """Yield each check that counted cells break, with those cells and their number of rows."""
+    broken_checks = checks.broken_checks(counted[checks.column])
+    if broken_checks is None:
         for check, broken in checks.broken(counted):
             yield check, broken[checks.column], int(broken[_TIMES].sum())
         return
     times = dict(zip(counted[checks.column].to_list(), counted[_TIMES].to_list(), strict=True))
-    for place in sorted({place for verdict in verdicts.values() for place in verdict}):
-        values = [value for value, verdict in verdicts.items() if place in verdict]
+    for place in sorted({place for broken in broken_checks.values() for place in broken}):
+        values = [value for value, broken in broken_checks.items() if place in broken]
         yield checks.all[place], pl.Series(values, dtype=pl.String), sum(times[value] for value in values)
 
 
-def _hits(
-    check: CellCheck, total: int, cells: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room
-) -> Hits:
-    """Return the hits of a check that so many cells break, with the first of these as examples."""
-    first = cells.head(room.of(check.code))
+def _matches_of(
+    check: CellCheck, total: int, cells: pl.DataFrame, numbers: Offsets | None, context: Context, budget: ExampleBudget
+) -> RuleMatches:
+    """Return the matches of a check that `total` cells break, with the first ones as examples."""
+    first = cells.head(budget.left(check.code))
     rows = zip(first[ROW].to_list(), first[check.column].to_list(), strict=True)
-    spots = tuple(_cell_spot(check, number_of(row, numbers), value or "", context) for row, value in rows)
-    return Hits(check.code, total, spots)
+    examples = tuple(_cell_example(check, number_of(row, numbers), value or "", context) for row, value in rows)
+    return RuleMatches(check.code, total, examples)
 
 
-def _cell_spot(check: CellCheck, number: int, value: str, context: Context) -> Spot:
-    told = shown(value, context)
-    message = check.hides(value) if context.mask and check.hides else check.says(told)
-    return Spot(message=message, number=number, column=check.column, value=told)
+def _cell_example(check: CellCheck, number: int, value: str, context: Context) -> Example:
+    visible = shown(value, context)
+    message = check.hides(value) if context.mask and check.hides else check.says(visible)
+    return Example(message=message, number=number, column=check.column, value=visible)
 
 
 def number_of(row: int, numbers: Offsets | None) -> int:
-    """Return the record of the block that a row of the frame is."""
+    """Return the record number in the block of a row of the frame."""
     return row if numbers is None else int(numbers[row])
 
 
@@ -141,7 +152,9 @@ def _record_checks(context: Context) -> tuple[pl.Expr, tuple[RecordCheck, ...]]:
     return record_plain(context.contract, context.present), checks
 
 
-def _record_hits(frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room) -> list[Hits]:
+def _record_matches(
+    frame: pl.DataFrame, numbers: Offsets | None, context: Context, budget: ExampleBudget
+) -> list[RuleMatches]:
     clean, checks = _record_checks(context)
     if not checks or _all_in_order(frame, context):
         return []
@@ -150,18 +163,18 @@ def _record_hits(frame: pl.DataFrame, numbers: Offsets | None, context: Context,
     doubtful = rows.filter(~_days_apart(rows, context)).filter(~clean)
     if not doubtful.height:
         return []
-    hits = []
+    matches = []
     for check in checks:
         found = doubtful.filter(check.broken)
         if found.height:
-            first = found.head(room.of(check.code))
-            spots = tuple(_record_spot(check, numbers, row, context) for row in first.iter_rows(named=True))
-            hits.append(Hits(check.code, found.height, spots))
-    return hits
+            first = found.head(budget.left(check.code))
+            examples = tuple(_record_example(check, numbers, row, context) for row in first.iter_rows(named=True))
+            matches.append(RuleMatches(check.code, found.height, examples))
+    return matches
 
 
 def _all_in_order(frame: pl.DataFrame, context: Context) -> bool:
-    """Tell whether every start is days before every end, where that is all there is to check."""
+    """Return whether every start is days before every end; False if other record checks exist."""
     contract = context.contract
     if contract.exclusive or not frame.height:
         return False
@@ -177,9 +190,9 @@ def _all_in_order(frame: pl.DataFrame, context: Context) -> bool:
 
 
 def _days_apart(rows: pl.DataFrame, context: Context) -> pl.Expr:
-    """Return where each start lies on a day that most starts do not exceed, or before it, and its end days behind that.
+    """Return the rows with each start before a day that most starts do not exceed, and each end days after it.
 
-    Told by comparing text with two constants: it spares most records the closer look, if nothing else is to check.
+    Comparing text with two constants spares most records the exact check. All rows are False if other checks exist.
     """
     apart: list[pl.Expr] = []
     for ordered in context.contract.ordered:
@@ -201,15 +214,15 @@ def _day(text: str) -> date | None:
         return None
 
 
-def _record_spot(check: RecordCheck, numbers: Offsets | None, row: dict[str, object], context: Context) -> Spot:
+def _record_example(check: RecordCheck, numbers: Offsets | None, row: dict[str, object], context: Context) -> Example:
     values = ", ".join(f"{name} {shown(str(row[name]), context)!r}" for name in check.columns if row[name])
     message = f"{check.message}: {values}" if values else check.message
     number = number_of(int(str(row[ROW])), numbers)
-    return Spot(message=message, number=number, column=check.place, value=values or None)
+    return Example(message=message, number=number, column=check.place, value=values or None)
 
 
 def blank_rows(frame: pl.DataFrame, context: Context) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
-    """Return which rows have nothing but blanks in their cells; None if there are none or the file has one column."""
+    """Return flags of the rows that contain only blanks; None if there are none or the file has one column."""
     if frame.width < 2 or not frame.height:
         return None
     required = [name for name in context.contract.required_names if name in context.present]
@@ -217,7 +230,8 @@ def blank_rows(frame: pl.DataFrame, context: Context) -> np.ndarray[tuple[int], 
     if not probe.null_count() and str(probe.min()) >= _FIRST_SIGN and str(probe.max()) < _LAST_SIGN:
         return None
     rows = np.flatnonzero(~probe.is_between(_FIRST_SIGN, _LAST_SIGN).fill_null(value=False).to_numpy())
-    for cells in frame.iter_columns():  # one by one: of few records is more than the first column blank
+    # Column by column: few records have a blank first cell, and fewer have more.
+    for cells in frame.iter_columns():
         rows = rows[(cells.gather(rows).fill_null("").str.strip_chars() == "").to_numpy()]
         if not len(rows):
             return None

@@ -1,4 +1,4 @@
-"""Which checks of a column its cells break: judged over frames of cells, and remembered where cells repeat."""
+"""Find the checks that the cells of a column break; results of repeated cells are remembered."""
 
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -17,20 +17,19 @@ from bulkops_validators.model.expressions import (
     plain_lengths,
 )
 
-Verdict = tuple[int, ...]
-"""The places of the checks that a cell breaks among all checks of its column."""
+BrokenChecks = tuple[int, ...]
+"""The positions of the checks that a cell breaks, in the list of all checks of its column."""
 _FEW, _SHORT, _MANY = 1024, 256, 4096
-"""Values judged at once that are worth remembering, the bytes of such a value, and how many of a column are remembered:
-what is looked up with those in sight is always among them."""
+"""Maximum number of values remembered per call, maximum bytes of such a value, and maximum number per column."""
 
 
 @dataclass(frozen=True)
 class Checks:
-    """The checks of one column, by how they are judged, and the cheap one that spares them.
+    """The checks of one column, grouped by how they run, and a cheap check that clears most cells.
 
-    `text` is the form of a column of any text; `longest` are the bytes that a plain cell may have. `known` are the
-    verdicts on cells seen before: judging a single cell costs milliseconds, since dozens of regular expressions are
-    made ready for it.
+    `text` is the cell type of a column of unrestricted text. `longest` is the maximum number of bytes of a plain cell.
+    `known` remembers results: checking a single cell costs milliseconds, because dozens of regular expressions are
+    compiled for it.
     """
 
     column: str
@@ -41,15 +40,15 @@ class Checks:
     beyond_ascii: tuple[CellCheck, ...]
     text: Text | None = None
     longest: int | None = None
-    known: dict[str | None, Verdict] = field(default_factory=dict)
+    known: dict[str | None, BrokenChecks] = field(default_factory=dict)
 
     @cached_property
     def all(self) -> tuple[CellCheck, ...]:
-        """All of the checks, in the order in which broken ones are told."""
+        """All checks, in the order in which broken ones are reported."""
         return (*self.of_form, *self.others, *self.beyond_ascii)
 
-    def spare(self, cells: pl.Series) -> bool:
-        """Tell, in the quickest way there is, whether all cells are plainly clean; False says nothing."""
+    def all_clean(self, cells: pl.Series) -> bool:
+        """Return True if a quick test proves that all cells are clean; False proves nothing."""
         if self.text is None or not len(cells) or cells.null_count():
             return False
         least, most = plain_lengths(self.text)
@@ -58,11 +57,12 @@ class Checks:
         return bool(fit.all()) and are_long_codes(cells)
 
     def are_plain(self, cells: pl.Series) -> pl.Series:
-        """Return which cells are plainly clean."""
+        """Return flags of the cells that are clean by a cheap check."""
         most = self.longest
         if most is None or (short := (cells.str.len_bytes() <= most).fill_null(value=True)).all():
             return cells.to_frame().select(self.plain).to_series()
-        plain = short.to_numpy().copy()  # what is too long is not, and would take long to read
+        # Longer cells are never plain, and matching them is slow.
+        plain = short.to_numpy().copy()
         plain[plain] = cells.filter(short).to_frame().select(self.plain).to_series().to_numpy()
         return pl.Series(plain)
 
@@ -75,48 +75,49 @@ class Checks:
         return found
 
     def _of_form(self, cells: pl.DataFrame) -> list[tuple[CellCheck, pl.DataFrame]]:
-        """Return the checks of the cells' form that are broken, each with the cells that break it."""
+        """Return the broken checks of the form of cells, each with the rows that break it."""
         if not self.of_form:
             return []
         cases = cells.select(self.form).to_series()
         there = set(cases.drop_nulls().unique().to_list())
         return [(check, cells.filter(cases == check.case)) for check in self.of_form if check.case in there]
 
-    def verdicts(self, distinct: pl.Series) -> dict[str | None, Verdict] | None:
-        """Return the verdict on each of some distinct cells; None if they are too many, or too long, to remember."""
+    def broken_checks(self, distinct: pl.Series) -> dict[str | None, BrokenChecks] | None:
+        """Return the broken checks of each distinct cell; None if the cells are too many or too long to remember."""
         if len(distinct) > _FEW or (distinct.str.len_bytes().max() or 0) > _SHORT:  # type: ignore[operator] # a number
             return None
         found = {value: self.known.get(value) for value in distinct.to_list()}
-        fresh = [value for value, verdict in found.items() if verdict is None]
-        judged = self._judged(pl.Series(self.column, fresh, pl.String)) if fresh else {}
-        if len(self.known) + len(judged) > _MANY:
-            self.known.clear()  # other threads only ask for what may be there
-        self.known.update(judged)
-        return {value: judged[value] if verdict is None else verdict for value, verdict in found.items()}
+        fresh = [value for value, broken in found.items() if broken is None]
+        results = self._fresh_results(pl.Series(self.column, fresh, pl.String)) if fresh else {}
+        if len(self.known) + len(results) > _MANY:
+            # Safe: other threads only use values that are still remembered.
+            self.known.clear()
+        self.known.update(results)
+        return {value: results[value] if broken is None else broken for value, broken in found.items()}
 
-    def _judged(self, cells: pl.Series) -> dict[str | None, Verdict]:
-        """Return the verdicts on cells not seen before."""
+    def _fresh_results(self, cells: pl.Series) -> dict[str | None, BrokenChecks]:
+        """Return the broken checks of cells that are not remembered yet."""
         places = {id(check): place for place, check in enumerate(self.all)}
-        judged: dict[str | None, Verdict] = dict.fromkeys(cells.to_list(), ())
+        results: dict[str | None, BrokenChecks] = dict.fromkeys(cells.to_list(), ())
         doubtful = cells.filter(~self.are_plain(cells))
         for check, broken in self.broken(doubtful.to_frame()) if len(doubtful) else ():
             for value in broken[self.column].to_list():
-                judged[value] = (*judged[value], places[id(check)])
-        return judged
+                results[value] = (*results[value], places[id(check)])
+        return results
 
 
 def _of_any(cells: pl.DataFrame, checks: tuple[CellCheck, ...]) -> list[tuple[CellCheck, pl.DataFrame]]:
-    """Return those of the checks that are broken, each with the cells that break it."""
+    """Return the checks that are broken, each with the rows that break it."""
     if not cells.height or not checks:
         return []
-    # Lazily, since the checks share most of their expressions and only then are these evaluated once.
+    # One lazy query evaluates the expressions that most checks share only once.
     flags = cells.lazy().select(check.broken.alias(str(i)) for i, check in enumerate(checks)).collect()
     return [(check, cells.filter(flag)) for check, flag in zip(checks, flags, strict=True) if flag.any()]
 
 
 @lru_cache(maxsize=64)
 def checks_of(context: Context, name: str) -> Checks:
-    """Return the checks of a column that are wanted."""
+    """Return the enabled checks of a column."""
     column = context.contract.column(name)
     text = column.cell if isinstance(column.cell, Text) and column.cell.pattern is None else None
     checks = [c for c in cell_checks(column, context.now) if c.code in context.codes]

@@ -1,4 +1,4 @@
-"""Decimal numbers that may be whole ones: a point between thousands is read as a decimal point."""
+"""Find decimal numbers that may be whole: a point between thousands looks like a decimal point."""
 
 import polars as pl
 
@@ -14,7 +14,7 @@ def has_other_decimals(cells: pl.Series) -> bool:
 
 
 def comma_readings(cells: pl.Series) -> frozenset[str]:
-    """Return what the commas in the numbers of a column show: `decimal`, `thousands`, and `unclear` as in 1,500."""
+    """Return the meanings of commas in the numbers of a column: `decimal`, `thousands`, and `unclear` as in 1,500."""
     unclear = cells.str.contains(patterns.UNCLEAR_COMMA).fill_null(value=False)
     clear = cells.filter(~unclear)
     found = {
@@ -26,10 +26,10 @@ def comma_readings(cells: pl.Series) -> frozenset[str]:
 
 
 def grouped(cells: pl.Series) -> pl.Series | None:
-    """Return which cells are decimal numbers that may be grouped thousands; None if others show that they are not.
+    """Return flags of decimal numbers that may be grouped thousands; None if other numbers rule this out.
 
-    Those that may be are 1.500 and 12.750: up to three digits, a point and three more. A decimal number with more or
-    fewer decimals shows that the point of the column is a decimal point. Blanks around a number do not matter.
+    Such numbers are 1.500 and 12.750: up to three digits, a point and three more digits. A decimal number with more or
+    fewer decimals shows that the point of the column is a decimal point. Blanks around a number are ignored.
     """
     if has_other_decimals(cells.head(_SAMPLE)):
         return None

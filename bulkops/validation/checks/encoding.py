@@ -1,4 +1,4 @@
-"""Bytes that are no UTF-8, control characters, carriage returns out of place: which record, which byte."""
+"""Find bytes that are not UTF-8, control characters and misplaced carriage returns, with their record and cell."""
 
 import codecs
 import threading
@@ -12,73 +12,74 @@ from itertools import islice
 import numpy as np
 
 from bulkops.reading.records.layout import Block, Layout
-from bulkops.reading.records.quote_repair import mended_cells
+from bulkops.reading.records.quote_repair import rewritten_cells
 from bulkops.reading.records.quoting import cells
 from bulkops.reading.records.structural_index import NEWLINE, QUOTE, RETURN, Flags, Offsets, count_below, counts_before
-from bulkops.validation.checks.likely_encodings import readings_told
-from bulkops.validation.checks.lone_bytes import lone_bytes, spelt_out, without
+from bulkops.validation.checks.likely_encodings import describe_readings
 from bulkops.validation.context import Context, shown
-from bulkops.validation.rule_matches import Hits, Room, Spot
+from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 
 _FIRST_LEAD = 0xC0
-"""The least byte that begins a character of several bytes."""
+"""The lowest byte that begins a character of several bytes."""
+_CONTROLS = tuple(bytes((byte,)) for byte in (*range(1, 9), 11, 12, *range(14, 32), 127))
+"""Control characters that may stand in for single bytes beyond ASCII."""
 _WINDOWS = tuple(bytes((byte,)).decode("cp1252", "replace") for byte in range(256))
 
 
 def _as_windows(error: UnicodeError) -> tuple[str, int]:
-    """Replace undecodable bytes by what they are in Windows-1252."""
+    """Replace undecodable bytes with their Windows-1252 characters."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return "".join([_WINDOWS[byte] for byte in error.object[error.start : error.end]]), error.end
 
 
-class _Notes(threading.local):
-    """Where undecodable bytes stand, collected by thread: error handlers are known to all."""
+class _BadBytes(threading.local):
+    """Positions of undecodable bytes, per thread, because codec error handlers are global."""
 
     def __init__(self) -> None:
         self.found: list[tuple[int, int]] = []
 
 
-_NOTES = _Notes()
+_BAD_BYTES = _BadBytes()
 
 
-def _note(error: UnicodeError) -> tuple[str, int]:
-    """Remember where undecodable bytes stand."""
+def _record_bad_bytes(error: UnicodeError) -> tuple[str, int]:
+    """Record the position of undecodable bytes."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    _NOTES.found.append((error.start, error.end))
+    _BAD_BYTES.found.append((error.start, error.end))
     return "", error.end
 
 
 codecs.register_error("bulkops.windows", _as_windows)
-codecs.register_error("bulkops.note", _note)
+codecs.register_error("bulkops.note", _record_bad_bytes)
 
 
 def readable(data: bytes) -> bytes:
-    """Return UTF-8 for the reader: bytes that are none are taken for Windows-1252, but for characters cut off.
+    """Return UTF-8 for the CSV reader: invalid bytes are decoded as Windows-1252, cut-off characters become letters.
 
-    What these were is not known; they are reported, and as plain letters give rise to nothing else.
+    Those bytes are reported already, and plain letters cause no further findings.
     """
     if is_utf8(data):
         return data
-    changed = spelt_out(data, _WINDOWS.__getitem__)
+    changed = spell_out(data, _WINDOWS.__getitem__)
     if is_utf8(changed):
         return changed
     parts, position = [], 0
     for start, end in _runs(changed):
-        parts += [changed[position:start], _spelt(changed[start:end]).encode()]
+        parts += [changed[position:start], _text_for_invalid(changed[start:end]).encode()]
         position = end
     return b"".join([*parts, changed[position:]])
 
 
-def _spelt(raw: bytes) -> str:
-    """Return what bytes are taken for; what begins as a character of several bytes does is no letters."""
+def _text_for_invalid(raw: bytes) -> str:
+    """Return the text for invalid bytes; a cut-off character of several bytes becomes plain letters."""
     cut_off = len(raw) > 1 and raw[0] >= _FIRST_LEAD and _judge_bytes(raw)[0] == "FIL102"
     return "x" * len(raw) if cut_off else decoded(raw)
 
 
 def is_utf8(data: bytes) -> bool:
-    """Tell whether bytes are UTF-8."""
+    """Return whether bytes are UTF-8."""
     if data.isascii():
         return True
     try:
@@ -89,34 +90,36 @@ def is_utf8(data: bytes) -> bool:
 
 
 def decoded(raw: bytes) -> str:
-    """Return text; bytes that are no UTF-8 are taken for Windows-1252."""
+    """Return bytes as text; bytes that are not UTF-8 are decoded as Windows-1252."""
     return raw.decode("utf-8", "bulkops.windows")
 
 
 def cell_text(raw: bytes) -> str:
-    """Return what a cell's bytes say, quotes undone."""
+    """Return the text of a cell, without its quotes."""
     text = decoded(raw)
     return text[1:-1].replace('""', '"') if len(text) > 1 and text.startswith('"') else text
 
 
-def encoding_hits(block: Block, laid: Layout, context: Context, room: Room) -> tuple[list[Hits], Flags]:
-    """Return the defects of the bytes, and which records are spoilt by a lone carriage return."""
-    hits = _utf8_hits(block, laid, context, room)
+def encoding_matches(
+    block: Block, laid: Layout, context: Context, budget: ExampleBudget
+) -> tuple[list[RuleMatches], Flags]:
+    """Return the matches of byte rules, and flags of the records that contain a lone carriage return."""
+    matches = _utf8_matches(block, laid, context, budget)
     array = block.array
     spoilt = np.zeros(len(laid.starts), np.bool_)
     if count_below(array, 32) == block.feeds + int(laid.crlf.sum()):
-        return hits, spoilt
+        return matches, spoilt
     nul, low = np.flatnonzero(array == 0), (array < 32) & (array != 0)
     odd = np.flatnonzero(low & (array != NEWLINE) & (array != RETURN) & (array != 9))
     lone = _lone_returns(block, laid)
     spoilt[_places(lone, laid)] = True
-    placing = _Placing(block, laid, context, room)
+    locator = _ByteLocator(block, laid, context, budget)
     for code, offsets in (("FIL106", nul), ("FIL107", odd), ("FIL108", lone)):
-        hits += placing.hits(code, offsets, partial(byte_message, code, block.data))
-    return hits, spoilt
+        matches += locator.matches(code, offsets, partial(byte_message, code, block.data))
+    return matches, spoilt
 
 
-_SAYS = {
+_MESSAGES = {
     "FIL106": "a NUL byte",
     "FIL107": "the control character {byte:#04x}",
     "FIL108": "a carriage return without a line feed",
@@ -124,71 +127,72 @@ _SAYS = {
 
 
 def byte_message(code: str, data: bytes, at: int) -> str:
-    """Return the message about a byte that should not be there."""
-    return _SAYS[code].format(byte=data[at])
+    """Return the message about an unexpected byte."""
+    return _MESSAGES[code].format(byte=data[at])
 
 
 def _places(offsets: Offsets, laid: Layout) -> Offsets:
-    """Return the index of the record that holds each byte."""
+    """Return the index of the record that contains each byte."""
     found: Offsets = np.searchsorted(laid.ends, offsets, side="right")
     return found
 
 
 @dataclass(frozen=True)
-class _Placing:
-    """Gives bytes their record and their cell."""
+class _ByteLocator:
+    """Finds the record and the cell of bytes."""
 
     block: Block
     laid: Layout
     context: Context
-    room: Room
+    budget: ExampleBudget
     readings: bool = False
-    """Whether messages end with the likeliest readings of the cell."""
+    """Whether messages end with the most likely texts of the cell."""
 
-    def hits(self, code: str, offsets: Offsets, says: Callable[[int], str]) -> list[Hits]:
-        """Return the hits of a rule that the bytes at `offsets`, in order, break: the first in each cell."""
+    def matches(self, code: str, offsets: Offsets, message_at: Callable[[int], str]) -> list[RuleMatches]:
+        """Return the matches of a rule at ascending `offsets`; only the first byte of each cell counts."""
         if not len(offsets):
             return []
         places = _places(offsets, self.laid)
-        limits = self.block.marks.limits
+        limits = self.block.structure.limits
         fields = counts_before(limits, offsets) - counts_before(limits, self.laid.starts[places])
         _, first = np.unique(places * (int(fields.max()) + 1) + fields, return_index=True)
         total = len(first)
-        first = first[: self.room.of(code)]
-        cells_of = mended_cells(
+        first = first[: self.budget.left(code)]
+        cells_of = rewritten_cells(
             self.block.data, self.laid, places[first].tolist(), self.context.separator, self.context.texts
         )
-        spots = tuple(
-            self._spot(says(int(offsets[i])), int(offsets[i]), int(places[i]), int(fields[i]), cells_of) for i in first
+        examples = tuple(
+            self._example(message_at(int(offsets[i])), int(offsets[i]), int(places[i]), int(fields[i]), cells_of)
+            for i in first
         )
-        return [Hits(code, total, spots)]
+        return [RuleMatches(code, total, examples)]
 
-    def _spot(
+    def _example(
         self, message: str, at: int, place: int, field: int, cells_of: Mapping[int, Sequence[tuple[int, bytes]]]
-    ) -> Spot:
+    ) -> Example:
         if (number := int(self.laid.numbers[place])) < 0:
-            return Spot(message=message, at=at)
+            return Example(message=message, at=at)
         data = self.block.data
-        mended = cells_of.get(place)
-        if mended:
-            field = bisect_right([first for first, _ in mended], at) - 1
+        rewritten = cells_of.get(place)
+        if rewritten:
+            field = bisect_right([first for first, _ in rewritten], at) - 1
         columns = self.context.columns
         column = columns[field] if field < len(columns) else None
         if column is None:
             record = data[self.laid.starts[place] : self.laid.ends[place]]
-            return Spot(message=self._told(message, record), number=number, at=at)
-        if mended:
-            raw = mended[field][1]
+            return Example(message=self._with_readings(message, record), number=number, at=at)
+        if rewritten:
+            raw = rewritten[field][1]
             text = cell_text(raw)
         else:
             raw = _cell_bytes(data, int(self.laid.starts[place]), field, self.context.separator)
             text = decoded(raw).strip('"')
-        message = self._told(message, raw)
-        return Spot(message=message, number=number, at=at, column=column, value=shown(text, self.context))
+        message = self._with_readings(message, raw)
+        return Example(message=message, number=number, at=at, column=column, value=shown(text, self.context))
 
-    def _told(self, message: str, raw: bytes) -> str:
-        """Return the message, with the likeliest readings of the bytes if it is about their encoding."""
-        return message + readings_told(raw.strip(b'"'), mask=self.context.mask) if self.readings else message
+    def _with_readings(self, message: str, raw: bytes) -> str:
+        """Return the message, followed by the most likely texts if it is about the encoding."""
+        return message + describe_readings(raw.strip(b'"'), mask=self.context.mask) if self.readings else message
 
 
 def _cell_bytes(data: bytes, start: int, field: int, separator: int) -> bytes:
@@ -197,7 +201,7 @@ def _cell_bytes(data: bytes, start: int, field: int, separator: int) -> bytes:
 
 
 def _lone_returns(block: Block, laid: Layout) -> Offsets:
-    """Return the carriage returns outside quotes that no line feed follows."""
+    """Return the offsets of carriage returns outside quotes that no line feed follows."""
     array = block.array
     returns: Offsets = np.flatnonzero(array == RETURN)
     if not len(returns):
@@ -205,7 +209,7 @@ def _lone_returns(block: Block, laid: Layout) -> Offsets:
     following = array.take(np.minimum(returns + 1, len(array) - 1))
     returns = returns[(following != NEWLINE) | (returns == len(array) - 1)]
     places = _places(returns, laid)
-    returns, places = returns[~laid.broken[places]], places[~laid.broken[places]]
+    returns, places = returns[~laid.malformed[places]], places[~laid.malformed[places]]
     if not len(returns):
         return returns
     quotes = np.flatnonzero(array == QUOTE)
@@ -214,7 +218,7 @@ def _lone_returns(block: Block, laid: Layout) -> Offsets:
     return outside
 
 
-def _utf8_hits(block: Block, laid: Layout, context: Context, room: Room) -> list[Hits]:
+def _utf8_matches(block: Block, laid: Layout, context: Context, budget: ExampleBudget) -> list[RuleMatches]:
     if block.data.isascii():
         return []
     lone = lone_bytes(block.data)
@@ -224,29 +228,33 @@ def _utf8_hits(block: Block, laid: Layout, context: Context, room: Room) -> list
         code, _ = _judge_bytes(bytes((value,)))
         found.setdefault(code, []).extend(lone[values == value].tolist())
     messages: dict[int, str] = {}
-    for code, at, message in undecodable(without(block.data, lone)):
+    for code, at, message in undecodable(blank_out(block.data, lone)):
         messages[at] = message
         found.setdefault(code, []).append(at)
 
-    def says(at: int) -> str:
+    def message_at(at: int) -> str:
         return messages.get(at) or _judge_bytes(block.data[at : at + 1])[1]
 
-    placing = _Placing(block, laid, context, room, readings=True)
-    return [hit for code, offsets in found.items() for hit in placing.hits(code, np.array(sorted(offsets)), says)]
+    locator = _ByteLocator(block, laid, context, budget, readings=True)
+    return [
+        match
+        for code, offsets in found.items()
+        for match in locator.matches(code, np.array(sorted(offsets)), message_at)
+    ]
 
 
 def undecodable(data: bytes) -> Iterator[tuple[str, int, str]]:
-    """Yield for each run of bytes that are no UTF-8 the rule it breaks, where it begins, and the message."""
+    """Yield for each run of invalid bytes the rule that it breaks, its offset, and the message."""
     for start, end in _runs(data):
         code, message = _judge_bytes(data[start:end])
         yield code, start, message
 
 
 def _runs(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where each run of bytes that are no UTF-8 begins and ends."""
+    """Yield the start and the end of each run of bytes that are not UTF-8."""
     if data.isascii():
         return
-    bad = _NOTES.found = []
+    bad = _BAD_BYTES.found = []
     data.decode("utf-8", "bulkops.note")
     start = end = -1
     for first, last in [*bad, (-1, -1)]:
@@ -261,8 +269,8 @@ def _runs(data: bytes) -> Iterator[tuple[int, int]]:
 def _judge_bytes(raw: bytes) -> tuple[str, str]:
     """Return the rule that undecodable bytes break, and the message.
 
-    Alone, a letter or a sign of Windows-1252 is taken for one; several in a row only if all are letters, since signs
-    behind letters are what a broken UTF-8 sequence looks like.
+    A single byte counts as Windows-1252 if it is a letter or a symbol there. Several bytes count only if all are
+    letters, because symbols after letters indicate a broken UTF-8 sequence.
     """
     bytes_ = " ".join(f"0x{byte:02X}" for byte in raw)
     noun = "the byte" if len(raw) == 1 else "the bytes"
@@ -272,3 +280,37 @@ def _judge_bytes(raw: bytes) -> tuple[str, str]:
     if all(c not in "\u00ff\u00fe\ufffd" and unicodedata.category(c)[0] in kinds for c in letters):
         return "FIL104", f"{noun} {bytes_} {verb} not UTF-8"
     return "FIL102", f"{noun} {bytes_} {verb} not UTF-8"
+
+
+def lone_bytes(data: bytes) -> Offsets:
+    """Return the offsets of single bytes beyond ASCII."""
+    high = np.frombuffer(data, np.int8) < 0
+    lone = high.copy()
+    lone[1:] &= ~high[:-1]
+    lone[:-1] &= ~high[1:]
+    return np.flatnonzero(lone)
+
+
+def blank_out(data: bytes, offsets: Offsets) -> bytes:
+    """Return the data with an ASCII character at each of the offsets."""
+    array = np.frombuffer(data, np.uint8).copy()
+    array[offsets] = ord("?")
+    return array.tobytes()
+
+
+def spell_out(data: bytes, spelling: Callable[[int], str]) -> bytes:
+    """Return the data with single bytes beyond ASCII spelled out in UTF-8, as far as unused control characters suffice.
+
+    Each distinct byte first becomes a control character that the data does not contain, so that all can be replaced at
+    once.
+    """
+    array, lone = np.frombuffer(data, np.uint8).copy(), lone_bytes(data)
+    values = array[lone]
+    distinct = np.unique(values).tolist()
+    unused = list(islice((control for control in _CONTROLS if control not in data), len(distinct)))
+    for value, control in zip(distinct, unused, strict=False):
+        array[lone[values == value]] = control[0]
+    changed = array.tobytes()
+    for value, control in zip(distinct, unused, strict=False):
+        changed = changed.replace(control, spelling(value).encode())
+    return changed

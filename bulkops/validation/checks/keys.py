@@ -1,8 +1,8 @@
-"""Keys that must stand once in a file, or in all files together: hashed by block, compared at the end.
+"""Find repeated keys in one file or across files: hash keys per block, compare them at the end.
 
-Each record leaves two 64-bit hashes of its key, one with the case folded. They are kept in the order of the
-records, so a position is a record; beyond a limit they go to a temporary file. Repetitions are found range by range of
-the folded hash, so that memory does not grow with the file.
+Each record has two 64-bit hashes of its key, one of them without regard to case. They are stored in record order, so a
+position identifies a record; above a limit they go to a temporary file. Repeated keys are found in one range of hashes
+at a time, so that memory does not grow with the file.
 """
 
 import tempfile
@@ -23,18 +23,21 @@ from bulkops_validators.model.contract import Unique
 
 Hashes = npt.NDArray[np.uint64]
 _RANGE = 16_000_000
-"""Keys compared at a time: 8 bytes each, twice while they are put together.
+"""Keys compared at a time: 8 bytes each, twice while they are joined.
 
 All keys are read a few times for each range.
 """
 _FEW = 1 << 17
-"""Hashes in which others are searched for in any order."""
+"""Up to this many hashes, a search in unsorted order is fast enough."""
 _LETTERS = 26
 
 
 @dataclass(frozen=True)
 class KeyHashes:
-    """The hashes of one block's keys, one a record; 0 where a record has no key. `folded` may be `exact` itself."""
+    """The key hashes of one block, one per record.
+
+    0 for a record without a key. `folded` may be the same array as `exact`.
+    """
 
     exact: Hashes
     folded: Hashes
@@ -43,7 +46,7 @@ class KeyHashes:
 def key_hashes(
     frame: pl.DataFrame, numbers: Offsets | None, records: int, unique: Unique, context: Context
 ) -> KeyHashes:
-    """Return the hashes of a block's keys. A key of several columns is blank only if all its cells are."""
+    """Return the key hashes of a block. A key of several columns is blank only if all its cells are blank."""
     parts = [pl.col(name).fill_null("") for name in unique.columns if name in frame.columns]
     key = parts[0] if len(parts) == 1 else pl.concat_str(parts, separator="\x1f")
     keys = frame.select(key=key, blank=pl.all_horizontal(part.str.len_bytes() == 0 for part in parts))
@@ -57,7 +60,7 @@ def key_hashes(
 
 
 def folded(key: str) -> str:
-    """Return what all spellings of a key have in common that look the same, or differ by case only."""
+    """Return a form that is equal for all keys that look the same or differ only in case."""
     return unicodedata.normalize("NFC", key).lower().upper()
 
 
@@ -69,9 +72,9 @@ def _hashes(keys: pl.DataFrame, key: pl.Expr) -> Hashes:
 
 
 def _is_folded(keys: pl.Series, *, addresses: bool) -> bool:
-    """Tell, cheaply, whether the keys of a block are what they are folded to, as codes mostly are.
+    """Return whether no key of the block changes when it is folded; a cheap test that is true for most codes.
 
-    With `addresses` only keys with @ in them are folded: elsewhere upper and lower case are no accident.
+    With `addresses`, only keys that contain @ are folded: in other keys the case matters.
     """
     text = keys.str.join("").cast(pl.Binary).item()
     if addresses:
@@ -92,7 +95,7 @@ def _spread(values: Hashes, numbers: Offsets | None, records: int) -> Hashes:
 
 
 class KeyStore:
-    """All keys so far, in the order of the records; in memory up to a limit, then in a temporary file."""
+    """All keys so far, in record order: in memory up to a limit, then in a temporary file."""
 
     def __init__(self, in_memory: int) -> None:
         self._in_memory = in_memory
@@ -102,7 +105,7 @@ class KeyStore:
         self._file: IO[bytes] | None = None
 
     def add(self, position: int, keys: KeyHashes) -> None:
-        """Add the keys of a block whose records begin at `position`, not before the end of the last one."""
+        """Add the keys of a block; its records begin at `position`, at or after the end of the previous block."""
         if self._start is None:
             self._start = position
         if gap := position - self._start - self._count:
@@ -120,25 +123,26 @@ class KeyStore:
             self._held.clear()
 
     def close(self) -> None:
-        """Let go of the temporary file."""
+        """Close the temporary file."""
         if self._file is not None:
             self._file.close()
 
     def repetitions(self) -> Iterator[tuple[Offsets, Offsets, npt.NDArray[np.bool_]]]:
         """Yield positions, positions of the first occurrence, and whether only the case differs.
 
-        Each range is yielded in parts, in the order of the records.
+        Each range of hashes is yielded in parts, in record order.
         """
         ranges = max(1, -(-self._count // _RANGE))
         edges = [round(i * 2**64 / ranges) for i in range(ranges + 1)]
         for low, high in pairwise(edges):
-            twice = self._twice(low, high)
-            if len(twice):
-                yield from self._repeated(twice)
+            repeated_hashes = self._repeated_hashes(low, high)
+            if len(repeated_hashes):
+                yield from self._repeated(repeated_hashes)
 
-    def _twice(self, low: int, high: int) -> Hashes:
-        """Return the folded hashes of a range that occur more than once, each once and in order."""
-        ordered, filled = np.empty(self._count, np.uint64), 0  # memory is used only where it is filled
+    def _repeated_hashes(self, low: int, high: int) -> Hashes:
+        """Return the folded hashes of a range that occur more than once, sorted and without duplicates."""
+        # The operating system provides memory only for the part that is filled.
+        ordered, filled = np.empty(self._count, np.uint64), 0
         for keys in self._chunks():
             inside = keys.exact != 0
             if high - low < 2**64:
@@ -149,18 +153,19 @@ class KeyStore:
         ordered = ordered[:filled]
         _sort(ordered)
         equal = ordered[1:] == ordered[:-1]
-        equal[1:] &= ordered[1:-1] != ordered[:-2]  # of a run of equal hashes only the second one
-        twice: Hashes = ordered[1:][equal]
-        return twice
+        # Keep only the second of a run of equal hashes.
+        equal[1:] &= ordered[1:-1] != ordered[:-2]
+        repeated_hashes: Hashes = ordered[1:][equal]
+        return repeated_hashes
 
-    def _repeated(self, twice: Hashes) -> Iterator[tuple[Offsets, Offsets, npt.NDArray[np.bool_]]]:
-        """Yield the repetitions among keys that have one of the folded hashes, which are in order."""
-        spellings = self._spellings(twice)
-        first_folded = _Firsts(len(twice))
-        first_exact = _Firsts(0 if spellings is None else len(spellings))
+    def _repeated(self, repeated_hashes: Hashes) -> Iterator[tuple[Offsets, Offsets, npt.NDArray[np.bool_]]]:
+        """Yield the repeated keys among those with one of the sorted folded hashes."""
+        spellings = self._spellings(repeated_hashes)
+        first_folded = _FirstPositions(len(repeated_hashes))
+        first_exact = _FirstPositions(0 if spellings is None else len(spellings))
         base = self._start or 0
         for keys in self._chunks():
-            chosen, slots = _among(keys, twice)
+            chosen, slots = _among(keys, repeated_hashes)
             positions = chosen + base
             base += len(keys.exact)
             firsts = first_folded.of(slots, positions)
@@ -172,15 +177,16 @@ class KeyStore:
             repeated = positions != firsts
             yield positions[repeated], firsts[repeated], case_only[repeated]
 
-    def _spellings(self, twice: Hashes) -> Hashes | None:
-        """Return the exact hashes of the keys that have one of the folded hashes; None if they are the same."""
+    def _spellings(self, repeated_hashes: Hashes) -> Hashes | None:
+        """Return the exact hashes of keys with one of the folded hashes; None if exact and folded hashes are equal."""
         if all(keys.exact is keys.folded or np.array_equal(keys.exact, keys.folded) for keys in self._chunks()):
             return None
-        found = np.concatenate([keys.exact[_among(keys, twice)[0]] for keys in self._chunks()])
+        found = np.concatenate([keys.exact[_among(keys, repeated_hashes)[0]] for keys in self._chunks()])
         _sort(found)
         fresh = np.ones(len(found), np.bool_)
         fresh[1:] = found[1:] != found[:-1]
-        spellings: Hashes = found[fresh]  # `unique` takes ten times as long
+        # `np.unique` takes ten times as long.
+        spellings: Hashes = found[fresh]
         return spellings
 
     def _chunks(self) -> Iterator[KeyHashes]:
@@ -194,7 +200,7 @@ class KeyStore:
 
 
 def _sort(hashes: Hashes) -> None:
-    """Sort hashes in place, the lower and the upper half side by side."""
+    """Sort hashes in place, the lower and the upper half in parallel."""
     middle = len(hashes) // 2
     if middle:
         hashes.partition(middle)
@@ -202,32 +208,34 @@ def _sort(hashes: Hashes) -> None:
         list(pool.map(np.ndarray.sort, (hashes[:middle], hashes[middle:])))
 
 
-class _Firsts:
-    """The position of the first record with each of some hashes."""
+class _FirstPositions:
+    """The position of the first record with each hash."""
 
     def __init__(self, hashes: int) -> None:
         self._positions = np.full(hashes, -1, np.int64)
 
     def of(self, slots: Offsets, positions: Offsets) -> Offsets:
-        """Return the first position of the hash in each slot; `positions` rise, also from call to call."""
+        """Return the first position of the hash in each slot; `positions` must be ascending, also across calls."""
         fresh = np.flatnonzero(self._positions[slots] < 0)[::-1]
-        self._positions[slots[fresh]] = positions[fresh]  # the last of equal slots counts: the first position
+        # Of equal slots the last assignment remains: the first position.
+        self._positions[slots[fresh]] = positions[fresh]
         found: Offsets = self._positions[slots]
         return found
 
 
 def _among(keys: KeyHashes, ordered: Hashes) -> tuple[Offsets, Offsets]:
-    """Return the records whose folded hash is among others, which are in order, and its index there."""
+    """Return the records that have one of the sorted folded hashes, and the index of that hash."""
     slots = _slots(keys.folded, ordered)
     chosen = np.flatnonzero((ordered.take(slots, mode="clip") == keys.folded) & (keys.exact != 0))
     return chosen, slots[chosen]
 
 
 def _slots(hashes: Hashes, ordered: Hashes) -> Offsets:
-    """Return where each hash is among others, which are in order."""
+    """Return the insertion index of each hash among sorted hashes."""
     if len(ordered) < _FEW:
         return np.searchsorted(ordered, hashes)
-    order = np.argsort(hashes)  # neighbours in order find their places near each other in memory
+    # Sorted lookups access neighbouring memory.
+    order = np.argsort(hashes)
     slots = np.empty(len(hashes), np.int64)
     slots[order] = np.searchsorted(ordered, hashes[order])
     return slots

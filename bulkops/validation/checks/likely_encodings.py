@@ -1,4 +1,4 @@
-"""Rank the encodings that undecodable bytes may be in, by how natural the text looks in each.
+"""Rank the encodings of undecodable bytes by how natural the decoded text looks.
 
 Detection libraries need long texts; a cell has a few letters. The candidates are codecs of the standard library.
 """
@@ -33,22 +33,22 @@ _PRIOR = {
     "big5": -0.15,
     "cp949": -0.15,
 }
-"""Candidates, each with how common its files are; it decides between texts that look equally natural."""
+"""Candidates, each with a weight for how common its files are; it decides between equally natural texts."""
 
 _USUAL_LETTERS = frozenset("äöüßéèêëáàâãåæçíîïñóôõøúûÄÖÜÉÀÁÇÑÓØÅÆłąęśćżźńřšžýůěčőűșțşğıœŒŁŚŻŠŽČŐŰÍÚİÈÊÔ")
 _USUAL_SIGNS = frozenset("€£§°“”‘’„«»–—…•®™©¿¡ºª²³×·½¼")
 _BY_SCRIPT = {"LATIN": 0.2, "HALFWIDTH": 0.0}
-"""How natural letters are that are not among the usual ones, by alphabet; 0.5 for all others."""
+"""How natural unusual letters are, by alphabet; 0.5 for all other alphabets."""
 _BETWEEN_LETTERS = frozenset("’·")
 _EDGE, _ROW = 60, 2
-"""Bytes kept around the first one in doubt; the most accented letters that Latin words usually have in a row."""
+"""Bytes kept around the first undecodable byte, and the maximum number of accented letters in a row in Latin words."""
 _CLEAR = 0.25
-"""By how much one reading must be more natural than another to be clearly the better one."""
+"""Minimum difference in naturalness that makes one text clearly better than another."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A text that bytes may have meant, and the encoding that gives it."""
+    """A possible text of some bytes, and the encoding that yields it."""
 
     encoding: str
     text: str
@@ -56,7 +56,7 @@ class Reading:
 
 @lru_cache(maxsize=4096)
 def likely_readings(raw: bytes, most: int = 3) -> tuple[Reading, ...]:
-    """Return the likeliest readings of bytes that are not UTF-8, best first; no two have the same text."""
+    """Return the most likely readings of bytes that are not UTF-8, best first; each text appears once."""
     scored: dict[str, tuple[float, str]] = {}
     for encoding, (score, text) in _scored(raw).items():
         scored.setdefault(text, (score, encoding))
@@ -65,7 +65,7 @@ def likely_readings(raw: bytes, most: int = 3) -> tuple[Reading, ...]:
 
 
 def reads_best_in(sample: bytes, encoding: str) -> bool:
-    """Return whether no other candidate gives a clearly more natural text; True if none decodes the sample."""
+    """Return whether no other candidate yields a clearly more natural text; True if none decodes the sample."""
     scored = _scored(sample)
     if not scored:
         return True
@@ -74,22 +74,23 @@ def reads_best_in(sample: bytes, encoding: str) -> bool:
 
 
 def _scored(raw: bytes) -> dict[str, tuple[float, str]]:
-    """Return the text that each candidate gives, with how natural it is."""
+    """Return for each candidate the naturalness and the text."""
     found, known = {}, dict[str, float | None]()
     for encoding, prior in _PRIOR.items():
         try:
             text = raw.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if text not in known:  # many encodings differ in a few letters only
+        # Many encodings differ in a few letters only.
+        if text not in known:
             known[text] = naturalness(text)
         if (score := known[text]) is not None:
             found[encoding] = (score + prior, text)
     return found
 
 
-def readings_told(raw: bytes, *, mask: bool = False) -> str:
-    """Return the likeliest readings as the end of a message; with `mask`, only the names of the encodings."""
+def describe_readings(raw: bytes, *, mask: bool = False) -> str:
+    """Return the most likely readings as the end of a message; with `mask`, only the encodings."""
     found = likely_readings(_around(raw))
     if not found:
         return ""
@@ -99,7 +100,7 @@ def readings_told(raw: bytes, *, mask: bool = False) -> str:
 
 
 def _around(raw: bytes) -> bytes:
-    """Return the bytes around the first that is not ASCII; words are kept whole where blanks are near."""
+    """Return the bytes around the first byte that is not ASCII; words are kept whole where a blank is near."""
     first = next((place for place, byte in enumerate(raw) if byte > 127), 0)
     start = max(0, first - _EDGE)
     if start:
@@ -108,7 +109,10 @@ def _around(raw: bytes) -> bytes:
 
 
 def naturalness(text: str) -> float | None:
-    """Return how natural a text looks, per character beyond ASCII; None if it has characters unknown in texts."""
+    """Return how natural a text looks, per character beyond ASCII.
+
+    None if it contains characters unusual in any text.
+    """
     total, count, row = 0.0, 0, 0
     for place, char in enumerate(text):
         if char.isascii():
@@ -125,7 +129,7 @@ def naturalness(text: str) -> float | None:
 
 @lru_cache(maxsize=1 << 16)
 def _between(before: str, char: str, behind: str) -> float | None:
-    """Return how natural a character is between its neighbours; None for characters unknown in texts."""
+    """Return how natural a character is between its neighbours; None for a character unusual in any text."""
     category = unicodedata.category(char)
     if category in {"Cc", "Cf", "Cn", "Co", "Cs"}:
         return None
@@ -151,7 +155,7 @@ def _letter(char: str, before: str, behind: str) -> float:
 
 
 def _sign(char: str, before: str, behind: str) -> float:
-    """Return how natural a sign is between its neighbours."""
+    """Return how natural a symbol is between its neighbours."""
     usual = char in _USUAL_SIGNS
     if before.isalpha() and behind.isalpha():
         return 0.8 if char in _BETWEEN_LETTERS else -2.0
@@ -167,6 +171,6 @@ def _sign(char: str, before: str, behind: str) -> float:
 
 @lru_cache(maxsize=4096)
 def _script(char: str) -> str:
-    """Return the alphabet of a letter, as the first word of its name in Unicode."""
+    """Return the alphabet of a letter: the first word of its Unicode name."""
     word = unicodedata.name(char, "").partition(" ")[0]
     return "CJK" if word in {"HIRAGANA", "KATAKANA"} else word

@@ -1,6 +1,6 @@
-"""Whether a whole column holds nothing but long codes, told from all its bytes at once.
+"""Test whether a whole column contains only long codes, from all its bytes at once.
 
-The pattern of plain text says so of each cell, for ten times the price of looking at its bytes.
+Matching a pattern in each cell would take ten times as long.
 """
 
 import numpy as np
@@ -10,13 +10,13 @@ from bulkops.reading.records.structural_index import NEWLINE, Bytes, Flags
 
 _SIGNS = tuple(b"-._@%")
 LEAST = 10
-"""Characters from which on a text of letters, digits and a few signs is nothing but that: no month, no number."""
+"""Minimum number of characters at which a text of letters, digits and a few symbols can be no date and no number."""
 
 
 def are_long_codes(cells: pl.Series) -> bool:
-    """Tell whether all cells begin with a letter, end with a letter or digit, and have these and signs between.
+    """Return whether all cells begin with a letter, end with a letter or digit, and contain only these and symbols.
 
-    `cells` are at least `LEAST` bytes long, and none is null.
+    Each cell has at least `LEAST` bytes, and none is null.
     """
     text = np.frombuffer(cells.str.join("\n").cast(pl.Binary).item(), np.uint8)
     ends = np.flatnonzero(text == NEWLINE)

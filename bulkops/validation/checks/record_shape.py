@@ -1,4 +1,4 @@
-"""Lines that look like records of a file: as many fields as the header has, each of the form its column asks for."""
+"""Recognise lines that look like records of a file: as many fields as the header, each of the form of its column."""
 
 import re
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ _NUMBER = re.compile(r"-?[0-9]+(?:[.,'\u2019\u00a0 ][0-9]+)*")
 _DATE = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}(?:[Tt ].*)?|[0-9]{5,}(?:\.[0-9]+)?")
 _NAME = re.compile(r'[^\s",]+')
 _FEW_NAMES, _MANY_LINES = 3, 10
-"""Lines without a blank in one cell of a file of one column that are records, and lines of any text that are."""
+"""Minimum number of lines without a blank that are records of a one-column file, and of lines of any text."""
 NEARLY_ALL = 0.8
-"""Share of the lines that must be records: among many, some may be wrong themselves."""
+"""Minimum share of lines that must be records: among many lines, some may be wrong themselves."""
 
 
 def contains_records(lines: Sequence[str], columns: Sequence[str | None], contract: Contract, separator: str) -> bool:
     """Return whether the lines of one record, without the quotes around its cells, are records of the file.
 
-    `columns` are the documented names of the header's fields (None: unknown). The first and the last line may belong to
-    the record itself, so the lines between them decide. In a file of one column every line has one field: there must
-    be at least three lines without a blank in them, or ten.
+    `columns` has the documented name of each header field (None: unknown). The first and the last line may belong to
+    the record itself, so only the lines between them decide. In a one-column file every line has one field, so at least
+    three lines without a blank are required, or ten lines of any text.
     """
     filled = [line for line in (line.strip("\r") for line in lines) if line.strip()]
     if len(columns) == 1:
@@ -42,7 +42,7 @@ def _is_record(line: str, columns: Sequence[str | None], contract: Contract, sep
 
 
 def _fits(field: str, column: Column) -> bool:
-    """Return whether a field has the form of a column's cells, be it right or not."""
+    """Return whether a field has the form of the cells of a column, valid or not."""
     if not field:
         return not column.required
     match column.cell:

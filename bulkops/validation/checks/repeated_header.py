@@ -1,4 +1,4 @@
-"""Records that are the header once more, as files put together have them: each cell is its column's name."""
+"""Find records that repeat the header, as in concatenated files: each cell is the name of its column."""
 
 from collections.abc import Sequence
 
@@ -7,16 +7,16 @@ import polars as pl
 
 from bulkops.reading.records.structural_index import Offsets
 from bulkops.validation.context import Context
-from bulkops.validation.rule_matches import Hits, Room, Spot
+from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 
 _MARK = "\ufeff"
 
 
 def repeats_header(cells: Sequence[str], columns: Sequence[str | None], names: Sequence[str]) -> bool:
-    """Return whether a record's cells are the header: as the file spells it, or with the documented names.
+    """Return whether the cells of a record repeat the header, as the file spells it or with the documented names.
 
-    `columns` are the documented names of the fields (None: unknown), `names` those of the file's own header. A byte
-    order mark may precede the first cell; the quotes around that are then characters of it.
+    `columns` has the documented name of each field (None: unknown), `names` the names in the file's own header. A byte
+    order mark may precede the first cell; the quotes around that cell are then part of its text.
     """
     first, *others = cells
     if first.startswith(_MARK):
@@ -27,7 +27,7 @@ def repeats_header(cells: Sequence[str], columns: Sequence[str | None], names: S
 
 
 def repeated_headers(frame: pl.DataFrame, context: Context) -> Offsets:
-    """Return the rows of a frame of known columns that are the header once more."""
+    """Return the rows of a frame of known columns that repeat the header."""
     none = np.zeros(0, np.int64)
     if "HDR110" not in context.codes or not frame.width or not frame.height:
         return none
@@ -44,13 +44,15 @@ def repeated_headers(frame: pl.DataFrame, context: Context) -> Offsets:
     return rows
 
 
-def header_hits(records: Offsets, room: Room) -> Hits:
-    """Return the hits of records that repeat the header."""
-    spots = tuple(Spot(message="the record repeats the header", number=int(n)) for n in records[: room.of("HDR110")])
-    return Hits("HDR110", len(records), spots)
+def header_matches(records: Offsets, budget: ExampleBudget) -> RuleMatches:
+    """Return the matches of records that repeat the header."""
+    examples = tuple(
+        Example(message="the record repeats the header", number=int(n)) for n in records[: budget.left("HDR110")]
+    )
+    return RuleMatches("HDR110", len(records), examples)
 
 
 def _own_name(column: str, context: Context) -> tuple[str, ...]:
-    """Return how the file's header spells a column."""
+    """Return the name of a column in the file's header."""
     position = context.positions[column]
     return context.names[position : position + 1]

@@ -1,4 +1,4 @@
-"""Records that swallowed others: a forgotten quote has paired with the next one, lines away."""
+"""Find records that contain other records, because a missing quote paired with a quote some lines further down."""
 
 import numpy as np
 
@@ -7,30 +7,30 @@ from bulkops.reading.records.structural_index import counts_before
 from bulkops.validation.checks.encoding import decoded
 from bulkops.validation.checks.record_shape import NEARLY_ALL, contains_records
 from bulkops.validation.context import Context, shown
-from bulkops.validation.rule_matches import Hits, Room, Spot
+from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 from bulkops_validators.model.cells import Text
 
 CERTAIN, LIKELY = "STR109", "STR115"
 _FEW_LINES = 2
-"""Lines that a text in a file of one column may have."""
+"""Maximum number of lines of a text in a one-column file."""
 _SOME_LINES = 6
-"""Lines of a record from which on one of those in it may be odd, and the others records all the same."""
-_SAYS = {
-    CERTAIN: "a record of {count:,} lines that are records of their own: a quote that is not closed swallowed them",
-    LIKELY: "a record of {count:,} lines that could be records of their own",
+"""From this number of lines on, one line may be unusual and the others still count as records."""
+_MESSAGES = {
+    CERTAIN: "a record of {count:,} lines that are separate records: an unclosed quote joined them",
+    LIKELY: "a record of {count:,} lines that could be separate records",
 }
 
 
-def swallowed_hits(block: Block, laid: Layout, context: Context, room: Room) -> list[Hits]:
-    """Return the records over several lines of which lines are, or could be, records of their own."""
+def swallowed_matches(block: Block, laid: Layout, context: Context, budget: ExampleBudget) -> list[RuleMatches]:
+    """Return the matches of records over several lines that contain, or could contain, other records."""
     width = len(context.columns)
     feeds = np.diff(block.lines_before(laid.ends), prepend=0)
-    several = np.flatnonzero((feeds > 1) & (laid.fields == width) & ~laid.broken)
-    # The separators must be enough for nearly as many records as there are lines between the first and the last.
-    signs = np.diff(counts_before(block.marks.separators, laid.ends), prepend=0)[several]
+    several = np.flatnonzero((feeds > 1) & (laid.fields == width) & ~laid.malformed)
+    # The record must have enough separators for nearly all lines between its first and last line.
+    signs = np.diff(counts_before(block.structure.separators, laid.ends), prepend=0)[several]
     several = several[signs >= NEARLY_ALL * np.maximum(feeds[several] - 2, 2) * (width - 1)]
     totals = {CERTAIN: 0, LIKELY: 0}
-    spots: dict[str, list[Spot]] = {CERTAIN: [], LIKELY: []}
+    examples: dict[str, list[Example]] = {CERTAIN: [], LIKELY: []}
     places = zip(several.tolist(), laid.starts[several].tolist(), laid.ends[several].tolist(), strict=True)
     for index, start, end in places:
         lines = block.data[start:end].rstrip(b"\r\n").split(b"\n")
@@ -38,16 +38,16 @@ def swallowed_hits(block: Block, laid: Layout, context: Context, room: Room) -> 
         if code is None:
             continue
         totals[code] += 1
-        if len(spots[code]) < room.of(code):
-            spots[code].append(_spot(code, lines, int(laid.numbers[index]), context))
-    return [Hits(code, total, tuple(spots[code])) for code, total in totals.items()]
+        if len(examples[code]) < budget.left(code):
+            examples[code].append(_example(code, lines, int(laid.numbers[index]), context))
+    return [RuleMatches(code, total, tuple(examples[code])) for code, total in totals.items()]
 
 
 def _code(lines: list[bytes], context: Context) -> str | None:
-    """Return the rule that a record of these physical lines breaks."""
+    """Return the rule that a record of these physical lines breaks; None if it breaks none."""
     if len(lines) < 2:
         return None
-    # A line that was swallowed has no quote; in JSON over several lines each has some.
+    # A complete record inside has no quote; every line of JSON over several lines has some.
     quoted = 2 < len(lines) < _SOME_LINES and b'"' in lines[1]
     if not quoted and _are_records(lines, context):
         return CERTAIN
@@ -55,7 +55,7 @@ def _code(lines: list[bytes], context: Context) -> str | None:
 
 
 def _are_records(lines: list[bytes], context: Context) -> bool:
-    """Tell whether the lines, or nearly all between the first and the last, are records of the file."""
+    """Return whether all lines, or nearly all between the first and the last, are records of the file."""
     spared = int((1 - NEARLY_ALL) * len(lines))
     for line in lines[1:-1]:
         if b'"' in line:
@@ -63,23 +63,23 @@ def _are_records(lines: list[bytes], context: Context) -> bool:
             if spared < 0:
                 return False
     first, *between, last = map(decoded, lines)
-    # The quotes around the cell that swallowed the others, and those of other cells beside it.
+    # Remove the quotes of the cell that contains the other records, and of other cells beside it.
     bare = [first.replace('"', ""), *between, last.replace('"', "")]
     return contains_records(bare, context.columns, context.contract, chr(context.separator))
 
 
 def _could_be_records(lines: list[bytes], context: Context) -> bool:
-    """Tell whether all lines, or all between the first and the last, have the separators of a record."""
+    """Return whether all lines, or all between the first and the last, have the separators of a record."""
     width = len(context.columns)
     if width == 1:
         return len(lines) > _FEW_LINES or _are_names(lines, context)
-    # Between two cells only, a comma is as likely to stand in a text or in JSON over several lines.
+    # With two columns, a comma may as well belong to a text or to JSON over several lines.
     judged = lines[1:-1] if width > 2 and len(lines) > 2 else lines[::-1]
     return all(line.count(context.separator) == width - 1 for line in judged)
 
 
 def _are_names(lines: list[bytes], context: Context) -> bool:
-    """Tell whether each line could be a code or an id, where the only column holds such and no text of any form."""
+    """Return whether each line could be a code or an id; False if the only column allows any text."""
     name = context.columns[0]
     cell = context.contract.column(name).cell if name is not None else None
     if not isinstance(cell, Text) or (cell.max_length is None and cell.min_length <= 1 and not cell.code):
@@ -87,8 +87,8 @@ def _are_names(lines: list[bytes], context: Context) -> bool:
     return all(len(line.strip(b'"\r')) >= max(1, cell.min_length) for line in lines)
 
 
-def _spot(code: str, lines: list[bytes], number: int, context: Context) -> Spot:
-    message = _SAYS[code].format(count=len(lines))
+def _example(code: str, lines: list[bytes], number: int, context: Context) -> Example:
+    message = _MESSAGES[code].format(count=len(lines))
     column = context.columns[0] if len(context.columns) == 1 else None
     value = shown(decoded(b"\n".join(lines)), context)
-    return Spot(message=message, number=number, column=column, value=value)
+    return Example(message=message, number=number, column=column, value=value)

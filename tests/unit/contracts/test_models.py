@@ -9,7 +9,7 @@ import pytest
 
 import bulkops_validators
 from bulkops.reading.records.layout import Block, lay_out
-from bulkops.reading.records.quoting import cut
+from bulkops.reading.records.quoting import whole_records
 from bulkops.reading.sources import Source
 from bulkops.validation.engine import validate_files
 from bulkops.validation.settings import ValidationSettings
@@ -57,9 +57,9 @@ def sound(data: bytes) -> bytes:
     """Return a file without the records that no frame holds: those of wrong structure, and blank ones."""
     header, _, body = data.partition(b"\n")
     width = header.count(b",") + 1
-    piece = cut(body, final=True, separator=ord(","), width=width)
-    _, laid = lay_out(Block(body, ord(","), piece.broken, piece.marks), width)
-    good = (laid.numbers >= 0) & ~laid.broken & (laid.fields == width)
+    piece = whole_records(body, final=True, separator=ord(","), width=width)
+    _, laid = lay_out(Block(body, ord(","), piece.malformed, piece.structure), width)
+    good = (laid.numbers >= 0) & ~laid.malformed & (laid.fields == width)
     records = [body[start:end] for start, end in zip(laid.starts[good], laid.ends[good], strict=True)]
     return header + b"\n" + b"".join(record for record in records if width == 1 or record.strip(b',"\n'))
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 
-from bulkops.fixing.options import FixOptions, Knowledge
+from bulkops.fixing.options import FileEvidence, FixOptions
 from bulkops.fixing.repairs.cells import repair_cell
 from bulkops_validators import CONTRACTS
 
@@ -14,9 +14,9 @@ UNSAFE = FixOptions(unsafe=True, zone=ZoneInfo("UTC"))
 
 
 def repaired(
-    column: str, text: str, options: FixOptions = SAFE, knowledge: Knowledge | None = None
+    column: str, text: str, options: FixOptions = SAFE, evidence: FileEvidence | None = None
 ) -> tuple[str, list[str]]:
-    after, repairs = repair_cell(CONTRACTS["coupons"].column(column), text, knowledge or Knowledge(), options)
+    after, repairs = repair_cell(CONTRACTS["coupons"].column(column), text, evidence or FileEvidence(), options)
     return after, [repair.code for repair in repairs]
 
 
@@ -66,14 +66,14 @@ def test_other_groups_of_three_are_thousands_only_for_unsafe() -> None:
 @pytest.mark.parametrize("shown", [{}, {"expirydate": True}, {"expirydate": False}])
 def test_dates_with_dots_have_the_day_first_unless_their_column_shows_the_month(shown: dict[str, bool]) -> None:
     after = "03.04.2030" if shown.get("expirydate") is False else "2030-04-03T00:00:00Z"
-    assert repaired("expirydate", "03.04.2030", knowledge=Knowledge(shown))[0] == after
-    assert repaired("expirydate", "03.13.2030", knowledge=Knowledge(shown)) == ("03.13.2030", [])
+    assert repaired("expirydate", "03.04.2030", evidence=FileEvidence(shown))[0] == after
+    assert repaired("expirydate", "03.13.2030", evidence=FileEvidence(shown)) == ("03.13.2030", [])
 
 
 @pytest.mark.parametrize("text", ["13/04/2030", "04/13/2030", "03/04/2030", "03.04.2030"])
 def test_no_date_is_repaired_where_the_column_shows_both_orders(text: str) -> None:
-    mixed = Knowledge(mixed_dates=frozenset({"expirydate"}))
-    assert repaired("expirydate", text, knowledge=mixed) == (text, [])
+    mixed = FileEvidence(mixed_dates=frozenset({"expirydate"}))
+    assert repaired("expirydate", text, evidence=mixed) == (text, [])
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_no_date_is_repaired_where_the_column_shows_both_orders(text: str) -> No
 )
 def test_the_user_decides_the_order_of_dates_that_can_have_it(*, day_first: bool, text: str, after: str) -> None:
     options = FixOptions(zone=ZoneInfo("UTC"), end_of_day=False, day_first=day_first)
-    mixed = Knowledge(mixed_dates=frozenset({"expirydate"}))
+    mixed = FileEvidence(mixed_dates=frozenset({"expirydate"}))
     assert repaired("expirydate", text, options, mixed)[0] == after
 
 
@@ -118,13 +118,13 @@ def test_a_number_that_may_be_a_day_written_together_is_no_count_of_seconds(text
 
 @pytest.mark.parametrize("text", ["12,50", "1.234,56", "1,500"])
 def test_no_decimal_comma_is_repaired_beside_numbers_that_may_have_thousands(text: str) -> None:
-    mixed = Knowledge(mixed_decimals=frozenset({"discountlimit"}))
+    mixed = FileEvidence(mixed_decimals=frozenset({"discountlimit"}))
     assert repaired("discountlimit", text, SAFE, mixed) == (text, [])
     assert repaired("discountlimit", text, UNSAFE, mixed) == (text, [])
 
 
 def test_unsafe_reads_a_comma_as_the_other_numbers_of_the_column_have_it() -> None:
-    known = Knowledge(comma_decimals=frozenset({"discountlimit"}))
+    known = FileEvidence(comma_decimals=frozenset({"discountlimit"}))
     assert repaired("discountlimit", "12,500", UNSAFE, known) == ("12.500", ["XLS109"])
     assert repaired("discountlimit", "12,500", UNSAFE) == ("12500", ["XLS111"])
     assert repaired("discountlimit", "12,500", SAFE, known) == ("12,500", [])
@@ -134,7 +134,7 @@ def test_the_order_of_dates_with_slashes_is_what_they_or_their_column_show() -> 
     assert repaired("expirydate", "03/04/2030") == ("03/04/2030", [])
     assert repaired("expirydate", "03/13/2030")[0] == "2030-03-13T00:00:00Z"
     for shown, after in ((True, "2030-04-03T00:00:00Z"), (False, "2030-03-04T00:00:00Z")):
-        assert repaired("expirydate", "03/04/2030", knowledge=Knowledge({"expirydate": shown}))[0] == after
+        assert repaired("expirydate", "03/04/2030", evidence=FileEvidence({"expirydate": shown}))[0] == after
 
 
 def test_all_apostrophes_in_front_go_at_once() -> None:

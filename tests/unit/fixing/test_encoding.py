@@ -2,19 +2,19 @@
 
 import pytest
 
-from bulkops.fixing.options import FixOptions, Knowledge
+from bulkops.fixing.options import FileEvidence, FixOptions
 from bulkops.fixing.repairs.encoding import decoded, holds_multibyte
 from bulkops.fixing.repairs.transcoding import encoding_named
 
-UTF8 = Knowledge(multibyte=True)
+UTF8 = FileEvidence(multibyte=True)
 
 
-@pytest.mark.parametrize("knowledge", [Knowledge(), UTF8], ids=["plain file", "UTF-8 elsewhere"])
+@pytest.mark.parametrize("evidence", [FileEvidence(), UTF8], ids=["plain file", "UTF-8 elsewhere"])
 @pytest.mark.parametrize(
     "body", [b"CAF\xe9", b"S\xc3O", b"it\x92s", b"Gr\xf6\xdfe", b"TR\xc3", b"\xe2\x82", b"x\xff", b"x\x81"]
 )
-def test_bytes_that_are_not_utf8_are_never_decoded_unasked(body: bytes, knowledge: Knowledge) -> None:
-    assert decoded(body, knowledge, FixOptions()) == (None, [])
+def test_bytes_that_are_not_utf8_are_never_decoded_unasked(body: bytes, evidence: FileEvidence) -> None:
+    assert decoded(body, evidence, FixOptions()) == (None, [])
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,8 @@ def test_a_record_is_decoded_as_told_unless_part_of_it_is_utf8(body: bytes, enco
 
 
 def test_unsafe_guesses_nothing_where_another_encoding_reads_better() -> None:
-    assert decoded(b"CAF\xe9", Knowledge(windows=False), FixOptions(unsafe=True)) == (None, [])
-    assert decoded(b"x\x81", Knowledge(), FixOptions(unsafe=True)) == (None, [])
+    assert decoded(b"CAF\xe9", FileEvidence(windows=False), FixOptions(unsafe=True)) == (None, [])
+    assert decoded(b"x\x81", FileEvidence(), FixOptions(unsafe=True)) == (None, [])
 
 
 @pytest.mark.parametrize(

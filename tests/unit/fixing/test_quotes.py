@@ -3,7 +3,7 @@
 import pytest
 
 from bulkops.fixing.repairs.quotes import readings
-from bulkops.fixing.repairs.unclosed_quotes import closed
+from bulkops.fixing.repairs.unclosed_quotes import close_quote
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_record_with_another_possible_reading_is_left_alone(text: str, width: 
 def test_a_quote_never_closed_is_closed_where_that_leaves_the_right_number_of_cells(
     text: str, opened: int, cells: list[str]
 ) -> None:
-    assert closed(text, opened, ",", 2) == cells
+    assert close_quote(text, opened, ",", 2) == cells
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_a_quote_never_closed_is_closed_where_that_leaves_the_right_number_of_ce
     ],
 )
 def test_a_quote_that_cannot_be_closed_without_tearing_something_stays_open(text: str, opened: int, width: int) -> None:
-    assert closed(text, opened, ",", width) is None
+    assert close_quote(text, opened, ",", width) is None

@@ -98,7 +98,7 @@ def test_what_is_no_encoding_of_files_is_refused(name: str) -> None:
         ("item\nCafé\n".encode("utf-16"), "cp1252", "is UTF-16-LE, not cp1252"),
         ("item\nCafé\n".encode("utf-16-be"), "cp1252", "is UTF-16-BE, not cp1252"),
         ("item\nCafé\n".encode(), "cp1252", "is UTF-8 already (line 2: 'Café')"),
-        ("item\nplain\nCafé\n".encode() + b"Z\xfcrich\n", "cp1252", "is cp1252 only in part: line 3: 'Café'"),
+        ("item\nplain\nCafé\n".encode() + b"Z\xfcrich\n", "cp1252", "is only partly cp1252: line 3: 'Café'"),
     ],
 )
 def test_a_file_in_another_encoding_is_refused_with_the_place(data: bytes, encoding: str, said: str) -> None:

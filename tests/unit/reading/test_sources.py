@@ -43,7 +43,11 @@ def test_patterns_and_folders_name_each_file_once(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     (tmp_path / "bad.zip").write_bytes(b"no archive")
-    for word, reason in (("gone.csv", "no such file"), ("", "is a folder"), ("bad.zip", "no zip archive")):
+    for word, reason in (
+        ("gone.csv", "does not exist"),
+        ("", "is a folder"),
+        ("bad.zip", "not a readable zip archive"),
+    ):
         with pytest.raises(InputUnreadable, match=reason):
             read(tmp_path / word)
 
@@ -92,7 +96,7 @@ def test_only_csv_files_of_an_archive_are_read(tmp_path: Path) -> None:
     assert read(tmp_path / "a.zip") == CONTENT
     with zipfile.ZipFile(tmp_path / "none.zip", "w"):
         pass
-    with pytest.raises(InputUnreadable, match=r"holds no \.csv file"):
+    with pytest.raises(InputUnreadable, match=r"contains no \.csv file"):
         read(tmp_path / "none.zip")
 
 

@@ -1,4 +1,4 @@
-"""The header: what each name stands for, and what is said about those that stand for nothing."""
+"""The header: the column that each name means, and the messages about names that mean none."""
 
 import pytest
 
@@ -14,9 +14,9 @@ from bulkops_validators import CONTRACTS
         (b"value,expiry_date", "coupons", [("HDR102", "did you mean 'expirydate'?")]),
         (b"code", "coupons", [("HDR102", "did you mean 'value'?"), ("HDR101", "is it 'code'?")]),
         (b"code,expirydate", "giveaways", [("HDR102", "did you mean 'enddate'?")]),
-        (b"value,value", "coupons", [("HDR103", "stands twice")]),
-        (b"value,Value", "coupons", [("HDR103", "is there already")]),
-        (b"value,odd,odd", "coupons", [("HDR102", "known"), ("HDR102", "known"), ("HDR103", "stands twice")]),
+        (b"value,value", "coupons", [("HDR103", "appears twice")]),
+        (b"value,Value", "coupons", [("HDR103", "which the file already has")]),
+        (b"value,odd,odd", "coupons", [("HDR102", "known"), ("HDR102", "known"), ("HDR103", "appears twice")]),
         (b"value,", "coupons", [("HDR104", "no name")]),
         (b"value\tlimitval", "coupons", [("HDR108", "a tab")]),
         (b"amount,validityduration", "loyalty-points",
@@ -25,16 +25,16 @@ from bulkops_validators import CONTRACTS
         (b"Code,Value", "coupons", [("HDR116", "'Code' and 'Value' could each be the column 'value'")]),
         (b"Value,VALUE", "coupons", [("HDR116", "--rename Value=value")]),
         (b" value,Value,Coupon Code", "coupons", [("HDR116", "' value', 'Value' and 'Coupon Code'")]),
-        (b"code,value", "coupons", [("HDR102", "usually means 'value', and the file also has")]),
+        (b"code,value", "coupons", [("HDR102", "usually means 'value', but the file also has")]),
         (b"customerprofileid,Points,Amount", "loyalty-points", [("HDR116", "'amount'")]),
         (b"Store ID,Limit,Budget", "store-budgets",
          [("HDR102", "'store_integration_id'"), ("HDR116", "'limit'"), ("HDR101", "'store_integration_id'")]),
         (b"customerprofileid,joindate", "loyalty-join-dates", []),
         (b"customerprofileid,newjoindate", "loyalty-join-dates", []),
         (b"customerprofileid,newjoindate,joindate", "loyalty-join-dates",
-         [("HDR103", "'joindate' stands for the same column as 'newjoindate'")]),
+         [("HDR103", "'joindate' means the same column as 'newjoindate'")]),
         (b"customerprofileid,joindate,newjoindate", "loyalty-join-dates", [("HDR103", "'joindate'")]),
-        (b"customerprofileid,newjoindate,newjoindate", "loyalty-join-dates", [("HDR103", "stands twice")]),
+        (b"customerprofileid,newjoindate,newjoindate", "loyalty-join-dates", [("HDR103", "appears twice")]),
         (b"customerprofileid,NewJoinDate", "loyalty-join-dates", [("HDR106", "'newjoindate'")]),
         (b"customerprofileid, newjoindate", "loyalty-join-dates", [("HDR105", "blanks")]),
         (b"customerprofileid,joined", "loyalty-join-dates", [("HDR102", "'joindate'"), ("HDR101", "'joindate'")]),

@@ -71,7 +71,7 @@ def test_the_same_letters_in_other_characters_are_reported(contract: str, column
         assert "UNQ103" not in report.counts
     else:
         assert report.counts["UNQ103"] == 1
-        assert "which look the same" in next(f.message for f in report.findings if f.code == "UNQ103")
+        assert "that look the same" in next(f.message for f in report.findings if f.code == "UNQ103")
 
 
 @pytest.mark.parametrize("block", ["", "customer-1\n"])

@@ -180,7 +180,7 @@ def test_a_number_among_names_has_lost_no_zeros() -> None:
     ("dates", "code"),
     [
         (("31/12/2030", "12/31/2030", "01/02/2030"), "others the month"),
-        (("01/02/2030", "03/04/2030"), "no date of the column"),
+        (("01/02/2030", "03/04/2030"), "no date in the column"),
         (("31/12/2030", "01/02/2030"), None),
         (("01.02.2030",), None),
     ],
@@ -304,7 +304,7 @@ def test_a_file_that_goes_away_while_it_is_checked_costs_no_report(tmp_path: Pat
     opened = Source(str(second), lambda: first.unlink() or second.open("rb") if first.exists() else second.open("rb"))  # type: ignore[func-returns-value] # goes away when the other is read
     report = validate_files(CONTRACTS["coupons"], [first, opened])
     assert [file.counts["COD203"] for file in report.files] == [1, 1]
-    assert "no such file" in (report.files[0].unreadable or "")
+    assert "does not exist" in (report.files[0].unreadable or "")
 
 
 def test_a_file_that_shrinks_while_it_is_checked_costs_no_report(tmp_path: Path) -> None:

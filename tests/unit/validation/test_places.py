@@ -215,9 +215,11 @@ def test_a_misspelt_column_comes_with_a_suggestion() -> None:
 
 def test_a_repeated_key_names_the_first_occurrence_across_files() -> None:
     first, second = check("coupons", b"value\nCODE1\nCODE2\nCODE1\n", b"value\nCODE9\nCODE2\n")
-    assert [(f.record, f.message) for f in first.findings] == [(3, "value 'CODE1' stands in record 1 (line 2) already")]
+    assert [(f.record, f.message) for f in first.findings] == [
+        (3, "value 'CODE1' already appears in record 1 (line 2)")
+    ]
     assert [(f.record, f.message) for f in second.findings] == [
-        (2, "value 'CODE2' stands in record 2 (line 3) of 1.csv already")
+        (2, "value 'CODE2' already appears in record 2 (line 3) of 1.csv")
     ]
 
 
@@ -236,7 +238,7 @@ def test_keys_are_compared_beyond_memory() -> None:
     rows = "".join(f"CODE{n % 500}\n" for n in range(600))
     report = check("coupons", f"value\n{rows}".encode(), keys_in_memory=50, block_bytes=256)[0]
     assert report.counts == {"UNQ101": 100}
-    assert report.findings[0].message == "value 'CODE0' stands in record 1 (line 2) already"
+    assert report.findings[0].message == "value 'CODE0' already appears in record 1 (line 2)"
 
 
 def test_counts_are_exact_when_examples_are_capped() -> None:

@@ -1,0 +1,151 @@
+"""Count all findings of one file, and list examples of them."""
+
+from collections import ChainMap, Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from bulkops.validation.findings import Finding, ValidationObserver
+from bulkops.validation.preamble import Notice
+from bulkops.validation.rule_matches import ExampleBudget
+from bulkops.validation.settings import ValidationSettings
+from bulkops_validators.model.contract import Contract, Mode
+from bulkops_validators.model.rules import Severity
+from bulkops_validators.model.rules_registry import RULES, chosen
+
+LONGEST_VALUE = 500
+"""Maximum number of characters of a value in a finding."""
+
+
+class FindingList:
+    """Counts the findings of one file exactly, and lists the first ones of each rule."""
+
+    def __init__(
+        self, contract: Contract, path: str, settings: ValidationSettings, observer: ValidationObserver | None = None
+    ) -> None:
+        self.codes = chosen(select=settings.select, ignore=settings.ignore)
+        self.severities = _severities(contract, settings)
+        self.counts: Counter[str] = Counter()
+        self.suppressed = 0
+        """Number of findings that the baseline accepts."""
+        self._path = path
+        self._settings = settings
+        self._observer = observer
+        self._listed: list[Finding] = []
+        self._listed_counts: Counter[str] = Counter()
+        self._causes: dict[str, frozenset[str]] = {}
+
+    def budget(self) -> ExampleBudget:
+        """Return how many more examples of each rule are wanted; the counts go on changing while blocks are checked."""
+        most, baseline = self._settings.max_findings, self._settings.baseline
+        used = {code: most for explained in self._causes.values() for code in explained}
+        counts = ChainMap(used, self._listed_counts) if used else self._listed_counts
+        return ExampleBudget(most, counts, baseline.codes if baseline else frozenset())
+
+    def add_causes(self, notices: Iterable[Notice]) -> None:
+        """Stop listing the findings that the notices explain, if the settings group findings."""
+        if not self._settings.grouped or self._settings.baseline is not None:
+            return
+        for notice in notices:
+            if notice.explains and notice.code in self.codes:
+                self._causes[notice.code] = notice.explains - frozenset().union(*self._causes.values())
+
+    def finding(
+        self,
+        code: str,
+        message: str,
+        *,
+        record: int | None = None,
+        line: int | None = None,
+        byte: int | None = None,
+        column: str | None = None,
+        field: int | None = None,
+        value: str | None = None,
+    ) -> Finding:
+        """Return a finding with the severity of its rule; a long message or value is shortened."""
+        return Finding(
+            code=code,
+            severity=self.severities[code],
+            message=_shortened(message),
+            record=record,
+            line=line,
+            byte=byte,
+            column=column,
+            field=field,
+            value=None if value is None else _shortened(value),
+        )
+
+    def add(
+        self,
+        code: str,
+        message: str,
+        *,
+        line: int | None = None,
+        byte: int | None = None,
+        column: str | None = None,
+        field: int | None = None,
+    ) -> None:
+        """Count and list a finding that belongs to no record."""
+        if code in self.codes:
+            self.counts[code] += 1
+            self.list(self.finding(code, message, line=line, byte=byte, column=column, field=field))
+
+    def list(self, finding: Finding) -> None:
+        """List a counted finding as an example, or remove it from the counts if the baseline accepts it."""
+        if self._settings.baseline is not None and self._settings.baseline.accepts(finding):
+            self.counts[finding.code] -= 1
+            self.suppressed += 1
+            return
+        if self._listed_counts[finding.code] >= self._settings.max_findings or self._is_explained(finding.code):
+            return
+        self._listed_counts[finding.code] += 1
+        self._listed.append(finding)
+        if self._observer is not None:
+            self._observer.finding(self._path, finding)
+
+    @property
+    def errors(self) -> int:
+        """The number of counted findings that are errors."""
+        return sum(n for code, n in self.counts.items() if self.severities[code] is Severity.ERROR)
+
+    @property
+    def warnings(self) -> int:
+        """The number of counted findings that are warnings."""
+        return sum(self.counts.values()) - self.errors
+
+    def nonzero_counts(self) -> Mapping[str, int]:
+        """Return the number of findings of each broken rule, in the order of the rules."""
+        return {code: self.counts[code] for code in RULES if self.counts[code]}
+
+    def in_file_order(self) -> tuple[Finding, ...]:
+        """Return the listed findings in file order, each with the number of findings that it causes."""
+        return tuple(sorted(map(self._with_explained, self._listed), key=_location))
+
+    def _is_explained(self, code: str) -> bool:
+        """Return whether the findings of a rule are caused by a listed finding."""
+        return any(code in explained for explained in self._causes.values())
+
+    def _with_explained(self, finding: Finding) -> Finding:
+        """Return a finding with the number of findings that it causes."""
+        explained = self._causes.get(finding.code)
+        return finding if not explained else replace(finding, explains=sum(self.counts[code] for code in explained))
+
+
+def _severities(contract: Contract, settings: ValidationSettings) -> dict[str, Severity]:
+    """Return the severity of each rule for this contract and these settings."""
+    severities = {code: rule.severity for code, rule in RULES.items()}
+    for unique in contract.unique:
+        if not unique.certain:
+            severities[unique.code] = Severity.WARNING
+    if contract.mode is Mode.REPLACE:
+        severities["STR110"] = Severity.WARNING
+    if settings.insensitive:
+        severities["UNQ103"] = Severity.ERROR
+    return severities
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text):,} characters)"
+
+
+def _location(finding: Finding) -> tuple[int, int, int]:
+    return (finding.line or 0, finding.field or 0, finding.byte or 0)
