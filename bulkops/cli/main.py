@@ -111,16 +111,14 @@ def _meant(word: str) -> str:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Configuration file; default: the nearest bulkops.toml or pyproject.toml with [tool.bulkops].",
 )
-@option("-q", "--quiet", is_flag=True, help="Say only results and errors.")
-@option("-v", "--verbose", is_flag=True, help="Show the traceback where something unforeseen happened.")
+@option("-q", "--quiet", is_flag=True, help="Print only results and errors.")
+@option("--debug", former=["-v", "--verbose"], is_flag=True, help="Print the traceback of an unexpected error.")
 @click.version_option(__version__, prog_name="bulkops")
 @click.pass_context
-def cli(ctx: click.Context, config: Path | None, *, quiet: bool, verbose: bool) -> None:
+def cli(ctx: click.Context, config: Path | None, *, quiet: bool, debug: bool) -> None:
     """Move data in and out of Talon.One by CSV: validate, plan, upload, resume, reconcile."""
-    if quiet and verbose:
-        raise click.UsageError("-q and -v contradict each other.")
     console = ctx.ensure_object(Console)
-    console.quiet, console.verbose = quiet, verbose
+    console.quiet, console.debug = quiet, debug
     ctx.meta["bulkops.config"] = config
 
 

@@ -18,6 +18,7 @@ SAMPLES = Path(__file__).parents[2] / "sample_data"
         (("export", "tiers", "-o", "-"), "Did you mean 'loyalty-tiers'?"),
         (("coupons", "f.csv"), "bulkops import coupons FILE"),
         (("plan", "-q", "coupons", "f.csv"), "bulkops -q plan …"),
+        (("jobs", "list", "--debug"), "bulkops --debug jobs list …"),
         (("jobs", "list", "--verbose"), "bulkops --verbose jobs list …"),
         (("jobs", "show", "--config", "x.toml"), "bulkops --config jobs show …"),
     ],

@@ -147,7 +147,7 @@ def test_traceback_of_an_unforeseen_error_hides_the_key(capsys: pytest.CaptureFi
     try:
         fail()
     except ValueError as error:
-        ended_by(error, Console(verbose=True))
+        ended_by(error, Console(debug=True))
     shown = capsys.readouterr()
     assert "Traceback" in shown.err
     assert not reveals(shown.out + shown.err)

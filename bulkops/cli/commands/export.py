@@ -117,7 +117,7 @@ def _filter_option(declared: Filter) -> Any:
         case Kind.REPEATED:
             return own_option(f"--{declared.name}", name, multiple=True, help=f"{about} May be given several times.")
         case Kind.INTEGER:
-            return own_option(f"--{declared.name}", name, type=int, help=about)
+            return own_option(f"--{declared.name}", name, type=int, metavar="N", help=about)
         case _:
             return own_option(f"--{declared.name}", name, help=about)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from bulkops.cli.options.common import CountType, json_option, ledger_option
-from bulkops.cli.options.environment import Reach, option, own_option
+from bulkops.cli.options.common import CountType, json_option, ledger_option, sure_option
+from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.run import given_settings, max_removals_option, run_options
 from bulkops.cli.options.target import target_options
 from bulkops.cli.process import completion
@@ -14,7 +14,6 @@ from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
 from bulkops.ledger.states import JobState
 
-sure_option = option("--yes", reach=Reach.COMMAND, is_flag=True, help="Do not ask. Lifts no guard.")
 job_argument = click.argument("job", required=False, shell_complete=completion.jobs)
 named_job_argument = click.argument("job", shell_complete=completion.jobs)
 

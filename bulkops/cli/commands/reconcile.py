@@ -59,9 +59,18 @@ SHOWN = 10
     help="Count only rows of this import; may be given several times. A job knows its own.",
 )
 @own_option(
-    "--out", "output", type=click.Path(path_type=Path, file_okay=False), help="Write every difference to files here."
+    "--into",
+    "output",
+    former=["--out"],
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Write every difference to files in this folder.",
 )
-@option("--spreadsheet-safe", is_flag=True, help="Write --out for spreadsheets: no cell is taken for a formula.")
+@option(
+    "--spreadsheet-safe",
+    is_flag=True,
+    help="Write the files of --into so that a spreadsheet runs no cell as a formula.",
+)
 @own_option(
     "--repair",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -214,7 +223,7 @@ def _show_examples(result: "Reconciliation") -> None:
     shown = Counter(example.kind for example in chosen)
     if any(count < known[kind] for kind, count in shown.items()):
         parts = ", ".join(f"{count:,} of {known[kind]:,} {kind}" for kind, count in shown.items())
-        console().result(f"Examples: {parts} values; --out DIR writes all of them to files.")
+        console().result(f"Examples: {parts} values; --into FOLDER writes all of them to files.")
 
 
 def some_of_each(examples: "Sequence[Difference]", *, most: int) -> "list[Difference]":

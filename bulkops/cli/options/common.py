@@ -43,10 +43,15 @@ class SizeType(click.ParamType[int]):
 
 
 class CountType(click.IntRange):
-    """A whole number, at least `least`, that every database and the API can store."""
+    """A whole number of at least `least` that every database and the API can store."""
 
     def __init__(self, least: int = 1, most: int = MAX_NUMBER) -> None:
         super().__init__(min=least, max=most)
+        self.bounds = "" if most == MAX_NUMBER else f"{least} to {most}"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:  # noqa: ARG002 - click's
+        """Return the placeholder of the number in help texts."""
+        return "N"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the number."""
@@ -119,6 +124,7 @@ overwrite_option = option(
     help="Write over a file that bulkops did not write, or that changed since; never over the file of a job.",
 )
 yes_option = option("--yes", is_flag=True, help="Do not ask before sending. Lifts no guard.")
+sure_option = option("--yes", reach=Reach.COMMAND, is_flag=True, help="Do not ask. Lifts no guard.")
 
 
 def chunk_options(function: F) -> F:

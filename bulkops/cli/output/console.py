@@ -28,9 +28,9 @@ class Console:
     `about_jobs` says that the result is about jobs, which the ledger shows again.
     """
 
-    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, debug: bool = False) -> None:
         self.quiet = quiet
-        self.verbose = verbose
+        self.debug = debug
         self.emitted = False
         self.json_asked = False
         self.about_jobs = False

@@ -40,7 +40,7 @@ def ended_by(error: BaseException, console: Console) -> int:
     else:
         known = _translated(error)
     console.complain(known.message, known.hint)
-    if console.verbose and not isinstance(error, (BulkopsError, click.ClickException)):
+    if console.debug and not isinstance(error, (BulkopsError, click.ClickException)):
         import traceback
 
         click.echo(escaped(redacted("".join(traceback.format_exception(error)))), err=True)
@@ -104,7 +104,7 @@ def _translated(error: BaseException) -> BulkopsError:
         return _of_the_system(error)
     return UsageError(
         f"This is a bug in bulkops: {type(error).__name__}: {error}",
-        hint="Run it again with -v for the traceback.",
+        hint="Run the command again with --debug in front of it, and report the traceback.",
     )
 
 
