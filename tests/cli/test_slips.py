@@ -104,6 +104,6 @@ def test_an_id_of_the_environment_that_differs_from_that_of_the_target_is_named(
     config.write_text(f'[targets.live]\nbase_url = "{shell.base_url}"\npool = 1\n')
     words = ("--config", str(config), "export", "giveaways", "--target", "live", "-o", "-")
     other = shell.ended(shell.start(*words, environment={**shell.environment, "BULKOPS_POOL": "5"}))
-    assert "pool 5 of the environment is used, not pool 1 of target 'live'" in other.err
+    assert "pool 5 from the environment overrides pool 1 of target 'live'" in other.err
     meant = shell.run(*words, "--pool", "5")
-    assert "is used, not" not in meant.err
+    assert "overrides" not in meant.err

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH...]")
 @judging_options
 @account_options
-@option("--skip-unmapped", is_flag=True, help="Leave PATHs out that no pattern names, instead of refusing them.")
+@option("--skip-unmapped", is_flag=True, help="Skip PATHs that no pattern matches, instead of rejecting them.")
 @limit_options
 @json_option
 @click.pass_context
@@ -54,9 +54,9 @@ def command(
 ) -> int:
     """Validate the files that bulkops.toml (or [tool.bulkops]) maps to contracts; no account, no network.
 
-    With PATHs, files or folders, only those of them that are mapped. The table looks like this, with patterns from
-    the configuration's folder; select, ignore, case, baseline, fail-on, account and max-age are as the options, which
-    win:
+    PATHs are files or folders; only the mapped files among them are checked. Patterns are relative to the folder
+    of the configuration file. The keys select, ignore, case, baseline, fail-on, account and max-age have the meaning
+    of the options, and an option replaces its key:
 
     \b
     [check]
@@ -75,11 +75,13 @@ def command(
     )
     mapped = table.files()
     if not paths and not any(mapped.values()):
-        raise UsageError(f"{table.called} maps no file: nothing was checked.", hint="Mend its patterns.")
+        raise UsageError(
+            f"{table.name_in_messages} matches no file. Nothing was checked.", hint="Correct its patterns."
+        )
     chosen = _narrowed(mapped, paths, skip=skip_unmapped) if paths else mapped
     snapshot = account.or_else(table.account, table.max_age).opened()
     report = _validated(chosen, settings, snapshot, watched=form == "text")
-    report = report if snapshot is None else snapshot.told(report)
+    report = report if snapshot is None else snapshot.describe(report)
     for file in report.files:
         if file.unreadable is not None:
             console().complain(file.unreadable)
@@ -89,17 +91,17 @@ def command(
 
 
 def _narrowed(mapped: Mapping[str, Sequence[Path]], paths: Sequence[Path], *, skip: bool) -> dict[str, list[Path]]:
-    """Return the mapped files among the paths; UsageError for a path that is not there or not mapped."""
+    """Return the mapped files among the paths; UsageError for a path that is missing or not mapped."""
     wanted: set[Path] = set()
     known = {file: file.resolve() for files in mapped.values() for file in files}
     for path in paths:
         found = path.resolve()
         if not found.exists():
-            raise InputUnreadable(f"{path}: there is no such file.")
+            raise InputUnreadable(f"{path}: the file does not exist.")
         inside = {file for file, real in known.items() if found in (real, *real.parents)}
         if not inside and not skip:
-            what = "holds no file that is mapped" if found.is_dir() else "is mapped to no contract"
-            raise UsageError(f"{path} {what}.", hint="Add a pattern to the [check] table, or give --skip-unmapped.")
+            what = "contains no mapped file" if found.is_dir() else "is mapped to no contract"
+            raise UsageError(f"{path} {what}.", hint="Add a pattern to the [check] table, or add --skip-unmapped.")
         wanted |= inside
     return {contract: [file for file in files if file in wanted] for contract, files in mapped.items()}
 

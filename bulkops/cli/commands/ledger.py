@@ -1,4 +1,4 @@
-"""`bulkops ledger`: back up, check and prune the database that remembers jobs."""
+"""`bulkops ledger`: back up, check and prune the database that stores jobs."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from bulkops.wording import counted
 
 
 class DaysType(click.ParamType[timedelta]):
-    """A number of days: 90d."""
+    """A number of days, written like 90d."""
 
     name = "days"
 
@@ -30,7 +30,7 @@ class DaysType(click.ParamType[timedelta]):
 
 @click.group("ledger")
 def command() -> None:
-    """Back up, check or prune the ledger: the database that remembers jobs."""
+    """Back up, check or prune the ledger: the database that stores jobs."""
 
 
 @command.command("backup")
@@ -39,10 +39,10 @@ def command() -> None:
 @ledger_option
 @json_option
 def backup(file: Path, ledger: str | None, *, overwrite: bool, as_json: bool) -> None:
-    """Write the ledger and the files beside it to FILE, a zip archive. Jobs may run meanwhile.
+    """Write the ledger and the files beside it to FILE, a zip archive. Jobs may run at the same time.
 
-    To restore it, unpack the archive and name ledger.db with --ledger. A resumed job then first looks for imports that
-    the restored ledger does not know.
+    To restore it, unpack the archive and name ledger.db with --ledger. A resumed job then first searches for imports
+    that the restored ledger does not contain.
     """
     from bulkops.clock import SystemClock
     from bulkops.ledger.care import back_up
@@ -65,7 +65,10 @@ def backup(file: Path, ledger: str | None, *, overwrite: bool, as_json: bool) ->
 @ledger_option
 @json_option
 def check(ledger: str | None, *, as_json: bool) -> int:
-    """Check the ledger: damage, books that do not balance, missing files. Exit 1 if answers may be wrong."""
+    """Check the ledger for damage, wrong record counts and missing files.
+
+    Exit code 1: what the ledger says may be wrong.
+    """
     from bulkops.ledger.care import check_ledger
     from bulkops.ledger.paths import shown
     from bulkops.settings import default_ledger_url
@@ -89,17 +92,21 @@ def check(ledger: str | None, *, as_json: bool) -> int:
 
 
 @command.command("prune")
-@own_option("--older-than", type=DaysType(), default="90d", show_default=True, help="Age of the last event of a job.")
-@own_option("--digests", is_flag=True, help="Also remove digests: repeated records of these jobs are not recognised.")
-@own_option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
+@own_option(
+    "--older-than", type=DaysType(), default="90d", show_default=True, help="Minimum age of a job's last event."
+)
+@own_option(
+    "--digests", is_flag=True, help="Also remove digests; repeated records of these jobs are then no longer recognised."
+)
+@own_option("--dry-run", is_flag=True, help="List the files to remove, and remove nothing.")
 @sure_option
 @ledger_option
 @json_option
 def prune(older_than: timedelta, ledger: str | None, *, digests: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Remove files of settled jobs: contents before a replacement, rejected records, written DataFrames.
+    """Remove files of settled jobs: previous contents of replacements, rejected records, stored DataFrames.
 
-    The jobs stay in the ledger with their import ids, so that the guards against a second import still hold. A
-    replacement whose previous content was removed can no longer be undone.
+    The jobs and their import ids stay in the ledger, so a second import is still detected. After the previous content
+    of a replacement was removed, the replacement can no longer be undone.
     """
     from bulkops.clock import SystemClock
     from bulkops.ledger import care
@@ -107,7 +114,10 @@ def prune(older_than: timedelta, ledger: str | None, *, digests: bool, dry_run: 
     with look_at_ledger(ledger) as book:
         found = care.prunable(book, before=SystemClock().now() - older_than, digests=digests)
         if found.files and not dry_run:
-            facts = [_fact(found.jobs, len(found.files), found.bytes), "Replacements among them cannot be undone then."]
+            facts = [
+                _fact(found.jobs, len(found.files), found.bytes),
+                "Afterwards, replacements among these jobs cannot be undone.",
+            ]
             confirm(facts, "Remove these files?", yes=yes, required=True, refusal="Nothing was removed.")
             care.prune(book, found)
     removed = bool(found.files) and not dry_run

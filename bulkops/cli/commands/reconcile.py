@@ -1,4 +1,4 @@
-"""`bulkops reconcile`: compare a file, or a job's file, with what the target holds."""
+"""`bulkops reconcile`: compare a file, or the file of a job, with the target."""
 
 import shlex
 from collections import Counter
@@ -46,17 +46,15 @@ SHOWN = 10
 @click.command("reconcile")
 @click.argument("contract", type=ContractType(), required=False)
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-@own_option("--job", help="Reconcile a job: its file, target, import ids and times are known.")
-@own_option("--file", "moved", type=click.Path(path_type=Path), help="With --job: where its file is now.")
-@own_option(
-    "--export", type=click.Path(path_type=Path), help="Compare with an export saved earlier instead of a target."
-)
+@own_option("--job", help="Reconcile a job. Its file, target, import ids and times come from the ledger.")
+@own_option("--file", "moved", type=click.Path(path_type=Path), help="With --job: the file's new path if it was moved.")
+@own_option("--export", type=click.Path(path_type=Path), help="Compare with a saved export instead of the target.")
 @own_option(
     "--import-id",
     "import_ids",
     type=CountType(),
     multiple=True,
-    help="Count only rows of this import; may be given several times. A job knows its own.",
+    help="Compare only rows of this import; repeatable. With --job the import ids are known.",
 )
 @own_option(
     "--into",
@@ -74,7 +72,7 @@ SHOWN = 10
 @own_option(
     "--repair",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write an import file of exactly the missing rows.",
+    help="Write a file for import with exactly the missing rows.",
 )
 @overwrite_option
 @own_option(
@@ -82,21 +80,28 @@ SHOWN = 10
     "without_import_ids",
     is_flag=True,
     default=False,
-    help="Write it for points and giveaways also if the export shows no import ids: rows may be doubled.",
+    help="Write the --repair file of points or giveaways although the export shows no import ids: rows may be doubled.",
 )
 @own_option(
-    "--balances-before", type=click.Path(path_type=Path), help="A balances export saved before the import (points)."
+    "--balances-before", type=click.Path(path_type=Path), help="A balances export from before the import (points)."
 )
 @own_option(
-    "--balances-after", type=click.Path(path_type=Path), help="A balances export saved after it, to add the sums up."
+    "--balances-after",
+    type=click.Path(path_type=Path),
+    help="A balances export from after the import, to compare the sums.",
 )
-@own_option("--case", "fold", type=click.Choice(FOLDS), help="How the application folds codes; default: ask it.")
+@own_option(
+    "--case",
+    "fold",
+    type=click.Choice(FOLDS),
+    help="How the application compares codes; default: read it from the application.",
+)
 @option(
     "--settle",
     type=SecondsType(),
     default=60.0,
     show_default=True,
-    help="Seconds that two equal readings lie apart before a difference is believed; exports may lag.",
+    help="Seconds between two equal readings before a difference is reported; exports may lag.",
 )
 @accept_option
 @ledger_option
@@ -127,7 +132,7 @@ def command(
     overwrite: bool,
     as_json: bool,
 ) -> int:
-    """Compare FILE with what the target holds, row by row: proved, mismatch or unprovable."""
+    """Compare FILE with the rows of the target. The verdict is proved, mismatch or unprovable."""
     from bulkops.clock import SystemClock
     from bulkops.pipeline.reconcile_job import fold_named, prove
     from bulkops.reconciling.sides import Evidence
@@ -135,14 +140,14 @@ def command(
     from bulkops.writing import NOT_CSV, refuse_other_form
 
     if job and (contract or file or import_ids):
-        raise UsageError("--job knows contract, file and import ids; do not name them again.")
+        raise UsageError("With --job, the contract, file and import ids come from the ledger. Remove them.")
     if moved and not job:
-        raise UsageError("--file goes with --job; without a job, FILE is the second argument.")
+        raise UsageError("--file works only with --job. Without a job, FILE is the second argument.")
     if repair is not None:
         refuse_other_form(repair, NOT_CSV, instead=".csv")
     pair = [path for path in (balances_before, balances_after) if path]
     if len(pair) == 1:
-        raise UsageError("--balances-before and --balances-after go together.")
+        raise UsageError("--balances-before and --balances-after must be given together.")
     with ExitStack() as stack:
         book = stack.enter_context(_ledger(ledger)) if job else None
         if book is not None:
@@ -181,7 +186,7 @@ def command(
 
 
 def show(result: "Reconciliation") -> None:
-    """Print a reconciliation for people."""
+    """Print a reconciliation as text."""
     out = console()
     out.result(f"{result.contract}: {result.verdict}. {result.reason}")
     if result.evidence and result.readings:
@@ -190,9 +195,9 @@ def show(result: "Reconciliation") -> None:
         out.result(f"{how}; {result.found:,} rows, columns {', '.join(result.compared)}.")
     if result.unchecked:
         listed = "; ".join(f"{name} ({why})" for name, why in result.unchecked.items())
-        out.result(f"Not checked: of which target the export is. {listed}.")
+        out.result(f"Not checked: whether the export is of this target. {listed}.")
     if result.others:
-        out.result(f"{result.others:,} other rows are in the target, which is no fault here.")
+        out.result(f"The target also contains {counted(result.others, 'other row')}; this is expected.")
     if result.columns:
         by_column = ", ".join(f"{name} in {counted(count, 'record')}" for name, count in result.columns.items())
         out.result(f"Different by column: {by_column}.")
@@ -205,7 +210,7 @@ def show(result: "Reconciliation") -> None:
 
 
 def _show_examples(result: "Reconciliation") -> None:
-    """Print a table with examples of each class, and how many there are of it."""
+    """Print a table with examples of each class of difference, and the total of each class."""
     chosen = some_of_each(result.examples, most=SHOWN)
     rows = [
         (
@@ -227,7 +232,7 @@ def _show_examples(result: "Reconciliation") -> None:
 
 
 def some_of_each(examples: "Sequence[Difference]", *, most: int) -> "list[Difference]":
-    """Return at most `most` examples in their order, of each class about as many."""
+    """Return at most `most` examples in their order, about the same number of each class."""
     kinds = list(dict.fromkeys(example.kind for example in examples))
     groups = [[e for e in examples if e.kind == kind] for kind in kinds]
     rounds = chain.from_iterable(zip_longest(*groups))
@@ -236,22 +241,22 @@ def some_of_each(examples: "Sequence[Difference]", *, most: int) -> "list[Differ
 
 
 def next_steps(result: "Reconciliation", asked: "Asked", ids: Mapping[str, int]) -> Iterator[str]:
-    """Yield what to do about a mismatch, with the command; nothing where the differences prove nothing."""
+    """Yield the next steps after a mismatch, with commands; nothing if the evidence is incomplete."""
     if result.verdict != "mismatch" or result.doubt:
         return
     mode = asked.contract.mode
     words = ["bulkops", "import", asked.contract.name]
     target = [word for name, value in ids.items() for word in (f"--{name}", str(value))]
     if mode.resend_is_safe:
-        yield f"Next: import the file again, which sets all rows: {shlex.join([*words, str(asked.file), *target])}"
+        yield f"Next: import the file again to set all rows: {shlex.join([*words, str(asked.file), *target])}"
         return
     if repair := result.files.get("repair"):
         yield f"Next: import the missing rows: {shlex.join([*words, repair, *target])}"
     elif result.missing and asked.repair is None:
         same = shlex.join(["bulkops", "reconcile", "--job", asked.job]) if asked.job else "the same command"
-        yield f"Next: {same} with --repair missing.csv writes a file of the {result.missing:,} missing rows to import."
+        yield f"Next: {same} with --repair missing.csv writes the {result.missing:,} missing rows to a file for import."
     if result.different:
-        yield f"An import of {asked.contract.name} does not change rows that exist: correct the different ones there."
+        yield f"An import of {asked.contract.name} changes no existing row: correct the different rows in Talon.One."
 
 
 def show_balances(balances: "tuple[Balance, ...]") -> None:
@@ -271,7 +276,7 @@ def _of_file(
     from bulkops.reconciling.sides import Known
 
     if contract is None or file is None:
-        raise UsageError("Name a contract and a file, or a job with --job.")
+        raise UsageError("Give a contract and a file, or a job with --job.")
     known = Known(import_ids=import_ids or None)
     return Asked(contract=contract, file=file, options=query_of(contract, chosen), known=known)
 

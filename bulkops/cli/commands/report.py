@@ -1,4 +1,4 @@
-"""`bulkops report`: what became of a job, or of several, on one page."""
+"""`bulkops report`: write the results of one or more jobs as one page."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,13 +20,13 @@ FORMATS = ("html", "md", "json")
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-    help="Where to write; - is stdout.",
+    help="File to write; - is stdout.",
 )
-@own_option("--format", "form", type=click.Choice(FORMATS), help="Default: by the file's suffix, else html.")
+@own_option("--format", "form", type=click.Choice(FORMATS), help="Default: from the file name, else html.")
 @option("--mask", is_flag=True, help="Hide the values of records.")
-@own_option("--title", help="The heading; default: the job, or how many.")
+@own_option("--title", help="Heading; default: the job, or the number of jobs.")
 @overwrite_option
-@option("--no-check", is_flag=True, help="Do not read the files again for findings and sums.")
+@option("--no-check", is_flag=True, help="Do not read the files again to check findings and sums.")
 @ledger_option
 @json_option
 def command(
@@ -41,9 +41,9 @@ def command(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Make one self-contained report of a JOB, or of several; without a JOB, of the latest.
+    """Write one self-contained report of one or more JOBs; by default of the latest.
 
-    With --json the report is printed as a document; with -o FILE as well it is also written to FILE.
+    --json prints the report as JSON; with -o FILE it is also written to FILE.
     """
     from bulkops.clock import SystemClock
     from bulkops.ledger.store import Ledger

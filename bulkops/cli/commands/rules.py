@@ -1,4 +1,4 @@
-"""`bulkops rules`: every check with its code, or one explained."""
+"""`bulkops rules`: list the rules, or explain one."""
 
 import click
 
@@ -14,7 +14,7 @@ from bulkops_validators.model.rules_registry import RULES, chosen
 @click.argument("code", required=False, shell_complete=completion.rules)
 @json_option
 def command(code: str | None, *, as_json: bool) -> None:
-    """List the rules, or explain those of one CODE, name or prefix: what, why, examples, fix."""
+    """List the rules, or explain the rule with a CODE or name; a prefix lists several."""
     try:
         listed = [rule for rule in RULES.values() if code is None or rule.code in chosen(select=[code])]
     except LookupError as error:

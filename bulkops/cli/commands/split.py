@@ -1,4 +1,4 @@
-"""`bulkops split`: write the chunks that an import would send as files."""
+"""`bulkops split`: write the chunks of an import as files."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def command(
     max_bytes: int,
     as_json: bool,
 ) -> None:
-    """Write the chunks of FILE as files, each with the header: the very bytes that an import would send."""
+    """Write the chunks of FILE as files, each with the header: the exact bytes that an import sends."""
     from bulkops.chunking.limits import chunk_limits
     from bulkops.chunking.plan import plan_file
     from bulkops.chunking.split import write_chunks

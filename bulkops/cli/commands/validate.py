@@ -1,4 +1,4 @@
-"""`bulkops validate`: check files against a contract, and a snapshot of an account; no network."""
+"""`bulkops validate`: check files against a contract and an account snapshot; no network."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -30,22 +30,26 @@ if TYPE_CHECKING:
     from bulkops.writing import Permit
 
 MOST_ACCEPTED = 100_000
-"""Findings of a rule that a baseline can accept; beyond that the rule is better ignored."""
+"""Maximum findings of one rule in a baseline; to accept more, ignore the rule."""
 
 
 @click.command("validate")
 @contract_argument
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@option("--recursive", is_flag=True, help="Look into folders for .csv files, compressed ones too.")
+@option("--recursive", is_flag=True, help="Search folders for .csv files, also compressed ones.")
 @judging_options
-@option("--max-findings", type=CountType(0), help="Examples of each rule and file [5; 1000 in documents].")
+@option(
+    "--max-findings", type=CountType(0), help="Maximum examples of each rule and file [5; 1000 with --json and sarif]."
+)
 @own_option(
     "--max-errors",
     type=CountType(),
-    help="Stop reading a file at so many errors; the block they are in counts.",
+    help="Stop reading a file after the block in which this number of errors is reached.",
 )
-@option("--mask", is_flag=True, help="Hide values.")
-@own_option("--write-baseline", type=click.Path(path_type=Path), help="Accept all findings: write them to a file.")
+@option("--mask", is_flag=True, help="Mask the values of records.")
+@own_option(
+    "--write-baseline", type=click.Path(path_type=Path), help="Accept all findings: write them to a baseline file."
+)
 @overwrite_option
 @account_options
 @option("--statistics", is_flag=True, help="Show counts by rule instead of findings.")
@@ -71,9 +75,9 @@ def command(
     statistics: bool,
     as_json: bool,
 ) -> int:
-    """Check FILEs: every defect with its record, line and column, and what to do.
+    """Check FILEs and report every finding with its record, line, column and fix.
 
-    Exit code 0: clean (warnings do not count unless --fail-on warning); 1: findings; 2: a file cannot be read.
+    Exit codes: 0: no errors (--fail-on warning: no warnings either); 1: findings; 2: a file cannot be read.
     """
     from bulkops.cli.output.excerpts import Excerpts
     from bulkops.reading.sources import expand
@@ -81,7 +85,7 @@ def command(
 
     form = form_asked(form, as_json=as_json)
     if mask and (baseline_path or write_baseline):
-        raise UsageError("--mask hides the values that a baseline is about.", hint="Use one of the two.")
+        raise UsageError("--mask hides the values that a baseline compares.", hint="Use one of the two.")
     settings = replace(
         settings_of(select=words(select), ignore=words(ignore), case=case, baseline_path=baseline_path, form=form),
         max_errors=max_errors,
@@ -105,7 +109,7 @@ def command(
         report = validate_files(contract, sources, settings=settings, observer=watcher)
     finally:
         excerpts.close()
-    report = report if snapshot is None else snapshot.told(report)
+    report = report if snapshot is None else snapshot.describe(report)
     for file in report.files:
         if file.unreadable is not None:
             console().complain(file.unreadable)
@@ -116,7 +120,7 @@ def command(
 
 
 def _write(report: "ValidationReport", path: Path, permit: "Permit") -> int:
-    """Accept the findings of a report and return the exit code."""
+    """Write the findings of a report to a baseline and return the exit code."""
     from bulkops.validation import baseline
 
     count = baseline.save(path, (f for file in report.files for f in file.findings), permit)
