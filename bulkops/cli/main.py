@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from bulkops.cli.options.environment import option
 from bulkops.cli.output.console import Console
-from bulkops.cli.process.error_exit import report_error, final_exit_code, without_color
+from bulkops.cli.process.error_exit import final_exit_code, report_error, without_color
 from bulkops.cli.process.processors import leave, prepare
 from bulkops.cli.process.signals import interrupt_on_signals
 from bulkops.cli.process.streams import prepare_streams

@@ -98,7 +98,7 @@ def test_the_table_says_how_to_judge_and_options_win(project: Path) -> None:
     assert (code, {finding["code"][:3] for finding in report["files"][0]["findings"]}) == (1, {"VAL"})
     (project / "bulkops.toml").write_text(CONFIG + 'baseline = "known.json"\n')
     missing = check(project)
-    assert (missing[0], "There is no baseline" in missing[1]["error"]["message"]) == (2, True)
+    assert (missing[0], "known.json does not exist" in missing[1]["error"]["message"]) == (2, True)
     words = ["validate", "coupons", "codes/bad.csv", "--write-baseline", "known.json"]
     subprocess.run([sys.executable, "-m", "bulkops", *words], cwd=project, check=True, capture_output=True)
     assert check(project)[0] == 0
@@ -157,7 +157,7 @@ def test_it_works_from_a_folder_below(project: Path) -> None:
         ('[check]\ncoupons = "*.csv"\ncase = "upper"\n', "case must be one of"),
         ('[check]\ncoupons = "*.csv"\nselect = 3\n', "select must be a rule"),
         ('[check]\ncoupons = "*.csv"\nbaseline = 3\n', "baseline must be a path"),
-        ('[check]\ncoupons = "*.csv"\nselect = ["COD20"]\nignore = "XLX1"\n', "There is no rule 'XLX1'"),
+        ('[check]\ncoupons = "*.csv"\nselect = ["COD20"]\nignore = "XLX1"\n', "Unknown rule 'XLX1'"),
     ],
 )
 def test_a_table_that_makes_no_sense_is_explained(project: Path, config: str, word: str) -> None:

@@ -13,13 +13,13 @@ from bulkops.cli.options.common import json_option, limit_options
 from bulkops.cli.options.environment import option
 from bulkops.cli.output.console import console
 from bulkops.cli.output.validation_output import (
-    Printer,
+    FindingPrinter,
     exit_code,
-    form_asked,
-    judging_options,
-    settings_of,
-    tell,
-    words,
+    print_report,
+    requested_format,
+    split_list,
+    validation_options,
+    validation_settings,
 )
 from bulkops.configuration import read_config
 from bulkops.errors import InputUnreadable, UsageError
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH...]")
-@judging_options
+@validation_options
 @account_options
 @option("--skip-unmapped", is_flag=True, help="Skip PATHs that no pattern matches, instead of rejecting them.")
 @limit_options
@@ -64,11 +64,11 @@ def command(
     loyalty-points = "points/*.csv"
     ignore = ["XLS"]
     """  # noqa: D301 - click takes a real backspace for "do not wrap"
-    form = form_asked(form, as_json=as_json)
+    form = requested_format(form, as_json=as_json)
     table = CheckTable.of(read_config(ctx.meta.get("bulkops.config")))
-    settings = settings_of(
-        select=words(select or table.select),
-        ignore=words(ignore or table.ignore),
+    settings = validation_settings(
+        select=split_list(select or table.select),
+        ignore=split_list(ignore or table.ignore),
         case=case or table.case,
         baseline_path=baseline_path or table.baseline,
         form=form,
@@ -85,7 +85,7 @@ def command(
     for file in report.files:
         if file.unreadable is not None:
             console().complain(file.unreadable)
-    tell(report, form)
+    print_report(report, form)
     console().note(f"{counted(len(report.files), 'file')} checked.")
     return exit_code(report, fail_on or table.fail_on)
 
@@ -116,7 +116,7 @@ def _validated(
     from bulkops.validation.engine import validate_files
     from bulkops.validation.findings import ValidationReport
 
-    watcher = Printer(console()) if watched else None
+    watcher = FindingPrinter(console()) if watched else None
     # Files are checked one by one: in a repository each stands for itself, and none repeats another.
     reports = []
     for contract, paths in mapped.items():

@@ -68,7 +68,7 @@ def _show_contracts(contract: Contract | None, form: str) -> None:
         _show(contract)
     elif form == "markdown":
         chosen = [contract] if contract else list(CONTRACTS.values())
-        console().several("\n".join(describe.markdown(c) for c in chosen).rstrip())
+        console().lines("\n".join(describe.markdown(c) for c in chosen).rstrip())
     elif form == "header":
         for c in [contract] if contract else CONTRACTS.values():
             header = ",".join(c.column_names)

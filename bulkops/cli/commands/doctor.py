@@ -48,7 +48,7 @@ def command(ctx: click.Context, target: TargetChoice, ledger: str | None, *, as_
 
 def _checks(ctx: click.Context, target: TargetChoice, ledger: str | None, rights: "list[Right]") -> "Iterator[Check]":
     """Yield each check when it ends, and add the operations that the key has to `rights`."""
-    from bulkops.cli.output.jobs_view import look_at_ledger
+    from bulkops.cli.output.jobs_view import read_ledger
     from bulkops.pipeline import checkup
     from bulkops.settings import default_ledger_url
 
@@ -58,7 +58,7 @@ def _checks(ctx: click.Context, target: TargetChoice, ledger: str | None, rights
     except UsageError as error:
         yield checkup.skipped("ledger", error.message)
         return
-    yield checkup.check_ledger(url, lambda: look_at_ledger(ledger))
+    yield checkup.check_ledger(url, lambda: read_ledger(ledger))
     if not (target.name or target.base_url):
         yield checkup.skipped("target", "No target was given. Add --target NAME, or --base-url and a key.")
         return

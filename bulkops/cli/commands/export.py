@@ -11,7 +11,7 @@ from bulkops.cli.options.common import CountType, SecondsType, json_option, ledg
 from bulkops.cli.options.environment import Reach, option, own_option
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
-from bulkops.cli.output.outputs import permit_of
+from bulkops.cli.output.files import output_permit
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
 from bulkops.exporting.catalog import EXPORTS
@@ -135,7 +135,7 @@ def _run(export: Export, options: dict[str, Any]) -> None:
     target: TargetChoice = options["target"]
     target.refuse_unused(export.used_ids(target.default_ids()), f"export {export.name}", ids_of_paths(export))
     to_stdout = options["output"] == "-"
-    permit = permit_of(overwrite=options["overwrite"], ledger=options["ledger"])
+    permit = output_permit(overwrite=options["overwrite"], ledger=options["ledger"])
     if not to_stdout:
         refuse_no_file(Path(options["output"]))
         refuse_no_folder(Path(options["output"]))

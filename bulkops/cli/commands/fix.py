@@ -13,11 +13,10 @@ from bulkops.cli.options.common import json_option, limit_options
 from bulkops.cli.options.contract import contract_argument
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.output.console import console, line
-from bulkops.cli.output.outputs import permit_of, refuse_existing, refuse_the_same
-from bulkops.cli.output.remaining_findings import tell_left, what_is_left, words_given
-from bulkops.cli.output.whole_files import is_device, refuse_archive, whole_files
+from bulkops.cli.output.files import is_device, output_permit, refuse_archive, refuse_existing, whole_files
+from bulkops.cli.output.remaining_findings import print_remaining, typed_options, validate_copy
 from bulkops.errors import UsageError
-from bulkops.writing import NOT_CSV, Permit, part_of, refuse_other_form
+from bulkops.writing import NOT_CSV, Permit, part_of, refuse_other_form, refuse_the_same
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def command(
         raise UsageError(f"{file} names {len(sources)} files. Give one file.")
     if log_path is None and output != STDOUT:
         log_path = output.with_name(output.name + ".changes.jsonl")
-    permit = permit_of(overwrite=overwrite)
+    permit = output_permit(overwrite=overwrite)
     _check_outputs((Path(file), Path(sources[0].path)), output, log_path, permit)
     refuse_other_form(output, NOT_CSV, instead=".csv, .csv.gz or .csv.zst")
     view = _ChangeView(mask=mask, diff=diff and not as_json)
@@ -109,11 +108,11 @@ def command(
         console().emit_json(_document(report, left, output, log_path))
         return 0
     _print_summary(report, output, log_path)
-    given = words_given(chosen)
+    given = typed_options(chosen)
     again = ["bulkops", "fix", contract.name, file, "-o", str(output), *given]
     if output != STDOUT and not is_device(output):
         again.append("--overwrite")
-    tell_left(left, again, given, lambda text: click.echo(line(text), err=output == STDOUT))
+    print_remaining(left, again, given, lambda text: click.echo(line(text), err=output == STDOUT))
     return 0
 
 
@@ -168,8 +167,8 @@ def _write(
         log = _ChangeLog(listed[0] if listed else None, mask=view.mask, diff=view.diff, err=output == STDOUT)
         report = fix_file(contract, source, out, options=options, log=log)
         if spooled:
-            left = what_is_left(contract, stream_source(str(output), out), mask=view.mask)
-    return report, left or what_is_left(contract, file_source(output), mask=view.mask)
+            left = validate_copy(contract, stream_source(str(output), out), mask=view.mask)
+    return report, left or validate_copy(contract, file_source(output), mask=view.mask)
 
 
 class _ChangeLog:

@@ -9,8 +9,8 @@ import click
 from bulkops.cli.options.common import json_option, ledger_option, overwrite_option, sure_option
 from bulkops.cli.options.environment import own_option
 from bulkops.cli.output.console import console
-from bulkops.cli.output.jobs_view import look_at_ledger
-from bulkops.cli.output.outputs import permit_of
+from bulkops.cli.output.files import output_permit
+from bulkops.cli.output.jobs_view import read_ledger
 from bulkops.cli.output.prompt import confirm
 from bulkops.wording import counted
 
@@ -50,7 +50,7 @@ def backup(file: Path, ledger: str | None, *, overwrite: bool, as_json: bool) ->
     from bulkops.writing import whole_file
 
     url = ledger or default_ledger_url()
-    with whole_file(file, permit_of(overwrite=overwrite, ledger=ledger)) as out:
+    with whole_file(file, output_permit(overwrite=overwrite, ledger=ledger)) as out:
         made = back_up(url, out, now=SystemClock().now())
     if as_json:
         console().emit_json({"backup": str(file), **vars(made)})
@@ -74,7 +74,7 @@ def check(ledger: str | None, *, as_json: bool) -> int:
     from bulkops.settings import default_ledger_url
 
     url = ledger or default_ledger_url()
-    with look_at_ledger(ledger) as book:
+    with read_ledger(ledger) as book:
         problems, jobs = check_ledger(url, book), len(book.jobs())
     fatal = [problem for problem in problems if problem.fatal]
     if as_json:
@@ -111,7 +111,7 @@ def prune(older_than: timedelta, ledger: str | None, *, digests: bool, dry_run: 
     from bulkops.clock import SystemClock
     from bulkops.ledger import care
 
-    with look_at_ledger(ledger) as book:
+    with read_ledger(ledger) as book:
         found = care.prunable(book, before=SystemClock().now() - older_than, digests=digests)
         if found.files and not dry_run:
             facts = [

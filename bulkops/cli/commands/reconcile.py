@@ -24,8 +24,8 @@ from bulkops.cli.options.contract import ContractType, parameter_options, query_
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
-from bulkops.cli.output.outputs import permit_of
-from bulkops.cli.output.validation_output import words
+from bulkops.cli.output.files import output_permit
+from bulkops.cli.output.validation_output import split_list
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
 from bulkops.wording import counted
@@ -161,10 +161,10 @@ def command(
             spreadsheet_safe=spreadsheet_safe,
             repair=repair,
             without_import_ids=without_import_ids,
-            permit=permit_of(overwrite=overwrite, ledger=ledger),
+            permit=output_permit(overwrite=overwrite, ledger=ledger),
             settle=settle,
             balances=(pair[0], pair[1]) if pair else None,
-        ).accepting(accepted_rules(words(accept)))
+        ).accepting(accepted_rules(split_list(accept)))
         evidence = Evidence(
             export=export,
             ids=target.default_ids(),

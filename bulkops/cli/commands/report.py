@@ -8,7 +8,7 @@ import click
 from bulkops.cli.options.common import json_option, ledger_option, overwrite_option
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.output.console import console
-from bulkops.cli.output.outputs import permit_of
+from bulkops.cli.output.files import output_permit
 from bulkops.cli.process import completion
 
 FORMATS = ("html", "md", "json")
@@ -67,7 +67,7 @@ def command(
     try:
         made = clock.now()
         if not to_stdout:
-            permit = permit_of(overwrite=overwrite, ledger=ledger)
+            permit = output_permit(overwrite=overwrite, ledger=ledger)
             console().note(f"Wrote {write_report(book, wish, made=made, output=output, permit=permit)}.")
         if to_stdout or as_json:
             shown = replace(wish, form=ReportForm.JSON) if as_json else wish

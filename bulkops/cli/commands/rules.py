@@ -4,7 +4,7 @@ import click
 
 from bulkops.cli.options.common import json_option
 from bulkops.cli.output.console import console
-from bulkops.cli.output.validation_output import no_rule
+from bulkops.cli.output.validation_output import unknown_rule
 from bulkops.cli.process import completion
 from bulkops_validators.model.rules import Rule
 from bulkops_validators.model.rules_registry import RULES, chosen
@@ -18,7 +18,7 @@ def command(code: str | None, *, as_json: bool) -> None:
     try:
         listed = [rule for rule in RULES.values() if code is None or rule.code in chosen(select=[code])]
     except LookupError as error:
-        raise no_rule(str(code)) from error
+        raise unknown_rule(str(code)) from error
     if as_json:
         console().emit_json([as_document(rule) for rule in listed])
     elif code is not None and len(listed) == 1:
@@ -47,10 +47,10 @@ def as_document(rule: Rule) -> dict[str, str]:
 def _explain(rule: Rule) -> None:
     out = console()
     out.result(f"{rule.code} {rule.name} ({Rule.FAMILIES[rule.family].lower()}, {rule.severity})")
-    out.several(f"\n{rule.summary}\n{rule.why}\n")
+    out.lines(f"\n{rule.summary}\n{rule.why}\n")
     out.result(f"  bad   {rule.bad}")
     out.result(f"  good  {rule.good}")
-    out.several(f"\nFix: {rule.fix}")
+    out.lines(f"\nFix: {rule.fix}")
     if rule.repair != "none":
         how = {"unsafe": " --unsafe`", "option": "` with the option named above"}.get(rule.repair, "`")
         out.result(f"Repaired by `bulkops fix{how}.")

@@ -8,7 +8,7 @@ from bulkops.cli.options.common import json_option, ledger_option, overwrite_opt
 from bulkops.cli.options.environment import own_option
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
-from bulkops.cli.output.outputs import permit_of
+from bulkops.cli.output.files import output_permit
 from bulkops.cli.process.connect import connect
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.wording import counted
@@ -39,7 +39,7 @@ def command(output: Path, target: TargetChoice, ledger: str | None, *, overwrite
     from bulkops.account.snapshot import provenance, write_snapshot
     from bulkops.clock import SystemClock
 
-    permit = permit_of(overwrite=overwrite, ledger=ledger)
+    permit = output_permit(overwrite=overwrite, ledger=ledger)
     refuse_no_file(output)
     refuse_no_folder(output)
     permit.check(output)

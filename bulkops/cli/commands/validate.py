@@ -11,18 +11,19 @@ from bulkops.cli.options.common import CountType, json_option, limit_options, ov
 from bulkops.cli.options.contract import contract_argument
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.output.console import console
-from bulkops.cli.output.outputs import permit_of, refuse_the_same
+from bulkops.cli.output.files import output_permit
 from bulkops.cli.output.validation_output import (
-    Printer,
+    FindingPrinter,
     exit_code,
-    form_asked,
-    judging_options,
-    settings_of,
-    tell,
-    words,
+    print_report,
+    requested_format,
+    split_list,
+    validation_options,
+    validation_settings,
 )
 from bulkops.errors import UsageError
 from bulkops.wording import counted
+from bulkops.writing import refuse_the_same
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ MOST_ACCEPTED = 100_000
 @contract_argument
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @option("--recursive", is_flag=True, help="Search folders for .csv files, also compressed ones.")
-@judging_options
+@validation_options
 @option(
     "--max-findings", type=CountType(0), help="Maximum examples of each rule and file [5; 1000 with --json and sarif]."
 )
@@ -83,11 +84,13 @@ def command(
     from bulkops.reading.sources import expand
     from bulkops.validation.engine import validate_files
 
-    form = form_asked(form, as_json=as_json)
+    form = requested_format(form, as_json=as_json)
     if mask and (baseline_path or write_baseline):
         raise UsageError("--mask hides the values that a baseline compares.", hint="Use one of the two.")
     settings = replace(
-        settings_of(select=words(select), ignore=words(ignore), case=case, baseline_path=baseline_path, form=form),
+        validation_settings(
+            select=split_list(select), ignore=split_list(ignore), case=case, baseline_path=baseline_path, form=form
+        ),
         max_errors=max_errors,
         mask=mask,
     )
@@ -99,12 +102,12 @@ def command(
     if write_baseline:
         read = (Path(name) for name in (*files, *(source.path for source in sources)))
         refuse_the_same(write_baseline, read, what="where accepted findings go")
-        permit = permit_of(overwrite=overwrite)
+        permit = output_permit(overwrite=overwrite)
         permit.check(write_baseline)
         settings = replace(settings, max_findings=MOST_ACCEPTED, grouped=False)
     excerpts = Excerpts()
     hidden = form != "text" or statistics or write_baseline
-    watcher = None if hidden else Printer(console(), None if mask else excerpts)
+    watcher = None if hidden else FindingPrinter(console(), None if mask else excerpts)
     try:
         report = validate_files(contract, sources, settings=settings, observer=watcher)
     finally:
@@ -115,7 +118,7 @@ def command(
             console().complain(file.unreadable)
     if write_baseline:
         return _write(report, write_baseline, permit)
-    tell(report, form, statistics=statistics)
+    print_report(report, form, statistics=statistics)
     return exit_code(report, fail_on)
 
 

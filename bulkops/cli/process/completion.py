@@ -23,9 +23,9 @@ def completed(cli: click.Command, variable: str) -> int:
 
 def jobs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:  # noqa: ARG001
     """Return the jobs of the ledger, newest first."""
-    from bulkops.cli.output.jobs_view import look_at_ledger
+    from bulkops.cli.output.jobs_view import read_ledger
 
-    with suppress(BulkopsError), look_at_ledger(ctx.params.get("ledger")) as ledger:
+    with suppress(BulkopsError), read_ledger(ctx.params.get("ledger")) as ledger:
         found = [job for job in reversed(ledger.jobs()) if job.id.startswith(incomplete)]
         return [CompletionItem(job.id, help=job.file_path.name) for job in found[:MOST_JOBS]]
     return []
