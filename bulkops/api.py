@@ -1,6 +1,7 @@
-"""What the command line does, as typed functions for notebooks and orchestrators; `import bulkops` offers them.
+"""The features of the command line as typed functions for notebooks and orchestrators.
 
-Errors are those of `bulkops.errors`. Nothing is printed: give an observer to follow a run.
+`import bulkops` offers them. They raise the errors of `bulkops.errors` and print nothing; pass an observer to follow
+a run.
 """
 
 import os
@@ -62,15 +63,15 @@ from bulkops_validators.model.contract import Contract
 PathLike = str | os.PathLike[str]
 
 FIX_CHANGES = 10_000
-"""How many changes of a repaired copy are kept as objects; the report counts all of them."""
+"""Maximum changes of a repaired copy that are kept as objects; the report counts all of them."""
 
 
 def target(base_url: str, *, key: str | None = None, **ids: int) -> Target:
     """Return a target: an address, and ids by name (`application`, `campaign`, `program`, `pool`, …).
 
-    `key` is a Management API key; without it the key comes from the environment, as for the command line. UsageError
-    for an id that no target has, an address that is not valid and a key that no header can contain; names in the path
-    of an export, such as a card's, go to `export`.
+    `key` is a Management API key; without it the key is read from the environment, as on the command line. UsageError
+    for an unknown id, an invalid address or an invalid key. Names in the path of an export, such as a card, are
+    arguments of `export`.
     """
     _check_names(ids)
     if key is not None:
@@ -83,14 +84,14 @@ def target(base_url: str, *, key: str | None = None, **ids: int) -> Target:
 
 @contextmanager
 def local_sandbox(*, world: PathLike | None = None, **ids: int) -> Iterator[Target]:
-    """Yield a sandbox as a target; it begins and ends with the context and keeps nothing."""
+    """Yield a sandbox as a target; it runs during the context and stores nothing."""
     _check_names(ids)
     with fresh_sandbox(ids, world=Path(world) if world else None) as place:
         yield place
 
 
 def validate(contract: str | Contract, *files: Input, settings: ValidationSettings | None = None) -> ValidationReport:
-    """Check files or DataFrames against a contract; no account, no network.
+    """Return the findings of files or DataFrames for a contract; uses no account and no network.
 
     InputUnreadable if a file cannot be read.
     """
@@ -111,9 +112,9 @@ def plan(
     max_rows: int | None = None,
     max_bytes: int = 50_000_000,
 ) -> FilePlan:
-    """Return the chunks that a file or a DataFrame would be sent in, as byte ranges with checksums.
+    """Return the chunks of a file or a DataFrame as byte ranges with checksums.
 
-    `options` are as in `submit`.
+    `options` have the meaning they have in `submit`.
     """
     found = _contract(contract)
     names = found.sent_names(query_texts(found, options or {}, place=found.name))
@@ -123,7 +124,7 @@ def plan(
 
 @dataclass(frozen=True, kw_only=True)
 class Fixed:
-    """A repaired copy: where it is, how much was changed, the changes (at most `FIX_CHANGES`), and what remains."""
+    """A repaired copy: its path, the counts, at most `FIX_CHANGES` changes, and the findings that remain."""
 
     path: Path
     report: FixReport
@@ -141,8 +142,8 @@ def fix(
 ) -> Fixed:
     """Write a repaired copy of a file or a DataFrame, and validate the copy.
 
-    DataError if there is no header to go by, InputUnreadable if the file cannot be read. `overwrite` is as for
-    `export`; the file itself is never written over.
+    DataError if the file has no usable header, InputUnreadable if it cannot be read. `overwrite` has the meaning it has
+    in `export`; the input file is never overwritten.
     """
     found, target = _contract(contract), _path(out)
     report, changes = FixReport(), list[Change]()
@@ -172,10 +173,10 @@ def submit(
     ledger: str | None = None,
     observer: Observer | None = None,
 ) -> Outcome:
-    """Validate a file or a DataFrame, upload it and, if asked, prove every row.
+    """Validate a file or a DataFrame, upload it and, with `reconcile`, prove every row.
 
-    `options` are the contract's query options by name (`{"skip-duplicates": True}`); `guards` lifts guards one by
-    one; `ledger` is the address of the ledger, None for the default one.
+    `options` are the contract's query options by name (`{"skip-duplicates": True}`). Each field of `guards` lifts one
+    guard. `ledger` is the address of the ledger, None for the default one.
     """
     found = _contract(contract)
     if is_frame(file):
@@ -206,9 +207,9 @@ def resume(
     ledger: str | None = None,
     observer: Observer | None = None,
 ) -> Outcome:
-    """Go on with a job where it was left; `changes` are run settings to change, such as `{"settle": 5.0}`.
+    """Resume a job and return its outcome; `changes` are new run settings, such as `{"settle": 5.0}`.
 
-    `file` is where the job's file is now, if it was moved.
+    `file` is the new path of the job's file if it was moved.
     """
     with _open(ledger) as book:
         entry = book.job(job)
@@ -247,16 +248,16 @@ def export(
     observer: Callable[[str], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Exported:
-    """Save an export to a file, which appears only when all of it is there.
+    """Save an export to a file, which appears only when it is complete.
 
-    `filters` are by option name, as `bulkops export WHAT --help` lists them: text, numbers, booleans, lists, dates.
-    `names` are what stands in the path besides ids: `{"card": "CARD-1"}`, `{"profile": "customer-1"}`,
-    `{"achievement": 3}`, `{"value-map": 4}`. `window` (`"1d"`) fetches piece by piece, each as long as that, and goes
-    on after a kill. A file that bulkops did not write is only replaced with `overwrite`, the file of a job never.
-    `observer` hears sentences, `progress` the number of bytes of each block.
+    `filters` are values by option name, as `bulkops export WHAT --help` lists them: text, numbers, booleans, lists, dates.
+    `names` are the parts of the path that are not ids: `{"card": "CARD-1"}`, `{"profile": "customer-1"}`,
+    `{"achievement": 3}`, `{"value-map": 4}`. `window` (`"1d"`) exports in time spans of this length, and continues
+    after a kill. `overwrite` allows replacing a file that bulkops did not write; the file of a job is never replaced.
+    `observer` receives sentences, `progress` the number of bytes of each block.
     """
     if what not in EXPORTS:
-        raise UsageError(f"There is no export {what!r}.", hint=f"Known: {', '.join(EXPORTS)}.")
+        raise UsageError(f"Unknown export {what!r}.", hint=f"Known: {', '.join(EXPORTS)}.")
     request = request_of(EXPORTS[what], where.ids, names or {}, filters or {})
     fetching = Fetching(
         steps=steps_of(EXPORTS[what], window, window_by), settle=settle, progress=progress, say=observer
@@ -289,26 +290,29 @@ def reconcile(
     ledger: str | None = None,
     observer: Callable[[str], None] | None = None,
 ) -> Reconciliation:
-    """Compare a file or a DataFrame with what a target contains, or with an export that was `saved` earlier.
+    """Compare a file or a DataFrame with the rows of a target, or with a `saved` export.
 
-    `job` is the job that sent the file: its import ids and times are known, the file must be the one it sent
-    (GuardRefused), and the result is stored with it. `import_ids` names the imports of a file without a job. `case` is
-    how the application folds codes. `spreadsheet_safe` writes the files of `output` so that a spreadsheet takes no
-    cell for a formula. `ids` are those that a saved export must be of, as far as its rows show them.
-    `without_import_ids` writes a `repair` file of points or giveaways though the rows found show no import ids.
-    `overwrite` is as for `export`. `balances` are balances exports from before and after (points). `accept` are rules
-    that stop an import, but not this one. `observer` receives the reason for each further reading.
+    `job` is the job that sent the file: its import ids and times are used, the file must be the one it sent
+    (GuardRefused), and the result is stored with the job. `import_ids` are the imports of a file without a job. `case`
+    is how the application compares codes. `spreadsheet_safe` writes the files of `output` so that a spreadsheet runs
+    no cell as a formula. `ids` are the expected target ids of a saved export, checked as far as its rows contain them.
+    `without_import_ids` writes a `repair` file of points or giveaways although the rows found have no import ids.
+    `overwrite` has the meaning it has in `export`. `balances` are balances exports from before and after the import
+    (points). `accept` are rules that stop an import, but not this one. `observer` receives the reason of each further
+    read-back.
     """
     found = _contract(contract)
     if where is not None and saved is not None:
-        raise UsageError("A target and a saved export are two things to compare with; give one.")
+        raise UsageError("Give either a target or a saved export, not both.")
     with ExitStack() as stack:
         path = stack.enter_context(input_path(file))
         book = stack.enter_context(_open(ledger)) if where is not None or job else None
         if job and book is not None:
             asked = asked_of_job(book, job, file=path, where=where)
             if asked.contract != found or import_ids is not None:
-                raise UsageError(f"Job {job} knows its contract, {asked.contract.name}, and its import ids.")
+                raise UsageError(
+                    f"Job {job} imports {asked.contract.name}, and the ledger contains its import ids; pass no others."
+                )
         else:
             query = query_texts(found, options or {}, place=found.name)
             asked = Asked(contract=found, file=path, options=query, known=Known(import_ids=import_ids))
@@ -346,14 +350,14 @@ def run(
 ) -> list[StepResult]:
     """Run a recipe (a path, or the name of a shipped one) and return a result for each step that ran.
 
-    The last result is the first that is not as the recipe expects, if there is one. `first` is the number of the step
-    to begin with, from 1. A recipe with a sandbox of its own takes no target. UsageError if the recipe is not valid.
+    The run stops after the first result that the recipe does not expect. `first` is the number of the first step to
+    run, from 1. UsageError for an invalid recipe, and for a target with a recipe that has its own sandbox.
     """
     loaded = load_recipe(find_recipe(os.fspath(recipe)), variables or {})
     with ExitStack() as stack:
         if loaded.sandbox is not None:
             if where is not None:
-                raise UsageError(f"{loaded.name} runs against a sandbox of its own, so it takes no target.")
+                raise UsageError(f"{loaded.name} runs against its own sandbox; call it without a target.")
             where = stack.enter_context(fresh_sandbox({}, world=loaded.sandbox.world))
         if where is None:
             raise UsageError(f"{loaded.name} needs a target.")
@@ -382,7 +386,7 @@ def report(
 ) -> Path:
     """Write a report of the jobs, or of the latest, to a `.html`, `.md` or `.json` file, and return its path.
 
-    `overwrite` is as for `export`.
+    `overwrite` has the meaning it has in `export`.
     """
     path = Path(out)
     form = form_of(path)
@@ -395,7 +399,7 @@ def _contract(contract: str | Contract) -> Contract:
     if isinstance(contract, Contract):
         return contract
     if contract not in CONTRACTS:
-        raise UsageError(f"There is no contract {contract!r}.", hint=f"Known: {', '.join(CONTRACTS)}.")
+        raise UsageError(f"Unknown contract {contract!r}.", hint=f"Known: {', '.join(CONTRACTS)}.")
     return CONTRACTS[contract]
 
 
@@ -412,9 +416,9 @@ def _path(given: object) -> Path:
 def _check_names(ids: Mapping[str, object]) -> None:
     for name, value in ids.items():
         if name not in ID_NAMES:
-            raise UsageError(f"There is no id {name!r}.", hint=f"Known: {', '.join(ID_NAMES)}.")
+            raise UsageError(f"Unknown id {name!r}.", hint=f"Known: {', '.join(ID_NAMES)}.")
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise UsageError(f"The id {name} is a whole number from 1 on, not {value!r}.")
+            raise UsageError(f"The id {name} must be a whole number of at least 1, not {value!r}.")
 
 
 def _check_ids(contract: Contract, where: Target) -> None:

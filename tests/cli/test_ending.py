@@ -43,7 +43,7 @@ def bulkops(*words: str, cwd: Path | None = None, **environment: str) -> subproc
         (["validate", "coupons", "x.csv", "--baseline", "none.json"], "The baseline none.json does not exist."),
         (["fix", "coupons", str(SAMPLES / "coupons.csv"), "-o", "nodir/x.csv"], "The folder nodir does not exist."),
         (["export", "coupons", "--application", "1", "-o", "nodir/x.csv"], "The folder nodir does not exist."),
-        (["fix", "coupons", str(SAMPLES / "coupons.csv"), "-o", "/dev/null/x.csv"], "/dev/null is no folder."),
+        (["fix", "coupons", str(SAMPLES / "coupons.csv"), "-o", "/dev/null/x.csv"], "/dev/null is not a folder."),
         (["export", "coupons", "--application", "1", "-o", "-", "--base-url", "http://[::1"], "not a base address"),
     ],
 )

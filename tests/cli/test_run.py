@@ -67,7 +67,7 @@ def test_a_recipe_with_a_sandbox_refuses_a_target_of_the_command_line(
     path = recipe(tmp_path, giveaways(tmp_path), sandbox={})
     for words in (("--base-url", sandbox.base_url), ("--target", "live"), ("--target", "sandbox")):
         ended = run(shell, path, *words)
-        assert (ended.code, "sandbox of its own" in ended.json["error"]["message"]) == (2, True)
+        assert (ended.code, "its own sandbox" in ended.json["error"]["message"]) == (2, True)
     assert sandbox.requests == []
 
 

@@ -79,7 +79,7 @@ def test_a_file_is_not_written_under_the_name_of_another_form(
     path = tmp_path / f"out{suffix}"
     ended = shell.run(*words, str(path))
     assert ended.code == 2
-    assert f"{path} has the name of" in ended.err
+    assert f"{path} has the suffix of" in ended.err
     assert not path.exists()
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from bulkops.errors import Interrupted
-from bulkops.interrupts import HANGUP, heeded
+from bulkops.interrupts import HANGUP, ending_signals
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def interrupt_on_signals() -> Iterator[None]:
         received.append(number)
         raise KeyboardInterrupt
 
-    for number in heeded():
+    for number in ending_signals():
         signal.signal(number, handle)
     try:
         yield
