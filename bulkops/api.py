@@ -250,7 +250,7 @@ def export(
 ) -> Exported:
     """Save an export to a file, which appears only when it is complete.
 
-    `filters` are values by option name, as `bulkops export WHAT --help` lists them: text, numbers, booleans, lists, dates.
+    `filters` are values by option name (see `bulkops export WHAT --help`): text, numbers, booleans, lists, dates.
     `names` are the parts of the path that are not ids: `{"card": "CARD-1"}`, `{"profile": "customer-1"}`,
     `{"achievement": 3}`, `{"value-map": 4}`. `window` (`"1d"`) exports in time spans of this length, and continues
     after a kill. `overwrite` allows replacing a file that bulkops did not write; the file of a job is never replaced.

@@ -8,5 +8,5 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, *((HANGUP,) if HANGUP else ()))
 
 
 def ending_signals() -> list[int]:
-    """Return the signals that end a command, without those that its parent told it to ignore, such as nohup."""
+    """Return the signals that end a command, except signals that the process ignores, as under nohup."""
     return [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]

@@ -141,6 +141,9 @@ def run() -> int:
             code = value if isinstance(value, int) else 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last edge: nothing may end in a traceback
         code = report_error(error, console)
+        if isinstance(error, click.exceptions.Exit):  # help or the version was printed
+            return final_exit_code(code, console)
+    console.end(code)
     return final_exit_code(code, console)
 
 

@@ -1,4 +1,4 @@
-"""`bulkops check`: validate what the configuration maps to contracts, in CI and before a commit."""
+"""`bulkops check`: validate the files that the configuration maps to contracts, in CI and before a commit."""
 
 import os
 from collections.abc import Mapping, Sequence

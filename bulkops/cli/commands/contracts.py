@@ -63,7 +63,8 @@ def _show_contracts(contract: Contract | None, form: str) -> None:
 
     if form == "table" and contract is None:
         rows = [(c.name, c.mode, f"{len(c.columns)}", c.effect) for c in CONTRACTS.values()]
-        console().table(("contract", "mode", "columns", "effect of the import"), rows)
+        console().table(("contract", "mode", "columns", "effect of the import"), rows, drop=["columns"])
+        console().next_step = "bulkops contracts CONTRACT"
     elif form == "table" and contract is not None:
         _show(contract)
     elif form == "markdown":
@@ -90,7 +91,7 @@ def _show(contract: Contract) -> None:
     rows = [
         (c.name, "yes" if c.required else "", describe.cell_text(c), c.default or "", c.about) for c in contract.columns
     ]
-    out.table(("column", "required", "a cell", "blank means", "about"), rows)
+    out.table(("column", "required", "a cell", "blank means", "about"), rows, drop=["blank means", "about"])
     for line in (*describe.limit_lines(contract), *describe.rule_lines(contract)):
         out.result(f"- {line}")
     for route in contract.routes:

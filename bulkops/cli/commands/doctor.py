@@ -42,7 +42,7 @@ def command(ctx: click.Context, target: TargetChoice, ledger: str | None, *, as_
         console().emit_json(document_of(checks, rights))
     elif rights:
         rows = [(right.operation, right.state, right.used_by, right.why) for right in rights]
-        console().table(("operation", "key", "used by", "note"), rows)
+        console().table(("operation", "key", "used by", "note"), rows, drop=["note", "used by"])
     return exit_code(checks)
 
 

@@ -194,7 +194,4 @@ def _fetching(export: Export, options: dict[str, Any], bar: Any) -> Any:
 
 
 def _progress(export: Export) -> Any:
-    from tqdm import tqdm
-
-    hidden = console().quiet or not sys.stderr.isatty()
-    return tqdm(desc=export.name, unit="B", unit_scale=True, disable=hidden, file=sys.stderr)
+    return console().bar(unit="B", desc=export.name)

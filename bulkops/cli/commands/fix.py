@@ -1,6 +1,7 @@
 """`bulkops fix`: write a repaired copy of a file and list the changes."""
 
 import json
+import shlex
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -112,6 +113,8 @@ def command(
     again = ["bulkops", "fix", contract.name, file, "-o", str(output), *given]
     if output != STDOUT and not is_device(output):
         again.append("--overwrite")
+    if output != STDOUT and not left.errors:
+        console().next_step = shlex.join(["bulkops", "plan", contract.name, str(output)])
     print_remaining(left, again, given, lambda text: click.echo(line(text), err=output == STDOUT))
     return 0
 

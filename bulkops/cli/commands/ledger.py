@@ -67,7 +67,7 @@ def backup(file: Path, ledger: str | None, *, overwrite: bool, as_json: bool) ->
 def check(ledger: str | None, *, as_json: bool) -> int:
     """Check the ledger for damage, wrong record counts and missing files.
 
-    Exit code 1: what the ledger says may be wrong.
+    Exit code 1: the data of the ledger may be wrong.
     """
     from bulkops.ledger.care import check_ledger
     from bulkops.ledger.paths import shown

@@ -1,5 +1,6 @@
 """`bulkops plan`: show the chunks, requests and minimum duration of an import; sends nothing."""
 
+import shlex
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +69,8 @@ def command(
         out.result(f"Reconciliation: at least {verifying} and {cost.verify_least_seconds:,.0f} s.")
     else:
         out.result("Reconciliation: the API cannot return these rows; only amounts can be compared.")
+    ids = [word for name in contract.routes[0].ids for word in (f"--{name}", "ID")]
+    out.next_step = shlex.join(["bulkops", "import", contract.name, str(file), *ids])
 
 
 def _refuse_other_header(contract: Contract, plan: "FilePlan") -> None:

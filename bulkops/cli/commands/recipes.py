@@ -26,4 +26,7 @@ def command(name: str | None, *, as_json: bool) -> None:
     if as_json:
         console().emit_json([{"name": r.name, "about": r.about, "steps": len(r.steps)} for r in recipes])
     else:
-        console().table(("recipe", "steps", "about"), [(r.name, len(r.steps), r.about) for r in recipes])
+        console().table(
+            ("recipe", "steps", "about"), [(r.name, len(r.steps), r.about) for r in recipes], drop=["steps"]
+        )
+        console().next_step = "bulkops run RECIPE"

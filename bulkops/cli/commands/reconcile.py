@@ -182,6 +182,8 @@ def command(
         show_balances(result.balances)
         for step in next_steps(result, asked, evidence.ids or {}):
             console().note(step)
+    if result.exit_code == 0 and asked.job:
+        console().next_step = f"bulkops report {asked.job} -o report.html"
     return result.exit_code
 
 
@@ -223,7 +225,7 @@ def _show_examples(result: "Reconciliation") -> None:
         )
         for e in chosen
     ]
-    console().table(("class", "line", "key", "column", "sent", "found"), rows)
+    console().table(("class", "line", "key", "column", "sent", "found"), rows, drop=["line"])
     known = {"missing": result.missing, "different": sum(result.columns.values()), "unexpected": result.unexpected}
     shown = Counter(example.kind for example in chosen)
     if any(count < known[kind] for kind, count in shown.items()):
@@ -266,7 +268,7 @@ def show_balances(balances: "tuple[Balance, ...]") -> None:
         for b in balances
     ]
     if rows:
-        console().table(("subledger", "before", "after", "grew by", "sent", "agrees"), rows)
+        console().table(("subledger", "before", "after", "grew by", "sent", "agrees"), rows, drop=["before", "after"])
 
 
 def _of_file(

@@ -25,7 +25,8 @@ def command(code: str | None, *, as_json: bool) -> None:
         _explain(listed[0])
     else:
         rows = [(r.code, r.name, r.severity, r.repair if r.repair != "none" else "", r.summary) for r in listed]
-        console().table(("code", "name", "severity", "fix", "what"), rows)
+        console().table(("code", "name", "severity", "fix", "what"), rows, drop=["fix", "severity"])
+        console().next_step = "bulkops rules CODE"
 
 
 def as_document(rule: Rule) -> dict[str, str]:

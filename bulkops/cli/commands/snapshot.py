@@ -1,5 +1,6 @@
 """`bulkops snapshot`: store the description of an account for checks without a network."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -67,4 +68,5 @@ def command(output: Path, target: TargetChoice, ledger: str | None, *, overwrite
     else:
         listed = ", ".join(f"{name}: {count:,}" for name, count in counts.items())
         console().result(f"{output} written, with {counted(reader.requests, 'request')}. {listed}.")
+        console().next_step = f"bulkops validate CONTRACT FILE --account {shlex.quote(str(output))}"
     return 0

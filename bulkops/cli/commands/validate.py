@@ -1,5 +1,6 @@
 """`bulkops validate`: check files against a contract and an account snapshot; no network."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,7 +120,18 @@ def command(
     if write_baseline:
         return _write(report, write_baseline, permit)
     print_report(report, form, statistics=statistics)
-    return exit_code(report, fail_on)
+    code = exit_code(report, fail_on)
+    if len(report.files) == 1 and form == "text":
+        console().next_step = _next_command(contract, files[0], report, code)
+    return code
+
+
+def _next_command(contract: Contract, file: str, report: "ValidationReport", code: int) -> str:
+    """Return the next command for one file: plan a valid one, repair a repairable one; empty for any other."""
+    if code == 0:
+        return shlex.join(["bulkops", "plan", contract.name, file])
+    repairable = code == 1 and any(report.files[0].repairs.values())
+    return shlex.join(["bulkops", "fix", contract.name, file, "-o", "fixed.csv"]) if repairable else ""
 
 
 def _write(report: "ValidationReport", path: Path, permit: "Permit") -> int:

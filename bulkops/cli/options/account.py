@@ -70,7 +70,7 @@ class Snapshot:
         return replace(settings, named=KnownNames(self.account, contract, ids))
 
     def describe(self, report: "ValidationReport") -> "ValidationReport":
-        """Print which snapshot was used and what it does not contain, and return the report with this source."""
+        """Print the used snapshot and its missing parts, and return the report with this source."""
         console().note(self.summary)
         for text in self.source["not_read"]:
             console().note(f"Not in the snapshot: {text}.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bulkops.cli.output.tables import fit, is_numeric, is_prose
+from bulkops.cli.output.tables import fit, is_numeric, is_prose, widths
 from bulkops.escaping import escaped, escaped_json, one_line
 from bulkops.redaction import found, redacted, redacted_document
 
@@ -21,8 +21,8 @@ MANY = 2000
 
 PIPE = 200
 """Minimum width of a table in a pipe, in characters."""
-MOMENT = 0.05
-"""Seconds below which the end of a command does not report its duration."""
+MOMENT = 0.5
+"""Seconds below which a failed command does not print its duration."""
 
 
 def line(text: str) -> str:
@@ -83,20 +83,20 @@ class Console:
         self._to_stderr(f"bulkops: {line(text)}" + (f"\n  {line(hint)}" if hint else ""))
 
     def end(self, code: int) -> None:
-        """Print to a terminal how long the command took, and the next command if one is known."""
+        """Print to a terminal how long the command took, and the next command if it is known."""
         seconds = time.monotonic() - self._started
-        if self.quiet or not sys.stderr.isatty() or (seconds < MOMENT and not self.next_step):
+        if self.quiet or not sys.stderr.isatty() or (code and seconds < MOMENT and not self.next_step):
             return
         following = f" Next: {self.next_step}" if self.next_step else ""
         self.note(f"{'Ended' if code else 'Done'} in {duration(seconds)}.{following}")
 
     @contextmanager
-    def bar(self, *, total: int | None = None, unit: str, **options: Any) -> "Iterator[tqdm[Any]]":
+    def bar(self, *, unit: str, total: int | None = None, scale: bool = True, **options: Any) -> "Iterator[tqdm[Any]]":
         """Yield a progress bar on stderr, hidden without a terminal; notes appear above it."""
         from tqdm import tqdm
 
         hidden = self.quiet or not sys.stderr.isatty()
-        with tqdm(total=total, unit=unit, unit_scale=True, file=sys.stderr, disable=hidden, **options) as bar:
+        with tqdm(total=total, unit=unit, unit_scale=scale, file=sys.stderr, disable=hidden, **options) as bar:
             outer, self._bar = self._bar, None if hidden else bar
             try:
                 yield bar
@@ -168,10 +168,15 @@ def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: s
         pad_edge=False,
         padding=(0, 1, 0, 0) if width else (0, 1),
     )
-    for i, name in enumerate(columns):
+    spans = widths(columns, rows, width) if width else [None] * len(columns)
+    for i, (name, span) in enumerate(zip(columns, spans, strict=True)):
         cells = [row[i] for row in rows]
         table.add_column(
-            name, overflow="fold", justify="right" if is_numeric(cells) else "left", no_wrap=not is_prose(cells)
+            name,
+            overflow="fold",
+            justify="right" if is_numeric(cells) else "left",
+            no_wrap=not is_prose(cells),
+            width=span,
         )
     for row in rows:
         table.add_row(*map(Text, row))

@@ -1,4 +1,4 @@
-"""Output files of commands: what they may replace, and several files written together or not at all."""
+"""Output files of commands: permission to replace files, and several files written together or not at all."""
 
 import shutil
 import sys

@@ -15,6 +15,8 @@ from bulkops.wording import counted
 SHOWN = 50
 COLUMNS = ("job", "date (UTC)", "state", "target", "records", "accepted", "skipped", "rejected", "in doubt", "pending",
            "proof", "file")  # fmt: skip
+DROP = ("target", "proof", "skipped", "pending", "file", "date (UTC)", "in doubt", "rejected", "records", "accepted")
+"""Columns that a narrow terminal hides, the least important first."""
 
 
 def list_jobs(url: str | None, *, states: Collection[str], limit: int | None, as_json: bool) -> int:
@@ -37,7 +39,8 @@ def list_jobs(url: str | None, *, states: Collection[str], limit: int | None, as
     elif not found:
         console().result(f"No job is {' or '.join(map(_words, states))}.")
     else:
-        console().table(COLUMNS, map(_row, found[:most]))
+        console().table(COLUMNS, map(_row, found[:most]), drop=DROP)
+        console().next_step = f"bulkops jobs show {found[0]['job']}"
     if not as_json and len(found) > len(found[:most]):
         console().note(f"{counted(len(found) - len(found[:most]), 'older job')} not shown; --limit 0 shows all.")
     return max((code for code in _codes(found) if code in (3, 4)), default=0)

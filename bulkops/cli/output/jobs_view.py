@@ -22,6 +22,9 @@ from bulkops.wording import counted
 if TYPE_CHECKING:
     from bulkops.ledger.store import Ledger
 
+COLUMNS = ("chunk", "first record", "records", "state", "import", "attempts", "note")
+DROP = ("attempts", "first record", "import")
+"""Columns that a narrow terminal hides, the least important first."""
 SHOWN = 20  # laying out a table costs more than reading ten thousand chunks
 
 
@@ -104,7 +107,9 @@ def _show_text(job: JobEntry, document: dict[str, Any], shown: list[ChunkEntry],
     out.result(f"File: {job.file_path} ({job.file_bytes:,} bytes, SHA-256 {job.file_sha256})")
     ids = " ".join(f"{name} {value}" for name, value in job.target["ids"].items())
     out.result(f"Target: {job.target['base_url']}, {ids}")
-    out.table(("chunk", "first record", "records", "state", "import", "attempts", "note"), map(_chunk_row, shown))
+    out.table(
+        ("chunk", "first record", "records", "state", "import", "attempts", "note"), map(_chunk_row, shown), drop=DROP
+    )
     if len(shown) < chunks:
         out.result(f"… {chunks - len(shown):,} more chunks; --json lists all.")
     for event in document.get("history", []):

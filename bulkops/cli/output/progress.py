@@ -2,13 +2,11 @@
 
 import json
 import shlex
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
-from tqdm import tqdm
 
 from bulkops.account.preflight import Preflight
 from bulkops.cli.output.console import console, line
@@ -23,6 +21,9 @@ from bulkops.pipeline.running import Outcome
 from bulkops.upload.refusals.header_names import ADVICE
 from bulkops.upload.stop import Stop, stopping_on_signals
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
 FINAL = frozenset({ChunkState.ACCEPTED, ChunkState.REJECTED, ChunkState.SKIPPED})
 
 
@@ -36,6 +37,7 @@ class JobProgress(Silent):
         self.resume = ""
         self._ledger_url = ledger_url
         self._bar: tqdm[Any] | None = None
+        self._open = ExitStack()
         self._done: set[int] = set()
 
     def checked(self, preflight: Preflight) -> None:
@@ -49,8 +51,7 @@ class JobProgress(Silent):
         """Store the resume command first, then print the job's name and show the bar."""
         self.resume = resume_command(job, self._ledger_url)
         self.introduce(job)
-        hidden = console().quiet or not sys.stderr.isatty()
-        self._bar = tqdm(total=job.records, unit=" records", unit_scale=True, file=sys.stderr, disable=hidden)
+        self._bar = self._open.enter_context(console().bar(total=job.records, unit=" records"))
 
     def introduce(self, job: JobEntry) -> None:
         """Print the job's name."""
@@ -73,8 +74,7 @@ class JobProgress(Silent):
 
     def ran(self) -> None:
         """Close the bar."""
-        if self._bar is not None:
-            self._bar.close()
+        self._open.close()
 
     def note(self, text: str) -> None:
         """Print a note."""
@@ -92,7 +92,10 @@ def signals_handled(stop: Stop, progress: JobProgress, *, as_json: bool) -> Iter
         return said, json.dumps({"error": error}) + "\n" if as_json and not console().emitted else ""
 
     with stopping_on_signals(stop, say=console().note, last_words=last_words):
-        yield
+        try:
+            yield
+        finally:
+            progress.ran()
 
 
 def show_outcome(outcome: Outcome, *, resume: str, as_json: bool) -> int:
@@ -108,6 +111,9 @@ def show_outcome(outcome: Outcome, *, resume: str, as_json: bool) -> int:
         console().complain(error.message, error.hint)
     for step in _next_steps(outcome, resume):
         console().note(step)
+    if outcome.exit_code == 0 and (job := document["job"]):
+        proved = document["reconciliation"] is not None
+        console().next_step = f"bulkops report {job} -o report.html" if proved else f"bulkops reconcile --job {job}"
     return outcome.exit_code
 
 

@@ -5,8 +5,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tqdm import tqdm
-
 from bulkops.account.preflight import Preflight
 from bulkops.chunking.plan import FilePlan
 from bulkops.cli.output.console import Console, console
@@ -30,6 +28,8 @@ from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
 
 COLUMNS = ("step", "contract", "file", "records", "chunks", "accepted", "skipped", "rejected", "outcome", "proof", "s")
+DROP = ("chunks", "s", "skipped", "file", "proof", "records", "accepted", "rejected")
+"""Columns that a narrow terminal hides, the least important first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,6 @@ class RunChoices:
 def run_steps(recipe: Recipe, choice: TargetChoice, choices: RunChoices) -> list[StepResult]:
     """Run the steps and return their results, with a bar on a terminal."""
     stop, again = Stop(), JobProgress(choices.ledger)
-    hidden = console().quiet or not sys.stderr.isatty()
     results: list[StepResult] = []
 
     def began() -> None:
@@ -57,7 +56,7 @@ def run_steps(recipe: Recipe, choice: TargetChoice, choices: RunChoices) -> list
         signals_handled(stop, again, as_json=choices.as_json),
         open_ledger(choices.ledger) as ledger,
         choice.open() as target,
-        tqdm(total=len(recipe.steps) - choices.first + 1, unit=" step", disable=hidden, leave=False) as bar,
+        console().bar(total=len(recipe.steps) - choices.first + 1, unit=" step", scale=False, leave=False) as bar,
     ):
         run = RecipeRun(
             recipe=recipe,
@@ -78,7 +77,7 @@ def run_steps(recipe: Recipe, choice: TargetChoice, choices: RunChoices) -> list
 
 
 class StepProgress(Silent):
-    """Prints to stderr what a step does next, and what it waits for."""
+    """Prints the progress and the waits of a step to stderr."""
 
     def __init__(self, step: Step, out: Console, began: Callable[[], None]) -> None:
         self._step = step
@@ -120,7 +119,7 @@ def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoi
     if choices.as_json:
         console().emit_json(_document(recipe, results, choices))
     else:
-        console().table(COLUMNS, [_row(result) for result in results if result.outcome is not None])
+        console().table(COLUMNS, [_row(result) for result in results if result.outcome is not None], drop=DROP)
     if good:
         sent = "Dry run: every step is ready to import. Nothing was sent." if choices.dry_run else ""
         console().note(sent or "Every step ended as the recipe expects.")

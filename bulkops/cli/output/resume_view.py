@@ -143,7 +143,7 @@ def _print_nothing_left(job: JobEntry, outcome: Outcome, url: str | None) -> Non
 
 
 class UndoProgress(JobProgress):
-    """Prints what an undo restores and changes, and asks before the upload."""
+    """Prints the rows that an undo restores and changes, and asks before the upload."""
 
     def __init__(self, ledger_url: str | None, earlier: JobEntry, *, yes: bool) -> None:
         super().__init__(ledger_url)

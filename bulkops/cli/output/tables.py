@@ -1,7 +1,7 @@
 """Lay out tables: choose the columns that fit, align numbers to the right, never break an id."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 GAP = 2
@@ -19,20 +19,37 @@ class Layout:
     hidden: tuple[str, ...]
 
 
-def fit(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, drop: Collection[str]) -> Layout | None:
+def fit(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, drop: Sequence[str]) -> Layout | None:
     """Return the columns to show in `width` characters; None if too few may be dropped to make the rest fit.
 
     `drop` names the columns that may be hidden, the least important first.
     """
-    least = [least_width([name, *(row[i] for row in rows)]) for i, name in enumerate(columns)]
+    least = {name: least_width([name, *(row[i] for row in rows)]) for i, name in enumerate(columns)}
+    room = width + GAP - sum(GAP + needed for needed in least.values())
     hidden: list[str] = []
-    for name in (None, *drop):
-        if name is not None:
+    for name in drop:
+        if room < 0:
             hidden.append(name)
-        kept = [i for i, each in enumerate(columns) if each not in hidden]
-        if sum(least[i] for i in kept) + GAP * (len(kept) - 1) <= width:
-            return Layout(tuple(kept), tuple(each for each in columns if each in hidden))
-    return None
+            room += GAP + least[name]
+    if room < 0:
+        return None
+    for name in reversed(hidden.copy()):  # a wide column may have made room for others hidden before it
+        if room >= GAP + least[name]:
+            hidden.remove(name)
+            room -= GAP + least[name]
+    kept = tuple(i for i, name in enumerate(columns) if name not in hidden)
+    return Layout(kept, tuple(name for name in columns if name in hidden))
+
+
+def widths(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Return the width of each column in a table of `width` characters; columns of sentences share the spare space."""
+    texts = [[name, *(row[i] for row in rows)] for i, name in enumerate(columns)]
+    chosen = [least_width(cells) for cells in texts]
+    spare = width - sum(chosen) - GAP * (len(columns) - 1)
+    for i, cells in enumerate(texts):
+        added = min(spare, max(map(len, cells)) - chosen[i])
+        chosen[i], spare = chosen[i] + added, spare - added
+    return chosen
 
 
 def least_width(cells: Sequence[str]) -> int:

@@ -80,7 +80,7 @@ def requested_format(form: str, *, as_json: bool) -> str:
 
 
 def split_list(listed: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the items of a repeatable option whose values can be comma-separated."""
+    """Return the items of a repeatable option with comma-separated values."""
     return tuple(word for text in listed for word in (part.strip() for part in text.split(",")) if word)
 
 
@@ -182,7 +182,12 @@ def summarise(report: "ValidationReport", *, statistics: bool) -> None:
             out.result(f"{path}: {click.style('unreadable', fg='red', bold=True)}", styled=True)
             continue
         if file.counts:
-            out.table(("code", "name", "severity", "findings"), _rows(file), title=path if statistics else None)
+            out.table(
+                ("code", "name", "severity", "findings"),
+                _rows(file),
+                title=path if statistics else None,
+                drop=["severity"],
+            )
         figures = f"in {counted(file.records, 'record')} ({counted(file.bytes, 'byte')})"
         out.result(f"{path}: {_verdict(file)} {figures}", styled=True)
         for text in _notes(file):
