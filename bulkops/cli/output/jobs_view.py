@@ -112,6 +112,8 @@ def _show_text(job: JobEntry, document: dict[str, Any], shown: list[ChunkEntry],
     )
     if len(shown) < chunks:
         out.result(f"… {chunks - len(shown):,} more chunks; --json lists all.")
+    if document["state"] == JobState.UNFINISHED:
+        out.next_step = f"bulkops jobs resume {job.id}"
     for event in document.get("history", []):
         details = ", ".join(f"{k} {v}" for k, v in event.items() if k not in ("at", "chunk", "kind") and v != "")
         where = f"chunk {event['chunk']}" if event["chunk"] else "job"
