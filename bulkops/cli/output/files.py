@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from bulkops.compression import compressing
 from bulkops.errors import UsageError
 from bulkops.writing import Permit, keep, part_file, said
 
@@ -50,6 +49,8 @@ def whole_files(paths: Sequence[Path | None], permit: Permit) -> Iterator[list[B
     At the end all files are renamed to their final names, in order. Then stdout, devices and pipes receive their
     content.
     """
+    from bulkops.compression import compressing  # imported only to write, so that validating starts faster
+
     with ExitStack() as stack:
         spools = {
             i: stack.enter_context(_spooled(path)) for i, path in enumerate(paths) if path is None or is_device(path)
