@@ -1,7 +1,6 @@
-"""Move data in and out of Talon.One by CSV.
+"""Import and export Talon.One data as CSV.
 
-Everything here is imported when it is first used, so that importing the package, and asking the command line for
-help, loads none of the stages.
+Every public name is imported when it is first used, so that `import bulkops` and `bulkops --help` load no stage.
 """
 
 from importlib import import_module
@@ -67,7 +66,7 @@ HOMES = {
     "target": "api",
     "validate": "api",
 }
-"""Each public name and the module that defines it."""
+"""The defining module of each public name."""
 
 __all__ = [
     "Client",
@@ -104,7 +103,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name, or the module of errors, when it is first used."""
+    """Import a public name, or the module `errors`, when it is first used."""
     if name in HOMES:
         return getattr(import_module(f"bulkops.{HOMES[name]}"), name)
     if name == "errors":
@@ -114,5 +113,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Return the public names, imported yet or not."""
+    """Return all public names, also those that are not imported yet."""
     return sorted(__all__)

@@ -1,4 +1,4 @@
-"""Find recipes: the shipped ones by name, any other by its path."""
+"""Find recipes: shipped ones by name, others by path."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -19,7 +19,7 @@ def shipped_recipes() -> dict[str, Path]:
 
 
 def find_recipe(name: str) -> Path:
-    """Return the recipe at the path `name`, or the shipped one of that name; UsageError if there is neither."""
+    """Return the path of a recipe: `name` if it is a file, else the shipped recipe; UsageError if neither exists."""
     path = Path(name)
     if path.is_file():
         return path
@@ -27,5 +27,5 @@ def find_recipe(name: str) -> Path:
     if name in shipped:
         return shipped[name]
     near = guess(name, shipped)
-    told = near if near.startswith("Did") else f"Shipped: {', '.join(shipped)}; or give a file's path."
-    raise UsageError(f"There is no recipe {name!r}.", hint=told)
+    hint = near if near.startswith("Did") else f"Shipped recipes: {', '.join(shipped)}. Or give the path of a file."
+    raise UsageError(f"Unknown recipe {name!r}.", hint=hint)

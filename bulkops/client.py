@@ -1,4 +1,4 @@
-"""A target and a ledger as one object, with everything that bulkops can do with them."""
+"""A client object that combines a target and a ledger with all features."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -30,8 +30,8 @@ from bulkops.upload.workflow import Guards
 class Client:
     """Imports files into a target, and follows the jobs of a ledger.
 
-    `target` is what `bulkops.target` or `bulkops.local_sandbox` returns; `ledger` is the address of the ledger, None
-    for the default one. An observer is called at each step of every run. Nothing is held open between two calls.
+    `target` comes from `bulkops.target` or `bulkops.local_sandbox`. `ledger` is the address of the ledger, None for the
+    default one. `observer` is called at each step of every run. The ledger is closed after each call.
     """
 
     target: Target
@@ -40,7 +40,7 @@ class Client:
 
     @property
     def jobs(self) -> "Jobs":
-        """The jobs of the ledger, whatever their target."""
+        """The jobs of the ledger, for any target."""
         return Jobs(self)
 
     def import_file(
@@ -58,8 +58,8 @@ class Client:
     ) -> Outcome:
         """Validate a file or a DataFrame, upload it and, with `reconcile`, prove every row.
 
-        `ids` are added to those of the target. A DataFrame is written beside the ledger, because a job needs its file
-        again. The other arguments and the errors are those of `bulkops.submit`.
+        `ids` are added to those of the target. A DataFrame is written to a file beside the ledger, because a job needs
+        its file again. The other arguments and the errors are those of `bulkops.submit`.
         """
         with self.open_ledger() as book:
             path = kept_path(file, book.folder / "frames")
@@ -96,12 +96,12 @@ class Client:
         return api.report(out, *jobs, ledger=self.ledger, **options)
 
     def target_with(self, ids: Mapping[str, int] | None) -> Target:
-        """Return the target with further ids; they replace its own of the same name."""
+        """Return the target with additional ids; they replace ids of the same name."""
         return replace(self.target, ids={**self.target.ids, **ids}) if ids else self.target
 
     @contextmanager
     def open_ledger(self) -> Iterator[Ledger]:
-        """Yield the ledger, open as long as the block runs."""
+        """Yield the open ledger, and close it after the block."""
         book = Ledger.open(self.ledger or default_ledger_url(), clock=SystemClock())
         try:
             yield book
@@ -129,41 +129,41 @@ class Jobs:
             return Job.of(job_document(entry, book.chunks(entry.id)))
 
     def history(self, job: str | None = None) -> Sequence[Mapping[str, Any]]:
-        """Return what happened to a job, in order: time, chunk, kind, and what was recorded."""
+        """Return the events of a job in order, each with its time, chunk, kind and recorded data."""
         with self.client.open_ledger() as book:
             events = book.events(job or self._latest(book))
         return [{"at": event.at, "chunk": event.chunk, "kind": str(event.kind), **event.data} for event in events]
 
     def resume(self, job: str | None = None, **options: Any) -> Outcome:
-        """Go on with a job where it stopped; the options and errors are those of `bulkops.resume`."""
+        """Resume a job, by default the latest; the options and errors are those of `bulkops.resume`."""
         client = self.client
         return api.resume(
             job or self.get().id, client.target, ledger=client.ledger, observer=client.observer, **options
         )
 
     def reconcile(self, job: str | None = None, **options: Any) -> Reconciliation:
-        """Compare the file of a job with the target; what is found is stored with the job."""
+        """Compare the file of a job with the target, and store the result with the job."""
         found = self.get(job)
         where = self.client.target_with(found.target["ids"])
         return api.reconcile(found.contract, found.file, where, job=found.id, ledger=self.client.ledger, **options)
 
     def resolve(self, job: str, chunk: int, *, accepted: bool, reason: str) -> Job:
-        """Record a manual decision about a chunk in doubt: its records are at the target, or they are sent again."""
+        """Record a manual decision about a chunk in doubt: its records are at the target, or they must be resent."""
         with self.client.open_ledger() as book:
             manual_resolution.resolve(book, book.job(job), chunk, accepted=accepted, reason=reason)
         return self.get(job)
 
     def cancel(self, job: str) -> Job:
-        """Record that nothing more of a job is to be sent; UsageError if nothing is left to cancel."""
+        """Cancel a job: its pending records are never sent. UsageError if it has none."""
         with self.client.open_ledger() as book:
             manual_resolution.cancel(book, book.job(job))
         return self.get(job)
 
     def undo(self, job: str, *, run: RunOptions | None = None, max_removals: str | None = None) -> Outcome:
-        """Put back what a replacing job found at its target, as a job of its own.
+        """Restore the rows that the target contained before a replacing job, as a new job.
 
-        GuardRefused if the target has changed since, unless `max_removals` permits as many removals. There is no
-        question: look at the job first.
+        GuardRefused if the target has changed since, unless `max_removals` permits the removals. The method does not
+        ask, so check the job first.
         """
         client = self.client
         with client.open_ledger() as book:

@@ -1,4 +1,4 @@
-"""Compressed output, chosen by the end of a file's name; Zstandard input in pieces of limited size."""
+"""Compressed output, chosen by the suffix of a file name, and Zstandard input with limited memory."""
 
 import gzip
 from collections.abc import Callable, Iterator
@@ -15,13 +15,13 @@ _WRITERS: dict[str, Callable[[BinaryIO], BinaryIO]] = {
 
 
 def is_compressed(path: Path) -> bool:
-    """Tell whether a file of this name is compressed; upper and lower case are the same."""
+    """Return whether the suffix of a file name means compression; case does not matter."""
     return path.suffix.lower() in _WRITERS
 
 
 @contextmanager
 def compressing(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
-    """Yield what to write to so that an open file has the content that a file called `path` should have."""
+    """Yield a stream that compresses to an open file if the suffix of `path` requires it."""
     if not is_compressed(path):
         yield file
         return
@@ -32,15 +32,15 @@ def compressing(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
 _ZSTD_MAGIC = 0xFD2FB528
 _SKIPPABLE = range(0x184D2A50, 0x184D2A60)
 _RUN = 1
-"""The type of a block that stands for one byte, repeated."""
+"""The block type of one repeated byte."""
 _PIECE = 1 << 16
 
 
 def zstd_content(read: Callable[[int], bytes]) -> Iterator[bytes]:
-    """Yield the content of Zstandard frames (RFC 8878), one behind the other, at most 128 KiB at a time.
+    """Yield the content of consecutive Zstandard frames (RFC 8878), at most 128 KiB at a time.
 
-    `read` returns so many bytes, fewer only at the end. EOFError if a frame is cut off, ZstdError if it is damaged. The
-    library's own streams decompress all they are given at once, and a block of four bytes can stand for 128 KiB.
+    `read` returns the requested number of bytes, fewer only at the end. EOFError for a truncated frame, ZstdError for a
+    damaged one. The library's own streams decompress their whole input at once, and four bytes can expand to 128 KiB.
     """
     while start := read(4):
         magic = int.from_bytes(start, "little")
@@ -59,7 +59,7 @@ _CUT_OFF = "the file ends inside a compressed frame"
 
 
 def _frame(start: bytes, read: Callable[[int], bytes]) -> Iterator[bytes]:
-    """Yield the header of a frame that begins with `start`, then each of its blocks."""
+    """Yield the header of a frame that begins with `start`, then its blocks one by one."""
     if len(start) == 4 and int.from_bytes(start, "little") != _ZSTD_MAGIC:
         raise zstandard.ZstdError("this is not a Zstandard frame")
     first = _exactly(read, 1)

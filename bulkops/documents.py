@@ -1,6 +1,6 @@
-"""YAML, TOML and JSON documents of people: read with a limit on their size, depth and aliases.
+"""Read YAML, TOML and JSON documents with limits on their size, depth and aliases.
 
-Every defect becomes a `ValueError` whose text names it; the parsers themselves raise a dozen different errors.
+Every parse error becomes a `ValueError` that describes it; the parsers raise a dozen different types.
 """
 
 import json
@@ -36,12 +36,12 @@ def read_document(path: Path, *, what: str = "", most: int = MAX_DOCUMENT_BYTES)
     except OSError as error:
         raise InputUnreadable(f"{called} cannot be read: {error.strerror}.") from None
     if len(content) > most:
-        raise LimitExceeded(f"{called} has more than {most:,} bytes.", hint="Name another file, or make it smaller.")
+        raise LimitExceeded(f"{called} has more than {most:,} bytes.", hint="Choose another file, or make it smaller.")
     return content.decode("utf-8")
 
 
 def _opened(path: Path, called: str) -> FileIO:
-    """Return an open file, or a pipe whose writer is there; opening a pipe without one would wait for ever."""
+    """Return an open file or pipe; without O_NONBLOCK, opening a pipe without a writer would wait forever."""
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     mode = os.fstat(number).st_mode
     if stat.S_ISDIR(mode):
@@ -53,12 +53,12 @@ def _opened(path: Path, called: str) -> FileIO:
 
 
 def parse_json(text: str) -> Any:
-    """Return a JSON document; ValueError says what is wrong with it."""
+    """Return a JSON document; ValueError describes a parse error."""
     return _parsed(json.loads, text)
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """Return a TOML document; ValueError says what is wrong with it."""
+    """Return a TOML document; ValueError describes a parse error."""
     if _LONG_KEY.search(text):  # the parser's time grows with the square of the parts of a key
         raise ValueError(_TOO_DEEP)
     document: dict[str, Any] = _parsed(tomllib.loads, text)
@@ -66,7 +66,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def parse_yaml(text: str, *, values: int = MAX_DOCUMENT_VALUES) -> Any:
-    """Return a YAML document; ValueError says what is wrong with it, also if its aliases stand for very much."""
+    """Return a YAML document; ValueError describes a parse error, or too many values with aliases counted in full."""
     import yaml
 
     loader_class = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -90,7 +90,7 @@ def parse_yaml(text: str, *, values: int = MAX_DOCUMENT_VALUES) -> Any:
 
 
 def _check_depth(yaml: Any, loader_class: Any, text: str) -> None:
-    """Raise ValueError if a document is nested too deeply for the composer, which calls itself for each level."""
+    """Raise ValueError if a document is nested too deeply for the recursive composer."""
     depth = 0
     try:
         for event in yaml.parse(text, loader_class):
@@ -102,7 +102,7 @@ def _check_depth(yaml: Any, loader_class: Any, text: str) -> None:
 
 
 def _values(node: Any, known: dict[int, int]) -> int:
-    """Return how many values a node stands for; one that contains itself stands for without end."""
+    """Return the number of values of a node, with aliases counted in full; very large for a recursive node."""
     if id(node) in known:
         return known[id(node)]
     known[id(node)] = MORE_THAN_ANY  # until it is counted

@@ -1,4 +1,4 @@
-"""The sandbox inside our own process: kept in the state folder for `--target sandbox`, or fresh for one run."""
+"""The sandbox in this process: with data in the state folder for `--target sandbox`, or empty for one run."""
 
 import os
 import secrets
@@ -22,9 +22,9 @@ PATIENCE = 60.0
 
 @contextmanager
 def embedded_sandbox(ids: Mapping[str, int]) -> Iterator[Target]:
-    """Yield a sandbox whose data stays in the state folder.
+    """Yield a sandbox that stores its data in the state folder.
 
-    BULKOPS_SANDBOX_WORLD names the world of a sandbox that has no data yet. One process at a time holds it.
+    BULKOPS_SANDBOX_WORLD names the initial world, used only if there is no data yet. One process at a time can use it.
     """
     server_class = _server_class()
     folder = private_folder(state_folder() / "sandbox")
@@ -38,15 +38,15 @@ def embedded_sandbox(ids: Mapping[str, int]) -> Iterator[Target]:
     except Timeout:
         raise UsageError(
             "Another process is using the embedded sandbox.",
-            hint="Wait for it, or run `bulkops sandbox` and give its address with --base-url.",
+            hint="Wait for it to end, or run `bulkops sandbox` and pass its address with --base-url.",
         ) from None
 
 
 @contextmanager
 def fresh_sandbox(ids: Mapping[str, int], *, world: Path | None = None) -> Iterator[Target]:
-    """Yield a sandbox that begins and ends here and keeps nothing.
+    """Yield a new sandbox that stores nothing after the context.
 
-    Its identity is its own, so that what an earlier one was sent is not taken for a second import.
+    Its identity is unique, so that an import into an earlier sandbox does not count as an import into this one.
     """
     with _server_class()(world=world) as server:
         yield _target(server, ids, known_as=f"sandbox://{secrets.token_hex(8)}")

@@ -1,24 +1,24 @@
-"""Every exception of bulkops, grouped by what the caller should do.
+"""All exceptions of bulkops, grouped by the action that they require.
 
 BulkopsError
-├── DataError              mend the file                                  exit 1
-│   └── RefusedThroughout  the server refuses every record for one reason
-├── UsageError             mend the call or the configuration             exit 2
-│   ├── InputUnreadable    the file is not there or cannot be read
+├── DataError              fix the file                                   exit 1
+│   └── RefusedThroughout  the server rejects every record for one reason
+├── UsageError             fix the command or the configuration           exit 2
+│   ├── InputUnreadable    the file is missing or cannot be read
 │   ├── LedgerUnusable     the ledger cannot be read or written
-│   │   └── LimitExceeded  it is larger than bulkops processes; the hint names the option
-│   ├── AccessRefused      the server refused the key or the ids (401, 403, 404)
-│   ├── TargetUnfit        the server refuses any import of this kind at this target
-│   └── Unreachable        no connection is possible with this address, certificate or proxy
+│   │   └── LimitExceeded  the input exceeds a limit; the hint names the option
+│   ├── AccessRefused      the server rejected the key or the ids (401, 403, 404)
+│   ├── TargetUnfit        the server rejects every import of this kind for this target
+│   └── Unreachable        this address, certificate or proxy allows no connection
 ├── Unfinished             resume the job, or run the command again       exit 3
-│   ├── NotDelivered       the request never reached the server: safe to send again
-│   ├── ResponseTooLarge   a response to a reading request exceeds a limit: another attempt would not help
-│   ├── OutcomeUnknown     the request left and no readable answer came
-│   └── ServerRefused      the server answered with a refusal
-├── InDoubt                a person must decide: `bulkops jobs resolve`   exit 4
-│   └── LedgerLost         the ledger is gone under a running job
+│   ├── NotDelivered       the request never reached the server: safe to resend
+│   ├── ResponseTooLarge   a response to a reading request exceeds a limit: a retry would not help
+│   ├── OutcomeUnknown     the request was sent and no readable response arrived
+│   └── ServerRefused      the server rejected the request
+├── InDoubt                decide manually: `bulkops jobs resolve`        exit 4
+│   └── LedgerLost         the ledger disappeared during a job
 ├── GuardRefused           lift the guard with its own option             exit 5
-│   └── FileChanged        the file is no longer the one the job began with
+│   └── FileChanged        the file has changed since the job began
 └── Interrupted            a signal ended the run; it can be resumed      exit 130
 """
 
@@ -28,7 +28,7 @@ from bulkops.redaction import redacted
 
 
 class BulkopsError(Exception):
-    """Base of every error a command turns into one message and an exit code; no key is in its texts."""
+    """The base of all errors that a command reports with a message and an exit code; texts never contain a key."""
 
     exit_code: ClassVar[int] = 2
 
@@ -38,22 +38,22 @@ class BulkopsError(Exception):
         super().__init__(self.message)
 
     def __str__(self) -> str:
-        """Return what happened, and on a second line what to do next."""
+        """Return the message, and on a second line the next step."""
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
 
 
 class DataError(BulkopsError):
-    """The data must be mended before it can go on."""
+    """The data must be fixed first."""
 
     exit_code = 1
 
 
 class RefusedThroughout(DataError):
-    """The server refused records from all over a file for one reason and accepted none."""
+    """The server rejected records from all parts of a file for one reason and accepted none."""
 
 
 class UsageError(BulkopsError):
-    """The call or the configuration must be mended."""
+    """The command or the configuration must be fixed first."""
 
     exit_code = 2
 
@@ -63,51 +63,51 @@ class InputUnreadable(UsageError):
 
 
 class LedgerUnusable(UsageError):
-    """The ledger cannot be read or written, and no job has begun that could be resumed."""
+    """The ledger cannot be read or written, and no job was started that could be resumed."""
 
 
 class LimitExceeded(InputUnreadable):
-    """An input is larger, deeper or longer than bulkops processes; see `docs/reference/limits.md`."""
+    """An input exceeds a limit of bulkops; see `docs/reference/limits.md`."""
 
 
 class Unreachable(UsageError):
-    """No connection to the server is possible until the configuration is corrected: nothing was sent."""
+    """No connection to the server is possible with this configuration. Nothing was sent."""
 
 
 class Unfinished(BulkopsError):
-    """The run stopped early and can go on: resume the job, or run the command again where there is no job."""
+    """The run stopped early. Resume the job, or run the command again if there is no job."""
 
     exit_code = 3
 
 
 class InDoubt(BulkopsError):
-    """What happened on the server cannot be settled by reading back."""
+    """Reading back cannot determine the outcome of a request."""
 
     exit_code = 4
 
 
 class LedgerLost(InDoubt):
-    """The ledger is gone under a running job, and no copy of it could be kept: nothing can be resumed."""
+    """The ledger disappeared during a job and no copy could be saved: the job cannot be resumed."""
 
 
 class GuardRefused(BulkopsError):
-    """A guard against loss or doubling said no."""
+    """A guard against lost or doubled rows stopped the command."""
 
     exit_code = 5
 
 
 class FileChanged(GuardRefused):
-    """The file of a job does not have the bytes that the job began with."""
+    """The bytes of a job's file have changed since the job began."""
 
 
 class Interrupted(BulkopsError):
-    """A signal ended the run; what was begun can be resumed."""
+    """A signal ended the run; a started job can be resumed."""
 
     exit_code = 130
 
 
 class NotDelivered(Unfinished):
-    """The server did not take the request in, so it is safe to send again."""
+    """The server did not receive or process the request, so it is safe to resend."""
 
     def __init__(self, message: str, *, retry_after: float | None = None, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -115,13 +115,13 @@ class NotDelivered(Unfinished):
 
 
 class ResponseTooLarge(Unfinished):
-    """A response to a reading request exceeds a limit; it is not requested again."""
+    """A response to a reading request exceeds a limit; the request is not repeated."""
 
 
 class OutcomeUnknown(Unfinished):
-    """The request left and its outcome is not known; `timed_out` if the server took too long.
+    """The request was sent and its outcome is unknown; `timed_out` if the response took too long.
 
-    `retry_after` are the seconds that the response asks to wait before the next request.
+    `retry_after` is the requested waiting time before the next request, in seconds.
     """
 
     def __init__(
@@ -140,9 +140,9 @@ class OutcomeUnknown(Unfinished):
 
 
 class ServerRefused(Unfinished):
-    """The server answered a request with a refusal (4xx).
+    """The server rejected a request (4xx).
 
-    `lines` are the `source.line` values of the answer as integers, counted in the uploaded part.
+    `lines` are the `source.line` values of the response, counted in the uploaded part.
     """
 
     def __init__(
@@ -155,9 +155,9 @@ class ServerRefused(Unfinished):
 
 
 class AccessRefused(UsageError):
-    """The key, or the ids in the path, were refused (401, 403, 404).
+    """The server rejected the key, or the ids in the path (401, 403, 404).
 
-    `page` says that the response was an HTML page: a firewall or a proxy may have sent it instead of the API.
+    `page` is true for an HTML page, which a firewall or a proxy may have sent instead of the API.
     """
 
     def __init__(self, message: str, *, status: int, hint: str | None = None, page: bool = False) -> None:
@@ -167,4 +167,4 @@ class AccessRefused(UsageError):
 
 
 class TargetUnfit(UsageError):
-    """The server refuses each request of an import as a whole: the ids name a target of another kind."""
+    """The server rejects every request of an import: the ids name a target of another kind."""

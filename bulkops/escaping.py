@@ -1,4 +1,4 @@
-"""Make any text safe to print: nothing in it moves a cursor, ends a line early or commands a build server."""
+"""Make text safe to print: it cannot move a cursor, end a line early or send commands to a CI server."""
 
 import re
 
@@ -13,17 +13,17 @@ _LINE_ENDS = {ord("\n"): "\\n", ord("\r"): "\\r"}
 
 
 def escaped(text: str) -> str:
-    """Return a text that is safe to print, on as many lines as it had; line feeds and tabs stay."""
+    """Return a text that is safe to print; line feeds and tabs stay."""
     return _COMMANDS.sub(_code, _CONTROLS.sub(_code, text))
 
 
 def one_line(text: str) -> str:
-    """Return a text that is safe to print on one line, its line ends written out."""
+    """Return a text that is safe to print on one line, with its line ends as escapes."""
     return escaped(text).translate(_LINE_ENDS)
 
 
 def escaped_json(text: str) -> str:
-    """Return a JSON document that says the same and is safe to print: escapes are JSON's own."""
+    """Return an equal JSON document that is safe to print, with JSON escapes."""
     if not text.replace("\n", "").isprintable():
         text = _CONTROLS.sub(_json_code, text)
     return _COMMANDS.sub(_json_code, text) if "::" in text or "##" in text else text

@@ -1,4 +1,4 @@
-"""DataFrames as files: each column becomes text that the import formats accept."""
+"""Write DataFrames as files, each column as text in the import formats."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Files and folders for customer data and state: only their owner can read them, whatever the umask is."""
+"""Files and folders for customer data and state, readable only by their owner under any umask."""
 
 import os
 from contextlib import suppress
@@ -8,7 +8,7 @@ FILE, FOLDER = 0o600, 0o700
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder, and those above it, if they are missing; one that exists keeps its rights."""
+    """Create a folder and its missing parents; an existing folder keeps its permissions."""
     if folder.is_dir():
         return
     missing = [path for path in folder.parents if not path.exists()]
@@ -18,7 +18,7 @@ def make_private(folder: Path) -> None:
 
 
 def private_folder(folder: Path) -> Path:
-    """Make a folder that is bulkops' own, or close it to others, and return it."""
+    """Create a folder of bulkops, or remove the permissions of other users, and return it."""
     make_private(folder)
     if folder.stat().st_mode & 0o077:
         with suppress(PermissionError):  # of another user, who decides
@@ -27,7 +27,7 @@ def private_folder(folder: Path) -> Path:
 
 
 def private(path: str, flags: int) -> int:
-    """Open a file, to be given to `open` as its opener, and close it to others."""
+    """Open a file without permissions for other users; use it as `opener` of `open`."""
     handle = os.open(path, flags, FILE)
     if hasattr(os, "fchmod"):
         with suppress(PermissionError):
@@ -36,6 +36,6 @@ def private(path: str, flags: int) -> int:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a text to a file, in UTF-8."""
+    """Write a text to a private file in UTF-8."""
     with open(path, "w", encoding="utf-8", opener=private) as file:
         file.write(text)

@@ -1,4 +1,4 @@
-"""A recipe: an ordered list of imports, read from YAML, with variables filled in."""
+"""Recipes: ordered lists of imports, read from YAML, with variables replaced."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ from bulkops_validators import CONTRACTS
 
 
 def _limit(value: object) -> object:
-    """Return a count as the text that limits are; everything else is left for the field to judge."""
+    """Return a count as text; other values are returned unchanged for the field's own check."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -24,7 +24,7 @@ Limit = Annotated[str, BeforeValidator(_limit)]
 
 
 def _words(value: object) -> object:
-    """Return a text with commas as the list that it stands for; everything else is left for the field to judge."""
+    """Return a comma-separated text as a list; other values are returned unchanged for the field's own check."""
     return [word.strip() for word in value.split(",")] if isinstance(value, str) else value
 
 
@@ -44,28 +44,31 @@ class Step(_Strict):
     options: dict[str, bool | str] = Field(default_factory=dict, description="Query options of the contract.")
     max_rows: int | None = Field(default=None, ge=1, le=MAX_NUMBER, description="Records of a chunk.")
     reconcile: bool = Field(default=True, description="Prove the rows after the import.")
-    expect: Literal["done", "refused"] = Field(default="done", description="`refused`: the validator must stop it.")
+    expect: Literal["done", "refused"] = Field(
+        default="done", description="`refused`: the validator must reject the file."
+    )
     again: bool = Field(default=False, description="Import the file each time the recipe runs.")
     only_new: bool = Field(default=False, description="Send only the records that were not sent before.")
     digests: bool = Field(
-        default=True, description="Remember the digests of the records, and compare the file with them."
+        default=True, description="Store the digests of the records, and compare the file with the stored digests."
     )
     leave_unfinished: bool = Field(
-        default=False, description="Import the file although an earlier file of its name was not imported to its end."
+        default=False,
+        description="Import the file although the import of an earlier file of the same name is unfinished.",
     )
     allow_empty: bool = Field(default=False, description="Accept a file without records.")
-    max_removals: Limit | None = Field(default=None, description="The most rows a replacing import may remove.")
-    max_errors: Limit | None = Field(default=None, description="Stop when more records than this were refused.")
+    max_removals: Limit | None = Field(default=None, description="Maximum rows that a replacing import may remove.")
+    max_errors: Limit | None = Field(default=None, description="Stop when more records than this were rejected.")
 
     accept: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
-        default=(), description="Rules that stop an import but not this one: the values are meant as they are."
+        default=(), description="Rules that stop an import, but not this one, because the values are intended."
     )
 
     @field_validator("contract")
     @classmethod
     def _known_contract(cls, value: str) -> str:
         if value not in CONTRACTS:
-            msg = f"there is no contract {value!r}. {guess(value, CONTRACTS)}"
+            msg = f"unknown contract {value!r}. {guess(value, CONTRACTS)}"
             raise ValueError(msg)
         return value
 
@@ -73,31 +76,31 @@ class Step(_Strict):
     @classmethod
     def _known_ids(cls, value: dict[str, int]) -> dict[str, int]:
         if unknown := sorted(set(value) - set(ID_NAMES)):
-            msg = f"there is no id {unknown[0]!r}. {guess(unknown[0], ID_NAMES)}"
+            msg = f"unknown id {unknown[0]!r}. {guess(unknown[0], ID_NAMES)}"
             raise ValueError(msg)
         return value
 
 
 class SandboxOfRecipe(_Strict):
-    """A sandbox that starts with the run and ends with it."""
+    """A sandbox that runs only during the recipe."""
 
-    world: Path | None = Field(default=None, description="The world it starts with; default: the default world.")
+    world: Path | None = Field(default=None, description="World that it starts with; default: the default world.")
 
 
 class Recipe(_Strict):
-    """What `bulkops run` does, in order."""
+    """A recipe: the steps that `bulkops run` executes in order."""
 
     name: str
     about: str = ""
     variables: dict[str, str] = Field(default_factory=dict, description="Defaults of ${NAME}, for `--set`.")
-    sandbox: SandboxOfRecipe | None = Field(default=None, description="Run against a sandbox of the run's own.")
+    sandbox: SandboxOfRecipe | None = Field(default=None, description="Run against a new sandbox.")
     steps: tuple[Step, ...] = Field(min_length=1)
 
 
 def load_recipe(path: Path, chosen: Mapping[str, str]) -> Recipe:
-    """Return the recipe at `path` with its variables filled in and its files made absolute.
+    """Return the recipe at `path`, with its variables replaced and its paths absolute.
 
-    UsageError names the place in the file that is wrong, or a variable that has no value.
+    UsageError names the invalid place in the file, or a variable without a value.
     """
     document = _read(path)
     variables = Variables.of(document.get("variables"), chosen, path)

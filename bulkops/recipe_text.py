@@ -1,4 +1,4 @@
-"""The text of a recipe: its variables filled in, and what is wrong in it said in plain sentences."""
+"""The text of a recipe: replace its variables, and describe its errors in plain sentences."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -27,12 +27,12 @@ PLAIN = {
     "path_type": "must be a path",
     "too_short": "is empty",
 }
-"""What pydantic's kinds of errors are called here; the others keep pydantic's words."""
+"""Plain texts for pydantic's kinds of errors; other kinds keep pydantic's text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variables:
-    """The variables of the recipe at `path`. `chosen` names those whose value came with the command."""
+    """The variables of the recipe at `path`. `chosen` names those with a value from --set."""
 
     path: Path
     values: Mapping[str, str]
@@ -52,7 +52,7 @@ class Variables:
         return cls(path=path, values={**defaults, **chosen}, chosen=frozenset(chosen))
 
     def filled(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the recipe with every ${NAME} in its texts replaced, and its paths made absolute."""
+        """Return the recipe with every ${NAME} replaced and its paths absolute."""
         return {key: value if key == "variables" else self._filled(value, key) for key, value in document.items()}
 
     def _filled(self, value: Any, key: str) -> Any:
@@ -67,11 +67,11 @@ class Variables:
 
     def _value(self, match: re.Match[str]) -> str:
         if match[1] not in self.values:
-            raise UsageError(f"{self.path}: ${{{match[1]}}} has no value.", hint=f"Give --set {match[1]}=VALUE.")
+            raise UsageError(f"{self.path}: ${{{match[1]}}} has no value.", hint=f"Add --set {match[1]}=VALUE.")
         return self.values[match[1]]
 
     def _located(self, written: str, text: str) -> Path:
-        """Return a path of the recipe; one that begins with a chosen value may count from where the command runs."""
+        """Return an absolute path; a path that begins with a chosen value may be relative to the working folder."""
         first = VARIABLE.match(written)
         if first is not None and first[1] in self.chosen and self.values[first[1]]:
             here = Path.cwd() / text
@@ -88,12 +88,12 @@ def _plain(value: Any) -> str:
 
 
 def sentence(error: ErrorDetails, models: Sequence[type[BaseModel]]) -> str:
-    """Return what pydantic found wrong, as a sentence that begins with the place."""
+    """Return an error of pydantic as a sentence that begins with the place."""
     place, key = _place(error["loc"])
     kind = error["type"]
     if kind == "extra_forbidden":
         known = next((list(m.model_fields) for m in models if m.__name__ == _owner(error["loc"])), [])
-        return f"{place}there is no key {key!r}. {guess(key, known)}"
+        return f"{place}unknown key {key!r}. {guess(key, known)}"
     if kind == "missing":
         return f"{place}{key} is missing."
     if kind == "value_error":
@@ -102,14 +102,14 @@ def sentence(error: ErrorDetails, models: Sequence[type[BaseModel]]) -> str:
     if kind == "literal_error" and "ctx" in error:
         return f"{place}{key} must be {error['ctx']['expected']}."
     if kind == "greater_than_equal" and "ctx" in error:
-        return f"{place}{key} must be {error['ctx']['ge']} or more."
+        return f"{place}{key} must be at least {error['ctx']['ge']}."
     if kind == "less_than_equal" and "ctx" in error:
-        return f"{place}{key} must be {error['ctx']['le']} or less."
-    return f"{place}{key} {PLAIN.get(kind, 'is wrong: ' + error['msg'])}."
+        return f"{place}{key} must be at most {error['ctx']['le']}."
+    return f"{place}{key} {PLAIN.get(kind, 'is invalid: ' + error['msg'])}."
 
 
 def _place(location: Sequence[int | str]) -> tuple[str, str]:
-    """Return where in the recipe an error is, as people count, and the key it is about."""
+    """Return the place of an error in the recipe, with steps counted from 1, and its key."""
     parts = [part for part in location if part not in ("bool", "str", "function-before")]
     if len(parts) > 1 and parts[0] == "steps" and isinstance(parts[1], int):
         return f"step {parts[1] + 1}: ", ".".join(map(str, parts[2:])) or "it"

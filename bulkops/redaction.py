@@ -1,8 +1,7 @@
-"""Keep keys out of every text that leaves the process, in whatever encoding a program wrote them.
+"""Remove keys from every text that leaves the process, in any common encoding.
 
-A text is searched as it is and after undoing the usual encodings, so that an encoding, or two of them one inside the
-other, need not be known in advance. Case, blanks, punctuation and line ends between the characters of a key do not
-matter.
+A text is searched directly and after decoding the common encodings, also nested ones. Case, blanks, punctuation and
+line ends between the characters of a key do not matter.
 """
 
 import binascii
@@ -12,18 +11,18 @@ from typing import Any
 
 MASK = "***"
 MINIMUM = 8
-"""Characters below which a key is hidden only together with the scheme in front of it: `ManagementKey-v1 abc`."""
+"""Minimum characters of a key that is hidden alone; a shorter one is hidden together with its scheme."""
 PIECE = 12
-"""Characters of a long key that are hidden where a text shows no more of it."""
+"""Minimum characters of a fragment of a long key that is hidden."""
 DEPTH = 3
-"""Encodings inside each other that are undone."""
+"""Maximum nested encodings that are decoded."""
 VIEWS = 64
-"""Readings of a text at each depth: a server could make a text that can be read in very many ways."""
+"""Maximum decoded texts at each depth: a server could send a text with very many decodings."""
 LARGE = 50_000
-"""Characters of a text beyond which only the common encodings are looked for; nothing but JSON is that long."""
+"""Characters of a text beyond which it is not decoded; only JSON documents are that long."""
 WINDOW = 4096
 MOST = 20
-"""Occurrences that are hidden one by one; a text with more is hidden as a whole."""
+"""Maximum occurrences that are hidden one by one; a text with more is hidden completely."""
 
 _NOISE = re.compile(r"[\W_]+")
 _BLANKS = re.compile(r"\s+")
@@ -43,7 +42,7 @@ Decoder = Callable[[str], Iterator[str]]
 
 
 class Redactor:
-    """Hides the secrets that it was given."""
+    """Hides secrets in texts."""
 
     def __init__(self) -> None:
         self._known: set[str] = set()
@@ -52,7 +51,7 @@ class Redactor:
         self._long: set[str] = set()
 
     def remember(self, text: str) -> None:
-        """Hide `text` from now on: a key, or a scheme and a key with a blank between them."""
+        """Hide `text` from now on: a key, or a scheme, a blank and a key."""
         key = text.strip().rpartition(" ")[2]
         secret = key if len(key) >= MINIMUM else text.strip()
         if len(secret) < MINIMUM or secret in self._known:
@@ -69,11 +68,11 @@ class Redactor:
             self._long.add(secret.lower())
 
     def found(self, text: str) -> bool:
-        """Tell whether a text contains a secret, or a long piece of one."""
+        """Return whether a text contains a secret or a long fragment of one."""
         return bool(self._known) and (self._depth(text) is not None or any(self._pieces(text)))
 
     def redacted(self, text: str) -> str:
-        """Return the text with each secret in it replaced by three asterisks."""
+        """Return the text with each secret replaced by three asterisks."""
         if not self._known or len(text) < MINIMUM:
             return text
         for _ in range(MOST):
@@ -84,7 +83,7 @@ class Redactor:
         return self._without_pieces(text) if self._depth(text) is None else MASK
 
     def redacted_document(self, document: Any) -> Any:
-        """Return a JSON document with the secrets in its texts and names replaced."""
+        """Return a JSON document with the secrets in its texts and keys replaced."""
         match document:
             case str():
                 return self.redacted(document)
@@ -96,7 +95,7 @@ class Redactor:
                 return document
 
     def _depth(self, text: str, most: int = DEPTH) -> int | None:
-        """Return how many encodings must be undone until a text shows a secret; None if it shows none."""
+        """Return how many encodings must be decoded until a secret appears; None if none appears."""
         seen = {text}
         views = [text]
         for depth in range(most + 1 if len(text) <= LARGE else 1):
@@ -115,7 +114,7 @@ class Redactor:
         return any(form in solid for form in self._solids)
 
     def _first(self, text: str, depth: int) -> tuple[int, int]:
-        """Return where the first secret begins and ends; all of the text if no window shows it at this depth."""
+        """Return the start and end of the first secret; the whole text if no window shows it at this depth."""
         for start in range(0, len(text), WINDOW // 2):
             window = text[start : start + WINDOW]
             if self._depth(window, depth) is not None:
@@ -124,13 +123,13 @@ class Redactor:
         return 0, len(text)
 
     def _narrowed(self, text: str, depth: int) -> tuple[int, int]:
-        """Return the least part of a text that shows a secret at a depth; of several the first."""
+        """Return the start and end of the shortest part of a text that shows the first secret at a depth."""
         end = _least(len(text), lambda size: self._depth(text[:size], depth) is not None)
         length = _least(end, lambda size: self._depth(text[end - size : end], depth) is not None)
         return end - length, end
 
     def _pieces(self, text: str) -> Iterator[tuple[int, int]]:
-        """Yield where long pieces of long secrets are, as of an answer that was cut."""
+        """Yield the start and end of each long fragment of a secret, for example in a truncated response."""
         lower = text.lower()
         for secret in self._long:
             for place in range(0, len(secret) - PIECE + 1, PIECE):
@@ -148,17 +147,17 @@ class Redactor:
 
 
 def _skeleton(text: str) -> str:
-    """Return the letters and digits of a text, without case."""
+    """Return only the letters and digits of a text, case-folded."""
     return _NOISE.sub("", text.casefold())
 
 
 def _solid(text: str) -> str:
-    """Return a text without blanks and case."""
+    """Return a text without blanks, case-folded."""
     return _BLANKS.sub("", text).casefold()
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Yield a secret, and what a text contains if the secret is in it in a common encoding, whatever is around it."""
+    """Yield a secret, and its text in each common encoding, for every alignment."""
     import base64  # only where there is a key: asking for help starts without it
 
     data = secret.encode()
@@ -178,7 +177,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _least(most: int, holds: Callable[[int], bool]) -> int:
-    """Return the least size, up to `most`, for which a condition holds; it must hold for `most`."""
+    """Return the smallest size for which a condition is true; it must be true for `most`."""
     low, high = 0, most
     while high - low > 1:
         middle = (low + high) // 2
@@ -187,7 +186,7 @@ def _least(most: int, holds: Callable[[int], bool]) -> int:
 
 
 def _grown(text: str, secret: str, start: int, place: int) -> tuple[int, int]:
-    """Return how far a text and a secret agree around a piece that both contain."""
+    """Return the start and end of the longest common part of a text and a secret around a common fragment."""
     end, stop = start + PIECE, place + PIECE
     while start and place and text[start - 1] == secret[place - 1]:
         start, place = start - 1, place - 1
@@ -197,7 +196,7 @@ def _grown(text: str, secret: str, start: int, place: int) -> tuple[int, int]:
 
 
 def _character(match: re.Match[str]) -> str:
-    """Return the character that an escape names by its number; of any other escape a blank."""
+    """Return the character of a numeric escape; a blank for any other escape."""
     code = next((group for group in match.groups() if group), None)
     if code is None:
         return " "
@@ -251,7 +250,7 @@ def _decimals(text: str) -> Iterator[str]:
 
 
 def _readable(data: bytes) -> Iterator[str]:
-    """Yield what of decoded bytes could be text; most bytes that were no code for text are none."""
+    """Yield the readable parts of decoded bytes, if there are any."""
     found = _READABLE.findall(data.replace(b"\0", b"").decode("latin-1"))
     if found:
         yield "\n".join(found)
@@ -269,6 +268,6 @@ redacted_document = _PROCESS.redacted_document
 
 
 def remember_keys(environ: Mapping[str, str]) -> None:
-    """Hide the keys of an environment, also where no command uses them."""
+    """Hide the keys of an environment, also those that no command uses."""
     for name in KEY_VARIABLES:
         remember(environ.get(name, ""))

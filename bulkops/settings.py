@@ -1,4 +1,4 @@
-"""Where to send, with which key, and where state lives; the key is never shown."""
+"""The target, its key, and the state folder. The key is never shown."""
 
 import os
 import re
@@ -18,9 +18,9 @@ ID_NAMES = ("application", "campaign", "program", "pool", "collection", "audienc
 
 
 class Secret:
-    """A text that does not show itself: not in `repr`, `str` or a format, nor in any message of this process.
+    """A text that is never printed: not by `repr`, `str` or a format, and not in a message of this process.
 
-    `name` says where the text comes from, in words that may be shown; empty if that is unknown.
+    `name` is a printable description of its source; empty if the source is unknown.
     """
 
     __slots__ = ("_text", "name")
@@ -43,11 +43,11 @@ class Secret:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A deployment and the ids that name where rows go.
+    """A deployment and the ids of the destination.
 
-    `base_url` is where requests go, in the spelling of `checked_base_url`. `authorization` is the whole value of the
-    Authorization header. `known_as` replaces the address in the target's identity where the address changes from run
-    to run, as the embedded sandbox's does.
+    `base_url` is the address of the server as `checked_base_url` returns it. `authorization` is the complete value of
+    the Authorization header. `known_as` replaces the address in the target's identity if the address changes between
+    runs, as for the embedded sandbox.
     """
 
     base_url: str
@@ -57,7 +57,7 @@ class Target:
     known_as: str | None = None
 
     def __post_init__(self) -> None:
-        """Bring the address into its one spelling; UsageError if it is not valid or contains a key."""
+        """Normalise the address; UsageError if it is invalid or contains a key."""
         object.__setattr__(self, "base_url", checked_base_url(self.base_url))
         if found(self.base_url):
             raise UsageError("The base address contains the key.", hint="Give the address without the key.")
@@ -68,12 +68,12 @@ class Target:
         return server_name(self.base_url)
 
     def identity(self) -> dict[str, Any]:
-        """Return what makes this target itself: address and ids, never the key."""
+        """Return the identity of the target: address and ids, never the key."""
         return {"base_url": self.known_as or self.server, "ids": dict(sorted(self.ids.items()))}
 
 
 def state_folder() -> Path:
-    """Return the folder that survives between runs; made on first use, for its owner only."""
+    """Return the folder for data between runs; it is created on first use, for its owner only."""
     folder = Path(os.environ.get("BULKOPS_STATE") or _usual_state_folder())
     try:
         make_private(folder)
@@ -98,14 +98,14 @@ def _usual_state_folder() -> Path:
 
 
 def default_ledger_url() -> str:
-    """Return the address of the ledger that is used when none is named."""
+    """Return the address of the default ledger."""
     return f"sqlite:///{state_folder() / 'ledger.db'}"
 
 
 MAX_ADDRESS = 2_000
-"""Characters of a base address."""
+"""Maximum characters of a base address."""
 MAX_HOST = 253
-"""Characters of a host name."""
+"""Maximum characters of a host name."""
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 DEFAULT_PORTS = {"https": 443, "http": 80}
 LOOPBACK = "127.0.0.1"
@@ -117,10 +117,10 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 
 def checked_base_url(url: str) -> str:
-    """Return an address in its one spelling; UsageError unless it is https, or http to loopback.
+    """Return a normalised address; UsageError unless it is https, or http to loopback.
 
-    Guards, locks and the rate limit go by the address, so two spellings of one server must not be two targets. The
-    rules are those of RFC 3986 §6.2 and of UTS 46. Errors never quote the address: it may contain a key.
+    Guards, locks and the rate limit use the address, so two spellings of one server must not be two targets. The rules
+    are those of RFC 3986 §6.2 and UTS 46. Errors never quote the address, because it may contain a key.
     """
     parts = _split(url)
     if "@" in parts.netloc:
@@ -142,9 +142,9 @@ def checked_base_url(url: str) -> str:
 
 
 def server_name(base_url: str) -> str:
-    """Return the name that all addresses of a server share: a checked address, or 127.0.0.1 for a name of loopback.
+    """Return the common name of all addresses of a server: its normalised address, with 127.0.0.1 for loopback.
 
-    What is not the address of a server, such as the name of an embedded sandbox, is returned as it is.
+    A text that is not an address, such as the name of an embedded sandbox, is returned unchanged.
     """
     try:
         checked = checked_base_url(base_url)
@@ -157,13 +157,13 @@ def server_name(base_url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine."""
+    """Return whether a host is this machine."""
     address = _ip(host)
     return host == "localhost" or (address is not None and address.is_loopback)
 
 
 def _ip(host: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that a host is, an IPv4 address inside an IPv6 one as IPv4; None for a name."""
+    """Return the IP address of a host, an IPv4-mapped IPv6 address as IPv4; None for a name."""
     try:
         address = ip_address(host)
     except ValueError:
@@ -178,7 +178,7 @@ def _joined(scheme: str, host: str, port: int | None, path: str) -> str:
 
 
 def _check_host(host: str) -> None:
-    """Raise UsageError for a host that no server can have (RFC 1123 §2.1, RFC 3986 §3.2.2)."""
+    """Raise UsageError for an invalid host name (RFC 1123 §2.1, RFC 3986 §3.2.2)."""
     if ":" in host:
         return  # urlsplit has checked an IPv6 address
     labels = host.removesuffix(".").split(".")
@@ -212,7 +212,7 @@ def _port(parts: SplitResult) -> int | None:
 
 
 def _host(written: str) -> str:
-    """Return a host in its one spelling: lower case, IDNA, no final dot, IPv4 as four numbers, IPv6 compressed."""
+    """Return a normalised host: lower case, IDNA, no final dot, IPv4 as four numbers, IPv6 compressed."""
     host = unquote(written).lower()
     if "%" in host:  # the zone of an IPv6 address, which is a matter of one machine
         raise _no_address()
@@ -237,7 +237,7 @@ def _host(written: str) -> str:
 
 
 def _path(written: str) -> str:
-    """Return a path in its one spelling: no dot segments, no empty ones, escapes only where they are needed."""
+    """Return a normalised path: no dot or empty segments, escapes only where required."""
     segments: list[str] = []
     for segment in _ESCAPE.sub(_escape, written).split("/"):
         if segment == "..":
@@ -269,10 +269,10 @@ def authorization_from_environment(environ: Mapping[str, str]) -> Secret:
 
 
 def authorization_value(scheme: str, key: str, *, name: str = "") -> Secret:
-    """Return the value of the Authorization header; UsageError for a key that no header can contain.
+    """Return the value of the Authorization header; UsageError for a key that a header cannot contain.
 
-    `name` says where the key comes from; reports show it. Every key comes through here, wherever it was given. Blanks
-    and line ends around it are dropped.
+    `name` is the source of the key, which reports show. Every key passes through this function. Blanks and line ends
+    around it are removed.
     """
     if not isinstance(key, str):
         raise UsageError(f"The key must be text, not {type(key).__name__}.")

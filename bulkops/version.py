@@ -1,3 +1,3 @@
-"""The version, apart from the package itself, so that lower layers can name it."""
+"""The version, in a module of its own so that lower layers can import it."""
 
 __version__ = "0.1.0"

@@ -1,21 +1,21 @@
-"""Words that many messages share: counts with their noun, and what was probably meant."""
+"""Words of messages: counts with their noun, and suggestions for a misspelled name."""
 
 import difflib
 from collections.abc import Collection
 
 NEAREST = 4
-"""How many words a question offers."""
+"""Maximum names in a suggestion."""
 SHORTEST = 3
-"""Letters that a word must have to be looked for inside others."""
+"""Minimum letters of a word that is searched inside other names."""
 
 
 def counted(number: int, what: str, many: str | None = None) -> str:
-    """Return a number with its noun: `1 file`, `2 files`; `many` is a plural that is not formed with an s."""
+    """Return a number with its noun: `1 file`, `2 files`; `many` is an irregular plural."""
     return f"{number:,} {what if number == 1 else many or what + 's'}"
 
 
 def guess(word: str, known: Collection[str]) -> str:
-    """Return the question after the nearest of the known words, or the sentence that lists them."""
+    """Return a suggestion with the closest known names, or a sentence that lists all known names."""
     near = nearest(word, known)
     if near:
         return f"Did you mean {' or '.join(map(repr, near))}?"
@@ -23,9 +23,9 @@ def guess(word: str, known: Collection[str]) -> str:
 
 
 def nearest(word: str, known: Collection[str]) -> list[str]:
-    """Return the known words that were probably meant, at most `NEAREST`: those that contain the word come first.
+    """Return the known names that are similar to a word, at most `NEAREST`; names that contain it come first.
 
-    An `s` at the end, case, and the difference between `-` and `_` do not matter.
+    A final `s`, case, and the difference between `-` and `_` do not matter.
     """
     plain = {name: name.lower().replace("_", "-") for name in known}
     asked = word.lower().replace("_", "-")

@@ -1,4 +1,4 @@
-"""Files that are written: whole or not at all, by one process at a time, never over a file of somebody else."""
+"""Write files completely or not at all, by one process at a time, and never over a foreign file."""
 
 import itertools
 import os
@@ -39,68 +39,73 @@ NOT_CSV: Mapping[str, str] = MappingProxyType(
         ".sqlite": "a database",
     }
 )
-"""What the suffix of a file promises that is neither CSV nor compressed CSV as bulkops writes it."""
+"""File suffixes of formats other than CSV and the compressed CSV that bulkops writes."""
 WRITTEN_BACK = 8 * 1024 * 1024
 
 
 def refuse_the_same(path: Path, others: Iterable[Path], *, what: str) -> None:
-    """Raise UsageError if a file to be written is one of the others, by whatever name or link."""
+    """Raise UsageError if an output file is one of the others, under any name or link."""
     for other in others:
         if _same(path, _on_disk(other)):
             raise UsageError(
-                f"{path}, {what}, is the file itself: {other}, which would be lost.", hint="Choose another name."
+                f"{path}, {what}, is the same file as {other}, which would be lost.", hint="Choose another name."
             )
 
 
 def refuse_no_file(path: Path) -> None:
-    """Raise UsageError if a name cannot become that of a file: a folder has it, or a device, or a pipe."""
+    """Raise UsageError if a path is a folder, a device or a pipe."""
     if not path.name or path.is_dir():
         raise UsageError(f"{path} is a folder.", hint="Name a file.")
     if path.exists() and not path.is_file():
         raise UsageError(
-            f"{path} is a device or a pipe, which a file would replace.", hint="Name a file, or write to stdout with -."
+            f"{path} is a device or a pipe, which the file would replace.",
+            hint="Name a file, or use - to write to stdout.",
         )
 
 
 def refuse_no_folder(path: Path) -> None:
-    """Raise UsageError if the folder of a file is not there: the lock would make it, also for a slip of the pen."""
+    """Raise UsageError if the folder of a file is missing: the lock would create it, also for a misspelled path."""
     if not path.parent.exists():
         raise no_folder(path)
     if not path.parent.is_dir():
-        raise UsageError(f"{path.parent} is no folder.", hint=f"Put {path.name} elsewhere.")
+        raise UsageError(f"{path.parent} is not a folder.", hint=f"Choose another folder for {path.name}.")
 
 
 def refuse_other_form(path: Path, forms: Mapping[str, str], *, instead: str) -> None:
-    """Raise UsageError if the suffix of a file to be written promises another form than the file will have.
+    """Raise UsageError if the suffix of an output file means another format than the file will have.
 
-    `forms` are the suffixes of other forms with what they are; `instead` names the suffixes to choose from.
+    `forms` maps suffixes to the names of other formats; `instead` lists the suffixes to choose from.
     """
     if (form := forms.get(path.suffix.lower())) is not None:
-        raise UsageError(f"{path} has the name of {form}; the file would not be one.", hint=f"Choose {instead}.")
+        raise UsageError(
+            f"{path} has the suffix of {form}, but bulkops would write another format.", hint=f"Choose {instead}."
+        )
 
 
 def no_folder(path: Path) -> UsageError:
-    """Return the error that the folder of a file is not there."""
-    return UsageError(f"The folder {path.parent} does not exist.", hint=f"Make it, or put {path.name} elsewhere.")
+    """Return the error for a missing folder."""
+    return UsageError(
+        f"The folder {path.parent} does not exist.", hint=f"Create it, or choose another folder for {path.name}."
+    )
 
 
 def part_of(path: Path) -> Path:
-    """Return the name that a file has until it is whole."""
+    """Return the temporary name of a file, which it has until it is complete."""
     return path.with_name(f"{path.name}.part")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Permit:
-    """What a command may write over: its own files as it left them, and with `overwrite` the files of others.
+    """The files that a command may replace: unchanged files of bulkops, and with `overwrite` also others.
 
-    `refuse_input` raises UsageError for a file that is never written over.
+    `refuse_input` raises UsageError for a file that must never be replaced.
     """
 
     overwrite: bool = False
     refuse_input: Callable[[Path], None] | None = None
 
     def check(self, path: Path) -> None:
-        """Raise UsageError if a file is there that may not be replaced or removed."""
+        """Raise UsageError if the path is an existing file that must not be replaced or removed."""
         if not path.is_file():
             return
         if self.refuse_input is not None:
@@ -117,7 +122,7 @@ OWN_ONLY = Permit()
 
 @contextmanager
 def whole_file(path: Path, permit: Permit = OWN_ONLY) -> Iterator[BinaryIO]:
-    """Yield an open file that gets the name `path` when the block ends well, and is gone otherwise."""
+    """Yield an open file that is renamed to `path` at the end of the block, and removed after an error."""
     with part_file(path, permit) as (file, part):
         yield file
         keep(file, part, path, permit)
@@ -125,10 +130,10 @@ def whole_file(path: Path, permit: Permit = OWN_ONLY) -> Iterator[BinaryIO]:
 
 @contextmanager
 def part_file(path: Path, permit: Permit = OWN_ONLY) -> Iterator[tuple[BinaryIO, Path]]:
-    """Yield NAME.part, open, and its path; it is gone afterwards unless it was renamed.
+    """Yield an open file NAME.part and its path; it is removed at the end unless it was renamed.
 
-    If a file of that name is there already, which bulkops did not leave behind, the part has another name. UsageError
-    if `path` cannot be that of a file or may not be written over, or if another process is writing it.
+    If a foreign file has that name, the part gets another name. UsageError if `path` is not a file name or must not be
+    replaced, or if another process is writing it.
     """
     refuse_no_file(path)
     refuse_no_folder(path)
@@ -150,7 +155,7 @@ def part_file(path: Path, permit: Permit = OWN_ONLY) -> Iterator[tuple[BinaryIO,
 
 @contextmanager
 def temporary_folder(path: Path) -> Iterator[Path]:
-    """Yield a new folder beside a file that is being written as a part; it is gone afterwards."""
+    """Yield a new folder beside a file that is being written, and remove it at the end."""
     folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".parts"))
     try:
         remember_temporary(path, [folder], more=True)
@@ -160,21 +165,21 @@ def temporary_folder(path: Path) -> Iterator[Path]:
 
 
 def keep(file: BinaryIO, part: Path, path: Path, permit: Permit = OWN_ONLY) -> None:
-    """Give a part its name once its bytes are on the disk; UsageError if a file came there that may not go."""
+    """Flush a part to the disk and rename it; UsageError if a file that must not be replaced has appeared."""
     file.flush()
     os.fsync(file.fileno())
     rename(part, path, permit)
 
 
 def rename(part: Path, path: Path, permit: Permit = OWN_ONLY) -> None:
-    """Give a whole part its name, and record that bulkops wrote it; a link is followed, not replaced."""
+    """Rename a complete part, and record that bulkops wrote it; a link is followed, not replaced."""
     permit.check(path)
     remember(path, part)
     part.replace(real(path))
 
 
 def remove(path: Path) -> None:
-    """Remove a file, or a folder with all it contains, if it is there."""
+    """Remove a file, or a folder with its content, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -182,21 +187,21 @@ def remove(path: Path) -> None:
 
 
 def real(path: Path) -> Path:
-    """Return the file that a link leads to, or the path itself."""
+    """Return the target of a link, or the path itself."""
     return path.resolve() if path.is_symlink() else path
 
 
 def _free_name(path: Path) -> Path:
-    """Return a name that no file has: the one given, or that with a number."""
+    """Return a free name: the given one, or the given one with a number."""
     names = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
     return next(name for name in itertools.chain([path], names) if not os.path.lexists(name))
 
 
 def begin_writing_back(file: BinaryIO) -> Callable[[int], None]:
-    """Return what to call after each write: the disk begins with what is there, so that the end waits for little.
+    """Return a function to call after each write, so that the final flush to the disk is short.
 
-    The advice that a range is not needed makes Linux write it, and does not wait for it; what is not written yet stays
-    in memory. Elsewhere nothing happens before the end.
+    On Linux it starts writing the data to the disk without waiting (POSIX_FADV_DONTNEED); data that is not written yet
+    stays in memory. On other systems it does nothing.
     """
     begun = 0
 
@@ -213,7 +218,7 @@ def begin_writing_back(file: BinaryIO) -> Callable[[int], None]:
 
 @contextmanager
 def said(path: Path) -> Iterator[None]:
-    """Turn a failure to write into a UsageError that names the file."""
+    """Turn an error while writing into a UsageError that names the file."""
     try:
         yield
     except OSError as error:
@@ -222,9 +227,9 @@ def said(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[Path]:
-    """Hold NAME.lock and yield its path: of two processes that write one file the second is refused.
+    """Hold NAME.lock and yield its path, so that a second process cannot write the same file.
 
-    UsageError if that name is another file's: a lock is empty.
+    UsageError if another process holds it, or if a foreign file has this name (a lock is empty).
     """
     from filelock import FileLock, Timeout  # only where something is written: validating starts without it
 
@@ -233,8 +238,8 @@ def _alone(path: Path) -> Iterator[Path]:
     try:
         if not ours and (not beside.is_file() or beside.is_symlink() or beside.stat().st_size):
             raise UsageError(
-                f"{beside} exists, and bulkops did not write it; it needs this name for a lock.",
-                hint=f"Move it away, or put {path.name} elsewhere.",
+                f"{beside} exists and is not a lock of bulkops, which needs this name.",
+                hint=f"Rename it, or choose another folder for {path.name}.",
             )
         lock = FileLock(beside, timeout=0, mode=FILE, fallback_to_soft=False)
         lock.acquire()
@@ -254,7 +259,7 @@ def _alone(path: Path) -> Iterator[Path]:
 
 
 def _on_disk(path: Path) -> Path:
-    """Return the archive that a member's path leads into, or the path itself."""
+    """Return the archive that contains the member of a path, or the path itself."""
     return next((found for found in (path, *path.parents) if found.is_file()), path)
 
 

@@ -1,6 +1,7 @@
-"""What bulkops wrote before: a record in the state folder for each path, so that a rerun may replace its own output.
+"""Remember the files that bulkops wrote, so that a rerun can replace its own output.
 
-A record never fails a command: without a state folder that can be written, the next run does not know the file.
+The state folder contains a record for each path. Errors with records never fail a command: without a writable state
+folder, the next run does not recognise the file.
 """
 
 import hashlib
@@ -15,17 +16,17 @@ from typing import Any
 from bulkops.errors import UsageError
 
 HASHED = 16 << 20
-"""Bytes up to which a file is known by its SHA-256; reading a longer one again would slow an export down."""
+"""Maximum bytes of a file that is recognised by its SHA-256; reading a larger one again would slow exports."""
 KEPT = 2
-"""Contents that a record keeps: of a process killed right before a renaming, the one before is there still."""
+"""Contents in a record: if a process is killed before the rename, the file still has the previous content."""
 
 Record = dict[str, Any]
 
 
 def is_ours(path: Path) -> bool:
-    """Return whether a file is as bulkops left it.
+    """Return whether bulkops wrote a file and it has not changed since.
 
-    Up to `HASHED` bytes the SHA-256 decides; beyond, device, inode, size and time of the last write.
+    Files up to `HASHED` bytes are compared by SHA-256, larger ones by device, inode, size and modification time.
     """
     try:
         known = _read(path)["files"]
@@ -40,7 +41,7 @@ def is_ours(path: Path) -> bool:
 
 
 def remember(path: Path, part: Path) -> None:
-    """Record that `path` is about to get the content of `part`, by renaming it."""
+    """Record that `part` is about to be renamed to `path`."""
 
     def change(record: Record) -> None:
         status = part.stat()
@@ -51,9 +52,9 @@ def remember(path: Path, part: Path) -> None:
 
 
 def remember_temporary(path: Path, others: Sequence[Path], *, more: bool = False) -> None:
-    """Record the files and folders that exist only while `path` is written.
+    """Record the files and folders that exist only while `path` is being written.
 
-    They replace those recorded before, or with `more` are added to them.
+    They replace the recorded ones, or with `more` are added to them.
     """
 
     def change(record: Record) -> None:
@@ -65,9 +66,9 @@ def remember_temporary(path: Path, others: Sequence[Path], *, more: bool = False
 
 
 def leftovers(path: Path) -> list[Path]:
-    """Return what a killed process that was writing `path` left behind: only what is recorded and still the same.
+    """Return the absolute paths of files that a killed process left while writing `path`.
 
-    The paths are absolute.
+    Only recorded files that have not been replaced since are returned.
     """
     found = []
     with suppress(OSError, UsageError, KeyError, TypeError):
@@ -100,7 +101,7 @@ def _change(path: Path, change: Callable[[Record], None]) -> None:
 
 
 def _read(path: Path) -> Record:
-    """Return the record of a path, an empty one if there is none that can be read."""
+    """Return the record of a path; an empty one if it is missing or unreadable."""
     empty: Record = {"path": str(path.resolve()), "files": [], "temporary": []}
     try:
         found = json.loads(_name(path).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The group of commands, loaded lazily, and the one place that makes messages and exit codes of errors."""
+"""The command group, which loads commands when they are used, and the handling of all errors."""
 
 import os
 import sys
@@ -11,11 +11,11 @@ from click.shell_completion import CompletionItem
 
 from bulkops.cli.options.environment import option
 from bulkops.cli.output.console import Console
-from bulkops.cli.process.error_exit import ended_by, printed, without_color
+from bulkops.cli.process.error_exit import final_exit_code, report_error, without_color
 from bulkops.cli.process.processors import leave, prepare
 from bulkops.cli.process.run_log import with_run_log
-from bulkops.cli.process.signals import ending_on_signals
-from bulkops.cli.process.streams import usable_streams
+from bulkops.cli.process.signals import interrupt_on_signals
+from bulkops.cli.process.streams import prepare_streams
 from bulkops.errors import UsageError
 from bulkops.redaction import remember_keys
 from bulkops.version import __version__
@@ -23,48 +23,48 @@ from bulkops.wording import guess, nearest
 
 # Name, module and what `bulkops --help` says of it: so that asking for help imports no command.
 COMMANDS = {
-    "validate": ("bulkops.cli.commands.validate", "Check files against a contract: every defect, located."),
+    "validate": ("bulkops.cli.commands.validate", "Check files against a contract and locate every finding."),
     "check": ("bulkops.cli.commands.check", "Validate the files that the configuration maps to contracts."),
-    "fix": ("bulkops.cli.commands.fix", "Write a repaired copy of a file, with every change listed."),
+    "fix": ("bulkops.cli.commands.fix", "Write a repaired copy of a file and list the changes."),
     "rules": ("bulkops.cli.commands.rules", "List the rules, or explain one."),
     "contracts": ("bulkops.cli.commands.contracts", "List the contracts, or show one: columns, limits, endpoint."),
-    "plan": ("bulkops.cli.commands.plan", "Show how a file would be cut into requests. Sends nothing."),
+    "plan": ("bulkops.cli.commands.plan", "Show how a file is split into requests. Sends nothing."),
     "split": ("bulkops.cli.commands.split", "Write the chunks of a file as files."),
-    "import": ("bulkops.cli.commands.import_", "Validate, plan, upload and, if asked, prove."),
-    "export": ("bulkops.cli.commands.export", "Save what a deployment holds."),
-    "reconcile": ("bulkops.cli.commands.reconcile", "Compare a file with what the target holds, row by row."),
+    "import": ("bulkops.cli.commands.import_", "Validate, plan and upload a file; optionally prove the result."),
+    "export": ("bulkops.cli.commands.export", "Save data of a deployment to a file."),
+    "reconcile": ("bulkops.cli.commands.reconcile", "Compare a file with the rows of the target."),
     "jobs": ("bulkops.cli.commands.jobs", "List, show, resume, resolve, cancel or undo jobs."),
-    "ledger": ("bulkops.cli.commands.ledger", "Back up, check or prune the ledger that remembers jobs."),
-    "report": ("bulkops.cli.commands.report", "Make one page of a job that people can sign."),
+    "ledger": ("bulkops.cli.commands.ledger", "Back up, check or prune the ledger, which stores the jobs."),
+    "report": ("bulkops.cli.commands.report", "Write a one-page report of jobs."),
     "run": ("bulkops.cli.commands.run", "Run a recipe: several imports in order."),
     "recipes": ("bulkops.cli.commands.recipes", "List the shipped recipes, or show one."),
-    "snapshot": ("bulkops.cli.commands.snapshot", "Store what a deployment is, for checks without a network."),
+    "snapshot": ("bulkops.cli.commands.snapshot", "Store the description of an account for offline checks."),
     "doctor": ("bulkops.cli.commands.doctor", "Check configuration, ledger, network, key, rights and clock."),
-    "sandbox": ("bulkops.cli.commands.sandbox", "Serve a local deployment to try and rehearse against."),
+    "sandbox": ("bulkops.cli.commands.sandbox", "Serve a local deployment for tests and rehearsals."),
 }
 
 
 HELP = "help"
 COMPLETION = "_BULKOPS_COMPLETE"
-"""The variable with which a shell asks for completion; its value names the shell and what it wants."""
+"""Variable that a shell sets to request completions; its value names the shell and the request."""
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command when it is first asked for."""
+    """A group that imports a command when it is first used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the names in the order of a day's work."""
+        """Return the command names in the order of a typical workflow."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import and return a command, or None if there is none of that name."""
+        """Import and return a command, or None for an unknown name."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(COMMANDS[cmd_name][0]).command
         return with_run_log(command)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """Find the command, `help COMMAND` too; for an unknown one the error names the nearest."""
+        """Return the command, also for `help COMMAND`; UsageError suggests a name for an unknown one."""
         if ctx.resilient_parsing:  # a shell asks for completion, so an unknown word is no error
             return super().resolve_command(ctx, args[1:] or [""] if args[0] == HELP else args)
         if args[:1] == [HELP]:
@@ -73,24 +73,24 @@ class LazyGroup(click.Group):
                 click.echo(ctx.get_help())
                 ctx.exit()
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            raise UsageError(f"There is no command {args[0]!r}.", hint=_meant(args[0]))
+            raise UsageError(f"Unknown command {args[0]!r}.", hint=_command_hint(args[0]))
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
-        """Offer the commands without importing them, and the options in front of a command."""
+        """Return the commands, without importing them, and the global options."""
         found = [CompletionItem(name, help=about) for name, (_, about) in COMMANDS.items()]
         found.append(CompletionItem(HELP, help="Show the help of a command."))
         options = click.Command.shell_complete(self, ctx, incomplete)
         return [item for item in found if item.value.startswith(incomplete)] + options
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the list of commands without importing them."""
+        """Write the list of commands to the help without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
 
 
-def _meant(word: str) -> str:
-    """Return what was probably meant by an unknown command: another one, or the name of a contract behind one."""
+def _command_hint(word: str) -> str:
+    """Return a hint for an unknown command: a similar command, or where to put a contract name."""
     if nearest(word, COMMANDS):
         return guess(word, COMMANDS)
     from bulkops_validators import CONTRACTS
@@ -103,30 +103,28 @@ def _meant(word: str) -> str:
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Every option can come from the environment, as BULKOPS_COMMAND_OPTION. "
-    "Exit codes: 0 done and true, 1 the data, 2 usage or configuration, 3 unfinished (resume), "
-    "4 in doubt, 5 refused by a guard, 130 interrupted.",
+    epilog="An environment variable can set every option: BULKOPS_COMMAND_OPTION. "
+    "Exit codes: 0 success, 1 problem in the data, 2 wrong usage or configuration, 3 unfinished (resume the job), "
+    "4 in doubt (manual decision), 5 stopped by a guard, 130 interrupted.",
 )
 @option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Configuration file; default: the nearest bulkops.toml or pyproject.toml with [tool.bulkops].",
 )
-@option("-q", "--quiet", is_flag=True, help="Say only results and errors.")
-@option("-v", "--verbose", is_flag=True, help="Show the traceback where something unforeseen happened.")
+@option("-q", "--quiet", is_flag=True, help="Print only results and errors.")
+@option("--debug", former=["-v", "--verbose"], is_flag=True, help="Print the traceback of an unexpected error.")
 @click.version_option(__version__, prog_name="bulkops")
 @click.pass_context
-def cli(ctx: click.Context, config: Path | None, *, quiet: bool, verbose: bool) -> None:
-    """Move data in and out of Talon.One by CSV: validate, plan, upload, resume, reconcile."""
-    if quiet and verbose:
-        raise click.UsageError("-q and -v contradict each other.")
+def cli(ctx: click.Context, config: Path | None, *, quiet: bool, debug: bool) -> None:
+    """Import and export Talon.One data as CSV: validate, plan, upload, resume, reconcile."""
     console = ctx.ensure_object(Console)
-    console.quiet, console.verbose = quiet, verbose
+    console.quiet, console.debug = quiet, debug
     ctx.meta["bulkops.config"] = config
 
 
 def run() -> int:
-    """Run the command line and return its exit code; every error becomes a message on stderr and a documented code."""
+    """Run the command line and return its exit code; print each error to stderr."""
     prepare()
     remember_keys(os.environ)
     if os.environ.get(COMPLETION):
@@ -135,13 +133,19 @@ def run() -> int:
         return completed(cli, COMPLETION)
     console = Console()
     try:
-        usable_streams()
-        with ending_on_signals(), cli.make_context("bulkops", sys.argv[1:], obj=console, color=without_color()) as ctx:
+        prepare_streams()
+        with (
+            interrupt_on_signals(),
+            cli.make_context("bulkops", sys.argv[1:], obj=console, color=without_color()) as ctx,
+        ):
             value = cli.invoke(ctx)  # a command's integer return value is its exit code
             code = value if isinstance(value, int) else 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last edge: nothing may end in a traceback
-        code = ended_by(error, console)
-    return printed(code, console)
+        code = report_error(error, console)
+        if isinstance(error, click.exceptions.Exit):  # help or the version was printed
+            return final_exit_code(code, console)
+    console.end(code)
+    return final_exit_code(code, console)
 
 
 def main() -> None:
@@ -150,5 +154,5 @@ def main() -> None:
 
 
 def process() -> None:
-    """Run the command line as all that the process is there for."""
+    """Run the command line and end the process without Python's slow clean-up."""
     leave(run())

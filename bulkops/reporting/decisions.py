@@ -132,7 +132,7 @@ def _about_proof(facts: JobFacts) -> Iterator[OpenDecision]:
     elif found["verdict"] == Verdict.MISMATCH and not only_rejected_missing(facts):
         choice = DecisionChoice(
             when="To write every difference to files:",
-            command=_command(facts, *again, "--out", "differences", online=True),
+            command=_command(facts, *again, "--into", "differences", online=True),
         )
         yield OpenDecision(what="The target differs from the file", choices=(choice, *_repair(facts)))
 

@@ -11,7 +11,7 @@ from types import FrameType
 
 from bulkops.clock import Clock
 from bulkops.errors import Interrupted
-from bulkops.interrupts import HANGUP, heeded
+from bulkops.interrupts import HANGUP, ending_signals
 
 SLICE = 0.1
 
@@ -88,7 +88,7 @@ def stopping_on_signals(
             raise KeyboardInterrupt
         notify("Stopping after the current request. Repeat the signal to stop at once.")
 
-    before = {number: signal.signal(number, handle) for number in heeded()}
+    before = {number: signal.signal(number, handle) for number in ending_signals()}
     try:
         yield
     finally:

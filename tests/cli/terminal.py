@@ -27,14 +27,14 @@ class Terminal:
     seen: str = ""
 
     @classmethod
-    def running(cls, shell: Shell, *words: str) -> "Terminal":
+    def running(cls, shell: Shell, *words: str, columns: int = 120, code: str = ON_ITS_TERMINAL) -> "Terminal":
         leader, follower = pty.openpty()
         process = subprocess.Popen(
-            [sys.executable, "-c", ON_ITS_TERMINAL, *words],
+            [sys.executable, "-c", code, *words],
             stdin=follower,
             stdout=follower,
             stderr=follower,
-            env=shell.environment | {"COLUMNS": "120", "TERM": "xterm"},
+            env=shell.environment | {"COLUMNS": str(columns), "TERM": "xterm"},
             start_new_session=True,
         )
         os.close(follower)

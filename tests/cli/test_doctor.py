@@ -79,7 +79,7 @@ def test_without_a_target_the_machine_is_checked_and_unfinished_jobs_are_named(
     assert "1 unfinished" in ended.out
     assert job in ended.out
     assert "bulkops jobs resume JOB" in ended.out
-    assert "No target is named" in ended.out
+    assert "No target was given" in ended.out
 
 
 def test_an_invalid_configuration_and_a_state_folder_that_cannot_be_made_are_exit_2(tmp_path: Path) -> None:

@@ -127,4 +127,4 @@ def test_a_form_of_the_command_line_wins_over_one_of_the_environment(tmp_path: P
     environment = shell.environment | {"BULKOPS_VALIDATE_FORMAT": "sarif"}
     assert "files" in shell.ended(shell.start(*words, "--json", environment=environment)).json
     both = shell.run(*words, "--format", "sarif", "--json")
-    assert (both.code, "name two forms" in both.json["error"]["message"]) == (2, True)
+    assert (both.code, "name two formats" in both.json["error"]["message"]) == (2, True)

@@ -176,7 +176,7 @@ def test_the_name_of_the_copy_says_whether_it_is_compressed(tmp_path: Path, suff
 
 def test_no_archive_is_written(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(MANY)
-    assert "not written" in str(fix("coupons", tmp_path / "in.csv", "-o", tmp_path / "out.zip").exception)
+    assert "cannot write" in str(fix("coupons", tmp_path / "in.csv", "-o", tmp_path / "out.zip").exception)
     assert not (tmp_path / "out.zip").exists()
 
 
@@ -274,13 +274,13 @@ def test_what_is_left_is_said_with_the_command_for_it(tmp_path: Path) -> None:
     source.write_bytes(b"value,expirydate\nCAF\xe91,2030-12-31\nCODE2,03/04/2030\nCODE3\n")
     again = f"bulkops fix coupons {source} -o {target} --time-zone UTC --overwrite"
     lines = fix("coupons", source, "-o", target, "--time-zone", "UTC").stdout.splitlines()
-    assert "left in the copy: 4 errors, 1 warning" in lines
+    assert "findings that remain in the copy: 4 errors, 1 warning" in lines
     assert any(line.startswith("  FIL104 1: line 2: the byte 0xE9 is not UTF-8") for line in lines)
     for option in ("--encoding NAME", "--unsafe", "--end-of-day", "--start-of-day", "--date-order month-first"):
         assert f"    {again} {option}" in lines
     decided = ("--time-zone", "UTC", "--encoding", "cp1252", "--date-order", "month-first", "--end-of-day", "--unsafe")
     result = fix("coupons", source, "-o", target, "--overwrite", *decided)
-    assert result.stdout.splitlines()[-1] == "nothing is left: the copy is clean"
+    assert result.stdout.splitlines()[-1] == "no findings remain: the copy is valid"
     assert target.read_text(encoding="utf-8") == (
         "value,expirydate\nCAFé1,2030-12-31T23:59:59Z\nCODE2,2030-03-04T23:59:59Z\nCODE3,\n"
     )
@@ -298,7 +298,7 @@ def test_what_is_left_of_a_copy_on_stdout_is_said_on_stderr(tmp_path: Path) -> N
     assert "in cp1252" in ended.out
     ended = Shell(tmp_path).run("fix", "coupons", str(tmp_path / "in.csv"), "-o", "-", "--encoding", "cp1252")
     assert (ended.code, ended.out) == (0, "value\nCAFé1\n")
-    assert "nothing is left" in ended.err
+    assert "no findings remain" in ended.err
 
 
 @pytest.mark.parametrize(

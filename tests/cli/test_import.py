@@ -81,7 +81,7 @@ def test_an_unknown_id_cancels_the_job_that_imported_nothing(
     assert (ended.code, ended.json["state"], ended.json["error"]["exit"]) == (2, "cancelled", 2)
     assert "import the file again with the right ids and address" in ended.json["error"]["hint"]
     assert "jobs resume" not in ended.err
-    assert "Nothing is left to do" in shell.run("jobs", "resume").err
+    assert "There is nothing to resume" in shell.run("jobs", "resume").err
     assert shell.run(*words, "--campaign", "1").code == 0
     sandbox.set_faults("imports@2=404")
     file.write_text(file.read_text().replace("CODE", "NEXT"))

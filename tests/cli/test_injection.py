@@ -105,7 +105,7 @@ def test_differences_for_spreadsheets_contain_no_formula(tmp_path: Path) -> None
     sent, export = tmp_path / "sent.csv", tmp_path / "export.csv"
     sent.write_text("customerprofileid,amount\n=EVIL(1),5\n+EVIL,5\n-EVIL,5\n@EVIL,5\nplain,-5\n")
     export.write_text("customerprofileid,amount,created,importid\n=OTHER(2),7,2026-11-01T00:00:00Z,1\n")
-    words = ("reconcile", "loyalty-points", str(sent), "--export", str(export), "--out", str(tmp_path / "out"))
+    words = ("reconcile", "loyalty-points", str(sent), "--export", str(export), "--into", str(tmp_path / "out"))
     plain = shell.run(*words)
     assert (plain.code, "--spreadsheet-safe" in plain.err) == (1, True)
     raw = (tmp_path / "out" / "missing.csv").read_text()

@@ -66,7 +66,7 @@ def test_undo_puts_back_what_a_replacement_removed(shell: Shell, sandbox: Sandbo
 def test_unknown_jobs_and_empty_ledgers_are_told_plainly(shell: Shell) -> None:
     assert shell.run("jobs", "show", "nothing").code == 2
     assert shell.run("jobs", "show").code == 2
-    assert "no jobs yet" in shell.run("jobs", "list").out
+    assert "contains no jobs" in shell.run("jobs", "list").out
 
 
 def test_undo_of_a_job_that_changed_nothing_is_refused(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkops.cli.output.json_text import MANY, json_text
+from bulkops.cli.output.console import MANY, json_text
 
 plain = st.none() | st.booleans() | st.integers() | st.text()
 documents = st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=30)

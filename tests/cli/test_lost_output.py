@@ -206,7 +206,7 @@ def test_a_pipe_that_does_not_wait_gets_the_whole_document(shell: Shell) -> None
 
 def test_a_signal_right_after_a_write_does_not_repeat_it(tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys; from bulkops.cli.streams import usable_streams; usable_streams()\n"
+        "import os, signal, sys; from bulkops.cli.process.streams import prepare_streams; prepare_streams()\n"
         "def handle(*_): raise KeyboardInterrupt\n"
         "signal.signal(signal.SIGALRM, handle)\n"
         "for number in range(3000):\n"

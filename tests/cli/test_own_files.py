@@ -123,7 +123,7 @@ def test_differences_remove_and_replace_no_file_of_others(shell: Shell, tmp_path
     export.write_text("code,startdate,enddate,attributes,importid\nA,,,{},1\n")
     folder.mkdir()
     (folder / "different.csv").write_text("mine")
-    words = ("reconcile", "giveaways", str(file), "--export", str(export), "--out", str(folder))
+    words = ("reconcile", "giveaways", str(file), "--export", str(export), "--into", str(folder))
     assert shell.run(*words).code == 2
     assert {path.name: path.read_text() for path in folder.iterdir()} == {"different.csv": "mine"}
     (folder / "different.csv").unlink()

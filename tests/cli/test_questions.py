@@ -29,14 +29,14 @@ def test_undo_on_a_terminal_shows_what_it_removes_and_takes_no_for_an_answer(
     shell: Shell, sandbox: SandboxServer, replaced: str, tmp_path: Path
 ) -> None:
     words = ("jobs", "undo", replaced, "--max-removals", "280")
-    code, seen = asked(shell, *words, question="Put them back?", answer="n")
+    code, seen = asked(shell, *words, question="Restore them?", answer="n")
     assert code == 130
     assert f"Target: {sandbox.base_url}, audience 1" in seen
-    assert "puts back the 10 records" in seen
+    assert "restores the 10 records" in seen
     assert "0 added, 0 changed, 280 removed, 10 kept" in seen
     assert sandbox.state.count("audience_member") == 290
     assert len(shell.run("jobs", "list", "--json").json["jobs"]) == 2
-    code, seen = asked(shell, "--quiet", *words, question="Put them back?", answer="y")
+    code, seen = asked(shell, "--quiet", *words, question="Restore them?", answer="y")
     assert (code, "280 removed" in seen) == (0, True), seen
     assert AUDIENCE.held(sandbox) == counted(rows_of(tmp_path / "first.csv"))
 
@@ -98,7 +98,7 @@ def test_cancel_on_a_terminal_shows_what_is_given_up_and_asks(
     job = shell.run("import", "giveaways", str(file), "--pool", "1", "--max-rows", "10", "--json").json["job"]
     code, seen = asked(shell, "jobs", "cancel", job, question="Cancel it?", answer="n")
     assert code == 130
-    assert "10 records accepted, which stay; 10 records pending, never sent then" in seen
+    assert "10 records accepted (stay at the target); 10 records pending (will not be sent)" in seen
     assert f"{sandbox.base_url}, pool 1" in seen
     assert shell.run("jobs", "show", job, "--json").json["state"] == "unfinished"
     assert shell.run("jobs", "cancel", job, "--yes").code == 0

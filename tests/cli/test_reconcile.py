@@ -55,7 +55,7 @@ def test_only_rows_that_are_no_fault_are_called_so(codes: Path, tmp_path: Path) 
     assert "Of 3 records: 1 unexpected." in doubled.stdout
     assert "no fault" not in doubled.stdout
     both = run("giveaways", str(codes), "--export", export(tmp_path, "A-1", "A-1", "B-2", "B-2", "OTHER"))
-    assert "1 other rows are in the target, which is no fault here." in both.stdout
+    assert "The target also contains 1 other row; this is expected." in both.stdout
 
 
 def test_the_repair_file_is_named(codes: Path, tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_mismatch_shows_examples_of_each_class_counts_by_column_and_the_next_c
     shown = [line.split()[0] for line in result.stdout.splitlines() if "CODE-" in line]
     assert (shown.count("missing"), shown.count("different")) == (5, 5)
     assert "Examples: 5 of 12 missing, 5 of 7 different values" in result.stdout
-    assert "with --repair missing.csv writes a file of the 12 missing rows to import" in result.stderr
+    assert "with --repair missing.csv writes the 12 missing rows to a file for import" in result.stderr
 
 
 def test_a_repair_file_comes_with_the_command_that_imports_it(codes: Path, tmp_path: Path) -> None:

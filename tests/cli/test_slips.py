@@ -18,6 +18,7 @@ SAMPLES = Path(__file__).parents[2] / "sample_data"
         (("export", "tiers", "-o", "-"), "Did you mean 'loyalty-tiers'?"),
         (("coupons", "f.csv"), "bulkops import coupons FILE"),
         (("plan", "-q", "coupons", "f.csv"), "bulkops -q plan …"),
+        (("jobs", "list", "--debug"), "bulkops --debug jobs list …"),
         (("jobs", "list", "--verbose"), "bulkops --verbose jobs list …"),
         (("jobs", "show", "--config", "x.toml"), "bulkops --config jobs show …"),
     ],
@@ -78,7 +79,7 @@ def test_a_file_is_not_written_under_the_name_of_another_form(
     path = tmp_path / f"out{suffix}"
     ended = shell.run(*words, str(path))
     assert ended.code == 2
-    assert f"{path} has the name of" in ended.err
+    assert f"{path} has the suffix of" in ended.err
     assert not path.exists()
 
 
@@ -103,6 +104,6 @@ def test_an_id_of_the_environment_that_differs_from_that_of_the_target_is_named(
     config.write_text(f'[targets.live]\nbase_url = "{shell.base_url}"\npool = 1\n')
     words = ("--config", str(config), "export", "giveaways", "--target", "live", "-o", "-")
     other = shell.ended(shell.start(*words, environment={**shell.environment, "BULKOPS_POOL": "5"}))
-    assert "pool 5 of the environment is used, not pool 1 of target 'live'" in other.err
+    assert "pool 5 from the environment overrides pool 1 of target 'live'" in other.err
     meant = shell.run(*words, "--pool", "5")
-    assert "is used, not" not in meant.err
+    assert "overrides" not in meant.err

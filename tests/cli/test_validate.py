@@ -109,7 +109,7 @@ def test_rules_are_chosen_by_prefix(bad: Path) -> None:
 
 def test_an_unknown_rule_is_a_mistake_in_the_call(bad: Path) -> None:
     result = run("coupons", bad, "--select", "XYZ")
-    assert "There is no rule 'XYZ'" in str(result.exception)
+    assert "Unknown rule 'XYZ'" in str(result.exception)
 
 
 def test_a_baseline_accepts_what_is_known_and_names_what_is_gone(tmp_path: Path, bad: Path) -> None:

@@ -133,7 +133,7 @@ def test_option_of_another_contract_is_refused(shell: Shell, tmp_path: Path) -> 
     file.write_text("value\nCODE-1\n")
     ended = shell.run("plan", "coupons", str(file), "--join-date-column", "newjoindate")
     assert ended.code == 2
-    assert "--join-date-column is no option of coupons" in ended.err
+    assert "--join-date-column is not an option of coupons" in ended.err
 
 
 def test_option_of_the_environment_is_for_the_contracts_that_have_it(tmp_path: Path) -> None:

@@ -276,7 +276,7 @@ def test_a_lock_that_is_the_file_of_others_is_not_taken(tmp_path: Path) -> None:
     with (
         serving(lambda h: send(h, BODY)) as url,
         client(url) as one,
-        pytest.raises(UsageError, match="needs this name for a lock"),
+        pytest.raises(UsageError, match="bulkops, which needs this name"),
     ):
         run_export(one, giveaways(), tmp_path / "x.csv")
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"x.csv.lock": "kept"}

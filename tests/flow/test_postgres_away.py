@@ -114,7 +114,7 @@ def test_a_recipe_whose_database_goes_away_can_be_run_again(
     door.close()
     ended = shell.ended(process)
     assert (ended.code, ended.json["error"]["exit"]) == (3, 3), ended.err
-    assert "Go on with: bulkops run" in ended.err
+    assert "Continue with: bulkops run" in ended.err
     door.open()
     sandbox.set_faults(None)
     again = shell.run("run", str(recipe), "--settle", "0.3", "--json", *ledger)

@@ -97,5 +97,5 @@ def test_a_recipe_with_a_sandbox_sends_nothing_to_the_target_of_the_environment(
         assert (code, document["state"]) == (0, "done")
         code, document, _ = run(tmp_path, str(path), "--base-url", server.base_url)
         assert code == 2
-        assert "sandbox of its own" in document["error"]["message"]
+        assert "its own sandbox" in document["error"]["message"]
         assert server.world.uploads == []

@@ -101,7 +101,7 @@ def test_a_wrong_program_kind_cancels_the_job_and_says_what_to_correct(server: F
     assert "--program 3" in ended.json["error"]["hint"]
     assert "jobs resume" not in ended.err
     resumed = bulkops(server, tmp_path / "state", "jobs", "resume")
-    assert "Nothing is left to do" in resumed.err
+    assert "There is nothing to resume" in resumed.err
     server.world.habits = Habits()
     assert bulkops(server, tmp_path / "state", *words).json["state"] == "done"
 

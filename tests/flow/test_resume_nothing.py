@@ -33,7 +33,7 @@ def test_resume_without_a_name_names_the_last_job_and_succeeds(shell: Shell, fil
     file.unlink()  # archived meanwhile: it is not needed any more
     ended = without_target(shell).run("jobs", "resume", "--json")
     assert (ended.code, ended.json["job"], ended.json["state"]) == (0, job, "done"), ended.err
-    assert f"Nothing is left to do. The last job is {job}: done." in ended.err
+    assert f"There is nothing to resume. The latest job is {job}: done." in ended.err
     assert f"jobs resume {job} --reconcile" in ended.err
     text = without_target(shell).run("jobs", "resume")
     assert (text.code, f"{job}: done." in text.out) == (0, True)
@@ -42,7 +42,7 @@ def test_resume_without_a_name_names_the_last_job_and_succeeds(shell: Shell, fil
 def test_resume_of_a_done_job_by_name_succeeds_without_its_file(shell: Shell, file: Path, job: str) -> None:
     file.unlink()
     ended = without_target(shell).run("jobs", "resume", job)
-    assert (ended.code, "Nothing is left to do" in ended.err) == (0, True), ended.err
+    assert (ended.code, "There is nothing to resume" in ended.err) == (0, True), ended.err
 
 
 def test_resume_with_reconcile_proves_a_done_job_once(
@@ -53,7 +53,7 @@ def test_resume_with_reconcile_proves_a_done_job_once(
     reads = len(sandbox.requests)
     again = shell.run("jobs", "resume", "--reconcile", "--json")
     assert (again.code, again.json["reconciliation"]["verdict"]) == (0, "proved"), again.err
-    assert "Nothing is left to do" in again.err
+    assert "There is nothing to resume" in again.err
     assert len(sandbox.requests) == reads
     assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))
 
@@ -100,7 +100,7 @@ def test_resume_of_a_job_with_rejected_records_writes_them_if_that_was_not_done(
 
 def test_an_empty_ledger_has_no_job_to_resume(shell: Shell) -> None:
     ended = shell.run("jobs", "resume")
-    assert (ended.code, "There is no job in the ledger." in ended.err) == (2, True)
+    assert (ended.code, "The ledger contains no job." in ended.err) == (2, True)
 
 
 def test_a_recipe_whose_last_step_is_done_succeeds_again(shell: Shell, sandbox: SandboxServer, file: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from bulkops.cli.output.console import Console
-from bulkops.cli.process.error_exit import ended_by
+from bulkops.cli.process.error_exit import report_error
 from bulkops.clock import SystemClock
 from bulkops.errors import BulkopsError
 from bulkops.settings import Secret, Target
@@ -147,7 +147,7 @@ def test_traceback_of_an_unforeseen_error_hides_the_key(capsys: pytest.CaptureFi
     try:
         fail()
     except ValueError as error:
-        ended_by(error, Console(verbose=True))
+        report_error(error, Console(debug=True))
     shown = capsys.readouterr()
     assert "Traceback" in shown.err
     assert not reveals(shown.out + shown.err)

@@ -43,16 +43,16 @@ def test_a_variable_can_be_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("giveaways", "giveaway", "there is no contract 'giveaway'"),
-        ("pool", "pol", "there is no id 'pol'"),
-        ("pool: 1", "pool: 0", r"recipe\.yaml: step 1: ids\.pool must be 1 or more\.$"),
+        ("giveaways", "giveaway", "unknown contract 'giveaway'"),
+        ("pool", "pol", "unknown id 'pol'"),
+        ("pool: 1", "pool: 0", r"recipe\.yaml: step 1: ids\.pool must be at least 1\.$"),
         ("pool: 1", "pool: one", r"step 1: ids\.pool must be a whole number\.$"),
         ("contract: giveaways, ", "", r"step 1: contract is missing\.$"),
-        ("name: one", "name: one\nvariabels: {}", r"there is no key 'variabels'. Did you mean 'variables'\?$"),
-        ("ids: {pool: 1}", "reconcil: true", r"step 1: there is no key 'reconcil'. Did you mean 'reconcile'\?"),
+        ("name: one", "name: one\nvariabels: {}", r"unknown key 'variabels'. Did you mean 'variables'\?$"),
+        ("ids: {pool: 1}", "reconcil: true", r"step 1: unknown key 'reconcil'. Did you mean 'reconcile'\?"),
         ("ids: {pool: 1}", "reconcile: perhaps", r"step 1: reconcile must be true or false\.$"),
         ("ids: {pool: 1}", "expect: dne", r"step 1: expect must be 'done' or 'refused'\.$"),
-        ("name: one", "name: one\nsandbox: {word: w.json}", r"no key 'sandbox\.word'|no key 'word'"),
+        ("name: one", "name: one\nsandbox: {word: w.json}", r"unknown key 'sandbox\.word'|unknown key 'word'"),
         ("{folder: data}", "{}", "folder"),
         ("steps:", "steps: [", "not valid YAML"),
     ],
@@ -105,7 +105,7 @@ def test_an_unknown_variable_is_named(tmp_path: Path) -> None:
 def test_a_recipe_that_is_not_there_is_named() -> None:
     with pytest.raises(UsageError, match="Did you mean 'demo'"):
         find_recipe("dmo")
-    with pytest.raises(UsageError, match="Shipped: demo"):
+    with pytest.raises(UsageError, match="Shipped recipes: demo"):
         find_recipe("quarterly")
     with pytest.raises(InputUnreadable):
         load_recipe(Path("/no/such/recipe.yaml"), {})

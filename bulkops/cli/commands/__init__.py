@@ -1,1 +1,1 @@
-"""One module for each command: read the options, call one stage, print the result."""
+"""Commands, one module each: read the options, call one stage, print the result."""

@@ -1,4 +1,4 @@
-"""`bulkops check`: validate what the configuration maps to contracts, in CI and before a commit."""
+"""`bulkops check`: validate the files that the configuration maps to contracts, in CI and before a commit."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,13 @@ from bulkops.cli.options.common import json_option, limit_options
 from bulkops.cli.options.environment import option
 from bulkops.cli.output.console import console
 from bulkops.cli.output.validation_output import (
-    Printer,
+    FindingPrinter,
     exit_code,
-    form_asked,
-    judging_options,
-    settings_of,
-    tell,
-    words,
+    print_report,
+    requested_format,
+    split_list,
+    validation_options,
+    validation_settings,
 )
 from bulkops.configuration import read_config
 from bulkops.errors import InputUnreadable, UsageError
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH...]")
-@judging_options
+@validation_options
 @account_options
-@option("--skip-unmapped", is_flag=True, help="Leave PATHs out that no pattern names, instead of refusing them.")
+@option("--skip-unmapped", is_flag=True, help="Skip PATHs that no pattern matches, instead of rejecting them.")
 @limit_options
 @json_option
 @click.pass_context
@@ -55,9 +55,9 @@ def command(
 ) -> int:
     """Validate the files that bulkops.toml (or [tool.bulkops]) maps to contracts; no account, no network.
 
-    With PATHs, files or folders, only those of them that are mapped. The table looks like this, with patterns from
-    the configuration's folder; select, ignore, case, baseline, fail-on, account and max-age are as the options, which
-    win:
+    PATHs are files or folders; only the mapped files among them are checked. Patterns are relative to the folder
+    of the configuration file. The keys select, ignore, case, baseline, fail-on, account and max-age have the meaning
+    of the options, and an option replaces its key:
 
     \b
     [check]
@@ -65,42 +65,44 @@ def command(
     loyalty-points = "points/*.csv"
     ignore = ["XLS"]
     """  # noqa: D301 - click takes a real backspace for "do not wrap"
-    form = form_asked(form, as_json=as_json)
+    form = requested_format(form, as_json=as_json)
     table = CheckTable.of(read_config(ctx.meta.get("bulkops.config")))
-    settings = settings_of(
-        select=words(select or table.select),
-        ignore=words(ignore or table.ignore),
+    settings = validation_settings(
+        select=split_list(select or table.select),
+        ignore=split_list(ignore or table.ignore),
         case=case or table.case,
         baseline_path=baseline_path or table.baseline,
         form=form,
     )
     mapped = table.files()
     if not paths and not any(mapped.values()):
-        raise UsageError(f"{table.called} maps no file: nothing was checked.", hint="Mend its patterns.")
+        raise UsageError(
+            f"{table.name_in_messages} matches no file. Nothing was checked.", hint="Correct its patterns."
+        )
     chosen = _narrowed(mapped, paths, skip=skip_unmapped) if paths else mapped
     snapshot = account.or_else(table.account, table.max_age).opened()
     report = _validated(chosen, settings, snapshot, watched=form == "text")
-    report = report if snapshot is None else snapshot.told(report)
+    report = report if snapshot is None else snapshot.describe(report)
     for file in report.files:
         if file.unreadable is not None:
             console().complain(file.unreadable)
-    tell(report, form)
+    print_report(report, form)
     console().note(f"{counted(len(report.files), 'file')} checked.")
     return exit_code(report, fail_on or table.fail_on)
 
 
 def _narrowed(mapped: Mapping[str, Sequence[Path]], paths: Sequence[Path], *, skip: bool) -> dict[str, list[Path]]:
-    """Return the mapped files among the paths; UsageError for a path that is not there or not mapped."""
+    """Return the mapped files among the paths; UsageError for a path that is missing or not mapped."""
     wanted: set[Path] = set()
     known = {file: file.resolve() for files in mapped.values() for file in files}
     for path in paths:
         found = path.resolve()
         if not found.exists():
-            raise InputUnreadable(f"{path} does not exist.")
+            raise InputUnreadable(f"{path}: the file does not exist.")
         inside = {file for file, real in known.items() if found in (real, *real.parents)}
         if not inside and not skip:
-            what = "holds no file that is mapped" if found.is_dir() else "is mapped to no contract"
-            raise UsageError(f"{path} {what}.", hint="Add a pattern to the [check] table, or give --skip-unmapped.")
+            what = "contains no mapped file" if found.is_dir() else "is mapped to no contract"
+            raise UsageError(f"{path} {what}.", hint="Add a pattern to the [check] table, or add --skip-unmapped.")
         wanted |= inside
     return {contract: [file for file in files if file in wanted] for contract, files in mapped.items()}
 
@@ -115,7 +117,7 @@ def _validated(
     from bulkops.validation.engine import validate_files
     from bulkops.validation.findings import ValidationReport
 
-    watcher = Printer(console()) if watched else None
+    watcher = FindingPrinter(console()) if watched else None
     # Files are checked one by one: in a repository each stands for itself, and none repeats another.
     reports = []
     for contract, paths in mapped.items():

@@ -1,4 +1,4 @@
-"""`bulkops contracts`: what each import's file must look like, for people and for programs."""
+"""`bulkops contracts`: show the file format, endpoint and mode of each import."""
 
 from pathlib import Path
 
@@ -18,28 +18,28 @@ FORMATS = ("table", "json", "markdown", "header", "table-schema", "json-schema")
 
 @click.command("contracts")
 @click.argument("contract", type=ContractType(), required=False)
-@own_option("--format", "form", type=click.Choice(FORMATS), default="table", help="How to show it.")
+@own_option("--format", "form", type=click.Choice(FORMATS), default="table", help="Output format.")
 @own_option(
     "--diff",
     "described",
     type=click.Path(path_type=Path),
     metavar="FILE|DIR",
     help="Compare all contracts and exports with a description of the API: OpenAPI (YAML or JSON), or the Markdown "
-    "pages of an SDK. Exit 1 where they differ.",
+    "pages of an SDK. The exit code is 1 if they differ.",
 )
 @json_option
 def command(contract: Contract | None, form: str, described: Path | None, *, as_json: bool) -> int:
     """List the contracts, or show one: columns, limits, mode, endpoint, evidence."""
     if described is not None:
         if contract is not None or form != "table":
-            raise UsageError("--diff compares all contracts; it takes neither a contract nor --format.")
+            raise UsageError("--diff compares all contracts. Remove the contract and --format.")
         return _show_differences(described, as_json=as_json)
     _show_contracts(contract, "json" if as_json else form)
     return 0
 
 
 def _show_differences(described: Path, *, as_json: bool) -> int:
-    """Print how bulkops differs from a description, and return the exit code."""
+    """Print the differences between bulkops and an API description, and return the exit code."""
     from bulkops.description.comparing import compare_with
     from bulkops.description.reading import read_description
 
@@ -63,12 +63,13 @@ def _show_contracts(contract: Contract | None, form: str) -> None:
 
     if form == "table" and contract is None:
         rows = [(c.name, c.mode, f"{len(c.columns)}", c.effect) for c in CONTRACTS.values()]
-        console().table(("contract", "mode", "columns", "what the import does"), rows)
+        console().table(("contract", "mode", "columns", "effect of the import"), rows, drop=["columns"])
+        console().next_step = "bulkops contracts CONTRACT"
     elif form == "table" and contract is not None:
         _show(contract)
     elif form == "markdown":
         chosen = [contract] if contract else list(CONTRACTS.values())
-        console().several("\n".join(describe.markdown(c) for c in chosen).rstrip())
+        console().lines("\n".join(describe.markdown(c) for c in chosen).rstrip())
     elif form == "header":
         for c in [contract] if contract else CONTRACTS.values():
             header = ",".join(c.column_names)
@@ -85,11 +86,12 @@ def _show(contract: Contract) -> None:
 
     out = console()
     out.result(f"{contract.title} ({contract.name}): {contract.effect}.")
-    out.result(f"Mode: {contract.mode}. {'May' if contract.mode.splittable else 'Must never'} go in several requests.")
+    split = "can" if contract.mode.splittable else "must not"
+    out.result(f"Mode: {contract.mode}. The file {split} be split into several requests.")
     rows = [
         (c.name, "yes" if c.required else "", describe.cell_text(c), c.default or "", c.about) for c in contract.columns
     ]
-    out.table(("column", "required", "a cell", "blank means", "about"), rows)
+    out.table(("column", "required", "a cell", "blank means", "about"), rows, drop=["blank means", "about"])
     for line in (*describe.limit_lines(contract), *describe.rule_lines(contract)):
         out.result(f"- {line}")
     for route in contract.routes:

@@ -1,4 +1,4 @@
-"""`bulkops doctor`: check what the other commands depend on, and say what to do."""
+"""`bulkops doctor`: check everything that the other commands depend on, and print how to fix each problem."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -26,9 +26,9 @@ COLORS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "cyan"
 def command(ctx: click.Context, target: TargetChoice, ledger: str | None, *, as_json: bool) -> int:
     """Check the configuration, the state folder, the ledger, the disk, and a target: network, key, rights, clock.
 
-    Nothing is sent but requests that read. With ids (--application, --program …) more operations can be tried. Exit
-    code 0: everything works, perhaps with warnings; 2: correct the configuration, the machine or the key; 3: the
-    network or the server failed.
+    Only requests that read are sent. With ids (--application, --program …) more operations are tried. Exit codes:
+    0: everything works, possibly with warnings; 2: correct the configuration, the machine or the key; 3: the network
+    or the server failed.
     """
     from bulkops.pipeline.checkup import document_of, exit_code
 
@@ -42,13 +42,13 @@ def command(ctx: click.Context, target: TargetChoice, ledger: str | None, *, as_
         console().emit_json(document_of(checks, rights))
     elif rights:
         rows = [(right.operation, right.state, right.used_by, right.why) for right in rights]
-        console().table(("operation", "key", "used by", "note"), rows)
+        console().table(("operation", "key", "used by", "note"), rows, drop=["note", "used by"])
     return exit_code(checks)
 
 
 def _checks(ctx: click.Context, target: TargetChoice, ledger: str | None, rights: "list[Right]") -> "Iterator[Check]":
-    """Yield the checks as they end, and put the operations of the key into `rights`."""
-    from bulkops.cli.output.jobs_view import look_at_ledger
+    """Yield each check when it ends, and add the operations that the key has to `rights`."""
+    from bulkops.cli.output.jobs_view import read_ledger
     from bulkops.pipeline import checkup
     from bulkops.settings import default_ledger_url
 
@@ -58,9 +58,9 @@ def _checks(ctx: click.Context, target: TargetChoice, ledger: str | None, rights
     except UsageError as error:
         yield checkup.skipped("ledger", error.message)
         return
-    yield checkup.check_ledger(url, lambda: look_at_ledger(ledger))
+    yield checkup.check_ledger(url, lambda: read_ledger(ledger))
     if not (target.name or target.base_url):
-        yield checkup.skipped("target", "No target is named: add --target NAME, or --base-url and a key.")
+        yield checkup.skipped("target", "No target was given. Add --target NAME, or --base-url and a key.")
         return
     yield from _target_checks(target, ledger, rights)
 

@@ -1,4 +1,4 @@
-"""`bulkops export WHAT`: one command an export, its options made from the table of exports."""
+"""`bulkops export WHAT`: save an export; each export is a command with options made from the catalog."""
 
 import sys
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from bulkops.cli.options.common import CountType, SecondsType, json_option, ledg
 from bulkops.cli.options.environment import Reach, option, own_option
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
-from bulkops.cli.output.outputs import permit_of
+from bulkops.cli.output.files import output_permit
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
 from bulkops.exporting.catalog import EXPORTS
@@ -22,24 +22,24 @@ from bulkops.writing import refuse_no_file, refuse_no_folder
 UNITS = {
     Kind.INSTANT: "RFC 3339 or a date, UTC",
     Kind.INTEGER: "a whole number",
-    Kind.LIST: "between commas",
+    Kind.LIST: "comma-separated",
     Kind.TEXT: "text",
 }
 
 
 class ExportGroup(click.Group):
-    """A command for each entry of the table."""
+    """A group with one command for each export of the catalog."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the names in the order of the table."""
+        """Return the names in the order of the catalog."""
         return list(EXPORTS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Make the command of an export."""
+        """Return the command of an export, or None for an unknown name."""
         return _command(EXPORTS[cmd_name]) if cmd_name in EXPORTS else None
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """Say what there is where the name is not known."""
+        """Return the command; UsageError suggests a name if the given one is unknown."""
         if args and not ctx.resilient_parsing and args[0] not in EXPORTS and not args[0].startswith("-"):
             raise UsageError(f"There is no export {args[0]!r}.", hint=guess(args[0], EXPORTS))
         return super().resolve_command(ctx, args)
@@ -47,7 +47,7 @@ class ExportGroup(click.Group):
 
 @click.group("export", cls=ExportGroup, subcommand_metavar="WHAT [OPTIONS]")
 def command() -> None:
-    """Save what a deployment holds: the file appears only when all of it is there.
+    """Save data of a deployment to a file. The file appears only when it is complete.
 
     `bulkops export WHAT --help` lists the filters of each.
     """
@@ -72,11 +72,11 @@ def _command(export: Export) -> click.Command:
             type=click.Choice(ways),
             default=ways[0],
             show_default=True,
-            help="What --window cuts by.",
+            help="The time that --window splits by.",
         )(function)
         function = own_option(
             "--window", metavar="LENGTH",
-            help="Fetch piece by piece, each as long as this (12h, 1d, 2w); a killed run goes on where it was.",
+            help="Export in time spans of this length (12h, 1d, 2w); a killed run continues where it stopped.",
         )(function)  # fmt: skip
     return click.command(export.name)(_output_options(function))
 
@@ -84,16 +84,16 @@ def _command(export: Export) -> click.Command:
 def _output_options(function: Any) -> Any:
     function = option(
         "--settle", type=SecondsType(), default=0.0,
-        help="Ask until two answers this many seconds apart are equal, since exports may lag behind imports.",
+        help="Export again until two results this many seconds apart are equal; exports may lag behind imports.",
     )(function)  # fmt: skip
     function = own_option(
         "--tidy",
         is_flag=True,
         default=False,
-        help="Write odd rows as proper CSV: quoted, as many fields as the header.",
+        help="Write malformed rows as valid CSV: quoted, with as many fields as the header.",
     )(function)
     function = own_option(
-        "--split-records", type=CountType(), help="At most this many records a file: NAME-00001-of-00007.csv."
+        "--split-records", type=CountType(), help="Maximum records in each file: NAME-00001-of-00007.csv."
     )(function)
     function = own_option(
         "--format", "form", type=click.Choice(["csv", "parquet"]), help="Default: parquet for NAME.parquet, else csv."
@@ -101,7 +101,7 @@ def _output_options(function: Any) -> Any:
     function = overwrite_option(function)
     return own_option(
         "-o", "--output", required=True, metavar="FILE",
-        help="Where to write; .gz and .zst are compressed; - is stdout.",
+        help="File to write; .gz and .zst are compressed; - is stdout.",
     )(function)  # fmt: skip
 
 
@@ -115,9 +115,9 @@ def _filter_option(declared: Filter) -> Any:
         case Kind.SWITCH:
             return own_option(f"--{declared.name}/--no-{declared.name}", name, default=None, help=about)
         case Kind.REPEATED:
-            return own_option(f"--{declared.name}", name, multiple=True, help=f"{about} May be given several times.")
+            return own_option(f"--{declared.name}", name, multiple=True, help=f"{about} Repeatable.")
         case Kind.INTEGER:
-            return own_option(f"--{declared.name}", name, type=int, help=about)
+            return own_option(f"--{declared.name}", name, type=int, metavar="N", help=about)
         case _:
             return own_option(f"--{declared.name}", name, help=about)
 
@@ -135,14 +135,14 @@ def _run(export: Export, options: dict[str, Any]) -> None:
     target: TargetChoice = options["target"]
     target.refuse_unused(export.used_ids(target.default_ids()), f"export {export.name}", ids_of_paths(export))
     to_stdout = options["output"] == "-"
-    permit = permit_of(overwrite=options["overwrite"], ledger=options["ledger"])
+    permit = output_permit(overwrite=options["overwrite"], ledger=options["ledger"])
     if not to_stdout:
         refuse_no_file(Path(options["output"]))
         refuse_no_folder(Path(options["output"]))
         if not options["split_records"]:
             permit.check(Path(options["output"]))
     if to_stdout and options["as_json"]:
-        raise UsageError("--json and -o - would both write to stdout.")
+        raise UsageError("--json and -o - cannot both write to stdout.")
     wished = Shape(form=options["form"], split=options["split_records"], tidy=options["tidy"])
     shape = wished.checked(None if to_stdout else Path(options["output"]))
     clock = SystemClock()
@@ -169,7 +169,7 @@ def _run(export: Export, options: dict[str, Any]) -> None:
 
 
 def ids_of_paths(export: Export) -> list[list[str]]:
-    """Return, for each path of an export, the ids of the target that may be given with it."""
+    """Return for each path of an export the ids of the target that it accepts."""
     optional = list(export.id_filters.values())
     return [[n for n in dict.fromkeys([*placeholders(path), *optional]) if n in export.ids] for path in export.paths]
 
@@ -194,7 +194,4 @@ def _fetching(export: Export, options: dict[str, Any], bar: Any) -> Any:
 
 
 def _progress(export: Export) -> Any:
-    from tqdm import tqdm
-
-    hidden = console().quiet or not sys.stderr.isatty()
-    return tqdm(desc=export.name, unit="B", unit_scale=True, disable=hidden, file=sys.stderr)
+    return console().bar(unit="B", desc=export.name)

@@ -1,6 +1,7 @@
-"""`bulkops fix`: write a repaired copy of a file and say what changed."""
+"""`bulkops fix`: write a repaired copy of a file and list the changes."""
 
 import json
+import shlex
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,11 +14,10 @@ from bulkops.cli.options.common import json_option, limit_options
 from bulkops.cli.options.contract import contract_argument
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.output.console import console, line
-from bulkops.cli.output.outputs import permit_of, refuse_existing, refuse_the_same
-from bulkops.cli.output.remaining_findings import tell_left, what_is_left, words_given
-from bulkops.cli.output.whole_files import is_device, refuse_archive, whole_files
+from bulkops.cli.output.files import is_device, output_permit, refuse_archive, refuse_existing, whole_files
+from bulkops.cli.output.remaining_findings import print_remaining, typed_options, validate_copy
 from bulkops.errors import UsageError
-from bulkops.writing import NOT_CSV, Permit, part_of, refuse_other_form
+from bulkops.writing import NOT_CSV, Permit, part_of, refuse_other_form, refuse_the_same
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
@@ -37,20 +37,20 @@ STDOUT = Path("-")
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="File to write, never FILE itself; .gz and .zst are compressed; - is stdout.",
+    help="File to write, other than FILE; .gz and .zst are compressed; - is stdout.",
 )
-@own_option("--unsafe", is_flag=True, help="Make repairs too that could be wrong.")
-@option("--time-zone", metavar="ZONE", help="Zone of dates without an offset, such as Europe/Berlin or UTC.")
+@own_option("--unsafe", is_flag=True, help="Also make repairs that could be wrong.")
+@option("--time-zone", metavar="ZONE", help="Time zone of dates without an offset, such as Europe/Berlin or UTC.")
 @option(
     "--date-order",
     type=click.Choice(("day-first", "month-first")),
-    help="What comes first in dates such as 03/04/2030, where their column does not show it.",
+    help="Order of dates such as 03/04/2030, if the other dates of the column do not show it.",
 )
 @option(
     "--end-of-day/--start-of-day",
     "end_of_day",
     default=None,
-    help="Which moment an end without a time is: 23:59:59 of that day, or 00:00:00.",
+    help="Time of an end date without a time: 23:59:59 or 00:00:00 of that day.",
 )
 @own_option(
     "--encoding", metavar="NAME", help="Encoding of a file that is not UTF-8, such as cp1252, cp1251, mac_roman."
@@ -60,14 +60,14 @@ STDOUT = Path("-")
     "renames",
     multiple=True,
     metavar="OLD=NEW",
-    help="Give a column of the header its documented name; may be repeated.",
+    help="Rename a header column to its documented name; repeatable.",
 )
-@option("--diff", is_flag=True, help="Print each change as it was and as it is.")
+@option("--diff", is_flag=True, help="Print each change: the text before and after it.")
 @own_option(
     "--log",
     "log_path",
     type=click.Path(path_type=Path),
-    help="Where changes are listed [OUT.changes.jsonl; with -o - nowhere].",
+    help="File for the list of changes [OUT.changes.jsonl; none with -o -].",
 )
 @option("--mask", is_flag=True, help="Hide values in --diff and in the list of changes.")
 @own_option("--overwrite", is_flag=True, help="Replace the output file and the list of changes if they exist.")
@@ -87,34 +87,35 @@ def command(
 ) -> int:
     """Write a repaired copy of FILE: line ends, delimiter, header, quotes, blanks, numbers, dates.
 
-    FILE stays as it is; records without a repair keep their bytes. By default only repairs with one possible
-    reading of the file are made; options choose between several readings. At the end it lists the remaining findings
-    and the commands for them.
+    FILE is not changed, and records without a repair keep their bytes. By default only unambiguous repairs are made;
+    options decide the ambiguous ones. At the end the remaining findings are listed, with commands that fix them.
     """
     from bulkops.reading.sources import expand
 
     options = _options(**chosen)
     if output == STDOUT and as_json:
-        raise UsageError("--json and -o - would both write to stdout.", hint="Name a file with -o.")
+        raise UsageError("--json and -o - cannot both write to stdout.", hint="Name a file with -o.")
     sources = expand([file])
     if len(sources) != 1:
-        raise UsageError(f"{file} names {len(sources)} files; fix takes one.")
+        raise UsageError(f"{file} names {len(sources)} files. Give one file.")
     if log_path is None and output != STDOUT:
         log_path = output.with_name(output.name + ".changes.jsonl")
-    permit = permit_of(overwrite=overwrite)
+    permit = output_permit(overwrite=overwrite)
     _check_outputs((Path(file), Path(sources[0].path)), output, log_path, permit)
     refuse_other_form(output, NOT_CSV, instead=".csv, .csv.gz or .csv.zst")
-    seen = _Seen(mask=mask, diff=diff and not as_json)
-    report, left = _write(contract, sources[0], output, log_path, options=options, seen=seen, permit=permit)
+    view = _ChangeView(mask=mask, diff=diff and not as_json)
+    report, left = _write(contract, sources[0], output, log_path, options=options, view=view, permit=permit)
     if as_json:
         console().emit_json(_document(report, left, output, log_path))
         return 0
-    _tell(report, output, log_path)
-    given = words_given(chosen)
+    _print_summary(report, output, log_path)
+    given = typed_options(chosen)
     again = ["bulkops", "fix", contract.name, file, "-o", str(output), *given]
     if output != STDOUT and not is_device(output):
         again.append("--overwrite")
-    tell_left(left, again, given, lambda text: click.echo(line(text), err=output == STDOUT))
+    if output != STDOUT and not left.errors:
+        console().next_step = shlex.join(["bulkops", "plan", contract.name, str(output)])
+    print_remaining(left, again, given, lambda text: click.echo(line(text), err=output == STDOUT))
     return 0
 
 
@@ -127,7 +128,7 @@ def _options(
     encoding: str | None,
     renames: tuple[str, ...],
 ) -> "FixOptions":
-    """Return the options of a run; UsageError for an unknown zone or encoding, or a rename without two names."""
+    """Return the repair options; UsageError for an unknown time zone or encoding, or an invalid rename."""
     from bulkops.fixing.options import FixOptions
     from bulkops.fixing.repairs.transcoding import encoding_named
 
@@ -142,8 +143,8 @@ def _options(
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """Whether values are masked, and whether each change is printed."""
+class _ChangeView:
+    """How changes are shown: with masked values, and printed or not."""
 
     mask: bool
     diff: bool
@@ -156,25 +157,25 @@ def _write(
     log_path: Path | None,
     *,
     options: "FixOptions",
-    seen: _Seen,
+    view: _ChangeView,
     permit: Permit,
 ) -> tuple["FixReport", "FileReport"]:
-    """Write the copy and the list of changes; return the report and the findings that remain in the copy."""
+    """Write the copy and the list of changes; return the report of the repairs and the findings left in the copy."""
     from bulkops.fixing.run import fix_file
     from bulkops.reading.sources import file_source, stream_source
 
     left, spooled = None, output == STDOUT or is_device(output)
     targets = [*([log_path] if log_path else []), None if output == STDOUT else output]
     with whole_files(targets, permit) as (*listed, out):
-        log = _Log(listed[0] if listed else None, mask=seen.mask, diff=seen.diff, err=output == STDOUT)
+        log = _ChangeLog(listed[0] if listed else None, mask=view.mask, diff=view.diff, err=output == STDOUT)
         report = fix_file(contract, source, out, options=options, log=log)
         if spooled:
-            left = what_is_left(contract, stream_source(str(output), out), mask=seen.mask)
-    return report, left or what_is_left(contract, file_source(output), mask=seen.mask)
+            left = validate_copy(contract, stream_source(str(output), out), mask=view.mask)
+    return report, left or validate_copy(contract, file_source(output), mask=view.mask)
 
 
-class _Log:
-    """Lists changes, one JSON object a line, and shows them if that is asked for."""
+class _ChangeLog:
+    """Writes each change as one JSON line, and prints it with --diff."""
 
     def __init__(self, out: BinaryIO | None, *, mask: bool, diff: bool, err: bool) -> None:
         self._out = out
@@ -183,7 +184,7 @@ class _Log:
         self._err = err
 
     def __call__(self, change: "Change") -> None:
-        """Take in a change."""
+        """Write a change to the list, and print it if requested."""
         from bulkops.validation.context import masked
 
         row: dict[str, Any] = asdict(change)
@@ -196,9 +197,9 @@ class _Log:
 
 
 def _check_outputs(inputs: tuple[Path, ...], output: Path, log: Path | None, permit: Permit) -> None:
-    """Raise UsageError unless the file read, the copy and the list of changes are three files, these two new."""
+    """Raise UsageError if an output is an input, another output, an archive, or an existing file."""
     if log == STDOUT:
-        raise UsageError("--log names a file; - is none.", hint="--diff shows the changes.")
+        raise UsageError("--log needs a file name; - is not one.", hint="To print the changes, use --diff.")
     written: list[Path] = []
     for path, what in ((output, "where the repaired copy goes"), (log, "where changes are listed")):
         if path is None or path == STDOUT or is_device(path):
@@ -215,11 +216,11 @@ def _zone(name: str | None) -> ZoneInfo | None:
     try:
         return ZoneInfo(name) if name else None
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise UsageError(f"There is no time zone {name!r}.", hint="Names look like Europe/Berlin.") from error
+        raise UsageError(f"The time zone {name!r} is unknown.", hint="Use a name such as Europe/Berlin.") from error
 
 
 def _renames(given: tuple[str, ...]) -> dict[str, str]:
-    """Return the new names of columns by their old ones; UsageError for a text that names no two."""
+    """Return the new column names by old name; UsageError for a text that is not OLD=NEW."""
     found: dict[str, str] = {}
     for text in given:
         old, sign, new = text.rpartition("=")
@@ -231,7 +232,7 @@ def _renames(given: tuple[str, ...]) -> dict[str, str]:
 
 
 def _show(row: dict[str, Any], *, err: bool) -> None:
-    """Print a change on stdout, or on stderr: each text in one line."""
+    """Print a change to stdout or stderr, each text on one line."""
     column = f" {row['column']}" if row["column"] else ""
     click.echo(line(f"@@ line {row['line']}{column} {row['code']} @@"), err=err)
     colour = (sys.stderr if err else sys.stdout).isatty()
@@ -253,11 +254,11 @@ def _document(report: "FixReport", left: "FileReport", output: Path, log_path: P
     }
 
 
-def _tell(report: "FixReport", output: Path, log_path: Path | None) -> None:
+def _print_summary(report: "FixReport", output: Path, log_path: Path | None) -> None:
     to_stdout = output == STDOUT
     for code, count in sorted(report.counts.items()):
         click.echo(f"{code} {count:,}", err=to_stdout)
-    listed = "" if log_path is None else f"; every change is in {log_path}"
+    listed = "" if log_path is None else f"; the changes are listed in {log_path}"
     where = "stdout" if to_stdout else output
     figures = f"{report.changed:,} of {report.records:,} records changed, {report.removed:,} removed"
     click.echo(line(f"{where}: {figures}{listed}"), err=to_stdout)

@@ -29,37 +29,37 @@ from bulkops_validators.model.contract import Contract
 @chunk_options
 @run_options
 @ledger_option
-@option("--again", is_flag=True, help="Import a file that went to the same place before.")
-@option("--only-new", is_flag=True, help="Send only the records that were not sent to the same place before.")
+@option("--again", is_flag=True, help="Import a file although it was imported into the same target before.")
+@option("--only-new", is_flag=True, help="Send only the records that were not sent to the same target before.")
 @option(
     "--digests/--no-digests",
     default=True,
-    help="Whether to remember the digest of each record sent, and compare the file with them; default: yes.",
+    help="Store the digest of each record sent, and compare the file with the stored digests; default: yes.",
 )
 @option(
     "--leave-unfinished",
     is_flag=True,
-    help="Import a file although an earlier file of its name was not imported to its end.",
+    help="Import a file although the import of an earlier file of the same name is unfinished.",
 )
-@option("--allow-empty", is_flag=True, help="Accept a file without records, even where it empties the target.")
+@option("--allow-empty", is_flag=True, help="Accept a file without records, even if this empties the target.")
 @option(
     "--max-removals",
     metavar="N|N%",
     default="10%",
     show_default=True,
-    help="The most rows a replacing import may remove.",
+    help="Maximum rows that a replacing import may remove.",
 )
 @accept_option
-@option("--dry-run", is_flag=True, help="Do everything up to the first upload, and send nothing.")
-@option("--reconcile", is_flag=True, help="Read the rows back afterwards and prove each.")
+@option("--dry-run", is_flag=True, help="Do every step up to the first upload, and send nothing.")
+@option("--reconcile", is_flag=True, help="Read the rows back afterwards and prove each one.")
 @yes_option
 @limit_options
 @json_option
 def command(contract: Contract, file: Path, *, target: TargetChoice, **choices: Any) -> int:
-    """Validate FILE, cut it into requests, upload them, and remember each in the ledger.
+    """Validate FILE, split it into requests, upload them, and record each one in the ledger.
 
-    A job that was interrupted goes on with `bulkops jobs resume`.
+    Continue an interrupted job with `bulkops jobs resume`.
     """
-    from bulkops.cli.output.import_view import Choices, run_import
+    from bulkops.cli.output.import_view import ImportChoices, run_import
 
-    return run_import(contract, file, target, Choices(**choices))
+    return run_import(contract, file, target, ImportChoices(**choices))

@@ -1,12 +1,12 @@
-"""`bulkops jobs`: list, show, resume, resolve, cancel and undo what the ledger remembers."""
+"""`bulkops jobs`: list, show, resume, resolve, cancel and undo the jobs of the ledger."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bulkops.cli.options.common import CountType, json_option, ledger_option
-from bulkops.cli.options.environment import Reach, option, own_option
+from bulkops.cli.options.common import CountType, json_option, ledger_option, sure_option
+from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.run import given_settings, max_removals_option, run_options
 from bulkops.cli.options.target import target_options
 from bulkops.cli.process import completion
@@ -14,7 +14,6 @@ from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
 from bulkops.ledger.states import JobState
 
-sure_option = option("--yes", reach=Reach.COMMAND, is_flag=True, help="Do not ask. Lifts no guard.")
 job_argument = click.argument("job", required=False, shell_complete=completion.jobs)
 named_job_argument = click.argument("job", shell_complete=completion.jobs)
 
@@ -24,7 +23,7 @@ STATES = click.Choice([state.value for state in JobState])
 
 @click.group("jobs")
 def command() -> None:
-    """List jobs, show one, resume what is unfinished, decide what is in doubt."""
+    """List, show, resume, cancel or undo jobs, and decide about chunks in doubt."""
 
 
 @command.command("list")
@@ -35,17 +34,17 @@ def command() -> None:
     multiple=True,
     help="Only jobs in this state.",
 )
-@own_option("--limit", type=CountType(0), help="At most this many jobs, 0 for all [50; all in documents].")
+@own_option("--limit", type=CountType(0), help="Maximum number of jobs, 0 for all [50; all with --json].")
 @own_option(
     "--exit-code",
     "by_state",
     is_flag=True,
-    help="End with 3 if a job is unfinished, with 4 if one is in doubt: for monitoring.",
+    help="For monitoring: exit code 3 if a job is unfinished, 4 if one is in doubt.",
 )
 @ledger_option
 @json_option
 def list_(states: tuple[str, ...], limit: int | None, ledger: str | None, *, by_state: bool, as_json: bool) -> int:
-    """List the jobs, the newest first."""
+    """List the jobs, newest first."""
     from bulkops.cli.output.jobs_list import list_jobs
 
     code = list_jobs(ledger, states=states, limit=limit, as_json=as_json)
@@ -55,10 +54,10 @@ def list_(states: tuple[str, ...], limit: int | None, ledger: str | None, *, by_
 @command.command("show")
 @job_argument
 @ledger_option
-@option("--history", is_flag=True, help="Show everything that happened, with the evidence.")
+@option("--history", is_flag=True, help="Show all events of the job, with their evidence.")
 @json_option
 def show(job: str | None, ledger: str | None, *, history: bool, as_json: bool) -> None:
-    """Show JOB, by default the latest: its figures, its chunks and what is known of them."""
+    """Show JOB, by default the latest: its record counts, and the state of each chunk."""
     from bulkops.cli.output.jobs_view import show_one
 
     show_one(job, ledger, history=history, as_json=as_json)
@@ -70,17 +69,19 @@ def show(job: str | None, ledger: str | None, *, history: bool, as_json: bool) -
 @run_options
 @max_removals_option
 @ledger_option
-@own_option("--file", type=click.Path(path_type=Path), help="Where the file is now; it must have the same bytes.")
-@option("--reconcile", is_flag=True, help="Read the rows back afterwards and prove each.")
-@own_option("--all", "every", is_flag=True, help="Go on with every unfinished job, the oldest first.")
+@own_option(
+    "--file", type=click.Path(path_type=Path), help="The file's new path if it was moved; its bytes must be the same."
+)
+@option("--reconcile", is_flag=True, help="Read the rows back afterwards and prove each one.")
+@own_option("--all", "every", is_flag=True, help="Resume every unfinished job, oldest first.")
 @json_option
 def resume(job: str | None, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:
-    """Go on with JOB, by default the latest that is unfinished: same file, same target, same plan."""
+    """Resume JOB, by default the latest unfinished one, with the same file, target and plan."""
     from bulkops.cli.output.resume_view import resume_all, resume_job
 
     if choices["every"]:
         if job is not None or choices["file"] is not None:
-            raise UsageError("--all goes on with every unfinished job; it takes neither a JOB nor --file.")
+            raise UsageError("--all resumes every unfinished job. Remove the JOB and --file.")
         return resume_all(
             target,
             ledger,
@@ -108,18 +109,18 @@ def resume(job: str | None, *, target: TargetChoice, ledger: str | None, **choic
     "decision",
     type=click.Choice(("accepted", "resend", "partly")),
     required=True,
-    help="accepted: its records are at the target. resend: they are not, and go again. partly: read back, accept the "
-    "records that are there, and let the others be sent.",
+    help="accepted: its records are at the target. resend: they are not; send them again. partly: read back, accept "
+    "the records found, and return the others to pending.",
 )
-@option("--reason", required=True, metavar="TEXT", help="Why; kept in the ledger.")
+@option("--reason", required=True, metavar="TEXT", help="Reason of the decision, stored in the ledger.")
 @target_options
 @ledger_option
 @sure_option
 @json_option
 def resolve(job: str, chunk: int, decision: str, reason: str, target: TargetChoice, **choices: Any) -> None:
-    """Decide what became of a CHUNK of JOB that no evidence can settle.
+    """Record a manual decision about a CHUNK of JOB that is in doubt.
 
-    Only partly needs the target: it shows what was found, and on a terminal asks before it records anything.
+    Only `partly` needs the target: it prints the rows found and, on a terminal, asks before it records the decision.
     """
     ledger, as_json = choices["ledger"], choices["as_json"]
     if decision == "partly":
@@ -138,7 +139,7 @@ def resolve(job: str, chunk: int, decision: str, reason: str, target: TargetChoi
 @sure_option
 @json_option
 def cancel(job: str, ledger: str | None, *, yes: bool, as_json: bool) -> None:
-    """Give up JOB: what is pending is never sent. What was accepted stays at the target. Asks on a terminal."""
+    """Cancel JOB. Pending records are never sent; accepted ones stay at the target. Asks on a terminal."""
     from bulkops.cli.output.jobs_view import cancel_job
 
     cancel_job(job, ledger, yes=yes, as_json=as_json)
@@ -153,9 +154,9 @@ def cancel(job: str, ledger: str | None, *, yes: bool, as_json: bool) -> None:
 @sure_option
 @json_option
 def undo(job: str, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:
-    """Put back what the target held before the replacing JOB, as a new job.
+    """Restore the rows that the target contained before the replacing JOB, as a new job.
 
-    Shows first what that adds, changes and removes. Asks on a terminal; elsewhere it needs --yes.
+    First prints how many rows this adds, changes and removes. Asks on a terminal; elsewhere --yes is required.
     """
     from bulkops.cli.output.resume_view import undo_job
 

@@ -1,4 +1,4 @@
-"""`bulkops ledger`: back up, check and prune the database that remembers jobs."""
+"""`bulkops ledger`: back up, check and prune the database that stores jobs."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -6,17 +6,17 @@ from typing import Any
 
 import click
 
-from bulkops.cli.options.common import json_option, ledger_option, overwrite_option
-from bulkops.cli.options.environment import Reach, option, own_option
+from bulkops.cli.options.common import json_option, ledger_option, overwrite_option, sure_option
+from bulkops.cli.options.environment import own_option
 from bulkops.cli.output.console import console
-from bulkops.cli.output.jobs_view import look_at_ledger
-from bulkops.cli.output.outputs import permit_of
+from bulkops.cli.output.files import output_permit
+from bulkops.cli.output.jobs_view import read_ledger
 from bulkops.cli.output.prompt import confirm
 from bulkops.wording import counted
 
 
 class DaysType(click.ParamType[timedelta]):
-    """A number of days: 90d."""
+    """A number of days, written like 90d."""
 
     name = "days"
 
@@ -30,7 +30,7 @@ class DaysType(click.ParamType[timedelta]):
 
 @click.group("ledger")
 def command() -> None:
-    """Back up, check or prune the ledger: the database that remembers jobs."""
+    """Back up, check or prune the ledger: the database that stores jobs."""
 
 
 @command.command("backup")
@@ -39,10 +39,10 @@ def command() -> None:
 @ledger_option
 @json_option
 def backup(file: Path, ledger: str | None, *, overwrite: bool, as_json: bool) -> None:
-    """Write the ledger and the files beside it to FILE, a zip archive. Jobs may run meanwhile.
+    """Write the ledger and the files beside it to FILE, a zip archive. Jobs may run at the same time.
 
-    To restore it, unpack the archive and name ledger.db with --ledger. A resumed job then first looks for imports that
-    the restored ledger does not know.
+    To restore it, unpack the archive and name ledger.db with --ledger. A resumed job then first searches for imports
+    that the restored ledger does not contain.
     """
     from bulkops.clock import SystemClock
     from bulkops.ledger.care import back_up
@@ -50,7 +50,7 @@ def backup(file: Path, ledger: str | None, *, overwrite: bool, as_json: bool) ->
     from bulkops.writing import whole_file
 
     url = ledger or default_ledger_url()
-    with whole_file(file, permit_of(overwrite=overwrite, ledger=ledger)) as out:
+    with whole_file(file, output_permit(overwrite=overwrite, ledger=ledger)) as out:
         made = back_up(url, out, now=SystemClock().now())
     if as_json:
         console().emit_json({"backup": str(file), **vars(made)})
@@ -65,13 +65,16 @@ def backup(file: Path, ledger: str | None, *, overwrite: bool, as_json: bool) ->
 @ledger_option
 @json_option
 def check(ledger: str | None, *, as_json: bool) -> int:
-    """Check the ledger: damage, books that do not balance, missing files. Exit 1 if answers may be wrong."""
+    """Check the ledger for damage, wrong record counts and missing files.
+
+    Exit code 1: the data of the ledger may be wrong.
+    """
     from bulkops.ledger.care import check_ledger
     from bulkops.ledger.paths import without_password
     from bulkops.settings import default_ledger_url
 
     url = ledger or default_ledger_url()
-    with look_at_ledger(ledger) as book:
+    with read_ledger(ledger) as book:
         problems, jobs = check_ledger(url, book), len(book.jobs())
     fatal = [problem for problem in problems if problem.fatal]
     if as_json:
@@ -89,25 +92,32 @@ def check(ledger: str | None, *, as_json: bool) -> int:
 
 
 @command.command("prune")
-@own_option("--older-than", type=DaysType(), default="90d", show_default=True, help="Age of the last event of a job.")
-@own_option("--digests", is_flag=True, help="Also remove digests: repeated records of these jobs are not recognised.")
-@own_option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
-@option("--yes", reach=Reach.COMMAND, is_flag=True, help="Do not ask before files are removed.")
+@own_option(
+    "--older-than", type=DaysType(), default="90d", show_default=True, help="Minimum age of a job's last event."
+)
+@own_option(
+    "--digests", is_flag=True, help="Also remove digests; repeated records of these jobs are then no longer recognised."
+)
+@own_option("--dry-run", is_flag=True, help="List the files to remove, and remove nothing.")
+@sure_option
 @ledger_option
 @json_option
 def prune(older_than: timedelta, ledger: str | None, *, digests: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Remove files of settled jobs: contents before a replacement, rejected records, written DataFrames.
+    """Remove files of settled jobs: previous contents of replacements, rejected records, stored DataFrames.
 
-    The jobs stay in the ledger with their import ids, so that the guards against a second import still hold. A
-    replacement whose previous content was removed can no longer be undone.
+    The jobs and their import ids stay in the ledger, so a second import is still detected. After the previous content
+    of a replacement was removed, the replacement can no longer be undone.
     """
     from bulkops.clock import SystemClock
     from bulkops.ledger import care
 
-    with look_at_ledger(ledger) as book:
+    with read_ledger(ledger) as book:
         found = care.prunable(book, before=SystemClock().now() - older_than, digests=digests)
         if found.files and not dry_run:
-            facts = [_fact(found.jobs, len(found.files), found.bytes), "Replacements among them cannot be undone then."]
+            facts = [
+                _fact(found.jobs, len(found.files), found.bytes),
+                "Afterwards, replacements among these jobs cannot be undone.",
+            ]
             confirm(facts, "Remove these files?", yes=yes, required=True, refusal="Nothing was removed.")
             care.prune(book, found)
     removed = bool(found.files) and not dry_run

@@ -1,5 +1,6 @@
-"""`bulkops plan`: chunks, requests and the least time a file takes; sends nothing."""
+"""`bulkops plan`: show the chunks, requests and minimum duration of an import; sends nothing."""
 
+import shlex
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ SHOWN = 20
 def command(
     contract: Contract, file: Path, *, chosen: dict[str, object], max_rows: int | None, max_bytes: int, as_json: bool
 ) -> None:
-    """Show how FILE would be cut into requests, and how long the rate limit makes it take. Sends nothing."""
+    """Show how FILE is split into requests, and the minimum time under the rate limit. Sends nothing."""
     from bulkops.chunking.limits import chunk_limits
     from bulkops.chunking.plan import plan_file
     from bulkops.chunking.schedule import cost_of
@@ -63,15 +64,17 @@ def command(
     if len(plan.chunks) > SHOWN:
         out.result(f"… and {len(plan.chunks) - SHOWN:,} more")
     requests, verifying = counted(cost.requests, "request"), counted(cost.verify_requests, "request")
-    out.result(f"{requests}, at least {cost.least_seconds:,.0f} s under the limit of 3 a second.")
+    out.result(f"{requests}, at least {cost.least_seconds:,.0f} s at 3 requests per second.")
     if cost.verify_requests:
-        out.result(f"Proof: at least {verifying} and {cost.verify_least_seconds:,.0f} s to read back.")
+        out.result(f"Reconciliation: at least {verifying} and {cost.verify_least_seconds:,.0f} s.")
     else:
-        out.result("Proof: nothing in the API reads these rows back; only amounts can be compared.")
+        out.result("Reconciliation: the API cannot return these rows; only amounts can be compared.")
+    ids = [word for name in contract.routes[0].ids for word in (f"--{name}", "ID")]
+    out.next_step = shlex.join(["bulkops", "import", contract.name, str(file), *ids])
 
 
 def _refuse_other_header(contract: Contract, plan: "FilePlan") -> None:
-    """Refuse a file whose header is another contract's: its plan would be one of nothing that can be sent."""
+    """Raise DataError if the header is not valid for the contract: such a file cannot be sent."""
     from bulkops.reading.sources import stream_source
     from bulkops.validation.engine import validate_files
     from bulkops.validation.settings import ValidationSettings
@@ -83,6 +86,6 @@ def _refuse_other_header(contract: Contract, plan: "FilePlan") -> None:
     if report.errors:
         first = next(finding.message for finding in report.findings if finding.severity is Severity.ERROR)
         raise DataError(
-            f"The header of {plan.path} is not that of {contract.name}: {first}",
-            hint=f"See all with `bulkops validate {contract.name} {plan.path}`.",
+            f"The header of {plan.path} is not valid for {contract.name}: {first}",
+            hint=f"`bulkops validate {contract.name} {plan.path}` lists all findings.",
         )

@@ -20,10 +20,13 @@ def command(name: str | None, *, as_json: bool) -> None:
         if as_json:
             console().emit_json(load_recipe(path, {}).model_dump(mode="json"))
         else:
-            console().several(path.read_text(encoding="utf-8").rstrip())
+            console().lines(path.read_text(encoding="utf-8").rstrip())
         return
     recipes = [load_recipe(path, {}) for path in shipped_recipes().values()]
     if as_json:
         console().emit_json([{"name": r.name, "about": r.about, "steps": len(r.steps)} for r in recipes])
     else:
-        console().table(("recipe", "steps", "about"), [(r.name, len(r.steps), r.about) for r in recipes])
+        console().table(
+            ("recipe", "steps", "about"), [(r.name, len(r.steps), r.about) for r in recipes], drop=["steps"]
+        )
+        console().next_step = "bulkops run RECIPE"

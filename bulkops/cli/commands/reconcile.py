@@ -1,4 +1,4 @@
-"""`bulkops reconcile`: compare a file, or a job's file, with what the target holds."""
+"""`bulkops reconcile`: compare a file, or the file of a job, with the target."""
 
 import shlex
 from collections import Counter
@@ -24,8 +24,8 @@ from bulkops.cli.options.contract import ContractType, parameter_options, query_
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
-from bulkops.cli.output.outputs import permit_of
-from bulkops.cli.output.validation_output import words
+from bulkops.cli.output.files import output_permit
+from bulkops.cli.output.validation_output import split_list
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
 from bulkops.wording import counted
@@ -46,26 +46,33 @@ SHOWN = 10
 @click.command("reconcile")
 @click.argument("contract", type=ContractType(), required=False)
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-@own_option("--job", help="Reconcile a job: its file, target, import ids and times are known.")
-@own_option("--file", "moved", type=click.Path(path_type=Path), help="With --job: where its file is now.")
-@own_option(
-    "--export", type=click.Path(path_type=Path), help="Compare with an export saved earlier instead of a target."
-)
+@own_option("--job", help="Reconcile a job. Its file, target, import ids and times come from the ledger.")
+@own_option("--file", "moved", type=click.Path(path_type=Path), help="With --job: the file's new path if it was moved.")
+@own_option("--export", type=click.Path(path_type=Path), help="Compare with a saved export instead of the target.")
 @own_option(
     "--import-id",
     "import_ids",
     type=CountType(),
     multiple=True,
-    help="Count only rows of this import; may be given several times. A job knows its own.",
+    help="Compare only rows of this import; repeatable. With --job the import ids are known.",
 )
 @own_option(
-    "--out", "output", type=click.Path(path_type=Path, file_okay=False), help="Write every difference to files here."
+    "--into",
+    "output",
+    former=["--out"],
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Write every difference to files in this folder.",
 )
-@option("--spreadsheet-safe", is_flag=True, help="Write --out for spreadsheets: no cell is taken for a formula.")
+@option(
+    "--spreadsheet-safe",
+    is_flag=True,
+    help="Write the files of --into so that a spreadsheet runs no cell as a formula.",
+)
 @own_option(
     "--repair",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write an import file of exactly the missing rows.",
+    help="Write a file for import with exactly the missing rows.",
 )
 @overwrite_option
 @own_option(
@@ -73,21 +80,28 @@ SHOWN = 10
     "without_import_ids",
     is_flag=True,
     default=False,
-    help="Write it for points and giveaways also if the export shows no import ids: rows may be doubled.",
+    help="Write the --repair file of points or giveaways although the export shows no import ids: rows may be doubled.",
 )
 @own_option(
-    "--balances-before", type=click.Path(path_type=Path), help="A balances export saved before the import (points)."
+    "--balances-before", type=click.Path(path_type=Path), help="A balances export from before the import (points)."
 )
 @own_option(
-    "--balances-after", type=click.Path(path_type=Path), help="A balances export saved after it, to add the sums up."
+    "--balances-after",
+    type=click.Path(path_type=Path),
+    help="A balances export from after the import, to compare the sums.",
 )
-@own_option("--case", "fold", type=click.Choice(FOLDS), help="How the application folds codes; default: ask it.")
+@own_option(
+    "--case",
+    "fold",
+    type=click.Choice(FOLDS),
+    help="How the application compares codes; default: read it from the application.",
+)
 @option(
     "--settle",
     type=SecondsType(),
     default=60.0,
     show_default=True,
-    help="Seconds that two equal readings lie apart before a difference is believed; exports may lag.",
+    help="Seconds between two equal readings before a difference is reported; exports may lag.",
 )
 @accept_option
 @ledger_option
@@ -118,7 +132,7 @@ def command(
     overwrite: bool,
     as_json: bool,
 ) -> int:
-    """Compare FILE with what the target holds, row by row: proved, mismatch or unprovable."""
+    """Compare FILE with the rows of the target. The verdict is proved, mismatch or unprovable."""
     from bulkops.clock import SystemClock
     from bulkops.pipeline.reconcile_job import fold_named, prove
     from bulkops.reconciling.sides import EvidenceSource
@@ -126,14 +140,14 @@ def command(
     from bulkops.writing import NOT_CSV, refuse_other_form
 
     if job and (contract or file or import_ids):
-        raise UsageError("--job knows contract, file and import ids; do not name them again.")
+        raise UsageError("With --job, the contract, file and import ids come from the ledger. Remove them.")
     if moved and not job:
-        raise UsageError("--file goes with --job; without a job, FILE is the second argument.")
+        raise UsageError("--file works only with --job. Without a job, FILE is the second argument.")
     if repair is not None:
         refuse_other_form(repair, NOT_CSV, instead=".csv")
     pair = [path for path in (balances_before, balances_after) if path]
     if len(pair) == 1:
-        raise UsageError("--balances-before and --balances-after go together.")
+        raise UsageError("--balances-before and --balances-after must be given together.")
     with ExitStack() as stack:
         book = stack.enter_context(_ledger(ledger)) if job else None
         if book is not None:
@@ -147,10 +161,10 @@ def command(
             spreadsheet_safe=spreadsheet_safe,
             repair=repair,
             without_import_ids=without_import_ids,
-            permit=permit_of(overwrite=overwrite, ledger=ledger),
+            permit=output_permit(overwrite=overwrite, ledger=ledger),
             settle=settle,
             balances=(pair[0], pair[1]) if pair else None,
-        ).accepting(accepted_rules(words(accept)))
+        ).accepting(accepted_rules(split_list(accept)))
         evidence = EvidenceSource(
             export=export,
             ids=target.default_ids(),
@@ -168,11 +182,13 @@ def command(
         show_balances(result.balances)
         for step in next_steps(result, asked, evidence.ids or {}):
             console().note(step)
+    if result.exit_code == 0 and asked.job:
+        console().next_step = f"bulkops report {asked.job} -o report.html"
     return result.exit_code
 
 
 def show(result: "Reconciliation") -> None:
-    """Print a reconciliation for people."""
+    """Print a reconciliation as text."""
     out = console()
     out.result(f"{result.contract}: {result.verdict}. {result.reason}")
     if result.evidence and result.readings:
@@ -181,9 +197,9 @@ def show(result: "Reconciliation") -> None:
         out.result(f"{how}; {result.found:,} rows, columns {', '.join(result.compared)}.")
     if result.unchecked:
         listed = "; ".join(f"{name} ({why})" for name, why in result.unchecked.items())
-        out.result(f"Not checked: of which target the export is. {listed}.")
+        out.result(f"Not checked: whether the export is of this target. {listed}.")
     if result.others:
-        out.result(f"{result.others:,} other rows are in the target, which is no fault here.")
+        out.result(f"The target also contains {counted(result.others, 'other row')}; this is expected.")
     if result.columns:
         by_column = ", ".join(f"{name} in {counted(count, 'record')}" for name, count in result.columns.items())
         out.result(f"Different by column: {by_column}.")
@@ -196,7 +212,7 @@ def show(result: "Reconciliation") -> None:
 
 
 def _show_examples(result: "Reconciliation") -> None:
-    """Print a table with examples of each class, and how many there are of it."""
+    """Print a table with examples of each class of difference, and the total of each class."""
     chosen = some_of_each(result.examples, most=SHOWN)
     rows = [
         (
@@ -209,16 +225,16 @@ def _show_examples(result: "Reconciliation") -> None:
         )
         for e in chosen
     ]
-    console().table(("class", "line", "key", "column", "sent", "found"), rows)
+    console().table(("class", "line", "key", "column", "sent", "found"), rows, drop=["line"])
     known = {"missing": result.missing, "different": sum(result.columns.values()), "unexpected": result.unexpected}
     shown = Counter(example.kind for example in chosen)
     if any(count < known[kind] for kind, count in shown.items()):
         parts = ", ".join(f"{count:,} of {known[kind]:,} {kind}" for kind, count in shown.items())
-        console().result(f"Examples: {parts} values; --out DIR writes all of them to files.")
+        console().result(f"Examples: {parts} values; --into FOLDER writes all of them to files.")
 
 
 def some_of_each(examples: "Sequence[RowDifference]", *, most: int) -> "list[RowDifference]":
-    """Return at most `most` examples in their order, of each class about as many."""
+    """Return at most `most` examples in their order, about the same number of each class."""
     kinds = list(dict.fromkeys(example.kind for example in examples))
     groups = [[e for e in examples if e.kind == kind] for kind in kinds]
     rounds = chain.from_iterable(zip_longest(*groups))
@@ -227,22 +243,22 @@ def some_of_each(examples: "Sequence[RowDifference]", *, most: int) -> "list[Row
 
 
 def next_steps(result: "Reconciliation", asked: "ReconcileRequest", ids: Mapping[str, int]) -> Iterator[str]:
-    """Yield what to do about a mismatch, with the command; nothing where the differences prove nothing."""
+    """Yield the next steps after a mismatch, with commands; nothing if the evidence is incomplete."""
     if result.verdict != "mismatch" or result.doubt:
         return
     mode = asked.contract.mode
     words = ["bulkops", "import", asked.contract.name]
     target = [word for name, value in ids.items() for word in (f"--{name}", str(value))]
     if mode.resend_is_safe:
-        yield f"Next: import the file again, which sets all rows: {shlex.join([*words, str(asked.file), *target])}"
+        yield f"Next: import the file again to set all rows: {shlex.join([*words, str(asked.file), *target])}"
         return
     if repair := result.files.get("repair"):
         yield f"Next: import the missing rows: {shlex.join([*words, repair, *target])}"
     elif result.missing and asked.repair is None:
         same = shlex.join(["bulkops", "reconcile", "--job", asked.job]) if asked.job else "the same command"
-        yield f"Next: {same} with --repair missing.csv writes a file of the {result.missing:,} missing rows to import."
+        yield f"Next: {same} with --repair missing.csv writes the {result.missing:,} missing rows to a file for import."
     if result.different:
-        yield f"An import of {asked.contract.name} does not change rows that exist: correct the different ones there."
+        yield f"An import of {asked.contract.name} changes no existing row: correct the different rows in Talon.One."
 
 
 def show_balances(balances: "tuple[SubledgerBalance, ...]") -> None:
@@ -252,7 +268,7 @@ def show_balances(balances: "tuple[SubledgerBalance, ...]") -> None:
         for b in balances
     ]
     if rows:
-        console().table(("subledger", "before", "after", "grew by", "sent", "agrees"), rows)
+        console().table(("subledger", "before", "after", "grew by", "sent", "agrees"), rows, drop=["before", "after"])
 
 
 def _of_file(
@@ -262,7 +278,7 @@ def _of_file(
     from bulkops.reconciling.sides import ImportFacts
 
     if contract is None or file is None:
-        raise UsageError("Name a contract and a file, or a job with --job.")
+        raise UsageError("Give a contract and a file, or a job with --job.")
     known = ImportFacts(import_ids=import_ids or None)
     return ReconcileRequest(contract=contract, file=file, options=query_of(contract, chosen), known=known)
 

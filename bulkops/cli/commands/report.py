@@ -1,4 +1,4 @@
-"""`bulkops report`: what became of a job, or of several, on one page."""
+"""`bulkops report`: write the results of one or more jobs as one page."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,7 @@ import click
 from bulkops.cli.options.common import json_option, ledger_option, overwrite_option
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.output.console import console
-from bulkops.cli.output.outputs import permit_of
+from bulkops.cli.output.files import output_permit
 from bulkops.cli.process import completion
 
 FORMATS = ("html", "md", "json")
@@ -20,13 +20,13 @@ FORMATS = ("html", "md", "json")
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-    help="Where to write; - is stdout.",
+    help="File to write; - is stdout.",
 )
-@own_option("--format", "form", type=click.Choice(FORMATS), help="Default: by the file's suffix, else html.")
+@own_option("--format", "form", type=click.Choice(FORMATS), help="Default: from the file name, else html.")
 @option("--mask", is_flag=True, help="Hide the values of records.")
-@own_option("--title", help="The heading; default: the job, or how many.")
+@own_option("--title", help="Heading; default: the job, or the number of jobs.")
 @overwrite_option
-@option("--no-check", is_flag=True, help="Do not read the files again for findings and sums.")
+@option("--no-check", is_flag=True, help="Do not read the files again to check findings and sums.")
 @ledger_option
 @json_option
 def command(
@@ -41,9 +41,9 @@ def command(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Make one self-contained report of a JOB, or of several; without a JOB, of the latest.
+    """Write one self-contained report of one or more JOBs; by default of the latest.
 
-    With --json the report is printed as a document; with -o FILE as well it is also written to FILE.
+    --json prints the report as JSON; with -o FILE it is also written to FILE.
     """
     from bulkops.clock import SystemClock
     from bulkops.ledger.store import Ledger
@@ -67,7 +67,7 @@ def command(
     try:
         made = clock.now()
         if not to_stdout:
-            permit = permit_of(overwrite=overwrite, ledger=ledger)
+            permit = output_permit(overwrite=overwrite, ledger=ledger)
             console().note(f"Wrote {write_report(book, options, made=made, output=output, permit=permit)}.")
         if to_stdout or as_json:
             shown = replace(options, form=ReportForm.JSON) if as_json else options

@@ -1,10 +1,10 @@
-"""`bulkops rules`: every check with its code, or one explained."""
+"""`bulkops rules`: list the rules, or explain one."""
 
 import click
 
 from bulkops.cli.options.common import json_option
 from bulkops.cli.output.console import console
-from bulkops.cli.output.validation_output import no_rule
+from bulkops.cli.output.validation_output import unknown_rule
 from bulkops.cli.process import completion
 from bulkops_validators.model.rules import Rule
 from bulkops_validators.model.rules_registry import RULES, chosen
@@ -14,18 +14,19 @@ from bulkops_validators.model.rules_registry import RULES, chosen
 @click.argument("code", required=False, shell_complete=completion.rules)
 @json_option
 def command(code: str | None, *, as_json: bool) -> None:
-    """List the rules, or explain those of one CODE, name or prefix: what, why, examples, fix."""
+    """List the rules, or explain the rule with a CODE or name; a prefix lists several."""
     try:
         listed = [rule for rule in RULES.values() if code is None or rule.code in chosen(select=[code])]
     except LookupError as error:
-        raise no_rule(str(code)) from error
+        raise unknown_rule(str(code)) from error
     if as_json:
         console().emit_json([as_document(rule) for rule in listed])
     elif code is not None and len(listed) == 1:
         _explain(listed[0])
     else:
         rows = [(r.code, r.name, r.severity, r.repair if r.repair != "none" else "", r.summary) for r in listed]
-        console().table(("code", "name", "severity", "fix", "what"), rows)
+        console().table(("code", "name", "severity", "fix", "what"), rows, drop=["fix", "severity"])
+        console().next_step = "bulkops rules CODE"
 
 
 def as_document(rule: Rule) -> dict[str, str]:
@@ -47,10 +48,10 @@ def as_document(rule: Rule) -> dict[str, str]:
 def _explain(rule: Rule) -> None:
     out = console()
     out.result(f"{rule.code} {rule.name} ({Rule.FAMILIES[rule.family].lower()}, {rule.severity})")
-    out.several(f"\n{rule.summary}\n{rule.why}\n")
+    out.lines(f"\n{rule.summary}\n{rule.why}\n")
     out.result(f"  bad   {rule.bad}")
     out.result(f"  good  {rule.good}")
-    out.several(f"\nFix: {rule.fix}")
+    out.lines(f"\nFix: {rule.fix}")
     if rule.repair != "none":
         how = {"unsafe": " --unsafe`", "option": "` with the option named above"}.get(rule.repair, "`")
         out.result(f"Repaired by `bulkops fix{how}.")

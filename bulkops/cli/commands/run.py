@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @click.command("run")
 @click.argument("recipe", shell_complete=completion.recipes)
-@own_option("--set", "chosen", multiple=True, metavar="NAME=VALUE", help="Give a variable of the recipe a value.")
+@own_option("--set", "chosen", multiple=True, metavar="NAME=VALUE", help="Set a variable of the recipe.")
 @own_option("--from", "first", type=CountType(), default=1, metavar="STEP",
-            help="Begin with this step; those before it are left out.")  # fmt: skip
+            help="Start with this step and skip the steps before it.")  # fmt: skip
 @option("--settle", type=SecondsType(), default=60.0, show_default=True, help="As for `bulkops import`.")
 @option("--response-timeout", type=SecondsType(zero=False), metavar="SECONDS", help="As for `bulkops import`.")
-@option("--dry-run", is_flag=True, help="Do everything up to the first upload of each step, and send nothing.")
+@option("--dry-run", is_flag=True, help="Do every step up to its first upload, and send nothing.")
 @ledger_option
 @target_options
 @limit_options
@@ -42,9 +42,9 @@ def command(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Run the imports of RECIPE (a file, or the name of a shipped one) in order; stop at the first that fails.
+    """Run the imports of RECIPE (a file, or the name of a shipped recipe) in order; stop at the first failure.
 
-    Run it again to go on: steps that are done are not repeated, and one that was interrupted is resumed.
+    Run the command again to continue: finished steps are skipped, and an interrupted step is resumed.
     """
     from bulkops.catalog import find_recipe
     from bulkops.cli.output.recipe_view import RunChoices, run_steps, show_results
@@ -54,7 +54,7 @@ def command(
     loaded = load_recipe(find_recipe(recipe), _variables(chosen))
     if first > len(loaded.steps):
         raise UsageError(f"--from {first}: {loaded.name} has {len(loaded.steps)} steps.")
-    with _place(loaded, target) as where:
+    with _target_of(loaded, target) as where:
         check_recipe(loaded, where.default_ids())
         for contradiction in contradictions(loaded, where.default_ids()):
             console().note(contradiction)
@@ -74,15 +74,18 @@ def command(
 
 
 @contextmanager
-def _place(recipe: "Recipe", target: TargetChoice) -> Iterator[TargetChoice]:
-    """Yield where the steps go. A recipe with a sandbox goes nowhere else, whatever the environment says."""
+def _target_of(recipe: "Recipe", target: TargetChoice) -> Iterator[TargetChoice]:
+    """Yield the target of the steps: the recipe's own sandbox if it has one, else the chosen target.
+
+    UsageError if the command line names another target for a recipe with a sandbox.
+    """
     if recipe.sandbox is None:
         yield target
         return
     if target.explicit:
         raise UsageError(
-            f"{recipe.name} runs against a sandbox of its own, so it takes neither --target nor --base-url.",
-            hint="Take `sandbox:` out of a copy of the recipe to run it somewhere else.",
+            f"{recipe.name} runs against its own sandbox. Remove --target and --base-url.",
+            hint="To run it against another target, remove `sandbox:` from a copy of the recipe.",
         )
     from bulkops.embedded import fresh_sandbox
 

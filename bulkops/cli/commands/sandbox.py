@@ -1,4 +1,4 @@
-"""The command `sandbox`: serve a local deployment until a signal ends it."""
+"""`bulkops sandbox`: serve a local deployment until a signal ends it."""
 
 from contextlib import suppress
 from urllib.parse import urlsplit
@@ -12,26 +12,28 @@ from bulkops.errors import UsageError
 
 
 @click.command(name="sandbox")
-@option("--port", type=CountType(0, 65535), default=8642, show_default=True, help="0 takes a free one.")
+@option(
+    "--port", type=CountType(0, 65535), default=8642, show_default=True, help="Port to listen on; 0 chooses a free one."
+)
 @option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@own_option("--data", type=click.Path(dir_okay=False), help="SQLite file that keeps what is imported.")
+@own_option("--data", type=click.Path(dir_okay=False), help="SQLite file that stores the imported data.")
 @own_option(
     "--key",
-    help="The only key accepted; without it any well-formed header is.  [env: BULKOPS_SANDBOX_KEY]",
+    help="The only accepted key; by default every valid header is accepted.  [env: BULKOPS_SANDBOX_KEY]",
 )
 @own_option(
     "--world",
     type=click.Path(dir_okay=False),
-    help="JSON or YAML file with what exists at the start.",
+    help="JSON or YAML file with the data that exists at the start.",
 )
-@option("--faults", metavar="SPEC", help="Scripted trouble, such as importCoupons@2=cut:after,reads@p0.1=503.")
+@option("--faults", metavar="SPEC", help="Simulated faults, such as importCoupons@2=cut:after,reads@p0.1=503.")
 @option("--assume", multiple=True, metavar="NAME=VALUE", help="Change an assumption; repeatable.")
 @option(
     "--rate-limit",
     type=CountType(0),
     default=3,
     show_default=True,
-    help="Requests a second for each endpoint; 0 means no limit.",
+    help="Requests per second for each endpoint; 0 means no limit.",
 )
 @json_option
 def command(
@@ -46,9 +48,9 @@ def command(
     rate_limit: int,
     as_json: bool,
 ) -> None:
-    """Serve a local deployment that behaves as the documentation says.
+    """Serve a local deployment that behaves as the API documentation describes.
 
-    Prints its address on one line (with --json: url, port and key in one document) and serves until Ctrl-C.
+    Prints its address on one line (with --json: url, port and key as JSON) and serves until Ctrl-C.
     docs/reference/sandbox.md describes worlds and faults, docs/reference/assumptions.md the assumptions.
     """
     try:

@@ -1,5 +1,6 @@
-"""`bulkops snapshot`: store what a deployment is, for checks without a network."""
+"""`bulkops snapshot`: store the description of an account for checks without a network."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -8,7 +9,7 @@ from bulkops.cli.options.common import json_option, ledger_option, overwrite_opt
 from bulkops.cli.options.environment import own_option
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
-from bulkops.cli.output.outputs import permit_of
+from bulkops.cli.output.files import output_permit
 from bulkops.cli.process.connect import connect
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.wording import counted
@@ -22,30 +23,31 @@ from bulkops.writing import refuse_no_file, refuse_no_folder
     "output",
     type=click.Path(path_type=Path),
     required=True,
-    help="The file to write: JSON, without keys and customer data.",
+    help="JSON file to write; it contains no keys and no customer data.",
 )
 @overwrite_option
 @target_options
 @ledger_option
 @json_option
 def command(output: Path, target: TargetChoice, ledger: str | None, *, overwrite: bool, as_json: bool) -> int:
-    """Store what a deployment is: applications, campaigns, programs, attributes, stores, collections, audiences.
+    """Store a description of an account: applications, campaigns, programs, attributes, stores, collections, audiences.
 
-    With --application, only the campaigns, stores and collections of that one; with --campaign and --program, only
-    these. `bulkops validate` and `bulkops check` use the file with --account, without a network.
+    --application limits campaigns, stores and collections to that application; --campaign and --program limit the
+    snapshot to that campaign or program. `bulkops validate --account` and `bulkops check --account` use the file
+    without a network.
     """
     from bulkops.account.reading import AccountReader
     from bulkops.account.snapshot import provenance, write_snapshot
     from bulkops.clock import SystemClock
 
-    permit = permit_of(overwrite=overwrite, ledger=ledger)
+    permit = output_permit(overwrite=overwrite, ledger=ledger)
     refuse_no_file(output)
     refuse_no_folder(output)
     permit.check(output)
     clock = SystemClock()
     ids = target.default_ids()
     with target.open() as opened, connect(opened, ledger=ledger, clock=clock) as client:
-        console().note("Reading the account: at most 3 requests a second for each list.")
+        console().note("Reading the account: at most 3 requests per second for each list.")
         reader = AccountReader(client)
         account = reader.whole(ids)
     write_snapshot(account, output, permit)
@@ -66,4 +68,5 @@ def command(output: Path, target: TargetChoice, ledger: str | None, *, overwrite
     else:
         listed = ", ".join(f"{name}: {count:,}" for name, count in counts.items())
         console().result(f"{output} written, with {counted(reader.requests, 'request')}. {listed}.")
+        console().next_step = f"bulkops validate CONTRACT FILE --account {shlex.quote(str(output))}"
     return 0

@@ -1,4 +1,4 @@
-"""`bulkops split`: write the chunks that an import would send as files."""
+"""`bulkops split`: write the chunks of an import as files."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import click
 
 from bulkops.cli.options.common import chunk_options, json_option, limit_options
 from bulkops.cli.options.contract import column_options, contract_argument, query_of
-from bulkops.cli.options.environment import option
+from bulkops.cli.options.environment import own_option
 from bulkops.cli.output.console import console
 from bulkops_validators.model.contract import Contract
 
@@ -14,7 +14,14 @@ from bulkops_validators.model.contract import Contract
 @click.command("split")
 @contract_argument
 @click.argument("file", type=click.Path(path_type=Path))
-@option("--into", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the chunks.")
+@own_option(
+    "--into",
+    former=["--out"],
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    metavar="FOLDER",
+    help="Folder for the chunks.",
+)
 @column_options
 @chunk_options
 @limit_options
@@ -29,7 +36,7 @@ def command(
     max_bytes: int,
     as_json: bool,
 ) -> None:
-    """Write the chunks of FILE as files, each with the header: the very bytes that an import would send."""
+    """Write the chunks of FILE as files, each with the header: the exact bytes that an import sends."""
     from bulkops.chunking.limits import chunk_limits
     from bulkops.chunking.plan import plan_file
     from bulkops.chunking.split import write_chunks

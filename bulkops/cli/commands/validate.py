@@ -1,5 +1,6 @@
-"""`bulkops validate`: check files against a contract, and a snapshot of an account; no network."""
+"""`bulkops validate`: check files against a contract and an account snapshot; no network."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,18 +12,19 @@ from bulkops.cli.options.common import CountType, json_option, limit_options, ov
 from bulkops.cli.options.contract import contract_argument
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.output.console import console
-from bulkops.cli.output.outputs import permit_of, refuse_the_same
+from bulkops.cli.output.files import output_permit
 from bulkops.cli.output.validation_output import (
-    Printer,
+    FindingPrinter,
     exit_code,
-    form_asked,
-    judging_options,
-    settings_of,
-    tell,
-    words,
+    print_report,
+    requested_format,
+    split_list,
+    validation_options,
+    validation_settings,
 )
 from bulkops.errors import UsageError
 from bulkops.wording import counted
+from bulkops.writing import refuse_the_same
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
@@ -30,22 +32,26 @@ if TYPE_CHECKING:
     from bulkops.writing import Permit
 
 MOST_ACCEPTED = 100_000
-"""Findings of a rule that a baseline can accept; beyond that the rule is better ignored."""
+"""Maximum findings of one rule in a baseline; to accept more, ignore the rule."""
 
 
 @click.command("validate")
 @contract_argument
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@option("--recursive", is_flag=True, help="Look into folders for .csv files, compressed ones too.")
-@judging_options
-@option("--max-findings", type=CountType(0), help="Examples of each rule and file [5; 1000 in documents].")
+@option("--recursive", is_flag=True, help="Search folders for .csv files, also compressed ones.")
+@validation_options
+@option(
+    "--max-findings", type=CountType(0), help="Maximum examples of each rule and file [5; 1000 with --json and sarif]."
+)
 @own_option(
     "--max-errors",
     type=CountType(),
-    help="Stop reading a file at so many errors; the block they are in counts.",
+    help="Stop reading a file after the block in which this number of errors is reached.",
 )
-@option("--mask", is_flag=True, help="Hide values.")
-@own_option("--write-baseline", type=click.Path(path_type=Path), help="Accept all findings: write them to a file.")
+@option("--mask", is_flag=True, help="Mask the values of records.")
+@own_option(
+    "--write-baseline", type=click.Path(path_type=Path), help="Accept all findings: write them to a baseline file."
+)
 @overwrite_option
 @account_options
 @option("--statistics", is_flag=True, help="Show counts by rule instead of findings.")
@@ -71,19 +77,21 @@ def command(
     statistics: bool,
     as_json: bool,
 ) -> int:
-    """Check FILEs: every defect with its record, line and column, and what to do.
+    """Check FILEs and report every finding with its record, line, column and fix.
 
-    Exit code 0: clean (warnings do not count unless --fail-on warning); 1: findings; 2: a file cannot be read.
+    Exit codes: 0: no errors (--fail-on warning: no warnings either); 1: findings; 2: a file cannot be read.
     """
     from bulkops.cli.output.excerpts import Excerpts
     from bulkops.reading.sources import expand
     from bulkops.validation.engine import validate_files
 
-    form = form_asked(form, as_json=as_json)
+    form = requested_format(form, as_json=as_json)
     if mask and (baseline_path or write_baseline):
-        raise UsageError("--mask hides the values that a baseline is about.", hint="Use one of the two.")
+        raise UsageError("--mask hides the values that a baseline compares.", hint="Use one of the two.")
     settings = replace(
-        settings_of(select=words(select), ignore=words(ignore), case=case, baseline_path=baseline_path, form=form),
+        validation_settings(
+            select=split_list(select), ignore=split_list(ignore), case=case, baseline_path=baseline_path, form=form
+        ),
         max_errors=max_errors,
         mask=mask,
     )
@@ -95,28 +103,39 @@ def command(
     if write_baseline:
         read = (Path(name) for name in (*files, *(source.path for source in sources)))
         refuse_the_same(write_baseline, read, what="where accepted findings go")
-        permit = permit_of(overwrite=overwrite)
+        permit = output_permit(overwrite=overwrite)
         permit.check(write_baseline)
         settings = replace(settings, max_findings=MOST_ACCEPTED, grouped=False)
     excerpts = Excerpts()
     hidden = form != "text" or statistics or write_baseline
-    watcher = None if hidden else Printer(console(), None if mask else excerpts)
+    watcher = None if hidden else FindingPrinter(console(), None if mask else excerpts)
     try:
         report = validate_files(contract, sources, settings=settings, observer=watcher)
     finally:
         excerpts.close()
-    report = report if snapshot is None else snapshot.told(report)
+    report = report if snapshot is None else snapshot.describe(report)
     for file in report.files:
         if file.unreadable is not None:
             console().complain(file.unreadable)
     if write_baseline:
         return _write(report, write_baseline, permit)
-    tell(report, form, statistics=statistics)
-    return exit_code(report, fail_on)
+    print_report(report, form, statistics=statistics)
+    code = exit_code(report, fail_on)
+    if len(report.files) == 1 and form == "text":
+        console().next_step = _next_command(contract, files[0], report, code)
+    return code
+
+
+def _next_command(contract: Contract, file: str, report: "ValidationReport", code: int) -> str:
+    """Return the next command for one file: plan a valid one, repair a repairable one; empty for any other."""
+    if code == 0:
+        return shlex.join(["bulkops", "plan", contract.name, file])
+    repairable = code == 1 and any(report.files[0].repairs.values())
+    return shlex.join(["bulkops", "fix", contract.name, file, "-o", "fixed.csv"]) if repairable else ""
 
 
 def _write(report: "ValidationReport", path: Path, permit: "Permit") -> int:
-    """Accept the findings of a report and return the exit code."""
+    """Write the findings of a report to a baseline and return the exit code."""
     from bulkops.validation import baseline
 
     count = baseline.save(path, (f for file in report.files for f in file.findings), permit)

@@ -1,4 +1,4 @@
-"""The options that let `validate` and `check` use a snapshot of an account."""
+"""Options of `validate` and `check` for an account snapshot."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -27,21 +27,21 @@ ID_NAMES = sorted({name for contract in CONTRACTS.values() for route in contract
 
 @dataclass(frozen=True, kw_only=True)
 class AccountChoice:
-    """Which snapshot to use, how old it may be, and the ids of the target."""
+    """The chosen snapshot, its maximum age, and the ids of the target."""
 
     path: Path | None
     max_age: str | None
     ids: Mapping[str, int]
 
     def or_else(self, path: Path | None, max_age: str | None) -> "AccountChoice":
-        """Return the choice, with what the configuration says where the options say nothing."""
+        """Return the choice, with the values of the configuration where an option was not given."""
         return AccountChoice(path=self.path or path, max_age=self.max_age or max_age, ids=self.ids)
 
     def opened(self) -> "Snapshot | None":
-        """Return the snapshot, or None if none is named; UsageError if it is unreadable or too old."""
+        """Return the snapshot, or None if none was given; UsageError if it is unreadable or too old."""
         if self.path is None:
             if self.max_age is not None:
-                raise UsageError("--max-age is about a snapshot.", hint="Name it with --account FILE.")
+                raise UsageError("--max-age needs a snapshot.", hint="Add --account FILE.")
             return None
         from bulkops.account.snapshot import age_text, provenance, read_snapshot
         from bulkops.clock import SystemClock
@@ -51,17 +51,17 @@ class AccountChoice:
         longest = parse_length(self.max_age, option="--max-age").total_seconds() if self.max_age else None
         account = read_snapshot(self.path, now=now, max_age=longest)
         source = provenance(account, self.path, now=now)
-        said = f"Account: {self.path}, read {age_text(account.age(now))} ago from {account.base_url}."
-        return Snapshot(account=account, source=source, said=said, ids=self.ids)
+        summary = f"Account: {self.path}, read {age_text(account.age(now))} ago from {account.base_url}."
+        return Snapshot(account=account, source=source, summary=summary, ids=self.ids)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """A snapshot in use. `source` is its part of a report, `said` the same for people."""
+    """A snapshot in use. `source` describes it for the report, `summary` on one line of text."""
 
     account: "Account"
     source: Mapping[str, Any]
-    said: str
+    summary: str
     ids: Mapping[str, int]
 
     def settings(self, settings: "ValidationSettings", contract: Contract) -> "ValidationSettings":
@@ -72,9 +72,9 @@ class Snapshot:
         ids = {name: number for name, number in self.ids.items() if name in used}
         return replace(settings, named=KnownNames(self.account, contract, ids))
 
-    def told(self, report: "ValidationReport") -> "ValidationReport":
-        """Say which snapshot was used and what it does not know, and return the report with it."""
-        console().note(self.said)
+    def describe(self, report: "ValidationReport") -> "ValidationReport":
+        """Print the used snapshot and its missing parts, and return the report with this source."""
+        console().note(self.summary)
         for text in self.source["not_read"]:
             console().note(f"Not in the snapshot: {text}.")
         return replace(report, account=self.source)
@@ -95,14 +95,14 @@ def account_options(function: F) -> F:
 
     decorated: Any = wrapper
     for name in reversed(ID_NAMES):
-        about = f"Id of the {name}, compared with the snapshot of --account."
+        about = f"Id of the {name}, checked in the snapshot of --account."
         decorated = option(f"--{name}", f"id_{name}", type=CountType(), help=about)(decorated)
     decorated = own_option(
-        "--max-age", metavar="LENGTH", help="Refuse a snapshot that is older than this, such as 12h or 7d."
+        "--max-age", metavar="LENGTH", help="Reject a snapshot that is older than this, such as 12h or 7d."
     )(decorated)
     return option(  # type: ignore[no-any-return] # the wrapper takes the place of F
         "--account",
         "account_path",
         type=click.Path(path_type=Path),
-        help="A snapshot of the account (`bulkops snapshot`) to compare ids and names with; no network.",
+        help="Account snapshot (written by `bulkops snapshot`) to check ids and names against; no network.",
     )(decorated)

@@ -1,4 +1,4 @@
-"""The `[check]` table of the configuration: which files are whose, and how they are judged."""
+"""The `[check]` table of the configuration: the files of each contract, and how to validate them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ KEYS = (*LISTS, *CHOICES, *TEXTS)
 
 @dataclass(frozen=True, kw_only=True)
 class CheckTable:
-    """The table, read. `called` is how messages name it."""
+    """The table as read. `name_in_messages` is its name in messages."""
 
-    called: str
+    name_in_messages: str
     folder: Path
     patterns: Mapping[str, tuple[str, ...]]
     select: tuple[str, ...]
@@ -36,18 +36,21 @@ class CheckTable:
 
     @classmethod
     def of(cls, config: Configuration) -> Self:
-        """Return the table; UsageError if there is none, or if it says something that makes no sense."""
+        """Return the table; UsageError if it is missing or has an unknown key or an invalid value."""
         table, called = config.tables.get("check", {}), config.called("check")
         if unknown := sorted(set(table) - set(CONTRACTS) - set(KEYS)):
             raise UsageError(
-                f"{called} names {unknown[0]!r}, which is no contract.", hint=guess(unknown[0], [*CONTRACTS, *KEYS])
+                f"{called} has the unknown key {unknown[0]!r}; keys are contracts and options.",
+                hint=guess(unknown[0], [*CONTRACTS, *KEYS]),
             )
         patterns = {name: _texts(table, name, called) for name in table if name in CONTRACTS}
         if not patterns:
-            raise UsageError("Nothing is mapped to a contract.", hint="Add a [check] table to bulkops.toml.")
+            raise UsageError(
+                "The configuration maps no files to contracts.", hint="Add a [check] table to bulkops.toml."
+            )
         baseline, account, max_age = (_text(table, name, called) for name in TEXTS)
         return cls(
-            called=called,
+            name_in_messages=called,
             folder=config.folder,
             patterns=patterns,
             select=_texts(table, "select", called),
@@ -60,30 +63,33 @@ class CheckTable:
         )
 
     def files(self) -> dict[str, list[Path]]:
-        """Return the files of each contract; UsageError for a file that two claim. A pattern without files is told."""
+        """Return the files of each contract; UsageError for a file of two contracts.
+
+        A pattern that matches no file prints a warning.
+        """
         owners: dict[Path, str] = {}
         found: dict[str, list[Path]] = {}
         for contract, listed in self.patterns.items():
             for pattern in listed:
                 files = self._matching(contract, pattern)
                 if not files:
-                    console().note(f"Warning: {self.called} {contract}: no file matches {pattern!r}.")
+                    console().note(f"Warning: {self.name_in_messages} {contract}: no file matches {pattern!r}.")
                 for path in files:
                     if owners.setdefault(path, contract) != contract:
-                        raise UsageError(f"{self.called} maps {path} to {owners[path]} and to {contract}.")
+                        raise UsageError(f"{self.name_in_messages} maps {path} to {owners[path]} and to {contract}.")
             found[contract] = sorted(path for path, owner in owners.items() if owner == contract)
         return found
 
     def _matching(self, contract: str, pattern: str) -> set[Path]:
-        place = f"{self.called} {contract}: {pattern!r}"
+        place = f"{self.name_in_messages} {contract}: {pattern!r}"
         if not pattern.strip():
             raise UsageError(f"{place} is an empty pattern.")
         if Path(pattern).is_absolute():
-            raise UsageError(f"{place} must count from {self.folder}, not from the root.")
+            raise UsageError(f"{place} must be relative to {self.folder}.")
         try:
             return set(limited((path for path in self.folder.glob(pattern) if path.is_file()), place))
         except (ValueError, NotImplementedError, IndexError, RuntimeError) as error:
-            raise UsageError(f"{place} is no pattern: {error}.") from None
+            raise UsageError(f"{place} is not a valid pattern: {error}.") from None
 
 
 def _texts(table: Mapping[str, Any], key: str, called: str) -> tuple[str, ...]:
@@ -98,7 +104,7 @@ def _texts(table: Mapping[str, Any], key: str, called: str) -> tuple[str, ...]:
 def _text(table: Mapping[str, Any], key: str, called: str) -> str | None:
     value = table.get(key)
     if not isinstance(value, str | None):
-        what = "a length such as 7d" if key == "max-age" else "a path"
+        what = "a duration such as 7d" if key == "max-age" else "a path"
         raise UsageError(f"{called} {key} must be {what}.")
     return value
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and their types."""
+"""Options shared by several commands, and their types."""
 
 import math
 import re
@@ -16,14 +16,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 SIZE = re.compile(r"^(\d{1,30}(?:\.\d{1,30})?)\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?$")
 LONGEST_NUMBER = 40
-"""Characters of a number that a message repeats."""
+"""Maximum characters of an input that a message quotes."""
 UNITS = {
     "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30,
 }  # fmt: skip
 
 
 class SizeType(click.ParamType[int]):
-    """A number of bytes, with a unit: 50MB, 8MiB."""
+    """A number of bytes with a unit, such as 50MB or 8MiB."""
 
     name = "size"
 
@@ -32,21 +32,26 @@ class SizeType(click.ParamType[int]):
         if isinstance(value, int):
             return value
         if (found := SIZE.match(str(value))) is None:
-            self.fail(f"{str(value)[:LONGEST_NUMBER]!r} is not a size; write it like 50MB.", param, ctx)
+            self.fail(f"{str(value)[:LONGEST_NUMBER]!r} is not a valid size; write it like 50MB.", param, ctx)
         size = float(found[1]) * UNITS[found[2] or "B"]
         if size > MAX_NUMBER:
             self.fail("a size must be less than 9,000,000 TB.", param, ctx)
         size = int(size)
         if size < 1:
-            self.fail("a size must be at least one byte.", param, ctx)
+            self.fail("a size must be at least 1 byte.", param, ctx)
         return size
 
 
 class CountType(click.IntRange):
-    """A whole number, at least `least`, that every database and the API can store."""
+    """A whole number of at least `least` that every database and the API can store."""
 
     def __init__(self, least: int = 1, most: int = MAX_NUMBER) -> None:
         super().__init__(min=least, max=most)
+        self.bounds = "" if most == MAX_NUMBER else f"{least} to {most}"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:  # noqa: ARG002 - click's
+        """Return the placeholder of the number in help texts."""
+        return "N"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the number."""
@@ -66,15 +71,15 @@ class SecondsType(click.FloatRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return seconds."""
         if isinstance(value, str) and len(value) > LONGEST_NUMBER:
-            self.fail(f"a number of {len(value):,} characters is not a number of seconds.", param, ctx)
+            self.fail(f"a number of {len(value):,} characters is not a valid number of seconds.", param, ctx)
         seconds = float(super().convert(value, param, ctx))
         if not math.isfinite(seconds):
-            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+            self.fail(f"{value!r} is not a finite number of seconds.", param, ctx)
         return seconds
 
 
 def _remember_json(ctx: click.Context, param: click.Parameter, value: bool) -> bool:  # noqa: ARG001, FBT001 - click's
-    """Let errors, too, be a JSON document; also errors of options that come after this one."""
+    """Record that --json was given, so that every error, also of a later option, is printed as JSON."""
     ctx.ensure_object(Console).json_asked = value
     return value
 
@@ -85,13 +90,13 @@ json_option = option(
 
 
 def limit_options(function: F) -> F:
-    """Add the options that change how large an input may be; they hold for the process, and pass nothing."""
+    """Add the options for the maximum size of inputs. They set process-wide limits and pass no argument."""
     function = option(
         "--max-expansion",
         type=CountType(),
         expose_value=False,
         callback=lambda _ctx, _param, value: adjust(record_bytes=adjustable().record_bytes, expansion=value),
-        help=f"Bytes that a byte of a compressed file may expand to; default {MAX_EXPANSION:,}.",
+        help=f"Maximum bytes that one byte of a compressed file may expand to; default {MAX_EXPANSION:,}.",
     )(function)
     return option(
         "--max-record-bytes",
@@ -99,39 +104,40 @@ def limit_options(function: F) -> F:
         expose_value=False,
         is_eager=True,
         callback=lambda _ctx, _param, value: adjust(record_bytes=value),
-        help=f"Bytes that one record may have; default {MAX_RECORD_BYTES // 10**6}MB.",
+        help=f"Maximum bytes of one record; default {MAX_RECORD_BYTES // 10**6}MB.",
     )(function)
 
 
-ledger_option = option("--ledger", metavar="URL", help="Where jobs are remembered; default: a SQLite file.")
+ledger_option = option("--ledger", metavar="URL", help="Database that stores the jobs; default: a SQLite file.")
 accept_option = option(
     "--accept",
     reach=Reach.COMMAND,
     multiple=True,
     metavar="RULE",
     shell_complete=completion.rules,
-    help="Go on although this rule stops it: the values are meant as they are. The message names the rule.",
+    help="Import although this rule stops the file, because the values are intended. The message names the rule.",
 )
 overwrite_option = option(
     "--overwrite",
     reach=Reach.COMMAND,
     is_flag=True,
-    help="Write over a file that bulkops did not write, or that changed since; never over the file of a job.",
+    help="Replace a file that bulkops did not write or that changed since; never the file of a job.",
 )
 yes_option = option("--yes", is_flag=True, help="Do not ask before sending. Lifts no guard.")
+sure_option = option("--yes", reach=Reach.COMMAND, is_flag=True, help="Do not ask. Lifts no guard.")
 
 
 def chunk_options(function: F) -> F:
-    """Add --max-rows and --max-bytes, passed as `max_rows` (records, None: the contract's) and `max_bytes`."""
+    """Add --max-rows and --max-bytes, passed as `max_rows` (None for the contract's default) and `max_bytes`."""
     function = option(
         "--max-bytes",
         type=SizeType(),
         default="50MB",
         show_default=True,
-        help="Bytes of a chunk, header included; never above 500MB.",
+        help="Maximum bytes of a chunk with its header; at most 500MB.",
     )(function)
     return option(
         "--max-rows",
         type=CountType(),
-        help="Records of a chunk; default 100,000, or fewer where the contract's time limit asks for it.",
+        help="Maximum records of a chunk; default 100,000, or fewer for contracts with a short time limit.",
     )(function)

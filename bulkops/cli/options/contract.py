@@ -1,4 +1,4 @@
-"""The argument that names a contract, and the query options of all contracts."""
+"""The contract argument, and the query options of all contracts."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -23,12 +23,12 @@ class ContractType(click.ParamType[Contract]):
     name = "contract"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Contract:
-        """Return the contract of that name; the message offers the nearest one."""
+        """Return the contract with this name; the error suggests the closest name."""
         if isinstance(value, Contract):
             return value
         if value in CONTRACTS:
             return CONTRACTS[value]
-        return self.fail(f"there is no contract {value!r}. {guess(str(value), CONTRACTS)}", param, ctx)
+        return self.fail(f"unknown contract {value!r}. {guess(str(value), CONTRACTS)}", param, ctx)
 
     def shell_complete(
         self,
@@ -36,7 +36,7 @@ class ContractType(click.ParamType[Contract]):
         param: click.Parameter,  # noqa: ARG002 - click's signature
         incomplete: str,
     ) -> list[CompletionItem]:
-        """Offer the contracts' names."""
+        """Return the contract names that begin with `incomplete`."""
         return [CompletionItem(name) for name in CONTRACTS if name.startswith(incomplete)]
 
 
@@ -49,17 +49,17 @@ def contract_options(function: F) -> F:
 
 
 def parameter_options(function: F) -> F:
-    """Add those options of all contracts that set a query parameter, passed as `contract_options` passes them."""
+    """Add the options of all contracts that set a query parameter, passed like those of `contract_options`."""
     return _with_options(function, {o.name: o for c in CONTRACTS.values() for o in c.options if o.parameter})
 
 
 def column_options(function: F) -> F:
-    """Add those options of all contracts that decide what a header says, passed as `contract_options` passes them."""
+    """Add the options of all contracts that add or remove a column, passed like those of `contract_options`."""
     return _with_options(function, {o.name: o for c in CONTRACTS.values() for o in c.options if o.column})
 
 
 def _with_options(function: F, known: Mapping[str, QueryOption]) -> F:
-    """Add options. One of the environment is for all contracts, so those that do not have it are not told of it."""
+    """Add options. A value from the environment is dropped for contracts without the option."""
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -83,14 +83,14 @@ def _with_options(function: F, known: Mapping[str, QueryOption]) -> F:
 
 
 def _is_ambient(name: str) -> bool:
-    """Tell whether an option was not given on the command line."""
+    """Return whether an option was not given on the command line."""
     source = click.get_current_context().get_parameter_source(name.replace("-", "_"))
     return source is not ParameterSource.COMMANDLINE
 
 
 def query_of(contract: Contract, chosen: Mapping[str, object]) -> dict[str, str]:
-    """Return the contract's query options by option name, as text, defaults filled in.
+    """Return the contract's query options by name as text, with defaults.
 
-    UsageError if an option was chosen that the contract does not have.
+    UsageError for an option that the contract does not have.
     """
     return query_texts(contract, chosen, prefix="--")

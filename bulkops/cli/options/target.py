@@ -1,4 +1,4 @@
-"""The options that name a target."""
+"""Options that select the target."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ def target_options(function: F) -> F:
 
 
 def _chosen_target(given: Mapping[str, Any], ctx: click.Context) -> TargetChoice:
-    """Return the choice; an address of the command line wins over a name of the environment, and so the other way."""
+    """Return the target choice; --base-url or --target on the command line overrides the other from the environment."""
     ambient = frozenset(name for name in given if ctx.get_parameter_source(name) is not ParameterSource.COMMANDLINE)
     choice = TargetChoice(
         base_url=given["base_url"],

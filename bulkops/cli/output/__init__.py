@@ -1,1 +1,1 @@
-"""What commands print: validation output, job progress, tables, questions, JSON."""
+"""Output of commands: findings, progress, tables, questions and JSON."""

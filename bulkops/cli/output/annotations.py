@@ -1,4 +1,4 @@
-"""Findings in the forms that code hosts show beside the lines of a change: GitHub's commands, and SARIF."""
+"""Findings in formats that code hosts show beside changed lines: GitHub workflow commands and SARIF."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def github_lines(report: ValidationReport) -> Iterator[str]:
-    """Yield a workflow command for each finding, and for each file that could not be read."""
+    """Yield a workflow command for each finding and for each unreadable file."""
     for file in report.files:
         if file.unreadable is not None:
             yield f"::error file={_property(file.path)},title=unreadable::{_data(file.unreadable)}"
@@ -25,7 +25,7 @@ def github_lines(report: ValidationReport) -> Iterator[str]:
             kind = "error" if finding.severity is Severity.ERROR else "warning"
             line = f",line={finding.line}" if finding.line is not None else ""
             title = _property(f"{finding.code} {finding.name}")
-            yield f"::{kind} file={_property(file.path)}{line},title={title}::{_data(_told(finding))}"
+            yield f"::{kind} file={_property(file.path)}{line},title={title}::{_data(_message(finding))}"
 
 
 def _data(text: str) -> str:
@@ -36,14 +36,14 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def _told(finding: Finding) -> str:
+def _message(finding: Finding) -> str:
     record = f"record {finding.record}: " if finding.record is not None else ""
     more = f" It explains {counted(finding.explains, 'other finding')}." if finding.explains else ""
     return f"{record}{finding.message.removesuffix('.')}.{more} {finding.help}"
 
 
 def sarif(report: ValidationReport) -> dict[str, Any]:
-    """Return the findings as a SARIF 2.1.0 log; paths count from the working folder."""
+    """Return the findings as a SARIF 2.1.0 log, with paths relative to the working folder."""
     codes = sorted({finding.code for file in report.files for finding in file.findings})
     unreadable = [file for file in report.files if file.unreadable is not None]
     invocation: dict[str, Any] = {"executionSuccessful": not unreadable}
@@ -79,7 +79,7 @@ def _result(file: FileReport, finding: Finding, index: int) -> dict[str, Any]:
         "ruleId": finding.code,
         "ruleIndex": index,
         "level": _level(finding.severity),
-        "message": {"text": _told(finding)},
+        "message": {"text": _message(finding)},
         "locations": [_location(file, finding.line)],
         "properties": {
             name: value for name, value in places.items() if value is not None and (name, value) != ("explains", 0)

@@ -1,42 +1,54 @@
-"""What people and programs see: results to stdout, everything else to stderr."""
+"""The console of a command: results and JSON go to stdout, everything else to stderr."""
 
+import json
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bulkops.cli.output.json_text import json_text
+from bulkops.cli.output.tables import fit, is_numeric, is_prose, widths
 from bulkops.escaping import escaped, escaped_json, one_line
 from bulkops.redaction import found, redacted, redacted_document
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+MANY = 2000
+"""Objects of a document from which on the faster encoder is worth its loading time."""
+
 PIPE = 200
-"""Columns of a table in a pipe, if nothing in it is wider."""
-NARROW = 60
-"""Columns of a terminal below which a table that does not fit is shown as a block for each row."""
+"""Minimum width of a table in a pipe, in characters."""
+MOMENT = 0.5
+"""Seconds below which a failed command does not print its duration."""
 
 
 def line(text: str) -> str:
-    """Return a text as it may be printed: on one line, without keys, with nothing that a terminal or a CI acts on."""
+    """Return a text that is safe to print: one line, no keys, no control sequences, no CI commands."""
     return one_line(redacted(text))
 
 
 class Console:
-    """Where a command speaks. `quiet` keeps notes back; results and errors are always shown.
+    """Prints the results, notes and errors of a command. `quiet` hides notes, never results or errors.
 
-    Every text goes through `line` here, so a line feed in the data never begins a line of its own.
-    `about_jobs` says that the result is about jobs, which the ledger shows again.
+    Every text passes through `line`, so a line feed in the data never starts a new line of output. `about_jobs` is
+    true if the result describes jobs, which the ledger can show again.
     """
 
-    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, debug: bool = False) -> None:
         self.quiet = quiet
-        self.verbose = verbose
+        self.debug = debug
         self.emitted = False
         self.json_asked = False
         self.about_jobs = False
+        self.next_step = ""
+        self._started = time.monotonic()
+        self._bar: tqdm[Any] | None = None
 
     def emit_json(self, document: Any, *, objects: int = 0) -> None:
-        """Print the one JSON document of a command to stdout; it holds about so many `objects`, if they are many."""
+        """Print the JSON document of a command to stdout; `objects` is its approximate number of objects."""
         text = json_text(document, objects=objects)
         if found(text):
             document = redacted_document(document)
@@ -49,68 +61,154 @@ class Console:
         click.echo(escaped_json(text))
 
     def document(self, text: str) -> None:
-        """Print a whole document of its own form to stdout, as it is: its writer has escaped what is in it."""
+        """Print a document in another format to stdout without changes; its writer has escaped the data."""
         click.echo(text.rstrip("\n"))
         self.emitted = True
 
     def result(self, text: str = "", *, styled: bool = False) -> None:
-        """Print a line of the result to stdout; `styled` says that it has colours or commands, its data escaped."""
+        """Print a line of the result to stdout; a `styled` text has colours or commands, and its data is escaped."""
         click.echo(redacted(text) if styled else line(text))
 
-    def several(self, text: str) -> None:
-        """Print a result of several lines to stdout."""
+    def lines(self, text: str) -> None:
+        """Print a result with several lines to stdout."""
         click.echo(escaped(redacted(text)))
 
     def note(self, text: str) -> None:
-        """Print something worth knowing to stderr."""
+        """Print a note to stderr."""
         if not self.quiet:
-            click.echo(line(text), err=True)
+            self._to_stderr(line(text))
 
     def complain(self, text: str, hint: str | None = None) -> None:
-        """Print an error to stderr, and what to do next on a second line."""
-        click.echo(f"bulkops: {line(text)}" + (f"\n  {line(hint)}" if hint else ""), err=True)
+        """Print an error to stderr, and the next step on a second line."""
+        self._to_stderr(f"bulkops: {line(text)}" + (f"\n  {line(hint)}" if hint else ""))
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-        """Print a table to stdout, as wide as the terminal or, in a pipe, as wide as it must be."""
-        from rich.box import SIMPLE_HEAD
-        from rich.console import Console as RichConsole
-        from rich.table import Table
-        from rich.text import Text
+    def end(self, code: int) -> None:
+        """Print to a terminal how long the command took, and the next command if it is known."""
+        seconds = time.monotonic() - self._started
+        if self.quiet or not sys.stderr.isatty() or (code and seconds < MOMENT and not self.next_step):
+            return
+        following = f" Next: {self.next_step}" if self.next_step else ""
+        self.note(f"{'Ended' if code else 'Done'} in {duration(seconds)}.{following}")
 
+    @contextmanager
+    def bar(self, *, unit: str, total: int | None = None, scale: bool = True, **options: Any) -> "Iterator[tqdm[Any]]":
+        """Yield a progress bar on stderr, hidden without a terminal; notes appear above it."""
+        from tqdm import tqdm
+
+        hidden = self.quiet or not sys.stderr.isatty()
+        with tqdm(total=total, unit=unit, unit_scale=scale, file=sys.stderr, disable=hidden, **options) as bar:
+            outer, self._bar = self._bar, None if hidden else bar
+            try:
+                yield bar
+            finally:
+                self._bar = outer
+
+    def _to_stderr(self, text: str) -> None:
+        """Print to stderr; a bar is removed first and drawn again below the text."""
+        if self._bar is None:
+            click.echo(text, err=True)
+            return
+        self._bar.clear()
+        click.echo(text, err=True)
+        self._bar.refresh()
+
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        *,
+        title: str | None = None,
+        drop: Sequence[str] = (),
+    ) -> None:
+        """Print a table to stdout: as wide as the terminal, or in a pipe as wide as its content.
+
+        `drop` names the columns that a narrow terminal does not show, the least important first. If the others do not
+        fit either, each row is printed as a block of lines.
+        """
         cells = [[line(str(value)) for value in row] for row in rows]
-        most = max(PIPE, _needed(columns, cells) + 2 * len(columns))
-        out = RichConsole(file=sys.stdout, width=None if sys.stdout.isatty() else most, highlight=False)
-        if out.width < NARROW and _needed(columns, cells) > out.width:
+        width = _terminal_width()
+        layout = fit(columns, cells, width, drop) if width else fit(columns, cells, sys.maxsize, ())
+        if layout is None:
             self._blocks(columns, cells, title)
             return
-        table = Table(
-            title=title and Text(line(title)),
-            title_justify="left",
-            header_style="bold",
-            box=SIMPLE_HEAD,
-            show_edge=False,
-            pad_edge=False,
-        )
-        for name in columns:
-            table.add_column(name, overflow="fold")
-        for row in cells:
-            table.add_row(*map(Text, row))
-        out.print(table)
+        kept = layout.kept
+        shown = [[row[i] for i in kept] for row in cells]
+        _print_table([columns[i] for i in kept], shown, title, width=width)
+        if layout.hidden:
+            self.note(f"Columns hidden at this width: {', '.join(layout.hidden)}. --json prints all values.")
 
     def _blocks(self, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None) -> None:
-        """Print the rows one below the other, each cell on a line with the name of its column."""
+        """Print the rows one below the other, each cell on its own line after the name of its column."""
         blocks = ["\n".join(f"{name}: {cell}" for name, cell in zip(columns, row, strict=True) if cell) for row in rows]
-        self.several("\n\n".join([*([line(title)] if title else []), *blocks]))
+        self.lines("\n\n".join([*([line(title)] if title else []), *blocks]))
 
 
-def _needed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """Return how wide a table is if nothing in it is folded."""
-    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
-    return sum(widths) + 2 * len(widths)
+def _terminal_width() -> int:
+    """Return the width of the terminal that shows stdout, in characters; 0 without a terminal."""
+    from rich.console import Console as RichConsole
+
+    return RichConsole(file=sys.stdout).width if sys.stdout.isatty() else 0
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None, *, width: int) -> None:
+    """Print a table; columns of numbers are aligned to the right, and only sentences wrap."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console as RichConsole
+    from rich.table import Table
+    from rich.text import Text
+
+    needed = sum(max(map(len, cells)) for cells in zip(columns, *rows, strict=True)) + 4 * len(columns)
+    out = RichConsole(file=sys.stdout, width=width or max(PIPE, needed), highlight=False)
+    table = Table(
+        title=title and Text(line(title)),
+        title_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0) if width else (0, 1),
+    )
+    spans = widths(columns, rows, width) if width else [None] * len(columns)
+    for i, (name, span) in enumerate(zip(columns, spans, strict=True)):
+        cells = [row[i] for row in rows]
+        table.add_column(
+            name,
+            overflow="fold",
+            justify="right" if is_numeric(cells) else "left",
+            no_wrap=not is_prose(cells),
+            width=span,
+        )
+    for row in rows:
+        table.add_row(*map(Text, row))
+    out.print(table)
+
+
+def duration(seconds: float) -> str:
+    """Return a duration for people: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600:,} h {whole % 3600 // 60} min"
+
+
+def json_text(document: Any, *, objects: int = 0, ascii_only: bool = False) -> str:
+    """Return a document as indented JSON; values of other types become text. `objects` is its approximate size."""
+    if objects >= MANY and not ascii_only:
+        from pydantic_core import to_json
+
+        try:
+            return to_json(document, indent=2, fallback=str).decode()
+        except ValueError:  # an unpaired surrogate, which Python's own encoder can write
+            pass
+    return json.dumps(document, ensure_ascii=ascii_only, indent=2, default=str)
 
 
 def console() -> Console:
-    """Return the console of the command that is running."""
+    """Return the console of the running command."""
     context = click.get_current_context(silent=True)
     known = context.find_object(Console) if context else None
     return known or Console()

@@ -1,4 +1,4 @@
-"""The line a finding is about, with a mark under the place, as compilers show it."""
+"""Excerpts of the lines with findings, with a mark under the location, as compilers print them."""
 
 from pathlib import Path
 from typing import BinaryIO
@@ -8,17 +8,17 @@ from bulkops.reading.compressed import opened
 from bulkops.reading.sources import open_regular
 
 BEFORE, AFTER = 60, 40
-"""Characters shown in front of the place, and from there on."""
+"""Characters shown before and after the location."""
 
 
 class Excerpts:
-    """Cuts excerpts out of files; of what is compressed or can be read only once there are none."""
+    """Reads excerpts from files; compressed files, pipes and devices have none."""
 
     def __init__(self) -> None:
         self._files: dict[str, BinaryIO | None] = {}
 
     def around(self, path: str, line: int | None, byte: int | None) -> list[str]:
-        """Return the text around a byte of a file and the mark under it; nothing where that cannot be shown."""
+        """Return the text around a byte offset of a file and the mark below it; empty if the file has no excerpts."""
         if byte is None or line is None or (file := self._file(path)) is None:
             return []
         file.seek(max(0, byte - 4 * BEFORE))
@@ -43,7 +43,7 @@ class Excerpts:
 
 
 def _plain(path: Path) -> BinaryIO | None:
-    """Return a regular file that is not compressed, opened."""
+    """Return an open regular file, or None if it is compressed or unreadable."""
     try:
         if not path.is_file():
             return None
@@ -58,7 +58,7 @@ def _plain(path: Path) -> BinaryIO | None:
 
 
 def _shown(data: bytes, most: int) -> str:
-    """Return text of the width of its characters: what cannot be seen, or would move the mark, becomes a dot."""
+    """Return the decoded text with a dot for each invisible character, so that the mark stays in its column."""
     text = data.decode("utf-8", "replace")
     if len(data) >= most:  # a character may have been cut at either end
         text = text.strip("\ufffd")

@@ -1,4 +1,4 @@
-"""`bulkops import` in front of a person: what is said on the way, the question before sending, the exit code."""
+"""Output of `bulkops import`: progress, the question before uploading, and the exit code."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,9 +13,9 @@ from bulkops.cli.options.run import given_settings
 from bulkops.cli.output.console import console
 from bulkops.cli.output.jobs_view import open_ledger
 from bulkops.cli.output.preflight_view import finding_lines, note_lines
-from bulkops.cli.output.progress import Voice, show_outcome, signals_handled
+from bulkops.cli.output.progress import JobProgress, show_outcome, signals_handled
 from bulkops.cli.output.prompt import confirm, difference_line, target_line
-from bulkops.cli.output.validation_output import words
+from bulkops.cli.output.validation_output import split_list
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.clock import SystemClock
 from bulkops.errors import DataError
@@ -36,8 +36,8 @@ SHOWN_FINDINGS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choices:
-    """The options of `bulkops import` that are not the target."""
+class ImportChoices:
+    """The options of `bulkops import` without those of the target."""
 
     chosen: dict[str, object]
     max_rows: int | None
@@ -62,10 +62,10 @@ class Choices:
     max_errors: str | None = None
 
 
-def run_import(contract: Contract, file: Path, target: TargetChoice, choices: Choices) -> int:
-    """Run an import to its end and return the exit code."""
-    stop, voice = Stop(), ImportVoice(choices)
-    with signals_handled(stop, voice, as_json=choices.as_json):
+def run_import(contract: Contract, file: Path, target: TargetChoice, choices: ImportChoices) -> int:
+    """Run an import, print its result, and return the exit code."""
+    stop, progress = Stop(), ImportProgress(choices)
+    with signals_handled(stop, progress, as_json=choices.as_json):
         ids = target.ids_for(contract)
         request = ImportRequest(
             contract=contract,
@@ -79,7 +79,7 @@ def run_import(contract: Contract, file: Path, target: TargetChoice, choices: Ch
                 only_new=choices.only_new,
                 leave_unfinished=choices.leave_unfinished,
                 allow_empty=choices.allow_empty,
-                accept=accepted_rules(words(choices.accept)),
+                accept=accepted_rules(split_list(choices.accept)),
             ),
             max_removals=choices.max_removals,
             dry_run=choices.dry_run,
@@ -87,9 +87,9 @@ def run_import(contract: Contract, file: Path, target: TargetChoice, choices: Ch
             digests=choices.digests,
         )
         place = Destination(
-            target=lambda: voice.opened(target.with_ids(ids)), ledger=lambda: open_ledger(choices.ledger)
+            target=lambda: progress.opened(target.with_ids(ids)), ledger=lambda: open_ledger(choices.ledger)
         )
-        outcome = import_file(request, place, clock=SystemClock(), stop=stop, observer=voice)
+        outcome = import_file(request, place, clock=SystemClock(), stop=stop, observer=progress)
         if outcome.preflight is not None and (error := outcome.preflight.error()) is not None:
             if choices.as_json:
                 console().emit_json(outcome.document)
@@ -97,36 +97,36 @@ def run_import(contract: Contract, file: Path, target: TargetChoice, choices: Ch
         if outcome.validation is not None and outcome.validation.errors:
             raise _refused(request, outcome, outcome.validation, as_json=choices.as_json)
         if not choices.dry_run:
-            return show_outcome(outcome, resume=voice.resume, as_json=choices.as_json)
+            return show_outcome(outcome, resume=progress.resume, as_json=choices.as_json)
         if choices.as_json:
             console().emit_json(outcome.document)
         else:
-            console().result("Dry run: everything is ready, and nothing was sent.")
+            console().result("Dry run: the file is ready to import. Nothing was sent.")
         return outcome.exit_code
 
 
-class ImportVoice(Voice):
-    """Says what was found, what is planned and what it would change, and asks before anything is sent.
+class ImportProgress(JobProgress):
+    """Prints the findings, the plan and its effect, and asks before the upload.
 
-    A replacement is asked about once it was compared with what the target contains.
+    For a replacement, the question follows the comparison with the target.
     """
 
-    def __init__(self, choices: Choices) -> None:
+    def __init__(self, choices: ImportChoices) -> None:
         super().__init__(choices.ledger)
         self._choices = choices
-        self._unsaid: list[str] = []
+        self._unprinted: list[str] = []
         self._target: Target | None = None
         self._known: Mapping[str, str] = {}
 
     @contextmanager
     def opened(self, target: TargetChoice) -> Iterator[Target]:
-        """Open the target, and keep it in mind for the question."""
+        """Yield the open target, and store it for the question."""
         with target.open() as found:
             self._target = found
             yield found
 
     def validated(self, report: ValidationReport) -> None:
-        """Show the first errors, or say that there are warnings."""
+        """Print the first errors, or the number of warnings."""
         (found,) = report.files
         if not report.errors and report.warnings:
             console().note(f"{found.path}: {counted(report.warnings, 'warning')}; `bulkops validate` shows them.")
@@ -137,7 +137,7 @@ class ImportVoice(Voice):
             console().result(f"{place}: {finding.code} {finding.name}: {finding.message}")
 
     def checked(self, preflight: Preflight) -> None:
-        """Show what does not fit the account and what was not checked, and keep the names behind the ids."""
+        """Print the findings of the preflight and the skipped checks, and store the names of the ids."""
         self._known = preflight.facts
         for text in note_lines(preflight):
             console().note(text)
@@ -146,7 +146,7 @@ class ImportVoice(Voice):
                 console().result(text)
 
     def planned(self, plan: FilePlan, contract: Contract, ids: Mapping[str, int]) -> None:
-        """Say what it costs and does; ask, unless it is compared first."""
+        """Print the size and effect of the import; ask, unless a comparison with the target comes first."""
         readback = contract.route(ids).readback
         cost = cost_of(plan, readback)
         amount = f"{counted(plan.records, 'record')} in {counted(cost.requests, 'request')}"
@@ -158,21 +158,21 @@ class ImportVoice(Voice):
             return
         for fact in facts:
             console().note(fact)
-        self._unsaid = facts if console().quiet else []
+        self._unprinted = facts if console().quiet else []
 
     def compared(self, difference: TargetDifference) -> None:
-        """Say what a replacement changes, and ask if it changes anything."""
+        """Print the changes of a replacement, and ask if there are any."""
         if difference.equal:
-            console().note(f"The target holds the same {difference.kept:,} rows already, so nothing is sent.")
+            console().note(f"The target already contains the same {counted(difference.kept, 'row')}. Nothing is sent.")
             return
-        self._ask([*self._unsaid, difference_line(difference)])
+        self._ask([*self._unprinted, difference_line(difference)])
 
     def _ask(self, facts: Sequence[str]) -> None:
         confirm(facts, "Send it?", yes=self._choices.yes or self._choices.dry_run, refusal="Nothing was sent.")
 
 
 def _refused(request: ImportRequest, outcome: Outcome, report: ValidationReport, *, as_json: bool) -> DataError:
-    """Return the error of a file with errors, its document printed."""
+    """Return the error of an invalid file; with --json, print its document first."""
     if as_json:
         console().emit_json({**outcome.document, "validation": report.to_json()})
     contract, file = request.contract.name, request.file
@@ -180,7 +180,7 @@ def _refused(request: ImportRequest, outcome: Outcome, report: ValidationReport,
     (found,) = report.files
     errors = [code for code in found.counts if found.severities[code] is Severity.ERROR]
     if all(RULES[code].acceptable for code in errors):
-        hint += f" If the records are meant as they are, give --accept {','.join(errors)}."
+        hint += f" If the values are intended, add --accept {','.join(errors)}."
     if errors == [NO_RECORDS]:
-        hint = "Check the export that made the file. If a file without records is expected, give --allow-empty."
+        hint = "Check the export that wrote the file. If an empty file is expected, add --allow-empty."
     return DataError(f"{file} has {counted(report.errors, 'error')}. Nothing was sent.", hint=hint)

@@ -1,4 +1,4 @@
-"""A job's document in a few lines for people."""
+"""The summary of a job as a few lines of text."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,14 +10,15 @@ SHOWN_REASONS = 5
 
 
 def summary_lines(document: dict[str, Any]) -> Iterator[str]:
-    """Yield a job's summary for people."""
+    """Yield the lines of a job's summary."""
     figures = document["records"]
     parts = ", ".join(f"{figures[name]:,} {name.replace('_', ' ')}" for name in figures if name != "input")
     name, state = document["job"] or "No job", job_word(document["state"], rejected=figures["rejected"])
     yield f"{name}: {state}. {figures['input']:,} records: {parts}."
     if source := document.get("source"):
         new = document["file"]["path"] if document["job"] else "none"
-        yield f"{source['sent_before']:,} of {source['records']:,} records of {source['path']} sent before; new: {new}."
+        before = f"{source['sent_before']:,} of {source['records']:,} records of {source['path']}"
+        yield f"{before} were sent before; new records: {new}."
     reasons = document.get("refusals", [])
     for reason in reasons[:SHOWN_REASONS]:
         yield f"Rejected, {counted(reason['records'], 'record')}: {reason['reason']}"

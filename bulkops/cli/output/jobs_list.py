@@ -1,10 +1,10 @@
-"""`bulkops jobs list`: the jobs of a ledger, the newest first, and an exit code for monitoring."""
+"""Output of `bulkops jobs list`: the jobs of a ledger, newest first, and the exit code for monitoring."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from bulkops.cli.output.console import console
-from bulkops.cli.output.jobs_view import look_at_ledger
+from bulkops.cli.output.jobs_view import read_ledger
 from bulkops.ledger.job_documents import EXIT_CODES, sums_document
 from bulkops.ledger.neighbours import neighbours
 from bulkops.ledger.paths import plain_path
@@ -15,15 +15,17 @@ from bulkops.wording import counted
 SHOWN = 50
 COLUMNS = ("job", "date (UTC)", "state", "target", "records", "accepted", "skipped", "rejected", "in doubt", "pending",
            "proof", "file")  # fmt: skip
+DROP = ("target", "proof", "skipped", "pending", "file", "date (UTC)", "in doubt", "rejected", "records", "accepted")
+"""Columns that a narrow terminal hides, the least important first."""
 
 
 def list_jobs(url: str | None, *, states: Collection[str], limit: int | None, as_json: bool) -> int:
-    """Print the jobs in the given states, all if none is given, and return the exit code for monitoring.
+    """Print the jobs in the given states, or all jobs, and return the exit code for monitoring.
 
-    The code is 4 if one of these jobs is in doubt, else 3 if one is unfinished, else 0; `limit` does not change it.
-    0 means no limit.
+    The code is 4 if one of these jobs is in doubt, else 3 if one is unfinished, else 0. `limit` is the maximum number
+    of printed jobs, 0 for all; it does not change the code.
     """
-    with look_at_ledger(url) as ledger:
+    with read_ledger(url) as ledger:
         sums = ledger.sums()
         every = [sums_document(job, sums.get(job.id, {})) for job in reversed(ledger.jobs())]
     found = [document for document in every if not states or document["state"] in states]
@@ -31,13 +33,14 @@ def list_jobs(url: str | None, *, states: Collection[str], limit: int | None, as
     if as_json:
         console().emit_json({"jobs": found[:most]})
     elif not every:
-        console().result("There are no jobs yet.")
+        console().result("The ledger contains no jobs.")
         for neighbour in neighbours(None, str(plain_path(url or default_ledger_url()) or url)):
             console().note(f"User {neighbour.user} has another ledger: {neighbour.ledger} (last job {neighbour.last}).")
     elif not found:
         console().result(f"No job is {' or '.join(map(_words, states))}.")
     else:
-        console().table(COLUMNS, map(_row, found[:most]))
+        console().table(COLUMNS, map(_row, found[:most]), drop=DROP)
+        console().next_step = f"bulkops jobs show {found[0]['job']}"
     if not as_json and len(found) > len(found[:most]):
         console().note(f"{counted(len(found) - len(found[:most]), 'older job')} not shown; --limit 0 shows all.")
     return max((code for code in _codes(found) if code in (3, 4)), default=0)

@@ -1,4 +1,4 @@
-"""Reading the ledger for people and programs, and writing their decisions to it."""
+"""Output of `bulkops jobs show`, `resolve` and `cancel`, and access to the ledger."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +22,9 @@ from bulkops.wording import counted
 if TYPE_CHECKING:
     from bulkops.ledger.store import Ledger
 
+COLUMNS = ("chunk", "first record", "records", "state", "import", "attempts", "note")
+DROP = ("attempts", "first record", "import")
+"""Columns that a narrow terminal hides, the least important first."""
 SHOWN = 20  # laying out a table costs more than reading ten thousand chunks
 
 
@@ -43,8 +46,8 @@ def open_ledger(url: str | None) -> Iterator["Ledger"]:
 
 
 @contextmanager
-def look_at_ledger(url: str | None) -> Iterator[LedgerReader]:
-    """Yield the ledger at `url`, or the default one, to read it only: at a glance where that is possible."""
+def read_ledger(url: str | None) -> Iterator[LedgerReader]:
+    """Yield the ledger at `url`, or the default one, for reading; without opening it for writing if possible."""
     if (glance := ReadOnlyLedger.open(url or default_ledger_url())) is None:
         with open_ledger(url) as ledger:
             yield ledger
@@ -56,28 +59,28 @@ def look_at_ledger(url: str | None) -> Iterator[LedgerReader]:
 
 
 def latest(ledger: LedgerReader, name: str | None, *, unfinished: bool = False) -> JobEntry:
-    """Return the job of that name, or the latest; with `unfinished` the latest that can be resumed, if there is one.
+    """Return the named job, or the latest; with `unfinished` the latest that can be resumed, if any.
 
-    UsageError if there is no job.
+    UsageError if the ledger contains no job.
     """
     if name is not None:
         return ledger.job(name)
     jobs = ledger.jobs()
     if not jobs:
-        raise UsageError("There is no job in the ledger.", hint="Import a file, or name another ledger with --ledger.")
+        raise UsageError("The ledger contains no job.", hint="Import a file, or choose another ledger with --ledger.")
     candidates = (job for job in reversed(jobs) if not unfinished or resumable_job(ledger, job))
     return next(candidates, jobs[-1])
 
 
 def resumable_job(ledger: LedgerReader, job: JobEntry) -> bool:
-    """Return whether records of a job are left to send, to settle or to decide about."""
+    """Return whether a job has pending records or records in doubt."""
     state = sums_document(job, ledger.sums(job.id).get(job.id, {}))["state"]
     return state in (JobState.UNFINISHED, JobState.IN_DOUBT)
 
 
 def show_one(name: str | None, url: str | None, *, history: bool, as_json: bool) -> None:
-    """Print one job with its chunks, and with everything that happened if asked."""
-    with look_at_ledger(url) as ledger:
+    """Print a job with its chunks, and with `history` also its events."""
+    with read_ledger(url) as ledger:
         job = latest(ledger, name)
         sums = ledger.sums(job.id).get(job.id, {})
         document = job_document(job, ledger.chunks(job.id)) if as_json else sums_document(job, sums)
@@ -104,9 +107,13 @@ def _show_text(job: JobEntry, document: dict[str, Any], shown: list[ChunkEntry],
     out.result(f"File: {job.file_path} ({job.file_bytes:,} bytes, SHA-256 {job.file_sha256})")
     ids = " ".join(f"{name} {value}" for name, value in job.target["ids"].items())
     out.result(f"Target: {job.target['base_url']}, {ids}")
-    out.table(("chunk", "first record", "records", "state", "import", "attempts", "note"), map(_chunk_row, shown))
+    out.table(
+        ("chunk", "first record", "records", "state", "import", "attempts", "note"), map(_chunk_row, shown), drop=DROP
+    )
     if len(shown) < chunks:
-        out.result(f"… {chunks - len(shown):,} more chunks; --json shows all.")
+        out.result(f"… {chunks - len(shown):,} more chunks; --json lists all.")
+    if document["state"] == JobState.UNFINISHED:
+        out.next_step = f"bulkops jobs resume {job.id}"
     for event in document.get("history", []):
         details = ", ".join(f"{k} {v}" for k, v in event.items() if k not in ("at", "chunk", "kind") and v != "")
         where = f"chunk {event['chunk']}" if event["chunk"] else "job"
@@ -120,7 +127,7 @@ def _chunk_row(chunk: ChunkEntry) -> tuple[object, ...]:
 
 
 def resolve_chunk(name: str, number: int, url: str | None, *, accepted: bool, reason: str, as_json: bool) -> None:
-    """Write a person's decision about a chunk."""
+    """Record a manual decision about a chunk."""
     from bulkops.upload.manual_resolution import resolve
 
     with open_ledger(url) as ledger:
@@ -131,13 +138,13 @@ def resolve_chunk(name: str, number: int, url: str | None, *, accepted: bool, re
     if as_json:
         console().emit_json(document)
         return
-    console().result(f"Chunk {number} of {name} is {chunk_word(chunk.state)} now.")
+    console().result(f"Chunk {number} of {name} is now {chunk_word(chunk.state)}.")
     if document["state"] == JobState.UNFINISHED:
         console().note(f"Go on with: bulkops jobs resume {name}")
 
 
 def cancel_job(name: str, url: str | None, *, yes: bool, as_json: bool) -> None:
-    """Cancel a job that no process is working on; on a terminal, ask first."""
+    """Cancel a job that no process is running; on a terminal, ask first."""
     from bulkops.cli.output.prompt import confirm, target_line
     from bulkops.upload.manual_resolution import cancel, refuse_nothing_to_cancel
 
@@ -146,7 +153,8 @@ def cancel_job(name: str, url: str | None, *, yes: bool, as_json: bool) -> None:
         refuse_nothing_to_cancel(ledger, job)
         figures = job_document(job, ledger.chunks(job.id))["records"]
         kept, pending, unknown = (counted(figures[name], "record") for name in ("accepted", "pending", "in_doubt"))
-        fact = f"Job {job.id}: {kept} accepted, which stay; {pending} pending, never sent then; {unknown} in doubt."
+        fates = f"{kept} accepted (stay at the target); {pending} pending (will not be sent); {unknown} in doubt"
+        fact = f"Job {job.id}: {fates}."
         confirm((fact, target_line(job.target)), "Cancel it?", yes=yes, refusal=f"Job {job.id} was not cancelled.")
         with ledger.exclusive(job.id, what=f"Job {job.id}"):
             job = cancel(ledger, job)

@@ -1,4 +1,4 @@
-"""`bulkops jobs resolve --as partly` in front of a person: what was found, the question, the decision."""
+"""Output of `bulkops jobs resolve --as partly`: the rows found, the question, and the decision."""
 
 from bulkops.cli.output.console import console
 from bulkops.cli.output.jobs_view import open_ledger
@@ -18,7 +18,7 @@ from bulkops.wording import counted
 def resolve_partly(
     name: str, number: int, target: TargetChoice, url: str | None, *, reason: str, yes: bool, as_json: bool
 ) -> None:
-    """Read back which records of a chunk in doubt are at the target, and record it once that was agreed to."""
+    """Read back which records of a chunk in doubt are at the target, ask, and record the decision."""
     with open_ledger(url) as ledger, lock_job(ledger.job(name), ledger):
         job = ledger.job(name)
         refuse_changed_file(job, ledger)
@@ -34,17 +34,17 @@ def resolve_partly(
         console().emit_json(document)
     else:
         console().result(
-            f"Chunk {number} of {name} is divided: chunk {accepted.number} with {counted(accepted.records, 'record')} "
+            f"Chunk {number} of {name} is split: chunk {accepted.number} with {counted(accepted.records, 'record')} "
             f"is accepted, chunk {pending.number} with {counted(pending.records, 'record')} is pending."
         )
-    console().note(f"Go on with: {resume_command(job, url)}")
+    console().note(f"Continue with: {resume_command(job, url)}")
 
 
 def _facts(job: JobEntry, part: PartialResolution) -> list[str]:
-    """Return what was found and what recording it means."""
+    """Return the facts for the question: the rows found, and the effect of the decision."""
     present, chunk = len(part.present), part.chunk
     where = "The target" if part.import_id is None else f"Import {part.import_id}"
     share = f"{present:,} of the {chunk.records:,} records of chunk {chunk.number}"
     found = f"{where} contains {share}, in two equal readings {part.pause:,.0f} s apart."
-    then = f"These {present:,} count as accepted then. The {part.missing:,} others become a pending chunk"
+    then = f"These {present:,} will count as accepted. The {part.missing:,} others become a pending chunk"
     return [target_line(job.target), found, f"{then}: resuming the job sends them."]

@@ -1,4 +1,4 @@
-"""What a preflight found, in front of a person."""
+"""Output of a preflight: its findings and the skipped checks."""
 
 from collections.abc import Iterator
 
@@ -9,13 +9,13 @@ from bulkops_validators.model.rules import Severity
 
 
 def finding_lines(preflight: Preflight) -> Iterator[str]:
-    """Yield a line for each finding that is shown, the errors first."""
+    """Yield a line for each listed finding, errors first."""
     for finding in sorted(preflight.report.findings, key=lambda each: each.severity is not Severity.ERROR):
         yield _line(preflight.report.path, finding)
 
 
 def note_lines(preflight: Preflight) -> Iterator[str]:
-    """Yield what was not checked, and why."""
+    """Yield the skipped checks with their reasons."""
     if preflight.not_checked:
         yield f"Preflight: {counted(preflight.requests, 'request')}. Not checked: {'; '.join(preflight.not_checked)}."
 

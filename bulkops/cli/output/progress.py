@@ -1,14 +1,12 @@
-"""A job in front of a person: progress, signals' last words, the summary, and how to go on."""
+"""Progress and result of a job: the bar, the message on a second signal, the summary, and the next step."""
 
 import json
 import shlex
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
-from tqdm import tqdm
 
 from bulkops.account.preflight import Preflight
 from bulkops.cli.output.console import console, line
@@ -23,48 +21,51 @@ from bulkops.pipeline.running import Outcome
 from bulkops.upload.refusals.header_names import ADVICE
 from bulkops.upload.stop import Stop, stopping_on_signals
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
 FINAL = frozenset({ChunkState.ACCEPTED, ChunkState.REJECTED, ChunkState.SKIPPED})
 
 
-class Voice(Silent):
-    """Says on stderr how a run goes on, with a bar of records on a terminal; `resume` is the command to go on with it.
+class JobProgress(Silent):
+    """Prints the progress of a job to stderr, on a terminal with a bar of records.
 
-    `resume` is empty until the ledger has the job: before that there is nothing to resume.
+    `resume` is the command that resumes the job; empty until the ledger contains the job.
     """
 
     def __init__(self, ledger_url: str | None) -> None:
         self.resume = ""
         self._ledger_url = ledger_url
         self._bar: tqdm[Any] | None = None
+        self._open = ExitStack()
         self._done: set[int] = set()
 
     def checked(self, preflight: Preflight) -> None:
-        """Show what does not fit the account, and what was not checked."""
+        """Print the findings of the preflight, and the skipped checks."""
         for text in note_lines(preflight):
             console().note(text)
         for text in finding_lines(preflight):
             console().complain(text)
 
     def began(self, job: JobEntry) -> None:
-        """Know the command to resume with before anything else, name the job, and show the bar."""
+        """Store the resume command first, then print the job's name and show the bar."""
         self.resume = resume_command(job, self._ledger_url)
         self.introduce(job)
-        hidden = console().quiet or not sys.stderr.isatty()
-        self._bar = tqdm(total=job.records, unit=" records", unit_scale=True, file=sys.stderr, disable=hidden)
+        self._bar = self._open.enter_context(console().bar(total=job.records, unit=" records"))
 
     def introduce(self, job: JobEntry) -> None:
-        """Name the job."""
+        """Print the job's name."""
         console().note(f"Job {job.id}")
 
     def moved(self, chunk: ChunkEntry) -> None:
-        """Count the records of a chunk that is final."""
+        """Add the records of a chunk in a final state to the bar."""
         if self._bar is not None and chunk.state in FINAL and chunk.number not in self._done:
             self._done.add(chunk.number)
             self._bar.update(chunk.records)
 
     @property
     def countdown(self) -> Callable[[str, float], None] | None:
-        """Show the seconds left of a wait in front of the bar, on a terminal."""
+        """A function that shows the remaining seconds of a wait before the bar; None without a terminal."""
         return None if self._bar is None or self._bar.disable else self._count
 
     def _count(self, text: str, left: float) -> None:  # noqa: ARG002 - a note has said it
@@ -72,31 +73,33 @@ class Voice(Silent):
             self._bar.set_description_str(f"waiting {left:,.0f} s" if left > 0 else "")
 
     def ran(self) -> None:
-        """Leave the bar as it stands."""
-        if self._bar is not None:
-            self._bar.close()
+        """Close the bar."""
+        self._open.close()
 
     def note(self, text: str) -> None:
-        """Pass it on."""
+        """Print a note."""
         console().note(text)
 
 
 @contextmanager
-def signals_handled(stop: Stop, voice: Voice, *, as_json: bool) -> Iterator[None]:
-    """Let signals end the command well; when a second one ends it at once, the command to resume with is said."""
+def signals_handled(stop: Stop, progress: JobProgress, *, as_json: bool) -> Iterator[None]:
+    """Let a signal stop the command cleanly; a second one ends it at once and prints the resume command."""
 
     def last_words() -> tuple[str, str]:
-        hint = f"Resume with: {voice.resume}" if voice.resume else None
+        hint = f"Resume with: {progress.resume}" if progress.resume else None
         said = f"\nStopped. {line(hint or 'Nothing was sent.')}\n"
         error = {"message": "Stopped at once.", "hint": hint, "exit": Interrupted.exit_code}
         return said, json.dumps({"error": error}) + "\n" if as_json and not console().emitted else ""
 
     with stopping_on_signals(stop, notify=console().note, final_messages=last_words):
-        yield
+        try:
+            yield
+        finally:
+            progress.ran()
 
 
 def show_outcome(outcome: Outcome, *, resume: str, as_json: bool) -> int:
-    """Print the summary of a job, to stderr what ended it and how to go on, and return the exit code."""
+    """Print the summary of a job, and to stderr its error and next steps; return the exit code."""
     console().about_jobs = True
     document, error = document_of(outcome), outcome.error
     if as_json:
@@ -108,11 +111,14 @@ def show_outcome(outcome: Outcome, *, resume: str, as_json: bool) -> int:
         console().complain(error.message, error.hint)
     for step in _next_steps(outcome, resume):
         console().note(step)
+    if outcome.exit_code == 0 and (job := document["job"]):
+        proved = document["reconciliation"] is not None
+        console().next_step = f"bulkops report {job} -o report.html" if proved else f"bulkops reconcile --job {job}"
     return outcome.exit_code
 
 
 def document_of(outcome: Outcome) -> dict[str, Any]:
-    """Return the document of an outcome, with its rejected file and its error, if there are any."""
+    """Return the JSON document of an outcome, with its rejected file and its error, if any."""
     document = dict(outcome.document)
     if outcome.rejected_file is not None:
         document["rejected_file"] = str(outcome.rejected_file)
@@ -130,9 +136,9 @@ def _next_steps(outcome: Outcome, resume: str) -> Iterator[str]:
     if counted:
         first, others = counted[0], len(counted) - 1
         more = f" (and {others:,} more chunks differ)" if others else ""
-        said = f"an amount of {first.amount:,} for the {first.records:,} records of chunk {first.number}{more}"
+        amounts = f"an amount of {first.amount:,} for the {first.records:,} records of chunk {first.number}{more}"
         job = outcome.document["job"]
-        yield f"The server reported {said}; bulkops jobs show {job} --history says why they count as accepted."
+        yield f"The server reported {amounts}; bulkops jobs show {job} --history prints why they count as accepted."
     if advised := [c.message for c in outcome.chunks if ADVICE in c.message]:
         yield advised[0][advised[0].index(ADVICE) :]
     doubtful = [c for c in outcome.chunks if c.undecided]
@@ -141,7 +147,7 @@ def _next_steps(outcome: Outcome, resume: str) -> Iterator[str]:
     if doubtful:
         job = outcome.document["job"]
         yield f"Decide with: bulkops jobs resolve {job} CHUNK --as accepted|resend|partly --reason TEXT"
-        yield "partly reads back, accepts the records that are at the target, and lets the others be sent."
+        yield "partly reads back, accepts the records found at the target, and returns the others to pending."
     elif outcome.state == JobState.UNFINISHED and not isinstance(outcome.error, (FileChanged, LedgerLost)):
         yield f"Resume with: {resume}"
     elif outcome.exit_code == Unfinished.exit_code:
@@ -149,7 +155,7 @@ def _next_steps(outcome: Outcome, resume: str) -> Iterator[str]:
 
 
 def resume_command(job: JobEntry, ledger_url: str | None) -> str:
-    """Return the exact command that goes on with a job."""
+    """Return the complete command that resumes a job."""
     words = ["bulkops"]
     context = click.get_current_context(silent=True)
     if context is not None and (config := context.meta.get("bulkops.config")):

@@ -1,4 +1,4 @@
-"""The question before something is sent, removed or given up: first the facts, then yes or no."""
+"""The question before an upload, a removal or a cancellation: first the facts, then yes or no."""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def confirm(facts: Iterable[str], question: str, *, yes: bool, required: bool = False, refusal: str) -> None:
-    """Print the facts to stderr and, on a terminal, ask; Interrupted with `refusal` if the answer is no.
+    """Print the facts to stderr and, on a terminal, ask; raise Interrupted with `refusal` if the user declines.
 
-    With `yes` nothing is asked. Without a terminal nobody can be asked: UsageError if an answer is `required`.
+    With `yes` there is no question. Without a terminal there is none either: UsageError if one is `required`.
     """
     asked = not yes and on_terminal()
     for fact in facts:
@@ -24,34 +24,34 @@ def confirm(facts: Iterable[str], question: str, *, yes: bool, required: bool = 
             click.echo(line(fact), err=True)
         else:
             console().note(fact)
-    if asked and not _answer(question):
+    if asked and not _confirmed(question):
         raise Interrupted(refusal)
     if required and not asked and not yes:
-        raise UsageError(f"{question} There is no terminal to ask on. {refusal}", hint="Add --yes to do it.")
+        raise UsageError(f"{question} Without a terminal this needs --yes. {refusal}", hint="Add --yes to confirm.")
 
 
 def on_terminal() -> bool:
-    """Return whether a person can be asked."""
+    """Return whether a user can be asked."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def target_line(target: Mapping[str, Any], facts: Mapping[str, str] | None = None) -> str:
-    """Return the target's identity as a fact; `facts` has for an id what is known of it, the id included."""
+    """Return the target's identity as a fact; `facts` contains a description for each known id."""
     known = facts or {}
     ids = (f"{name} {known.get(name, value)}" for name, value in target["ids"].items())
     return ", ".join([f"Target: {target['base_url']}", *ids])
 
 
 def difference_line(difference: "TargetDifference") -> str:
-    """Return what a replacement changes as a fact."""
+    """Return the changes of a replacement as a fact."""
     return (
         f"Compared with the target: {difference.added:,} added, {difference.changed:,} changed, "
         f"{difference.removed:,} removed, {difference.kept:,} kept."
     )
 
 
-def _answer(question: str) -> bool:
-    """Ask; a terminal that is gone, or a closed stdin, means no."""
+def _confirmed(question: str) -> bool:
+    """Ask and return the reply; a closed terminal or stdin means no."""
     try:
         return click.confirm(question, err=True)
     except (click.Abort, OSError):

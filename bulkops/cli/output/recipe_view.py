@@ -1,18 +1,16 @@
-"""The steps of a recipe in front of a person: what is said on the way, the table at the end, how to go on."""
+"""Output of `bulkops run`: the progress of the steps, the table at the end, and the next step."""
 
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tqdm import tqdm
-
 from bulkops.account.preflight import Preflight
 from bulkops.chunking.plan import FilePlan
 from bulkops.cli.output.console import Console, console
 from bulkops.cli.output.jobs_view import open_ledger
 from bulkops.cli.output.preflight_view import finding_lines, note_lines
-from bulkops.cli.output.progress import Voice, signals_handled
+from bulkops.cli.output.progress import JobProgress, signals_handled
 from bulkops.cli.output.prompt import difference_line
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.clock import SystemClock
@@ -30,11 +28,13 @@ from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
 
 COLUMNS = ("step", "contract", "file", "records", "chunks", "accepted", "skipped", "rejected", "outcome", "proof", "s")
+DROP = ("chunks", "s", "skipped", "file", "proof", "records", "accepted", "rejected")
+"""Columns that a narrow terminal hides, the least important first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunChoices:
-    """The options of `bulkops run` that are neither the recipe nor the target."""
+    """The options of `bulkops run` without the recipe and the target."""
 
     ledger: str | None
     settle: float
@@ -45,19 +45,18 @@ class RunChoices:
 
 
 def run_steps(recipe: Recipe, choice: TargetChoice, choices: RunChoices) -> list[StepResult]:
-    """Run the steps and return their results; a bar counts them on a terminal."""
-    stop, again = Stop(), Voice(choices.ledger)
-    hidden = console().quiet or not sys.stderr.isatty()
+    """Run the steps and return their results, with a bar on a terminal."""
+    stop, again = Stop(), JobProgress(choices.ledger)
     results: list[StepResult] = []
 
     def began() -> None:
-        again.resume = going_on()
+        again.resume = rerun_command()
 
     with (
         signals_handled(stop, again, as_json=choices.as_json),
         open_ledger(choices.ledger) as ledger,
         choice.open() as target,
-        tqdm(total=len(recipe.steps) - choices.first + 1, unit=" step", disable=hidden, leave=False) as bar,
+        console().bar(total=len(recipe.steps) - choices.first + 1, unit=" step", scale=False, leave=False) as bar,
     ):
         run = RecipeRun(
             recipe=recipe,
@@ -65,7 +64,7 @@ def run_steps(recipe: Recipe, choice: TargetChoice, choices: RunChoices) -> list
             ledger=ledger,
             clock=SystemClock(),
             settings=RunOptions(settle=choices.settle, response_timeout=choices.response_timeout),
-            observe=lambda step: StepVoice(step, console(), began),
+            observe=lambda step: StepProgress(step, console(), began),
             stop=stop,
             dry_run=choices.dry_run,
             first=choices.first,
@@ -77,8 +76,8 @@ def run_steps(recipe: Recipe, choice: TargetChoice, choices: RunChoices) -> list
     return results
 
 
-class StepVoice(Silent):
-    """Says on stderr what a step is about to do, and what it waits for."""
+class StepProgress(Silent):
+    """Prints the progress and the waits of a step to stderr."""
 
     def __init__(self, step: Step, out: Console, began: Callable[[], None]) -> None:
         self._step = step
@@ -86,43 +85,43 @@ class StepVoice(Silent):
         self._began = began
 
     def checked(self, preflight: Preflight) -> None:
-        """Show what does not fit the account, and what was not checked."""
+        """Print the findings of the preflight, and the skipped checks."""
         for text in note_lines(preflight):
             self.note(text)
         for text in finding_lines(preflight):
             self._out.complain(f"{self._step.contract}: {text}")
 
     def planned(self, plan: FilePlan, contract: Contract, ids: Mapping[str, int]) -> None:
-        """Name the step, its size and its place."""
+        """Print the step's contract, size and target ids."""
         place = " ".join(f"{name} {value}" for name, value in ids.items())
         size = f"{counted(plan.records, 'record')} in {counted(len(plan.chunks), 'request')}"
         self._out.note(f"{contract.name}: {size} to {place}")
 
     def compared(self, difference: TargetDifference) -> None:
-        """Say what a replacement changes, before anything is sent."""
+        """Print the changes of a replacement before the upload."""
         self.note(difference_line(difference))
 
     def began(self, job: JobEntry) -> None:
-        """Know that there is something to go on with, and name the job."""
+        """Note that the run can be resumed, and print the job's name."""
         self._began()
         self._out.note(f"{self._step.contract}: job {job.id}")
 
     def note(self, text: str) -> None:
-        """Pass it on."""
+        """Print a note."""
         self._out.note(f"{self._step.contract}: {text}")
 
 
 def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices) -> int:
-    """Print what became of the steps, to stderr what ended them and how to go on, and return the exit code."""
+    """Print the results of the steps, and to stderr the error and the next step; return the exit code."""
     last = _ending(results)
     console().about_jobs = True
     good = last.as_expected
     if choices.as_json:
         console().emit_json(_document(recipe, results, choices))
     else:
-        console().table(COLUMNS, [_row(result) for result in results if result.outcome is not None])
+        console().table(COLUMNS, [_row(result) for result in results if result.outcome is not None], drop=DROP)
     if good:
-        sent = "Dry run: every step is ready, and nothing was sent." if choices.dry_run else ""
+        sent = "Dry run: every step is ready to import. Nothing was sent." if choices.dry_run else ""
         console().note(sent or "Every step ended as the recipe expects.")
         return 0
     console().complain(f"{recipe.name} stopped at step {last.number}: {last.step.contract} {last.step.file.name}.")
@@ -134,7 +133,7 @@ def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoi
 
 
 def _ending(results: Sequence[StepResult]) -> StepResult:
-    """Return the step that a run ended with: the first that is not as expected, or the last of all."""
+    """Return the step that ended the run: the first one that is not as expected, else the last."""
     return next((result for result in results if not result.as_expected), results[-1])
 
 
@@ -153,32 +152,34 @@ def _document(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices
 
 
 def _next_steps(recipe: Recipe, last: StepResult) -> list[str]:
-    """Return what a person can do about a step that did not end as expected."""
+    """Return the next steps after a step that did not end as expected."""
     job = last.outcome.document["job"] if last.outcome else None
     if isinstance(last.trouble, FileChanged):  # a recipe that is run again would send the file as a new one
         following = last.number + 1
-        return [f"Then go on with: {going_on(following)}"] if job and following <= len(recipe.steps) else []
+        return [f"Then continue with: {rerun_command(following)}"] if job and following <= len(recipe.steps) else []
     checked = last.outcome.validation if last.outcome else None
     if last.exit_code == InDoubt.exit_code:
         decide = f"bulkops jobs resolve {job} CHUNK --as accepted|resend|partly --reason TEXT"
-        return [f"A person must decide: bulkops jobs show {job}, then {decide}", f"Then go on with: {going_on()}"]
+        return [f"Decide manually: bulkops jobs show {job}, then {decide}", f"Then continue with: {rerun_command()}"]
     if checked is not None and checked.errors and last.step.expect == "done":
         told = f"{counted(checked.errors, 'error')}: bulkops validate {last.step.contract} {last.step.file}"
-        return [told, f"Mend the file, then go on with: {going_on()}"]
+        return [told, f"Fix the file, then continue with: {rerun_command()}"]
     if last.outcome is not None and last.outcome.rejected_file is not None:
-        lines = [f"Refused records: {last.outcome.rejected_file} (reasons beside it). Mend and import them."]
+        lines = [
+            f"Rejected records: {last.outcome.rejected_file} (reasons in the file beside it). Fix and import them."
+        ]
         following = last.number + 1
-        return lines + ([f"Then go on with: {going_on(following)}"] if following <= len(recipe.steps) else [])
+        return lines + ([f"Then continue with: {rerun_command(following)}"] if following <= len(recipe.steps) else [])
     if last.outcome is not None and last.outcome.verdict == "mismatch":
         told = f"The target differs from the file: bulkops reconcile --job {job}"
-        return [told, f"Then go on with: {going_on()}"]
+        return [told, f"Then continue with: {rerun_command()}"]
     if job is not None or last.exit_code in (Interrupted.exit_code, 3):
-        return [f"Go on with: {going_on()}"]
+        return [f"Continue with: {rerun_command()}"]
     return []
 
 
-def going_on(first: int | None = None) -> str:
-    """Return the command that was given, without passwords, perhaps to go on from another step."""
+def rerun_command(first: int | None = None) -> str:
+    """Return the command that was given, without passwords, optionally with another first step."""
     words = [without_password(word) for word in sys.argv[1:]]
     if first is not None:
         words = [*words, "--from", str(first)]
@@ -187,7 +188,7 @@ def going_on(first: int | None = None) -> str:
 
 def _row(result: StepResult) -> tuple[object, ...]:
     if result.outcome is None:
-        raise ValueError("A step without an outcome has no figures.")
+        raise ValueError("A step without an outcome has no record counts.")
     document = result.outcome.document
     records = document["records"]
     if result.dry_run and document.get("dry_run"):

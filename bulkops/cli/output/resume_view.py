@@ -1,4 +1,4 @@
-"""`bulkops jobs resume` and `undo` in front of a person."""
+"""Output of `bulkops jobs resume` and `bulkops jobs undo`."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from typing import Any
 from bulkops.chunking.plan import FilePlan
 from bulkops.cli.output.console import console
 from bulkops.cli.output.jobs_view import latest, open_ledger, resumable_job
-from bulkops.cli.output.progress import Voice, document_of, resume_command, show_outcome, signals_handled
+from bulkops.cli.output.progress import JobProgress, document_of, resume_command, show_outcome, signals_handled
 from bulkops.cli.output.prompt import confirm, difference_line, target_line
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.clock import SystemClock
@@ -35,9 +35,9 @@ def resume_job(
     reconcile: bool,
     as_json: bool,
 ) -> int:
-    """Resume a job and return the exit code: 0 as well if nothing is left to do of a job that is done."""
-    stop, voice = Stop(), Voice(url)
-    with signals_handled(stop, voice, as_json=as_json), _ledger_to_resume(url) as ledger:
+    """Resume a job and return the exit code; also 0 if a finished job needs nothing more."""
+    stop, progress = Stop(), JobProgress(url)
+    with signals_handled(stop, progress, as_json=as_json), _ledger_to_resume(url) as ledger:
         job = latest(ledger, name, unfinished=True)
         if name is None and job.cancelled:
             outcome = resuming.idle(job, ledger.chunks(job.id), ledger)
@@ -51,29 +51,30 @@ def resume_job(
                 changes=changes,
                 file=file,
                 stop=stop,
-                observer=voice,
+                observer=progress,
             )
         if outcome.idle:
-            _say_nothing_is_left(job, outcome, url)
-        return show_outcome(outcome, resume=voice.resume, as_json=as_json)
+            _print_nothing_left(job, outcome, url)
+        return show_outcome(outcome, resume=progress.resume, as_json=as_json)
 
 
 def resume_all(
     target: TargetChoice, url: str | None, *, changes: Mapping[str, Any], reconcile: bool, as_json: bool
 ) -> int:
-    """Resume every unfinished job, the oldest first, and return the largest exit code.
+    """Resume every unfinished job, oldest first, and return the largest exit code.
 
-    What ends one job does not keep the next from being resumed, except a signal. A job that another process works on
-    is one of those.
+    An error of one job, for example because another process runs it, does not stop the others; a signal does.
     """
     if any(name not in target.ambient for name in (f"id_{id_}" for id_ in target.ids)):
-        raise UsageError("--all takes no ids: each job knows its own.")
+        raise UsageError("--all works without ids: the ledger contains those of each job.")
     target = target.with_ids({})
-    stop, voice, documents, codes = Stop(), Voice(url), [], [0]
-    with signals_handled(stop, voice, as_json=as_json), _ledger_to_resume(url) as ledger:
+    stop, progress, documents, codes = Stop(), JobProgress(url), [], [0]
+    with signals_handled(stop, progress, as_json=as_json), _ledger_to_resume(url) as ledger:
         for job in [job for job in ledger.jobs() if resumable_job(ledger, job)]:
             console().note(f"{job.id}: {job.file_path}")
-            code, document = _resume_one(job, ledger, target, voice, stop, changes, reconcile=reconcile, quiet=as_json)
+            code, document = _resume_one(
+                job, ledger, target, progress, stop, changes, reconcile=reconcile, quiet=as_json
+            )
             codes.append(code)
             documents.append(document)
             if stop.requested:
@@ -89,7 +90,7 @@ def _resume_one(
     job: JobEntry,
     ledger: Ledger,
     target: TargetChoice,
-    voice: Voice,
+    progress: JobProgress,
     stop: Stop,
     changes: Mapping[str, Any],
     *,
@@ -97,7 +98,7 @@ def _resume_one(
     quiet: bool,
 ) -> tuple[int, dict[str, Any]]:
     """Resume one of several jobs; return its exit code and its document. With `quiet` only errors are printed."""
-    voice.resume = ""
+    progress.resume = ""
     stop.begun = False
     try:
         outcome = resuming.resume_job(
@@ -108,7 +109,7 @@ def _resume_one(
             prove=reconcile,
             changes=changes,
             stop=stop,
-            observer=voice,
+            observer=progress,
         )
     except BulkopsError as error:
         console().complain(f"{job.id}: {error.message}", error.hint)
@@ -116,7 +117,7 @@ def _resume_one(
         return error.exit_code, {"job": job.id, "error": failed}
     document = document_of(outcome)
     if not quiet:
-        return show_outcome(outcome, resume=voice.resume, as_json=False), document
+        return show_outcome(outcome, resume=progress.resume, as_json=False), document
     if outcome.error is not None:
         console().complain(f"{job.id}: {outcome.error.message}", outcome.error.hint)
     return outcome.exit_code, document
@@ -124,7 +125,7 @@ def _resume_one(
 
 @contextmanager
 def _ledger_to_resume(url: str | None) -> Iterator[Ledger]:
-    """Yield the ledger; Unfinished if it cannot be used: what is in it can be resumed once it is back."""
+    """Yield the ledger; Unfinished if it is unavailable: its jobs can be resumed later."""
     try:
         with open_ledger(url) as ledger:
             yield ledger
@@ -132,15 +133,17 @@ def _ledger_to_resume(url: str | None) -> Iterator[Ledger]:
         raise resumable(error) from None
 
 
-def _say_nothing_is_left(job: JobEntry, outcome: Outcome, url: str | None) -> None:
+def _print_nothing_left(job: JobEntry, outcome: Outcome, url: str | None) -> None:
     rejected = outcome.document["records"]["rejected"]
-    console().note(f"Nothing is left to do. The last job is {job.id}: {job_word(outcome.state, rejected=rejected)}.")
+    console().note(
+        f"There is nothing to resume. The latest job is {job.id}: {job_word(outcome.state, rejected=rejected)}."
+    )
     if outcome.state == JobState.DONE and not resuming.is_proved(job):
-        console().note(f"Its rows were not proved. Read them back with: {resume_command(job, url)} --reconcile")
+        console().note(f"Its rows are not proved yet. Read them back with: {resume_command(job, url)} --reconcile")
 
 
-class UndoVoice(Voice):
-    """Says what is put back and what that changes, and asks before it is sent."""
+class UndoProgress(JobProgress):
+    """Prints the rows that an undo restores and changes, and asks before the upload."""
 
     def __init__(self, ledger_url: str | None, earlier: JobEntry, *, yes: bool) -> None:
         super().__init__(ledger_url)
@@ -149,30 +152,30 @@ class UndoVoice(Voice):
         self._plan: FilePlan | None = None
 
     def planned(self, plan: FilePlan, contract: Contract, ids: Mapping[str, int]) -> None:  # noqa: ARG002 - the observer's
-        """Keep in mind what is put back, until it was compared."""
+        """Store the plan until the comparison with the target."""
         self._plan = plan
 
     def compared(self, difference: TargetDifference) -> None:
-        """Say what putting back changes, and ask; without a terminal it takes --yes."""
+        """Print the changes of the undo, and ask; without a terminal --yes is required."""
         records = self._plan.records if self._plan else 0
         facts = [
-            f"Undo of job {self._earlier.id}: puts back the {counted(records, 'record')} that it found at the target.",
+            f"Undo of job {self._earlier.id}: restores the {counted(records, 'record')} that the target contained.",
             target_line(self._earlier.target),
             difference_line(difference),
         ]
         nothing = difference.equal
-        confirm(facts, "Put them back?", yes=self._yes or nothing, required=not nothing, refusal="Nothing was sent.")
+        confirm(facts, "Restore them?", yes=self._yes or nothing, required=not nothing, refusal="Nothing was sent.")
 
 
 def undo_job(
     name: str, target: TargetChoice, url: str | None, *, settings: Mapping[str, Any], yes: bool, as_json: bool
 ) -> int:
-    """Import what a replacing job found at its target, and return the exit code."""
+    """Import the rows that a replacing job found at its target, and return the exit code."""
     stop = Stop()
     with open_ledger(url) as ledger:
         earlier = ledger.job(name)
-        voice = UndoVoice(url, earlier, yes=yes)
-        with signals_handled(stop, voice, as_json=as_json):
+        progress = UndoProgress(url, earlier, yes=yes)
+        with signals_handled(stop, progress, as_json=as_json):
             outcome = resuming.undo_job(
                 earlier,
                 ledger,
@@ -181,6 +184,6 @@ def undo_job(
                 run=RunOptions.from_settings(settings),
                 max_removals=settings.get("max_removals"),
                 stop=stop,
-                observer=voice,
+                observer=progress,
             )
-            return show_outcome(outcome, resume=voice.resume, as_json=as_json)
+            return show_outcome(outcome, resume=progress.resume, as_json=as_json)

@@ -1,4 +1,4 @@
-"""What `validate` and `check` have in common: how to judge, in which form to say it, and the exit code."""
+"""Options, output and exit code that `validate` and `check` share."""
 
 import difflib
 from collections.abc import Callable
@@ -31,54 +31,64 @@ OPTIONS = (
         "--select",
         multiple=True,
         metavar="CODE",
-        help="Judge only these rules: codes, names, prefixes; commas between.",
+        help="Check only these rules: comma-separated codes, names or prefixes; repeatable.",
     ),
-    option("--ignore", multiple=True, metavar="CODE", help="Leave these rules out; the longer prefix decides."),
-    option("--fail-on", type=click.Choice(FAIL_ON), help="What makes the exit code 1; default: error."),
+    option(
+        "--ignore",
+        multiple=True,
+        metavar="CODE",
+        help="Skip these rules; the longer prefix wins over --select.",
+    ),
+    option("--fail-on", type=click.Choice(FAIL_ON), help="Lowest severity that sets exit code 1; default: error."),
     own_option(
         "--case",
         type=click.Choice(CASES),
-        help="How the application takes codes: insensitive makes case-only repetitions errors; default: sensitive.",
+        help="How the application compares codes. Default: sensitive; insensitive ignores upper and lower case.",
     ),
-    option("--baseline", "baseline_path", type=click.Path(path_type=Path), help="File of accepted findings."),
+    option(
+        "--baseline",
+        "baseline_path",
+        type=click.Path(path_type=Path),
+        help="File of accepted findings, written by --write-baseline.",
+    ),
     own_option(
         "--format",
         "form",
         type=click.Choice(FORMATS),
         default="text",
         show_default=True,
-        help="How to say it: github for annotations in workflows, sarif for code scanning.",
+        help="Output format: github for workflow annotations, sarif for code scanning.",
     ),
 )
 
 
-def judging_options(function: F) -> F:
-    """Add the options that say how to judge and how to tell; those not given are None or empty."""
+def validation_options(function: F) -> F:
+    """Add the options for validation and output; options that were not given are None or empty."""
     for decorate in reversed(OPTIONS):
         function = decorate(function)
     return function
 
 
-def form_asked(form: str, *, as_json: bool) -> str:
-    """Return the form of the result: `--json` is `--format json`, and the command line wins over the environment."""
+def requested_format(form: str, *, as_json: bool) -> str:
+    """Return the output format. `--json` means `--format json`; the command line overrides the environment."""
     ctx = click.get_current_context()
     typed = {name for name in ("form", "as_json") if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     if not as_json or typed == {"form"}:
         return form
     if typed == {"form", "as_json"} and form != "json":
-        raise UsageError(f"--json and --format {form} name two forms.", hint="Give one of the two.")
+        raise UsageError(f"--json and --format {form} name two formats.", hint="Give one of them.")
     return "json"
 
 
-def words(listed: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the words of options that may hold several, with commas between them."""
+def split_list(listed: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the items of a repeatable option with comma-separated values."""
     return tuple(word for text in listed for word in (part.strip() for part in text.split(",")) if word)
 
 
-def settings_of(
+def validation_settings(
     *, select: tuple[str, ...], ignore: tuple[str, ...], case: str | None, baseline_path: Path | None, form: str
 ) -> "ValidationSettings":
-    """Return how to validate; UsageError for a rule or a baseline that is not there."""
+    """Return the settings of a validation; UsageError for an unknown rule or a missing baseline."""
     from bulkops.clock import SystemClock
     from bulkops.validation import baseline
     from bulkops.validation.settings import ValidationSettings
@@ -87,10 +97,11 @@ def settings_of(
     try:
         chosen(select=select, ignore=ignore)
     except LookupError as error:
-        raise no_rule(error.args[0]) from error
+        raise unknown_rule(error.args[0]) from error
     if baseline_path is not None and not baseline_path.is_file():
         raise UsageError(
-            f"There is no baseline {baseline_path}.", hint="Write one with `bulkops validate … --write-baseline FILE`."
+            f"The baseline {baseline_path} does not exist.",
+            hint="Write one with `bulkops validate … --write-baseline FILE`.",
         )
     return ValidationSettings(
         select=select,
@@ -102,20 +113,20 @@ def settings_of(
     )
 
 
-def no_rule(word: str) -> UsageError:
-    """Return the error for a word that names no rule; it asks after the nearest one."""
+def unknown_rule(word: str) -> UsageError:
+    """Return the error for an unknown rule; its hint suggests the closest name."""
     from bulkops_validators.model.rules_registry import RULES
 
     near = [
         *difflib.get_close_matches(word.upper(), RULES, n=1),
         *difflib.get_close_matches(word.lower(), [rule.name for rule in RULES.values()], n=1),
     ]
-    hint = f"Did you mean {near[0]!r}?" if near else "`bulkops rules` lists all."
-    return UsageError(f"There is no rule {word!r}.", hint=hint)
+    hint = f"Did you mean {near[0]!r}?" if near else "`bulkops rules` lists all rules."
+    return UsageError(f"Unknown rule {word!r}.", hint=hint)
 
 
-def tell(report: "ValidationReport", form: str, *, statistics: bool = False) -> None:
-    """Print a report; in the form `text` the findings were printed as they came."""
+def print_report(report: "ValidationReport", form: str, *, statistics: bool = False) -> None:
+    """Print a report. In the format `text` the findings were already printed when they were found."""
     from bulkops.cli.output.annotations import github_lines, sarif
 
     findings = sum(len(file.findings) for file in report.files)
@@ -131,22 +142,22 @@ def tell(report: "ValidationReport", form: str, *, statistics: bool = False) -> 
 
 
 def exit_code(report: "ValidationReport", fail_on: str | None) -> int:
-    """Return what the command ends with."""
+    """Return the exit code of a report."""
     if any(file.unreadable for file in report.files):
         return 2
     bad = report.errors + (report.warnings if fail_on == "warning" else 0)
     return 1 if bad and fail_on != "never" else 0
 
 
-class Printer:
-    """Shows findings as they come, with the line they are about unless values are to be hidden."""
+class FindingPrinter:
+    """Prints each finding when it is found, with an excerpt of the line unless values are masked."""
 
     def __init__(self, out: Console, excerpts: "Excerpts | None" = None) -> None:
         self._out = out
         self._excerpts = excerpts
 
     def finding(self, path: str, finding: "Finding") -> None:
-        """Print a finding: where, what, and what to do."""
+        """Print a finding: its location, message and fix."""
         place = f"{path}:{finding.line}" if finding.line is not None else path
         record = f" record {finding.record}" if finding.record is not None else ""
         mark = click.style(f"{finding.code} {finding.severity}", fg=_colour(finding.severity), bold=True)
@@ -156,7 +167,7 @@ class Printer:
         self._out.result(f"    help: {finding.help}")
 
     def advanced(self, path: str, size: int) -> None:
-        """Say nothing: findings tell how far it is."""
+        """Do nothing: the findings show the progress."""
 
 
 def _colour(severity: Severity) -> str:
@@ -164,7 +175,7 @@ def _colour(severity: Severity) -> str:
 
 
 def summarise(report: "ValidationReport", *, statistics: bool) -> None:
-    """Print a line a file, and its counts by rule."""
+    """Print a summary line for each file, and its counts by rule."""
     out = console()
     for file in report.files:
         path = line(file.path)
@@ -172,13 +183,18 @@ def summarise(report: "ValidationReport", *, statistics: bool) -> None:
             out.result(f"{path}: {click.style('unreadable', fg='red', bold=True)}", styled=True)
             continue
         if file.counts:
-            out.table(("code", "name", "severity", "findings"), _rows(file), title=path if statistics else None)
+            out.table(
+                ("code", "name", "severity", "findings"),
+                _rows(file),
+                title=path if statistics else None,
+                drop=["severity"],
+            )
         figures = f"in {counted(file.records, 'record')} ({counted(file.bytes, 'byte')})"
         out.result(f"{path}: {_verdict(file)} {figures}", styled=True)
         for text in _notes(file):
             out.result(f"{path}: {text}")
         if file.stopped:
-            out.result(f"{path}: stopped after {counted(file.errors, 'error')}; the rest was not looked at")
+            out.result(f"{path}: stopped after {counted(file.errors, 'error')}; the rest was not checked")
         if file.suppressed:
             out.result(f"{path}: {counted(file.suppressed, 'finding')} accepted by the baseline")
     for entry in report.unused_baseline:
@@ -186,7 +202,7 @@ def summarise(report: "ValidationReport", *, statistics: bool) -> None:
 
 
 def _notes(file: "FileReport") -> list[str]:
-    """Return which findings explain others, and how many `bulkops fix` may repair."""
+    """Return notes on findings that explain others, and on the number of repairs by `bulkops fix`."""
     notes = [
         f"{finding.code} explains {counted(finding.explains, 'other finding')}, counted above and not listed"
         for finding in file.findings

@@ -1,1 +1,1 @@
-"""The process of a command: streams, signals, processors, the connection and the exit code."""
+"""The process of a command: streams, signals, the target, and its end."""

@@ -1,4 +1,4 @@
-"""Words that a shell offers: rules, jobs, targets and recipes. A source that cannot be read offers nothing."""
+"""Shell completion of rules, jobs, targets and recipes; an unreadable source completes nothing."""
 
 import os
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ MOST_JOBS = 200
 
 
 def completed(cli: click.Command, variable: str) -> int:
-    """Answer the shell that asked by an environment variable, and return the exit code."""
+    """Print the completions that a shell requested with an environment variable, and return the exit code."""
     try:
         return shell_complete(cli, {}, "bulkops", variable, os.environ[variable])
     except Exception:  # noqa: BLE001 - a message would appear in the middle of the line that is being typed
@@ -22,17 +22,17 @@ def completed(cli: click.Command, variable: str) -> int:
 
 
 def jobs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:  # noqa: ARG001
-    """Offer the jobs of the ledger that the line names, the newest first."""
-    from bulkops.cli.output.jobs_view import look_at_ledger
+    """Return the jobs of the ledger, newest first."""
+    from bulkops.cli.output.jobs_view import read_ledger
 
-    with suppress(BulkopsError), look_at_ledger(ctx.params.get("ledger")) as ledger:
+    with suppress(BulkopsError), read_ledger(ctx.params.get("ledger")) as ledger:
         found = [job for job in reversed(ledger.jobs()) if job.id.startswith(incomplete)]
         return [CompletionItem(job.id, help=job.file_path.name) for job in found[:MOST_JOBS]]
     return []
 
 
 def targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:  # noqa: ARG001
-    """Offer the targets of the configuration file, and the sandbox."""
+    """Return the targets of the configuration file, and `sandbox`."""
     from bulkops.configuration import read_config
 
     names = {"sandbox": "the embedded sandbox"}
@@ -43,7 +43,7 @@ def targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
 
 
 def rules(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:  # noqa: ARG001
-    """Offer the codes and names of rules; behind a comma, the next one."""
+    """Return the codes and names of rules, also for a comma-separated list."""
     from bulkops_validators.model.rules_registry import RULES
 
     before, comma, last = incomplete.rpartition(",")
@@ -57,7 +57,7 @@ def _starting(words: Iterable[tuple[str, str]], before: str, last: str) -> list[
 
 
 def recipes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:  # noqa: ARG001
-    """Offer the shipped recipes, or files where none of them begins like this."""
+    """Return the shipped recipes, or file names if no recipe matches."""
     from bulkops.catalog import shipped_recipes
 
     found = [CompletionItem(name) for name in shipped_recipes() if name.startswith(incomplete)]

@@ -1,4 +1,4 @@
-"""A client for a target whose rate slots lie beside the ledger, so that all commands share the limit."""
+"""Connect to a target with a rate limit that all commands with the same ledger share."""
 
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from bulkops.transport.limiter import SlotLimiter
 
 
 def connect(target: Target, *, ledger: str | None, clock: Clock) -> Client:
-    """Return a client of the target; a context manager. `ledger` is the ledger's address, None for the default."""
+    """Return a client of the target, to use as a context manager; `ledger` is an address, None for the default."""
     limiter = SlotLimiter(folder=_folder(ledger or default_ledger_url()) / "rate", clock=clock)
     return Client(target, clock=clock, limiter=limiter, notify=console().note)
 
 
 def _folder(ledger: str) -> Path:
-    """Return the folder of a ledger; one that is no plain file is asked for it."""
+    """Return the folder of a ledger; a ledger that is not a plain file is opened to read it."""
     if (path := plain_path(ledger)) is not None:
         return folder_beside(path)
     with open_ledger(ledger) as book:

@@ -1,4 +1,4 @@
-"""What a command says when an error ends it, and the exit code of that."""
+"""Turn the error that ends a command into a message and an exit code."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from bulkops.cli.output.console import Console
-from bulkops.cli.process.streams import lost_output
+from bulkops.cli.process.streams import output_failure
 from bulkops.errors import BulkopsError, DataError, Interrupted, ServerRefused, Unfinished, UsageError
 from bulkops.escaping import escaped
 from bulkops.redaction import redacted
@@ -22,12 +22,12 @@ PLAIN = (
 
 
 def without_color() -> bool | None:
-    """Return False where NO_COLOR asks for text without colours, else None: the terminal decides."""
+    """Return False if NO_COLOR is set, else None: colours depend on the terminal."""
     return False if os.environ.get("NO_COLOR") else None
 
 
-def ended_by(error: BaseException, console: Console) -> int:
-    """Say what happened and return the exit code."""
+def report_error(error: BaseException, console: Console) -> int:
+    """Print the error to stderr, and with --json to stdout, and return the exit code."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is the help, of many lines
@@ -40,7 +40,7 @@ def ended_by(error: BaseException, console: Console) -> int:
     else:
         known = _translated(error)
     console.complain(known.message, known.hint)
-    if console.verbose and not isinstance(error, (BulkopsError, click.ClickException)):
+    if console.debug and not isinstance(error, (BulkopsError, click.ClickException)):
         import traceback
 
         click.echo(escaped(redacted("".join(traceback.format_exception(error)))), err=True)
@@ -49,20 +49,21 @@ def ended_by(error: BaseException, console: Console) -> int:
     return known.exit_code
 
 
-def printed(code: int, console: Console) -> int:
-    """Return the exit code of a command that ended with `code`: its own, whether or not anybody reads its output.
+def final_exit_code(code: int, console: Console) -> int:
+    """Return the final exit code of a command that ended with `code`.
 
-    2 where the output is lost for another reason, such as a full disk, and the code says no more than how the data is.
+    A closed pipe does not change it. If the output was lost for another reason, such as a full disk, 0 and 1 become 2
+    and the cause is printed.
     """
-    if (failure := lost_output()) is None:
+    if (failure := output_failure()) is None:
         return code
-    hint = "The jobs are in the ledger: `bulkops jobs list` shows them." if console.about_jobs else None
+    hint = "The ledger contains the jobs: `bulkops jobs list` shows them." if console.about_jobs else None
     console.complain(f"{failure.strerror}.", hint)
     return UsageError.exit_code if code in (0, DataError.exit_code) else code
 
 
 def _hint_of(error: click.ClickException) -> str | None:
-    """Return how to give an option that belongs in front of the command, None for every other error."""
+    """Return how to write a global option that was given after the command; None for every other error."""
     if not isinstance(error, click.NoSuchOption) or error.ctx is None or error.ctx.parent is None:
         return None
     root = error.ctx.find_root().command
@@ -70,7 +71,7 @@ def _hint_of(error: click.ClickException) -> str | None:
     if error.option_name not in names:
         return None
     words = error.ctx.command_path.removeprefix(f"{error.ctx.find_root().info_name} ")
-    return f"{error.option_name} goes in front of the command: bulkops {error.option_name} {words} …"
+    return f"{error.option_name} must come before the command: bulkops {error.option_name} {words} …"
 
 
 def _plain(text: str) -> str:
@@ -80,20 +81,22 @@ def _plain(text: str) -> str:
 
 
 def _json_asked(console: Console) -> bool:
-    """Tell whether a document is due; an option that cannot be read may have ended the command before --json was."""
+    """Return whether --json applies, also if an invalid option ended the command before --json was read."""
     return console.json_asked or "--json" in sys.argv or os.environ.get("BULKOPS_JSON", "") not in ("", "0", "false")
 
 
 def _emit(known: BulkopsError, console: Console) -> None:
-    """Print the error as the command's document."""
+    """Print the error as JSON."""
     console.emit_json({"error": {"message": known.message, "hint": known.hint, "exit": known.exit_code}})
 
 
 def _translated(error: BaseException) -> BulkopsError:
-    """Return an error of ours for one that came through from below."""
+    """Return the bulkops error for an exception of a command or a library."""
     if isinstance(error, ServerRefused):
         # The refusals of a job are settled before they come here, so this one answered a question that will not pass.
-        return UsageError(error.message, hint="The same request would be refused again. Check the ids and options.")
+        return UsageError(
+            error.message, hint="The server would reject the same request again. Check the ids and options."
+        )
     if isinstance(error, Unfinished) and error.hint is None:
         error.hint = "Run the command again."
     if isinstance(error, BulkopsError):
@@ -104,12 +107,12 @@ def _translated(error: BaseException) -> BulkopsError:
         return _of_the_system(error)
     return UsageError(
         f"This is a bug in bulkops: {type(error).__name__}: {error}",
-        hint="Run it again with -v for the traceback.",
+        hint="Run the command again with --debug in front of it, and report the traceback.",
     )
 
 
 def _of_the_system(error: OSError) -> BulkopsError:
-    """Return what the system said, of the file that was asked for: `.part` is what it is called until it is whole."""
+    """Return the bulkops error for an operating-system error; it names the final file instead of its `.part` file."""
     if not isinstance(error.filename, (str, bytes)) or not error.filename:
         return UsageError(f"{error.strerror}.")
     path = Path(os.fsdecode(error.filename).removesuffix(".part"))

@@ -1,4 +1,4 @@
-"""How the process of a command uses processors: set before the libraries that read it are loaded, and at its end."""
+"""Start and end the process of a command quickly."""
 
 import atexit
 import gc
@@ -9,13 +9,13 @@ from contextlib import suppress
 from typing import NoReturn
 
 _NEW_OBJECTS = 100_000
-"""Objects made before a look for cycles among them: at the usual 700, loading is one look after another."""
+"""New objects between two garbage collections; with Python's default of 700, imports would spend time in them."""
 
 
 def prepare() -> None:
-    """Let a command start no threads it has no use for, and load what it needs without interruption.
+    """Prevent unused threads and frequent garbage collections during the start.
 
-    What the environment says is left alone.
+    Variables that the environment sets already are kept.
     """
     gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
     # Linear algebra, of which there is none here: numpy would start threads for it that spin beside the start-up.
@@ -25,10 +25,10 @@ def prepare() -> None:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process with an exit code, once all that is registered for its end was done.
+    """Run the registered exit handlers and end the process with an exit code.
 
-    Python would then take a few hundred modules apart, object by object. Where a thread is still at work it is waited
-    for, as ever, and a debugger or profiler sees the ordinary end.
+    This skips Python's slow clean-up of all modules. With a running thread, a debugger or a profiler the process ends
+    in the ordinary way.
     """
     watched = sys.gettrace() or sys.getprofile()
     if watched or any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):

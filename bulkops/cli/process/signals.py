@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP end every command alike: what was begun is tidied up, and the exit code is 130."""
+"""Let SIGINT, SIGTERM and SIGHUP end every command in the same way: clean up, exit code 130."""
 
 import signal
 from collections.abc import Iterator
@@ -6,31 +6,31 @@ from contextlib import contextmanager
 from types import FrameType
 
 from bulkops.errors import Interrupted
-from bulkops.interrupts import HANGUP, heeded
+from bulkops.interrupts import HANGUP, ending_signals
 
 
 @contextmanager
-def ending_on_signals() -> Iterator[None]:
-    """Turn the signals into KeyboardInterrupt, and what comes of that into Interrupted.
+def interrupt_on_signals() -> Iterator[None]:
+    """Raise KeyboardInterrupt on a signal, and Interrupted when it leaves the block.
 
-    Commands that send handle the signals themselves while they do. A library in the middle of its work may answer an
-    interrupt with an error of its own.
+    Commands that upload handle signals themselves during the upload. If a library turns the interrupt into its own
+    error, that error becomes Interrupted too.
     """
-    came: list[int] = []
+    received: list[int] = []
 
     def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of handlers
-        if number == HANGUP and came:  # a terminal that goes away sends it several times
+        if number == HANGUP and received:  # a terminal that goes away sends it several times
             return
-        came.append(number)
+        received.append(number)
         raise KeyboardInterrupt
 
-    for number in heeded():
+    for number in ending_signals():
         signal.signal(number, handle)
     try:
         yield
     except KeyboardInterrupt:
         raise Interrupted("Interrupted.") from None
     except Exception:
-        if came:
+        if received:
             raise Interrupted("Interrupted.") from None
         raise

@@ -1,4 +1,4 @@
-"""The streams of the process, made fit for whatever is printed: a reader that goes away ends no command."""
+"""Standard streams that never end a command: closed pipes, full disks and odd encodings are handled."""
 
 import errno
 import io
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
 GONE = frozenset({errno.EPIPE, errno.ECONNRESET})
-"""What the system says where a pipe or a socket has no reader any more."""
+"""Errors of a pipe or socket without a reader."""
 PATIENCE = 1.0
-"""Seconds that a message waits for a reader that has asked not to be waited for."""
+"""Maximum seconds that a message waits for a slow reader of a non-blocking stderr."""
 
 
-class LastingBuffer(io.BufferedWriter):
-    """The buffer of stdout: once it cannot be written, its content and what follows are dropped.
+class StdoutBuffer(io.BufferedWriter):
+    """The buffer of stdout. After a failed write it drops its content and everything written later.
 
-    `failure` is how writing failed, None if it did not, or if only the reader went away. All writing is left to the
-    base class: a signal between two lines of Python must not let anything be written twice.
+    `failure` is the error of that write; None without an error, or if the reader closed the pipe. The base class does
+    all writing, because a signal between two Python lines must not write anything twice.
     """
 
     def __init__(self, number: int) -> None:
@@ -32,37 +32,37 @@ class LastingBuffer(io.BufferedWriter):
         self.failure: OSError | None = None
 
     def write(self, data: "Buffer") -> int:
-        """Take all of the data."""
+        """Accept all of the data."""
         left = memoryview(data)
         while left:
             try:
                 left = left[super().write(left) :]
             except BlockingIOError as error:
                 left = left[error.characters_written :]
-                _may_be_written(self.fileno(), patience=None)
+                _wait_until_writable(self.fileno(), patience=None)
             except OSError as error:
                 self._drop(error)
         return len(memoryview(data))
 
     def flush(self) -> None:
-        """Write what is left, or drop it."""
+        """Write the buffered data, or drop it if that fails."""
         while True:
             try:
                 return super().flush()
             except BlockingIOError:
-                _may_be_written(self.fileno(), patience=None)
+                _wait_until_writable(self.fileno(), patience=None)
             except OSError as error:
                 self._drop(error)
 
     def _drop(self, error: OSError) -> None:
         self.failure = None if _reader_is_gone(error, self.fileno()) else error
-        _closed(self.fileno())
+        _connect_to_null(self.fileno())
 
 
-class LastingOutlet(io.RawIOBase):
-    """stderr without a buffer, since signal handlers write to it in the middle of another write.
+class StderrStream(io.RawIOBase):
+    """stderr without a buffer, because signal handlers write to it during another write.
 
-    Once it cannot be written, what follows is dropped.
+    After a failed write it drops everything written later.
     """
 
     def __init__(self, number: int) -> None:
@@ -70,61 +70,61 @@ class LastingOutlet(io.RawIOBase):
         self._open = True
 
     def writable(self) -> bool:
-        """Say that this is written to."""
+        """Return True: the stream is writable."""
         return True
 
     def fileno(self) -> int:
-        """Return the number."""
+        """Return the file descriptor."""
         return self._number
 
     def isatty(self) -> bool:
-        """Tell whether the stream is a terminal."""
+        """Return whether the stream is a terminal."""
         return os.isatty(self._number)
 
     def write(self, data: "Buffer") -> int:
-        """Write all of the data, or drop it where that cannot be done."""
+        """Write all of the data, or drop it if that fails."""
         left = memoryview(data)
         while left and self._open:
             try:
                 left = left[os.write(self._number, left) :]
             except BlockingIOError:
-                if not _may_be_written(self._number, patience=PATIENCE):
+                if not _wait_until_writable(self._number, patience=PATIENCE):
                     break
             except OSError:
                 self._open = False
         return len(memoryview(data))
 
 
-def usable_streams() -> None:
-    """Let nothing that is printed end a command; UsageError if there is no stdout.
+def prepare_streams() -> None:
+    """Replace stdout and stderr so that printing never ends a command; UsageError if stdout is closed.
 
-    A closed stream's number goes to the next file that is opened, and what is printed would land in that. Characters
-    that a stream cannot show are written out.
+    A closed stream is opened on the null device: otherwise the next opened file would get its descriptor, and printed
+    text would be written to that file. Characters that a stream cannot encode are written as escapes.
     """
     if sys.stdin is None:
-        _closed(0)
+        _connect_to_null(0)
     if sys.stderr is None:
-        _closed(2)
+        _connect_to_null(2)
         sys.stderr = os.fdopen(2, "w", encoding="utf-8")
     if sys.stdout is None:
-        _closed(1)
+        _connect_to_null(1)
         sys.stdout = os.fdopen(1, "w", encoding="utf-8")
-        raise UsageError("stdout is closed.", hint="Send it to a file, or to /dev/null.")
-    sys.stdout = _lasting(sys.stdout, LastingBuffer, write_through=False)
+        raise UsageError("stdout is closed.", hint="Redirect it to a file, or to /dev/null.")
+    sys.stdout = _replaced(sys.stdout, StdoutBuffer, write_through=False)
     # A raw stream that always writes all it is given will do for a buffer, as it does for `python -u`.
-    unbuffered = cast("type[LastingBuffer]", LastingOutlet)
-    sys.stderr = _lasting(sys.stderr, unbuffered, write_through=True)
+    unbuffered = cast("type[StdoutBuffer]", StderrStream)
+    sys.stderr = _replaced(sys.stderr, unbuffered, write_through=True)
 
 
-def lost_output() -> OSError | None:
-    """Return why stdout could not be written, None if it could, or if nobody reads it any more."""
+def output_failure() -> OSError | None:
+    """Return the error of a failed write to stdout; None without an error, or if the reader closed the pipe."""
     sys.stdout.flush()
     buffer = sys.stdout.buffer if isinstance(sys.stdout, io.TextIOWrapper) else None
-    return buffer.failure if isinstance(buffer, LastingBuffer) else None
+    return buffer.failure if isinstance(buffer, StdoutBuffer) else None
 
 
-def _lasting(stream: TextIO, kind: Callable[[int], io.BufferedWriter], *, write_through: bool) -> TextIO:
-    """Return a stream for the same number that is never in the way; another kind of stream stays as it is."""
+def _replaced(stream: TextIO, kind: Callable[[int], io.BufferedWriter], *, write_through: bool) -> TextIO:
+    """Return a stream for the same descriptor that never raises; other kinds of streams are returned unchanged."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     stream.flush()
@@ -141,19 +141,19 @@ def _lasting(stream: TextIO, kind: Callable[[int], io.BufferedWriter], *, write_
     )
 
 
-def _may_be_written(number: int, *, patience: float | None) -> bool:
-    """Wait for the reader of a stream that does not wait itself; return whether there is room, after `patience`."""
+def _wait_until_writable(number: int, *, patience: float | None) -> bool:
+    """Wait until a non-blocking stream is writable, at most `patience` seconds; return whether it is."""
     return bool(select.select([], [number], [], patience)[1])
 
 
 def _reader_is_gone(error: OSError, number: int) -> bool:
-    """Return whether a pipe has no reader any more, or a terminal is gone."""
+    """Return whether the reader of a pipe, or the terminal, is gone."""
     hung_up = error.errno == errno.EIO and stat.S_ISCHR(os.fstat(number).st_mode)
     return error.errno in GONE or hung_up
 
 
-def _closed(number: int) -> None:
-    """Let a stream's number stand for nothing."""
+def _connect_to_null(number: int) -> None:
+    """Connect a file descriptor to the null device."""
     opened = os.open(os.devnull, os.O_RDWR)
     if opened != number:
         os.dup2(opened, number)

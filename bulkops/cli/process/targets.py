@@ -1,4 +1,4 @@
-"""From the target's options to a target that can be used; starts the embedded sandbox where it is asked for."""
+"""Resolve the target options to a target, and start the embedded sandbox if it is chosen."""
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TargetChoice:
-    """What the options say of the target. `ambient` are the parameters that the command line did not give itself."""
+    """The target options. `ambient` names the parameters that the command line itself did not give."""
 
     base_url: str | None = None
     name: str | None = None
@@ -29,12 +29,12 @@ class TargetChoice:
 
     @property
     def explicit(self) -> bool:
-        """Whether the command line itself names the deployment, not the environment alone."""
+        """Whether the command line itself names the deployment, rather than the environment."""
         given = (("target_name", self.name), ("base_url", self.base_url))
         return any(value and name not in self.ambient for name, value in given)
 
     def address(self) -> str | None:
-        """Return the address that the command line names, as a target's identity has it; None if it names none."""
+        """Return the target address given on the command line, in its normal form; None if it gives none."""
         if not self.explicit:
             return None
         if self.base_url:
@@ -48,7 +48,7 @@ class TargetChoice:
         return checked_base_url(target_profile(read_config(self.config), str(self.name)).base_url)
 
     def at(self, known: Target) -> "TargetChoice":
-        """Return the choice of a target that is open already, with the ids that the command line itself gives."""
+        """Return a choice for an open target, with the ids of the command line."""
         ids = {name: value for name, value in self.ids.items() if f"id_{name}" not in self.ambient}
         return TargetChoice(known=known, ids=ids)
 
@@ -57,7 +57,7 @@ class TargetChoice:
         return replace(self, ids=dict(ids))
 
     def ids_for(self, contract: "Contract") -> dict[str, int]:
-        """Return the ids the contract's route needs; UsageError names the option of a missing or unused one."""
+        """Return the ids that the contract's route needs; UsageError names the option of a missing or unused id."""
         ids = self.default_ids()
         try:
             route = contract.route(ids)
@@ -68,24 +68,24 @@ class TargetChoice:
         return {name: ids[name] for name in route.ids}
 
     def check_ids(self, contract: "Contract") -> None:
-        """Raise UsageError for an id that the contract has no use for; others may be missing."""
+        """Raise UsageError for an id that the contract does not use; ids may be missing."""
         routes = [route.ids for route in contract.routes]
         self.refuse_unused({name for ids in routes for name in ids}, contract.name, routes)
 
     def refuse_unused(self, used: Collection[str], what: str, takes: Sequence[Sequence[str]]) -> None:
-        """Raise UsageError for an id that the command line gives and that is not `used`.
+        """Raise UsageError for an id of the command line that is not in `used`.
 
-        `takes` are the ids that may be given together, for the hint. Ids of the environment and of the configuration
-        are for all commands, so they may be unused.
+        `takes` are the allowed combinations of ids, for the hint. Ids from the environment and the configuration apply
+        to all commands, so they may be unused.
         """
         for name in self.ids:
             if f"id_{name}" not in self.ambient and name not in used:
                 ways = [" and ".join(f"--{each}" for each in ids) for ids in takes if ids]
-                hint = f"It takes {', or '.join(ways)}." if ways else "It takes no id."
+                hint = f"It uses {', or '.join(ways)}." if ways else "It uses no id."
                 raise UsageError(f"{what} does not use --{name} {self.ids[name]} here.", hint=hint)
 
     def default_ids(self) -> dict[str, int]:
-        """Return the ids of the options, and of the configured target where the options have none."""
+        """Return the ids of the options, completed with those of the configured target."""
         return {**self._profile_ids(), **self.ids}
 
     def _profile_ids(self) -> Mapping[str, int]:
@@ -97,12 +97,12 @@ class TargetChoice:
 
     @contextmanager
     def open(self) -> Iterator[Target]:
-        """Yield the target, its key read; for `sandbox`, a server runs as long as the context does."""
+        """Yield the target with its key; for `sandbox`, a server runs until the context ends."""
         if self.known is not None:
             yield replace(self.known, ids=dict(self.ids))
             return
         if self.name and self.base_url:
-            raise UsageError("--target and --base-url name the target twice.")
+            raise UsageError("--target and --base-url both name a target. Give one of them.")
         if self.name == "sandbox":
             from bulkops.embedded import embedded_sandbox
 
@@ -127,37 +127,34 @@ class TargetChoice:
             )
         else:
             raise UsageError(
-                "There is no target.",
-                hint="Give --target sandbox to try it without an account, or --base-url and BULKOPS_MANAGEMENT_KEY.",
+                "No target was given.",
+                hint="Add --target sandbox to try it without an account, or --base-url and BULKOPS_MANAGEMENT_KEY.",
             )
 
     def _name_overridden(self, ids: Mapping[str, int]) -> None:
-        """Say which ids of the target's table give way to the environment; those of the command line are meant."""
+        """Print a note for each id of the target's table that an environment variable overrides."""
         for name, value in ids.items():
             given = self.ids.get(name, value)
             if given != value and f"id_{name}" in self.ambient:
-                console().note(
-                    f"{name} {given} of the environment is used, not {name} {value} of target {self.name!r}."
-                )
+                console().note(f"{name} {given} from the environment overrides {name} {value} of target {self.name!r}.")
 
     def of_job(self, job: "JobEntry") -> "TargetChoice":
-        """Return the choice for one of several jobs: its own target, by name where it had one, unless one was given."""
+        """Return the choice for one of several jobs: the given target, or else the job's own."""
         name = job.settings.get("target_name")
         choice = self if self.name or self.base_url or name in (None, "sandbox") else replace(self, name=str(name))
         return choice.reopen(job.target, address=job.address)
 
     def reopen(self, identity: Mapping[str, Any], *, address: str) -> "TargetChoice":
-        """Return the choice for a target met before: its ids, and the address it was met at unless one was given.
+        """Return the choice for the target of a job: its ids, and its address unless another was given.
 
-        GuardRefused if an id was given that is another than the one it was begun with, UsageError for one that it
-        does not have.
+        GuardRefused for an id that differs from the job's, UsageError for an id that the job does not have.
         """
         self.refuse_unused(identity["ids"], "The job", [list(identity["ids"])])
         for name, given in self.ids.items():
             if identity["ids"].get(name, given) != given:
                 raise GuardRefused(
-                    f"The job was begun with --{name} {identity['ids'][name]}, not with --{name} {given}.",
-                    hint="Leave the ids out: the job knows its own.",
+                    f"The job was started with --{name} {identity['ids'][name]}, not with --{name} {given}.",
+                    hint="Remove the ids: the ledger contains those of the job.",
                 )
         if self.name or self.base_url:
             return self.with_ids(identity["ids"])

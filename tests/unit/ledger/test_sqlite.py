@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkops.cli.output.recipe_view import going_on
+from bulkops.cli.output.recipe_view import rerun_command
 from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
 from bulkops.ledger.events import Accepted, EventKind, RequestSent
@@ -52,8 +52,8 @@ def test_every_write_is_synced_to_the_log(ledger: Ledger) -> None:
 def test_password_in_the_address_of_a_ledger_is_not_shown(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "se-cret" not in without_password(address)
     monkeypatch.setattr("sys.argv", ["bulkops", "run", "r.yaml", "--ledger", address])
-    assert "se-cret" not in going_on()
-    assert going_on(2).startswith("bulkops run r.yaml --ledger ")
+    assert "se-cret" not in rerun_command()
+    assert rerun_command(2).startswith("bulkops run r.yaml --ledger ")
 
 
 def test_a_ledger_of_a_newer_version_is_left_alone(ledger: Ledger, tmp_path: Path) -> None:

@@ -73,9 +73,9 @@ def test_unproved_and_different_jobs_have_a_reconcile_command() -> None:
     outdated = job_facts(reconciliation=result(), outdated=True)
     assert commands(outdated) == [f"bulkops reconcile --job {JOB}"]
     different = job_facts(reconciliation=result("mismatch", missing=3))
-    assert [c.rpartition(JOB)[2] for c in commands(different)] == [" --out differences", " --repair missing.csv"]
+    assert [c.rpartition(JOB)[2] for c in commands(different)] == [" --into differences", " --repair missing.csv"]
     replaced = job_facts(reconciliation=result("mismatch", missing=3), mode="replace")
-    assert [c.rpartition(JOB)[2] for c in commands(replaced)] == [" --out differences"]
+    assert [c.rpartition(JOB)[2] for c in commands(replaced)] == [" --into differences"]
 
 
 def test_cancelled_job_has_no_decision_to_resume_it() -> None:

@@ -1,4 +1,4 @@
-"""Several files that a command writes together, whole or not at all."""
+"""Output files of commands: permission to replace files, and several files written together or not at all."""
 
 import shutil
 import sys
@@ -8,30 +8,49 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from bulkops.compression import compressing
 from bulkops.errors import UsageError
 from bulkops.writing import Permit, keep, part_file, said
 
 _BLOCK = 1 << 20
 
 
+def output_permit(*, overwrite: bool, ledger: str | None = None) -> Permit:
+    """Return the permission to write files: never over the file of a job in the ledger."""
+    from bulkops.ledger.inputs import inputs_guard
+
+    return Permit(overwrite=overwrite, refuse_input=inputs_guard(ledger))
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Raise UsageError for a folder, and for an existing file unless `overwrite`; devices are allowed."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder.", hint="Choose another name.")
+    if path.is_file() and not overwrite:
+        raise UsageError(f"{path} exists already.", hint="Choose another name, or add --overwrite.")
+
+
 def is_device(path: Path) -> bool:
-    """Tell whether a path is a device or a pipe: nothing is kept there that could be lost."""
+    """Return whether a path is a device or a pipe, which stores no content that could be lost."""
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def refuse_archive(path: Path) -> None:
-    """Raise UsageError if a name promises an archive, which is not written."""
+    """Raise UsageError for the name of a zip archive: bulkops cannot write one."""
     if path.suffix.lower() == ".zip":
-        raise UsageError(f"{path}: zip archives are read, not written.", hint="Choose .csv, .csv.gz or .csv.zst.")
+        raise UsageError(
+            f"{path}: bulkops reads zip archives but cannot write them.", hint="Choose .csv, .csv.gz or .csv.zst."
+        )
 
 
 @contextmanager
 def whole_files(paths: Sequence[Path | None], permit: Permit) -> Iterator[list[BinaryIO]]:
-    """Open files for writing, None for stdout; compressed if their names end in .gz or .zst.
+    """Yield open files for writing, None for stdout; compressed if their names end in .gz or .zst.
 
-    They get their names together at the end, in order. Stdout, devices and pipes get their content after that.
+    At the end all files are renamed to their final names, in order. Then stdout, devices and pipes receive their
+    content.
     """
+    from bulkops.compression import compressing  # imported only to write, so that validating starts faster
+
     with ExitStack() as stack:
         spools = {
             i: stack.enter_context(_spooled(path)) for i, path in enumerate(paths) if path is None or is_device(path)
@@ -50,7 +69,7 @@ def whole_files(paths: Sequence[Path | None], permit: Permit) -> Iterator[list[B
 
 @contextmanager
 def _spooled(path: Path | None) -> Iterator[BinaryIO]:
-    """Open a temporary file whose content goes to stdout, or to a device, at the end."""
+    """Yield a temporary file that is copied to stdout or to a device at the end."""
     with tempfile.TemporaryFile(prefix="bulkops-") as file:
         with said(Path(tempfile.gettempdir())):
             yield file
