@@ -66,7 +66,7 @@ def test_import_of_a_growing_file_ends_with_5_and_the_command_that_sends_the_res
     assert ended.json["records"]["accepted"] == 30
     assert ended.json["reconciliation"] is None
     assert "Resume with" not in ended.err
-    in_shell(error["hint"].partition("own: ")[2], shell)
+    in_shell(error["hint"].partition("separate file: ")[2], shell)
     rest = file.with_name("f.rest.csv")
     assert rest.read_text() == "code\nNEW-1\nNEW-2\n"
     assert shell.run("import", "giveaways", str(rest), *POOL).code == 0
