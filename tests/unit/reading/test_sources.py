@@ -43,7 +43,11 @@ def test_patterns_and_folders_name_each_file_once(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     (tmp_path / "bad.zip").write_bytes(b"no archive")
-    for word, reason in (("gone.csv", "does not exist"), ("", "is a folder"), ("bad.zip", "not a readable zip archive")):
+    for word, reason in (
+        ("gone.csv", "does not exist"),
+        ("", "is a folder"),
+        ("bad.zip", "not a readable zip archive"),
+    ):
         with pytest.raises(InputUnreadable, match=reason):
             read(tmp_path / word)
 
