@@ -42,7 +42,6 @@ from bulkops.reconciling.sides import Evidence, Known
 from bulkops.redaction import remember_keys
 from bulkops.reporting.write import ReportWish, form_of, write_report
 from bulkops.settings import (
-    ID_NAMES,
     Target,
     authorization_from_environment,
     authorization_value,
@@ -56,7 +55,7 @@ from bulkops.upload.workflow import Guards, open_client
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import ValidationReport, ValidationSettings
 from bulkops.writing import Permit, refuse_the_same, whole_file
-from bulkops_validators import CONTRACTS
+from bulkops_validators import CONTRACTS, ID_NAMES
 from bulkops_validators.model.contract import Contract
 
 PathLike = str | os.PathLike[str]
@@ -72,7 +71,7 @@ def target(base_url: str, *, key: str | None = None, **ids: int) -> Target:
     for an id that no target has, an address that is not valid and a key that no header can contain; names in the path
     of an export, such as a card's, go to `export`.
     """
-    _check_names(ids)
+    ids = _checked_ids(ids)
     if key is not None:
         secret = authorization_value("ManagementKey-v1", key, name="key of the calling program")
         return Target(base_url=base_url, ids=ids, authorization=secret)
@@ -84,8 +83,7 @@ def target(base_url: str, *, key: str | None = None, **ids: int) -> Target:
 @contextmanager
 def local_sandbox(*, world: PathLike | None = None, **ids: int) -> Iterator[Target]:
     """Yield a sandbox as a target; it begins and ends with the context and keeps nothing."""
-    _check_names(ids)
-    with fresh_sandbox(ids, world=Path(world) if world else None) as place:
+    with fresh_sandbox(_checked_ids(ids), world=Path(world) if world else None) as place:
         yield place
 
 
@@ -322,7 +320,7 @@ def reconcile(
             permit=_permit(ledger, overwrite),
             balances=(_path(balances[0]), _path(balances[1])) if balances else None,
         ).accepting(accepted_rules(accept))
-        _check_names(ids or {})
+        ids = _checked_ids(ids or {})
         evidence = Evidence(
             export=_path(saved) if saved else None, ids=ids, options=asked.options, fold=fold_named(case)
         )
@@ -409,12 +407,15 @@ def _path(given: object) -> Path:
     return Path(given)
 
 
-def _check_names(ids: Mapping[str, object]) -> None:
+def _checked_ids(given: Mapping[str, int]) -> dict[str, int]:
+    """Return ids by their names: `value_map` means `value-map`. UsageError for an unknown name or an invalid id."""
+    ids = {name.replace("_", "-"): value for name, value in given.items()}
     for name, value in ids.items():
         if name not in ID_NAMES:
             raise UsageError(f"There is no id {name!r}.", hint=f"Known: {', '.join(ID_NAMES)}.")
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise UsageError(f"The id {name} is a whole number from 1 on, not {value!r}.")
+    return ids
 
 
 def _check_ids(contract: Contract, where: Target) -> None:

@@ -14,8 +14,6 @@ from bulkops.errors import UsageError
 from bulkops.private import make_private
 from bulkops.redaction import KEY_VARIABLES, found, remember
 
-ID_NAMES = ("application", "campaign", "program", "pool", "collection", "audience", "attribute")
-
 
 class Secret:
     """A text that does not show itself: not in `repr`, `str` or a format, nor in any message of this process.

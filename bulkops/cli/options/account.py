@@ -11,8 +11,9 @@ import click
 from bulkops.cli.options.common import CountType
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.output.console import console
+from bulkops.cli.process.targets import id_parameter
 from bulkops.errors import UsageError
-from bulkops.settings import ID_NAMES
+from bulkops_validators import ID_NAMES
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def account_options(function: F) -> F:
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        ids = {name: kwargs.pop(f"id_{name}") for name in ID_NAMES}
+        ids = {name: kwargs.pop(id_parameter(name)) for name in ID_NAMES}
         kwargs["account"] = AccountChoice(
             path=kwargs.pop("account_path"),
             max_age=kwargs.pop("max_age"),
@@ -93,7 +94,7 @@ def account_options(function: F) -> F:
     decorated: Any = wrapper
     for name in reversed(ID_NAMES):
         about = f"Id of the {name}, compared with the snapshot of --account."
-        decorated = option(f"--{name}", f"id_{name}", type=CountType(), help=about)(decorated)
+        decorated = option(f"--{name}", id_parameter(name), type=CountType(), help=about)(decorated)
     decorated = own_option(
         "--max-age", metavar="LENGTH", help="Refuse a snapshot that is older than this, such as 12h or 7d."
     )(decorated)

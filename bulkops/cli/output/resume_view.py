@@ -10,7 +10,7 @@ from bulkops.cli.output.console import console
 from bulkops.cli.output.jobs_view import latest, open_ledger, resumable_job
 from bulkops.cli.output.progress import Voice, document_of, resume_command, show_outcome, signals_handled
 from bulkops.cli.output.prompt import confirm, difference_line, target_line
-from bulkops.cli.process.targets import TargetChoice
+from bulkops.cli.process.targets import TargetChoice, id_parameter
 from bulkops.clock import SystemClock
 from bulkops.errors import BulkopsError, LedgerUnusable, UsageError
 from bulkops.ledger.models import JobEntry
@@ -66,7 +66,7 @@ def resume_all(
     What ends one job does not keep the next from being resumed, except a signal. A job that another process works on
     is one of those.
     """
-    if any(name not in target.ambient for name in (f"id_{id_}" for id_ in target.ids)):
+    if any(name not in target.ambient for name in map(id_parameter, target.ids)):
         raise UsageError("--all takes no ids: each job knows its own.")
     target = target.with_ids({})
     stop, voice, documents, codes = Stop(), Voice(url), [], [0]

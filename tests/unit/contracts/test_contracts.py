@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkops.settings import ID_NAMES
-from bulkops_validators import CONTRACTS
+from bulkops_validators import CONTRACTS, ID_NAMES
 from bulkops_validators.model.contract import Contract, Mode
 
 ROOT = Path(__file__).parents[3]
