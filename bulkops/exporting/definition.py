@@ -107,6 +107,21 @@ class Export:
         return {f.name: f for f in self.filters}[name]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExportDetails:
+    """What the API offers for the export behind a contract's read-back, beyond what the read-back says.
+
+    A blank `title` means the title of the contract. The other fields are those of `Export`; windows and filters are
+    added to the derived ones.
+    """
+
+    title: str = ""
+    filters: tuple[Filter, ...] = ()
+    windows: tuple[Window, ...] = ()
+    all_rows: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
 def placeholders(path: str) -> tuple[str, ...]:
     """Return the names in braces, in order."""
     return tuple(name for _, name, _, _ in Formatter().parse(path) if name)

@@ -65,20 +65,6 @@ LEDGERS = replace(
     about="Only these subledgers, between commas; a blank is the main ledger, as in ',travel'. "
     "Deployments before release 26.19 ignore it.",
 )
-ACTION = Filter(
-    name="action",
-    parameter="action",
-    kind=Kind.CHOICE,
-    choices=("setDiscount",),
-    about="The action the budgets limit.",
-)
-PERIOD = Filter(
-    name="period",
-    parameter="period",
-    kind=Kind.CHOICE,
-    choices=("overall", "daily", "weekly", "monthly", "yearly"),
-    about="The period of the budgets; overall means no period.",
-)
 OF_COUPONS = (
     Filter(
         name="value",
