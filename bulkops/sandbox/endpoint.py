@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from bulkops.sandbox.access import RateLimit, authorise, too_many
 from bulkops.sandbox.answers import CSV_MEDIA, ApiError, error_response, json_response
 from bulkops.sandbox.faults import Faults, Mishap
-from bulkops.sandbox.imports.engine import Importer, Run, Trouble, run_import
+from bulkops.sandbox.import_engine import Importer, Run, Trouble, run_import
 from bulkops.sandbox.parameters import Parameters, checked, integer
 from bulkops.sandbox.state import State
 from bulkops.sandbox.wire import Body, Content, drain, hang_up, truncating
@@ -72,13 +72,14 @@ class Call:
 
 
 Handler = Callable[[Call], Response]
+Build = Callable[[Run], Importer]
 
 
 class Cut(Exception):
     """The connection was cut; there is nobody to answer."""
 
 
-def importing(make: Callable[[Call], Callable[[Run], Importer]], status: int = 200) -> Handler:
+def importing(make: Callable[[Call], Build], status: int = 200) -> Handler:
     """Return the handler of an import; `make` checks the target and returns what builds the importer."""
 
     def handle(call: Call) -> Response:
@@ -102,7 +103,7 @@ class Endpoint:
 
     service: Service
     operation: str
-    kind: str
+    group: str
     method: str
     template: str
     handler: Handler
@@ -139,7 +140,7 @@ class Endpoint:
         mishap = Mishap()
         try:
             credential = await self._enter(request)
-            mishap = self.service.faults.next(self.operation, self.kind)
+            mishap = self.service.faults.next(self.operation, self.group)
             return await self._work(request, credential, mishap), mishap
         except ApiError as refusal:
             return self._refusal(refusal), mishap
@@ -195,7 +196,7 @@ class Endpoint:
                 await run_in_threadpool(partial(self._handle, call))
 
     def _content(self) -> Content:
-        if self.kind == "imports":
+        if self.group == "imports":
             return Content.FILE
         return Content.JSON if self.method == "POST" else Content.NONE
 
@@ -222,6 +223,6 @@ class Endpoint:
 
     def _refusal(self, refusal: ApiError) -> Response:
         declared = self.service.state.assumptions.error_media == "declared"
-        as_csv = self.kind == "exports" and declared and refusal.status not in self.json_errors
+        as_csv = self.group == "exports" and declared and refusal.status not in self.json_errors
         media = CSV_MEDIA if as_csv else "application/json"
         return error_response(refusal, with_status=refusal.status not in self.plain_errors, media_type=media)

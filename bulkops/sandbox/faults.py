@@ -12,7 +12,7 @@ from typing import Any
 from bulkops.documents import parse_json
 from bulkops.errors import UsageError
 from bulkops.limits import MAX_SECONDS
-from bulkops.sandbox.imports.engine import Trouble
+from bulkops.sandbox.import_engine import Trouble
 
 RULE = re.compile(r"(?P<endpoint>[A-Za-z0-9]+)(?:@(?P<when>[0-9a-z.\-]+))?=(?P<fault>[a-z0-9]+(?::[a-z0-9.]+)*)")
 WHEN = re.compile(

@@ -15,7 +15,7 @@ def flag(call: Call, name: str) -> bool:
     return call.query.get(name) == "true"
 
 
-def number(call: Call, name: str) -> float | None:
+def given_number(call: Call, name: str) -> float | None:
     """Return a number, or None if it is not given."""
     given = call.query.get(name)
     return None if given is None else float(given)
@@ -85,7 +85,7 @@ class Where:
 
     def number(self, parameter: str, column: str) -> "Where":
         """Compare a column of numbers with a parameter, when it is given; 1.5 equals no id."""
-        given = number(self._call, parameter)
+        given = given_number(self._call, parameter)
         return self if given is None else self.also(f"{column} = :{parameter}", **{parameter: given})
 
     def between(self, stem: str, column: str, *, stored: Callable[[Any], str] = iso_micro) -> "Where":

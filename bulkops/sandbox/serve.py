@@ -16,14 +16,16 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bulkops.errors import UsageError
 from bulkops.sandbox.access import RateLimit
-from bulkops.sandbox.app import OPERATIONS, build_app
+from bulkops.sandbox.app import NAMES, build_app
 from bulkops.sandbox.assumptions import Assumptions
 from bulkops.sandbox.database import Database
 from bulkops.sandbox.endpoint import Logged, Service
 from bulkops.sandbox.faults import parse_faults
+from bulkops.sandbox.resources import TABLES
 from bulkops.sandbox.state import State, system_now
 from bulkops.sandbox.wire import TRANSPORT
-from bulkops.sandbox.world import World, load_world
+from bulkops.sandbox.world import World
+from bulkops.sandbox.world_file import load_world
 
 
 class CuttableProtocol(H11Protocol):
@@ -63,11 +65,11 @@ class SandboxServer:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         settings = Assumptions().with_values(assumptions)
-        plan = parse_faults(faults, OPERATIONS)
+        plan = parse_faults(faults, NAMES)
         found = load_world(world)
         self._socket = _listen(host, port)
         try:
-            self._database = Database(Path(data) if data else None)
+            self._database = Database(Path(data) if data else None, TABLES)
         except UsageError:
             self._socket.close()
             raise
@@ -102,7 +104,7 @@ class SandboxServer:
 
     def set_faults(self, spec: str | None) -> None:
         """Replace the scripted trouble and begin to count requests anew."""
-        self._service.faults = parse_faults(spec, OPERATIONS)
+        self._service.faults = parse_faults(spec, NAMES)
 
     def set_assumptions(self, *pairs: str) -> None:
         """Change assumptions while the server runs."""

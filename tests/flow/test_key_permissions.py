@@ -63,9 +63,9 @@ def test_commands_of_a_contract_request_the_listed_operations(
 
 
 def test_names_and_paths_of_the_operations_are_those_that_the_sandbox_serves() -> None:
-    from bulkops.sandbox.app import KINDS
+    from bulkops.sandbox.app import OPERATIONS
 
-    served = {each.name: shape(each.method, each.path) for _, operations in KINDS for each in operations}
+    served = {each.name: shape(each.method, each.path) for group in OPERATIONS.values() for each in group}
     for contract in CONTRACTS.values():
         for operations in operations_of(contract).values():
             assert all(served[o.name] == shape(o.method, o.path) for o in operations)

@@ -11,7 +11,7 @@ from bulkops.clock import SystemClock
 from bulkops.reconciling.result import Reconciliation, Verdict
 from bulkops.reconciling.run import Evidence, Known, reconcile
 from bulkops.sandbox.serve import SandboxServer
-from bulkops.sandbox.world import load_world
+from bulkops.sandbox.world_file import load_world
 from bulkops.settings import Secret, Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import NoLimiter

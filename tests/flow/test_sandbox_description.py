@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bulkops.sandbox.app import IMPORTS, KINDS
-from bulkops.sandbox.parameters import PARAMETERS
+from bulkops.sandbox.app import OPERATIONS as SERVED
 from bulkops.sandbox.serve import SandboxServer
 from tests.description.calls import BODIES, FORM, KEY, Caller, body_of, filled_sandbox, multipart, target
 from tests.description.facts import OPERATIONS, Operation, mismatches
@@ -64,12 +63,13 @@ def caller(sandbox: SandboxServer) -> Iterator[Caller]:
 
 
 def test_operations_of_the_sandbox_are_those_described() -> None:
-    served = {each.name: (each.method, each.path) for _, operations in KINDS for each in operations}
+    served = {each.name: (each.method, each.path) for group in SERVED.values() for each in group}
     assert served == {each.name: (each.method, each.path) for each in OPERATIONS.values()}
 
 
 def test_parameters_of_the_sandbox_are_those_described() -> None:
-    declared = {name: set(parameters) for name, parameters in PARAMETERS.items()}
+    served = [each for group in SERVED.values() for each in group]
+    declared = {each.name: set(each.parameters) for each in served if each.parameters}
     assert declared == {each.name: set(each.parameters) for each in OPERATIONS.values() if each.query}
 
 
@@ -99,7 +99,7 @@ def test_success_of_every_import_has_the_described_status_media_type_and_body(ca
         "importCampaignStores": b"store_integration_id\nSTORE-002\n",
         "importCampaignStoreBudget": b"store_integration_id,limit\nSTORE-002,1\n",
     }
-    assert set(files) == {each.name for each in IMPORTS}
+    assert set(files) == {each.name for each in SERVED["imports"]}
     for name, content in files.items():
         operation = OPERATIONS[name]
         headers = {**KEY, "Content-Type": FORM}

@@ -1,4 +1,4 @@
-"""Exports of what customers did: a little believable data made from the world, nothing imported."""
+"""What customers did: exports of a small amount of plausible data, made from the world. Nothing imports it."""
 
 import json
 from collections.abc import Iterator
@@ -7,8 +7,25 @@ from starlette.responses import Response
 
 from bulkops.sandbox.answers import bad_parameter, cell, csv_response, quoted
 from bulkops.sandbox.endpoint import Call
-from bulkops.sandbox.exports.log import remember
-from bulkops.sandbox.filters import date_printer, listed, made_within, needed_moment, number
+from bulkops.sandbox.filters import (
+    date_printer,
+    given_number,
+    listed,
+    made_within,
+    needed_moment,
+)
+from bulkops.sandbox.parameters import (
+    DATES,
+    SESSION_STATES,
+    choice,
+    decimal,
+    free,
+    named,
+    window,
+)
+from bulkops.sandbox.parameters import instant as instant_parameter
+from bulkops.sandbox.resource import APPLICATION, CAMPAIGN, Operation, Resource
+from bulkops.sandbox.shared.export_log import remember
 from bulkops.sandbox.times import iso
 from bulkops.sandbox.world import Achievement
 
@@ -34,11 +51,11 @@ def _profiles(call: Call) -> list[str]:
     return [name for series in call.state.world.profiles for name in series.all()[:4]][:4]
 
 
-def effects(call: Call) -> Response:
-    """Answer `exportEffects`: one effect for each campaign of the Application."""
+def export_effects(call: Call) -> Response:
+    """Respond to `exportEffects`: one effect for each campaign of the Application."""
     application = call.state.application(call.path["applicationId"]).id
     shown = date_printer(call, sample="ISO8601")
-    wanted = number(call, "campaignId")
+    wanted = given_number(call, "campaignId")
     profiles = _profiles(call) if made_within(call, MADE, "created") else []
     remember(call, "Effect")
 
@@ -55,8 +72,8 @@ def effects(call: Call) -> Response:
     return csv_response(lines(), name="effects")
 
 
-def customer_sessions(call: Call) -> Response:
-    """Answer `exportCustomerSessions`: one session in every state."""
+def export_customer_sessions(call: Call) -> Response:
+    """Respond to `exportCustomerSessions`: one session in every state."""
     application = call.state.application(call.path["applicationId"]).id
     state = call.query.get("customerSessionState")
     shown = date_printer(call, sample="ISO8601")
@@ -79,8 +96,8 @@ def customer_sessions(call: Call) -> Response:
     return csv_response(lines(), name="customer_sessions")
 
 
-def achievements(call: Call) -> Response:
-    """Answer `exportAchievements`: progress of four customers."""
+def export_achievements(call: Call) -> Response:
+    """Respond to `exportAchievements`: progress of four customers."""
     path = call.path
     found = call.state.campaign_achievement(path["applicationId"], path["campaignId"], path["achievementId"])
     return _progress(call, found)
@@ -99,13 +116,13 @@ def _progress(call: Call, found: Achievement) -> Response:
     return csv_response(iter(lines), name="achievements")
 
 
-def achievements_of_account(call: Call) -> Response:
-    """Answer `exportAchievementV2`, whose path names no campaign."""
+def export_account_achievements(call: Call) -> Response:
+    """Respond to `exportAchievementV2`, whose path names no campaign."""
     return _progress(call, call.state.achievement(call.path["achievementId"]))
 
 
-def campaign_analytics(call: Call) -> Response:
-    """Answer `exportApplicationCampaignAnalytics`: two rows of totals, then one for each campaign."""
+def export_campaign_analytics(call: Call) -> Response:
+    """Respond to `exportApplicationCampaignAnalytics`: two rows of totals, then one for each campaign."""
     application = call.state.application(call.path["applicationId"]).id
     start, end = needed_moment(call, "rangeStart"), needed_moment(call, "rangeEnd")
     if end < start:
@@ -119,3 +136,34 @@ def campaign_analytics(call: Call) -> Response:
     lines.append(f"Influenced,{dates},{50 * len(shown)}.00,{5 * len(shown)},10.00,3.00,{len(shown)},5.00\n")
     lines += [f"{number},{dates},50.00,5,10.00,3.00,1,5.00\n" for number in shown]
     return csv_response(iter(lines), name="campaign_analytics")
+
+
+RESOURCE = Resource(
+    exports=(
+        Operation("exportAchievements", CAMPAIGN + "/achievements/{achievementId}/export", export_achievements),
+        Operation("exportAchievementV2", "/v2/achievements/{achievementId}/export", export_account_achievements),
+        Operation(
+            "exportEffects",
+            APPLICATION + "/export_effects",
+            export_effects,
+            parameters={**DATES, **window("created"), "campaignId": decimal},
+        ),
+        Operation(
+            "exportCustomerSessions",
+            APPLICATION + "/export_customer_sessions",
+            export_customer_sessions,
+            parameters={
+                **DATES,
+                **window("created", "updated"),
+                "profileIntegrationId": free,
+                "customerSessionState": choice(*SESSION_STATES),
+            },
+        ),
+        Operation(
+            "exportApplicationCampaignAnalytics",
+            APPLICATION + "/campaign_analytics/export",
+            export_campaign_analytics,
+            parameters={**named(instant_parameter, "rangeStart", "rangeEnd"), "campaignIds": free},
+        ),
+    ),
+)

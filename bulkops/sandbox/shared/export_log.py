@@ -3,7 +3,9 @@
 import json
 
 from bulkops.sandbox.endpoint import Call
-from bulkops.sandbox.filters import number
+from bulkops.sandbox.filters import (
+    given_number,
+)
 from bulkops.sandbox.times import iso_micro
 
 
@@ -13,7 +15,7 @@ def remember(call: Call, entity: str) -> None:
         iso_micro(call.state.now()),
         entity,
         call.path.get("applicationId"),
-        call.path.get("campaignId", number(call, "campaignId")),
+        call.path.get("campaignId", given_number(call, "campaignId")),
         json.dumps(dict(call.query)),
     )
     with call.state.database.writing() as connection:
