@@ -53,7 +53,8 @@ from bulkops.upload.guards import accepted_rules
 from bulkops.upload.options import RunOptions
 from bulkops.upload.workflow import Guards, open_client
 from bulkops.validation.engine import validate_files
-from bulkops.validation.findings import ValidationReport, ValidationSettings
+from bulkops.validation.findings import ValidationReport
+from bulkops.validation.settings import ValidationSettings
 from bulkops.writing import Permit, refuse_the_same, whole_file
 from bulkops_validators import CONTRACTS, ID_NAMES
 from bulkops_validators.model.contract import Contract

@@ -9,7 +9,7 @@ from typing import Any
 
 from bulkops.account.model import Account, Application, Attribute, Audience, Campaign, Program, by_id
 from bulkops.account.model import Collection as HeldCollection
-from bulkops.validation.named import Fault
+from bulkops.validation.named_things import Fault
 from bulkops_validators.model.cells import JsonObject
 from bulkops_validators.model.contract import Column, Contract, Reference
 from bulkops_validators.model.json_cells import MAX_JSON_LENGTH

@@ -16,9 +16,10 @@ from bulkops.limits import TooLarge
 from bulkops.reading.blocks import ContentReader
 from bulkops.reading.sources import DAMAGED, ReadFailed, file_source
 from bulkops.validation.engine import validate_files
-from bulkops.validation.findings import FileReport, Finding, ValidationSettings
-from bulkops.validation.named import Fault
+from bulkops.validation.findings import FileReport, Finding
+from bulkops.validation.named_things import Fault
 from bulkops.validation.preamble import open_content
+from bulkops.validation.settings import ValidationSettings
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
 from bulkops_validators.model.rules import Severity

@@ -1,4 +1,4 @@
-"""List every repair of `bulkops fix` by its rule; docs/fix.md gives the condition and the reason of each."""
+"""List every repair of `bulkops fix` by its rule; docs/reference/fix.md gives the condition and the reason of each."""
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum

@@ -31,9 +31,9 @@ from bulkops.validation.checks.encoding import is_utf8
 from bulkops.validation.checks.keys import KeyStore
 from bulkops.validation.checks.likely_encodings import reads_best_in
 from bulkops.validation.engine import judge_content
-from bulkops.validation.findings import ValidationSettings
 from bulkops.validation.preamble import Opening
 from bulkops.validation.report_builder import Tally
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract, Unique
 
 _SAMPLE = 4096

@@ -28,7 +28,8 @@ from bulkops.upload.stop import Stop
 from bulkops.upload.workflow import Guards
 from bulkops.validation.digests import Digests
 from bulkops.validation.engine import validate_files
-from bulkops.validation.findings import FileReport, ValidationReport, ValidationSettings
+from bulkops.validation.findings import FileReport, ValidationReport
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract
 
 NO_RECORDS = "STR110"

@@ -20,6 +20,7 @@ from bulkops.errors import (
     TargetUnfit,
     Unfinished,
 )
+from bulkops.journal import record
 from bulkops.ledger.events import Cancelled
 from bulkops.ledger.job_summary import exit_code, job_document, job_state
 from bulkops.ledger.job_view import Job
@@ -248,8 +249,8 @@ def run_and_prove(context: JobContext, *, stop: Stop, observer: Observer, prove:
     _cancel_hopeless(context, error)
     outcome = _outcome(context, error)
     if prove and not isinstance(error, FileChanged) and outcome.state in (JobState.DONE, JobState.REFUSED):
-        return _proved(context, outcome, observer)
-    return outcome
+        outcome = _proved(context, outcome, observer)
+    return _recorded(outcome)
 
 
 def as_it_stands(
@@ -300,6 +301,21 @@ def _cancel_hopeless(context: JobContext, error: BulkopsError | None) -> None:
 def resumable(error: BulkopsError) -> BulkopsError:
     """Return the error that ended a job which has begun: it can go on once its ledger is back."""
     return Unfinished(error.message, hint=error.hint) if isinstance(error, LedgerUnusable) else error
+
+
+def _recorded(outcome: Outcome) -> Outcome:
+    """Return an outcome after it was recorded."""
+    document = outcome.document
+    record(
+        "job_ended",
+        job=document["job"],
+        contract=document["contract"],
+        state=outcome.state,
+        exit=outcome.exit_code,
+        records=document["records"],
+        verdict=outcome.verdict,
+    )
+    return outcome
 
 
 def _outcome(context: JobContext, error: BulkopsError | None) -> Outcome:

@@ -72,7 +72,7 @@ def explained(contract: Contract, readback: Readback, export: Source, notes: Not
     only after a mismatch: both are read once more.
     """
     from bulkops.validation.engine import validate_files
-    from bulkops.validation.findings import ValidationSettings
+    from bulkops.validation.settings import ValidationSettings
 
     name, form = export.path, export_form(contract, readback)
     settings = ValidationSettings(select=(*FILES, *CELLS), max_findings=1)

@@ -4,7 +4,7 @@ import re
 
 from bulkops.escaping import one_line
 
-_MARKS = re.compile(r"[\\`*_{}\[\]<>()#!|~&$]")
+_MARKS = re.compile(r"[\\`*_{}\[\]<>#!|~&$]")
 _LIVE = re.compile(r"@|://|www\.|#\d|\bmailto:", re.IGNORECASE)
 """What trackers turn into links or mentions although it is plain text, however it is escaped."""
 _LIST = re.compile(r"^(\d*)([-+=.)])(?=\s|$)")

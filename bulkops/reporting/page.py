@@ -192,7 +192,7 @@ def _details(facts: JobFacts) -> Iterator[Section]:
     found = facts.reconciliation or {}
     counts = {name: int(found.get(name, 0)) for name in ("matched", "missing", "different") if found.get(name)}
     columns = {name: count for name, count in found.get("columns", {}).items() if count}
-    amounts = {name or "(main ledger)": float(total) for name, total in facts.sums.items()}
+    amounts = {name or tables.MAIN_LEDGER: float(total) for name, total in facts.sums.items()}
     for table, plot in (
         (tables.compared(found), _stack(counts, "Records by what was found")),
         (tables.differences(found), _bars(columns, "Differences by column")),

@@ -9,7 +9,7 @@ from bulkops.escaping import escaped
 from bulkops.reporting import markdown_text
 from bulkops.reporting.page import JobPage, Page, Plot
 from bulkops.reporting.plots import bars, stacked_bar, steps
-from bulkops.reporting.tables import Table
+from bulkops.reporting.tables import MAIN_LEDGER, Table
 from bulkops.reporting.timeline import timeline
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ def _cells(row: tuple[str, ...], table: Table) -> Any:
     from markupsafe import Markup
 
     shown = (
-        markdown_text.code(text) if place in table.data else markdown_text.plain(text) for place, text in enumerate(row)
+        markdown_text.code(text) if place in table.data and text != MAIN_LEDGER else markdown_text.plain(text)
+        for place, text in enumerate(row)
     )
     return Markup(" | ".join(shown))  # noqa: S704 - both functions escape
 

@@ -13,6 +13,8 @@ from bulkops_validators.model.rules_registry import RULES
 
 Rows = tuple[tuple[str, ...], ...]
 EMPTY = ("", "0")
+MAIN_LEDGER = "(main ledger)"
+"""What the page calls the subledger without a name."""
 MEANINGS = {
     "accepted": "the server confirmed them, or evidence did",
     "skipped": "not sent, or not changed: the target had them",
@@ -154,7 +156,7 @@ def balances(found: Mapping[str, Any]) -> Table | None:
     ends = f"{wrong:,} subledgers did not grow by what was sent." if wrong else "Each grew by what was sent."
     rows = tuple(
         (
-            b["subledger"] or "(main ledger)", _thousands(b["before"]), _thousands(b["after"]),
+            b["subledger"] or MAIN_LEDGER, _thousands(b["before"]), _thousands(b["after"]),
             _thousands(f"{Decimal(b['after']) - Decimal(b['before']):f}"), _thousands(b["sent"]),
             "yes" if b["agrees"] else "NO",
         )
@@ -169,7 +171,7 @@ def balances(found: Mapping[str, Any]) -> Table | None:
 
 def sums(facts: JobFacts) -> Table | None:
     """Return the amounts of the file by subledger; None if the contract has no amounts."""
-    rows = tuple((name or "(main ledger)", _thousands(total)) for name, total in facts.sums.items())
+    rows = tuple((name or MAIN_LEDGER, _thousands(total)) for name, total in facts.sums.items())
     if not rows:
         return None
     columns = ("Subledger", "Sum of the file")

@@ -10,10 +10,10 @@ from bulkops.sandbox.world import World
 
 
 def load_world(source: World | Path | str | None) -> World:
-    """Return the world given, the one in a JSON or YAML file, or the default one for None.
+    """Return the given world, the world in a JSON or YAML file, or the default world for None.
 
-    A file may say `extends: default` and then replaces only the keys it names.
-    Raises `InputUnreadable` for a file that cannot be read, `UsageError` for one that makes no world.
+    A file that contains `extends: default` replaces only the keys it names.
+    Raises `InputUnreadable` if the file cannot be read, `UsageError` if its content is not a valid world.
     """
     if isinstance(source, World):
         return source
@@ -23,18 +23,18 @@ def load_world(source: World | Path | str | None) -> World:
     try:
         text = read_document(path, what="The world")
         given = parse_json(text) if path.suffix == ".json" else parse_yaml(text)
-        return _built(given, DEFAULT)
+        return _built(given)
     except ValueError as problem:  # ValidationError is one
         raise UsageError(
-            f"The world {path} cannot be used: {problem}", hint="docs/sandbox.md describes the file."
+            f"The world {path} cannot be used: {problem}", hint="docs/reference/sandbox.md describes the file."
         ) from problem
 
 
-def _built(given: Any, default: World) -> World:
+def _built(given: Any) -> World:
     if not isinstance(given, dict):
         raise ValueError("it must be a mapping")  # noqa: TRY004 - bad content, not a programming error
     extends = given.pop("extends", None)
     if extends not in (None, "default"):
         raise ValueError(f"extends takes `default`, not {extends!r}")
-    merged = {**(default.model_dump() if extends else {}), **given}
+    merged = {**(DEFAULT.model_dump() if extends else {}), **given}
     return World.model_validate(merged)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from bulkops.errors import (
     Unreachable,
     UsageError,
 )
+from bulkops.journal import record
 from bulkops.limits import MAX_ERROR_BYTES, MAX_JSON_BYTES
 from bulkops.redaction import redacted
 from bulkops.settings import Target, is_loopback
@@ -318,9 +320,15 @@ class Client:
         return Streamed(status=response.status_code, headers=response.headers, response=response, where=where)
 
     def _send(self, request: httpx.Request) -> httpx.Response:
-        with Connecting(self.teller, self._route) as connecting:
-            request.extensions |= connecting.extensions
-            response = self._http.send(request, stream=True)
+        began, status = time.monotonic(), None
+        try:
+            with Connecting(self.teller, self._route) as connecting:
+                request.extensions |= connecting.extensions
+                response = self._http.send(request, stream=True)
+            status = response.status_code
+        finally:
+            seconds = round(time.monotonic() - began, 3)
+            record("request", method=request.method, path=request.url.path, status=status, seconds=seconds)
         self._reached = True
         return response
 

@@ -20,7 +20,6 @@ from bulkops.ledger.claims import ImportTaken
 from bulkops.ledger.events import Accepted, Blocked, Payload, Refused, RequestSent, Stopped, TooLarge
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import TAKEN_IN, ChunkState
-from bulkops.readback.fetch.rows import nothing_of
 from bulkops.transport.client import CLOCK_SET_SECONDS
 from bulkops.transport.responses import Answer
 from bulkops.upload.body import ChunkBody
@@ -28,6 +27,7 @@ from bulkops.upload.context import JobContext
 from bulkops.upload.evidence.amounts import harmless_again, told_of
 from bulkops.upload.evidence.duplicates import taken_in_state
 from bulkops.upload.evidence.row_clock import instant, rows_ahead
+from bulkops.upload.evidence.server_clock import learn_time
 from bulkops.upload.evidence.server_time import read_seconds
 from bulkops.upload.refusals.header_names import name_advice
 from bulkops.upload.refusals.isolate import Refusals
@@ -141,16 +141,6 @@ class Sender:
             read_seconds=read_seconds(context.contract, attempt.chunk, context.options),
             leaving=attempt.begin,
         )
-
-
-def learn_time(context: JobContext) -> None:
-    """Learn the server's clock before a request whose rows may have to be looked for: ours may be set meanwhile."""
-    client, readback = context.client, context.route.readback
-    if context.contract.mode.resend_is_safe or readback is None:
-        return
-    if client.server_offset is None and not client.tells_no_time:
-        params = nothing_of(readback, context.ids, context.job.options, now=context.clock.now())
-        client.ask_time(readback.path, context.ids, params)
 
 
 class _Attempt:

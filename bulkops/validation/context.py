@@ -4,13 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
 
+from bulkops.validation.named_things import NamedThings
 from bulkops_validators.model.cells import Text
 from bulkops_validators.model.contract import Comparison, Contract, Mode, Unique
-
-if TYPE_CHECKING:
-    from bulkops.validation.named import NamedThings
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,7 +27,7 @@ class Context:
     mask: bool = False
     names: tuple[str, ...] = ()
     digests: bool = False
-    named: "NamedThings | None" = None
+    named: NamedThings | None = None
 
     @cached_property
     def present(self) -> tuple[str, ...]:

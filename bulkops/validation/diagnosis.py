@@ -27,7 +27,7 @@ _SURE = 3
 _SHOWN = 60
 _MARKUP = re.compile(rb"(?i)<(?:!doctype\s+html|html|head|body|\?xml|!--)|<[a-z][a-z0-9:_-]*(?:\s[^<>\n]*)?/?>")
 _OBJECT = re.compile(rb'(?:\[\s*)?\{\s*"(?:[^"\\]|\\.)*"\s*:')
-_COLUMNS = frozenset({"HDR101", "HDR102", "HDR103", "HDR116"})
+_COLUMNS = frozenset({"HDR101", "HDR102", "HDR103", "HDR116", "HDR131"})
 _OF_CELLS = frozenset(
     code for code in RULES if code.startswith(("TYP", "VAL", "UNQ", "XCL", "ATR", "DAT", "XLS", "COD"))
 )

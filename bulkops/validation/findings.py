@@ -1,8 +1,7 @@
-"""What a validation says: findings, one report a file, one for all; and the settings it ran with."""
+"""The result of a validation: findings, a report for each file, and one for all files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any, overload
 
@@ -12,9 +11,7 @@ from bulkops_validators.model.rules_registry import RULES
 if TYPE_CHECKING:
     import polars as pl
 
-    from bulkops.validation.baseline import Baseline
     from bulkops.validation.digests import Digests
-    from bulkops.validation.named import NamedThings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,32 +222,3 @@ class ValidationReport:
         if self.account is not None:
             document["account"] = dict(self.account)
         return document
-
-
-@dataclass(frozen=True, kw_only=True)
-class ValidationSettings:
-    """How to validate.
-
-    `select` and `ignore` are codes, names or prefixes; `max_findings` caps the examples of each rule and file;
-    after `max_errors` errors the rest of a file is left unread; `mask` hides values; `insensitive` says that the
-    application folds the case of codes; without `now` nothing looks at the present. `renames` gives columns of the
-    header the names under which they are judged; `digests` asks for the digests of records; `named` knows what an
-    account has of the names in the cells. Without `grouped`, findings that follow from another one are listed too; so
-    they are with a baseline, which names them one by one.
-    """
-
-    select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    max_findings: int = 1000
-    max_errors: int | None = None
-    mask: bool = False
-    insensitive: bool = False
-    now: datetime | None = None
-    block_bytes: int = 16 << 20
-    threads: int = 3
-    keys_in_memory: int = 8_000_000
-    baseline: "Baseline | None" = None
-    renames: Mapping[str, str] = field(default_factory=dict)
-    digests: bool = False
-    named: "NamedThings | None" = None
-    grouped: bool = True

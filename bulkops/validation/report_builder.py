@@ -12,11 +12,12 @@ from bulkops.validation.checks.blank_tail import Place
 from bulkops.validation.checks.column_profile import BlockFacts, whole_file_hits
 from bulkops.validation.context import Context
 from bulkops.validation.digests import Digests
-from bulkops.validation.findings import FileReport, Finding, ValidationSettings
+from bulkops.validation.findings import FileReport, Finding
 from bulkops.validation.observer import Observer
 from bulkops.validation.preamble import Opening
 from bulkops.validation.record_lookup import Index, RecordPlace, read_again
 from bulkops.validation.rule_matches import Hits, Room
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract, Mode
 from bulkops_validators.model.rules import Severity
 from bulkops_validators.model.rules_registry import RULES, chosen

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -12,6 +13,8 @@ from bulkops.exporting.catalog import EXPORTS
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model import describe, rules_docs
 from bulkops_validators.model.operations import operations_of
+from tests.docs import transcripts
+from tools import architecture
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOTICE = "<!-- Written by `make docs`; do not edit. -->\n\n"
@@ -91,8 +94,18 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/contracts.md": contract_reference,
     "reference/exit-codes.md": exit_codes,
     "reference/permissions.md": permissions,
-    "rules.md": rules_docs.markdown,
+    "reference/rules.md": rules_docs.markdown,
+    "explanation/architecture.svg": architecture.current,
 }
+
+
+def write_transcripts() -> None:
+    """Run the transcripts of all pages and write their output."""
+    for page in transcripts.PAGES:
+        path = transcripts.ROOT / page
+        with TemporaryDirectory() as folder:
+            path.write_text(transcripts.rerun(path.read_text(encoding="utf-8"), Path(folder)), encoding="utf-8")
+        print(f"ran {path}")  # noqa: T201 - the script's result
 
 
 if __name__ == "__main__":
@@ -105,3 +118,4 @@ if __name__ == "__main__":
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(make(), encoding="utf-8")
         print(f"wrote {path}")  # noqa: T201 - the script's result
+    write_transcripts()

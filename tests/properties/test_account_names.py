@@ -15,7 +15,8 @@ from bulkops.account.model import Account, Application, Attribute, Campaign, Pro
 from bulkops.account.parsing import attribute, campaign, has_more, items_of, program
 from bulkops.account.snapshot import read_snapshot, write_snapshot
 from bulkops.validation.engine import validate_files
-from bulkops.validation.findings import FileReport, ValidationSettings
+from bulkops.validation.findings import FileReport
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators import CONTRACTS
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)

@@ -27,7 +27,8 @@ from bulkops.wording import counted
 from bulkops_validators import CONTRACTS
 
 if TYPE_CHECKING:
-    from bulkops.validation.findings import ValidationReport, ValidationSettings
+    from bulkops.validation.findings import ValidationReport
+    from bulkops.validation.settings import ValidationSettings
 
 
 @click.command("check")

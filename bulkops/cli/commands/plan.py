@@ -74,7 +74,7 @@ def _refuse_other_header(contract: Contract, plan: "FilePlan") -> None:
     """Refuse a file whose header is another contract's: its plan would be one of nothing that can be sent."""
     from bulkops.reading.sources import stream_source
     from bulkops.validation.engine import validate_files
-    from bulkops.validation.findings import ValidationSettings
+    from bulkops.validation.settings import ValidationSettings
 
     with plan.path.open("rb") as file:
         header = BytesIO(file.read(plan.header_end))

@@ -18,7 +18,8 @@ from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
     from bulkops.account.model import Account
-    from bulkops.validation.findings import ValidationReport, ValidationSettings
+    from bulkops.validation.findings import ValidationReport
+    from bulkops.validation.settings import ValidationSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -17,7 +17,7 @@ def what_is_left(contract: Contract, copy: "Source", *, mask: bool) -> "FileRepo
     """Return the findings in a repaired copy, with one example of each rule."""
     from bulkops.clock import SystemClock
     from bulkops.validation.engine import validate_files
-    from bulkops.validation.findings import ValidationSettings
+    from bulkops.validation.settings import ValidationSettings
 
     settings = ValidationSettings(max_findings=1, now=SystemClock().now(), mask=mask)
     return validate_files(contract, [copy], settings=settings).files[0]

@@ -16,7 +16,8 @@ from bulkops_validators.model.rules import Severity
 
 if TYPE_CHECKING:
     from bulkops.cli.output.excerpts import Excerpts
-    from bulkops.validation.findings import FileReport, Finding, ValidationReport, ValidationSettings
+    from bulkops.validation.findings import FileReport, Finding, ValidationReport
+    from bulkops.validation.settings import ValidationSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("text", "json", "github", "sarif")
@@ -80,7 +81,7 @@ def settings_of(
     """Return how to validate; UsageError for a rule or a baseline that is not there."""
     from bulkops.clock import SystemClock
     from bulkops.validation import baseline
-    from bulkops.validation.findings import ValidationSettings
+    from bulkops.validation.settings import ValidationSettings
     from bulkops_validators.model.rules_registry import chosen
 
     try:

@@ -13,10 +13,10 @@ from bulkops.reading.records.structural_index import Offsets
 from bulkops.validation.block import Partial
 from bulkops.validation.checks.keys import KeyStore, folded
 from bulkops.validation.context import masked
-from bulkops.validation.findings import ValidationSettings
 from bulkops.validation.record_lookup import RecordPlace, read_again
 from bulkops.validation.report_builder import Tally
 from bulkops.validation.rule_matches import Hits, Spot
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract, Mode, Unique
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from bulkops.reading.sources import Source
 from bulkops.validation.engine import validate_files
-from bulkops.validation.findings import FileReport, ValidationSettings
+from bulkops.validation.findings import FileReport
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 
@@ -31,6 +32,7 @@ def file_of(contract: Contract, count: int = 12) -> str:
     """Return a valid file with only the required columns, or those of which one is needed."""
     names = [exclusive.columns[0] for exclusive in contract.exclusive if exclusive.whole_file]
     names += contract.required_names
+    names += [column.name for column in contract.columns if column.recommended]
     columns = [contract.column(name) for name in names]
     rows = [",".join([f"{columns[0].example}{n:03d}", *(c.example for c in columns[1:])]) for n in range(count)]
     return "\n".join([",".join(names), *rows, ""])

@@ -1,7 +1,6 @@
 """The pandera model of a contract, for polars frames of text columns."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any, ClassVar
 
 import pandera.polars as pa
@@ -38,17 +37,16 @@ class FrameModel(pa.DataFrameModel):
         return found.rename({new: old for old, new in renames.items()})
 
 
-@cache
-def _model(name: str, contract_name: str) -> type[FrameModel]:
-    from bulkops_validators import CONTRACTS  # the models are asked for by name, after the contracts are known
-
-    contract = CONTRACTS[contract_name]
-    return type(name, (FrameModel,), {"contract": contract, "__doc__": f"{contract.title}: {contract.effect}."})
+_models: dict[str, type[FrameModel]] = {}
 
 
 def frame_model(contract: Contract) -> type[FrameModel]:
     """Return the model of a contract, the same class every time."""
-    return _model(contract.model_name, contract.name)
+    if contract.name not in _models:
+        about = f"{contract.title}: {contract.effect}."
+        model = type(contract.model_name, (FrameModel,), {"contract": contract, "__doc__": about})
+        return _models.setdefault(contract.name, model)
+    return _models[contract.name]
 
 
 def frame_schema(contract: Contract) -> pa.DataFrameSchema:
