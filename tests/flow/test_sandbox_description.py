@@ -8,6 +8,8 @@ import pytest
 
 from bulkops.sandbox.app import OPERATIONS as SERVED
 from bulkops.sandbox.serve import SandboxServer
+from bulkops_validators import CONTRACTS
+from bulkops_validators.model.contract import Contract
 from tests.description.calls import BODIES, FORM, KEY, Caller, body_of, filled_sandbox, multipart, target
 from tests.description.facts import OPERATIONS, Operation, mismatches
 from tests.unit.sandbox.client import talking
@@ -83,8 +85,14 @@ def test_success_of_every_operation_has_the_described_status_media_type_and_body
                 assert found.body.count(b"\n") > 1 or b'"data": [{' in found.body or b'"id"' in found.body
 
 
+def example(contract: Contract) -> bytes:
+    """Return a file of one record with the examples of the required columns."""
+    columns = [column for column in contract.columns if column.required]
+    return "\n".join(",".join(row) for row in zip(*((c.name, c.example) for c in columns), strict=True)).encode()
+
+
 def test_success_of_every_import_has_the_described_status_media_type_and_body(caller: Caller) -> None:
-    files = {
+    files = {route.operation: example(contract) for contract in CONTRACTS.values() for route in contract.routes} | {
         "importAllowedList": b"item\nb\n",
         "importAudiencesMemberships": b"profileintegrationid\nb\n",
         "importAccountCollection": b"item\nb\n",
