@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from bulkops import errors
+from bulkops.account.reading import LISTS, SEARCH, SINGLES
 from bulkops.cli.main import COMMANDS, cli
 from bulkops.exporting.catalog import EXPORTS
 from bulkops_validators import CONTRACTS
@@ -57,6 +58,14 @@ def contract_reference() -> str:
     return NOTICE + head + "\n".join(describe.markdown(contract) for contract in CONTRACTS.values())
 
 
+def _account_reads() -> str:
+    """Return the operations that read an account, as Markdown."""
+    reads = [
+        f"`GET {path}`" for path in sorted({each.path for each in LISTS.values()} | {p for _, p in SINGLES.values()})
+    ]
+    return ", ".join([*reads, f"`POST {SEARCH}`"])
+
+
 def permissions() -> str:
     """Return the operations that a key must grant, by command."""
     head = (
@@ -65,6 +74,9 @@ def permissions() -> str:
         "`jobs resume` and\n`jobs undo` request the same as `import`, and `run` the same as its steps. "
         "A command with several paths takes the one that its ids choose.\n"
         "`bulkops contracts NAME` lists the operations of one contract.\n\n"
+        "An import, and each step of a recipe, also tries to read the account first "
+        "([the account](../how-to/account.md)). A key without these operations is reported; the import goes on:\n"
+        f"{_account_reads()}.\n\n"
     )
     rows = ["| command | operations |", "|---|---|"]
     for contract in CONTRACTS.values():
