@@ -32,7 +32,7 @@ class ContractSamples:
     header: Header | None = None
 
     def content_twin(self) -> Twin:
-        """Return the twin whose header is right and whose records have defects."""
+        """Return the twin with the right header and defects in its records."""
         records = self.twin_records() if self.twin_records else self._records()
         return twin(records, self.defects(records[0]))
 

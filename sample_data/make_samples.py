@@ -39,12 +39,12 @@ def sample_files() -> dict[str, str]:
 
 
 def content_twins() -> dict[str, Twin]:
-    """Return the twins whose header is right, by contract."""
+    """Return the twins with defects in their records, by contract."""
     return {each.contract: each.content_twin() for each in ALL_SAMPLES}
 
 
 def header_twins() -> dict[str, Twin]:
-    """Return the twins whose header is wrong and whose records are good, by contract."""
+    """Return the twins with a wrong header over good records, by contract."""
     return {each.contract: made for each in ALL_SAMPLES if (made := each.header_twin()) is not None}
 
 

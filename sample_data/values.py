@@ -1,4 +1,4 @@
-"""Values of which the good samples are made, the same on every run.
+"""Make values for the good samples, the same on every run.
 
 Every value is arithmetic on the record's position, so nothing depends on a random generator.
 Ids are those of the sandbox's default world, stores those of world.json.

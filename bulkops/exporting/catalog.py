@@ -71,7 +71,7 @@ DETAILS: dict[str, ExportDetails] = {
         title="Items of a collection: account level, or campaign level when a campaign is given"
     ),
 }
-"""What the read-backs of contracts do not say of their exports, by the operation of the read-back."""
+"""The details of the exports of contracts, by the operation of the read-back."""
 
 OTHERS = (
     Export(
@@ -97,7 +97,7 @@ OTHERS = (
         paths=(f"{PROGRAM_PATH}/export_customer_balances",),
         columns=columns.CUSTOMER_BALANCES,
         filters=(BALANCE_END, BALANCES, LEDGERS),
-        notes=("Subledgers whose balances are all zero are left out. currentTier is that of today.",),
+        notes=("Subledgers whose balances are all zero are left out. currentTier is today's tier.",),
     ),
     Export(
         name="customer-balance",

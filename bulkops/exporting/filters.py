@@ -32,7 +32,7 @@ VALID = Filter(
     parameter="valid",
     kind=Kind.CHOICE,
     choices=("expired", "validNow", "validFuture"),
-    about="Only codes whose dates lie in the past, around now, or in the future.",
+    about="Only codes that are expired, valid now, or valid in the future.",
 )
 USABLE = Filter(
     name="usable",

@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from bulkops.sandbox.answers import ApiError, error_response
 from bulkops.sandbox.endpoint import Endpoint, Service
 from bulkops.sandbox.parameters import shortened
 from bulkops.sandbox.resource import GROUPS, Group, Operation
 from bulkops.sandbox.resources import RESOURCES
+from bulkops.sandbox.responses import ApiError, error_response
 
 TEXTS = {"loyaltyCardId": "", "integrationId": ":path"}
 """The path parameters that are text, with their converter: an integration id may contain slashes."""
@@ -35,7 +35,7 @@ def build_app(service: Service) -> Starlette:
     """Return the application of one sandbox."""
     routes = [_route(service, group, each) for group, operations in OPERATIONS.items() for each in operations]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _unrouted, 500: _broken})
-    # A redirect to the path without its last slash is no response of the API.
+    # A redirect to the path without its last slash is not a response of the API.
     app.router.redirect_slashes = False
     return app
 
@@ -59,7 +59,7 @@ def _route(service: Service, group: Group, operation: Operation) -> Route:
 
 
 def _unrouted(request: Request, _problem: Exception) -> Response:
-    """Answer a path or a method that no operation has."""
+    """Respond to a path or a method that no operation has."""
     methods = _methods(request) - {request.method}
     if methods:
         allow = {"allow": ", ".join(sorted(methods))}
@@ -76,6 +76,6 @@ def _methods(request: Request) -> set[str]:
 
 
 def _broken(request: Request, problem: Exception) -> Response:
-    """Answer a mistake in the sandbox itself."""
+    """Respond to a failure of the sandbox itself."""
     message = f"The sandbox failed at {request.method} {request.scope['path']}: {problem!r}"
     return Response(json.dumps({"message": message}), status_code=500, media_type="application/json")

@@ -1,4 +1,4 @@
-"""Where the sandbox keeps what was imported: SQLite, one writer at a time, readers on a snapshot."""
+"""Store the imported rows of a sandbox in SQLite: one writer at a time, each reader on a snapshot."""
 
 import os
 import re
@@ -18,7 +18,7 @@ FORMAT = 1
 
 # The tables that no resource owns. Each resource adds its own; see `Resource.tables`.
 # Rows of replacing and updating imports carry the time from which reads show them (`since`) and the time
-# from which they no longer do (`until`), so that a lagging export can show what was there before.
+# from which they no longer do (`until`), so that a lagging export can show the earlier rows.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS import (id INTEGER PRIMARY KEY AUTOINCREMENT, created TEXT, entity TEXT, amount INTEGER,
   path TEXT);

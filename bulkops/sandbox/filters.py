@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from bulkops.sandbox.answers import bad_parameter
 from bulkops.sandbox.database import folded
 from bulkops.sandbox.endpoint import Call
+from bulkops.sandbox.responses import bad_parameter
 from bulkops.sandbox.times import FOREVER, filter_instant, iso, iso_micro
 
 
@@ -74,7 +74,7 @@ class Where:
         return self
 
     def visible(self, *, versions: bool = False) -> "Where":
-        """Keep the rows that reads show by now; `versions` for tables whose rows are superseded."""
+        """Keep the rows that reads show by now; `versions` for tables that keep replaced rows."""
         self.also("since <= :now")
         return self.also("until > :now") if versions else self
 

@@ -1,4 +1,4 @@
-"""Every import's course: read the file, judge each record, store batches, answer or refuse."""
+"""Run an import: read the file, check each record, store batches, return the result or refuse."""
 
 import secrets
 import sqlite3
@@ -10,10 +10,10 @@ from itertools import islice
 from types import MappingProxyType
 from typing import IO, Any, ClassVar
 
-from bulkops.sandbox.answers import ApiError
 from bulkops.sandbox.assumptions import Assumptions
 from bulkops.sandbox.cells import Attributes, Instants
 from bulkops.sandbox.csv_input import CsvInput, Place, RowError, Unreadable, column_positions, refused
+from bulkops.sandbox.responses import ApiError
 from bulkops.sandbox.state import ACCOUNT, USER, State
 from bulkops.sandbox.times import FOREVER, iso, iso_micro, seconds
 
@@ -22,7 +22,7 @@ BATCH = 2000
 
 @dataclass(frozen=True)
 class Trouble:
-    """What a fault does to an import: reject a record, show the rows late, or import `only` the first records."""
+    """The effect of a fault on an import: reject a record, show the rows late, or import `only` the first records."""
 
     refuse_at: int | None = None
     atomicity: str | None = None
@@ -69,7 +69,7 @@ class Run:
 
 
 class Importer(ABC):
-    """What one import takes (columns) and does (rows)."""
+    """The columns and the effect of one import. Each import of a resource is a subclass."""
 
     entity: ClassVar[str]
     required: tuple[str, ...]
@@ -103,7 +103,7 @@ class Importer(ABC):
 
 @dataclass
 class Tally:
-    """What became of the records so far."""
+    """The records of an import so far: read, created and refused."""
 
     records: int = 0
     created: int = 0
@@ -118,7 +118,7 @@ class Tally:
 
 
 class Feed:
-    """Takes one file into one importer."""
+    """Reads one file into one importer."""
 
     def __init__(self, importer: Importer, trouble: Trouble) -> None:
         self.importer = importer
@@ -129,7 +129,7 @@ class Feed:
         self._waiting: list[tuple[Place, tuple[Any, ...]]] = []
 
     def take(self, upload: IO[bytes]) -> Tally:
-        """Read and store the file; what was refused is in the tally."""
+        """Read and store the file; the tally contains the refused records."""
         source = CsvInput(upload, self.assumptions)
         try:
             positions = column_positions(
@@ -209,7 +209,7 @@ class Feed:
 def run_import(
     state: State, make: Callable[[Run], Importer], upload: IO[bytes], *, path: str, trouble: Trouble | None = None
 ) -> dict[str, Any]:
-    """Take a file in one transaction and return the documented Import object; raise `ApiError`."""
+    """Import a file in one transaction and return the documented Import object; raise `ApiError`."""
     trouble = trouble or Trouble()
     lag = state.assumptions.lag + trouble.lag
     with state.database.writing() as connection:

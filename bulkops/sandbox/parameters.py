@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from bulkops.sandbox.answers import bad_field, bad_parameter
+from bulkops.sandbox.responses import bad_field, bad_parameter
 from bulkops.sandbox.times import filter_instant
 
 INTEGER = re.compile(r"-?[0-9]{1,19}")

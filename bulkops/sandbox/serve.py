@@ -29,7 +29,7 @@ from bulkops.sandbox.world_file import load_world
 
 
 class CuttableProtocol(H11Protocol):
-    """HTTP/1.1 whose application can cut the connection, for scripted trouble."""
+    """HTTP/1.1 with an application that can cut the connection, for scripted faults."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -99,7 +99,7 @@ class SandboxServer:
 
     @property
     def requests(self) -> list[Logged]:
-        """The requests answered so far, in the order of their answers; status 0 where there was none."""
+        """The requests so far, in the order of their responses; status 0 if there was no response."""
         return list(self._service.requests)
 
     def set_faults(self, spec: str | None) -> None:
@@ -145,7 +145,7 @@ class SandboxServer:
 def _listen(host: str, port: int) -> socket.socket:
     """Return a socket that already listens, so that no client can come too early."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Only with its protocol named does asyncio switch off Nagle's algorithm, which costs 40 ms an answer.
+    # Only with its protocol named does asyncio switch off Nagle's algorithm, which costs 40 ms per response.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

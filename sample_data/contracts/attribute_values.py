@@ -12,7 +12,7 @@ def attribute_values() -> Sample:
 
 
 def defects(first: Record) -> list[Defect]:
-    """Return what is wrong in the broken twin; `first` is its first record."""
+    """Return the defects of the broken twin; `first` is its first record."""
     return [
         swap("blank required value", "item", "", "an item cannot be blank"),
         duplicate("item", first),

@@ -11,7 +11,7 @@ def audiences() -> Sample:
 
 
 def defects(first: Record) -> list[Defect]:
-    """Return what is wrong in the broken twin; `first` is its first record."""
+    """Return the defects of the broken twin; `first` is its first record."""
     column = "profileintegrationid"
     return [
         swap("blank required value", column, "", "the profile is required"),

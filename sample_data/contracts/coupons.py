@@ -35,7 +35,7 @@ def coupons() -> Sample:
 
 
 def defects(first: Record) -> list[Defect]:
-    """Return what is wrong in the broken twin; `first` is its first record."""
+    """Return the defects of the broken twin; `first` is its first record."""
     return [
         swap("blank required value", "value", "", "the code is required"),
         swap("value too short", "value", "AB", "3 characters are the least"),

@@ -41,7 +41,7 @@ def giveaways() -> Sample:
 
 
 def defects(first: Record) -> list[Defect]:
-    """Return what is wrong in the broken twin; `first` is its first record."""
+    """Return the defects of the broken twin; `first` is its first record."""
     return [
         swap("blank required value", "code", "", "the code is required"),
         duplicate("code", first),

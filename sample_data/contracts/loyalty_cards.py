@@ -33,7 +33,7 @@ def loyalty_cards() -> Sample:
 
 
 def defects(first: Record) -> list[Defect]:
-    """Return what is wrong in the broken twin; `first` is its first record."""
+    """Return the defects of the broken twin; `first` is its first record."""
     return [
         swap("blank required value", "identifier", "", "the identifier is required"),
         swap("value too short", "identifier", "C-1", "4 characters are the least"),

@@ -11,7 +11,7 @@ def loyalty_join_dates() -> Sample:
 
 
 def defects(first: Record) -> list[Defect]:
-    """Return what is wrong in the broken twin; `first` is its first record."""
+    """Return the defects of the broken twin; `first` is its first record."""
     return [
         swap("blank required value", "customerprofileid", "", "the customer is required"),
         duplicate("customerprofileid", first),

@@ -49,7 +49,7 @@ def loyalty_points_cards() -> Sample:
 
 
 def defects(_first: Record) -> list[Defect]:
-    """Return what is wrong in the broken twin; `_first` is its first record."""
+    """Return the defects of the broken twin; `_first` is its first record."""
     one_expiry = {"validityDuration": ""}
     return [
         swap("blank required value", "amount", "", "how many points is required"),

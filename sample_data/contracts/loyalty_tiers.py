@@ -15,7 +15,7 @@ def loyalty_tiers() -> Sample:
 
 
 def defects(first: Record) -> list[Defect]:
-    """Return what is wrong in the broken twin; `first` is its first record."""
+    """Return the defects of the broken twin; `first` is its first record."""
     key = {name: first[name] for name in ("subledgerid", "customerprofileid")}
     return [
         swap("blank required value", "customerprofileid", "", "the customer is required"),

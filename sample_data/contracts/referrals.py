@@ -32,7 +32,7 @@ def referrals() -> Sample:
 
 
 def defects(first: Record) -> list[Defect]:
-    """Return what is wrong in the broken twin; `first` is its first record."""
+    """Return the defects of the broken twin; `first` is its first record."""
     advocate = "advocateprofileintegrationid"
     return [
         swap("blank required value", "code", "", "the code is required"),

@@ -11,7 +11,7 @@ def stores() -> Sample:
 
 
 def defects(first: Record) -> list[Defect]:
-    """Return what is wrong in the broken twin; `first` is its first record."""
+    """Return the defects of the broken twin; `first` is its first record."""
     column = "store_integration_id"
     return [
         swap("blank required value", column, "", "the store is required"),

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import bad_parameter, cell, csv_response, quoted
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.filters import (
     date_printer,
@@ -25,6 +24,7 @@ from bulkops.sandbox.parameters import (
 )
 from bulkops.sandbox.parameters import instant as instant_parameter
 from bulkops.sandbox.resource import APPLICATION, CAMPAIGN, Operation, Resource
+from bulkops.sandbox.responses import bad_parameter, cell, csv_response, quoted
 from bulkops.sandbox.shared.export_log import remember
 from bulkops.sandbox.times import iso
 from bulkops.sandbox.world import Achievement
@@ -117,7 +117,7 @@ def _progress(call: Call, found: Achievement) -> Response:
 
 
 def export_account_achievements(call: Call) -> Response:
-    """Respond to `exportAchievementV2`, whose path names no campaign."""
+    """Respond to `exportAchievementV2`; its path contains no campaign."""
     return _progress(call, call.state.achievement(call.path["achievementId"]))
 
 

@@ -4,11 +4,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import json_response
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.parameters import PAGE
 from bulkops.sandbox.resource import APPLICATION, Operation, Resource
 from bulkops.sandbox.resources.programs import program_json
+from bulkops.sandbox.responses import json_response
 from bulkops.sandbox.shared.pages import MADE, counted
 from bulkops.sandbox.state import ACCOUNT
 from bulkops.sandbox.world import Application

@@ -5,11 +5,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import bad_parameter, json_response
 from bulkops.sandbox.endpoint import Build, Call, importing
 from bulkops.sandbox.filters import listed
 from bulkops.sandbox.parameters import PAGE, choice, free, named
 from bulkops.sandbox.resource import Operation, Resource
+from bulkops.sandbox.responses import bad_parameter, json_response
 from bulkops.sandbox.shared.items import ITEM_LIMIT, Replacing
 from bulkops.sandbox.shared.pages import MADE, counted
 from bulkops.sandbox.state import ACCOUNT

@@ -4,7 +4,6 @@ from functools import partial
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import json_response
 from bulkops.sandbox.cells import bad
 from bulkops.sandbox.csv_input import RowError
 from bulkops.sandbox.endpoint import Build, Call, importing
@@ -12,6 +11,7 @@ from bulkops.sandbox.filters import page
 from bulkops.sandbox.parameters import LIST, PAGE, free
 from bulkops.sandbox.resource import Operation, Resource
 from bulkops.sandbox.resources.profiles import profile_json
+from bulkops.sandbox.responses import json_response
 from bulkops.sandbox.shared.items import Replacing, exported_items, listed_items
 from bulkops.sandbox.shared.pages import MADE, paged
 from bulkops.sandbox.state import ACCOUNT

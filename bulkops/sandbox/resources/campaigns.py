@@ -4,11 +4,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import json_response
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.filters import Where, made_within
 from bulkops.sandbox.parameters import CAMPAIGN_STATES, PAGE, choice, free, integer, named, window
 from bulkops.sandbox.resource import APPLICATION, CAMPAIGN, Operation, Resource
+from bulkops.sandbox.responses import json_response
 from bulkops.sandbox.shared.pages import MADE, counted
 from bulkops.sandbox.state import USER
 from bulkops.sandbox.world import Campaign

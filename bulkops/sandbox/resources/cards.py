@@ -8,7 +8,6 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import ApiError, cell, csv_response, json_response, quoted
 from bulkops.sandbox.balances import Balance, balances
 from bulkops.sandbox.cells import bad, short
 from bulkops.sandbox.csv_input import RowError
@@ -29,6 +28,7 @@ from bulkops.sandbox.parameters import (
 )
 from bulkops.sandbox.resource import CARD, PROGRAM, Operation, Resource
 from bulkops.sandbox.resources.programs import program_of_kind
+from bulkops.sandbox.responses import ApiError, cell, csv_response, json_response, quoted
 from bulkops.sandbox.times import FOREVER
 from bulkops.sandbox.world import Program
 
@@ -75,7 +75,7 @@ class Cards(Importer):
                 raise bad("customerprofileids", f"the profile {profile!r} does not exist")
 
     def judge(self, rows: list[tuple[Any, ...]]) -> dict[int, RowError | None]:
-        """Refuse or skip what is there already, or twice in the file."""
+        """Refuse or skip cards that exist already; refuse cards that the file repeats."""
         existing = self.run.assumptions.existing_card
         verdicts: dict[int, RowError | None] = {}
         for position, row in enumerate(rows):
@@ -104,7 +104,7 @@ class Cards(Importer):
         run.connection.executemany(CARD_SQL, values)
 
     def _retired(self, identifier: str) -> str:
-        """End what is known of a card and return when it was made; now, if it is new."""
+        """End the stored row of a card and return when the card was created; now for a new card."""
         where = "program = :program AND identifier = :identifier AND until = :forever"
         key = {"program": self.program.id, "identifier": identifier, "forever": FOREVER}
         found = self.run.connection.execute(f"SELECT created FROM card WHERE {where}", key).fetchone()  # noqa: S608

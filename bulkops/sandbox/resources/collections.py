@@ -5,12 +5,12 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import ApiError, json_response
 from bulkops.sandbox.endpoint import Build, Call, importing
 from bulkops.sandbox.filters import page
 from bulkops.sandbox.import_engine import Run
 from bulkops.sandbox.parameters import LIST, SLICE, free
 from bulkops.sandbox.resource import APPLICATION, CAMPAIGN, Operation, Resource
+from bulkops.sandbox.responses import ApiError, json_response
 from bulkops.sandbox.shared.export_log import remember
 from bulkops.sandbox.shared.items import ITEM_LIMIT, Replacing, exported_items, listed_items
 from bulkops.sandbox.shared.pages import MADE, paged
@@ -33,7 +33,7 @@ class CollectionItems(Replacing):
         self.before = {row[0] for row in run.connection.execute(query, (owner, FOREVER))}
 
     def finish(self) -> None:
-        """Refuse what should have differed."""
+        """Refuse a file that equals the stored collection, if the assumptions say so."""
         unchanged = self.before == self.seen
         if unchanged and self.run.assumptions.unchanged_collection == "error":
             raise ApiError(400, "Import Error: the file does not differ from the collection")

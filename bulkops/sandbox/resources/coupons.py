@@ -10,7 +10,6 @@ from typing import Any
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import ApiError, cell, csv_response, json_response, quoted
 from bulkops.sandbox.cells import bad, number, plain, short, text, usage_limit
 from bulkops.sandbox.endpoint import Build, Call, importing
 from bulkops.sandbox.filters import (
@@ -33,6 +32,7 @@ from bulkops.sandbox.parameters import (
     window,
 )
 from bulkops.sandbox.resource import APPLICATION, CAMPAIGN, Operation, Resource
+from bulkops.sandbox.responses import ApiError, cell, csv_response, json_response, quoted
 from bulkops.sandbox.shared.codes import (
     UniqueCodes,
     application_wide,
@@ -192,7 +192,7 @@ def _coupon(row: Any) -> dict[str, Any]:
 
 
 def delete_coupons(call: Call) -> Response:
-    """Respond to `createCouponsDeletionJob`: the coupons that fit the filters are gone when it answers."""
+    """Respond to `createCouponsDeletionJob`: the matching coupons are deleted before the response."""
     filters = call.body.get("filters") if isinstance(call.body, dict) else None
     if not isinstance(filters, dict):
         raise ApiError(400, "The submitted data was invalid: filters are needed")

@@ -6,13 +6,13 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import cell, csv_response, quoted
 from bulkops.sandbox.cells import text
 from bulkops.sandbox.endpoint import Build, Call, importing
 from bulkops.sandbox.filters import Where
 from bulkops.sandbox.import_engine import Importer, Run
 from bulkops.sandbox.parameters import window
 from bulkops.sandbox.resource import Operation, Resource
+from bulkops.sandbox.responses import cell, csv_response, quoted
 from bulkops.sandbox.times import iso_micro
 
 GIVEAWAY_SQL = """INSERT INTO giveaway (code, startdate, enddate, attributes, pool, importid, created, since)

@@ -6,13 +6,13 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import ApiError, cell, csv_response
 from bulkops.sandbox.cells import bad, text
 from bulkops.sandbox.endpoint import Build, Call, importing
 from bulkops.sandbox.filters import Where
 from bulkops.sandbox.import_engine import Importer, Run, retire
 from bulkops.sandbox.resource import PROGRAM, Operation, Resource
 from bulkops.sandbox.resources.programs import program_of_kind
+from bulkops.sandbox.responses import ApiError, cell, csv_response
 from bulkops.sandbox.times import FOREVER
 
 

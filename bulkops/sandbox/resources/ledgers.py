@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import bad_parameter, cell, csv_response
 from bulkops.sandbox.balances import ZERO, Balance, balances
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.filters import (
@@ -24,6 +23,7 @@ from bulkops.sandbox.resource import CARD, PROFILE, PROGRAM, Operation, Resource
 from bulkops.sandbox.resources.cards import stored_cards
 from bulkops.sandbox.resources.programs import program_of_kind
 from bulkops.sandbox.resources.tiers import stored_tiers
+from bulkops.sandbox.responses import bad_parameter, cell, csv_response
 from bulkops.sandbox.shared.export_log import remember
 from bulkops.sandbox.times import iso_micro, seconds
 from bulkops.sandbox.world import Program
@@ -84,7 +84,7 @@ def export_customer_balances(call: Call) -> Response:
 
 
 def export_card_balances(call: Call) -> Response:
-    """Respond to `exportLoyaltyCardBalances`, whose sample row has one field more than its header."""
+    """Respond to `exportLoyaltyCardBalances`; the documented row has one field more than its header."""
     program = program_of_kind(call, card_based=True)
     wanted = _wanted(call, BALANCES)
     states = {row["identifier"]: row["status"] for row in stored_cards(call, program.id)}
@@ -131,7 +131,7 @@ def export_customer_log(call: Call) -> Response:
 
 
 def export_card_log(call: Call) -> Response:
-    """Respond to `exportLoyaltyCardLedger`, whose columns are not documented: those of the customer log."""
+    """Respond to `exportLoyaltyCardLedger` with the columns of the customer log: its own are not documented."""
     identifier = call.path["loyaltyCardId"]
     call.state.card(program_of_kind(call, card_based=True).id, identifier)
     return _log(call, "card", identifier, "cardidentifier")

@@ -8,13 +8,13 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import bad_parameter, json_response
 from bulkops.sandbox.cells import bad, number, plain, short, text
 from bulkops.sandbox.endpoint import Build, Call, importing
 from bulkops.sandbox.filters import Where, moment, page
 from bulkops.sandbox.import_engine import Importer, Run
 from bulkops.sandbox.parameters import SLICE, TRANSACTIONS, TYPED_TRANSACTIONS, boolean
 from bulkops.sandbox.resource import CARD, PROFILE, PROGRAM, Operation, Resource
+from bulkops.sandbox.responses import bad_parameter, json_response
 from bulkops.sandbox.times import FOREVER, end_of_duration, instant, iso, iso_micro, seconds
 
 SQL = """INSERT INTO point (profile, card, amount, startdate, expirydate, starts, ends, validity, subledger, reason,
@@ -207,7 +207,7 @@ def _transaction(row: Any) -> dict[str, Any]:
 
 
 def profile_transactions(call: Call) -> Response:
-    """Respond to `getLoyaltyProgramProfileLedgerTransactions`, whose items carry no import id."""
+    """Respond to `getLoyaltyProgramProfileLedgerTransactions`; its items have no import id."""
     program = call.state.program(call.path["loyaltyProgramId"])
     where = Where(call).visible().also("program = :program", program=program.id)
     where.also("profile = :profile", profile=call.path["integrationId"])

@@ -5,7 +5,6 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import ApiError, bad_field, json_response
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.filters import (
     Where,
@@ -16,6 +15,7 @@ from bulkops.sandbox.parameters import (
     boolean,
 )
 from bulkops.sandbox.resource import Operation, Resource
+from bulkops.sandbox.responses import ApiError, bad_field, json_response
 from bulkops.sandbox.state import ACCOUNT
 
 
@@ -58,7 +58,7 @@ def search_customers(call: Call) -> Response:
 
 
 def _listed(body: dict[str, Any], name: str, kind: type) -> list[Any]:
-    """Return a list of a JSON body whose items all have one type; refuse anything else with 400."""
+    """Return a list of a JSON body; refuse anything else, and an item of another type, with 400."""
     found = body.get(name, [])
     if not isinstance(found, list) or any(type(each) is not kind for each in found):
         raise bad_field(f"/{name}", f"a list of the type {kind.__name__} is required")

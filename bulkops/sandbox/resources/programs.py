@@ -4,9 +4,9 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import ApiError, json_response
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.resource import PROGRAM, Operation, Resource
+from bulkops.sandbox.responses import ApiError, json_response
 from bulkops.sandbox.shared.pages import MADE
 from bulkops.sandbox.state import ACCOUNT
 from bulkops.sandbox.world import Program

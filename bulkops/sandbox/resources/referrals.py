@@ -7,7 +7,6 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import cell, csv_response, json_response, quoted
 from bulkops.sandbox.cells import bad, text, usage_limit
 from bulkops.sandbox.endpoint import Build, Call, importing
 from bulkops.sandbox.filters import (
@@ -24,6 +23,7 @@ from bulkops.sandbox.parameters import (
     named,
 )
 from bulkops.sandbox.resource import APPLICATION, CAMPAIGN, Operation, Resource
+from bulkops.sandbox.responses import cell, csv_response, json_response, quoted
 from bulkops.sandbox.shared.codes import (
     UniqueCodes,
     application_wide,

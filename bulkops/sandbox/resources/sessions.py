@@ -3,9 +3,9 @@
 from starlette.responses import Response
 
 from bulkops.sandbox.access import close_session, open_session
-from bulkops.sandbox.answers import json_response
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.resource import Operation, Resource
+from bulkops.sandbox.responses import json_response
 
 
 def log_in(call: Call) -> Response:

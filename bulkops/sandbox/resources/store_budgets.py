@@ -7,7 +7,6 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import cell, csv_response, json_response
 from bulkops.sandbox.cells import number, plain, text
 from bulkops.sandbox.endpoint import Build, Call, importing
 from bulkops.sandbox.filters import (
@@ -21,6 +20,7 @@ from bulkops.sandbox.parameters import (
 )
 from bulkops.sandbox.resource import CAMPAIGN, Operation, Resource
 from bulkops.sandbox.resources.stores import CampaignStores, stores_of_campaign
+from bulkops.sandbox.responses import cell, csv_response, json_response
 from bulkops.sandbox.times import FOREVER
 
 
@@ -41,7 +41,7 @@ class StoreBudgets(CampaignStores):
             self.stores = {name: number for name, number in self.stores.items() if name in linked}
 
     def begin(self) -> None:
-        """Retire what the import replaces."""
+        """End the budgets that the import replaces."""
         where = "owner = :owner"
         if self.run.assumptions.budget_scope == "action_period":
             where += " AND action = :action AND period = :period"
@@ -84,7 +84,7 @@ def export_budgets(call: Call) -> Response:
 
 
 def list_budgets(call: Call) -> Response:
-    """Respond to `listCampaignStoreBudgetLimits`, whose limits are whole numbers."""
+    """Respond to `listCampaignStoreBudgetLimits`; its limits are whole numbers."""
     known = call.state.stores.get(call.path["applicationId"], {})
     where = budget_filter(call)
     rows = call.state.database.stream(f"SELECT * FROM store_budget WHERE {where} ORDER BY id", where.values)  # noqa: S608

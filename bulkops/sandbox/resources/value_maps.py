@@ -2,9 +2,9 @@
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import cell, csv_response
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.resource import CAMPAIGN, Operation, Resource
+from bulkops.sandbox.responses import cell, csv_response
 
 
 def export_value_map(call: Call) -> Response:

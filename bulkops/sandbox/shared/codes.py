@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-from bulkops.sandbox.answers import ApiError
 from bulkops.sandbox.csv_input import RowError
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.filters import (
@@ -10,6 +9,7 @@ from bulkops.sandbox.filters import (
     page,
 )
 from bulkops.sandbox.import_engine import Importer, Run
+from bulkops.sandbox.responses import ApiError
 from bulkops.sandbox.world import Feature
 
 
@@ -37,7 +37,7 @@ class UniqueCodes(Importer):
         return code.lower() if self.case == "insensitive-lowercase" else code
 
     def judge(self, rows: list[tuple[Any, ...]]) -> dict[int, RowError | None]:
-        """Refuse or skip what is there already, or twice in the file."""
+        """Refuse or skip codes that exist already, or that the file repeats."""
         held = self._held([row[0] for row in rows])
         verdicts: dict[int, RowError | None] = {}
         for position, row in enumerate(rows):
@@ -53,7 +53,7 @@ class UniqueCodes(Importer):
         return verdicts
 
     def _held(self, codes: list[str]) -> dict[str, int]:
-        """Return which of the codes exist, with the import that made them."""
+        """Return the codes that exist, each with the id of the import that created it."""
         held: dict[str, int] = {}
         for start in range(0, len(codes), 500):
             part = codes[start : start + 500]
@@ -91,7 +91,7 @@ def rows_page(call: Call, table: str, where: Where) -> tuple[list[Any], bool]:
 
 
 def given_fields(**values: Any) -> dict[str, Any]:
-    """Drop what is not set, as the API does with optional fields."""
+    """Return the fields that have a value; the API omits the others."""
     return {name: value for name, value in values.items() if value not in ("", None)}
 
 

@@ -5,13 +5,13 @@ from typing import Any, ClassVar
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import cell, csv_response
 from bulkops.sandbox.csv_input import RowError
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.filters import (
     Where,
 )
 from bulkops.sandbox.import_engine import Importer, Run, retire
+from bulkops.sandbox.responses import cell, csv_response
 from bulkops.sandbox.times import FOREVER
 
 ITEM_LIMIT = 500_000
@@ -30,7 +30,7 @@ class Replacing(Importer):
         self.seen: set[str] = set()
 
     def begin(self) -> None:
-        """Retire what the import replaces."""
+        """End the rows that the import replaces."""
         retire(self.run, self.table, "owner = :owner", {"owner": self.owner})
 
     def row(self, *cells: str) -> tuple[Any, ...]:
@@ -38,7 +38,7 @@ class Replacing(Importer):
         return (cells[0],)
 
     def judge(self, rows: list[tuple[Any, ...]]) -> dict[int, RowError | None]:
-        """Refuse or skip what is there already, or twice in the file."""
+        """Refuse or skip blank items and items that the file repeats."""
         settings = self.run.assumptions
         verdicts: dict[int, RowError | None] = {}
         for position, row in enumerate(rows):

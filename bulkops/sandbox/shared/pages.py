@@ -1,26 +1,26 @@
-"""Pages of lists whose items are all in memory, as JSON."""
+"""Return pages of lists as JSON; all items of these lists are in memory."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import json_response
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.filters import flag, page
+from bulkops.sandbox.responses import json_response
 
 MADE = "2026-01-01T00:00:00Z"
 
 
 def counted(call: Call, items: Iterable[Any], *, default: int = 1000) -> Response:
-    """Answer one page of items with `totalResultSize`."""
+    """Return one page of items with `totalResultSize`."""
     size, skip = page(call, default)
     found = list(items)
     return json_response({"totalResultSize": len(found), "data": found[skip : skip + size]})
 
 
 def paged(call: Call, items: Iterable[Any]) -> Response:
-    """Answer one page of items with `hasMore`, or with the total where it is asked for."""
+    """Return one page of items with `hasMore`, or with the total if the request asks for it."""
     size, skip = page(call)
     found = list(items)
     body: dict[str, Any] = {"data": found[skip : skip + size]}

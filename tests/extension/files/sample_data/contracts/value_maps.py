@@ -12,7 +12,7 @@ def value_maps() -> Sample:
 
 
 def defects(first: Record) -> list[Defect]:
-    """Return what is wrong in the broken twin; `first` is its first record."""
+    """Return the defects of the broken twin; `first` is its first record."""
     return [
         swap("blank required value", "identifier", "", "the identifier is required"),
         duplicate("identifier", first),

@@ -7,11 +7,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from bulkops.sandbox.answers import cell, csv_response
 from bulkops.sandbox.cells import number, plain, text
 from bulkops.sandbox.endpoint import Build, Call, importing
 from bulkops.sandbox.filters import Where
 from bulkops.sandbox.resource import CAMPAIGN, Operation, Resource
+from bulkops.sandbox.responses import cell, csv_response
 from bulkops.sandbox.shared.items import Replacing
 from bulkops.sandbox.times import FOREVER
 from bulkops.sandbox.world import ValueMap

@@ -1,4 +1,4 @@
-"""Answers: the two error bodies of the API, JSON with the right instants, CSV as a stream."""
+"""Responses: the two error bodies of the API, JSON, and CSV as a stream."""
 
 import json
 from collections.abc import Iterator
