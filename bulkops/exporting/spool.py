@@ -20,7 +20,8 @@ def spool(
 ) -> Downloaded:
     """Fill `out` with a whole response.
 
-    With `settle`, repeat the request until two responses that many seconds apart are equal. `notes` collects remarks about unusual records.
+    With `settle`, repeat the request until two responses that many seconds apart are equal. `notes` collects remarks
+    about unusual records.
     """
     question = request.question()
     notes = notes if notes is not None else Notes()
