@@ -1,1 +1,1 @@
-"""What a deployment contains: read before an import, kept as a snapshot, and compared with files and targets."""
+"""Read the account of a deployment, store it as a snapshot, and check files and targets against it."""

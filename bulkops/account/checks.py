@@ -1,4 +1,4 @@
-"""Compare a target and the names in a file's cells with what is known of the account. Pure."""
+"""Check a target, and the names in the cells of a file, against an account. Pure."""
 
 import difflib
 import json
@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from bulkops.account.model import Account, Application, Attribute, Audience, Campaign, Program, by_id
-from bulkops.account.model import Collection as HeldCollection
+from bulkops.account.model import Collection as AccountCollection
 from bulkops.validation.named_things import Fault
 from bulkops_validators.model.cells import JsonObject
 from bulkops_validators.model.contract import Column, Contract, Reference
@@ -16,24 +16,24 @@ from bulkops_validators.model.json_cells import MAX_JSON_LENGTH
 from bulkops_validators.model.rules import Severity
 from bulkops_validators.model.rules_registry import RULES
 
-REMEMBERED = 65_536
-"""Distinct cells whose verdict is remembered."""
-LONGEST_REMEMBERED = 4_096
-"""Characters up to which a cell's verdict is remembered."""
+CACHED_CELLS = 65_536
+"""Maximum number of distinct cells with a cached result."""
+LONGEST_CACHED = 4_096
+"""Maximum number of characters of a cell with a cached result."""
 MOST_GUESSES = 50
-"""Unknown names for which the nearest known one is looked up: in a long list that takes milliseconds each."""
+"""Maximum number of unknown names that get a suggestion: in a long list, each search takes milliseconds."""
 LISTED = 8
-"""Known names up to which a message lists them all."""
+"""A message lists all known names if there are at most this many."""
 
-Held = Application | Campaign | Program | Attribute | HeldCollection | Audience
-Judge = Callable[[str], Sequence[Fault]]
+AccountItem = Application | Campaign | Program | Attribute | AccountCollection | Audience
+CellCheck = Callable[[str], Sequence[Fault]]
 
 
 class KnownNames:
-    """What an account knows of the cells of one contract's files; `ids` are those of the target, all or some.
+    """Check the cells of one contract's files against an account; `ids` are all or some ids of the target.
 
-    If the target itself does not fit, no cell is judged. A name counts as unknown only where the list that would
-    contain it was read to its end. `missing_profiles` are profiles that a search did not find.
+    If the target itself does not fit the contract, no cell is checked. A name counts as unknown only if its list was
+    read completely. `missing_profiles` are customer profiles that a search did not find.
     """
 
     def __init__(
@@ -51,24 +51,24 @@ class KnownNames:
         self._application = by_id(account.applications, ids.get("application"))
         self._missing_profiles = missing_profiles
         self._target = target_faults(account, contract, ids)
-        # In a target that is not the one that is meant, the names of the file mean nothing.
+        # If the target is wrong, its names say nothing about the file.
         self.fits = all(RULES[fault.code].severity is not Severity.ERROR for fault in self._target)
         columns = contract.columns if self.fits else ()
-        self._judges = {column.name: judges for column in columns if (judges := self._judges_of(column))}
-        self._remembered = lru_cache(REMEMBERED)(self._judged)
+        self._checks = {column.name: checks for column in columns if (checks := self._checks_of(column))}
+        self._cached = lru_cache(CACHED_CELLS)(self._checked)
 
     @property
     def columns(self) -> Collection[str]:
-        """The columns whose cells can be judged."""
-        return self._judges.keys()
+        """The columns that can be checked."""
+        return self._checks.keys()
 
     def faults(self, column: str, value: str) -> Sequence[Fault]:
-        """Return what is wrong with a cell; a blank one is empty."""
-        judge = self._remembered if len(value) <= LONGEST_REMEMBERED else self._judged
-        return judge(column, value)
+        """Return the faults of a cell; `value` is empty for a blank cell."""
+        check = self._cached if len(value) <= LONGEST_CACHED else self._checked
+        return check(column, value)
 
     def of_file(self, present: Collection[str]) -> Sequence[Fault]:
-        """Return what is wrong with the target, and with a file for not having a column."""
+        """Return the faults of the target, and of a file that lacks a required column."""
         faults = list(self._target)
         for column in self._contract.columns:
             names = self._mandatory(column.cell) if isinstance(column.cell, JsonObject) else ()
@@ -78,23 +78,23 @@ class KnownNames:
                 faults.append(Fault("ACC124", missing))
         return faults
 
-    def _judged(self, column: str, value: str) -> Sequence[Fault]:
-        return tuple(fault for judge in self._judges[column] for fault in judge(value))
+    def _checked(self, column: str, value: str) -> Sequence[Fault]:
+        return tuple(fault for check in self._checks[column] for fault in check(value))
 
-    def _judges_of(self, column: Column) -> list[Judge]:
-        judges = [self._other_kind(column), self._named(column)]
+    def _checks_of(self, column: Column) -> list[CellCheck]:
+        checks = [self._other_kind(column), self._named(column)]
         if isinstance(column.cell, JsonObject):
-            judges.append(self._attributes(column.cell))
-        return [judge for judge in judges if judge is not None]
+            checks.append(self._attributes(column.cell))
+        return [check for check in checks if check is not None]
 
-    def _other_kind(self, column: Column) -> Judge | None:
+    def _other_kind(self, column: Column) -> CellCheck | None:
         program = self._program
         if column.program is None or program is None or program.kind in (None, column.program):
             return None
         fault = Fault("ACC114", f"fills {column.name}, but {called('program', program)} is {program.kind}")
         return lambda value: (fault,) if value else ()
 
-    def _named(self, column: Column) -> Judge | None:
+    def _named(self, column: Column) -> CellCheck | None:
         match column.names:
             case Reference.TIER:
                 return self._tiers()
@@ -103,11 +103,11 @@ class KnownNames:
             case Reference.SUBLEDGER:
                 return self._subledgers()
             case Reference.PROFILE if self._missing_profiles:
-                fault = Fault("ACC131", "is no customer profile that the search finds")
+                fault = Fault("ACC131", "is not a customer profile that the search finds")
                 return lambda value: (fault,) if value in self._missing_profiles else ()
         return None
 
-    def _tiers(self) -> Judge | None:
+    def _tiers(self) -> CellCheck | None:
         if "program" in self._ids:
             programs = [self._program] if self._program else []
             of = called("program", self._program) if self._program else ""
@@ -119,18 +119,18 @@ class KnownNames:
         known = tuple(dict.fromkeys(tier for program in programs for tier in program.tiers or ()))
         return _unknown("ACC111", known, f"is not a tier of {of}")
 
-    def _stores(self) -> Judge | None:
+    def _stores(self) -> CellCheck | None:
         wanted = self._ids.get("application")
-        held = [each for each in self._account.stores if wanted in (None, each.application)]
-        if not held or not all(self._account.knows("stores", each.application) for each in held):
+        stores = [each for each in self._account.stores if wanted in (None, each.application)]
+        if not stores or not all(self._account.knows("stores", each.application) for each in stores):
             return None
         if wanted is None and not self._account.knows("applications"):
             return None
-        known = tuple(dict.fromkeys(name for each in held for name in each.integration_ids))
+        known = tuple(dict.fromkeys(name for each in stores for name in each.integration_ids))
         of = f"application {wanted}" if wanted is not None else "any application of the account"
         return _unknown("ACC112", known, f"is not a store of {of}")
 
-    def _subledgers(self) -> Judge | None:
+    def _subledgers(self) -> CellCheck | None:
         program = self._program
         if program is None or program.allow_subledger is not False:
             return None
@@ -138,21 +138,21 @@ class KnownNames:
         return lambda value: (fault,) if value else ()
 
     def _mandatory(self, cell: JsonObject) -> tuple[str, ...]:
-        """Return the attributes that the application requires; the API says so of coupons only."""
+        """Return the attributes that the application requires; the API states them only for coupons."""
         return self._application.mandatory_coupon_attributes if self._application and cell.entity == "Coupon" else ()
 
-    def _attributes(self, cell: JsonObject) -> Judge | None:
+    def _attributes(self, cell: JsonObject) -> CellCheck | None:
         known, mandatory = self._account.knows("attributes"), self._mandatory(cell)
         if not known and not mandatory:
             return None
-        judge = AttributeJudge(
+        check = AttributeCheck(
             cell.entity, self._account.attributes if known else None, self._ids.get("application"), mandatory
         )
-        return judge.faults
+        return check.faults
 
 
-class AttributeJudge:
-    """Compares JSON cells with the custom attributes of one entity. `attributes` is None where they are not known."""
+class AttributeCheck:
+    """Check JSON cells against the custom attributes of one entity; `attributes` is None if they are unknown."""
 
     def __init__(
         self, entity: str, attributes: Iterable[Attribute] | None, application: int | None, mandatory: tuple[str, ...]
@@ -165,14 +165,14 @@ class AttributeJudge:
         self._nearest = _nearest(tuple(self._own))
 
     def faults(self, text: str) -> Sequence[Fault]:
-        """Return what is wrong with a cell; one that is not a JSON object is for other rules."""
+        """Return the faults of a cell; other rules report a cell that is not a JSON object."""
         value = _object_in(text)
         if value is None:
             return ()
         faults = {
             fault.code: fault
-            for name, held in value.items()
-            for fault in (self._fault(name, held) if self._known is not None else None,)
+            for name, member in value.items()
+            for fault in (self._fault(name, member) if self._known is not None else None,)
             if fault is not None
         }
         missing = next((name for name in self._mandatory if name not in value), None)
@@ -180,17 +180,17 @@ class AttributeJudge:
             faults["ACC124"] = Fault("ACC124", "is missing; the application requires it", of=missing)
         return tuple(faults.values())
 
-    def _fault(self, name: str, held: Any) -> Fault | None:
+    def _fault(self, name: str, value: Any) -> Fault | None:
         attribute = self._own.get(name)
         if attribute is None:
             return self._unknown(name)
         if self._application and attribute.applications and self._application not in attribute.applications:
             return Fault("ACC122", f"is not available in application {self._application}", of=name)
-        if held is None:
+        if value is None:
             return None
-        if not fits(attribute.type, held):
-            return Fault("ACC123", f"must be {_article(attribute.type)}; it is {_kind_of_value(held)}", of=name)
-        return self._not_allowed(attribute, held)
+        if not fits(attribute.type, value):
+            return Fault("ACC123", f"must be {_article(attribute.type)}; it is {_kind_of_value(value)}", of=name)
+        return self._not_allowed(attribute, value)
 
     def _unknown(self, name: str) -> Fault:
         others = sorted({each.entity for each in self._known or () if each.name == name})
@@ -198,11 +198,11 @@ class AttributeJudge:
             return Fault("ACC122", f"is an attribute of {' and '.join(others)}, not of {self._entity}", of=name)
         return Fault("ACC121", f"is not an attribute of {self._entity}.{self._nearest(name)}", of=name)
 
-    def _not_allowed(self, attribute: Attribute, held: Any) -> Fault | None:
-        # The API shows suggestions, but never an allowed list: values of such an attribute cannot be judged.
+    def _not_allowed(self, attribute: Attribute, value: Any) -> Fault | None:
+        # The API shows suggestions but never an allowed list, so values of such an attribute cannot be checked.
         if not attribute.restricted or attribute.allowed_list or not attribute.suggestions:
             return None
-        values = held if isinstance(held, list) else [held]
+        values = value if isinstance(value, list) else [value]
         if all(_as_text(value) in attribute.suggestions for value in values):
             return None
         listed = ", ".join(map(repr, attribute.suggestions[:LISTED]))
@@ -211,9 +211,9 @@ class AttributeJudge:
 
 
 def target_faults(account: Account, contract: Contract, ids: Mapping[str, int]) -> list[Fault]:
-    """Return what is wrong with the ids of a target: unknown ones first, and only these if there are any."""
+    """Return the faults of the ids of a target; if an id is unknown, return only its fault."""
     if unknown := [fault for name in ids if (fault := _unknown_id(account, ids, name)) is not None]:
-        return unknown[:1]  # what is inside an unknown application or campaign is unknown for that reason
+        return unknown[:1]  # an id inside an unknown application or campaign is unknown for the same reason
     faults = []
     requires = contract.requires
     campaign = _campaign(account, ids)
@@ -241,7 +241,7 @@ def _program_faults(account: Account, contract: Contract, program: Program | Non
 
 
 def _unknown_id(account: Account, ids: Mapping[str, int], name: str) -> Fault | None:
-    """Return the fault of an id that its list, read to the end, does not contain."""
+    """Return the fault of an id that its complete list does not contain; None if it is known or cannot be checked."""
     parts, known, where = _list_of(account, ids, name)
     if not known or by_id(parts, ids[name]) is not None:
         return None
@@ -249,14 +249,14 @@ def _unknown_id(account: Account, ids: Mapping[str, int], name: str) -> Fault | 
 
 
 def _list_of(account: Account, ids: Mapping[str, int], name: str) -> tuple[tuple[Any, ...], bool, str]:
-    """Return what is known of the kind of an id, whether that is all there is, and where it is."""
+    """Return the known items of an id's kind, whether this list is complete, and the place of the list as text."""
     application, campaign = ids.get("application"), ids.get("campaign")
     match name:
         case "application":
             return account.applications, account.knows("applications"), "the account"
         case "campaign":
-            held = tuple(each for each in account.campaigns if each.application == application)
-            return held, account.knows("campaigns", application), f"application {application}"
+            campaigns = tuple(each for each in account.campaigns if each.application == application)
+            return campaigns, account.knows("campaigns", application), f"application {application}"
         case "program":
             return account.programs, account.knows("programs"), "the account"
         case "collection" if campaign is not None:
@@ -273,26 +273,26 @@ def _list_of(account: Account, ids: Mapping[str, int], name: str) -> tuple[tuple
 
 
 def facts_of(account: Account, ids: Mapping[str, int]) -> dict[str, str]:
-    """Return for each id what is known of it, as a person reads it: `18 'Autumn', enabled`."""
+    """Return a short description of each id for people, such as `18 'Autumn' (enabled)`."""
     facts = {}
     for name, number in ids.items():
-        held = _campaign(account, ids) if name == "campaign" else by_id(_list_of(account, ids, name)[0], number)
-        facts[name] = f"{number}{_about(held) if held is not None else ''}"
+        item = _campaign(account, ids) if name == "campaign" else by_id(_list_of(account, ids, name)[0], number)
+        facts[name] = f"{number}{_about(item) if item is not None else ''}"
     return facts
 
 
-def _about(held: Held) -> str:
+def _about(item: AccountItem) -> str:
     more: tuple[str | None, ...] = ()
-    match held:
+    match item:
         case Campaign(state=state):
             more = (state,)
         case Program():
-            more = (held.kind, "sandbox" if held.sandbox else None)
+            more = (item.kind, "sandbox" if item.sandbox else None)
         case Application(sandbox=True):
             more = ("sandbox",)
         case Attribute():
-            more = (held.entity, held.type)
-    name = f" {held.name!r}" if held.name else ""
+            more = (item.entity, item.type)
+    name = f" {item.name!r}" if item.name else ""
     details = ", ".join(part for part in more if part)
     return f"{name} ({details})" if details else name
 
@@ -302,19 +302,22 @@ def _campaign(account: Account, ids: Mapping[str, int]) -> Campaign | None:
     return by_id(own, ids.get("campaign"))
 
 
-def called(what: str, held: Held) -> str:
-    """Return how a message calls a thing: `program 3 'Points club'`."""
-    return f"{what} {held.id}" + (f" {held.name!r}" if held.name else "")
+def called(what: str, item: AccountItem) -> str:
+    """Return the name of an item in messages, such as `program 3 'Points club'`."""
+    return f"{what} {item.id}" + (f" {item.name!r}" if item.name else "")
 
 
-def _unknown(code: str, known: tuple[str, ...], text: str) -> Judge:
-    """Return the judge that refuses names other than the known ones, and suggests the nearest."""
+def _unknown(code: str, known: tuple[str, ...], text: str) -> CellCheck:
+    """Return a check that reports unknown names and suggests the nearest known one."""
     names, nearest = frozenset(known), _nearest(known)
     return lambda value: (Fault(code, f"{text}.{nearest(value)}"),) if value and value not in names else ()
 
 
 def _nearest(known: Sequence[str]) -> Callable[[str], str]:
-    """Return what suggests the nearest known name, or all if they are few; after MOST_GUESSES it suggests nothing."""
+    """Return a function that suggests the nearest known name, or lists all names if there are few.
+
+    After MOST_GUESSES names it suggests nothing.
+    """
     asked = 0
 
     def suggest(name: str) -> str:
@@ -328,20 +331,20 @@ def _nearest(known: Sequence[str]) -> Callable[[str], str]:
     return suggest
 
 
-def _nearest_id(held: Sequence[Held], number: int) -> str:
-    """Return the ids that exist if they are few, or the nearest ones."""
-    if len(held) <= LISTED:
-        return f" Known: {_listed(held)}." if held else ""
-    near = difflib.get_close_matches(str(number), [str(each.id) for each in held], n=3, cutoff=0.5)
-    return f" Did you mean {_listed(each for each in held if str(each.id) in near)}?" if near else ""
+def _nearest_id(items: Sequence[AccountItem], number: int) -> str:
+    """Return a sentence with the existing ids if there are few, or with the nearest ids."""
+    if len(items) <= LISTED:
+        return f" Known: {_listed(items)}." if items else ""
+    near = difflib.get_close_matches(str(number), [str(each.id) for each in items], n=3, cutoff=0.5)
+    return f" Did you mean {_listed(each for each in items if str(each.id) in near)}?" if near else ""
 
 
-def _listed(held: Iterable[Held]) -> str:
-    return ", ".join(f"{each.id} {each.name!r}" if each.name else str(each.id) for each in held)
+def _listed(items: Iterable[AccountItem]) -> str:
+    return ", ".join(f"{each.id} {each.name!r}" if each.name else str(each.id) for each in items)
 
 
 def _object_in(text: str) -> dict[str, Any] | None:
-    """Return the JSON object in a cell; blank is an empty one, None what is no object."""
+    """Return the JSON object in a cell: an empty object for a blank cell, None for any other text."""
     if len(text) > MAX_JSON_LENGTH:
         return None
     try:
@@ -352,9 +355,9 @@ def _object_in(text: str) -> dict[str, Any] | None:
 
 
 def fits(kind: str, value: Any) -> bool:
-    """Return whether a JSON value is of an attribute's type; an unknown type fits everything.
+    """Return whether a JSON value has an attribute's type; an unknown type accepts every value.
 
-    How a location is written is not documented: objects, lists and texts are accepted.
+    The form of a location is not documented: objects, lists and texts are accepted.
     """
     if kind.startswith("(list "):
         return isinstance(value, list) and all(fits(kind[6:-1], each) for each in value)
@@ -390,5 +393,5 @@ def _kind_of_value(value: Any) -> str:
 
 
 def _as_text(value: Any) -> str:
-    """Return a value as suggestions, which are texts, would show it."""
+    """Return a value as text, to compare it with suggestions, which are texts."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,6 +1,6 @@
-"""An account as far as imports need it: what the API says of applications, campaigns, programs, attributes and lists.
+"""The parts of an account that imports need: applications, campaigns, programs, attributes and lists.
 
-The same model is the snapshot file. It contains no key, no customer data and no codes.
+The same model is the format of the snapshot file. It contains no key, no customer data and no codes.
 """
 
 from collections.abc import Iterable
@@ -12,14 +12,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from bulkops_validators.model.contract import ProgramKind
 
 
-class Part(BaseModel):
-    """One thing of the account. Unknown keys are refused, so that a misspelt one is not ignored."""
+class AccountPart(BaseModel):
+    """One item of the account. Unknown keys are rejected, so that a misspelt key is not ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Application(Part):
-    """An application; `mandatory_coupon_attributes` are the names that it requires of coupons."""
+class Application(AccountPart):
+    """An application; `mandatory_coupon_attributes` are the attributes that each of its coupons must have."""
 
     id: int
     name: str = ""
@@ -28,8 +28,8 @@ class Application(Part):
     sandbox: bool | None = None
 
 
-class Campaign(Part):
-    """A campaign of an application. `features` is None where the API does not say."""
+class Campaign(AccountPart):
+    """A campaign of an application. `features` is None if the API does not show them."""
 
     id: int
     application: int
@@ -38,8 +38,8 @@ class Campaign(Part):
     features: tuple[str, ...] | None = None
 
 
-class Program(Part):
-    """A loyalty program. A field is None where the API does not say; `tiers` are the names in the API's order."""
+class Program(AccountPart):
+    """A loyalty program. A field is None if the API does not show it; `tiers` are the names in the API's order."""
 
     id: int
     name: str = ""
@@ -52,16 +52,16 @@ class Program(Part):
 
     @property
     def kind(self) -> ProgramKind | None:
-        """What the program keeps points on, or None if that is not known."""
+        """Whether the program is based on cards or profiles; None if unknown."""
         if self.card_based is None:
             return None
         return ProgramKind.CARDS if self.card_based else ProgramKind.PROFILES
 
 
-class Attribute(Part):
+class Attribute(AccountPart):
     """A custom attribute. `suggestions` are the only allowed values if it is `restricted` and has no allowed list.
 
-    The API never shows an allowed list. `applications` is None where the API does not say.
+    The API never shows an allowed list. `applications` is None if the API does not show them.
     """
 
     id: int
@@ -74,14 +74,14 @@ class Attribute(Part):
     applications: tuple[int, ...] | None = None
 
 
-class Stores(Part):
+class Stores(AccountPart):
     """The integration ids of an application's stores."""
 
     application: int
     integration_ids: tuple[str, ...] = ()
 
 
-class Collection(Part):
+class Collection(AccountPart):
     """A collection, of the account or of a campaign."""
 
     id: int
@@ -89,24 +89,24 @@ class Collection(Part):
     campaign: int | None = None
 
 
-class Audience(Part):
+class Audience(AccountPart):
     """An audience."""
 
     id: int
     name: str = ""
 
 
-class Unread(Part):
-    """Something that could not be read, and why; what depends on it is not checked."""
+class Unread(AccountPart):
+    """An item that could not be read, and the reason; checks that depend on it are skipped."""
 
     what: str
     why: str
 
 
-class Account(Part):
-    """What is known of an account, and when it was read.
+class Account(AccountPart):
+    """The known items of an account, and the time when it was read.
 
-    `complete` names the lists that were read to their end: only of these it is known what they do not contain.
+    `complete` names the lists that were read completely: only in these lists, a missing item does not exist.
     """
 
     format: Literal[1] = Field(default=1, description="The version of this file.")
@@ -127,11 +127,11 @@ class Account(Part):
     unread: tuple[Unread, ...] = ()
 
     def knows(self, name: str, *parts: object) -> bool:
-        """Return whether a list is complete, or a list that includes it."""
+        """Return whether a list, or a larger list that includes it, is complete."""
         return any("/".join(map(str, (name, *parts[:length]))) in self.complete for length in range(len(parts) + 1))
 
     def age(self, now: datetime) -> float:
-        """Return the seconds since the account was read; never negative."""
+        """Return the seconds since the account was read; at least 0."""
         return max(0.0, (now - self.read_at).total_seconds())
 
 
@@ -139,5 +139,5 @@ P = TypeVar("P", Application, Campaign, Program, Attribute, Collection, Audience
 
 
 def by_id(parts: Iterable[P], number: int | None) -> P | None:
-    """Return the part with an id, or None."""
+    """Return the part with this id; None if there is none."""
     return next((part for part in parts if part.id == number), None)

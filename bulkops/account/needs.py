@@ -1,4 +1,4 @@
-"""What must be read of an account to check an import: derived from its contract, its ids and its file. Pure."""
+"""Derive the parts of an account that the check of an import needs, from its contract, ids and file. Pure."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -7,15 +7,16 @@ from bulkops_validators.model.cells import JsonObject
 from bulkops_validators.model.contract import Contract, ProgramKind, Reference
 
 PARTS = ("application", "campaign", "program", "collection", "audience", "attribute")
-"""The ids that can be looked up. The API has no operation that shows a giveaway pool."""
+"""The ids that the API can look up. It has no operation that shows a giveaway pool."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Needs:
-    """What an import refers to.
+    """The items of an account that an import refers to.
 
-    `ids` are those of its route; `entities` are the entities of its attributes; `stores` says that cells name stores,
-    `profiles` is the column whose cells must be existing customer profiles, `program` the kind of program it needs.
+    `ids` are the ids of its route. `entities` are the entities of its attributes. `stores`: cells contain names of
+    stores. `profiles` is the column that must contain existing customer profiles. `program` is the kind of loyalty
+    program that the import needs.
     """
 
     ids: Mapping[str, int]
@@ -26,17 +27,17 @@ class Needs:
 
     @property
     def readable(self) -> bool:
-        """Whether anything of it can be read."""
+        """Whether the API can show any of these items."""
         return bool(self.entities or self.stores or set(self.ids) & set(PARTS))
 
     @property
     def unreadable(self) -> tuple[str, ...]:
-        """The ids that no operation of the API shows."""
+        """The ids that the API cannot show."""
         return tuple(name for name in self.ids if name not in PARTS)
 
 
 def needs_of(contract: Contract, ids: Mapping[str, int], columns: Collection[str]) -> Needs:
-    """Return what an import of a file with these columns needs."""
+    """Return the needs of an import of a file with these columns."""
     present = [column for column in contract.columns if column.name in columns]
     return Needs(
         ids={name: ids[name] for name in contract.route(ids).ids},

@@ -1,4 +1,4 @@
-"""From JSON documents of the API to the parts of an account. What is absent or odd becomes unknown, never an error."""
+"""Convert JSON documents of the API to parts of an account; a missing or invalid field is unknown, not an error."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,13 +7,17 @@ from bulkops.account.model import Application, Attribute, Audience, Campaign, Co
 
 
 def items_of(document: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-    """Return the items of a list's page, or None if it has none."""
+    """Return the items of a page; None if the document has no list of items."""
     items = document.get("data")
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else None
 
 
 def has_more(document: Mapping[str, Any], *, skip: int, size: int, page: int | None) -> bool:
-    """Return whether items follow after `skip` items, `size` of which were on this page of at most `page`."""
+    """Return whether more items follow.
+
+    `skip` is the number of items read so far, `size` the number on the latest page, and `page` the maximum page size;
+    None for a list without pages.
+    """
     if not size or page is None:
         return False
     more, total = document.get("hasMore"), document.get("totalResultSize")
@@ -25,13 +29,13 @@ def has_more(document: Mapping[str, Any], *, skip: int, size: int, page: int | N
 
 
 def text(item: Mapping[str, Any], key: str) -> str:
-    """Return a text of a document; empty if it is absent."""
+    """Return a text field of a document; empty if it is missing."""
     value = item.get(key)
     return value if isinstance(value, str) else ""
 
 
 def application(item: Mapping[str, Any], _ids: Mapping[str, int], *, number: int | None = None) -> Application | None:
-    """Return an application; `number` is the id it was asked for by."""
+    """Return an application; `number` is the requested id."""
     if (found := _id(item, number)) is None:
         return None
     settings = item.get("attributesSettings")
@@ -96,7 +100,7 @@ def attribute(item: Mapping[str, Any], _ids: Mapping[str, int], *, number: int |
 
 
 def collection(item: Mapping[str, Any], ids: Mapping[str, int], *, number: int | None = None) -> Collection | None:
-    """Return a collection; one that was asked for in a campaign belongs to it."""
+    """Return a collection; one that was requested in a campaign belongs to that campaign."""
     if (found := _id(item, number)) is None:
         return None
     owner = item.get("campaignId", ids.get("campaign"))

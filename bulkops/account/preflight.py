@@ -1,4 +1,4 @@
-"""Check one import against its account before anything is sent."""
+"""Check one import against the account of its target, before anything is sent."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -27,19 +27,19 @@ from bulkops_validators.model.rules_registry import RULES
 
 FAMILY = "ACC"
 MAX_SEARCHES = 5
-"""Requests that search the profiles of one file, of PAGE profiles each."""
+"""Maximum number of requests that search the profiles of one file; each searches PAGE profiles."""
 SHOWN_FINDINGS = 20
-"""Examples of a rule that are located."""
+"""Maximum number of examples of a rule with their location."""
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preflight:
-    """What a target is, and what in a file does not fit it.
+    """The result of a preflight: facts about the target, and findings in the file.
 
-    `facts` has for each id what is known of it; `not_checked` says what could not be read, and why. `requests` counts
-    the requests that were made for it.
+    `facts` describes each id. `not_checked` lists the items that could not be read, with the reason. `requests` is the
+    number of requests of the preflight.
     """
 
     facts: Mapping[str, str]
@@ -49,15 +49,15 @@ class Preflight:
 
     @property
     def of_target(self) -> bool:
-        """Whether an error is about the ids of the target, not about records."""
+        """Whether an error concerns the ids of the target instead of records."""
         return any(each.severity is Severity.ERROR and each.record is None for each in self.report.findings)
 
     def error(self) -> BulkopsError | None:
-        """Return the error that ends an import whose target or file does not fit, or None."""
+        """Return the error for a target or file that does not fit the account; None if it fits."""
         if not self.report.errors:
             return None
         codes = ",".join(code for code in self.report.counts if RULES[code].severity is Severity.ERROR)
-        hint = f"If the account is right as it is, give --accept {codes}."
+        hint = f"If the account is correct, give --accept {codes}."
         if self.of_target:
             first = next(each for each in self.report.findings if each.severity is Severity.ERROR and not each.record)
             return UsageError(f"{_sentence(first.message)} Nothing was sent.", hint=f"Correct the ids. {hint}")
@@ -67,7 +67,7 @@ class Preflight:
         return DataError(message, hint=f"Correct the file, or the ids. {hint}")
 
     def to_json(self) -> dict[str, Any]:
-        """Return the preflight's part of the documents of `import` and `run`."""
+        """Return the part of the JSON documents of `import` and `run` about the preflight."""
         return {
             "target": dict(self.facts),
             "requests": self.requests,
@@ -87,29 +87,29 @@ def check_import(
     *,
     accept: Collection[str] = (),
     search: bool = True,
-    say: Say,
+    say: Notify,
 ) -> Preflight:
-    """Return how an import fits its account; its file was validated before.
+    """Return how an import fits the account of its target; the file must be validated before.
 
-    `accept` are rules that are left out. Without `search` no customer profile is looked up. At most MAX_REQUESTS
-    requests are made, and MAX_SEARCHES searches that `say` announces. AccessRefused if the key is not accepted.
+    `accept` are rules to skip. Without `search`, no customer profile is searched. At most MAX_REQUESTS requests and
+    MAX_SEARCHES searches are sent; `say` receives a message before them. AccessRefused if the key is not accepted.
     """
     before = reader.requests
     present = _columns_of(file, contract)
     needs = needs_of(contract, ids, present)
     if needs.readable:
-        say(f"Preflight: reading what the target is, with at most {MAX_REQUESTS} requests.")
+        say(f"Preflight: reading the target, with at most {MAX_REQUESTS} requests.")
     account = reader.needed(needs)
     not_checked = [f"{unread.what}: {unread.why}" for unread in account.unread]
     known = KnownNames(account, contract, ids)
     names = _Collecting(known, needs.profiles if search and known.fits else None)
-    report = _judged(contract, file, names, present, accept)
+    report = _check_cells(contract, file, names, present, accept)
     if names.collected:
-        missing, told = _missing_profiles(names, reader, sandbox=_is_sandbox(account, needs), say=say)
-        not_checked += [told] if told else []
+        missing, reason = _missing_profiles(names, reader, sandbox=_is_sandbox(account, needs), say=say)
+        not_checked += [reason] if reason else []
         if missing:
             found = KnownNames(account, contract, ids, missing_profiles=missing)
-            report = _judged(contract, file, _Collecting(found, None), present, accept)
+            report = _check_cells(contract, file, _Collecting(found, None), present, accept)
     return Preflight(
         facts=facts_of(account, needs.ids),
         report=report,
@@ -119,7 +119,7 @@ def check_import(
 
 
 def merged(report: FileReport, found: FileReport) -> FileReport:
-    """Return the report of a file with the findings of its preflight."""
+    """Return the validation report of a file together with the findings of its preflight."""
     return replace(
         report,
         errors=report.errors + found.errors,
@@ -131,7 +131,7 @@ def merged(report: FileReport, found: FileReport) -> FileReport:
 
 
 class _Collecting:
-    """The names of an account, which also collect the distinct cells of one column, up to what is searched."""
+    """Check cells with KnownNames, and collect the distinct cells of one column, up to the maximum that is searched."""
 
     def __init__(self, names: KnownNames, column: str | None) -> None:
         self._names = names
@@ -140,24 +140,24 @@ class _Collecting:
 
     @property
     def columns(self) -> AbstractSet[str]:
-        """The columns whose cells are judged or collected."""
+        """The columns that are checked or collected."""
         return {*self._names.columns, *([self._column] if self._column else [])}
 
     def of_file(self, present: Collection[str]) -> Sequence[Fault]:
-        """Return what is wrong with the target."""
+        """Return the faults of the target and of missing columns."""
         return self._names.of_file(present)
 
     def faults(self, column: str, value: str) -> Sequence[Fault]:
-        """Return what is wrong with a cell, and keep it if it is of the collected column."""
+        """Return the faults of a cell, and keep the cell if it belongs to the collected column."""
         if column == self._column and value and len(self.collected) <= MAX_SEARCHES * PAGE:
             self.collected[value] = None
         return self._names.faults(column, value) if column in self._names.columns else ()
 
 
-def _judged(
+def _check_cells(
     contract: Contract, file: Path, names: _Collecting, present: Collection[str], accept: Collection[str]
 ) -> FileReport:
-    """Return the findings of the account's rules; the file is read only where a column of it is judged."""
+    """Return the findings of the account rules; the file is read only if one of its columns can be checked."""
     if not names.columns & set(present):
         return _of_target(contract, file, [fault for fault in names.of_file(present) if fault.code not in accept])
     settings = ValidationSettings(
@@ -191,7 +191,7 @@ def _of_target(contract: Contract, file: Path, faults: Sequence[Fault]) -> FileR
 
 
 def _columns_of(file: Path, contract: Contract) -> Collection[str]:
-    """Return the contract's columns that a file has; none if it cannot be read, which its validation reports."""
+    """Return the contract's columns that a file has; none if it cannot be read, because validation reports that."""
     try:
         with file_source(file).open() as stream:
             header = open_content(ContentReader(stream), contract).header
@@ -200,8 +200,8 @@ def _columns_of(file: Path, contract: Contract) -> Collection[str]:
     return header.present if header else ()
 
 
-def _missing_profiles(names: _Collecting, reader: AccountReader, *, sandbox: bool, say: Say) -> tuple[set[str], str]:
-    """Return the collected profiles that the search does not find, and what to say if they were not searched."""
+def _missing_profiles(names: _Collecting, reader: AccountReader, *, sandbox: bool, say: Notify) -> tuple[set[str], str]:
+    """Return the collected profiles that the search does not find, and the reason if they were not searched."""
     wanted = list(names.collected)
     if len(wanted) > MAX_SEARCHES * PAGE:
         return set(), f"customer profiles: the file names more than {MAX_SEARCHES * PAGE:,}"
@@ -219,12 +219,12 @@ def _missing_profiles(names: _Collecting, reader: AccountReader, *, sandbox: boo
 
 
 def _is_sandbox(account: Account, needs: Needs) -> bool:
-    """Return whether the target's customers are those of a sandbox."""
+    """Return whether the application or program of the target is a sandbox."""
     application = by_id(account.applications, needs.ids.get("application"))
     program = by_id(account.programs, needs.ids.get("program"))
     return bool((application and application.sandbox) or (program and program.sandbox))
 
 
 def _sentence(text: str) -> str:
-    """Return a finding's message as a sentence of its own."""
+    """Return the message of a finding as a complete sentence."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")

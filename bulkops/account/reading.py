@@ -1,20 +1,20 @@
-"""Read an account through the management API: what an import needs, or all that a snapshot keeps."""
+"""Read an account through the Management API: the parts that an import needs, or all parts of a snapshot."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from bulkops.account import parsing
-from bulkops.account.model import Account, Part, Stores, Unread, by_id
+from bulkops.account.model import Account, AccountPart, Stores, Unread, by_id
 from bulkops.account.needs import Needs
 from bulkops.errors import AccessRefused, Unfinished, UsageError
 from bulkops.transport.client import Client, Ids, Params
 from bulkops.version import __version__
 
 MAX_REQUESTS = 10
-"""Requests that one preflight makes at most, searches not counted."""
+"""Maximum number of requests of one preflight, without searches."""
 MAX_PAGES = 5
-"""Pages of a list that a preflight reads."""
+"""Maximum number of pages of a list that a preflight reads."""
 PAGE = 1000
 ATTEMPTS = 3
 APPLICATION = "/v1/applications/{application}"
@@ -23,7 +23,7 @@ SEARCH = "/v1/customer_search/no_total"
 
 
 class Listing(NamedTuple):
-    """A list of the API: its operation and path, what messages call it, and its name among the complete lists."""
+    """A list of the API: its operation and path, its name in messages, and its name among the complete lists."""
 
     operation: str
     path: str
@@ -84,7 +84,7 @@ SINGLES = {
     "collection": ("getAccountCollection", "/v1/collections/{collection}"),
     "campaign collection": ("getCollection", CAMPAIGN + "/collections/{collection}"),
 }
-PARSERS: dict[str, Callable[..., Part | None]] = {
+PARSERS: dict[str, Callable[..., AccountPart | None]] = {
     "applications": parsing.application,
     "campaigns": parsing.campaign,
     "programs": parsing.program,
@@ -96,7 +96,7 @@ ORDER = ("application", "campaign", "program", "collection", "audience", "attrib
 
 
 class _Missing:
-    """The server knows no such thing (404)."""
+    """The type of the marker for an item that the server does not know (status 404)."""
 
 
 MISSING = _Missing()
@@ -104,7 +104,7 @@ MISSING = _Missing()
 
 @dataclass
 class _Draft:
-    """An account in the making, and the requests that may still be made for it."""
+    """An unfinished account; `left` is the number of requests that may still be sent, None without a limit."""
 
     left: int | None
     pages: int
@@ -133,10 +133,10 @@ class _Draft:
 
 
 class AccountReader:
-    """Reads accounts of one target. What was read once is not requested again; `requests` counts the requests.
+    """Read accounts of one target. Each response is cached; `requests` counts the requests.
 
-    AccessRefused where the key itself is not accepted (401). What the key may not read, or the server does not show,
-    is among the account's `unread`; once the server fails otherwise, nothing more is requested for this account.
+    AccessRefused if the key itself is not accepted (401). Items that the key may not read, or that the server does not
+    show, are in the account's `unread`. After any other failure of the server, no more requests are sent for it.
     """
 
     def __init__(self, client: Client) -> None:
@@ -146,7 +146,7 @@ class AccountReader:
         self._broken = ""
 
     def needed(self, needs: Needs) -> Account:
-        """Return what an import needs, with at most MAX_REQUESTS requests."""
+        """Return the account with the parts that an import needs, with at most MAX_REQUESTS requests."""
         draft = _Draft(left=MAX_REQUESTS, pages=MAX_PAGES)
         self._broken = ""
         for name in (each for each in ORDER if each in needs.ids):
@@ -154,7 +154,7 @@ class AccountReader:
             self._one(draft, kind, needs.ids, name)
         program = by_id(draft.parts.get("programs", []), needs.ids.get("program"))
         if program is not None and needs.program is not None and program.kind not in (None, needs.program):
-            self._list(draft, LISTS["program"], needs.ids)  # the ones that are meant may be among them
+            self._list(draft, LISTS["program"], needs.ids)  # to suggest programs of the right kind
         if needs.entities:
             self._list(draft, LISTS["attribute"], needs.ids)
         if needs.stores:
@@ -164,7 +164,7 @@ class AccountReader:
         return draft.account(self._base_url, self._client)
 
     def whole(self, ids: Mapping[str, int]) -> Account:
-        """Return all that a snapshot keeps; `ids` narrow it to one application, campaign or program.
+        """Return the account with all parts of a snapshot; `ids` limit it to one application, campaign or program.
 
         UsageError if nothing could be read.
         """
@@ -186,11 +186,11 @@ class AccountReader:
             self._stores(draft, inside)
         if not draft.complete and not any(draft.parts.values()):
             reasons = "; ".join(f"{unread.what}: {unread.why}" for unread in draft.unread)
-            raise UsageError(f"Nothing of the account could be read. {reasons}", hint="Try: bulkops doctor")
+            raise UsageError(f"No part of the account could be read. {reasons}", hint="Run: bulkops doctor")
         return draft.account(self._base_url, self._client)
 
     def search_profiles(self, names: list[str], *, sandbox: bool) -> set[str] | None:
-        """Return which customer profiles exist, of at most PAGE integration ids; None if that cannot be read."""
+        """Return the integration ids (at most PAGE) that exist as customer profiles; None if the search fails."""
         params = {"sandbox": str(sandbox).lower(), "pageSize": str(PAGE)}
         try:
             self.requests += 1
@@ -207,7 +207,7 @@ class AccountReader:
         return str(self._client.target.identity()["base_url"])
 
     def _one(self, draft: _Draft, kind: str, ids: Mapping[str, int], name: str) -> None:
-        """Read one thing by its id; where the server does not know it, the list that shows what it does know."""
+        """Read one item by its id; if the server does not know it, read its list, to suggest existing ids."""
         listing = LISTS[kind]
         document: Any = MISSING
         if kind in SINGLES:
@@ -221,7 +221,7 @@ class AccountReader:
         draft.add(listing.part, [PARSERS[listing.part](document, ids, number=ids[name])])
 
     def _list(self, draft: _Draft, listing: Listing, ids: Mapping[str, int]) -> None:
-        """Read a list to its end, or as far as the draft allows."""
+        """Read a list completely, or up to the limits of the draft."""
         for item in self._items(draft, listing, ids):
             draft.add(listing.part, [PARSERS[listing.part](item, ids)])
 
@@ -252,7 +252,7 @@ class AccountReader:
     def _get(
         self, draft: _Draft, what: str, operation: str, path: str, ids: Ids, params: Params | None = None
     ) -> Any | None:
-        """Return a document, MISSING, or None with the reason among what could not be read."""
+        """Return a document, MISSING for status 404, or None; then `draft.unread` contains the reason."""
         key = (path.format_map(ids), tuple(sorted((params or {}).items())))
         if key not in self._known:
             if self._broken:
@@ -267,7 +267,7 @@ class AccountReader:
                 self._known[key] = found
         else:
             found = self._known[key]
-        if isinstance(found, str):  # why it could not be read
+        if isinstance(found, str):  # the reason why it could not be read
             draft.skip(what, found)
             return None
         if found is MISSING and path not in {path for _, path in SINGLES.values()}:
@@ -288,6 +288,6 @@ class AccountReader:
                 return f"the key does not grant {operation} (403)"
             return str(error.message)
         except Unfinished as error:
-            self._broken = f"the server did not answer {operation}"
+            self._broken = f"the server did not respond to {operation}"
             return str(error.message)
         return document if isinstance(document, dict) else f"the response to {operation} is not an object"

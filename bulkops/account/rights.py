@@ -1,4 +1,4 @@
-"""Which operations a key may use, as far as requests that only read can show it."""
+"""Test which operations a key may use, with requests that only read."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from string import Formatter
 
 from bulkops.account.reading import LISTS, SEARCH, SINGLES
 from bulkops.errors import AccessRefused, ServerRefused, Unfinished
-from bulkops.readback.fetch.rows import nothing_of
+from bulkops.readback.fetch.rows import minimal_query
 from bulkops.transport.client import Client
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Readback
@@ -16,7 +16,7 @@ GRANTED, DENIED, UNTESTED, UNKNOWN_ID, FAILED = "granted", "denied", "not tested
 
 @dataclass(frozen=True, kw_only=True)
 class Right:
-    """One operation: what the key may do with it, why that is not known, and which commands use it."""
+    """One operation: whether the key may use it, why that is unknown, and the commands that use it."""
 
     operation: str
     method: str
@@ -26,7 +26,7 @@ class Right:
     why: str = ""
 
     def to_json(self) -> dict[str, str]:
-        """Return the operation as the documented JSON object."""
+        """Return the operation as the JSON object of `doctor --json`."""
         return {
             "operation": self.operation,
             "method": self.method,
@@ -38,9 +38,9 @@ class Right:
 
 
 def rights_of(client: Client, ids: Mapping[str, int]) -> Iterator[Right]:
-    """Yield every operation that commands use. One is requested if it only reads and `ids` name all it needs.
+    """Yield every operation that commands use; test those that only read and for which `ids` are complete.
 
-    A response is closed after its headers, and exports are asked for nothing where a filter allows it.
+    Each response is closed after its headers. Exports are requested with a filter that matches no row, if possible.
     """
     for listing in LISTS.values():
         yield _tried(client, listing.operation, listing.path, ids, {"pageSize": "1"} if listing.paged else {}, READS)
@@ -59,7 +59,7 @@ def rights_of(client: Client, ids: Mapping[str, int]) -> Iterator[Right]:
         for route in contract.routes
     ]
     for operation, path, used_by in (("getCustomersByAttributes", SEARCH, READS), *changing):
-        why = "only a request that is not a GET shows it"
+        why = "only a request that is not a GET can show it"
         yield Right(operation=operation, method="POST", path=path, state=UNTESTED, used_by=used_by, why=why)
 
 
@@ -70,7 +70,7 @@ def _tried_readback(client: Client, readback: Readback, ids: Mapping[str, int], 
     templates = "".join([readback.path, *(value for name, value in readback.query.items() if name == "campaignId")])
     if missing := [name for name in _names_in(templates) if name not in ids]:
         return _without_ids(readback.operation, readback.path, missing, used_by)
-    params = nothing_of(readback, ids, {}, now=client.clock.now())
+    params = minimal_query(readback, ids, {}, now=client.clock.now())
     return _tried(client, readback.operation, readback.path, ids, params, used_by)
 
 
@@ -88,7 +88,7 @@ def _asked(client: Client, path: str, ids: Mapping[str, int], params: Mapping[st
         with client.stream(path, ids, params, attempts=2):
             return GRANTED, ""
     except ServerRefused:
-        return GRANTED, ""  # the server read the request, and has another objection
+        return GRANTED, ""  # the server accepted the key and rejected the request for another reason
     except AccessRefused as error:
         if error.status == 404:
             named = " ".join(f"--{name} {ids[name]}" for name in _names_in(path))

@@ -1,4 +1,4 @@
-"""The snapshot file: an account written as JSON, and read again without a network."""
+"""Write an account to a snapshot file (JSON), and read it without a network."""
 
 import json
 from datetime import datetime
@@ -17,7 +17,7 @@ MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 
 
 def write_snapshot(account: Account, path: Path, permit: Permit = OWN_ONLY) -> None:
-    """Write a snapshot, whole or not at all; UsageError if another file is there or it cannot be written."""
+    """Write a snapshot completely or not at all; UsageError if another file exists or the file cannot be written."""
     document = account.model_dump(mode="json", exclude_none=True)
     document["complete"] = sorted(document["complete"])
     with whole_file(path, permit) as file:
@@ -25,15 +25,17 @@ def write_snapshot(account: Account, path: Path, permit: Permit = OWN_ONLY) -> N
 
 
 def read_snapshot(path: Path, *, now: datetime, max_age: float | None = None) -> Account:
-    """Return a snapshot; UsageError if the file is none, or if it is older than `max_age` seconds."""
-    again = f"Write it anew with: bulkops snapshot -o {path} --overwrite"
+    """Return the account of a snapshot file; UsageError if the file is invalid or older than `max_age` seconds."""
+    again = f"Write a new one with: bulkops snapshot -o {path} --overwrite"
     try:
         document: Any = parse_json(read_document(path, what="The snapshot", most=MAX_JSON_BYTES))
         account = Account.model_validate(document)
     except ValidationError as error:
         (first, *_) = error.errors()
         place = ".".join(map(str, first["loc"])) or "the document"
-        raise UsageError(f"{path} is not a snapshot of this bulkops: {place}: {first['msg']}.", hint=again) from None
+        raise UsageError(
+            f"{path} is not a snapshot of this version of bulkops: {place}: {first['msg']}.", hint=again
+        ) from None
     except ValueError as error:
         raise UsageError(f"{path} is not a snapshot: {error}.", hint=again) from None
     age = account.age(now)
@@ -45,7 +47,7 @@ def read_snapshot(path: Path, *, now: datetime, max_age: float | None = None) ->
 
 
 def age_text(seconds: float) -> str:
-    """Return an age for people, in its largest unit: `3 days`, `2 hours`, `40 minutes`."""
+    """Return an age for people in its largest unit, such as `3 days`, `2 hours` or `40 minutes`."""
     for unit, size in (("day", DAY), ("hour", HOUR)):
         if seconds >= 2 * size:
             return f"{int(seconds // size)} {unit}s"
@@ -54,7 +56,7 @@ def age_text(seconds: float) -> str:
 
 
 def provenance(account: Account, path: Path, *, now: datetime) -> dict[str, Any]:
-    """Return the part of a report that says which snapshot was used, how old it is, and what it does not know."""
+    """Return the part of a report about the snapshot: its path, address, age and unread items."""
     return {
         "path": str(path),
         "base_url": account.base_url,

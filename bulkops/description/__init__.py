@@ -1,1 +1,1 @@
-"""The contracts and exports of bulkops against the vendor's description of the API."""
+"""Compare the contracts and exports of bulkops with the vendor's description of the API."""

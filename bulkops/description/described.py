@@ -1,4 +1,4 @@
-"""What a description says of one operation of the API, in whatever form it was written. Data only."""
+"""The content of a description for one operation of the API, independent of its file format. Data only."""
 
 import re
 from collections.abc import Mapping
@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 _PLACEHOLDER = re.compile(r"\{[^{}/]*\}")
 Key = tuple[str, str]
-"""A method and the shape of a path: its placeholders without names, since these differ."""
+"""A method, and a path with unnamed placeholders, since the names of placeholders differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """A query parameter; `choices` are empty where the description lists none."""
+    """A query parameter; `choices` are empty if the description lists none."""
 
     name: str
     required: bool = False
@@ -20,7 +20,7 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class TextLimits:
-    """Limits that the text of an operation states; None where it states none."""
+    """Limits that the text of an operation states; None if it states none."""
 
     recommended_bytes: int | None = None
     max_records: int | None = None
@@ -37,10 +37,11 @@ class CellLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class Described:
-    """One operation. `columns` are the CSV columns that its text lists, each with whether it is called optional.
+    """One operation of the API.
 
-    `sample` is the header of its sample file, empty where there is none. `named` are all names that its texts mention.
-    `parameters` are by folded name. `fields` are the limits that the schema of the response sets, by field.
+    `columns` are the CSV columns that its text lists, each with `required`, `optional` or blank. `sample` is the
+    header of its sample file; empty without one. `named` are all names that its texts mention. `parameters` are
+    indexed by folded name. `fields` are the limits of the response schema, by field.
     """
 
     name: str
@@ -56,15 +57,16 @@ class Described:
 
     @property
     def key(self) -> Key:
-        """What identifies the operation."""
+        """The method and path that identify the operation."""
         return self.method, path_shape(self.path)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """All operations of a description. `whole`: those that it lacks do not exist, since it is not a part of one.
+    """All operations of a description.
 
-    `states_deprecation` and `states_fields` say what its form can express.
+    `whole`: it is a complete description, so an operation that it lacks does not exist. `states_details`: its format
+    can express choices, field lengths and deprecations.
     """
 
     source: str
@@ -80,5 +82,5 @@ def path_shape(path: str) -> str:
 
 
 def folded(name: str) -> str:
-    """Return a name without case and underscores: SDKs write createdAfter as created_after."""
+    """Return a name in lower case without underscores and hyphens: SDKs write createdAfter as created_after."""
     return name.lower().replace("_", "").replace("-", "")

@@ -1,4 +1,4 @@
-"""What bulkops expects of the API: every operation that its contracts and exports request, as data to compare."""
+"""List the operations that the contracts and exports of bulkops request, as data for a comparison."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,8 +15,11 @@ PAGING = ("pageSize", "skip")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
-    """A column of an import: whether every file must have it, and its earlier names. Optional: None of both."""
+class ExpectedColumn:
+    """A column of an import file, and its earlier names.
+
+    `required`: every file must have it. `may_be_optional`: it is neither required nor recommended.
+    """
 
     name: str
     required: bool = False
@@ -26,16 +29,17 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """One operation. `where` is the contract or export it belongs to; what is None is not compared.
+    """One operation. `where` is its contract or export; a field that is None is not compared.
 
-    `columns` are those of an import, `found` the columns of an export. `parameters` are by name, with their choices and
-    whether they are required. `fields` are the limits of columns by the field of the response that shows them.
+    `columns` are the columns of an import, and `found` those of an export. `parameters` contains the choices of each
+    parameter and whether it is required. `fields` are the limits of columns, by the field of the response that shows
+    them.
     """
 
     where: str
     method: str
     path: str
-    columns: tuple[Column, ...] | None = None
+    columns: tuple[ExpectedColumn, ...] | None = None
     found: tuple[str, ...] | None = None
     parameters: Mapping[str, tuple[tuple[str, ...], bool]] | None = None
     limits: TextLimits | None = None
@@ -44,12 +48,12 @@ class Expected:
 
     @property
     def key(self) -> Key:
-        """What identifies the operation."""
+        """The method and path that identify the operation."""
         return self.method, path_shape(self.path)
 
 
 def expected_operations() -> dict[Key, Expected]:
-    """Return every operation that a command can request, an import or an export before a mere read-back."""
+    """Return every operation that a command can request; imports and exports precede other operations."""
     found: dict[Key, Expected] = {}
     imports = (_import(contract, route) for contract in CONTRACTS.values() for route in contract.routes)
     exports = (each for export in EXPORTS.values() for each in _export(export))
@@ -68,7 +72,7 @@ def _import(contract: Contract, route: Route) -> Expected:
         method="POST",
         path=route.path,
         columns=tuple(
-            Column(
+            ExpectedColumn(
                 name=column.name,
                 required=column.required and column.name not in alternatives,
                 may_be_optional=not (column.required or column.recommended),
@@ -103,7 +107,7 @@ def _export(export: Export) -> Iterator[Expected]:
 
 
 def _fields(export: Export, path: str) -> dict[str, CellLimits]:
-    """Return the limits of the columns of the contract whose read-back is this list."""
+    """Return the limits of the columns of the contract that uses this list as its read-back."""
     for contract in CONTRACTS.values():
         for route in contract.routes:
             if export.form is Form.PAGES and route.readback is not None and route.readback.path == path:

@@ -1,4 +1,4 @@
-"""Operations of the documentation that an SDK generator writes: one Markdown file with a section for each method."""
+"""Read operations from the documentation of an SDK: one Markdown file with a section for each method."""
 
 import html
 import re
@@ -18,12 +18,12 @@ _BODY = frozenset({"upfile", "body"})
 
 
 def is_sdk_page(text: str) -> bool:
-    """Tell whether a text is such a page: it lists methods with the request that each makes."""
+    """Return whether a text is an SDK page: it lists methods, each with its request."""
     return _ROUTE.search(text) is not None
 
 
 def operations_in(text: str) -> Iterator[Described]:
-    """Yield the operations that a page lists, with what their sections say."""
+    """Yield the operations that a page lists, with the content of their sections."""
     sections = _sections(text)
     for name, method, path in _ROUTE.findall(text):
         yield _operation(name, method, path, sections.get(name, ""))
@@ -41,7 +41,7 @@ def _operation(name: str, method: str, path: str, section: str) -> Described:
     table = section.partition("### Parameters")[2].partition("### Return")[0]
     inside = {folded(each) for each in _PLACEHOLDER.findall(path)} | _BODY
     rows = [(name, kind, html.unescape(about)) for name, kind, about in _PARAMETER.findall(table)]
-    # The type of a body is a link to its model, and so is that of a list in a query, which no GET has a body besides.
+    # The type of a body is a link to its model. So is the type of a list in a query, but a GET has no body.
     query = [row for row in rows if folded(row[0]) not in inside and (method == "GET" or "](" not in row[1])]
     return Described(
         name=name,

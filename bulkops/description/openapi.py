@@ -1,4 +1,4 @@
-"""Operations of an OpenAPI description: a whole document, or the path item of one path."""
+"""Read operations from an OpenAPI description: a complete document, or the path item of one path."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,23 +11,23 @@ _LEVELS = 60
 
 
 class Unresolved(ValueError):
-    """A reference that the document does not resolve."""
+    """A reference that cannot be resolved in the document."""
 
 
 def is_document(document: Any) -> bool:
-    """Tell whether a parsed document is a whole OpenAPI description."""
+    """Return whether a parsed document is a complete OpenAPI description."""
     return isinstance(document, dict) and isinstance(document.get("paths"), dict)
 
 
 def is_path_item(document: Any) -> bool:
-    """Tell whether a parsed document is the path item of one path."""
+    """Return whether a parsed document is the path item of one path."""
     return isinstance(document, dict) and any(isinstance(document.get(method), dict) for method in METHODS)
 
 
 def operations_in(document: Mapping[str, Any], path: str | None = None) -> Iterator[Described]:
-    """Yield the operations of a whole description, or with `path` those of a path item.
+    """Yield the operations of a complete description, or with `path` those of a path item.
 
-    Unresolved names a reference that cannot be followed.
+    Unresolved if a reference cannot be followed.
     """
     items = document["paths"] if path is None else {path: document}
     for each, item in items.items():
@@ -120,21 +120,23 @@ def _properties(schema: Any, document: Mapping[str, Any], levels: int) -> Iterat
 
 
 def _resolved(value: Any, document: Mapping[str, Any]) -> Any:
-    """Return a value with its reference followed; Unresolved for one that leads out of the document or nowhere."""
+    """Return a value with its reference resolved; Unresolved if the reference is invalid or leaves the document."""
     for _ in range(_LEVELS):
         if not isinstance(value, dict) or not isinstance(value.get("$ref"), str):
             return value
         value = _target(value["$ref"], document)
-    raise Unresolved("a reference leads to itself")
+    raise Unresolved("a reference refers to itself")
 
 
 def _target(reference: str, document: Mapping[str, Any]) -> Any:
     if not reference.startswith("#/"):
-        raise Unresolved(f"the reference {reference!r} leads to another document; name a description without such ones")
+        raise Unresolved(
+            f"the reference {reference!r} leads to another document; give a description without such references"
+        )
     value: Any = document
     for part in reference.removeprefix("#/").split("/"):
         name = part.replace("~1", "/").replace("~0", "~")
         if not isinstance(value, dict) or name not in value:
-            raise Unresolved(f"the reference {reference!r} leads nowhere")
+            raise Unresolved(f"the reference {reference!r} does not exist in the document")
         value = value[name]
     return value

@@ -1,4 +1,4 @@
-"""From a file or a folder to a description: OpenAPI as YAML or JSON, or the Markdown pages of an SDK."""
+"""Read a description of the API from a file or a folder: OpenAPI (YAML or JSON), or Markdown pages of an SDK."""
 
 import re
 from collections.abc import Iterable
@@ -16,12 +16,12 @@ SUFFIXES = (".yaml", ".yml", ".json", ".md")
 _PATH_COMMENT = re.compile(r"^#\s*path:\s*(/\S+)\s*$", re.MULTILINE)
 _FIRST_LINES = 1000
 _HINT = (
-    "Name the OpenAPI description of the Management API (YAML or JSON), a folder of it, or an SDK's ManagementApi.md."
+    "Give the OpenAPI description of the Management API (YAML or JSON), a folder of it, or an SDK's ManagementApi.md."
 )
 
 
 def read_description(place: Path) -> Description:
-    """Return what a file or a folder describes; InputUnreadable if it cannot be read or describes no operation."""
+    """Return the description in a file or folder; InputUnreadable if it cannot be read or describes no operation."""
     if not place.is_dir():
         found = _read(place)
         if not found.operations:
@@ -45,7 +45,7 @@ def read_description(place: Path) -> Description:
 
 
 def _read(path: Path) -> Description:
-    """Return what one file describes; no operations if it is another kind of document."""
+    """Return the description in one file; without operations if it is another kind of document."""
     try:
         text = read_document(path, most=LARGEST)
         if path.suffix.lower() == ".md" or (path.suffix.lower() not in SUFFIXES and markdown.is_sdk_page(text)):
@@ -61,7 +61,7 @@ def _read(path: Path) -> Description:
         raise InputUnreadable(f"{path} is not UTF-8.", hint=_HINT) from None
     except ValueError as error:
         why = " ".join(str(error).split())
-        raise InputUnreadable(f"{path} is no description that can be read: {why}.", hint=_HINT) from None
+        raise InputUnreadable(f"{path} is not a readable description: {why}.", hint=_HINT) from None
     except (AttributeError, KeyError, TypeError) as error:
         raise InputUnreadable(f"{path} is not an OpenAPI description: {error}.", hint=_HINT) from None
     return _described(path, (), whole=False)
@@ -72,6 +72,6 @@ def _described(path: Path, found: Iterable[Described], *, whole: bool, **facts: 
 
 
 def _path_of(file: Path, text: str) -> str:
-    """Return the path that a path item is of: a comment in front names it, else the file's name with - for /."""
+    """Return the path of a path item: from a comment before it, or else from the file's name with / for -."""
     comment = _PATH_COMMENT.search(text[:_FIRST_LINES])
     return comment[1] if comment else "/" + file.stem.lstrip("-").replace("-", "/")

@@ -1,10 +1,10 @@
-"""What the text of an operation says: the columns of its CSV file, the header of its sample, its limits."""
+"""Read facts from the text of an operation: the columns of its CSV file, the header of its sample, its limits."""
 
 import re
 
 from bulkops.description.described import TextLimits
 
-# Lists inside the text of a column are indented further than the list of columns; lines are joined by blanks.
+# Lists inside the text of a column have a deeper indent than the list of columns. Lines are joined with blanks.
 _BULLET = re.compile(r"(?<! ) {1,2}- `([A-Za-z]\w*)`:?\s*(?:\((required|optional)\))?")
 _BEGIN = re.compile(r"\bcolumns?\b")
 _END = re.compile(r"##|```|\bparameters:")
@@ -18,7 +18,7 @@ MILLION = 1_000_000
 
 
 def columns_of(text: str) -> dict[str, str]:
-    """Return the columns that a text lists, each with `required`, `optional` or a blank where it says neither."""
+    """Return the columns that a text lists, each with `required`, `optional` or a blank if it says neither."""
     flat = text.replace("\n", " ")
     begin = _BEGIN.search(flat)
     if begin is None:
@@ -46,7 +46,7 @@ def named_in(text: str) -> frozenset[str]:
 
 
 def limits_of(text: str) -> TextLimits:
-    """Return the limits of a file that a text states in the words that the API's documentation uses."""
+    """Return the file limits that a text states in the wording of the API's documentation."""
     flat = " ".join(text.replace(">", " ").split())
     size, items, rows, timeout = (pattern.search(flat) for pattern in (_SIZE, _ITEMS, _ROWS, _TIMEOUT))
     records = _number(items) if items else _number(rows) - 1 if rows else None

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 from bulkops.errors import UsageError
 from bulkops.exporting.definition import Export, Filter, Kind, Window, placeholders
-from bulkops.readback.fetch.download import Question
+from bulkops.readback.fetch.download import GetRequest
 from bulkops.readback.fetch.times import rfc3339
 
 DOTS = ("", ".", "..")
@@ -29,7 +29,7 @@ class Request:
     ids: Mapping[str, int | str]
     values: Mapping[str, Value] = field(default_factory=dict)
 
-    def question(self) -> Question:
+    def question(self) -> GetRequest:
         """Return the GET; UsageError names the option that is missing or not valid."""
         try:
             path = self.export.path(self.ids)
@@ -53,7 +53,7 @@ class Request:
             if str(given).strip() in DOTS:
                 raise UsageError(f"--{name} {str(given)!r} names nothing: it would lead to another path.")
         columns = frozenset(self.export.columns.lower().split(",")) - {""}
-        return Question(path=path, ids=ids, params=params, columns=columns)
+        return GetRequest(path=path, ids=ids, params=params, columns=columns)
 
     def between(self, window: Window, after: datetime, before: datetime) -> "Request":
         """Return the same request, bounded to a window."""

@@ -149,11 +149,11 @@ def _count(whole: BinaryIO, fetching: Fetching) -> int | None:
     if not fetching.count:
         return None
     from bulkops.readback.parse.malformed_quotes import (
-        note_oddities,  # with numpy, loaded while the response arrives
+        note_malformed_records,  # with numpy, loaded while the response arrives
     )
 
     whole.seek(0)
-    return note_oddities(iter(lambda: whole.read(BLOCK), b""), Notes()).records
+    return note_malformed_records(iter(lambda: whole.read(BLOCK), b""), Notes()).records
 
 
 def _exported(

@@ -11,12 +11,12 @@ from bulkops.errors import GuardRefused, UsageError
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.proof import Circumstances, SavedExport, keep_result
 from bulkops.readback.compare.canonical import Fold
-from bulkops.reconciling.balances import Balance, check_balances
-from bulkops.reconciling.jobs import known_from
+from bulkops.reconciling.balances import SubledgerBalance, check_balances
+from bulkops.reconciling.jobs import known_from_ledger
 from bulkops.reconciling.outputs import refuse_unfit
 from bulkops.reconciling.result import Reconciliation
 from bulkops.reconciling.run import reconcile
-from bulkops.reconciling.sides import Evidence, Known
+from bulkops.reconciling.sides import EvidenceSource, ImportFacts
 from bulkops.settings import Target
 from bulkops.upload.input_file import Original
 from bulkops.upload.start import contract_of, target_of, with_file
@@ -35,7 +35,7 @@ class Asked:
     contract: Contract
     file: Path
     options: Mapping[str, str] = field(default_factory=dict)
-    known: Known = field(default_factory=Known)
+    known: ImportFacts = field(default_factory=ImportFacts)
     job: str | None = None
     target: Mapping[str, Any] | None = None
     original: Original | None = None
@@ -62,7 +62,7 @@ def asked_of_job(ledger: Ledger, name: str, *, file: Path | None = None, where: 
     original.refuse_change()
     if where is not None and target_of(contract, where) != job.target:
         raise GuardRefused(f"Job {name} was begun on another target.", hint="Name the target it was begun on.")
-    known = known_from(ledger, job, ledger.chunks(name), contract)
+    known = known_from_ledger(ledger, job, ledger.chunks(name), contract)
     return Asked(
         contract=contract,
         file=file or job.file_path,
@@ -75,7 +75,12 @@ def asked_of_job(ledger: Ledger, name: str, *, file: Path | None = None, where: 
 
 
 def prove(
-    asked: Asked, evidence: Evidence, *, clock: Clock, ledger: Ledger | None, observer: Callable[[str], None] | None
+    asked: Asked,
+    evidence: EvidenceSource,
+    *,
+    clock: Clock,
+    ledger: Ledger | None,
+    observer: Callable[[str], None] | None,
 ) -> Reconciliation:
     """Compare, check the balances if asked, and let the job know what was found, as `import --reconcile` does.
 
@@ -85,7 +90,7 @@ def prove(
     if asked.target is not None and evidence.export is not None:
         evidence = replace(evidence, ids=asked.target["ids"], address=asked.target["base_url"])
     began, saved = clock.now(), SavedExport.at(evidence.export if asked.job else None)
-    balances: tuple[Balance, ...] = ()
+    balances: tuple[SubledgerBalance, ...] = ()
     if asked.balances:
         before, after = asked.balances
         balances = check_balances(asked.contract, asked.file, before=before, after=after, ids=evidence.ids)
@@ -103,7 +108,9 @@ def prove(
     return result
 
 
-def _circumstances(evidence: Evidence, saved: SavedExport | None, *, began: datetime, ended: datetime) -> Circumstances:
+def _circumstances(
+    evidence: EvidenceSource, saved: SavedExport | None, *, began: datetime, ended: datetime
+) -> Circumstances:
     if evidence.client is not None:
         return Circumstances.of_target(evidence.client.target, began=began, ended=ended)
     return Circumstances(began=began, ended=ended, export=saved.identity() if saved else None)

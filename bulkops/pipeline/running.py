@@ -30,9 +30,9 @@ from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer
 from bulkops.pipeline.proof import Circumstances, keep_result
-from bulkops.reconciling.jobs import known_from
+from bulkops.reconciling.jobs import known_from_ledger
 from bulkops.reconciling.result import Verdict
-from bulkops.reconciling.run import Evidence, reconcile
+from bulkops.reconciling.run import EvidenceSource, reconcile
 from bulkops.settings import Target
 from bulkops.transport.notices import silent
 from bulkops.transport.responses import MOVED
@@ -338,8 +338,8 @@ def _proved(context: JobContext, outcome: Outcome, observer: Observer) -> Outcom
         result = reconcile(
             context.contract,
             job.file_path,
-            Evidence(client=context.client, ids=context.ids, options=job.options),
-            known=known_from(ledger, job, outcome.chunks, context.contract),
+            EvidenceSource(client=context.client, ids=context.ids, options=job.options),
+            known=known_from_ledger(ledger, job, outcome.chunks, context.contract),
             settle=context.options.settle,
             clock=context.clock,
             observer=observer.note,

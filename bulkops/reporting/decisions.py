@@ -1,4 +1,4 @@
-"""Open decisions about a job, each with the commands that settle it. Pure."""
+"""List the open decisions about a job, each with the commands that settle it. Pure."""
 
 import shlex
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bulkops.ledger.paths import shown
 from bulkops.ledger.states import JobState
-from bulkops.reconciling.result import Verdict as Compared
+from bulkops.reconciling.result import Verdict
 from bulkops.reporting.facts import WORDS, JobFacts
 from bulkops.reporting.verdict import only_rejected_missing
 from bulkops.wording import counted
@@ -18,8 +18,8 @@ SANDBOX = "sandbox"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
-    """A way to settle a decision: when it is the right one, and its command."""
+class DecisionChoice:
+    """One way to settle a decision: when to choose it, and its command."""
 
     when: str
     command: str
@@ -27,15 +27,15 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenDecision:
-    """Something that is still to be decided or done. `said` is what the server or the evidence said, if anything."""
+    """An open point of a job. `said` is the message of the server or of the evidence; blank if there is none."""
 
     what: str
-    choices: tuple[Choice, ...]
+    choices: tuple[DecisionChoice, ...]
     said: str = ""
 
 
 def open_decisions(facts: JobFacts) -> tuple[OpenDecision, ...]:
-    """Return the decisions in the order in which to settle them."""
+    """Return the open decisions in the order in which to settle them."""
     if facts.state == JobState.CANCELLED:
         return tuple(_about_rejected(facts))
     found = [*_about_doubts(facts), *_about_unfinished(facts)]
@@ -48,25 +48,25 @@ def _about_doubts(facts: JobFacts) -> Iterator[OpenDecision]:
         number, first, records = chunk["number"], chunk["first_record"], chunk["records"]
         which = f"record {first:,}" if records == 1 else f"{records:,} records from record {first:,} on"
         resolve = ("jobs", "resolve", facts.name, str(number))
-        accepted = Choice(
+        accepted = DecisionChoice(
             when="If the target has all of them, once:",
             command=_command(facts, *resolve, "--as", "accepted", "--reason", "TEXT"),
         )
         choices = [accepted]
         if chunk["state"] == WORDS["in_doubt"]:
             choices += [
-                Choice(
+                DecisionChoice(
                     when="If the target has none of them:",
                     command=_command(facts, *resolve, "--as", "resend", "--reason", "TEXT"),
                 ),
-                Choice(
+                DecisionChoice(
                     when="If the target has only some: accept the chunk, then write a file of the missing ones:",
                     command=_command(facts, "reconcile", "--job", facts.name, "--repair", "missing.csv", online=True),
                 ),
             ]
         yield OpenDecision(what=f"Chunk {number} ({which})", said=chunk["message"], choices=tuple(choices))
     if len(undecided) > SHOWN_CHUNKS:
-        listed = Choice(when="To list them:", command=_command(facts, "jobs", "show", facts.name))
+        listed = DecisionChoice(when="To list them:", command=_command(facts, "jobs", "show", facts.name))
         yield OpenDecision(what=f"{len(undecided) - SHOWN_CHUNKS:,} more chunks in doubt", choices=(listed,))
 
 
@@ -77,16 +77,16 @@ def _about_unfinished(facts: JobFacts) -> Iterator[OpenDecision]:
         return
     parts = [
         f"{counted(facts.records['pending'], 'record')} not sent" if facts.records["pending"] else "",
-        f"{counted(unsettled, 'record')} sent and not settled" if unsettled else "",
+        f"{counted(unsettled, 'record')} sent and in doubt" if unsettled else "",
     ]
     yield OpenDecision(
         what=", ".join(part for part in parts if part),
         choices=(
-            Choice(
+            DecisionChoice(
                 when="To continue the job:",
                 command=_command(facts, "jobs", "resume", facts.name, "--reconcile", online=True),
             ),
-            Choice(when="To give it up:", command=_command(facts, "jobs", "cancel", facts.name)),
+            DecisionChoice(when="To cancel the job:", command=_command(facts, "jobs", "cancel", facts.name)),
         ),
     )
 
@@ -106,13 +106,15 @@ def _about_rejected(facts: JobFacts) -> Iterator[OpenDecision]:
     yield OpenDecision(
         what=f"{counted(rejected, 'record')} rejected by the server",
         choices=(
-            Choice(when=f"Correct {'it' if rejected == 1 else 'them'} in this file, then import it:", command=command),
+            DecisionChoice(
+                when=f"Correct {'it' if rejected == 1 else 'them'} in this file, then import it:", command=command
+            ),
         ),
     )
 
 
 def _option(name: str, value: str) -> tuple[str, ...]:
-    """Return the words of a query option on the command line."""
+    """Return a query option as command-line words."""
     return {"true": (f"--{name}",), "false": (f"--no-{name}",)}.get(value, (f"--{name}", value))
 
 
@@ -122,26 +124,32 @@ def _about_proof(facts: JobFacts) -> Iterator[OpenDecision]:
         return
     again = ("reconcile", "--job", facts.name)
     if found is None or facts.outdated:
-        what = "The records were not read back" if found is None else "The proof is older than the job"
-        choice = Choice(when="To read them back and compare them:", command=_command(facts, *again, online=True))
+        what = "The records were not read back" if found is None else "The job has changed since the proof"
+        choice = DecisionChoice(
+            when="To read them back and compare them:", command=_command(facts, *again, online=True)
+        )
         yield OpenDecision(what=what, choices=(choice,))
-    elif found["verdict"] == Compared.MISMATCH and not only_rejected_missing(facts):
-        choice = Choice(
+    elif found["verdict"] == Verdict.MISMATCH and not only_rejected_missing(facts):
+        choice = DecisionChoice(
             when="To write every difference to files:",
             command=_command(facts, *again, "--out", "differences", online=True),
         )
         yield OpenDecision(what="The target differs from the file", choices=(choice, *_repair(facts)))
 
 
-def _repair(facts: JobFacts) -> Iterator[Choice]:
+def _repair(facts: JobFacts) -> Iterator[DecisionChoice]:
     found = facts.reconciliation or {}
     if found["missing"] and facts.document["mode"] != Mode.REPLACE:
         command = _command(facts, "reconcile", "--job", facts.name, "--repair", "missing.csv", online=True)
-        yield Choice(when="To write an import file of the missing records:", command=command)
+        yield DecisionChoice(when="To write an import file of the missing records:", command=command)
 
 
 def _command(facts: JobFacts, *words: str, online: bool = False, new: bool = False) -> str:
-    """Return a command line; with `online` it names the target, with `new` also a target that a job would know."""
+    """Return a command line.
+
+    `online`: the command needs the target, so name it. `new`: the command has no job that stores the address of the
+    target, so give the address if the target has no name.
+    """
     line = ["bulkops", *words]
     name, address = facts.settings.get("target_name"), str(facts.document["target"]["base_url"])
     if online and name and (new or name != SANDBOX):

@@ -1,4 +1,4 @@
-"""Gather the facts of a job: from the ledger, the job's folder and its file."""
+"""Gather the facts of a job from the ledger, the folder of the job and its file."""
 
 import csv
 import hashlib
@@ -19,13 +19,13 @@ from bulkops.validation.engine import validate_files
 from bulkops_validators.model.contract import Contract
 
 SHOWN_REJECTS = 1000
-"""Rejections that the JSON document lists one by one; the reasons count all."""
+"""Maximum number of rejections that the JSON document lists one by one; the reasons count all."""
 
 
 def gather(ledger: Ledger, name: str, *, check_file: bool = True, named: str | None = None) -> JobFacts:
-    """Return the facts of a job; with `check_file` its file, if it is still the same, is validated and summed up.
+    """Return the facts of a job. With `check_file`, validate its file and sum its amounts, if it has not changed.
 
-    `named` is the address of the ledger as the caller gave it, None for the default one.
+    `named` is the address of the ledger as the caller gave it; None for the default ledger.
     """
     job = ledger.job(name)
     contract = contract_of(job)
@@ -56,7 +56,7 @@ def gather(ledger: Ledger, name: str, *, check_file: bool = True, named: str | N
 
 
 def _is_same(job: JobEntry, notes: list[str]) -> bool:
-    """Tell whether the file is there and as it was; if not, a note says so."""
+    """Return whether the file exists and has not changed; otherwise add a note with the reason."""
     try:
         with open_regular(job.file_path) as file:
             same = hashlib.file_digest(file, "sha256").hexdigest() == job.file_sha256
@@ -66,7 +66,7 @@ def _is_same(job: JobEntry, notes: list[str]) -> bool:
         return False
     if not same:
         notes.append(
-            f"The file {job.file_path} is not the one that was sent any more, so bulkops did not check it again. "
+            f"The file {job.file_path} has changed since it was sent, so bulkops did not check it again. "
             "This report is about the bytes that were sent; their SHA-256 is below."
         )
     return same
@@ -79,7 +79,7 @@ def _findings(contract: Contract, path: Path) -> tuple[tuple[str, int], ...]:
 
 
 def _rejections(path: Path, chunks: Sequence[ChunkEntry]) -> list[Rejection]:
-    """Return the rejected records of a job, with their lines if the file of the reasons contains all of them."""
+    """Return the rejected records of a job; their lines are included if the file of reasons contains all records."""
     rejected = [chunk for chunk in chunks if chunk.state is ChunkState.REJECTED]
     try:
         with path.open(encoding="utf-8", newline="") as file:

@@ -1,4 +1,4 @@
-"""Texts of the data inside Markdown: nothing in them becomes a link, a picture, a mention, a tag or a table cell."""
+"""Escape data for Markdown, so that it never becomes a link, an image, a mention, a tag or a table cell."""
 
 import re
 
@@ -6,24 +6,24 @@ from bulkops.escaping import one_line
 
 _MARKS = re.compile(r"[\\`*_{}\[\]<>#!|~&$]")
 _LIVE = re.compile(r"@|://|www\.|#\d|\bmailto:", re.IGNORECASE)
-"""What trackers turn into links or mentions although it is plain text, however it is escaped."""
+"""Plain text that issue trackers turn into links or mentions, even if it is escaped."""
 _LIST = re.compile(r"^(\d*)([-+=.)])(?=\s|$)")
 _NO_WORD = re.compile(r"[^\w ]")
 _RUN = re.compile(r"`+")
 
 
 def plain(text: str) -> str:
-    """Return a text for a paragraph, a heading or a table cell; a word that would become a link is shown as code."""
+    """Return an escaped text for a paragraph, heading or table cell; a word that would become a link becomes code."""
     words = " ".join(text.split()).split(" ")
     escaped = " ".join(code(word) if _LIVE.search(word) else _MARKS.sub(r"\\\g<0>", one_line(word)) for word in words)
     return _LIST.sub(r"\1\\\2", escaped)
 
 
 def code(text: str) -> str:
-    """Return a text as code, with a fence that no run of backticks in it closes; blank if the text is.
+    """Return a text as code, with a fence that is longer than each run of backticks in it; blank for a blank text.
 
-    A pipe ends a table cell even in code, and parsers differ on how to escape one there: such a text becomes an HTML
-    element with its marks as entities.
+    A pipe ends a table cell even in code, and parsers differ in how to escape it there. So a text with a pipe becomes
+    an HTML element, with its punctuation as entities.
     """
     flat = one_line(text).replace("\t", " ")
     if not flat.strip():

@@ -1,4 +1,4 @@
-"""The page of a report: its sections in the order in which a person reads them, ready to be written. Pure."""
+"""Build the page of a report: its sections in reading order, ready for the templates. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from bulkops.reporting.decisions import OpenDecision, open_decisions
 from bulkops.reporting.facts import STATES, JobFacts
 from bulkops.reporting.plots import duration
 from bulkops.reporting.tables import Table, moment
-from bulkops.reporting.verdict import Verdict, verdict_of, verdict_of_all
+from bulkops.reporting.verdict import SignOff, verdict_of, verdict_of_all
 from bulkops.version import __version__
 
 NOT_RECORDED = "not recorded: an older version of bulkops made the proof"
 PROGRESS_SECONDS = 30
-"""Seconds of sending from which on the page shows the progress: how fast a shorter run was tells nothing."""
+"""Minimum seconds of sending for a progress plot; the speed of a shorter run is meaningless."""
 NO_OPTION = frozenset({"target_name", ADDRESS, SOURCE})
-"""Settings of a job that are no options of the run; the page shows them elsewhere or not at all."""
+"""Settings of a job that are not options of the run; the page shows them elsewhere or not at all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """A term and its value: `code` is shown as it is, `text` after it."""
+    """A term and its value: `code` is shown as code, followed by `text`."""
 
     term: str
     text: str = ""
@@ -32,7 +32,7 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True)
 class Plot:
-    """A plot where it shows more than the table: parts of a whole, amounts, progress over time, or a time line."""
+    """A plot: parts of a whole, amounts, progress over time, or a timeline."""
 
     kind: Literal["stack", "bars", "steps", "timeline"]
     label: str
@@ -42,7 +42,7 @@ class Plot:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A table with the plot above it, if there is one."""
+    """A table, and the plot above it; None without a plot."""
 
     table: Table
     plot: Plot | None = None
@@ -50,12 +50,12 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class JobPage:
-    """A job in the order of the page: verdict, books, proof, open decisions, rejected records, details."""
+    """The part of a page about one job: verdict, books, proof, open decisions, rejected records, details."""
 
     name: str
     title: str
     state: str
-    verdict: Verdict
+    verdict: SignOff
     notes: tuple[str, ...]
     books: Section
     proof: tuple[Fact, ...]
@@ -70,18 +70,18 @@ class JobPage:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """A report of one or several jobs."""
+    """The page of a report about one or several jobs."""
 
     title: str
     made: str
     version: str
-    verdict: Verdict
+    verdict: SignOff
     summary: Table | None
     jobs: tuple[JobPage, ...]
 
 
 def page_of(all_facts: Sequence[JobFacts], *, title: str, made: datetime) -> Page:
-    """Return the page of one or several jobs."""
+    """Return the page of a report about one or several jobs; `made` is the time of the report."""
     return Page(
         title=title,
         made=moment(made.isoformat()),
@@ -114,7 +114,7 @@ def _job(facts: JobFacts) -> JobPage:
 
 
 def _proof(facts: JobFacts) -> Iterator[Fact]:
-    """Yield when, where and how the records were read back, and what was found."""
+    """Yield the facts of the proof: result, time, place, method and notes of the read-back."""
     found = facts.reconciliation
     if found is None:
         yield Fact(term="Result", text="none: the records were not read back, so nothing is proved")
@@ -122,8 +122,8 @@ def _proof(facts: JobFacts) -> Iterator[Fact]:
     proof = found.get("proof") or {}
     yield Fact(term="Result", text=f"{found['verdict']}. {found['reason']}")
     if at := proof.get("at") or (facts.reconciled and facts.reconciled.isoformat()):
-        late = "; the job has changed since" if facts.outdated else ""
-        yield Fact(term="Compared at", text=f"{moment(at)}{late}")
+        outdated = "; the job has changed since" if facts.outdated else ""
+        yield Fact(term="Compared at", text=f"{moment(at)}{outdated}")
     if not proof:
         yield Fact(term="Version, host and key", text=NOT_RECORDED)
     else:
@@ -141,7 +141,7 @@ def _proof(facts: JobFacts) -> Iterator[Fact]:
 
 
 def _other_side(found: Mapping[str, Any], proof: Mapping[str, Any]) -> Iterator[Fact]:
-    """Yield what the file was compared with: the target, or the identity of a saved export."""
+    """Yield the other side of the comparison: the target, or the identity of a saved export."""
     if export := proof.get("export"):
         yield Fact(term="Compared with", text="a saved export", code=export["path"])
         yield Fact(term="Export SHA-256", code=export["sha256"] or "", text="" if export["sha256"] else "it changed")
@@ -161,7 +161,7 @@ def _other_side(found: Mapping[str, Any], proof: Mapping[str, Any]) -> Iterator[
 
 
 def _asked(facts: JobFacts) -> Iterator[Fact]:
-    """Yield what was asked for, and when."""
+    """Yield the facts of the import: job, file, target, options and times."""
     document = facts.document
     file, target = document["file"], document["target"]
     chosen = {**document["options"], **{n: v for n, v in facts.settings.items() if n not in NO_OPTION}}
@@ -188,7 +188,7 @@ def _asked(facts: JobFacts) -> Iterator[Fact]:
 
 
 def _details(facts: JobFacts) -> Iterator[Section]:
-    """Yield the tables below the facts, each with its plot; tables without rows are left out."""
+    """Yield the tables below the facts, each with its plot; skip tables without rows."""
     found = facts.reconciliation or {}
     counts = {name: int(found.get(name, 0)) for name in ("matched", "missing", "different") if found.get(name)}
     columns = {name: count for name, count in found.get("columns", {}).items() if count}
@@ -208,25 +208,25 @@ def _details(facts: JobFacts) -> Iterator[Section]:
 
 
 def _progress(facts: JobFacts) -> Plot | None:
-    """Return the progress over time; None for a short run, or for a line between two points."""
+    """Return the plot of progress over time; None for a short run or for only two points."""
     worth = len(facts.progress) > 2 and facts.progress[-1][0] >= PROGRESS_SECONDS
     return _plain("steps", "Records accepted over time") if worth else None
 
 
 def _timeline(facts: JobFacts) -> Plot | None:
-    """Return the time line of the requests; None where all were accepted at once, which shows the rate limit only."""
+    """Return the timeline of the requests; None if each was accepted at the first attempt, or if there is only one."""
     sent = [chunk for chunk in facts.chunks if chunk["sent"]]
     smooth = all(chunk["state"] == "accepted" and chunk["attempts"] == 1 for chunk in sent) and not facts.doubts
     return None if smooth or len(sent) < 2 else _plain("timeline", "Chunks from request to response")
 
 
 def _stack(parts: Mapping[str, int], label: str) -> Plot | None:
-    """Return parts of a whole; None for one part, which is the whole."""
+    """Return the plot of the parts of a whole; None for fewer than two parts."""
     return Plot(kind="stack", label=label, values=parts, texts={}) if len(parts) > 1 else None
 
 
 def _bars(values: Mapping[str, float], label: str) -> Plot | None:
-    """Return amounts beside each other; None for one amount, which compares with nothing."""
+    """Return the plot of amounts beside each other; None for fewer than two amounts."""
     texts = {name: f"{value:,.10g}" if value % 1 else f"{value:,.0f}" for name, value in values.items()}
     return Plot(kind="bars", label=label, values=values, texts=texts) if len(values) > 1 else None
 

@@ -1,20 +1,26 @@
-"""Plots as inline SVG, drawn by hand because a page without network has to carry all it shows. Pure.
+"""Draw plots as inline SVG, without a library, because a page without network must contain everything. Pure.
 
-Every plot says its numbers in a `title`, so that nothing is told by colour alone.
+Each plot has its numbers in a `title` element, so that no fact depends on colour alone.
 """
 
 from collections.abc import Mapping, Sequence
+from html import escape
 
-from bulkops.reporting.markup import markup
+from bulkops.escaping import escaped
 
 WIDTH = 640
 BAR_ROW = 48
 PADDING = 120
-"""Width that a piece of a stacked bar needs to show its name, also in the larger letters of a phone."""
+"""Minimum width of a piece of a stacked bar that shows its name, also with the larger letters of a phone."""
+
+
+def markup(text: str) -> str:
+    """Return a text escaped for HTML or SVG, for element content or a quoted attribute."""
+    return escape(escaped(text))
 
 
 def stacked_bar(parts: Mapping[str, int], *, label: str) -> str:
-    """Return one bar whose pieces are in proportion; each part's name is its class. A piece is never invisible."""
+    """Return one bar with proportional pieces; each part's name is its CSS class, and each piece is visible."""
     total = sum(parts.values())
     if not total:
         return ""
@@ -36,7 +42,7 @@ def stacked_bar(parts: Mapping[str, int], *, label: str) -> str:
 
 
 def bars(values: Mapping[str, float], texts: Mapping[str, str], *, label: str) -> str:
-    """Return a horizontal bar for each value, its name above and its text behind."""
+    """Return a horizontal bar for each value, with its name above and its text after it."""
     if not values:
         return ""
     most = max((abs(v) for v in values.values()), default=0) or 1
@@ -54,7 +60,7 @@ def bars(values: Mapping[str, float], texts: Mapping[str, str], *, label: str) -
 
 
 def steps(points: Sequence[tuple[float, int]], *, most: int, label: str) -> str:
-    """Return records over seconds as a line that rises in steps; nothing for fewer than three points."""
+    """Return records over seconds as a step line; empty for fewer than three points."""
     if len(points) < 3 or points[-1][0] <= 0 or most <= 0:
         return ""
     height, left, bottom = 190, 120, 160
@@ -83,7 +89,7 @@ def steps(points: Sequence[tuple[float, int]], *, most: int, label: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time as people say it."""
+    """Return a duration for people, such as `2.5 s`, `3 min 05 s` or `1 h 20 min`."""
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds % 1 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -103,7 +109,7 @@ def _short(name: str) -> str:
 
 
 def svg(content: str, *, height: int, label: str) -> str:
-    """Return a drawing as wide as all of them."""
+    """Return an SVG element of the common width."""
     return (
         f'<svg role="img" aria-label="{markup(label)}" viewBox="0 0 {WIDTH} {height}" '
         f'xmlns="http://www.w3.org/2000/svg">{content}</svg>'

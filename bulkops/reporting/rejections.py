@@ -1,4 +1,4 @@
-"""Rejected records grouped by the reason that the server gave. Pure."""
+"""Group rejected records by the reason of the server. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from bulkops.upload.refusals.rejects import TOGETHER
 
 EXAMPLES = 5
-"""Places that are shown of each reason."""
+"""Maximum number of places shown for each reason."""
 LONGEST = 300
-"""Characters that are shown of a message."""
+"""Maximum number of characters shown of a message."""
 _VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d.,:TZ+-]*")
 _REQUEST_LINES = re.compile(r" \(the server counts the lines of its request;[^)]*\)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rejection:
-    """Records that one request contained and the server rejected.
+    """The records of one request that the server rejected.
 
-    `line` is the physical line of the first one, empty if it is unknown; `record` is its number.
+    `record` is the number of the first record, and `line` its physical line; blank if unknown.
     """
 
     record: int
@@ -28,16 +28,16 @@ class Rejection:
 
     @property
     def place(self) -> str:
-        """Where the first record is in the file."""
+        """The place of the first record in the file."""
         return f"line {self.line}" if self.line else f"record {self.record:,}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """A reason with the number of its records, and the places of the first ones.
+    """A reason, with the number of its records and the places of the first ones.
 
-    In `message` an ellipsis stands for quoted values and numbers that are not the same in all rejections. `together`
-    says that some records were rejected with others of their request and may be valid.
+    In `message`, an ellipsis replaces quoted values and numbers that differ between rejections. `together`: some
+    records were rejected together with others of their request and may be valid.
     """
 
     message: str
@@ -48,7 +48,7 @@ class Reason:
 
 
 def by_reason(rejections: Iterable[Rejection]) -> tuple[Reason, ...]:
-    """Return the reasons, the most frequent first; messages that differ only in quoted values or numbers are one."""
+    """Return the reasons, the most frequent first; messages that differ only in quoted values or numbers are equal."""
     groups: dict[str, list[Rejection]] = {}
     for rejection in rejections:
         groups.setdefault(_VALUES.sub("\0", _plain(rejection.message)), []).append(rejection)
@@ -68,12 +68,12 @@ def _reason(group: list[Rejection]) -> Reason:
 
 
 def _common(messages: list[str]) -> str:
-    """Return the first message, with an ellipsis for each value that differs in another one of the same form."""
+    """Return the first message, with an ellipsis for each value that differs in another message of the group."""
     values = [_VALUES.findall(message) for message in messages]
     same = iter([len(set(each)) == 1 for each in zip(*values, strict=True)])
     return _VALUES.sub(lambda found: found[0] if next(same) else "…", messages[0])
 
 
 def _plain(message: str) -> str:
-    """Return the message of the server alone."""
+    """Return the message of the server without the additions of bulkops."""
     return _REQUEST_LINES.sub("", message.removesuffix(f" {TOGETHER}"))

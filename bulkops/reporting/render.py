@@ -1,4 +1,4 @@
-"""A page as HTML or Markdown, written by the templates of this package."""
+"""Render a page as HTML or Markdown with the templates of this package."""
 
 import re
 from functools import lru_cache
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 FOLD = 12
-"""Rows from which on a table is folded."""
+"""A table with more rows is folded."""
 UNFOLDED_ON_PAPER = 100
-"""Rows up to which a folded table is open on paper."""
+"""A folded table with at most this number of rows is unfolded on paper."""
 MOST_ROWS = 200
-"""Rows of a table in Markdown."""
+"""Maximum number of rows of a table in Markdown."""
 STACKED = 4
-"""Columns from which on the rows of a table become blocks on a phone."""
+"""The rows of a table with at least this number of columns become blocks on a phone."""
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
 def html(page: Page) -> str:
-    """Return the page as one self-contained document: no network, no script, fit for a phone and for paper."""
+    """Return the page as one self-contained HTML document: no network, no script, for phones and for paper."""
     from markupsafe import Markup
 
     environment = _environment("html")
     style = files("bulkops.reporting").joinpath("templates/style.css").read_text(encoding="utf-8")
     limits = {"fold": FOLD, "paper": UNFOLDED_ON_PAPER, "stacked": STACKED}
-    # The style is a file of this package, and the plots escape the data that they contain.
+    # Both are safe as Markup: the style is a file of this package, and the plots escape their data.
     return environment.get_template("report.html.jinja").render(
         page=page,
         style=Markup(style),  # noqa: S704
@@ -43,14 +43,14 @@ def html(page: Page) -> str:
 
 
 def markdown(page: Page) -> str:
-    """Return the page as Markdown for a ticket or a pull request; longer tables are cut, which they say."""
+    """Return the page as Markdown for a ticket or a pull request; a long table is truncated and says so."""
     text = _environment("md").get_template("report.md.jinja").render(page=page, most=MOST_ROWS)
     return _BLANK_LINES.sub("\n\n", text).strip() + "\n"
 
 
 @lru_cache
 def _environment(form: str) -> "Environment":
-    """Return the environment of the templates: every value is escaped for the form, an unknown name is an error."""
+    """Return the template environment: it escapes every value for the form and rejects unknown names."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -69,12 +69,12 @@ def _environment(form: str) -> "Environment":
 
 
 def _for_html(value: Any) -> Any:
-    """Return a value without characters that act where a page is printed or shown; Jinja escapes it for HTML."""
+    """Return a value without control characters; Jinja escapes the result for HTML."""
     return escaped(value) if type(value) is str else value
 
 
 def _for_markdown(value: Any) -> Any:
-    """Return a value as Markdown that shows it; a text of class Markup is Markdown already."""
+    """Return a value escaped for Markdown; a text of class Markup is already Markdown."""
     from markupsafe import Markup
 
     return Markup(markdown_text.plain(value)) if type(value) is str else value  # noqa: S704 - it was just escaped
@@ -83,11 +83,11 @@ def _for_markdown(value: Any) -> Any:
 def _code(text: str) -> Any:
     from markupsafe import Markup
 
-    return Markup(markdown_text.code(text))  # noqa: S704 - a code span shows whatever it contains
+    return Markup(markdown_text.code(text))  # noqa: S704 - a code span shows any text unchanged
 
 
 def _cells(row: tuple[str, ...], table: Table) -> Any:
-    """Return a row of a table as Markdown, data as code."""
+    """Return a row of a table as Markdown, with data as code."""
     from markupsafe import Markup
 
     shown = (
@@ -104,7 +104,7 @@ def _heads(table: Table) -> Any:
 
 
 def _drawn(plot: Plot, job: JobPage) -> str:
-    """Return a plot as SVG; empty where there is nothing to see."""
+    """Return a plot as SVG; empty if there is nothing to show."""
     facts = job.source
     match plot.kind:
         case "stack":

@@ -1,4 +1,4 @@
-"""What happened in a job besides the routine, in plain words, each thing once. Pure."""
+"""Summarise the unusual events of a job in plain words, without repetitions. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -33,10 +33,10 @@ WHAT: dict[str, str] = {
     EventKind.CUT_SMALLER: "Divided into smaller requests",
     EventKind.RESOLVED: "Decided by a person",
     EventKind.REJECTED: "Rejected",
-    EventKind.REFUSED: "The server refused it",
+    EventKind.REFUSED: "Refused by the server",
     EventKind.BLOCKED: "Blocked before it reached the API",
     EventKind.TOO_LARGE: "Refused as too large",
-    EventKind.ONE_REASON: "Stopped: all records are refused for one reason",
+    EventKind.ONE_REASON: "Stopped: all records are refused for the same reason",
     EventKind.TARGET_CHANGED: "The target had changed",
     EventKind.CLOCK_SET: "A clock was set",
     EventKind.CANCELLED: "Cancelled",
@@ -45,26 +45,26 @@ FOUND = {
     "landed": "all of its records were found, so it counts as accepted",
     "absent": "none of its records were found",
     "partly": "a part of its records was found",
-    "ambiguous": "what was found does not settle it",
+    "ambiguous": "the rows found do not settle it",
     "equal": "the target already has the same content, so nothing was sent",
 }
 NEXT: dict[ChunkState | None, str] = {
-    ChunkState.PENDING: "it is sent again",
+    ChunkState.PENDING: "it is resent",
     ChunkState.REJECTED: "it is rejected",
     ChunkState.IN_DOUBT: "it stays in doubt",
 }
 DECIDED = {
     "accepted": "its records are at the target",
-    "resend": "it is sent again",
+    "resend": "it is resent",
     "partly": "a part of its records is at the target; the rest is sent",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
-    """Something that happened; `chunk` is None where it was the whole job.
+class EventSummary:
+    """One unusual event; `chunk` is None if it concerns the whole job.
 
-    `detail` is in words of ours; `said` is what the server, the evidence or a person said, which may hold values.
+    `detail` is text of bulkops. `said` is the message of the server, the evidence or a person; it may contain values.
     """
 
     at: datetime
@@ -74,27 +74,26 @@ class Step:
     said: str = ""
 
 
-def told_steps(events: Sequence[Event]) -> Iterator[Step]:
-    """Yield the steps that were no routine, in order; what was only said again is told once."""
-    steps = [_step(event) for event in events if event.kind not in ROUTINE]
-    last = {(step.chunk, step.said): place for place, step in enumerate(steps) if step.said}
+def summarise_events(events: Sequence[Event]) -> Iterator[EventSummary]:
+    """Yield the unusual events in order; an equal event or a repeated message of a chunk appears once."""
+    summaries = [_summary(event) for event in events if event.kind not in ROUTINE]
+    last = {(each.chunk, each.said): index for index, each in enumerate(summaries) if each.said}
     seen: set[tuple[object, ...]] = set()
-    spoken: set[tuple[object, ...]] = set()
-    for place, step in enumerate(steps):
-        timeless = (step.chunk, step.what, step.detail, step.said)
-        if timeless in seen or (
-            step.what == WHAT[EventKind.EVIDENCE] and last.get((step.chunk, step.said), place) > place
-        ):
+    messages: set[tuple[object, ...]] = set()
+    for index, each in enumerate(summaries):
+        without_time = (each.chunk, each.what, each.detail, each.said)
+        message = (each.chunk, each.said)
+        if without_time in seen or (each.what == WHAT[EventKind.EVIDENCE] and last.get(message, index) > index):
             continue
-        seen.add(timeless)
-        again = (step.chunk, step.said) in spoken
-        spoken.add((step.chunk, step.said))
-        yield replace(step, said="") if again else step
+        seen.add(without_time)
+        repeated = message in messages
+        messages.add(message)
+        yield replace(each, said="") if repeated else each
 
 
-def _step(event: Event) -> Step:
+def _summary(event: Event) -> EventSummary:
     said = event.payload.said if event.payload else ""
-    return Step(
+    return EventSummary(
         at=event.at,
         chunk=event.chunk,
         what=WHAT.get(event.kind, event.kind.capitalize()),

@@ -1,4 +1,4 @@
-"""The tables of a report, as plain cells: HTML and Markdown differ only in how they write them. Pure."""
+"""Build the tables of a report as plain text cells, for HTML and Markdown. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +16,10 @@ EMPTY = ("", "0")
 MAIN_LEDGER = "(main ledger)"
 """What the page calls the subledger without a name."""
 MEANINGS = {
-    "accepted": "the server confirmed them, or evidence did",
+    "accepted": "confirmed by the server or by evidence",
     "skipped": "not sent, or not changed: the target had them",
     "rejected": "the server refused them; the target does not have them",
-    "in_doubt": "sent, and it is not known whether the target has them",
+    "in_doubt": "sent, but it is unknown whether the target has them",
     "pending": "not sent",
 }
 SHORT = {Sign.YES: "sign", Sign.RESERVED: "with reservations", Sign.NO: "not yet"}
@@ -29,8 +29,8 @@ SHORT = {Sign.YES: "sign", Sign.RESERVED: "with reservations", Sign.NO: "not yet
 class Table:
     """A heading, a text below it, columns and rows.
 
-    `numbers` are the places of columns that contain numbers, `data` of those with text from files, servers or people.
-    With `total` the last row is a sum.
+    `numbers` are the 0-based indexes of columns with numbers, and `data` those of columns with text from files,
+    servers or people. `total`: the last row is a sum.
     """
 
     heading: str
@@ -42,7 +42,7 @@ class Table:
     total: bool = False
 
     def trimmed(self) -> "Table":
-        """Return the table without the columns that contain nothing or only zeros; the first column stays."""
+        """Return the table without columns that contain only blanks or zeros; the first column always stays."""
         kept = [n for n in range(len(self.columns)) if n == 0 or any(row[n] not in EMPTY for row in self.rows)]
         return replace(
             self,
@@ -54,7 +54,7 @@ class Table:
 
 
 def summary(all_facts: Sequence[JobFacts]) -> Table:
-    """Return one row a job, and the sum of all."""
+    """Return a table with one row for each job, and the sum of all jobs."""
     rows = [
         (
             f.name, str(f.document["contract"]), f.state.replace("_", " "), f.verdict or "not read back",
@@ -79,7 +79,7 @@ def _nonzero(number: int) -> str:
 
 
 def books(facts: JobFacts) -> Table:
-    """Return the books: the records of the input, and where they are now."""
+    """Return the books: the number of records in the input and in each state."""
     states = [state for state in STATES if facts.records[state]]
     rows = [(WORDS.get(s, s).capitalize(), f"{facts.records[s]:,}", MEANINGS[s]) for s in states]
     ends = "The books balance." if facts.balanced else "THE BOOKS DO NOT BALANCE."
@@ -116,7 +116,7 @@ def _places(places: Sequence[str], more: int) -> str:
 
 
 def compared(found: Mapping[str, Any]) -> Table | None:
-    """Return the records of a reconciliation by what was found; None if there is only one kind, or nothing."""
+    """Return the records of a reconciliation by result; None if there are fewer than two kinds."""
     names = ("matched", "missing", "different", "unexpected")
     rows = tuple((name.capitalize(), f"{found[name]:,}") for name in names if found.get(name))
     if not found.get("readings") or len(rows) < 2:
@@ -125,7 +125,7 @@ def compared(found: Mapping[str, Any]) -> Table | None:
 
 
 def differences(found: Mapping[str, Any]) -> Table | None:
-    """Return the columns that differ; None if none does."""
+    """Return the number of differences for each column; None without differences."""
     rows = tuple((name, f"{count:,}") for name, count in found.get("columns", {}).items() if count)
     if not rows:
         return None
@@ -133,7 +133,7 @@ def differences(found: Mapping[str, Any]) -> Table | None:
 
 
 def examples(found: Mapping[str, Any]) -> Table | None:
-    """Return examples of differences; None if there are none."""
+    """Return examples of differences; None without differences."""
     names = ("class", "line", "key", "column", "sent", "found")
     rows = tuple(tuple(_cell(example.get(name)) for name in names) for example in found.get("examples", []))
     if not rows:
@@ -153,7 +153,7 @@ def balances(found: Mapping[str, Any]) -> Table | None:
     if not listed:
         return None
     wrong = sum(not balance["agrees"] for balance in listed)
-    ends = f"{wrong:,} subledgers did not grow by what was sent." if wrong else "Each grew by what was sent."
+    ends = f"{wrong:,} subledgers did not grow by the amount sent." if wrong else "Each grew by the amount sent."
     rows = tuple(
         (
             b["subledger"] or MAIN_LEDGER, _thousands(b["before"]), _thousands(b["after"]),
@@ -181,7 +181,7 @@ def sums(facts: JobFacts) -> Table | None:
 
 
 def doubts(facts: JobFacts) -> Table | None:
-    """Return the steps that were no routine; None if there were none."""
+    """Return the unusual events; None if there were none."""
     rows = tuple(
         (moment(s.at.isoformat()), "" if s.chunk is None else str(s.chunk), s.what, s.detail, s.said)
         for s in facts.doubts
@@ -198,7 +198,7 @@ def doubts(facts: JobFacts) -> Table | None:
 
 
 def findings(facts: JobFacts) -> Table | None:
-    """Return the findings of the file by rule; None if it was not checked or breaks no rule."""
+    """Return the findings of the file by rule; None if it was not checked or has no findings."""
     if not facts.findings:
         return None
     return Table(
@@ -245,12 +245,12 @@ def chunks(facts: JobFacts) -> Table | None:
 
 
 def cut(text: str) -> str:
-    """Return a text that is short enough for a page; the JSON document has all of it."""
+    """Return a text shortened for a page; the JSON document contains the full text."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def moment(text: str) -> str:
-    """Return an instant for people: UTC, to the second."""
+    """Return an instant for people: UTC, whole seconds."""
     return text.replace("T", " ")[:19] + " UTC"
 
 

@@ -1,4 +1,4 @@
-"""Whether a job, or all jobs of a report, may be signed, in one sentence. Pure."""
+"""Decide whether to sign a report about one or several jobs, and say why in one sentence. Pure."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bulkops.ledger.states import JobState
-from bulkops.reconciling.result import Verdict as Compared
+from bulkops.reconciling.result import Verdict
 from bulkops.reporting.facts import STATES, JobFacts
 from bulkops.wording import counted
 
 SHOWN = 3
-"""How many jobs the sentence about several jobs names."""
+"""Maximum number of jobs that the sentence about several jobs names."""
 
 
 class Sign(StrEnum):
-    """What to do with the report."""
+    """Whether to sign the report."""
 
     YES = "sign"
     RESERVED = "sign_with_reservations"
@@ -23,11 +23,11 @@ class Sign(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class SignOff:
     """Whether to sign, and why in one sentence.
 
-    `objections` are the reasons not to sign, `reservations` what the signature does not cover; both are clauses
-    without a capital letter and without a full stop.
+    `objections` are the reasons not to sign. `reservations` are facts that the signature does not cover. Both are
+    clauses without a capital letter and without a full stop.
     """
 
     sign: Sign
@@ -36,21 +36,21 @@ class Verdict:
     reservations: tuple[str, ...] = ()
 
 
-def verdict_of(facts: JobFacts) -> Verdict:
-    """Return the verdict on one job: any objection forbids to sign it."""
+def verdict_of(facts: JobFacts) -> SignOff:
+    """Return the verdict on one job; with an objection it is "do not sign"."""
     objections = tuple(clause for check in OBJECTIONS if (clause := check(facts)))
     if objections:
-        return Verdict(sign=Sign.NO, sentence=f"Do not sign yet: {_listed(objections)}.", objections=objections)
+        return SignOff(sign=Sign.NO, sentence=f"Do not sign yet: {_listed(objections)}.", objections=objections)
     reservations = tuple(clause for check in RESERVATIONS if (clause := check(facts)))
     fact = _achieved(facts)
     if not reservations:
-        return Verdict(sign=Sign.YES, sentence=f"Sign: {fact}.")
+        return SignOff(sign=Sign.YES, sentence=f"Sign: {fact}.")
     said = f"Sign with {counted(len(reservations), 'reservation')}: {fact}, but {_listed(reservations)}."
-    return Verdict(sign=Sign.RESERVED, sentence=said, reservations=reservations)
+    return SignOff(sign=Sign.RESERVED, sentence=said, reservations=reservations)
 
 
-def verdict_of_all(all_facts: Sequence[JobFacts]) -> Verdict:
-    """Return the verdict on all jobs of a report: the least favourable of theirs."""
+def verdict_of_all(all_facts: Sequence[JobFacts]) -> SignOff:
+    """Return the verdict on all jobs of a report: the least favourable verdict of a single job."""
     verdicts = [verdict_of(facts) for facts in all_facts]
     if len(verdicts) == 1:
         return verdicts[0]
@@ -58,17 +58,17 @@ def verdict_of_all(all_facts: Sequence[JobFacts]) -> Verdict:
     if objections := tuple(f"{facts.name}: {v.objections[0]}" for facts, v in pairs if v.objections):
         open_jobs = f"{len(objections):,} of {total:,} jobs {'has' if len(objections) == 1 else 'have'} open points"
         said = f"Do not sign yet: {open_jobs} ({_shortened(objections)})."
-        return Verdict(sign=Sign.NO, sentence=said, objections=objections)
+        return SignOff(sign=Sign.NO, sentence=said, objections=objections)
     records = sum(facts.records["input"] for facts in all_facts)
     fact = f"all {total:,} jobs are complete, with {counted(records, 'record')}"
     reservations = tuple(f"{facts.name}: {clause}" for facts, v in pairs for clause in v.reservations)
     if not reservations:
-        said = f"Sign: {fact}, each of which was read back as it was sent."
-        return Verdict(sign=Sign.YES, sentence=said)
+        said = f"Sign: {fact}; each record was read back as it was sent."
+        return SignOff(sign=Sign.YES, sentence=said)
     counts = Counter(clause for v in verdicts for clause in v.reservations)
     clauses = [c if n == total else f"for {n:,} of {total:,} jobs {c}" for c, n in counts.items()]
     said = f"Sign with {counted(len(clauses), 'reservation')}: {fact}, but {_shortened(clauses)}."
-    return Verdict(sign=Sign.RESERVED, sentence=said, reservations=reservations)
+    return SignOff(sign=Sign.RESERVED, sentence=said, reservations=reservations)
 
 
 def _listed(clauses: Sequence[str]) -> str:
@@ -81,13 +81,13 @@ def _shortened(clauses: Sequence[str]) -> str:
 
 
 def _achieved(facts: JobFacts) -> str:
-    """Return what a job without objections achieved."""
+    """Return the achieved result of a job without objections, as a clause."""
     records = facts.document["file"]["records"]
     if not records:
         return "the file contains no records"
     new = "new " if facts.document.get("source") else ""
     which = f"the only {new}record" if records == 1 else f"all {records:,} {new}records"
-    if facts.verdict != Compared.PROVED:
+    if facts.verdict != Verdict.PROVED:
         return f"{which} {'was' if records == 1 else 'were'} accepted by the server"
     return f"{which} of the file {'is' if records == 1 else 'are'} in the target as sent"
 
@@ -96,18 +96,18 @@ def _unbalanced(facts: JobFacts) -> str | None:
     if facts.balanced:
         return None
     found = sum(facts.records[state] for state in STATES)
-    return f"the books do not balance, because {facts.records['input']:,} records are {found:,} in all states together"
+    return f"the books do not balance: the input has {facts.records['input']:,} records, but all states have {found:,}"
 
 
 def _in_doubt(facts: JobFacts) -> str | None:
     undecided = sum(chunk["records"] for chunk in facts.chunks if chunk["undecided"])
     if undecided and (unknown := facts.records["in_doubt"]):
-        return f"it is unknown whether {counted(unknown, 'record')} reached the target, and a person must decide"
+        return f"it is unknown whether {counted(unknown, 'record')} reached the target; a person must decide"
     if undecided:
-        return f"{counted(undecided, 'record')} may be in the target twice, and a person must decide"
+        return f"{counted(undecided, 'record')} may be in the target twice; a person must decide"
     if unknown := facts.records["in_doubt"]:
         verb = "was" if unknown == 1 else "were"
-        return f"{counted(unknown, 'record')} {verb} sent, and it is not settled yet whether the target has them"
+        return f"{counted(unknown, 'record')} {verb} sent, but it is not yet known whether the target has them"
     return None
 
 
@@ -136,7 +136,7 @@ def _rejected(facts: JobFacts) -> str | None:
 
 def _differs(facts: JobFacts) -> str | None:
     found = facts.reconciliation
-    if found is None or found["verdict"] != Compared.MISMATCH or facts.outdated or only_rejected_missing(facts):
+    if found is None or found["verdict"] != Verdict.MISMATCH or facts.outdated or only_rejected_missing(facts):
         return None
     if found.get("doubt"):
         return "the saved export differs from the file, and is itself the likely cause"
@@ -148,7 +148,7 @@ def _differs(facts: JobFacts) -> str | None:
 def only_rejected_missing(facts: JobFacts) -> bool:
     """Return whether a mismatch consists of as many missing records as the server rejected, and nothing else."""
     found = facts.reconciliation
-    if found is None or found["verdict"] != Compared.MISMATCH:
+    if found is None or found["verdict"] != Verdict.MISMATCH:
         return False
     others = found["different"] + (found["unexpected"] if found.get("unexpected_counts") else 0)
     return bool(found["missing"]) and found["missing"] == facts.records["rejected"] and not others
@@ -174,7 +174,7 @@ def _outdated(facts: JobFacts) -> str | None:
 
 def _unprovable(facts: JobFacts) -> str | None:
     found = facts.reconciliation
-    if found is None or found["verdict"] != Compared.UNPROVABLE:
+    if found is None or found["verdict"] != Verdict.UNPROVABLE:
         return None
     if found.get("readings"):
         return "the target does not show every column of the file, so these are not proved"
@@ -188,7 +188,10 @@ def _unconfirmed(facts: JobFacts) -> str | None:
 
 def _sent_before(facts: JobFacts) -> str | None:
     source = facts.document.get("source")
-    return f"{counted(source['sent_before'], 'record')} of the file went with earlier jobs" if source else None
+    if not source:
+        return None
+    verb = "was" if source["sent_before"] == 1 else "were"
+    return f"{counted(source['sent_before'], 'record')} of the file {verb} sent by earlier jobs"
 
 
 def _rehearsal(facts: JobFacts) -> str | None:

@@ -1,4 +1,4 @@
-"""A report from the ledger to its text: of one job or of several, for people or for programs."""
+"""Write a report about one or several jobs of a ledger, for people (HTML, Markdown) or for programs (JSON)."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from bulkops.reporting.facts import JobFacts, masked
 from bulkops.reporting.gather import gather
 from bulkops.reporting.page import page_of
 from bulkops.reporting.render import html, markdown
-from bulkops.reporting.verdict import Verdict, verdict_of, verdict_of_all
+from bulkops.reporting.verdict import SignOff, verdict_of, verdict_of_all
 from bulkops.version import __version__
 from bulkops.writing import (
     NOT_CSV,
@@ -32,7 +32,7 @@ from bulkops.writing import (
 
 
 class ReportForm(StrEnum):
-    """What a report is written as."""
+    """The file format of a report."""
 
     HTML = "html"
     MARKDOWN = "md"
@@ -46,11 +46,11 @@ NOT_REPORT = {**{suffix: form for suffix, form in NOT_CSV.items() if suffix not 
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportWish:
-    """What is asked of a report.
+class ReportOptions:
+    """The options of a report.
 
-    No `jobs` means the latest; `check_files` reads the files again for findings and sums. `ledger` is the address of
-    the ledger as commands in the report name it, None for the default one.
+    Without `jobs` the report is about the latest job. `check_files`: read the files again for findings and sums.
+    `ledger` is the address of the ledger in the commands of the report; None for the default ledger.
     """
 
     jobs: Sequence[str] = ()
@@ -62,7 +62,7 @@ class ReportWish:
 
 
 def form_of(path: Path | None) -> ReportForm:
-    """Return the form that a file's suffix asks for; HTML where it asks for none, UsageError for PDF."""
+    """Return the form of a file's suffix, HTML by default; UsageError for PDF and for suffixes of other files."""
     if path and path.suffix.lower() == ".pdf":
         raise UsageError(f"{path}: a report is not written as PDF.", hint="Write .html and print it from a browser.")
     if path is None:
@@ -71,14 +71,16 @@ def form_of(path: Path | None) -> ReportForm:
     return BY_SUFFIX.get(path.suffix.lower(), ReportForm.HTML)
 
 
-def report_text(ledger: Ledger, wish: ReportWish, *, made: datetime) -> tuple[str, str]:
-    """Return the name of the first job and the text of the report; UsageError for a job that is not there."""
-    facts = [gather(ledger, name, check_file=wish.check_files, named=wish.ledger) for name in _names(ledger, wish)]
-    if wish.mask:
+def report_text(ledger: Ledger, options: ReportOptions, *, made: datetime) -> tuple[str, str]:
+    """Return the id of the first job and the text of the report; UsageError for an unknown job."""
+    facts = [
+        gather(ledger, name, check_file=options.check_files, named=options.ledger) for name in _names(ledger, options)
+    ]
+    if options.mask:
         facts = [masked(f) for f in facts]
     several = f"Report of {len(facts)} jobs"
-    title = wish.title or (f"Import of {facts[0].title.lower()}" if len(facts) == 1 else several)
-    match wish.form:
+    title = options.title or (f"Import of {facts[0].title.lower()}" if len(facts) == 1 else several)
+    match options.form:
         case ReportForm.HTML:
             text = html(page_of(facts, title=title, made=made))
         case ReportForm.MARKDOWN:
@@ -90,7 +92,7 @@ def report_text(ledger: Ledger, wish: ReportWish, *, made: datetime) -> tuple[st
 
 
 def _document(all_facts: Sequence[JobFacts], *, title: str, made: datetime) -> dict[str, Any]:
-    """Return the report as a document for programs: all that the page shows, and nothing shortened."""
+    """Return the report as a JSON document: everything that the page shows, without shortened texts."""
     return {
         "title": title,
         "made": made.isoformat(),
@@ -108,7 +110,7 @@ def _document(all_facts: Sequence[JobFacts], *, title: str, made: datetime) -> d
     }
 
 
-def _signing(verdict: Verdict) -> dict[str, Any]:
+def _signing(verdict: SignOff) -> dict[str, Any]:
     return {
         "verdict": verdict.sign.value,
         "sentence": verdict.sentence,
@@ -118,27 +120,27 @@ def _signing(verdict: Verdict) -> dict[str, Any]:
 
 
 def write_report(
-    ledger: Ledger, wish: ReportWish, *, made: datetime, output: Path | None, permit: Permit = OWN_ONLY
+    ledger: Ledger, options: ReportOptions, *, made: datetime, output: Path | None, permit: Permit = OWN_ONLY
 ) -> Path:
-    """Write a report to a file, NAME-OF-THE-JOB.FORM unless one is named, and return it.
+    """Write a report to `output`, by default JOB.FORM, and return its path.
 
-    UsageError where the file is one of a job, or no file, or if `permit` protects it. It appears under its name only
-    when all of it is there.
+    UsageError if the output is the file of a job, is not a file, or if `permit` protects it. The file appears only
+    when it is complete.
     """
-    names = _names(ledger, wish)
-    path = output or Path(f"{names[0]}.{wish.form}")
+    names = _names(ledger, options)
+    path = output or Path(f"{names[0]}.{options.form}")
     refuse_no_file(path)
     refuse_the_same(path, [ledger.job(name).file_path for name in names], what="where the report goes")
     permit.check(path)
-    _, text = report_text(ledger, wish, made=made)
+    _, text = report_text(ledger, options, made=made)
     with whole_file(path, permit) as file:
         file.write(text.encode())
     return path
 
 
-def _names(ledger: Ledger, wish: ReportWish) -> Sequence[str]:
-    """Return the jobs that are asked for, or the latest."""
+def _names(ledger: Ledger, options: ReportOptions) -> Sequence[str]:
+    """Return the requested jobs, or the latest job."""
     known = [job.id for job in ledger.jobs()]
     if not known:
-        raise UsageError("The ledger knows no job yet.", hint="A job begins with `bulkops import`.")
-    return wish.jobs or known[-1:]
+        raise UsageError("The ledger contains no jobs.", hint="Start a job with `bulkops import`.")
+    return options.jobs or known[-1:]

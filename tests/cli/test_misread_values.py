@@ -237,7 +237,10 @@ def test_a_comparison_says_how_three_decimals_were_read(tmp_path: Path) -> None:
     found = json.loads(run("reconcile", "store-budgets", file, "--export", export, "--json").stdout)
     assert found["verdict"] == "proved"
     assert found["notes"] == [
-        "1 x limit compared as a decimal number, although every one of the column has three decimals (first: record 1)."
+        (
+            "1 x limit compared as a decimal number, although every number of the column has three decimals "
+            "(first: record 1)."
+        )
     ]
     accepted = run("reconcile", "store-budgets", file, "--export", export, "--json", "--accept", "VAL115")
     assert json.loads(accepted.stdout)["notes"] == []

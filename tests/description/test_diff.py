@@ -11,7 +11,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from bulkops.cli.main import cli
-from bulkops.description.comparing import Difference, compare_with
+from bulkops.description.comparing import DescriptionDifference, compare_with
 from bulkops.description.described import Described, Description, Parameter, TextLimits, folded
 from bulkops.description.expected import expected_operations
 from bulkops.description.reading import read_description
@@ -29,7 +29,7 @@ def run(*words: str | Path) -> Result:
     return CliRunner().invoke(cli, ["contracts", "--diff", *map(str, words)], standalone_mode=False)
 
 
-def differences(place: Path) -> list[Difference]:
+def differences(place: Path) -> list[DescriptionDifference]:
     """Return the differences of the operations that a sample has; it lacks most on purpose."""
     return [each for each in compare_with(read_description(place)).differences if each.kind != "operation-missing"]
 

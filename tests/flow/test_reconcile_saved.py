@@ -1,4 +1,4 @@
-"""Saved exports of all contracts, through the command line: only a whole one of the right target proves anything."""
+"""Saved exports of all contracts on the command line: only a complete export of the right target proves an import."""
 
 import gzip
 import json
@@ -35,7 +35,7 @@ EVERY = pytest.mark.parametrize("contract", IDS)
 
 @dataclass(frozen=True)
 class Said:
-    """How a command ended: its document, or the error."""
+    """The result of a command: its document, or the error."""
 
     code: int
     text: str
@@ -176,7 +176,7 @@ def test_export_of_another_target_is_refused(contract: str, saved: Saved, tmp_pa
 
 
 @EVERY
-def test_rows_alone_confirm_the_ids_they_show_and_the_others_are_said_to_be_unchecked(
+def test_rows_confirm_the_ids_they_show_and_the_others_are_unchecked(
     contract: str, saved: Saved, tmp_path: Path
 ) -> None:
     moved = edited(saved.export(contract), tmp_path / "moved.csv", lambda data: data + b"")
@@ -253,7 +253,7 @@ def test_rows_that_no_server_writes_are_the_cause_of_a_mismatch_and_no_repair_is
     assert not (tmp_path / "repair.csv").exists()
 
 
-def test_attribute_values_have_no_export_to_be_given(tmp_path: Path) -> None:
+def test_export_of_attribute_values_is_refused(tmp_path: Path) -> None:
     said = run("reconcile", "attribute-values", sample("attribute-values"), "--export", sample("audiences"))
     assert (said.code, "has no export of attribute-values" in said.text) == (2, True)
 
@@ -270,7 +270,7 @@ def test_repair_of_a_replacing_import_is_not_written_since_it_would_remove_the_r
 
 
 @pytest.mark.parametrize("contract", ["giveaways", "loyalty-points"])
-def test_rows_that_the_server_counted_are_not_sent_again_because_an_export_lacks_them(
+def test_rows_that_the_server_counted_are_not_resent_if_an_export_lacks_them(
     contract: str, saved: Saved, tmp_path: Path
 ) -> None:
     less = edited(saved.export(contract), tmp_path / "less.csv", lambda data: data[: data[:-1].rindex(b"\n") + 1])

@@ -16,7 +16,7 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.ledger.store import Ledger
-from bulkops.reporting.write import ReportWish, report_text
+from bulkops.reporting.write import ReportOptions, report_text
 from bulkops.sandbox.serve import SandboxServer
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
@@ -92,7 +92,7 @@ class Operations:
         path = self.folder / f"{state}.html"
         if not path.exists():
             ledger = Ledger.open(f"sqlite:///{self.folder / 'state' / 'ledger.db'}", clock=SystemClock())
-            wish = ReportWish(jobs=self.jobs[state])
+            wish = ReportOptions(jobs=self.jobs[state])
             path.write_text(report_text(ledger, wish, made=SystemClock().now())[1], encoding="utf-8")
             ledger.close()
         return path
@@ -192,7 +192,7 @@ def test_paper_holds_every_word_within_its_margins(state: str, operations: Opera
     [
         ("proved", "Sign with 1 reservation: all 30 records of the file are in the target as sent, but the target is"),
         ("rejected", "Do not sign yet: the server rejected 3 of 64 records"),
-        ("doubtful", "Do not sign yet: it is unknown whether 20 records reached the target, and a person must decide"),
+        ("doubtful", "Do not sign yet: it is unknown whether 20 records reached the target; a person must decide"),
         ("unfinished", "Do not sign yet: 40 of 60 records were not sent"),
         ("cancelled", "Do not sign yet: the job was cancelled after the server accepted 20 of 60 records"),
         ("unprovable", "Sign with 2 reservations: all 240 records were accepted by the server, but the API has no way"),

@@ -84,6 +84,7 @@ CONTRACT = Contract(
                 "recommended_max_length": f"{TRANSACTION}, a response: customerProfileId.maxLength",
             },
             codes={"recommended_max_length": "VAL130"},
+            program=ProgramKind.PROFILES,
         ),
         Column(
             name="identifier",

@@ -1,7 +1,7 @@
-"""Rows of a JSON list fetched page by page, as frames of text columns.
+"""Fetch the rows of a JSON list page by page, as frames of text columns.
 
-No order is documented, so rows that come while we read can shift the pages. They only shift others to later pages, so
-nothing is missed, and a row seen on two pages is kept once.
+No order is documented, so new rows can shift the pages during the reading. They only move rows to later pages, so no
+row is missed. A row that appears on two pages is kept once.
 """
 
 import json
@@ -16,7 +16,7 @@ from bulkops.readback.parse.warnings import Notes
 from bulkops.transport.client import Client, Params, path_of
 
 SMALLER_PAGES = (50,)  # the largest page of the transactions list until 2025
-SHIFTED = "met on two pages, kept once"
+SHIFTED = "on two pages, kept once"
 
 
 def read_pages(
@@ -28,10 +28,10 @@ def read_pages(
     page_size: int,
     notes: Notes | None = None,
 ) -> Iterator[pl.DataFrame]:
-    """Yield one frame a page; at least one frame comes. Values are text, null where an item lacks the field.
+    """Yield one frame a page, at least one. Values are text; a field that an item lacks is null.
 
-    JSON null is blank. The page size falls back to a smaller one if the server refuses it. A page that does not say
-    whether it is the last one may be a short one, so an empty page ends the list then.
+    JSON null becomes a blank. If the server rejects the page size, a smaller one is used. If a page does not say
+    whether more pages follow, the list ends with an empty page.
     """
     notes = notes or Notes()
     seen: set[tuple[str, str]] = set()
@@ -42,7 +42,7 @@ def read_pages(
         page = _page(client, path, ids, {**params, "skip": str(skip)}, sizes)
         items = page["data"]
         fresh = [item for item in items if _unseen(item, seen)]
-        if items and items == last and not fresh:  # a list that does not skip would never end
+        if items and items == last and not fresh:  # the server ignores `skip`, so the list would never end
             return
         last = items
         if len(fresh) < len(items):
@@ -61,7 +61,7 @@ def page_frame(items: list[dict[str, Any]]) -> pl.DataFrame:
 
 
 def _page(client: Client, path: str, ids: Mapping[str, int | str], params: Params, sizes: list[int]) -> dict[str, Any]:
-    """Return a page; drops sizes that are refused from `sizes`."""
+    """Return one page, and remove rejected page sizes from `sizes`."""
     while True:
         try:
             page = client.get_json(path, ids, {**params, "pageSize": str(sizes[0])})
@@ -76,7 +76,7 @@ def _page(client: Client, path: str, ids: Mapping[str, int | str], params: Param
 
 
 def _unseen(item: dict[str, Any], seen: set[tuple[str, str]]) -> bool:
-    """Remember an item by what names it; one without a name is always new."""
+    """Return whether an item is new, and add its id to `seen`; an item without an id is always new."""
     name = (str(item.get("id", "")), str(item.get("transactionUUID", "")))
     if name == ("", ""):
         return True

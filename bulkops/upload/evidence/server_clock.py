@@ -1,6 +1,6 @@
 """Learn the clock of the server, before a request whose rows may have to be found again."""
 
-from bulkops.readback.fetch.rows import nothing_of
+from bulkops.readback.fetch.rows import minimal_query
 from bulkops.upload.context import JobContext
 
 
@@ -13,5 +13,5 @@ def learn_time(context: JobContext) -> None:
     if context.contract.mode.resend_is_safe or readback is None:
         return
     if client.server_offset is None and not client.tells_no_time:
-        params = nothing_of(readback, context.ids, context.job.options, now=context.clock.now())
+        params = minimal_query(readback, context.ids, context.job.options, now=context.clock.now())
         client.ask_time(readback.path, context.ids, params)

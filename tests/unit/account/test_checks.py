@@ -1,4 +1,4 @@
-"""What an account says against a target and against cells, without a network."""
+"""Targets and cells are checked against an account, without a network."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ CAMPAIGN = {"application": 1, "campaign": 18}
 
 
 def account(**more: Any) -> Account:
-    """Return an account whose lists were all read to their end."""
+    """Return an account with complete lists."""
     parts: dict[str, Any] = {
         "applications": (Application(id=1, name="Web shop", mandatory_coupon_attributes=("category",)),),
         "campaigns": (
@@ -93,7 +93,7 @@ def test_an_id_that_its_list_does_not_contain_is_unknown_and_the_nearest_is_sugg
     assert target(contract, ids, complete=frozenset()) == []
 
 
-def test_of_many_ids_only_the_nearest_are_suggested() -> None:
+def test_unknown_id_among_many_suggests_only_the_nearest() -> None:
     campaigns = tuple(Campaign(id=number, application=1) for number in (18, 205, 317, 419, 520, 631, 742, 853, 964))
     ((_, said),) = target("coupons", {"application": 1, "campaign": 81}, campaigns=campaigns)
     assert said == "there is no campaign 81 in application 1. Did you mean 18?"
@@ -128,7 +128,7 @@ def test_a_program_without_advanced_tiers_is_a_warning_for_tiers_only() -> None:
     assert target("loyalty-points", {"program": 3}, programs=(program,)) == []
 
 
-def test_what_the_api_does_not_say_of_a_program_or_campaign_is_not_judged() -> None:
+def test_unknown_facts_of_a_program_or_campaign_are_not_checked() -> None:
     bare: dict[str, Any] = {"programs": (Program(id=3),), "campaigns": (Campaign(id=18, application=1),)}
     for contract in ("loyalty-cards", "loyalty-tiers", "loyalty-points"):
         assert target(contract, {"program": 3}, **bare) == []
@@ -154,7 +154,7 @@ def test_what_the_api_does_not_say_of_a_program_or_campaign_is_not_judged() -> N
         ("store-budgets", CAMPAIGN, "store_integration_id", "ROME-1", ["ACC112"]),
     ],
 )
-def test_a_cell_is_compared_with_what_it_names(
+def test_cell_is_compared_with_the_names_of_the_account(
     contract: str, ids: dict[str, int], column: str, value: str, expected: list[str]
 ) -> None:
     assert codes(contract, ids, column, value) == expected
@@ -185,19 +185,19 @@ def test_the_attributes_of_a_cell_are_compared_with_their_definitions(cell: str,
     assert sorted(codes("coupons", CAMPAIGN, "attributes", cell)) == expected
 
 
-def test_attributes_are_not_judged_where_the_account_does_not_show_them() -> None:
+def test_attributes_are_not_checked_if_the_account_does_not_show_them() -> None:
     complete = account().complete - {"attributes"}
     assert codes("coupons", CAMPAIGN, "attributes", '{"nope": 1}', complete=complete) == ["ACC124"]
     assert codes("giveaways", {"pool": 1}, "attributes", '{"nope": 1}', complete=complete) == []
 
 
-def test_a_file_without_the_column_of_a_mandatory_attribute_is_warned_of_once() -> None:
+def test_file_without_the_column_of_a_mandatory_attribute_gets_one_warning() -> None:
     known = KnownNames(account(), CONTRACTS["coupons"], CAMPAIGN)
     assert [fault.code for fault in known.of_file({"value"})] == ["ACC124"]
     assert known.of_file({"value", "attributes"}) == []
 
 
-def test_cells_are_not_judged_in_a_target_that_does_not_fit() -> None:
+def test_cells_are_not_checked_in_a_target_that_does_not_fit() -> None:
     assert codes("loyalty-tiers", {"program": 4}, "tiername", "Nowhere") == []
 
 
@@ -214,11 +214,11 @@ def test_cells_are_not_judged_in_a_target_that_does_not_fit() -> None:
         ("location", {"lat": 1, "lng": 2}, 3),
     ],
 )
-def test_a_value_is_of_an_attribute_type_or_not(kind: str, good: object, bad: object) -> None:
+def test_value_fits_its_attribute_type_only(kind: str, good: object, bad: object) -> None:
     assert (fits(kind, good), fits(kind, bad), fits("of the future", bad)) == (True, False, True)
 
 
-def test_facts_name_what_is_behind_the_ids() -> None:
+def test_facts_describe_each_id() -> None:
     assert facts_of(account(), {**CAMPAIGN, "collection": 6}) == {
         "application": "1 'Web shop'",
         "campaign": "18 'Autumn' (enabled)",

@@ -34,7 +34,7 @@ def test_a_snapshot_is_read_as_it_was_written(tmp_path: Path) -> None:
         ({"applications": [{"name": "no id"}]}, "applications.0.id"),
     ],
 )
-def test_a_file_that_is_no_snapshot_of_this_version_is_refused_with_the_place(
+def test_snapshot_of_another_version_is_refused_with_the_place(
     tmp_path: Path, change: dict[str, object], said: str
 ) -> None:
     path = tmp_path / "a.json"
@@ -45,7 +45,7 @@ def test_a_file_that_is_no_snapshot_of_this_version_is_refused_with_the_place(
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "value\nA\n", "[" * 5000])
-def test_any_other_file_is_refused(tmp_path: Path, text: str) -> None:
+def test_other_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.json"
     path.write_text(text)
     with pytest.raises(UsageError, match="not a snapshot"):
@@ -64,11 +64,11 @@ def test_a_snapshot_older_than_allowed_is_refused_with_both_ages(tmp_path: Path)
     ("seconds", "text"),
     [(0, "0 minutes"), (60, "1 minute"), (7_100, "118 minutes"), (7_200, "2 hours"), (200_000, "2 days")],
 )
-def test_an_age_is_told_in_its_largest_unit(seconds: float, text: str) -> None:
+def test_age_is_shown_in_its_largest_unit(seconds: float, text: str) -> None:
     assert age_text(seconds) == text
 
 
-def test_a_report_says_where_the_snapshot_is_from_and_what_it_lacks() -> None:
+def test_report_names_the_snapshot_and_its_unread_items() -> None:
     assert provenance(ACCOUNT, Path("a.json"), now=NOW + timedelta(hours=1)) == {
         "path": "a.json",
         "base_url": "https://x.talon.one",

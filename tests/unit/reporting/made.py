@@ -1,4 +1,4 @@
-"""Facts of a job as a report has them, made by hand."""
+"""Build facts of a job for tests of reports."""
 
 from dataclasses import replace
 from typing import Any
@@ -28,7 +28,7 @@ def result(verdict: str = "proved", **more: Any) -> dict[str, Any]:
 
 
 def chunk(number: int, records: int = 100, state: str = "accepted", **more: Any) -> dict[str, Any]:
-    """Return a chunk as the time line of a report has it."""
+    """Return a chunk as in the timeline of a report."""
     return {
         "number": number, "first_record": (number - 1) * 100 + 1, "records": records, "state": state,
         "undecided": False, "import_id": number, "attempts": 1, "sent": f"2026-11-22T10:00:0{number}+00:00",

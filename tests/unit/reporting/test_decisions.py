@@ -31,7 +31,7 @@ def test_chunk_in_doubt_can_be_accepted_resent_or_repaired() -> None:
     ]
 
 
-def test_chunk_that_may_be_there_twice_can_only_be_accepted() -> None:
+def test_chunk_that_may_be_in_the_target_twice_can_only_be_accepted() -> None:
     facts = job_facts(state="in_doubt", chunks=(chunk(1, undecided=True),))
     assert commands(facts) == [f"bulkops jobs resolve {JOB} 1 --as accepted --reason TEXT"]
 
@@ -54,7 +54,7 @@ def test_unfinished_job_names_target_and_ledger() -> None:
     ]
 
 
-def test_rejected_records_are_imported_from_their_file_with_the_same_options() -> None:
+def test_rejected_records_have_a_command_to_import_them_from_their_file_with_the_same_options() -> None:
     facts = job_facts(
         {"accepted": 298, "rejected": 2}, state="refused", reconciliation=result(),
         rejected_file="/state/re jected.csv", document={"options": {"skip-duplicates": "false"}},
@@ -68,7 +68,7 @@ def test_rejected_records_are_imported_from_their_file_with_the_same_options() -
     assert "/data/codes.csv" in commands(replaced)[0]
 
 
-def test_unread_and_different_rows_are_reconciled() -> None:
+def test_unproved_and_different_jobs_have_a_reconcile_command() -> None:
     assert commands(job_facts()) == [f"bulkops reconcile --job {JOB}"]
     outdated = job_facts(reconciliation=result(), outdated=True)
     assert commands(outdated) == [f"bulkops reconcile --job {JOB}"]
@@ -78,7 +78,7 @@ def test_unread_and_different_rows_are_reconciled() -> None:
     assert [c.rpartition(JOB)[2] for c in commands(replaced)] == [" --out differences"]
 
 
-def test_cancelled_job_is_not_to_be_resumed() -> None:
+def test_cancelled_job_has_no_decision_to_resume_it() -> None:
     assert commands(job_facts({"accepted": 100, "pending": 200}, state="cancelled")) == []
 
 

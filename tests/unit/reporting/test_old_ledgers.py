@@ -11,7 +11,7 @@ import pytest
 from bulkops.clock import SystemClock
 from bulkops.ledger.events import Reconciled
 from bulkops.ledger.store import Ledger
-from bulkops.reporting.write import ReportForm, ReportWish, report_text
+from bulkops.reporting.write import ReportForm, ReportOptions, report_text
 from tests.unit.reporting.made import result
 
 DATA = Path(__file__).parents[1] / "ledger" / "data"
@@ -36,7 +36,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 def test_jobs_of_version_3_are_reported_in_every_form(ledger: Ledger) -> None:
     jobs = [job.id for job in ledger.jobs()]
-    texts = {form: report_text(ledger, ReportWish(jobs=jobs, form=form), made=MADE)[1] for form in ReportForm}
+    texts = {form: report_text(ledger, ReportOptions(jobs=jobs, form=form), made=MADE)[1] for form in ReportForm}
     document = json.loads(texts[ReportForm.JSON])
     assert {"title", "made", "version", "jobs"} <= set(document)
     before = json.loads((DATA / "version-3.json").read_text(encoding="utf-8"))
@@ -54,7 +54,7 @@ def test_result_without_circumstances_is_reported_with_the_time_of_its_event(led
     del old["proof"]
     job = ledger.jobs()[0]
     ledger.change_job(job, Reconciled(), reconciliation=old)
-    wish = ReportWish(jobs=[job.id], form=ReportForm.MARKDOWN)
+    wish = ReportOptions(jobs=[job.id], form=ReportForm.MARKDOWN)
     text = report_text(ledger, wish, made=MADE)[1]
     at = ledger.events(job.id)[-1].at
     assert f"- Compared at: {at:%Y-%m-%d %H:%M:%S} UTC" in text

@@ -22,12 +22,12 @@ def test_reasons_are_counted_the_most_frequent_first_with_a_few_places() -> None
     assert (rare.message, rare.records, rare.more) == ("no campaign", 1, 0)
 
 
-def test_records_rejected_together_are_said_to_be() -> None:
+def test_reason_with_records_rejected_together_is_marked() -> None:
     (reason,) = by_reason([rejected(f"bad row {TOGETHER}", 1, records=20)])
     assert (reason.message, reason.records, reason.together) == ("bad row", 20, True)
 
 
-def test_long_message_is_cut() -> None:
+def test_long_message_is_truncated() -> None:
     (reason,) = by_reason([rejected("x" * 5000, 1)])
     assert len(reason.message) == 300
 

@@ -17,7 +17,7 @@ from bulkops.reporting import markdown_text
 from bulkops.reporting.facts import JobFacts, masked
 from bulkops.reporting.page import page_of
 from bulkops.reporting.render import _environment, html, markdown
-from bulkops.reporting.steps import told_steps
+from bulkops.reporting.steps import summarise_events
 from tests.unit.reporting.made import chunk, job_facts, reason, result
 
 MADE = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -50,7 +50,7 @@ def hostile_facts(text: str) -> JobFacts:
         {"accepted": 298, "rejected": 1, "in_doubt": 1}, state="in_doubt", reconciliation=found,
         chunks=(chunk(1), chunk(2, state="in doubt", undecided=True, message=text), chunk(3, state="rejected")),
         reasons=(reason(text),), rejected_file=text, sums={text: "1.5", "b": "2"}, notes=(text,),
-        settings={"target_name": text, "note": text}, ledger=text, doubts=tuple(told_steps([event])),
+        settings={"target_name": text, "note": text}, ledger=text, doubts=tuple(summarise_events([event])),
         document={
             "file": {"path": text, "sha256": "ab", "bytes": 1, "records": 300},
             "options": {"name": text}, "source": {"path": text, "records": 400, "sent_before": 100},
@@ -102,7 +102,7 @@ def test_markdown_shows_hostile_data_as_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_markdown_cell_holds_exactly_the_data(text: str) -> None:
+def test_markdown_cell_contains_exactly_the_data(text: str) -> None:
     for escape in (markdown_text.plain, markdown_text.code):
         document = f"| a | b |\n| --- | --- |\n| {escape(text)} | end |\n"
         rendered = Seen(RENDERER.render(document))

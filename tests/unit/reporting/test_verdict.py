@@ -12,7 +12,7 @@ from tests.unit.reporting.made import chunk, job_facts, result
 PROVED = job_facts(reconciliation=result())
 
 
-def test_proved_job_is_to_be_signed() -> None:
+def test_proved_job_has_the_verdict_sign() -> None:
     verdict = verdict_of(PROVED)
     assert verdict.sign is Sign.YES
     assert verdict.sentence == "Sign: all 300 records of the file are in the target as sent."
@@ -27,10 +27,10 @@ DOUBTFUL = (chunk(1), chunk(2, state="in doubt", undecided=True), chunk(3))
     ("facts", "said"),
     [
         (job_facts(), "no record was read back"),
-        (UNBALANCED, "the books do not balance, because 301 records are 300 in all states together"),
+        (UNBALANCED, "the books do not balance: the input has 301 records, but all states have 300"),
         (job_facts({"accepted": 200, "pending": 100}, state="unfinished"), "100 of 300 records were not sent"),
         (job_facts({"accepted": 299, "pending": 1}, state="unfinished"), "1 of 300 records was not sent"),
-        (job_facts({"accepted": 200, "in_doubt": 100}, state="unfinished"), "not settled yet"),
+        (job_facts({"accepted": 200, "in_doubt": 100}, state="unfinished"), "not yet known"),
         (job_facts({"accepted": 200, "in_doubt": 100}, state="in_doubt", chunks=DOUBTFUL), "a person must decide"),
         (job_facts(state="in_doubt", chunks=(chunk(1, undecided=True),)), "100 records may be in the target twice"),
         (job_facts({"accepted": 200, "pending": 100}, state="cancelled"), "after the server accepted 200 of 300"),
@@ -50,7 +50,7 @@ DOUBTFUL = (chunk(1), chunk(2, state="in doubt", undecided=True), chunk(3))
         (replace(PROVED, outdated=True), "the job has changed since its rows were read back"),
     ],
 )  # fmt: skip
-def test_each_open_point_forbids_to_sign_and_is_named(facts: JobFacts, said: str) -> None:
+def test_job_with_an_open_point_has_the_verdict_do_not_sign(facts: JobFacts, said: str) -> None:
     verdict = verdict_of(facts)
     assert verdict.sign is Sign.NO
     assert verdict.sentence.startswith("Do not sign yet: ")
@@ -71,22 +71,22 @@ def test_each_open_point_forbids_to_sign_and_is_named(facts: JobFacts, said: str
                 "source": {"path": "/data/all.csv", "records": 340, "sent_before": 300},
                 "file": {"path": "new.csv", "sha256": "ef" * 32, "bytes": 9, "records": 40},
             }),
-            "all 40 new records of the file are in the target as sent, but 300 records of the file went with earlier",
+            "all 40 new records of the file are in the target as sent, but 300 records of the file were sent by",
         ),
     ],
 )  # fmt: skip
-def test_each_limit_of_the_proof_is_a_reservation(facts: JobFacts, said: str) -> None:
+def test_job_with_a_limited_proof_has_a_reservation(facts: JobFacts, said: str) -> None:
     verdict = verdict_of(facts)
     assert verdict.sign is Sign.RESERVED
     assert verdict.sentence.startswith("Sign with 1 reservation: ")
     assert said in verdict.sentence
 
 
-def test_several_jobs_have_the_verdict_of_the_worst() -> None:
+def test_several_jobs_have_the_worst_verdict() -> None:
     rehearsal = job_facts(reconciliation=result(), base_url="sandbox://embedded")
     unread: Any = job_facts(job="points-1")
     assert verdict_of_all([PROVED, PROVED]).sentence == (
-        "Sign: all 2 jobs are complete, with 600 records, each of which was read back as it was sent."
+        "Sign: all 2 jobs are complete, with 600 records; each record was read back as it was sent."
     )
     reserved = verdict_of_all([PROVED, rehearsal])
     assert reserved.sign is Sign.RESERVED

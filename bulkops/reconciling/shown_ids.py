@@ -1,4 +1,4 @@
-"""Of which application, campaign, program or pool the rows found are, as far as they show it."""
+"""Check which application, campaign, program or pool the found rows belong to, if they show it."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
@@ -12,11 +12,11 @@ from bulkops_validators.model.contract import Contract, Readback
 SHOWN = 5
 
 
-class Places:
-    """The ids that rows show, held against the ids of the target.
+class ShownIds:
+    """The ids that rows show, compared with the ids of the target.
 
-    An id in the path of the read-back is that of all rows. One in its query only selects rows, and a wider export is
-    one that was saved without it: its other rows are left out.
+    An id in the path of the read-back applies to all rows. An id in its query only selects rows: an export that was
+    saved without it contains more rows, and bulkops skips those of other ids.
     """
 
     def __init__(self, readback: Readback, ids: Mapping[str, int] | None, *, name: str) -> None:
@@ -25,10 +25,10 @@ class Places:
         self._wanted = {id_name: str(number) for id_name, number in (ids or {}).items()}
         self._found: dict[str, Counter[str]] = {id_name: Counter() for id_name in readback.shown_ids}
 
-    def ours(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return the rows that show no other id than ours; DataError if a row is of another target.
+    def keep_ours(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows that show no foreign id; DataError if a row belongs to another target.
 
-        A cell that is blank, or no id, shows nothing.
+        A blank cell, or one that is not an id, shows nothing.
         """
         names = by_lower(frame.columns)
         for id_name, column in self._readback.shown_ids.items():
@@ -38,7 +38,7 @@ class Places:
         return frame
 
     def _kept(self, frame: pl.DataFrame, raw: pl.Series, id_name: str) -> pl.DataFrame:
-        same = bool((raw == raw[0]).all())  # as in nearly every export, so nothing is counted
+        same = bool((raw == raw[0]).all())  # true for nearly every export, and faster than counting
         cells = canonical_ids(raw.head(1) if same else raw)
         counts = {cells[0]: raw.len()} if same else dict(cells.value_counts(name="rows").iter_rows())
         ids = {value: count for value, count in counts.items() if value.isdecimal()}
@@ -52,21 +52,21 @@ class Places:
         return frame.clear() if same else frame.filter(~cells.is_in(others))
 
     def refuse_foreign(self) -> None:
-        """Raise DataError if no row is of the target; to be called when all were read."""
+        """Raise DataError if no row belongs to the target; call this after the last row."""
         for id_name, counts in self._found.items():
             wanted = self._wanted.get(id_name)
             if wanted is not None and counts and wanted not in counts:
                 raise self._foreign(id_name)
 
-    def conclude(self) -> Iterator[str]:
-        """Yield what is to be said of rows of other places."""
+    def notes(self) -> Iterator[str]:
+        """Yield notes about rows that belong to other ids."""
         for id_name, counts in self._found.items():
             wanted, listed = self._wanted.get(id_name), _listed(counts)
             if wanted is not None and len(counts) > 1:
                 others = counts.total() - counts[wanted]
-                yield f"{others:,} rows of another {id_name} were left out; rows by {id_name}: {listed}."
+                yield f"{others:,} rows of another {id_name} were skipped; rows by {id_name}: {listed}."
             elif len(counts) > 1:
-                yield f"The rows are of several {id_name}s: {listed}. --{id_name} ID compares only those of one."
+                yield f"The rows belong to several {id_name}s: {listed}. --{id_name} ID compares only the rows of one."
 
     def unchecked(self, contract: Contract, *, confirmed: Collection[str] = ()) -> dict[str, str]:
         """Return the ids of the target that neither the rows nor `confirmed` confirm, each with the reason."""
@@ -82,13 +82,14 @@ class Places:
 
     def _foreign(self, id_name: str) -> DataError:
         listed = _listed(self._found[id_name])
+        wanted = self._wanted[id_name]
         return DataError(
-            f"{self._name} is of another {id_name}: --{id_name} is {self._wanted[id_name]}, its rows show {listed}.",
-            hint="Name the export of this target, or the ids of the export. Nothing was compared.",
+            f"{self._name} belongs to another {id_name}: --{id_name} is {wanted}, its rows show {listed}.",
+            hint="Give the export of this target, or the ids of the export. Nothing was compared.",
         )
 
 
 def _listed(counts: Counter[str]) -> str:
-    """Return the most frequent values with their rows."""
+    """Return the most frequent values with their numbers of rows."""
     shown = ", ".join(f"{value} ({count:,} rows)" for value, count in counts.most_common(SHOWN))
     return shown + (f" and {len(counts) - SHOWN:,} more" if len(counts) > SHOWN else "")
