@@ -42,7 +42,6 @@ from bulkops.reconciling.sides import EvidenceSource, ImportFacts
 from bulkops.redaction import remember_keys
 from bulkops.reporting.write import ReportOptions, form_of, write_report
 from bulkops.settings import (
-    ID_NAMES,
     Target,
     authorization_from_environment,
     authorization_value,
@@ -58,7 +57,7 @@ from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import ValidationReport
 from bulkops.validation.settings import ValidationSettings
 from bulkops.writing import Permit, refuse_the_same, whole_file
-from bulkops_validators import CONTRACTS
+from bulkops_validators import CONTRACTS, ID_NAMES
 from bulkops_validators.model.contract import Contract
 
 PathLike = str | os.PathLike[str]
@@ -74,7 +73,7 @@ def target(base_url: str, *, key: str | None = None, **ids: int) -> Target:
     for an unknown id, an invalid address, and a key that an HTTP header cannot contain. Give other names in the path
     of an export, such as the name of a card, to `export`.
     """
-    _check_names(ids)
+    ids = _checked_ids(ids)
     if key is not None:
         secret = authorization_value("ManagementKey-v1", key, name="key of the calling program")
         return Target(base_url=base_url, ids=ids, authorization=secret)
@@ -86,8 +85,7 @@ def target(base_url: str, *, key: str | None = None, **ids: int) -> Target:
 @contextmanager
 def local_sandbox(*, world: PathLike | None = None, **ids: int) -> Iterator[Target]:
     """Yield a sandbox as a target; the end of the context stops it and removes its data."""
-    _check_names(ids)
-    with fresh_sandbox(ids, world=Path(world) if world else None) as place:
+    with fresh_sandbox(_checked_ids(ids), world=Path(world) if world else None) as place:
         yield place
 
 
@@ -325,7 +323,7 @@ def reconcile(
             permit=_permit(ledger, overwrite),
             balances=(_path(balances[0]), _path(balances[1])) if balances else None,
         ).accepting(accepted_rules(accept))
-        _check_names(ids or {})
+        ids = _checked_ids(ids or {})
         evidence = EvidenceSource(ids=ids, options=asked.options, fold=fold_named(case))
         if where is not None and book is not None:
             client = stack.enter_context(_client_for(found, where, book, observer))
@@ -443,12 +441,15 @@ def _path(given: object) -> Path:
     return Path(given)
 
 
-def _check_names(ids: Mapping[str, object]) -> None:
+def _checked_ids(given: Mapping[str, int]) -> dict[str, int]:
+    """Return ids by their names: `value_map` means `value-map`. UsageError for an unknown name or an invalid id."""
+    ids = {name.replace("_", "-"): value for name, value in given.items()}
     for name, value in ids.items():
         if name not in ID_NAMES:
             raise UsageError(f"There is no id {name!r}.", hint=f"Known: {', '.join(ID_NAMES)}.")
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise UsageError(f"The id {name} must be a whole number of at least 1; it is {value!r}.")
+    return ids
 
 
 def _check_ids(contract: Contract, where: Target) -> None:

@@ -14,8 +14,9 @@ from typing import IO, Any
 from bulkops.documents import parse_toml, read_document
 from bulkops.errors import UsageError
 from bulkops.limits import KEY_SECONDS, MAX_KEY_BYTES, MAX_NUMBER, TooLarge
-from bulkops.settings import ID_NAMES, Secret, authorization_from_environment, authorization_value
+from bulkops.settings import Secret, authorization_from_environment, authorization_value
 from bulkops.wording import guess
+from bulkops_validators import ID_NAMES
 
 CONFIG_FILES = ("bulkops.toml", "pyproject.toml")
 TABLES = ("targets", "check")

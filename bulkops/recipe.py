@@ -10,9 +10,8 @@ from bulkops.documents import parse_yaml, read_document
 from bulkops.errors import UsageError
 from bulkops.limits import MAX_NUMBER
 from bulkops.recipe_text import Variables, sentence
-from bulkops.settings import ID_NAMES
 from bulkops.wording import guess
-from bulkops_validators import CONTRACTS
+from bulkops_validators import CONTRACTS, ID_NAMES
 
 
 def _limit(value: object) -> object:

@@ -14,8 +14,6 @@ from bulkops.errors import UsageError
 from bulkops.private import make_private
 from bulkops.redaction import KEY_VARIABLES, found, remember
 
-ID_NAMES = ("application", "campaign", "program", "pool", "collection", "audience", "attribute")
-
 
 class Secret:
     """A text that is never printed: not by `repr`, `str` or a format, and not in a message of this process.

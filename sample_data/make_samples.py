@@ -7,11 +7,10 @@ The output is the same on every run; the committed files are this output.
 import io
 from pathlib import Path
 
-from sample_data.broken_headers import header_twins
-from sample_data.broken_twins import content_twins
-from sample_data.good_samples import SAMPLES, Sample
+from sample_data.contracts import ALL_SAMPLES
 from sample_data.make_coupons import expected_json, mixed_tables, rows, write
 from sample_data.twins import Twin, line
+from sample_data.values import Sample
 
 HERE = Path(__file__).parent
 LARGE_RECORDS = 20_000
@@ -31,12 +30,22 @@ def large_coupons() -> str:
 
 def sample_files() -> dict[str, str]:
     """Return the text of every file the script owns whole, by its path under sample_data."""
-    files = {f"{name}.csv": good_text(build()) for name, build in SAMPLES.items()}
+    files = {f"{name}.csv": good_text(build()) for each in ALL_SAMPLES for name, build in each.good.items()}
     files["coupons-20000.csv"] = large_coupons()
     for folder, twins in (("broken", content_twins()), ("broken/header", header_twins())):
         files |= {f"{folder}/{contract}.csv": twin.text for contract, twin in twins.items()}
         files[f"{folder}/expected.json"] = expected_json({name: twin.places for name, twin in twins.items()})
     return files
+
+
+def content_twins() -> dict[str, Twin]:
+    """Return the twins with defects in their records, by contract."""
+    return {each.contract: each.content_twin() for each in ALL_SAMPLES}
+
+
+def header_twins() -> dict[str, Twin]:
+    """Return the twins with a wrong header over good records, by contract."""
+    return {each.contract: made for each in ALL_SAMPLES if (made := each.header_twin()) is not None}
 
 
 def _table(path: str, twin: Twin) -> str:

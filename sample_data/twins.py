@@ -5,11 +5,13 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sample_data.good_samples import Record
 from sample_data.make_coupons import Placed
+from sample_data.values import Record
 
 LEAST_RECORDS = 20
 _RAW = "raw cell goes here"
+BARE = '19" and 24" monitors'
+"""A cell that needs quotes around it."""
 
 
 @dataclass(frozen=True)

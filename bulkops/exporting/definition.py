@@ -1,4 +1,4 @@
-"""What an export is: its paths, its filters, its window. Data only."""
+"""Define an export: its paths, its filters, its windows. Data only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -88,7 +88,7 @@ class Export:
         return tuple(dict.fromkeys([*names, *self.id_filters.values()]))
 
     def path(self, given: Mapping[str, object]) -> str:
-        """Return the path that uses most of the given ids; LookupError names what is missing."""
+        """Return the path that uses most of the given ids; LookupError names the missing ids."""
         fitting = [path for path in self.paths if all(n in given for n in placeholders(path))]
         if fitting:
             return max(fitting, key=lambda path: len(placeholders(path)))
@@ -105,6 +105,21 @@ class Export:
     def filter(self, name: str) -> Filter:
         """Return the filter called `name`; KeyError if there is none."""
         return {f.name: f for f in self.filters}[name]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportDetails:
+    """The parts of a contract's export that its read-back does not state.
+
+    A blank `title` means the title of the contract. The other fields are those of `Export`; windows and filters are
+    added to the derived ones.
+    """
+
+    title: str = ""
+    filters: tuple[Filter, ...] = ()
+    windows: tuple[Window, ...] = ()
+    all_rows: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def placeholders(path: str) -> tuple[str, ...]:

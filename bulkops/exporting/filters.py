@@ -32,7 +32,7 @@ VALID = Filter(
     parameter="valid",
     kind=Kind.CHOICE,
     choices=("expired", "validNow", "validFuture"),
-    about="Only codes whose dates lie in the past, around now, or in the future.",
+    about="Only codes that are expired, valid now, or valid in the future.",
 )
 USABLE = Filter(
     name="usable",
@@ -64,20 +64,6 @@ LEDGERS = replace(
     blank_item=True,
     about="Only these subledgers, between commas; a blank is the main ledger, as in ',travel'. "
     "Deployments before release 26.19 ignore it.",
-)
-ACTION = Filter(
-    name="action",
-    parameter="action",
-    kind=Kind.CHOICE,
-    choices=("setDiscount",),
-    about="The action the budgets limit.",
-)
-PERIOD = Filter(
-    name="period",
-    parameter="period",
-    kind=Kind.CHOICE,
-    choices=("overall", "daily", "weekly", "monthly", "yearly"),
-    about="The period of the budgets; overall means no period.",
 )
 OF_COUPONS = (
     Filter(

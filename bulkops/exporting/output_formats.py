@@ -1,4 +1,4 @@
-"""What becomes of a whole CSV: as it is, tidied, compressed, in several files, or as Parquet.
+"""Write a complete CSV unchanged, tidied, compressed, as several files, or as Parquet.
 
 Most exports are kept as they came, so what reads the rows, and polars with it, is loaded where it is wanted.
 """
@@ -34,7 +34,7 @@ class Shape:
     tidy: bool = False
 
     def checked(self, out: Path | None) -> "Shape":
-        """Return the shape with its form, if it can be; UsageError says what contradicts what."""
+        """Return the shape with its form; UsageError names options that contradict each other."""
         named = out is not None and out.suffix.lower() == ".parquet"
         form = self.form or (PARQUET if named else CSV)
         if form == CSV and named:
@@ -42,7 +42,7 @@ class Shape:
         if out is not None:
             refuse_other_form(out, NOT_CSV if form == CSV else NOT_PARQUET, instead=NAMES[form])
         if form == PARQUET and (self.split or (out is not None and is_compressed(out))):
-            raise UsageError("Parquet is compressed in itself and is one file.", hint="Drop --split-records and .gz.")
+            raise UsageError("Parquet is one file, and is compressed already.", hint="Drop --split-records and .gz.")
         if form == PARQUET and out is None:
             raise UsageError("Parquet goes to a file, not to stdout.")
         if self.split and out is None:
@@ -51,12 +51,12 @@ class Shape:
 
     @property
     def plain(self) -> bool:
-        """Whether the bytes are kept as they came."""
+        """Whether the bytes are written unchanged."""
         return self.form != PARQUET and not self.split and not self.tidy
 
 
 def deliver(whole: BinaryIO, out: Path, shape: Shape, permit: Permit) -> tuple[Path, ...]:
-    """Write the files of an export from the whole of it; each appears under its name only when all are written.
+    """Write the files of an export from the complete CSV; each appears under its name only when all are written.
 
     UsageError if one of the names is that of a file that `permit` protects; then none of them appears.
     """
@@ -90,7 +90,7 @@ def _to_disk(part: Path) -> None:
 
 
 def copy_csv(whole: BinaryIO, target: BinaryIO, *, tidy: bool) -> None:
-    """Copy a CSV; with `tidy`, read it leniently and write it as RFC 4180 has it."""
+    """Copy a CSV; with `tidy`, read it leniently and write it in the form of RFC 4180."""
     whole.seek(0)
     if tidy:
         from bulkops.exporting.rows import write_tidy

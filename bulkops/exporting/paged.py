@@ -1,4 +1,4 @@
-"""A paged list as one CSV."""
+"""Write a paged list as one CSV."""
 
 import tempfile
 from pathlib import Path
@@ -15,7 +15,7 @@ PAGE_SIZE = 1000
 
 
 def write_pages(client: Client, question: GetRequest, out: BinaryIO, notes: Notes) -> Downloaded:
-    """Write a paged list to `out` as one CSV: the columns of all pages, in the order they were met."""
+    """Write a paged list to `out` as one CSV: the columns of all pages, in the order of their first appearance."""
     with tempfile.TemporaryDirectory(prefix="bulkops-") as folder:
         names: dict[str, None] = {}
         files: list[Path] = []

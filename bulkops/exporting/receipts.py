@@ -1,4 +1,4 @@
-"""What is remembered of a file that an export wrote: of which target it is, and with which filters it was saved.
+"""Remember the target and the filters of a file that an export wrote.
 
 An export of members, items or stores shows none of this in its rows. A receipt counts as long as the file is as it
 was written: the same path, size and time of its last change.
@@ -31,7 +31,7 @@ class Receipt:
 
 
 def keep_receipt(path: Path, request: Request, address: str) -> None:
-    """Remember a file that was just written; an export does not fail because that is not possible."""
+    """Remember a file that was just written; an export does not fail if this fails."""
     chosen = {name: value for name, value in request.values.items() if name != FORM_OF_VALUES}
     document = {
         "what": request.export.name, "address": address, "ids": dict(request.ids), "filters": chosen, **_state(path),

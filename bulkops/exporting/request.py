@@ -20,14 +20,17 @@ Value = str | tuple[str, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One export with what was chosen. `ids` fill the path and the id filters; `values` are filters by option name."""
+    """One export with the chosen ids and filters.
+
+    `ids` fill the path and the id filters; `values` are filters by option name.
+    """
 
     export: Export
     ids: Mapping[str, int | str]
     values: Mapping[str, Value] = field(default_factory=dict)
 
     def question(self) -> GetRequest:
-        """Return the GET; UsageError names the option of what is missing or cannot be."""
+        """Return the GET; UsageError names the option that is missing or not valid."""
         try:
             path = self.export.path(self.ids)
         except LookupError as error:

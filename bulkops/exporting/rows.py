@@ -13,13 +13,13 @@ from bulkops.readback.parse.tables import LINE, RECORD, read_frames, read_raw
 
 
 def write_tidy(whole: BinaryIO, target: BinaryIO) -> None:
-    """Write a CSV as RFC 4180 has it."""
+    """Write a CSV in the form of RFC 4180."""
     for number, frame in enumerate(_frames(whole)):
         frame.write_csv(target, include_header=number == 0)
 
 
 def write_parquet(whole: BinaryIO, part: Path, *, folder: Path, name: Path) -> None:
-    """Write Parquet to `part`, by way of batches in an empty folder; UsageError, with `name`, if it cannot be."""
+    """Write Parquet to `part`, by way of batches in an empty folder; UsageError, with `name`, if that fails."""
     try:
         for number, frame in enumerate(_frames(whole)):
             frame.write_parquet(folder / f"{number:06}.parquet", compression="lz4")
@@ -29,7 +29,7 @@ def write_parquet(whole: BinaryIO, part: Path, *, folder: Path, name: Path) -> N
 
 
 def portions(whole: BinaryIO, size: int, *, tidy: bool) -> Iterator[tuple[bytes, list[bytes]]]:
-    """Yield the header with at most `size` records, as they stand or tidied, at least once."""
+    """Yield the header with at most `size` records, unchanged or tidied, at least once."""
     held: list[bytes] = []
     header = b""
     source = whole

@@ -1,4 +1,4 @@
-"""One export from the first request to the last renaming."""
+"""Run one export, from the first request until the files have their final names."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ from bulkops.writing import OWN_ONLY, Permit, begin_writing_back, keep, part_fil
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """What came and where it is; `bytes` are those of the answers.
+    """The files that were written; `bytes` are those of the responses.
 
     `records` do not count the header; None where nobody asked to count them.
     """
@@ -49,7 +49,7 @@ class Exported:
 
 @dataclass(frozen=True, kw_only=True)
 class Fetching:
-    """How the answers are fetched: in windows, and how long they must stand still.
+    """How to fetch: in which windows, and how long responses must stay equal.
 
     Counting the records is one more pass over the file.
     """
@@ -61,7 +61,7 @@ class Fetching:
     count: bool = True
 
     def also(self, progress: Progress) -> "Fetching":
-        """Return the same, with one more that is told of progress."""
+        """Return the same with one more receiver of progress."""
         first = self.progress
 
         def both(size: int) -> None:
@@ -94,7 +94,7 @@ def run_export(
     if path is None:
         with _spool() as whole:
             done, notes = _fetch(client, request, whole, fetching, folder=None)
-            copy_csv(whole, out, tidy=shape.tidy)  # type: ignore[arg-type] # it is no path here
+            copy_csv(whole, out, tidy=shape.tidy)  # type: ignore[arg-type] # it is not a path here
             return _exported(request, (), done, _count(whole, fetching), notes)
     folder = path.with_name(f"{path.name}.windows") if fetching.steps else None
     with part_file(path, permit) as (whole, part):
@@ -117,17 +117,17 @@ def run_export(
 
 @contextmanager
 def _spool() -> Iterator[BinaryIO]:
-    """Yield a temporary file; UsageError where there is no room for it."""
+    """Yield a temporary file; UsageError if there is no space for it."""
     try:
         with tempfile.TemporaryFile(prefix="bulkops-") as whole:
             yield whole
     except BrokenPipeError:
-        raise  # whoever read stdout went away
+        raise  # the reader of stdout is gone
     except OSError as error:
         raise UsageError(
-            f"The export cannot be kept in {tempfile.gettempdir()}, or not be written to stdout: "
+            f"The export cannot be stored in {tempfile.gettempdir()}, or cannot be written to stdout: "
             f"{error.strerror or error}.",
-            hint="Make room, or set TMPDIR to a folder that has some.",
+            hint="Free some space, or set TMPDIR to a folder with enough space.",
         ) from None
 
 
@@ -139,7 +139,7 @@ def _fetch(
     if fetching.steps is None:
         return spool(client, request, whole, **common), notes
     if folder is None:
-        raise UsageError("--window needs a file name with -o: what is done is kept beside it.")
+        raise UsageError("--window needs a file name with -o: the finished windows are kept beside it.")
     from bulkops.exporting.windows import spool_windows  # with polars, which most exports do without
 
     return spool_windows(client, request, fetching.steps, whole, folder=folder, say=fetching.say, **common), notes
@@ -149,7 +149,7 @@ def _count(whole: BinaryIO, fetching: Fetching) -> int | None:
     if not fetching.count:
         return None
     from bulkops.readback.parse.malformed_quotes import (
-        note_malformed_records,  # with numpy, which was loaded while the answer came
+        note_malformed_records,  # with numpy, loaded while the response arrives
     )
 
     whole.seek(0)

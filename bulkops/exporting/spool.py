@@ -1,4 +1,4 @@
-"""Fetch the whole of an export as one CSV into an open file."""
+"""Fetch a complete export as one CSV into an open file."""
 
 from typing import BinaryIO
 
@@ -18,9 +18,10 @@ def spool(
     progress: Progress | None = None,
     notes: Notes | None = None,
 ) -> Downloaded:
-    """Fill `out` with a whole answer; with `settle`, ask until two answers that many seconds apart are equal.
+    """Fill `out` with a whole response.
 
-    `notes` takes what is odd about the records.
+    With `settle`, repeat the request until two responses that many seconds apart are equal. `notes` collects remarks
+    about unusual records.
     """
     question = request.question()
     notes = notes if notes is not None else Notes()

@@ -1,4 +1,4 @@
-"""How an export is cut into windows of time."""
+"""Decide how an export is cut into windows of time."""
 
 import re
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Steps:
 
 
 def parse_length(text: str, *, option: str = "--window") -> timedelta:
-    """Return a length such as 12h, 1d or 2w; UsageError, which names the option, if it is none."""
+    """Return a length such as 12h, 1d or 2w; UsageError, which names the option, if the text is not a length."""
     found = re.fullmatch(r"([0-9]{1,9})([smhdw])", text.strip())
     if found is None or int(found[1]) == 0:
         raise UsageError(f"{option} {text[:40]!r} is not a length.", hint="Write it like 12h, 1d or 2w.")
@@ -30,12 +30,12 @@ def parse_length(text: str, *, option: str = "--window") -> timedelta:
 
 
 def steps_of(export: Export, length: str | None, by: str | None) -> Steps | None:
-    """Return how an export is to be cut, None for not at all; UsageError where it cannot be."""
+    """Return how to cut an export, None for not at all; UsageError if it cannot be cut so."""
     if length is None:
         return None
     ways = {window.by: window for window in export.windows}
     if not ways:
-        raise UsageError(f"export {export.name} has no filters to cut it by, so it takes no window.")
+        raise UsageError(f"export {export.name} has no filters by time, so it takes no --window.")
     if by is not None and by not in ways:
         raise UsageError(f"export {export.name} is cut by {' or '.join(ways)}, not by {by!r}.")
     return Steps(window=ways[by] if by else export.windows[0], length=parse_length(length))

@@ -1,4 +1,4 @@
-"""An export fetched window by window, so that a killed run goes on where it was.
+"""Fetch an export window by window, so that a killed run continues where it stopped.
 
 Whether the API's bounds count is not documented, so each window is asked for a second wider on both sides and cut to
 its half-open span [start, end) by the rows' own column: no gap and no overlap whatever the bounds mean.
@@ -50,10 +50,10 @@ def spool_windows(
     say: Say | None = None,
     notes: Notes | None = None,
 ) -> Downloaded:
-    """Fill `out` window by window; `folder` keeps the windows done and the frozen end; it is the caller's to remove.
+    """Fill `out` window by window. `folder` keeps the finished windows and the fixed end; the caller removes it.
 
-    With `settle`, each window is asked for until two answers that many seconds apart are equal. UsageError if `folder`
-    belongs to another request.
+    With `settle`, each window is requested until two responses that many seconds apart are equal. UsageError if
+    `folder` belongs to another request.
     """
     spans = _spans(client, request, steps, folder)
     attempts = 0
@@ -70,10 +70,10 @@ def spool_windows(
 
 
 def _spans(client: Client, request: Request, steps: Steps, folder: Path) -> list[tuple[datetime, datetime]]:
-    """Return the windows, the end frozen at the first run; later runs find it in the folder."""
+    """Return the windows. The first run fixes the end; later runs find it in the folder."""
     window = steps.window
     if window.after not in request.values:
-        raise UsageError(f"--window needs --{window.after}: where to begin.")
+        raise UsageError(f"--window needs --{window.after}, the start of the first window.")
     asked = {
         "question": [request.question().path, dict(request.question().ids), dict(request.question().params)],
         "base_url": client.target.server,
@@ -108,7 +108,7 @@ def clear_windows(folder: Path) -> None:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Raise UsageError for a folder of that name with files that are no windows."""
+    """Raise UsageError for a folder of that name that contains files other than windows."""
     if folder.exists() and (not folder.is_dir() or any(not OURS.fullmatch(path.name) for path in folder.iterdir())):
         raise UsageError(
             f"{folder} exists, and bulkops did not write it; it needs this name for the windows.",
@@ -117,7 +117,7 @@ def _refuse_foreign(folder: Path) -> None:
 
 
 def _held_end(plan: Path, asked: Mapping[str, object]) -> datetime:
-    """Return the end that the first run froze; UsageError if that was another export."""
+    """Return the end that the first run fixed; UsageError if that run was of another export."""
     try:
         held = json.loads(plan.read_text(encoding="utf-8"))
         held["asked"]["base_url"] = server_name(held["asked"]["base_url"])
@@ -126,7 +126,7 @@ def _held_end(plan: Path, asked: Mapping[str, object]) -> datetime:
         raise UsageError(f"{plan} cannot be read.", hint=f"Remove {plan.parent} and begin again.") from None
     if not same:
         raise UsageError(
-            f"{plan.parent} holds the windows of another export.", hint="Remove it, or name another file with -o."
+            f"{plan.parent} contains the windows of another export.", hint="Remove it, or name another file with -o."
         )
     return end
 
@@ -135,7 +135,9 @@ def _cut(start: datetime, end: datetime, length: timedelta) -> list[tuple[dateti
     if end <= start:
         raise UsageError("The window ends before it begins.")
     if (end - start) / length > MOST:
-        raise UsageError(f"That is more than {MOST:,} windows, each a request.", hint="Make --window longer.")
+        raise UsageError(
+            f"There would be more than {MOST:,} windows, and each is a request.", hint="Make --window longer."
+        )
     spans = []
     while start < end:
         following = end if end - start <= length else start + length
@@ -162,7 +164,7 @@ def _one(
     settle: float,
     progress: Progress | None,
 ) -> int:
-    """Fetch one window into the file `done`, which is there only once it is whole."""
+    """Fetch one window into the file `done`, which appears only when it is complete."""
     raw, part = done.with_suffix(".raw"), done.with_suffix(".part")
     try:
         with open(raw, "w+b", opener=private) as whole, open(part, "wb", opener=private) as kept:
@@ -177,7 +179,7 @@ def _one(
 
 
 def _keep(whole: BinaryIO, kept: BinaryIO, *, column: str, start: str, end: str) -> None:
-    """Copy the header and the records whose instant lies in [start, end), byte for byte."""
+    """Copy the header and the records with an instant in [start, end), byte for byte."""
     first = True
     for frame, header, records in read_raw(iter(lambda: whole.read(BLOCK), b""), name="The answer"):
         if first:
@@ -189,7 +191,9 @@ def _keep(whole: BinaryIO, kept: BinaryIO, *, column: str, start: str, end: str)
         moments = instants(frame.get_column(name).alias("at"))
         odd = moments.filter(~moments.str.contains(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"))
         if odd.len():
-            raise DataError(f"The export's {column!r} holds {odd[0]!r}, which is no instant: --window cannot cut it.")
+            raise DataError(
+                f"The export's {column!r} contains {odd[0]!r}, which is not an instant: --window cannot cut it."
+            )
         inside = (moments >= start) & (moments < end)
         kept.writelines(record for record, wanted in zip(records, inside, strict=True) if wanted)
 

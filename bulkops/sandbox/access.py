@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from threading import Lock
 from typing import Any
 
-from bulkops.sandbox.answers import ApiError, bad_field
+from bulkops.sandbox.responses import ApiError, bad_field
 from bulkops.sandbox.state import USER, State
 from bulkops.sandbox.times import iso, iso_micro
 

@@ -12,11 +12,11 @@ from bulkops.sandbox.open_reads import OpenReads
 
 @dataclasses.dataclass(frozen=True)
 class Assumptions(OpenReads, OpenImports):
-    """One answer for every open question."""
+    """One value for every open question."""
 
     @property
     def lag(self) -> float:
-        """Seconds before reads show what an import did."""
+        """Seconds until reads show the rows of an import."""
         return float(self.export_lag)
 
     def with_values(self, pairs: Iterable[str]) -> "Assumptions":

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-from bulkops.sandbox.answers import ApiError, Problem
 from bulkops.sandbox.assumptions import Assumptions
+from bulkops.sandbox.responses import ApiError, Problem
 
 csv.field_size_limit(16 * 1024 * 1024)
 

@@ -1,4 +1,4 @@
-"""Where the sandbox keeps what was imported: SQLite, one writer at a time, readers on a snapshot."""
+"""Store the imported rows of a sandbox in SQLite: one writer at a time, each reader on a snapshot."""
 
 import os
 import re
@@ -16,53 +16,15 @@ from bulkops.private import private
 
 FORMAT = 1
 
+# The tables that no resource owns. Each resource adds its own; see `Resource.tables`.
 # Rows of replacing and updating imports carry the time from which reads show them (`since`) and the time
-# from which they no longer do (`until`), so that a lagging export can show what was there before.
+# from which they no longer do (`until`), so that a lagging export can show the earlier rows.
 SCHEMA = """
-CREATE TABLE import (id INTEGER PRIMARY KEY AUTOINCREMENT, created TEXT, entity TEXT, amount INTEGER, path TEXT);
-CREATE TABLE export (id INTEGER PRIMARY KEY AUTOINCREMENT, created TEXT, entity TEXT, application INTEGER,
-  campaign INTEGER, filter TEXT);
-CREATE TABLE session (token TEXT PRIMARY KEY, created TEXT);
-CREATE TABLE profile (id INTEGER PRIMARY KEY AUTOINCREMENT, integration_id TEXT UNIQUE, created TEXT,
-  imported INTEGER);
-CREATE TABLE coupon (id INTEGER PRIMARY KEY AUTOINCREMENT, application INTEGER, campaign INTEGER, scope TEXT,
-  value TEXT, expirydate TEXT, startdate TEXT, recipient TEXT, limitval INTEGER, discountlimit TEXT,
-  attributes TEXT, importid INTEGER, batchid TEXT, created TEXT, deleted TEXT DEFAULT '', since REAL,
-  UNIQUE (scope, value));
-CREATE TABLE referral (id INTEGER PRIMARY KEY AUTOINCREMENT, application INTEGER, campaign INTEGER, scope TEXT,
-  value TEXT, advocate TEXT, startdate TEXT, expirydate TEXT, limitval INTEGER, attributes TEXT,
-  importid INTEGER, batchid TEXT, created TEXT, since REAL, UNIQUE (scope, value));
-CREATE TABLE giveaway (id INTEGER PRIMARY KEY AUTOINCREMENT, pool INTEGER, code TEXT, startdate TEXT,
-  enddate TEXT, attributes TEXT, importid INTEGER, created TEXT, since REAL);
-CREATE TABLE point (id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT, program INTEGER, profile TEXT, card TEXT,
-  subledger TEXT, amount TEXT, reason TEXT, startdate TEXT, expirydate TEXT, starts REAL, ends REAL,
-  validity TEXT, importid INTEGER, created TEXT, since REAL);
-CREATE INDEX point_by_program ON point (program, id);
-CREATE INDEX point_by_profile ON point (profile);
-CREATE INDEX point_by_card ON point (card);
-CREATE TABLE card (id INTEGER PRIMARY KEY AUTOINCREMENT, program INTEGER, identifier TEXT, status TEXT,
-  profiles TEXT, attributes TEXT, batchid TEXT, importid INTEGER, created TEXT, modified TEXT, since REAL,
-  until REAL);
-CREATE INDEX card_by_identifier ON card (program, identifier);
-CREATE TABLE tier (id INTEGER PRIMARY KEY AUTOINCREMENT, program INTEGER, subledger TEXT, profile TEXT,
-  tiername TEXT, startdate TEXT, expirydate TEXT, since REAL, until REAL);
-CREATE INDEX tier_by_profile ON tier (program, subledger, profile);
-CREATE TABLE join_date (id INTEGER PRIMARY KEY AUTOINCREMENT, program INTEGER, profile TEXT, joined TEXT,
-  since REAL, until REAL);
-CREATE INDEX join_date_by_profile ON join_date (program, profile);
-CREATE TABLE collection_item (id INTEGER PRIMARY KEY AUTOINCREMENT, owner INTEGER, item TEXT, since REAL,
-  until REAL);
-CREATE INDEX collection_item_by_owner ON collection_item (owner);
-CREATE TABLE audience_member (id INTEGER PRIMARY KEY AUTOINCREMENT, owner INTEGER, item TEXT, since REAL,
-  until REAL);
-CREATE INDEX audience_member_by_owner ON audience_member (owner);
-CREATE TABLE allowed_item (id INTEGER PRIMARY KEY AUTOINCREMENT, owner INTEGER, item TEXT, since REAL,
-  until REAL);
-CREATE INDEX allowed_item_by_owner ON allowed_item (owner);
-CREATE TABLE campaign_store (id INTEGER PRIMARY KEY AUTOINCREMENT, owner INTEGER, item TEXT, since REAL,
-  until REAL);
-CREATE TABLE store_budget (id INTEGER PRIMARY KEY AUTOINCREMENT, owner INTEGER, item TEXT, action TEXT,
-  period TEXT, amount TEXT, since REAL, until REAL);
+CREATE TABLE IF NOT EXISTS import (id INTEGER PRIMARY KEY AUTOINCREMENT, created TEXT, entity TEXT, amount INTEGER,
+  path TEXT);
+CREATE TABLE IF NOT EXISTS export (id INTEGER PRIMARY KEY AUTOINCREMENT, created TEXT, entity TEXT,
+  application INTEGER, campaign INTEGER, filter TEXT);
+CREATE TABLE IF NOT EXISTS session (token TEXT PRIMARY KEY, created TEXT);
 """
 
 NOT_ALPHANUMERIC = re.compile(r"[\W_]")
@@ -74,9 +36,12 @@ def folded(code: str) -> str:
 
 
 class Database:
-    """A SQLite file; without a path a temporary one that goes with the sandbox."""
+    """A SQLite file; without a path a temporary file, removed when the sandbox ends.
 
-    def __init__(self, path: Path | None) -> None:
+    `tables` is the SQL that creates the tables of the resources where they are missing.
+    """
+
+    def __init__(self, path: Path | None, tables: str) -> None:
         self._folder = None if path else tempfile.TemporaryDirectory(prefix="bulkops-sandbox-")
         self.path = path or Path(self._folder.name if self._folder else "") / "sandbox.db"
         self._write_lock = Lock()
@@ -89,7 +54,7 @@ class Database:
                 self._writer = failing.enter_context(closing(self._open()))
                 # With a path, an acknowledged import is on the disk; without one, nothing outlives the process.
                 self._writer.execute(f"PRAGMA synchronous={'FULL' if path else 'OFF'}")
-                self._create()
+                self._create(tables)
                 failing.pop_all()
         except sqlite3.Error as problem:
             raise UsageError(
@@ -107,12 +72,12 @@ class Database:
             failing.pop_all()
         return connection
 
-    def _create(self) -> None:
+    def _create(self, tables: str) -> None:
         version = self._writer.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, FORMAT):
             raise UsageError(f"{self.path} was made by another version of the sandbox; name a new file.")
-        if version == 0:
-            self._writer.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={FORMAT}; COMMIT;")
+        # A file of an older release lacks the tables of resources that are new.
+        self._writer.executescript(f"BEGIN; {SCHEMA} {tables} PRAGMA user_version={FORMAT}; COMMIT;")
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

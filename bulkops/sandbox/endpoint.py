@@ -1,4 +1,4 @@
-"""One endpoint's course: access, limit, faults, the work in a thread, and the answer or refusal."""
+"""Handle a request to one endpoint: access, limit, faults, the work in a thread, the response."""
 
 import asyncio
 import contextlib
@@ -17,16 +17,16 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from bulkops.sandbox.access import RateLimit, authorise, too_many
-from bulkops.sandbox.answers import CSV_MEDIA, ApiError, error_response, json_response
 from bulkops.sandbox.faults import Faults, Mishap
-from bulkops.sandbox.imports.engine import Importer, Run, Trouble, run_import
+from bulkops.sandbox.import_engine import Importer, Run, Trouble, run_import
 from bulkops.sandbox.parameters import Parameters, checked, integer
+from bulkops.sandbox.responses import CSV_MEDIA, ApiError, error_response, json_response
 from bulkops.sandbox.state import State
 from bulkops.sandbox.wire import Body, Content, drain, hang_up, truncating
 
 
 class Logged(NamedTuple):
-    """One request as it was answered; status 0 means that the connection was cut."""
+    """One request and the status of its response; status 0 means that the connection was cut."""
 
     time: float
     method: str
@@ -72,13 +72,14 @@ class Call:
 
 
 Handler = Callable[[Call], Response]
+Build = Callable[[Run], Importer]
 
 
 class Cut(Exception):
-    """The connection was cut; there is nobody to answer."""
+    """The connection was cut, so no response can be sent."""
 
 
-def importing(make: Callable[[Call], Callable[[Run], Importer]], status: int = 200) -> Handler:
+def importing(make: Callable[[Call], Build], status: int = 200) -> Handler:
     """Return the handler of an import; `make` checks the target and returns what builds the importer."""
 
     def handle(call: Call) -> Response:
@@ -97,12 +98,12 @@ class Endpoint:
     """An operation of the API.
 
     `plain_errors` are the statuses whose body is `ErrorResponse`, `json_errors` those of an export that are
-    declared as JSON. `parameters` are the declared query parameters, `texts` the path parameters that are no ids.
+    declared as JSON. `parameters` are the declared query parameters, `texts` the path parameters that are not ids.
     """
 
     service: Service
     operation: str
-    kind: str
+    group: str
     method: str
     template: str
     handler: Handler
@@ -113,7 +114,7 @@ class Endpoint:
     public: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, and log it before the answer leaves, so that who has the answer finds it in the log."""
+        """Respond to one request; log it before the response leaves, so that the client finds it in the log."""
         request = Request(scope, receive)
         answered = False
         try:
@@ -139,13 +140,13 @@ class Endpoint:
         mishap = Mishap()
         try:
             credential = await self._enter(request)
-            mishap = self.service.faults.next(self.operation, self.kind)
+            mishap = self.service.faults.next(self.operation, self.group)
             return await self._work(request, credential, mishap), mishap
         except ApiError as refusal:
             return self._refusal(refusal), mishap
 
     async def _enter(self, request: Request) -> str:
-        """Return the credential; a refused request's body is read first, so that the answer is seen."""
+        """Return the credential; read the body of a refused request first, so that the client sees the response."""
         try:
             header = request.headers.get("authorization")
             credential = "" if self.public else authorise(self.service.state, self.service.key, header)
@@ -195,12 +196,12 @@ class Endpoint:
                 await run_in_threadpool(partial(self._handle, call))
 
     def _content(self) -> Content:
-        if self.kind == "imports":
+        if self.group == "imports":
             return Content.FILE
         return Content.JSON if self.method == "POST" else Content.NONE
 
     def _ids(self, request: Request) -> dict[str, Any]:
-        """Return the path parameters, ids as numbers; text that is no whole number names nothing: 404."""
+        """Return the path parameters, ids as numbers; refuse an id that is not a whole number with 404."""
         try:
             return {name: text if name in self.texts else integer(text) for name, text in request.path_params.items()}
         except ValueError as problem:
@@ -222,6 +223,6 @@ class Endpoint:
 
     def _refusal(self, refusal: ApiError) -> Response:
         declared = self.service.state.assumptions.error_media == "declared"
-        as_csv = self.kind == "exports" and declared and refusal.status not in self.json_errors
+        as_csv = self.group == "exports" and declared and refusal.status not in self.json_errors
         media = CSV_MEDIA if as_csv else "application/json"
         return error_response(refusal, with_status=refusal.status not in self.plain_errors, media_type=media)

@@ -12,7 +12,7 @@ from typing import Any
 from bulkops.documents import parse_json
 from bulkops.errors import UsageError
 from bulkops.limits import MAX_SECONDS
-from bulkops.sandbox.imports.engine import Trouble
+from bulkops.sandbox.import_engine import Trouble
 
 RULE = re.compile(r"(?P<endpoint>[A-Za-z0-9]+)(?:@(?P<when>[0-9a-z.\-]+))?=(?P<fault>[a-z0-9]+(?::[a-z0-9.]+)*)")
 WHEN = re.compile(
@@ -116,7 +116,7 @@ def _from_json(text: str, operations: frozenset[str]) -> Faults:
             for each in given["rules"]
         ]
     except (ValueError, KeyError, TypeError, RecursionError) as problem:
-        raise UsageError(f"The faults are no JSON of the expected form: {problem}.", hint=HINT) from problem
+        raise UsageError(f"The faults are not JSON of the expected form: {problem}.", hint=HINT) from problem
     return Faults(tuple(_rule(each, operations) for each in rules), _seed(given.get("seed", 0)))
 
 
@@ -146,7 +146,7 @@ def _rule(text: str, operations: frozenset[str]) -> Rule:
 
 
 def _mishap(kind: str, *given: str) -> Mishap:
-    """Build what a fault's text means; raises `ValueError` or `TypeError` for what means nothing."""
+    """Return the mishap that a fault's text describes; raise `ValueError` or `TypeError` for an unknown text."""
     if kind.isdigit():
         return _status(int(kind), *given)
     makers: dict[str, Callable[..., Mishap]] = {

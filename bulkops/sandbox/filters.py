@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from bulkops.sandbox.answers import bad_parameter
 from bulkops.sandbox.database import folded
 from bulkops.sandbox.endpoint import Call
+from bulkops.sandbox.responses import bad_parameter
 from bulkops.sandbox.times import FOREVER, filter_instant, iso, iso_micro
 
 
@@ -15,7 +15,7 @@ def flag(call: Call, name: str) -> bool:
     return call.query.get(name) == "true"
 
 
-def number(call: Call, name: str) -> float | None:
+def given_number(call: Call, name: str) -> float | None:
     """Return a number, or None if it is not given."""
     given = call.query.get(name)
     return None if given is None else float(given)
@@ -74,7 +74,7 @@ class Where:
         return self
 
     def visible(self, *, versions: bool = False) -> "Where":
-        """Keep the rows that reads show by now; `versions` for tables whose rows are superseded."""
+        """Keep the rows that reads show by now; `versions` for tables that keep replaced rows."""
         self.also("since <= :now")
         return self.also("until > :now") if versions else self
 
@@ -85,7 +85,7 @@ class Where:
 
     def number(self, parameter: str, column: str) -> "Where":
         """Compare a column of numbers with a parameter, when it is given; 1.5 equals no id."""
-        given = number(self._call, parameter)
+        given = given_number(self._call, parameter)
         return self if given is None else self.also(f"{column} = :{parameter}", **{parameter: given})
 
     def between(self, stem: str, column: str, *, stored: Callable[[Any], str] = iso_micro) -> "Where":

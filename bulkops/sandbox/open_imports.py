@@ -7,7 +7,7 @@ from bulkops.sandbox.open_questions import question
 
 @dataclasses.dataclass(frozen=True)
 class OpenImports:
-    """How files are read, judged and taken in; all fields are text."""
+    """How files are read, checked and imported; all fields are text."""
 
     atomicity: str = question(
         "whole_file",

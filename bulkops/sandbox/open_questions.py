@@ -1,4 +1,4 @@
-"""How an open question of the documentation is declared: its possible answers, the default first."""
+"""How an open question of the documentation is declared: its possible values, the default first."""
 
 import dataclasses
 from typing import Any

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from bulkops.sandbox.answers import bad_field, bad_parameter
+from bulkops.sandbox.responses import bad_field, bad_parameter
 from bulkops.sandbox.times import filter_instant
 
 INTEGER = re.compile(r"-?[0-9]{1,19}")
@@ -112,11 +112,13 @@ boolean = choice("true", "false")
 instant = filter_instant
 
 
-def _all(kind: Kind, *names: str) -> dict[str, Kind]:
+def named(kind: Kind, *names: str) -> dict[str, Kind]:
+    """Return parameters of one kind."""
     return dict.fromkeys(names, kind)
 
 
-def _window(*stems: str) -> dict[str, Kind]:
+def window(*stems: str) -> dict[str, Kind]:
+    """Return the parameters `{stem}Before` and `{stem}After`, which are instants."""
     return {f"{stem}{end}": instant for stem in stems for end in ("Before", "After")}
 
 
@@ -140,23 +142,23 @@ PAGE: Parameters = {**SLICE, "sort": free}
 LIST: Parameters = {**PAGE, "withTotalResultSize": boolean}
 DATES: Parameters = {"dateFormat": choice("excel", "ISO8601")}
 CODES: Parameters = {
-    **_window("created"),
+    **window("created"),
     "valid": choice("expired", "validNow", "validFuture"),
     "usable": boolean,
 }
 COUPONS: Parameters = {
     **CODES,
-    **_all(free, "sort", "value", "recipientIntegrationId", "batchId"),
-    **_all(boolean, "exactMatch", "valuesOnly"),
+    **named(free, "sort", "value", "recipientIntegrationId", "batchId"),
+    **named(boolean, "exactMatch", "valuesOnly"),
     "referralId": integer,
 }
 BUDGETS: Parameters = {"action": choice(*ACTIONS), "period": choice(*PERIODS)}
-LEDGER: Parameters = {**DATES, **_all(instant, "rangeStart", "rangeEnd")}
+LEDGER: Parameters = {**DATES, **named(instant, "rangeStart", "rangeEnd")}
 BALANCES: Parameters = {"endDate": instant, "balances": free}
 TRANSACTIONS: Parameters = {
     **SLICE,
-    **_all(instant, "startDate", "endDate"),
-    **_all(free, "subledgerId", "customerSessionIDs", "transactionUUIDs"),
+    **named(instant, "startDate", "endDate"),
+    **named(free, "subledgerId", "customerSessionIDs", "transactionUUIDs"),
 }
 TYPED_TRANSACTIONS: Parameters = {
     **TRANSACTIONS,
@@ -167,69 +169,8 @@ TYPED_TRANSACTIONS: Parameters = {
 # The fields of the deletion job's `filters`, which are the parameters of the coupon list.
 DELETION: Parameters = {
     **CODES,
-    **_window("expires", "starts"),
-    **_all(free, "value", "recipientIntegrationId", "batchId"),
-    **_all(boolean, "redeemed", "exactMatch"),
+    **window("expires", "starts"),
+    **named(free, "value", "recipientIntegrationId", "batchId"),
+    **named(boolean, "redeemed", "exactMatch"),
     "referralId": integer,
-}
-
-PARAMETERS: Mapping[str, Parameters] = {
-    "importCoupons": {"skipDuplicates": boolean},
-    "importLoyaltyPoints": {"notificationsEnabled": boolean},
-    "importCampaignStoreBudget": BUDGETS,
-    "exportCoupons": {
-        **COUPONS,
-        **DATES,
-        **_window("deleted"),
-        "campaignId": decimal,
-        "campaignState": choice(*CAMPAIGN_STATES),
-    },
-    "exportReferrals": {**CODES, **DATES, "campaignId": decimal, "batchId": free},
-    "exportPoolGiveaways": _window("created"),
-    "exportLoyaltyCards": {**DATES, **_window("created"), "batchId": free},
-    "exportLoyaltyCardBalances": BALANCES,
-    "exportLoyaltyCardLedger": LEDGER,
-    "exportLoyaltyBalances": {**BALANCES, "subledgerIds": free},
-    "exportLoyaltyBalance": BALANCES,
-    "exportLoyaltyLedger": LEDGER,
-    "exportCustomersTiers": _all(free, "subledgerIds", "tierNames"),
-    "exportCampaignStoreBudgets": BUDGETS,
-    "exportEffects": {**DATES, **_window("created"), "campaignId": decimal},
-    "exportCustomerSessions": {
-        **DATES,
-        **_window("created", "updated"),
-        "profileIntegrationId": free,
-        "customerSessionState": choice(*SESSION_STATES),
-    },
-    "exportApplicationCampaignAnalytics": {**_all(instant, "rangeStart", "rangeEnd"), "campaignIds": free},
-    "getExports": {**SLICE, "applicationId": decimal, "campaignId": integer, "entity": choice(*EXPORTED)},
-    "getLoyaltyProgramTransactions": TYPED_TRANSACTIONS,
-    "getLoyaltyProgramProfileLedgerTransactions": TYPED_TRANSACTIONS,
-    "getLoyaltyCardTransactionLogs": TRANSACTIONS,
-    "getLoyaltyCards": {**PAGE, "identifier": at_least(4), "profileId": between(1), "batchId": free},
-    "getApplications": PAGE,
-    "getCampaigns": {
-        **PAGE,
-        **_window("created", "start", "end"),
-        **_all(free, "name", "tags"),
-        **_all(integer, "campaignGroupId", "templateId", "storeId"),
-        "campaignState": choice(*CAMPAIGN_STATES),
-    },
-    "getAttributes": {
-        **PAGE,
-        **_all(free, "entity", "applicationIds", "type", "search", "loyaltyProgramIds"),
-        "kind": choice("builtin", "custom"),
-    },
-    "getAudiences": LIST,
-    "getAudienceMemberships": {**PAGE, "profileQuery": free},
-    "listAccountCollections": {**LIST, "name": free},
-    "listCollectionsInApplication": {**LIST, "name": free},
-    "listCollections": {**LIST, "name": free},
-    "getCollectionItems": SLICE,
-    "listStores": {**LIST, **_all(free, "name", "integrationId", "query"), "campaignId": decimal},
-    "getCouponsWithoutTotalCount": {**COUPONS, **SLICE, **_window("expires", "starts"), "redeemed": boolean},
-    "getReferralsWithoutTotalCount": {**CODES, **PAGE, **_all(free, "code", "advocate")},
-    "getCustomersByAttributes": {**SLICE, "sandbox": boolean},
-    "listCampaignStoreBudgetLimits": BUDGETS,
-    "deleteCampaignStoreBudgets": BUDGETS,
 }

@@ -16,11 +16,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bulkops.errors import UsageError
 from bulkops.sandbox.access import RateLimit
-from bulkops.sandbox.app import OPERATIONS, build_app
+from bulkops.sandbox.app import NAMES, build_app
 from bulkops.sandbox.assumptions import Assumptions
 from bulkops.sandbox.database import Database
 from bulkops.sandbox.endpoint import Logged, Service
 from bulkops.sandbox.faults import parse_faults
+from bulkops.sandbox.resources import TABLES
 from bulkops.sandbox.state import State, system_now
 from bulkops.sandbox.wire import TRANSPORT
 from bulkops.sandbox.world import World
@@ -28,7 +29,7 @@ from bulkops.sandbox.world_file import load_world
 
 
 class CuttableProtocol(H11Protocol):
-    """HTTP/1.1 whose application can cut the connection, for scripted trouble."""
+    """HTTP/1.1 with an application that can cut the connection, for scripted faults."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -64,11 +65,11 @@ class SandboxServer:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         settings = Assumptions().with_values(assumptions)
-        plan = parse_faults(faults, OPERATIONS)
+        plan = parse_faults(faults, NAMES)
         found = load_world(world)
         self._socket = _listen(host, port)
         try:
-            self._database = Database(Path(data) if data else None)
+            self._database = Database(Path(data) if data else None, TABLES)
         except UsageError:
             self._socket.close()
             raise
@@ -98,12 +99,12 @@ class SandboxServer:
 
     @property
     def requests(self) -> list[Logged]:
-        """The requests answered so far, in the order of their answers; status 0 where there was none."""
+        """The requests so far, in the order of their responses; status 0 if there was no response."""
         return list(self._service.requests)
 
     def set_faults(self, spec: str | None) -> None:
         """Replace the scripted trouble and begin to count requests anew."""
-        self._service.faults = parse_faults(spec, OPERATIONS)
+        self._service.faults = parse_faults(spec, NAMES)
 
     def set_assumptions(self, *pairs: str) -> None:
         """Change assumptions while the server runs."""
@@ -144,7 +145,7 @@ class SandboxServer:
 def _listen(host: str, port: int) -> socket.socket:
     """Return a socket that already listens, so that no client can come too early."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Only with its protocol named does asyncio switch off Nagle's algorithm, which costs 40 ms an answer.
+    # Only with its protocol named does asyncio switch off Nagle's algorithm, which costs 40 ms per response.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

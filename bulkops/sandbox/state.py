@@ -1,4 +1,4 @@
-"""The state of one sandbox: its world, its assumptions, its clock and what was imported."""
+"""The state of one sandbox: its world, its assumptions, its clock and the imported rows."""
 
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
-from bulkops.sandbox.answers import ApiError
 from bulkops.sandbox.assumptions import Assumptions
 from bulkops.sandbox.database import Database
+from bulkops.sandbox.responses import ApiError
 from bulkops.sandbox.times import FOREVER, iso_micro, seconds
 from bulkops.sandbox.world import (
     Achievement,
@@ -44,7 +44,7 @@ def system_now() -> datetime:
 
 @dataclass(frozen=True)
 class State:
-    """Everything an answer depends on."""
+    """Everything that a response depends on."""
 
     world: World
     assumptions: Assumptions
@@ -52,7 +52,7 @@ class State:
     now: Callable[[], datetime] = system_now
 
     def seed(self) -> None:
-        """Store the world's profiles and cards, unless they are there already."""
+        """Store the profiles and cards of the world that are not stored yet."""
         created = iso_micro(self.now())
         with self.database.writing() as connection:
             connection.executemany(

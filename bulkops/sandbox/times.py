@@ -21,7 +21,7 @@ def iso(moment: datetime) -> str:
 
 
 def iso_micro(moment: datetime) -> str:
-    """Return `moment` as UTC text with microseconds: what is stored, so that text order is time order."""
+    """Return `moment` as UTC text with microseconds. Stored texts of this form sort by time."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -61,7 +61,7 @@ def seconds(moment: datetime) -> float:
 def end_of_duration(start: datetime, duration: str, zone: tzinfo) -> datetime:
     """Return when points that start at `start` expire; the calendar units are those of the program's zone.
 
-    Raises `ValueError` for text that is no duration: an integer and `s m h D W M Y`, with `_D` (days only)
+    Raises `ValueError` for text that is not a duration: an integer and `s m h D W M Y`, with `_D` (days only)
     or `_U` (days, weeks, months, years) to round to the calendar unit.
     """
     found = DURATION.fullmatch(duration)

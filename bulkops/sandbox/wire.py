@@ -13,7 +13,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
-from bulkops.sandbox.answers import ApiError
+from bulkops.sandbox.responses import ApiError
 
 UPLOAD_LIMIT = 1024 * 1024 * 1024
 JSON_LIMIT = 16 * 1024 * 1024
@@ -92,7 +92,7 @@ class Body:
 
 
 def parsed(text: bytes) -> Any:
-    """Return the JSON of a body, None if it is empty; refuse with 400 what is not JSON or cannot be stored."""
+    """Return the JSON of a body, None if it is empty; refuse with 400 if it is not JSON or cannot be stored."""
     if not text:
         return None
     try:

@@ -14,8 +14,7 @@ from bulkops.exporting.catalog import EXPORTS
 from bulkops.exporting.definition import Export
 from bulkops.exporting.request import Request, request_of
 from bulkops.sandbox.serve import SandboxServer
-from bulkops.settings import ID_NAMES
-from bulkops_validators import CONTRACTS
+from bulkops_validators import CONTRACTS, ID_NAMES
 from bulkops_validators.model.contract import Contract, Form
 
 ENVIRONMENT = {"BULKOPS_MANAGEMENT_KEY": "k"}

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from bulkops.sandbox.app import IMPORTS, KINDS
-from bulkops.sandbox.parameters import PARAMETERS
+from bulkops.sandbox.app import OPERATIONS as SERVED
 from bulkops.sandbox.serve import SandboxServer
+from bulkops_validators import CONTRACTS
+from bulkops_validators.model.contract import Contract
 from tests.description.calls import BODIES, FORM, KEY, Caller, body_of, filled_sandbox, multipart, target
 from tests.description.facts import OPERATIONS, Operation, mismatches
 from tests.unit.sandbox.client import talking
@@ -64,12 +65,13 @@ def caller(sandbox: SandboxServer) -> Iterator[Caller]:
 
 
 def test_operations_of_the_sandbox_are_those_described() -> None:
-    served = {each.name: (each.method, each.path) for _, operations in KINDS for each in operations}
+    served = {each.name: (each.method, each.path) for group in SERVED.values() for each in group}
     assert served == {each.name: (each.method, each.path) for each in OPERATIONS.values()}
 
 
 def test_parameters_of_the_sandbox_are_those_described() -> None:
-    declared = {name: set(parameters) for name, parameters in PARAMETERS.items()}
+    served = [each for group in SERVED.values() for each in group]
+    declared = {each.name: set(each.parameters) for each in served if each.parameters}
     assert declared == {each.name: set(each.parameters) for each in OPERATIONS.values() if each.query}
 
 
@@ -83,8 +85,14 @@ def test_success_of_every_operation_has_the_described_status_media_type_and_body
                 assert found.body.count(b"\n") > 1 or b'"data": [{' in found.body or b'"id"' in found.body
 
 
+def example(contract: Contract) -> bytes:
+    """Return a file of one record with the examples of the required columns."""
+    columns = [column for column in contract.columns if column.required]
+    return "\n".join(",".join(row) for row in zip(*((c.name, c.example) for c in columns), strict=True)).encode()
+
+
 def test_success_of_every_import_has_the_described_status_media_type_and_body(caller: Caller) -> None:
-    files = {
+    files = {route.operation: example(contract) for contract in CONTRACTS.values() for route in contract.routes} | {
         "importAllowedList": b"item\nb\n",
         "importAudiencesMemberships": b"profileintegrationid\nb\n",
         "importAccountCollection": b"item\nb\n",
@@ -99,7 +107,7 @@ def test_success_of_every_import_has_the_described_status_media_type_and_body(ca
         "importCampaignStores": b"store_integration_id\nSTORE-002\n",
         "importCampaignStoreBudget": b"store_integration_id,limit\nSTORE-002,1\n",
     }
-    assert set(files) == {each.name for each in IMPORTS}
+    assert set(files) == {each.name for each in SERVED["imports"]}
     for name, content in files.items():
         operation = OPERATIONS[name]
         headers = {**KEY, "Content-Type": FORM}

@@ -3,8 +3,10 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -80,6 +82,18 @@ def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
         assert client.sandbox.state.count("profile") == 300
         assert client.sandbox.state.count("card") == 20
         assert client.sandbox.state.count("point") == 1
+
+
+def test_data_file_of_an_older_release_gets_the_tables_that_it_lacks(tmp_path: Path) -> None:
+    data = tmp_path / "sandbox.db"
+    with talking(data=data):
+        pass
+    with closing(sqlite3.connect(data)) as connection:
+        connection.execute("DROP TABLE join_date")
+    with talking(data=data) as client:
+        line = "customer-0001,2024-01-01T00:00:00Z"
+        assert client.upload(at.JOIN_DATES, "customerprofileid,joindate", line).status_code == 200
+        assert client.sandbox.state.count("join_date") == 1
 
 
 def test_without_data_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

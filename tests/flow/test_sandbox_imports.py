@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from bulkops.sandbox.default_world import DEFAULT
-from bulkops.sandbox.imports.engine import Importer
-from bulkops.sandbox.imports.lists import AllowedValues, CollectionItems
-from bulkops.sandbox.imports.members import Cards
+from bulkops.sandbox.import_engine import Importer
+from bulkops.sandbox.resources.attributes import AllowedValues
+from bulkops.sandbox.resources.cards import Cards
+from bulkops.sandbox.resources.collections import CollectionItems
 from bulkops.sandbox.world import Application, Campaign, Program, World
 from tests.unit.sandbox import client as at
 from tests.unit.sandbox.client import Client, talking

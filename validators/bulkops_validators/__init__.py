@@ -10,6 +10,8 @@ Each is also a pandera model for polars frames of text columns::
 The models are made when first asked for, so that reading the contracts imports neither polars nor pandera.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
@@ -40,9 +42,18 @@ def _discover() -> dict[str, Contract]:
     return {contract.name: contract for contract in sorted(found, key=lambda c: c.name)}
 
 
+def _id_names(contracts: Iterable[Contract]) -> tuple[str, ...]:
+    """Return the ids that the routes of contracts need, without repetition: the ids of most contracts first."""
+    uses = Counter(name for contract in contracts for name in dict.fromkeys(n for r in contract.routes for n in r.ids))
+    return tuple(name for name, _ in uses.most_common())
+
+
 CONTRACTS = _discover()
 
-__all__ = ["CONTRACTS", "Contract", *sorted(c.model_name for c in CONTRACTS.values())]  # noqa: PLE0604 - names
+ID_NAMES = _id_names(CONTRACTS.values())
+"""The ids of a target, such as `application` and `campaign`: the fields in the paths of all routes."""
+
+__all__ = ["CONTRACTS", "ID_NAMES", "Contract", *sorted(c.model_name for c in CONTRACTS.values())]  # noqa: PLE0604 - names
 
 
 def __getattr__(name: str) -> Any:

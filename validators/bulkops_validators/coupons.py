@@ -51,6 +51,18 @@ READBACK = Readback(
     case_setting=("/v1/applications/{application}", "caseSensitivity"),
     case_operation="getApplication",
     own_columns=("id", "created", "campaignid", "applicationid", "importid", "batchid", "counter"),
+    other_columns=(
+        "deleted",
+        "deleted_changelogid",
+        "accountid",
+        "referralid",
+        "reservation",
+        "limits",
+        "discount_counter",
+        "is_reservation_mandatory",
+        "reservation_counter",
+        "reservation_limitval",
+    ),
     shown_ids={"application": "applicationid", "campaign": "campaignid"},
 )
 

@@ -11,8 +11,9 @@ import click
 from bulkops.cli.options.common import CountType
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.output.console import console
+from bulkops.cli.process.targets import id_parameter
 from bulkops.errors import UsageError
-from bulkops_validators import CONTRACTS
+from bulkops_validators import ID_NAMES
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from bulkops.validation.settings import ValidationSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
-# From the contracts, not from the settings: a validation starts without modules that only sending needs.
-ID_NAMES = sorted({name for contract in CONTRACTS.values() for route in contract.routes for name in route.ids})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +84,7 @@ def account_options(function: F) -> F:
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        ids = {name: kwargs.pop(f"id_{name}") for name in ID_NAMES}
+        ids = {name: kwargs.pop(id_parameter(name)) for name in ID_NAMES}
         kwargs["account"] = AccountChoice(
             path=kwargs.pop("account_path"),
             max_age=kwargs.pop("max_age"),
@@ -96,7 +95,7 @@ def account_options(function: F) -> F:
     decorated: Any = wrapper
     for name in reversed(ID_NAMES):
         about = f"Id of the {name}, checked in the snapshot of --account."
-        decorated = option(f"--{name}", f"id_{name}", type=CountType(), help=about)(decorated)
+        decorated = option(f"--{name}", id_parameter(name), type=CountType(), help=about)(decorated)
     decorated = own_option(
         "--max-age", metavar="LENGTH", help="Reject a snapshot that is older than this, such as 12h or 7d."
     )(decorated)

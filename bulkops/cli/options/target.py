@@ -11,8 +11,8 @@ from click.core import ParameterSource
 from bulkops.cli.options.common import CountType
 from bulkops.cli.options.environment import option
 from bulkops.cli.process import completion
-from bulkops.cli.process.targets import TargetChoice
-from bulkops.settings import ID_NAMES
+from bulkops.cli.process.targets import TargetChoice, id_parameter
+from bulkops_validators import ID_NAMES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,13 +23,13 @@ def target_options(function: F) -> F:
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         ctx = click.get_current_context()
-        given = {name: kwargs.pop(name) for name in ("base_url", "target_name", *(f"id_{name}" for name in ID_NAMES))}
+        given = {name: kwargs.pop(name) for name in ("base_url", "target_name", *map(id_parameter, ID_NAMES))}
         kwargs["target"] = _chosen_target(given, ctx)
         return function(*args, **kwargs)
 
     decorated: Any = wrapper
     for name in reversed(ID_NAMES):
-        decorated = option(f"--{name}", f"id_{name}", type=CountType(), help=f"Id of the {name}.")(decorated)
+        decorated = option(f"--{name}", id_parameter(name), type=CountType(), help=f"Id of the {name}.")(decorated)
     decorated = option(
         "--target",
         "target_name",
@@ -46,7 +46,7 @@ def _chosen_target(given: Mapping[str, Any], ctx: click.Context) -> TargetChoice
     choice = TargetChoice(
         base_url=given["base_url"],
         name=given["target_name"],
-        ids={name: given[f"id_{name}"] for name in ID_NAMES if given[f"id_{name}"] is not None},
+        ids={name: number for name in ID_NAMES if (number := given[id_parameter(name)]) is not None},
         config=ctx.meta.get("bulkops.config"),
         ambient=ambient,
     )

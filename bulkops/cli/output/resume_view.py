@@ -10,7 +10,7 @@ from bulkops.cli.output.console import console
 from bulkops.cli.output.jobs_view import latest, open_ledger, resumable_job
 from bulkops.cli.output.progress import JobProgress, document_of, resume_command, show_outcome, signals_handled
 from bulkops.cli.output.prompt import confirm, difference_line, target_line
-from bulkops.cli.process.targets import TargetChoice
+from bulkops.cli.process.targets import TargetChoice, id_parameter
 from bulkops.clock import SystemClock
 from bulkops.errors import BulkopsError, LedgerUnusable, UsageError
 from bulkops.ledger.models import JobEntry
@@ -65,7 +65,7 @@ def resume_all(
 
     An error of one job, for example because another process runs it, does not stop the others; a signal does.
     """
-    if any(name not in target.ambient for name in (f"id_{id_}" for id_ in target.ids)):
+    if any(name not in target.ambient for name in map(id_parameter, target.ids)):
         raise UsageError("--all works without ids: the ledger contains those of each job.")
     target = target.with_ids({})
     stop, progress, documents, codes = Stop(), JobProgress(url), [], [0]

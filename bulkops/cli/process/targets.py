@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from bulkops_validators.model.contract import Contract
 
 
+def id_parameter(name: str) -> str:
+    """Return the parameter under which a command receives an id of the target: `id_value_map` for `value-map`."""
+    return f"id_{name.replace('-', '_')}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class TargetChoice:
     """The target options. `ambient` names the parameters that the command line itself did not give."""
@@ -49,7 +54,7 @@ class TargetChoice:
 
     def at(self, known: Target) -> "TargetChoice":
         """Return a choice for an open target, with the ids of the command line."""
-        ids = {name: value for name, value in self.ids.items() if f"id_{name}" not in self.ambient}
+        ids = {name: value for name, value in self.ids.items() if id_parameter(name) not in self.ambient}
         return TargetChoice(known=known, ids=ids)
 
     def with_ids(self, ids: Mapping[str, int]) -> "TargetChoice":
@@ -79,7 +84,7 @@ class TargetChoice:
         to all commands, so they may be unused.
         """
         for name in self.ids:
-            if f"id_{name}" not in self.ambient and name not in used:
+            if id_parameter(name) not in self.ambient and name not in used:
                 ways = [" and ".join(f"--{each}" for each in ids) for ids in takes if ids]
                 hint = f"It uses {', or '.join(ways)}." if ways else "It uses no id."
                 raise UsageError(f"{what} does not use --{name} {self.ids[name]} here.", hint=hint)
@@ -135,7 +140,7 @@ class TargetChoice:
         """Print a note for each id of the target's table that an environment variable overrides."""
         for name, value in ids.items():
             given = self.ids.get(name, value)
-            if given != value and f"id_{name}" in self.ambient:
+            if given != value and id_parameter(name) in self.ambient:
                 console().note(f"{name} {given} from the environment overrides {name} {value} of target {self.name!r}.")
 
     def of_job(self, job: "JobEntry") -> "TargetChoice":

@@ -3,9 +3,9 @@
 import pytest
 
 from bulkops.errors import UsageError
-from bulkops.sandbox.app import OPERATIONS
+from bulkops.sandbox.app import NAMES
 from bulkops.sandbox.faults import Mishap, parse_faults
-from bulkops.sandbox.imports.engine import Trouble
+from bulkops.sandbox.import_engine import Trouble
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from bulkops.sandbox.imports.engine import Trouble
     ],
 )
 def test_a_fault_means_what_the_page_says(fault: str, mishap: Mishap) -> None:
-    assert parse_faults(f"importCoupons={fault}", OPERATIONS).next("importCoupons", "imports") == mishap
+    assert parse_faults(f"importCoupons={fault}", NAMES).next("importCoupons", "imports") == mishap
 
 
 @pytest.mark.parametrize(
@@ -70,15 +70,15 @@ def test_a_fault_means_what_the_page_says(fault: str, mishap: Mishap) -> None:
 )
 def test_a_specification_that_means_nothing_is_a_usage_error(spec: str) -> None:
     with pytest.raises(UsageError):
-        parse_faults(spec, OPERATIONS)
+        parse_faults(spec, NAMES)
 
 
 def test_the_first_rule_that_fits_is_applied() -> None:
-    faults = parse_faults(" imports@2=500 , importCoupons@1-3=502, all=503 ", OPERATIONS)
+    faults = parse_faults(" imports@2=500 , importCoupons@1-3=502, all=503 ", NAMES)
     found = [faults.next("importCoupons", "imports").status for _ in range(4)]
     assert found == [502, 500, 502, 503]
     assert faults.next("getCampaign", "reads").status == 503
-    assert parse_faults(None, OPERATIONS).next("importCoupons", "imports") == Mishap()
+    assert parse_faults(None, NAMES).next("importCoupons", "imports") == Mishap()
 
 
 NINES = "9" * 5000
@@ -105,5 +105,5 @@ NINES = "9" * 5000
 )
 def test_a_fault_with_a_number_without_end_or_meaning_is_a_usage_error(spec: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parse_faults(spec, OPERATIONS)
+        parse_faults(spec, NAMES)
     assert len(str(caught.value)) < 1000

@@ -192,6 +192,7 @@ class Readback:
     `import_id` is the read-back column that holds the id of the import; `after`/`before` are the query
     parameters that bound when a row was created.
     `own_columns` are documented columns that an import file never has: without one of them a file is no export.
+    `other_columns` are further documented columns, which no comparison reads.
     `shown_ids` names, for an id of the target, the column that shows it in every row.
     """
 
@@ -210,12 +211,19 @@ class Readback:
     case_setting: tuple[str, str] | None = None  # path and field that say how codes are folded
     case_operation: str = ""  # the operation of that path
     own_columns: tuple[str, ...] = ()
+    other_columns: tuple[str, ...] = ()
     shown_ids: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def found_names(self) -> frozenset[str]:
         """The names that its columns may have, in lower case."""
         return frozenset(name.lower() for column in self.columns for name in column.found)
+
+    @property
+    def documented_columns(self) -> tuple[str, ...]:
+        """The columns that the documentation names, without repetition; of several names of a column the newest."""
+        read = (column.found[0] for column in self.columns)
+        return tuple(dict.fromkeys((*read, *self.own_columns, *self.other_columns)))
 
     @property
     def fixed_ids(self) -> tuple[str, ...]:

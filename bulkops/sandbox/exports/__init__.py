@@ -1,1 +1,0 @@
-"""What each export prints, as CSV."""

@@ -1,1 +1,0 @@
-"""What each import takes and does, one module for imports that work alike."""

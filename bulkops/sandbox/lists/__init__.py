@@ -1,1 +1,0 @@
-"""What each list and single read answers, as JSON."""
