@@ -230,6 +230,6 @@ def test_split_refuses_a_file_that_changes_meanwhile(tmp_path: Path) -> None:
     file.write_text("code\nA\nB\n")
     plan = plan_file(file, ChunkLimits(max_records=1, max_bytes=1000, whole=False))
     file.write_text("code\nA\nC\n")
-    with pytest.raises(DataError, match="changed while it was split: chunk 2"):
+    with pytest.raises(DataError, match="changed while bulkops was splitting it: chunk 2"):
         write_chunks(plan, tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["f-0001.csv"]

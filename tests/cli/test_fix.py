@@ -83,7 +83,7 @@ def test_repairs_that_could_be_wrong_wait_for_unsafe(tmp_path: Path) -> None:
 def test_a_file_is_never_written_over(tmp_path: Path) -> None:
     source = tmp_path / "in.csv"
     source.write_bytes(b"value\nCODE1 \n")
-    assert "is the file itself" in str(fix("coupons", source, "-o", source, "--overwrite").exception)
+    assert "is the same file as" in str(fix("coupons", source, "-o", source, "--overwrite").exception)
     assert source.read_bytes() == b"value\nCODE1 \n"
 
 
@@ -197,7 +197,7 @@ def test_a_copy_on_stdout_is_alone_there(tmp_path: Path) -> None:
 
 def test_a_list_of_changes_needs_a_file(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(MANY)
-    assert "names a file" in str(fix("coupons", tmp_path / "in.csv", "-o", tmp_path / "o.csv", "--log", "-").exception)
+    assert "needs a file name" in str(fix("coupons", tmp_path / "in.csv", "-o", tmp_path / "o.csv", "--log", "-").exception)
 
 
 def test_devices_are_written_to_and_stay(tmp_path: Path) -> None:
