@@ -37,6 +37,10 @@ COMMANDS = {
     "report": ("bulkops.cli.commands.report", "Make one page of a job that people can sign."),
     "run": ("bulkops.cli.commands.run", "Run a recipe: several imports in order."),
     "recipes": ("bulkops.cli.commands.recipes", "List the shipped recipes, or show one."),
+    "schema": (
+        "bulkops.cli.commands.schema",
+        "Print the JSON Schema of --json output, recipes or configuration.",
+    ),
     "sandbox": ("bulkops.cli.commands.sandbox", "Serve a local deployment to try and rehearse against."),
 }
 

@@ -3,19 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from bulkops.cli.output.console import console
-from bulkops.cli.output.validation_output import CASES, FAIL_ON
-from bulkops.configuration import Configuration
+from bulkops.configuration import Configuration, checked
 from bulkops.errors import UsageError
 from bulkops.reading.sources import limited
-from bulkops.wording import guess
 from bulkops_validators import CONTRACTS
-
-LISTS = ("select", "ignore")
-CHOICES = {"case": CASES, "fail-on": FAIL_ON}
-KEYS = (*LISTS, *CHOICES, "baseline")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,26 +28,23 @@ class CheckTable:
     @classmethod
     def of(cls, config: Configuration) -> Self:
         """Return the table; UsageError if there is none, or if it says something that makes no sense."""
-        table, called = config.tables.get("check", {}), config.called("check")
-        if unknown := sorted(set(table) - set(CONTRACTS) - set(KEYS)):
-            raise UsageError(
-                f"{called} names {unknown[0]!r}, which is no contract.", hint=guess(unknown[0], [*CONTRACTS, *KEYS])
-            )
-        patterns = {name: _texts(table, name, called) for name in table if name in CONTRACTS}
+        from bulkops.configuration_tables import CheckTable as Keys
+
+        table = config.tables.get("check", {})
+        keys = checked(Keys, table, config, ("check",))
+        listed = keys.model_dump(by_alias=True)
+        patterns = {name: tuple(listed[name]) for name in table if name in CONTRACTS}
         if not patterns:
             raise UsageError("Nothing is mapped to a contract.", hint="Add a [check] table to bulkops.toml.")
-        baseline = table.get("baseline")
-        if not isinstance(baseline, str | None):
-            raise UsageError(f"{called} baseline must be a path.")
         return cls(
-            called=called,
+            called=config.called("check"),
             folder=config.folder,
             patterns=patterns,
-            select=_texts(table, "select", called),
-            ignore=_texts(table, "ignore", called),
-            case=_choice(table, "case", called),
-            fail_on=_choice(table, "fail-on", called),
-            baseline=config.folder / baseline if baseline else None,
+            select=tuple(keys.select),
+            ignore=tuple(keys.ignore),
+            case=keys.case,
+            fail_on=keys.fail_on,
+            baseline=config.folder / keys.baseline if keys.baseline else None,
         )
 
     def files(self) -> dict[str, list[Path]]:
@@ -81,19 +72,3 @@ class CheckTable:
             return set(limited((path for path in self.folder.glob(pattern) if path.is_file()), place))
         except (ValueError, NotImplementedError, IndexError, RuntimeError) as error:
             raise UsageError(f"{place} is no pattern: {error}.") from None
-
-
-def _texts(table: Mapping[str, Any], key: str, called: str) -> tuple[str, ...]:
-    listed = table.get(key, [])
-    listed = [listed] if isinstance(listed, str) else listed
-    if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
-        what = "a pattern or a list of patterns" if key in CONTRACTS else "a rule or a list of rules"
-        raise UsageError(f"{called} {key} must be {what}.")
-    return tuple(listed)
-
-
-def _choice(table: Mapping[str, Any], key: str, called: str) -> str | None:
-    value = table.get(key)
-    if value is not None and value not in CHOICES[key]:
-        raise UsageError(f"{called} {key} must be one of {', '.join(CHOICES[key])}.")
-    return value

@@ -1,0 +1,110 @@
+"""The documents of `rules`, `contracts`, `recipes`, `schema` and `sandbox`."""
+
+from typing import Annotated, Literal
+
+from pydantic import with_config
+from typing_extensions import TypedDict
+
+from bulkops.json_documents.common import CLOSED, about
+
+
+@with_config(CLOSED)
+class RuleDocument(TypedDict):
+    """One check of the validator."""
+
+    code: Annotated[str, about("The code, such as COD203.")]
+    name: str
+    family: Annotated[str, about("The group of rules.")]
+    severity: Literal["error", "warning"]
+    summary: str
+    why: str
+    bad: Annotated[str, about("An example of the defect, as in a file.")]
+    good: Annotated[str, about("The same without the defect.")]
+    fix: Annotated[str, about("What to do.")]
+    repair: Annotated[Literal["safe", "unsafe", "option", "none"], about("What `bulkops fix` can do about it.")]
+
+
+@with_config(CLOSED)
+class ColumnDocument(TypedDict):
+    """A column of a contract."""
+
+    name: str
+    type: Annotated[str, about("The kind of cell.")]
+    required: bool
+    default: Annotated[str | None, about("What a blank cell means.")]
+    cell: Annotated[str, about("What a filled cell must be.")]
+    about: str
+    example: str
+    sources: Annotated[dict[str, str], about("Where each fact comes from.")]
+
+
+@with_config(CLOSED)
+class LimitsDocument(TypedDict):
+    """The limits of one request."""
+
+    bytes: int
+    records: int | None
+    source: str
+
+
+@with_config(CLOSED)
+class RouteDocument(TypedDict):
+    """An endpoint of the import."""
+
+    operation: Annotated[str, about("The operation of the API.")]
+    path: str
+    ids: Annotated[list[str], about("The ids that its path needs.")]
+    success: Annotated[int, about("The HTTP status of success.")]
+    readback: Annotated[str | None, about("The operation that reads the rows back.")]
+
+
+@with_config(CLOSED)
+class OptionDocument(TypedDict):
+    """A query option of the import."""
+
+    name: Annotated[str, about("The option of the command line.")]
+    parameter: Annotated[str, about("The parameter of the request.")]
+    about: str
+
+
+@with_config(CLOSED)
+class ContractDocument(TypedDict):
+    """The definition of one import."""
+
+    name: str
+    title: str
+    mode: Literal["create", "append", "upsert", "replace"]
+    effect: Annotated[str, about("What the import does to existing data.")]
+    columns: list[ColumnDocument]
+    limits: LimitsDocument
+    rules: Annotated[list[str], about("Rules across cells.")]
+    routes: list[RouteDocument]
+    options: list[OptionDocument]
+    evidence: Annotated[str, about("What settles a doubt and proves an import.")]
+    notes: list[str]
+
+
+@with_config(CLOSED)
+class RecipeSummary(TypedDict):
+    """A recipe that bulkops ships."""
+
+    name: str
+    about: str
+    steps: Annotated[int, about("How many steps it has.")]
+
+
+@with_config(CLOSED)
+class SchemaSummary(TypedDict):
+    """A document that has a schema."""
+
+    name: Annotated[str, about("The word for `bulkops schema NAME`.")]
+    about: str
+
+
+@with_config(CLOSED)
+class SandboxDocument(TypedDict):
+    """Where the sandbox serves."""
+
+    url: str
+    port: int
+    key: Annotated[str | None, about("The only key accepted; null if any is.")]

@@ -1,0 +1,61 @@
+"""The document of `reconcile`, which a job keeps as well."""
+
+from typing import Annotated, Literal, NotRequired
+
+from pydantic import with_config
+from typing_extensions import TypedDict
+
+from bulkops.json_documents.common import CLOSED, Count, about
+
+# The functional form: `class` cannot be a name in the body of a class.
+_Class = TypedDict("_Class", {"class": Annotated[str, about("missing, different or unexpected.")]})
+
+
+@with_config(CLOSED)
+class DifferenceDocument(_Class):
+    """One difference between what was sent and what was found."""
+
+    key: Annotated[str, about("What names the row.")]
+    column: Annotated[str | None, about("The column that differs; null if the whole row is meant.")]
+    sent: Annotated[str | None, about("The cell as it was sent.")]
+    found: Annotated[str | None, about("The cell as it was found.")]
+    record: Annotated[int | None, about("The record, from 1; null for a row that was not sent.")]
+    line: Annotated[int | None, about("The physical line of the record, from 1.")]
+
+
+@with_config(CLOSED)
+class BalanceDocument(TypedDict):
+    """The totals of one subledger before and after an import. Amounts are text, so that no digit is lost."""
+
+    subledger: Annotated[str, about("The subledger; empty for the main ledger.")]
+    before: str
+    after: str
+    sent: Annotated[str, about("The sum of the file.")]
+    agrees: Annotated[bool, about("Whether the total grew by the sum of the file.")]
+
+
+@with_config(CLOSED)
+class ReconciliationDocument(TypedDict):
+    """A file compared with what the target contains. records = matched + missing + different if rows were compared."""
+
+    contract: str
+    verdict: Literal["proved", "mismatch", "unprovable"]
+    reason: Annotated[str, about("Why this is the verdict.")]
+    records: Annotated[Count, about("Records of the file.")]
+    matched: Annotated[Count, about("Records found as they were sent.")]
+    missing: Annotated[Count, about("Records not found.")]
+    different: Annotated[Count, about("Records found with other cells.")]
+    unexpected: Annotated[Count, about("Rows found that were not sent.")]
+    unexpected_counts: Annotated[bool, about("Whether unexpected rows make the verdict a mismatch.")]
+    found: Annotated[Count, about("Rows read back.")]
+    columns: Annotated[dict[str, int], about("Records that differ, by column.")]
+    compared: Annotated[list[str], about("The columns compared.")]
+    readings: Annotated[Count, about("How often the target was read.")]
+    evidence: Annotated[str, about("The operation of the API that read the rows back; empty if there was none.")]
+    files: Annotated[dict[str, str], about("Files written, by what they contain.")]
+    notes: Annotated[list[str], about("What was unusual.")]
+    examples: Annotated[list[DifferenceDocument], about("Examples of each class.")]
+    export: NotRequired[Annotated[str, about("The saved export that the file was compared with.")]]
+    unchecked: NotRequired[Annotated[dict[str, str], about("Ids that the export does not confirm, with the reason.")]]
+    doubt: NotRequired[Annotated[str, about("Why the differences prove nothing.")]]
+    balances: NotRequired[list[BalanceDocument]]
