@@ -10,6 +10,7 @@ from bulkops.json_documents.findings import ValidationDocument
 from bulkops.json_documents.reconciliations import ReconciliationDocument
 
 JobState = Literal["done", "unfinished", "in_doubt", "refused", "cancelled"]
+Mode = Literal["create", "append", "upsert", "replace"]
 ChunkState = Literal[
     "pending", "sending", "resent", "accepted", "refused", "rejected", "in_doubt", "divided", "skipped"
 ]
@@ -83,7 +84,7 @@ class JobFigures(TypedDict):
 
     job: Annotated[str, about("The job's name.")]
     contract: str
-    mode: Literal["create", "append", "upsert", "replace"]
+    mode: Mode
     state: JobState
     created: Annotated[str, about("When the job was made, RFC 3339.")]
     target: TargetDocument
@@ -172,7 +173,7 @@ class ImportDocument(TypedDict):
 
     job: str | None
     contract: str
-    mode: Literal["create", "append", "upsert", "replace"]
+    mode: Mode
     state: JobState
     created: NotRequired[Annotated[str, about("When the job was made, RFC 3339.")]]
     target: Annotated[TargetDocument | None, about("null if the file was refused before the target was opened.")]

@@ -2,11 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import with_config
+from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
 from bulkops.json_documents.common import CLOSED, Count, about
 from bulkops.json_documents.jobs import JobDocument
+
+Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
+Row = Annotated[list[str], Field(min_length=3, max_length=3)]
 
 
 @with_config(CLOSED)
@@ -58,9 +61,9 @@ class ReportedJob(JobDocument):
 
     balanced: Annotated[bool, about("Whether the records of all states add up to the input.")]
     timeline: list[TimelineEntry]
-    progress: Annotated[list[tuple[float, int]], about("Seconds since the first request; records accepted.")]
+    progress: Annotated[list[Pair], about("Seconds since the first request; records accepted.")]
     doubts: list[StepDocument]
-    rejected: Annotated[list[tuple[str, str, str]], about("Line, records and message of rejected records.")]
+    rejected: Annotated[list[Row], about("Line, records and message of rejected records.")]
     findings: Annotated[dict[str, int] | None, about("Findings by rule; null if the file was not checked again.")]
     sums: Annotated[dict[str, str], about("Amounts by subledger, as text.")]
     notes: list[str]

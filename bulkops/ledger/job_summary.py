@@ -1,12 +1,24 @@
 """The figures of a job: one document that the console, the JSON, the report and the exit code are all made from."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from bulkops.errors import BulkopsError, InDoubt, LedgerLost, Unfinished
 from bulkops.ledger.models import ChunkEntry, ChunkSum, JobEntry
 from bulkops.ledger.refusal_reasons import refusals
 from bulkops.ledger.states import DOUBTFUL, ChunkState, JobState
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.jobs import (
+        BooksDocument,
+        ChunkDocument,
+        JobDocument,
+        JobFigures,
+        Mode,
+        SourceDocument,
+        TargetDocument,
+    )
+    from bulkops.json_documents.reconciliations import ReconciliationDocument
 
 EXIT_CODES = {
     JobState.DONE: 0,
@@ -41,7 +53,7 @@ def exit_code(state: JobState, error: BulkopsError | None = None) -> int:
     return error.exit_code
 
 
-def record_figures(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, int]:
+def record_figures(job: JobEntry, chunks: Sequence[ChunkEntry]) -> "BooksDocument":
     """Return how many records there are in each state; they add up to the input.
 
     Records that were left out of the job's file because they were sent before are skipped.
@@ -62,7 +74,7 @@ def record_figures(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, int
     }
 
 
-def sums_document(job: JobEntry, sums: Mapping[ChunkState, ChunkSum]) -> dict[str, Any]:
+def sums_document(job: JobEntry, sums: Mapping[ChunkState, ChunkSum]) -> "JobFigures":
     """Return a job without its chunks, from sums as `Ledger.sums` gives them."""
     stand_ins = [
         ChunkEntry(
@@ -72,20 +84,19 @@ def sums_document(job: JobEntry, sums: Mapping[ChunkState, ChunkSum]) -> dict[st
         for state, total in sums.items()
     ]  # fmt: skip
     document = job_document(job, stand_ins)
-    del document["chunks"]
-    document.pop("refusals", None)  # sums have no messages
-    return document
+    left_out = ("chunks", "refusals")  # sums have no messages
+    return cast("JobFigures", {name: value for name, value in document.items() if name not in left_out})
 
 
-def job_document(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, Any]:
+def job_document(job: JobEntry, chunks: Sequence[ChunkEntry]) -> "JobDocument":
     """Return a job as `import --json` and `jobs show --json` print it. Divided chunks are left to their parts."""
-    document = {
+    document: JobDocument = {
         "job": job.id,
         "contract": job.contract,
-        "mode": job.mode,
+        "mode": cast("Mode", job.mode),
         "state": job_state(job, chunks).value,
         "created": job.created.isoformat(),
-        "target": dict(job.target),
+        "target": cast("TargetDocument", dict(job.target)),
         "options": dict(job.options),
         "file": {
             "path": str(job.file_path),
@@ -95,17 +106,17 @@ def job_document(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, Any]:
         },
         "records": record_figures(job, chunks),
         "chunks": [_chunk_document(chunk) for chunk in chunks if chunk.state is not ChunkState.DIVIDED],
-        "reconciliation": dict(job.reconciliation) if job.reconciliation else None,
+        "reconciliation": cast("ReconciliationDocument", dict(job.reconciliation)) if job.reconciliation else None,
     }
     if reasons := refusals(chunks):
         document["refusals"] = reasons
     if job.source:
-        document["source"] = dict(job.source)
+        document["source"] = cast("SourceDocument", dict(job.source))
     return document
 
 
-def _chunk_document(chunk: ChunkEntry) -> dict[str, Any]:
-    document: dict[str, Any] = {
+def _chunk_document(chunk: ChunkEntry) -> "ChunkDocument":
+    document: ChunkDocument = {
         "number": chunk.number,
         "first_record": chunk.first_record,
         "records": chunk.records,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.odd_files import refuse_odd_file
@@ -29,6 +29,9 @@ from bulkops.validation.digests import Digests
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import FileReport, ValidationReport, ValidationSettings
 from bulkops_validators.model.contract import Contract
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.jobs import ImportDocument
 
 NO_RECORDS = "STR110"
 """The rule that a file has records; --allow-empty lifts it."""
@@ -141,9 +144,8 @@ def _validated(request: ImportRequest, clock: Clock) -> tuple[ValidationReport, 
     return replace(report, files=(replace(found, digests=None),)), found.digests
 
 
-def _refused_document(contract: Contract, found: FileReport) -> dict[str, Any]:
+def _refused_document(contract: Contract, found: FileReport) -> "ImportDocument":
     """Return the figures of a file that the validator refused: all of its records are pending."""
-    figures = {"accepted": 0, "skipped": 0, "rejected": 0, "in_doubt": 0, "pending": found.records}
     return {
         "job": None,
         "contract": contract.name,
@@ -151,7 +153,14 @@ def _refused_document(contract: Contract, found: FileReport) -> dict[str, Any]:
         "state": "refused",
         "target": None,
         "file": {"path": found.path, "sha256": found.sha256, "bytes": found.bytes, "records": found.records},
-        "records": {"input": found.records, **figures},
+        "records": {
+            "input": found.records,
+            "accepted": 0,
+            "skipped": 0,
+            "rejected": 0,
+            "in_doubt": 0,
+            "pending": found.records,
+        },
         "chunks": [],
         "reconciliation": None,
     }

@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, DataError, Interrupted, UsageError
@@ -22,6 +22,10 @@ from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
 from bulkops.upload.stop import Stop
 from bulkops.upload.workflow import Guards
 from bulkops_validators import CONTRACTS
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.jobs import ImportDocument
+    from bulkops.json_documents.runs import StepResultDocument
 
 GUARDS = re.compile(
     r"--(again|only-new|leave-unfinished|allow-empty|max-removals|max-errors|accept)"
@@ -76,11 +80,11 @@ class StepResult:
             return self.error.exit_code if self.error else DataError.exit_code
         return self.outcome.exit_code or DataError.exit_code
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> "StepResultDocument":
         """Return the step's part of `run --json`."""
-        document = dict(self.outcome.document) if self.outcome else None
+        document = cast("ImportDocument", dict(self.outcome.document)) if self.outcome else None
         checked = self.outcome.validation if self.outcome else None
-        told: dict[str, Any] = {
+        told: StepResultDocument = {
             "number": self.number,
             "contract": self.step.contract,
             "file": str(self.step.file),
@@ -93,7 +97,7 @@ class StepResult:
             "import": document,
         }
         if (error := self.trouble) is not None:
-            told["error"] = {"message": error.message, "hint": error.hint, "exit": error.exit_code}
+            told["error"] = error.to_json()
         return told
 
 

@@ -4,13 +4,17 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bulkops.ledger.events import Event, EventKind
 from bulkops.ledger.job_summary import job_document, job_state
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.reporting.steps import Step, told_steps
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.jobs import JobDocument
+    from bulkops.json_documents.reports import ReportedJob, SettingsDocument, TimelineEntry
 
 STATES = ("accepted", "skipped", "rejected", "in_doubt", "pending")
 AFTERWARDS = {"reconciled", "settings changed"}
@@ -31,7 +35,7 @@ class JobFacts:
     document: Mapping[str, Any]
     title: str
     effect: str
-    chunks: tuple[Mapping[str, Any], ...] = ()
+    chunks: "tuple[TimelineEntry, ...]" = ()
     progress: tuple[tuple[float, int], ...] = ()
     doubts: tuple[Step, ...] = ()
     rejected: tuple[tuple[str, ...], ...] = ()
@@ -73,12 +77,12 @@ class JobFacts:
         """The verdict of the reconciliation; blank where there was none."""
         return str(self.reconciliation["verdict"]) if self.reconciliation else ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> "ReportedJob":
         """Return everything as one document."""
         return {
-            **self.document,
+            **cast("JobDocument", self.document),
             "balanced": self.balanced,
-            "timeline": [dict(chunk) for chunk in self.chunks],
+            "timeline": list(self.chunks),
             "progress": [list(point) for point in self.progress],
             "doubts": [
                 {"at": s.at.isoformat(), "chunk": s.chunk, "what": s.what, "detail": s.detail, "said": s.said}
@@ -88,7 +92,7 @@ class JobFacts:
             "findings": None if self.findings is None else dict(self.findings),
             "sums": dict(self.sums),
             "notes": list(self.notes),
-            "settings": dict(self.settings),
+            "settings": cast("SettingsDocument", dict(self.settings)),
             "ended": self.ended.isoformat() if self.ended else None,
         }
 
@@ -116,7 +120,7 @@ def _ended(job: JobEntry, chunks: Sequence[ChunkEntry], events: Sequence[Event])
     return max((event.at for event in events if event.kind not in AFTERWARDS), default=None)
 
 
-def _timeline(chunks: Sequence[ChunkEntry], events: Sequence[Event]) -> Iterator[Mapping[str, Any]]:
+def _timeline(chunks: Sequence[ChunkEntry], events: Sequence[Event]) -> "Iterator[TimelineEntry]":
     of_chunk: dict[int | None, list[Event]] = defaultdict(list)
     for event in events:
         of_chunk[event.chunk].append(event)
@@ -174,5 +178,7 @@ def masked(facts: JobFacts) -> JobFacts:
     rejected = tuple((*row[:-1], "(masked)") for row in facts.rejected)
     doubts = tuple(replace(step, said="(masked)" if step.said else "") for step in facts.doubts)
     document["chunks"] = [{k: v for k, v in chunk.items() if k != "message"} for chunk in document["chunks"]]
-    chunks = tuple({**chunk, "message": "(masked)" if chunk["message"] else ""} for chunk in facts.chunks)
-    return replace(facts, document=document, rejected=rejected, doubts=doubts, chunks=chunks)
+    chunks: list[TimelineEntry] = [
+        {**chunk, "message": "(masked)" if chunk["message"] else ""} for chunk in facts.chunks
+    ]
+    return replace(facts, document=document, rejected=rejected, doubts=doubts, chunks=tuple(chunks))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bulkops.errors import UsageError
 from bulkops.escaping import escaped_json
@@ -26,6 +27,9 @@ from bulkops.writing import (
     refuse_the_same,
     whole_file,
 )
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.reports import ReportDocument
 
 
 class ReportForm(StrEnum):
@@ -79,7 +83,7 @@ def report_text(ledger: Ledger, wish: ReportWish, *, made: datetime) -> tuple[st
         case ReportForm.MARKDOWN:
             text = markdown(facts, title=title, made=made)
         case ReportForm.JSON:
-            document = {
+            document: ReportDocument = {
                 "title": title,
                 "made": made.isoformat(),
                 "version": __version__,

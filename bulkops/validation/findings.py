@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 from bulkops_validators.model.rules import Severity
 from bulkops_validators.model.rules_registry import RULES
@@ -12,6 +12,7 @@ from bulkops_validators.model.rules_registry import RULES
 if TYPE_CHECKING:
     import polars as pl
 
+    from bulkops.json_documents.findings import FileFindings, FindingDocument, ValidationDocument
     from bulkops.validation.baseline import Baseline
     from bulkops.validation.digests import Digests
 
@@ -46,7 +47,7 @@ class Finding:
         """What to do."""
         return RULES[self.code].fix
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> "FindingDocument":
         """Return the finding as the documented JSON object."""
         return {
             "code": self.code,
@@ -143,9 +144,9 @@ class FileReport:
     stopped: bool = False
     digests: "Digests | None" = field(default=None, repr=False, compare=False)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> "FileFindings":
         """Return the report as the documented JSON object."""
-        document: dict[str, Any] = {
+        document: FileFindings = {
             "path": self.path,
             "contract": self.contract,
             "records": self.records,
@@ -198,9 +199,9 @@ class ValidationReport:
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>{self.findings._repr_html_()}"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> "ValidationDocument":
         """Return the report as the documented JSON document."""
-        document: dict[str, Any] = {
+        document: ValidationDocument = {
             "files": [file.to_json() for file in self.files],
             "errors": self.errors,
             "warnings": self.warnings,

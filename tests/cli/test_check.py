@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.documents import check_document
+
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 CONFIG = '[check]\ncoupons = ["codes/**/*.csv"]\nstores = "stores.csv"\n'
 
@@ -37,6 +39,7 @@ def check(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
     command = [sys.executable, "-m", "bulkops", "check", "--json", *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
+    check_document(command, done.stdout)
     return done.returncode, json.loads(done.stdout)
 
 

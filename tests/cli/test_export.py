@@ -11,11 +11,14 @@ from bulkops.exporting.catalog import EXPORTS
 from bulkops.exporting.definition import Export
 from bulkops.exporting.request import Request
 from bulkops_validators import CONTRACTS
+from tests.cli.documents import check_document
 
 
 def run(*arguments: str) -> Result:
     environment = {"BULKOPS_MANAGEMENT_KEY": "k"}
-    return CliRunner().invoke(cli, ["export", *arguments], standalone_mode=False, env=environment)
+    result = CliRunner().invoke(cli, ["export", *arguments], standalone_mode=False, env=environment)
+    check_document(["export", *arguments], result.stdout)
+    return result
 
 
 @pytest.mark.parametrize("export", EXPORTS.values(), ids=lambda e: e.name)

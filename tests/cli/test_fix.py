@@ -19,6 +19,7 @@ from bulkops.errors import UsageError
 from bulkops.reading.sources import expand
 from bulkops.validation.engine import validate_files
 from bulkops_validators import CONTRACTS
+from tests.cli.documents import check_document
 from tests.cli.running import Shell
 
 SPOILT = (
@@ -31,7 +32,9 @@ SPOILT = (
 
 
 def fix(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli, ["fix", *map(str, arguments)], standalone_mode=False)
+    result = CliRunner().invoke(cli, ["fix", *map(str, arguments)], standalone_mode=False)
+    check_document(["fix", *map(str, arguments)], result.stdout)
+    return result
 
 
 def test_a_spoilt_file_becomes_clean(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """`bulkops rules`: every check with its code, or one explained."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from bulkops.cli.options.common import json_option
@@ -8,6 +10,9 @@ from bulkops.cli.output.validation_output import no_rule
 from bulkops.cli.process import completion
 from bulkops_validators.model.rules import Rule
 from bulkops_validators.model.rules_registry import RULES, chosen
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.catalogs import RuleDocument
 
 
 @click.command("rules")
@@ -28,7 +33,7 @@ def command(code: str | None, *, as_json: bool) -> None:
         console().table(("code", "name", "severity", "fix", "what"), rows)
 
 
-def as_document(rule: Rule) -> dict[str, str]:
+def as_document(rule: Rule) -> "RuleDocument":
     """Return a rule as a JSON object."""
     return {
         "code": rule.code,

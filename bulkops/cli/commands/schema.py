@@ -1,10 +1,15 @@
 """`bulkops schema`: the JSON Schemas of the documents that bulkops prints and reads."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from bulkops.cli.options.common import json_option
 from bulkops.cli.output.console import console
 from bulkops.cli.process import completion
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.catalogs import SchemaSummary
 
 
 @click.command("schema")
@@ -20,6 +25,7 @@ def command(name: str | None, *, as_json: bool) -> None:
     if name is not None:
         console().emit_json(schema_of(name))
     elif as_json:
-        console().emit_json([{"name": each, "about": described.about} for each, described in SCHEMAS.items()])
+        listed: list[SchemaSummary] = [{"name": each, "about": schema.about} for each, schema in SCHEMAS.items()]
+        console().emit_json(listed)
     else:
-        console().table(("schema", "of what"), [(each, described.about) for each, described in SCHEMAS.items()])
+        console().table(("schema", "of what"), [(each, schema.about) for each, schema in SCHEMAS.items()])

@@ -5,7 +5,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 from tqdm import tqdm
@@ -19,6 +19,10 @@ from bulkops.ledger.states import ChunkState, JobState
 from bulkops.pipeline.observer import Silent
 from bulkops.pipeline.running import Outcome
 from bulkops.upload.stop import Stop, stopping_on_signals
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.common import ErrorDocument
+    from bulkops.json_documents.jobs import RunDocument
 
 FINAL = frozenset({ChunkState.ACCEPTED, ChunkState.REJECTED, ChunkState.SKIPPED})
 
@@ -78,8 +82,8 @@ def signals_handled(stop: Stop, voice: Voice, *, as_json: bool) -> Iterator[None
     def last_words() -> tuple[str, str]:
         hint = f"Resume with: {voice.resume}" if voice.resume else None
         said = f"\nStopped. {line(hint or 'Nothing was sent.')}\n"
-        error = {"message": "Stopped at once.", "hint": hint, "exit": Interrupted.exit_code}
-        return said, json.dumps({"error": error}) + "\n" if as_json and not console().emitted else ""
+        document: ErrorDocument = {"error": Interrupted("Stopped at once.", hint=hint).to_json()}
+        return said, json.dumps(document) + "\n" if as_json and not console().emitted else ""
 
     with stopping_on_signals(stop, say=console().note, last_words=last_words):
         yield
@@ -101,13 +105,13 @@ def show_outcome(outcome: Outcome, *, resume: str, as_json: bool) -> int:
     return outcome.exit_code
 
 
-def document_of(outcome: Outcome) -> dict[str, Any]:
+def document_of(outcome: Outcome) -> "RunDocument":
     """Return the document of an outcome, with its rejected file and its error, if there are any."""
-    document = dict(outcome.document)
+    document = cast("RunDocument", dict(outcome.document))
     if outcome.rejected_file is not None:
         document["rejected_file"] = str(outcome.rejected_file)
     if (error := outcome.error) is not None:
-        document["error"] = {"message": error.message, "hint": error.hint, "exit": outcome.exit_code}
+        document["error"] = error.to_json(exit_code=outcome.exit_code)
     return document
 
 

@@ -4,6 +4,7 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -26,6 +27,9 @@ from bulkops.upload.options import RunOptions
 from bulkops.upload.stop import Stop
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.runs import RecipeRunDocument
 
 COLUMNS = ("step", "contract", "file", "records", "chunks", "accepted", "skipped", "rejected", "outcome", "proof", "s")
 
@@ -123,10 +127,10 @@ def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoi
     return last.exit_code
 
 
-def _document(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices) -> dict[str, object]:
+def _document(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices) -> "RecipeRunDocument":
     last = results[-1]
     steps = [result.to_json() for result in results]
-    document: dict[str, object] = {
+    document: RecipeRunDocument = {
         "recipe": recipe.name,
         "state": "done" if last.as_expected else "stopped",
         "steps": steps,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bulkops.chunking.plan import FilePlan
 from bulkops.cli.output.console import console
@@ -23,6 +23,9 @@ from bulkops.upload.options import RunOptions
 from bulkops.upload.stop import Stop
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.jobs import FailedJob, ResumedJobs, RunDocument
 
 
 def resume_job(
@@ -69,7 +72,8 @@ def resume_all(
     if any(name not in target.ambient for name in (f"id_{id_}" for id_ in target.ids)):
         raise UsageError("--all takes no ids: each job knows its own.")
     target = target.with_ids({})
-    stop, voice, documents, codes = Stop(), Voice(url), [], [0]
+    stop, voice, codes = Stop(), Voice(url), [0]
+    documents: list[RunDocument | FailedJob] = []
     with signals_handled(stop, voice, as_json=as_json), _ledger_to_resume(url) as ledger:
         for job in [job for job in ledger.jobs() if resumable_job(ledger, job)]:
             console().note(f"{job.id}: {job.file_path}")
@@ -79,7 +83,8 @@ def resume_all(
             if stop.asked:
                 break
     if as_json:
-        console().emit_json({"jobs": documents})
+        resumed: ResumedJobs = {"jobs": documents}
+        console().emit_json(resumed)
     elif not documents:
         console().result("No job is unfinished.")
     return max(codes)
@@ -95,7 +100,7 @@ def _resume_one(
     *,
     reconcile: bool,
     quiet: bool,
-) -> tuple[int, dict[str, Any]]:
+) -> "tuple[int, RunDocument | FailedJob]":
     """Resume one of several jobs; return its exit code and its document. With `quiet` only errors are printed."""
     voice.resume = ""
     stop.begun = False
@@ -112,8 +117,7 @@ def _resume_one(
         )
     except BulkopsError as error:
         console().complain(f"{job.id}: {error.message}", error.hint)
-        failed = {"message": error.message, "hint": error.hint, "exit": error.exit_code}
-        return error.exit_code, {"job": job.id, "error": failed}
+        return error.exit_code, {"job": job.id, "error": error.to_json()}
     document = document_of(outcome)
     if not quiet:
         return show_outcome(outcome, resume=voice.resume, as_json=False), document

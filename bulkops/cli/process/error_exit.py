@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from bulkops.cli.process.streams import lost_output
 from bulkops.errors import BulkopsError, DataError, Interrupted, ServerRefused, Unfinished, UsageError
 from bulkops.escaping import escaped
 from bulkops.redaction import redacted
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.common import ErrorDocument
 
 PLAIN = (
     (re.compile(r"is not a valid integer(?: range)?\b"), "is not a whole number"),
@@ -86,7 +90,8 @@ def _json_asked(console: Console) -> bool:
 
 def _emit(known: BulkopsError, console: Console) -> None:
     """Print the error as the command's document."""
-    console.emit_json({"error": {"message": known.message, "hint": known.hint, "exit": known.exit_code}})
+    document: ErrorDocument = {"error": known.to_json()}
+    console.emit_json(document)
 
 
 def _translated(error: BaseException) -> BulkopsError:
