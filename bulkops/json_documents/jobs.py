@@ -130,7 +130,7 @@ class EventDocument(TypedDict):
     note: NotRequired[str]
     bytes: NotRequired[Annotated[int, about("Bytes of the request.")]]
     status: NotRequired[Annotated[int | None, about("HTTP status.")]]
-    import_id: NotRequired[int]
+    import_id: NotRequired[Annotated[int | None, about("The import at the server.")]]
     amount: NotRequired[Annotated[int | None, about("Rows that the server reported.")]]
     details: NotRequired[Annotated[list[str], about("What the server said of single records.")]]
     lines: NotRequired[Annotated[list[int], about("Lines of the request that the server named.")]]

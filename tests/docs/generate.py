@@ -8,6 +8,7 @@ import click
 
 from bulkops import errors
 from bulkops.cli.main import COMMANDS, cli
+from bulkops.schemas import SCHEMAS
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model import describe, rules_docs
 
@@ -65,10 +66,19 @@ def exit_codes() -> str:
     return NOTICE + "\n".join(lines) + "\n"
 
 
+def schema_reference() -> str:
+    """Return the table of JSON Schemas."""
+    lines = ["# JSON Schemas\n", "Print one with `bulkops schema NAME`; see [how to use them](../schemas.md).\n"]
+    lines += ["| name | describes |", "|---|---|"]
+    lines += [f"| `{name}` | {described.about} |" for name, described in SCHEMAS.items()]
+    return NOTICE + "\n".join(lines) + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "reference/commands.md": command_reference,
     "reference/contracts.md": contract_reference,
     "reference/exit-codes.md": exit_codes,
+    "reference/schemas.md": schema_reference,
     "rules.md": rules_docs.markdown,
 }
 
