@@ -150,7 +150,8 @@ def test_it_works_from_a_folder_below(project: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "word"),
     [
-        ('[check]\ncupons = "*.csv"\n', "cupons"),
+        ('[check]\ncupons = "*.csv"\n', "bulkops.toml:2: [check] does not know 'cupons'.Did you mean 'coupons'?"),
+        ('[check]\ncoupons = "*.csv"\nfail_on = "never"\n', "[check] does not know 'fail_on'.Did you mean 'fail-on'?"),
         ("[check]\ncoupons = 3\n", "pattern"),
         ('[check]\ncoupons = "stores.csv"\nstores = "*.csv"\n', "stores.csv"),
         ("[targets]\n", "check"),
