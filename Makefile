@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 # One more than two cores: many tests wait for a server.
 WORKERS ?= 3
 
-.PHONY: help setup bytecode demo test lint format types imports pytest soak docs bench package clean
+.PHONY: help setup bytecode demo test lint format types imports pytest coverage test-pythons soak docs site tighten measure \
+	bench package clean
 
 help:  ## List the targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.runtime: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -34,8 +35,9 @@ test: setup lint types imports pytest  ## Check everything: lint, types, import 
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m tools.wording
 
-format: setup  ## Mend what the linter and the formatter can mend.
+format: setup  ## Let the linter and the formatter correct the code.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -48,11 +50,32 @@ imports: setup
 pytest: setup bytecode
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
+coverage: setup bytecode  ## Run the tests and report which lines and branches they reach, also in subprocesses.
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q -n $(WORKERS) --dist worksteal
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage report --format=total | sed 's/^/Coverage in percent: /'
+	$(BIN)/coverage report > coverage.txt
+	$(BIN)/coverage html -q
+
+test-pythons: setup  ## Run the unit tests on every supported Python version of this machine.
+	$(BIN)/python -m tools.pythons
+
 soak: setup bytecode  ## Run the long crash and load suites in full.
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m soak
 
-docs: setup  ## Write the generated pages and tables again.
+docs: setup  ## Write the generated pages, tables, transcripts and the picture again.
 	$(BIN)/python -m tests.docs.generate
+
+site: setup  ## Build the documentation as a searchable site in site/, which needs no network.
+	$(BIN)/sphinx-build -q -W --keep-going -E -d build/site docs site
+	@echo "Open site/index.html"
+
+tighten: setup  ## Lower the ceilings of tools/wording-ceilings.json to the present numbers.
+	$(BIN)/python -m tools.wording --tighten
+
+measure: setup  ## Measure how readable the repository is: size, cycles, names, phrases, start time.
+	$(BIN)/python -m tools.measure
 
 bench: setup  ## Measure: validation, upload, reconciliation.
 	$(BIN)/python benchmarks/validate.py
@@ -63,4 +86,4 @@ package: setup  ## Build the wheel and the source distribution.
 	$(BIN)/python -m build
 
 clean:  ## Remove the environment and what was built.
-	rm -rf $(VENV) dist build
+	rm -rf $(VENV) dist build site htmlcov coverage.txt

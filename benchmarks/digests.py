@@ -20,13 +20,13 @@ from validate import Figure, make, measure  # type: ignore[import-not-found,unus
 
 from bulkops.validation.digests import Digests
 from bulkops.validation.engine import validate_files
-from bulkops.validation.findings import ValidationSettings
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators import CONTRACTS
 
 VALIDATE = """
 import sys
 from bulkops.validation.engine import validate_files
-from bulkops.validation.findings import ValidationSettings
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators import CONTRACTS
 validate_files(CONTRACTS["coupons"], [sys.argv[1]], settings=ValidationSettings(digests=sys.argv[2] == "yes"))
 """

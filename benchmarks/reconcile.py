@@ -79,10 +79,10 @@ def by_hand(source: Path, export: Path, folder: Path) -> str:
 
 
 def by_bulkops(source: Path, export: Path, folder: Path) -> str:
-    from bulkops.reconciling.run import Evidence, reconcile
+    from bulkops.reconciling.run import EvidenceSource, reconcile
     from bulkops_validators import CONTRACTS
 
-    result = reconcile(CONTRACTS["coupons"], source, Evidence(export=export), output=folder / "differences")
+    result = reconcile(CONTRACTS["coupons"], source, EvidenceSource(export=export), output=folder / "differences")
     return f"{result.verdict}: {result.reason}"
 
 

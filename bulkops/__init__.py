@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from bulkops.settings import Target
     from bulkops.upload.options import RunOptions
     from bulkops.upload.workflow import Guards
-    from bulkops.validation.findings import Finding, Findings, ValidationReport, ValidationSettings
+    from bulkops.validation.findings import Finding, Findings, ValidationReport
+    from bulkops.validation.settings import ValidationSettings
 
 HOMES = {
     "Client": "client",
@@ -53,7 +54,7 @@ HOMES = {
     "Silent": "pipeline.observer",
     "Target": "settings",
     "ValidationReport": "validation.findings",
-    "ValidationSettings": "validation.findings",
+    "ValidationSettings": "validation.settings",
     "export": "api",
     "fix": "api",
     "local_sandbox": "api",

@@ -1,11 +1,11 @@
-"""What the command line does, as typed functions for notebooks and orchestrators; `import bulkops` offers them.
+"""The commands of the command line as typed functions for notebooks and orchestrators; `import bulkops` offers them.
 
-Errors are those of `bulkops.errors`. Nothing is printed: give an observer to follow a run.
+All errors are classes of `bulkops.errors`. Nothing is printed: give an observer to follow a run.
 """
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,9 +38,9 @@ from bulkops.readback.compare.canonical import Fold
 from bulkops.reading.sources import file_source
 from bulkops.recipe import load_recipe
 from bulkops.reconciling.result import Reconciliation
-from bulkops.reconciling.sides import Evidence, Known
+from bulkops.reconciling.sides import EvidenceSource, ImportFacts
 from bulkops.redaction import remember_keys
-from bulkops.reporting.write import ReportWish, form_of, write_report
+from bulkops.reporting.write import ReportOptions, form_of, write_report
 from bulkops.settings import (
     ID_NAMES,
     Target,
@@ -49,12 +49,14 @@ from bulkops.settings import (
     checked_base_url,
     default_ledger_url,
 )
+from bulkops.transport.client import Client
 from bulkops.transport.notices import silent
 from bulkops.upload.guards import accepted_rules
 from bulkops.upload.options import RunOptions
 from bulkops.upload.workflow import Guards, open_client
 from bulkops.validation.engine import validate_files
-from bulkops.validation.findings import ValidationReport, ValidationSettings
+from bulkops.validation.findings import ValidationReport
+from bulkops.validation.settings import ValidationSettings
 from bulkops.writing import Permit, refuse_the_same, whole_file
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
@@ -62,27 +64,28 @@ from bulkops_validators.model.contract import Contract
 PathLike = str | os.PathLike[str]
 
 FIX_CHANGES = 10_000
-"""How many changes of a repaired copy are kept as objects; the report counts all of them."""
+"""Maximum number of changes of a repaired copy that are kept as objects; the report counts all of them."""
 
 
 def target(base_url: str, *, key: str | None = None, **ids: int) -> Target:
     """Return a target: an address, and ids by name (`application`, `campaign`, `program`, `pool`, …).
 
     `key` is a Management API key; without it the key comes from the environment, as for the command line. UsageError
-    for an id that no target has, an address that is not valid and a key that no header can contain; names in the path
-    of an export, such as a card's, go to `export`.
+    for an unknown id, an invalid address, and a key that an HTTP header cannot contain. Give other names in the path
+    of an export, such as the name of a card, to `export`.
     """
     _check_names(ids)
     if key is not None:
-        return Target(base_url=base_url, ids=ids, authorization=authorization_value("ManagementKey-v1", key))
+        secret = authorization_value("ManagementKey-v1", key, name="key of the calling program")
+        return Target(base_url=base_url, ids=ids, authorization=secret)
     remember_keys(os.environ)
-    checked_base_url(base_url)  # a wrong address is said before a missing key
+    checked_base_url(base_url)  # report a wrong address before a missing key
     return Target(base_url=base_url, ids=ids, authorization=authorization_from_environment(os.environ))
 
 
 @contextmanager
 def local_sandbox(*, world: PathLike | None = None, **ids: int) -> Iterator[Target]:
-    """Yield a sandbox as a target; it begins and ends with the context and keeps nothing."""
+    """Yield a sandbox as a target; the end of the context stops it and removes its data."""
     _check_names(ids)
     with fresh_sandbox(ids, world=Path(world) if world else None) as place:
         yield place
@@ -103,16 +106,26 @@ def validate(contract: str | Contract, *files: Input, settings: ValidationSettin
 
 
 def plan(
-    contract: str | Contract, file: Input, *, max_rows: int | None = None, max_bytes: int = 50_000_000
+    contract: str | Contract,
+    file: Input,
+    *,
+    options: Mapping[str, object] | None = None,
+    max_rows: int | None = None,
+    max_bytes: int = 50_000_000,
 ) -> FilePlan:
-    """Return the chunks that a file or a DataFrame would be sent in, as byte ranges with checksums."""
+    """Return the chunks of a file or a DataFrame, as byte ranges with checksums; nothing is sent.
+
+    `options` are as in `submit`.
+    """
+    found = _contract(contract)
+    names = found.sent_names(query_texts(found, options or {}, place=found.name))
     with input_path(file) as path:
-        return plan_file(path, chunk_limits(_contract(contract), max_rows=max_rows, max_bytes=max_bytes))
+        return plan_file(path, chunk_limits(found, max_rows=max_rows, max_bytes=max_bytes), names=names)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fixed:
-    """A repaired copy: where it is, how much was changed, the changes (at most `FIX_CHANGES`), and what remains."""
+    """A repaired copy: its path, the report, the changes (at most `FIX_CHANGES`), and the validation of the copy."""
 
     path: Path
     report: FixReport
@@ -130,8 +143,8 @@ def fix(
 ) -> Fixed:
     """Write a repaired copy of a file or a DataFrame, and validate the copy.
 
-    DataError if there is no header to go by, InputUnreadable if the file cannot be read. `overwrite` is as for
-    `export`; the file itself is never written over.
+    DataError if the header is missing, InputUnreadable if the file cannot be read. `overwrite` is as for `export`; the
+    file itself is never overwritten.
     """
     found, target = _contract(contract), _path(out)
     report, changes = FixReport(), list[Change]()
@@ -161,10 +174,10 @@ def submit(
     ledger: str | None = None,
     observer: Observer | None = None,
 ) -> Outcome:
-    """Validate a file or a DataFrame, upload it and, if asked, prove every row.
+    """Validate a file or a DataFrame, upload it and, with `reconcile`, prove every row.
 
-    `options` are the contract's query options by name (`{"skip-duplicates": True}`); `guards` lifts guards one by
-    one; `ledger` is the address of the ledger, None for the default one.
+    `options` are the contract's query options by name (`{"skip-duplicates": True}`). `guards` lifts single guards.
+    `ledger` is the address of the ledger; None for the default ledger.
     """
     found = _contract(contract)
     if is_frame(file):
@@ -195,9 +208,9 @@ def resume(
     ledger: str | None = None,
     observer: Observer | None = None,
 ) -> Outcome:
-    """Go on with a job where it was left; `changes` are run settings to change, such as `{"settle": 5.0}`.
+    """Continue an unfinished job; `changes` are run settings to change, such as `{"settle": 5.0}`.
 
-    `file` is where the job's file is now, if it was moved.
+    `file` is the new path of the job's file, if it was moved.
     """
     with _open(ledger) as book:
         entry = book.job(job)
@@ -236,13 +249,13 @@ def export(
     observer: Callable[[str], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Exported:
-    """Save an export to a file, which appears only when all of it is there.
+    """Save an export to a file, which appears only when it is complete.
 
-    `filters` are by option name, as `bulkops export WHAT --help` lists them: text, numbers, booleans, lists, dates.
-    `names` are what stands in the path besides ids: `{"card": "CARD-1"}`, `{"profile": "customer-1"}`,
-    `{"achievement": 3}`, `{"value-map": 4}`. `window` (`"1d"`) fetches piece by piece, each as long as that, and goes
-    on after a kill. A file that bulkops did not write is only replaced with `overwrite`, the file of a job never.
-    `observer` hears sentences, `progress` the number of bytes of each block.
+    `filters` have the option names of `bulkops export WHAT --help`; values are text, numbers, booleans, lists or dates.
+    `names` are the parts of the path besides ids: `{"card": "CARD-1"}`, `{"profile": "customer-1"}`,
+    `{"achievement": 3}`, `{"value-map": 4}`. `window` (`"1d"`) fetches the export in time windows of this length, and
+    continues after a kill. A file that bulkops did not write is replaced only with `overwrite`; the file of a job is
+    never replaced. `observer` receives messages, and `progress` the number of bytes of each block.
     """
     if what not in EXPORTS:
         raise UsageError(f"There is no export {what!r}.", hint=f"Known: {', '.join(EXPORTS)}.")
@@ -278,29 +291,27 @@ def reconcile(
     ledger: str | None = None,
     observer: Callable[[str], None] | None = None,
 ) -> Reconciliation:
-    """Compare a file or a DataFrame with what a target contains, or with an export that was `saved` earlier.
+    """Compare a file or a DataFrame with the rows of a target, or with an export that was `saved` earlier.
 
-    `job` is the job that sent the file: its import ids and times are known, the file must be the one it sent
-    (GuardRefused), and the result is stored with it. `import_ids` names the imports of a file without a job. `case` is
-    how the application folds codes. `spreadsheet_safe` writes the files of `output` so that a spreadsheet takes no
-    cell for a formula. `ids` are those that a saved export must be of, as far as its rows show them.
-    `without_import_ids` writes a `repair` file of points or giveaways though the rows found show no import ids.
-    `overwrite` is as for `export`. `balances` are balances exports from before and after (points). `accept` are rules
-    that stop an import, but not this one. `observer` receives the reason for each further reading.
+    `job` is the job that sent the file: it provides import ids and times, the file must be the sent one (GuardRefused),
+    and the result is stored with the job. `import_ids` are the imports of a file without a job. `case` says how the
+    application folds codes. `output` is a folder for files with every difference; with `spreadsheet_safe`, no cell of
+    them is a formula. `repair` is the path of an import file with the missing records; `without_import_ids` writes it
+    for points or giveaways although the found rows show no import ids. `ids` are the ids of the target that a saved
+    export must belong to, if its rows show ids. `overwrite` is as for `export`. `balances` are balances exports from
+    before and after the import (points). `accept` are rules that would stop an import and that you accept. `observer`
+    receives the reason for each further read-back.
     """
     found = _contract(contract)
     if where is not None and saved is not None:
-        raise UsageError("A target and a saved export are two things to compare with; give one.")
+        raise UsageError("Give either a target or a saved export to compare with, not both.")
     with ExitStack() as stack:
         path = stack.enter_context(input_path(file))
         book = stack.enter_context(_open(ledger)) if where is not None or job else None
         if job and book is not None:
-            asked = asked_of_job(book, job, file=path, where=where)
-            if asked.contract != found or import_ids is not None:
-                raise UsageError(f"Job {job} knows its contract, {asked.contract.name}, and its import ids.")
+            asked = _asked_of_job(book, job, found, path, where, import_ids)
         else:
-            query = query_texts(found, options or {}, place=found.name)
-            asked = Asked(contract=found, file=path, options=query, known=Known(import_ids=import_ids))
+            asked = _asked_of_file(found, path, options, import_ids)
         asked = replace(
             asked,
             settle=settle,
@@ -312,14 +323,42 @@ def reconcile(
             balances=(_path(balances[0]), _path(balances[1])) if balances else None,
         ).accepting(accepted_rules(accept))
         _check_names(ids or {})
-        evidence = Evidence(
-            export=_path(saved) if saved else None, ids=ids, options=asked.options, fold=fold_named(case)
-        )
+        evidence = EvidenceSource(ids=ids, options=asked.options, fold=fold_named(case))
         if where is not None and book is not None:
-            _check_ids(found, where)
-            client = stack.enter_context(open_client(where, book, clock=SystemClock(), say=observer or silent))
+            client = stack.enter_context(_client_for(found, where, book, observer))
             evidence = replace(evidence, client=client, ids=where.ids)
+        elif saved:
+            evidence = replace(evidence, export=_path(saved))
         return prove(asked, evidence, clock=SystemClock(), ledger=book, observer=observer)
+
+
+def _asked_of_job(
+    book: Ledger, job: str, contract: Contract, file: Path, where: Target | None, import_ids: Collection[int] | None
+) -> Asked:
+    """Return the request to compare the file of a job; UsageError if the contract or import ids contradict the job."""
+    asked = asked_of_job(book, job, file=file, where=where)
+    if asked.contract != contract or import_ids is not None:
+        raise UsageError(
+            f"Job {job} already has its contract, {asked.contract.name}, and its import ids.",
+            hint="Give the contract of the job, and no import ids.",
+        )
+    return asked
+
+
+def _asked_of_file(
+    contract: Contract, file: Path, options: Mapping[str, object] | None, import_ids: Collection[int] | None
+) -> Asked:
+    """Return the request to compare a file without a job."""
+    query = query_texts(contract, options or {}, place=contract.name)
+    return Asked(contract=contract, file=file, options=query, known=ImportFacts(import_ids=import_ids))
+
+
+def _client_for(
+    contract: Contract, where: Target, book: Ledger, observer: Callable[[str], None] | None
+) -> AbstractContextManager[Client]:
+    """Return a client of the target; UsageError if the target lacks an id that the contract needs."""
+    _check_ids(contract, where)
+    return open_client(where, book, clock=SystemClock(), say=observer or silent)
 
 
 def run(
@@ -335,14 +374,17 @@ def run(
 ) -> list[StepResult]:
     """Run a recipe (a path, or the name of a shipped one) and return a result for each step that ran.
 
-    The last result is the first that is not as the recipe expects, if there is one. `first` is the number of the step
-    to begin with, from 1. A recipe with a sandbox of its own takes no target. UsageError if the recipe is not valid.
+    The run stops after the first result that differs from the recipe's expectation. `first` is the 1-based number of
+    the first step to run. A recipe with a sandbox of its own accepts no target. UsageError if the recipe is invalid.
     """
     loaded = load_recipe(find_recipe(os.fspath(recipe)), variables or {})
     with ExitStack() as stack:
         if loaded.sandbox is not None:
             if where is not None:
-                raise UsageError(f"{loaded.name} runs against a sandbox of its own, so it takes no target.")
+                raise UsageError(
+                    f"{loaded.name} runs against a sandbox of its own, so it accepts no target.",
+                    hint="Omit the target.",
+                )
             where = stack.enter_context(fresh_sandbox({}, world=loaded.sandbox.world))
         if where is None:
             raise UsageError(f"{loaded.name} needs a target.")
@@ -369,14 +411,15 @@ def report(
     overwrite: bool = False,
     ledger: str | None = None,
 ) -> Path:
-    """Write a report of the jobs, or of the latest, to a `.html`, `.md` or `.json` file, and return its path.
+    """Write a report about the jobs, or about the latest job, to a `.html`, `.md` or `.json` file; return its path.
 
     `overwrite` is as for `export`.
     """
     path = Path(out)
-    wish = ReportWish(jobs=jobs, form=form_of(path), title=title, mask=mask, check_files=check_files)
+    form = form_of(path)
+    choices = ReportOptions(jobs=jobs, form=form, title=title, mask=mask, check_files=check_files, ledger=ledger)
     with _open(ledger) as book:
-        return write_report(book, wish, made=SystemClock().now(), output=path, permit=_permit(ledger, overwrite))
+        return write_report(book, choices, made=SystemClock().now(), output=path, permit=_permit(ledger, overwrite))
 
 
 def _contract(contract: str | Contract) -> Contract:
@@ -402,7 +445,7 @@ def _check_names(ids: Mapping[str, object]) -> None:
         if name not in ID_NAMES:
             raise UsageError(f"There is no id {name!r}.", hint=f"Known: {', '.join(ID_NAMES)}.")
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise UsageError(f"The id {name} is a whole number from 1 on, not {value!r}.")
+            raise UsageError(f"The id {name} must be a whole number of at least 1; it is {value!r}.")
 
 
 def _check_ids(contract: Contract, where: Target) -> None:

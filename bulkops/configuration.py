@@ -140,9 +140,11 @@ def profile_authorization(profile: TargetProfile, environ: Mapping[str, str]) ->
         if value not in environ:
             shown = value if _VARIABLE.fullmatch(value) else "the variable that its key.env names"
             raise UsageError(f"Target {profile.name!r} takes its key from {shown}, which is not set.")
-        return authorization_value("ManagementKey-v1", environ[value])
+        shown = value if _VARIABLE.fullmatch(value) else "an environment variable"
+        return authorization_value("ManagementKey-v1", environ[value], name=f"{shown}, target {profile.name}")
     from_source = _output_of if source == "command" else _from_keyring
-    return authorization_value("ManagementKey-v1", from_source(value, profile.name))
+    name = f"{'key command' if source == 'command' else 'keyring'} of target {profile.name}"
+    return authorization_value("ManagementKey-v1", from_source(value, profile.name), name=name)
 
 
 def _output_of(command: str, name: str) -> str:

@@ -87,6 +87,8 @@ class _Check(Table):
             "case": f"be one of {', '.join(get_args(Case))}",
             "fail-on": f"be one of {', '.join(get_args(FailOn))}",
             "baseline": "be a path",
+            "account": "be a path",
+            "max-age": "be a length such as 7d",
             **dict.fromkeys(CONTRACTS, "be a pattern or a list of patterns"),
         }
     )
@@ -98,6 +100,10 @@ class _Check(Table):
         default=None, alias="fail-on", description="What makes the exit code 1; default: error."
     )
     baseline: str | None = Field(default=None, description="File of accepted findings, from this file's folder.")
+    account: str | None = Field(default=None, description="Snapshot of the account, from this file's folder.")
+    max_age: str | None = Field(
+        default=None, alias="max-age", description="Refuse a snapshot that is older, such as 12h or 7d."
+    )
 
 
 def _fields(names: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ _KEY_PARTS = rf"{_PART}(?:\.[ \t]*+{_PART})*+"
 _KEY_OF_LINE = re.compile(rf"[ \t]*+(?:\[\[?[ \t]*+(?P<table>{_KEY_PARTS})\]|(?P<key>{_KEY_PARTS})=)")
 _LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART}\.[ \t]*+){{{MAX_DOCUMENT_DEPTH}}}")
 _TOO_DEEP = "it is nested too deeply"
+MORE_THAN_ANY = 2**62
 
 
 def read_document(path: Path, *, what: str = "", most: int = MAX_DOCUMENT_BYTES) -> str:
@@ -100,7 +101,7 @@ def _names(key: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def parse_yaml(text: str) -> Any:
+def parse_yaml(text: str, *, values: int = MAX_DOCUMENT_VALUES) -> Any:
     """Return a YAML document; ValueError says what is wrong with it, also if its aliases stand for very much."""
     import yaml
 
@@ -113,8 +114,8 @@ def parse_yaml(text: str) -> Any:
             node = loader.get_single_node()
             if node is None:
                 return None
-            if _values(node, {}) > MAX_DOCUMENT_VALUES:
-                raise ValueError(f"it has more than {MAX_DOCUMENT_VALUES:,} values, with its aliases counted in full")
+            if _values(node, {}) > values:
+                raise ValueError(f"it has more than {values:,} values, with its aliases counted in full")
             return loader.construct_document(node)
         except yaml.YAMLError as error:
             raise ValueError(str(error)) from None
@@ -140,7 +141,7 @@ def _values(node: Any, known: dict[int, int]) -> int:
     """Return how many values a node stands for; one that contains itself stands for without end."""
     if id(node) in known:
         return known[id(node)]
-    known[id(node)] = MAX_DOCUMENT_VALUES + 1  # until it is counted
+    known[id(node)] = MORE_THAN_ANY  # until it is counted
     parts = node.value if isinstance(node.value, list) else []
     count = 1
     for part in parts:

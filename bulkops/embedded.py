@@ -56,7 +56,7 @@ def _target(server: "SandboxServer", ids: Mapping[str, int], *, known_as: str) -
     return Target(
         base_url=server.base_url,
         ids=dict(ids),
-        authorization=Secret("ManagementKey-v1 sandbox"),
+        authorization=Secret("ManagementKey-v1 sandbox", name="key of the sandbox"),
         name="sandbox",
         known_as=known_as,
     )

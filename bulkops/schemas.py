@@ -12,8 +12,10 @@ from pydantic_core import core_schema
 
 from bulkops.configuration_tables import ConfigurationFile
 from bulkops.errors import UsageError
+from bulkops.json_documents.accounts import DoctorDocument, SnapshotDocument
 from bulkops.json_documents.catalogs import (
     ContractDocument,
+    DescriptionComparisonDocument,
     RecipeSummary,
     RuleDocument,
     SandboxDocument,
@@ -93,8 +95,8 @@ SCHEMAS = {
     "fix": Described(about="`fix --json`: what was changed, and the findings that remain.", shape=FixDocument),
     "rules": Described(about="`rules --json`: the rules.", shape=list[RuleDocument]),
     "contracts": Described(
-        about="`contracts --json`: one contract, or all by name.",
-        shape=ContractDocument | dict[str, ContractDocument],
+        about="`contracts --json`: one contract, all by name, or with --diff the differences.",
+        shape=DescriptionComparisonDocument | ContractDocument | dict[str, ContractDocument],
     ),
     "plan": Described(about="`plan --json`: chunks, requests and the shortest time.", shape=PlanDocument),
     "split": Described(about="`split --json`: the files written.", shape=SplitDocument),
@@ -118,6 +120,8 @@ SCHEMAS = {
         about="`recipes --json`: the shipped recipes, or one in full.", shape=list[RecipeSummary] | Recipe
     ),
     "schema": Described(about="`schema --json`: the names of the schemas.", shape=list[SchemaSummary]),
+    "snapshot": Described(about="`snapshot --json`: the snapshot of an account.", shape=SnapshotDocument),
+    "doctor": Described(about="`doctor --json`: the checks, and what the key may do.", shape=DoctorDocument),
     "sandbox": Described(about="`sandbox --json`: where the sandbox serves.", shape=SandboxDocument),
     "error": Described(about="any command with --json that an error ends early.", shape=ErrorDocument),
     "recipe": Described(about="a recipe file.", shape=Recipe, made_by=_Template, read=True),

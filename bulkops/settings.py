@@ -18,12 +18,16 @@ ID_NAMES = ("application", "campaign", "program", "pool", "collection", "audienc
 
 
 class Secret:
-    """A text that does not show itself: not in `repr`, `str` or a format, nor in any message of this process."""
+    """A text that does not show itself: not in `repr`, `str` or a format, nor in any message of this process.
 
-    __slots__ = ("_text",)
+    `name` says where the text comes from, in words that may be shown; empty if that is unknown.
+    """
 
-    def __init__(self, text: str) -> None:
+    __slots__ = ("_text", "name")
+
+    def __init__(self, text: str, *, name: str = "") -> None:
         self._text = text
+        self.name = name
         remember(text)  # whatever shows it from now on shows asterisks
 
     def reveal(self) -> str:
@@ -257,17 +261,18 @@ def authorization_from_environment(environ: Mapping[str, str]) -> Secret:
     """Return the Authorization value made from BULKOPS_MANAGEMENT_KEY or BULKOPS_BEARER_TOKEN."""
     for name, scheme in zip(KEY_VARIABLES, ("ManagementKey-v1", "Bearer"), strict=True):
         if key := environ.get(name):
-            return authorization_value(scheme, key)
+            return authorization_value(scheme, key, name=name)
     raise UsageError(
         "There is no key for the target.",
         hint="Put a Management API key in BULKOPS_MANAGEMENT_KEY (or a session token in BULKOPS_BEARER_TOKEN).",
     )
 
 
-def authorization_value(scheme: str, key: str) -> Secret:
+def authorization_value(scheme: str, key: str, *, name: str = "") -> Secret:
     """Return the value of the Authorization header; UsageError for a key that no header can contain.
 
-    Every key comes through here, wherever it was given. Blanks and line ends around it are dropped.
+    `name` says where the key comes from; reports show it. Every key comes through here, wherever it was given. Blanks
+    and line ends around it are dropped.
     """
     if not isinstance(key, str):
         raise UsageError(f"The key must be text, not {type(key).__name__}.")
@@ -283,4 +288,4 @@ def authorization_value(scheme: str, key: str) -> Secret:
             "The key is blank, or contains blanks, line ends or characters that are not ASCII.",
             hint="Copy the key again, without the text around it.",
         )
-    return Secret(f"{scheme} {key}")
+    return Secret(f"{scheme} {key}", name=name)

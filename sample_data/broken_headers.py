@@ -19,7 +19,7 @@ HEADERS: dict[str, tuple[str, list[tuple[str, str | None, str]]]] = {
     "loyalty-join-dates": (
         "customerprofileid,customerprofileid",
         [
-            ("missing column", "newjoindate", "a required column"),
+            ("missing column", "joindate", "a required column"),
             ("duplicate column", "customerprofileid", "a name can stand only once"),
         ],
     ),

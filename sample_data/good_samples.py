@@ -193,7 +193,7 @@ def loyalty_tiers() -> Sample:
 
 
 def loyalty_join_dates() -> Sample:
-    return sample("customerprofileid,newjoindate", lambda n: (profile(n * 7), moment(n, 2015, 10)), 300)
+    return sample("customerprofileid,joindate", lambda n: (profile(n * 7), moment(n, 2015, 10)), 300)
 
 
 def collections() -> Sample:

@@ -7,7 +7,7 @@ from bulkops_validators.model.contract import Contract
 
 DEFAULT_RECORDS = 100_000
 DEFAULT_BYTES = 50_000_000
-HARD_BYTES = 500_000_000  # "up to 500 MB recommended" in the description of most imports
+HARD_BYTES = 500_000_000  # "We recommend limiting your file size to 500 MB" in the description of seven imports
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,8 @@ def chunk_limits(contract: Contract, *, max_rows: int | None = None, max_bytes: 
     """Return the limits of a chunk of this contract. What the contract asks for is never exceeded."""
     if max_bytes is not None and max_bytes > HARD_BYTES:
         raise UsageError(
-            f"--max-bytes {max_bytes:,} is above 500 MB, the most that the API's documentation recommends."
+            f"--max-bytes {max_bytes:,} is above 500 MB, the most that bulkops sends in one request.",
+            hint="The API's documentation recommends at most 500 MB for most imports.",
         )
     allowed_bytes = min(contract.limits.max_bytes, HARD_BYTES)
     allowed_records = contract.limits.max_records or 2**62

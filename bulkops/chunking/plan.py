@@ -2,17 +2,22 @@
 
 import hashlib
 from bisect import bisect_right
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from io import RawIOBase
 from pathlib import Path
+from types import MappingProxyType
 
 from bulkops.chunking.limits import ChunkLimits
 from bulkops.chunking.odd_files import refuse_odd_file
+from bulkops.chunking.sent_header import sent_header
 from bulkops.errors import DataError, InputUnreadable, LimitExceeded
 from bulkops.limits import MAX_HEADER_BYTES, TooLarge
 from bulkops.reading.records.boundaries import BLOCK, RecordBlock, counted_blocks, inside_quotes, record_ends
 from bulkops.reading.sources import open_regular
+
+HeaderBytes = bytes  # plans have a field called bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +35,11 @@ class PlannedChunk:
 
 @dataclass(frozen=True, kw_only=True)
 class FilePlan:
-    """A file, what identifies it, and its chunks. The header is everything before `header_end`."""
+    """A file, what identifies it, and its chunks. The header is everything before `header_end`.
+
+    `sent_header` is sent in its place, None where the chunks begin with the file's own header. `names` are the column
+    names that are sent by the names that the header has.
+    """
 
     path: Path
     bytes: int
@@ -38,20 +47,24 @@ class FilePlan:
     records: int
     header_end: int
     chunks: tuple[PlannedChunk, ...]
+    sent_header: HeaderBytes | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
-def plan_file(path: Path, limits: ChunkLimits) -> FilePlan:
+def plan_file(path: Path, limits: ChunkLimits, *, names: Mapping[str, str] = MappingProxyType({})) -> FilePlan:
     """Read a file once and return its plan.
 
-    DataError names a record that is larger than a chunk may be, a quote that is never closed, or a file too
-    large for an import that must not be split. Both also refuse what `refuse_odd_file` refuses.
+    `names` are the column names to send by the names that the header has. DataError names a record that is larger than
+    a chunk may be, a quote that is never closed, or a file too large for an import that must not be split. Both also
+    refuse what `refuse_odd_file` refuses.
     """
     refuse_odd_file(path)
     try:
         with open_regular(path) as file, ThreadPoolExecutor(1) as pool:
             header = read_header(file, path)
+            sent = sent_header(header, names)
             reader = _HashingReader(file, pool, header)
-            cutter = _Cutter(path, header, limits, pool)
+            cutter = _Cutter(path, sent, limits, pool, start=len(header))
             try:
                 for block in counted_blocks(reader.read, size=BLOCK):
                     cutter.add(block)
@@ -65,6 +78,8 @@ def plan_file(path: Path, limits: ChunkLimits) -> FilePlan:
                 records=sum(c.records for c in chunks),
                 header_end=len(header),
                 chunks=tuple(chunks),
+                sent_header=sent if sent != header else None,
+                names=names,
             )
     except OSError as error:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None
@@ -111,16 +126,19 @@ class _HashingReader:
 
 
 class _Cutter:
-    """Takes blocks of whole records and cuts them into chunks; holds no more than the open chunk's figures."""
+    """Takes blocks of whole records and cuts them into chunks; holds no more than the open chunk's figures.
 
-    def __init__(self, path: Path, header: bytes, limits: ChunkLimits, pool: ThreadPoolExecutor) -> None:
+    `header` is sent with every chunk; the records begin at byte `start` of the file.
+    """
+
+    def __init__(self, path: Path, header: bytes, limits: ChunkLimits, pool: ThreadPoolExecutor, *, start: int) -> None:
         self._pool = pool
         self._path = path
         self._header = header
         self._limits = limits
         self._room = limits.max_bytes - len(header)
         self._chunks: list[tuple[PlannedChunk, Future[str]]] = []  # their checksums are still being made
-        self._offset = len(header)
+        self._offset = start
         self._first_record = 1
         self._open()
 

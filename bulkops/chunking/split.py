@@ -30,8 +30,11 @@ def write_chunks(plan: FilePlan, folder: Path) -> list[Path]:
 
 def _write(plan: FilePlan, chunk: PlannedChunk, path: Path) -> None:
     digest = hashlib.sha256()
+    pieces = [(chunk.start, chunk.end)] if plan.sent_header else [(0, plan.header_end), (chunk.start, chunk.end)]
     with open_regular(plan.path) as source, path.open("xb") as target:
-        for start, end in ((0, plan.header_end), (chunk.start, chunk.end)):
+        digest.update(plan.sent_header or b"")
+        target.write(plan.sent_header or b"")
+        for start, end in pieces:
             source.seek(start)
             left = end - start
             while left and (block := source.read(min(BLOCK, left))):

@@ -13,6 +13,7 @@ from bulkops.cli.options.environment import option
 from bulkops.cli.output.console import Console
 from bulkops.cli.process.error_exit import ended_by, printed, without_color
 from bulkops.cli.process.processors import leave, prepare
+from bulkops.cli.process.run_log import with_run_log
 from bulkops.cli.process.signals import ending_on_signals
 from bulkops.cli.process.streams import usable_streams
 from bulkops.errors import UsageError
@@ -41,6 +42,8 @@ COMMANDS = {
         "bulkops.cli.commands.schema",
         "Print the JSON Schema of --json output, recipes or configuration.",
     ),
+    "snapshot": ("bulkops.cli.commands.snapshot", "Store what a deployment is, for checks without a network."),
+    "doctor": ("bulkops.cli.commands.doctor", "Check configuration, ledger, network, key, rights and clock."),
     "sandbox": ("bulkops.cli.commands.sandbox", "Serve a local deployment to try and rehearse against."),
 }
 
@@ -62,7 +65,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(COMMANDS[cmd_name][0]).command
-        return command
+        return with_run_log(command)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the command, `help COMMAND` too; for an unknown one the error names the nearest."""

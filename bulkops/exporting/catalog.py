@@ -1,6 +1,7 @@
 """All exports of the API, one entry each: the only place that knows their paths and parameters.
 
-Source: the Management API's description of June 2026; `deleted-*` and the second achievements path of August 2026.
+Source: the Management API's description of June 2026; of August 2026 for `deleted-*` and the second achievements path,
+of September 2026 (release 26.19) for the subledgers of customer balances.
 """
 
 from bulkops.exporting import columns
@@ -12,13 +13,16 @@ from bulkops.exporting.filters import (
     BATCH,
     BY_CREATION,
     BY_RANGE,
+    CARD_BALANCES,
     CREATED,
     DATES,
+    LEDGERS,
     OF_COUPONS,
     OF_SESSIONS,
     OF_TRANSACTIONS,
     PERIOD,
     RANGE,
+    SUBLEDGERS,
     USABLE,
     VALID,
 )
@@ -47,6 +51,10 @@ EXPORTS: dict[str, Export] = {
                 BATCH,
                 *OF_COUPONS,
                 DATES,
+            ),
+            notes=(
+                "Deleted coupons can be exported for 7 days. Not documented: whether other exports show them.",
+                "The form of the column deleted is not documented: blank, false, 0 or the zero time is a live coupon.",
             ),
         ),
         Export(
@@ -80,7 +88,7 @@ EXPORTS: dict[str, Export] = {
             title="Point balances of all cards of a program",
             paths=(f"{PROGRAM_PATH}/export_card_balances",),
             columns=columns.CARD_BALANCES,
-            filters=(BALANCE_END, BALANCES),
+            filters=(BALANCE_END, CARD_BALANCES),
             notes=("negativeBalance is not supported here.",),
         ),
         Export(
@@ -90,18 +98,21 @@ EXPORTS: dict[str, Export] = {
             path_names=(PathName(name="card", about="The identifier of the card."),),
             windows=(BY_RANGE,),
             filters=(*RANGE, DATES),
+            notes=("The columns of this export are not documented.",),
         ),
         Export(
             name="customer-balances",
             title="Point balances of all customers of a program",
             paths=(f"{PROGRAM_PATH}/export_customer_balances",),
             columns=columns.CUSTOMER_BALANCES,
-            filters=(BALANCE_END, BALANCES),
+            filters=(BALANCE_END, BALANCES, LEDGERS),
+            notes=("Subledgers whose balances are all zero are left out. currentTier is that of today.",),
         ),
         Export(
             name="customer-balance",
             title="The same by the older, deprecated endpoint",
             paths=(f"{PROGRAM_PATH}/export_customer_balance",),
+            deprecated=(f"{PROGRAM_PATH}/export_customer_balance",),
             filters=(BALANCE_END, BALANCES),
             notes=("Deprecated: use customer-balances.",),
         ),
@@ -113,6 +124,7 @@ EXPORTS: dict[str, Export] = {
             path_names=(PathName(name="profile", about="The integration id of the customer profile."),),
             windows=(BY_RANGE,),
             filters=(*RANGE, DATES),
+            notes=("The rows show no import id. flags, transactionuuid and validityduration came in 2025.",),
         ),
         Export(
             name="loyalty-tiers",
@@ -120,9 +132,7 @@ EXPORTS: dict[str, Export] = {
             paths=(f"{PROGRAM_PATH}/export_customers_tiers",),
             columns=columns.TIERS,
             filters=(
-                Filter(
-                    name="subledgers", parameter="subledgerIds", kind=Kind.LIST, about="Only these, between commas."
-                ),
+                SUBLEDGERS,
                 Filter(
                     name="tiers",
                     parameter="tierNames",
@@ -142,7 +152,9 @@ EXPORTS: dict[str, Export] = {
             title="Transactions of a program, page by page (the API has no export of them)",
             paths=(f"{PROGRAM_PATH}/transactions",),
             form=Form.PAGES,
-            filters=(*OF_TRANSACTIONS,),
+            filters=OF_TRANSACTIONS,
+            all_rows={"created-after": "1970-01-01T00:00:00Z"},
+            notes=("Without a filter the API returns the last 50 transactions; bulkops then asks for all since 1970.",),
         ),
         Export(
             name="audiences",
@@ -171,11 +183,12 @@ EXPORTS: dict[str, Export] = {
         ),
         Export(
             name="achievements",
-            title="Customers' progress in an achievement; the second path where a campaign is given",
+            title="Customers' progress in an achievement; by the older, deprecated endpoint where a campaign is given",
             paths=(
                 "/v2/achievements/{achievement}/export",
                 f"{CAMPAIGN_PATH}/achievements/{{achievement}}/export",
             ),
+            deprecated=(f"{CAMPAIGN_PATH}/achievements/{{achievement}}/export",),
             columns=columns.ACHIEVEMENTS,
             path_names=(PathName(name="achievement", about="The id of the achievement.", numeric=True),),
         ),
@@ -202,7 +215,10 @@ EXPORTS: dict[str, Export] = {
                 *OF_SESSIONS,
                 DATES,
             ),
-            notes=("0001-01-01T00:00:00Z in closedat or cancelledat means not closed, not cancelled.",),
+            notes=(
+                "Archived sessions cannot be exported.",
+                "0001-01-01T00:00:00Z in closedat or cancelledat means not closed, not cancelled.",
+            ),
         ),
         Export(
             name="campaign-analytics",

@@ -17,11 +17,15 @@ class Kind(StrEnum):
     INSTANT = "instant"
     CHOICE = "choice"
     LIST = "list"
+    REPEATED = "repeated"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """A query parameter; `name` is its long option without dashes. `known` are the words a list may hold."""
+    """A query parameter; `name` is its long option without dashes.
+
+    `known` are the words that a list may contain. With `blank_item` a blank between commas is an item of its own.
+    """
 
     name: str
     parameter: str
@@ -29,6 +33,7 @@ class Filter:
     kind: Kind = Kind.TEXT
     choices: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    blank_item: bool = False
     required: bool = False
     default: str | None = None
 
@@ -57,7 +62,9 @@ class Export:
     """One export. Of several paths the one that uses most of the given ids is taken.
 
     `id_filters` are query parameters filled from an id of the target where it is given. `columns` are those that the
-    documentation names, between commas; blank where it names none.
+    documentation names, between commas; blank where it names none. `all_rows` are filters, by option name, that are
+    set where none is chosen: without a filter the API would return the last rows only. `deprecated` are those of the
+    paths that the documentation calls so.
     """
 
     name: str
@@ -67,6 +74,8 @@ class Export:
     path_names: tuple[PathName, ...] = ()
     id_filters: Mapping[str, str] = field(default_factory=dict)
     windows: tuple[Window, ...] = ()
+    all_rows: Mapping[str, str] = field(default_factory=dict)
+    deprecated: tuple[str, ...] = ()
     columns: str = ""
     form: Form = Form.CSV
     notes: tuple[str, ...] = ()
@@ -84,6 +93,14 @@ class Export:
         if fitting:
             return max(fitting, key=lambda path: len(placeholders(path)))
         raise LookupError(*min(([n for n in placeholders(p) if n not in given] for p in self.paths), key=len))
+
+    def used_ids(self, given: Mapping[str, object]) -> frozenset[str]:
+        """Return the ids of the target that a request with the given ones uses; all it may use if some are missing."""
+        try:
+            path = self.path({**given, **{p.name: "" for p in self.path_names}})
+        except LookupError:
+            return frozenset(self.ids)
+        return frozenset([*placeholders(path), *self.id_filters.values()])
 
     def filter(self, name: str) -> Filter:
         """Return the filter called `name`; KeyError if there is none."""

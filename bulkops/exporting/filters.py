@@ -1,5 +1,7 @@
 """The filters that exports share, and the longer lists of single ones. Data only."""
 
+from dataclasses import replace
+
 from bulkops.exporting.definition import Filter, Kind, Window
 
 CREATED_AFTER = Filter(
@@ -46,12 +48,22 @@ BALANCE_END = Filter(
     kind=Kind.INSTANT,
     about="Balances just before this instant, past or future; the current tier is always today's.",
 )
-BALANCES = Filter(
+CARD_BALANCES = Filter(
     name="balances",
     parameter="balances",
     kind=Kind.LIST,
-    known=("currentBalance", "pendingBalance", "expiredBalance", "spentBalance", "negativeBalance"),
+    known=("currentBalance", "pendingBalance", "expiredBalance", "spentBalance"),
     about="Balances to compute, between commas; the others come blank. currentBalance is always there.",
+)
+BALANCES = replace(CARD_BALANCES, known=(*CARD_BALANCES.known, "negativeBalance"))
+SUBLEDGERS = Filter(
+    name="subledgers", parameter="subledgerIds", kind=Kind.LIST, about="Only these subledgers, between commas."
+)
+LEDGERS = replace(
+    SUBLEDGERS,
+    blank_item=True,
+    about="Only these subledgers, between commas; a blank is the main ledger, as in ',travel'. "
+    "Deployments before release 26.19 ignore it.",
 )
 ACTION = Filter(
     name="action",
@@ -112,6 +124,18 @@ OF_TRANSACTIONS = (
         about="Only transactions of this origin.",
     ),
     Filter(name="subledger", parameter="subledgerId", about="Only transactions of this subledger."),
+    Filter(
+        name="session",
+        parameter="customerSessionIDs",
+        kind=Kind.REPEATED,
+        about="Only transactions of this customer session.",
+    ),
+    Filter(
+        name="transaction",
+        parameter="transactionUUIDs",
+        kind=Kind.REPEATED,
+        about="Only the transaction with this UUID.",
+    ),
     Filter(
         name="created-after",
         parameter="startDate",

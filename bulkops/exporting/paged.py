@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from bulkops.readback.fetch.download import Downloaded, Question
+from bulkops.readback.fetch.download import Downloaded, GetRequest
 from bulkops.readback.fetch.pages import read_pages
 from bulkops.readback.parse.warnings import Notes
 from bulkops.transport.client import Client
@@ -14,7 +14,7 @@ from bulkops.transport.client import Client
 PAGE_SIZE = 1000
 
 
-def write_pages(client: Client, question: Question, out: BinaryIO, notes: Notes) -> Downloaded:
+def write_pages(client: Client, question: GetRequest, out: BinaryIO, notes: Notes) -> Downloaded:
     """Write a paged list to `out` as one CSV: the columns of all pages, in the order they were met."""
     with tempfile.TemporaryDirectory(prefix="bulkops-") as folder:
         names: dict[str, None] = {}

@@ -27,7 +27,7 @@ class Receipt:
     what: str
     address: str
     ids: Mapping[str, int | str] = field(default_factory=dict)
-    filters: Mapping[str, str] = field(default_factory=dict)
+    filters: Mapping[str, str | list[str]] = field(default_factory=dict)
 
 
 def keep_receipt(path: Path, request: Request, address: str) -> None:

@@ -7,12 +7,15 @@ from datetime import UTC, date, datetime
 
 from bulkops.errors import UsageError
 from bulkops.exporting.definition import Export, Filter, Kind, Window, placeholders
-from bulkops.readback.fetch.download import Question
+from bulkops.readback.fetch.download import GetRequest
 from bulkops.readback.fetch.times import rfc3339
 
 DOTS = ("", ".", "..")
 BOUNDS = (("-after", "-before"), ("-start", "-end"))
 """How the names of two filters end that bound the same instant."""
+
+Value = str | tuple[str, ...]
+"""A filter as it is sent; several texts where its parameter is repeated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,16 +24,16 @@ class Request:
 
     export: Export
     ids: Mapping[str, int | str]
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
 
-    def question(self) -> Question:
+    def question(self) -> GetRequest:
         """Return the GET; UsageError names the option of what is missing or cannot be."""
         try:
             path = self.export.path(self.ids)
         except LookupError as error:
             missing = " and ".join(f"--{name}" for name in error.args)
             raise UsageError(f"export {self.export.name} needs {missing}.") from None
-        params = {
+        params: dict[str, Value] = {
             parameter: str(self.ids[name])
             for parameter, name in self.export.id_filters.items()
             if name in self.ids and name not in placeholders(path)
@@ -47,7 +50,7 @@ class Request:
             if str(given).strip() in DOTS:
                 raise UsageError(f"--{name} {str(given)!r} names nothing: it would lead to another path.")
         columns = frozenset(self.export.columns.lower().split(",")) - {""}
-        return Question(path=path, ids=ids, params=params, columns=columns)
+        return GetRequest(path=path, ids=ids, params=params, columns=columns)
 
     def between(self, window: Window, after: datetime, before: datetime) -> "Request":
         """Return the same request, bounded to a window."""
@@ -65,8 +68,14 @@ def request_of(
     if unknown := sorted(set(filters) - known):
         raise UsageError(f"The export {export.name} has no filter {unknown[0]!r}.", hint=_listed("filters", known))
     given = {name: value for name, value in ids.items() if name in export.ids}
-    values = {name: _as_text(value) for name, value in filters.items() if value is not None}
-    return Request(export=export, ids={**given, **names}, values=values)
+    values = {name: _as_value(export.filter(name), value) for name, value in filters.items() if value is not None}
+    return Request(export=export, ids={**given, **names}, values=values or export.all_rows)
+
+
+def _as_value(declared: Filter, value: object) -> Value:
+    if declared.kind is Kind.REPEATED:
+        return tuple(map(str, value)) if isinstance(value, list | tuple) else (str(value),)
+    return _as_text(value)
 
 
 def _listed(what: str, known: set[str]) -> str:
@@ -85,8 +94,12 @@ def _as_text(value: object) -> str:
             return str(value)
 
 
-def checked(declared: Filter, value: str) -> str:
-    """Return a filter's value as the API takes it; UsageError if it is none."""
+def checked(declared: Filter, value: Value) -> Value:
+    """Return a filter's value as the API takes it; UsageError if it is not valid."""
+    if isinstance(value, tuple):
+        if not all(item.strip() for item in value):
+            raise UsageError(f"--{declared.name} must not be blank.")
+        return value
     match declared.kind:
         case Kind.INSTANT:
             return rfc3339(instant(value, option=declared.name))
@@ -97,7 +110,7 @@ def checked(declared: Filter, value: str) -> str:
         case Kind.INTEGER if not re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
             raise UsageError(f"--{declared.name} is a whole number, not {value!r}.")
         case Kind.LIST:
-            items = [item.strip() for item in value.split(",") if item.strip()]
+            items = [item.strip() for item in value.split(",") if item.strip() or declared.blank_item]
             unknown = [item for item in items if declared.known and item not in declared.known]
             if unknown:
                 raise UsageError(f"--{declared.name} takes {', '.join(declared.known)}, not {unknown[0]!r}.")
@@ -106,7 +119,7 @@ def checked(declared: Filter, value: str) -> str:
             return value
 
 
-def _refuse_reversed(export: Export, params: Mapping[str, str]) -> None:
+def _refuse_reversed(export: Export, params: Mapping[str, str | tuple[str, ...]]) -> None:
     """Raise UsageError if the lower bound of a pair of instants lies after its upper bound: no row could match."""
     instants = {declared.name: declared.parameter for declared in export.filters if declared.kind is Kind.INSTANT}
     for lower, upper in BOUNDS:
@@ -115,7 +128,7 @@ def _refuse_reversed(export: Export, params: Mapping[str, str]) -> None:
             if not name.endswith(lower) or not {parameter, instants.get(other)} <= set(params):
                 continue
             first, last = params[parameter], params[instants[other]]
-            if datetime.fromisoformat(first) > datetime.fromisoformat(last):
+            if datetime.fromisoformat(str(first)) > datetime.fromisoformat(str(last)):
                 raise UsageError(
                     f"--{name} {first} is later than --{other} {last}: the period ends before it begins.",
                     hint="Swap the two.",

@@ -152,11 +152,11 @@ def _count(whole: BinaryIO, fetching: Fetching) -> int | None:
     if not fetching.count:
         return None
     from bulkops.readback.parse.malformed_quotes import (
-        note_oddities,  # with numpy, which was loaded while the answer came
+        note_malformed_records,  # with numpy, which was loaded while the answer came
     )
 
     whole.seek(0)
-    return note_oddities(iter(lambda: whole.read(BLOCK), b""), Notes()).records
+    return note_malformed_records(iter(lambda: whole.read(BLOCK), b""), Notes()).records
 
 
 def _exported(

@@ -36,7 +36,7 @@ def spool(
         attempts += done.attempts
         found = digest(out) if settle else ""
         if found == earlier:
-            notes.take(own)
+            notes.merge(own)
             return Downloaded(bytes=done.bytes, attempts=attempts)
         earlier = found
         client.clock.sleep(settle)

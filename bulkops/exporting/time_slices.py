@@ -18,15 +18,15 @@ class Steps:
     length: timedelta
 
 
-def parse_length(text: str) -> timedelta:
-    """Return a length such as 12h, 1d or 2w; UsageError if it is none."""
+def parse_length(text: str, *, option: str = "--window") -> timedelta:
+    """Return a length such as 12h, 1d or 2w; UsageError, which names the option, if it is none."""
     found = re.fullmatch(r"([0-9]{1,9})([smhdw])", text.strip())
     if found is None or int(found[1]) == 0:
-        raise UsageError(f"--window {text[:40]!r} is not a length.", hint="Write it like 12h, 1d or 2w.")
+        raise UsageError(f"{option} {text[:40]!r} is not a length.", hint="Write it like 12h, 1d or 2w.")
     try:
         return timedelta(seconds=int(found[1]) * UNITS[found[2]])
     except OverflowError:
-        raise UsageError(f"--window {text!r} is longer than the calendar.") from None
+        raise UsageError(f"{option} {text!r} is longer than the calendar.") from None
 
 
 def steps_of(export: Export, length: str | None, by: str | None) -> Steps | None:

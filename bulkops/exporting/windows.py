@@ -22,10 +22,10 @@ from bulkops.private import private, private_folder, write_private
 from bulkops.readback.compare.canonical import by_lower
 from bulkops.readback.compare.values import instants
 from bulkops.readback.fetch.download import Downloaded, Progress
-from bulkops.readback.fetch.prefetch import looked_at
+from bulkops.readback.fetch.prefetch import tee_to_thread
 from bulkops.readback.fetch.rows import BLOCK
 from bulkops.readback.fetch.times import rfc3339
-from bulkops.readback.parse.malformed_quotes import note_oddities
+from bulkops.readback.parse.malformed_quotes import note_malformed_records
 from bulkops.readback.parse.tables import read_raw
 from bulkops.readback.parse.warnings import Notes
 from bulkops.reading.records.boundaries import inside_quotes
@@ -64,7 +64,7 @@ def spool_windows(
             attempts += _one(client, asked, done, steps.window, (start, end), settle=settle, progress=progress)
             if say:
                 say(f"Window {number} of {len(spans)}: {rfc3339(start)} to {rfc3339(end)}.")
-    with looked_at(lambda blocks: note_oddities(blocks, notes if notes is not None else Notes())) as look:
+    with tee_to_thread(lambda blocks: note_malformed_records(blocks, notes if notes is not None else Notes())) as look:
         size = _join(sorted(folder.glob("*.csv")), out, look)
     return Downloaded(bytes=size, attempts=attempts)
 
@@ -81,13 +81,13 @@ def _spans(client: Client, request: Request, steps: Steps, folder: Path) -> list
         "seconds": steps.length.total_seconds(),
     }
     plan = folder / "plan.json"
-    start = instant(request.values[window.after], option=window.after)
+    start = instant(str(request.values[window.after]), option=window.after)
     if plan.exists():
         end = _held_end(plan, asked)
     else:
         given = request.values.get(window.before)
         now = client.clock.now() + (client.server_offset or timedelta())
-        end = instant(given, option=window.before) if given else now.replace(microsecond=0)
+        end = instant(str(given), option=window.before) if given else now.replace(microsecond=0)
     spans = _cut(start, end, steps.length)
     if not plan.exists():
         _refuse_foreign(folder)

@@ -1,4 +1,4 @@
-"""List every repair of `bulkops fix` by its rule; docs/fix.md gives the condition and the reason of each."""
+"""List every repair of `bulkops fix` by its rule; docs/reference/fix.md gives the condition and the reason of each."""
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
@@ -25,6 +25,7 @@ REPAIRS: Mapping[str, frozenset[Kind]] = MappingProxyType(
             ("FIL107", Kind.SAFE, Kind.UNSAFE),
             ("FIL108", Kind.SAFE, Kind.UNSAFE),
             ("FIL109", Kind.SAFE),
+            ("FIL112", Kind.OPTION, Kind.UNSAFE),
             ("STR101", Kind.UNSAFE),
             ("STR102", Kind.SAFE),
             ("STR103", Kind.SAFE),
@@ -34,6 +35,8 @@ REPAIRS: Mapping[str, frozenset[Kind]] = MappingProxyType(
             ("STR107", Kind.SAFE),
             ("STR108", Kind.SAFE),
             ("STR116", Kind.SAFE, Kind.UNSAFE),
+            ("STR117", Kind.SAFE, Kind.UNSAFE),
+            ("STR118", Kind.UNSAFE),
             ("HDR102", Kind.OPTION),
             ("HDR104", Kind.SAFE),
             ("HDR105", Kind.SAFE),
@@ -41,12 +44,17 @@ REPAIRS: Mapping[str, frozenset[Kind]] = MappingProxyType(
             ("HDR108", Kind.SAFE),
             ("HDR109", Kind.SAFE),
             ("HDR110", Kind.SAFE),
+            ("HDR111", Kind.SAFE, Kind.UNSAFE),
+            ("HDR112", Kind.UNSAFE),
+            ("HDR115", Kind.OPTION, Kind.UNSAFE),
             ("HDR116", Kind.OPTION),
             ("TYP103", Kind.SAFE),
             ("TYP107", Kind.SAFE),
+            ("TYP109", Kind.UNSAFE),
             ("VAL109", Kind.SAFE),
             ("VAL110", Kind.UNSAFE),
             ("VAL111", Kind.UNSAFE),
+            ("VAL113", Kind.SAFE),
             ("UNQ101", Kind.UNSAFE),
             ("ATR103", Kind.SAFE),
             ("DAT102", Kind.OPTION),
@@ -65,7 +73,7 @@ REPAIRS: Mapping[str, frozenset[Kind]] = MappingProxyType(
             ("XLS113", Kind.UNSAFE),
             ("XLS115", Kind.UNSAFE),
             ("COD101", Kind.SAFE),
-            ("COD102", Kind.UNSAFE),
+            ("COD102", Kind.SAFE, Kind.UNSAFE),
             ("COD103", Kind.UNSAFE),
             ("COD105", Kind.UNSAFE),
             ("COD108", Kind.UNSAFE),
@@ -80,7 +88,9 @@ OPTIONS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
     {
         "FIL102": (("--encoding NAME",),),
         "FIL104": (("--encoding NAME",),),
+        "FIL112": (("--encoding NAME",),),
         "HDR102": (("--rename OLD=NEW",),),
+        "HDR115": (("--rename OLD=NEW",),),
         "HDR116": (("--rename OLD=NEW",),),
         "DAT102": (("--time-zone ZONE",),),
         "DAT103": (("--time-zone ZONE",), _ORDER, _MOMENT),

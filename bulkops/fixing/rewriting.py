@@ -7,7 +7,7 @@ from bulkops.errors import DataError
 from bulkops.fixing.options import FixOptions, Repair
 from bulkops.fixing.repairs.carriage_returns import lone_returns, parted
 from bulkops.fixing.repairs.encoding import printable, redecoded
-from bulkops.fixing.repairs.header import header_repairs, repaired_header
+from bulkops.fixing.repairs.header import header_repairs, keeps_preamble, repaired_header
 from bulkops.fixing.repairs.records import Defect, Shape, repair_record, reshaped
 from bulkops.fixing.scan import Survey
 from bulkops.fixing.source import opened, refuse_changed
@@ -43,8 +43,10 @@ def rewrite(
         opening = open_content(reader, contract, renames=options.renames)
         for repair, line in header_repairs(opening, shape):
             writer.note([repair], record=None, line=line)
+        if keeps_preamble(opening, shape):
+            writer.write(opening.preamble)
         writer.write(repaired_header(opening, shape))
-        rewriting = _Pass(shape, writer, earlier, kept, opening.offset, opening.lines)
+        rewriting = _Pass(shape, writer, earlier, kept, known.last_record, opening.offset, opening.lines)
         for block in blocks(reader, separator=shape.separator, width=len(shape.columns), size=BLOCK_BYTES):
             start, length = rewriting.offset - opening.offset, len(block.data)
             touched = any(begin < start + length and start < end for begin, end in known.touched)
@@ -62,6 +64,7 @@ def _shape(contract: Contract, source: Source, known: Survey, options: FixOption
         separator=header.separator,
         line_end=b"\r\n" if known.opening.crlf else b"\n",
         surplus=known.surplus,
+        dropped=known.dropped,
         knowledge=known.knowledge,
         options=options,
         names=header.names,
@@ -70,12 +73,13 @@ def _shape(contract: Contract, source: Source, known: Survey, options: FixOption
 
 @dataclass
 class _Pass:
-    """The pass under way: `offset`, `line` and `record` count what is behind it."""
+    """The pass under way: `offset`, `line` and `record` count what is behind it; `last` is the last filled record."""
 
     shape: Shape
     writer: Writer
     earlier: Origins | None
     kept: bytes
+    last: int
     offset: int
     line: int
     record: int = 0
@@ -101,6 +105,8 @@ class _Pass:
                     self.writer.report.removed += 1
                 else:
                     shape = self.keyless if self._keeps_key(self.record + number + 1) else self.shape
+                    if self.record + number + 1 == self.last:
+                        shape = replace(shape, last=True)
                     self._write_record(block.data[start:end], origin, defects.get(start), shape)
         else:
             self.writer.write(block.data)

@@ -16,6 +16,8 @@ from bulkops.fixing.scan import Survey, survey
 from bulkops.fixing.second_pass import has_late_defects, rewrite_late
 from bulkops.fixing.writer import Change, FixReport, Origins, Writer
 from bulkops.reading.sources import Source, stream_source
+from bulkops.validation.column_names import synonym
+from bulkops.validation.diagnosis import export_names
 from bulkops_validators.model.contract import Contract
 
 
@@ -37,6 +39,8 @@ def fix_file(
     known = survey(contract, source, renames=options.renames, decoded_from=decoded_from)
     _refuse_garbled(source, known)
     refuse_renames(source.path, known.opening, contract, options.renames)
+    if options.unsafe and any(notice.code == "HDR112" for notice in known.opening.notices):
+        options, known = _of_export(contract, source, known, options)
     again = _reads_otherwise(known) or known.unread or (options.unsafe and known.short)
     kept = colliding_keys(contract, source, known, options)
     if not options.unsafe and not known.withheld and not again:
@@ -48,6 +52,21 @@ def fix_file(
         options = replace(options, renames={})
         _go_on(contract, copy, origins, Writer(out, log, report), options, again=again)
     return report
+
+
+def _of_export(contract: Contract, source: Source, known: Survey, options: FixOptions) -> tuple[FixOptions, Survey]:
+    """Return the options that rename the columns of an export, and the survey without those that no import has.
+
+    A column that may mean one of the import stays.
+    """
+    header = known.opening.header
+    assert header is not None
+    options = replace(options, renames={**export_names(header, contract), **options.renames})
+    known = survey(contract, source, renames=options.renames, decoded_from=known.knowledge.decoded_from)
+    header = known.opening.header or header
+    unknown = [place for place, column in enumerate(header.columns) if column is None]
+    dropped = frozenset(place for place in unknown if synonym(header.names[place], contract) is None)
+    return options, replace(known, dropped=dropped - known.surplus)
 
 
 def _as_utf8(source: Source, options: FixOptions) -> tuple[Source, FixOptions, Encoding | None]:

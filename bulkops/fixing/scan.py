@@ -21,7 +21,9 @@ from bulkops.validation.block import Partial
 from bulkops.validation.checks.column_profile import (
     BlockFacts,
     columns_with_decimal_ids,
+    day_first,
     decimal_commas,
+    mixed_dates,
     too_short,
     unclear_numbers,
 )
@@ -29,9 +31,9 @@ from bulkops.validation.checks.encoding import is_utf8
 from bulkops.validation.checks.keys import KeyStore
 from bulkops.validation.checks.likely_encodings import reads_best_in
 from bulkops.validation.engine import judge_content
-from bulkops.validation.findings import ValidationSettings
 from bulkops.validation.preamble import Opening
 from bulkops.validation.report_builder import Tally
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract, Unique
 
 _SAMPLE = 4096
@@ -56,7 +58,8 @@ class Survey:
     judged, and become readable once their structure is repaired. `short`: some records have too few fields. `cells`:
     some cells are wrong.
     `lost_zeros` gives, for each column and length of number that zeros were lost of, the length it should have.
-    `decimal_ids` are the columns of ids that were made numbers, such as 100200.0.
+    `decimal_ids` are the columns of ids that were made numbers, such as 100200.0. `last_record` is the last one with a
+    value, from 1; `dropped` are the positions of columns that go although they hold something.
     """
 
     opening: Opening
@@ -72,6 +75,8 @@ class Survey:
     cells: bool
     lost_zeros: Mapping[tuple[str, int], int]
     decimal_ids: frozenset[str]
+    last_record: int = 0
+    dropped: frozenset[int] = frozenset()
 
 
 @dataclass
@@ -174,6 +179,7 @@ def survey(
         cells=any(not code.startswith(_STRUCTURE) for code in collector.codes),
         lost_zeros=_lost_zeros(tally.facts),
         decimal_ids=frozenset(columns_with_decimal_ids(tally.facts)),
+        last_record=_last_record(tally.facts),
     )
 
 
@@ -183,8 +189,8 @@ def _knowledge(
     """Return the evidence of the whole file."""
     width = len(tally.opening.header.columns) if tally.opening and tally.opening.header else 0
     return Knowledge(
-        day_first=_day_first(tally.facts),
-        mixed_dates=_mixed_dates(tally.facts),
+        day_first=day_first(tally.facts),
+        mixed_dates=mixed_dates(tally.facts),
         comma_decimals=forms.comma_decimals,
         mixed_decimals=forms.mixed_decimals,
         unclear_numbers=unclear_numbers(tally.facts),
@@ -198,16 +204,9 @@ def _knowledge(
     )
 
 
-def _day_first(facts: BlockFacts) -> dict[str, bool]:
-    return {
-        name: bool(facts.day_first[name])
-        for name in facts.local_dates
-        if bool(facts.day_first[name]) != bool(facts.month_first[name])
-    }
-
-
-def _mixed_dates(facts: BlockFacts) -> frozenset[str]:
-    return frozenset(name for name in facts.local_dates if facts.day_first[name] and facts.month_first[name])
+def _last_record(facts: BlockFacts) -> int:
+    """Return the number of the last record with a value, from 1; 0 if there is none."""
+    return 0 if facts.last is None or facts.last.number is None else facts.last.number + 1
 
 
 def _lost_zeros(facts: BlockFacts) -> dict[tuple[str, int], int]:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from bulkops.json_documents.common import CLOSED, about
+from bulkops.json_documents.common import CLOSED, Count, about
 
 
 @with_config(CLOSED)
@@ -31,6 +31,7 @@ class ColumnDocument(TypedDict):
     name: str
     type: Annotated[str, about("The kind of cell.")]
     required: bool
+    earlier_names: Annotated[list[str], about("Names of the column in earlier releases of the API.")]
     default: Annotated[str | None, about("What a blank cell means.")]
     cell: Annotated[str, about("What a filled cell must be.")]
     about: str
@@ -43,6 +44,7 @@ class LimitsDocument(TypedDict):
     """The limits of one request."""
 
     bytes: int
+    recommended_bytes: Annotated[int | None, about("The size that the documentation of the API recommends.")]
     records: int | None
     source: str
 
@@ -63,8 +65,19 @@ class OptionDocument(TypedDict):
     """A query option of the import."""
 
     name: Annotated[str, about("The option of the command line.")]
-    parameter: Annotated[str, about("The parameter of the request.")]
+    parameter: Annotated[str | None, about("The parameter of the request; null if it renames a column.")]
+    column: Annotated[str | None, about("The column that it renames; null if it sets a parameter.")]
     about: str
+    default: Annotated[str | None, about("The value without the option.")]
+
+
+@with_config(CLOSED)
+class OperationDocument(TypedDict):
+    """An operation of the API."""
+
+    operation: Annotated[str, about("Its name.")]
+    method: str
+    path: str
 
 
 @with_config(CLOSED)
@@ -80,8 +93,34 @@ class ContractDocument(TypedDict):
     rules: Annotated[list[str], about("Rules across cells.")]
     routes: list[RouteDocument]
     options: list[OptionDocument]
+    operations: Annotated[dict[str, list[OperationDocument]], about("The operations requested, by command.")]
     evidence: Annotated[str, about("What settles a doubt and proves an import.")]
     notes: list[str]
+
+
+@with_config(CLOSED)
+class DescriptionDifferenceDocument(TypedDict):
+    """A difference between bulkops and a description of the API."""
+
+    kind: str
+    where: Annotated[str, about("The contract or export.")]
+    operation: Annotated[str, about("Method and path.")]
+    name: Annotated[str, about("The column or parameter; empty if there is none.")]
+    ours: Annotated[str, about("The value of bulkops; empty if there is none.")]
+    theirs: Annotated[str, about("The value of the description; empty if there is none.")]
+    message: str
+
+
+@with_config(CLOSED)
+class DescriptionComparisonDocument(TypedDict):
+    """The contracts and exports compared with a description of the API."""
+
+    source: Annotated[str, about("The description.")]
+    version: Annotated[str, about("Its version; empty if it has none.")]
+    described: Annotated[Count, about("Operations described.")]
+    compared: Annotated[Count, about("Operations compared.")]
+    differences: list[DescriptionDifferenceDocument]
+    unchecked: Annotated[list[str], about("What could not be compared.")]
 
 
 @with_config(CLOSED)

@@ -1,4 +1,4 @@
-"""The documents of `validate` and `check`."""
+"""The documents of `validate`, `check` and `fix`, and the findings of a preflight."""
 
 from typing import Annotated, Literal, NotRequired
 
@@ -23,6 +23,8 @@ class FindingDocument(TypedDict):
     field: Annotated[int | None, about("The column's position, from 1.")]
     value: Annotated[str | None, about("The cell.")]
     help: Annotated[str, about("What to do.")]
+    repair: Annotated[Literal["safe", "unsafe", "option", "none"], about("What `bulkops fix` can do about it.")]
+    explains: NotRequired[Annotated[Count, about("Other findings that follow from this one; they are not listed.")]]
 
 
 @with_config(CLOSED)
@@ -44,6 +46,17 @@ class FileFindings(TypedDict):
 
 
 @with_config(CLOSED)
+class SnapshotSource(TypedDict):
+    """The snapshot of an account that files were compared with."""
+
+    path: str
+    base_url: Annotated[str, about("The address of the deployment.")]
+    read_at: Annotated[str, about("When the account was read, RFC 3339.")]
+    age_seconds: Annotated[int, about("The age of the snapshot.")]
+    not_read: Annotated[list[str], about("Parts of the account that could not be read, with the reason.")]
+
+
+@with_config(CLOSED)
 class ValidationDocument(TypedDict):
     """The findings of all files of one call."""
 
@@ -51,6 +64,20 @@ class ValidationDocument(TypedDict):
     errors: Annotated[Count, about("Errors in all files.")]
     warnings: Annotated[Count, about("Warnings in all files.")]
     unused_baseline: NotRequired[Annotated[list[str], about("Entries of the baseline that no finding matched.")]]
+    account: NotRequired[Annotated[SnapshotSource, about("The snapshot given with --account.")]]
+
+
+@with_config(CLOSED)
+class PreflightDocument(TypedDict):
+    """How an import fits the account of its target, compared before anything is sent."""
+
+    target: Annotated[dict[str, str], about("What each id of the target names.")]
+    requests: Annotated[Count, about("Requests sent to read the account.")]
+    not_checked: Annotated[list[str], about("What could not be read, with the reason.")]
+    errors: Count
+    warnings: Count
+    counts: Annotated[dict[str, int], about("Findings by the rule's code.")]
+    findings: list[FindingDocument]
 
 
 @with_config(CLOSED)

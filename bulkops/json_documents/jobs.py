@@ -6,7 +6,7 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from bulkops.json_documents.common import CLOSED, Count, ErrorFacts, Sha256, about
-from bulkops.json_documents.findings import ValidationDocument
+from bulkops.json_documents.findings import PreflightDocument, ValidationDocument
 from bulkops.json_documents.reconciliations import ReconciliationDocument
 
 JobState = Literal["done", "unfinished", "in_doubt", "refused", "cancelled"]
@@ -165,6 +165,7 @@ class RunDocument(JobDocument):
 
     rejected_file: NotRequired[Annotated[str, about("The rejected records; the reasons are beside it.")]]
     error: NotRequired[Annotated[ErrorFacts, about("What ended the run, or its proof, early.")]]
+    preflight: NotRequired[Annotated[PreflightDocument, about("If records were pending: how they fit the account.")]]
 
 
 @with_config(CLOSED)
@@ -188,6 +189,7 @@ class ImportDocument(TypedDict):
     error: NotRequired[Annotated[ErrorFacts, about("What ended the run, or its proof, early.")]]
     dry_run: NotRequired[Annotated[Literal[True], about("Nothing was sent, and the ledger has no job.")]]
     validation: NotRequired[Annotated[ValidationDocument, about("The errors for which the file was refused.")]]
+    preflight: NotRequired[Annotated[PreflightDocument, about("How the file fits the account, if that was read.")]]
 
 
 @with_config(CLOSED)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import with_config
 from typing_extensions import TypedDict
 
-from bulkops.json_documents.common import CLOSED, Count, about
+from bulkops.json_documents.common import CLOSED, Count, Sha256, about
 
 # The functional form: `class` cannot be a name in the body of a class.
 _Class = TypedDict("_Class", {"class": Annotated[str, about("missing, different or unexpected.")]})
@@ -35,6 +35,39 @@ class BalanceDocument(TypedDict):
 
 
 @with_config(CLOSED)
+class SavedFrom(TypedDict):
+    """The target that bulkops saved an export from."""
+
+    address: str
+    ids: Annotated[dict[str, int | str], about("The ids of the request.")]
+    filters: Annotated[dict[str, str | list[str]], about("The filters that select rows, by option name.")]
+
+
+@with_config(CLOSED)
+class SavedExportDocument(TypedDict):
+    """A saved export that a file was compared with."""
+
+    path: str
+    bytes: Count
+    modified: Annotated[str, about("When the file was last changed, RFC 3339.")]
+    sha256: Annotated[Sha256 | None, about("null if the file changed meanwhile.")]
+    saved_from: Annotated[SavedFrom | None, about("null if bulkops did not save the file here.")]
+
+
+@with_config(CLOSED)
+class ProofDocument(TypedDict):
+    """When, where and with what the records of a job were compared."""
+
+    at: Annotated[str, about("When the comparison ended, RFC 3339.")]
+    began: Annotated[str, about("When it began, RFC 3339.")]
+    bulkops: Annotated[str, about("The version of bulkops.")]
+    host: Annotated[str, about("The name of the machine.")]
+    address: Annotated[str, about("The address that was read; empty for a saved export.")]
+    key: Annotated[str, about("Where the key came from, never the key; empty for a saved export.")]
+    export: Annotated[SavedExportDocument | None, about("The saved export; null if the target was read.")]
+
+
+@with_config(CLOSED)
 class ReconciliationDocument(TypedDict):
     """A file compared with what the target contains. records = matched + missing + different if rows were compared."""
 
@@ -59,3 +92,4 @@ class ReconciliationDocument(TypedDict):
     unchecked: NotRequired[Annotated[dict[str, str], about("Ids that the export does not confirm, with the reason.")]]
     doubt: NotRequired[Annotated[str, about("Why the differences prove nothing.")]]
     balances: NotRequired[list[BalanceDocument]]
+    proof: NotRequired[Annotated[ProofDocument, about("When, where and with what; only of a job.")]]

@@ -1,6 +1,6 @@
 """The document of `report`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, with_config
 from typing_extensions import TypedDict
@@ -20,6 +20,7 @@ class TimelineEntry(TypedDict):
     first_record: int
     records: Count
     state: Annotated[str, about("The state in words: in doubt instead of in_doubt.")]
+    undecided: Annotated[bool, about("Whether the evidence was read and a person must decide.")]
     import_id: int | None
     attempts: Count
     sent: Annotated[str | None, about("When it was first sent, RFC 3339.")]
@@ -53,11 +54,51 @@ class SettingsDocument(TypedDict, total=False):
     max_removals: str | None
     target_name: str | None
     accept: Annotated[list[str], about("Rules that did not stop the import.")]
+    address: Annotated[str, about("The address that requests go to, if it is not that of the target.")]
+    sent_header: Annotated[str, about("The header that was sent, if it is not that of the file.")]
 
 
 @with_config(CLOSED)
-class ReportedJob(JobDocument):
-    """A job with everything that the report shows."""
+class SignDocument(TypedDict):
+    """Whether to sign, and why."""
+
+    verdict: Literal["sign", "sign_with_reservations", "do_not_sign"]
+    sentence: Annotated[str, about("The verdict with its reasons.")]
+    objections: Annotated[list[str], about("Reasons not to sign.")]
+    reservations: Annotated[list[str], about("Facts that the signature does not cover.")]
+
+
+@with_config(CLOSED)
+class ChoiceDocument(TypedDict):
+    """One way to settle a decision."""
+
+    when: Annotated[str, about("When to choose it.")]
+    command: str
+
+
+@with_config(CLOSED)
+class DecisionDocument(TypedDict):
+    """An open point of a job."""
+
+    what: str
+    choices: list[ChoiceDocument]
+    said: Annotated[str, about("The message of the server or of the evidence; empty if there is none.")]
+
+
+@with_config(CLOSED)
+class RejectionReason(TypedDict):
+    """A reason of rejected records."""
+
+    message: Annotated[str, about("The server's message; … stands for what differs from record to record.")]
+    records: Count
+    places: Annotated[list[str], about("The places of the first records.")]
+    more: Annotated[Count, about("Further rejections, whose places are not listed.")]
+    together: Annotated[bool, about("Whether records were rejected with others of their request and may be valid.")]
+
+
+@with_config(CLOSED)
+class JobFactsDocument(JobDocument):
+    """The facts about a job that a report shows."""
 
     balanced: Annotated[bool, about("Whether the records of all states add up to the input.")]
     timeline: list[TimelineEntry]
@@ -72,10 +113,20 @@ class ReportedJob(JobDocument):
 
 
 @with_config(CLOSED)
+class ReportedJob(JobFactsDocument):
+    """A job with everything that the report shows."""
+
+    sign: SignDocument
+    decisions: Annotated[list[DecisionDocument], about("Open points in the order in which to settle them.")]
+    reasons: Annotated[list[RejectionReason], about("Rejected records by reason, the most frequent first.")]
+
+
+@with_config(CLOSED)
 class ReportDocument(TypedDict):
     """A report of one job or several."""
 
     title: str
     made: Annotated[str, about("When the report was made, RFC 3339.")]
     version: Annotated[str, about("The version of bulkops.")]
+    sign: Annotated[SignDocument, about("The verdict on all jobs.")]
     jobs: list[ReportedJob]

@@ -6,6 +6,7 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from bulkops.json_documents.common import CLOSED, ErrorFacts, about
+from bulkops.json_documents.findings import PreflightDocument
 from bulkops.json_documents.jobs import ImportDocument
 
 # The functional form: `import` cannot be a name in the body of a class.
@@ -28,6 +29,7 @@ class StepResultDocument(_Import):
     resumed: Annotated[bool, about("Whether an earlier job was resumed.")]
     exit: Annotated[int, about("The exit code of the import.")]
     findings: Annotated[dict[str, int], about("Findings of the file by rule.")]
+    preflight: NotRequired[Annotated[PreflightDocument, about("Why the step does not fit the account.")]]
     error: NotRequired[ErrorFacts]
 
 

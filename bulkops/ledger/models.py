@@ -18,6 +18,9 @@ SOURCE = "source"
 ADDRESS = "address"
 """The setting of a job that keeps the address, where it is not the one in its target's identity."""
 
+SENT_HEADER = "sent_header"
+"""The setting of a job that sends another header than its file has: the header as text, its line end included."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobEntry:
@@ -48,6 +51,12 @@ class JobEntry:
     def address(self) -> str:
         """The address that requests of the job go to, if no other is given."""
         return str(self.settings.get(ADDRESS) or self.target["base_url"])
+
+    @property
+    def sent_header(self) -> bytes | None:
+        """The header that is sent in place of the file's own; None where that is sent itself."""
+        found: str | None = self.settings.get(SENT_HEADER)
+        return None if found is None else found.encode()
 
     @property
     def source(self) -> Mapping[str, Any] | None:

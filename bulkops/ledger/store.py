@@ -27,6 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bulkops.clock import Clock
 from bulkops.errors import LedgerLost, LedgerUnusable, Unfinished, UsageError
+from bulkops.journal import record
 from bulkops.ledger.claims import claim_import
 from bulkops.ledger.engine import folder_of, open_engine, parse_url
 from bulkops.ledger.events import Created, Payload, stored_division, stored_move
@@ -281,7 +282,9 @@ class Ledger(Questions):
     ) -> int:
         """Add an event and return its id; `document` is what to store if that is more than the payload."""
         values: dict[str, Any] = {"job": job, "chunk": chunk, "at": self._clock.now().isoformat(), "kind": event.kind}
-        values["data"] = json.dumps(redacted_document(event.stored() if document is None else document))
+        stored = redacted_document(event.stored() if document is None else document)
+        values["data"] = json.dumps(stored)
+        record("ledger", **{**stored, "job": job, "chunk": chunk, "kind": event.kind.value})
         added = connection.execute(ADD_EVENT, values).inserted_primary_key
         if added is None:
             raise TypeError("The database does not return the ids of new rows.")

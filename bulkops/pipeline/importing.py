@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from bulkops.account.reading import AccountReader
 from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.odd_files import refuse_odd_file
 from bulkops.chunking.plan import FilePlan, plan_file
@@ -27,7 +28,8 @@ from bulkops.upload.stop import Stop
 from bulkops.upload.workflow import Guards
 from bulkops.validation.digests import Digests
 from bulkops.validation.engine import validate_files
-from bulkops.validation.findings import FileReport, ValidationReport, ValidationSettings
+from bulkops.validation.findings import FileReport, ValidationReport
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ class ImportRequest:
     """What to import and how. `options` are the contract's query options by option name, as text.
 
     Without `digests` the records of the file are neither compared with those of earlier jobs nor remembered. With
-    `dry_run` everything up to the first request is done, and nothing is written or sent.
+    `dry_run` everything up to the first upload is done: the account is read, and nothing is written or sent. `account`
+    is what reads it, where several imports share what was read.
     """
 
     contract: Contract
@@ -58,6 +61,7 @@ class ImportRequest:
     dry_run: bool = False
     reconcile: bool = False
     digests: bool = True
+    account: AccountReader | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +98,7 @@ def import_file(
         return Outcome(document=document, exit_code=DataError.exit_code, validation=report)
     refuse_doubtful(report.files[0])
     stamp = settled_stamp(request.file)
-    plan = plan_file(request.file, limits)
+    plan = plan_file(request.file, limits, names=contract.sent_names(request.options))
     _refuse_other_bytes(report.files[0], plan)
     with place.target() as target, place.ledger() as ledger:
         new = NewJob(
@@ -106,6 +110,8 @@ def import_file(
             prove=request.reconcile,
             validation=report,
             stamp=stamp,
+            check=True,
+            account=request.account,
         )
         running = name_unfinished(new, ledger, say=observer.note)
         repeats = without_repeats(new, digests, ledger, running=running, limits=limits, say=observer.note)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from bulkops.account.preflight import Preflight
 from bulkops.chunking.plan import FilePlan
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.upload.guards import Difference
@@ -15,6 +16,9 @@ class Observer(Protocol):
 
     def validated(self, report: ValidationReport) -> None:
         """Hear how the file was judged; with errors nothing follows."""
+
+    def checked(self, preflight: Preflight) -> None:
+        """Hear what the target is, and how the file fits it; with errors nothing follows."""
 
     def planned(self, plan: FilePlan, contract: Contract, ids: Mapping[str, int]) -> None:
         """Hear of the chunks before anything is written or sent; raise to stop."""
@@ -39,6 +43,9 @@ class Silent:
     """An observer that keeps everything to itself."""
 
     def validated(self, report: ValidationReport) -> None:
+        """Say nothing."""
+
+    def checked(self, preflight: Preflight) -> None:
         """Say nothing."""
 
     def planned(self, plan: FilePlan, contract: Contract, ids: Mapping[str, int]) -> None:

@@ -56,6 +56,7 @@ def earlier_job(
     unless that one is of the same recipe: `siblings` are its files.
     """
     place = target_of(contract, target)
+    options = {name: value for name, value in options.items() if name in contract.parameters}
     key = target_key(contract.name, place, options)
     sha256 = file_sha256(file)
     same = [job for job in ledger.jobs_of_file(sha256, key) if not job.cancelled and job.options == options]

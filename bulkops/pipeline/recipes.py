@@ -2,10 +2,13 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from bulkops.account.preflight import Preflight, check_import
+from bulkops.account.reading import MAX_REQUESTS, AccountReader
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, DataError, Interrupted, UsageError
 from bulkops.ledger.store import Ledger
@@ -17,10 +20,12 @@ from bulkops.pipeline.running import Outcome, as_it_stands, resumable
 from bulkops.queries import query_texts
 from bulkops.recipe import Recipe, Step
 from bulkops.settings import Target
+from bulkops.transport.notices import Say, silent
 from bulkops.upload.guards import accepted_rules
 from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
-from bulkops.upload.stop import Stop
-from bulkops.upload.workflow import Guards
+from bulkops.upload.stop import Stop, StoppableClock
+from bulkops.upload.workflow import Guards, open_client
+from bulkops.wording import counted
 from bulkops_validators import CONTRACTS
 
 if TYPE_CHECKING:
@@ -37,8 +42,8 @@ GUARDS = re.compile(
 class StepResult:
     """How one step ended, and whether that is what the recipe expects.
 
-    `error` is what kept the step from beginning; there is no outcome then. `already` says that an earlier run had
-    done it, `resumed` that this one went on with what an earlier run had begun.
+    `error` is what kept the step from beginning; there is no outcome then, but `preflight` may say why. `already` says
+    that an earlier run had done it, `resumed` that this one went on with what an earlier run had begun.
     """
 
     number: int
@@ -49,6 +54,7 @@ class StepResult:
     already: bool = False
     resumed: bool = False
     dry_run: bool = False
+    preflight: Preflight | None = None
 
     @property
     def as_expected(self) -> bool:
@@ -96,6 +102,9 @@ class StepResult:
             "findings": dict(checked.files[0].counts) if checked else {},
             "import": document,
         }
+        if self.preflight is not None:
+            told["findings"] = dict(self.preflight.report.counts)
+            told["preflight"] = self.preflight.to_json()
         if (error := self.trouble) is not None:
             told["error"] = error.to_json()
         return told
@@ -103,7 +112,10 @@ class StepResult:
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeRun:
-    """What a recipe runs against, and how. `first` is the number of the step to begin with."""
+    """What a recipe runs against, and how.
+
+    `first` is the number of the step to begin with; `say` announces requests.
+    """
 
     recipe: Recipe
     target: Target
@@ -114,25 +126,45 @@ class RecipeRun:
     stop: Stop = field(default_factory=Stop)
     dry_run: bool = False
     first: int = 1
+    say: Say = silent
 
     def results(self) -> Iterator[StepResult]:
-        """Yield the result of each step as it ends; the first that is not as expected is the last."""
-        for number, step in enumerate(self.recipe.steps, start=1):
-            if number < self.first:
-                continue
-            began = time.monotonic()
-            result = self._result(number, step)
-            yield replace(result, seconds=time.monotonic() - began)
-            if not result.as_expected:
-                return
+        """Yield the result of each step as it ends; the first that is not as expected is the last.
 
-    def _result(self, number: int, step: Step) -> StepResult:
+        All steps are compared with the account before the first one begins. If steps do not fit it, only their
+        results are yielded.
+        """
+        steps = [(number, step) for number, step in enumerate(self.recipe.steps, 1) if number >= self.first]
+        clock = StoppableClock(self.clock, self.stop)
+        with open_client(self.target, self.ledger, clock=clock, say=self.say) as client:
+            reader = AccountReader(client)
+            many = counted(len(steps), "step")
+            self.say(f"Preflight: comparing {many} with the account, with at most {MAX_REQUESTS} requests each.")
+            unfit = list(self._unfit(steps, reader))
+            yield from unfit
+            for number, step in [] if unfit else steps:
+                began = time.monotonic()
+                result = self._result(number, step, partial(self._run, reader=reader))
+                yield replace(result, seconds=time.monotonic() - began)
+                if not result.as_expected:
+                    return
+
+    def _unfit(self, steps: Sequence[tuple[int, Step]], reader: AccountReader) -> Iterator[StepResult]:
+        """Yield the results of steps that do not fit the account; nothing else is checked after another error."""
+        for number, step in steps:
+            result = self._result(number, step, partial(self._checked, reader=reader))
+            if result.error is not None:
+                yield result
+                if result.preflight is None:
+                    return
+
+    def _result(self, number: int, step: Step, work: Callable[[StepResult], StepResult]) -> StepResult:
         ended = StepResult(number=number, step=step, outcome=None, seconds=0, dry_run=self.dry_run)
         try:
             if self.stop.asked:
                 raise Interrupted("Interrupted.")
             self.stop.begun = False  # nothing of this step is under way: a signal may end it where it is
-            return self._run(ended)
+            return work(ended)
         except BulkopsError as error:
             return replace(ended, error=resumable(error))
         except KeyboardInterrupt:
@@ -140,22 +172,44 @@ class RecipeRun:
         finally:
             self.stop.begun = True
 
-    def _run(self, ended: StepResult) -> StepResult:
-        step = ended.step
+    def _checked(self, ended: StepResult, *, reader: AccountReader) -> StepResult:
+        """Compare a step that is to be sent with the account."""
+        step, target = ended.step, self._target_of(ended.step)
         contract = CONTRACTS[step.contract]
-        target = replace(self.target, ids=step_ids(step, self.target.ids))
+        if step.expect != "done":
+            return ended
+        earlier = self._earlier(step, target)
+        if earlier is not None and not earlier.open and self._counts(earlier, step):
+            return ended
+        ids = {name: target.ids[name] for name in contract.route(target.ids).ids}
+        accept = _guards(step).accept
+        preflight = check_import(contract, step.file, ids, reader, accept=accept, search=False, say=silent)
+        if (error := preflight.error()) is None:
+            return ended
+        self.observe(step).checked(preflight)
+        return replace(ended, error=error, preflight=preflight)
+
+    def _target_of(self, step: Step) -> Target:
+        return replace(self.target, ids=step_ids(step, self.target.ids))
+
+    def _earlier(self, step: Step, target: Target) -> Earlier | None:
+        """Return the job of an earlier run that a step that is to be done may stand on."""
+        if step.expect != "done":
+            return None
+        contract, siblings = CONTRACTS[step.contract], [each.file for each in self.recipe.steps]
         options = query_texts(contract, step.options)
-        earlier = None
-        if step.expect == "done":
-            earlier = earlier_job(
-                self.ledger, contract, step.file, target, options, siblings=[each.file for each in self.recipe.steps]
-            )
+        return earlier_job(self.ledger, contract, step.file, target, options, siblings=siblings)
+
+    def _run(self, ended: StepResult, *, reader: AccountReader) -> StepResult:
+        step, target = ended.step, self._target_of(ended.step)
+        contract = CONTRACTS[step.contract]
+        earlier = self._earlier(step, target)
         if earlier is not None and self._counts(earlier, step):
-            return self._go_on(ended, earlier, target)
+            return self._go_on(ended, earlier, target, reader)
         request = ImportRequest(
             contract=contract,
             file=step.file,
-            options=options,
+            options=query_texts(contract, step.options),
             max_rows=step.max_rows,
             run=replace(self.settings, max_errors=step.max_errors),
             guards=_guards(step),
@@ -163,6 +217,7 @@ class RecipeRun:
             reconcile=step.reconcile,
             digests=step.digests,
             dry_run=self.dry_run,
+            account=reader,
         )
         place = Place.at(target, self.ledger)
         outcome = import_file(request, place, clock=self.clock, stop=self.stop, observer=self.observe(step))
@@ -175,7 +230,7 @@ class RecipeRun:
         doubles = earlier.kept and not CONTRACTS[step.contract].mode.resend_is_safe
         return not step.again and (earlier.done or doubles)
 
-    def _go_on(self, ended: StepResult, earlier: Earlier, target: Target) -> StepResult:
+    def _go_on(self, ended: StepResult, earlier: Earlier, target: Target, reader: AccountReader) -> StepResult:
         """Take an earlier job for the step: as it is, proved now, or gone on with."""
         step, job, observer = ended.step, earlier.job, self.observe(ended.step)
         settled = not earlier.open and (earlier.proved or not step.reconcile or not earlier.done)
@@ -195,6 +250,7 @@ class RecipeRun:
             prove=step.reconcile,
             changes=self._changes(step, job.settings),
             file=step.file if job.source is None and step.file.absolute() != job.file_path else None,
+            account=reader,
             stop=self.stop,
             observer=observer,
         )
@@ -242,6 +298,15 @@ def contradictions(recipe: Recipe, given: Mapping[str, int]) -> list[str]:
         f"not to {name} {other} as the options or the target say."
         for (name, own, other), numbers in steps.items()
     ]
+
+
+def used_ids(recipe: Recipe, given: Mapping[str, int]) -> frozenset[str]:
+    """Return those of the given ids that a step uses, since it lacks them. `check_recipe` must have passed."""
+    used: set[str] = set()
+    for step in recipe.steps:
+        route = CONTRACTS[step.contract].route(step_ids(step, given))
+        used |= set(route.ids) - set(step.ids)
+    return frozenset(used)
 
 
 def check_recipe(recipe: Recipe, given: Mapping[str, int]) -> None:

@@ -2,27 +2,26 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
 from bulkops.clock import Clock
 from bulkops.errors import GuardRefused, UsageError
-from bulkops.ledger.events import Reconciled
 from bulkops.ledger.store import Ledger
+from bulkops.pipeline.proof import Circumstances, SavedExport, keep_result
 from bulkops.readback.compare.canonical import Fold
-from bulkops.reconciling.balances import Balance, check_balances
-from bulkops.reconciling.jobs import known_from
+from bulkops.reconciling.balances import SubledgerBalance, check_balances
+from bulkops.reconciling.jobs import known_from_ledger
 from bulkops.reconciling.outputs import refuse_unfit
 from bulkops.reconciling.result import Reconciliation
 from bulkops.reconciling.run import reconcile
-from bulkops.reconciling.sides import Evidence, Known
+from bulkops.reconciling.sides import EvidenceSource, ImportFacts
 from bulkops.settings import Target
 from bulkops.upload.input_file import Original
 from bulkops.upload.start import contract_of, target_of, with_file
 from bulkops.writing import OWN_ONLY, Permit
 from bulkops_validators.model.contract import Contract
-
-BALANCES = "balances"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +35,7 @@ class Asked:
     contract: Contract
     file: Path
     options: Mapping[str, str] = field(default_factory=dict)
-    known: Known = field(default_factory=Known)
+    known: ImportFacts = field(default_factory=ImportFacts)
     job: str | None = None
     target: Mapping[str, Any] | None = None
     original: Original | None = None
@@ -63,7 +62,7 @@ def asked_of_job(ledger: Ledger, name: str, *, file: Path | None = None, where: 
     original.refuse_change()
     if where is not None and target_of(contract, where) != job.target:
         raise GuardRefused(f"Job {name} was begun on another target.", hint="Name the target it was begun on.")
-    known = known_from(ledger, job, ledger.chunks(name), contract)
+    known = known_from_ledger(ledger, job, ledger.chunks(name), contract)
     return Asked(
         contract=contract,
         file=file or job.file_path,
@@ -76,7 +75,12 @@ def asked_of_job(ledger: Ledger, name: str, *, file: Path | None = None, where: 
 
 
 def prove(
-    asked: Asked, evidence: Evidence, *, clock: Clock, ledger: Ledger | None, observer: Callable[[str], None] | None
+    asked: Asked,
+    evidence: EvidenceSource,
+    *,
+    clock: Clock,
+    ledger: Ledger | None,
+    observer: Callable[[str], None] | None,
 ) -> Reconciliation:
     """Compare, check the balances if asked, and let the job know what was found, as `import --reconcile` does.
 
@@ -85,7 +89,8 @@ def prove(
     refuse_unfit(asked.output, asked.repair, [asked.file, *(asked.balances or ())], asked.permit)
     if asked.target is not None and evidence.export is not None:
         evidence = replace(evidence, ids=asked.target["ids"], address=asked.target["base_url"])
-    balances: tuple[Balance, ...] = ()
+    began, saved = clock.now(), SavedExport.at(evidence.export if asked.job else None)
+    balances: tuple[SubledgerBalance, ...] = ()
     if asked.balances:
         before, after = asked.balances
         balances = check_balances(asked.contract, asked.file, before=before, after=after, ids=evidence.ids)
@@ -98,8 +103,17 @@ def prove(
     if asked.original is not None:
         asked.original.refuse_change()
     if asked.job and ledger is not None:
-        _record(ledger, asked.job, result)
+        how = _circumstances(evidence, saved, began=began, ended=clock.now())
+        keep_result(ledger, ledger.job(asked.job), result, how)
     return result
+
+
+def _circumstances(
+    evidence: EvidenceSource, saved: SavedExport | None, *, began: datetime, ended: datetime
+) -> Circumstances:
+    if evidence.client is not None:
+        return Circumstances.of_target(evidence.client.target, began=began, ended=ended)
+    return Circumstances(began=began, ended=ended, export=saved.identity() if saved else None)
 
 
 def fold_named(case: Fold | str | None) -> Fold | None:
@@ -108,10 +122,3 @@ def fold_named(case: Fold | str | None) -> Fold | None:
         return Fold(case) if case is not None else None
     except ValueError:
         raise UsageError(f"There is no case {case!r}.", hint=f"Known: {', '.join(Fold)}.") from None
-
-
-def _record(ledger: Ledger, name: str, result: Reconciliation) -> None:
-    """Write the result to the job; balances checked earlier stay where none were checked now."""
-    job = ledger.job(name)
-    kept = {key: value for key, value in (job.reconciliation or {}).items() if key == BALANCES}
-    ledger.change_job(job, Reconciled(), reconciliation={**kept, **result.to_json()})

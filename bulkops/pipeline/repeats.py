@@ -158,7 +158,7 @@ def _only_new(
             stack.callback(_clear_unless_known, ledger, job.id)
         write_new_records(plan, found.mask, written)
         stamp = settled_stamp(written)
-        part = plan_file(written, limits)
+        part = plan_file(written, limits, names=plan.names)
         entry = replace(
             job,
             file_path=written,

@@ -6,19 +6,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bulkops.account.preflight import Preflight
+from bulkops.account.reading import AccountReader
 from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import plan_file
 from bulkops.clock import Clock
-from bulkops.errors import UsageError
+from bulkops.errors import AccessRefused, BulkopsError, UsageError
 from bulkops.ledger.events import FileNamed
 from bulkops.ledger.job_summary import job_state
 from bulkops.ledger.models import ChunkEntry, JobEntry
-from bulkops.ledger.states import JobState
+from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.importing import OpenTarget
 from bulkops.pipeline.observer import Observer, Silent
 from bulkops.pipeline.previous_run import GOOD_VERDICTS
-from bulkops.pipeline.running import NewJob, Outcome, as_it_stands, begin_and_run, run_and_prove
+from bulkops.pipeline.running import (
+    NewJob,
+    Outcome,
+    as_it_stands,
+    begin_and_run,
+    check_account,
+    run_and_prove,
+    with_preflight,
+)
+from bulkops.upload.context import JobContext
 from bulkops.upload.job_files import rejected_path
 from bulkops.upload.options import RunOptions
 from bulkops.upload.replace.undo import Undone, saved_before
@@ -40,10 +51,14 @@ def resume_job(
     prove: bool = False,
     changes: Mapping[str, Any] | None = None,
     file: Path | None = None,
+    account: AccountReader | None = None,
     stop: Stop | None = None,
     observer: Observer | None = None,
 ) -> Outcome:
     """Go on with a job where it was left; `changes` are run settings to change, `file` is where its file is now.
+
+    If records are pending, the account is read first, through `account` if others have read it already: where the
+    target or the file does not fit it, nothing is sent.
 
     A job of which nothing is left to do is returned as it is, without its file or its target. GuardRefused on another
     file or target than it was begun with, UsageError if it was cancelled.
@@ -62,7 +77,25 @@ def resume_job(
             job = ledger.change_job(job, FileNamed(), file_path=with_file(job, file).file_path)
         job = resumed(job, ledger, changes=changes or {})
         context = stack.enter_context(opened(job, target, ledger, clock=clock, stop=stop, say=observer.note))
-        return run_and_prove(context, stop=stop, observer=observer, prove=prove)
+        preflight, error = _checked(context, chunks, observer, account)
+        if error is not None:
+            return with_preflight(as_it_stands(job, chunks, ledger, error=error), preflight)
+        return with_preflight(run_and_prove(context, stop=stop, observer=observer, prove=prove), preflight)
+
+
+def _checked(
+    context: JobContext, chunks: Sequence[ChunkEntry], observer: Observer, account: AccountReader | None
+) -> tuple[Preflight | None, BulkopsError | None]:
+    """Return how a job fits its account if records are pending, and the error that keeps these from being sent."""
+    if all(chunk.state is not ChunkState.PENDING for chunk in chunks):
+        return None, None
+    job = context.job
+    try:
+        accept = job.settings.get("accept", ())
+        preflight = check_account(context, job.file_path, observer, accept=accept, account=account)
+    except AccessRefused as refused:
+        return None, refused
+    return preflight, preflight.error()
 
 
 def idle(job: JobEntry, chunks: Sequence[ChunkEntry], ledger: Ledger) -> Outcome:

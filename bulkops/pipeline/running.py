@@ -1,12 +1,14 @@
 """A job from its locks to its proof, and how that ended: the steps that all ways to run one share."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from bulkops.account.preflight import Preflight, check_import, merged
+from bulkops.account.reading import AccountReader
 from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
 from bulkops.errors import (
@@ -18,7 +20,8 @@ from bulkops.errors import (
     TargetUnfit,
     Unfinished,
 )
-from bulkops.ledger.events import Cancelled, Reconciled
+from bulkops.journal import record
+from bulkops.ledger.events import Cancelled
 from bulkops.ledger.job_summary import exit_code, job_document, job_state
 from bulkops.ledger.job_view import Job
 from bulkops.ledger.models import ChunkEntry, JobEntry
@@ -26,10 +29,12 @@ from bulkops.ledger.neighbours import leave_trace, neighbours
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer
-from bulkops.reconciling.jobs import known_from
+from bulkops.pipeline.proof import Circumstances, keep_result
+from bulkops.reconciling.jobs import known_from_ledger
 from bulkops.reconciling.result import Verdict
-from bulkops.reconciling.run import Evidence, reconcile
+from bulkops.reconciling.run import EvidenceSource, reconcile
 from bulkops.settings import Target
+from bulkops.transport.notices import silent
 from bulkops.transport.responses import MOVED
 from bulkops.upload.body import Stamp
 from bulkops.upload.context import JobContext
@@ -53,7 +58,7 @@ class Outcome:
 
     `document` is that of `import --json`, without the error; `error` is what ended the run or its proof early, if
     anything; `chunks` are as the ledger has them; `rejected_file` holds the rejected records, if there are any.
-    `idle` says that nothing was left to do, so nothing was done.
+    `idle` says that nothing was left to do, so nothing was done. `preflight` is what was read of the account first.
     """
 
     document: Mapping[str, Any]
@@ -63,6 +68,7 @@ class Outcome:
     chunks: Sequence[ChunkEntry] = ()
     rejected_file: Path | None = None
     idle: bool = False
+    preflight: Preflight | None = None
 
     @property
     def job(self) -> Job | None:
@@ -93,6 +99,7 @@ class NewJob:
     """A job that the ledger does not have yet, and what it is begun with.
 
     `stamp` is that of its file, taken right before the plan was made. `keep` is called right before the ledger has it.
+    With `check` the account is read first, through `account` if others have read it already.
     """
 
     job: JobEntry
@@ -105,15 +112,18 @@ class NewJob:
     validation: ValidationReport | None = None
     stamp: Stamp | None = None
     keep: Callable[[], Path] | None = None
+    check: bool = False
+    account: AccountReader | None = None
 
 
 def begin_and_run(
     new: NewJob, target: Target, ledger: Ledger, *, clock: Clock, stop: Stop, observer: Observer
 ) -> Outcome:
-    """Check the guards, write the job to the ledger and run it; a dry run ends before the ledger has it.
+    """Check the account and the guards, write the job to the ledger and run it; a dry run ends before the ledger.
 
-    If the target of a replacement cannot be read, the ledger has the job all the same, and nothing is sent. Where no
-    connection to the target is possible (Unreachable), the ledger does not have the job.
+    A target or a file that does not fit the account ends it before the guards. If the target of a replacement cannot
+    be read, the ledger has the job, and nothing is sent. If no connection to the target is possible (Unreachable), the
+    ledger does not have the job.
     """
     job, contract, plan = new.job, new.contract, new.plan
     with ExitStack() as stack:
@@ -122,6 +132,9 @@ def begin_and_run(
         context = stack.enter_context(running)
         context.client.reach()
         _name_neighbours(target, ledger, observer)
+        preflight = _checked(new, context, observer)
+        if preflight is not None and preflight.report.errors:
+            return _unfit(new, preflight)
         observer.planned(plan, contract, context.ids)
         told = _Told(observer, clock)
         try:
@@ -142,13 +155,60 @@ def begin_and_run(
                 raise
             observer.began(job)
             observer.ran()
-            return replace(_outcome(context, error), validation=new.validation)
+            return with_preflight(replace(_outcome(context, error), validation=new.validation), preflight)
         if new.dry_run:
             document = {**job_document(job, new_chunks(plan)), "job": None, "dry_run": True}
-            return Outcome(document=document, exit_code=0, validation=new.validation)
+            return with_preflight(Outcome(document=document, exit_code=0, validation=new.validation), preflight)
         leave_trace(target.server, ledger.address, now=clock.now())
         outcome = run_and_prove(context, stop=stop, observer=observer, prove=new.prove, begun=told.fresh)
-        return replace(outcome, validation=new.validation)
+        return with_preflight(replace(outcome, validation=new.validation), preflight)
+
+
+def _checked(new: NewJob, context: JobContext, observer: Observer) -> Preflight | None:
+    if not new.check:
+        return None
+    return check_account(context, new.plan.path, observer, accept=new.guards.accept, account=new.account)
+
+
+def check_account(
+    context: JobContext, file: Path, observer: Observer, *, accept: Collection[str], account: AccountReader | None
+) -> Preflight:
+    """Return how a job's target and file fit the account; `account` has read it for other imports, if given.
+
+    AccessRefused if the key is not accepted.
+    """
+    alone = account is None
+    preflight = check_import(
+        context.contract,
+        file,
+        context.ids,
+        account or AccountReader(context.client),
+        accept=accept,
+        search=alone,  # of several imports, an earlier one may create the profiles
+        say=observer.note if alone else silent,
+    )
+    observer.checked(preflight)
+    return preflight
+
+
+def _unfit(new: NewJob, preflight: Preflight) -> Outcome:
+    """Return the outcome of a job that was not begun, since its target or file does not fit the account."""
+    document = {**job_document(new.job, new_chunks(new.plan)), "job": None, "state": JobState.REFUSED.value}
+    validation = new.validation
+    if validation is not None:
+        (found,) = validation.files
+        validation = replace(validation, files=(merged(found, preflight.report),))
+    error = preflight.error()
+    code = error.exit_code if error else 0
+    outcome = Outcome(document=document, exit_code=code, error=error, validation=validation)
+    return with_preflight(outcome, preflight)
+
+
+def with_preflight(outcome: Outcome, preflight: Preflight | None) -> Outcome:
+    """Return an outcome with what was read of the account first, if anything was."""
+    if preflight is None:
+        return outcome
+    return replace(outcome, document={**outcome.document, "preflight": preflight.to_json()}, preflight=preflight)
 
 
 def _name_neighbours(target: Target, ledger: Ledger, observer: Observer) -> None:
@@ -189,8 +249,8 @@ def run_and_prove(context: JobContext, *, stop: Stop, observer: Observer, prove:
     _cancel_hopeless(context, error)
     outcome = _outcome(context, error)
     if prove and not isinstance(error, FileChanged) and outcome.state in (JobState.DONE, JobState.REFUSED):
-        return _proved(context, outcome, observer)
-    return outcome
+        outcome = _proved(context, outcome, observer)
+    return _recorded(outcome)
 
 
 def as_it_stands(
@@ -243,6 +303,21 @@ def resumable(error: BulkopsError) -> BulkopsError:
     return Unfinished(error.message, hint=error.hint) if isinstance(error, LedgerUnusable) else error
 
 
+def _recorded(outcome: Outcome) -> Outcome:
+    """Return an outcome after it was recorded."""
+    document = outcome.document
+    record(
+        "job_ended",
+        job=document["job"],
+        contract=document["contract"],
+        state=outcome.state,
+        exit=outcome.exit_code,
+        records=document["records"],
+        verdict=outcome.verdict,
+    )
+    return outcome
+
+
 def _outcome(context: JobContext, error: BulkopsError | None) -> Outcome:
     """Return how a run ended, from the ledger or, where that cannot be read any more, from what was last written."""
     ledger, job = context.ledger, context.job
@@ -259,18 +334,19 @@ def _proved(context: JobContext, outcome: Outcome, observer: Observer) -> Outcom
     """
     ledger = context.ledger
     try:
-        job = ledger.job(context.job.id)
+        job, began = ledger.job(context.job.id), context.clock.now()
         result = reconcile(
             context.contract,
             job.file_path,
-            Evidence(client=context.client, ids=context.ids, options=job.options),
-            known=known_from(ledger, job, outcome.chunks, context.contract),
+            EvidenceSource(client=context.client, ids=context.ids, options=job.options),
+            known=known_from_ledger(ledger, job, outcome.chunks, context.contract),
             settle=context.options.settle,
             clock=context.clock,
             observer=observer.note,
         )
         context.original.refuse_change()
-        job = ledger.change_job(job, Reconciled(), reconciliation=result.to_json())
+        circumstances = Circumstances.of_target(context.client.target, began=began, ended=context.clock.now())
+        job = keep_result(ledger, job, result, circumstances)
     except BulkopsError as raised:
         error = resumable(raised)
         return replace(outcome, error=error, exit_code=error.exit_code)

@@ -1,1 +1,1 @@
-"""What the deployment shows of the rows: fetched, read leniently, made comparable with what was sent."""
+"""Fetch the rows that a deployment shows, parse them leniently and compare them with the sent records."""

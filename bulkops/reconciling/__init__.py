@@ -1,1 +1,1 @@
-"""Compare what was sent with what the deployment holds, row by row, and say whether it is proved."""
+"""Compare sent records with the rows of the deployment, one by one, and decide whether the import is proved."""

@@ -1,7 +1,7 @@
-"""Totals of balances before and after an import against the sum of the file, per subledger.
+"""Compare balance totals before and after an import with the sum of the file, for each subledger.
 
-Balances move on their own: points are spent, expire, become active. So current and pending balances are added, and
-a difference is a question to ask, not a proof; rows are proved by `run`.
+Balances also change without imports: points are spent, expire or become active. So current and pending balances are
+added up, and a difference is a hint, not a proof. `run` proves the rows.
 """
 
 from collections import defaultdict
@@ -28,8 +28,8 @@ PROGRAM = "loyaltyprogramid"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Balance:
-    """One subledger, blank for the main one: the totals before and after, and the sum of the file."""
+class SubledgerBalance:
+    """The totals of one subledger before and after an import, and the sum of the file; blank for the main ledger."""
 
     subledger: str
     before: Decimal
@@ -38,11 +38,11 @@ class Balance:
 
     @property
     def agrees(self) -> bool:
-        """Whether what was sent is what the total grew by."""
+        """Whether the total grew by the sum of the file."""
         return self.after - self.before == self.sent
 
     def to_json(self) -> "BalanceDocument":
-        """Return the balance as `reconcile --json` prints it; numbers as text, so that no digit is lost."""
+        """Return the balance as in `reconcile --json`; numbers are text, so that no digit is lost."""
         return {
             "subledger": self.subledger,
             "before": f"{self.before:f}",
@@ -54,11 +54,11 @@ class Balance:
 
 def check_balances(
     contract: Contract, source: Path, *, before: Path, after: Path, ids: Mapping[str, int] | None = None
-) -> tuple[Balance, ...]:
+) -> tuple[SubledgerBalance, ...]:
     """Return the balance of every subledger that occurs; `before` and `after` are balances exports.
 
-    UsageError where the contract adds nothing to balances; DataError where an export is none of balances, may be
-    incomplete, or is of another program than that of `ids`.
+    UsageError if the contract adds nothing to balances. DataError if a file is not a balances export, may be
+    incomplete, or belongs to another program than that of `ids`.
     """
     amount = amount_column(contract)
     if amount is None or SUBLEDGER not in contract.column_names:
@@ -72,13 +72,13 @@ def check_balances(
     ]
     if totals[0].pending != totals[1].pending:
         raise DataError(
-            f"Only one of {before} and {after} has {PENDING}, so their totals are not of the same.",
+            f"Only one of {before} and {after} has the column {PENDING}, so their totals cannot be compared.",
             hint="Save both with the same --balances.",
         )
     old, new = (total.by_subledger for total in totals)
     nothing = Decimal(0)
     return tuple(
-        Balance(
+        SubledgerBalance(
             subledger=ledger,
             before=old.get(ledger, nothing),
             after=new.get(ledger, nothing),
@@ -90,16 +90,16 @@ def check_balances(
 
 @dataclass(frozen=True, kw_only=True)
 class Totals:
-    """Totals by subledger, and whether pending balances are among them: an export leaves out what was not asked for."""
+    """Totals by subledger, and whether they include pending balances, which an export contains only on request."""
 
     by_subledger: Mapping[str, Decimal]
     pending: bool
 
 
 def total_balances(frames: Iterable[pl.DataFrame], *, name: str, program: int | None = None) -> Totals:
-    """Return current and pending balances of a balances export, added up for each subledger.
+    """Return the sum of current and pending balances of an export for each subledger; `name` is for messages.
 
-    DataError where a balance is no number, or is of another program.
+    DataError if a balance is not a number, or belongs to another program.
     """
     totals: dict[str, Decimal] = defaultdict(Decimal)
     pending, rows = False, 0
@@ -119,7 +119,7 @@ def total_balances(frames: Iterable[pl.DataFrame], *, name: str, program: int | 
                     continue
                 number = as_decimal(text)
                 if number is None:
-                    raise DataError(f"{name}: {names[column]} {text!r} is no number.")
+                    raise DataError(f"{name}: {names[column]} {text!r} is not a number.")
                 pending |= column == PENDING
                 totals[str(ledger)] += number * count
     return Totals(by_subledger=dict(totals), pending=pending or not rows)
@@ -131,6 +131,6 @@ def _refuse_other_program(frame: pl.DataFrame, names: Mapping[str, str], program
     shown = set(canonical_ids(frame.get_column(names[PROGRAM])).unique()) - {"", str(program)}
     if shown:
         raise DataError(
-            f"{name} is of another program: --program is {program}, its rows show {min(shown)}.",
-            hint="Name the balances of this program.",
+            f"{name} belongs to another program: --program is {program}, its rows show {min(shown)}.",
+            hint="Give the balances exports of this program.",
         )

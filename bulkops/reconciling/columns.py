@@ -1,12 +1,12 @@
-"""What a file and a read-back must have to be compared at all, and what is not there to be compared."""
+"""Check that a file and a read-back have the columns that a comparison needs, and list the ones that are missing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import polars as pl
 
 from bulkops.errors import DataError
 from bulkops.readback.compare.canonical import by_lower
-from bulkops.readback.compare.keyed import Counts
+from bulkops.readback.compare.keyed import RowCounts
 from bulkops.readback.compare.staging import RowSets, quoted
 from bulkops.readback.parse.tables import LINE, RECORD
 from bulkops.reconciling.totals import amount_column
@@ -14,61 +14,69 @@ from bulkops_validators.model.contract import Contract, Form, Readback, ReadColu
 
 
 def core_columns(contract: Contract, readback: Readback) -> tuple[str, ...]:
-    """Return the columns that every record fills: the required ones, and those of which it must fill one."""
+    """Return the columns that identify a record: the required ones, and groups in which one must be filled."""
     filled = {*contract.required_names, *_alternatives(contract)}
     return tuple(c.column for c in readback.columns if c.column in filled)
 
 
 def measures(contract: Contract) -> tuple[str, ...]:
-    """Return the columns of the core that say how much, not whose."""
+    """Return the core columns that contain an amount instead of an identifier."""
     amount = amount_column(contract)
     return (amount,) if amount else ()
 
 
 def refuse_other_file(contract: Contract, frame: pl.DataFrame, name: str) -> None:
-    """Raise DataError if the file to compare lacks a column by which its records are known."""
+    """Raise DataError if the file to compare lacks a column that identifies its records."""
     names = by_lower(_written(frame))
-    missing = [c for c in contract.required_names if c.lower() not in names]
+    known = {column for name, column in contract.header_names.items() if name.lower() in names}
+    missing = [c for c in contract.required_names if c not in known]
     alternatives = _alternatives(contract)
     if not missing and alternatives and not any(c.lower() in names for c in alternatives):
         missing = [" or ".join(alternatives)]
     if missing:
         raise DataError(
             f"{name} has no column {missing[0]!r}; it has {_listed(frame)}.",
-            hint=f"`bulkops validate {contract.name} {name}` says what is wrong with it.",
+            hint=f"Run `bulkops validate {contract.name} {name}` to see all findings.",
         )
 
 
 def refuse_other_rows(contract: Contract, readback: Readback, frame: pl.DataFrame, name: str, *, scoped: bool) -> None:
-    """Raise DataError if rows found lack a column by which they are known, as those of something else do.
+    """Raise DataError if found rows lack an identifying column, as the rows of another export do.
 
-    With `scoped` they must tell their import: without it no row would count. Empty pages have no columns.
+    With `scoped`, only rows of known imports count, so multiset rows must also have the import id.
     """
     written = _written(frame)
     if readback.form is Form.PAGES and frame.is_empty() and not written:
-        return
+        return  # an empty page has no columns
     names = by_lower(written)
-    alternatives = _alternatives(contract)
-    wanted = readback.key if not readback.multiset else core_columns(contract, readback)
-    have = {c.column for c in readback.columns if any(n.lower() in names for n in c.found)}
-    missing = [c.found for c in readback.columns if c.column in wanted and c.column not in {*have, *alternatives}]
-    if alternatives and not have & set(alternatives):
-        missing += [c.found for c in readback.columns if c.column in alternatives][:1]
     if scoped and readback.multiset and readback.import_id and readback.import_id.lower() not in names:
         raise DataError(
-            f"{name} has no column {readback.import_id!r}, which tells the rows of these imports from others; "
+            f"{name} has no column {readback.import_id!r}, so the rows of these imports cannot be identified; "
             f"it has {_listed(frame)}.",
             hint="Save the export with all its columns.",
         )
-    if missing:
+    if missing := _missing_identifier(contract, readback, names):
         raise DataError(
-            f"{name} has no column {' or '.join(map(repr, missing[0]))}; it has {_listed(frame)}.",
+            f"{name} has no column {' or '.join(map(repr, missing))}; it has {_listed(frame)}.",
             hint=f"Is it the export of {contract.name}?",
         )
 
 
-def unseen(sets: RowSets, counts: Counts) -> tuple[str, ...]:
-    """Return the columns that hold something in the file and are not in the read-back."""
+def _missing_identifier(contract: Contract, readback: Readback, names: Collection[str]) -> Sequence[str]:
+    """Return the accepted names of the first identifying column that is not in `names` (lower case); empty if none.
+
+    Of the alternative columns of a contract, one is enough.
+    """
+    identifying = core_columns(contract, readback) if readback.multiset else readback.key
+    alternatives = _alternatives(contract)
+    present = {c.column for c in readback.columns if any(n.lower() in names for n in c.found)}
+    required = [c for c in readback.columns if c.column in identifying and c.column not in alternatives]
+    choices = [] if present & set(alternatives) else [c for c in readback.columns if c.column in alternatives]
+    return next((c.found for c in (*required, *choices) if c.column not in present), ())
+
+
+def unseen(sets: RowSets, counts: RowCounts) -> tuple[str, ...]:
+    """Return the columns that the file fills and the read-back lacks."""
     absent = [c for c in sets.readback.columns if c.column in counts.not_compared]
     return tuple(c.column for c in absent if _filled(sets, c))
 

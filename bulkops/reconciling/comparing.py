@@ -1,4 +1,4 @@
-"""The two sides of a reconciliation, read and compared until the result holds, and what is written of it."""
+"""Read and compare both sides of a reconciliation until the result is stable, and write its files."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -10,9 +10,9 @@ import polars as pl
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, DataError, UsageError
 from bulkops.readback.compare.canonical import Fold, found_frame, live_rows, sent_frame
-from bulkops.readback.compare.keyed import Counts, Difference, compare, counts_of, differences, name_contradicting
+from bulkops.readback.compare.keyed import RowCounts, RowDifference, compare, counts_of, differences, name_contradicting
 from bulkops.readback.compare.staging import RowSets
-from bulkops.readback.fetch.prefetch import one_ahead
+from bulkops.readback.fetch.prefetch import prefetch
 from bulkops.readback.fetch.rows import read_back
 from bulkops.readback.fetch.times import rfc3339
 from bulkops.readback.parse.tables import read_frames
@@ -21,12 +21,12 @@ from bulkops.reconciling.columns import core_columns, measures, refuse_other_row
 from bulkops.reconciling.diagnosis import explained
 from bulkops.reconciling.imports import tell_imports
 from bulkops.reconciling.outputs import advice, formula_notes, write_differences, write_repair
-from bulkops.reconciling.places import Places
 from bulkops.reconciling.repairing import Certainty, objection, saved_too_early, shows_imports
 from bulkops.reconciling.resaved import resaved, text_columns
 from bulkops.reconciling.result import Reconciliation, Verdict, judge
-from bulkops.reconciling.saved import Saved, saved_frames
-from bulkops.reconciling.sides import Claim, Evidence, Known
+from bulkops.reconciling.saved import OpenedExport, saved_frames
+from bulkops.reconciling.shown_ids import ShownIds
+from bulkops.reconciling.sides import EvidenceSource, ImportFacts, RowClaim
 from bulkops.upload.body import ChunkBody
 from bulkops.writing import Permit
 from bulkops_validators.model.contract import Contract, Form, Mode, Readback
@@ -34,12 +34,12 @@ from bulkops_validators.model.contract import Contract, Form, Mode, Readback
 EXAMPLES = 50
 FIRST_WAIT, LONGEST_WAIT = 1.0, 15.0
 
-Observer = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What is to be written of a comparison; `lifted` as in `objection`."""
+class OutputOptions:
+    """The files to write after a comparison; `lifted` is as in `objection`."""
 
     output: Path | None
     spreadsheet_safe: bool
@@ -48,83 +48,90 @@ class Wish:
     lifted: bool
 
 
-def _differences(sets: RowSets, wish: Wish) -> dict[str, str]:
-    if wish.output is None:
+def _differences(sets: RowSets, outputs: OutputOptions) -> dict[str, str]:
+    if outputs.output is None:
         return {}
-    return write_differences(sets, wish.output, wish.permit, spreadsheet_safe=wish.spreadsheet_safe)
+    return write_differences(sets, outputs.output, outputs.permit, spreadsheet_safe=outputs.spreadsheet_safe)
 
 
 @dataclass
-class Reading:
-    """What the latest reading of the other side was like, besides its rows."""
+class ReadbackState:
+    """Facts about the latest read-back besides its rows.
+
+    `notes` are its problems. `has_import_ids`: every frame has the import id column. `doubt` says why the differences
+    may be those of the export alone; blank if nothing shows that.
+    """
 
     notes: Notes = field(default_factory=Notes)
     has_import_ids: bool = True
     doubt: str = ""
 
-    def renew(self, notes: Notes) -> None:
-        """Begin with another reading."""
+    def reset(self, notes: Notes) -> None:
+        """Start the next read-back."""
         self.notes, self.has_import_ids, self.doubt = notes, True, ""
 
-    def look(self, frame: pl.DataFrame, readback: Readback) -> None:
-        """Note whether rows show the id of their import; an empty page has no columns."""
+    def note_import_ids(self, frame: pl.DataFrame, readback: Readback) -> None:
+        """Note whether the rows have an import id column; an empty page has no columns and is skipped."""
         names = {name.lower() for name in frame.columns}
         if readback.form is Form.CSV or frame.height:
             self.has_import_ids &= (readback.import_id or "").lower() in names
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
-    """The sides of one reconciliation, read and compared as often as it takes. `saved` is the export, if it is one."""
+class ReconcileTask:
+    """One reconciliation: both sides, compared repeatedly until the result is stable.
+
+    `saved` is the saved export; None if the other side is a target.
+    """
 
     contract: Contract
     sets: RowSets
-    evidence: Evidence
-    known: Known
+    evidence: EvidenceSource
+    known: ImportFacts
     fold: Fold
     source: Path
-    saved: Saved | None
-    last: Reading = field(default_factory=Reading)
+    saved: OpenedExport | None
+    last: ReadbackState = field(default_factory=ReadbackState)
 
-    def until_settled(self, *, settle: float, clock: Clock, say: Observer) -> Reconciliation:
-        """Read until proved, or until what is found has stood still for `settle` seconds."""
+    def until_settled(self, *, settle: float, clock: Clock, notify: Notify) -> Reconciliation:
+        """Return the result once it is proved, or once its counts have not changed for `settle` seconds."""
         readings, wait = 0, FIRST_WAIT
-        stood: tuple[object, ...] | None = None
+        last_state: tuple[object, ...] | None = None
         since = clock.monotonic()
         while True:
-            result = self._once()
+            result = self._read_and_compare()
             readings += 1
             now = clock.monotonic()
             state = (result.found, result.missing, result.different, result.unexpected, result.columns)
-            if state != stood:
-                stood, since, wait = state, now, FIRST_WAIT
+            if state != last_state:
+                last_state, since, wait = state, now, FIRST_WAIT
             if result.verdict is not Verdict.MISMATCH or now - since >= settle:
                 return replace(result, readings=readings)
             pause = min(wait, max(settle - (now - since), 0.0))
-            say(f"{result.reason} Reading again in {pause:.0f} s, since exports may lag.")
+            notify(f"{result.reason} Reading again in {pause:.0f} s, since exports may lag.")
             clock.sleep(pause)
             wait = min(wait * 2, LONGEST_WAIT)
 
-    def write(self, wish: Wish, notes: Notes) -> tuple[dict[str, str], list[str]]:
-        """Write the files that are wanted, and return them with what is to be said of a repair file.
+    def write(self, outputs: OutputOptions, notes: Notes) -> tuple[dict[str, str], list[str]]:
+        """Write the requested files; return their paths by kind, and notes about them for the user.
 
-        `notes` are of the file that was compared.
+        `notes` are the problems of the compared file.
         """
-        files = _differences(self.sets, wish)
-        said = formula_notes(self.sets) if files and not wish.spreadsheet_safe else []
-        if wish.repair is None or not self.sets.number("SELECT count(*) FROM result WHERE class = 'missing'"):
+        files = _differences(self.sets, outputs)
+        said = formula_notes(self.sets) if files and not outputs.spreadsheet_safe else []
+        if outputs.repair is None or not self.sets.number("SELECT count(*) FROM result WHERE class = 'missing'"):
             return files, said
         certainty = self._certainty(notes)
         against = objection(
             self.contract, self.sets, self.known, certainty,
-            name=self.evidence.name, source=self.source, lifted=wish.lifted,
+            name=self.evidence.name, source=self.source, lifted=outputs.lifted,
         )  # fmt: skip
         if against:
             return files, [*said, f"No repair file was written: {against}"]
-        lifted = wish.lifted and self.contract.mode is Mode.APPEND and not certainty.shows_imports
-        write_repair(self.sets, self.source, wish.repair, wish.permit, lifted=lifted)
-        files["repair"] = str(wish.repair)
-        return files, [*said, *advice(self.contract, wish.repair, lifted=lifted, rejected=self.known.rejected)]
+        lifted = outputs.lifted and self.contract.mode is Mode.APPEND and not certainty.shows_imports
+        write_repair(self.sets, self.source, outputs.repair, outputs.permit, lifted=lifted)
+        files["repair"] = str(outputs.repair)
+        return files, [*said, *advice(self.contract, outputs.repair, lifted=lifted, rejected=self.known.rejected)]
 
     def _certainty(self, notes: Notes) -> Certainty:
         reading = self.last
@@ -137,16 +144,17 @@ class Task:
             partial=self.saved.partial if self.saved else "",
         )
 
-    def _once(self) -> Reconciliation:
+    def _read_and_compare(self) -> Reconciliation:
+        """Read the other side once, compare, and return the result."""
         notes = Notes()
-        # A target was asked with its ids in the request; only a file has to show of which it is.
-        places = Places(self.sets.readback, self.evidence.ids if self.saved else None, name=self.evidence.name)
-        self._stage(notes, places)
+        # The request to a target contains its ids. Only the rows of a file must show which target they belong to.
+        shown_ids = ShownIds(self.sets.readback, self.evidence.ids if self.saved else None, name=self.evidence.name)
+        self._stage_found_rows(notes, shown_ids)
         counts, said = self._compared()
         unexpected_counts = self.contract.mode is Mode.REPLACE or self._scoped
         verdict, reason = judge(counts, unexpected_counts=unexpected_counts, unseen=unseen(self.sets, counts))
         if verdict is Verdict.MISMATCH:
-            self.last.doubt = self._doubt(notes, counts)
+            self.last.doubt = self._cause_in_export(notes, counts)
         return Reconciliation(
             contract=self.contract.name,
             verdict=verdict,
@@ -164,83 +172,88 @@ class Task:
             examples=tuple(_examples(self.sets, all_unexpected=unexpected_counts)),
             evidence=self.sets.readback.operation,
             export=str(self.evidence.export or ""),
-            unchecked=places.unchecked(self.contract, confirmed=self.saved.confirmed) if self.saved else {},
+            unchecked=shown_ids.unchecked(self.contract, confirmed=self.saved.confirmed) if self.saved else {},
             doubt=self.last.doubt,
-            notes=(*notes.lines(), *(places.conclude() if self.saved else ()), *said, *self._cut_at_a_line_end(counts)),
+            notes=(
+                *notes.lines(),
+                *(shown_ids.notes() if self.saved else ()),
+                *said,
+                *self._truncation_note(counts),
+            ),
         )
 
-    def _stage(self, notes: Notes, places: Places) -> None:
-        """Read the other side anew."""
+    def _stage_found_rows(self, notes: Notes, shown_ids: ShownIds) -> None:
+        """Replace the staged found rows by those of a new read-back."""
         self.sets.forget_found()
-        self.last.renew(notes)
+        self.last.reset(notes)
         since = rfc3339(self.known.after) if self.known.after else ""
         read = 0
-        for frame in one_ahead(self._found(notes)):
+        for frame in prefetch(self._found(notes)):
             refuse_other_rows(
                 self.contract, self.sets.readback, frame, self.evidence.name, scoped=self.known.import_ids is not None
             )
-            self.last.look(frame, self.sets.readback)
-            there = live_rows(frame)
-            if there.height < frame.height:
-                notes.add("deleted, so not counted as found", read + 1, frame.height - there.height)
+            self.last.note_import_ids(frame, self.sets.readback)
+            live = live_rows(frame)
+            if live.height < frame.height:
+                notes.add("deleted, so not counted as found", read + 1, frame.height - live.height)
             read += frame.height
-            canonical = found_frame(self.sets.readback, places.ours(there), self.fold)
+            canonical = found_frame(self.sets.readback, shown_ids.keep_ours(live), self.fold)
             self.sets.add_found(canonical, since=since, not_ours=[str(i) for i in self.known.others])
-        places.refuse_foreign()
+        shown_ids.refuse_foreign()
         if self.known.import_ids is None and self.sets.readback.multiset:
             for claim in self.known.claims:
-                self._leave_to(claim, notes)
+                self._remove_rows_of(claim, notes)
 
-    def _leave_to(self, claim: Claim, notes: Notes) -> None:
-        """Take rows out that are counted for a chunk of another job; DataError if its records cannot be read."""
+    def _remove_rows_of(self, claim: RowClaim, notes: Notes) -> None:
+        """Remove rows that count for a chunk of another job; DataError if the records of that chunk cannot be read."""
         chunk, job = claim.chunk, claim.job
         name = f"chunk {chunk.number} of job {job.id}"
         try:
-            body = b"".join(ChunkBody(job.file_path, job.header_end, chunk))
+            body = b"".join(ChunkBody(job.file_path, job.header_end, chunk, header=job.sent_header))
         except BulkopsError:
             raise DataError(
                 f"Rows cannot be counted for this job alone: {name} was accepted without an import id, and its file "
                 f"{job.file_path} cannot be read or has changed.",
-                hint="Put that file back and compare again.",
+                hint="Restore that file and compare again.",
             ) from None
         for frame in read_frames([body], name=str(job.file_path)):
-            if taken := self.sets.take_out(sent_frame(self.sets.readback, frame, self.fold)):
-                notes.add(f"counted for {name}, which was accepted without an import id", 1, taken)
+            if removed := self.sets.remove_found(sent_frame(self.sets.readback, frame, self.fold)):
+                notes.add(f"counted for {name}, which was accepted without an import id", 1, removed)
 
-    def _compared(self) -> tuple[Counts, list[str]]:
-        """Compare, tell whose the rows are, and return the counts and what is to be said of them."""
+    def _compared(self) -> tuple[RowCounts, list[str]]:
+        """Compare both sides, check the imports of the rows, and return the counts and notes for the user."""
         core = core_columns(self.contract, self.sets.readback)
         counts = compare(self.sets, core=core, measures=measures(self.contract))
         columns = [c for c in self.sets.columns if c not in counts.not_compared]
         if self.contract.mode is Mode.REPLACE and not self.sets.readback.multiset:
             name_contradicting(self.sets, columns)
-        said = [f"{column} was not compared: the read-back does not have it." for column in counts.not_compared]
+        said = [f"{column} was not compared: the read-back does not contain it." for column in counts.not_compared]
         unfolded = self.evidence.fold is None and self.evidence.export is not None
         said += tell_imports(self.sets, self.known, columns, unfolded=unfolded)
         return counts_of(self.sets, counts.not_compared), said
 
-    def _cut_at_a_line_end(self, counts: Counts) -> Iterator[str]:
-        """Yield a note where an export that was cut off between two records would look the same."""
+    def _truncation_note(self, counts: RowCounts) -> Iterator[str]:
+        """Yield a note if the export could be truncated between two records."""
         if self.saved is None or self.saved.confirmed or self.last.doubt or not (counts.missing and counts.found):
             return
         first = self.sets.number("SELECT min(record) FROM result WHERE class = 'missing'")
         if counts.missing == counts.records - first + 1:
             yield (
                 "The missing records are the last ones of the file: an export that was cut off at the end of a line "
-                "would look the same. Compare with the target itself before you import them."
+                "would look the same. Compare with the target itself before you import the missing records."
             )
 
-    def _doubt(self, notes: Notes, counts: Counts) -> str:
+    def _cause_in_export(self, notes: Notes, counts: RowCounts) -> str:
         """Return why the differences may be those of the export alone; blank if nothing shows that."""
         readback = self.sets.readback
         core = core_columns(self.contract, readback) if readback.multiset else readback.key
         if counts.missing and (alike := resaved(self.sets, text_columns(readback, core))):
-            return alike.said(self.evidence.name, saved=self.saved is not None)
+            return alike.sentence(self.evidence.name, saved=self.saved is not None)
         return explained(self.contract, readback, self.saved.source, notes, file=self.source) if self.saved else ""
 
     @property
     def _scoped(self) -> bool:
-        """Whether only rows of known imports count: where rows have no name of their own, and the ids are known."""
+        """Whether only rows of known imports count: if rows have no key, and the import ids are known."""
         readback = self.sets.readback
         return readback.multiset and readback.import_id is not None and self.known.import_ids is not None
 
@@ -261,7 +274,7 @@ class Task:
         )
 
 
-def _examples(sets: RowSets, *, all_unexpected: bool) -> Iterator[Difference]:
+def _examples(sets: RowSets, *, all_unexpected: bool) -> Iterator[RowDifference]:
     for kind in ("missing", "different"):
         yield from islice(differences(sets, kind), EXAMPLES)
     unexpected = (d for d in differences(sets, "unexpected") if all_unexpected or d.column is not None)

@@ -1,6 +1,6 @@
-"""Why a file, or an export, was not read as it was meant: what `validate` finds, reduced to the one cause.
+"""Explain why a file or an export was misread, with the findings of `validate` that are the likely cause.
 
-The rules are loaded where they are asked: most comparisons need none of them.
+The rules are imported inside the functions, because most comparisons need none of them.
 """
 
 from dataclasses import replace
@@ -19,18 +19,19 @@ if TYPE_CHECKING:
 FILES = ("FIL", "HDR", "STR")
 CELLS = ("XLS", "DAT103", "DAT104", "DAT107")
 NOT_OF_EXPORTS = frozenset(
-    {"HDR101", "HDR102", "HDR103", "HDR104", "HDR105", "HDR106", "HDR107", "STR108", "STR109", "STR110",
+    {"HDR101", "HDR131", "HDR102", "HDR103", "HDR104", "HDR105", "HDR106", "HDR107", "HDR112", "HDR113", "HDR115",
+     "STR108", "STR109", "STR110",
      "FIL105", "FIL107", "FIL109"}
 )  # fmt: skip
-"""What an export may have, or what follows from another cause."""
+"""Findings that are normal in an export, or that follow from another cause."""
 RAW = frozenset({"STR101", "STR102", "STR104", "STR105", "STR106", "STR107"})
-"""What lists and objects without CSV quotes look like, which exports print; no damage where every record is whole."""
+"""Findings for lists and objects without CSV quotes, which exports contain; harmless if every record is complete."""
 SHOWN = 3
 SEARCHED = 1 << 16
 
 
 def export_form(contract: Contract, readback: Readback) -> Contract:
-    """Return a contract that describes the export instead of the import file, for the rules of `validate`."""
+    """Return a contract that describes the export instead of the import file, so that `validate` can check it."""
     read = {column.found[0]: contract.column(column.column) for column in readback.columns}
     shown = {name: replace(column, name=name, required=False) for name, column in read.items()}
     own = {name: Column(name=name, cell=Text(), about="") for name in readback.own_columns}
@@ -38,14 +39,14 @@ def export_form(contract: Contract, readback: Readback) -> Contract:
 
 
 def header_cause(contract: Contract, source: Source) -> str | None:
-    """Return why a header was not recognised, in the words of `validate`; None if nothing speaks for a cause."""
+    """Return why a header was not recognised, with the message of `validate`; None if no cause is found."""
     from bulkops.reading.blocks import ContentReader
     from bulkops.validation.preamble import open_content
 
     with source.open() as stream:
         opening = open_content(ContentReader(stream), contract)
-    if opening.header_line.lstrip()[:1] in (b"{", b"<"):
-        return "it begins like an error or a page, not like CSV"
+    if any(notice.code == "FIL111" for notice in opening.notices):
+        return "it begins like an error or a web page, not like CSV"
     for notice in opening.notices:
         if notice.code not in NOT_OF_EXPORTS:
             return f"{notice.message} ({notice.code})"
@@ -54,24 +55,24 @@ def header_cause(contract: Contract, source: Source) -> str | None:
 
 def _header_below(contract: Contract, source: Source) -> str | None:
     """Return on which line the header is if other lines precede it."""
-    names = {name.lower() for name in contract.column_names}
+    names = {name.lower() for name in contract.header_names}
     with source.open() as stream:
         head = stream.read(SEARCHED)
     for number, line in enumerate(head.decode("utf-8", "replace").splitlines(), start=1):
         found = {cell.strip().lower() for cell in split_cells(line, 0)} & names
         if number > 1 and len(found) > len(names) // 2:
-            return f"the header is on line {number:,}, behind other lines"
+            return f"the header is on line {number:,}, after other lines"
     return None
 
 
 def explained(contract: Contract, readback: Readback, export: Source, notes: Notes, *, file: Path) -> str:
-    """Return what `validate` finds wrong with an export whose rows differ; blank if it finds nothing.
+    """Return a sentence with the findings of `validate` in an export with different rows; blank without findings.
 
-    `notes` are those of its reading. What the cells of `file`, which was sent, have as well is no damage. To be asked
-    only after a mismatch: both are read once more.
+    `notes` are the problems of the export. Findings in cells that `file`, the sent file, has as well are ignored. Call
+    this only after a mismatch, because it reads both files again.
     """
     from bulkops.validation.engine import validate_files
-    from bulkops.validation.findings import ValidationSettings
+    from bulkops.validation.settings import ValidationSettings
 
     name, form = export.path, export_form(contract, readback)
     settings = ValidationSettings(select=(*FILES, *CELLS), max_findings=1)
@@ -82,7 +83,7 @@ def explained(contract: Contract, readback: Readback, export: Source, notes: Not
     if not codes:
         return ""
     sentence = "; ".join(_sentence(report, code) for code in sorted(codes, key=lambda c: -report.counts[c])[:SHOWN])
-    return f"{name} is not as the server writes it, so it proves nothing: {sentence}."
+    return f"{name} is not in the form that the server writes, so it proves nothing: {sentence}."
 
 
 def _sentence(report: "FileReport", code: str) -> str:

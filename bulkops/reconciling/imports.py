@@ -1,27 +1,27 @@
-"""Whose the rows found are: of our imports or of others; and codes that stand there in another case."""
+"""Decide which import each found row belongs to, and find codes that are stored in another case."""
 # ruff: noqa: S608 - only the contracts' own column names and import ids enter the SQL
 
 from collections.abc import Iterator, Sequence
 
 from bulkops.readback.compare.sql import differing, literal, pairs, shown_key
 from bulkops.readback.compare.staging import FOREIGN, RowSets, quoted
-from bulkops.reconciling.sides import Known
+from bulkops.reconciling.sides import ImportFacts
 from bulkops_validators.model.contract import Comparison
 
 SHOWN_IDS = 5
 
 
-def tell_imports(sets: RowSets, known: Known, columns: Sequence[str], *, unfolded: bool) -> Iterator[str]:
-    """Name differences in whose the rows are, and yield what is to be said of them.
+def tell_imports(sets: RowSets, known: ImportFacts, columns: Sequence[str], *, unfolded: bool) -> Iterator[str]:
+    """Add differences in the import id to `result`, and yield notes about them for the user.
 
-    `columns` are those that were compared; `unfolded` says that it is not known how codes fold.
+    `columns` are the compared columns. `unfolded`: it is unknown how the application folds codes.
     """
-    # Counted rows are ours by their import id alone: those without one were left out before.
+    # Multiset rows belong to our imports by their import id alone; rows without one were removed before.
     if known.import_ids is not None and sets.readback.import_id and sets.found_count and not sets.readback.multiset:
         if sets.number("SELECT count(*) FROM (SELECT 1 FROM found WHERE _import_id <> '' LIMIT 1)"):
             yield from _name_other_imports(sets, known)
         else:
-            yield f"Whose the rows are was not compared: there is no {sets.readback.import_id}."
+            yield f"The import of the rows was not compared: no row has an {sets.readback.import_id}."
     if unfolded:
         yield from _name_other_case(sets, columns)
     _name_unsent_of_ours(sets, known, columns)
@@ -30,10 +30,11 @@ def tell_imports(sets: RowSets, known: Known, columns: Sequence[str], *, unfolde
     yield from _other_copies(sets, columns)
 
 
-def _name_other_imports(sets: RowSets, known: Known) -> Iterator[str]:
-    """Name records whose rows stand under an import id that is not ours, and yield what is to be said of them.
+def _name_other_imports(sets: RowSets, known: ImportFacts) -> Iterator[str]:
+    """Report records as different if their rows have a foreign import id, and yield a note about them.
 
-    As many as the server skipped or refused may have been there before; more is a difference in the import id.
+    The server skips or rejects records that exist already. So up to `held_before` such records are expected, and only
+    a note is yielded.
     """
     readback = sets.readback
     if readback.import_id is None or not known.import_ids:
@@ -51,7 +52,9 @@ def _name_other_imports(sets: RowSets, known: Known) -> Iterator[str]:
     if not count:
         return
     if count <= known.held_before:
-        yield f"{count:,} records stand under another import id: the server skipped or refused them, they were there."
+        yield (
+            f"{count:,} records have another import id: they existed before, and the server skipped or rejected them."
+        )
         return
     ours = literal(", ".join(str(i) for i in known.import_ids))
     sets.run(
@@ -61,15 +64,15 @@ def _name_other_imports(sets: RowSets, known: Known) -> Iterator[str]:
 
 
 def _name_other_case(sets: RowSets, columns: Sequence[str]) -> Iterator[str]:
-    """Take missing codes that are there in another case for different ones, where it is not known how codes fold.
+    """Report missing codes that were found in another case as different, if it is unknown how codes are folded.
 
-    A row whose code was sent as it stands is the row of that record, and of no other.
+    A row with exactly the code of a record belongs to that record alone.
     """
     codes = [c.column for c in sets.readback.columns if c.compare is Comparison.CODE]
     if not codes or not sets.number("SELECT count(*) FROM result WHERE class = 'missing'"):
         return
     code = quoted(codes[0])
-    # The few rows that come near are found first: what holds all codes of a side is large.
+    # Select the few similar rows first: a table with all codes of one side is large.
     sets.run(
         "CREATE OR REPLACE TEMP TABLE lost_codes AS SELECT d.*, r.key AS _shown FROM result r "
         "JOIN sent d ON r.record = d._record WHERE r.class = 'missing'"
@@ -89,11 +92,11 @@ def _name_other_case(sets: RowSets, columns: Sequence[str]) -> Iterator[str]:
         sets.run("DELETE FROM result WHERE class = 'unexpected' AND key IN (SELECT _code FROM folded)")
         for statement in differing("folded", columns):
             sets.run(statement)
-        yield f"{count:,} codes are there in another case: say with --case how the application folds them."
+        yield f"{count:,} codes were found in another case: give --case to state how the application folds codes."
 
 
-def _name_unsent_of_ours(sets: RowSets, known: Known, columns: Sequence[str]) -> None:
-    """Name rows with a name of their own that stand under our import ids without a record, or once too often."""
+def _name_unsent_of_ours(sets: RowSets, known: ImportFacts, columns: Sequence[str]) -> None:
+    """Mark keyed rows under our import ids that have no record, or more copies than records, in `result`."""
     readback = sets.readback
     if readback.multiset or readback.import_id is None or not known.import_ids:
         return
@@ -102,7 +105,7 @@ def _name_unsent_of_ours(sets: RowSets, known: Known, columns: Sequence[str]) ->
     sets.run(
         f"UPDATE result SET col = {column}, found = import_id WHERE class = 'unexpected' AND import_id IN ({ours})"
     )
-    # `balance` is what the comparison left: how often rows that are not as often on both sides stand on either.
+    # The comparison created `balance`: the number of copies on each side, for rows with unequal numbers.
     if not sets.number("SELECT count(*) FROM balance WHERE f > s"):
         return
     sent, found = (sets.digest(readback.key, prefix=f"{alias}.") for alias in "sf")
@@ -120,8 +123,8 @@ def _name_unsent_of_ours(sets: RowSets, known: Known, columns: Sequence[str]) ->
     )
 
 
-def _mixed_imports(sets: RowSets, known: Known, columns: Sequence[str]) -> Iterator[str]:
-    """Yield a note where rows that are as they were sent come from several imports, and nobody said whose count."""
+def _mixed_imports(sets: RowSets, known: ImportFacts, columns: Sequence[str]) -> Iterator[str]:
+    """Yield a note if matching rows come from several imports and the import ids are unknown."""
     if sets.readback.import_id is None or known.import_ids is not None:
         return
     if sets.number("SELECT count(DISTINCT _import_id) FROM found WHERE _import_id <> ''") < 2:
@@ -133,11 +136,11 @@ def _mixed_imports(sets: RowSets, known: Known, columns: Sequence[str]) -> Itera
     if len(rows) > 1:
         shown = ", ".join(f"{number} ({count:,} rows)" for number, count in rows[:SHOWN_IDS])
         more = f" and {len(rows) - SHOWN_IDS:,} more" if len(rows) > SHOWN_IDS else ""
-        yield f"The rows are of several imports: {shown}{more}. --import-id ID counts only those of one."
+        yield f"The rows belong to several imports: {shown}{more}. --import-id ID counts only the rows of one."
 
 
 def _unnamed_copies(sets: RowSets, columns: Sequence[str]) -> Iterator[str]:
-    """Yield a note where rows without an import id are there more often than they were sent."""
+    """Yield a note if rows without an import id were found more often than they were sent."""
     if not sets.readback.multiset or sets.own_ids:
         return
     copies = sets.number(
@@ -148,7 +151,7 @@ def _unnamed_copies(sets: RowSets, columns: Sequence[str]) -> Iterator[str]:
 
 
 def _other_copies(sets: RowSets, columns: Sequence[str]) -> Iterator[str]:
-    """Yield a note where rows like those of the file stand under other import ids as well."""
+    """Yield a note if rows equal to records of the file also have other import ids."""
     if not sets.readback.multiset or not sets.own_ids or not sets.count_of(FOREIGN):
         return
     rows = sets.run(
@@ -158,11 +161,11 @@ def _other_copies(sets: RowSets, columns: Sequence[str]) -> Iterator[str]:
     if rows:
         total = sum(count for _, count in rows)
         ids = ", ".join(number or "without an id" for number, _ in rows[:SHOWN_IDS])
-        yield f"{total:,} rows like those of the file stand under other import ids: {ids}."
+        yield f"{total:,} rows equal to records of the file have other import ids: {ids}."
 
 
 def _alike(sets: RowSets, columns: Sequence[str]) -> str:
-    """Return the SQL that a row `f` is as a record `s` was sent, in the columns that are compared in every record."""
+    """Return the SQL condition that row `f` equals record `s` in the columns that every record compares."""
     nulls = sets.run(f"SELECT {', '.join(f'count(*) - count({quoted(c)})' for c in columns)} FROM sent")[0]
     compared = [c for c, number in zip(columns, nulls, strict=True) if not number]
     return f"{sets.digest(compared, prefix='f.')} = {sets.digest(compared, prefix='s.')}"

@@ -1,4 +1,4 @@
-"""Files whose records are not what they seem: a comparison with them would prove too little."""
+"""Reject files with records that are probably misread: a comparison with them would prove too little."""
 
 from collections.abc import Collection, Mapping
 from functools import cached_property
@@ -20,7 +20,7 @@ HEADER, SWALLOWED, DECIMALS = "HDR110", "STR109", "VAL115"
 
 
 class Misread:
-    """What the frames of one file, in order, show of it. `accept` are the rules that are not applied."""
+    """Check the frames of one file, in order, for misread records. `accept` are the rules that are not applied."""
 
     def __init__(self, contract: Contract, name: str, *, accept: Collection[str]) -> None:
         self._contract = contract
@@ -31,31 +31,32 @@ class Misread:
         self._decimal: set[str] = set()
 
     def refuse(self, frame: pl.DataFrame) -> None:
-        """Raise DataError if a record is the header, or contains lines that are records; remember the decimals."""
+        """Raise DataError if a record repeats the header or contains other records; remember the decimal columns."""
         self._columns = tuple(name for name in frame.columns if name not in (RECORD, LINE))
         if HEADER not in self._accept:
             self._refuse_header(frame)
         if SWALLOWED not in self._accept:
             self._refuse_swallowed(frame)
         if DECIMALS not in self._accept:
-            self._look_at_decimals(frame)
+            self._check_decimals(frame)
 
     def note(self, notes: Notes) -> None:
-        """Note the columns whose decimal numbers all have three decimals."""
+        """Note the columns in which all decimal numbers have three decimals."""
         for name, record in self._grouped.items():
             if name not in self._decimal:
-                what = f"{name} compared as a decimal number, although every one of the column has three decimals"
+                what = f"{name} compared as a decimal number, although every number of the column has three decimals"
                 notes.add(what, record)
 
     @cached_property
     def _known(self) -> Mapping[str, str]:
-        """The file's columns by the documented name of each."""
+        """The file's column names, by documented name."""
         names = by_lower(self._columns)
-        return {c: names[c.lower()] for c in self._contract.column_names if c.lower() in names}
+        documented = self._contract.header_names
+        return {column: names[n.lower()] for n, column in documented.items() if n.lower() in names}
 
     @cached_property
     def _documented(self) -> tuple[str | None, ...]:
-        """The documented name of each of the file's columns."""
+        """The documented name of each column of the file; None for an unknown column."""
         own = {written: column for column, written in self._known.items()}
         return tuple(own.get(name) for name in self._columns)
 
@@ -64,10 +65,10 @@ class Misread:
         beginnings = [text for name in {first, documented} for text in (name, f"\ufeff{name}", f'\ufeff"{name}"')]
         for row in frame.filter(pl.col(first).is_in(beginnings)).iter_rows(named=True):
             if repeats_header([row[name] or "" for name in self._columns], self._documented, self._columns):
-                self._refuse_record(row, "is the header once more", HEADER)
+                self._refuse_record(row, "repeats the header", HEADER)
 
     def _refuse_swallowed(self, frame: pl.DataFrame) -> None:
-        # Where the last record ends is not known here.
+        # The end of the last record of a frame is unknown here.
         several = frame.filter((pl.col(LINE).shift(-1) - pl.col(LINE)).fill_null(2) > 1)
         cells = pl.concat_str(pl.col(self._columns).fill_null(""), separator=",").alias("_text")
         texts = several.select(RECORD, LINE, cells).with_columns(
@@ -82,11 +83,11 @@ class Misread:
     def _refuse_record(self, row: Mapping[str, object], says: str, code: str) -> None:
         raise DataError(
             f"{self._name}:{row[LINE]}: record {row[RECORD]} {says} ({code} {RULES[code].name}). Nothing was compared.",
-            hint=f"`bulkops validate {self._contract.name} {self._name}` shows it. If it is meant as it is, "
+            hint=f"Run `bulkops validate {self._contract.name} {self._name}` to see it. If the record is correct, "
             f"give --accept {code}.",
         )
 
-    def _look_at_decimals(self, frame: pl.DataFrame) -> None:
+    def _check_decimals(self, frame: pl.DataFrame) -> None:
         for column, name in self._known.items():
             if not isinstance(self._contract.column(column).cell, Number) or name in self._decimal:
                 continue

@@ -1,4 +1,4 @@
-"""The files of a reconciliation: every difference with its line, and an import file of exactly the missing records."""
+"""Write the files of a reconciliation: every difference with its line, and an import file of the missing records."""
 
 import shutil
 from collections.abc import Iterable, Iterator
@@ -29,15 +29,15 @@ MARK = "bulkops: about a repair file"
 KINDS = ("missing", "different", "unexpected")
 COLUMNS = ("record", "line", "key", 'col AS "column"', "sent", "found", "import_id")
 CELLS = ("key", "sent", "found", "import_id")
-"""What comes from the file and from the server; the other columns are ours."""
+"""The columns with values of the file and of the server; bulkops fills the other columns."""
 FORMULA = r"'^[=+\-@\t\r]'"
-"""What makes spreadsheets take a cell for a formula; a plain number is none."""
+"""Cells that spreadsheets read as formulas, unless they are plain numbers."""
 NUMBER = r"'^[+-]?[0-9]+([.][0-9]+)?$'"
 # ruff: noqa: S608 - only our own words enter the SQL
 
 
 def refuse_unfit(output: Path | None, repair: Path | None, inputs: Iterable[Path], permit: Permit = OWN_ONLY) -> None:
-    """Raise UsageError if a file to be written is one that is read, or another one, or is no file, or is protected."""
+    """Raise UsageError if an output file is also an input or another output, is not a file, or is protected."""
     files = [*(_paths(output).values() if output else ()), *([repair, beside(repair)] if repair else ())]
     taken = list(inputs)
     for path in files:
@@ -49,16 +49,17 @@ def refuse_unfit(output: Path | None, repair: Path | None, inputs: Iterable[Path
         refuse_no_folder(repair)
         if beside(repair).exists() and not _is_ours(beside(repair)):
             raise UsageError(
-                f"{beside(repair)} exists already, and bulkops did not write it.", hint="Choose another --repair."
+                f"{beside(repair)} already exists, and bulkops did not write it.", hint="Choose another --repair."
             )
 
 
 def write_differences(
     sets: RowSets, folder: Path, permit: Permit = OWN_ONLY, *, spreadsheet_safe: bool = False
 ) -> dict[str, str]:
-    """Write missing.csv, different.csv and unexpected.csv into `folder` and return their paths; none for no rows.
+    """Write missing.csv, different.csv and unexpected.csv into `folder` and return their paths.
 
-    With `spreadsheet_safe`, a cell that a spreadsheet would take for a formula begins with an apostrophe.
+    A kind without rows gets no file. With `spreadsheet_safe`, an apostrophe is added before a cell that a spreadsheet
+    would read as a formula.
     """
     columns = ", ".join(_safe(name) if spreadsheet_safe and name in CELLS else name for name in COLUMNS)
     files = {}
@@ -68,7 +69,7 @@ def write_differences(
             permit.check(path)
             real(path).unlink(missing_ok=True)
         if sets.number(f"SELECT count(*) FROM result WHERE class = '{kind}'"):
-            # DuckDB writes to a name, so what it wrote is copied under the one that appears when it is whole.
+            # DuckDB writes to a path, so its file is copied to an output that appears only when it is complete.
             staged = sets.folder / f"{kind}.csv"
             target = str(staged).replace("'", "''")
             query = f"SELECT {columns} FROM result WHERE class = '{kind}' ORDER BY record, key, col"
@@ -80,7 +81,7 @@ def write_differences(
 
 
 def formula_notes(sets: RowSets) -> list[str]:
-    """Return a warning of differences that a spreadsheet would calculate; nothing where there are none."""
+    """Return a warning about differences that a spreadsheet would read as formulas; empty if there are none."""
     tests = (f"(regexp_matches({name}, {FORMULA}) AND NOT regexp_matches({name}, {NUMBER}))" for name in CELLS)
     risky = sets.number(
         f"SELECT count(*) FROM result WHERE {' OR '.join(f'coalesce({test}, false)' for test in tests)}"
@@ -89,8 +90,8 @@ def formula_notes(sets: RowSets) -> list[str]:
         return []
     return [
         (
-            f"A spreadsheet would take cells of {counted(risky, 'difference')} for formulas. "
-            "Write the files with --spreadsheet-safe before you open them in one."
+            f"A spreadsheet would read cells of {counted(risky, 'difference')} as formulas. "
+            "Use --spreadsheet-safe to write files that are safe to open in a spreadsheet."
         )
     ]
 
@@ -100,7 +101,7 @@ def _safe(name: str) -> str:
 
 
 def clear_stale(output: Path | None, repair: Path | None, permit: Permit = OWN_ONLY) -> Iterator[str]:
-    """Remove the files of an earlier run where there is nothing to write, and yield a note of a repair file."""
+    """Remove the files of an earlier run that are out of date, and yield a note about a removed repair file."""
     for path in _paths(output).values() if output else ():
         permit.check(path)
         real(path).unlink(missing_ok=True)
@@ -112,26 +113,26 @@ def clear_stale(output: Path | None, repair: Path | None, permit: Permit = OWN_O
 
 
 def beside(repair: Path) -> Path:
-    """Return the text that says how a repair file was written, where it needs saying."""
+    """Return the path of the text file beside a repair file that warns how it was written."""
     return repair.with_name(f"{repair.name}.txt")
 
 
 def advice(contract: Contract, repair: Path, *, lifted: bool, rejected: int) -> Iterator[str]:
-    """Yield what to know before a repair file is imported. `rejected` records are in a file of their own as well."""
+    """Yield warnings for the import of a repair file; `rejected` is the number of rejected records of the job."""
     if contract.mode is Mode.APPEND:
-        yield f"Import {repair} once only: every import of it adds its rows again."
+        yield f"Import {repair} only once: every import of it adds its rows again."
     if lifted:
-        yield f"{repair} may contain rows that were imported already, as no import ids show: see {beside(repair)}."
+        yield f"{repair} may contain rows that are already imported: the export has no import ids. See {beside(repair)}"
     if rejected:
         yield f"{repair} contains the {rejected:,} rejected records of the job: do not import their file as well."
 
 
 def write_repair(sets: RowSets, source: Path, out: Path, permit: Permit = OWN_ONLY, *, lifted: bool = False) -> int:
-    """Write the header and exactly the missing records of `source`, byte for byte; return how many.
+    """Write the header and exactly the missing records of `source`, byte for byte; return their number.
 
-    Nothing is written where nothing is missing. The records are those that were compared, whatever their quotes are
-    like; DataError if they are not as many any more. With `lifted` a text beside the file says that it was written
-    without import ids: a comment in the file itself would be imported.
+    Without missing records nothing is written. The records are split as in the comparison, also with malformed
+    quotes; DataError if their number has changed. With `lifted`, a text file beside the output warns that it was
+    written without import ids: a comment in the output itself would be imported.
     """
     wanted = (difference.record for difference in differences(sets, "missing"))
     following = next(wanted, None)
@@ -149,21 +150,21 @@ def write_repair(sets: RowSets, source: Path, out: Path, permit: Permit = OWN_ON
                 written += 1
                 following = next(wanted, None)
         if records != sets.sent_count:
-            raise DataError(f"{source} has other records than when it was compared.", hint="Compare it again.")
-    _say_beside(out, source, written, lifted=lifted)
+            raise DataError(f"{source} has changed since it was compared.", hint="Compare it again.")
+    _write_warning(out, source, written, lifted=lifted)
     return written
 
 
-def _say_beside(out: Path, source: Path, records: int, *, lifted: bool) -> None:
-    """Write the text beside a repair file, or remove that of an earlier one."""
+def _write_warning(out: Path, source: Path, records: int, *, lifted: bool) -> None:
+    """Write the text file beside a repair file, or remove the text file of an earlier one."""
     if not lifted:
         _remove_beside(out)
         return
     with whole_file(beside(out)) as text:
         text.write(
             f"{MARK}\n{out.name}: {records:,} records of {source}.\n"
-            "Written with --repair-without-import-ids: the export does not show which import its rows are of.\n"
-            "Some of these records may have been imported already; importing them again would double them.\n".encode()
+            "Written with --repair-without-import-ids: the export does not show the import of its rows.\n"
+            "Some of these records may already be imported; importing them again would duplicate them.\n".encode()
         )
 
 
@@ -173,7 +174,7 @@ def _remove_beside(repair: Path) -> None:
 
 
 def _is_ours(text: Path) -> bool:
-    """Return whether a text is one of these; False if it is not there."""
+    """Return whether bulkops wrote a text file beside a repair file; False if the file is missing."""
     if not text.is_file():
         return False
     with text.open("rb") as file:
@@ -185,7 +186,7 @@ def _paths(folder: Path) -> dict[str, Path]:
 
 
 def _header(file: BinaryIO) -> bytes:
-    """Read the header record; blank lines before it go along."""
+    """Read the header record, including blank lines before it."""
     header = file.readline()
     while header and (not header.strip() or inside_quotes(header)):
         more = file.readline()

@@ -1,4 +1,7 @@
-"""Missing records that are in an export after all, as a spreadsheet writes them: without zeros, digits or case."""
+"""Find missing records that an export contains in changed form, as a spreadsheet saves them.
+
+A spreadsheet can remove leading zeros, replace digits by zeros, or change the case.
+"""
 # ruff: noqa: S608 - only the contracts' own column names and our own words enter the SQL
 
 import re
@@ -8,38 +11,39 @@ from dataclasses import dataclass
 from bulkops.readback.compare.staging import RowSets, quoted
 from bulkops_validators.model.contract import Comparison, Readback
 
-LOOKED_AT = 200_000
+MAX_VALUES = 200_000
+"""Values of each side that are compared."""
 SCIENTIFIC = re.compile(r"^[+-]?(\d)[.,]?(\d*)[eE]\+?(\d{1,3})$")
 DIGITS = re.compile(r"^[+-]?\d{1,400}$")
-EXACT_DIGITS = 15  # a double holds no more, so a spreadsheet fills the rest with zeros
+EXACT_DIGITS = 15  # a double has no more exact digits, so a spreadsheet replaces the others by zeros
 TEXTS = frozenset({Comparison.EXACT, Comparison.CODE})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resaved:
-    """How many missing records an export shows in another writing, and one of them."""
+    """The number of missing records that an export contains in changed form, and one example."""
 
     records: int
     column: str
     sent: str
     found: str
 
-    def said(self, name: str, *, saved: bool) -> str:
-        """Return the sentence about it; `name` is that of the other side, `saved` that it is a saved export."""
+    def sentence(self, name: str, *, saved: bool) -> str:
+        """Return a sentence about the records; `name` is the other side, `saved`: it is a saved export."""
         cause = (
             f"{name} was saved again by a spreadsheet or another program, so it proves nothing."
             if saved
-            else "The server may store them so; they are not missing for certain."
+            else "The server may store them in this form, so they may not be missing."
         )
-        found = f"{self.records:,} of them are there up to zeros, digits or case"
-        return f"{found}: {self.column} {self.sent!r} is {self.found!r} there. {cause}"
+        found = f"{self.records:,} of them were found with other zeros, digits or case"
+        return f"{found}: {self.column} {self.sent!r} appears as {self.found!r}. {cause}"
 
 
 def resaved(sets: RowSets, columns: Sequence[str]) -> Resaved | None:
-    """Return the missing records that are among the rows without a record, but for zeros, digits or case.
+    """Return the missing records that equal an unexpected row except for zeros, digits or case; None if none does.
 
-    `columns` are those by which a record is known. To be called after the comparison; at most 200,000 values of each
-    side are looked at.
+    `columns` are the columns that identify a record. Call this after the comparison. At most 200,000 values of each
+    side are compared.
     """
     for column in columns:
         lost, rest = _lost(sets, column), _rest(sets, column)
@@ -51,34 +55,34 @@ def resaved(sets: RowSets, columns: Sequence[str]) -> Resaved | None:
 
 
 def text_columns(readback: Readback, columns: Iterable[str]) -> list[str]:
-    """Return those of the columns that are compared as texts."""
+    """Return the columns that are compared as text."""
     texts = {column.column for column in readback.columns if column.compare in TEXTS}
     return [column for column in columns if column in texts]
 
 
 def _lost(sets: RowSets, column: str) -> dict[str, int]:
-    """Return the values of missing records, each with the number of its records."""
+    """Return the values of missing records, each with its number of records."""
     cell = f"s.{quoted(column)}"
     return dict(
         sets.run(
             f"SELECT {cell}, count(*) FROM sent s JOIN result r ON s._record = r.record "
-            f"WHERE r.class = 'missing' AND {cell} <> '' GROUP BY 1 LIMIT {LOOKED_AT}"
+            f"WHERE r.class = 'missing' AND {cell} <> '' GROUP BY 1 LIMIT {MAX_VALUES}"
         )
     )
 
 
 def _rest(sets: RowSets, column: str) -> list[str]:
-    """Return the values found that no record has."""
+    """Return the found values that no record has."""
     cell = quoted(column)
     rows = sets.run(
         f"SELECT DISTINCT f.{cell} FROM found f ANTI JOIN sent s ON f.{cell} = s.{cell} "
-        f"WHERE f.{cell} <> '' LIMIT {LOOKED_AT}"
+        f"WHERE f.{cell} <> '' LIMIT {MAX_VALUES}"
     )
     return [value for (value,) in rows]
 
 
 def _alike(lost: Iterable[str], rest: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield the pairs of a lost text and another one that a spreadsheet may have made of it."""
+    """Yield pairs of a lost text and a found text that a spreadsheet may have produced from it."""
     plain: dict[str, str] = {}
     rounded: dict[tuple[int, str], str] = {}
     lengths: set[int] = set()
@@ -97,19 +101,19 @@ def _alike(lost: Iterable[str], rest: Iterable[str]) -> Iterator[tuple[str, str]
 
 
 def _plain(text: str) -> str:
-    """Return a text without what a spreadsheet takes away: blanks around it, zeros in front, case, a `.0` behind."""
+    """Return a text without the parts that a spreadsheet changes: outer blanks, leading zeros, case, final `.0`."""
     text = text.strip().strip("'=\"").casefold()
     return re.sub(r"^([+-]?)0+(?=.)", r"\1", re.sub(r"^(\d+)[.,]0+$", r"\1", text))
 
 
 def _digits(text: str) -> str:
-    """Return the digits of a long number without the zeros in front; blank for other texts."""
+    """Return the digits of a long number without leading zeros; blank for other texts."""
     digits = text.strip().lstrip("+-").lstrip("0") if DIGITS.match(text.strip()) else ""
     return digits if len(digits) > 5 else ""
 
 
 def _rounded_number(text: str) -> tuple[int, str] | None:
-    """Return how many digits a spreadsheet kept of a number, and what it made of it; None for other texts."""
+    """Return the number of digits that a spreadsheet kept, and the resulting digits; None for other texts."""
     text = text.strip()
     if match := SCIENTIFIC.match(text):
         whole, decimals, power = match[1], match[2], int(match[3])
@@ -123,7 +127,7 @@ def _rounded_number(text: str) -> tuple[int, str] | None:
 
 
 def _shortened(digits: str, length: int) -> tuple[str, str]:
-    """Return a whole number with only so many digits that are not filled with zeros: rounded, and cut."""
+    """Return a whole number with `length` digits kept and the others replaced by zeros: rounded, and truncated."""
     filled = max(0, len(digits) - length)
     cut = digits[: len(digits) - filled]
     up = filled and digits[len(digits) - filled] >= "5"

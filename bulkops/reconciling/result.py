@@ -1,4 +1,4 @@
-"""What a reconciliation found: the verdict, the counts, examples. Pure."""
+"""The result of a reconciliation: verdict, counts, examples. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,8 +6,8 @@ from enum import StrEnum
 from html import escape
 from typing import TYPE_CHECKING
 
-from bulkops.readback.compare.keyed import Counts, Difference
-from bulkops.reconciling.balances import Balance
+from bulkops.readback.compare.keyed import RowCounts, RowDifference
+from bulkops.reconciling.balances import SubledgerBalance
 
 if TYPE_CHECKING:
     import polars as pl
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Verdict(StrEnum):
-    """What can be said of the rows that were sent."""
+    """Whether the comparison proves that the target contains the sent records."""
 
     PROVED = "proved"
     MISMATCH = "mismatch"
@@ -27,11 +27,11 @@ class Verdict(StrEnum):
 class Reconciliation:
     """A verdict with its reason. records = matched + missing + different, unless nothing could be compared.
 
-    `unexpected` counts rows found that were not sent, and fails the verdict only if `unexpected_counts`, or where one
-    import holds a row more often than it was sent; `others` are those of them that are no fault.
-    `columns` gives the differences by column, `readings` how often the target was read, `notes` what was odd. `export`
-    names the saved export it was compared with, if it was one, and `unchecked` the ids of the target that its rows
-    did not confirm, each with the reason. `doubt` says why the differences prove nothing, if they do not.
+    `unexpected` counts found rows that were not sent. They cause a mismatch only if `unexpected_counts` is true, or if
+    one import contains a row more often than it was sent; `others` counts the unexpected rows that are harmless.
+    `columns` counts the differences by column. `readings` is the number of read-backs. `notes` are warnings. `export`
+    is the path of the saved export, blank for a target. `unchecked` are the ids of the target that the rows did not
+    confirm, each with the reason. `doubt` says why the differences prove nothing; blank if they do.
     """
 
     contract: str
@@ -47,12 +47,12 @@ class Reconciliation:
     found: int = 0
     columns: Mapping[str, int] = field(default_factory=dict)
     compared: tuple[str, ...] = ()
-    examples: tuple[Difference, ...] = ()
+    examples: tuple[RowDifference, ...] = ()
     readings: int = 0
     evidence: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    balances: tuple[Balance, ...] = ()
+    balances: tuple[SubledgerBalance, ...] = ()
     export: str = ""
     unchecked: Mapping[str, str] = field(default_factory=dict)
     doubt: str = ""
@@ -74,7 +74,7 @@ class Reconciliation:
 
     @property
     def exit_code(self) -> int:
-        """1 on a mismatch, or where a balance did not grow by what was sent, else 0."""
+        """1 on a mismatch, or if a balance did not grow by the sum of the file; otherwise 0."""
         agree = all(balance.agrees for balance in self.balances)
         return 0 if agree and self.verdict is not Verdict.MISMATCH else 1
 
@@ -120,11 +120,10 @@ class Reconciliation:
         return document
 
 
-def judge(counts: Counts, *, unexpected_counts: bool, unseen: tuple[str, ...]) -> tuple[Verdict, str]:
+def judge(counts: RowCounts, *, unexpected_counts: bool, unseen: tuple[str, ...]) -> tuple[Verdict, str]:
     """Return the verdict of a comparison and its reason.
 
-    Copies too many under one import id count always. `unseen` are columns that were filled in the file and that the
-    read-back does not have.
+    Surplus copies under one import id always count. `unseen` are columns that the file fills and the read-back lacks.
     """
     troubles = [
         f"{number:,} {word}"
@@ -138,14 +137,14 @@ def judge(counts: Counts, *, unexpected_counts: bool, unseen: tuple[str, ...]) -
     if troubles:
         return Verdict.MISMATCH, f"Of {counts.records:,} records: {', '.join(troubles)}."
     if unseen:
-        return Verdict.UNPROVABLE, f"The read-back has no column for {', '.join(unseen)}; all else agrees."
+        return Verdict.UNPROVABLE, f"The read-back has no column for {', '.join(unseen)}; all other columns agree."
     return Verdict.PROVED, f"All {counts.records:,} records were found as they were sent."
 
 
 def judge_amounts(contract: str, *, records: int, amount: int | None, evidence: str) -> Reconciliation:
-    """Return what can be said where nothing reads the rows back: only the amount in the answers can agree.
+    """Return the result for a contract without a read-back, which can only compare the amount in the responses.
 
-    `amount` is None where no answer is known.
+    `amount` is None if no response is known.
     """
     if amount is not None and amount != records:
         return Reconciliation(
@@ -155,11 +154,11 @@ def judge_amounts(contract: str, *, records: int, amount: int | None, evidence: 
             records=records,
             evidence=evidence,
         )
-    agreed = "the amount in the answer agrees" if amount is not None else "no answer of an import is known"
+    agreed = "the amount in the response agrees" if amount is not None else "no response of an import is known"
     return Reconciliation(
         contract=contract,
         verdict=Verdict.UNPROVABLE,
-        reason=f"The API has nothing that reads these rows back; {agreed}.",
+        reason=f"The API cannot read these rows back; {agreed}.",
         records=records,
         evidence=evidence,
     )

@@ -1,4 +1,4 @@
-"""One reconciliation: stage the file, read the target until it is proved or stands still, compare, judge."""
+"""Run one reconciliation: stage the file, then read and compare the target until the result is proved or stable."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,28 +11,28 @@ from bulkops.clock import Clock, SystemClock
 from bulkops.errors import InputUnreadable, UsageError
 from bulkops.readback.compare.canonical import Fold, sent_frame
 from bulkops.readback.compare.staging import RowSets
-from bulkops.readback.fetch.prefetch import one_ahead
+from bulkops.readback.fetch.prefetch import prefetch
 from bulkops.readback.fetch.rows import fold_of, read_file
 from bulkops.readback.parse.warnings import Notes
 from bulkops.reconciling.columns import refuse_other_file
-from bulkops.reconciling.comparing import Observer, Task, Wish
+from bulkops.reconciling.comparing import Notify, OutputOptions, ReconcileTask
 from bulkops.reconciling.misread import Misread
 from bulkops.reconciling.outputs import clear_stale, refuse_unfit
 from bulkops.reconciling.result import Reconciliation, judge_amounts
 from bulkops.reconciling.saved import open_saved
-from bulkops.reconciling.sides import Evidence, Known
+from bulkops.reconciling.sides import EvidenceSource, ImportFacts
 from bulkops.writing import OWN_ONLY, Permit
 from bulkops_validators.model.contract import Contract, Readback
 
-__all__ = ["Evidence", "Known", "reconcile"]
+__all__ = ["EvidenceSource", "ImportFacts", "reconcile"]
 
 
 def reconcile(
     contract: Contract,
     source: Path,
-    evidence: Evidence,
+    evidence: EvidenceSource,
     *,
-    known: Known | None = None,
+    known: ImportFacts | None = None,
     settle: float = 60.0,
     clock: Clock | None = None,
     output: Path | None = None,
@@ -40,18 +40,18 @@ def reconcile(
     repair: Path | None = None,
     without_import_ids: bool = False,
     permit: Permit = OWN_ONLY,
-    observer: Observer | None = None,
+    observer: Notify | None = None,
 ) -> Reconciliation:
-    """Compare the file with what the target holds, and say whether every record is there as it was sent.
+    """Return whether the target contains every record of the file with the sent values.
 
-    Exports may lag behind imports, so a target is read until the file is proved, or until two readings at least
-    `settle` seconds apart say the same. With `output`, a folder, every difference goes to files in it, on request with
-    no cell that a spreadsheet takes for a formula; with `repair`, an import file of exactly the missing records is
-    written if both sides were read with certainty. An import that adds needs the import ids of the rows found as well,
-    unless `without_import_ids`. UsageError if `permit` protects a file of these names.
+    Exports may lag behind imports. So a target is read until the file is proved, or until two equal read-backs are at
+    least `settle` seconds apart. `output` is a folder for files with every difference; with `spreadsheet_safe`, no
+    cell in them is a formula. `repair` is the path of an import file with exactly the missing records. It is written
+    only if both sides were read reliably; contracts that append rows also need the import ids of the found rows,
+    unless `without_import_ids`. `observer` receives progress messages. UsageError if `permit` protects an output.
     """
     refuse_unfit(output, repair, [source, *([evidence.export] if evidence.export else [])], permit)
-    known, notes = known or Known(), Notes()
+    known, notes = known or ImportFacts(), Notes()
     readback = _readback(contract, evidence)
     scope = known.import_ids if readback and readback.multiset and readback.import_id else None
     saved = open_saved(contract, readback, evidence, file=source, scoped=scope is not None)
@@ -62,22 +62,24 @@ def reconcile(
     with ExitStack() as stack:
         sets = stack.enter_context(RowSets(readback, own_ids=scope))
         fold, fold_note = _fold(evidence, readback)
-        for frame in one_ahead(_records(contract, source, notes, known)):
+        for frame in prefetch(_records(contract, source, notes, known)):
             sets.add_sent(sent_frame(readback, frame, fold))
-        task = Task(contract=contract, sets=sets, evidence=evidence, known=known, fold=fold, source=source, saved=saved)
-        result = task.until_settled(
-            settle=settle if evidence.export is None else 0, clock=clock or SystemClock(), say=observer or _silent
+        task = ReconcileTask(
+            contract=contract, sets=sets, evidence=evidence, known=known, fold=fold, source=source, saved=saved
         )
-        wish = Wish(
+        result = task.until_settled(
+            settle=settle if evidence.export is None else 0, clock=clock or SystemClock(), notify=observer or _silent
+        )
+        outputs = OutputOptions(
             output=output, spreadsheet_safe=spreadsheet_safe, repair=repair, permit=permit, lifted=without_import_ids
         )
-        files, said = task.write(wish, notes)
+        files, said = task.write(outputs, notes)
         stale = clear_stale(None, repair if "repair" not in files else None, permit)
-        told = tuple(n for n in (*notes.lines(), fold_note, *result.notes, *said, *stale) if n)
-        return replace(result, notes=told, files=files)
+        all_notes = tuple(n for n in (*notes.lines(), fold_note, *result.notes, *said, *stale) if n)
+        return replace(result, notes=all_notes, files=files)
 
 
-def _readback(contract: Contract, evidence: Evidence) -> Readback | None:
+def _readback(contract: Contract, evidence: EvidenceSource) -> Readback | None:
     if evidence.ids is not None:
         try:
             return contract.route(evidence.ids).readback
@@ -88,7 +90,7 @@ def _readback(contract: Contract, evidence: Evidence) -> Readback | None:
     return contract.routes[0].readback
 
 
-def _fold(evidence: Evidence, readback: Readback) -> tuple[Fold, str | None]:
+def _fold(evidence: EvidenceSource, readback: Readback) -> tuple[Fold, str | None]:
     if evidence.fold is not None:
         return evidence.fold, None
     if evidence.client is None or evidence.ids is None:
@@ -96,7 +98,7 @@ def _fold(evidence: Evidence, readback: Readback) -> tuple[Fold, str | None]:
     return fold_of(evidence.client, readback, evidence.ids)
 
 
-def _records(contract: Contract, source: Path, notes: Notes, known: Known) -> Iterator[pl.DataFrame]:
+def _records(contract: Contract, source: Path, notes: Notes, known: ImportFacts) -> Iterator[pl.DataFrame]:
     misread = Misread(contract, str(source), accept=known.accept)
     try:
         for frame in read_file(source, notes=notes):
@@ -109,4 +111,4 @@ def _records(contract: Contract, source: Path, notes: Notes, known: Known) -> It
 
 
 def _silent(_: str) -> None:
-    """Say nothing."""
+    """Ignore a message."""

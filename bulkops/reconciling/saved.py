@@ -1,4 +1,4 @@
-"""A saved export before its rows are compared: that it is one, of this contract, whole by its name, and no copy."""
+"""Check a saved export before its rows are compared: right contract and target, not a part, not a copy of the file."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -16,17 +16,17 @@ from bulkops.readback.parse.warnings import Notes
 from bulkops.reading.sources import DAMAGED, Source, file_source
 from bulkops.reconciling.columns import refuse_other_file, refuse_other_rows
 from bulkops.reconciling.diagnosis import export_form, header_cause
-from bulkops.reconciling.sides import Evidence
+from bulkops.reconciling.sides import EvidenceSource
 from bulkops_validators.model.contract import Contract, Form, Readback
 
 PIECE = re.compile(r"-0*(\d+)-of-0*(\d+)(?:\.[a-z]+)*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Saved:
-    """A saved export that may be read.
+class OpenedExport:
+    """A saved export that passed the checks.
 
-    `confirmed` are ids of the target that bulkops saved it from; `partial` says with which filters, if with any.
+    If bulkops saved it, `confirmed` are the ids of its target, and `partial` are the filters; blank without filters.
     """
 
     source: Source
@@ -35,12 +35,13 @@ class Saved:
 
 
 def open_saved(
-    contract: Contract, readback: Readback | None, evidence: Evidence, *, file: Path, scoped: bool
-) -> Saved | None:
-    """Return the saved export of the evidence, before any of its rows is read; None if the evidence is a target.
+    contract: Contract, readback: Readback | None, evidence: EvidenceSource, *, file: Path, scoped: bool
+) -> OpenedExport | None:
+    """Return the checked saved export, before any row is read; None if the evidence is a target.
 
-    UsageError if it cannot be an export of its contract by its name, or is `file`, the one to compare; DataError if
-    its header, or what is remembered of it, is not that of such an export. `scoped`: its rows must show their import.
+    UsageError if its name shows that it is only a part, or if it is `file` itself or a copy of it. DataError if its
+    header or its receipt is not that of an export of this contract and target. `scoped`: its rows must show their
+    import.
     """
     export = evidence.export
     if export is None:
@@ -48,11 +49,9 @@ def open_saved(
     if file.is_file():
         _refuse_other_file(contract, file_source(file))
     if readback is None:
-        raise UsageError(
-            f"The API has no export of {contract.name}, so {export} cannot be one.", hint="Leave --export out."
-        )
+        raise UsageError(f"The API has no export of {contract.name}, so {export} cannot be one.", hint="Omit --export.")
     if export.exists() and file.exists() and export.samefile(file):
-        raise UsageError(f"--export {export} is the compared file itself.", hint="Name an export of the target.")
+        raise UsageError(f"--export {export} is the compared file itself.", hint="Give an export of the target.")
     _refuse_piece(export)
     source = file_source(export)
     _refuse_other_header(contract, readback, source, scoped=scoped)
@@ -65,10 +64,12 @@ def open_saved(
             "file, and bulkops did not save this one here, so nothing shows that it is not a copy.",
             hint=f"Save it with `bulkops export {contract.name}`, or compare with the target itself without --export.",
         )
-    return Saved(source=source)
+    return OpenedExport(source=source)
 
 
-def _received(contract: Contract, readback: Readback, source: Source, receipt: Receipt, evidence: Evidence) -> Saved:
+def _received(
+    contract: Contract, readback: Readback, source: Source, receipt: Receipt, evidence: EvidenceSource
+) -> OpenedExport:
     """Return an export that bulkops saved; DataError if it was saved from another target."""
     options = {option.name for option in contract.options}
     wanted: dict[str, object] = {**(evidence.ids or {}), **(evidence.options or {})}
@@ -79,13 +80,14 @@ def _received(contract: Contract, readback: Readback, source: Source, receipt: R
     if evidence.address is not None and receipt.address != evidence.address:
         raise _elsewhere(source, f"from {receipt.address}, not from {evidence.address}")
     confirmed = frozenset(name for name in receipt.ids if name in (evidence.ids or {}))
-    return Saved(source=source, confirmed=confirmed, partial=_partial(receipt, readback, options))
+    return OpenedExport(source=source, confirmed=confirmed, partial=_partial(receipt, readback, options))
 
 
 def _partial(receipt: Receipt, readback: Readback, options: Collection[str]) -> str:
-    """Return the filters that may leave rows out, in words; blank if there are none.
+    """Return the filters that may exclude rows, as text; blank if there are none.
 
-    Filters of the read-back itself leave out what no import made. A list without any filter shows its last rows only.
+    The filters of the read-back itself exclude only rows that no import created, and filters for all rows exclude
+    none. A list without any filter may show its last rows only.
     """
     if readback.form is Form.PAGES and not receipt.filters:
         return "no filter at all, which may show the last 50 rows only"
@@ -94,14 +96,16 @@ def _partial(receipt: Receipt, readback: Readback, options: Collection[str]) -> 
     kept = {
         name: value
         for name, value in receipt.filters.items()
-        if name not in options and not (name in usual and readback.query[export.filter(name).parameter] == value)
+        if name not in options
+        and export.all_rows.get(name) != value
+        and not (name in usual and readback.query[export.filter(name).parameter] == value)
     }
     return " ".join(f"--{name} {value}" for name, value in kept.items())
 
 
 def _elsewhere(source: Source, where: str) -> DataError:
     return DataError(
-        f"{source.path} is of another target: it was saved {where}.", hint="Name the export of this target."
+        f"{source.path} belongs to another target: it was saved {where}.", hint="Give the export of this target."
     )
 
 
@@ -115,12 +119,12 @@ def saved_frames(source: Source, readback: Readback, notes: Notes) -> Iterator[p
 
 def _refuse_piece(export: Path) -> None:
     if export.suffix == ".part":
-        raise UsageError(f"{export} is an export that was not finished.", hint=NEXT)
+        raise UsageError(f"{export} is an unfinished export.", hint=NEXT)
     found = PIECE.search(export.name)
     if found and int(found[2]) > 1:
         raise UsageError(
             f"{export} is file {found[1]} of {found[2]} of an export, so the others are missing.",
-            hint="Save the export in one file: without --split-records.",
+            hint="Save the export in one file, without --split-records.",
         )
 
 
@@ -137,7 +141,7 @@ def _refuse_other_header(contract: Contract, readback: Readback, source: Source,
     form = export_form(contract, readback)
     names = _header(source, form, hint=NEXT)
     if any("\r" in name or "\n" in name for name in names):
-        error = DataError(f"{source.path} has no header line of its own; it has {len(names):,} columns in its first.")
+        error = DataError(f"{source.path} has no header line of its own; its first record has {len(names):,} columns.")
         raise _explained(error, form, source, hint=NEXT)
     try:
         refuse_other_rows(contract, readback, _empty(names), source.path, scoped=scoped)
@@ -146,14 +150,14 @@ def _refuse_other_header(contract: Contract, readback: Readback, source: Source,
     known = {name.strip().lower() for name in names}
     if readback.own_columns and known.isdisjoint(name.lower() for name in readback.own_columns):
         raise DataError(
-            f"{source.path} looks like an import file, not like an export of {contract.name}: it has none of the "
+            f"{source.path} looks like an import file, not an export of {contract.name}: it has none of the "
             f"columns {', '.join(readback.own_columns)}.",
             hint=f"Save an export with all its columns: `bulkops export {contract.name}`.",
         )
 
 
 def _header(source: Source, form: Contract, *, hint: str) -> list[str]:
-    """Return the names of the columns; DataError with the cause if there are none."""
+    """Return the column names; DataError with the cause if the header is missing."""
     try:
         with source.open() as stream:
             head = stream.read(BLOCK)
@@ -166,7 +170,7 @@ def _header(source: Source, form: Contract, *, hint: str) -> list[str]:
 
 
 def _explained(error: DataError, form: Contract, source: Source, *, hint: str) -> DataError:
-    """Return an error about a header with the cause, if there is one, in place of the columns that were read."""
+    """Return an error about a header; if a cause is found, it replaces the list of columns in the message."""
     cause = header_cause(form, source)
     if cause is None:
         return error
@@ -178,7 +182,7 @@ def _empty(names: list[str]) -> pl.DataFrame:
 
 
 def _equal(one: Source, other: Source) -> bool:
-    """Return whether two files have the same content, whatever they are compressed with."""
+    """Return whether two files have the same content after decompression."""
     try:
         with one.open() as left, other.open() as right:
             while (block := left.read(BLOCK)) == right.read(BLOCK):

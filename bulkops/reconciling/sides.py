@@ -1,4 +1,4 @@
-"""The two sides of a reconciliation: what is known of the imports, and where the rows found come from. Data only."""
+"""The inputs of a reconciliation: the known facts about the imports, and the source of the found rows. Data only."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -11,24 +11,24 @@ from bulkops.transport.client import Client
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
-    """A chunk of another job that was accepted without an import id: rows like its records are counted for it."""
+class RowClaim:
+    """A chunk of another job that was accepted without an import id: rows equal to its records count for that job."""
 
     job: JobEntry
     chunk: ChunkEntry
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
-    """What a job, or its user, knows of its imports; empty for a plain file.
+class ImportFacts:
+    """The facts about imports that a job or a user provides; empty for a file without a job.
 
-    `import_ids` are the ids of all its accepted chunks: with them only rows of these imports count, so leave them
-    out if one is missing. `others` are ids known to be of other jobs. `after` and `before` bound when the rows were
-    created, by the server's clock. `amount` is the sum of the amounts in the answers. `held_before` is how many
-    records the server skipped or refused, which others may have brought; `rejected` are those refused. `unsettled`
-    records are still to be sent, or in doubt, and `sent` is when the last request of the job left, by our clock.
-    `accept` are the rules that the user accepts although they stop an import. `claims` are the chunks of other jobs
-    that rows without a known owner may belong to.
+    `import_ids` are the ids of all accepted chunks. If they are given, only rows of these imports count; so they are
+    None if one is unknown. `others` are import ids of other jobs. `after` and `before` limit the creation time of
+    rows, by the server's clock. `amount` is the sum of the amounts in the responses. `held_before` is the number of
+    records that the server skipped or rejected, so the target may have had them before; `rejected` counts the rejected
+    ones. `unsettled` counts the records that are pending or in doubt. `sent` is the time of the last request of the
+    job, by the local clock. `accept` are rules that would stop an import and that the user accepts. `claims` are
+    chunks of other jobs that may own rows without an import id.
     """
 
     import_ids: Collection[int] | None = None
@@ -41,15 +41,16 @@ class Known:
     rejected: int = 0
     unsettled: int = 0
     sent: datetime | None = None
-    claims: Collection[Claim] = ()
+    claims: Collection[RowClaim] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """Where the other side comes from: a target, or an export saved earlier (then `fold` may be told).
+class EvidenceSource:
+    """The source of the found rows: a target (`client`) or a saved export (`export`).
 
-    `ids` are those of the target; the rows of a saved export are held against them as far as they show them, and
-    `address`, if it is known, against that from which bulkops saved it.
+    `ids` are the ids of the target. The rows of a saved export must agree with them, if they show ids. `address` is
+    the address of the target, if known; bulkops must have saved the export from the same address. `fold` says how
+    codes are folded, if known.
     """
 
     client: Client | None = None
@@ -61,5 +62,5 @@ class Evidence:
 
     @property
     def name(self) -> str:
-        """What the other side is called in messages."""
+        """The name of the source in messages."""
         return "The read-back" if self.export is None else str(self.export)

@@ -1,4 +1,4 @@
-"""Sums of a file's amounts by subledger, exact to the last digit."""
+"""Sum the amounts of a file by subledger, with exact decimals."""
 
 from collections import defaultdict
 from decimal import Decimal, InvalidOperation
@@ -16,16 +16,16 @@ SUBLEDGER = "subledgerid"
 
 
 def amount_column(contract: Contract) -> str | None:
-    """Return the column whose numbers an import adds to what is there; None where nothing is added up."""
+    """Return the column of amounts that an import adds to balances; None if the contract adds no amounts."""
     if contract.mode is not Mode.APPEND:
         return None
     return next((c.name for c in contract.columns if isinstance(c.cell, Number)), None)
 
 
 def sums_of_file(path: Path, amount: str, *, strict: bool = False) -> dict[str, Decimal]:
-    """Return the sum of a column for each subledger, blank for the main one.
+    """Return the sum of a column for each subledger; the main ledger has a blank name.
 
-    Cells that are no numbers are left out; with `strict` they are a DataError.
+    Cells that are not numbers are skipped; with `strict` they raise DataError.
     """
     totals: dict[str, Decimal] = defaultdict(Decimal)
     for frame in read_file(path):
@@ -37,13 +37,13 @@ def sums_of_file(path: Path, amount: str, *, strict: bool = False) -> dict[str, 
         for subledger, text, count in counted.iter_rows():
             number = as_decimal(text)
             if number is None and strict:
-                raise DataError(f"{path}: {amount} {text!r} is no number, so the balances cannot be added up.")
+                raise DataError(f"{path}: {amount} {text!r} is not a number, so the balances cannot be added up.")
             totals[str(subledger)] += (number or 0) * count
     return dict(sorted(totals.items()))
 
 
 def as_decimal(text: str) -> Decimal | None:
-    """Return a number; None for a text that is none."""
+    """Return a text as a decimal number; None if it is not a finite number."""
     try:
         number = Decimal(text.strip()) if text.isascii() else None
     except InvalidOperation:

@@ -1,1 +1,1 @@
-"""One page, or one document, that says what became of one job or of a migration of several."""
+"""Write a report about one job, or about several jobs of a migration, as HTML, Markdown or JSON."""

@@ -1,5 +1,6 @@
-"""What a report says of a job, gathered once; every form of the report is made from it. Pure."""
+"""The facts about a job for a report, from which every form of the report is made. Pure."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,26 +11,32 @@ from bulkops.ledger.events import Event, EventKind
 from bulkops.ledger.job_summary import job_document, job_state
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
-from bulkops.reporting.steps import Step, told_steps
+from bulkops.reporting.rejections import Reason
+from bulkops.reporting.steps import EventSummary, summarise_events
 
 if TYPE_CHECKING:
     from bulkops.json_documents.jobs import JobDocument
-    from bulkops.json_documents.reports import ReportedJob, SettingsDocument, TimelineEntry
+    from bulkops.json_documents.reports import JobFactsDocument, SettingsDocument, TimelineEntry
 
 STATES = ("accepted", "skipped", "rejected", "in_doubt", "pending")
-AFTERWARDS = {"reconciled", "settings changed"}
+AFTERWARDS = {EventKind.RECONCILED, EventKind.SETTINGS_CHANGED, EventKind.FILE_NAMED}
 ENDED = {JobState.DONE, JobState.REFUSED, JobState.CANCELLED}
 WORDS = {"in_doubt": "in doubt"}
+MASKED = "(masked)"
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobFacts:
-    """A job with all that is told of it.
+    """All facts about one job that a report shows.
 
-    `document` is that of `jobs show --json`. `progress` are seconds since the first request and records accepted by
-    then. `doubts` are the steps that were no routine. `rejected` are rows of line, records, message. `findings` are
-    rule and count; None where the file was not checked again. `sums` are amounts by subledger, as text. `settings` are
-    how the job was run; `ended` is when its last chunk was settled.
+    `document` is the document of `jobs show --json`. `progress` contains pairs: seconds since the first request, and
+    records accepted so far. `doubts` are the unusual events. `rejected` contains rows of line, records and message.
+    `findings` contains pairs of rule and count; None if the file was not checked again. `sums` are amounts by
+    subledger, as text. `settings` are the run settings of the job. `ended` is the time when its last chunk was
+    settled. `reasons` are the rejected records by reason, and `rejected_file` is the path of the file with these
+    records, if it exists. `reconciled` is the time of the latest reconciliation in the ledger; `outdated`: a chunk has
+    changed since. `ledger` is the address of the ledger in commands; None for the default ledger.
     """
 
     document: Mapping[str, Any]
@@ -37,48 +44,53 @@ class JobFacts:
     effect: str
     chunks: "tuple[TimelineEntry, ...]" = ()
     progress: tuple[tuple[float, int], ...] = ()
-    doubts: tuple[Step, ...] = ()
+    doubts: tuple[EventSummary, ...] = ()
     rejected: tuple[tuple[str, ...], ...] = ()
     findings: tuple[tuple[str, int], ...] | None = None
     sums: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     ended: datetime | None = None
+    reasons: tuple[Reason, ...] = ()
+    rejected_file: str | None = None
+    reconciled: datetime | None = None
+    outdated: bool = False
+    ledger: str | None = None
 
     @property
     def name(self) -> str:
-        """The job's name."""
+        """The id of the job."""
         return str(self.document["job"])
 
     @property
     def records(self) -> Mapping[str, int]:
-        """How many records are in each state, and `input`."""
+        """The number of records in each state, and in the input."""
         found: Mapping[str, int] = self.document["records"]
         return found
 
     @property
     def balanced(self) -> bool:
-        """Whether the records of all states add up to the input."""
+        """Whether the sum of the records of all states equals the input."""
         return self.records["input"] == sum(self.records[state] for state in STATES)
 
     @property
     def reconciliation(self) -> Mapping[str, Any] | None:
-        """The document of the reconciliation, if there was one."""
+        """The document of the reconciliation; None without one."""
         found: Mapping[str, Any] | None = self.document["reconciliation"]
         return found
 
     @property
     def state(self) -> str:
-        """The job's state."""
+        """The state of the job."""
         return str(self.document["state"])
 
     @property
     def verdict(self) -> str:
-        """The verdict of the reconciliation; blank where there was none."""
+        """The verdict of the reconciliation; blank without one."""
         return str(self.reconciliation["verdict"]) if self.reconciliation else ""
 
-    def to_json(self) -> "ReportedJob":
-        """Return everything as one document."""
+    def to_json(self) -> "JobFactsDocument":
+        """Return all facts as one JSON document."""
         return {
             **cast("JobDocument", self.document),
             "balanced": self.balanced,
@@ -100,16 +112,18 @@ class JobFacts:
 def job_facts(
     job: JobEntry, chunks: Sequence[ChunkEntry], events: Sequence[Event], *, title: str, effect: str, **more: Any
 ) -> JobFacts:
-    """Return the facts of a job from what the ledger holds; `more` are the fields that come from its files."""
+    """Return the facts of a job from its ledger entries; `more` are the fields that come from its files."""
     return JobFacts(
         document=job_document(job, chunks),
         title=title,
         effect=effect,
         chunks=tuple(_timeline(chunks, events)),
         progress=tuple(_progress(chunks, events)),
-        doubts=tuple(told_steps(events)),
+        doubts=tuple(summarise_events(events)),
         settings=job.settings,
         ended=_ended(job, chunks, events),
+        reconciled=next((event.at for event in reversed(events) if event.kind == EventKind.RECONCILED), None),
+        outdated=_outdated(events),
         **more,
     )
 
@@ -118,6 +132,12 @@ def _ended(job: JobEntry, chunks: Sequence[ChunkEntry], events: Sequence[Event])
     if job_state(job, chunks) not in ENDED:
         return None
     return max((event.at for event in events if event.kind not in AFTERWARDS), default=None)
+
+
+def _outdated(events: Sequence[Event]) -> bool:
+    """Return whether a chunk has changed since the latest reconciliation."""
+    latest = max((n for n, event in enumerate(events) if event.kind == EventKind.RECONCILED), default=len(events))
+    return any(event.chunk is not None for event in events[latest:])
 
 
 def _timeline(chunks: Sequence[ChunkEntry], events: Sequence[Event]) -> "Iterator[TimelineEntry]":
@@ -135,6 +155,7 @@ def _timeline(chunks: Sequence[ChunkEntry], events: Sequence[Event]) -> "Iterato
             "first_record": chunk.first_record,
             "records": chunk.records,
             "state": WORDS.get(chunk.state.value, chunk.state.value),
+            "undecided": chunk.undecided,
             "import_id": chunk.import_id,
             "attempts": chunk.attempts,
             "sent": sent[0].isoformat() if sent else None,
@@ -146,7 +167,7 @@ def _timeline(chunks: Sequence[ChunkEntry], events: Sequence[Event]) -> "Iterato
 
 
 def _progress(chunks: Sequence[ChunkEntry], events: Sequence[Event]) -> Iterator[tuple[float, int]]:
-    """Yield a point for each chunk that was accepted, in the order of time, from (0, 0) on."""
+    """Yield (seconds, records) for each accepted chunk, in time order; the first point is (0, 0)."""
     accepted = {chunk.number: chunk.records for chunk in chunks if chunk.state is ChunkState.ACCEPTED}
     begun = next((event.at for event in events if event.kind == EventKind.SENT), None)
     if begun is None:
@@ -154,31 +175,46 @@ def _progress(chunks: Sequence[ChunkEntry], events: Sequence[Event]) -> Iterator
     total = 0
     yield 0.0, 0
     for event in events:
-        if event.data.get("state") == ChunkState.ACCEPTED and event.chunk in accepted:
+        if event.state is ChunkState.ACCEPTED and event.chunk in accepted:
             total += accepted.pop(event.chunk)
             yield round((event.at - begun).total_seconds(), 3), total
 
 
 def mask(text: str) -> str:
-    """Return a value of which only its ends can be told: enough to find it, too little to use it."""
+    """Return a masked value with only its first and last characters: enough to find it, too little to use it."""
     if len(text) <= 4:
         return "•" * len(text)
     return f"{text[:2]}{'•' * min(len(text) - 3, 8)}{text[-1]}"
 
 
 def masked(facts: JobFacts) -> JobFacts:
-    """Return the facts without values of records: keys and cells of examples, and what the server said."""
+    """Return the facts without values of records: masked keys and cells, and no messages of the server."""
     document = dict(facts.document)
     if facts.reconciliation:
-        examples = [
-            {**e, **{name: mask(e[name]) for name in ("key", "sent", "found") if e.get(name)}}
-            for e in facts.reconciliation.get("examples", [])
-        ]
-        document["reconciliation"] = {**facts.reconciliation, "examples": examples}
-    rejected = tuple((*row[:-1], "(masked)") for row in facts.rejected)
-    doubts = tuple(replace(step, said="(masked)" if step.said else "") for step in facts.doubts)
+        document["reconciliation"] = _masked_result(facts.reconciliation)
     document["chunks"] = [{k: v for k, v in chunk.items() if k != "message"} for chunk in document["chunks"]]
-    chunks: list[TimelineEntry] = [
-        {**chunk, "message": "(masked)" if chunk["message"] else ""} for chunk in facts.chunks
-    ]
-    return replace(facts, document=document, rejected=rejected, doubts=doubts, chunks=tuple(chunks))
+    chunks: list[TimelineEntry] = [{**chunk, "message": MASKED if chunk["message"] else ""} for chunk in facts.chunks]
+    return replace(
+        facts,
+        document=document,
+        rejected=tuple((*row[:-1], MASKED) for row in facts.rejected),
+        reasons=tuple(replace(reason, message=MASKED) for reason in facts.reasons),
+        doubts=tuple(replace(step, said=MASKED if step.said else "") for step in facts.doubts),
+        chunks=tuple(chunks),
+    )
+
+
+def _masked_result(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of a reconciliation without values; the doubt about an export can quote values."""
+    result = {
+        **found,
+        "examples": [
+            {**e, **{name: mask(e[name]) for name in ("key", "sent", "found") if e.get(name)}}
+            for e in found.get("examples", [])
+        ],
+        "notes": [_QUOTED.sub(MASKED, note) for note in found.get("notes", [])],
+    }
+    if doubt := found.get("doubt"):
+        result["doubt"] = _QUOTED.sub(MASKED, doubt)
+        result["reason"] = found["reason"].replace(doubt, result["doubt"])
+    return result

@@ -1,27 +1,34 @@
-"""Gather the facts of a job: from the ledger, the job's folder and its file."""
+"""Gather the facts of a job from the ledger, the folder of the job and its file."""
 
 import csv
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bulkops.errors import InputUnreadable
-from bulkops.ledger.models import JobEntry
+from bulkops.ledger.models import ChunkEntry, JobEntry
+from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.reading.sources import open_regular
 from bulkops.reconciling.totals import amount_column, sums_of_file
 from bulkops.reporting.facts import JobFacts, job_facts
-from bulkops.upload.job_files import reasons_path
+from bulkops.reporting.rejections import Rejection, by_reason
+from bulkops.upload.job_files import reasons_path, rejected_path
+from bulkops.upload.start import contract_of
 from bulkops.validation.engine import validate_files
-from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 
 SHOWN_REJECTS = 1000
+"""Maximum number of rejections that the JSON document lists one by one; the reasons count all."""
 
 
-def gather(ledger: Ledger, name: str, *, check_file: bool = True) -> JobFacts:
-    """Return the facts of a job; with `check_file` its file, if it is still the same, is validated and summed up."""
+def gather(ledger: Ledger, name: str, *, check_file: bool = True, named: str | None = None) -> JobFacts:
+    """Return the facts of a job. With `check_file`, validate its file and sum its amounts, if it has not changed.
+
+    `named` is the address of the ledger as the caller gave it; None for the default ledger.
+    """
     job = ledger.job(name)
-    contract = CONTRACTS[job.contract]
+    contract = contract_of(job)
     notes: list[str] = []
     findings = None
     sums: dict[str, str] = {}
@@ -29,13 +36,19 @@ def gather(ledger: Ledger, name: str, *, check_file: bool = True) -> JobFacts:
         findings = _findings(contract, job.file_path)
         if amount := amount_column(contract):
             sums = {ledger_name: f"{total:f}" for ledger_name, total in sums_of_file(job.file_path, amount).items()}
+    chunks = ledger.chunks(name)
+    rejections = _rejections(reasons_path(ledger, name), chunks)
+    rejected = rejected_path(ledger, name)
     return job_facts(
         job,
-        ledger.chunks(name),
+        chunks,
         ledger.events(name),
         title=contract.title,
         effect=contract.effect,
-        rejected=_rejected(reasons_path(ledger, name)),
+        rejected=tuple((r.line, str(r.records), r.message) for r in rejections[:SHOWN_REJECTS]),
+        reasons=by_reason(rejections),
+        rejected_file=str(rejected) if rejected.exists() else None,
+        ledger=named,
         findings=findings,
         sums=sums,
         notes=tuple(notes),
@@ -43,16 +56,19 @@ def gather(ledger: Ledger, name: str, *, check_file: bool = True) -> JobFacts:
 
 
 def _is_same(job: JobEntry, notes: list[str]) -> bool:
-    """Tell whether the file is there and as it was; if not, a note says so."""
+    """Return whether the file exists and has not changed; otherwise add a note with the reason."""
     try:
         with open_regular(job.file_path) as file:
             same = hashlib.file_digest(file, "sha256").hexdigest() == job.file_sha256
     except (OSError, InputUnreadable) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not a regular file"
-        notes.append(f"The file {job.file_path} cannot be read any more ({reason}): it was not checked again.")
+        notes.append(f"bulkops could not check the file {job.file_path} again: {reason}.")
         return False
     if not same:
-        notes.append(f"The file {job.file_path} is not the one that was sent any more: it was not checked again.")
+        notes.append(
+            f"The file {job.file_path} has changed since it was sent, so bulkops did not check it again. "
+            "This report is about the bytes that were sent; their SHA-256 is below."
+        )
     return same
 
 
@@ -62,10 +78,20 @@ def _findings(contract: Contract, path: Path) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _rejected(path: Path) -> tuple[tuple[str, ...], ...]:
-    """Return line, records and message of what the server refused."""
-    if not path.exists():
-        return ()
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [(row["line"], row["records"], row["message"]) for row in csv.DictReader(file)]
-    return tuple(rows[:SHOWN_REJECTS])
+def _rejections(path: Path, chunks: Sequence[ChunkEntry]) -> list[Rejection]:
+    """Return the rejected records of a job; their lines are included if the file of reasons contains all records."""
+    rejected = [chunk for chunk in chunks if chunk.state is ChunkState.REJECTED]
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            found = [_rejection(row) for row in csv.DictReader(file)]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error):
+        found = []
+    if sum(rejection.records for rejection in found) == sum(chunk.records for chunk in rejected):
+        return found
+    return [Rejection(record=chunk.first_record, records=chunk.records, message=chunk.message) for chunk in rejected]
+
+
+def _rejection(row: Mapping[str, str]) -> Rejection:
+    return Rejection(
+        record=int(row["record"]), records=int(row["records"]), message=row["message"], line=f"{int(row['line'])}"
+    )

@@ -1,17 +1,26 @@
-"""Plots as inline SVG, drawn by hand because a page without network has to carry all it shows. Pure.
+"""Draw plots as inline SVG, without a library, because a page without network must contain everything. Pure.
 
-Every plot says its numbers in a `title`, so that nothing is told by colour alone.
+Each plot has its numbers in a `title` element, so that no fact depends on colour alone.
 """
 
 from collections.abc import Mapping, Sequence
+from html import escape
 
-from bulkops.reporting.markup import markup
+from bulkops.escaping import escaped
 
 WIDTH = 640
+BAR_ROW = 48
+PADDING = 120
+"""Minimum width of a piece of a stacked bar that shows its name, also with the larger letters of a phone."""
+
+
+def markup(text: str) -> str:
+    """Return a text escaped for HTML or SVG, for element content or a quoted attribute."""
+    return escape(escaped(text))
 
 
 def stacked_bar(parts: Mapping[str, int], *, label: str) -> str:
-    """Return one bar whose pieces are in proportion; each part's name is its class. A piece is never invisible."""
+    """Return one bar with proportional pieces; each part's name is its CSS class, and each piece is visible."""
     total = sum(parts.values())
     if not total:
         return ""
@@ -26,35 +35,35 @@ def stacked_bar(parts: Mapping[str, int], *, label: str) -> str:
             f'<rect class="{markup(name)}" x="{left:.1f}" y="0" width="{width:.1f}" height="28">'
             f"<title>{markup(said)}</title></rect>"
         )
-        if width > 90:
+        if width > PADDING:
             pieces.append(f'<text x="{left + 8:.1f}" y="19" class="in-bar">{markup(name.replace("_", " "))}</text>')
         left += width
     return svg("".join(pieces), height=28, label=label)
 
 
 def bars(values: Mapping[str, float], texts: Mapping[str, str], *, label: str) -> str:
-    """Return a horizontal bar for each value, with its name before and its text behind."""
+    """Return a horizontal bar for each value, with its name above and its text after it."""
     if not values:
         return ""
     most = max((abs(v) for v in values.values()), default=0) or 1
     rows = []
     for number, (name, value) in enumerate(values.items()):
-        top = number * 30
-        width = abs(value) / most * (WIDTH - 330)
+        top = number * BAR_ROW
+        width = abs(value) / most * (WIDTH - 200)
         rows.append(
-            f'<text x="180" y="{top + 18}" class="name">{markup(_short(name))}</text>'
-            f'<rect class="bar" x="190" y="{top + 4}" width="{max(width, 1):.1f}" height="20">'
+            f'<text x="0" y="{top + 16}" class="soft">{markup(_short(name))}</text>'
+            f'<rect class="bar" x="0" y="{top + 22}" width="{max(width, 1):.1f}" height="18">'
             f"<title>{markup(name)}: {markup(texts[name])}</title></rect>"
-            f'<text x="{196 + width:.1f}" y="{top + 18}">{markup(texts[name])}</text>'
+            f'<text x="{6 + width:.1f}" y="{top + 37}">{markup(texts[name])}</text>'
         )
-    return svg("".join(rows), height=30 * len(values), label=label)
+    return svg("".join(rows), height=BAR_ROW * len(values), label=label)
 
 
 def steps(points: Sequence[tuple[float, int]], *, most: int, label: str) -> str:
-    """Return records over seconds as a line that rises in steps; nothing for fewer than three points."""
+    """Return records over seconds as a step line; empty for fewer than three points."""
     if len(points) < 3 or points[-1][0] <= 0 or most <= 0:
         return ""
-    height, left, bottom = 190, 80, 160
+    height, left, bottom = 190, 120, 160
     longest = points[-1][0]
 
     def x(seconds: float) -> float:
@@ -72,14 +81,15 @@ def steps(points: Sequence[tuple[float, int]], *, most: int, label: str) -> str:
         for part in (0, 0.5, 1)
     )
     times = "".join(
-        f'<text class="middle" x="{x(part * longest):.1f}" y="{bottom + 20}">{duration(part * longest)}</text>'
-        for part in (0, 0.5, 1)
+        f'<text class="soft" text-anchor="{anchor}" x="{x(part * longest):.1f}" y="{bottom + 22}">'
+        f"{duration(round(part * longest, 1))}</text>"
+        for part, anchor in ((0, "start"), (0.5, "middle"), (1, "end"))
     )
     return svg(f'{grid}{times}<path class="line" d="{" ".join(path)}"/>', height=height, label=label)
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time as people say it."""
+    """Return a duration for people, such as `2.5 s`, `3 min 05 s` or `1 h 20 min`."""
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds % 1 else f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -95,11 +105,11 @@ def _thinned(points: Sequence[tuple[float, int]], most: int = 400) -> Sequence[t
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 26 else name[:25] + "…"
+    return name if len(name) <= 40 else name[:39] + "…"
 
 
 def svg(content: str, *, height: int, label: str) -> str:
-    """Return a drawing as wide as all of them."""
+    """Return an SVG element of the common width."""
     return (
         f'<svg role="img" aria-label="{markup(label)}" viewBox="0 0 {WIDTH} {height}" '
         f'xmlns="http://www.w3.org/2000/svg">{content}</svg>'

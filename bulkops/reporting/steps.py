@@ -1,42 +1,70 @@
-"""What happened in a job besides the routine, in plain words, each thing once. Pure."""
+"""Summarise the unusual events of a job in plain words, without repetitions. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from bulkops.ledger.events import Event
+from bulkops.ledger.events import (
+    DuplicateImport,
+    Event,
+    EventKind,
+    EvidenceRead,
+    OutcomeUnknown,
+    Refused,
+    Resolved,
+    TargetChanged,
+)
+from bulkops.ledger.states import ChunkState
 
-ROUTINE = {"created", "sent", "accepted", "reconciled", "settings changed"}
+ROUTINE = {
+    EventKind.CREATED,
+    EventKind.SENT,
+    EventKind.ACCEPTED,
+    EventKind.RECONCILED,
+    EventKind.SETTINGS_CHANGED,
+}
 LONGEST = 300
-WHAT = {
-    "in doubt": "No answer came",
-    "evidence": "Read back",
-    "undecided": "A person must decide",
-    "doubled": "May be there twice",
-    "isolating": "Cut into smaller requests",
-    "cut smaller": "Cut into smaller requests",
-    "resolved": "A person decided",
-    "rejected": "Refused for good",
-    "refused": "The server refused it",
-    "target changed": "The target had changed",
-    "cancelled": "Cancelled",
+WHAT: dict[str, str] = {
+    EventKind.IN_DOUBT: "No response",
+    EventKind.EVIDENCE: "Read back",
+    EventKind.UNDECIDED: "Needs a manual decision",
+    EventKind.DOUBLED: "May be at the target twice",
+    EventKind.ISOLATING: "Divided into smaller requests",
+    EventKind.CUT_SMALLER: "Divided into smaller requests",
+    EventKind.RESOLVED: "Decided by a person",
+    EventKind.REJECTED: "Rejected",
+    EventKind.REFUSED: "Refused by the server",
+    EventKind.BLOCKED: "Blocked before it reached the API",
+    EventKind.TOO_LARGE: "Refused as too large",
+    EventKind.ONE_REASON: "Stopped: all records are refused for the same reason",
+    EventKind.TARGET_CHANGED: "The target had changed",
+    EventKind.CLOCK_SET: "A clock was set",
+    EventKind.CANCELLED: "Cancelled",
 }
 FOUND = {
-    "landed": "all of it is there, so it counts as accepted",
-    "absent": "nothing of it is there",
-    "partly": "a part of it is there",
-    "ambiguous": "what is there does not settle it",
-    "equal": "the target holds the same already, so nothing was sent",
+    "landed": "all of its records were found, so it counts as accepted",
+    "absent": "none of its records were found",
+    "partly": "a part of its records was found",
+    "ambiguous": "the rows found do not settle it",
+    "equal": "the target already has the same content, so nothing was sent",
 }
-NEXT = {"pending": "it goes again", "rejected": "it counts as refused", "in_doubt": "it stays in doubt"}
+NEXT: dict[ChunkState | None, str] = {
+    ChunkState.PENDING: "it is resent",
+    ChunkState.REJECTED: "it is rejected",
+    ChunkState.IN_DOUBT: "it stays in doubt",
+}
+DECIDED = {
+    "accepted": "its records are at the target",
+    "resend": "it is resent",
+    "partly": "a part of its records is at the target; the rest is sent",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
-    """Something that happened; `chunk` is None where it was the whole job.
+class EventSummary:
+    """One unusual event; `chunk` is None if it concerns the whole job.
 
-    `detail` is in words of ours; `said` is what the server, the evidence or a person said, which may hold values.
+    `detail` is text of bulkops. `said` is the message of the server, the evidence or a person; it may contain values.
     """
 
     at: datetime
@@ -46,46 +74,59 @@ class Step:
     said: str = ""
 
 
-def told_steps(events: Sequence[Event]) -> Iterator[Step]:
-    """Yield the steps that were no routine, in order; what was only said again is told once."""
-    steps = [_step(event) for event in events if event.kind not in ROUTINE]
-    last = {(step.chunk, step.said): place for place, step in enumerate(steps) if step.said}
+def summarise_events(events: Sequence[Event]) -> Iterator[EventSummary]:
+    """Yield the unusual events in order; an equal event or a repeated message of a chunk appears once."""
+    summaries = [_summary(event) for event in events if event.kind not in ROUTINE]
+    last = {(each.chunk, each.said): index for index, each in enumerate(summaries) if each.said}
     seen: set[tuple[object, ...]] = set()
-    spoken: set[tuple[object, ...]] = set()
-    for place, step in enumerate(steps):
-        timeless = (step.chunk, step.what, step.detail, step.said)
-        if timeless in seen or (step.what == WHAT["evidence"] and last.get((step.chunk, step.said), place) > place):
+    messages: set[tuple[object, ...]] = set()
+    for index, each in enumerate(summaries):
+        without_time = (each.chunk, each.what, each.detail, each.said)
+        message = (each.chunk, each.said)
+        if without_time in seen or (each.what == WHAT[EventKind.EVIDENCE] and last.get(message, index) > index):
             continue
-        seen.add(timeless)
-        again = (step.chunk, step.said) in spoken
-        spoken.add((step.chunk, step.said))
-        yield replace(step, said="") if again else step
+        seen.add(without_time)
+        repeated = message in messages
+        messages.add(message)
+        yield replace(each, said="") if repeated else each
 
 
-def _step(event: Event) -> Step:
-    data = event.data
-    said = next((str(data[name]) for name in ("note", "message", "reason") if data.get(name)), "")
-    detail = "; ".join(_details(event.kind, data))
-    return Step(
-        at=event.at, chunk=event.chunk, what=WHAT.get(event.kind, event.kind.capitalize()),
-        detail=detail, said=said if len(said) <= LONGEST else said[: LONGEST - 1] + "…",
-    )  # fmt: skip
+def _summary(event: Event) -> EventSummary:
+    said = event.payload.said if event.payload else ""
+    return EventSummary(
+        at=event.at,
+        chunk=event.chunk,
+        what=WHAT.get(event.kind, event.kind.capitalize()),
+        detail="; ".join(_details(event)),
+        said=said if len(said) <= LONGEST else said[: LONGEST - 1] + "…",
+    )
 
 
-def _details(kind: str, data: Mapping[str, Any]) -> Iterator[str]:
-    if kind in ("evidence", "undecided") and data.get("verdict"):
-        yield FOUND.get(str(data["verdict"]), str(data["verdict"]))
-    if data.get("rows"):
-        yield f"{data['rows']:,} rows found"
-    if data.get("import_id") is not None:
-        yield f"import {data['import_id']}"
-    if kind == "evidence" and data.get("state") in NEXT:
-        yield NEXT[str(data["state"])]
-    if data.get("decision"):
-        yield "it is there" if data["decision"] == "accepted" else "send it again"
-    if data.get("status") is not None:
-        yield f"status {data['status']}"
-    if into := data.get("into"):
-        yield f"goes on in {len(into):,} chunks: {', '.join(map(str, into[:10]))}{' …' if len(into) > 10 else ''}"
-    if kind == "target changed":
-        yield ", ".join(f"{value:,} {name}" for name, value in data.items() if isinstance(value, int))
+def _details(event: Event) -> Iterator[str]:
+    match event.payload:
+        case EvidenceRead() as read:
+            yield from _evidence(read)
+            if event.kind == EventKind.EVIDENCE and event.state in NEXT:
+                yield NEXT[event.state]
+        case DuplicateImport(import_id=number):
+            yield f"import {number}"
+        case OutcomeUnknown() as unknown:
+            facts = (("import", unknown.import_id), ("status", unknown.status))
+            yield from (f"{name} {value}" for name, value in facts if value is not None)
+        case Refused(status=int(status)):
+            yield f"status {status}"
+        case Resolved() as resolved:
+            yield DECIDED.get(resolved.decision, resolved.decision)
+        case TargetChanged() as changed:
+            yield ", ".join(f"{count:,} {name}" for name, count in changed.counts().items())
+    if into := event.into:
+        yield f"continues in {len(into):,} chunks: {', '.join(map(str, into[:10]))}{' …' if len(into) > 10 else ''}"
+
+
+def _evidence(read: EvidenceRead) -> Iterator[str]:
+    if read.verdict:
+        yield FOUND.get(read.verdict, read.verdict)
+    if read.rows:
+        yield f"{read.rows:,} rows found"
+    if read.import_id is not None:
+        yield f"import {read.import_id}"

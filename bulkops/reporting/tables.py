@@ -1,182 +1,208 @@
-"""The tables of a report, as plain cells: HTML and Markdown differ only in how they write them. Pure."""
+"""Build the tables of a report as plain text cells, for HTML and Markdown. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from bulkops.reporting.facts import STATES, WORDS, JobFacts
 from bulkops.reporting.plots import duration
+from bulkops.reporting.rejections import LONGEST
+from bulkops.reporting.verdict import Sign, verdict_of
 from bulkops_validators.model.rules_registry import RULES
 
 Rows = tuple[tuple[str, ...], ...]
+EMPTY = ("", "0")
+MAIN_LEDGER = "(main ledger)"
+"""What the page calls the subledger without a name."""
+MEANINGS = {
+    "accepted": "confirmed by the server or by evidence",
+    "skipped": "not sent, or not changed: the target had them",
+    "rejected": "the server refused them; the target does not have them",
+    "in_doubt": "sent, but it is unknown whether the target has them",
+    "pending": "not sent",
+}
+SHORT = {Sign.YES: "sign", Sign.RESERVED: "with reservations", Sign.NO: "not yet"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A heading, what stands under it, columns and rows; `numbers` are the places of columns that hold numbers."""
+    """A heading, a text below it, columns and rows.
+
+    `numbers` are the 0-based indexes of columns with numbers, and `data` those of columns with text from files,
+    servers or people. `total`: the last row is a sum.
+    """
 
     heading: str
     text: str = ""
     columns: tuple[str, ...] = ()
     rows: Rows = ()
     numbers: frozenset[int] = frozenset()
+    data: frozenset[int] = frozenset()
     total: bool = False
 
-
-def facts_list(facts: JobFacts) -> tuple[tuple[str, str], ...]:
-    """Return what was asked, as terms and what they are."""
-    document = facts.document
-    file, target = document["file"], document["target"]
-    ids = ", ".join(f"{name} {value}" for name, value in target["ids"].items())
-    chosen = {**document["options"], **facts.settings}
-    options = ", ".join(f"{n.replace('_', '-')} {_value(v)}" for n, v in chosen.items() if v is not None)
-    length = facts.progress[-1][0] if facts.progress else 0
-    return (
-        ("Job", _code(facts.name)),
-        ("Import", f"{facts.title} ({document['contract']}, {document['mode']}): {facts.effect}"),
-        ("File", _code(file["path"])),
-        ("SHA-256", _code(file["sha256"])),
-        ("Size", f"{file['records']:,} records, {file['bytes']:,} bytes"),
-        ("Target", _code(target["base_url"]) + (f", {ids}" if ids else "")),
-        *((("Options", options),) if options else ()),
-        ("Begun", moment(document["created"])),
-        *((("Ended", moment(facts.ended.isoformat())),) if facts.ended else ()),
-        *((("Sending took", duration(length)),) if length else ()),
-    )
+    def trimmed(self) -> "Table":
+        """Return the table without columns that contain only blanks or zeros; the first column always stays."""
+        kept = [n for n in range(len(self.columns)) if n == 0 or any(row[n] not in EMPTY for row in self.rows)]
+        return replace(
+            self,
+            columns=tuple(self.columns[n] for n in kept),
+            rows=tuple(tuple(row[n] for n in kept) for row in self.rows),
+            numbers=frozenset(new for new, n in enumerate(kept) if n in self.numbers),
+            data=frozenset(new for new, n in enumerate(kept) if n in self.data),
+        )
 
 
-def _code(text: str) -> str:
-    """Return a text as code; a backtick in it would end it."""
-    return f"`{text.replace('`', chr(39))}`"
+def summary(all_facts: Sequence[JobFacts]) -> Table:
+    """Return a table with one row for each job, and the sum of all jobs."""
+    rows = [
+        (
+            f.name, str(f.document["contract"]), f.state.replace("_", " "), f.verdict or "not read back",
+            *(f"{f.records[s]:,}" for s in ("input", "accepted")), *(_nonzero(f.records[s]) for s in STATES[1:]),
+            SHORT[verdict_of(f).sign],
+        )
+        for f in all_facts
+    ]  # fmt: skip
+    totals = [f"{sum(f.records[s] for f in all_facts):,}" for s in ("input", *STATES)]
+    states = (WORDS.get(s, s).capitalize() for s in STATES)
+    return Table(
+        heading="Jobs",
+        columns=("Job", "Contract", "State", "Verdict", "Input", *states, "Sign"),
+        rows=(*rows, ("Sum", "", "", "", *totals, "")),
+        numbers=frozenset(range(4, 5 + len(STATES))),
+        total=True,
+    ).trimmed()
 
 
-def _value(value: object) -> str:
-    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+def _nonzero(number: int) -> str:
+    return f"{number:,}" if number else ""
 
 
 def books(facts: JobFacts) -> Table:
-    """Return the books: records in, and where they are now."""
-    rows = [(WORDS.get(state, state).capitalize(), f"{facts.records[state]:,}") for state in STATES]
+    """Return the books: the number of records in the input and in each state."""
+    states = [state for state in STATES if facts.records[state]]
+    rows = [(WORDS.get(s, s).capitalize(), f"{facts.records[s]:,}", MEANINGS[s]) for s in states]
     ends = "The books balance." if facts.balanced else "THE BOOKS DO NOT BALANCE."
     return Table(
         heading="Books",
         text=ends,
-        columns=("Records", "Number"),
-        rows=(*rows, ("Input", f"{facts.records['input']:,}")),
+        columns=("Records", "Number", "Meaning"),
+        rows=(*rows, ("Input", f"{facts.records['input']:,}", "records of the file")),
         numbers=frozenset({1}),
         total=True,
     )
 
 
-def tables(facts: JobFacts) -> Iterator[Table]:
-    """Yield the tables below the books; those without rows say why in their text, or are left out."""
-    yield from _reconciliation(facts)
-    if facts.sums:
-        yield Table(
-            heading="Amounts by subledger",
-            columns=("Subledger", "Sum of the file"),
-            rows=tuple((name or "(main ledger)", _thousands(total)) for name, total in facts.sums.items()),
-            numbers=frozenset({1}),
-        )
-    yield _doubts(facts)
-    if facts.rejected:
-        yield Table(
-            heading="Refused by the server",
-            columns=("Line", "Records", "Message"),
-            rows=facts.rejected,
-            numbers=frozenset({0, 1}),
-        )
-    yield _findings(facts)
-    yield _chunks(facts)
-
-
-def _reconciliation(facts: JobFacts) -> Iterator[Table]:
-    found = facts.reconciliation
-    if found is None:
-        yield Table(heading="Reconciliation", text="The rows were not read back: nothing is proved yet.")
-        return
-    counts = tuple((n.capitalize(), f"{found[n]:,}") for n in ("matched", "missing", "different", "unexpected"))
-    how = f"Read back by {found['evidence']}. " if found.get("readings") else ""
-    if found.get("export"):
-        how = f"Compared with a saved export, {found['export']}. " + _unchecked(found.get("unchecked") or {})
-    yield Table(
-        heading="Reconciliation",
-        text=f"{how}{found['reason']}" + "".join(f" {note}" for note in found.get("notes", ())),
-        columns=("Rows", "Number"),
-        rows=counts if found.get("readings") else (),
-        numbers=frozenset({1}),
+def rejected(facts: JobFacts) -> Table | None:
+    """Return the rejected records by reason; None if there are none."""
+    if not facts.reasons:
+        return None
+    together = any(reason.together for reason in facts.reasons)
+    rows = tuple(
+        (reason.message, f"{reason.records:,}", _places(reason.places, reason.more)) for reason in facts.reasons
     )
-    if found.get("balances"):
-        yield _balances(found["balances"])
-    compared, columns = found.get("compared") or [], found.get("columns") or {}
-    if compared:
-        yield Table(
-            heading="Differences by column",
-            columns=("Column", "Differences"),
-            rows=tuple((name, f"{columns.get(name, 0):,}") for name in compared),
-            numbers=frozenset({1}),
-        )
-    if found["examples"]:
-        yield Table(
-            heading="Examples of differences",
-            columns=("What", "Line", "Key", "Column", "Sent", "Found"),
-            rows=tuple(_example(e) for e in found["examples"]),
-            numbers=frozenset({1}),
-        )
+    return Table(
+        heading="Rejected by the server",
+        text="Some were rejected with others of their request and may be valid." if together else "",
+        columns=("Reason", "Records", "First ones"),
+        rows=rows,
+        numbers=frozenset({1}),
+        data=frozenset({0}),
+    )
 
 
-def _unchecked(reasons: Mapping[str, str]) -> str:
-    """Return the sentence about ids of the target that the export did not confirm; blank if it confirmed all."""
-    listed = "; ".join(f"{name} ({reason})" for name, reason in reasons.items())
-    return f"Not checked: of which target it is. {listed}. " if listed else ""
+def _places(places: Sequence[str], more: int) -> str:
+    return ", ".join(places) + (f" and {more:,} more" if more else "")
 
 
-def _balances(balances: Sequence[Mapping[str, Any]]) -> Table:
-    wrong = sum(not balance["agrees"] for balance in balances)
-    ends = f"{wrong:,} subledgers did not grow by what was sent." if wrong else "Each grew by what was sent."
+def compared(found: Mapping[str, Any]) -> Table | None:
+    """Return the records of a reconciliation by result; None if there are fewer than two kinds."""
+    names = ("matched", "missing", "different", "unexpected")
+    rows = tuple((name.capitalize(), f"{found[name]:,}") for name in names if found.get(name))
+    if not found.get("readings") or len(rows) < 2:
+        return None
+    return Table(heading="Records compared", columns=("Records", "Number"), rows=rows, numbers=frozenset({1}))
+
+
+def differences(found: Mapping[str, Any]) -> Table | None:
+    """Return the number of differences for each column; None without differences."""
+    rows = tuple((name, f"{count:,}") for name, count in found.get("columns", {}).items() if count)
+    if not rows:
+        return None
+    return Table(heading="Differences by column", columns=("Column", "Differences"), rows=rows, numbers=frozenset({1}))
+
+
+def examples(found: Mapping[str, Any]) -> Table | None:
+    """Return examples of differences; None without differences."""
+    names = ("class", "line", "key", "column", "sent", "found")
+    rows = tuple(tuple(_cell(example.get(name)) for name in names) for example in found.get("examples", []))
+    if not rows:
+        return None
+    return Table(
+        heading="Examples of differences",
+        columns=("What", "Line", "Key", "Column", "Sent", "Found"),
+        rows=rows,
+        numbers=frozenset({1}),
+        data=frozenset({2, 4, 5}),
+    ).trimmed()
+
+
+def balances(found: Mapping[str, Any]) -> Table | None:
+    """Return the balances before and after; None if they were not compared."""
+    listed = found.get("balances") or []
+    if not listed:
+        return None
+    wrong = sum(not balance["agrees"] for balance in listed)
+    ends = f"{wrong:,} subledgers did not grow by the amount sent." if wrong else "Each grew by the amount sent."
     rows = tuple(
         (
-            b["subledger"] or "(main ledger)", _thousands(b["before"]), _thousands(b["after"]),
+            b["subledger"] or MAIN_LEDGER, _thousands(b["before"]), _thousands(b["after"]),
             _thousands(f"{Decimal(b['after']) - Decimal(b['before']):f}"), _thousands(b["sent"]),
             "yes" if b["agrees"] else "NO",
         )
-        for b in balances
+        for b in listed
     )  # fmt: skip
     columns = ("Subledger", "Before", "After", "Grew by", "Sent", "Agrees")
     return Table(
-        heading="Balances before and after", text=ends, columns=columns, rows=rows, numbers=frozenset(range(1, 5))
+        heading="Balances before and after", text=ends, columns=columns, rows=rows,
+        numbers=frozenset(range(1, 5)), data=frozenset({0}),
+    )  # fmt: skip
+
+
+def sums(facts: JobFacts) -> Table | None:
+    """Return the amounts of the file by subledger; None if the contract has no amounts."""
+    rows = tuple((name or MAIN_LEDGER, _thousands(total)) for name, total in facts.sums.items())
+    if not rows:
+        return None
+    columns = ("Subledger", "Sum of the file")
+    return Table(
+        heading="Amounts by subledger", columns=columns, rows=rows, numbers=frozenset({1}), data=frozenset({0})
     )
 
 
-def _example(example: dict[str, Any]) -> tuple[str, ...]:
-    names = ("class", "line", "key", "column", "sent", "found")
-    return tuple("" if example.get(name) is None else str(example[name]) for name in names)
-
-
-def _doubts(facts: JobFacts) -> Table:
-    rows = (
-        (
-            moment(s.at.isoformat()), "" if s.chunk is None else str(s.chunk), s.what,
-            ": ".join(part for part in (s.detail, s.said) if part),
-        )
+def doubts(facts: JobFacts) -> Table | None:
+    """Return the unusual events; None if there were none."""
+    rows = tuple(
+        (moment(s.at.isoformat()), "" if s.chunk is None else str(s.chunk), s.what, s.detail, s.said)
         for s in facts.doubts
-    )  # fmt: skip
+    )
+    if not rows:
+        return None
     return Table(
         heading="Doubts, and the evidence that settled them",
-        text="" if facts.doubts else "There were none.",
-        columns=("When", "Chunk", "What", "Evidence"),
-        rows=tuple(rows),
+        columns=("When", "Chunk", "What", "Evidence", "Message"),
+        rows=rows,
         numbers=frozenset({1}),
-    )
+        data=frozenset({4}),
+    ).trimmed()
 
 
-def _findings(facts: JobFacts) -> Table:
-    if facts.findings is None:
-        return Table(heading="Findings by rule", text="The file was not checked again for this report.")
+def findings(facts: JobFacts) -> Table | None:
+    """Return the findings of the file by rule; None if it was not checked or has no findings."""
+    if not facts.findings:
+        return None
     return Table(
         heading="Findings by rule",
-        text="" if facts.findings else "The file breaks no rule.",
         columns=("Rule", "Name", "Severity", "Findings", "What to do"),
         rows=tuple(_finding(code, count) for code, count in facts.findings),
         numbers=frozenset({3}),
@@ -188,46 +214,51 @@ def _finding(code: str, count: int) -> tuple[str, ...]:
     return code, rule.name, rule.severity.value, f"{count:,}", rule.fix
 
 
-def _chunks(facts: JobFacts) -> Table:
-    columns = ("Chunk", "First record", "Records", "State", "Import id", "Attempts", "Sent", "Took", "SHA-256")
+def chunks(facts: JobFacts) -> Table | None:
+    """Return the chunks in the order of the file; None if there are none."""
+    if not facts.chunks:
+        return None
+    columns = (
+        "Chunk",
+        "First record",
+        "Records",
+        "State",
+        "Import id",
+        "Attempts",
+        "Sent",
+        "Took",
+        "Message",
+        "SHA-256",
+    )
     rows = tuple(
         (
             str(c["number"]), f"{c['first_record']:,}", f"{c['records']:,}", str(c["state"]),
             "" if c["import_id"] is None else str(c["import_id"]), str(c["attempts"]),
             moment(c["sent"]) if c["sent"] else "", "" if c["seconds"] is None else duration(c["seconds"]),
-            str(c["sha256"])[:12],
+            cut(c["message"]), str(c["sha256"])[:12],
         )
         for c in facts.chunks
     )  # fmt: skip
-    return Table(heading="Time line of chunks", columns=columns, rows=rows, numbers=frozenset({0, 1, 2, 4, 5}))
+    return Table(
+        heading="Chunks", columns=columns, rows=rows, numbers=frozenset({0, 1, 2, 4, 5}), data=frozenset({8})
+    ).trimmed()
+
+
+def cut(text: str) -> str:
+    """Return a text shortened for a page; the JSON document contains the full text."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def moment(text: str) -> str:
-    """Return an instant for people: UTC, to the second."""
+    """Return an instant for people: UTC, whole seconds."""
     return text.replace("T", " ")[:19] + " UTC"
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else cut(str(value))
 
 
 def _thousands(total: str) -> str:
     sign, digits = ("-", total[1:]) if total.startswith("-") else ("", total)
     whole, point, rest = digits.partition(".")
     return f"{sign}{int(whole):,}{point}{rest}"
-
-
-def summary(all_facts: Sequence[JobFacts]) -> Table:
-    """Return one row a job, and the sum of all."""
-    rows = [
-        (
-            f.name, str(f.document["contract"]), f.state.replace("_", " "),
-            f.verdict or "not read back",
-            *(f"{f.records[s]:,}" for s in ("input", *STATES)),
-        )
-        for f in all_facts
-    ]  # fmt: skip
-    totals = [f"{sum(f.records[s] for f in all_facts):,}" for s in ("input", *STATES)]
-    return Table(
-        heading="Jobs",
-        columns=("Job", "Contract", "State", "Verdict", "Input", *(WORDS.get(s, s).capitalize() for s in STATES)),
-        rows=(*rows, ("Sum", "", "", "", *totals)),
-        numbers=frozenset(range(4, 10)),
-        total=True,
-    )

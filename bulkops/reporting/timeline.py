@@ -1,17 +1,16 @@
-"""The time line of chunks as inline SVG: a bar from sent to answered by state; many chunks share bars. Pure."""
+"""Draw the timeline of chunks as inline SVG: one bar from request to response; many chunks share bars. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bulkops.reporting.markup import markup
-from bulkops.reporting.plots import WIDTH, duration, svg
+from bulkops.reporting.plots import WIDTH, duration, markup, svg
 
 MOST_BARS = 40
 ROW, LEFT, TOP, FOOT = 20, 100, 4, 56
 NARROWEST = 3.0
-# From what needs a look first to what does not: a bar of several chunks has the first that occurs.
+# Ordered by urgency: a bar of several chunks shows the first of these states that occurs.
 SEVERITY = ("in doubt", "sending", "refused", "rejected", "pending", "skipped", "accepted")
 
 
@@ -25,7 +24,10 @@ class _Bar:
 
 
 def timeline(chunks: Sequence[Mapping[str, Any]], *, label: str) -> str:
-    """Return the drawing; nothing where no chunk was sent. A chunk without an answer reaches to the end."""
+    """Return the timeline as SVG; empty if no chunk was sent. The bar of a chunk without a response ends at the right.
+
+    `label` is the accessible name of the drawing.
+    """
     sent = [chunk for chunk in chunks if chunk["sent"]]
     if not sent:
         return ""

@@ -1,4 +1,4 @@
-"""A report from the ledger to its text: of one job or of several, for people or for programs."""
+"""Write a report about one or several jobs of a ledger, for people (HTML, Markdown) or for programs (JSON)."""
 
 import json
 from collections.abc import Sequence
@@ -13,10 +13,13 @@ from bulkops.escaping import escaped_json
 from bulkops.ledger.store import Ledger
 from bulkops.readback.compare.values import writable
 from bulkops.redaction import redacted, redacted_document
-from bulkops.reporting.facts import masked
+from bulkops.reporting.decisions import OpenDecision, open_decisions
+from bulkops.reporting.facts import JobFacts, masked
 from bulkops.reporting.gather import gather
-from bulkops.reporting.html import page
-from bulkops.reporting.markdown import markdown
+from bulkops.reporting.page import page_of
+from bulkops.reporting.rejections import Reason
+from bulkops.reporting.render import html, markdown
+from bulkops.reporting.verdict import SignOff, verdict_of, verdict_of_all
 from bulkops.version import __version__
 from bulkops.writing import (
     NOT_CSV,
@@ -29,11 +32,11 @@ from bulkops.writing import (
 )
 
 if TYPE_CHECKING:
-    from bulkops.json_documents.reports import ReportDocument
+    from bulkops.json_documents.reports import DecisionDocument, RejectionReason, ReportDocument, SignDocument
 
 
 class ReportForm(StrEnum):
-    """What a report is written as."""
+    """The file format of a report."""
 
     HTML = "html"
     MARKDOWN = "md"
@@ -47,10 +50,11 @@ NOT_REPORT = {**{suffix: form for suffix, form in NOT_CSV.items() if suffix not 
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportWish:
-    """What is asked of a report.
+class ReportOptions:
+    """The options of a report.
 
-    No `jobs` means the latest; `check_files` reads the files again for findings and sums.
+    Without `jobs` the report is about the latest job. `check_files`: read the files again for findings and sums.
+    `ledger` is the address of the ledger in the commands of the report; None for the default ledger.
     """
 
     jobs: Sequence[str] = ()
@@ -58,10 +62,11 @@ class ReportWish:
     title: str | None = None
     mask: bool = False
     check_files: bool = True
+    ledger: str | None = None
 
 
 def form_of(path: Path | None) -> ReportForm:
-    """Return the form that a file's suffix asks for; HTML where it asks for none, UsageError for PDF."""
+    """Return the form of a file's suffix, HTML by default; UsageError for PDF and for suffixes of other files."""
     if path and path.suffix.lower() == ".pdf":
         raise UsageError(f"{path}: a report is not written as PDF.", hint="Write .html and print it from a browser.")
     if path is None:
@@ -70,51 +75,94 @@ def form_of(path: Path | None) -> ReportForm:
     return BY_SUFFIX.get(path.suffix.lower(), ReportForm.HTML)
 
 
-def report_text(ledger: Ledger, wish: ReportWish, *, made: datetime) -> tuple[str, str]:
-    """Return the name of the first job and the text of the report; UsageError for a job that is not there."""
-    facts = [gather(ledger, name, check_file=wish.check_files) for name in _names(ledger, wish)]
-    if wish.mask:
+def report_text(ledger: Ledger, options: ReportOptions, *, made: datetime) -> tuple[str, str]:
+    """Return the id of the first job and the text of the report; UsageError for an unknown job."""
+    facts = [
+        gather(ledger, name, check_file=options.check_files, named=options.ledger) for name in _names(ledger, options)
+    ]
+    if options.mask:
         facts = [masked(f) for f in facts]
     several = f"Report of {len(facts)} jobs"
-    title = wish.title or (f"Import of {facts[0].title.lower()}" if len(facts) == 1 else several)
-    match wish.form:
+    title = options.title or (f"Import of {facts[0].title.lower()}" if len(facts) == 1 else several)
+    match options.form:
         case ReportForm.HTML:
-            text = page(facts, title=title, made=made)
+            text = html(page_of(facts, title=title, made=made))
         case ReportForm.MARKDOWN:
-            text = markdown(facts, title=title, made=made)
+            text = markdown(page_of(facts, title=title, made=made))
         case ReportForm.JSON:
-            document: ReportDocument = {
-                "title": title,
-                "made": made.isoformat(),
-                "version": __version__,
-                "jobs": [f.to_json() for f in facts],
-            }
-            text = escaped_json(json.dumps(redacted_document(document), ensure_ascii=False, indent=2)) + "\n"
+            document = redacted_document(_document(facts, title=title, made=made))
+            text = escaped_json(json.dumps(document, ensure_ascii=False, indent=2)) + "\n"
     return facts[0].name, writable(redacted(text))
 
 
-def write_report(
-    ledger: Ledger, wish: ReportWish, *, made: datetime, output: Path | None, permit: Permit = OWN_ONLY
-) -> Path:
-    """Write a report to a file, NAME-OF-THE-JOB.FORM unless one is named, and return it.
+def _document(all_facts: Sequence[JobFacts], *, title: str, made: datetime) -> "ReportDocument":
+    """Return the report as a JSON document: everything that the page shows, without shortened texts."""
+    return {
+        "title": title,
+        "made": made.isoformat(),
+        "version": __version__,
+        "sign": _signing(verdict_of_all(all_facts)),
+        "jobs": [
+            {
+                **facts.to_json(),
+                "sign": _signing(verdict_of(facts)),
+                "decisions": [_decision(decision) for decision in open_decisions(facts)],
+                "reasons": [_reason(reason) for reason in facts.reasons],
+            }
+            for facts in all_facts
+        ],
+    }
 
-    UsageError where the file is one of a job, or no file, or if `permit` protects it. It appears under its name only
-    when all of it is there.
+
+def _signing(verdict: SignOff) -> "SignDocument":
+    return {
+        "verdict": verdict.sign.value,
+        "sentence": verdict.sentence,
+        "objections": list(verdict.objections),
+        "reservations": list(verdict.reservations),
+    }
+
+
+def _decision(decision: OpenDecision) -> "DecisionDocument":
+    return {
+        "what": decision.what,
+        "choices": [{"when": choice.when, "command": choice.command} for choice in decision.choices],
+        "said": decision.said,
+    }
+
+
+def _reason(reason: Reason) -> "RejectionReason":
+    return {
+        "message": reason.message,
+        "records": reason.records,
+        "places": list(reason.places),
+        "more": reason.more,
+        "together": reason.together,
+    }
+
+
+def write_report(
+    ledger: Ledger, options: ReportOptions, *, made: datetime, output: Path | None, permit: Permit = OWN_ONLY
+) -> Path:
+    """Write a report to `output`, by default JOB.FORM, and return its path.
+
+    UsageError if the output is the file of a job, is not a file, or if `permit` protects it. The file appears only
+    when it is complete.
     """
-    names = _names(ledger, wish)
-    path = output or Path(f"{names[0]}.{wish.form}")
+    names = _names(ledger, options)
+    path = output or Path(f"{names[0]}.{options.form}")
     refuse_no_file(path)
     refuse_the_same(path, [ledger.job(name).file_path for name in names], what="where the report goes")
     permit.check(path)
-    _, text = report_text(ledger, wish, made=made)
+    _, text = report_text(ledger, options, made=made)
     with whole_file(path, permit) as file:
         file.write(text.encode())
     return path
 
 
-def _names(ledger: Ledger, wish: ReportWish) -> Sequence[str]:
-    """Return the jobs that are asked for, or the latest."""
+def _names(ledger: Ledger, options: ReportOptions) -> Sequence[str]:
+    """Return the requested jobs, or the latest job."""
     known = [job.id for job in ledger.jobs()]
     if not known:
-        raise UsageError("The ledger knows no job yet.", hint="A job begins with `bulkops import`.")
-    return wish.jobs or known[-1:]
+        raise UsageError("The ledger contains no jobs.", hint="Start a job with `bulkops import`.")
+    return options.jobs or known[-1:]

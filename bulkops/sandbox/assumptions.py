@@ -27,7 +27,7 @@ class Assumptions(OpenReads, OpenImports):
             name, _, value = pair.partition("=")
             if name not in known:
                 raise UsageError(
-                    f"The sandbox has no assumption {name!r}.", hint="docs/assumptions.md lists all of them."
+                    f"The sandbox has no assumption {name!r}.", hint="docs/reference/assumptions.md lists all of them."
                 )
             changes[name] = _checked(name, value, known[name].metadata["values"])
         return dataclasses.replace(self, **changes)
@@ -65,11 +65,11 @@ END = "<!-- table: end -->\n"
 
 
 def refreshed(page: str) -> str:
-    """Return the page `docs/assumptions.md` with its table replaced by the current one."""
+    """Return the page `docs/reference/assumptions.md` with its table replaced by the current one."""
     before, rest = page.split(BEGIN)
     return before + BEGIN + table() + END + rest.split(END)[1]
 
 
 if __name__ == "__main__":
-    path = Path("docs/assumptions.md")
+    path = Path("docs/reference/assumptions.md")
     path.write_text(refreshed(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -21,7 +21,7 @@ WHEN = re.compile(
 MAX_RULE = 200
 """Characters of a rule."""
 GROUPS = ("imports", "exports", "reads", "all")
-HINT = "docs/sandbox.md describes the faults."
+HINT = "docs/reference/sandbox.md describes the faults."
 
 
 NO_TROUBLE = Trouble()

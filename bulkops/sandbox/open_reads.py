@@ -27,6 +27,18 @@ class OpenReads:
         decides="Whether before/after filters include the instant itself",
         source="Not stated",
     )
+    unfiltered_transactions: str = question(
+        "last_50",
+        values="last_50|all",
+        decides="Which transactions of a program are listed without a filter",
+        source="If no filters are applied, the last 50 are returned",
+    )
+    deleted_mark: str = question(
+        "blank",
+        values="blank|false|zero_time",
+        decides="What the coupon export prints as `deleted` for a coupon that is not",
+        source="The column is blank in the samples; it says whether the coupon is deleted",
+    )
     deleted_coupons: str = question(
         "hidden", values="hidden|shown", decides="Whether a plain coupon export shows deleted ones", source="Not stated"
     )

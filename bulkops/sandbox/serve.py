@@ -23,7 +23,8 @@ from bulkops.sandbox.endpoint import Logged, Service
 from bulkops.sandbox.faults import parse_faults
 from bulkops.sandbox.state import State, system_now
 from bulkops.sandbox.wire import TRANSPORT
-from bulkops.sandbox.world import World, load_world
+from bulkops.sandbox.world import World
+from bulkops.sandbox.world_file import load_world
 
 
 class CuttableProtocol(H11Protocol):

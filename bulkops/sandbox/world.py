@@ -1,15 +1,12 @@
 """The world a sandbox starts with: applications, campaigns, programs and whatever an import refers to."""
 
 import re
-from pathlib import Path
 from string import Formatter
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bulkops.documents import parse_json, parse_yaml, read_document
-from bulkops.errors import UsageError
 from bulkops.limits import MAX_NAME_LENGTH, MAX_WORLD_NAMES
 
 AttributeType = Literal[
@@ -152,7 +149,10 @@ class Audience(_Part):
 
 
 class Attribute(_Part):
-    """A custom attribute; `programs` limits a LoyaltyCard attribute to some programs."""
+    """A custom attribute; `programs` limits a LoyaltyCard attribute to some programs.
+
+    `applications` are those it is available in, all if there are none; `suggestions` are at most 50 texts.
+    """
 
     id: int
     entity: str
@@ -161,6 +161,8 @@ class Attribute(_Part):
     allowed_list: bool = False
     restricted: bool = False
     programs: tuple[int, ...] = ()
+    applications: tuple[int, ...] = ()
+    suggestions: tuple[str, ...] = Field(default=(), max_length=50)
 
 
 class ValueMap(_Part):
@@ -221,36 +223,3 @@ class World(_Part):
             if parent not in known:
                 raise ValueError(f"{child} belongs to id {parent}, which the world does not have")
         return self
-
-
-def load_world(source: "World | Path | str | None") -> World:
-    """Return the world given, the one in a JSON or YAML file, or the default one for None.
-
-    A file may say `extends: default` and then replaces only the keys it names.
-    Raises `InputUnreadable` for a file that cannot be read, `UsageError` for one that makes no world.
-    """
-    if isinstance(source, World):
-        return source
-    from bulkops.sandbox.default_world import DEFAULT
-
-    if source is None:
-        return DEFAULT
-    path = Path(source)
-    try:
-        text = read_document(path, what="The world")
-        given = parse_json(text) if path.suffix == ".json" else parse_yaml(text)
-        return _built(given, DEFAULT)
-    except ValueError as problem:  # ValidationError is one
-        raise UsageError(
-            f"The world {path} cannot be used: {problem}", hint="docs/sandbox.md describes the file."
-        ) from problem
-
-
-def _built(given: Any, default: World) -> World:
-    if not isinstance(given, dict):
-        raise ValueError("it must be a mapping")  # noqa: TRY004 - bad content, not a programming error
-    extends = given.pop("extends", None)
-    if extends not in (None, "default"):
-        raise ValueError(f"extends takes `default`, not {extends!r}")
-    merged = {**(default.model_dump() if extends else {}), **given}
-    return World.model_validate(merged)

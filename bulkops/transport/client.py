@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from bulkops.errors import (
     Unreachable,
     UsageError,
 )
+from bulkops.journal import record
 from bulkops.limits import MAX_ERROR_BYTES, MAX_JSON_BYTES
 from bulkops.redaction import redacted
 from bulkops.settings import Target, is_loopback
@@ -41,7 +43,7 @@ from bulkops.transport.trust import trusted_context
 from bulkops.version import __version__
 
 Ids = Mapping[str, int | str]
-Params = Mapping[str, str]
+Params = Mapping[str, str | tuple[str, ...]]
 
 CONNECT_SECONDS = 10.0
 WRITE_SECONDS = 60.0
@@ -191,9 +193,14 @@ class Client:
         except httpx.HTTPError as error:
             self._refuse_lasting(error, f"{self._route.base_url} cannot be reached")
 
-    def get_json(self, template: str, ids: Ids, params: Params | None = None) -> Any:
-        """Return the JSON document at a path; tried again while the failure may pass."""
-        return reading_again(self.clock, teller=self.teller)(self._get_json, template, ids, params)
+    def get_json(self, template: str, ids: Ids, params: Params | None = None, *, attempts: int = ATTEMPTS) -> Any:
+        """Return the JSON document at a path; requested up to `attempts` times while the failure may pass."""
+        return reading_again(self.clock, attempts=attempts, teller=self.teller)(self._get_json, template, ids, params)
+
+    def search_json(self, template: str, params: Params, body: Mapping[str, Any], *, attempts: int = ATTEMPTS) -> Any:
+        """Return the JSON document of a search, which is a POST that changes nothing; retried like `get_json`."""
+        again = reading_again(self.clock, attempts=attempts, teller=self.teller)
+        return again(self._get_json, template, {}, params, body)
 
     @contextmanager
     def stream(
@@ -279,8 +286,8 @@ class Client:
             )
         return Answer(status=response.status_code, body=body, date=parse_http_date(response.headers.get("date")))
 
-    def _get_json(self, template: str, ids: Ids, params: Params | None) -> Any:
-        streamed = self._open_stream(template, ids, params)
+    def _get_json(self, template: str, ids: Ids, params: Params | None, search: Mapping[str, Any] | None = None) -> Any:
+        streamed = self._open_stream(template, ids, params, search)
         try:
             content = _read_json(streamed)
         finally:
@@ -291,11 +298,15 @@ class Client:
             raise OutcomeUnknown(f"The response to {streamed.where} is not JSON: the server sent {said}.")
         return body
 
-    def _open_stream(self, template: str, ids: Ids, params: Params | None) -> Streamed:
-        request = self._http.build_request("GET", path_of(template, ids), params=params)
-        where = f"GET {request.url.path}"
+    def _open_stream(
+        self, template: str, ids: Ids, params: Params | None, search: Mapping[str, Any] | None = None
+    ) -> Streamed:
+        """Send a request that only reads: a GET, or a POST with the body of a search."""
+        method = "GET" if search is None else "POST"
+        request = self._http.build_request(method, path_of(template, ids), params=params, json=search)
+        where = f"{method} {request.url.path}"
         try:
-            with self.teller.during(_unanswered(where, request)), self._slot("GET", template):
+            with self.teller.during(_unanswered(where, request)), self._slot(method, template):
                 response = self._send(request)
             self._learn_time(response)
             if not response.is_success:
@@ -309,9 +320,15 @@ class Client:
         return Streamed(status=response.status_code, headers=response.headers, response=response, where=where)
 
     def _send(self, request: httpx.Request) -> httpx.Response:
-        with Connecting(self.teller, self._route) as connecting:
-            request.extensions |= connecting.extensions
-            response = self._http.send(request, stream=True)
+        began, status = time.monotonic(), None
+        try:
+            with Connecting(self.teller, self._route) as connecting:
+                request.extensions |= connecting.extensions
+                response = self._http.send(request, stream=True)
+            status = response.status_code
+        finally:
+            seconds = round(time.monotonic() - began, 3)
+            record("request", method=request.method, path=request.url.path, status=status, seconds=seconds)
         self._reached = True
         return response
 

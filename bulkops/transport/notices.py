@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from bulkops.clock import Clock
+from bulkops.journal import record
 
 TOLD_SECONDS = 5.0  # shorter waits are no news
 CONNECT_SECONDS = 1.5
@@ -40,6 +41,7 @@ class Teller:
     def say(self, text: str) -> None:
         """Pass a text on."""
         self._last = self._clock.monotonic()
+        record("note", text=text)
         self._say(text)
 
     def before(self, seconds: float, text: str) -> None:
@@ -61,6 +63,7 @@ class Teller:
 
     def wait(self, seconds: float, text: str) -> None:
         """Say `text` as `before` does, then wait, with a countdown if there is one."""
+        record("wait", why="evidence", seconds=round(max(seconds, 0.0), 3), text=text)
         self.before(seconds, text)
         if self.count is None or seconds < TOLD_SECONDS:
             self._clock.sleep(max(seconds, 0.0))

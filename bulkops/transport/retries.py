@@ -7,6 +7,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, NotDelivered, OutcomeUnknown, Unfinished
+from bulkops.journal import record
 from bulkops.transport.notices import Teller
 
 ATTEMPTS = 8
@@ -26,6 +27,7 @@ def wait_seconds(attempt: int, error: BaseException | None, *, clock: Clock, tel
     asked = error.retry_after if isinstance(error, NotDelivered | OutcomeUnknown) else None
     if asked is not None and asked > LONGEST_SECONDS:
         raise Unfinished(f"The server asks to wait {asked:,.0f} s.", hint=_resume_at(asked, clock=clock))
+    record("wait", why="retry", seconds=round(max(backoff, asked or 0.0), 3), text=str(error) if error else "")
     if asked is not None and asked > backoff:
         if teller is not None:
             teller.before(asked, f"The server asks to wait {asked:,.0f} s before the next request.")

@@ -31,14 +31,17 @@ class Stamp:
 class ChunkBody:
     """The header and a chunk's pieces. Memory stays at one block however large the chunk is.
 
+    `header` is sent instead of the file's own, where a job sends another one.
+
     Iterating raises FileChanged if the file cannot be read, and after the last byte if the bytes are not the ones
     that were planned: the request is then never completed, so nothing of it can be imported. `completed` is when the
     last byte had been read, in seconds of `time.monotonic`.
     """
 
-    def __init__(self, path: Path, header_end: int, chunk: ChunkEntry) -> None:
+    def __init__(self, path: Path, header_end: int, chunk: ChunkEntry, *, header: bytes | None = None) -> None:
         self._path = path
-        self._pieces = [(0, header_end), *chunk.pieces]
+        self._header = header
+        self._pieces = [*([(0, header_end)] if header is None else []), *chunk.pieces]
         self._chunk = chunk
         self._checked: Stamp | None = None
         self.completed: float | None = None
@@ -78,15 +81,20 @@ class ChunkBody:
     def _blocks(self) -> Iterator[bytes]:
         """Yield what is read; a file that cannot be read any more leaves the request incomplete as well."""
         try:
-            yield from read_pieces(self._path, self._pieces)
+            yield from self._read()
         except InputUnreadable as error:
             raise FileChanged(
                 f"{error.message} The request of chunk {self._chunk.number} was not completed.", hint=PUT_BACK
             ) from None
 
+    def _read(self) -> Iterator[bytes]:
+        if self._header is not None:
+            yield self._header
+        yield from read_pieces(self._path, self._pieces)
+
     def _digest(self) -> str:
         digest = hashlib.sha256()
-        for block in read_pieces(self._path, self._pieces):
+        for block in self._read():
             digest.update(block)
         return digest.hexdigest()
 

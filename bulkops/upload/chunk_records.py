@@ -17,12 +17,13 @@ from bulkops.upload.body import PUT_BACK, read_pieces
 class ChunkRecords:
     """A chunk's records in memory. Places count from 0 within the chunk.
 
-    FileChanged if the file does not have the chunk's bytes any more: other records prove nothing about this chunk.
+    `header` was sent with it instead of the file's own, where a job sends another one. FileChanged if the file does not
+    have the chunk's bytes any more: other records prove nothing about this chunk.
     """
 
-    def __init__(self, path: Path, header_end: int, chunk: ChunkEntry) -> None:
+    def __init__(self, path: Path, header_end: int, chunk: ChunkEntry, *, header: bytes | None = None) -> None:
         self.chunk = chunk
-        self.header = b"".join(read_pieces(path, [(0, header_end)]))
+        self.header = b"".join(read_pieces(path, [(0, header_end)])) if header is None else header
         self._path = path
         self._spans: list[Piece] = []
         self._data: list[bytes] = []

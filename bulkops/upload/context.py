@@ -32,7 +32,7 @@ class JobContext:
 
     def records(self, chunk: ChunkEntry) -> ChunkRecords:
         """Return the chunk's records, read into memory; FileChanged if they are not those that were planned."""
-        return ChunkRecords(self.job.file_path, self.job.header_end, chunk)
+        return ChunkRecords(self.job.file_path, self.job.header_end, chunk, header=self.job.sent_header)
 
     @property
     def skips_duplicates(self) -> bool:

@@ -15,7 +15,7 @@ from bulkops.private import private, private_folder
 from bulkops.readback.compare.canonical import Fold, found_frame, sent_frame
 from bulkops.readback.compare.keyed import compare
 from bulkops.readback.compare.staging import RowSets
-from bulkops.readback.fetch.download import Question, download
+from bulkops.readback.fetch.download import GetRequest, download
 from bulkops.readback.fetch.rows import query, read_file
 from bulkops.transport.client import Client
 from bulkops.upload.options import share_of
@@ -105,7 +105,7 @@ def save_target(
     if readback.form is not Form.CSV:
         raise TypeError("Only a CSV export can be saved and imported again.")
     known = frozenset(name.lower() for column in readback.columns for name in column.found)
-    question = Question(path=readback.path, ids=ids, params=query(readback, ids, options), columns=known)
+    question = GetRequest(path=readback.path, ids=ids, params=query(readback, ids, options), columns=known)
     try:
         private_folder(to.parent)
         with open(to, "w+b", opener=private) as out:

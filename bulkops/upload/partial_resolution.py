@@ -14,12 +14,12 @@ from bulkops.readback.compare.canonical import IMPORT_ID
 from bulkops.upload.context import JobContext
 from bulkops.upload.evidence.judge import Doubt, Judge
 from bulkops.upload.evidence.row_clock import instant
+from bulkops.upload.evidence.server_clock import learn_time
 from bulkops.upload.evidence.similarity import shared_places, shared_rows
 from bulkops.upload.evidence.snapshots import Reading
 from bulkops.upload.evidence.timeouts import seconds_until_settled
 from bulkops.upload.evidence.verdict import Verdict, as_sent
 from bulkops.upload.refusals.split_chunk import found_and_missing
-from bulkops.upload.sender import learn_time
 from bulkops_validators.model.contract import Mode, Readback
 
 AMBIGUOUS = "The evidence is ambiguous, so nothing was recorded"
@@ -134,13 +134,13 @@ def _of_one_import(
         return (), None, ""
     if evidence.verdict is Verdict.LANDED:
         return tuple(range(chunk.records)), evidence.import_id, evidence.created
-    if evidence.verdict is not Verdict.PARTLY or evidence.import_id is None:
+    if evidence.verdict is not Verdict.PARTLY or evidence.part_of is None:
         raise InDoubt(f"{AMBIGUOUS}: {evidence.note}.", hint=BY_HAND)
-    rows = reading.found.filter(pl.col(IMPORT_ID) == str(evidence.import_id))
+    rows = reading.found.filter(pl.col(IMPORT_ID) == str(evidence.part_of))
     for other in others:
         if shared_rows(judge.reader.records(other), rows, judge.reader.columns, without=None):
             raise InDoubt(f"{AMBIGUOUS}: {evidence.note}, and chunk {other.number} has such records too.", hint=BY_HAND)
-    return shared_places(judge.reader.records(chunk), rows, judge.reader.columns), evidence.import_id, evidence.created
+    return shared_places(judge.reader.records(chunk), rows, judge.reader.columns), evidence.part_of, evidence.created
 
 
 def _of_keys(

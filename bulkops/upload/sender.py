@@ -20,7 +20,6 @@ from bulkops.ledger.claims import ImportTaken
 from bulkops.ledger.events import Accepted, Blocked, Payload, Refused, RequestSent, Stopped, TooLarge
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import TAKEN_IN, ChunkState
-from bulkops.readback.fetch.rows import nothing_of
 from bulkops.transport.client import CLOCK_SET_SECONDS
 from bulkops.transport.responses import Answer
 from bulkops.upload.body import ChunkBody
@@ -28,10 +27,10 @@ from bulkops.upload.context import JobContext
 from bulkops.upload.evidence.amounts import harmless_again, told_of
 from bulkops.upload.evidence.duplicates import taken_in_state
 from bulkops.upload.evidence.row_clock import instant, rows_ahead
+from bulkops.upload.evidence.server_clock import learn_time
 from bulkops.upload.evidence.server_time import read_seconds
+from bulkops.upload.refusals.header_names import name_advice
 from bulkops.upload.refusals.isolate import Refusals
-
-"""The event of a chunk whose request was refused for its size (413); it has the number of bytes of the chunk."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,16 +143,6 @@ class Sender:
         )
 
 
-def learn_time(context: JobContext) -> None:
-    """Learn the server's clock before a request whose rows may have to be looked for: ours may be set meanwhile."""
-    client, readback = context.client, context.route.readback
-    if context.contract.mode.resend_is_safe or readback is None:
-        return
-    if client.server_offset is None and not client.tells_no_time:
-        params = nothing_of(readback, context.ids, context.job.options, now=context.clock.now())
-        client.ask_time(readback.path, context.ids, params)
-
-
 class _Attempt:
     """One attempt at a chunk, as the ledger follows it."""
 
@@ -162,7 +151,8 @@ class _Attempt:
         self._left: datetime | None = None
         self._begun: tuple[datetime, float] | None = None
         self.chunk = chunk
-        self.body = ChunkBody(context.job.file_path, context.job.header_end, chunk)
+        job = context.job
+        self.body = ChunkBody(job.file_path, job.header_end, chunk, header=job.sent_header)
 
     def begin(self) -> None:
         """Write the intent. The clock is read before the ledger is, so that nothing can be older than it."""
@@ -194,8 +184,11 @@ class _Attempt:
 
     def refused(self, error: ServerRefused) -> ChunkEntry:
         """Write that the server said no."""
-        event = Refused(status=error.status, message=error.message, details=error.details, lines=error.lines)
-        return self._move(ChunkState.REFUSED, event, message=error.message, lines=error.lines)
+        context = self._context
+        advice = name_advice(context.job, context.contract, error.message, error.lines)
+        message = f"{error.message} {advice}" if advice else error.message
+        event = Refused(status=error.status, message=message, details=error.details, lines=error.lines)
+        return self._move(ChunkState.REFUSED, event, message=message, lines=error.lines)
 
     def in_doubt(self, error: OutcomeUnknown, **told: int | None) -> ChunkEntry:
         """Record an unknown outcome, with whatever the response contained; ImportTaken as `accepted` raises it."""

@@ -10,7 +10,7 @@ from typing import Any
 from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
 from bulkops.errors import GuardRefused, UsageError
-from bulkops.ledger.models import ADDRESS, ChunkEntry, JobEntry
+from bulkops.ledger.models import ADDRESS, SENT_HEADER, ChunkEntry, JobEntry
 from bulkops.ledger.reader import Questions
 from bulkops.ledger.store import Ledger
 from bulkops.settings import Target
@@ -37,7 +37,8 @@ def new_job(
     """Return a job for a plan. Its target is the address and the ids of the route, and no others.
 
     `max_removals` is None where a job is undone that nobody has changed the target after; UsageError if
-    it cannot be read. `accept` are the rules whose findings the caller accepted: proofs of the job accept them too.
+    it cannot be read. `options` may have those of columns, which the plan has applied. `accept` are the rules whose
+    findings the caller accepted: proofs of the job accept them too.
     """
     if max_removals is not None:
         share_of(max_removals, 0, option="--max-removals")
@@ -48,6 +49,8 @@ def new_job(
         settings[ADDRESS] = target.base_url
     if accept:
         settings["accept"] = sorted(accept)
+    if plan.sent_header is not None:
+        settings[SENT_HEADER] = plan.sent_header.decode()
     return JobEntry(
         id=f"{contract.name}-{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         created=now,
@@ -59,7 +62,7 @@ def new_job(
         file_bytes=plan.bytes,
         records=plan.records,
         header_end=plan.header_end,
-        options=options,
+        options={name: value for name, value in options.items() if name in contract.parameters},
         settings=settings,
     )
 
@@ -100,13 +103,12 @@ def open_job(
             hint="Resume it on its own target.",
         )
     route = contract.route(here["ids"])
-    parameters = {option.name: option.parameter for option in contract.options}
     return JobContext(
         job=job,
         contract=contract,
         route=route,
         ids=here["ids"],
-        parameters={parameters[name]: value for name, value in job.options.items()},
+        parameters={contract.parameters[name]: value for name, value in job.options.items()},
         options=RunOptions.from_settings(job.settings),
         client=client,
         ledger=ledger,

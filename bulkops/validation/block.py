@@ -13,12 +13,14 @@ from bulkops.reading.records.quote_repair import mended_cells
 from bulkops.reading.records.quoting import cells
 from bulkops.reading.records.structural_index import Offsets
 from bulkops.validation.checks.blank_tail import Place, blank_tail
-from bulkops.validation.checks.cells import blank_rows, content_hits
+from bulkops.validation.checks.cells import blank_rows, content_hits, spared_columns
 from bulkops.validation.checks.column_profile import BlockFacts, gather
 from bulkops.validation.checks.keys import KeyHashes, key_hashes
-from bulkops.validation.checks.repeated_header import repeated_headers
+from bulkops.validation.checks.repeated_header import header_hits, repeated_headers
 from bulkops.validation.context import Context
 from bulkops.validation.digests import Digests, record_digests
+from bulkops.validation.named import named_hits
+from bulkops.validation.odd_lines import line_hits, odd_rows
 from bulkops.validation.parse import Parsed, parse
 from bulkops.validation.rule_matches import Hits, Room, Spot
 
@@ -49,8 +51,16 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
     frame, numbers, blank = _named(parsed, context)
     tail = blank_tail(parsed, blank, block, room)
     hits = [*tail.others, *_blank_hits(blank[: len(blank) - tail.records], room)]
-    hits += repeated_headers(frame, numbers, context, room)
-    hits += content_hits(frame, numbers, context, room)
+    whole, all_numbers = frame, numbers
+    spared = spared_columns(frame, context)
+    headers, odd, found = _no_records(frame, numbers, context, room, spared=spared)
+    hits += found
+    # A key of a repeated header is one like others; lines of another kind have none.
+    keyed, key_numbers = _without(odd, frame, numbers)
+    none = np.union1d(headers, odd)
+    frame, numbers = _without(none, frame, numbers)
+    hits += content_hits(frame, numbers, context, room, spared=spared)
+    hits += named_hits(frame, numbers, context, room)
     wanted = [hit for hit in hits if hit.code in context.codes]
     counts: dict[str, int] = {}
     for hit in wanted:
@@ -69,13 +79,36 @@ def judge(block: Block, context: Context, room: Room) -> Partial:
         length=len(block.data),
         counts=counts,
         places=tuple(place_all(spots, block, laid, context)) if laid is not None else (),
-        keys=tuple(key_hashes(frame, numbers, parsed.records, unique, context) for unique in context.uniques),
+        keys=tuple(key_hashes(keyed, key_numbers, parsed.records, unique, context) for unique in context.uniques),
         facts=facts,
         filled=parsed.records > tail.records,
         blank_tail=tail.total,
         blank_tail_places=tail.places,
-        digests=record_digests(frame, numbers, parsed.records) if context.digests else None,
+        digests=record_digests(whole, all_numbers, parsed.records) if context.digests else None,
     )
+
+
+def _no_records(
+    frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room, *, spared: frozenset[str]
+) -> tuple[Offsets, Offsets, list[Hits]]:
+    """Return the rows that are the header once more, those that are lines of another kind, and the findings."""
+    headers = repeated_headers(frame, context)
+    odd = {} if spared.intersection(frame.columns[:1]) else odd_rows(frame, context)
+    found = {code: np.setdiff1d(rows, headers) for code, rows in odd.items()}
+    hits = [header_hits(headers if numbers is None else numbers[headers], room)] if len(headers) else []
+    for code, rows in found.items():
+        texts = ["" if text is None else text for text in frame.to_series(0).gather(rows[: room.of(code)]).to_list()]
+        hits.append(line_hits(code, (rows if numbers is None else numbers[rows]).tolist(), texts, room, context))
+    return headers, np.concatenate((np.zeros(0, np.int64), *found.values())), hits
+
+
+def _without(rows: Offsets, frame: pl.DataFrame, numbers: Offsets | None) -> tuple[pl.DataFrame, Offsets | None]:
+    """Return a frame without some rows, and the records of the others."""
+    if not len(rows):
+        return frame, numbers
+    kept = np.ones(frame.height, np.bool_)
+    kept[rows] = False
+    return frame.filter(pl.Series(kept)), np.flatnonzero(kept) if numbers is None else numbers[kept]
 
 
 def _filled_unknown(frame: pl.DataFrame, context: Context) -> set[int]:

@@ -73,7 +73,7 @@ def rivals_of(names: Sequence[str], columns: Sequence[str | None], contract: Con
     `columns` are the columns that the names mean by their spelling, or None.
     """
     found: dict[str, list[int]] = {}
-    exact = set(names).intersection(contract.column_names)
+    exact = {contract.header_names.get(name) for name in names}
     for place, (name, column) in enumerate(zip(names, columns, strict=True)):
         meant = column or (suggestion(name, contract) if name.strip() else None)
         if meant is not None and meant not in exact:

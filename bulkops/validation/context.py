@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from bulkops.validation.named_things import NamedThings
 from bulkops_validators.model.cells import Text
 from bulkops_validators.model.contract import Comparison, Contract, Mode, Unique
 
@@ -14,7 +15,7 @@ class Context:
     """The contract, the column of each field (None: not a known one), and what is to be judged.
 
     `codes` are the rules switched on; `crlf` says how the header line ends; `names` are the columns as it spells them;
-    `digests` asks for the digests of records.
+    `digests` asks for the digests of records; `named` knows what an account has of the names in the cells.
     """
 
     contract: Contract
@@ -26,6 +27,7 @@ class Context:
     mask: bool = False
     names: tuple[str, ...] = ()
     digests: bool = False
+    named: NamedThings | None = None
 
     @cached_property
     def present(self) -> tuple[str, ...]:

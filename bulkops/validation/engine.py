@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from bulkops.errors import InputUnreadable
+from bulkops.journal import record
 from bulkops.limits import TooLarge
-from bulkops.reading.blocks import ContentReader, blocks
+from bulkops.reading.blocks import FIRST_BYTES, ContentReader, blocks
 from bulkops.reading.records.layout import Block
 from bulkops.reading.sources import DAMAGED, ReadFailed, Source, expand
 from bulkops.validation.block import Partial, judge
 from bulkops.validation.checks.repetitions import KeyBook
 from bulkops.validation.context import Context
-from bulkops.validation.findings import FileReport, ValidationReport, ValidationSettings
+from bulkops.validation.findings import FileReport, ValidationReport
 from bulkops.validation.observer import Observer
 from bulkops.validation.preamble import open_content
 from bulkops.validation.report_builder import Tally
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract, Unique
 from bulkops_validators.model.rules_registry import chosen
 
@@ -56,7 +58,11 @@ def validate_files(
         keys.settle()
     judged = chosen(select=settings.select, ignore=settings.ignore)
     unused = settings.baseline.unused(judged) if settings.baseline else ()
-    return ValidationReport(files=tuple(outcome.report() for outcome in outcomes), unused_baseline=unused)
+    report = ValidationReport(files=tuple(outcome.report() for outcome in outcomes), unused_baseline=unused)
+    for file in report.files:
+        counts = {"records": file.records, "errors": file.errors, "warnings": file.warnings}
+        record("validated", path=file.path, contract=file.contract, **counts)
+    return report
 
 
 def _validate_one(tally: Tally, keys: KeyBook) -> _Outcome:
@@ -98,6 +104,8 @@ def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
     opening = open_content(reader, tally.contract, mask=settings.mask, renames=settings.renames)
     tally.open(opening)
     if opening.header is None:
+        while reader.read(FIRST_BYTES):  # the hash and the size are those of the whole file
+            pass
         return
     context = Context(
         contract=tally.contract,
@@ -109,6 +117,7 @@ def judge_content(reader: ContentReader, tally: Tally, keys: Keys) -> None:
         mask=settings.mask,
         names=opening.header.names,
         digests=settings.digests,
+        named=settings.named,
     )
     pieces = blocks(
         reader,

@@ -1,19 +1,17 @@
-"""What a validation says: findings, one report a file, one for all; and the settings it ran with."""
+"""The result of a validation: findings, a report for each file, and one for all files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, overload
 
-from bulkops_validators.model.rules import Severity
+from bulkops_validators.model.rules import Repair, Severity
 from bulkops_validators.model.rules_registry import RULES
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from bulkops.json_documents.findings import FileFindings, FindingDocument, ValidationDocument
-    from bulkops.validation.baseline import Baseline
+    from bulkops.json_documents.findings import FileFindings, FindingDocument, SnapshotSource, ValidationDocument
     from bulkops.validation.digests import Digests
 
 
@@ -24,7 +22,8 @@ class Finding:
     `record` counts from 1 without the header and is None for the header, blank lines and the file as a whole;
     `line` is the physical line, from 1, on which the record begins (for single bytes: on which they stand);
     `byte` counts from 0 and points at the cell, or at the defect itself; `field` is the column's position, from 1.
-    `column` and `value` are None where the finding is about no single cell.
+    `column` and `value` are None where the finding is about no single cell. `explains` is the number of findings that
+    follow from this one: they are counted and not listed.
     """
 
     code: str
@@ -36,6 +35,7 @@ class Finding:
     column: str | None = None
     field: int | None = None
     value: str | None = None
+    explains: int = 0
 
     @property
     def name(self) -> str:
@@ -49,7 +49,7 @@ class Finding:
 
     def to_json(self) -> "FindingDocument":
         """Return the finding as the documented JSON object."""
-        return {
+        document: FindingDocument = {
             "code": self.code,
             "name": self.name,
             "severity": self.severity.value,
@@ -61,7 +61,11 @@ class Finding:
             "field": self.field,
             "value": self.value,
             "help": self.help,
+            "repair": RULES[self.code].repair.value,
         }
+        if self.explains:
+            document["explains"] = self.explains
+        return document
 
 
 class Findings(Sequence[Finding]):
@@ -144,6 +148,15 @@ class FileReport:
     stopped: bool = False
     digests: "Digests | None" = field(default=None, repr=False, compare=False)
 
+    @property
+    def repairs(self) -> dict[str, int]:
+        """How many findings `bulkops fix` may repair: safely, with an option, and only with --unsafe."""
+        found = dict.fromkeys((Repair.SAFE, Repair.OPTION, Repair.UNSAFE), 0)
+        for code, count in self.counts.items():
+            if (repair := RULES[code].repair) in found:
+                found[repair] += count
+        return {repair.value: count for repair, count in found.items()}
+
     def to_json(self) -> "FileFindings":
         """Return the report as the documented JSON object."""
         document: FileFindings = {
@@ -168,10 +181,11 @@ class FileReport:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ValidationReport:
-    """What was found in all files of one call."""
+    """What was found in all files of one call. `account` is the snapshot that they were compared with, if any."""
 
     files: tuple[FileReport, ...]
     unused_baseline: tuple[str, ...] = ()
+    account: "SnapshotSource | None" = None
 
     @property
     def findings(self) -> Findings:
@@ -208,29 +222,6 @@ class ValidationReport:
         }
         if self.unused_baseline:
             document["unused_baseline"] = list(self.unused_baseline)
+        if self.account is not None:
+            document["account"] = self.account
         return document
-
-
-@dataclass(frozen=True, kw_only=True)
-class ValidationSettings:
-    """How to validate.
-
-    `select` and `ignore` are codes, names or prefixes; `max_findings` caps the examples of each rule and file;
-    after `max_errors` errors the rest of a file is left unread; `mask` hides values; `insensitive` says that the
-    application folds the case of codes; without `now` nothing looks at the present. `renames` gives columns of the
-    header the names under which they are judged; `digests` asks for the digests of records.
-    """
-
-    select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    max_findings: int = 1000
-    max_errors: int | None = None
-    mask: bool = False
-    insensitive: bool = False
-    now: datetime | None = None
-    block_bytes: int = 16 << 20
-    threads: int = 3
-    keys_in_memory: int = 8_000_000
-    baseline: "Baseline | None" = None
-    renames: Mapping[str, str] = field(default_factory=dict)
-    digests: bool = False

@@ -20,6 +20,9 @@ from bulkops_validators.model.contract import Contract
 
 _NEAR = 20
 """Bytes shown on each side of one that is not UTF-8."""
+_SAMPLE, _SAMPLED = 1 << 16, 20
+"""Bytes and lines behind the header that are looked at for the separator."""
+_NOTE = re.compile(r"(?<=\S)\s*[(\[].*$")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 SEPARATORS = b",;\t|"
 SPOKEN = {b",": "a comma", b";": "a semicolon", b"\t": "a tab", b"|": "a vertical bar"}
@@ -63,21 +66,26 @@ class _Field:
 
 
 def read_header(
-    line: bytes, contract: Contract, *, mask: bool = False, renames: Mapping[str, str] = MappingProxyType({})
+    line: bytes,
+    contract: Contract,
+    *,
+    mask: bool = False,
+    renames: Mapping[str, str] = MappingProxyType({}),
+    sample: bytes = b"",
 ) -> Header:
     """Return what a header line (without its line end) says, and its faults.
 
     With `mask` no fault repeats a name that may be a value, since it resembles no column. A column among the `renames`
-    is read under its new name.
+    is read under its new name. The records in `sample`, the bytes behind the header, help to find the separator.
     """
-    known = (*contract.column_names, *renames)
+    known = (*contract.header_names, *renames)
     inner = _unwrapped(line, known)
     if inner is not None:
-        header = read_header(inner, contract, mask=mask, renames=renames)
+        header = read_header(inner, contract, mask=mask, renames=renames, sample=sample)
         fault = Fault("STR116", "the header is quoted as a whole")
         return replace(header, faults=(fault, *header.faults), wrapped=True)
     byte_faults = _byte_faults(line, mask=mask)
-    separator = _separator(line, known)
+    separator = _separator(line, known, sample)
     fields = _fields(line, separator)
     if len(fields) > MAX_COLUMNS:
         raise TooLarge(
@@ -138,14 +146,29 @@ def _unwrapped(line: bytes, names: Collection[str]) -> bytes | None:
     return inner if max(known) > 1 else None
 
 
-def _separator(line: bytes, names: Collection[str]) -> int:
-    """Return the separator that yields the most known names; the comma if none is better."""
-
-    def known(separator: int) -> int:
-        return sum(fold(field.name) in folded for field in _fields(line, separator))
-
+def _separator(line: bytes, names: Collection[str], sample: bytes) -> int:
+    """Return the separator that yields the most known names; among equal ones that of the records, or the comma."""
     folded = {fold(name) for name in names}
-    return max(SEPARATORS, key=lambda separator: (known(separator), separator == ord(",")))
+    lines = sample[:_SAMPLE].split(b"\n")[:_SAMPLED]
+
+    def likelihood(separator: int) -> tuple[int, int, bool]:
+        known = sum(fold(annotated(field.name)) in folded for field in _fields(line, separator))
+        sign = bytes((separator,))
+        count = line.count(sign)
+        agreeing = sum(count > 0 and other.count(sign) == count for other in lines)
+        return known, agreeing, separator == ord(",")
+
+    return max(SEPARATORS, key=likelihood)
+
+
+def annotated(name: str) -> str:
+    """Return a name without a unit or a note in brackets behind it: 'limit (EUR)' is 'limit'."""
+    return _NOTE.sub("", name)
+
+
+def spelt_names(line: bytes, separator: int) -> tuple[str, ...]:
+    """Return the names in a line, without blanks, units and notes around them."""
+    return tuple(annotated(field.name).strip() for field in _fields(line, separator))
 
 
 def _fields(line: bytes, separator: int) -> list[_Field]:
@@ -175,7 +198,7 @@ def _name(raw: bytes) -> str:
 
 
 def _looks_like_data(fields: list[_Field], contract: Contract) -> bool:
-    names = [field.name for field in fields]
+    names = [annotated(field.name) for field in fields]
     if not any(name.strip() for name in names) or any(suggestion(name, contract) for name in names if name.strip()):
         return False
     return any(any(c.isdigit() for c in name) or name.lstrip()[:1] in {"{", ""} or len(name) > 60 for name in names)
@@ -188,20 +211,18 @@ def _told(name: str, contract: Contract) -> str:
 
 def _assign(fields: list[_Field], told: list[_Field], contract: Contract) -> tuple[tuple[str | None, ...], list[Fault]]:
     """Return the column of each field and the faults of the names; `told` are the names that faults repeat."""
-    exact = Counter(field.name for field in fields)
+    exact = {contract.header_names.get(field.name) for field in fields}
     unnamed = [column for column in contract.column_names if column not in exact]
     columns: list[str | None] = []
-    taken: set[str | None] = set()
+    taken: dict[str | None, str] = {}
     faults: list[Fault] = []
     for position, (field, shown) in enumerate(zip(fields, told, strict=True), start=1):
         free = [column for column in unnamed if column not in taken]
         name, fault = _known(field.name, shown.name, contract, free=free)
-        if field.name and field.name in taken:
-            name, fault = None, ("HDR103", f"the column {shown.name!r} stands twice")
-        elif name in taken and name is not None:
-            fault, name = ("HDR103", f"the column {shown.name!r} stands for {name!r}, which is there already"), None
+        if name in taken and name is not None:
+            fault, name = _repeated(shown.name, name, taken[name]), None
         columns.append(name)
-        taken.add(name)
+        taken.setdefault(name, field.name)
         if fault is not None:
             faults.append(Fault(fault[0], fault[1], shown.name, field.at, position))
             if fault[0] == "HDR106" and field.name != field.name.strip():
@@ -209,9 +230,18 @@ def _assign(fields: list[_Field], told: list[_Field], contract: Contract) -> tup
     seen: Counter[str] = Counter()
     for place, (field, shown) in enumerate(zip(fields, told, strict=True), start=1):
         seen[field.name] += 1
-        if seen[field.name] == 2 and field.name and field.name not in contract.column_names:
+        if seen[field.name] == 2 and field.name and field.name not in contract.header_names:
             faults.append(Fault("HDR103", f"the column {shown.name!r} stands twice", shown.name, shown.at, place))
     return tuple(columns), faults
+
+
+def _repeated(name: str, column: str, first: str) -> tuple[str, str]:
+    """Return the fault of a name for a column that `first` already names."""
+    if name == first:
+        return "HDR103", f"the column {name!r} stands twice"
+    if column == first:
+        return "HDR103", f"the column {name!r} stands for {column!r}, which is there already"
+    return "HDR103", f"the column {name!r} stands for the same column as {first!r}; remove one of them"
 
 
 def _contested(column: str, rivals: list[_Field], places: list[int]) -> Fault:
@@ -235,15 +265,18 @@ def _known(name: str, shown: str, contract: Contract, *, free: list[str]) -> tup
 
     `shown` is the name as the message shows it; `free` are the columns that no other name stands for.
     """
-    if name in contract.column_names:
-        return name, None
+    names = contract.header_names
+    if name in names:
+        return names[name], None
     if not name.strip():
         return None, ("HDR104", "a column has no name")
-    if (inner := name.strip()) in contract.column_names:
-        return inner, ("HDR105", f"the column name {name!r} has blanks around it")
-    for column in contract.column_names:
-        if inner.lower() == column.lower():
-            return column, ("HDR106", f"the column {name!r} is spelt {column!r}")
+    if (inner := name.strip()) in names:
+        return names[inner], ("HDR105", f"the column name {name!r} has blanks around it")
+    for written, column in names.items():
+        if inner.lower() == written.lower():
+            return column, ("HDR106", f"the column {name!r} is spelt {written!r}")
+    if (bare := annotated(inner)) in names:
+        return names[bare], ("HDR115", f"the column {shown!r} is read as {bare!r}, without the note behind the name")
     near, rival = suggestion(name, contract, among=free), synonym(name, contract)
     hint = f"did you mean {near!r}?" if near else f"known are {', '.join(contract.column_names)}"
     if near is None and rival is not None:
@@ -255,9 +288,13 @@ def _missing(
     columns: tuple[str | None, ...], fields: list[_Field], contract: Contract, *, besides: Collection[str]
 ) -> list[Fault]:
     """Return the required columns that are missing, except those that several fields could be."""
+    wanted = [column.name for column in contract.columns if column.recommended and column.name not in columns]
+    says = "the documentation does not call it optional"
+    faults = [
+        Fault("HDR131", f"the column {name!r} is missing; {says}", name) for name in wanted if name not in besides
+    ]
     needed: list[tuple[str, ...]] = [(name,) for name in contract.required_names]
     needed += [exclusive.columns for exclusive in contract.exclusive if exclusive.whole_file]
-    faults = []
     for names in needed:
         if any(name in columns or name in besides for name in names):
             continue

@@ -6,7 +6,7 @@ short record could hide behind a blank last cell, as many separators as the rows
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from bulkops.validation.checks.encoding import decoded, encoding_hits, is_utf8, 
 from bulkops.validation.checks.swallowed_records import swallowed_hits
 from bulkops.validation.choosing import chosen_bytes, surplus_blanks
 from bulkops.validation.context import Context, shown
+from bulkops.validation.odd_lines import line_hits, odd_lines
 from bulkops.validation.rule_matches import Hits, Room, Spot, merge
 
 
@@ -96,15 +97,19 @@ def _parse_exactly(block: Block, context: Context, room: Room) -> Parsed:
     block, laid = lay_out(block, width)
     whitespace, wrapped = _whitespace(block, laid, width), wrapped_records(block, laid, width)
     good = (laid.numbers >= 0) & ~laid.broken & (laid.fields == width)
+    odd = _odd_lines(block, laid, width, context, np.concatenate((whitespace, wrapped)))
+    apart = np.concatenate((whitespace, wrapped, *odd.values()))
     hits = [
         *_broken_hits(block, laid, context, room),
-        *_count_hits(block, laid, context, room, besides=np.concatenate((whitespace, wrapped))),
+        *_count_hits(block, laid, context, room, besides=apart),
+        *_odd_hits(block, laid, odd, context, room),
         _wrapped_hits(block, laid, wrapped, context, room),
         *_line_end_hits(block, laid, context, room),
         *swallowed_hits(block, laid, context, room),
     ]
     encoded, spoilt = encoding_hits(block, laid, context, room)
     surplus = surplus_blanks(block, laid, width)
+    surplus[apart] = 0
     good = (good | (surplus > 0)) & ~spoilt
     mended = mend(block.data, block.broken, context.separator, context.texts)
     which, data = chosen_bytes(good, block, laid, surplus, mended)
@@ -128,6 +133,20 @@ def _whitespace(block: Block, laid: Layout, width: int) -> Offsets:
 def _whitespace_hits(laid: Layout, indices: Offsets, room: Room) -> Hits:
     numbers = laid.numbers[indices[: room.of("STR103")]].tolist()
     return Hits("STR103", len(indices), tuple(Spot(message="a line of nothing but blanks", number=n) for n in numbers))
+
+
+def _odd_lines(block: Block, laid: Layout, width: int, context: Context, besides: Offsets) -> dict[str, Offsets]:
+    """Return by rule the indices of records with a wrong number of fields that are lines of another kind."""
+    wrong = (laid.numbers >= 0) & ~laid.broken & (laid.fields != width)
+    wrong[besides] = False
+    found = odd_lines(block, laid, np.flatnonzero(wrong))
+    return {code: indices for code, indices in found.items() if code in context.codes}
+
+
+def _odd_hits(block: Block, laid: Layout, odd: Mapping[str, Offsets], context: Context, room: Room) -> Iterator[Hits]:
+    for code, indices in odd.items():
+        texts = [_text_of(block, laid, index) for index in indices[: room.of(code)].tolist()]
+        yield line_hits(code, laid.numbers[indices].tolist(), texts, room, context)
 
 
 def _wrapped_hits(block: Block, laid: Layout, wrapped: Offsets, context: Context, room: Room) -> Hits:
@@ -171,8 +190,9 @@ def _broken_spot(block: Block, number: int, piece: Broken, starts: Sequence[int]
         column, first = name, start
         end = starts[position] - 1 if position < len(starts) else piece.end
     text = block.data[first:end].decode("utf-8", "replace").rstrip("\r\n")
+    escaped = " (quotes are escaped with backslashes, not doubled)" if '\\"' in text else ""
     return Spot(
-        message=f"{BROKEN_SAYS[piece.code]}: {shown(text, context)}",
+        message=f"{BROKEN_SAYS[piece.code]}{escaped}: {shown(text, context)}",
         number=number,
         at=piece.at,
         column=column,

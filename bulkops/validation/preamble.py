@@ -10,6 +10,15 @@ from bulkops.limits import MAX_HEADER_BYTES, MAX_LEADING_LINES, TooLarge
 from bulkops.reading.blocks import ContentReader, Form
 from bulkops.reading.byte_order import MARK
 from bulkops.reading.records.quoting import read_strictly
+from bulkops.validation.diagnosis import (
+    Cause,
+    header_below,
+    may_go,
+    mistaken,
+    other_content,
+    other_encoding,
+    unlike_records,
+)
 from bulkops.validation.header import Header, read_header
 from bulkops_validators.model.contract import Contract
 
@@ -32,7 +41,10 @@ _WIDE = {
 
 @dataclass(frozen=True)
 class Notice:
-    """Something wrong in front of the records; line from 1, byte from 0 in the file."""
+    """Something wrong in front of the records; line from 1, byte from 0 in the file.
+
+    `explains` are the rules whose findings follow from it.
+    """
 
     code: str
     message: str
@@ -40,6 +52,7 @@ class Notice:
     byte: int | None = None
     column: str | None = None
     field: int | None = None
+    explains: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,7 @@ class Opening:
     """What stands in front of the records.
 
     `offset` and `lines` count what came before the first record; `header` is None if there is none to go by.
+    `preamble` are lines in front of the header that are not part of the table; `may_go`: none of them can be a record.
     """
 
     header: Header | None
@@ -56,6 +70,8 @@ class Opening:
     offset: int = 0
     lines: int = 0
     header_line: bytes = b""
+    preamble: bytes = b""
+    may_go: bool = True
 
 
 @dataclass
@@ -92,6 +108,10 @@ def open_content(
     if not head.data:
         notices = (*head.notices, Notice("FIL101", "the file holds no header", head.lines + 1, head.offset))
         return Opening(None, notices, form)
+    if (content := other_content(head.data)) is not None:
+        head.note("FIL111", f"the file is {content}, not CSV")
+        return Opening(None, tuple(head.notices), form)
+    preamble, place = _skip_preamble(head, contract, renames), len(head.notices)
     whole_line = head.data[: _header_size(head.data)]
     if reader.failure is not None and not whole_line.endswith(b"\n"):
         raise reader.failure  # nobody knows how the header goes on
@@ -100,13 +120,22 @@ def open_content(
     if (lone := _lone_return(line.rstrip(b"\r"))) >= 0:
         head.note("FIL108", "a carriage return without a line feed ends the header", at=lone)
         line, whole_line = line[:lone], head.data[: lone + 1]
-    header = read_header(line, contract, mask=mask, renames=renames)
+    below = head.data[len(whole_line) :]
+    header = read_header(line, contract, mask=mask, renames=renames, sample=below)
+    for cause in _causes(header, below, contract, mask=mask):
+        at = (head.lines + 1, head.offset)
+        head.notices.append(Notice(cause.code, cause.message, *at, explains=cause.explains))
+    if preamble:
+        head.notices.insert(place, _preamble_notice(preamble, head))
     for fault in header.faults:
         place = head.offset + fault.at
         head.notices.append(Notice(fault.code, fault.message, head.lines + 1, place, fault.column, fault.field))
     head.drop(len(whole_line))
     reader.give_back(head.data)
-    return Opening(header, tuple(head.notices), form, crlf, head.offset, head.lines, whole_line)
+    goes = not preamble or may_go(preamble, header)
+    return Opening(
+        header, tuple(head.notices), form, crlf, head.offset, head.lines, whole_line, preamble=preamble, may_go=goes
+    )
 
 
 def wide_encoding(raw: bytes) -> str | None:
@@ -176,6 +205,28 @@ def _skip_to_header(head: _Head) -> None:
         else:
             return
         head.drop(end)
+
+
+def _skip_preamble(head: _Head, contract: Contract, renames: Mapping[str, str]) -> bytes:
+    """Drop the lines in front of a header that is further down, and return them."""
+    size = header_below(head.data, contract, renames)
+    preamble = head.data[:size]
+    head.drop(size)
+    return preamble
+
+
+def _preamble_notice(preamble: bytes, head: _Head) -> Notice:
+    """Return the notice about lines in front of the header, which is next; it is placed at the first of them."""
+    count = preamble.count(b"\n")
+    lines = "1 line precedes" if count == 1 else f"{count:,} lines precede"
+    message = f"the header is on line {head.lines + 1:,}; {lines} it"
+    return Notice("HDR111", message, head.lines - count + 1, head.offset - len(preamble))
+
+
+def _causes(header: Header, below: bytes, contract: Contract, *, mask: bool) -> list[Cause]:
+    """Return the causes of many findings that the header and the first records show."""
+    found = (mistaken(header, contract), unlike_records(header, below), other_encoding(below, mask=mask))
+    return [cause for cause in found if cause is not None]
 
 
 def _header_size(data: bytes) -> int:

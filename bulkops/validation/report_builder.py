@@ -1,7 +1,8 @@
 """One file's result in the making: partial results added in order, each finding given its place in the file."""
 
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,11 +12,12 @@ from bulkops.validation.checks.blank_tail import Place
 from bulkops.validation.checks.column_profile import BlockFacts, whole_file_hits
 from bulkops.validation.context import Context
 from bulkops.validation.digests import Digests
-from bulkops.validation.findings import FileReport, Finding, ValidationSettings
+from bulkops.validation.findings import FileReport, Finding
 from bulkops.validation.observer import Observer
 from bulkops.validation.preamble import Opening
 from bulkops.validation.record_lookup import Index, RecordPlace, read_again
 from bulkops.validation.rule_matches import Hits, Room
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract, Mode
 from bulkops_validators.model.rules import Severity
 from bulkops_validators.model.rules_registry import RULES, chosen
@@ -47,6 +49,7 @@ class Tally:
         self._suppressed = 0
         self._watched = settings.baseline.codes if settings.baseline else frozenset()
         self._findings: list[Finding] = []
+        self._causes: dict[str, frozenset[str]] = {}
         self.facts = BlockFacts()
         self.stopped = False
         self.lost: str | None = None
@@ -57,7 +60,8 @@ class Tally:
 
     def room(self) -> Room:
         """Return how many examples of each rule are still wanted, now and as more are taken in."""
-        return Room(self.settings.max_findings, self._shown, self._watched)
+        used = {code: self.settings.max_findings for explained in self._causes.values() for code in explained}
+        return Room(self.settings.max_findings, ChainMap(used, self._shown) if used else self._shown, self._watched)
 
     @property
     def place(self) -> str:
@@ -74,6 +78,10 @@ class Tally:
         """Take in what stands in front of the records."""
         self.opening = opening
         self._line, self._byte = opening.lines, opening.offset
+        grouped = self.settings.grouped and self.settings.baseline is None
+        for notice in opening.notices if grouped else ():
+            if notice.explains and notice.code in self.codes:
+                self._causes[notice.code] = notice.explains - frozenset().union(*self._causes.values())
         for notice in opening.notices:
             byte = notice.byte if opening.form.faithful else None
             self.add_finding(
@@ -110,6 +118,8 @@ class Tally:
             self.add_finding("STR110", "there is a header and no record with a value", line=self._line + 1)
         self.add_late(whole_file_hits(self.facts, self.context))
         self._judge_limits()
+        for fault in self.settings.named.of_file(self.context.present) if self.settings.named else ():
+            self.add_finding(fault.code, fault.text)
 
     def break_off(self, code: str | None, message: str = "") -> None:
         """Judge what was read of a file that cannot be read to its end; a rule's finding points to where that is."""
@@ -168,7 +178,7 @@ class Tally:
 
     def report(self, *, size: int, sha256: str, unreadable: str | None = None) -> FileReport:
         """Return the finished result."""
-        order = sorted(self._findings, key=_in_file_order)
+        order = sorted(map(self._with_explained, self._findings), key=_in_file_order)
         return FileReport(
             path=self.source.path,
             contract=self.contract.name,
@@ -186,6 +196,15 @@ class Tally:
             digests=np.concatenate(self._digests) if self._digests else None,
         )
 
+    def _explained(self, code: str) -> bool:
+        """Tell whether the findings of a rule follow from one that is listed."""
+        return any(code in explained for explained in self._causes.values())
+
+    def _with_explained(self, finding: Finding) -> Finding:
+        """Return a finding with the number of others that follow from it."""
+        explained = self._causes.get(finding.code)
+        return finding if not explained else replace(finding, explains=sum(self._counts[code] for code in explained))
+
     def _errors(self) -> int:
         return sum(n for code, n in self._counts.items() if self.severities[code] is Severity.ERROR)
 
@@ -195,7 +214,7 @@ class Tally:
             self._counts[finding.code] -= 1
             self._suppressed += 1
             return
-        if self._shown[finding.code] >= self.settings.max_findings:
+        if self._shown[finding.code] >= self.settings.max_findings or self._explained(finding.code):
             return
         self._shown[finding.code] += 1
         self._findings.append(finding)
@@ -262,9 +281,8 @@ class Tally:
         limits, splittable = self.contract.limits, self.contract.mode.splittable
         if self._byte > limits.max_bytes:
             code = "IMP103" if splittable else "IMP101"
-            self.add_finding(
-                code, f"{self._byte:,} bytes; {limits.max_bytes:,} are recommended at most for one request"
-            )
+            most = "the documentation recommends at most" if limits.recommended_bytes else "bulkops sends at most"
+            self.add_finding(code, f"{self._byte:,} bytes; {most} {limits.max_bytes:,} in one request")
         if limits.max_records is not None and self.records > limits.max_records:
             code = "IMP103" if splittable else "IMP102"
             self.add_finding(code, f"{self.records:,} records; {limits.max_records:,} are the most for one request")

@@ -47,7 +47,8 @@ def test_a_dry_run_sends_and_remembers_nothing(shell: Shell, sandbox: SandboxSer
     file = COUPONS.write(tmp_path / "f.csv", records=5, seed=1)
     ended = shell.run("import", "coupons", str(file), *CAMPAIGN, "--dry-run", "--json")
     assert (ended.code, ended.json["dry_run"], ended.json["records"]["pending"]) == (0, True, 5)
-    assert sandbox.requests == []
+    assert {request.method for request in sandbox.requests} == {"GET"}
+    assert sandbox.state.count("coupon") == 0
     assert shell.run("jobs", "list", "--json").json == {"jobs": []}
 
 
@@ -58,14 +59,16 @@ def test_a_missing_id_is_named_by_its_option(shell: Shell, tmp_path: Path) -> No
     assert "--campaign" in ended.err
 
 
-def test_a_wrong_key_is_exit_2_and_leaves_a_job_to_resume(tmp_path: Path) -> None:
+def test_a_wrong_key_is_exit_2_after_one_request_and_leaves_no_job(tmp_path: Path) -> None:
     with SandboxServer(key="another") as server:
         shell = Shell(tmp_path / "state", server.base_url)
         file = COUPONS.write(tmp_path / "f.csv", records=5, seed=1)
         ended = shell.run("import", "coupons", str(file), *CAMPAIGN, "--json")
-        assert (ended.code, ended.json["state"], ended.json["error"]["exit"]) == (2, "unfinished", 2)
-        assert len(server.requests) == 1
-        assert f"bulkops jobs resume {ended.json['job']}" in ended.err
+        assert (ended.code, ended.json["error"]["exit"]) == (2, 2)
+        assert "The key was not accepted" in ended.json["error"]["hint"]
+        assert [(request.method, request.status) for request in server.requests] == [("GET", 401)]
+        assert "jobs resume" not in ended.err
+        assert shell.run("jobs", "list", "--json").json == {"jobs": []}
 
 
 def test_an_unknown_id_cancels_the_job_that_imported_nothing(
@@ -73,6 +76,7 @@ def test_an_unknown_id_cancels_the_job_that_imported_nothing(
 ) -> None:
     file = COUPONS.write(tmp_path / "f.csv", records=20, seed=1)
     words = ("import", "coupons", str(file), "--application", "1", "--max-rows", "10", "--json")
+    sandbox.set_faults("getCampaign=403")  # a key that may not read campaigns: only the import itself shows the mistake
     ended = shell.run(*words, "--campaign", "99")
     assert (ended.code, ended.json["state"], ended.json["error"]["exit"]) == (2, "cancelled", 2)
     assert "import again with the right ones" in ended.json["error"]["hint"]

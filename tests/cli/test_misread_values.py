@@ -15,7 +15,6 @@ from tests.cli.documents import check_document
 from tests.cli.running import Shell
 
 ALL = pytest.mark.parametrize("contract", CONTRACTS.values(), ids=lambda contract: contract.name)
-IDS = [f"--{name}=1" for name in ("application", "campaign", "program", "pool", "collection", "audience", "attribute")]
 PROGRAM = ("--program", "1")
 
 
@@ -44,10 +43,15 @@ def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BULKOPS_MANAGEMENT_KEY", "key")
 
 
+def ids_of(contract: Contract) -> list[str]:
+    """Return options for the ids that a contract needs."""
+    return [f"--{name}=1" for name in contract.routes[0].ids]
+
+
 def columns_of(contract: Contract) -> tuple[str, ...]:
-    """Return the columns of a small file: the required ones, a number, and one of those that exclude each other."""
+    """Return the columns of a small file: those that are expected, a number, one of those that exclude each other."""
     alternatives = {name for exclusive in contract.exclusive if exclusive.whole_file for name in exclusive.columns[:1]}
-    wanted = {*contract.required_names, *alternatives}
+    wanted = {*contract.required_names, *(c.name for c in contract.columns if c.recommended), *alternatives}
     return tuple(c.name for c in contract.columns if c.name in wanted or isinstance(c.cell, Number))
 
 
@@ -106,7 +110,7 @@ def test_records_that_are_none_stop_every_command(contract: Contract, rule: str,
     (tmp_path / "bulkops.toml").write_text(f'[check]\n{contract.name} = ["f.csv"]\n')
     checked = run("--config", tmp_path / "bulkops.toml", "check", file)
     assert (code_of(checked), rule in checked.stdout) == (1, True)
-    imported = run("import", contract.name, file, *IDS, "--yes")
+    imported = run("import", contract.name, file, *ids_of(contract), "--yes")
     assert code_of(imported) == 1
     assert rule in imported.stdout
     if contract.routes[0].readback is None:
@@ -236,7 +240,10 @@ def test_a_comparison_says_how_three_decimals_were_read(tmp_path: Path) -> None:
     found = json.loads(run("reconcile", "store-budgets", file, "--export", export, "--json").stdout)
     assert found["verdict"] == "proved"
     assert found["notes"] == [
-        "1 x limit compared as a decimal number, although every one of the column has three decimals (first: record 1)."
+        (
+            "1 x limit compared as a decimal number, although every number of the column has three decimals "
+            "(first: record 1)."
+        )
     ]
     accepted = run("reconcile", "store-budgets", file, "--export", export, "--json", "--accept", "VAL115")
     assert json.loads(accepted.stdout)["notes"] == []

@@ -156,6 +156,11 @@ def test_commands_with_a_ledger_or_a_target_print_what_their_schemas_describe(
     assert run(0, "import", "coupons", good, *codes, "--reconcile", "--settle", "0")["reconciliation"]["matched"]
     assert run(5, "import", "coupons", good, *codes)["error"]["exit"] == 5
     assert run(0, "reconcile", "coupons", good, *codes, "--settle", "0")["matched"]
+    account = str(tmp_path / "account.json")
+    assert run(0, "snapshot", "-o", account)["counts"]["campaigns"]
+    assert run(0, "validate", "coupons", good, "--account", account)["account"]["path"] == account
+    assert run(0, "doctor", *codes)["operations"]
+    assert run(2, "import", "coupons", good, "--application", "1", "--campaign", "999")["preflight"]["errors"]
     run(0, "export", "coupons", "--application", "1", "-o", str(tmp_path / "export.csv"))
     run(0, "import", "collections", str(old), *collection)
     replaced = run(0, "import", "collections", str(new), *collection)["job"]
@@ -171,7 +176,9 @@ def test_commands_with_a_ledger_or_a_target_print_what_their_schemas_describe(
     assert run(2, "jobs", "resume", job)["error"]["exit"] == 2
     assert run(2, "jobs", "resume", "--all")["jobs"]
     assert run(0, "jobs", "cancel", job)["state"] == "cancelled"
-    assert run(0, "report", job, replaced, "--mask")["jobs"]
+    reported = run(0, "report", job, replaced, "--mask")
+    assert reported["sign"]["verdict"] == "do_not_sign"
+    assert reported["jobs"]
     sandbox.set_faults(None)
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("name: a\nsteps: [{contract: coupons, file: bad.csv, ids: {application: 1, campaign: 1}}]")
@@ -244,7 +251,7 @@ def test_a_number_or_a_switch_of_a_recipe_may_be_a_variable() -> None:
 
 CONFIGURATIONS = [
     ('[targets.live]\nbase_url = "https://a.b"\nkey = {env = "A"}\napplication = 42\n[check]\ncoupons = "*.csv"', True),
-    ('[targets.live]\nbase_url = "https://a.b"\n[check]\ncoupons = ["a", "b"]\nignore = "XLS"\nbaseline = "k"', True),
+    ('[targets.live]\nbase_url = "https://a.b"\n[check]\ncoupons = ["a", "b"]\nignore = "XLS"\nmax-age = "7d"', True),
     ('[targets.live]\nbase_url = "https://a.b"\n[check]\nstores = []\ncase = "sensitive"\nfail-on = "never"', True),
     ('[targets.live]\nkey = {env = "A"}', False),
     ("[targets.live]\nbase_url = 3", False),
@@ -256,6 +263,9 @@ CONFIGURATIONS = [
     ('[targets.live]\nbase_url = "https://a.b"\napplication = "1"', False),
     ('[targets.live]\nbase_url = "https://a.b"\napplication = true', False),
     ('[targets.live]\nbase_url = "https://a.b"\n[targets.sandbox]\nbase_url = "https://a.b"', False),
+    ('[targets.live]\nbase_url = "https://a.b"\n[check]\ncoupons = "*.csv"\nbaseline = "a"\naccount = "b"', True),
+    ('[targets.live]\nbase_url = "https://a.b"\n[check]\ncoupons = "*.csv"\naccount = 3', False),
+    ('[targets.live]\nbase_url = "https://a.b"\n[check]\ncoupons = "*.csv"\nmax_age = "7d"', False),
     ('[targets.live]\nbase_url = "https://a.b"\n[check]\ncupons = "*.csv"', False),
     ('[targets.live]\nbase_url = "https://a.b"\n[check]\ncoupons = 3', False),
     ('[targets.live]\nbase_url = "https://a.b"\n[check]\ncoupons = "*.csv"\nfail_on = "never"', False),

@@ -184,3 +184,30 @@ def test_hidden_values_and_compressed_files_show_no_line(tmp_path: Path) -> None
     packed.write_bytes(gzip.compress(path.read_bytes()))
     assert "SECRET1" not in run("coupons", path, "--mask").output
     assert "^" not in run("coupons", packed).output
+
+
+def test_a_baseline_accepts_findings_that_follow_from_another_one_by_one(tmp_path: Path) -> None:
+    path, known = tmp_path / "codes.csv", tmp_path / "known.json"
+    path.write_text("\n".join(["value,limitval", *(f"CODE{n};1" for n in range(50)), ""]))
+    assert run("coupons", path, "--write-baseline", known).return_value == 0
+    assert run("coupons", path, "--baseline", known).return_value == 0
+    with path.open("a") as file:
+        file.write("CODE99;1\n")
+    assert run("coupons", path, "--baseline", known).return_value == 1
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
+def test_every_form_tells_how_many_findings_are_explained(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "codes.csv"
+    path.write_text("\n".join(["value,limitval", *(f"CODE{n};1" for n in range(1234)), ""]))
+    out = run("coupons", path, "--format", form)
+    assert out.return_value == 1
+    assert "1,234 other findings" in out.stdout or '"explains": 1234' in out.stdout
+    assert "too-few-fields" not in out.stdout or form in {"text", "json"}
+
+
+def test_validate_says_how_many_findings_fix_repairs(tmp_path: Path) -> None:
+    path = tmp_path / "codes.csv"
+    path.write_text("value;limitval;Expires\nCODE1;1;\n\nCODE2;1.0;\nCODE1;1;\n")
+    out = run("coupons", path).stdout
+    assert "`bulkops fix` repairs at most 3 safely, 1 with an option that decides, 1 with --unsafe" in out

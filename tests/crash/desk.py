@@ -68,7 +68,7 @@ class Desk:
     ) -> JobEntry:
         """Write a job to the ledger; nothing is sent."""
         found = CONTRACTS[contract]
-        plan = plan_file(file, chunk_limits(found, max_rows=max_rows))
+        plan = plan_file(file, chunk_limits(found, max_rows=max_rows), names=found.sent_names(options or {}))
         target = self.target(ids)
         job = new_job(
             found,

@@ -16,7 +16,7 @@ INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 LIMITS = re.compile(r"(?P<least>[^.]*)\.\.(?P<most>.*)")
 MEDIA = {"csv": "application/csv", "json": "application/json"}
 
-# The description declares no error statuses for most operations; docs/sandbox.md says when the sandbox uses these.
+# The description declares no error statuses for most operations; docs/reference/sandbox.md lists those of the sandbox.
 UNDECLARED = {400, 401, 404, 429}
 CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "integer": lambda value: type(value) is int,

@@ -3,14 +3,20 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from bulkops import errors
+from bulkops.account.reading import LISTS, SEARCH, SINGLES
 from bulkops.cli.main import COMMANDS, cli
+from bulkops.exporting.catalog import EXPORTS
 from bulkops.schemas import SCHEMAS
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model import describe, rules_docs
+from bulkops_validators.model.operations import operations_of
+from tests.docs import transcripts
+from tools import architecture
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOTICE = "<!-- Written by `make docs`; do not edit. -->\n\n"
@@ -53,6 +59,36 @@ def contract_reference() -> str:
     return NOTICE + head + "\n".join(describe.markdown(contract) for contract in CONTRACTS.values())
 
 
+def _account_reads() -> str:
+    """Return the operations that read an account, as Markdown."""
+    reads = [
+        f"`GET {path}`" for path in sorted({each.path for each in LISTS.values()} | {p for _, p in SINGLES.values()})
+    ]
+    return ", ".join([*reads, f"`POST {SEARCH}`"])
+
+
+def permissions() -> str:
+    """Return the operations that a key must grant, by command."""
+    head = (
+        "# What a key must grant\n\n"
+        "A Management API key grants single operations. Each command below requests those beside it and no others; "
+        "`jobs resume` and\n`jobs undo` request the same as `import`, and `run` the same as its steps. "
+        "A command with several paths takes the one that its ids choose.\n"
+        "`bulkops contracts NAME` lists the operations of one contract.\n\n"
+        "An import, and each step of a recipe, also tries to read the account first "
+        "([the account](../how-to/account.md)). A key without these operations is reported; the import goes on:\n"
+        f"{_account_reads()}.\n\n"
+    )
+    rows = ["| command | operations |", "|---|---|"]
+    for contract in CONTRACTS.values():
+        for command, operations in operations_of(contract).items():
+            listed = "<br>".join(f"`{o.method} {o.path}` {o.name}" for o in operations)
+            rows.append(f"| `{command} {contract.name}` | {listed or 'none: nothing can be read back'} |")
+    paths = {export.name: "<br>".join(f"`GET {path}`" for path in export.paths) for export in EXPORTS.values()}
+    rows += [f"| `export {name}` | {listed} |" for name, listed in paths.items()]
+    return NOTICE + head + "\n".join(rows) + "\n"
+
+
 def exit_codes() -> str:
     """Return the table of exit codes, from the error classes."""
     classes = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.BulkopsError)]
@@ -68,7 +104,7 @@ def exit_codes() -> str:
 
 def schema_reference() -> str:
     """Return the table of JSON Schemas."""
-    lines = ["# JSON Schemas\n", "Print one with `bulkops schema NAME`; see [how to use them](../schemas.md).\n"]
+    lines = ["# JSON Schemas\n", "Print one with `bulkops schema NAME`; see [how to use them](../how-to/schemas.md).\n"]
     lines += ["| name | describes |", "|---|---|"]
     lines += [f"| `{name}` | {described.about} |" for name, described in SCHEMAS.items()]
     return NOTICE + "\n".join(lines) + "\n"
@@ -78,9 +114,20 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/commands.md": command_reference,
     "reference/contracts.md": contract_reference,
     "reference/exit-codes.md": exit_codes,
+    "reference/permissions.md": permissions,
+    "reference/rules.md": rules_docs.markdown,
     "reference/schemas.md": schema_reference,
-    "rules.md": rules_docs.markdown,
+    "explanation/architecture.svg": architecture.current,
 }
+
+
+def write_transcripts() -> None:
+    """Run the transcripts of all pages and write their output."""
+    for page in transcripts.PAGES:
+        path = transcripts.ROOT / page
+        with TemporaryDirectory() as folder:
+            path.write_text(transcripts.rerun(path.read_text(encoding="utf-8"), Path(folder)), encoding="utf-8")
+        print(f"ran {path}")  # noqa: T201 - the script's result
 
 
 if __name__ == "__main__":
@@ -93,3 +140,4 @@ if __name__ == "__main__":
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(make(), encoding="utf-8")
         print(f"wrote {path}")  # noqa: T201 - the script's result
+    write_transcripts()

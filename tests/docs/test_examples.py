@@ -18,7 +18,7 @@ SAVED = re.compile(r"ave this as `([^`]+)`:\n\n```\w+\n(.*?)^```$", flags=re.MUL
 
 def test_the_examples_of_the_library_page_run_in_order(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "sample_data", tmp_path / "sample_data")
-    text = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "how-to" / "library.md").read_text(encoding="utf-8")
     (tmp_path / "page.py").write_text("\n\n".join(BLOCK.findall(text)), encoding="utf-8")
     environment = os.environ | {"BULKOPS_STATE": str(tmp_path / "state")}
     command = [sys.executable, "-W", "error", "page.py"]
@@ -30,7 +30,7 @@ def test_the_examples_of_the_library_page_run_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", ["nightly", "cutover"])
 def test_the_commands_of_a_page_run_in_order(page: str, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "sample_data", tmp_path / "sample_data")
-    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "how-to" / f"{page}.md").read_text(encoding="utf-8")
     for name, content in SAVED.findall(text):
         (tmp_path / name).write_text(content, encoding="utf-8")
     programs = tmp_path / "bin"

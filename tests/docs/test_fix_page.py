@@ -13,7 +13,9 @@ NEEDS = {Kind.SAFE: Repair.SAFE, Kind.OPTION: Repair.OPTION, Kind.UNSAFE: Repair
 
 
 def test_the_page_has_a_row_for_each_repair_and_no_other() -> None:
-    rows = [(code, kind) for code, kind, _, _ in ROW.findall((DOCS / "fix.md").read_text(encoding="utf-8"))]
+    rows = [
+        (code, kind) for code, kind, _, _ in ROW.findall((DOCS / "reference" / "fix.md").read_text(encoding="utf-8"))
+    ]
     assert len(rows) == len(set(rows))
     assert set(rows) == {(code, kind.value) for code, kinds in REPAIRS.items() for kind in kinds}
 
@@ -25,7 +27,7 @@ def test_the_registry_promises_the_least_demanding_repair_of_each_rule() -> None
 
 
 def test_each_option_that_decides_is_on_the_page_and_belongs_to_a_rule_that_needs_one() -> None:
-    page = (DOCS / "fix.md").read_text(encoding="utf-8")
+    page = (DOCS / "reference" / "fix.md").read_text(encoding="utf-8")
     assert {code for code, kinds in REPAIRS.items() if Kind.OPTION in kinds} - {"FIL103"} == set(OPTIONS)
     for choices in OPTIONS.values():
         for choice in (option for options in choices for option in options):
@@ -42,4 +44,4 @@ def test_the_next_step_is_an_option_that_was_not_given() -> None:
 
 
 def test_the_page_is_linked_from_the_one_about_checking() -> None:
-    assert "(fix.md)" in (DOCS / "validate.md").read_text(encoding="utf-8")
+    assert "(../reference/fix.md)" in (DOCS / "how-to" / "validate.md").read_text(encoding="utf-8")

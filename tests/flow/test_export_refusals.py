@@ -115,7 +115,7 @@ def test_odd_records_are_noted_and_kept_as_they_came(tmp_path: Path) -> None:
         result = run_export(one, giveaways(), tmp_path / "codes.csv")
     assert (tmp_path / "codes.csv").read_bytes() == body
     assert sorted(note.split(" (")[0] for note in result.notes) == [
-        "1 x a NUL byte", "1 x not as many fields as the header", "1 x not valid UTF-8",
+        "1 x a NUL byte", "1 x a different number of fields than the header", "1 x not valid UTF-8",
     ]  # fmt: skip
 
 

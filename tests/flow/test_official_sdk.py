@@ -120,6 +120,42 @@ def test_points_of_profiles(api: Api) -> None:
     ]
 
 
+def newer(api: Api, method: str, path: str, *query: tuple[str, str], file: str | None = None) -> Any:
+    """Call, by the SDK's own client, an operation or a parameter that is newer than the SDK."""
+    settings: dict[str, Any] = {"query_params": list(query), "auth_settings": ["management_key"]}
+    if file is not None:
+        settings["files"] = {"upFile": ("f.csv", file.encode())}
+        settings["header_params"] = {"Content-Type": "multipart/form-data"}
+    answer = api.api_client.call_api(*api.api_client.param_serialize(method, path, **settings))
+    answer.read()
+    assert answer.status == 200, answer.data
+    return answer
+
+
+def test_transactions_by_repeated_parameters(api: Api) -> None:
+    taken(api.import_loyalty_points(1, up_file="customerprofileid,amount\na,1\nb,2\nc,3\n"), 3)
+    everything = {each.customer_profile_id: each for each in api.get_loyalty_program_transactions(1).data}
+    wanted = [everything["a"].transaction_uuid, everything["c"].transaction_uuid]
+    page = api.get_loyalty_program_transactions(1, transaction_uuids=wanted)
+    assert {each.customer_profile_id for each in page.data} == {"a", "c"}
+    assert api.get_loyalty_program_transactions(1, customer_session_ids=["s1", "s2"]).data == []
+
+
+def test_what_is_newer_than_the_sdk(api: Api) -> None:
+    program = "/v1/loyalty_programs/1"
+    for column in ("joindate", "newjoindate"):
+        file = f"customerprofileid,{column}\ncustomer-0001,2024-05-01T10:00:00Z\n"
+        answer = newer(api, "POST", f"{program}/import_join_dates", file=file)
+        assert json.loads(answer.data)["amount"] == 1
+    [row] = rows(newer, api, "GET", f"{program}/export_join_dates")
+    assert row["joinDate"] == "2024-05-01T10:00:00Z"
+    taken(api.import_loyalty_points(1, up_file="customerprofileid,amount,subledgerid\na,1,\na,2,side\na,4,air\n"), 3)
+    for chosen, found in (("side", ["2.00"]), ("", ["1.00"]), (",air", ["1.00", "4.00"])):
+        balances = rows(newer, api, "GET", f"{program}/export_customer_balances", ("subledgerIds", chosen))
+        assert [each["currentBalance"] for each in balances] == found
+    assert rows(newer, api, "GET", "/v2/achievements/1/export")
+
+
 def test_cards_and_their_points(api: Api) -> None:
     taken(api.import_loyalty_cards(2, up_file="identifier,state,customerprofileids\nA%B+C@1,active,p1;p2\n"), 1)
     taken(api.import_loyalty_points(2, up_file="identifier,amount\nA%B+C@1,10\n"), 1)

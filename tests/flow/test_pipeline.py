@@ -69,7 +69,7 @@ def test_each_step_is_told_in_order_and_the_ledger_has_the_job_when_it_began(
     place = Place.at(target(sandbox, collection=1), ledger)
     outcome = import_file(collection(tmp_path), place, clock=SystemClock(), observer=diary)
     assert (outcome.state, outcome.exit_code) == ("done", 0)
-    assert diary.told == ["validated 0", "planned 0", "compared 0", "began 1", "ran 1"]
+    assert diary.told == ["validated 0", "checked 0", "planned 0", "compared 0", "began 1", "ran 1"]
 
 
 class Patient(SystemClock):
@@ -130,7 +130,8 @@ def test_a_no_after_the_plan_leaves_nothing_behind(sandbox: SandboxServer, ledge
     place = Place.at(target(sandbox, collection=1), ledger)
     with pytest.raises(Interrupted):
         import_file(collection(tmp_path), place, clock=SystemClock(), observer=diary)
-    assert (diary.told, ledger.jobs(), sandbox.requests) == (["validated 0", "planned 0"], [], [])
+    assert (diary.told, ledger.jobs()) == (["validated 0", "checked 0", "planned 0"], [])
+    assert {request.method for request in sandbox.requests} == {"GET"}
 
 
 def test_a_dry_run_compares_and_writes_nothing(sandbox: SandboxServer, ledger: Ledger, tmp_path: Path) -> None:
@@ -138,7 +139,7 @@ def test_a_dry_run_compares_and_writes_nothing(sandbox: SandboxServer, ledger: L
     place = Place.at(target(sandbox, collection=1), ledger)
     outcome = import_file(collection(tmp_path, dry_run=True), place, clock=SystemClock(), observer=diary)
     assert (outcome.document["dry_run"], outcome.document["job"]) == (True, None)
-    assert diary.told == ["validated 0", "planned 0", "compared 0"]
+    assert diary.told == ["validated 0", "checked 0", "planned 0", "compared 0"]
     assert not any((ledger.folder / "jobs").iterdir())
 
 

@@ -1,4 +1,4 @@
-"""When a difference is believed: spreadsheets, other places, deleted rows, import ids, and what a repair file needs."""
+"""Reconcile distinguishes real differences from spreadsheet damage; repair files need reliable data on both sides."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from bulkops.cli.main import cli
 from bulkops.errors import BulkopsError
-from bulkops.reconciling.run import Evidence, Known, reconcile
+from bulkops.reconciling.run import EvidenceSource, ImportFacts, reconcile
 from bulkops_validators import CONTRACTS
 
 POOL = "id,poolid,code,startdate,enddate,attributes,used,importid,created\n"
@@ -76,11 +76,11 @@ RESAVED = {
 
 
 @pytest.mark.parametrize("name", RESAVED)
-def test_missing_records_that_a_spreadsheet_rewrote_are_said_once_and_not_sent_again(name: str, desk: Desk) -> None:
+def test_missing_records_that_a_spreadsheet_rewrote_are_reported_once_without_a_repair(name: str, desk: Desk) -> None:
     contract, sent, found = RESAVED[name]
     code, document = desk.compare(contract, sent, found)
     assert (code, document["verdict"], document["missing"]) == (1, "mismatch", 1)
-    assert document["reason"].count("up to zeros, digits or case") == 1
+    assert document["reason"].count("with other zeros, digits or case") == 1
     assert not desk.repair.exists()
     words = CliRunner().invoke(
         cli, ["reconcile", contract, str(desk.folder / "sent.csv"), "--export", str(desk.folder / "export.csv")]
@@ -111,7 +111,7 @@ def test_cells_that_a_spreadsheet_rewrote_are_the_cause_of_a_mismatch(name: str,
     assert (code, document["different"], document["reason"].count(rule)) == (1, 1, 1)
 
 
-def test_cells_that_the_file_has_as_well_are_no_damage_of_the_export(desk: Desk) -> None:
+def test_finding_in_both_files_is_not_a_damage_of_the_export(desk: Desk) -> None:
     _, document = desk.compare("coupons", "value\n12E45\nCODE2\n", COUPONS + "1,1,1,12E45,,1,0,{},,7\n")
     assert "doubt" not in document
     assert desk.repair.read_text() == "value\nCODE2\n"
@@ -149,10 +149,10 @@ def test_instants_as_the_documented_tier_sample_writes_them_are_utc(desk: Desk) 
 WIDE = COUPONS + "1,1,5,CODE1,,1,0,{},,7\n2,2,5,CODE2,,1,0,{},,7\n"
 
 
-def test_rows_of_another_campaign_are_left_out_of_an_export_of_the_application(desk: Desk) -> None:
+def test_rows_of_another_campaign_are_skipped_in_an_export_of_the_application(desk: Desk) -> None:
     _, document = desk.compare("coupons", "value\nCODE1\nCODE2\n", WIDE, "--campaign", "1")
     assert (document["matched"], document["missing"]) == (1, 1)
-    assert "1 rows of another campaign were left out" in document["notes"][0]
+    assert "1 rows of another campaign were skipped" in document["notes"][0]
     _, without = desk.compare("coupons", "value\nCODE1\nCODE2\n", WIDE)
     assert any("several campaigns" in note for note in without["notes"])
     assert set(without["unchecked"]) == {"application", "campaign"}
@@ -173,7 +173,7 @@ def test_balances_of_another_program_and_balances_that_are_cut_are_refused(desk:
     sides = "loyalty-points", "customerprofileid,amount\na,5\n", POINTS + "1,1,a,5,immediate,unlimited,,x,7\n"
     assert desk.compare(*sides, *pair, "--program", "1")[0] == 0
     code, document = desk.compare(*sides, *pair, "--program", "2")
-    assert (code, "of another program" in document["error"]) == (1, True)
+    assert (code, "belongs to another program" in document["error"]) == (1, True)
     (desk.folder / "after.csv").write_text(f"{head}1,,a,6.0")
     code, document = desk.compare(*sides, *pair, "--program", "1")
     assert (code, "after.csv is not a complete export" in document["error"]) == (1, True)
@@ -200,7 +200,7 @@ def test_repair_of_an_adding_import_needs_import_ids_or_its_own_option(contract:
     text = desk.folder / "repair.csv.txt"
     assert (code, len(desk.repair.read_text().splitlines())) == (1, 2)
     assert "--repair-without-import-ids" in text.read_text()
-    assert any("once only" in note for note in document["notes"])
+    assert any("only once" in note for note in document["notes"])
 
 
 @pytest.mark.parametrize("contract", NO_IDS)
@@ -212,7 +212,7 @@ def test_repair_with_import_ids_removes_the_text_beside_an_earlier_one(contract:
     assert not (desk.folder / "repair.csv.txt").exists()
 
 
-def test_text_of_somebody_else_beside_the_repair_file_is_not_written_over(desk: Desk) -> None:
+def test_foreign_text_file_beside_the_repair_file_is_not_overwritten(desk: Desk) -> None:
     (desk.folder / "repair.csv.txt").write_text("notes of mine\n")
     code, _ = desk.compare("giveaways", "code\nG1\nG2\n", "id,code\n1,G1\n", "--repair-without-import-ids")
     assert (code, (desk.folder / "repair.csv.txt").read_text()) == (2, "notes of mine\n")
@@ -226,9 +226,7 @@ def test_import_id_that_no_row_has_writes_no_repair(desk: Desk) -> None:
 
 @pytest.mark.parametrize("side", ["file", "export"])
 @pytest.mark.parametrize("contract", ["giveaways", "coupons"])
-def test_record_that_was_not_read_with_certainty_on_either_side_writes_no_repair(
-    contract: str, side: str, desk: Desk
-) -> None:
+def test_record_read_unreliably_on_either_side_writes_no_repair(contract: str, side: str, desk: Desk) -> None:
     column = CONTRACTS[contract].required_names[0]
     sent, found = f"{column},attributes\nCODE1,\nCODE2,\n", f"id,{column},attributes,importid\n1,CODE1,,7\n"
     if side == "file":
@@ -244,8 +242,8 @@ def test_record_that_was_not_read_with_certainty_on_either_side_writes_no_repair
 def test_unsettled_records_of_a_job_are_not_written_to_a_repair_file(tmp_path: Path) -> None:
     (tmp_path / "sent.csv").write_text("value\nCODE1\nCODE2\n")
     (tmp_path / "export.csv").write_text(COUPONS + "1,1,1,CODE1,,1,0,{},,7\n")
-    evidence, repair = Evidence(export=tmp_path / "export.csv"), tmp_path / "repair.csv"
-    known = Known(import_ids=[7], unsettled=1)
+    evidence, repair = EvidenceSource(export=tmp_path / "export.csv"), tmp_path / "repair.csv"
+    known = ImportFacts(import_ids=[7], unsettled=1)
     result = reconcile(CONTRACTS["coupons"], tmp_path / "sent.csv", evidence, known=known, repair=repair)
     assert (result.missing, repair.exists()) == (1, False)
     assert "jobs resume" in result.notes[-1]
@@ -270,7 +268,7 @@ def test_export_that_is_older_than_the_import_writes_no_repair(tmp_path: Path, m
     assert "was saved before the last request" in result.stderr
 
 
-def test_second_copies_without_import_ids_are_said(desk: Desk) -> None:
+def test_second_copies_without_import_ids_are_reported(desk: Desk) -> None:
     _, document = desk.compare("giveaways", "code\nG1\n", "id,code\n1,G1\n2,G1\n3,OTHER\n")
     assert document["verdict"] == "proved"
     assert any("1 other rows are equal to records of the file" in note for note in document["notes"])

@@ -1,4 +1,4 @@
-"""What a reconciliation claims and writes: differences by their columns, nothing doubled, nothing overwritten."""
+"""Results and files of a reconciliation: named columns, no duplicated records, no overwritten files."""
 
 import gzip
 import os
@@ -10,7 +10,7 @@ import pytest
 from bulkops.errors import BulkopsError, DataError, InputUnreadable, UsageError
 from bulkops.reconciling.balances import check_balances
 from bulkops.reconciling.result import Reconciliation, Verdict
-from bulkops.reconciling.run import Evidence, Known, reconcile
+from bulkops.reconciling.run import EvidenceSource, ImportFacts, reconcile
 from bulkops_validators import CONTRACTS
 from tests.flow.test_reconcile_planted import COUPONS, GIVEAWAYS, compared, coupons_export, giveaways_export, write
 
@@ -24,14 +24,14 @@ def texts(tmp_path: Path, contract: str, sent: str, found: str, **more: Any) -> 
     source, export = tmp_path / "sent.csv", tmp_path / "found.csv"
     source.write_text(sent, encoding="utf-8")
     export.write_text(found, encoding="utf-8")
-    return reconcile(CONTRACTS[contract], source, Evidence(export=export), **more)
+    return reconcile(CONTRACTS[contract], source, EvidenceSource(export=export), **more)
 
 
 def named(result: Reconciliation) -> set[tuple[str, str | None]]:
     return {(e.kind, e.column) for e in result.examples}
 
 
-def test_a_zone_shifted_on_both_dates_is_named_and_not_sent_again(tmp_path: Path) -> None:
+def test_zone_shifted_on_both_dates_is_reported_and_not_resent(tmp_path: Path) -> None:
     repair = tmp_path / "repair.csv"
     sent = CODES + "A,2026-01-01T00:00:00+01:00,2027-01-01T00:00:00+01:00,\n"
     found = POOL + "1,A,2026-01-01T00:00:00Z,2027-01-01T00:00:00Z,,7,\n"
@@ -52,18 +52,16 @@ COUPON_ROWS = "id,value,limitval,importid\n"
 
 
 @pytest.mark.parametrize("extra", ["3,OTHER,1,7", "3,CODE1,1,7", "3,CODE1,4,7"])
-def test_a_code_that_nobody_sent_or_a_second_one_under_our_import_id_is_a_mismatch_and_named(
-    extra: str, tmp_path: Path
-) -> None:
+def test_unsent_code_or_second_copy_under_our_import_id_is_a_mismatch_and_named(extra: str, tmp_path: Path) -> None:
     found = COUPON_ROWS + f"1,CODE1,1,7\n2,CODE2,1,7\n{extra}\n4,THEIRS,1,8\n"
     sent = "value\nCODE1\nCODE2\n"
-    ours = texts(tmp_path, "coupons", sent, found, known=Known(import_ids=[7]))
+    ours = texts(tmp_path, "coupons", sent, found, known=ImportFacts(import_ids=[7]))
     assert (ours.verdict, ours.matched, ours.reason) == (Verdict.MISMATCH, 2, "Of 2 records: 1 unexpected.")
     assert [(e.key, e.column, e.found) for e in ours.examples] == [(extra.split(",")[1], "importid", "7")]
     assert texts(tmp_path, "coupons", sent, found).verdict is Verdict.PROVED
 
 
-def test_a_row_that_contradicts_a_record_of_what_replaces_all_is_one_that_nobody_sent(tmp_path: Path) -> None:
+def test_row_that_contradicts_a_record_in_replace_mode_is_unexpected(tmp_path: Path) -> None:
     sent, head = "store_integration_id,limit\nA,10\nB,5\n", "store_integration_id,limit\n"
     result = texts(tmp_path, "store-budgets", sent, head + "A,10\nB,6\nA,20\n")
     assert (result.verdict, result.matched, result.different, result.unexpected) == (Verdict.MISMATCH, 1, 1, 1)
@@ -71,7 +69,7 @@ def test_a_row_that_contradicts_a_record_of_what_replaces_all_is_one_that_nobody
     assert texts(tmp_path, "store-budgets", sent, head + "B,5\nA,10\n").verdict is Verdict.PROVED
 
 
-def test_a_stray_quote_in_the_file_tears_no_record_that_is_to_be_sent_again(tmp_path: Path) -> None:
+def test_stray_quote_in_the_file_leaves_the_records_of_the_repair_intact(tmp_path: Path) -> None:
     repair = tmp_path / "repair.csv"
     rows = [f'G{n},,,"{{""a"":\n""{n}""}}"\n' for n in range(30_000)]
     sent = CODES + '5" X,,,\n' + "".join(rows)
@@ -81,13 +79,13 @@ def test_a_stray_quote_in_the_file_tears_no_record_that_is_to_be_sent_again(tmp_
     assert repair.read_text() == CODES + rows[0] + rows[-1]
 
 
-def test_a_code_sent_twice_may_stand_twice_under_our_import_id(tmp_path: Path) -> None:
+def test_code_sent_twice_may_occur_twice_under_our_import_id(tmp_path: Path) -> None:
     found = COUPON_ROWS + "1,CODE1,1,7\n2,CODE1,1,7\n"
-    result = texts(tmp_path, "coupons", "value\nCODE1\nCODE1\n", found, known=Known(import_ids=[7]))
+    result = texts(tmp_path, "coupons", "value\nCODE1\nCODE1\n", found, known=ImportFacts(import_ids=[7]))
     assert (result.verdict, result.unexpected) == (Verdict.PROVED, 0)
 
 
-def test_a_row_that_is_the_one_of_another_record_is_not_taken_for_a_lost_code_in_another_case(tmp_path: Path) -> None:
+def test_row_of_another_record_is_not_matched_with_a_lost_code_in_another_case(tmp_path: Path) -> None:
     repair = tmp_path / "repair.csv"
     result = texts(tmp_path, "coupons", "value\nab12\nAB12\n", COUPON_ROWS + "1,AB12,1,7\n", repair=repair)
     assert (result.missing, result.different) == (1, 0)
@@ -100,7 +98,7 @@ def test_a_code_in_another_case_is_one_row_whose_other_cells_are_compared(tmp_pa
     assert (result.missing, result.different, result.unexpected) == (0, 1, 0)
 
 
-def test_the_column_that_differs_is_the_one_that_is_named(tmp_path: Path) -> None:
+def test_difference_names_the_right_column(tmp_path: Path) -> None:
     sent = POINTS + "c5,5,,,,\nc6,1,,,,x\nc7,1,,,,z\n"
     found = LEDGER + "1,c5,50,immediate,unlimited,,,7\n2,c6,1,immediate,unlimited,,y,7\n3,c8,1,,,,z,7\n"
     result = texts(tmp_path, "loyalty-points", sent, found)
@@ -109,7 +107,7 @@ def test_the_column_that_differs_is_the_one_that_is_named(tmp_path: Path) -> Non
     assert [e.key.split(" ")[0] for e in result.examples if e.kind == "missing"] == ["c7"]
 
 
-def test_the_nearest_row_is_taken_for_the_one_that_differs(tmp_path: Path) -> None:
+def test_most_similar_row_is_reported_as_different(tmp_path: Path) -> None:
     sent = CODES + "A,2026-01-01T00:00:00Z,2027-01-01T00:00:00Z,\nA,2026-02-01T00:00:00Z,,\n"
     found = (
         POOL + "1,A,2025-01-01T00:00:00Z,2025-06-01T00:00:00Z,,7,\n2,A,2026-01-01T00:00:00Z,2028-01-01T00:00:00Z,,7,\n"
@@ -150,10 +148,10 @@ def test_a_filled_column_that_the_export_lacks_leaves_it_unproved_though_it_is_o
     assert "discountlimit" in result.reason
 
 
-def test_rows_counted_by_import_need_the_column_that_tells_it(tmp_path: Path) -> None:
+def test_rows_counted_by_import_need_the_import_id_column(tmp_path: Path) -> None:
     found = [{k: v for k, v in row.items() if k != "importid"} for row in giveaways_export()]
     with pytest.raises(DataError, match="'importid'"):
-        compared(tmp_path, "giveaways", GIVEAWAYS, found, known=Known(import_ids=[5]))
+        compared(tmp_path, "giveaways", GIVEAWAYS, found, known=ImportFacts(import_ids=[5]))
     plain = compared(tmp_path, "giveaways", GIVEAWAYS, found)
     assert plain.verdict is Verdict.PROVED
 
@@ -161,43 +159,45 @@ def test_rows_counted_by_import_need_the_column_that_tells_it(tmp_path: Path) ->
 def test_named_rows_of_another_import_are_a_difference_unless_the_server_skipped_them(tmp_path: Path) -> None:
     found = coupons_export()
     found[0]["importid"] = "99"
-    mixed = compared(tmp_path, "coupons", COUPONS, found, known=Known(import_ids=[77]))
+    mixed = compared(tmp_path, "coupons", COUPONS, found, known=ImportFacts(import_ids=[77]))
     assert [(e.key, e.column, e.sent, e.found) for e in mixed.examples] == [("SPRING-1", "importid", "77", "99")]
-    skipped = compared(tmp_path, "coupons", COUPONS, found, known=Known(import_ids=[77], held_before=1))
+    skipped = compared(tmp_path, "coupons", COUPONS, found, known=ImportFacts(import_ids=[77], held_before=1))
     assert skipped.verdict is Verdict.PROVED
     assert "another import id" in skipped.notes[0]
-    assert compared(tmp_path, "coupons", COUPONS, found).notes[-1].startswith("The rows are of several imports")
+    assert compared(tmp_path, "coupons", COUPONS, found).notes[-1].startswith("The rows belong to several imports")
 
 
-def test_import_ids_are_called_absent_only_where_they_are(tmp_path: Path) -> None:
-    ours = Known(import_ids=[7])
+def test_import_ids_are_reported_missing_only_if_no_row_has_one(tmp_path: Path) -> None:
+    ours = ImportFacts(import_ids=[7])
     theirs = texts(tmp_path, "giveaways", CODES + "A,,,\n", POOL + "1,A,,,,8,\n", known=ours)
     assert [(e.column, e.found) for e in theirs.examples] == [("importid", "8")]
-    assert theirs.notes == ("1 rows like those of the file stand under other import ids: 8.",)
+    assert theirs.notes == ("1 rows equal to records of the file have other import ids: 8.",)
     nothing = texts(tmp_path, "coupons", "value\nCODE1\n", COUPON_ROWS, known=ours)
     assert (nothing.missing, nothing.notes) == (1, ())
     without = texts(tmp_path, "coupons", "value\nCODE1\n", "id,value\n1,CODE1\n", known=ours)
-    assert without.notes[-1] == "Whose the rows are was not compared: there is no importid."
+    assert without.notes[-1] == "The import of the rows was not compared: no row has an importid."
 
 
-def test_imports_are_told_apart_where_a_column_is_not_there_to_be_compared_or_differs_by_nature(tmp_path: Path) -> None:
-    told = "The rows are of several imports: 7 (1 rows), 8 (1 rows). --import-id ID counts only those of one."
+def test_imports_are_distinguished_although_a_column_is_missing_or_always_differs(tmp_path: Path) -> None:
+    told = "The rows belong to several imports: 7 (1 rows), 8 (1 rows). --import-id ID counts only the rows of one."
     coupons = texts(tmp_path, "coupons", "value\nCODE1\nCODE2\n", "value,importid\nCODE1,7\nCODE2,8\n")
     assert (coupons.verdict, coupons.notes[-1]) == (Verdict.PROVED, told)
     sent = "customerprofileid,amount,validityDuration\nc1,5,30D\nc2,5,30D\n"
     found = LEDGER + "1,c1,5,,2027-01-01T00:00:00Z,,Import,7\n2,c2,5,,2027-01-01T00:00:00Z,,Import,8\n"
     points = texts(tmp_path, "loyalty-points", sent, found)
     assert (points.verdict, points.notes[-1]) == (Verdict.PROVED, told)
-    ours = texts(tmp_path, "loyalty-points", sent, found + "3,c2,5,,,,Import,9\n", known=Known(import_ids=[7, 8]))
-    assert ours.notes[-1] == "1 rows like those of the file stand under other import ids: 9."
+    ours = texts(tmp_path, "loyalty-points", sent, found + "3,c2,5,,,,Import,9\n", known=ImportFacts(import_ids=[7, 8]))
+    assert ours.notes[-1] == "1 rows equal to records of the file have other import ids: 9."
 
 
-def test_import_ids_are_known_as_a_table_program_writes_them(tmp_path: Path) -> None:
+def test_import_ids_with_a_decimal_zero_are_recognised(tmp_path: Path) -> None:
     found = [{**row, "importid": "5.0"} for row in giveaways_export()]
-    assert compared(tmp_path, "giveaways", GIVEAWAYS, found, known=Known(import_ids=[5])).verdict is Verdict.PROVED
+    assert (
+        compared(tmp_path, "giveaways", GIVEAWAYS, found, known=ImportFacts(import_ids=[5])).verdict is Verdict.PROVED
+    )
 
 
-def test_a_code_in_another_case_is_not_sent_again(tmp_path: Path) -> None:
+def test_code_in_another_case_is_not_resent(tmp_path: Path) -> None:
     found = coupons_export()
     found[0]["value"] = "spring-1"
     repair = tmp_path / "repair.csv"
@@ -235,22 +235,22 @@ def test_an_instant_in_the_layout_of_go_is_read(tmp_path: Path) -> None:
     assert compared(tmp_path, "coupons", COUPONS, found).verdict is Verdict.PROVED
 
 
-def test_compressed_files_are_read_and_damaged_ones_are_said(tmp_path: Path) -> None:
+def test_compressed_files_are_read_and_damaged_ones_are_reported(tmp_path: Path) -> None:
     source, export = write(tmp_path / "sent.csv", COUPONS), write(tmp_path / "export.csv", coupons_export()[1:])
     packed = [tmp_path / f"{path.name}.gz" for path in (source, export)]
     for path, to in zip((source, export), packed, strict=True):
         to.write_bytes(gzip.compress(path.read_bytes()))
     repair = tmp_path / "repair.csv"
-    result = reconcile(CONTRACTS["coupons"], packed[0], Evidence(export=packed[1]), repair=repair)
+    result = reconcile(CONTRACTS["coupons"], packed[0], EvidenceSource(export=packed[1]), repair=repair)
     assert result.missing == 1
     assert repair.read_bytes() == b"".join(source.read_bytes().splitlines(keepends=True)[:2])
     packed[1].write_bytes(packed[1].read_bytes()[:-9])
     with pytest.raises(InputUnreadable, match="damaged"):
-        reconcile(CONTRACTS["coupons"], source, Evidence(export=packed[1]))
+        reconcile(CONTRACTS["coupons"], source, EvidenceSource(export=packed[1]))
 
 
 @pytest.mark.parametrize("which", ["source", "export", "link", "out", "pipe", "folder"])
-def test_nothing_that_is_read_or_is_no_file_is_written_over(which: str, tmp_path: Path) -> None:
+def test_input_or_folder_is_never_overwritten(which: str, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     source = write(folder / "missing.csv", COUPONS) if which == "out" else write(tmp_path / "sent.csv", COUPONS)
@@ -261,7 +261,7 @@ def test_nothing_that_is_read_or_is_no_file_is_written_over(which: str, tmp_path
     paths = {"source": source, "export": export, "link": tmp_path / "link", "pipe": tmp_path / "pipe", "folder": folder}
     files: dict[str, Path] = {"output": folder} if which == "out" else {"repair": paths[which]}
     with pytest.raises(UsageError):
-        reconcile(CONTRACTS["coupons"], source, Evidence(export=export), **files)  # type: ignore[arg-type] # paths only
+        reconcile(CONTRACTS["coupons"], source, EvidenceSource(export=export), **files)  # type: ignore[arg-type] # paths only
     assert (source.read_bytes(), export.read_bytes()) == kept
     assert (tmp_path / "pipe").is_fifo()
 
@@ -295,7 +295,7 @@ def test_balances_that_cannot_be_added_up_are_an_error(place: str, tmp_path: Pat
         )
 
 
-def test_a_full_temporary_folder_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_temporary_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "no-folder"
     file.write_text("")
     monkeypatch.setattr("tempfile.tempdir", str(file))

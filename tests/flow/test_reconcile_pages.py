@@ -1,4 +1,4 @@
-"""Lists read page by page: small pages, refused sizes, shifting pages, and answers that are no pages."""
+"""Lists read page by page: small pages, rejected page sizes, shifting pages, and responses that are not pages."""
 
 import json
 from collections.abc import Callable
@@ -62,7 +62,7 @@ def test_every_item_is_read_once_whatever_page_size_is_taken(largest: int, has_m
 
 
 @pytest.mark.parametrize("has_more", [True, False])
-def test_a_server_that_gives_less_than_asked_is_read_to_the_end(*, has_more: bool) -> None:
+def test_server_with_smaller_pages_than_requested_is_read_completely(*, has_more: bool) -> None:
     def stingy(size: int, skip: int) -> dict[str, Any]:
         shown = ITEMS[skip : skip + 7]
         return {"data": shown, **({"hasMore": skip + 7 < len(ITEMS)} if has_more else {})}
@@ -70,7 +70,7 @@ def test_a_server_that_gives_less_than_asked_is_read_to_the_end(*, has_more: boo
     assert read(stingy) == [f"c{n}" for n in range(130)]
 
 
-def test_an_item_met_on_two_pages_counts_once_and_is_noted() -> None:
+def test_item_on_two_pages_counts_once_and_is_noted() -> None:
     def shifting(size: int, skip: int) -> dict[str, Any]:
         first = max(0, skip - 2) if skip else 0
         return {"data": ITEMS[first : first + 50], "hasMore": first + 50 < len(ITEMS)}
@@ -80,7 +80,7 @@ def test_an_item_met_on_two_pages_counts_once_and_is_noted() -> None:
     assert "two pages" in notes.lines()[0]
 
 
-def test_a_server_that_does_not_skip_is_not_read_for_ever() -> None:
+def test_server_that_ignores_skip_is_not_read_forever() -> None:
     assert read(lambda *_: {"data": ITEMS[:50]}) == [f"c{n}" for n in range(50)]
 
 
@@ -88,11 +88,11 @@ def test_an_empty_list_is_one_empty_frame() -> None:
     assert read(lambda *_: {"data": [], "hasMore": False}) == []
 
 
-def test_a_size_that_is_always_refused_is_an_error() -> None:
+def test_page_size_that_is_always_rejected_is_an_error() -> None:
     with pytest.raises(ServerRefused, match="too large"):
         read(pages(10))
 
 
-def test_what_is_no_page_is_an_error() -> None:
+def test_response_that_is_not_a_page_is_an_error() -> None:
     with pytest.raises(OutcomeUnknown, match="no `data`"):
         read(lambda *_: {"items": []})

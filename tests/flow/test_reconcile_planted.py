@@ -10,7 +10,7 @@ import pytest
 
 from bulkops.readback.compare.canonical import Fold
 from bulkops.reconciling.result import Reconciliation, Verdict
-from bulkops.reconciling.run import Evidence, Known, reconcile
+from bulkops.reconciling.run import EvidenceSource, ImportFacts, reconcile
 from bulkops_validators import CONTRACTS
 
 Row = dict[str, str]
@@ -63,7 +63,7 @@ def giveaways_export() -> list[Row]:
 
 def compared(tmp_path: Path, contract: str, sent: list[Row], found: list[Row], **more: Any) -> Reconciliation:
     source, export = write(tmp_path / "sent.csv", sent), write(tmp_path / "export.csv", found, end="\r\n")
-    evidence = Evidence(export=export, fold=more.pop("fold", None))
+    evidence = EvidenceSource(export=export, fold=more.pop("fold", None))
     return reconcile(CONTRACTS[contract], source, evidence, **more)
 
 
@@ -127,7 +127,7 @@ def test_codes_are_folded_as_the_application_folds_them(tmp_path: Path) -> None:
     assert compared(tmp_path, "coupons", sent, found, fold=Fold.UPPERCASE).verdict is Verdict.PROVED
 
 
-def test_a_lost_duplicate_is_missing_and_a_further_one_is_nobodys(tmp_path: Path) -> None:
+def test_lost_duplicate_is_missing_and_a_surplus_one_is_unexpected(tmp_path: Path) -> None:
     found = giveaways_export()
     lost = compared(tmp_path, "giveaways", GIVEAWAYS, found[1:])
     assert (lost.verdict, lost.missing, lost.examples[0].key) == (Verdict.MISMATCH, 1, "G1")
@@ -136,7 +136,7 @@ def test_a_lost_duplicate_is_missing_and_a_further_one_is_nobodys(tmp_path: Path
     assert "several imports: 5 (4 rows), 6 (1 rows)" in more.notes[-1]
 
 
-def test_a_copy_too_many_under_one_import_id_is_a_mismatch_and_named(tmp_path: Path) -> None:
+def test_surplus_copy_under_one_import_id_is_a_mismatch(tmp_path: Path) -> None:
     found = giveaways_export()
     others = {**found[3], "importid": "6"}
     result = compared(tmp_path, "giveaways", GIVEAWAYS, [*found, found[3], others])
@@ -147,14 +147,14 @@ def test_a_copy_too_many_under_one_import_id_is_a_mismatch_and_named(tmp_path: P
 def test_only_rows_of_the_known_imports_count(tmp_path: Path) -> None:
     found = giveaways_export()
     found[0]["importid"] = "6"  # one of the three copies is of another import
-    known = Known(import_ids=[5])
+    known = ImportFacts(import_ids=[5])
     mixed = compared(tmp_path, "giveaways", GIVEAWAYS, found, known=known)
     example = mixed.examples[0]
     assert (mixed.verdict, mixed.different) == (Verdict.MISMATCH, 1)
     assert (example.key, example.column, example.sent, example.found) == ("G1", "importid", "5", "6")
-    of_another_job = Known(import_ids=[5], others=[6])
+    of_another_job = ImportFacts(import_ids=[5], others=[6])
     assert compared(tmp_path, "giveaways", GIVEAWAYS, found, known=of_another_job).missing == 1
-    both = Known(import_ids=[5, 6])
+    both = ImportFacts(import_ids=[5, 6])
     assert compared(tmp_path, "giveaways", GIVEAWAYS, found, known=both).verdict is Verdict.PROVED
     extra = [*found, {**found[1], "code": "G9"}]
     result = compared(tmp_path, "giveaways", GIVEAWAYS, extra, known=both)
@@ -164,13 +164,13 @@ def test_only_rows_of_the_known_imports_count(tmp_path: Path) -> None:
 def test_a_changed_cell_of_a_counted_row_is_named(tmp_path: Path) -> None:
     found = giveaways_export()
     found[3]["enddate"] = "2030-01-01T00:00:00Z"
-    result = compared(tmp_path, "giveaways", GIVEAWAYS, found, known=Known(import_ids=[5]))
+    result = compared(tmp_path, "giveaways", GIVEAWAYS, found, known=ImportFacts(import_ids=[5]))
     example = result.examples[0]
     assert (result.missing, result.different, result.unexpected) == (0, 1, 0)
     assert (example.key, example.column, example.found) == ("G2", "enddate", "2030-01-01T00:00:00Z")
 
 
-def test_what_a_replacing_import_left_standing_is_a_mismatch(tmp_path: Path) -> None:
+def test_row_that_a_replacing_import_did_not_remove_is_a_mismatch(tmp_path: Path) -> None:
     sent = [{"item": "a"}, {"item": "b"}]
     result = compared(tmp_path, "collections", sent, [*sent, {"item": "c"}])
     assert (result.verdict, result.unexpected, result.matched) == (Verdict.MISMATCH, 1, 2)
@@ -186,7 +186,7 @@ def test_card_lists_and_objects_without_quotes_are_compared(tmp_path: Path) -> N
         "identifier,created,status,userpercardlimit,customerprofileids,blockreason,generated,batchid,attributes\n"
         """CARD-1,2026-11-22T10:00:00.1Z,active,0,['a','b'],,false,,{"y": "z", "x": 1}\n"""
     )
-    assert reconcile(CONTRACTS["loyalty-cards"], source, Evidence(export=export)).verdict is Verdict.PROVED
+    assert reconcile(CONTRACTS["loyalty-cards"], source, EvidenceSource(export=export)).verdict is Verdict.PROVED
 
 
 def test_a_column_the_export_lacks_leaves_the_file_unproved(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Saved exports of all contracts, through the command line: only a whole one of the right target proves anything."""
+"""Saved exports of all contracts on the command line: only a complete export of the right target proves an import."""
 
 import gzip
 import json
@@ -36,7 +36,7 @@ EVERY = pytest.mark.parametrize("contract", IDS)
 
 @dataclass(frozen=True)
 class Said:
-    """How a command ended: its document, or the error."""
+    """The result of a command: its document, or the error."""
 
     code: int
     text: str
@@ -178,7 +178,7 @@ def test_export_of_another_target_is_refused(contract: str, saved: Saved, tmp_pa
 
 
 @EVERY
-def test_rows_alone_confirm_the_ids_they_show_and_the_others_are_said_to_be_unchecked(
+def test_rows_confirm_the_ids_they_show_and_the_others_are_unchecked(
     contract: str, saved: Saved, tmp_path: Path
 ) -> None:
     moved = edited(saved.export(contract), tmp_path / "moved.csv", lambda data: data + b"")
@@ -255,7 +255,7 @@ def test_rows_that_no_server_writes_are_the_cause_of_a_mismatch_and_no_repair_is
     assert not (tmp_path / "repair.csv").exists()
 
 
-def test_attribute_values_have_no_export_to_be_given(tmp_path: Path) -> None:
+def test_export_of_attribute_values_is_refused(tmp_path: Path) -> None:
     said = run("reconcile", "attribute-values", sample("attribute-values"), "--export", sample("audiences"))
     assert (said.code, "has no export of attribute-values" in said.text) == (2, True)
 
@@ -272,7 +272,7 @@ def test_repair_of_a_replacing_import_is_not_written_since_it_would_remove_the_r
 
 
 @pytest.mark.parametrize("contract", ["giveaways", "loyalty-points"])
-def test_rows_that_the_server_counted_are_not_sent_again_because_an_export_lacks_them(
+def test_rows_that_the_server_counted_are_not_resent_if_an_export_lacks_them(
     contract: str, saved: Saved, tmp_path: Path
 ) -> None:
     less = edited(saved.export(contract), tmp_path / "less.csv", lambda data: data[: data[:-1].rindex(b"\n") + 1])
@@ -293,20 +293,20 @@ def test_export_that_is_incomplete_by_its_name_is_refused(name: str, saved: Save
     assert not (tmp_path / "repair.csv").exists()
 
 
-def test_transactions_of_imports_alone_are_a_whole_export_and_unfiltered_ones_may_not_be(
+def test_transactions_saved_without_a_filter_or_of_imports_alone_are_a_whole_export(
     saved: Saved, tmp_path: Path
 ) -> None:
     more = tmp_path / "more.csv"
     more.write_bytes(sample("loyalty-points").read_bytes().rstrip() + b"\n")
     head, row = more.read_bytes().splitlines(keepends=True)[:2]
     more.write_bytes(head + row * 500)
-    for filters, written in ((["--type", "import"], True), ([], False)):
+    for filters, written in ((["--type", "import"], True), ([], True), (["--created-after", "2020-01-01"], False)):
         export, repair = tmp_path / "export.csv", tmp_path / "repair.csv"
         assert run("export", "loyalty-points", "--program", "1", *filters, "-o", export).code == 0
         said = compared("loyalty-points", export, repair, file=more)
         assert said.document["missing"] > 0
         assert repair.exists() == written
-        assert written or "the last 50 rows only" in said.document["notes"][-2]
+        assert written or "--created-after 2020-01-01" in said.document["notes"][-2]
 
 
 def test_export_with_filters_writes_no_repair(saved: Saved, tmp_path: Path) -> None:

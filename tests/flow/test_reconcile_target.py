@@ -1,4 +1,4 @@
-"""Reconciling with a target: exports that lag, imports told apart, jobs, and what cannot be read back."""
+"""Reconcile with a target: exports that lag, imports with equal rows, jobs, and contracts without a read-back."""
 
 import json
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.reconciling.result import Reconciliation, Verdict
-from bulkops.reconciling.run import Evidence, Known, reconcile
+from bulkops.reconciling.run import EvidenceSource, ImportFacts, reconcile
 from bulkops.sandbox.serve import SandboxServer
-from bulkops.sandbox.world import load_world
+from bulkops.sandbox.world_file import load_world
 from bulkops.settings import Secret, Target
 from bulkops.transport.client import Client
 from bulkops.transport.limiter import NoLimiter
@@ -32,7 +32,7 @@ class Body:
 
 
 class Deployment:
-    """A sandbox, a client of it, and short words for what the tests do with them."""
+    """A sandbox, a client of it, and short methods for the actions of the tests."""
 
     def __init__(self, server: SandboxServer) -> None:
         self.client = Client(
@@ -51,8 +51,10 @@ class Deployment:
     def ids(self, contract: str) -> dict[str, int]:
         return {name: IDS[name] for name in CONTRACTS[contract].routes[0].ids}
 
-    def reconcile(self, contract: str, file: Path, *, known: Known | None = None, settle: float = 0) -> Reconciliation:
-        evidence = Evidence(client=self.client, ids=self.ids(contract), options={})
+    def reconcile(
+        self, contract: str, file: Path, *, known: ImportFacts | None = None, settle: float = 0
+    ) -> Reconciliation:
+        evidence = EvidenceSource(client=self.client, ids=self.ids(contract), options={})
         return reconcile(CONTRACTS[contract], file, evidence, known=known, settle=settle)
 
 
@@ -74,11 +76,11 @@ def points(tmp_path: Path) -> Path:
     return path
 
 
-def test_two_imports_of_the_same_rows_are_told_apart(deployment: Deployment, points: Path) -> None:
+def test_two_imports_of_the_same_rows_are_distinguished(deployment: Deployment, points: Path) -> None:
     first, second = deployment.send("loyalty-points", points), deployment.send("loyalty-points", points)
-    one = deployment.reconcile("loyalty-points", points, known=Known(import_ids=[first]))
+    one = deployment.reconcile("loyalty-points", points, known=ImportFacts(import_ids=[first]))
     assert (one.verdict, one.found, one.unexpected) == (Verdict.PROVED, 7, 0)
-    both = deployment.reconcile("loyalty-points", points, known=Known(import_ids=[first, second]))
+    both = deployment.reconcile("loyalty-points", points, known=ImportFacts(import_ids=[first, second]))
     assert (both.verdict, both.unexpected) == (Verdict.MISMATCH, 7)
 
 
@@ -92,7 +94,7 @@ def test_an_export_that_lags_is_read_again_until_the_rows_are_there(deployment: 
     assert result.readings > 1
 
 
-def test_rows_that_never_come_are_missing_once_two_readings_agree(deployment: Deployment, tmp_path: Path) -> None:
+def test_rows_that_never_appear_are_missing_after_two_equal_read_backs(deployment: Deployment, tmp_path: Path) -> None:
     file = tmp_path / "coupons.csv"
     file.write_text("value\nNEVER-SENT\n")
     result = deployment.reconcile("coupons", file, settle=1)
@@ -115,20 +117,20 @@ def test_codes_are_compared_as_the_application_folds_them(tmp_path: Path) -> Non
             assert folding.reconcile("coupons", file).verdict is Verdict.PROVED
 
 
-def test_what_nothing_reads_back_is_judged_by_its_amount(deployment: Deployment, tmp_path: Path) -> None:
+def test_contract_without_a_read_back_is_checked_by_its_amount(deployment: Deployment, tmp_path: Path) -> None:
     file = tmp_path / "values.csv"
     file.write_text("item\nred\nblue\n")
-    agreed = deployment.reconcile("attribute-values", file, known=Known(amount=2))
+    agreed = deployment.reconcile("attribute-values", file, known=ImportFacts(amount=2))
     assert (agreed.verdict, agreed.exit_code) == (Verdict.UNPROVABLE, 0)
-    other = deployment.reconcile("attribute-values", file, known=Known(amount=1))
+    other = deployment.reconcile("attribute-values", file, known=ImportFacts(amount=1))
     assert (other.verdict, other.exit_code) == (Verdict.MISMATCH, 1)
 
 
-def test_a_window_leaves_out_what_was_created_before_it(deployment: Deployment, points: Path) -> None:
+def test_window_excludes_rows_created_before_it(deployment: Deployment, points: Path) -> None:
     deployment.send("loyalty-points", points)
-    later = Known(after=datetime.now(UTC) + timedelta(hours=1))
+    later = ImportFacts(after=datetime.now(UTC) + timedelta(hours=1))
     assert deployment.reconcile("loyalty-points", points, known=later).missing == 7
-    earlier = Known(after=datetime.now(UTC) - timedelta(hours=1))
+    earlier = ImportFacts(after=datetime.now(UTC) - timedelta(hours=1))
     assert deployment.reconcile("loyalty-points", points, known=earlier).verdict is Verdict.PROVED
 
 

@@ -229,6 +229,23 @@ def test_deleted_coupons_and_tier_dates_may_be_shown_otherwise() -> None:
         assert tier["expirydate"] == "2035-01-01T00:00:00Z00:00"
 
 
+@pytest.mark.parametrize(("mark", "shown"), [("blank", ""), ("false", "false"), ("zero_time", "0001-01-01T00:00:00Z")])
+def test_coupon_that_is_not_deleted_may_be_marked_so(mark: str, shown: str) -> None:
+    with talking(assumptions=[f"deleted_mark={mark}"]) as client:
+        client.upload(at.COUPONS, "value", "CODE1")
+        assert [row["deleted"] for row in client.table(f"{at.APPLICATION}/export_coupons")] == [shown]
+
+
+def test_transactions_without_a_filter_may_be_all_of_them() -> None:
+    with talking() as client:
+        client.upload(at.POINTS, "customerprofileid,amount", *(f"c,{n}" for n in range(1, 61)))
+        path = f"{at.PROGRAM}/transactions"
+        assert len(client.get(path, params={"pageSize": 1000}).json()["data"]) == 50
+        assert len(client.get(path, params={"pageSize": 1000, "subledgerId": ""}).json()["data"]) == 60
+        client.sandbox.set_assumptions("unfiltered_transactions=all")
+        assert len(client.get(path, params={"pageSize": 1000}).json()["data"]) == 60
+
+
 def test_reads_may_lag_behind_every_import() -> None:
     with talking(assumptions=["export_lag=3600"]) as client:
         client.upload(at.POINTS, "customerprofileid,amount", "c,1")

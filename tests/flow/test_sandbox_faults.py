@@ -1,4 +1,4 @@
-"""Every scripted fault does what docs/sandbox.md says, to the connection and to the data."""
+"""Every scripted fault does what docs/reference/sandbox.md says, to the connection and to the data."""
 
 import time
 from collections.abc import Callable

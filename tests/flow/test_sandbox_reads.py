@@ -128,7 +128,7 @@ def test_a_card_balance_has_the_ninth_field_of_the_sample() -> None:
 
 def test_transactions_are_paged_filtered_and_carry_the_import_id() -> None:
     clock = Clock()
-    with talking(now=clock) as client:
+    with talking(now=clock, assumptions=["unfiltered_transactions=all"]) as client:
         client.upload(at.POINTS, "customerprofileid,amount", *(f"c,{number}" for number in range(1, 61)))
         clock.now += timedelta(minutes=5)
         client.upload(at.POINTS, "customerprofileid,amount,subledgerid,startdate", "c,0.25,side,on_action")

@@ -11,8 +11,8 @@ import pytest
 from bulkops.clock import SystemClock
 from bulkops.errors import DataError, Interrupted
 from bulkops.ledger.states import ChunkState
-from bulkops.reconciling.jobs import known_of
-from bulkops.reconciling.run import Evidence, reconcile
+from bulkops.reconciling.jobs import known_from_job
+from bulkops.reconciling.run import EvidenceSource, reconcile
 from bulkops.upload.job_files import rejected_path
 from bulkops.upload.manual_resolution import resolve
 from bulkops.upload.sender import Sender
@@ -275,7 +275,7 @@ def test_rows_of_another_clock_are_read_back_and_proved(
     job = desk.begin("loyalty-points", file, IDS["loyalty-points"])
     assert desk.resume(job)["state"] == "done"
     with desk.opened(job, desk.target(IDS["loyalty-points"])) as context:
-        known = known_of(job, desk.chunks(job.id), context.contract)
-        evidence = Evidence(client=context.client, ids=context.ids, options={})
+        known = known_from_job(job, desk.chunks(job.id), context.contract)
+        evidence = EvidenceSource(client=context.client, ids=context.ids, options={})
         result = reconcile(context.contract, file, evidence, known=known, settle=SETTLE, clock=desk.clock)
     assert result.verdict == "proved", result

@@ -15,7 +15,7 @@ from bulkops.errors import AccessRefused
 from bulkops.ledger.events import EventKind, OutcomeUnknown, RequestSent
 from bulkops.ledger.states import ChunkState
 from bulkops.pipeline.reconcile_job import asked_of_job, prove
-from bulkops.reconciling.sides import Evidence
+from bulkops.reconciling.sides import EvidenceSource
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.sandbox.state import system_now
 from bulkops.upload.manual_resolution import resolve
@@ -144,7 +144,7 @@ def verdict_of(desk: Desk, job: str) -> tuple[str, int]:
     entry = desk.ledger.job(job)
     with desk.opened(entry, desk.target(entry.target["ids"])) as context:
         asked = asked_of_job(desk.ledger, job)
-        evidence = Evidence(client=context.client, ids=context.ids)
+        evidence = EvidenceSource(client=context.client, ids=context.ids)
         found = prove(replace(asked, settle=0.2), evidence, clock=desk.clock, ledger=None, observer=None)
     return found.verdict.value, found.missing
 

@@ -69,6 +69,22 @@ def test_the_wheel_holds_both_packages_typed_and_no_top_level_validators(wheel: 
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"bulkops", "bulkops_validators"}
 
 
+def test_the_wheel_writes_reports_from_its_own_templates(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    script = """
+import datetime, pathlib, bulkops
+from bulkops.reporting.page import page_of
+from bulkops.reporting.render import html, markdown
+assert pathlib.Path(bulkops.__file__).parent.parent == pathlib.Path.cwd()
+page = page_of([], title="From a wheel", made=datetime.datetime.now())
+print(html(page), markdown(page))
+"""
+    written = run(sys.executable, "-c", script, cwd=tmp_path)
+    assert "<h1>From a wheel</h1>" in written
+    assert "--ink:" in written  # the style
+    assert "# From a wheel\n" in written
+
+
 def test_no_top_level_validators_package_comes_from_us() -> None:
     assert not (ROOT / "validators" / "__init__.py").exists()
     ours = {name for name, distributions in packages_distributions().items() if "bulkops" in distributions}

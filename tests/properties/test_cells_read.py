@@ -18,9 +18,9 @@ from bulkops.reading.byte_order import MARK
 from bulkops.reading.sources import Source
 from bulkops.validation.context import Context
 from bulkops.validation.engine import validate_files
-from bulkops.validation.findings import ValidationSettings
 from bulkops.validation.parse import parse
 from bulkops.validation.rule_matches import Room
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators import CONTRACTS
 
 lean = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))

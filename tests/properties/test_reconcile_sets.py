@@ -1,4 +1,4 @@
-"""The comparison agrees with a plain one written for few rows, whatever the rows are."""
+"""The comparison agrees with a simple reference comparison for sets of at most six rows."""
 
 from collections import Counter
 from itertools import permutations
@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bulkops.readback.compare.keyed import Counts, compare
+from bulkops.readback.compare.keyed import RowCounts, compare
 from bulkops.readback.compare.staging import RowSets
 from bulkops_validators.model.contract import Readback, ReadColumn
 
@@ -22,7 +22,7 @@ open_rows = st.lists(st.tuples(st.sampled_from("pq"), cells, st.sampled_from(["x
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def run(readback: Readback, sent: list[tuple[Any, ...]], found: list[tuple[Any, ...]]) -> Counts:
+def run(readback: Readback, sent: list[tuple[Any, ...]], found: list[tuple[Any, ...]]) -> RowCounts:
     names = dict.fromkeys(["k", "a", "b"], pl.String)
     with RowSets(readback) as sets:
         sets.add_sent(pl.DataFrame(sent, schema=names, orient="row"))
@@ -33,7 +33,7 @@ def run(readback: Readback, sent: list[tuple[Any, ...]], found: list[tuple[Any, 
 
 @FEW
 @given(sent=rows, found=rows)
-def test_named_rows_divide_as_a_plain_comparison_says(sent: list[Any], found: list[Any]) -> None:
+def test_keyed_rows_have_the_counts_of_the_reference_comparison(sent: list[Any], found: list[Any]) -> None:
     counts = run(NAMED, sent, found)
     keys = {row[0] for row in found}
     assert counts.missing == sum(row[0] not in keys for row in sent)
@@ -44,7 +44,7 @@ def test_named_rows_divide_as_a_plain_comparison_says(sent: list[Any], found: li
 
 @FEW
 @given(sent=rows, found=rows)
-def test_equal_rows_are_counted(sent: list[Any], found: list[Any]) -> None:
+def test_multisets_have_the_counts_of_the_reference_comparison(sent: list[Any], found: list[Any]) -> None:
     counts = run(COUNTED, sent, found)
     assert counts.matched == (Counter(sent) & Counter(found)).total()
     assert counts.missing + counts.different == (Counter(sent) - Counter(found)).total()
@@ -53,7 +53,7 @@ def test_equal_rows_are_counted(sent: list[Any], found: list[Any]) -> None:
 
 @FEW
 @given(sent=open_rows, found=st.lists(st.tuples(st.sampled_from("pq"), cells, st.sampled_from("xy")), max_size=5))
-def test_a_cell_that_is_not_compared_matches_whatever_lets_most_rows_match(sent: list[Any], found: list[Any]) -> None:
+def test_cell_that_is_not_compared_is_matched_so_that_most_rows_match(sent: list[Any], found: list[Any]) -> None:
     counts = run(COUNTED, sent, found)
     assert counts.matched == most_matches(sent, found)
 

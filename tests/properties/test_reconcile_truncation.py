@@ -9,7 +9,7 @@ import zstandard
 
 from bulkops.errors import BulkopsError
 from bulkops.reconciling.result import Reconciliation, Verdict
-from bulkops.reconciling.run import Evidence, reconcile
+from bulkops.reconciling.run import EvidenceSource, reconcile
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Mode
 
@@ -50,7 +50,7 @@ def compared(contract: str, folder: Path, export: Path, repair: Path) -> Reconci
     file = folder / "file.csv"
     file.write_text(SIDES[contract][0])
     try:
-        return reconcile(CONTRACTS[contract], file, Evidence(export=export), repair=repair)
+        return reconcile(CONTRACTS[contract], file, EvidenceSource(export=export), repair=repair)
     except BulkopsError:
         return None
 

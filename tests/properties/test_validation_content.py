@@ -17,7 +17,7 @@ from bulkops.fixing.options import FixOptions
 from bulkops.fixing.run import fix_file
 from bulkops.reading.sources import Source
 from bulkops.validation.engine import validate_files
-from bulkops.validation.findings import ValidationSettings
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.cells import Choice, Duration, IdList, Integer, JsonObject, Number, Timestamp
 from bulkops_validators.model.contract import Column, Contract

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from bulkops.reading.sources import Source
 from bulkops.validation.checks.encoding import decoded, readable, undecodable
 from bulkops.validation.engine import validate_files
-from bulkops.validation.findings import FileReport, ValidationSettings
+from bulkops.validation.findings import FileReport
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators import CONTRACTS
 
 HEADER = "subledgerid,customerprofileid,tiername,expirydate\n"

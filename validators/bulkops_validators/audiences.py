@@ -38,7 +38,7 @@ CONTRACT = Contract(
             source="how repeated members are stored is not documented",
         ),
     ),
-    limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
+    limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(
             operation="importAudiencesMemberships",

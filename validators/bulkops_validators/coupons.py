@@ -11,6 +11,7 @@ from bulkops_validators.model.contract import (
     QueryOption,
     Readback,
     ReadColumn,
+    Requires,
     Route,
     Unique,
 )
@@ -48,6 +49,7 @@ READBACK = Readback(
     after="createdAfter",
     before="createdBefore",
     case_setting=("/v1/applications/{application}", "caseSensitivity"),
+    case_operation="getApplication",
     own_columns=("id", "created", "campaignid", "applicationid", "importid", "batchid", "counter"),
     shown_ids={"application": "applicationid", "campaign": "campaignid"},
 )
@@ -147,7 +149,8 @@ CONTRACT = Contract(
         ),
     ),
     duplicate_option="skip-duplicates",
-    limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
+    requires=Requires(feature="coupons", source="Campaign schema: features"),
+    limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(
             operation="importCoupons",
@@ -160,6 +163,8 @@ CONTRACT = Contract(
         "none means not taken in, some means only the missing ones are sent again."
     ),
     notes=(
+        "Letters and digits are recommended for codes (since 2026-02-28); other characters are not reported.",
+        "The export shows coupons that were deleted for 7 days; they do not count as found.",
         "The application's code case setting rewrites codes on storage; codes that differ only by case collide.",
         "Whether a code must be unique in the campaign, the application or the account is not documented.",
     ),

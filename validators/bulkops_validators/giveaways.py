@@ -90,7 +90,7 @@ CONTRACT = Contract(
         ),
     ),
     ordered=(Ordered(start="startdate", end="enddate", source="not documented; such a code can never be awarded"),),
-    limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
+    limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(Route(operation="importPoolGiveaways", path="/v1/giveaways/pools/{pool}/import", readback=READBACK),),
     evidence=(
         "The pool export shows each code with its import id. Codes created since the request left are grouped by "

@@ -7,8 +7,10 @@ from bulkops_validators.model.contract import (
     Contract,
     Limits,
     Mode,
+    ProgramKind,
     Readback,
     ReadColumn,
+    Requires,
     Route,
     Unique,
 )
@@ -100,6 +102,7 @@ CONTRACT = Contract(
             source="an identifier names one card; re-import is not documented",
         ),
     ),
+    requires=Requires(program=ProgramKind.CARDS, source=IMPORT),
     limits=Limits(
         max_records=499_999,
         chunk_records=20_000,

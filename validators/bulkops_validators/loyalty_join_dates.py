@@ -7,13 +7,18 @@ from bulkops_validators.model.contract import (
     Contract,
     Limits,
     Mode,
+    ProgramKind,
+    QueryOption,
     Readback,
     ReadColumn,
+    Reference,
+    Requires,
     Route,
     Unique,
 )
 
 IMPORT = "importLoyaltyJoinDates description"
+EARLIER = ("newjoindate",)  # until release 26.18 of the platform
 
 READBACK = Readback(
     operation="exportLoyaltyJoinDates",
@@ -21,7 +26,7 @@ READBACK = Readback(
     key=("customerprofileid",),
     columns=(
         ReadColumn(column="customerprofileid", found=("profileIntegrationID", "profileintegrationid")),
-        ReadColumn(column="newjoindate", found=("joinDate", "joindate"), compare=Comparison.INSTANT),
+        ReadColumn(column="joindate", earlier=EARLIER, found=("joinDate", "joindate"), compare=Comparison.INSTANT),
     ),
     own_columns=("loyaltyProgramID", "profileIntegrationID"),
     shown_ids={"program": "loyaltyProgramID"},
@@ -42,14 +47,27 @@ CONTRACT = Contract(
             about="The customer profile; one that does not exist fails the whole import.",
             example="customer-0001",
             sources={"required": IMPORT, "max_length": "CustomerProfile schema: integrationId.maxLength"},
+            names=Reference.PROFILE,
         ),
         Column(
-            name="newjoindate",
+            name="joindate",
+            earlier_names=EARLIER,
             cell=Timestamp(),
             required=True,
-            about="When the customer joined.",
+            about="When the customer joined. A file may call the column newjoindate, its name before release 26.19.",
             example="2024-05-29T15:04:05Z",
-            sources={"required": IMPORT, "type": IMPORT},
+            sources={"required": IMPORT, "type": IMPORT, "name": f"{IMPORT} since release 26.19 (September 2026)"},
+        ),
+    ),
+    options=(
+        QueryOption(
+            name="join-date-column",
+            column="joindate",
+            choices=("joindate", *EARLIER),
+            default="joindate",
+            about="The name under which the date column is sent, whichever of its names the file has. "
+            "Deployments before release 26.19 expect newjoindate.",
+            source=f"{IMPORT}: newjoindate until release 26.18, joindate since 26.19",
         ),
     ),
     unique=(
@@ -59,7 +77,8 @@ CONTRACT = Contract(
             source="one join date per customer; which of two rows would win is not documented",
         ),
     ),
-    limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
+    requires=Requires(program=ProgramKind.PROFILES, source=IMPORT),
+    limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(
             operation="importLoyaltyJoinDates",

@@ -10,9 +10,11 @@ from bulkops_validators.model.contract import (
     Limits,
     Mode,
     Ordered,
+    ProgramKind,
     QueryOption,
     Readback,
     ReadColumn,
+    Reference,
     Route,
 )
 
@@ -74,10 +76,15 @@ CONTRACT = Contract(
     columns=(
         Column(
             name="customerprofileid",
-            cell=Text(max_length=255),
+            cell=Text(max_length=1000, recommended_max_length=255),
             about="The customer profile that gets the points, in a profile-based program.",
             example="customer-0001",
-            sources={"max_length": f"{TRANSACTION}: customerProfileId.maxLength"},
+            sources={
+                "max_length": "CustomerProfile schema: integrationId.maxLength",
+                "recommended_max_length": f"{TRANSACTION}, a response: customerProfileId.maxLength",
+            },
+            codes={"recommended_max_length": "VAL130"},
+            program=ProgramKind.PROFILES,
         ),
         Column(
             name="identifier",
@@ -85,6 +92,7 @@ CONTRACT = Contract(
             about="The card that gets the points, in a card-based program.",
             example="CARD-0001",
             sources={"min_length": CARD, "max_length": CARD, "pattern": CARD},
+            program=ProgramKind.CARDS,
         ),
         Column(
             name="amount",
@@ -135,6 +143,7 @@ CONTRACT = Contract(
             default="main ledger",
             example="travel",
             sources={"max_length": f"{TRANSACTION}: subledgerId.maxLength"},
+            names=Reference.SUBLEDGER,
         ),
         Column(
             name="reason",
@@ -162,7 +171,7 @@ CONTRACT = Contract(
             source=f"{IMPORT}: notificationsEnabled, on by default",
         ),
     ),
-    limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
+    limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(
             operation="importLoyaltyPoints",
@@ -176,6 +185,7 @@ CONTRACT = Contract(
         "after the settle time means not taken in, anything else is for a person to decide."
     ),
     notes=(
+        "Without a filter the transactions list returns the last 50 transactions only; bulkops always sets one.",
         "Unknown profiles are created; they stay invisible in every application until their first session.",
         "Expiry dates are not compared where validityDuration was used: the server computes them.",
     ),

@@ -7,8 +7,11 @@ from bulkops_validators.model.contract import (
     Contract,
     Limits,
     Mode,
+    ProgramKind,
     Readback,
     ReadColumn,
+    Reference,
+    Requires,
     Route,
     Unique,
 )
@@ -45,6 +48,7 @@ CONTRACT = Contract(
             default="main ledger",
             example="travel",
             sources={"max_length": "LoyaltyProgramTransaction schema: subledgerId.maxLength"},
+            names=Reference.SUBLEDGER,
         ),
         Column(
             name="customerprofileid",
@@ -53,6 +57,7 @@ CONTRACT = Contract(
             about="The customer profile; it must exist.",
             example="customer-0001",
             sources={"required": IMPORT, "max_length": "CustomerProfile schema: integrationId.maxLength"},
+            names=Reference.PROFILE,
         ),
         Column(
             name="tiername",
@@ -61,13 +66,19 @@ CONTRACT = Contract(
             about="The name of a tier of the program.",
             example="Gold",
             sources={"required": IMPORT, "min_length": IMPORT},
+            names=Reference.TIER,
         ),
         Column(
             name="expirydate",
             cell=Timestamp(expected_future=True),
-            about="When the tier ends; it should lie in the future.",
+            recommended=True,
+            about="When the tier ends; it should lie in the future. What a blank does is not documented.",
             example="2030-12-31T23:59:59Z",
-            sources={"type": IMPORT, "expected_future": IMPORT},
+            sources={
+                "type": IMPORT,
+                "expected_future": IMPORT,
+                "recommended": f"{IMPORT}: only subledgerid is called optional",
+            },
         ),
     ),
     unique=(
@@ -77,7 +88,8 @@ CONTRACT = Contract(
             source="one tier per customer and ledger; which of two rows would win is not documented",
         ),
     ),
-    limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
+    requires=Requires(program=ProgramKind.PROFILES, source="not stated; the only key column is a profile id"),
+    limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(
             operation="importLoyaltyCustomersTiers",
@@ -89,5 +101,10 @@ CONTRACT = Contract(
         "Sending the same rows again leaves the same end state, so a doubtful chunk is sent again. The tiers export "
         "proves the rows; read it at once, since the next session or points update may move a customer."
     ),
-    notes=("Works only in programs with advanced tiers (an expiration and a downgrade policy).",),
+    notes=(
+        "Works only in programs with advanced tiers (an expiration and a downgrade policy).",
+        "Advice since 2026-05-28: import each customer into the tier that matches the balance.",
+        "The next session or points update moves a customer up from a lower tier.",
+        "To change the tier of a customer, add or deduct points.",
+    ),
 )

@@ -10,6 +10,8 @@ from bulkops_validators.model.contract import (
     Ordered,
     Readback,
     ReadColumn,
+    Reference,
+    Requires,
     Route,
     Unique,
 )
@@ -40,6 +42,7 @@ READBACK = Readback(
     after="createdAfter",
     before="createdBefore",
     case_setting=("/v1/applications/{application}", "caseSensitivity"),
+    case_operation="getApplication",
     own_columns=("id", "created", "campaignid", "friendprofileintegrationid", "importid", "batchid", "counter"),
     shown_ids={"campaign": "campaignid"},
 )
@@ -67,6 +70,7 @@ CONTRACT = Contract(
             about="The customer profile that hands the code out; it must exist.",
             example="customer-0001",
             sources={"required": IMPORT, "max_length": f"{ENTITY}: advocateProfileIntegrationId.maxLength"},
+            names=Reference.PROFILE,
         ),
         Column(
             name="startdate",
@@ -108,7 +112,8 @@ CONTRACT = Contract(
     ),
     unique=(Unique(columns=("code",), certain=True, source="referral guide: the file must contain no duplicates"),),
     ordered=(Ordered(start="startdate", end="expirydate", source="not documented; such a code can never be used"),),
-    limits=Limits(source=f"{IMPORT}: 500 MB recommended"),
+    requires=Requires(feature="referrals", source="Campaign schema: features"),
+    limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(
             operation="importReferrals",

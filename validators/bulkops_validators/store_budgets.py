@@ -10,6 +10,7 @@ from bulkops_validators.model.contract import (
     QueryOption,
     Readback,
     ReadColumn,
+    Reference,
     Route,
     Unique,
 )
@@ -35,6 +36,7 @@ CONTRACT = Contract(
                 "min_length": "Store schema: integrationId.minLength",
                 "max_length": "Store schema: integrationId.maxLength",
             },
+            names=Reference.STORE,
         ),
         Column(
             name="limit",
@@ -75,7 +77,7 @@ CONTRACT = Contract(
             source=IMPORT,
         ),
     ),
-    limits=Limits(source="no size limit is documented; the 500 MB recommended elsewhere is kept"),
+    limits=Limits(source="no limit of size or records is documented"),
     routes=(
         Route(
             operation="importCampaignStoreBudget",

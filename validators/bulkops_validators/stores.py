@@ -8,6 +8,7 @@ from bulkops_validators.model.contract import (
     Mode,
     Readback,
     ReadColumn,
+    Reference,
     Route,
     Unique,
 )
@@ -33,6 +34,7 @@ CONTRACT = Contract(
                 "min_length": "Store schema: integrationId.minLength",
                 "max_length": "Store schema: integrationId.maxLength",
             },
+            names=Reference.STORE,
         ),
     ),
     unique=(
@@ -42,7 +44,7 @@ CONTRACT = Contract(
             source="how repeated stores are stored is not documented",
         ),
     ),
-    limits=Limits(source="no size limit is documented; the 500 MB recommended elsewhere is kept"),
+    limits=Limits(source="no limit of size or records is documented"),
     routes=(
         Route(
             operation="importCampaignStores",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bulkops.cli.options.account import AccountChoice, Snapshot, account_options
 from bulkops.cli.options.check_table import CheckTable
 from bulkops.cli.options.common import json_option, limit_options
 from bulkops.cli.options.environment import option
@@ -26,12 +27,14 @@ from bulkops.wording import counted
 from bulkops_validators import CONTRACTS
 
 if TYPE_CHECKING:
-    from bulkops.validation.findings import ValidationReport, ValidationSettings
+    from bulkops.validation.findings import ValidationReport
+    from bulkops.validation.settings import ValidationSettings
 
 
 @click.command("check")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH...]")
 @judging_options
+@account_options
 @option("--skip-unmapped", is_flag=True, help="Leave PATHs out that no pattern names, instead of refusing them.")
 @limit_options
 @json_option
@@ -46,13 +49,15 @@ def command(
     case: str | None,
     baseline_path: Path | None,
     form: str,
+    account: AccountChoice,
     skip_unmapped: bool,
     as_json: bool,
 ) -> int:
     """Validate the files that bulkops.toml (or [tool.bulkops]) maps to contracts; no account, no network.
 
     With PATHs, files or folders, only those of them that are mapped. The table looks like this, with patterns from
-    the configuration's folder; select, ignore, case, baseline and fail-on are as the options, which win:
+    the configuration's folder; select, ignore, case, baseline, fail-on, account and max-age are as the options, which
+    win:
 
     \b
     [check]
@@ -73,7 +78,9 @@ def command(
     if not paths and not any(mapped.values()):
         raise UsageError(f"{table.called} maps no file: nothing was checked.", hint="Mend its patterns.")
     chosen = _narrowed(mapped, paths, skip=skip_unmapped) if paths else mapped
-    report = _validated(chosen, settings, watched=form == "text")
+    snapshot = account.or_else(table.account, table.max_age).opened()
+    report = _validated(chosen, settings, snapshot, watched=form == "text")
+    report = report if snapshot is None else snapshot.told(report)
     for file in report.files:
         if file.unreadable is not None:
             console().complain(file.unreadable)
@@ -99,19 +106,27 @@ def _narrowed(mapped: Mapping[str, Sequence[Path]], paths: Sequence[Path], *, sk
 
 
 def _validated(
-    mapped: Mapping[str, Sequence[Path]], settings: "ValidationSettings", *, watched: bool
+    mapped: Mapping[str, Sequence[Path]],
+    settings: "ValidationSettings",
+    snapshot: "Snapshot | None",
+    *,
+    watched: bool,
 ) -> "ValidationReport":
     from bulkops.validation.engine import validate_files
     from bulkops.validation.findings import ValidationReport
 
     watcher = Printer(console()) if watched else None
     # Files are checked one by one: in a repository each stands for itself, and none repeats another.
-    reports = [
-        validate_files(CONTRACTS[contract], [Path(os.path.relpath(path))], settings=settings, observer=watcher)
-        for contract, paths in mapped.items()
-        for path in paths
-    ]
+    reports = []
+    for contract, paths in mapped.items():
+        known = CONTRACTS[contract]
+        of_contract = snapshot.settings(settings, known) if snapshot else settings
+        reports += [
+            validate_files(known, [Path(os.path.relpath(path))], settings=of_contract, observer=watcher)
+            for path in paths
+        ]
     unused = set.intersection(*(set(report.unused_baseline) for report in reports)) if reports else set()
     return ValidationReport(
-        files=tuple(file for report in reports for file in report.files), unused_baseline=tuple(sorted(unused))
+        files=tuple(file for report in reports for file in report.files),
+        unused_baseline=tuple(sorted(unused)),
     )

@@ -1,11 +1,15 @@
 """`bulkops contracts`: what each import's file must look like, for people and for programs."""
 
+from pathlib import Path
+
 import click
 
 from bulkops.cli.options.common import json_option
 from bulkops.cli.options.contract import ContractType
 from bulkops.cli.options.environment import own_option
 from bulkops.cli.output.console import console
+from bulkops.errors import DataError, UsageError
+from bulkops.wording import counted
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 
@@ -15,12 +19,48 @@ FORMATS = ("table", "json", "markdown", "header", "table-schema", "json-schema")
 @click.command("contracts")
 @click.argument("contract", type=ContractType(), required=False)
 @own_option("--format", "form", type=click.Choice(FORMATS), default="table", help="How to show it.")
+@own_option(
+    "--diff",
+    "described",
+    type=click.Path(path_type=Path),
+    metavar="FILE|DIR",
+    help="Compare all contracts and exports with a description of the API: OpenAPI (YAML or JSON), or the Markdown "
+    "pages of an SDK. Exit 1 where they differ.",
+)
 @json_option
-def command(contract: Contract | None, form: str, *, as_json: bool) -> None:
+def command(contract: Contract | None, form: str, described: Path | None, *, as_json: bool) -> int:
     """List the contracts, or show one: columns, limits, mode, endpoint, evidence."""
+    if described is not None:
+        if contract is not None or form != "table":
+            raise UsageError("--diff compares all contracts; it takes neither a contract nor --format.")
+        return _show_differences(described, as_json=as_json)
+    _show_contracts(contract, "json" if as_json else form)
+    return 0
+
+
+def _show_differences(described: Path, *, as_json: bool) -> int:
+    """Print how bulkops differs from a description, and return the exit code."""
+    from bulkops.description.comparing import compare_with
+    from bulkops.description.reading import read_description
+
+    found = compare_with(read_description(described))
+    out = console()
+    if as_json:
+        out.emit_json(found.to_json())
+        return DataError.exit_code if found.differences else 0
+    for each in found.differences:
+        out.result(f"{each.where}: {each.kind}: {each.message} [{each.operation}]")
+    for text in found.unchecked:
+        out.note(f"Not compared: {text}")
+    version = f" (version {found.version})" if found.version else ""
+    told = f"{counted(len(found.differences), 'difference')} in {counted(found.compared, 'operation')}"
+    out.result(f"{found.source}{version}: {told} of {found.described:,} described.")
+    return DataError.exit_code if found.differences else 0
+
+
+def _show_contracts(contract: Contract | None, form: str) -> None:
     from bulkops_validators.model import describe
 
-    form = "json" if as_json else form
     if form == "table" and contract is None:
         rows = [(c.name, c.mode, f"{len(c.columns)}", c.effect) for c in CONTRACTS.values()]
         console().table(("contract", "mode", "columns", "what the import does"), rows)
@@ -56,6 +96,8 @@ def _show(contract: Contract) -> None:
         out.result(f"- POST {route.path} -> {route.success}; needs {', '.join('--' + name for name in route.ids)}")
     for chosen in contract.options:
         out.result(f"- --{chosen.name}: {chosen.about}")
+    for line in describe.key_lines(contract):
+        out.result(f"- {line}")
     out.result(f"- Evidence: {contract.evidence}")
     for note in contract.notes:
         out.result(f"- {note}")

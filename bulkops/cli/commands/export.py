@@ -15,7 +15,7 @@ from bulkops.cli.output.outputs import permit_of
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
 from bulkops.exporting.catalog import EXPORTS
-from bulkops.exporting.definition import Export, Filter, Kind, PathName
+from bulkops.exporting.definition import Export, Filter, Kind, PathName, placeholders
 from bulkops.wording import guess
 from bulkops.writing import refuse_no_file, refuse_no_folder
 
@@ -114,6 +114,8 @@ def _filter_option(declared: Filter) -> Any:
             return own_option(f"--{declared.name}", name, type=kind, default=declared.default, help=about)
         case Kind.SWITCH:
             return own_option(f"--{declared.name}/--no-{declared.name}", name, default=None, help=about)
+        case Kind.REPEATED:
+            return own_option(f"--{declared.name}", name, multiple=True, help=f"{about} May be given several times.")
         case Kind.INTEGER:
             return own_option(f"--{declared.name}", name, type=int, help=about)
         case _:
@@ -131,6 +133,7 @@ def _run(export: Export, options: dict[str, Any]) -> None:
     from bulkops.exporting.run import run_export
 
     target: TargetChoice = options["target"]
+    target.refuse_unused(export.used_ids(target.default_ids()), f"export {export.name}", ids_of_paths(export))
     to_stdout = options["output"] == "-"
     permit = permit_of(overwrite=options["overwrite"], ledger=options["ledger"])
     if not to_stdout:
@@ -165,11 +168,17 @@ def _run(export: Export, options: dict[str, Any]) -> None:
         console().note(f"{export.name}: {result.bytes:,} bytes to {files}.")
 
 
+def ids_of_paths(export: Export) -> list[list[str]]:
+    """Return, for each path of an export, the ids of the target that may be given with it."""
+    optional = list(export.id_filters.values())
+    return [[n for n in dict.fromkeys([*placeholders(path), *optional]) if n in export.ids] for path in export.paths]
+
+
 def _request(export: Export, options: dict[str, Any], ids: Any) -> Any:
     from bulkops.exporting.request import request_of
 
     def given(declared: Sequence[Filter | PathName]) -> dict[str, Any]:
-        return {d.name: value for d in declared if (value := options[_key(d.name)]) is not None}
+        return {d.name: value for d in declared if (value := options[_key(d.name)]) not in (None, ())}
 
     return request_of(export, ids, given(export.path_names), given(export.filters))
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bulkops.cli.options.common import json_option, ledger_option, overwrite_option, yes_option
-from bulkops.cli.options.environment import own_option
+from bulkops.cli.options.common import json_option, ledger_option, overwrite_option
+from bulkops.cli.options.environment import Reach, option, own_option
 from bulkops.cli.output.console import console
 from bulkops.cli.output.jobs_view import look_at_ledger
 from bulkops.cli.output.outputs import permit_of
@@ -106,7 +106,7 @@ def check(ledger: str | None, *, as_json: bool) -> int:
 @own_option("--older-than", type=DaysType(), default="90d", show_default=True, help="Age of the last event of a job.")
 @own_option("--digests", is_flag=True, help="Also remove digests: repeated records of these jobs are not recognised.")
 @own_option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
-@yes_option
+@option("--yes", reach=Reach.COMMAND, is_flag=True, help="Do not ask before files are removed.")
 @ledger_option
 @json_option
 def prune(older_than: timedelta, ledger: str | None, *, digests: bool, dry_run: bool, yes: bool, as_json: bool) -> None:

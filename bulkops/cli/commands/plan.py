@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkops.cli.options.common import chunk_options, json_option, limit_options
-from bulkops.cli.options.contract import contract_argument
+from bulkops.cli.options.contract import column_options, contract_argument, query_of
 from bulkops.cli.output.console import console
 from bulkops.errors import DataError
 from bulkops.wording import counted
@@ -25,16 +25,20 @@ SHOWN = 20
 @click.command("plan")
 @contract_argument
 @click.argument("file", type=click.Path(path_type=Path))
+@column_options
 @chunk_options
 @limit_options
 @json_option
-def command(contract: Contract, file: Path, *, max_rows: int | None, max_bytes: int, as_json: bool) -> None:
+def command(
+    contract: Contract, file: Path, *, chosen: dict[str, object], max_rows: int | None, max_bytes: int, as_json: bool
+) -> None:
     """Show how FILE would be cut into requests, and how long the rate limit makes it take. Sends nothing."""
     from bulkops.chunking.limits import chunk_limits
     from bulkops.chunking.plan import plan_file
     from bulkops.chunking.schedule import cost_of
 
-    plan = plan_file(file, chunk_limits(contract, max_rows=max_rows, max_bytes=max_bytes))
+    names = contract.sent_names(query_of(contract, chosen))
+    plan = plan_file(file, chunk_limits(contract, max_rows=max_rows, max_bytes=max_bytes), names=names)
     _refuse_other_header(contract, plan)
     cost = cost_of(plan, contract.routes[0].readback)
     if as_json:
@@ -74,7 +78,7 @@ def _refuse_other_header(contract: Contract, plan: "FilePlan") -> None:
     """Refuse a file whose header is another contract's: its plan would be one of nothing that can be sent."""
     from bulkops.reading.sources import stream_source
     from bulkops.validation.engine import validate_files
-    from bulkops.validation.findings import ValidationSettings
+    from bulkops.validation.settings import ValidationSettings
 
     with plan.path.open("rb") as file:
         header = BytesIO(file.read(plan.header_end))

@@ -20,7 +20,7 @@ from bulkops.cli.options.common import (
     limit_options,
     overwrite_option,
 )
-from bulkops.cli.options.contract import ContractType, contract_options, query_of
+from bulkops.cli.options.contract import ContractType, parameter_options, query_of
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
@@ -34,10 +34,10 @@ from bulkops_validators.model.contract import Contract
 if TYPE_CHECKING:
     from bulkops.ledger.store import Ledger
     from bulkops.pipeline.reconcile_job import Asked
-    from bulkops.readback.compare.keyed import Difference
-    from bulkops.reconciling.balances import Balance
+    from bulkops.readback.compare.keyed import RowDifference
+    from bulkops.reconciling.balances import SubledgerBalance
     from bulkops.reconciling.result import Reconciliation
-    from bulkops.reconciling.sides import Evidence
+    from bulkops.reconciling.sides import EvidenceSource
 
 FOLDS = ("sensitive", "insensitive-uppercase", "insensitive-lowercase")
 SHOWN = 10
@@ -91,7 +91,7 @@ SHOWN = 10
 )
 @accept_option
 @ledger_option
-@contract_options
+@parameter_options
 @target_options
 @limit_options
 @json_option
@@ -121,7 +121,7 @@ def command(
     """Compare FILE with what the target holds, row by row: proved, mismatch or unprovable."""
     from bulkops.clock import SystemClock
     from bulkops.pipeline.reconcile_job import fold_named, prove
-    from bulkops.reconciling.sides import Evidence
+    from bulkops.reconciling.sides import EvidenceSource
     from bulkops.upload.guards import accepted_rules
     from bulkops.writing import NOT_CSV, refuse_other_form
 
@@ -140,6 +140,7 @@ def command(
             asked, target = _of_job(book, str(job), target, moved)
         else:
             asked = _of_file(contract, file, chosen, import_ids)
+            target.check_ids(asked.contract)
         asked = replace(
             asked,
             output=output,
@@ -150,7 +151,7 @@ def command(
             settle=settle,
             balances=(pair[0], pair[1]) if pair else None,
         ).accepting(accepted_rules(words(accept)))
-        evidence = Evidence(
+        evidence = EvidenceSource(
             export=export,
             ids=target.default_ids(),
             address=target.address(),
@@ -216,7 +217,7 @@ def _show_examples(result: "Reconciliation") -> None:
         console().result(f"Examples: {parts} values; --out DIR writes all of them to files.")
 
 
-def some_of_each(examples: "Sequence[Difference]", *, most: int) -> "list[Difference]":
+def some_of_each(examples: "Sequence[RowDifference]", *, most: int) -> "list[RowDifference]":
     """Return at most `most` examples in their order, of each class about as many."""
     kinds = list(dict.fromkeys(example.kind for example in examples))
     groups = [[e for e in examples if e.kind == kind] for kind in kinds]
@@ -244,7 +245,7 @@ def next_steps(result: "Reconciliation", asked: "Asked", ids: Mapping[str, int])
         yield f"An import of {asked.contract.name} does not change rows that exist: correct the different ones there."
 
 
-def show_balances(balances: "tuple[Balance, ...]") -> None:
+def show_balances(balances: "tuple[SubledgerBalance, ...]") -> None:
     """Print the totals of each subledger."""
     rows = [
         (b.subledger or "(main ledger)", b.before, b.after, b.after - b.before, b.sent, "yes" if b.agrees else "NO")
@@ -258,11 +259,11 @@ def _of_file(
     contract: Contract | None, file: Path | None, chosen: dict[str, object], import_ids: tuple[int, ...]
 ) -> "Asked":
     from bulkops.pipeline.reconcile_job import Asked
-    from bulkops.reconciling.sides import Known
+    from bulkops.reconciling.sides import ImportFacts
 
     if contract is None or file is None:
         raise UsageError("Name a contract and a file, or a job with --job.")
-    known = Known(import_ids=import_ids or None)
+    known = ImportFacts(import_ids=import_ids or None)
     return Asked(contract=contract, file=file, options=query_of(contract, chosen), known=known)
 
 
@@ -287,8 +288,8 @@ def _of_job(book: "Ledger", name: str, target: TargetChoice, moved: Path | None)
 
 
 def _online(
-    stack: ExitStack, asked: "Asked", target: TargetChoice, evidence: "Evidence", *, ledger: str | None
-) -> "Evidence":
+    stack: ExitStack, asked: "Asked", target: TargetChoice, evidence: "EvidenceSource", *, ledger: str | None
+) -> "EvidenceSource":
     from bulkops.cli.process.connect import connect
     from bulkops.clock import SystemClock
 

@@ -47,15 +47,20 @@ def command(
     """
     from bulkops.clock import SystemClock
     from bulkops.ledger.store import Ledger
-    from bulkops.reporting.write import ReportForm, ReportWish, form_of, report_text, write_report
+    from bulkops.reporting.write import ReportForm, ReportOptions, form_of, report_text, write_report
     from bulkops.settings import default_ledger_url
 
     to_stdout = str(output) == "-" or (as_json and output is None)
     if as_json and to_stdout:
         form = "json"
     named = form_of(output)
-    wish = ReportWish(
-        jobs=jobs, form=ReportForm(form) if form else named, title=title, mask=mask, check_files=not no_check
+    options = ReportOptions(
+        jobs=jobs,
+        form=ReportForm(form) if form else named,
+        title=title,
+        mask=mask,
+        check_files=not no_check,
+        ledger=ledger,
     )
     clock = SystemClock()
     book = Ledger.open(ledger or default_ledger_url(), clock=clock, notify=console().note)
@@ -63,9 +68,9 @@ def command(
         made = clock.now()
         if not to_stdout:
             permit = permit_of(overwrite=overwrite, ledger=ledger)
-            console().note(f"Wrote {write_report(book, wish, made=made, output=output, permit=permit)}.")
+            console().note(f"Wrote {write_report(book, options, made=made, output=output, permit=permit)}.")
         if to_stdout or as_json:
-            shown = replace(wish, form=ReportForm.JSON) if as_json else wish
+            shown = replace(options, form=ReportForm.JSON) if as_json else options
             console().document(report_text(book, shown, made=made)[1])
     finally:
         book.close()

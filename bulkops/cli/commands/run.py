@@ -48,7 +48,7 @@ def command(
     """
     from bulkops.catalog import find_recipe
     from bulkops.cli.output.recipe_view import RunChoices, run_steps, show_results
-    from bulkops.pipeline.recipes import check_recipe, contradictions
+    from bulkops.pipeline.recipes import check_recipe, contradictions, used_ids
     from bulkops.recipe import load_recipe
 
     loaded = load_recipe(find_recipe(recipe), _variables(chosen))
@@ -58,6 +58,8 @@ def command(
         check_recipe(loaded, where.default_ids())
         for contradiction in contradictions(loaded, where.default_ids()):
             console().note(contradiction)
+        used = used_ids(loaded, where.default_ids())
+        where.refuse_unused(used, loaded.name, [sorted(used)])
         console().note(f"{loaded.name}: {loaded.about}" if loaded.about else loaded.name)
         choices = RunChoices(
             ledger=ledger,

@@ -53,7 +53,7 @@ def command(
     """Serve a local deployment that behaves as the documentation says.
 
     Prints its address on one line (with --json: url, port and key in one document) and serves until Ctrl-C.
-    docs/sandbox.md describes worlds and faults, docs/assumptions.md the assumptions.
+    docs/reference/sandbox.md describes worlds and faults, docs/reference/assumptions.md the assumptions.
     """
     try:
         from bulkops.sandbox.serve import SandboxServer

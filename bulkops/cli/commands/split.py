@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkops.cli.options.common import chunk_options, json_option, limit_options
-from bulkops.cli.options.contract import contract_argument
+from bulkops.cli.options.contract import column_options, contract_argument, query_of
 from bulkops.cli.options.environment import option
 from bulkops.cli.output.console import console
 from bulkops_validators.model.contract import Contract
@@ -19,16 +19,27 @@ if TYPE_CHECKING:
 @contract_argument
 @click.argument("file", type=click.Path(path_type=Path))
 @option("--into", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the chunks.")
+@column_options
 @chunk_options
 @limit_options
 @json_option
-def command(contract: Contract, file: Path, *, into: Path, max_rows: int | None, max_bytes: int, as_json: bool) -> None:
+def command(
+    contract: Contract,
+    file: Path,
+    *,
+    into: Path,
+    chosen: dict[str, object],
+    max_rows: int | None,
+    max_bytes: int,
+    as_json: bool,
+) -> None:
     """Write the chunks of FILE as files, each with the header: the very bytes that an import would send."""
     from bulkops.chunking.limits import chunk_limits
     from bulkops.chunking.plan import plan_file
     from bulkops.chunking.split import write_chunks
 
-    plan = plan_file(file, chunk_limits(contract, max_rows=max_rows, max_bytes=max_bytes))
+    names = contract.sent_names(query_of(contract, chosen))
+    plan = plan_file(file, chunk_limits(contract, max_rows=max_rows, max_bytes=max_bytes), names=names)
     paths = write_chunks(plan, into)
     if as_json:
         document: SplitDocument = {

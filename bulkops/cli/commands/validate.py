@@ -1,4 +1,4 @@
-"""`bulkops validate`: check files against a contract; no account, no network."""
+"""`bulkops validate`: check files against a contract, and a snapshot of an account; no network."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bulkops.cli.options.account import AccountChoice, account_options
 from bulkops.cli.options.common import CountType, json_option, limit_options, overwrite_option
 from bulkops.cli.options.contract import contract_argument
 from bulkops.cli.options.environment import option, own_option
@@ -46,6 +47,7 @@ MOST_ACCEPTED = 100_000
 @option("--mask", is_flag=True, help="Hide values.")
 @own_option("--write-baseline", type=click.Path(path_type=Path), help="Accept all findings: write them to a file.")
 @overwrite_option
+@account_options
 @option("--statistics", is_flag=True, help="Show counts by rule instead of findings.")
 @limit_options
 @json_option
@@ -65,6 +67,7 @@ def command(
     baseline_path: Path | None,
     write_baseline: Path | None,
     overwrite: bool,
+    account: AccountChoice,
     statistics: bool,
     as_json: bool,
 ) -> int:
@@ -84,6 +87,8 @@ def command(
         max_errors=max_errors,
         mask=mask,
     )
+    snapshot = account.opened()
+    settings = settings if snapshot is None else snapshot.settings(settings, contract)
     if max_findings is not None:
         settings = replace(settings, max_findings=max_findings)
     sources = expand(files, recursive=recursive)
@@ -92,7 +97,7 @@ def command(
         refuse_the_same(write_baseline, read, what="where accepted findings go")
         permit = permit_of(overwrite=overwrite)
         permit.check(write_baseline)
-        settings = replace(settings, max_findings=MOST_ACCEPTED)
+        settings = replace(settings, max_findings=MOST_ACCEPTED, grouped=False)
     excerpts = Excerpts()
     hidden = form != "text" or statistics or write_baseline
     watcher = None if hidden else Printer(console(), None if mask else excerpts)
@@ -100,6 +105,7 @@ def command(
         report = validate_files(contract, sources, settings=settings, observer=watcher)
     finally:
         excerpts.close()
+    report = report if snapshot is None else snapshot.told(report)
     for file in report.files:
         if file.unreadable is not None:
             console().complain(file.unreadable)

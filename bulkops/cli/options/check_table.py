@@ -24,6 +24,8 @@ class CheckTable:
     case: str | None
     fail_on: str | None
     baseline: Path | None
+    account: Path | None = None
+    max_age: str | None = None
 
     @classmethod
     def of(cls, config: Configuration) -> Self:
@@ -45,6 +47,8 @@ class CheckTable:
             case=keys.case,
             fail_on=keys.fail_on,
             baseline=config.folder / keys.baseline if keys.baseline else None,
+            account=config.folder / keys.account if keys.account else None,
+            max_age=keys.max_age,
         )
 
     def files(self) -> dict[str, list[Path]]:

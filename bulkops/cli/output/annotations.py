@@ -9,6 +9,7 @@ from urllib.parse import quote
 from bulkops.escaping import escaped
 from bulkops.validation.findings import FileReport, Finding, ValidationReport
 from bulkops.version import __version__
+from bulkops.wording import counted
 from bulkops_validators.model.rules import Severity
 from bulkops_validators.model.rules_registry import RULES
 
@@ -37,7 +38,8 @@ def _property(text: str) -> str:
 
 def _told(finding: Finding) -> str:
     record = f"record {finding.record}: " if finding.record is not None else ""
-    return f"{record}{finding.message.removesuffix('.')}. {finding.help}"
+    more = f" It explains {counted(finding.explains, 'other finding')}." if finding.explains else ""
+    return f"{record}{finding.message.removesuffix('.')}.{more} {finding.help}"
 
 
 def sarif(report: ValidationReport) -> dict[str, Any]:
@@ -72,14 +74,16 @@ def _rule(code: str) -> dict[str, Any]:
 
 
 def _result(file: FileReport, finding: Finding, index: int) -> dict[str, Any]:
-    places = {name: getattr(finding, name) for name in ("record", "byte", "column", "field", "value")}
+    places = {name: getattr(finding, name) for name in ("record", "byte", "column", "field", "value", "explains")}
     return {
         "ruleId": finding.code,
         "ruleIndex": index,
         "level": _level(finding.severity),
         "message": {"text": _told(finding)},
         "locations": [_location(file, finding.line)],
-        "properties": {name: value for name, value in places.items() if value is not None},
+        "properties": {
+            name: value for name, value in places.items() if value is not None and (name, value) != ("explains", 0)
+        },
     }
 
 

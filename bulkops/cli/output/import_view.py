@@ -5,12 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bulkops.account.preflight import Preflight
 from bulkops.chunking.plan import FilePlan
 from bulkops.chunking.schedule import cost_of
 from bulkops.cli.options.contract import query_of
 from bulkops.cli.options.run import given_settings
 from bulkops.cli.output.console import console
 from bulkops.cli.output.jobs_view import open_ledger
+from bulkops.cli.output.preflight_view import finding_lines, note_lines
 from bulkops.cli.output.progress import Voice, show_outcome, signals_handled
 from bulkops.cli.output.prompt import confirm, difference_line, target_line
 from bulkops.cli.output.validation_output import words
@@ -86,6 +88,10 @@ def run_import(contract: Contract, file: Path, target: TargetChoice, choices: Ch
         )
         place = Place(target=lambda: voice.opened(target.with_ids(ids)), ledger=lambda: open_ledger(choices.ledger))
         outcome = import_file(request, place, clock=SystemClock(), stop=stop, observer=voice)
+        if outcome.preflight is not None and (error := outcome.preflight.error()) is not None:
+            if choices.as_json:
+                console().emit_json(outcome.document)
+            raise error
         if outcome.validation is not None and outcome.validation.errors:
             raise _refused(request, outcome, outcome.validation, as_json=choices.as_json)
         if not choices.dry_run:
@@ -108,6 +114,7 @@ class ImportVoice(Voice):
         self._choices = choices
         self._unsaid: list[str] = []
         self._target: Target | None = None
+        self._known: Mapping[str, str] = {}
 
     @contextmanager
     def opened(self, target: TargetChoice) -> Iterator[Target]:
@@ -127,6 +134,15 @@ class ImportVoice(Voice):
             place = ":".join(str(part) for part in (found.path, finding.line) if part is not None)
             console().result(f"{place}: {finding.code} {finding.name}: {finding.message}")
 
+    def checked(self, preflight: Preflight) -> None:
+        """Show what does not fit the account and what was not checked, and keep the names behind the ids."""
+        self._known = preflight.facts
+        for text in note_lines(preflight):
+            console().note(text)
+        if not self._choices.as_json:
+            for text in finding_lines(preflight):
+                console().result(text)
+
     def planned(self, plan: FilePlan, contract: Contract, ids: Mapping[str, int]) -> None:
         """Say what it costs and does; ask, unless it is compared first."""
         readback = contract.route(ids).readback
@@ -134,7 +150,7 @@ class ImportVoice(Voice):
         amount = f"{counted(plan.records, 'record')} in {counted(cost.requests, 'request')}"
         facts = [f"{plan.path}: {amount}, at least {cost.least_seconds:,.0f} s. The import {contract.effect}."]
         if self._target is not None:
-            facts.append(target_line({"base_url": self._target.identity()["base_url"], "ids": ids}))
+            facts.append(target_line({"base_url": self._target.identity()["base_url"], "ids": ids}, self._known))
         if contract.mode is not Mode.REPLACE or readback is None:
             self._ask(facts)
             return

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 from tqdm import tqdm
 
+from bulkops.account.preflight import Preflight
 from bulkops.cli.output.console import console, line
 from bulkops.cli.output.job_summary import summary_lines
+from bulkops.cli.output.preflight_view import finding_lines, note_lines
 from bulkops.errors import FileChanged, Interrupted, LedgerLost, Unfinished
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.paths import shown
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.pipeline.observer import Silent
 from bulkops.pipeline.running import Outcome
+from bulkops.upload.refusals.header_names import ADVICE
 from bulkops.upload.stop import Stop, stopping_on_signals
 
 if TYPE_CHECKING:
@@ -38,6 +41,13 @@ class Voice(Silent):
         self._ledger_url = ledger_url
         self._bar: tqdm[Any] | None = None
         self._done: set[int] = set()
+
+    def checked(self, preflight: Preflight) -> None:
+        """Show what does not fit the account, and what was not checked."""
+        for text in note_lines(preflight):
+            console().note(text)
+        for text in finding_lines(preflight):
+            console().complain(text)
 
     def began(self, job: JobEntry) -> None:
         """Know the command to resume with before anything else, name the job, and show the bar."""
@@ -127,6 +137,8 @@ def _next_steps(outcome: Outcome, resume: str) -> Iterator[str]:
         said = f"an amount of {first.amount:,} for the {first.records:,} records of chunk {first.number}{more}"
         job = outcome.document["job"]
         yield f"The server reported {said}; bulkops jobs show {job} --history says why they count as accepted."
+    if advised := [c.message for c in outcome.chunks if ADVICE in c.message]:
+        yield advised[0][advised[0].index(ADVICE) :]
     doubtful = [c for c in outcome.chunks if c.undecided]
     for chunk in doubtful[:5]:
         yield f"Chunk {chunk.number} is in doubt: {chunk.message}."

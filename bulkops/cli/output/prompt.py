@@ -35,9 +35,11 @@ def on_terminal() -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def target_line(target: Mapping[str, Any]) -> str:
-    """Return the target's identity as a fact."""
-    return ", ".join([f"Target: {target['base_url']}", *(f"{name} {value}" for name, value in target["ids"].items())])
+def target_line(target: Mapping[str, Any], facts: Mapping[str, str] | None = None) -> str:
+    """Return the target's identity as a fact; `facts` has for an id what is known of it, the id included."""
+    known = facts or {}
+    ids = (f"{name} {known.get(name, value)}" for name, value in target["ids"].items())
+    return ", ".join([f"Target: {target['base_url']}", *ids])
 
 
 def difference_line(difference: "Difference") -> str:

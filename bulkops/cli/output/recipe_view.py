@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from bulkops.account.preflight import Preflight
 from bulkops.chunking.plan import FilePlan
 from bulkops.cli.output.console import Console, console
 from bulkops.cli.output.jobs_view import open_ledger
+from bulkops.cli.output.preflight_view import finding_lines, note_lines
 from bulkops.cli.output.progress import Voice, signals_handled
 from bulkops.cli.output.prompt import difference_line
 from bulkops.cli.process.targets import TargetChoice
@@ -71,6 +73,7 @@ def run_steps(recipe: Recipe, choice: TargetChoice, choices: RunChoices) -> list
             stop=stop,
             dry_run=choices.dry_run,
             first=choices.first,
+            say=console().note,
         )
         for result in run.results():
             results.append(result)
@@ -85,6 +88,13 @@ class StepVoice(Silent):
         self._step = step
         self._out = out
         self._began = began
+
+    def checked(self, preflight: Preflight) -> None:
+        """Show what does not fit the account, and what was not checked."""
+        for text in note_lines(preflight):
+            self.note(text)
+        for text in finding_lines(preflight):
+            self._out.complain(f"{self._step.contract}: {text}")
 
     def planned(self, plan: FilePlan, contract: Contract, ids: Mapping[str, int]) -> None:
         """Name the step, its size and its place."""
@@ -108,7 +118,7 @@ class StepVoice(Silent):
 
 def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices) -> int:
     """Print what became of the steps, to stderr what ended them and how to go on, and return the exit code."""
-    last = results[-1]
+    last = _ending(results)
     console().about_jobs = True
     good = last.as_expected
     if choices.as_json:
@@ -127,9 +137,13 @@ def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoi
     return last.exit_code
 
 
+def _ending(results: Sequence[StepResult]) -> StepResult:
+    """Return the step that a run ended with: the first that is not as expected, or the last of all."""
+    return next((result for result in results if not result.as_expected), results[-1])
+
+
 def _document(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices) -> "RecipeRunDocument":
-    last = results[-1]
-    steps = [result.to_json() for result in results]
+    last, steps = _ending(results), [result.to_json() for result in results]
     document: RecipeRunDocument = {
         "recipe": recipe.name,
         "state": "done" if last.as_expected else "stopped",
@@ -137,8 +151,8 @@ def _document(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices
     }
     if choices.dry_run:
         document["dry_run"] = True
-    if not last.as_expected and "error" in steps[-1]:
-        document["error"] = steps[-1]["error"]
+    if not last.as_expected and "error" in (step := steps[results.index(last)]):
+        document["error"] = step["error"]
     return document
 
 

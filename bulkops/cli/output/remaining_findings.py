@@ -10,14 +10,14 @@ from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
     from bulkops.reading.sources import Source
-    from bulkops.validation.findings import FileReport
+    from bulkops.validation.findings import FileReport, Finding
 
 
 def what_is_left(contract: Contract, copy: "Source", *, mask: bool) -> "FileReport":
     """Return the findings in a repaired copy, with one example of each rule."""
     from bulkops.clock import SystemClock
     from bulkops.validation.engine import validate_files
-    from bulkops.validation.findings import ValidationSettings
+    from bulkops.validation.settings import ValidationSettings
 
     settings = ValidationSettings(max_findings=1, now=SystemClock().now(), mask=mask)
     return validate_files(contract, [copy], settings=settings).files[0]
@@ -46,10 +46,19 @@ def tell_left(report: "FileReport", command: Sequence[str], given: Sequence[str]
     options = {code: next_step(code, given) for code in report.counts}
     examples = {finding.code: finding for finding in report.findings}
     for code, count in report.counts.items():
-        example = examples.get(code)
-        place = "" if example is None or example.line is None else f"line {example.line}: "
-        say(one_line(f"  {code} {count:,}: {place}{example.message if example else ''}"))
+        if code not in examples and any(finding.explains for finding in report.findings):
+            continue  # it follows from another finding
+        say(one_line(f"  {code} {count:,}: {_told(examples.get(code))}"))
         for option in options[code]:
             say(f"    {shlex.join(command)} {option}")
     if not all(options.values()):
         say(f"  {shlex.join(['bulkops', 'validate', report.contract, report.path])} shows all of them")
+
+
+def _told(example: "Finding | None") -> str:
+    """Return where an example of a rule is, what is wrong, and how many other findings follow from it."""
+    if example is None:
+        return ""
+    place = "" if example.line is None else f"line {example.line}: "
+    more = f" (explains {counted(example.explains, 'other finding')})" if example.explains else ""
+    return f"{place}{example.message}{more}"

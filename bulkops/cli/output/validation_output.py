@@ -16,7 +16,8 @@ from bulkops_validators.model.rules import Severity
 
 if TYPE_CHECKING:
     from bulkops.cli.output.excerpts import Excerpts
-    from bulkops.validation.findings import FileReport, Finding, ValidationReport, ValidationSettings
+    from bulkops.validation.findings import FileReport, Finding, ValidationReport
+    from bulkops.validation.settings import ValidationSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("text", "json", "github", "sarif")
@@ -80,7 +81,7 @@ def settings_of(
     """Return how to validate; UsageError for a rule or a baseline that is not there."""
     from bulkops.clock import SystemClock
     from bulkops.validation import baseline
-    from bulkops.validation.findings import ValidationSettings
+    from bulkops.validation.settings import ValidationSettings
     from bulkops_validators.model.rules_registry import chosen
 
     try:
@@ -174,12 +175,28 @@ def summarise(report: "ValidationReport", *, statistics: bool) -> None:
             out.table(("code", "name", "severity", "findings"), _rows(file), title=path if statistics else None)
         figures = f"in {counted(file.records, 'record')} ({counted(file.bytes, 'byte')})"
         out.result(f"{path}: {_verdict(file)} {figures}", styled=True)
+        for text in _notes(file):
+            out.result(f"{path}: {text}")
         if file.stopped:
             out.result(f"{path}: stopped after {counted(file.errors, 'error')}; the rest was not looked at")
         if file.suppressed:
             out.result(f"{path}: {counted(file.suppressed, 'finding')} accepted by the baseline")
     for entry in report.unused_baseline:
         out.result(f"no longer needed in the baseline: {entry}")
+
+
+def _notes(file: "FileReport") -> list[str]:
+    """Return which findings explain others, and how many `bulkops fix` may repair."""
+    notes = [
+        f"{finding.code} explains {counted(finding.explains, 'other finding')}, counted above and not listed"
+        for finding in file.findings
+        if finding.explains
+    ]
+    ways = {"safe": "safely", "option": "with an option that decides", "unsafe": "with --unsafe"}
+    repairs = [f"{file.repairs[kind]:,} {how}" for kind, how in ways.items() if file.repairs[kind]]
+    if repairs:
+        notes.append(f"`bulkops fix` repairs at most {', '.join(repairs)}")
+    return notes
 
 
 def _rows(file: "FileReport") -> list[tuple[str, str, str, str]]:

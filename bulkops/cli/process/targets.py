@@ -1,7 +1,7 @@
 """From the target's options to a target that can be used; starts the embedded sandbox where it is asked for."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -57,14 +57,32 @@ class TargetChoice:
         return replace(self, ids=dict(ids))
 
     def ids_for(self, contract: "Contract") -> dict[str, int]:
-        """Return the ids the contract's route needs; UsageError names the option of a missing one."""
+        """Return the ids the contract's route needs; UsageError names the option of a missing or unused one."""
         ids = self.default_ids()
         try:
             route = contract.route(ids)
         except LookupError as error:
             missing = " and ".join(f"--{name}" for name in error.args)
             raise UsageError(f"{contract.name} needs {missing}.") from None
+        self.refuse_unused(route.ids, contract.name, [each.ids for each in contract.routes])
         return {name: ids[name] for name in route.ids}
+
+    def check_ids(self, contract: "Contract") -> None:
+        """Raise UsageError for an id that the contract has no use for; others may be missing."""
+        routes = [route.ids for route in contract.routes]
+        self.refuse_unused({name for ids in routes for name in ids}, contract.name, routes)
+
+    def refuse_unused(self, used: Collection[str], what: str, takes: Sequence[Sequence[str]]) -> None:
+        """Raise UsageError for an id that the command line gives and that is not `used`.
+
+        `takes` are the ids that may be given together, for the hint. Ids of the environment and of the configuration
+        are for all commands, so they may be unused.
+        """
+        for name in self.ids:
+            if f"id_{name}" not in self.ambient and name not in used:
+                ways = [" and ".join(f"--{each}" for each in ids) for ids in takes if ids]
+                hint = f"It takes {', or '.join(ways)}." if ways else "It takes no id."
+                raise UsageError(f"{what} does not use --{name} {self.ids[name]} here.", hint=hint)
 
     def default_ids(self) -> dict[str, int]:
         """Return the ids of the options, and of the configured target where the options have none."""
@@ -131,8 +149,10 @@ class TargetChoice:
     def reopen(self, identity: Mapping[str, Any], *, address: str) -> "TargetChoice":
         """Return the choice for a target met before: its ids, and the address it was met at unless one was given.
 
-        GuardRefused if an id was given that is another than the one it was begun with.
+        GuardRefused if an id was given that is another than the one it was begun with, UsageError for one that it
+        does not have.
         """
+        self.refuse_unused(identity["ids"], "The job", [list(identity["ids"])])
         for name, given in self.ids.items():
             if identity["ids"].get(name, given) != given:
                 raise GuardRefused(

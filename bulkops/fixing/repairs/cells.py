@@ -28,6 +28,10 @@ _MOJIBAKE = re.compile(MOJIBAKE)
 _BYTES = tuple({char: byte for byte, char in enumerate(chars)} for chars in (WINDOWS_1252, map(chr, range(256))))
 """The byte that each character was, in the two encodings that UTF-8 is taken for."""
 _DRESSED_UP = re.compile(patterns.COMPATIBILITY)
+_NO_VALUE, _INFINITE = re.compile(patterns.NO_VALUE), re.compile(patterns.INFINITE)
+_LIST, _GUID = re.compile(patterns.LIST_OF_PROGRAM), re.compile(patterns.GUID)
+_ID = re.compile(r"'([^']+)'|\"([^\"]+)\"|([^][{}()'\", ]+)")
+"""An id in a list as programs write it: in single or double quotes, or without."""
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _BLANKS = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 """What Unicode calls white space, and validation takes for blanks; Python's own list has control characters too."""
@@ -45,7 +49,7 @@ def repair_cell(column: Column, text: str, knowledge: Knowledge, options: FixOpt
         if found is None or found[1] == text:
             return text, repairs
         code, after = found
-        if _spoils(column, text, after):
+        if spoils(column, text, after):
             return text, repairs
         repairs.append(Repair(code, text, after, column.name))
         text = after
@@ -54,7 +58,7 @@ def repair_cell(column: Column, text: str, knowledge: Knowledge, options: FixOpt
     return text, repairs
 
 
-def _spoils(column: Column, before: str, after: str) -> bool:
+def spoils(column: Column, before: str, after: str) -> bool:
     """Tell whether a repair gives a cell an error that it did not have: blank, too short, too long, not allowed."""
     if not after.strip(_BLANKS):
         return column.required and bool(before.strip(_BLANKS))
@@ -75,11 +79,18 @@ def _next(column: Column, text: str, knowledge: Knowledge, options: FixOptions) 
         case Text() as free:
             return _text(text, options, code=is_code(free))
         case JsonObject():
-            return _json(text)
+            return _json(text, options)
         case IdList(separator=separator):
             return _ids(text, separator, options)
     if (inner := text.strip(_BLANKS)) != text:
         return "TYP107", inner
+    return _value(column, text, knowledge, options)
+
+
+def _value(column: Column, text: str, knowledge: Knowledge, options: FixOptions) -> tuple[str, str] | None:
+    """Return the next repair of a number, a date or a fixed word without blanks around it."""
+    if options.unsafe and _NO_VALUE.match(text) and not _INFINITE.match(text):
+        return "TYP109", ""
     match column.cell:
         case Timestamp() as cell:
             return repair_timestamp(text, column.name, cell, knowledge, options)
@@ -132,12 +143,17 @@ def _choice(text: str, values: tuple[str, ...]) -> tuple[str, str] | None:
     return next((("VAL109", value) for value in values if value.lower() == text.lower() and value != text), None)
 
 
-def _json(text: str) -> tuple[str, str] | None:
+def _json(text: str, options: FixOptions) -> tuple[str, str] | None:
     verdict = judge(text)
+    if verdict and verdict.code == "TYP109" and options.unsafe and not _INFINITE.match(text):
+        return "TYP109", ""
     return ("ATR103", straightened(text)) if verdict and verdict.code == "ATR103" else None
 
 
 def _ids(text: str, separator: str, options: FixOptions) -> tuple[str, str] | None:
+    if _LIST.match(text) and not _GUID.match(text):
+        ids = [found[1] or found[2] or found[3] for found in _ID.finditer(text)]
+        return ("VAL113", separator.join(ids)) if not any(separator in one for one in ids) else None
     items = text.split(separator)
     stripped = [item.strip(_BLANKS) for item in items]
     if stripped != items:

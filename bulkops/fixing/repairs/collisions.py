@@ -17,8 +17,8 @@ from bulkops.reading.sources import Source, stream_source
 from bulkops.validation.block import Partial
 from bulkops.validation.checks.keys import KeyStore
 from bulkops.validation.engine import judge_content
-from bulkops.validation.findings import ValidationSettings
 from bulkops.validation.report_builder import Tally
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract, Unique
 
 _ROUNDS = 5

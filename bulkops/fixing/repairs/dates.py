@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 from bulkops.fixing.options import FixOptions, Knowledge
 from bulkops_validators.model import patterns
@@ -15,7 +16,11 @@ _LOCAL = re.compile(
 _ISO = re.compile(
     r"^(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?:[Tt ](?P<time>[0-9]{2}:[0-9]{2})(?P<seconds>:[0-9]{2}(?:\.[0-9]+)?)?"
-    r" ?(?P<offset>[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?$"
+    r" ?(?P<offset>[Zz]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)?)?(?P<zone>\[[A-Za-z_/+0-9-]+\])?$"
+)
+_RFC_1123 = re.compile(
+    r"^(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} "
+    r"(?:GMT|UTC|UT|Z|[+-][0-9]{4})$"
 )
 _PLAIN_EPOCH = re.compile(
     r"^(?!20[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[01][0-9]|2[0-3])$)[0-9]{10}(?:\.[0-9]+)?$|^[0-9]{13}$"
@@ -34,7 +39,11 @@ def repair_timestamp(
     if text.lower() in cell.literals:
         return "DAT108", text.lower()
     if (found := _ISO.match(text)) is not None:
+        if found["zone"] and not found["offset"]:
+            return None
         return _from_iso(found, cell, options)
+    if _RFC_1123.match(text):
+        return _from_rfc_1123(text)
     if re.match(patterns.EPOCH, text):
         return _from_epoch(text) if options.unsafe or _PLAIN_EPOCH.match(text) else None
     if (found := _LOCAL.match(text)) is not None:
@@ -70,10 +79,23 @@ def _from_iso(found: re.Match[str], cell: Timestamp, options: FixOptions) -> tup
 
 
 def _offset(text: str) -> str:
-    if text in {"Z", "z"}:
+    if text in {"Z", "z", "UTC", "GMT"}:
         return "Z"
     digits = text[1:].replace(":", "").ljust(4, "0")
     return f"{text[0]}{digits[:2]}:{digits[2:]}"
+
+
+def _from_rfc_1123(text: str) -> tuple[str, str] | None:
+    """Return the moment of a date as e-mails and web servers write it; its day of the week must be right."""
+    try:
+        moment = parsedate_to_datetime(text.removesuffix("Z") + "+0000" if text.endswith("Z") else text)
+    except ValueError:
+        return None
+    if "," in text and moment.strftime("%a") != text[:3]:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    repaired = aware.isoformat().replace("+00:00", "Z")
+    return ("TYP103", repaired) if _RIGHT.match(repaired) else None
 
 
 def _from_epoch(text: str) -> tuple[str, str] | None:

@@ -14,8 +14,8 @@ from bulkops.fixing.repairs.encoding import decoded, printable, redecoded
 from bulkops.fixing.repairs.quotes import strict_cell, undoubled
 from bulkops.fixing.repairs.records import Shape
 from bulkops.reading.records.quoting import cells
-from bulkops.validation.column_names import rivals_of
-from bulkops.validation.header import Header, read_header
+from bulkops.validation.column_names import fold, rivals_of
+from bulkops.validation.header import Header, annotated, read_header
 from bulkops.validation.preamble import Notice, Opening
 from bulkops.wording import guess
 from bulkops_validators.model.contract import Contract
@@ -23,7 +23,9 @@ from bulkops_validators.model.contract import Contract
 _NEEDS_QUOTES = re.compile('[",\r\n]')
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _QUOTES = {"STR104", "STR105", "STR106", "STR107"}
-_IN_FRONT = {"FIL103", "FIL105", "FIL108", "STR103", "HDR109"}
+_IN_FRONT = {"FIL103", "FIL105", "FIL108", "STR103", "HDR109", "HDR111"}
+_OF_RECORDS = {"FIL112", "HDR113", "HDR114"}
+"""Causes of findings among the records, where their repairs are listed."""
 
 
 def repaired_header(opening: Opening, shape: Shape) -> bytes:
@@ -32,7 +34,7 @@ def repaired_header(opening: Opening, shape: Shape) -> bytes:
     assert header is not None
     line = opening.header_line
     text = line.rstrip(b"\r\n")
-    spelt = [_spelt(raw, header, i, shape) for i, raw in enumerate(_fields(text, header)) if i not in shape.surplus]
+    spelt = [_spelt(raw, header, i, shape) for i, raw in enumerate(_fields(text, header)) if i not in shape.gone]
     return b",".join(spelt) + (shape.line_end if text != line else b"")
 
 
@@ -42,12 +44,16 @@ def header_repairs(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int
     assert header is not None
     after = read_header(repaired_header(opening, shape).rstrip(b"\r\n"), shape.contract)
     left = Counter((fault.code, fault.column) for fault in after.faults)
-    names = _names(header, shape.options.renames)
+    names = _names(header, shape)
     yield from _decisions(opening, shape)
     for notice in opening.notices:
         place = None if notice.field is None else notice.field - 1
         if notice.code == "HDR104":
-            gone = place in shape.surplus
+            gone = place in shape.gone
+        elif notice.code in _OF_RECORDS or (notice.code == "HDR111" and keeps_preamble(opening, shape)):
+            gone = False
+        elif notice.code == "HDR112":
+            gone = bool(shape.dropped)
         else:
             gone = notice.code in _IN_FRONT or not left[notice.code, notice.column]
             left[notice.code, notice.column] -= 1
@@ -59,6 +65,8 @@ def header_repairs(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int
 
 def _told(notice: Notice, opening: Opening, shape: Shape, names: tuple[str, ...]) -> tuple[str, str]:
     """Return the text of a notice before and after the repair: a column name, or the whole header."""
+    if notice.code == "HDR111":
+        return printable(opening.preamble), ""
     if notice.code in _IN_FRONT:
         return notice.message, ""
     if notice.field is None:
@@ -66,7 +74,7 @@ def _told(notice: Notice, opening: Opening, shape: Shape, names: tuple[str, ...]
         before, after = (printable(line.rstrip(b"\r\n")) for line in lines)
         return before, after
     place = notice.field - 1
-    return notice.column or notice.message, "" if place in shape.surplus else names[place]
+    return notice.column or notice.message, "" if place in shape.gone else names[place]
 
 
 def _decisions(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int]]:
@@ -81,8 +89,14 @@ def _decisions(opening: Opening, shape: Shape) -> Iterator[tuple[Repair, int]]:
     contested = {place for places in rivals.values() for place in places}
     for place, name in enumerate(names):
         if renames.get(name, name) != name:
-            code = "HDR116" if place in contested else "HDR102"
+            noted = "HDR115" if annotated(name) != name else "HDR102"
+            code = "HDR116" if place in contested else noted
             yield Repair(code, name, renames[name], renames[name]), line
+
+
+def keeps_preamble(opening: Opening, shape: Shape) -> bool:
+    """Tell whether the lines in front of the header stay, since one of them may be a record."""
+    return bool(opening.preamble) and not opening.may_go and not shape.options.unsafe
 
 
 def header_line_number(opening: Opening) -> int:
@@ -96,7 +110,7 @@ def refuse_renames(path: str, opening: Opening, contract: Contract, renames: Map
     where = f"{path}: line {header_line_number(opening)}"
     after = Counter(renames.get(name, name) for name in names)
     for old, new in renames.items():
-        if new not in contract.column_names:
+        if new not in contract.header_names:
             raise UsageError(f"{contract.name} has no column {new!r}.", hint=guess(new, contract.column_names))
         if old not in names:
             raise UsageError(f"{where}: the header has no column {old!r}.", hint=guess(old, names))
@@ -116,18 +130,36 @@ def _fields(text: bytes, header: Header) -> list[bytes]:
     return [text[start:end] for start, end in cells(text, 0, header.separator)]
 
 
-def _names(header: Header, renames: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the names to be written: the documented ones, where that makes no two columns of one name."""
-    names = tuple(renames.get(name, name) for name in header.names)
+def _names(header: Header, shape: Shape) -> tuple[str, ...]:
+    """Return the names to be written: the documented ones, where that makes no two columns of one name.
+
+    A name that an earlier release of the API has for its column is a documented one. A note behind a name stays unless
+    `unsafe`: it may be a unit.
+    """
+    documented = shape.contract.header_names
+    names = tuple(shape.options.renames.get(name, name) for name in header.names)
     return tuple(
-        name if column is None or column in names[:i] + names[i + 1 :] else column
+        name
+        if column is None or name in documented or (_has_note(name, column) and not shape.options.unsafe)
+        else _respelt(name, column, (*names[:i], *names[i + 1 :]), shape)
         for i, (column, name) in enumerate(zip(header.columns, names, strict=True))
     )
 
 
+def _has_note(name: str, column: str) -> bool:
+    return annotated(name.strip()) == column != name.strip()
+
+
+def _respelt(name: str, column: str, others: tuple[str, ...], shape: Shape) -> str:
+    """Return the documented name that differs from `name` in its spelling alone; `name` if another column has it."""
+    documented = {fold(each): each for each, meant in shape.contract.header_names.items() if meant == column}
+    new = documented.get(fold(name), column)
+    return name if new in others else new
+
+
 def _spelt(raw: bytes, header: Header, place: int, shape: Shape) -> bytes:
     """Return a name as it is written: as it was, unless something about it is wrong and certain to mend."""
-    name, quoted = _names(header, shape.options.renames)[place], raw.startswith(b'"') and header.quoted[place]
+    name, quoted = _names(header, shape)[place], raw.startswith(b'"') and header.quoted[place]
     if name != header.names[place]:
         return _written(name, quoted=quoted)
     text, _ = decoded(raw, shape.knowledge, shape.options)

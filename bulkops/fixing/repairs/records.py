@@ -4,18 +4,22 @@ import re
 from dataclasses import dataclass
 
 from bulkops.fixing.options import FixOptions, Knowledge, Repair
-from bulkops.fixing.repairs.cells import repair_cell
+from bulkops.fixing.repairs.cells import repair_cell, spoils
 from bulkops.fixing.repairs.encoding import decoded
 from bulkops.fixing.repairs.quotes import readings, undoubled
 from bulkops.fixing.repairs.unclosed_quotes import closed
-from bulkops.reading.records.quoting import cells
+from bulkops.reading.records.quoting import cells, read_strictly
 from bulkops.reading.records.wrapped import wrapped_cells
 from bulkops.validation.checks.repeated_header import repeats_header
+from bulkops.validation.odd_lines import is_rule, odd_line
 from bulkops_validators.model.contract import Contract
+from bulkops_validators.model.odd_lines import COMMENT, PROGRAM
 
 _CONTROL_BLANKS = frozenset("\x1c\x1d\x1e\x1f")
 _NEEDS_QUOTES = re.compile('[",\r\n]')
 _COMMA = ord(",")
+_MARK = "\ufeff"
+"""A byte order mark: in front of a record, where one file was put behind another."""
 _READABLE = {"STR104", "STR106", "STR107"}
 """Rules of broken quotes that leave no doubt if only one reading has the right number of cells."""
 
@@ -24,7 +28,9 @@ _READABLE = {"STR104", "STR106", "STR107"}
 class Shape:
     """What all records of a file share: the columns by position, the separator, the line end to write.
 
-    `names` are the columns as the header spells them. Cells of the columns `kept` are not repaired.
+    `names` are the columns as the header spells them. Cells of the columns `kept` are not repaired. Columns at the
+    positions `surplus` are blank and go; so do those `dropped`, whatever their cells are. `last`: the shape is that of
+    the last record of the file.
     """
 
     contract: Contract
@@ -36,11 +42,18 @@ class Shape:
     options: FixOptions
     names: tuple[str, ...] = ()
     kept: frozenset[str] = frozenset()
+    dropped: frozenset[int] = frozenset()
+    last: bool = False
+
+    @property
+    def gone(self) -> frozenset[int]:
+        """The positions of columns that are not written."""
+        return self.surplus | self.dropped
 
     @property
     def reshaped(self) -> bool:
         """Whether every record has to be written anew."""
-        return self.separator != _COMMA or bool(self.surplus)
+        return self.separator != _COMMA or bool(self.gone)
 
     @property
     def rewritten(self) -> bool:
@@ -103,19 +116,19 @@ def repair_record(
         return text.encode() + ending, repairs
     if len(read.texts) == 1 < len(shape.columns) and not body.strip():
         return b"", [*repairs, Repair("STR103", text, "")]
+    if (code := _odd(read, shape)) is not None:
+        return b"", [*repairs, Repair(code, text, "")]
     if len(read.texts) != len(shape.columns) or any(read.texts[i] for i in shape.surplus):
         return (read.spelt().encode() if shape.reshaped or defect else text.encode()) + ending, repairs
-    if shape.names and repeats_header(read.texts, shape.columns, shape.names):
-        return b"", [*repairs, Repair("HDR110", text, "")]
-    if len(read.texts) > 1 and all(map(_is_blank, read.texts)):
-        return b"", [*repairs, Repair("STR103", text, "")]
+    if (code := _unneeded(read, shape)) is not None:
+        return b"", [*repairs, Repair(code, text, "")]
     structure_only = structure_only or any(repair.code == "STR116" for repair in repairs)
     repaired = read if structure_only else _repaired(read, shape, repairs)
     if not repairs and not shape.reshaped:
         return raw, []
     if not any(repaired.texts) and any(read.texts):
         return b"", [*repairs, Repair("STR103", text, "")]
-    kept = repaired.without(shape.surplus) if shape.surplus else repaired
+    kept = repaired.without(shape.gone) if shape.gone else repaired
     return kept.spelt().encode() + ending, repairs
 
 
@@ -126,8 +139,23 @@ def reshaped(raw: bytes, shape: Shape) -> bytes:
     if found is None:
         return raw
     if len(found.texts) == len(shape.columns) and not any(found.texts[i] for i in shape.surplus):
-        found = found.without(shape.surplus)
+        found = found.without(shape.gone)
     return found.spelt().encode("utf-8", "surrogateescape") + ending
+
+
+def _unneeded(read: _Cells, shape: Shape) -> str | None:
+    """Return the rule of a record that goes: the header once more, or one without a value."""
+    if shape.names and repeats_header(read.texts, shape.columns, shape.names):
+        return "HDR110"
+    return "STR103" if len(read.texts) > 1 and all(map(_is_blank, read.texts)) else None
+
+
+def _odd(read: _Cells, shape: Shape) -> str | None:
+    """Return the rule of a line that is no record and may go: safely only if it is a comment or a rule for certain."""
+    width = len(shape.columns)
+    code = odd_line(read.texts, width, last=shape.last)
+    certain = code == COMMENT and width > 1 and (len(read.texts) != width or is_rule(read.texts))
+    return code if code in {COMMENT, PROGRAM} and (certain or shape.options.unsafe) else None
 
 
 def _split(raw: bytes) -> tuple[bytes, bytes]:
@@ -198,7 +226,16 @@ def _mended(text: str, defect: Defect, shape: Shape) -> _Cells | None:
         if found is None and shape.separator != _COMMA:
             # With commas in all other records, one that is left as it is would be read in another way than here.
             found = readings(text, separator, None)
+        if found is None and '\\"' in text:
+            found = _unescaped(text, shape)
     return None if found is None else _anew(found)
+
+
+def _unescaped(text: str, shape: Shape) -> list[str] | None:
+    """Return the cells of a record whose quotes are escaped with backslashes, as some databases do; None if not so."""
+    found = _cells(text.replace('\\"', '""').encode(), shape.separator)
+    doubtful = "\\\\" in text or read_strictly(text.replace('\\"', '""').encode(), 0, shape.separator).code
+    return None if found is None or doubtful or len(found.texts) != len(shape.columns) else found.texts
 
 
 def _anew(texts: list[str]) -> _Cells:
@@ -212,6 +249,9 @@ def _noted(code: str, before: str, after: _Cells, repairs: list[Repair]) -> _Cel
 
 def _repaired(read: _Cells, shape: Shape, repairs: list[Repair]) -> _Cells:
     texts, originals = [*read.texts], [*read.originals]
+    if (mark := _byte_order_mark(texts[0], shape)) is not None:
+        repairs.append(mark)
+        texts[0], originals[0] = mark.after, None
     for index, name in enumerate(shape.columns):
         if name is not None and texts[index] and name not in shape.kept:
             column = shape.contract.column(name)
@@ -220,6 +260,14 @@ def _repaired(read: _Cells, shape: Shape, repairs: list[Repair]) -> _Cells:
                 texts[index], originals[index] = after, None
                 repairs += found
     return _Cells(texts, originals)
+
+
+def _byte_order_mark(text: str, shape: Shape) -> Repair | None:
+    """Return the repair of a first cell that begins with a byte order mark, which belongs to no cell."""
+    name, inner = shape.columns[0], text.lstrip(_MARK)
+    if name is None or name in shape.kept or inner == text or spoils(shape.contract.column(name), text, inner):
+        return None
+    return Repair("COD102", text, inner, name) if inner else None
 
 
 def _is_needed(name: str, read: _Cells, shape: Shape) -> bool:

@@ -1,1 +1,1 @@
-"""Make sent and found rows comparable, and compare them."""
+"""Convert sent and found rows to canonical text, and compare them."""

@@ -1,7 +1,7 @@
-"""Both sides of a read-back as frames of canonical text, so that equal rows are equal tuples.
+"""Convert both sides of a read-back to frames of canonical text, so that equal rows are equal tuples.
 
-A null cell is a value that is not compared: the read-back does not have it, or the documentation does not say
-what the server makes of it.
+A null cell is not compared: the read-back does not contain the value, or the documentation does not say how the
+server stores it.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -15,11 +15,11 @@ from bulkops_validators.model.contract import Comparison, Form, Readback, ReadCo
 
 IMPORT_ID, CREATED = "_import_id", "_created"
 DELETED = ("deleted", "is_deleted", "isdeleted", "deleted_at", "deletedat")
-"""Names, in lower case, of a column that marks rows which an export still shows and which are gone."""
+"""Lower-case names of a column that marks deleted rows. An export can still contain such rows."""
 
 
 class Fold(StrEnum):
-    """How an application stores codes: `Application.caseSensitivity` of the API."""
+    """The case in which an application stores codes: `Application.caseSensitivity` of the API."""
 
     SENSITIVE = "sensitive"
     UPPERCASE = "insensitive-uppercase"
@@ -34,9 +34,9 @@ BY_VALUE: Mapping[Comparison, Callable[[str], str]] = {
 
 
 def sent_frame(readback: Readback, frame: pl.DataFrame, fold: Fold = Fold.SENSITIVE) -> pl.DataFrame:
-    """Return the records of an import file, columns named and ordered as `readback.columns`.
+    """Return the records of an import file as canonical text, with the names and order of `readback.columns`.
 
-    Columns of `frame` whose name starts with `_` are carried along. A column the file does not have is blank.
+    The result keeps the columns of `frame` with a name that starts with `_`. A column that the file lacks is blank.
     """
     names = by_lower(frame.columns)
     columns = [_sent(column, frame, names, fold) for column in readback.columns]
@@ -44,10 +44,11 @@ def sent_frame(readback: Readback, frame: pl.DataFrame, fold: Fold = Fold.SENSIT
 
 
 def found_frame(readback: Readback, frame: pl.DataFrame, fold: Fold = Fold.SENSITIVE) -> pl.DataFrame:
-    """Return the rows of a read-back, columns named as in the import file, plus `_import_id` and `_created`.
+    """Return the rows of a read-back as canonical text, with the columns of the import file.
 
-    A column that a CSV does not have is null throughout, DataError where it is part of what names a row;
-    a field that a JSON page does not have is blank, or null where the contract calls it optional.
+    The result also has the columns `_import_id` and `_created`. If a CSV lacks a column, every cell of it is null;
+    a missing key column raises DataError. A field that a JSON page lacks is blank, or null if the contract calls it
+    optional.
     """
     names = by_lower(frame.columns)
     columns = [_found(readback, column, frame, names, fold) for column in readback.columns]
@@ -59,21 +60,21 @@ def found_frame(readback: Readback, frame: pl.DataFrame, fold: Fold = Fold.SENSI
 
 
 def live_rows(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of a read-back that are not marked as deleted, as coupons of the last days may be."""
+    """Return the rows of a read-back without those marked as deleted: exports show recently deleted coupons."""
     names = by_lower(frame.columns)
     for name in (names[known] for known in DELETED if known in names):
         marks = frame.get_column(name).fill_null("")
         if (marks != "").any():
-            gone = [mark for mark in marks.unique() if not is_live(mark)]
-            frame = frame.filter(~marks.is_in(gone))
+            deleted = [mark for mark in marks.unique() if not is_live(mark)]
+            frame = frame.filter(~marks.is_in(deleted))
     return frame
 
 
 def missing_columns(readback: Readback, frame: pl.DataFrame, *, filled: Collection[str]) -> list[str]:
-    """Return what an answer lacks that tells whose its rows are: the key, the import id, when they were created.
+    """Return the identifying columns that a response lacks: key columns, import id, creation time.
 
-    A CSV must have these columns even if it has no row; items of a page must each have the fields, and of the key
-    those of `filled`, the import columns that no record leaves blank.
+    A CSV must have these columns even without rows. Each item of a page must have the import id, the creation time
+    and the columns of `filled`: the import columns that no record leaves blank.
     """
     pages = readback.form is Form.PAGES
     if pages and frame.is_empty():
@@ -90,7 +91,10 @@ def missing_columns(readback: Readback, frame: pl.DataFrame, *, filled: Collecti
 
 
 def by_lower(columns: Iterable[str]) -> dict[str, str]:
-    """Return the columns by their lower-case names, since exports differ in case; the first of equal ones wins."""
+    """Return a mapping from lower-case to written column names, since exports differ in case.
+
+    If two names are equal in lower case, the first one is used.
+    """
     result: dict[str, str] = {}
     for name in columns:
         result.setdefault(name.strip().lower(), name)
@@ -98,7 +102,7 @@ def by_lower(columns: Iterable[str]) -> dict[str, str]:
 
 
 def _sent(column: ReadColumn, frame: pl.DataFrame, names: Mapping[str, str], fold: Fold) -> pl.Series:
-    name = names.get(column.column.lower())
+    name = next((names[n.lower()] for n in (column.column, *column.earlier) if n.lower() in names), None)
     raw = frame.get_column(name).fill_null("") if name else _constant("", frame.height)
     result = canonical(column, raw, fold)
     if (other := names.get((column.unless_filled or "").lower())) is not None:
@@ -125,7 +129,10 @@ def _found(
 
 
 def canonical(column: ReadColumn, raw: pl.Series, fold: Fold) -> pl.Series:
-    """Return the values of one column as canonical text; what a blank may turn into becomes the first such value."""
+    """Return the values of one column as canonical text.
+
+    All values that the server may store for a blank (`blank_equals`) become the first of them.
+    """
     values = _compared(column.compare, raw, fold)
     first, *others = (_one(column.compare, text, fold) for text in column.blank_equals)
     aliases = [text for text in {"", *others} if text != first]
@@ -139,7 +146,7 @@ def _one(compare: Comparison, text: str, fold: Fold) -> str:
 
 
 def _compared(compare: Comparison, raw: pl.Series, fold: Fold) -> pl.Series:
-    """Work on the distinct values: dates, limits and attributes repeat."""
+    """Convert the distinct values only: dates, limits and attributes repeat."""
     match compare:
         case Comparison.EXACT:
             return raw
@@ -148,8 +155,8 @@ def _compared(compare: Comparison, raw: pl.Series, fold: Fold) -> pl.Series:
         case Comparison.INSTANT:
             return _distinct(raw, instants)
         case _:
-            judge = BY_VALUE[compare]
-            return _distinct(raw, lambda s: pl.Series(s.name, [judge(v) for v in s], dtype=pl.String))
+            convert = BY_VALUE[compare]
+            return _distinct(raw, lambda s: pl.Series(s.name, [convert(v) for v in s], dtype=pl.String))
 
 
 def _folded(raw: pl.Series, fold: Fold) -> pl.Series:
@@ -162,15 +169,16 @@ def _folded(raw: pl.Series, fold: Fold) -> pl.Series:
             return raw
 
 
-def _distinct(raw: pl.Series, judge: Callable[[pl.Series], pl.Series]) -> pl.Series:
+def _distinct(raw: pl.Series, convert: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Return the converted series; `convert` runs once for each distinct value where values repeat."""
     different = raw.drop_nulls().unique()
-    judged = judge(different)
-    changed = different != judged
+    converted = convert(different)
+    changed = different != converted
     if not changed.any():
         return raw
     if different.len() * 2 > raw.len() and not raw.has_nulls():
-        return judge(raw)
-    return raw.replace(different.filter(changed), judged.filter(changed))
+        return convert(raw)
+    return raw.replace(different.filter(changed), converted.filter(changed))
 
 
 def _null_where(values: pl.Series, mask: pl.Series) -> pl.Series:
@@ -183,7 +191,7 @@ def _extra(frame: pl.DataFrame, names: Mapping[str, str], wanted: str | None) ->
 
 
 def canonical_ids(raw: pl.Series) -> pl.Series:
-    """Return ids as they are named: a table program may have made 7.0 of 7."""
+    """Return ids without the `.0` that a spreadsheet may add: 7.0 becomes 7."""
     return _distinct(raw, lambda ids: ids.str.strip_chars().str.replace(r"^(\d+)\.0+$", "$1"))
 
 

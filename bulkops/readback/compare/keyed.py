@@ -1,7 +1,7 @@
-"""Compare what was sent with what was found, as sets of named rows or as multisets; every difference is kept.
+"""Compare sent records with found rows, by key or as multisets, and keep every difference.
 
-Rows that are equal are told by a 128-bit digest of their canonical cells; only the rest is looked at cell by cell.
-The differences are in the table `result`: class, record, line, key, column, sent, found, import_id.
+Equal rows have an equal 128-bit digest of their canonical cells. Only the other rows are compared cell by cell.
+The table `result` contains the differences: class, record, line, key, column, sent, found, import_id.
 """
 # ruff: noqa: S608 - only the contracts' own column names and our own words enter the SQL
 
@@ -19,10 +19,11 @@ RESULT = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counts:
-    """How the records divide: records = matched + missing + different. `unexpected` counts rows found, not records.
+class RowCounts:
+    """The records by result: records = matched + missing + different.
 
-    `doubled` are those of the unexpected that stand more often under one import id than they were sent.
+    `unexpected` counts found rows, not records. `doubled` counts the unexpected rows that occur more often under one
+    import id than they were sent.
     """
 
     records: int
@@ -37,11 +38,11 @@ class Counts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
-    """One difference: a record missing, a record with a cell that differs, or a row nobody sent.
+class RowDifference:
+    """One difference: a missing record, a record with a different cell, or an unexpected row.
 
-    `record` and `line` are None for a row that was not sent; `column` is None where the whole row is meant. A row that
-    nobody sent has the import id's column where it is a copy too many under that id.
+    `record` and `line` are None for an unexpected row. `column` is None if the difference is the whole row. An
+    unexpected row that is a surplus copy under one import id has the import id's column.
     """
 
     kind: str
@@ -54,11 +55,11 @@ class Difference:
     import_id: str | None
 
 
-def compare(sets: RowSets, *, core: Sequence[str] = (), measures: Collection[str] = ()) -> Counts:
+def compare(sets: RowSets, *, core: Sequence[str] = (), measures: Collection[str] = ()) -> RowCounts:
     """Fill the table `result` and return the counts.
 
-    `core` are the columns by which a counted row that differs is known again, the first of the key if none are given;
-    those of `measures` among them may differ if all else agrees.
+    For a multiset, `core` are the columns that identify a row with different cells; the default is the first key
+    column. A core column that is also in `measures` may differ if all other columns agree.
     """
     sets.expose()
     sets.run(RESULT)
@@ -71,18 +72,18 @@ def compare(sets: RowSets, *, core: Sequence[str] = (), measures: Collection[str
     return counts_of(sets, absent)
 
 
-def differences(sets: RowSets, *kinds: str) -> Iterator[Difference]:
-    """Yield the differences of the given kinds (all if none is given), in the order of the file."""
+def differences(sets: RowSets, *kinds: str) -> Iterator[RowDifference]:
+    """Yield the differences of the given kinds, in the order of the file; all kinds if none is given."""
     where = f"WHERE class IN ({', '.join(literal(kind) for kind in kinds)})" if kinds else ""
     cursor = sets.sql.cursor().execute(f"SELECT * FROM result {where} ORDER BY record NULLS LAST, class, key, col")
     while rows := cursor.fetchmany(10_000):
         for row in rows:
             names = ("kind", "record", "line", "key", "column", "sent", "found", "import_id")
-            yield Difference(**dict(zip(names, row, strict=True)))
+            yield RowDifference(**dict(zip(names, row, strict=True)))
 
 
 def _absent(sets: RowSets) -> tuple[str, ...]:
-    """Return the columns that no row found has; without rows nothing is known to be absent."""
+    """Return the columns that no found row has; none if no row was found."""
     if not sets.found_count:
         return ()
     filled = ", ".join(f"count({quoted(c)})" for c in sets.columns)
@@ -90,13 +91,13 @@ def _absent(sets: RowSets) -> tuple[str, ...]:
     return tuple(c for c, n in zip(sets.columns, counts, strict=True) if not n)
 
 
-def counts_of(sets: RowSets, absent: tuple[str, ...]) -> Counts:
-    """Return what the table `result` adds up to."""
+def counts_of(sets: RowSets, absent: tuple[str, ...]) -> RowCounts:
+    """Return the counts of the table `result`; `absent` are the columns that were not compared."""
     rows = dict(sets.run("SELECT class, count(DISTINCT record) FROM result WHERE class <> 'unexpected' GROUP BY 1"))
     unexpected = sets.number("SELECT count(*) FROM result WHERE class = 'unexpected'")
     by_column = sets.run("SELECT col, count(*) FROM result WHERE class = 'different' GROUP BY 1 ORDER BY 2 DESC, 1")
     missing, different = rows.get("missing", 0), rows.get("different", 0)
-    return Counts(
+    return RowCounts(
         records=sets.sent_count,
         found=sets.found_count,
         matched=sets.sent_count - missing - different,
@@ -110,7 +111,7 @@ def counts_of(sets: RowSets, absent: tuple[str, ...]) -> Counts:
 
 
 def _named(sets: RowSets, columns: Sequence[str]) -> None:
-    """Compare rows that a key names: a repeated record is found if its key is."""
+    """Compare rows that have a key; a repeated record counts as found if its key was found."""
     key = sets.readback.key
     sets.run(f"CREATE OR REPLACE TEMP TABLE balance AS {balance(sets, 'sent', 'found', columns)}")
     sets.run(
@@ -134,7 +135,7 @@ def _named(sets: RowSets, columns: Sequence[str]) -> None:
     )
     for statement in differing("nearest", columns):
         sets.run(statement)
-    # A row that is not among the equal ones and whose key was never sent is one that nobody sent.
+    # A row is unexpected if no record equals it and no record has its key.
     sets.run(
         f"INSERT INTO result SELECT 'unexpected', NULL, NULL, {shown_key(key, 'f')}, NULL, NULL, NULL, f._import_id "
         f"FROM found f SEMI JOIN (SELECT h FROM balance WHERE f > s) b ON {sets.digest(columns, prefix='f.')} = b.h "
@@ -143,9 +144,9 @@ def _named(sets: RowSets, columns: Sequence[str]) -> None:
 
 
 def name_contradicting(sets: RowSets, columns: Sequence[str]) -> None:
-    """Name the rows that contradict a record that was found: their key was sent, with other values, for another row.
+    """Add rows as unexpected that have a sent key but other values than the row matched with that record.
 
-    Of what replaces all there was, such a row is one that nobody sent. To be called after `compare`.
+    In replace mode such a row is unexpected. Call this after `compare`.
     """
     key = sets.readback.key
     sets.run(

@@ -1,4 +1,4 @@
-"""Pieces of SQL that both ways of comparing share."""
+"""Build the SQL that the keyed and the multiset comparison share."""
 # ruff: noqa: S608 - only the contracts' own column names and our own words enter the SQL
 
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,10 @@ from bulkops.readback.compare.staging import RowSets, quoted
 
 
 def balance(sets: RowSets, sent: str, found: str, columns: Sequence[str]) -> str:
-    """Return the SQL of how often each row that is not as often on both sides stands on either."""
+    """Return the SQL that counts each row on both sides, for rows with unequal counts.
+
+    Columns: `h` (digest of the row), `s` (number sent), `f` (number found).
+    """
     return (
         "SELECT h, sum(s) AS s, sum(f) AS f FROM ("
         f"SELECT {sets.digest(columns)} AS h, 1 AS s, 0 AS f FROM {sent} UNION ALL "
@@ -16,12 +19,12 @@ def balance(sets: RowSets, sent: str, found: str, columns: Sequence[str]) -> str
 
 
 def pairs(columns: Sequence[str]) -> str:
-    """Return the SQL of both sides' cells, as s0, f0, s1, f1 and so on."""
+    """Return the SQL that selects the cells of both sides as s0, f0, s1, f1 and so on."""
     return ", ".join(f"d.{quoted(c)} AS s{n}, c.{quoted(c)} AS f{n}" for n, c in enumerate(columns))
 
 
 def differing(table: str, columns: Sequence[str]) -> Iterator[str]:
-    """Yield the SQL that names, column by column, the cells in which the pairs of a table differ."""
+    """Yield one SQL statement a column that adds the cells with different values to `result`."""
     for number, column in enumerate(columns):
         yield (
             f"INSERT INTO result SELECT 'different', _record, _line, _shown, {literal(column)}, s{number}, f{number}, "
@@ -30,11 +33,11 @@ def differing(table: str, columns: Sequence[str]) -> Iterator[str]:
 
 
 def shown_key(key: Sequence[str], alias: str) -> str:
-    """Return the SQL of a key in words: its filled cells between vertical bars."""
+    """Return the SQL that shows a key as text: its filled cells, separated by vertical bars."""
     cells = ", ".join(f"nullif({alias}.{quoted(c)}, '')" for c in key)
     return f"concat_ws(' | ', {cells})"
 
 
 def literal(value: str) -> str:
-    """Return a text as SQL takes it."""
+    """Return a text as an SQL string literal."""
     return "'" + value.replace("'", "''") + "'"

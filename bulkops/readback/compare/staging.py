@@ -1,6 +1,6 @@
-"""Two sets of canonical rows on disk, open to SQL: what was sent and what was found.
+"""Store sent and found canonical rows on disk, and run SQL over them.
 
-Rows go to Parquet files batch by batch, and DuckDB compares them within a fixed share of memory, spilling the rest.
+Rows are written to Parquet files in batches. DuckDB reads them within a fixed memory limit and spills the rest to disk.
 """
 # ruff: noqa: S608 - only column names and our own folder enter the SQL
 
@@ -22,16 +22,16 @@ from bulkops_validators.model.contract import Readback
 
 MEMORY = "400MB"
 SENT, FOUND, FOREIGN = "sent", "found", "foreign_rows"
-# What is raised where there is no room, in memory or on the disk.
-NO_ROOM = (duckdb.IOException, duckdb.OutOfMemoryException, pl.exceptions.PolarsError, OSError)
+# The libraries raise these errors if memory or disk space runs out.
+NO_SPACE = (duckdb.IOException, duckdb.OutOfMemoryException, pl.exceptions.PolarsError, OSError)
 
 
 class RowSets:
-    """A folder of staged rows and the DuckDB connection over it; both go when the context ends.
+    """A folder of staged rows and a DuckDB connection over it; the end of the context removes both.
 
     Tables: `sent` (the read-back's columns, `_record`, `_line`), `found` and `foreign_rows` (the columns, `_row`,
-    `_import_id`); all have the 128 bits `_high`, `_low` that stand for a whole row. A null is a value that is not
-    compared. Where `own_ids` are given, rows of other imports that may be ours are in the last.
+    `_import_id`). Each row has a 128-bit digest of its cells in `_high` and `_low`. A null is not compared. If
+    `own_ids` are given, `foreign_rows` contains the rows of other imports that may belong to this file.
     """
 
     def __init__(
@@ -46,18 +46,18 @@ class RowSets:
         self.own_ids = tuple(str(i) for i in own_ids or ())
         self._scoped = own_ids is not None
         self.columns = tuple(column.column for column in readback.columns)
-        with self._room():
+        with self._reporting_full_disk():
             self.folder = Path(tempfile.mkdtemp(prefix="bulkops-", dir=folder))
         self.sql = duckdb.connect(
             config={"memory_limit": memory, "temp_directory": str(self.folder / "spill"), "threads": 2}
         )
-        # DuckDB would draw a bar on stdout once a query takes long; stdout belongs to the command's result.
+        # DuckDB prints a progress bar to stdout for slow queries, but stdout is for the result of the command.
         self.sql.execute("SET enable_progress_bar = false; SET preserve_insertion_order = false")
         self._counts = {SENT: 0, FOUND: 0, FOREIGN: 0}
         self._files = 0
 
     def __enter__(self) -> Self:
-        """Return the sets themselves."""
+        """Return this object."""
         return self
 
     def __exit__(
@@ -69,16 +69,16 @@ class RowSets:
 
     @property
     def sent_count(self) -> int:
-        """How many records were sent."""
+        """The number of records sent."""
         return self._counts[SENT]
 
     @property
     def found_count(self) -> int:
-        """How many rows were found."""
+        """The number of rows found."""
         return self._counts[FOUND]
 
     def add_sent(self, frame: pl.DataFrame) -> None:
-        """Add canonical records of the import file; without `_record` and `_line` they are numbered in order."""
+        """Add canonical records of the import file; without `_record` and `_line`, number them in order."""
         if RECORD not in frame.columns:
             start = self._counts[SENT] + 1
             numbers = pl.int_range(start, start + frame.height, dtype=pl.Int64)
@@ -86,20 +86,20 @@ class RowSets:
         self._write(SENT, frame.select(*self.columns, RECORD, LINE, *self._digest()))
 
     def count_of(self, name: str) -> int:
-        """Return how many rows were added to a table."""
+        """Return the number of rows of a table."""
         return self._counts[name]
 
     def add_found(self, frame: pl.DataFrame, *, since: str = "", not_ours: Collection[str] = ()) -> None:
         """Add canonical rows of the read-back.
 
-        Where our import ids are known, rows of others are foreign; those created before `since` (canonical text), or
-        of an import that is known to be `not_ours`, are left out. Counted rows of an import that is `not_ours` are left
-        out as well where our ids are not known: they are counted for their own job.
+        If `own_ids` are known, rows of other imports go to `foreign_rows`; rows created before `since` (canonical
+        text) or under an import id of `not_ours` are skipped. If `own_ids` are unknown, multiset rows under an import
+        id of `not_ours` are skipped too: they count for their own job.
         """
         if self._scoped:
             own = pl.col(IMPORT_ID).is_in(self.own_ids)
-            late = (pl.col(CREATED) >= since) | (pl.col(CREATED) == "")
-            self._add(FOREIGN, frame.filter(~own & late & ~pl.col(IMPORT_ID).is_in(list(not_ours))))
+            recent = (pl.col(CREATED) >= since) | (pl.col(CREATED) == "")
+            self._add(FOREIGN, frame.filter(~own & recent & ~pl.col(IMPORT_ID).is_in(list(not_ours))))
             frame = frame.filter(own)
         elif self.readback.multiset and not_ours:
             frame = frame.filter(~pl.col(IMPORT_ID).is_in(list(not_ours)))
@@ -111,21 +111,21 @@ class RowSets:
         self._write(name, frame.select(*self.columns, IMPORT_ID, rows, *self._digest()))
 
     def forget_found(self) -> None:
-        """Drop the rows found so far, before another reading."""
+        """Remove the rows found so far, before the next read-back."""
         for name in (FOUND, FOREIGN):
             for path in self.folder.glob(f"{name}-*.parquet"):
                 path.unlink()
             self._counts[name] = 0
 
-    def take_out(self, records: pl.DataFrame) -> int:
-        """Take one row found out for each of the canonical records that has an equal one, and return how many.
+    def remove_found(self, records: pl.DataFrame) -> int:
+        """Remove one equal found row for each canonical record, and return the number of removed rows.
 
-        Rows are equal if they are in all columns that have a value in every row of both sides.
+        Rows are equal if they agree in all columns that have a value in every row of both sides.
         """
         if records.is_empty() or not self.found_count:
             return 0
         reserved, kept = self.folder / "reserved.parquet", self.folder / f"{FOUND}.whole"
-        with self._room():
+        with self._reporting_full_disk():
             records.select(self.columns).write_parquet(reserved)
         rows = f"read_parquet('{self._pattern(FOUND)}')"
         counts = ", ".join(f"count({quoted(c)})" for c in self.columns)
@@ -149,28 +149,28 @@ class RowSets:
         return before - self._counts[FOUND]
 
     def expose(self) -> None:
-        """Make `sent` and `found` what was added; at least one frame must have been added to each."""
+        """Create the SQL views of the added rows; at least one frame must have been added to each."""
         for name in (SENT, FOUND, FOREIGN) if self._scoped else (SENT, FOUND):
             self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet('{self._pattern(name)}')")
 
     def run(self, statement: str) -> list[tuple[Any, ...]]:
         """Execute one statement and return its rows."""
-        with self._room():
+        with self._reporting_full_disk():
             return self.sql.execute(statement).fetchall()
 
     @contextmanager
-    def _room(self) -> Iterator[None]:
-        """Turn what is raised for want of room into a UsageError."""
+    def _reporting_full_disk(self) -> Iterator[None]:
+        """Raise UsageError if memory or disk space runs out."""
         try:
             yield
-        except NO_ROOM as error:
+        except NO_SPACE as error:
             raise UsageError(
                 f"The rows cannot be compared in {tempfile.gettempdir()}: {str(error).splitlines()[0]}",
-                hint="Make room there, or set TMPDIR to a folder that has some.",
+                hint="Free disk space there, or set TMPDIR to a folder with enough space.",
             ) from None
 
     def number(self, statement: str) -> int:
-        """Return the one number a query gives."""
+        """Return the single number of a query result; 0 for NULL."""
         return int(self.run(statement)[0][0] or 0)
 
     def _digest(self) -> list[pl.Expr]:
@@ -178,7 +178,7 @@ class RowSets:
         return [row.hash(seed).alias(name) for seed, name in enumerate(("_high", "_low"), start=1)]
 
     def digest(self, columns: Sequence[str], *, prefix: str = "") -> str:
-        """Return the SQL of a 128-bit number that stands for these cells of a row; a null stands for a blank."""
+        """Return the SQL of a 128-bit digest of these cells of a row; a null counts as a blank."""
         if tuple(columns) == self.columns:
             return f"({prefix}_high::UHUGEINT * 18446744073709551616 + {prefix}_low)"
         return self._md5(columns, prefix=prefix)
@@ -188,13 +188,13 @@ class RowSets:
         return f"md5_number(concat_ws(chr(31), {cells}))"
 
     def _pattern(self, name: str) -> str:
-        """Return the SQL text for the files of a table."""
+        """Return the SQL text of the file pattern of a table."""
         return _literal(self.folder / f"{name}-*.parquet")
 
     def _write(self, name: str, frame: pl.DataFrame) -> None:
         self._files += 1
         self._counts[name] += frame.height
-        with self._room():
+        with self._reporting_full_disk():
             frame.write_parquet(self.folder / f"{name}-{self._files:06}.parquet", compression="lz4", statistics=False)
 
 
@@ -203,5 +203,5 @@ def _literal(path: Path) -> str:
 
 
 def quoted(name: str) -> str:
-    """Return a name as SQL takes it."""
+    """Return a name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'

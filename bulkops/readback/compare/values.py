@@ -1,6 +1,6 @@
-"""Canonical texts of single values, so that equal values are equal texts. Pure.
+"""Convert single values to canonical text, so that equal values are equal texts. Pure.
 
-Instants are kept to the second, in UTC; decimals without a float in between; JSON by value.
+Instants keep whole seconds in UTC. Decimals are never converted to floats. JSON is compared by value.
 """
 
 import ast
@@ -12,8 +12,8 @@ from typing import Any
 
 import polars as pl
 
-# The documented samples print `Z07:00`, which is Go's layout text, and `Z05:00`: what follows the Z is no offset.
-# A date without a zone is UTC.
+# The documented samples contain `Z07:00`, which is Go's layout text, and `Z05:00`. The digits after the Z are not an
+# offset. A date without a zone is UTC.
 INSTANT = (
     r"^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d)?)(?:[.,]\d+)?)?"
     r" ?(?:[Zz](?:\d\d:\d\d)?|([+-]\d\d):?(\d\d)?)?(?: ?UTC)?$"
@@ -28,7 +28,7 @@ ITEMS = re.compile(r"'\s*,\s*'")
 
 
 def instants(texts: pl.Series) -> pl.Series:
-    """Return `YYYY-MM-DDTHH:MM:SSZ` for every text that is an instant, blank for Go's zero time, others as they are."""
+    """Return each instant as `YYYY-MM-DDTHH:MM:SSZ`, Go's zero time as a blank, and other texts unchanged."""
     shown = _shown(texts.str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", strict=False))
     rest = shown.is_null() & texts.is_not_null() & (texts != "")
     if rest.any():
@@ -45,7 +45,7 @@ def _shown(moments: pl.Series) -> pl.Series:
 
 
 def _odd_instants(texts: pl.Series) -> pl.Series:
-    """Read the forms that are not the usual one: other zones, no zone, a space for the T, a date alone."""
+    """Return the less common forms as instants: another zone, no zone, a space instead of T, or only a date."""
     part = pl.col("text").str.strip_chars().str.extract_groups(INSTANT).struct
     clock = part[1].fill_null("00:00")
     clock = pl.when(clock.str.len_bytes() == 5).then(clock + pl.lit(":00")).otherwise(clock)
@@ -56,16 +56,16 @@ def _odd_instants(texts: pl.Series) -> pl.Series:
 
 
 def is_live(mark: str) -> bool:
-    """Return whether a cell that says whether, or when, a row was deleted says that it was not.
+    """Return whether the cell of a deletion column means that the row is not deleted.
 
-    Its form is not documented: a blank, a word for false, zero and the zero time are live.
+    The form of the cell is not documented: a blank, a word for false, zero and the zero time mean "not deleted".
     """
     word = mark.strip().lower()
     return word in NOT_DELETED or bool(NOTHING.match(word)) or instants(pl.Series([word.upper()]))[0] == ""
 
 
 def decimal(text: str) -> str:
-    """Return the shortest plain form of a decimal number; a text that is none as it is."""
+    """Return the shortest plain form of a decimal number; return other texts unchanged."""
     text = text.strip()
     if not PLAIN_NUMBER.match(text):
         return text
@@ -79,19 +79,19 @@ def decimal(text: str) -> str:
 
 
 def json_value(text: str) -> str:
-    """Return JSON with sorted names, plain numbers, UTC instants and without null members; other texts as they are."""
+    """Return JSON with sorted names, plain numbers, UTC instants and no null members; return other texts unchanged."""
     text = text.strip()
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return text
     if isinstance(value, str) and value.lstrip()[:1] == "{":
-        return json_value(value)  # an object quoted once more than needed
+        return json_value(value)  # the object is quoted twice
     return writable(json.dumps(_plain(value), ensure_ascii=False, sort_keys=True, separators=(",", ":")))
 
 
 def writable(text: str) -> str:
-    """Return a text as UTF-8 can hold it: half of a surrogate pair, which JSON can name, as its escape."""
+    """Return a text that UTF-8 can encode: an unpaired surrogate, which JSON can contain, becomes its escape."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -124,7 +124,7 @@ def _utc(text: str) -> str:
 
 
 def id_set(text: str) -> str:
-    """Return the ids of `a;b`, `['a', 'b']` or `["a","b"]` as one JSON array, sorted, each once."""
+    """Return the ids of `a;b`, `['a', 'b']` or `["a","b"]` as a sorted JSON array without duplicates."""
     text = text.strip()
     if not (text.startswith("[") and text.endswith("]")):
         return _id_array(text.split(";"))

@@ -1,4 +1,4 @@
-"""Whether an answer may not be whole, as its framing and its text tell."""
+"""Check whether a CSV response may be incomplete, from its HTTP framing and its text."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from bulkops.transport.bodies import LOOKED_AT, described, is_page
 
 TAIL = 1 << 20
 _LAST_BYTES = 1 << 16
-"""In which an error may be glued to a record that was cut."""
+"""The number of last bytes that are searched for an error directly after a truncated record."""
 _TRIES = 64
 _PAGE = re.compile(rb"<(?:!doctype|html|\?xml)", re.IGNORECASE)
 _JSON_START = re.compile(rb'[{\[]\s*(?:["{]|\Z)')
@@ -19,72 +19,91 @@ _ERROR = re.compile(rb'\{\s*"(?:message|errors?|StatusCode)"')
 
 
 @dataclass(frozen=True, kw_only=True)
-class Doubt:
-    """Why an answer may not be whole, and whether an equal second one would settle it."""
+class Incompleteness:
+    """Why a response may be incomplete, and whether an equal second response would prove it complete."""
 
     reason: str
     by_repeating: bool = True
 
 
-def doubt_of(out: BinaryIO, size: int, columns: frozenset[str], *, framed: bool, open_quote: bool) -> Doubt | None:
-    """Return why the answer in a file of `size` bytes may not be whole; None if nothing speaks against it.
+def find_incompleteness(
+    out: BinaryIO, size: int, columns: frozenset[str], *, framed: bool, open_quote: bool
+) -> Incompleteness | None:
+    """Return why the response in a file of `size` bytes may be incomplete; None if nothing shows that.
 
-    `columns` are the names of which its header must have one, if any. `framed`: HTTP told where it ends. `open_quote`:
-    its quotes are odd in number.
+    `columns`: the header must contain one of these names, unless the set is empty. `framed`: HTTP states where the
+    response ends. `open_quote`: the number of quotes is odd.
     """
     out.seek(0)
     start = out.read(LOOKED_AT)
     if is_page(start):
-        return Doubt(reason=f"the server sent {described(start, hide=redacted)}", by_repeating=False)
+        return Incompleteness(reason=f"the server sent {described(start, hide=redacted)}", by_repeating=False)
     out.seek(0)
     head = out.readline(TAIL)
     out.seek(max(0, size - TAIL))
     tail = out.read()
     out.seek(0, 2)
-    return doubt_between(head, tail, columns, framed=framed, open_quote=open_quote)
+    return text_incompleteness(head, tail, columns, framed=framed, open_quote=open_quote)
 
 
-def doubt_between(
-    head: bytes, tail: bytes, columns: frozenset[str], *, framed: bool, open_quote: bool, what: str = "the answer"
-) -> Doubt | None:
+def text_incompleteness(
+    head: bytes, tail: bytes, columns: frozenset[str], *, framed: bool, open_quote: bool, what: str = "the response"
+) -> Incompleteness | None:
     """Return why a CSV may be incomplete, given its first line and its last bytes, at most `TAIL` each.
 
-    `what` names the CSV in the reason; all else is as in `doubt_of`.
+    `what` names the CSV in the reason. The other parameters are as in `find_incompleteness`.
     """
     first = head.decode("utf-8", "replace").removeprefix("\ufeff").rstrip("\r\n")
     if not first.strip():
-        return Doubt(reason=f"{what} has no header line", by_repeating=False)
+        return Incompleteness(reason=f"{what} has no header line", by_repeating=False)
     names = split_cells(first, 0)
     if _is_other(first, names, columns):
         found = described(head, hide=redacted)
-        return Doubt(reason=f"{what} is not this CSV, but {found}", by_repeating=False)
+        return Incompleteness(reason=f"{what} is not this CSV, but {found}", by_repeating=False)
+    found_at_end = _bad_ending(tail, width=len(names), open_quote=open_quote, what=what)
+    if found_at_end is not None or framed:
+        return found_at_end
+    return Incompleteness(reason=f"nothing shows that {what} is complete")
+
+
+def _bad_ending(tail: bytes, *, width: int, open_quote: bool, what: str) -> Incompleteness | None:
+    """Return the first reason why the last bytes do not end like a complete CSV of `width` columns, or None."""
     lines = tail.rstrip().split(b"\n")
-    if _has_appendix(lines):
-        return Doubt(reason=f"{what} ends with an error instead of a record", by_repeating=False)
+    if _has_appended_error(lines):
+        return Incompleteness(reason=f"{what} ends with an error instead of a record", by_repeating=False)
+    # A single line is the header, or part of one long record: nothing is known about its cells.
     last = lines[-1].decode("utf-8", "replace") if len(lines) > 1 else None
     if not tail.endswith(b"\n"):
-        if last is not None and (open_quote or len(split_cells(last, len(names))) < len(names)):
-            return Doubt(reason=f"{what} ends in the middle of a record", by_repeating=False)
-        return Doubt(reason=f"{what} does not end with a line end")
+        if last is not None and (open_quote or len(split_cells(last, width)) < width):
+            return Incompleteness(reason=f"{what} ends in the middle of a record", by_repeating=False)
+        return Incompleteness(reason=f"{what} does not end with a line end")
     if open_quote:
-        return Doubt(reason=f"{what} may end inside a quoted cell")
-    short, glued = (last is not None and _is_short(last, len(names))), _has_glued_error(lines[-1], tail)
-    if short and glued:
-        return Doubt(reason=f"{what} ends with an error instead of the rest of a record", by_repeating=False)
-    if short or glued:
-        return Doubt(reason=f"the last record of {what} may be cut")
-    return None if framed else Doubt(reason=f"nothing shows that {what} came whole")
+        return Incompleteness(reason=f"{what} may end inside a quoted cell")
+    return _bad_last_record(last, error=_has_error_after_record(lines[-1], tail), width=width, what=what)
+
+
+def _bad_last_record(last: str | None, *, error: bool, width: int, what: str) -> Incompleteness | None:
+    """Return why the last record may be truncated; `error` says that an error may follow it in its line."""
+    short = last is not None and _is_short(last, width)
+    match short, error:
+        case True, True:
+            reason = f"{what} ends with an error instead of the rest of a record"
+            return Incompleteness(reason=reason, by_repeating=False)
+        case False, False:
+            return None
+        case _:
+            return Incompleteness(reason=f"the last record of {what} may be truncated")
 
 
 def _is_other(head: str, names: list[str], columns: frozenset[str]) -> bool:
-    """Tell whether a first line is none of the export's: that of a page, of an error, of another table."""
+    """Return whether a first line is not the header of the export, but a web page, an error or another table."""
     if head.lstrip().startswith(("{", "<")):
         return True
     return bool(columns) and columns.isdisjoint(name.strip().lower() for name in names)
 
 
-def _has_appendix(lines: list[bytes]) -> bool:
-    """Tell whether JSON or a page stands behind the records: where the server failed half way, and said so there."""
+def _has_appended_error(lines: list[bytes]) -> bool:
+    """Return whether JSON or a web page follows the records: a server that fails half-way appends its error."""
     tries = 0
     for position in range(len(lines) - 1, 0, -1):
         line = lines[position].lstrip()
@@ -100,12 +119,15 @@ def _has_appendix(lines: list[bytes]) -> bool:
 
 
 def _is_short(last: str, width: int) -> bool:
-    """Tell whether the last line is a record of too few cells; where a cell over several lines ends, quotes are odd."""
+    """Return whether the last line is a record with too few cells.
+
+    An odd number of quotes means that the line ends a cell of several lines, so its cells are not counted.
+    """
     return last.count('"') % 2 == 0 and len(split_cells(last, width)) < width
 
 
-def _has_glued_error(last: bytes, tail: bytes) -> bool:
-    """Tell whether an error stands right behind a record that was cut."""
+def _has_error_after_record(last: bytes, tail: bytes) -> bool:
+    """Return whether an error directly follows a record that may be truncated."""
     if _PAGE.search(last):
         return True
     end = tail[-_LAST_BYTES:]

@@ -1,7 +1,7 @@
-"""A whole CSV answer into a file, or an error: what broke off or cannot be proved complete is asked for again.
+"""Download a complete CSV response into a file, or raise an error; repeat a request that failed or looks incomplete.
 
-The length or the chunk marks of HTTP prove an answer complete. Where neither is there, or where the text itself
-looks cut, an answer counts once two in a row are equal.
+The content length or the chunked encoding of HTTP proves that a response is complete. If both are missing, or if the
+text looks truncated, the response counts as complete only if two consecutive responses are equal.
 """
 
 import hashlib
@@ -13,34 +13,36 @@ from typing import BinaryIO
 from bulkops.clock import Clock
 from bulkops.errors import NotDelivered, OutcomeUnknown, ResponseTooLarge, Unfinished
 from bulkops.limits import MAX_RECORD_BYTES
-from bulkops.readback.fetch.completeness import TAIL, Doubt, doubt_of
-from bulkops.readback.fetch.prefetch import looked_at
+from bulkops.readback.fetch.completeness import TAIL, Incompleteness, find_incompleteness
+from bulkops.readback.fetch.prefetch import tee_to_thread
 from bulkops.readback.parse.warnings import Notes
-from bulkops.transport.client import Client, path_of
+from bulkops.transport.client import Client, Params, path_of
 from bulkops.transport.retries import ATTEMPTS as REQUESTS
 from bulkops.transport.retries import wait_seconds
 
-ANSWERS = 5
+MAX_RESPONSES = 5
 GATHERED = 1 << 20
 LARGE = 1 << 18
-TOLD_SECONDS = 0.25
+PROGRESS_SECONDS = 0.25
 QUOTE = 34
-WHOLE = (200, 203)
+COMPLETE = (200, 203)
+"""Statuses of a complete response."""
 
 Ids = Mapping[str, int | str]
 Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
-    """One GET: a path template, the ids that fill it, the query parameters.
+class GetRequest:
+    """One GET request: a path template, the ids that fill it, and the query parameters.
 
-    `columns` are names, in lower case, of which the answer's header must have one; empty where they are not documented.
+    The header of the response must contain one of the lower-case names in `columns`. It is empty if the columns are
+    not documented.
     """
 
     path: str
     ids: Ids
-    params: Mapping[str, str]
+    params: Params
     columns: frozenset[str] = frozenset()
 
     @property
@@ -51,90 +53,93 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Downloaded:
-    """What came: its bytes, and in how many attempts."""
+    """The size of a downloaded response in bytes, and the number of attempts."""
 
     bytes: int
     attempts: int
 
 
 def download(
-    client: Client, question: Question, out: BinaryIO, *, progress: Progress | None = None, notes: Notes | None = None
+    client: Client, request: GetRequest, out: BinaryIO, *, progress: Progress | None = None, notes: Notes | None = None
 ) -> Downloaded:
-    """Fill `out`, a seekable file, with the answer to one GET; OutcomeUnknown if it never came whole.
+    """Write the response to one GET into `out`, a seekable file; raise OutcomeUnknown if none was complete.
 
-    `progress` is called with the number of bytes of each block. With `notes`, odd records are noted. Five answers at
-    most are asked for, in eight requests at most.
+    `progress` receives the number of bytes of each block. `notes` collects malformed records. At most 5 responses are
+    read, with at most 8 requests.
     """
-    trouble: Unfinished = OutcomeUnknown(f"{question.where} gave a different answer each time.")
-    earlier, answers = "", 0
+    trouble: Unfinished = OutcomeUnknown(f"{request.where} returned a different response each time.")
+    earlier, responses = "", 0
     for attempt in range(1, REQUESTS + 1):
         if attempt > 1:
             client.clock.sleep(wait_seconds(attempt - 1, trouble, clock=client.clock, teller=client.teller))
         own = Notes()
         try:
-            size, doubt = _once(client, question, out, progress, own if notes is not None else None)
+            size, incomplete = _download_once(client, request, out, progress, own if notes is not None else None)
         except NotDelivered as error:
             trouble = error
             continue
         except OutcomeUnknown as error:
-            trouble, doubt, size = error, None, 0
+            trouble = error
         else:
-            if doubt is None or (doubt.by_repeating and digest(out) == earlier):
+            if incomplete is None or (incomplete.by_repeating and digest(out) == earlier):
                 if notes is not None:
-                    notes.take(own)
+                    notes.merge(own)
                 return Downloaded(bytes=size, attempts=attempt)
             earlier = digest(out)
-            trouble = OutcomeUnknown(f"{question.where}: {doubt.reason}.")
-        answers += 1
-        if answers == ANSWERS:
+            trouble = OutcomeUnknown(f"{request.where}: {incomplete.reason}.")
+        responses += 1
+        if responses == MAX_RESPONSES:
             break
     raise trouble
 
 
-def _once(
-    client: Client, question: Question, out: BinaryIO, progress: Progress | None, notes: Notes | None
-) -> tuple[int, Doubt | None]:
+def _download_once(
+    client: Client, request: GetRequest, out: BinaryIO, progress: Progress | None, notes: Notes | None
+) -> tuple[int, Incompleteness | None]:
+    """Write one response into `out`; return its size in bytes and why it may be incomplete, if it may be."""
     out.seek(0)
     out.truncate()
     size, quotes = 0, _Quotes()
     with (
-        client.stream(question.path, question.ids, question.params, attempts=1) as answer,
-        _looking(quotes, notes) as look,
+        client.stream(request.path, request.ids, request.params, attempts=1) as response,
+        _scanner(quotes, notes) as scan,
     ):
-        if answer.status not in WHOLE:
+        if response.status not in COMPLETE:
             raise OutcomeUnknown(
-                f"{answer.where} was answered with {answer.status}, which is no whole answer.", status=answer.status
+                f"{response.where}: the server returned status {response.status}; "
+                "a complete response (200) is required.",
+                status=response.status,
             )
-        framed = "content-length" in answer.headers or "transfer-encoding" in answer.headers
+        framed = "content-length" in response.headers or "transfer-encoding" in response.headers
         line = 0
-        for block in _gathered(answer.iter_bytes(), client.clock):
+        for block in _gathered(response.iter_bytes(), client.clock):
             end = block.rfind(b"\n") + 1
             line = len(block) - end if end else line + len(block)
             if line > MAX_RECORD_BYTES:
                 raise ResponseTooLarge(
-                    f"{answer.where}: the response contains a line of more than {MAX_RECORD_BYTES:,} bytes.",
+                    f"{response.where}: the response contains a line of more than {MAX_RECORD_BYTES:,} bytes.",
                     hint="Check that the base address is that of a deployment.",
                 )
             out.write(block)
-            look(block)
+            scan(block)
             size += len(block)
             if progress:
                 progress(len(block))
     out.flush()
-    return size, doubt_of(out, size, question.columns, framed=framed, open_quote=quotes.number % 2 == 1)
+    return size, find_incompleteness(out, size, request.columns, framed=framed, open_quote=quotes.number % 2 == 1)
 
 
 def _gathered(blocks: Iterable[bytes], clock: Clock) -> Iterator[bytes]:
-    """Yield the same bytes in larger blocks, since each costs its handling, but not later than they must be told.
+    """Yield the same bytes in larger blocks, since each block has a cost, but at least every 0.25 seconds.
 
-    A block that is large already is not copied.
+    A block that is already large is not copied.
     """
     held: list[bytes] = []
     size, since = 0, clock.monotonic()
     for block in blocks:
         held.append(block)
         size += len(block)
-        if len(block) >= LARGE or size >= GATHERED or clock.monotonic() - since >= TOLD_SECONDS:
+        if len(block) >= LARGE or size >= GATHERED or clock.monotonic() - since >= PROGRESS_SECONDS:
             yield b"".join(held)
             held, size, since = [], 0, clock.monotonic()
     if held:
@@ -143,37 +148,36 @@ def _gathered(blocks: Iterable[bytes], clock: Clock) -> Iterator[bytes]:
 
 @dataclass
 class _Quotes:
-    """How many quotes an answer has; known when all of it was looked at."""
+    """The number of quotes of a response; complete after the last block."""
 
     number: int = 0
 
     def count(self, block: bytes) -> None:
-        """Count those of one more block."""
+        """Add the quotes of one block."""
         import numpy as np
 
         self.number += int(np.count_nonzero(np.frombuffer(block, np.uint8) == QUOTE))
 
 
 @contextmanager
-def _looking(quotes: _Quotes, notes: Notes | None) -> Iterator[Callable[[bytes], None]]:
-    """Yield what looks at each block of an answer: counts its quotes and, with `notes`, notes what is odd."""
+def _scanner(quotes: _Quotes, notes: Notes | None) -> Iterator[Callable[[bytes], None]]:
+    """Yield a function that receives each block, counts its quotes and notes malformed records in `notes`."""
     if notes is None:
         yield quotes.count
         return
 
-    def look(blocks: Iterator[bytes]) -> None:
-        from bulkops.readback.parse.malformed_quotes import (
-            note_oddities,  # with numpy, loaded while the answer is received
-        )
+    def scan(blocks: Iterator[bytes]) -> None:
+        # Imported here, in the thread, so that numpy loads while the response arrives.
+        from bulkops.readback.parse.malformed_quotes import note_malformed_records
 
-        quotes.number = note_oddities(blocks, notes).quotes
+        quotes.number = note_malformed_records(blocks, notes).quotes
 
-    with looked_at(look) as put:
+    with tee_to_thread(scan) as put:
         yield put
 
 
 def digest(out: BinaryIO) -> str:
-    """Return what tells one content of an open file from another."""
+    """Return the SHA-256 of the content of an open file, as hexadecimal text."""
     out.seek(0)
     running = hashlib.sha256()
     for block in iter(lambda: out.read(TAIL), b""):

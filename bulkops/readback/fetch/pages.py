@@ -1,7 +1,7 @@
-"""Rows of a JSON list fetched page by page, as frames of text columns.
+"""Fetch the rows of a JSON list page by page, as frames of text columns.
 
-No order is documented, so rows that come while we read can shift the pages. They only shift others to later pages, so
-nothing is missed, and a row seen on two pages is kept once.
+No order is documented, so new rows can shift the pages during the reading. They only move rows to later pages, so no
+row is missed. A row that appears on two pages is kept once.
 """
 
 import json
@@ -13,25 +13,25 @@ import polars as pl
 from bulkops.errors import OutcomeUnknown, ServerRefused
 from bulkops.readback.compare.values import writable
 from bulkops.readback.parse.warnings import Notes
-from bulkops.transport.client import Client, path_of
+from bulkops.transport.client import Client, Params, path_of
 
 SMALLER_PAGES = (50,)  # the largest page of the transactions list until 2025
-SHIFTED = "met on two pages, kept once"
+SHIFTED = "on two pages, kept once"
 
 
 def read_pages(
     client: Client,
     path: str,
     ids: Mapping[str, int | str],
-    params: Mapping[str, str],
+    params: Params,
     *,
     page_size: int,
     notes: Notes | None = None,
 ) -> Iterator[pl.DataFrame]:
-    """Yield one frame a page; at least one frame comes. Values are text, null where an item lacks the field.
+    """Yield one frame a page, at least one. Values are text; a field that an item lacks is null.
 
-    JSON null is blank. The page size falls back to a smaller one if the server refuses it. A page that does not say
-    whether it is the last one may be a short one, so an empty page ends the list then.
+    JSON null becomes a blank. If the server rejects the page size, a smaller one is used. If a page does not say
+    whether more pages follow, the list ends with an empty page.
     """
     notes = notes or Notes()
     seen: set[tuple[str, str]] = set()
@@ -42,7 +42,7 @@ def read_pages(
         page = _page(client, path, ids, {**params, "skip": str(skip)}, sizes)
         items = page["data"]
         fresh = [item for item in items if _unseen(item, seen)]
-        if items and items == last and not fresh:  # a list that does not skip would never end
+        if items and items == last and not fresh:  # the server ignores `skip`, so the list would never end
             return
         last = items
         if len(fresh) < len(items):
@@ -60,10 +60,8 @@ def page_frame(items: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
 
 
-def _page(
-    client: Client, path: str, ids: Mapping[str, int | str], params: dict[str, str], sizes: list[int]
-) -> dict[str, Any]:
-    """Return a page; drops sizes that are refused from `sizes`."""
+def _page(client: Client, path: str, ids: Mapping[str, int | str], params: Params, sizes: list[int]) -> dict[str, Any]:
+    """Return one page, and remove rejected page sizes from `sizes`."""
     while True:
         try:
             page = client.get_json(path, ids, {**params, "pageSize": str(sizes[0])})
@@ -78,7 +76,7 @@ def _page(
 
 
 def _unseen(item: dict[str, Any], seen: set[tuple[str, str]]) -> bool:
-    """Remember an item by what names it; one without a name is always new."""
+    """Return whether an item is new, and add its id to `seen`; an item without an id is always new."""
     name = (str(item.get("id", "")), str(item.get("transactionUUID", "")))
     if name == ("", ""):
         return True

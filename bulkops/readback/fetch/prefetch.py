@@ -1,4 +1,4 @@
-"""Work beside work: the next item is made in a thread while the last one is used, or each one is looked at there."""
+"""Run work in a thread beside the caller: prepare the next item, or process a copy of each block."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,31 +10,32 @@ T = TypeVar("T")
 WAITING = 64
 
 
-def one_ahead(items: Iterable[T]) -> Iterator[T]:
-    """Yield the items; errors come where their item would have come."""
+def prefetch(items: Iterable[T]) -> Iterator[T]:
+    """Yield the items, and compute the next one in a thread; an error is raised in place of its item."""
     source = iter(items)
     end = object()
     with ThreadPoolExecutor(max_workers=1) as thread:
-        coming = thread.submit(next, source, end)
-        while (item := coming.result()) is not end:
-            coming = thread.submit(next, source, end)
-            yield item  # type: ignore[misc] # it is not the end
+        pending = thread.submit(next, source, end)
+        while (item := pending.result()) is not end:
+            pending = thread.submit(next, source, end)
+            yield item  # type: ignore[misc] # it is not `end`
 
 
 @contextmanager
-def looked_at(look: Callable[[Iterator[bytes]], object]) -> Iterator[Callable[[bytes], None]]:
-    """Yield where to put blocks that `look` goes through in a thread; it has seen all of them when the block ends.
+def tee_to_thread(process: Callable[[Iterator[bytes]], object]) -> Iterator[Callable[[bytes], None]]:
+    """Yield a function that passes blocks to `process`, which runs in a thread until the context ends.
 
-    What `look` raises is raised at the end, unless the block itself failed.
+    The end of the context waits for `process` and raises its error, unless the context itself failed.
     """
     queue: Queue[bytes | None] = Queue(WAITING)
 
     def work() -> None:
         blocks = iter(queue.get, None)
         try:
-            look(blocks)
+            process(blocks)
         finally:
-            for _ in blocks:  # whoever puts blocks in must not wait for room for ever
+            # Empty the queue after an error: otherwise the caller waits forever for a free place in it.
+            for _ in blocks:
                 pass
 
     with ThreadPoolExecutor(max_workers=1) as thread:

@@ -1,4 +1,4 @@
-"""Read back what the deployment holds: the endpoint, window and form that a contract's read-back names."""
+"""Read rows back from the deployment, with the endpoint, window and form of a contract's read-back."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ import polars as pl
 from bulkops.errors import BulkopsError, InputUnreadable, LimitExceeded
 from bulkops.limits import TooLarge
 from bulkops.readback.compare.canonical import Fold
-from bulkops.readback.fetch.download import Question, download
+from bulkops.readback.fetch.download import GetRequest, download
 from bulkops.readback.fetch.pages import read_pages
 from bulkops.readback.fetch.times import rfc3339
 from bulkops.readback.parse.tables import read_frames
@@ -20,9 +20,9 @@ from bulkops.transport.client import Client, path_of
 from bulkops_validators.model.contract import Comparison, Form, Readback
 
 BLOCK = 1 << 20
-# Whether the bounds of a window count is not documented, and they may be compared without their fractions.
+# Whether the bounds of a window are inclusive is not documented, and the server may ignore fractions of a second.
 WINDOW_MARGIN = timedelta(seconds=2)
-# A list without any end may be cut short, and rows may be dated by a clock that is far ahead of all others.
+# A list without an end may be truncated, and the clock that dates rows may be far ahead of all others.
 OPEN_END = timedelta(days=366)
 
 
@@ -36,11 +36,11 @@ def read_back(
     before: datetime | None = None,
     notes: Notes | None = None,
 ) -> Iterator[pl.DataFrame]:
-    """Yield what the read-back holds as frames of text columns with the names the server gives; at least one.
+    """Yield the rows of the read-back as frames of text columns with the server's names; at least one frame.
 
-    `after` and `before` bound when a row was created, by the server's clock, and are widened a little; they are left
-    out where the endpoint takes none. Pages without `before` get an end that no row reaches: which clock dates rows is
-    not known here. A CSV is taken in whole before its first row is given out.
+    `after` and `before` limit the creation time of rows, by the server's clock. bulkops widens them by 2 seconds and
+    omits them if the endpoint has no such parameter. Without `before`, pages get an end one year ahead, because the
+    clock that dates rows is unknown here. A CSV is downloaded completely before its first row is yielded.
     """
     params = query(readback, ids, options)
     if after and readback.after:
@@ -54,7 +54,7 @@ def read_back(
         return
     with tempfile.TemporaryFile(prefix="bulkops-") as spool:
         known = frozenset(name.lower() for column in readback.columns for name in column.found)
-        download(client, Question(path=readback.path, ids=ids, params=params, columns=known), spool)
+        download(client, GetRequest(path=readback.path, ids=ids, params=params, columns=known), spool)
         spool.seek(0)
         blocks = iter(lambda: spool.read(BLOCK), b"")
         yield from read_frames(blocks, name=f"The response to GET {path_of(readback.path, ids)}", notes=notes)
@@ -65,7 +65,7 @@ def read_file(path: Path, *, notes: Notes | None = None) -> Iterator[pl.DataFram
 
     InputUnreadable if it cannot be read to its end.
     """
-    source = file_source(path)  # kept, since the copy of a pipe is gone with it
+    source = file_source(path)  # keep the reference: it owns the copy of a pipe
     try:
         with source.open() as file:
             yield from read_frames(iter(lambda: file.read(BLOCK), b""), name=str(path), notes=notes)
@@ -76,7 +76,7 @@ def read_file(path: Path, *, notes: Notes | None = None) -> Iterator[pl.DataFram
 
 
 def query(readback: Readback, ids: Mapping[str, int], options: Mapping[str, str]) -> dict[str, str]:
-    """Return the read-back's query parameters; one whose option was not chosen is left out."""
+    """Return the read-back's query parameters, without those of options that were not chosen."""
     values = {**ids, **options}
     result = {}
     for name, template in readback.query.items():
@@ -87,10 +87,10 @@ def query(readback: Readback, ids: Mapping[str, int], options: Mapping[str, str]
     return result
 
 
-def nothing_of(
+def minimal_query(
     readback: Readback, ids: Mapping[str, int], options: Mapping[str, str], *, now: datetime
 ) -> dict[str, str]:
-    """Return a query that the read-back answers with little or nothing, for what an answer tells besides."""
+    """Return a query with few or no result rows, for a request that needs only the status and headers."""
     params = query(readback, ids, options)
     if readback.after:
         params[readback.after] = rfc3339(now + OPEN_END)
@@ -100,14 +100,14 @@ def nothing_of(
 
 
 def fold_of(client: Client, readback: Readback, ids: Mapping[str, int]) -> tuple[Fold, str | None]:
-    """Return how the application folds codes, and a note where that could not be read."""
+    """Return how the application folds codes, and a note if that could not be read."""
     if readback.case_setting is None or all(c.compare is not Comparison.CODE for c in readback.columns):
         return Fold.SENSITIVE, None
     path, field = readback.case_setting
     try:
         document = client.get_json(path, ids)
     except BulkopsError as error:
-        return Fold.SENSITIVE, f"How codes are folded could not be read ({error.message}); case was taken as it is."
+        return Fold.SENSITIVE, f"How codes are folded could not be read ({error.message}); case was compared exactly."
     said = document.get(field) if isinstance(document, dict) else None
     try:
         return Fold(str(said)), None

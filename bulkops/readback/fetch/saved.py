@@ -1,6 +1,6 @@
-"""Saved exports as rows, held to the same checks as an answer of the server.
+"""Read the rows of saved exports, with the same completeness checks as a response of the server.
 
-A file cannot be asked a second time, so whatever a second equal answer would settle is refused here.
+A file cannot be requested a second time, so a file is rejected if only a second equal response could prove it complete.
 """
 
 from collections import deque
@@ -10,7 +10,7 @@ import polars as pl
 
 from bulkops.errors import DataError, InputUnreadable, LimitExceeded
 from bulkops.limits import TooLarge
-from bulkops.readback.fetch.completeness import TAIL, doubt_between
+from bulkops.readback.fetch.completeness import TAIL, text_incompleteness
 from bulkops.readback.parse.tables import read_frames
 from bulkops.readback.parse.warnings import UNCLOSED, Notes
 from bulkops.reading.sources import DAMAGED, Source
@@ -21,7 +21,7 @@ NO_LINE_END = f"{NEXT} If every export of this deployment ends like this, add a 
 
 
 class _Edges:
-    """The first line and the last bytes of a stream that passes through."""
+    """Keep the first line and the last bytes of a stream while it is read."""
 
     def __init__(self) -> None:
         self.head = b""
@@ -29,7 +29,7 @@ class _Edges:
         self._size = 0
 
     def watched(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the same blocks."""
+        """Yield the same blocks, and keep the first and the last bytes."""
         for block in blocks:
             if not self.head.endswith(b"\n") and len(self.head) < TAIL:
                 self.head += block[: (block.find(b"\n") + 1) or TAIL]
@@ -41,15 +41,15 @@ class _Edges:
 
     @property
     def tail(self) -> bytes:
-        """The last bytes, as many as are needed to see how the stream ends."""
+        """The last bytes, at most `TAIL`."""
         return b"".join(self._last)[-TAIL:]
 
 
 def read_saved(source: Source, columns: frozenset[str], *, notes: Notes | None = None) -> Iterator[pl.DataFrame]:
     """Yield the records of a saved export as `read_frames` does.
 
-    `columns` are lower-case names of which its header must have one. DataError, after the last frame, if the export
-    may be incomplete; InputUnreadable if it cannot be read to its end, LimitExceeded if a record is too long.
+    The header must contain one of the lower-case names in `columns`. DataError, after the last frame, if the export
+    may be incomplete; InputUnreadable if it cannot be read to its end; LimitExceeded if a record is too long.
     """
     own, edges = Notes(), _Edges()
     try:
@@ -60,13 +60,13 @@ def read_saved(source: Source, columns: frozenset[str], *, notes: Notes | None =
     except TooLarge as error:
         raise LimitExceeded(f"{source.path}: {error}.", hint=error.hint) from None
     if notes is not None:
-        notes.take(own)
+        notes.merge(own)
     refuse_incomplete(source.path, edges.head, edges.tail, columns, open_quote=bool(own.counts[UNCLOSED]))
 
 
 def refuse_incomplete(name: str, head: bytes, tail: bytes, columns: frozenset[str], *, open_quote: bool) -> None:
     """Raise DataError if the first line and the last bytes of a saved export show that it may be incomplete."""
-    doubt = doubt_between(head, tail, columns, framed=True, open_quote=open_quote, what="the file")
-    if doubt is not None:
-        hint = NO_LINE_END if doubt.by_repeating and not tail.endswith(b"\n") else NEXT
-        raise DataError(f"{name} is not a complete export: {doubt.reason}.", hint=hint)
+    incomplete = text_incompleteness(head, tail, columns, framed=True, open_quote=open_quote, what="the file")
+    if incomplete is not None:
+        hint = NO_LINE_END if incomplete.by_repeating and not tail.endswith(b"\n") else NEXT
+        raise DataError(f"{name} is not a complete export: {incomplete.reason}.", hint=hint)

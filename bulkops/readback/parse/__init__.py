@@ -1,1 +1,1 @@
-"""Parse the CSV of an export, well quoted or not."""
+"""Parse the CSV of an export, also with malformed quotes."""

@@ -1,6 +1,6 @@
-"""Split CSV records that no strict reader takes: raw JSON and lists in cells, undoubled quotes, odd field counts.
+"""Split CSV records that a strict reader rejects: raw JSON and lists in cells, undoubled quotes, wrong field counts.
 
-The documented exports print `['a', 'b']` and `{"n": 17, "m": 1}` without CSV quotes; both are read as one cell.
+The documented exports contain `['a', 'b']` and `{"n": 17, "m": 1}` without CSV quotes. Both are read as one cell.
 """
 
 import json
@@ -23,10 +23,10 @@ DECODER = json.JSONDecoder(strict=False)
 
 
 def split_records(text: str) -> Iterator[tuple[str, int]]:
-    """Yield each record without its line end, with the 0-based physical line it starts on.
+    """Yield each record without its line end, with the 0-based number of its first physical line.
 
-    A cell that starts with a quote may hold line ends; a quote elsewhere is a character like any other.
-    Blank lines are no records. A quoted cell that does not close within 1,000 lines is taken as closed.
+    A cell that starts with a quote may contain line ends. A quote inside an unquoted cell is an ordinary character.
+    Blank lines are skipped. A quoted cell that does not close within 1,000 lines ends at its first line end.
     """
     lines = text.split("\n")
     if lines[-1] == "":
@@ -34,7 +34,7 @@ def split_records(text: str) -> Iterator[tuple[str, int]]:
     position = 0
     while position < len(lines):
         end = _end_of_record(lines, position)
-        if end > len(lines):  # it closes nowhere
+        if end > len(lines):  # the cell never closes
             end = position + 1
         record = "\n".join(lines[position:end]).rstrip("\r")
         if record:
@@ -43,21 +43,21 @@ def split_records(text: str) -> Iterator[tuple[str, int]]:
 
 
 def is_oddly_quoted(record: str) -> bool:
-    """Tell whether a record has quotes that are not those of CSV."""
+    """Return whether a record has quotes that are not valid CSV."""
     return '"' in record and SOUND.fullmatch(record) is None
 
 
 def is_left_open(record: str) -> bool:
-    """Return whether a record ends inside a quoted cell that nothing closes."""
+    """Return whether a record ends inside a quoted cell that never closes."""
     return record.count('"') % 2 == 1 and _open(record)
 
 
 def settled_length(data: bytes) -> int:
-    """Return how many bytes at the start of `data` are records whose ends no byte behind `data` can change.
+    """Return how many bytes at the start of `data` are complete records, independent of the bytes that follow.
 
-    They are the records of `split_records`; 0 if there is not even one.
+    These are the records of `split_records`. Return 0 if none is complete.
     """
-    lines = data.decode("latin-1").split("\n")  # one sign a byte: quotes, commas and line ends are the same
+    lines = data.decode("latin-1").split("\n")  # one character a byte; quotes, commas and line ends stay the same
     lines.pop()
     position = length = 0
     while position < len(lines):
@@ -70,9 +70,9 @@ def settled_length(data: bytes) -> int:
 
 
 def _end_of_record(lines: list[str], start: int) -> int:
-    """Return the position after the last line of the record that starts at line `start`.
+    """Return the index after the last line of the record that starts at line `start`.
 
-    Where its quoted cell may close in a line that is not there, that lies behind them all.
+    If its quoted cell may close in a line that has not arrived yet, return an index greater than the number of lines.
     """
     if lines[start].count('"') % 2 == 0 or not _open(lines[start].rstrip("\r")):
         return start + 1
@@ -85,7 +85,7 @@ def _end_of_record(lines: list[str], start: int) -> int:
 
 
 def _open(line: str) -> bool:
-    """Whether the line ends inside a quoted cell."""
+    """Return whether the line ends inside a quoted cell."""
     position = 0
     while position < len(line):
         if line.startswith('"', position) and _quoted(line, position) is None:
@@ -95,7 +95,7 @@ def _open(line: str) -> bool:
 
 
 def split_cells(record: str, width: int) -> list[str]:
-    """Return the cells of one record; as many as `width` if any reading gives that many."""
+    """Return the cells of one record; `width` cells if any way to read it gives that number."""
     cells = _cells(record, bracketed=False)
     if len(cells) == width and not any(_torn(cell) for cell in cells):
         return cells
@@ -104,7 +104,7 @@ def split_cells(record: str, width: int) -> list[str]:
 
 
 def _torn(cell: str) -> bool:
-    """Whether a cell looks like the part of a bracketed one that was cut at a comma."""
+    """Return whether a cell looks like part of a JSON object or list that was split at a comma."""
     return cell[:1] in {"{", "["} and cell[-1:] not in {"}", "]"}
 
 
@@ -123,7 +123,7 @@ def _cells(record: str, *, bracketed: bool) -> list[str]:
 
 
 def _next(record: str, position: int, *, bracketed: bool) -> tuple[str, int]:
-    """Return the cell that starts at `position`, and where it ends."""
+    """Return the cell that starts at `position`, and the position of its end."""
     if (quoted := _quoted(record, position)) is not None:
         return quoted
     if bracketed:
@@ -137,7 +137,7 @@ def _next(record: str, position: int, *, bracketed: bool) -> tuple[str, int]:
 
 
 def _quoted(record: str, position: int) -> tuple[str, int] | None:
-    """Return the quoted cell that starts and ends here; None if none does."""
+    """Return the quoted cell that starts at `position` and its end; None for an incomplete or unquoted cell."""
     if found := QUOTED.match(record, position):
         return found[1].replace('""', '"'), found.end()
     end = _json_end(record, position + 1) if record.startswith('"', position) else None
@@ -147,7 +147,7 @@ def _quoted(record: str, position: int) -> tuple[str, int] | None:
 
 
 def _json_end(record: str, position: int) -> int | None:
-    """Return where the JSON object that starts at `position` ends; None if there is none."""
+    """Return the end of the JSON object that starts at `position`; None if there is none."""
     if not record.startswith("{", position):
         return None
     try:
@@ -161,7 +161,10 @@ def _at_end(record: str, position: int) -> bool:
 
 
 def split_header(data: bytes, name: str) -> tuple[list[str], int, bytes]:
-    """Return the column names, the physical lines of the header, and the rest."""
+    """Return the column names, the number of physical lines up to the end of the header, and the bytes after it.
+
+    DataError if the header is missing; `name` is for its message.
+    """
     head, newline, body = data.partition(b"\n")
     lines = 1
     while newline and not head.strip():
@@ -178,7 +181,7 @@ def split_header(data: bytes, name: str) -> tuple[list[str], int, bytes]:
 
 
 def _distinct(names: list[str]) -> list[str]:
-    """Give the later ones of equal names a number, so that each column keeps its place."""
+    """Return the names, with a number added to repeated ones, so that each column has a name of its own."""
     seen: Counter[str] = Counter()
     result = []
     for name in names:

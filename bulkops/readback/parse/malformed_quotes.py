@@ -1,7 +1,7 @@
-"""What is odd about the records of a CSV, told from its bytes alone, fast enough to be told while they come.
+"""Find malformed records of a CSV in its bytes, fast enough to run while the response arrives.
 
-Most pieces are judged 64 bytes at a time; only records that do not have the header's number of separators are looked
-at one by one, as `lenient` reads them.
+Most pieces are checked 64 bytes at a time. Only records with another number of separators than the header are parsed
+one by one, with `lenient`.
 """
 
 from bisect import bisect_right
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bulkops.readback.parse.cutting import sound_marks, whole_length
 from bulkops.readback.parse.lenient import (
     BOM,
     LONGEST_RECORD,
@@ -19,6 +18,7 @@ from bulkops.readback.parse.lenient import (
     split_header,
     split_records,
 )
+from bulkops.readback.parse.record_ends import complete_length, well_quoted_marks
 from bulkops.readback.parse.warnings import FIELDS, QUOTES, Notes
 from bulkops.reading.records.structural_index import Marks, Offsets, count, counts_before, positions
 
@@ -28,17 +28,17 @@ NUL = "a NUL byte"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
-    """How many quotes an answer has, and how many records behind its header."""
+class ScanCounts:
+    """The number of quotes of a response, and the number of its records without the header."""
 
     quotes: int
     records: int
 
 
-def note_oddities(blocks: Iterable[bytes], notes: Notes) -> Seen:
-    """Note the records with another number of fields than the header, with bytes that are not UTF-8, or with NULs.
+def note_malformed_records(blocks: Iterable[bytes], notes: Notes) -> ScanCounts:
+    """Note malformed records: another number of fields than the header, invalid UTF-8, NUL bytes, invalid quotes.
 
-    Where there is no header nothing is noted.
+    Return the number of quotes and records. Without a header nothing is noted.
     """
     width, record, quotes = 0, 1, 0
     for data, marks in _pieces(blocks):
@@ -46,16 +46,16 @@ def note_oddities(blocks: Iterable[bytes], notes: Notes) -> Seen:
         if not width:
             if not data.strip():
                 continue
-            header, _, body = split_header(data.removeprefix(BOM), "The answer")
+            header, _, body = split_header(data.removeprefix(BOM), "The response")
             width = len(header)
-            data, marks = body, sound_marks(body)  # noqa: PLW2901 - the first piece has the header
+            data, marks = body, well_quoted_marks(body)  # noqa: PLW2901 - the first piece has the header
         if data:
-            record += _judge(data, marks, width, record, notes)
-    return Seen(quotes=quotes, records=record - 1)
+            record += _check(data, marks, width, record, notes)
+    return ScanCounts(quotes=quotes, records=record - 1)
 
 
 def _pieces(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Marks | None]]:
-    """Yield whole records with their marks; None where the quotes are not those of CSV."""
+    """Yield complete records with their structural index, which is None if the quotes are not valid CSV."""
     held: list[bytes] = []
     length, enough = 0, PIECE
     for block in blocks:
@@ -63,36 +63,37 @@ def _pieces(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Marks | None]]:
         if length < enough:
             held.append(block)
             continue
-        lines = block.rfind(b"\n") + 1  # what ends with a line mostly is whole records, and needs no second copy
+        lines = block.rfind(b"\n") + 1  # complete lines are mostly complete records, which need no second copy
         data = b"".join([*held, memoryview(block)[:lines]])
-        marks = sound_marks(data)
-        end = whole_length(data, marks)
+        marks = well_quoted_marks(data)
+        end = complete_length(data, marks)
         if not end and length > LONGEST_RECORD:
-            marks, end = None, data.rfind(b"\n") + 1  # a quote that nobody closed
+            marks, end = None, data.rfind(b"\n") + 1  # a quote was never closed
         if end:
             yield (data, marks) if end == len(data) else (data[:end], marks and marks.up_to(end))
         held = [data[end:], block[lines:]]
         length = len(held[0]) + len(held[1])
         enough = max(PIECE, 2 * length)
     if rest := b"".join(held):
-        yield rest, sound_marks(rest)
+        yield rest, well_quoted_marks(rest)
 
 
-def _judge(data: bytes, marks: Marks | None, width: int, first: int, notes: Notes) -> int:
-    """Note what is odd about whole records; return how many there are."""
+def _check(data: bytes, marks: Marks | None, width: int, first: int, notes: Notes) -> int:
+    """Note the malformed ones of complete records, and return the number of records."""
     if marks is None or marks.open_at_end:
-        return _judge_loosely(data, width, first, notes)
+        return _check_one_by_one(data, width, first, notes)
     ends = positions(marks.ends)
     if not len(ends) or ends[-1] + 1 < len(data):
         ends = np.append(ends, len(data))
-    return _judge_strictly(data, marks, ends, width, first, notes)
+    return _check_by_index(data, marks, ends, width, first, notes)
 
 
-def _judge_strictly(data: bytes, marks: Marks, ends: Offsets, width: int, first: int, notes: Notes) -> int:
+def _check_by_index(data: bytes, marks: Marks, ends: Offsets, width: int, first: int, notes: Notes) -> int:
+    """Check records with valid quotes by their structural index."""
     limits, odd = counts_before(marks.limits, ends), list(_odd_bytes(data))
     others = width - 1
     if others and not odd and np.array_equal(limits, np.arange(others, others * len(ends) + 1, others)):
-        return len(ends)  # records of a width, none of them blank
+        return len(ends)  # every record has the right width, and none is blank
     starts = np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1))
     blank = ends - starts <= 1
     if blank.any():
@@ -100,17 +101,17 @@ def _judge_strictly(data: bytes, marks: Marks, ends: Offsets, width: int, first:
         blank[short] = [not data[starts[n] : ends[n]].strip() for n in short]
     numbers = first + np.arange(len(ends)) - np.cumsum(blank)
     cells = np.diff(limits, prepend=0) + 1
-    for place in np.flatnonzero((cells != width) & ~blank):
-        text = data[starts[place] : ends[place]].decode("utf-8", "replace").rstrip("\r")
+    for index in np.flatnonzero((cells != width) & ~blank):
+        text = data[starts[index] : ends[index]].decode("utf-8", "replace").rstrip("\r")
         if len(split_cells(text, width)) != width:
-            notes.add(FIELDS, int(numbers[place]))
+            notes.add(FIELDS, int(numbers[index]))
     for what, _, offset in odd:
         notes.add(what, int(numbers[np.searchsorted(ends, offset)]))
     return len(ends) - int(np.count_nonzero(blank))
 
 
-def _judge_loosely(data: bytes, width: int, first: int, notes: Notes) -> int:
-    """Judge records whose quotes are not those of CSV, one by one."""
+def _check_one_by_one(data: bytes, width: int, first: int, notes: Notes) -> int:
+    """Check records with invalid quotes one by one."""
     lines = []
     for number, (text, line) in enumerate(split_records(data.decode("utf-8", "replace")), start=first):
         lines.append(line)
@@ -124,12 +125,12 @@ def _judge_loosely(data: bytes, width: int, first: int, notes: Notes) -> int:
 
 
 def _odd_bytes(data: bytes) -> Iterator[tuple[str, int, int]]:
-    """Yield what is odd about which line, and where it begins."""
+    """Yield each line with invalid bytes: the problem, the 0-based line number, and the offset of the line."""
     try:
-        sound = data.isascii() or bool(data.decode("utf-8"))
+        valid = data.isascii() or bool(data.decode("utf-8"))
     except UnicodeDecodeError:
-        sound = False
-    if sound and b"\0" not in data:
+        valid = False
+    if valid and b"\0" not in data:
         return
     offset = 0
     for number, line in enumerate(data.split(b"\n")):

@@ -1,7 +1,7 @@
-"""Bytes of a CSV in, frames of text columns out: fast where the structure is sound, leniently where it is not.
+"""Convert the bytes of a CSV to frames of text columns: fast if the structure is valid, leniently if it is not.
 
-Each batch is first read by polars with a guard column that proves every record has the header's field count.
-A batch that fails the guard is split by `lenient`: nothing is dropped, and the notes say how many records were odd.
+polars first reads each batch with a guard column, which proves that every record has the header's field count. If
+that fails, `lenient` splits the batch: no record is dropped, and the notes count the malformed ones.
 """
 
 import io
@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 
 from bulkops.limits import TooLarge
-from bulkops.readback.parse.cutting import sound_marks, whole_length
 from bulkops.readback.parse.lenient import (
     BOM,
     LONGEST_RECORD,
@@ -22,11 +21,12 @@ from bulkops.readback.parse.lenient import (
     split_header,
     split_records,
 )
+from bulkops.readback.parse.record_ends import complete_length, well_quoted_marks
 from bulkops.readback.parse.warnings import FIELDS, NOT_UTF8, QUOTES, UNCLOSED, Notes
 from bulkops.reading.byte_order import shielded
 
 BATCH_BYTES = 16 * 1024 * 1024
-UNDOUBLED = r'^\{\s*[^\s"}]'  # polars reads `"{"a": 1}"` without a word as {a: 1}
+UNDOUBLED = r'^\{\s*[^\s"}]'  # polars silently reads `"{"a": 1}"` as {a: 1}
 GUARD = "\x1f"
 GUARD_COLUMN = "_guard"
 RECORD, LINE = "_record", "_line"
@@ -35,10 +35,10 @@ RECORD, LINE = "_record", "_line"
 def read_frames(
     blocks: Iterable[bytes], *, name: str, notes: Notes | None = None, batch_bytes: int = BATCH_BYTES
 ) -> Iterator[pl.DataFrame]:
-    """Yield the records in batches: every column as text, as written, plus `_record` and `_line` (both 1-based).
+    """Yield the records in batches: every column as unchanged text, plus `_record` and `_line` (both 1-based).
 
-    `_line` is the physical line a record starts on, the header being line 1. At least one frame comes, if only
-    an empty one that names the columns. DataError if there is no header; `name` is for its message.
+    `_line` is the physical line on which a record starts; the header is line 1. At least one frame is yielded; without
+    records it is empty and has the columns. DataError if the header is missing; `name` is for its message.
     """
     batches = record_batches(blocks, batch_bytes)
     first = next(batches, b"").removeprefix(BOM)
@@ -52,7 +52,7 @@ def read_frames(
 def read_raw(
     blocks: Iterable[bytes], *, name: str, notes: Notes | None = None
 ) -> Iterator[tuple[pl.DataFrame, bytes, list[bytes]]]:
-    """Yield what `read_frames` does with the bytes it came from: the header, and each record with a line end."""
+    """Yield the frames of `read_frames`, each with its bytes: the header, and each record with a line end."""
     batches = record_batches(blocks, BATCH_BYTES)
     first = next(batches, b"").removeprefix(BOM)
     header, lines, body = split_header(first, name)
@@ -66,14 +66,17 @@ def read_raw(
 
 
 def _slices(data: bytes, starts: list[int], usual: bytes) -> list[bytes]:
-    """Return the lines from each start to the next with their own line ends, without blank lines between."""
+    """Return the bytes of each record with its own line end, without the blank lines between records.
+
+    `starts` are the 0-based lines on which the records start.
+    """
     lines = data.split(b"\n")
     bounds = pairwise([*starts, len(lines)])
     return [_with_end(b"\n".join(lines[a:b]) + (b"\n" if b < len(lines) else b""), usual) for a, b in bounds]
 
 
 def _with_end(record: bytes, usual: bytes) -> bytes:
-    """Return a record with one line end: its own, or the usual one if it has none."""
+    """Return a record with one line end: its own, or `usual` if it has none."""
     text = record.rstrip(b"\r\n")
     if text == record:
         return record + usual
@@ -81,7 +84,7 @@ def _with_end(record: bytes, usual: bytes) -> bytes:
 
 
 def record_batches(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """Cut the stream at record ends; each piece is about `size` bytes."""
+    """Yield the stream in pieces of about `size` bytes, split at record ends; TooLarge if a line is too long."""
     held: list[bytes] = []
     length = 0
     for block in blocks:
@@ -89,7 +92,9 @@ def record_batches(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
         length += len(block)
         if length >= size:
             data = b"".join(held)
-            end = whole_length(data, sound_marks(data)) or (data.rfind(b"\n") + 1 if length > LONGEST_RECORD else 0)
+            end = complete_length(data, well_quoted_marks(data)) or (
+                data.rfind(b"\n") + 1 if length > LONGEST_RECORD else 0
+            )
             if end:
                 yield data[:end]
             elif length > LONGEST_RECORD:
@@ -102,17 +107,17 @@ def record_batches(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
 
 
 def _has_blank_line(data: bytes) -> bool:
-    """Whether there is one, which in a single column cannot be told from a blank cell."""
+    """Return whether there is a blank line, which in a file of one column looks like a blank cell."""
     return data[:1] in b"\r\n" or b"\n\n" in data or b"\n\r\n" in data
 
 
 def _lines(data: bytes) -> int:
-    """Count line feeds, several times faster than `bytes.count` where there are many."""
+    """Return the number of line feeds; several times faster than `bytes.count` for many."""
     return int(np.count_nonzero(np.frombuffer(data, np.uint8) == 10))
 
 
 class _Reader:
-    """Reads the batches of one file in order and counts records and lines."""
+    """Read the batches of one file in order, and count records and lines."""
 
     def __init__(self, header: list[str], notes: Notes, *, line: int) -> None:
         self.header = header
@@ -136,7 +141,7 @@ class _Reader:
         return frame
 
     def _strict(self, data: bytes) -> pl.DataFrame | None:
-        """Return the batch if every record has exactly the header's fields, else None."""
+        """Return the batch if every record has the header's number of fields, else None."""
         guard = GUARD.encode()
         if guard in data or (len(self.header) == 1 and _has_blank_line(data)):
             return None
@@ -171,7 +176,7 @@ class _Reader:
         return any(column.str.contains(UNDOUBLED).any() for column in objects)
 
     def _starts(self, frame: pl.DataFrame, data: bytes) -> pl.Series:
-        """Return the 0-based physical line each record starts on."""
+        """Return the 0-based physical line on which each record starts."""
         if frame.height == _lines(data) + (not data.endswith(b"\n")):
             return pl.int_range(frame.height, dtype=pl.Int64, eager=True)
         taken = 1 + pl.sum_horizontal(pl.col(self.header).str.count_matches("\n", literal=True)).cast(pl.Int64)

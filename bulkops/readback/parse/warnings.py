@@ -1,40 +1,40 @@
-"""What was odd about an answer, told in sentences."""
+"""Count the problems of a parsed CSV, and describe them in sentences."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-FIELDS = "not as many fields as the header"
-QUOTES = "quotes that are not those of CSV"
+FIELDS = "a different number of fields than the header"
+QUOTES = "quotes that are not valid CSV"
 UNCLOSED = "a quoted cell that is never closed"
 NOT_UTF8 = "not valid UTF-8, read with replacement characters"
 UNCERTAIN = (FIELDS, UNCLOSED, NOT_UTF8)
-"""Oddities after which a record may not be read as it was written."""
+"""Problems after which the cells of a record may be wrong."""
 
 
 @dataclass
 class Notes:
-    """What was odd about an answer or a file, counted, with the record where each was met first."""
+    """The problems of a response or a file: the number of each, and the first record that has it."""
 
     counts: Counter[str] = field(default_factory=Counter)
     first: dict[str, int] = field(default_factory=dict)
 
     def add(self, what: str, record: int, count: int = 1) -> None:
-        """Count one oddity; `record` is 1-based, the header not counted."""
+        """Add `count` occurrences of a problem; `record` is 1-based and does not count the header."""
         self.counts[what] += count
         self.first.setdefault(what, record)
 
-    def take(self, other: "Notes", *, after: int = 0) -> None:
-        """Add what was noted of another part, which `after` records came before."""
+    def merge(self, other: "Notes", *, after: int = 0) -> None:
+        """Add the problems of another part; `after` is the number of records before that part."""
         for what, count in other.counts.items():
             self.add(what, other.first[what] + after, count)
 
     def uncertain(self) -> tuple[str, ...]:
-        """Return one sentence for each oddity that leaves a record's cells uncertain."""
+        """Return one sentence for each problem that makes the cells of a record uncertain."""
         return tuple(self._line(what) for what in UNCERTAIN if self.counts[what])
 
     def _line(self, what: str) -> str:
         return f"{self.counts[what]:,} x {what} (first: record {self.first[what]:,})."
 
     def lines(self) -> tuple[str, ...]:
-        """Return one sentence an oddity."""
+        """Return one sentence for each problem."""
         return tuple(self._line(what) for what, count in self.counts.items() if count)

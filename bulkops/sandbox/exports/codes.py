@@ -78,13 +78,14 @@ def _coupon_values(call: Call, query: str, where: Where) -> Iterator[str]:
 
 def _coupon_lines(call: Call, query: str, where: Where) -> Iterator[str]:
     shown = date_printer(call, sample="ISO8601")
+    alive = {"blank": "", "false": "false", "zero_time": "0001-01-01T00:00:00Z"}[call.state.assumptions.deleted_mark]
     no_limit = "0" if call.state.assumptions.no_discount_limit == "0" else ""
     yield COUPON_HEADER
     for row in call.state.database.stream(query, where.values):
         yield (
             f"{row['id']},{shown(row['created'])},{row['campaign']},{cell(row['value'])},"
             f"{shown(row['expirydate'])},{shown(row['startdate'])},{quoted(row['attributes'])},"
-            f"{row['application']},{shown(row['deleted'])},0,{ACCOUNT},,{cell(row['recipient'])},"
+            f"{row['application']},{shown(row['deleted']) or alive},0,{ACCOUNT},,{cell(row['recipient'])},"
             f'{row["importid"]},{row["batchid"]},,"[]",{row["limitval"]},0,0,'
             f"{row['discountlimit'] or no_limit}\n"
         )

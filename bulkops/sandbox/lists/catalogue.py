@@ -206,11 +206,11 @@ def _attribute(call: Call, held: Attribute) -> dict[str, Any]:
         "title": held.name.replace("_", " ").capitalize(),
         "type": held.type,
         "description": "",
-        "suggestions": [],
+        "suggestions": list(held.suggestions),
         "hasAllowedList": held.allowed_list,
         "restrictedBySuggestions": held.restricted,
         "editable": True,
-        "subscribedApplicationsIds": [each.id for each in call.state.world.applications],
+        "subscribedApplicationsIds": list(held.applications) or [each.id for each in call.state.world.applications],
         "subscribedCatalogsIds": [],
     }
 

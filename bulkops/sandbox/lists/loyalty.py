@@ -10,6 +10,7 @@ from bulkops.sandbox.answers import ApiError, bad_parameter, json_response
 from bulkops.sandbox.balances import Balance, balances
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.filters import Where, moment, page
+from bulkops.sandbox.parameters import SLICE
 from bulkops.sandbox.times import iso_micro
 from bulkops.sandbox.world import Program
 
@@ -18,6 +19,8 @@ def transactions(call: Call) -> Response:
     """Answer `getLoyaltyProgramTransactions`; every transaction here is an imported addition."""
     program = call.state.program(call.path["loyaltyProgramId"])
     where = Where(call).visible().also("program = :program", program=program.id)
+    if call.state.assumptions.unfiltered_transactions == "last_50" and not call.query.keys() - SLICE.keys():
+        where.also("id IN (SELECT id FROM point WHERE program = :program AND since <= :now ORDER BY id DESC LIMIT 50)")
     return _page_of_points(call, where, _transaction)
 
 

@@ -15,7 +15,7 @@ from bulkops.ledger.events import EvidenceRead, Undecided
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.readback.compare.canonical import found_frame, sent_frame
-from bulkops.readback.compare.keyed import Counts, compare
+from bulkops.readback.compare.keyed import RowCounts, compare
 from bulkops.readback.compare.sql import literal
 from bulkops.readback.compare.staging import RowSets
 from bulkops.readback.fetch.rows import fold_of, read_back
@@ -126,7 +126,7 @@ class Amounts:
         wide = {name: ids[name] for _, name, _, _ in Formatter().parse(readback.path) if name}
         return [ids, wide] if self._context.skips_duplicates and len(wide) < len(ids) else [ids]
 
-    def _found(self, sets: RowSets, chunk: ChunkEntry, first: int, counts: Counts) -> Found:
+    def _found(self, sets: RowSets, chunk: ChunkEntry, first: int, counts: RowCounts) -> Found:
         """Return what the staged rows show of a chunk whose records were staged from number `first` on."""
         skips = self._context.skips_duplicates
         return Found(

@@ -80,7 +80,7 @@ def records_of(contender: Contender, canonical: Callable[[pl.DataFrame], pl.Data
     """Return the records of a contender as they are compared; None if its file cannot be read or has changed."""
     job, chunk = contender.job, contender.chunk
     try:
-        body = b"".join(ChunkBody(job.file_path, job.header_end, chunk))
+        body = b"".join(ChunkBody(job.file_path, job.header_end, chunk, header=job.sent_header))
         return canonical(pl.concat(list(read_frames([body], name=str(job.file_path))), how="vertical"))
     except BulkopsError:
         return None

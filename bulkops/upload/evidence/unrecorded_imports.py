@@ -18,9 +18,9 @@ from bulkops.upload.context import JobContext
 from bulkops.upload.evidence.contenders import wait_for_answers
 from bulkops.upload.evidence.judge import Doubt, Judge
 from bulkops.upload.evidence.row_clock import instant
+from bulkops.upload.evidence.server_clock import learn_time
 from bulkops.upload.evidence.snapshots import Reading
 from bulkops.upload.evidence.verdict import Evidence, Verdict
-from bulkops.upload.sender import learn_time
 
 
 def settle_what_the_ledger_forgot(context: JobContext, chunks: Sequence[ChunkEntry]) -> list[ChunkEntry]:

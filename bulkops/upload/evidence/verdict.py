@@ -29,7 +29,7 @@ class Verdict(StrEnum):
 class Evidence:
     """A verdict and what it rests on.
 
-    `import_id` of a part (PARTLY) is given only where no other import could hold records of the chunk.
+    `part_of` is the import with a part of the chunk, if no other one could contain records of it (counted rows only).
     `present` are the places in the chunk whose keys were found, and `imports` the ids of all imports that have them
     (`create` only; `import_id` is the one with most of them). `created` is when the youngest row was made, `exact` how
     many imports hold exactly the records (counted rows only). Two readings with equal `fingerprint` saw the same of
@@ -44,6 +44,7 @@ class Evidence:
     note: str = ""
     created: str = ""
     exact: int = 0
+    part_of: int | None = None
 
     @property
     def fingerprint(self) -> tuple[object, ...]:
@@ -83,7 +84,7 @@ def judge_multiset(
         sole = proved.height == 1 and groups.filter(_could_be_ours(sent.height, reused=likeness.reused)).height == 1
         return Evidence(
             verdict=Verdict.PARTLY,
-            import_id=int(proved[IMPORT_ID][0]) if sole else None,
+            part_of=int(proved[IMPORT_ID][0]) if sole else None,
             rows=total,
             note=note,
             created=str(proved["newest"][0]) if sole else "",

@@ -8,6 +8,7 @@ from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import TAKEN_IN, ChunkState
 from bulkops.upload.context import JobContext
 from bulkops.upload.refusals.error_lines import MAX_LINES, Pointing
+from bulkops.upload.refusals.header_names import ADVICE
 from bulkops.upload.refusals.split_chunk import PROBES, found_and_missing, halves, suspects_and_rest, with_probes
 
 WORTH_PROBES = 10
@@ -37,8 +38,11 @@ class Refusals:
     def may_divide(self, chunk: ChunkEntry) -> bool:
         """Tell whether a refused chunk may be sent again in parts, or as the single record that is left of it.
 
-        A record that was only refused together with others may be a good one.
+        A record that was only refused together with others may be a good one. Parts have the same header: where that
+        was refused, so would they be.
         """
+        if ADVICE in chunk.message:
+            return False
         never_alone = chunk.records == 1 and chunk.parent is not None and chunk.attempts == 0
         splittable = self._context.contract.mode.splittable and self._context.options.isolate
         return splittable and (chunk.records > 1 or never_alone) and self._left() >= min(chunk.records, 2)

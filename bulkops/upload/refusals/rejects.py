@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bulkops.errors import FileChanged, Unfinished
-from bulkops.ledger.models import ChunkEntry
+from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.private import private, private_folder
 from bulkops.reading.sources import open_regular
@@ -42,7 +42,7 @@ def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | 
         private_folder(path.parent)
         with open_regular(context.job.file_path) as source:
             with _replacing(path) as out:
-                _copy_records(source, context.job.header_end, rejected, out)
+                _copy_records(source, context.job, rejected, out)
             pointing = Pointing(context)
             named = {chunk.number: _named(context, chunk, pointing) for chunk in rejected}
             starts = {chunk.pieces[0][0] for chunk in rejected}
@@ -55,12 +55,12 @@ def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | 
     return path
 
 
-def _copy_records(source: BinaryIO, header_end: int, chunks: Sequence[ChunkEntry], out: BinaryIO) -> None:
-    header = source.read(header_end)
+def _copy_records(source: BinaryIO, job: JobEntry, chunks: Sequence[ChunkEntry], out: BinaryIO) -> None:
+    header = source.read(job.header_end)
     out.write(header)
     ended = header.endswith(b"\n") or not header
     for chunk in chunks:
-        digest = hashlib.sha256(header)
+        digest = hashlib.sha256(header if job.sent_header is None else job.sent_header)
         for start, end in chunk.pieces:
             if not ended:
                 out.write(b"\n")

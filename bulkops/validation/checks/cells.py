@@ -24,10 +24,24 @@ _CERTAIN = timedelta(days=3)
 moves an instant by less than a day."""
 
 
-def content_hits(frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room) -> list[Hits]:
-    """Return what is wrong with the cells and records of a frame whose columns have the contract's names."""
+def spared_columns(frame: pl.DataFrame, context: Context) -> frozenset[str]:
+    """Return the first column if all its cells are long codes, which are plainly clean."""
+    return frozenset(
+        name for name in frame.columns[:1] if not _repeats(frame[name]) and checks_of(context, name).spare(frame[name])
+    )
+
+
+def content_hits(
+    frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room, *, spared: frozenset[str]
+) -> list[Hits]:
+    """Return what is wrong with the cells and records of a frame whose columns have the contract's names.
+
+    The columns `spared` are known to be clean.
+    """
     hits: list[Hits] = []
     for name in context.present:
+        if name in spared:
+            continue
         hits += _column_hits(frame, context.contract.column(name), numbers, context, room)
     return hits + _record_hits(frame, numbers, context, room)
 
@@ -37,13 +51,13 @@ def _column_hits(
 ) -> list[Hits]:
     checks = checks_of(context, column.name)
     cells = frame[column.name]
-    if len(cells) > _SAMPLE and cells.head(_SAMPLE).n_unique() < _SAMPLE // 2:
+    if _repeats(cells):
         unclean = _unclean(cells.unique(), checks)
         if not len(unclean):
             return []
         rows = cells.to_frame().with_row_index(ROW)
         doubtful = cells.filter(cells.is_in(unclean.implode(), nulls_equal=True))
-    elif checks.spare(cells):
+    elif column.name != frame.columns[0] and checks.spare(cells):  # of the first column that is known
         return []
     else:
         plain = checks.are_plain(cells)
@@ -56,6 +70,11 @@ def _column_hits(
                 _hits(check, broken.height, broken, numbers, context, room) for check, broken in checks.broken(rows)
             ]
     return _repeated_hits(rows, doubtful.value_counts(name=_TIMES), checks, numbers, context, room)
+
+
+def _repeats(cells: pl.Series) -> bool:
+    """Tell whether the cells of a column are few different ones, as far as the first of them show."""
+    return len(cells) > _SAMPLE and cells.head(_SAMPLE).n_unique() < _SAMPLE // 2
 
 
 def _unclean(distinct: pl.Series, checks: Checks) -> pl.Series:

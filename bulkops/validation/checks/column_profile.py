@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import polars as pl
@@ -11,10 +11,12 @@ from bulkops.reading.records.structural_index import Offsets
 from bulkops.validation.checks.cells import ROW, number_of
 from bulkops.validation.checks.decimals import comma_readings, grouped
 from bulkops.validation.context import Context, shown
+from bulkops.validation.odd_lines import is_total, line_spot
 from bulkops.validation.rule_matches import Hits, Room, Spot
 from bulkops_validators.model import patterns
 from bulkops_validators.model.cells import IdList, Number, Text, Timestamp
 from bulkops_validators.model.expressions import alone
+from bulkops_validators.model.odd_lines import PROGRAM
 
 K = TypeVar("K", bound=Hashable)
 _DECIDE = "decide with `bulkops fix --date-order day-first` or month-first"
@@ -50,7 +52,7 @@ class BlockFacts:
     dates in a local order, `ambiguous_dates` those of which either number can be the day. `filled` counts the cells of
     ids and codes, `ids_with_decimals` are those such as 100200.0. `grouped` are numbers such as 1.500, which may be
     thousands; `other_decimals` are the columns that have decimal numbers of another form. `commas` is what the commas
-    in the numbers of a column show, as `comma_readings` tells.
+    in the numbers of a column show, as `comma_readings` tells. `last` is the first cell of the last record.
     """
 
     lengths: dict[str, Counter[int]] = field(default_factory=dict)
@@ -66,6 +68,7 @@ class BlockFacts:
     grouped: dict[str, Usage] = field(default_factory=dict)
     other_decimals: set[str] = field(default_factory=set)
     commas: dict[str, frozenset[str]] = field(default_factory=dict)
+    last: Spot | None = None
 
     def add(self, other: "BlockFacts", *, base: int, room: Room) -> None:
         """Add the facts of the next block, whose records begin at `base`."""
@@ -77,6 +80,8 @@ class BlockFacts:
         _add_usages(self.exclusive, other.exclusive, base=base, most=room.of("XCL104"))
         _add_usages(self.ids_with_decimals, other.ids_with_decimals, base=base, most=room.of("XLS115"))
         _add_usages(self.grouped, other.grouped, base=base, most=1)
+        if other.last is not None and other.last.number is not None:
+            self.last = replace(other.last, number=other.last.number + base)
         self.filled_unknown |= other.filled_unknown
         self.other_decimals |= other.other_decimals
         self.filled.update(other.filled)
@@ -96,8 +101,11 @@ def gather(
 ) -> BlockFacts:
     """Return the facts of a block's records; `local_dates` and `commas` in numbers say whether any were found in it."""
     facts = BlockFacts()
-    if not frame.height:
+    if not frame.height or not frame.width:
         return facts
+    first = frame.to_series(0)
+    number = number_of(frame.height - 1, numbers)
+    facts.last = Spot(message="", number=number, column=first.name, value=first[-1] or "")
     for name in _code_columns(context):
         _gather_numbers(frame, name, numbers, context, room, facts)
     for name in _decimal_columns(context):
@@ -221,6 +229,8 @@ def whole_file_hits(facts: BlockFacts, context: Context) -> Iterable[Hits]:
     for name in facts.grouped:
         yield from _three_decimals(name, facts, context)
     yield from _mixed(facts, context)
+    if facts.last is not None and facts.last.number is not None and is_total(facts.last.value or ""):
+        yield Hits(PROGRAM, 1, (line_spot(PROGRAM, facts.last.number, facts.last.value or "", context),))
 
 
 def _lost_zeros(name: str, facts: BlockFacts, context: Context) -> Iterable[Hits]:
@@ -287,13 +297,34 @@ def _three_decimals(name: str, facts: BlockFacts, context: Context) -> Iterable[
     yield Hits("VAL115", 1, (_shown(facts.grouped[name].spots[0], f"{name} {{!r}} {says}", context),))
 
 
+def day_first(facts: BlockFacts) -> dict[str, bool]:
+    """Return the columns of local dates whose order is known, and whether the day comes first.
+
+    A column that shows no order has that of the others, if all of these show the same one.
+    """
+    known = {
+        name: bool(facts.day_first[name])
+        for name in facts.local_dates
+        if bool(facts.day_first[name]) != bool(facts.month_first[name])
+    }
+    orders = {bool(facts.day_first[name]) for name in known}
+    if len(orders) == 1 and not mixed_dates(facts):
+        (order,) = orders
+        known |= {name: order for name in facts.local_dates if name not in known}
+    return known
+
+
+def mixed_dates(facts: BlockFacts) -> frozenset[str]:
+    """Return the columns in which some dates have the day first and others the month."""
+    return frozenset(name for name in facts.local_dates if facts.day_first[name] and facts.month_first[name])
+
+
 def _unknown_order(name: str, facts: BlockFacts, context: Context) -> Iterable[Hits]:
     """Return the date whose order of day and month nothing shows, or that the column shows both ways."""
-    day_first, month_first = bool(facts.day_first[name]), bool(facts.month_first[name])
-    if day_first is not month_first:
+    if name in day_first(facts):
         return
     says = "some dates of the column have the day first, others the month"
-    if not day_first:
+    if name not in mixed_dates(facts):
         says = "no date of the column shows whether the day comes first"
     spots = facts.ambiguous_dates[name].spots or facts.local_dates[name].spots
     yield Hits("DAT110", 1, (_shown(spots[0], f"{name} {{!r}}: {says}; {_DECIDE}", context),))

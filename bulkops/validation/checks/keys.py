@@ -6,6 +6,7 @@ the folded hash, so that memory does not grow with the file.
 """
 
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -47,16 +48,17 @@ def key_hashes(
     key = parts[0] if len(parts) == 1 else pl.concat_str(parts, separator="\x1f")
     keys = frame.select(key=key, blank=pl.all_horizontal(part.str.len_bytes() == 0 for part in parts))
     exact = _spread(_hashes(keys, pl.col("key")), numbers, records)
-    if not context.folds_case or _is_folded(keys["key"]):
+    if _is_folded(keys["key"], addresses=not context.folds_case):
         return KeyHashes(exact, exact)
-    return KeyHashes(
-        exact, _spread(_hashes(keys, pl.col("key").str.to_lowercase().str.to_uppercase()), numbers, records)
-    )
+    fold = pl.col("key").str.normalize("NFC").str.to_lowercase().str.to_uppercase()
+    if not context.folds_case:
+        fold = pl.when(pl.col("key").str.contains("@", literal=True)).then(fold).otherwise(pl.col("key"))
+    return KeyHashes(exact, _spread(_hashes(keys, fold), numbers, records))
 
 
 def folded(key: str) -> str:
-    """Return what all spellings of a key that differ by case only have in common."""
-    return key.lower().upper()
+    """Return what all spellings of a key have in common that look the same, or differ by case only."""
+    return unicodedata.normalize("NFC", key).lower().upper()
 
 
 def _hashes(keys: pl.DataFrame, key: pl.Expr) -> Hashes:
@@ -66,9 +68,15 @@ def _hashes(keys: pl.DataFrame, key: pl.Expr) -> Hashes:
     return keys.select(hashed).to_series().to_numpy()
 
 
-def _is_folded(keys: pl.Series) -> bool:
-    """Tell, cheaply, whether the keys of a block are what they are folded to, as codes mostly are."""
+def _is_folded(keys: pl.Series, *, addresses: bool) -> bool:
+    """Tell, cheaply, whether the keys of a block are what they are folded to, as codes mostly are.
+
+    With `addresses` only keys with @ in them are folded: elsewhere upper and lower case are no accident.
+    """
     text = keys.str.join("").cast(pl.Binary).item()
+    if addresses:
+        large = np.frombuffer(text, np.uint8) - np.uint8(ord("A")) < _LETTERS
+        return b"@" not in text or (text.isascii() and not large.any())
     if not text.isascii():
         return False
     small = np.frombuffer(text, np.uint8) - np.uint8(ord("a")) < _LETTERS

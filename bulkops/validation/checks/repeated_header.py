@@ -26,23 +26,28 @@ def repeats_header(cells: Sequence[str], columns: Sequence[str | None], names: S
     return all(cell in (column, name) for cell, column, name in pairs)
 
 
-def repeated_headers(frame: pl.DataFrame, numbers: Offsets | None, context: Context, room: Room) -> list[Hits]:
+def repeated_headers(frame: pl.DataFrame, context: Context) -> Offsets:
     """Return the rows of a frame of known columns that are the header once more."""
+    none = np.zeros(0, np.int64)
     if "HDR110" not in context.codes or not frame.width or not frame.height:
-        return []
+        return none
     spelt = {name: {name, *_own_name(name, context)} for name in frame.columns}
     first, *others = frame.columns
     beginnings = [text for name in spelt[first] for text in (name, _MARK + name, f'{_MARK}"{name}"')]
     likely = frame.select(pl.col(first).is_in(beginnings).fill_null(value=False)).to_series()
     if not likely.any():
-        return []
-    rows = np.flatnonzero(likely.to_numpy())
+        return none
+    rows: Offsets = np.flatnonzero(likely.to_numpy())
     if others:
         named = [pl.col(name).is_in([*spelt[name]]).fill_null(value=False) for name in others]
         rows = rows[frame[rows].select(pl.all_horizontal(named)).to_series().to_numpy()]
-    records = rows if numbers is None else numbers[rows]
+    return rows
+
+
+def header_hits(records: Offsets, room: Room) -> Hits:
+    """Return the hits of records that repeat the header."""
     spots = tuple(Spot(message="the record repeats the header", number=int(n)) for n in records[: room.of("HDR110")])
-    return [Hits("HDR110", len(records), spots)] if len(records) else []
+    return Hits("HDR110", len(records), spots)
 
 
 def _own_name(column: str, context: Context) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Repeated keys of all files of a call: counted exactly, shown with the first occurrence."""
 
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,10 +13,10 @@ from bulkops.reading.records.structural_index import Offsets
 from bulkops.validation.block import Partial
 from bulkops.validation.checks.keys import KeyStore, folded
 from bulkops.validation.context import masked
-from bulkops.validation.findings import ValidationSettings
 from bulkops.validation.record_lookup import RecordPlace, read_again
 from bulkops.validation.report_builder import Tally
 from bulkops.validation.rule_matches import Hits, Spot
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract, Mode, Unique
 
 
@@ -129,6 +130,8 @@ class KeyBook:
         if other != file:
             where = f"{where} of {self._tallies[other].source.path}"
         what = f"as {keys[1]!r} " if keys[0] != keys[1] else ""
+        if what and _looks_the_same(_key(here, unique), _key(there, unique)):
+            what = "in other characters, which look the same, "
         message = f"{' and '.join(names)} {keys[0]!r} stands {what}in {where} already"
         return Spot(message=message, number=position - self._bases[file], column=names[-1], value=value)
 
@@ -147,6 +150,11 @@ class KeyBook:
                 continue
             places |= {number + base: place for number, place in found.items()}
         return places
+
+
+def _looks_the_same(one: str, other: str) -> bool:
+    """Tell whether two texts have the same letters, whole in one and with accents of their own in the other."""
+    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
 
 
 def _key(place: RecordPlace, unique: Unique) -> str:

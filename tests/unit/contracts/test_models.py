@@ -12,7 +12,7 @@ from bulkops.reading.records.layout import Block, lay_out
 from bulkops.reading.records.quoting import cut
 from bulkops.reading.sources import Source
 from bulkops.validation.engine import validate_files
-from bulkops.validation.findings import ValidationSettings
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 from bulkops_validators.model.rules import Severity

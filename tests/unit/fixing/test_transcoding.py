@@ -125,7 +125,7 @@ def test_a_byte_order_mark_of_utf8_goes_whatever_encoding_is_named() -> None:
 
 
 def test_masked_findings_name_encodings_and_show_no_text() -> None:
-    from bulkops.validation.findings import ValidationSettings
+    from bulkops.validation.settings import ValidationSettings
 
     source = Source("memory.csv", lambda: io.BytesIO(b"item\nSECRET\xe9\n"))
     report = validate_files(CONTRACTS["collections"], [source], settings=ValidationSettings(mask=True)).files[0]

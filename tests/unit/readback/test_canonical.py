@@ -1,4 +1,4 @@
-"""What was sent and what a deployment makes of it get equal rows."""
+"""A sent record and the row that a deployment stores for it become equal canonical rows."""
 
 import polars as pl
 import pytest
@@ -15,7 +15,7 @@ def readback(contract: str) -> Readback:
     return found
 
 
-def test_defaults_case_and_columns_in_any_order() -> None:
+def test_rows_with_defaults_other_case_and_other_column_order_are_equal() -> None:
     way = readback("coupons")
     sent = sent_frame(way, pl.DataFrame({"Value": ["abc"], "limitval": [""], "attributes": [""]}), Fold.UPPERCASE)
     export = {
@@ -29,13 +29,13 @@ def test_defaults_case_and_columns_in_any_order() -> None:
     assert found.select("_import_id", "_created").rows() == [("9", "2026-01-01T00:00:00Z")]
 
 
-def test_an_expiry_is_not_compared_where_a_duration_was_used() -> None:
+def test_expiry_is_not_compared_where_a_duration_was_used() -> None:
     way = readback("loyalty-points")
     frame = pl.DataFrame({"customerprofileid": ["a", "b"], "amount": ["1", "1"], "validityDuration": ["3D", ""]})
     assert sent_frame(way, frame)["expirydate"].to_list() == [None, "unlimited"]
 
 
-def test_an_end_that_the_program_sets_itself_is_not_compared() -> None:
+def test_end_date_that_the_program_sets_is_not_compared() -> None:
     way = readback("loyalty-tiers")
     frame = pl.DataFrame(
         {"customerprofileid": ["a", "b"], "tiername": ["Gold", "Gold"], "expirydate": ["", "2030-01-01T00:00:00Z"]}
@@ -51,12 +51,12 @@ def test_a_missing_json_field_is_blank_and_an_optional_one_is_not_compared() -> 
     assert found["reason"].to_list() == [None]
 
 
-def test_a_csv_without_the_key_cannot_be_compared() -> None:
+def test_csv_without_the_key_column_raises_data_error() -> None:
     with pytest.raises(DataError, match="'value'"):
         found_frame(readback("coupons"), pl.DataFrame({"code": ["x"]}))
 
 
-def test_a_csv_without_another_column_says_nothing_of_it() -> None:
+def test_column_that_a_csv_lacks_is_null() -> None:
     found = found_frame(readback("coupons"), pl.DataFrame({"value": ["x"]}))
     assert found["attributes"].to_list() == [None]
 
@@ -75,14 +75,14 @@ def test_a_csv_without_another_column_says_nothing_of_it() -> None:
         ("loyalty-cards", ["created"], ["identifier"]),
     ],
 )
-def test_an_export_without_rows_must_still_tell_whose_its_rows_would_be(
+def test_export_without_rows_still_needs_the_identifying_columns(
     name: str, columns: list[str], missing: list[str]
 ) -> None:
     frame = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
     assert missing_columns(readback(name), frame, filled=()) == missing
 
 
-def test_each_item_of_a_page_must_tell_whose_it_is() -> None:
+def test_each_item_of_a_page_needs_the_identifying_fields() -> None:
     way = readback("loyalty-points")
     whole = {"customerProfileId": ["a", "b"], "amount": ["1", "2"], "importId": ["4", ""], "created": ["t", "t"]}
     assert missing_columns(way, pl.DataFrame(whole), filled=("amount",)) == []

@@ -1,18 +1,18 @@
-"""What speaks against an answer being whole: how it was framed, how it begins, and how it ends."""
+"""A response may be incomplete: its framing, its beginning and its end show it."""
 
 import io
 
 import pytest
 
-from bulkops.readback.fetch.completeness import Doubt, doubt_of
+from bulkops.readback.fetch.completeness import Incompleteness, find_incompleteness
 
 COLUMNS = frozenset({"value"})
 HEAD = "id,value,limitval,attributes\n"
 
 
-def doubt(text: str, *, framed: bool = True) -> Doubt | None:
+def incompleteness(text: str, *, framed: bool = True) -> Incompleteness | None:
     data = text.encode()
-    return doubt_of(io.BytesIO(data), len(data), COLUMNS, framed=framed, open_quote=text.count('"') % 2 == 1)
+    return find_incompleteness(io.BytesIO(data), len(data), COLUMNS, framed=framed, open_quote=text.count('"') % 2 == 1)
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ def doubt(text: str, *, framed: bool = True) -> Doubt | None:
         "\n" * 300_000 + "1,A,1,\n",
     ],
 )
-def test_nothing_speaks_against_an_answer_of_records(rows: str) -> None:
-    assert doubt(HEAD + rows) is None
+def test_response_of_complete_records_is_complete(rows: str) -> None:
+    assert incompleteness(HEAD + rows) is None
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def test_nothing_speaks_against_an_answer_of_records(rows: str) -> None:
     ],
 )
 @pytest.mark.parametrize("rows", ["1,A,1,\n", '1,A,1,"[\n{""a"": 3}]"\n', '1,A,1,"{\n""a"": 3}"\n'])
-def test_an_error_behind_the_records_is_no_end(rows: str, appendix: str) -> None:
-    found = doubt(HEAD + rows + appendix)
-    assert found == Doubt(reason="the answer ends with an error instead of a record", by_repeating=False)
+def test_response_with_an_error_after_the_records_is_incomplete(rows: str, appendix: str) -> None:
+    found = incompleteness(HEAD + rows + appendix)
+    assert found == Incompleteness(reason="the response ends with an error instead of a record", by_repeating=False)
 
 
 @pytest.mark.parametrize(
@@ -60,25 +60,31 @@ def test_an_error_behind_the_records_is_no_end(rows: str, appendix: str) -> None
         "Internal Server Error\n",
     ],
 )
-def test_a_last_record_that_looks_cut_must_come_twice(last: str) -> None:
-    found = doubt(f"{HEAD}1,A,1,\n{last}")
-    assert found == Doubt(reason="the last record of the answer may be cut")
+def test_response_with_a_last_record_that_looks_truncated_needs_an_equal_second_one(last: str) -> None:
+    found = incompleteness(f"{HEAD}1,A,1,\n{last}")
+    assert found == Incompleteness(reason="the last record of the response may be truncated")
 
 
 @pytest.mark.parametrize(
     "last", ['2,BB{"message":"boom"}\n', '2,BB,1,x{\n "message": "boom"\n}\n', "2,BB<html>x</html>\n"]
 )
-def test_an_error_behind_half_a_record_is_no_end(last: str) -> None:
-    found = doubt(f"{HEAD}1,A,1,\n{last}")
-    assert found == Doubt(reason="the answer ends with an error instead of the rest of a record", by_repeating=False)
+def test_response_with_an_error_after_half_a_record_is_incomplete(last: str) -> None:
+    found = incompleteness(f"{HEAD}1,A,1,\n{last}")
+    assert found == Incompleteness(
+        reason="the response ends with an error instead of the rest of a record", by_repeating=False
+    )
 
 
-def test_what_does_not_end_or_begin_as_a_csv_is_told() -> None:
-    assert doubt(HEAD + "1,A") == Doubt(reason="the answer ends in the middle of a record", by_repeating=False)
-    assert doubt(HEAD + "1,A,1,x") == Doubt(reason="the answer does not end with a line end")
-    assert doubt(HEAD + '1,A,1,"x\n') == Doubt(reason="the answer may end inside a quoted cell")
-    assert doubt(HEAD + "1,A,1,\n", framed=False) == Doubt(reason="nothing shows that the answer came whole")
+def test_response_that_does_not_begin_or_end_like_a_csv_is_incomplete() -> None:
+    assert incompleteness(HEAD + "1,A") == Incompleteness(
+        reason="the response ends in the middle of a record", by_repeating=False
+    )
+    assert incompleteness(HEAD + "1,A,1,x") == Incompleteness(reason="the response does not end with a line end")
+    assert incompleteness(HEAD + '1,A,1,"x\n') == Incompleteness(reason="the response may end inside a quoted cell")
+    assert incompleteness(HEAD + "1,A,1,\n", framed=False) == Incompleteness(
+        reason="nothing shows that the response is complete"
+    )
     for other in ("", "\n\n", "id,code\n1,A\n", '{"message": "no"}\n', "<html>\n"):
-        found = doubt(other)
+        found = incompleteness(other)
         assert found is not None, other
         assert not found.by_repeating, other

@@ -1,9 +1,9 @@
-"""What is noted of a CSV while it comes: by record, whatever the blocks it comes in."""
+"""Malformed records of a CSV are noted with their number, for every size of the blocks."""
 
 import pytest
 
 from bulkops.readback.parse import malformed_quotes
-from bulkops.readback.parse.malformed_quotes import NUL, UTF8, note_oddities
+from bulkops.readback.parse.malformed_quotes import NUL, UTF8, note_malformed_records
 from bulkops.readback.parse.warnings import FIELDS, QUOTES, Notes
 
 ODD = {
@@ -16,7 +16,7 @@ ODD = {
     "a NUL byte": (b"id,value\n1,A\n2,B\0\n", NUL, 2),
     "objects without quotes": (b"""id,ids,attributes\nC1,,\nC2,['a','b'],{"x": 1, "y": 2}\n""", QUOTES, 2),
     "a stray quote": (b'id,value\n1,"a\nb"\n2,5" pipe\n', QUOTES, 2),
-    "among quotes that are not those of CSV": (b'id,v\n1,{"a": 1}\n2,B,C\n3,\xff\n', FIELDS, 2),
+    "among quotes that are not valid CSV": (b'id,v\n1,{"a": 1}\n2,B,C\n3,\xff\n', FIELDS, 2),
 }
 SOUND = {
     "plain": b'id,value\r\n1,"A, ""B"""\r\n2,\xc3\xa9\r\n',
@@ -29,14 +29,14 @@ SOUND = {
 
 def noted(data: bytes, size: int) -> Notes:
     notes = Notes()
-    seen = note_oddities([data[n : n + size] for n in range(0, len(data), size)], notes)
+    seen = note_malformed_records([data[n : n + size] for n in range(0, len(data), size)], notes)
     assert seen.quotes == data.count(b'"')
     return notes
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
 @pytest.mark.parametrize("name", ODD)
-def test_an_odd_record_is_noted_with_its_number(name: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_malformed_record_is_noted_with_its_number(name: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(malformed_quotes, "PIECE", 8)
     data, what, record = ODD[name]
     assert noted(data, size).first[what] == record
@@ -44,6 +44,6 @@ def test_an_odd_record_is_noted_with_its_number(name: str, size: int, monkeypatc
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
 @pytest.mark.parametrize("name", SOUND)
-def test_nothing_is_noted_of_sound_records(name: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_valid_records_are_not_noted(name: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(malformed_quotes, "PIECE", 8)
     assert noted(SOUND[name], size).lines() == ()

@@ -1,4 +1,4 @@
-"""Every record is read, whatever its quoting, with its number and its line."""
+"""Every record is read with its number and line, also with malformed quotes."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ def rows(data: bytes, notes: Notes | None = None, batch: int = 1 << 24) -> list[
     return [row for frame in read_frames([data], name="x", notes=notes, batch_bytes=batch) for row in frame.rows()]
 
 
-def test_bom_crlf_and_blank_lines_leave_no_trace() -> None:
+def test_bom_crlf_and_blank_lines_are_not_part_of_the_cells() -> None:
     assert rows(b"\xef\xbb\xbfa,b\r\n1,2\r\n\r\n3,4\r\n") == [("1", "2", 1, 2), ("3", "4", 2, 4)]
 
 
@@ -28,7 +28,7 @@ def test_lists_and_objects_without_quotes_are_one_cell() -> None:
         ("2", "[]", "{}"),
         ("3", "['a','b']", '{"q": 1}'),
     ]
-    assert notes.lines() == ("1 x quotes that are not those of CSV (first: record 1).",)
+    assert notes.lines() == ("1 x quotes that are not valid CSV (first: record 1).",)
 
 
 def test_undoubled_quotes_keep_the_object() -> None:
@@ -39,14 +39,14 @@ def test_more_fields_than_the_header_are_noted_and_not_dropped() -> None:
     notes = Notes()
     found = rows(b"p,s,c,st,a\n40,,111,active,10\n41,,112,active,10,0\n42,x\n", notes)
     assert [row[0] for row in found] == ["40", "41", "42"]
-    assert notes.lines() == ("2 x not as many fields as the header (first: record 2).",)
+    assert notes.lines() == ("2 x a different number of fields than the header (first: record 2).",)
 
 
-def test_a_stray_quote_swallows_nothing() -> None:
+def test_stray_quote_does_not_merge_records() -> None:
     assert [row[0] for row in rows(b'a,b\n1,5" pipe\n2,y\n"3,z\n4,w\n')] == ["1", "2", '"3', "4"]
 
 
-def test_lines_count_through_cells_that_hold_line_ends() -> None:
+def test_lines_count_through_cells_that_contain_line_ends() -> None:
     assert rows(b'a,b\n"x\n\ny",1\nz,2\n') == [("x\n\ny", "1", 1, 2), ("z", "2", 2, 5)]
 
 
@@ -61,7 +61,7 @@ def test_a_single_column_skips_blank_lines_and_keeps_blank_cells() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"\xef\xbb\xbf"])
-def test_no_header_is_an_error(data: bytes) -> None:
+def test_file_without_a_header_raises_data_error(data: bytes) -> None:
     with pytest.raises(DataError, match="no header"):
         rows(data)
 

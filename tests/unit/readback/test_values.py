@@ -23,7 +23,7 @@ def test_forms_of_one_instant_are_equal(text: str) -> None:
     assert instants(pl.Series([text])).to_list() == ["2021-09-10T09:21:06Z"]
 
 
-def test_all_forms_are_read_side_by_side() -> None:
+def test_all_forms_of_an_instant_in_one_column_are_converted() -> None:
     assert set(instants(pl.Series(SAME_INSTANT))) == {"2021-09-10T09:21:06Z"}
 
 
@@ -39,7 +39,7 @@ def test_all_forms_are_read_side_by_side() -> None:
         ("2021-09-10T23:30:00-02:00", "2021-09-11T01:30:00Z"),
     ],
 )
-def test_what_is_no_usual_instant(text: str, shown: str) -> None:
+def test_unusual_instants_are_converted_or_left_unchanged(text: str, shown: str) -> None:
     assert instants(pl.Series([text])).to_list() == [shown]
 
 
@@ -47,7 +47,7 @@ def test_what_is_no_usual_instant(text: str, shown: str) -> None:
     ("one", "other"),
     [("100", "100.00"), ("1e3", "1000"), ("007", "7"), (".5", "0.50"), ("-0", "0"), ("+3", "3.0"), (" 4 ", "4")],
 )
-def test_equal_decimals(one: str, other: str) -> None:
+def test_decimals_with_equal_values_get_equal_texts(one: str, other: str) -> None:
     assert decimal(one) == decimal(other)
 
 
@@ -55,7 +55,7 @@ def test_equal_decimals(one: str, other: str) -> None:
     ("one", "other"),
     [("100", "100.01"), ("999999999999.99", "999999999999.98"), ("1", "-1"), ("abc", ""), ("1,5", "1.5")],
 )
-def test_unequal_decimals(one: str, other: str) -> None:
+def test_decimals_with_different_values_get_different_texts(one: str, other: str) -> None:
     assert decimal(one) != decimal(other)
 
 
@@ -70,7 +70,7 @@ def test_unequal_decimals(one: str, other: str) -> None:
         ('"{\\"a\\": 1}"', '{"a": 1}'),
     ],
 )
-def test_equal_json(one: str, other: str) -> None:
+def test_json_with_equal_values_gets_equal_texts(one: str, other: str) -> None:
     assert json_value(one) == json_value(other)
 
 
@@ -84,7 +84,7 @@ def test_equal_json(one: str, other: str) -> None:
         ('{"n": ""}', "{}"),
     ],
 )
-def test_unequal_json(one: str, other: str) -> None:
+def test_json_with_different_values_gets_different_texts(one: str, other: str) -> None:
     assert json_value(one) != json_value(other)
 
 
@@ -93,7 +93,7 @@ def test_forms_of_one_id_set_are_equal(text: str) -> None:
     assert id_set(text) == '["a","b"]'
 
 
-def test_ids_with_quotes_and_blanks() -> None:
+def test_id_set_keeps_quotes_and_trims_blanks() -> None:
     assert id_set("['o'brien','x']") == id_set("o'brien;x")
     assert id_set("[]") == id_set("") == id_set(" ; ")
     assert id_set("ab") != id_set("a;b")

@@ -13,7 +13,7 @@ def widths(svg: str) -> list[float]:
     return [float(w) for w in re.findall(r'<rect[^>]* width="([\d.]+)"', svg)]
 
 
-def test_a_stacked_bar_is_as_wide_as_all_its_parts_and_shows_the_smallest() -> None:
+def test_stacked_bar_is_as_wide_as_all_its_parts_and_shows_the_smallest() -> None:
     found = widths(stacked_bar({"accepted": 1_000_000, "rejected": 1, "pending": 0}, label="x"))
     assert len(found) == 2
     assert sum(found) == pytest.approx(WIDTH, abs=0.3)
@@ -34,21 +34,21 @@ def test_steps_never_fall_and_many_points_stay_a_small_picture() -> None:
 
 
 @pytest.mark.parametrize("points", [[], [(0.0, 0)], [(0.0, 0), (0.0, 5), (0.0, 6)]])
-def test_nothing_is_drawn_where_there_is_nothing_to_see(points: list[tuple[float, int]]) -> None:
+def test_plot_without_values_is_empty(points: list[tuple[float, int]]) -> None:
     assert steps(points, most=6, label="x") == ""
 
 
-def test_names_cannot_break_the_page() -> None:
+def test_hostile_name_in_a_plot_is_escaped() -> None:
     ET.fromstring(bars({"<b>&": 1}, {"<b>&": "1 < 2"}, label='"<x>"'))
 
 
 @pytest.mark.parametrize(
     ("seconds", "said"), [(0, "0 s"), (2.5, "2.5 s"), (61, "1 min 01 s"), (3725, "1 h 02 min"), (119.6, "2 min 00 s")]
 )
-def test_durations_are_said_as_people_do(seconds: float, said: str) -> None:
+def test_duration_has_units_for_people(seconds: float, said: str) -> None:
     assert duration(seconds) == said
 
 
-def test_a_masked_value_cannot_be_used() -> None:
+def test_masked_value_hides_its_middle() -> None:
     assert mask("SPRING-7F3K") == "SP••••••••K"
     assert mask("abcd") == "••••"

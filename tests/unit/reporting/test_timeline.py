@@ -1,4 +1,4 @@
-"""The time line of chunks: a bar each from sent to answered, and few bars for many chunks."""
+"""The timeline of chunks: one bar from request to response, and few bars for many chunks."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ def bars(svg: str) -> list[tuple[str, float, float]]:
     return [(state, float(x), float(width)) for state, x, width in found]
 
 
-def test_bars_lie_where_their_requests_lay() -> None:
+def test_bars_start_and_end_with_their_requests() -> None:
     svg = timeline([chunk(1, 0, 5), chunk(2, 5, 10, "rejected"), chunk(3, None, None, "pending")], label="x")
     ET.fromstring(svg)
     (one, x1, w1), (two, x2, w2) = bars(svg)
@@ -29,13 +29,13 @@ def test_bars_lie_where_their_requests_lay() -> None:
     assert x2 == LEFT + w1
 
 
-def test_a_request_without_an_answer_reaches_to_the_end() -> None:
+def test_bar_of_a_request_without_a_response_ends_at_the_right() -> None:
     (_, _, w1), (state, x2, w2) = bars(timeline([chunk(1, 0, 10), chunk(2, 5, None, "in doubt")], label="x"))
     assert state == "in_doubt"
     assert x2 + w2 == LEFT + w1
 
 
-def test_many_chunks_share_bars_that_show_the_worst_of_them() -> None:
+def test_many_chunks_share_bars_that_show_the_worst_state() -> None:
     many = [chunk(n, n, n + 1, "rejected" if n == 500 else "accepted") for n in range(1, 5001)]
     svg = timeline(many, label="x")
     assert len(bars(svg)) == MOST_BARS

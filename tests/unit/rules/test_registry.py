@@ -13,7 +13,7 @@ from bulkops_validators.model.patterns_mojibake import MOJIBAKE
 from bulkops_validators.model.rules import Repair, Rule, Severity
 from bulkops_validators.model.rules_registry import ACCEPTABLE, RULES, accepted, chosen
 
-DOCS = Path(__file__).parents[3] / "docs" / "rules.md"
+DOCS = Path(__file__).parents[3] / "docs" / "reference" / "rules.md"
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)

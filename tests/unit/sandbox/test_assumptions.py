@@ -7,7 +7,7 @@ import pytest
 from bulkops.errors import UsageError
 from bulkops.sandbox.assumptions import Assumptions, refreshed
 
-PAGE = Path(__file__).parents[3] / "docs" / "assumptions.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "assumptions.md"
 
 
 def test_the_page_of_assumptions_is_current() -> None:

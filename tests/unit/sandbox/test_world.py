@@ -6,7 +6,7 @@ import pytest
 
 from bulkops.errors import BulkopsError
 from bulkops.sandbox.default_world import DEFAULT
-from bulkops.sandbox.world import load_world
+from bulkops.sandbox.world_file import load_world
 
 
 def test_a_world_may_change_parts_of_the_default_one(tmp_path: Path) -> None:

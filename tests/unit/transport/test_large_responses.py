@@ -10,7 +10,7 @@ import zstandard
 
 from bulkops.errors import AccessRefused, OutcomeUnknown, ResponseTooLarge
 from bulkops.limits import MAX_JSON_BYTES
-from bulkops.readback.fetch.download import Question, download
+from bulkops.readback.fetch.download import GetRequest, download
 from bulkops.transport.responses import refusal
 from tests.unit.transport.serving import served
 
@@ -52,7 +52,7 @@ def test_an_export_with_a_line_that_never_ends_is_refused() -> None:
 
     refused = pytest.raises(ResponseTooLarge, match="a line of more than 32,000,000 bytes")
     with served(serve) as client, tempfile.TemporaryFile() as out, refused:
-        download(client, Question(path="/v1/x", ids={}, params={}), out)
+        download(client, GetRequest(path="/v1/x", ids={}, params={}), out)
 
 
 @pytest.mark.parametrize("location", ["http://[@evil/", "http://[::1", "//["])

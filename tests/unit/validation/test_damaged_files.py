@@ -10,7 +10,8 @@ import zstandard
 
 from bulkops.reading.sources import Source, file_source
 from bulkops.validation.engine import validate_files
-from bulkops.validation.findings import FileReport, ValidationSettings
+from bulkops.validation.findings import FileReport
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators import CONTRACTS
 
 RECORDS = 3000

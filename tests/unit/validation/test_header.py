@@ -29,6 +29,15 @@ from bulkops_validators import CONTRACTS
         (b"customerprofileid,Points,Amount", "loyalty-points", [("HDR116", "'amount'")]),
         (b"Store ID,Limit,Budget", "store-budgets",
          [("HDR102", "'store_integration_id'"), ("HDR116", "'limit'"), ("HDR101", "'store_integration_id'")]),
+        (b"customerprofileid,joindate", "loyalty-join-dates", []),
+        (b"customerprofileid,newjoindate", "loyalty-join-dates", []),
+        (b"customerprofileid,newjoindate,joindate", "loyalty-join-dates",
+         [("HDR103", "'joindate' stands for the same column as 'newjoindate'")]),
+        (b"customerprofileid,joindate,newjoindate", "loyalty-join-dates", [("HDR103", "'joindate'")]),
+        (b"customerprofileid,newjoindate,newjoindate", "loyalty-join-dates", [("HDR103", "stands twice")]),
+        (b"customerprofileid,NewJoinDate", "loyalty-join-dates", [("HDR106", "'newjoindate'")]),
+        (b"customerprofileid, newjoindate", "loyalty-join-dates", [("HDR105", "blanks")]),
+        (b"customerprofileid,joined", "loyalty-join-dates", [("HDR102", "'joindate'"), ("HDR101", "'joindate'")]),
     ],
 )  # fmt: skip
 def test_a_header_is_judged(line: bytes, contract: str, faults: list[tuple[str, str]]) -> None:

@@ -10,7 +10,8 @@ import pytest
 from bulkops.reading.sources import Source
 from bulkops.validation import baseline
 from bulkops.validation.engine import validate_files
-from bulkops.validation.findings import FileReport, ValidationSettings
+from bulkops.validation.findings import FileReport
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators import CONTRACTS
 
 Place = tuple[str, int | None, int | None, int | None, str | None]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bulkops.reading.sources import Source
 from bulkops.validation.engine import validate_files
-from bulkops.validation.findings import FileReport, ValidationSettings
+from bulkops.validation.findings import FileReport
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators import CONTRACTS
 
 SAMPLES = Path(__file__).parents[3] / "sample_data"

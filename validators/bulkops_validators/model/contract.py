@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from string import Formatter
 
 from bulkops_validators.model.cells import Cell
@@ -27,6 +28,22 @@ class Mode(StrEnum):
         return self in {Mode.UPSERT, Mode.REPLACE}
 
 
+class Reference(StrEnum):
+    """What of the account a filled cell names."""
+
+    TIER = "tier"
+    SUBLEDGER = "subledger"
+    STORE = "store"
+    PROFILE = "profile"  # a customer profile that must exist before the import
+
+
+class ProgramKind(StrEnum):
+    """What a loyalty program keeps its points on."""
+
+    PROFILES = "profile-based"
+    CARDS = "card-based"
+
+
 class Comparison(StrEnum):
     """How a sent value and a value read back are made comparable."""
 
@@ -44,17 +61,37 @@ class Column:
 
     `default` is what the server takes a blank cell for. `sources` names, per constraint
     (`required`, `type`, `min_length`, …), the official text it comes from. `codes` gives a
-    constraint a rule of its own instead of the general one.
+    constraint a rule of its own instead of the general one. `names` is what of the account a filled cell
+    names; a cell may be filled only in a program of the kind `program`, if one is given.
+    constraint a rule of its own instead of the general one. `earlier_names` are names that earlier
+    releases of the API had for the column: a file may have the column under any one of its names.
+    `recommended`: not documented as optional, although an import without it is not known to fail.
     """
 
     name: str
     cell: Cell
     about: str
     required: bool = False
+    recommended: bool = False
+    earlier_names: tuple[str, ...] = ()
     default: str | None = None
     example: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
     codes: Mapping[str, str] = field(default_factory=dict)
+    names: Reference | None = None
+    program: ProgramKind | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requires:
+    """What the target of an import must be, and the official text that says so.
+
+    `feature` is a feature of the campaign, `program` the kind of the loyalty program.
+    """
+
+    feature: str | None = None
+    program: ProgramKind | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +127,14 @@ class Exclusive:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How large one request may be. Records do not count the header."""
+    """How large one request may be. Records do not count the header.
+
+    `max_bytes` is the most that bulkops sends; `recommended_bytes` is what the API's documentation recommends,
+    None where it says nothing. `source` names the text that states the limits.
+    """
 
     max_bytes: int = 500_000_000
+    recommended_bytes: int | None = None
     max_records: int | None = None
     chunk_records: int | None = None  # a prudent chunk where the server's time limit binds before max_records
     source: str = ""
@@ -100,10 +142,14 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class QueryOption:
-    """A query parameter of the import that the caller may set; `name` is its long option without dashes."""
+    """Something about the import that the caller may set; `name` is its long option without dashes.
+
+    It sets the query parameter `parameter`, or the name under which the column `column` is sent.
+    """
 
     name: str
-    parameter: str
+    parameter: str | None = None
+    column: str | None = None
     about: str
     choices: tuple[str, ...] | None = None  # None: a switch
     default: str | None = None
@@ -114,14 +160,15 @@ class QueryOption:
 class ReadColumn:
     """Where an import column is found again.
 
-    `found` are the names it may have in the read-back, first match wins. `blank_equals` are the read-back
-    values that a blank cell may turn into; with `blank_unknown` the documentation does not say what a blank
-    turns into, and it is not compared. Nor is the column compared where `unless_filled` is filled or, if
-    `optional`, where the read-back does not have it.
+    `earlier` are the earlier names of the import column, as `Column.earlier_names`. `found` are the names it may have
+    in the read-back, first match wins. `blank_equals` are the read-back values that a blank cell may turn into; with
+    `blank_unknown` the documentation does not say what a blank turns into, and it is not compared. Nor is the column
+    compared where `unless_filled` is filled or, if `optional`, where the read-back does not have it.
     """
 
     column: str
     found: tuple[str, ...]
+    earlier: tuple[str, ...] = ()
     compare: Comparison = Comparison.EXACT
     blank_equals: tuple[str, ...] = ("",)
     blank_unknown: bool = False
@@ -161,6 +208,7 @@ class Readback:
     before: str | None = None
     page_size: int = 1000
     case_setting: tuple[str, str] | None = None  # path and field that say how codes are folded
+    case_operation: str = ""  # the operation of that path
     own_columns: tuple[str, ...] = ()
     shown_ids: Mapping[str, str] = field(default_factory=dict)
 
@@ -211,6 +259,7 @@ class Contract:
     evidence: str = ""  # in words: what settles a doubt, and what cannot be known
     duplicate_option: str | None = None  # the option that makes the server skip what it already has
     notes: tuple[str, ...] = ()
+    requires: Requires = Requires()
 
     def column(self, name: str) -> Column:
         """Return the column called `name`; KeyError if there is none."""
@@ -223,6 +272,26 @@ class Contract:
     def column_names(self) -> tuple[str, ...]:
         """The names of all columns, in documented order."""
         return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def header_names(self) -> Mapping[str, str]:
+        """The column that each documented name in a header means, earlier names included."""
+        return {name: column.name for column in self.columns for name in (column.name, *column.earlier_names)}
+
+    @cached_property
+    def parameters(self) -> Mapping[str, str]:
+        """The query parameter that each option sets, by the option's name; options of columns set none."""
+        return {option.name: option.parameter for option in self.options if option.parameter is not None}
+
+    def sent_names(self, options: Mapping[str, str]) -> dict[str, str]:
+        """Return the names of a header that are sent as another name, by the options that were chosen."""
+        return {
+            written: options[option.name]
+            for option in self.options
+            if option.column is not None and option.name in options
+            for written, column in self.header_names.items()
+            if column == option.column and written != options[option.name]
+        }
 
     @property
     def required_names(self) -> tuple[str, ...]:

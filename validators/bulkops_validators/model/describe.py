@@ -15,6 +15,7 @@ from bulkops_validators.model.cells import (
     Timestamp,
 )
 from bulkops_validators.model.contract import Column, Contract
+from bulkops_validators.model.operations import operations_of
 
 
 def cell_text(column: Column) -> str:
@@ -62,10 +63,11 @@ def _plain(bound: float) -> str:
 
 def limit_lines(contract: Contract) -> list[str]:
     """Return the limits of a request as sentences."""
-    limits = contract.limits
-    lines = [f"At most {limits.max_bytes // 10**6:,} MB a request ({limits.source})."]
+    limits, lines = contract.limits, []
+    if limits.recommended_bytes is not None:
+        lines.append(f"At most {limits.recommended_bytes // 10**6:,} MB a request are recommended ({limits.source}).")
     if limits.max_records is not None:
-        lines.append(f"At most {limits.max_records:,} records a request.")
+        lines.append(f"At most {limits.max_records:,} records a request ({limits.source}).")
     if contract.timeout_seconds is not None:
         lines.append(
             f"The server gives up after {contract.timeout_seconds:g} s: "
@@ -84,6 +86,16 @@ def rule_lines(contract: Contract) -> list[str]:
     return lines
 
 
+def key_lines(contract: Contract) -> list[str]:
+    """Return, for each command, the operations that the key must grant."""
+    wanted = operations_of(contract)
+    lines = [f"A key for `bulkops import {contract.name}` grants {', '.join(map(str, wanted['import']))}."]
+    if wanted["reconcile"]:
+        listed = ", ".join(map(str, wanted["reconcile"]))
+        lines.append(f"A key for `bulkops reconcile {contract.name}` grants {listed}.")
+    return lines
+
+
 def markdown(contract: Contract) -> str:
     """Return a section of Markdown about the contract."""
     head = [f"## {contract.name}", "", f"{contract.title}: {contract.effect}. Mode: `{contract.mode}`.", ""]
@@ -96,8 +108,8 @@ def markdown(contract: Contract) -> str:
     for route in contract.routes:
         back = f"read back by `{route.readback.operation}`" if route.readback else "cannot be read back"
         lines.append(f"`POST {route.path}` ({route.operation}) answers {route.success}; {back}.")
-    lines += [f"`--{o.name}` sets `{o.parameter}`: {o.about} ({o.source})" for o in contract.options]
-    lines += [f"Evidence: {contract.evidence}", *contract.notes]
+    lines += [f"`--{o.name}` sets `{o.parameter or o.column}`: {o.about} ({o.source})" for o in contract.options]
+    lines += [*key_lines(contract), f"Evidence: {contract.evidence}", *contract.notes]
     return "\n".join([*head, *table, "", *(f"- {line}" for line in lines), ""])
 
 
@@ -113,6 +125,7 @@ def as_json(contract: Contract) -> dict[str, Any]:
                 "name": c.name,
                 "type": c.cell.kind,
                 "required": c.required,
+                "earlier_names": list(c.earlier_names),
                 "default": c.default,
                 "cell": cell_text(c),
                 "about": c.about,
@@ -123,6 +136,7 @@ def as_json(contract: Contract) -> dict[str, Any]:
         ],
         "limits": {
             "bytes": contract.limits.max_bytes,
+            "recommended_bytes": contract.limits.recommended_bytes,
             "records": contract.limits.max_records,
             "source": contract.limits.source,
         },
@@ -137,7 +151,14 @@ def as_json(contract: Contract) -> dict[str, Any]:
             }
             for r in contract.routes
         ],
-        "options": [{"name": o.name, "parameter": o.parameter, "about": o.about} for o in contract.options],
+        "options": [
+            {"name": o.name, "parameter": o.parameter, "column": o.column, "about": o.about, "default": o.default}
+            for o in contract.options
+        ],
+        "operations": {
+            command: [{"operation": o.name, "method": o.method, "path": o.path} for o in operations]
+            for command, operations in operations_of(contract).items()
+        },
         "evidence": contract.evidence,
         "notes": list(contract.notes),
     }

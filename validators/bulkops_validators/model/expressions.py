@@ -73,6 +73,12 @@ def required_check(column: Column) -> CellCheck:
     )
 
 
+def recommended_check(column: Column) -> CellCheck:
+    """Return the check that a cell holds more than blanks where no text says that it may be blank."""
+    says = f"{column.name} is blank; the documentation does not call it optional"
+    return CellCheck("VAL131", column.name, ~says_something(column.name), lambda _value: says)
+
+
 def cell_checks(column: Column, now: datetime | None = None) -> tuple[CellCheck, ...]:
     """Return the checks of a column's filled cells; without `now`, none looks at the present."""
     cell, name = pl.col(column.name), column.name
@@ -98,6 +104,8 @@ def cell_checks(column: Column, now: datetime | None = None) -> tuple[CellCheck,
         checks += _time_checks(cell, column, now)
     if column.required:
         checks.insert(0, required_check(column))
+    elif column.recommended:
+        checks.insert(0, recommended_check(column))
     return tuple(checks)
 
 
@@ -141,7 +149,7 @@ def plain(column: Column, now: datetime | None = None) -> pl.Expr:
     False means that the checks must look. This is what makes clean files fast.
     """
     clean = _plain_form(column, now).fill_null(value=False)
-    return clean if column.required else clean | ~filled(column.name)
+    return clean if column.required or column.recommended else clean | ~filled(column.name)
 
 
 def _plain_form(column: Column, now: datetime | None) -> pl.Expr:
@@ -160,10 +168,12 @@ def _plain_form(column: Column, now: datetime | None) -> pl.Expr:
         case Choice(values=values):
             return cell.is_in(list(values))
         case Duration():
-            return cell.str.contains(patterns.DURATION)
+            doubtful = f"{patterns.NO_DURATION}|{patterns.LIKELY_MONTHS}"
+            return cell.str.contains(patterns.DURATION) & ~cell.str.contains(doubtful)
         case IdList() as ids:
             several = cell.str.count_matches(ids.separator, literal=True) + 1
             clean = cell.str.contains(patterns.PLAIN_LIST)
+            clean &= ~cell.str.contains(" ", literal=True)  # which may stand between ids
             clean &= (several == 1) | (cell.str.split(ids.separator).list.n_unique() == several)
             return clean if ids.item_max_length is None else clean & (cell.str.len_bytes() <= ids.item_max_length)
         case Integer() | Number():

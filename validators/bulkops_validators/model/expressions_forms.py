@@ -49,7 +49,7 @@ def form_cases(column: Column) -> list[Case]:
         case Timestamp() as timestamp:
             return _timestamp_cases(column, cell, timestamp)
         case Choice(values=values):
-            return _choice_cases(cell, values)
+            return _choice_cases(column, cell, values)
         case Duration():
             return _duration_cases(column, cell)
         case JsonObject():
@@ -74,11 +74,19 @@ def _residue(cell: pl.Expr) -> Case:
     )
 
 
+def _no_value(column: Column) -> Case:
+    """Return the case of a word for no value where no text is expected."""
+    meaning = "; the cell is required" if column.required else f"; a blank cell means: {column.default or 'none'}"
+    says = f"is a word for no value{meaning}"
+    return Case("TYP109", pl.col(column.name).str.contains(patterns.NO_VALUE), lambda value: f"{value!r} {says}")
+
+
 def _integer_cases(column: Column, cell: pl.Expr, integer: Integer) -> list[Case]:
     value = cell.cast(pl.Float64, strict=False)
     return [
         _padded(column, patterns.INTEGER),
         _residue(cell),
+        _no_value(column),
         Case(
             "XLS110",
             cell.str.contains(patterns.INTEGER_WITH_DECIMALS),
@@ -97,6 +105,7 @@ def _number_cases(column: Column, cell: pl.Expr, number: Number) -> list[Case]:
     cases = [
         _padded(column, patterns.NUMBER),
         _residue(cell),
+        _no_value(column),
         Case("XLS111", cell.str.contains(patterns.THOUSANDS), lambda text: f"{text!r} has thousands separators"),
         Case("XLS109", cell.str.contains(patterns.DECIMAL_COMMA), lambda text: f"{text!r} has a decimal comma"),
         Case("TYP102", ~cell.str.contains(patterns.NUMBER), lambda text: f"{text!r} is not a number"),
@@ -127,6 +136,7 @@ def _spelt(limit: float) -> str:
 
 def _timestamp_cases(column: Column, cell: pl.Expr, timestamp: Timestamp) -> list[Case]:
     words = timestamp.literals
+    lost = "; read as 00:00:00, that day is lost" if timestamp.expected_future else ""
     right = cell.str.contains(patterns.TIMESTAMP) | cell.is_in(list(words))
     allowed = f" or {', '.join(words)}" if words else ""
     dated = cell.str.contains(f"{patterns.DATE_ONLY}|{patterns.NO_OFFSET}")
@@ -141,18 +151,19 @@ def _timestamp_cases(column: Column, cell: pl.Expr, timestamp: Timestamp) -> lis
         Case("DAT101", dated & ~cell.str.contains(patterns.DAY_THAT_EXISTS), lambda value: f"{value!r} {unreal}"),
         case("DAT101", patterns.TIMESTAMP_SHAPE, unreal),
         Case("DAT101", neither, lambda value: f"{value!r} {unreal}, whichever of day and month comes first"),
-        case("DAT106", patterns.DATE_ONLY, "is a date without time and offset"),
+        case("DAT106", patterns.DATE_ONLY, f"is a date without time and offset{lost}"),
         case("DAT102", patterns.NO_OFFSET, "has no offset: Z or +02:00"),
         case("DAT103", patterns.LOCAL_DATE, "is a local way to write a date"),
         case("DAT104", patterns.EPOCH, "is a number of seconds or milliseconds"),
         case("DAT107", patterns.SERIAL_DATE, "is a spreadsheet's number for a day"),
         case("DAT108", patterns.TIMESTAMP_WORD, f"is no word for this column; RFC 3339{allowed} is"),
         _residue(cell),
+        _no_value(column),
         Case("TYP103", ~right, lambda value: f"{value!r} is not an RFC 3339 timestamp{allowed}"),
     ]
 
 
-def _choice_cases(cell: pl.Expr, values: tuple[str, ...]) -> list[Case]:
+def _choice_cases(column: Column, cell: pl.Expr, values: tuple[str, ...]) -> list[Case]:
     words, right = " or ".join(values), cell.is_in(list(values))
     inner = cell.str.strip_chars()
     folded = inner.str.to_lowercase().is_in([value.lower() for value in values])
@@ -160,6 +171,7 @@ def _choice_cases(cell: pl.Expr, values: tuple[str, ...]) -> list[Case]:
         Case("TYP107", ~right & inner.is_in(list(values)), lambda value: f"{value!r} has blanks around it"),
         Case("VAL109", ~right & folded, lambda value: f"{value!r} is written in another case than {words}"),
         _residue(cell),
+        _no_value(column),
         Case("VAL102", ~right, lambda value: f"{value!r} is not {words}"),
     ]
 
@@ -168,10 +180,17 @@ def _duration_cases(column: Column, cell: pl.Expr) -> list[Case]:
     return [
         _padded(column, patterns.DURATION),
         _residue(cell),
+        _no_value(column),
         Case(
             "TYP106",
             ~cell.str.contains(patterns.DURATION),
             lambda value: f"{value!r} is not a duration such as 30D, 6M or 1Y_U",
+        ),
+        Case("VAL103", cell.str.contains(patterns.NO_DURATION), lambda value: f"{value!r} is no time at all"),
+        Case(
+            "VAL116",
+            cell.str.contains(patterns.LIKELY_MONTHS),
+            lambda value: f"{value!r} is a number of minutes; {value[:-1]}M is one of months",
         ),
     ]
 
@@ -202,7 +221,7 @@ def _json_code(text: str | None) -> str:
     return verdict.code if verdict is not None else ""
 
 
-JSON_CODES = ("TYP108", "TYP104", "ATR103", "TYP105", "ATR102", "ATR101", "ATR104")
+JSON_CODES = ("TYP108", "TYP109", "TYP104", "ATR103", "TYP105", "ATR102", "ATR101", "ATR104")
 """What a JSON cell can break; one of them at most."""
 
 
@@ -223,7 +242,19 @@ def _json_cases(name: str) -> list[Case]:
 
 def _list_cases(cell: pl.Expr, ids: IdList) -> list[Case]:
     items = cell.str.split(ids.separator)
+    listed = cell.str.contains(patterns.LIST_OF_PROGRAM) & ~cell.str.contains(patterns.GUID)
+    other = cell.str.contains(patterns.OTHER_LIST) & ~cell.str.contains(patterns.LOGIN_ID)
     cases = [
+        Case(
+            "VAL113",
+            listed,
+            lambda value: f"{value!r} is a list as programs write it; ids have {ids.separator} between",
+        ),
+        Case(
+            "VAL112",
+            other,
+            lambda value: f"{value!r} is read as one id; only {ids.separator} separates ids",
+        ),
         Case(
             "VAL110",
             items.list.eval(pl.element().str.strip_chars() == "").list.any(),

@@ -25,6 +25,7 @@ _CONTENT: tuple[tuple[str, str, str], ...] = (
     ("XLS112", patterns.TRUTH_VALUE, "is a truth value"),
     ("XLS113", patterns.WORD_FOR_NOTHING, "is a word for a missing value"),
     ("COD103", patterns.UNUSUAL_BLANK, "has a blank that is not the ordinary one"),
+    ("COD110", patterns.ADDRESSES, "is more than one e-mail address, or begins with mailto:"),
 )
 _INVISIBLE = "has a character that cannot be seen"
 _BEYOND_ASCII: tuple[tuple[str, str, str], ...] = (
@@ -116,7 +117,8 @@ def content_cases(cell: pl.Expr, *, code: bool = False) -> list[Case]:
     cases.append(Case("COD101", cell != cell.str.strip_chars(), _sentence("has blanks around it")))
     lost = cell.str.contains(patterns.LONG_NUMBER) & (cell.str.slice(15).str.strip_chars("0") == "")
     cases.append(Case("XLS102", lost, _sentence("has lost all digits after the 15th")))
-    leader = cell.str.contains(patterns.FORMULA_LEADER) & ~cell.str.contains(patterns.FORMULA_WRAPPER)
+    leader = cell.str.contains(patterns.FORMULA_LEADER)
+    leader &= ~cell.str.contains(f"{patterns.FORMULA_WRAPPER}|{patterns.PHONE_NUMBER}")
     cases.append(Case("XLS114", leader, _sentence("begins like a formula")))
     return cases
 

@@ -1,13 +1,14 @@
 """The pandera model of a contract, for polars frames of text columns."""
 
-from functools import cache
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import pandera.polars as pa
 import polars as pl
 
 from bulkops_validators.model.contract import Contract, Exclusive, Unique
 from bulkops_validators.model.expressions import CellCheck, cell_checks, filled, mixed, record_checks
+from bulkops_validators.model.odd_lines import OF_RECORDS, PROGRAM, odd_record, sum_behind
 from bulkops_validators.model.rules import Severity
 from bulkops_validators.model.rules_registry import RULES
 
@@ -23,21 +24,29 @@ class FrameModel(pa.DataFrameModel):
 
     @classmethod
     def to_schema(cls) -> pa.DataFrameSchema:
-        """Return the schema that `validate` applies."""
+        """Return the schema of frames whose columns have their current names."""
         return frame_schema(cls.contract)
 
+    @classmethod
+    def validate(cls, check_obj: Any, *args: Any, **kwargs: Any) -> Any:
+        """Check a frame; a column may have a name that an earlier release of the API has for it."""
+        present = check_obj.lazy().collect_schema().names()
+        current = cls.contract.header_names
+        renames = {name: current[name] for name in present if name in current and current[name] not in present}
+        found = super().validate(check_obj.rename(renames), *args, **kwargs)
+        return found.rename({new: old for old, new in renames.items()})
 
-@cache
-def _model(name: str, contract_name: str) -> type[FrameModel]:
-    from bulkops_validators import CONTRACTS  # the models are asked for by name, after the contracts are known
 
-    contract = CONTRACTS[contract_name]
-    return type(name, (FrameModel,), {"contract": contract, "__doc__": f"{contract.title}: {contract.effect}."})
+_models: dict[str, type[FrameModel]] = {}
 
 
 def frame_model(contract: Contract) -> type[FrameModel]:
     """Return the model of a contract, the same class every time."""
-    return _model(contract.model_name, contract.name)
+    if contract.name not in _models:
+        about = f"{contract.title}: {contract.effect}."
+        model = type(contract.model_name, (FrameModel,), {"contract": contract, "__doc__": about})
+        return _models.setdefault(contract.name, model)
+    return _models[contract.name]
 
 
 def frame_schema(contract: Contract) -> pa.DataFrameSchema:
@@ -54,6 +63,7 @@ def frame_schema(contract: Contract) -> pa.DataFrameSchema:
     }
     checks = [_records(contract, code) for code in ("XCL101", "XCL102", "XCL103")]
     checks.append(_no_header())
+    checks += [_no_line(code) for code in OF_RECORDS]
     checks += [_mixed(exclusive) for exclusive in contract.exclusive if exclusive.whole_file]
     checks += [_unique(unique) for unique in contract.unique if unique.certain]
     return pa.DataFrameSchema(
@@ -67,7 +77,8 @@ def frame_schema(contract: Contract) -> pa.DataFrameSchema:
 
 def _cell(check: CellCheck) -> pa.Check:
     def passes(data: pa.PolarsData) -> pl.LazyFrame:
-        return data.lazyframe.select(~check.broken)
+        present = data.lazyframe.collect_schema().names()
+        return data.lazyframe.select(~check.broken | _no_record(present))
 
     return pa.Check(passes, name=check.code, error=check.code, ignore_na=False)
 
@@ -84,10 +95,33 @@ def _records(contract: Contract, code: str) -> pa.Check:
 def _no_header() -> pa.Check:
     def passes(data: pa.PolarsData) -> pl.LazyFrame:
         present = data.lazyframe.collect_schema().names()
-        repeats = [(pl.col(name) == name).fill_null(value=False) for name in present]
-        return data.lazyframe.select(~pl.all_horizontal(repeats) if present else _all_true())
+        return data.lazyframe.select(~_repeats_header(present) if present else _all_true())
 
     return pa.Check(passes, name="HDR110", error="HDR110", ignore_na=False)
+
+
+def _repeats_header(present: Sequence[str]) -> pl.Expr:
+    return pl.all_horizontal((pl.col(name) == name).fill_null(value=False) for name in present)
+
+
+def _no_line(code: str) -> pa.Check:
+    def passes(data: pa.PolarsData) -> pl.LazyFrame:
+        present = data.lazyframe.collect_schema().names()
+        if not present:
+            return data.lazyframe.select(_all_true())
+        broken = odd_record(code, present)
+        return data.lazyframe.select(~(broken | sum_behind(present) if code == PROGRAM else broken))
+
+    return pa.Check(passes, name=code, error=code, ignore_na=False)
+
+
+def _no_record(present: Sequence[str]) -> pl.Expr:
+    """Return where a row is the header once more, or a line of another kind: its cells are not judged."""
+    return _repeats_header(present) | _odd_line(present)
+
+
+def _odd_line(present: Sequence[str]) -> pl.Expr:
+    return pl.any_horizontal(odd_record(code, present) for code in OF_RECORDS)
 
 
 def _mixed(exclusive: Exclusive) -> pa.Check:
@@ -106,7 +140,7 @@ def _unique(unique: Unique) -> pa.Check:
             return data.lazyframe.select(_all_true())
         key = pl.struct(pl.col(name).fill_null("") for name in names)
         any_filled = pl.any_horizontal(filled(name) for name in names)
-        return data.lazyframe.select(key.is_first_distinct() | ~any_filled)
+        return data.lazyframe.select(key.is_first_distinct() | ~any_filled | _odd_line(present))
 
     return pa.Check(passes, name=unique.code, error=unique.code, ignore_na=False)
 

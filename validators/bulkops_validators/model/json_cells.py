@@ -9,10 +9,11 @@ from itertools import accumulate
 from typing import NoReturn
 
 from bulkops_validators.model.cells import ATTRIBUTE_NAME_PATTERN
-from bulkops_validators.model.patterns import HASH_SIGNS, SPREADSHEET_ERROR
+from bulkops_validators.model.patterns import HASH_SIGNS, NO_VALUE, SPREADSHEET_ERROR
 
 _NAME = re.compile(ATTRIBUTE_NAME_PATTERN)
 _RESIDUE = re.compile(f"{SPREADSHEET_ERROR}|{HASH_SIGNS}")
+_NO_VALUE = re.compile(NO_VALUE)
 _TOO_DEEP = "it is nested too deeply"
 _DEEPEST = 400
 """Levels up to which nested JSON is decoded; how many Python could is another number in each version."""
@@ -91,6 +92,8 @@ def _not_to_decode(text: str) -> Verdict | None:
     """Return what is wrong with a cell that is not decoded at all."""
     if _RESIDUE.match(text):
         return Verdict("TYP108", "it is what a spreadsheet shows for no value")
+    if _NO_VALUE.match(text) and text != "null":  # which is JSON
+        return Verdict("TYP109", "it is a word for no value")
     if len(text) > MAX_JSON_LENGTH:
         return Verdict("TYP104", f"it has {len(text):,} characters; at most {MAX_JSON_LENGTH:,} are checked")
     return Verdict("TYP104", _TOO_DEEP) if _is_too_deep(text) else None

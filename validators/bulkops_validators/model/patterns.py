@@ -51,6 +51,21 @@ UNCLEAR_COMMA = r"^-?[1-9][0-9]{0,2},[0-9]{3}$"
 COMMAS_BETWEEN_THOUSANDS = r"^-?[1-9][0-9]{0,2}(?:,[0-9]{3}){2,}$|^-?[1-9][0-9]{0,2}(?:,[0-9]{3})+\.[0-9]+$"
 ID_WITH_DECIMALS = r"^[0-9]+[.,]0{1,2}(?:;[0-9]+[.,]0{1,2})*$"
 """An id, or ids with semicolons between, that a spreadsheet or pandas made numbers."""
+NO_DURATION = r"^0+(?:s|m|h|[DWMY])(?:_[DU])?$"
+LIKELY_MONTHS = r"^0*(?:[1-9]|1[0-2]|18|24|36|48|60)m$"
+"""A few minutes, or a usual number of months."""
+OTHER_LIST = r"^[^;]*[^; ,|][ ]*(?:[,|][ ]*|[ ]+)[^; ,|][^;]*$"
+"""Text without a semicolon in which another sign may stand between ids."""
+LOGIN_ID = (
+    r"^(?:auth0|ad|adfs|apple|email|facebook|github|google-apps|google-oauth2|linkedin|oauth2|oidc|okta|samlp|sms"
+    r"|twitter|waad|windowslive)\|[^|, ]+$"
+)
+"""An id as a login service makes it, with a bar in it."""
+_LISTED = r"(?:'[^']*'|\"[^\"]*\"|[^'\", ;]+)"
+LIST_OF_PROGRAM = rf"^[\[{{(][ ]*(?:{_LISTED}(?:[ ]*,[ ]*{_LISTED})*[ ]*)?[\]}})]$"
+"""A list of ids as programming languages, JSON and databases write it."""
+GUID = r"^\{[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}$"
+ADDRESSES = r"(?i)^mailto:|^[^@\s;,]+@[^@\s;,]+[;, ]+[^@\s;,]+@[^@\s;,]+"
 DURATION = r"^[0-9]+(?:s|m|h|D(?:_[DU])?|W(?:_U)?|M(?:_U)?|Y(?:_U)?)$"
 
 SPREADSHEET_ERROR = (
@@ -93,7 +108,11 @@ DAY_AND_MONTH = rf"^(?:{_DAY_AND_MONTH})$"
 FORMULA_WRAPPER = r'^="[^"]*"$'
 TRUTH_VALUE = r"^(?:TRUE|FALSE|True|False|WAHR|FALSCH)$"
 WORD_FOR_NOTHING = r"^(?:NULL|null|Null|nan|NaN|NAN|N/A|n/a|NA|None|none|NONE|nil|undefined|<NA>|\\N)$"
+NO_VALUE = r"(?i)^(?:null|nan|nat|n/a|na|none|nil|undefined|<na>|\\n|[-+]?inf(?:inity)?)$"
+"""A word that databases and programs write for no value, or for one without an end, where no text is expected."""
+INFINITE = r"(?i)^[-+]?inf(?:inity)?$"
 DIGITS = r"^[0-9]+$"
+PHONE_NUMBER = r"^\+[0-9][0-9 ()/.-]{5,18}[0-9]$"
 FORMULA_LEADER = r"^[=+@\t\r]|^-[^0-9]|^-[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)? *[-+*/^&=<>]"
 
 _INVISIBLE = (

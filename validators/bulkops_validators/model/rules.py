@@ -56,6 +56,7 @@ class Rule:
             "XLS": "Spreadsheet damage",
             "COD": "Code hygiene",
             "IMP": "Import limits",
+            "ACC": "Account",
         }
     )
 

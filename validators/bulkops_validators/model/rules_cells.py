@@ -77,6 +77,18 @@ TYPE_RULES: tuple[Rule, ...] = (
         good="10",
         fix="Look the value up where the spreadsheet got it from, or widen the column and export again.",
     ),
+    error(
+        "TYP109",
+        "no-value-word",
+        "A word for no value, such as NULL, NaT or infinity, where a number, a date, a fixed word or JSON is expected.",
+        why="Databases and programs print such a word for a blank cell. A blank cell has a meaning of its own: a blank "
+        "limit means once, not without limit.",
+        bad="NULL",
+        good="(blank)",
+        repair="unsafe",
+        fix="Leave the cell blank if its default is meant, which the finding names; `bulkops fix --unsafe` does, "
+        "except for infinity.",
+    ),
 )
 
 VALUE_RULES: tuple[Rule, ...] = (
@@ -183,6 +195,53 @@ VALUE_RULES: tuple[Rule, ...] = (
         fix="Name each id once.",
     ),
     warning(
+        "VAL112",
+        "other-separator-in-list",
+        "A list of ids may have another sign than a semicolon between them.",
+        why="Only a semicolon separates ids: 'anna,ben' is the id of one customer, whom nobody knows.",
+        bad="anna,ben",
+        good="anna;ben",
+        fix="Write semicolons between ids. An id with a comma, a bar or a blank in it is right as it is.",
+    ),
+    error(
+        "VAL113",
+        "list-of-a-program",
+        "A list of ids with brackets and quotes, as exports and programs write it.",
+        why="The brackets and quotes would become part of an id.",
+        bad="['anna', 'ben']",
+        good="anna;ben",
+        repair="safe",
+        fix="Write the ids alone with semicolons between them; `bulkops fix` does.",
+    ),
+    warning(
+        "VAL116",
+        "minutes-or-months",
+        "A duration of a few minutes, where months are more likely.",
+        why="m means minutes and M months: points that are valid for 12m expire after twelve minutes.",
+        bad="12m",
+        good="12M",
+        fix="Write M for months. If minutes are meant, leave it.",
+    ),
+    warning(
+        "VAL130",
+        "longer-than-shown-again",
+        "The text is longer than the API says that it returns.",
+        why="The import's own text has no such limit. A longer id may be refused, or cut where it is shown again, and "
+        "then what was sent cannot be proved.",
+        bad="a profile id of 300 characters in a points file",
+        good="up to 255 characters",
+        fix="Nothing, if the profile has this id. Try a few such records first.",
+    ),
+    warning(
+        "VAL131",
+        "blank-not-documented",
+        "A cell is blank that the documentation does not call optional.",
+        why="It says of other columns of the import that they are optional. What a blank does is not documented.",
+        bad=",customer-0001,Gold,",
+        good=",customer-0001,Gold,2030-12-31T23:59:59Z",
+        fix="Fill the cell. If the record is meant as it is, try a few such records first.",
+    ),
+    warning(
         "VAL115",
         "three-decimals-throughout",
         "Every decimal number of the column has exactly three decimals.",
@@ -220,8 +279,10 @@ UNIQUE_RULES: tuple[Rule, ...] = (
     warning(
         "UNQ103",
         "case-only-repetition",
-        "Two keys differ only by upper and lower case.",
-        why="An application that folds the case of codes stores both as one. With `--case insensitive` it is an error.",
+        "Two keys differ only by upper and lower case, or look the same.",
+        why="An application that folds the case of codes stores both as one. With `--case insensitive` it is an error. "
+        "É may also be E with an accent of its own: readers see one code. Of ids, only e-mail addresses are compared "
+        "so.",
         bad="Code1\\nCODE1",
         good="CODE1\\nCODE2",
         fix="Make them differ, or keep one.",

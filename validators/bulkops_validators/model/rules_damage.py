@@ -167,8 +167,8 @@ HYGIENE_RULES: tuple[Rule, ...] = (
         "The selectors of an emoji are none of them in free text.",
         bad="CODE\\u200b1",
         good="CODE1",
-        repair="unsafe",
-        fix="Remove it; `bulkops fix --unsafe` does.",
+        repair="safe",
+        fix="Remove it; `bulkops fix --unsafe` does, and without it where a byte order mark begins a record.",
     ),
     warning(
         "COD103",
@@ -235,6 +235,15 @@ HYGIENE_RULES: tuple[Rule, ...] = (
         bad="SAVE\u201310",
         good="SAVE-10",
         fix="Use the plain sign; the finding names the character.",
+    ),
+    warning(
+        "COD110",
+        "several-addresses",
+        "Several e-mail addresses, or one with mailto:, where one id is expected.",
+        why="The whole text becomes one id, which no customer has.",
+        bad="anna@x.example; ben@x.example",
+        good="anna@x.example",
+        fix="Write one address in each record, without mailto:.",
     ),
     error(
         "COD203",

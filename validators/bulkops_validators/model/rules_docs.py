@@ -1,4 +1,4 @@
-"""The rules as a page: `python -m bulkops_validators.model.rules_docs > docs/rules.md`."""
+"""The rules as a page: `python -m bulkops_validators.model.rules_docs > docs/reference/rules.md`."""
 
 import sys
 

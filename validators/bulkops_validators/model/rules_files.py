@@ -105,6 +105,28 @@ FILE_RULES: tuple[Rule, ...] = (
         good="a whole .gz",
         fix="Fetch or compress the file again.",
     ),
+    error(
+        "FIL111",
+        "not-csv",
+        "The file is HTML, XML or JSON, not CSV.",
+        why="A server returned an error page, or a program saved another format under this name. Its lines are not "
+        "judged as records.",
+        bad='{"value": "CODE1"}',
+        good="value\\nCODE1",
+        fix="Look at the file: a page may say what failed. Export the data as CSV.",
+    ),
+    error(
+        "FIL112",
+        "another-encoding",
+        "No line with characters beyond ASCII is UTF-8: the file has another encoding.",
+        why="The platform reads UTF-8. The findings FIL102 and FIL104 follow from this one; they are counted and not "
+        "listed.",
+        bad="caf\\xe9\\nth\\xe9",
+        good="café\\nthé",
+        repair="option",
+        fix="Find out which encoding the file was written in: the finding shows the likeliest readings. "
+        "`bulkops fix --encoding NAME` decodes the file.",
+    ),
 )
 
 STRUCTURE_RULES: tuple[Rule, ...] = (
@@ -168,7 +190,8 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
         bad='"CODE1"x,1',
         good='"CODE1x",1',
         repair="safe",
-        fix="Double the quotes that belong to the cell; `bulkops fix` does where only one reading is possible.",
+        fix="Double the quotes that belong to the cell; `bulkops fix` does where only one reading is possible, also "
+        "where they are escaped with backslashes.",
     ),
     error(
         "STR107",
@@ -215,6 +238,41 @@ STRUCTURE_RULES: tuple[Rule, ...] = (
         "and otherwise with --unsafe.",
     ),
     error(
+        "STR117",
+        "comment-or-rule-line",
+        "A comment, or a line of dashes or other signs, among the records.",
+        acceptable=True,
+        why="Consoles and editors write such lines for readers; imported, '-----' becomes a code.",
+        bad="value,limitval\\n-----,-----\\nCODE1,1",
+        good="value,limitval\\nCODE1,1",
+        repair="safe",
+        fix="Remove the line; `bulkops fix` does where it cannot be a record, and otherwise with --unsafe. If it is "
+        "one, `bulkops import --accept STR117` sends it.",
+    ),
+    error(
+        "STR118",
+        "line-of-a-program",
+        "A line that a program added: a number of rows, a total, a log message, HTML.",
+        acceptable=True,
+        why="Imported, '(2 rows)' becomes a customer or a code.",
+        bad="profileintegrationid\\ncustomer-1\\n(1 row)",
+        good="profileintegrationid\\ncustomer-1",
+        repair="unsafe",
+        fix="Remove the line; `bulkops fix --unsafe` does. If it is a record, `bulkops import --accept STR118` "
+        "sends it.",
+    ),
+    error(
+        "STR119",
+        "conflict-marker",
+        "A conflict marker of a version control system.",
+        acceptable=True,
+        why="Two versions of the file are mixed: records between the markers may contradict each other.",
+        bad="<<<<<<< HEAD\\nCODE1\\n=======\\nCODE2",
+        good="CODE2",
+        fix="Resolve the conflict: choose one of the versions and remove the markers. If it is a value, "
+        "`bulkops import --accept STR119` sends it.",
+    ),
+    error(
         "STR110",
         "no-records",
         "There is a header and nothing else.",
@@ -244,6 +302,16 @@ HEADER_RULES: tuple[Rule, ...] = (
         bad="limitval",
         good="value,limitval",
         fix="Add the column, or correct the name the finding suggests.",
+    ),
+    warning(
+        "HDR131",
+        "missing-column-not-documented",
+        "A column is missing that the documentation does not call optional.",
+        why="It says of other columns of the import that they are optional. What a file without this one does is not "
+        "documented.",
+        bad="customerprofileid,tiername",
+        good="customerprofileid,tiername,expirydate",
+        fix="Add the column and fill it. If its values are meant to be left open, try a few records first.",
     ),
     error(
         "HDR102",
@@ -336,6 +404,60 @@ HEADER_RULES: tuple[Rule, ...] = (
         repair="option",
     ),
     error(
+        "HDR111",
+        "lines-before-header",
+        "The header is not on the first line: a title, a comment or other lines precede it.",
+        why="The first line is read as the header, so that no column is found and every record has the wrong width.",
+        bad="Report\\nvalue,limitval\\nCODE1,1",
+        good="value,limitval\\nCODE1,1",
+        repair="safe",
+        fix="Remove the lines above the header; `bulkops fix` does where none of them can be a record, and otherwise "
+        "with --unsafe.",
+    ),
+    error(
+        "HDR112",
+        "export-as-import-file",
+        "The file is an export, not an import file.",
+        why="An export has other columns than the import: ids, counters, states. Unknown columns are refused or "
+        "ignored. The findings about columns follow from this one; they are counted and not listed.",
+        bad="id,created,value,counter",
+        good="value",
+        repair="unsafe",
+        fix="`bulkops fix --unsafe` removes the columns that no import has and renames the others. Check the values: "
+        "an export shows the current state, not what was imported.",
+    ),
+    error(
+        "HDR113",
+        "file-of-another-import",
+        "The header is that of another import.",
+        why="The file was given to the wrong command, or under the wrong name. Findings about columns and cells follow "
+        "from this one; they are counted and not listed.",
+        bad="identifier,state",
+        good="value,limitval",
+        fix="Name the contract that the finding names, or the right file.",
+    ),
+    error(
+        "HDR114",
+        "header-unlike-records",
+        "All records have another number of fields, or another separator, than the header.",
+        why="The header and the records come from different sources, or a column was added to one of them only. The "
+        "findings STR101 and STR102 follow from this one; they are counted and not listed.",
+        bad="value,limitval\\nCODE1;1",
+        good="value,limitval\\nCODE1,1",
+        fix="Correct the header, or write the records with commas.",
+    ),
+    error(
+        "HDR115",
+        "note-in-column-name",
+        "A unit or a note in brackets follows a column name.",
+        why="The platform knows the name alone. A unit may change the meaning: 'amount (cents)' is not 'amount'.",
+        bad="value (at most 30),limit (EUR)",
+        good="value,limit",
+        repair="option",
+        fix="Check that the values are in the documented unit, then use the name alone: "
+        "`bulkops fix --rename 'limit (EUR)=limit'`, or --unsafe for all columns.",
+    ),
+    error(
         "HDR110",
         "header-among-records",
         "A record that is the header once more.",
@@ -352,8 +474,9 @@ IMPORT_RULES: tuple[Rule, ...] = (
     warning(
         "IMP101",
         "over-recommended-size",
-        "The file is larger than recommended, and this import cannot be split.",
-        why="500 MB are recommended at most; an import that replaces what is there has to go in one request.",
+        "The file is larger than one request should be, and this import cannot be split.",
+        why="bulkops sends at most 500 MB in a request, which is also what the documentation of several imports "
+        "recommends. An import that replaces what is there has to go in one request.",
         bad="a 600 MB audience file",
         good="a file up to 500 MB",
         fix="Ask Talon.One, or bring the file below the size.",

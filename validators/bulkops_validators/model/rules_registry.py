@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from types import MappingProxyType
 
 from bulkops_validators.model.rules import Rule
+from bulkops_validators.model.rules_account import ACCOUNT_RULES
 from bulkops_validators.model.rules_cells import (
     ATTRIBUTE_RULES,
     CROSS_RULES,
@@ -28,6 +29,7 @@ _ALL: tuple[Rule, ...] = (
     *SPREADSHEET_RULES,
     *HYGIENE_RULES,
     *IMPORT_RULES,
+    *ACCOUNT_RULES,
 )
 
 RULES: MappingProxyType[str, Rule] = MappingProxyType({rule.code: rule for rule in _ALL})

@@ -1,0 +1,233 @@
+"""Check one import against the account of its target, before anything is sent."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bulkops.account.checks import KnownNames, facts_of
+from bulkops.account.model import Account, by_id
+from bulkops.account.needs import Needs, needs_of
+from bulkops.account.reading import MAX_REQUESTS, PAGE, AccountReader
+from bulkops.errors import BulkopsError, DataError, InputUnreadable, UsageError
+from bulkops.limits import TooLarge
+from bulkops.reading.blocks import ContentReader
+from bulkops.reading.sources import DAMAGED, ReadFailed, file_source
+from bulkops.validation.engine import validate_files
+from bulkops.validation.findings import FileReport, Finding
+from bulkops.validation.named_things import Fault
+from bulkops.validation.preamble import open_content
+from bulkops.validation.settings import ValidationSettings
+from bulkops.wording import counted
+from bulkops_validators.model.contract import Contract
+from bulkops_validators.model.rules import Severity
+from bulkops_validators.model.rules_registry import RULES
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.findings import PreflightDocument
+
+FAMILY = "ACC"
+MAX_SEARCHES = 5
+"""Maximum number of requests that search the profiles of one file; each searches PAGE profiles."""
+SHOWN_FINDINGS = 20
+"""Maximum number of examples of a rule with their location."""
+
+Notify = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preflight:
+    """The result of a preflight: facts about the target, and findings in the file.
+
+    `facts` describes each id. `not_checked` lists the items that could not be read, with the reason. `requests` is the
+    number of requests of the preflight.
+    """
+
+    facts: Mapping[str, str]
+    report: FileReport
+    not_checked: tuple[str, ...]
+    requests: int
+
+    @property
+    def of_target(self) -> bool:
+        """Whether an error concerns the ids of the target instead of records."""
+        return any(each.severity is Severity.ERROR and each.record is None for each in self.report.findings)
+
+    def error(self) -> BulkopsError | None:
+        """Return the error for a target or file that does not fit the account; None if it fits."""
+        if not self.report.errors:
+            return None
+        codes = ",".join(code for code in self.report.counts if RULES[code].severity is Severity.ERROR)
+        hint = f"If the account is correct, give --accept {codes}."
+        if self.of_target:
+            first = next(each for each in self.report.findings if each.severity is Severity.ERROR and not each.record)
+            return UsageError(f"{_sentence(first.message)} Nothing was sent.", hint=f"Correct the ids. {hint}")
+        does_not = "does not fit" if self.report.errors == 1 else "do not fit"
+        cells = counted(self.report.errors, "cell")
+        message = f"{self.report.path}: {cells} {does_not} the account. Nothing was sent."
+        return DataError(message, hint=f"Correct the file, or the ids. {hint}")
+
+    def to_json(self) -> "PreflightDocument":
+        """Return the part of the JSON documents of `import` and `run` about the preflight."""
+        return {
+            "target": dict(self.facts),
+            "requests": self.requests,
+            "not_checked": list(self.not_checked),
+            "errors": self.report.errors,
+            "warnings": self.report.warnings,
+            "counts": dict(self.report.counts),
+            "findings": [finding.to_json() for finding in self.report.findings],
+        }
+
+
+def check_import(
+    contract: Contract,
+    file: Path,
+    ids: Mapping[str, int],
+    reader: AccountReader,
+    *,
+    accept: Collection[str] = (),
+    search: bool = True,
+    say: Notify,
+) -> Preflight:
+    """Return how an import fits the account of its target; the file must be validated before.
+
+    `accept` are rules to skip. Without `search`, no customer profile is searched. At most MAX_REQUESTS requests and
+    MAX_SEARCHES searches are sent; `say` receives a message before them. AccessRefused if the key is not accepted.
+    """
+    before = reader.requests
+    present = _columns_of(file, contract)
+    needs = needs_of(contract, ids, present)
+    if needs.readable:
+        say(f"Preflight: reading the target, with at most {MAX_REQUESTS} requests.")
+    account = reader.needed(needs)
+    not_checked = [f"{unread.what}: {unread.why}" for unread in account.unread]
+    known = KnownNames(account, contract, ids)
+    names = _Collecting(known, needs.profiles if search and known.fits else None)
+    report = _check_cells(contract, file, names, present, accept)
+    if names.collected:
+        missing, reason = _missing_profiles(names, reader, sandbox=_is_sandbox(account, needs), say=say)
+        not_checked += [reason] if reason else []
+        if missing:
+            found = KnownNames(account, contract, ids, missing_profiles=missing)
+            report = _check_cells(contract, file, _Collecting(found, None), present, accept)
+    return Preflight(
+        facts=facts_of(account, needs.ids),
+        report=report,
+        not_checked=tuple(not_checked),
+        requests=reader.requests - before,
+    )
+
+
+def merged(report: FileReport, found: FileReport) -> FileReport:
+    """Return the validation report of a file together with the findings of its preflight."""
+    return replace(
+        report,
+        errors=report.errors + found.errors,
+        warnings=report.warnings + found.warnings,
+        counts={**report.counts, **found.counts},
+        findings=(*report.findings, *found.findings),
+        severities={**report.severities, **found.severities},
+    )
+
+
+class _Collecting:
+    """Check cells with KnownNames, and collect the distinct cells of one column, up to the maximum that is searched."""
+
+    def __init__(self, names: KnownNames, column: str | None) -> None:
+        self._names = names
+        self._column = column
+        self.collected: dict[str, None] = {}  # in the order of the file
+
+    @property
+    def columns(self) -> AbstractSet[str]:
+        """The columns that are checked or collected."""
+        return {*self._names.columns, *([self._column] if self._column else [])}
+
+    def of_file(self, present: Collection[str]) -> Sequence[Fault]:
+        """Return the faults of the target and of missing columns."""
+        return self._names.of_file(present)
+
+    def faults(self, column: str, value: str) -> Sequence[Fault]:
+        """Return the faults of a cell, and keep the cell if it belongs to the collected column."""
+        if column == self._column and value and len(self.collected) <= MAX_SEARCHES * PAGE:
+            self.collected[value] = None
+        return self._names.faults(column, value) if column in self._names.columns else ()
+
+
+def _check_cells(
+    contract: Contract, file: Path, names: _Collecting, present: Collection[str], accept: Collection[str]
+) -> FileReport:
+    """Return the findings of the account rules; the file is read only if one of its columns can be checked."""
+    if not names.columns & set(present):
+        return _of_target(contract, file, [fault for fault in names.of_file(present) if fault.code not in accept])
+    settings = ValidationSettings(
+        select=(FAMILY,),
+        ignore=tuple(code for code in sorted(accept) if code.startswith(FAMILY)),
+        max_findings=SHOWN_FINDINGS,
+        named=names,
+    )
+    (report,) = validate_files(contract, [file], settings=settings).files
+    return report
+
+
+def _of_target(contract: Contract, file: Path, faults: Sequence[Fault]) -> FileReport:
+    findings = tuple(
+        Finding(code=fault.code, severity=RULES[fault.code].severity, message=fault.text) for fault in faults
+    )
+    errors = sum(finding.severity is Severity.ERROR for finding in findings)
+    codes = [finding.code for finding in findings]
+    return FileReport(
+        path=str(file),
+        contract=contract.name,
+        records=0,
+        bytes=0,
+        sha256="",
+        errors=errors,
+        warnings=len(findings) - errors,
+        counts={code: codes.count(code) for code in RULES if code in codes},
+        findings=findings,
+        severities={code: RULES[code].severity for code in codes},
+    )
+
+
+def _columns_of(file: Path, contract: Contract) -> Collection[str]:
+    """Return the contract's columns that a file has; none if it cannot be read, because validation reports that."""
+    try:
+        with file_source(file).open() as stream:
+            header = open_content(ContentReader(stream), contract).header
+    except (InputUnreadable, TooLarge, ReadFailed, *DAMAGED):
+        return ()
+    return header.present if header else ()
+
+
+def _missing_profiles(names: _Collecting, reader: AccountReader, *, sandbox: bool, say: Notify) -> tuple[set[str], str]:
+    """Return the collected profiles that the search does not find, and the reason if they were not searched."""
+    wanted = list(names.collected)
+    if len(wanted) > MAX_SEARCHES * PAGE:
+        return set(), f"customer profiles: the file names more than {MAX_SEARCHES * PAGE:,}"
+    requests = -(-len(wanted) // PAGE)
+    many = counted(len(wanted), "customer profile")
+    say(f"Preflight: searching {many}, with {counted(requests, 'request')}.")
+    missing: set[str] = set()
+    rest = iter(wanted)
+    while batch := list(islice(rest, PAGE)):
+        found = reader.search_profiles(batch, sandbox=sandbox)
+        if found is None:
+            return set(), "customer profiles: the search failed, or the key does not grant getCustomersByAttributes"
+        missing |= set(batch) - found
+    return missing, ""
+
+
+def _is_sandbox(account: Account, needs: Needs) -> bool:
+    """Return whether the application or program of the target is a sandbox."""
+    application = by_id(account.applications, needs.ids.get("application"))
+    program = by_id(account.programs, needs.ids.get("program"))
+    return bool((application and application.sandbox) or (program and program.sandbox))
+
+
+def _sentence(text: str) -> str:
+    """Return the message of a finding as a complete sentence."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")

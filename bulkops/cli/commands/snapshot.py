@@ -1,0 +1,74 @@
+"""`bulkops snapshot`: store what a deployment is, for checks without a network."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bulkops.cli.options.common import json_option, ledger_option, overwrite_option
+from bulkops.cli.options.environment import own_option
+from bulkops.cli.options.target import target_options
+from bulkops.cli.output.console import console
+from bulkops.cli.output.outputs import permit_of
+from bulkops.cli.process.connect import connect
+from bulkops.cli.process.targets import TargetChoice
+from bulkops.wording import counted
+from bulkops.writing import refuse_no_file, refuse_no_folder
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.accounts import AccountCounts, SnapshotDocument
+
+
+@click.command("snapshot")
+@own_option(
+    "-o",
+    "--output",
+    "output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The file to write: JSON, without keys and customer data.",
+)
+@overwrite_option
+@target_options
+@ledger_option
+@json_option
+def command(output: Path, target: TargetChoice, ledger: str | None, *, overwrite: bool, as_json: bool) -> int:
+    """Store what a deployment is: applications, campaigns, programs, attributes, stores, collections, audiences.
+
+    With --application, only the campaigns, stores and collections of that one; with --campaign and --program, only
+    these. `bulkops validate` and `bulkops check` use the file with --account, without a network.
+    """
+    from bulkops.account.reading import AccountReader
+    from bulkops.account.snapshot import provenance, write_snapshot
+    from bulkops.clock import SystemClock
+
+    permit = permit_of(overwrite=overwrite, ledger=ledger)
+    refuse_no_file(output)
+    refuse_no_folder(output)
+    permit.check(output)
+    clock = SystemClock()
+    ids = target.default_ids()
+    with target.open() as opened, connect(opened, ledger=ledger, clock=clock) as client:
+        console().note("Reading the account: at most 3 requests a second for each list.")
+        reader = AccountReader(client)
+        account = reader.whole(ids)
+    write_snapshot(account, output, permit)
+    for unread in account.unread:
+        console().note(f"Not read: {unread.what}: {unread.why}.")
+    counts: AccountCounts = {
+        "applications": len(account.applications),
+        "campaigns": len(account.campaigns),
+        "programs": len(account.programs),
+        "attributes": len(account.attributes),
+        "stores": sum(len(each.integration_ids) for each in account.stores),
+        "collections": len(account.collections),
+        "audiences": len(account.audiences),
+    }
+    if as_json:
+        source = provenance(account, output, now=clock.now())
+        document: SnapshotDocument = {**source, "requests": reader.requests, "counts": counts}
+        console().emit_json(document)
+    else:
+        listed = ", ".join(f"{name}: {count:,}" for name, count in counts.items())
+        console().result(f"{output} written, with {counted(reader.requests, 'request')}. {listed}.")
+    return 0

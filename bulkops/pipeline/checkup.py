@@ -1,0 +1,259 @@
+"""Checks of everything that a command depends on, each with its result and what to do: `bulkops doctor`."""
+
+import os
+import shutil
+import ssl
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bulkops.account.rights import DENIED, FAILED, GRANTED, UNKNOWN_ID, UNTESTED, Right, rights_of
+from bulkops.configuration import read_config
+from bulkops.errors import AccessRefused, BulkopsError, Unfinished, UsageError
+from bulkops.ledger.paths import plain_path, shown
+from bulkops.ledger.reader import Questions
+from bulkops.ledger.states import ChunkState
+from bulkops.settings import Target, state_folder
+from bulkops.transport.client import Client
+from bulkops.transport.reach import addresses_of, missing_certificates, place_of, proxy_of, shake_hands
+from bulkops.wording import counted
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.accounts import CheckDocument, DoctorDocument
+
+LOW_DISK, FULL_DISK = 1_000_000_000, 50_000_000
+SOON = timedelta(days=14)
+LARGEST_OFFSET = 5.0
+"""Seconds that our clock may differ from the server's without a word."""
+KEY_PATH = "/v1/applications"
+
+
+class State(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One check: what was found, and what to do about it. `exit_code` is that of a failed check."""
+
+    name: str
+    state: State
+    message: str
+    help: str = ""
+    exit_code: int = UsageError.exit_code
+
+    def to_json(self) -> "CheckDocument":
+        """Return the check as the documented JSON object."""
+        return {"name": self.name, "state": self.state.value, "message": self.message, "help": self.help}
+
+
+def exit_code(checks: list[Check]) -> int:
+    """Return 2 if the configuration, the machine or the key must be corrected, 3 if only the network failed, else 0."""
+    failed = {check.exit_code for check in checks if check.state is State.FAILED}
+    return min(failed, default=0)
+
+
+def check_machine(config: Path | None) -> Iterator[Check]:
+    """Check the configuration, the state folder and the disks."""
+    yield _tried("configuration", lambda: _configuration(config))
+    yield _tried("state folder", _state_folder)
+    for name, folder in (("disk of the state folder", _known_state), ("disk of temporary files", tempfile.gettempdir)):
+        yield _tried(name, lambda name=name, folder=folder: _disk(name, Path(folder())))  # type: ignore[misc] # defaults
+
+
+def check_ledger(url: str, look: Callable[[], AbstractContextManager[Questions]]) -> Check:
+    """Check that a ledger can be read, and count the jobs that are left in it; `look` opens it."""
+    path = plain_path(url)
+    if path is not None and not path.exists():
+        return _ok("ledger", f"{path} does not exist yet; the first import makes it.")
+    return _tried("ledger", lambda: _ledger(url, look))
+
+
+def check_way(base_url: str, *, now: datetime) -> Iterator[Check]:
+    """Check the way to a server: proxy, name, connection and certificate."""
+    host, port = place_of(base_url)
+    for name in missing_certificates():
+        wrong = f"{name} names {os.environ[name]}, which does not exist."
+        yield _failed("certificates", wrong, "Correct the variable, or unset it.")
+    if (proxy := proxy_of(base_url)) is not None:
+        yield _ok("proxy", f"Requests go through {proxy}; DNS and TLS are not checked past it.")
+        return
+    yield _ok("proxy", "none")
+    try:
+        addresses = addresses_of(host, port)
+    except OSError as error:
+        told = f"The name {host} is unknown ({error.strerror or error})."
+        yield _failed("DNS", told, "Check the spelling of the address, and the machine's DNS.")
+        return
+    yield _ok("DNS", f"{host} is {', '.join(addresses[:3])}")
+    yield _connection(base_url, now)
+
+
+def check_access(client: Client, ids: Mapping[str, int]) -> tuple[list[Check], list[Right]]:
+    """Check the key and the clock, and which operations the key may use."""
+    try:
+        with client.stream(KEY_PATH, {}, {"pageSize": "1"}, attempts=2):
+            key = _ok("key", "The server accepts the key.")
+    except AccessRefused as error:
+        if error.status != 403:
+            return [_failed("key", error.message, error.hint or "")], []
+        key = _ok("key", "The server knows the key; it does not grant the list of applications.")
+    except Unfinished as error:
+        wrong = Check(name="key", state=State.FAILED, message=error.message, help=WAIT, exit_code=Unfinished.exit_code)
+        return [wrong], []
+    rights = list(rights_of(client, ids))
+    return [key, _clock(client), _rights(rights)], rights
+
+
+WAIT = "Try again later, or ask whoever runs the server or the network."
+
+
+def _tried(name: str, check: Callable[[], Check]) -> Check:
+    """Return a check, failed where it raises."""
+    try:
+        return check()
+    except BulkopsError as error:
+        return _failed(name, error.message, error.hint or "")
+    except OSError as error:
+        return _failed(name, f"{error.filename or name}: {error.strerror or error}.", "Check its permissions.")
+
+
+def _configuration(path: Path | None) -> Check:
+    config = read_config(path)
+    if config.path is None:
+        return _ok("configuration", "There is no configuration file; options and variables are used.")
+    tables = ", ".join(config.tables) or "no tables"
+    return _ok("configuration", f"{config.path}: {tables}")
+
+
+def _state_folder() -> Check:
+    folder = state_folder()
+    with tempfile.TemporaryFile(dir=folder):
+        return _ok("state folder", f"{folder} can be written.")
+
+
+def _known_state() -> str:
+    return str(state_folder())
+
+
+def _disk(name: str, folder: Path) -> Check:
+    free = shutil.disk_usage(folder).free
+    told = f"{folder}: {free / 1e9:,.1f} GB free"
+    if free < FULL_DISK:
+        return _failed(name, told, "Make room: the ledger, saved targets and downloads need it.")
+    if free < LOW_DISK:
+        help_text = "Make room before a large import or export."
+        return Check(name=name, state=State.WARNING, message=told, help=help_text)
+    return _ok(name, told)
+
+
+def _ledger(url: str, look: Callable[[], AbstractContextManager[Questions]]) -> Check:
+    with look() as ledger:
+        jobs, sums = ledger.jobs(), ledger.sums()
+    final = {ChunkState.ACCEPTED, ChunkState.REJECTED, ChunkState.SKIPPED}
+    left = [job.id for job in jobs if not job.cancelled and sums.get(job.id, {}).keys() - final]
+    told = f"{shown(url)}: {counted(len(jobs), 'job')}"
+    if not left:
+        return _ok("ledger", told)
+    return Check(
+        name="ledger",
+        state=State.WARNING,
+        message=f"{told}, of which {len(left):,} unfinished: {', '.join(left[-3:])}",
+        help="Go on with them: bulkops jobs resume JOB. Or give them up: bulkops jobs cancel JOB.",
+    )
+
+
+def _connection(base_url: str, now: datetime) -> Check:
+    try:
+        made = shake_hands(base_url)
+    except ssl.SSLError as error:
+        reason = getattr(error, "verify_message", "") or error.reason or str(error)
+        help_text = "Set SSL_CERT_FILE to the certificates of your proxy or company, or check the address."
+        return _failed("TLS", f"The certificate is not accepted: {reason}.", help_text)
+    except OSError as error:
+        told = f"The server cannot be reached: {error.strerror or error}."
+        return Check(name="connection", state=State.FAILED, message=told, help=WAIT, exit_code=Unfinished.exit_code)
+    if made.version is None:
+        return _ok("connection", "The server accepts connections. Plain HTTP, which stays on this machine.")
+    if made.expires is not None and made.expires - now < SOON:
+        told = f"{made.version}; the certificate ends on {made.expires:%Y-%m-%d}"
+        return Check(name="TLS", state=State.WARNING, message=told, help="Tell whoever runs the server.")
+    until = f"; the certificate is valid until {made.expires:%Y-%m-%d}" if made.expires else ""
+    return _ok("TLS", f"{made.version}{until}")
+
+
+def _clock(client: Client) -> Check:
+    offset = client.server_offset
+    if offset is None:
+        told = "The server does not say its time."
+        return Check(name="clock", state=State.WARNING, message=told, help="Evidence of doubtful requests needs it.")
+    seconds = offset.total_seconds()
+    told = f"The server's clock differs by {abs(seconds):.0f} s."
+    if abs(seconds) > LARGEST_OFFSET:
+        return Check(name="clock", state=State.WARNING, message=told, help="Set this machine's clock (NTP).")
+    return _ok("clock", told)
+
+
+def _rights(rights: list[Right]) -> Check:
+    """Return what the operations amount to."""
+    by_state = {state: [r for r in rights if r.state == state] for state in (GRANTED, DENIED, UNTESTED)}
+    figures = [f"{len(found)} {state}" for state, found in by_state.items()]
+    wrong = [right for right in rights if right.state in (UNKNOWN_ID, FAILED)]
+    told = f"{', '.join(figures)}"
+    if by_state[DENIED]:
+        names = ", ".join(right.operation for right in by_state[DENIED])
+        help_text = f"Tick these in the key's endpoint list if the commands are needed: {names}."
+        return Check(name="operations", state=State.WARNING, message=told, help=help_text)
+    if wrong:
+        help_text = "; ".join(f"{right.operation}: {right.why}" for right in wrong)
+        return Check(name="operations", state=State.WARNING, message=told, help=help_text)
+    return _ok("operations", told)
+
+
+def _ok(name: str, message: str) -> Check:
+    return Check(name=name, state=State.OK, message=message)
+
+
+def _failed(name: str, message: str, help_text: str) -> Check:
+    return Check(name=name, state=State.FAILED, message=message, help=help_text)
+
+
+def skipped(name: str, message: str) -> Check:
+    """Return a check that was not made, and why."""
+    return Check(name=name, state=State.SKIPPED, message=message)
+
+
+def target_check(error: BulkopsError) -> Check:
+    """Return the failed check of a target that cannot be used."""
+    return _failed("target", error.message, error.hint or "")
+
+
+def target_found(target: Target) -> Check:
+    """Return the check of a target that can be used."""
+    named = f" ({target.name})" if target.name else ""
+    return _ok("target", f"{target.identity()['base_url']}{named}; there is a key.")
+
+
+def document_of(checks: list[Check], rights: list[Right]) -> "DoctorDocument":
+    """Return the document of `doctor --json`."""
+    code = exit_code(checks)
+    states = {check.state for check in checks}
+    worst: Literal["ok", "warning", "failed"] = "warning" if State.WARNING in states else "ok"
+    if State.FAILED in states:
+        worst = "failed"
+    return {
+        "state": worst,
+        "exit": code,
+        "checks": [check.to_json() for check in checks],
+        "operations": [right.to_json() for right in rights],
+    }

@@ -1,0 +1,96 @@
+"""Unattended runs leave a log and metrics: complete, without keys, and never in a file of somebody else."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bulkops.cli.process.run_log import RunLog
+from bulkops.journal import record
+from tests.cli.running import KEY, Shell
+from tests.crash.truth import CASES
+
+GIVEAWAYS = CASES["giveaways"]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    return str(GIVEAWAYS.write(tmp_path / "codes.csv", records=30, seed=1))
+
+
+def imported(shell: Shell, file: str, *words: str) -> None:
+    ids = [word for name, value in GIVEAWAYS.ids.items() for word in (f"--{name}", str(value))]
+    done = shell.run("import", "giveaways", file, *ids, "--yes", "--max-rows", "10", "--reconcile", *words)
+    assert done.code == 0, done.err
+
+
+def test_json_log_contains_requests_chunks_and_the_end_of_a_run(shell: Shell, file: str, tmp_path: Path) -> None:
+    log = tmp_path / "run.log"
+    imported(shell, file, "--log-file", str(log), "--log-format", "json")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [lines[0]["event"], lines[-1]["event"]] == ["started", "ended"]
+    assert (lines[0]["command"], lines[-1]["exit"]) == ("import", 0)
+    accepted = [line for line in lines if line["event"] == "ledger" and line["kind"] == "accepted"]
+    assert [line["chunk"] for line in accepted] == [1, 2, 3]
+    posts = [line for line in lines if line["event"] == "request" and line["method"] == "POST"]
+    assert len([line for line in posts if line["path"].endswith("/import")]) == 3
+    (job,) = [line for line in lines if line["event"] == "job_ended"]
+    assert (job["records"]["accepted"], job["verdict"]) == (30, "proved")
+    assert KEY not in log.read_text()
+    assert log.stat().st_mode & 0o077 == 0
+
+
+def test_text_log_of_a_second_run_is_appended(shell: Shell, file: str, tmp_path: Path) -> None:
+    log = tmp_path / "run.log"
+    for _ in range(2):
+        shell.run("validate", "giveaways", file, "--log-file", str(log))
+    lines = log.read_text().splitlines()
+    assert [line.split()[1] for line in lines] == ["started", "validated", "ended"] * 2
+    assert "records=30 errors=0" in lines[1]
+
+
+def test_log_of_a_failing_run_contains_the_error_and_the_exit_code(shell: Shell, tmp_path: Path) -> None:
+    log = tmp_path / "run.log"
+    assert shell.run("plan", "giveaways", "missing.csv", "--log-file", str(log)).code == 2
+    assert "missing.csv" in log.read_text()
+    assert "exit=2" in log.read_text().splitlines()[-1]
+
+
+def test_metrics_have_records_requests_findings_and_the_exit_code(shell: Shell, file: str, tmp_path: Path) -> None:
+    metrics = tmp_path / "bulkops.prom"
+    imported(shell, file, "--metrics", str(metrics))
+    text = metrics.read_text()
+    assert 'contract="giveaways"' in text
+    assert 'state="accepted"} 30.0' in text
+    assert 'bulkops_requests{method="POST",status="200"} 3.0' in text or 'status="201"} 3.0' in text
+    assert 'bulkops_findings{severity="error"} 0.0' in text
+    assert "bulkops_exit_code 0.0" in text
+    assert text.count("bulkops_proved{") == 1
+    shell.run("validate", "giveaways", file, "--metrics", str(metrics))
+    assert 'command="validate"' in metrics.read_text()
+
+
+@pytest.mark.parametrize("option", ["--log-file", "--metrics"])
+def test_a_file_of_somebody_else_is_never_written(shell: Shell, file: str, tmp_path: Path, option: str) -> None:
+    before = Path(file).read_bytes()
+    done = shell.run("validate", "giveaways", file, option, file)
+    assert (done.code, option in done.err) == (2, True)
+    assert Path(file).read_bytes() == before
+    assert shell.run("validate", "giveaways", file, option, str(tmp_path / "no" / "such")).code == 2
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_mask_hides_texts_that_may_contain_values(tmp_path: Path, form: str) -> None:
+    log = RunLog(file=tmp_path / "run.log", form=form, masked=True)
+    log.open("import")
+    record("ledger", kind="refused", message="Anna Smith is not a profile", chunk=3)
+    log.close(1, 2.0)
+    text = (tmp_path / "run.log").read_text()
+    assert ("Anna" in text, "(masked)" in text, "refused" in text) == (False, True, True)
+
+
+def test_a_subcommand_and_the_environment_take_the_options(shell: Shell, tmp_path: Path) -> None:
+    log = tmp_path / "run.log"
+    environment = {**shell.environment, "BULKOPS_LOG_FILE": str(log)}
+    shell.ended(shell.start("jobs", "list", environment=environment))
+    assert 'started command="jobs list"' in log.read_text()

@@ -1,0 +1,108 @@
+"""`bulkops snapshot`, and the checks of `validate` and `check` that use its file without a network."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bulkops.sandbox.serve import SandboxServer
+from tests.cli.running import KEY, Ended, Shell
+
+COUPONS = 'value,attributes\nCODE-1,"{""category"": ""x""}"\nCODE-2,"{""categroy"": ""x""}"\n'
+
+
+@pytest.fixture
+def snapshot(shell: Shell, tmp_path: Path) -> Path:
+    path = tmp_path / "account.json"
+    assert shell.run("snapshot", "-o", str(path)).code == 0
+    return path
+
+
+@pytest.fixture
+def coupons(tmp_path: Path) -> str:
+    path = tmp_path / "coupons.csv"
+    path.write_text(COUPONS)
+    return str(path)
+
+
+def offline(shell: Shell, *words: str) -> Ended:
+    """Run a command without a target and a key."""
+    kept = {name: value for name, value in shell.environment.items() if name != "BULKOPS_MANAGEMENT_KEY"}
+    return shell.ended(Shell(shell.state).start(*words, environment=kept))
+
+
+def test_a_snapshot_contains_the_account_and_no_key(shell: Shell, sandbox: SandboxServer, snapshot: Path) -> None:
+    text = snapshot.read_text()
+    document = json.loads(text)
+    assert KEY not in text
+    assert document["base_url"] == sandbox.base_url
+    assert document["campaigns"][0]["features"] == ["coupons", "referrals", "loyalty", "giveaways"]
+    assert [program["card_based"] for program in document["programs"]] == [False, True]
+    assert document["programs"][0]["tiers"] == ["Bronze", "Silver", "Gold"]
+    assert len(document["stores"][0]["integration_ids"]) == 50
+    assert {request.method for request in sandbox.requests} == {"GET"}
+
+
+def test_a_snapshot_says_what_the_key_may_not_read(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+    sandbox.set_faults("getAudiences=403")
+    ended = shell.run("snapshot", "-o", str(tmp_path / "a.json"), "--json")
+    assert ended.code == 0, ended.err
+    assert ended.json["not_read"] == ["the audiences: the key does not grant getAudiences (403)"]
+    assert "Not read: the audiences" in ended.err
+
+
+def test_a_snapshot_is_narrowed_by_ids_and_never_written_over_another_file(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("mine")
+    assert shell.run("snapshot", "-o", str(path)).code == 2
+    assert path.read_text() == "mine"
+    assert shell.run("snapshot", "-o", str(path), "--overwrite", "--program", "2").code == 0
+    document = json.loads(path.read_text())
+    assert ([program["id"] for program in document["programs"]], "programs" in document["complete"]) == ([2], False)
+
+
+def test_validate_compares_a_file_with_the_snapshot_offline_and_reports_its_age(
+    shell: Shell, sandbox: SandboxServer, snapshot: Path, coupons: str
+) -> None:
+    before = len(sandbox.requests)
+    ended = offline(shell, "validate", "coupons", coupons, "--account", str(snapshot), "--json")
+    assert ended.code == 1
+    (found,) = ended.json["files"][0]["findings"]
+    assert (found["code"], found["record"], found["line"], found["column"]) == ("ACC121", 2, 3, "attributes")
+    assert ended.json["account"]["age_seconds"] < 600
+    text = offline(shell, "validate", "coupons", coupons, "--account", str(snapshot))
+    assert f"Account: {snapshot}, read " in text.err
+    assert len(sandbox.requests) == before
+    assert offline(shell, "validate", "coupons", coupons).code == 0
+
+
+def test_validate_compares_ids_with_the_snapshot(shell: Shell, snapshot: Path, coupons: str) -> None:
+    words = ("validate", "coupons", coupons, "--account", str(snapshot), "--application", "1", "--json")
+    ended = offline(shell, *words, "--campaign", "5")
+    assert (ended.code, ended.json["files"][0]["counts"]) == (1, {"ACC101": 1})
+    assert offline(shell, *words, "--campaign", "1").json["files"][0]["counts"] == {"ACC121": 1}
+
+
+def test_a_snapshot_that_is_too_old_is_exit_2_with_its_age(shell: Shell, snapshot: Path, coupons: str) -> None:
+    document = json.loads(snapshot.read_text())
+    document["read_at"] = (datetime.now(UTC) - timedelta(days=9)).isoformat()
+    snapshot.write_text(json.dumps(document))
+    words = ("validate", "coupons", coupons, "--account", str(snapshot))
+    ended = offline(shell, *words, "--max-age", "7d", "--json")
+    assert (ended.code, "9 days old" in ended.json["error"]["message"]) == (2, True)
+    assert "bulkops snapshot -o" in ended.json["error"]["hint"]
+    assert offline(shell, *words, "--max-age", "2w").code == 1
+    assert offline(shell, *words, "--max-age", "soon").code == 2
+    assert offline(shell, "validate", "coupons", coupons, "--max-age", "7d").code == 2
+
+
+def test_check_uses_the_snapshot_of_its_table(shell: Shell, snapshot: Path, coupons: str, tmp_path: Path) -> None:
+    config = tmp_path / "bulkops.toml"
+    table = '[check]\ncoupons = "coupons.csv"\naccount = "account.json"\nmax-age = "7d"\n'
+    config.write_text(table)
+    ended = offline(shell, "--config", str(config), "check", "--json")
+    assert (ended.code, ended.json["files"][0]["counts"]) == (1, {"ACC121": 1}), ended.err
+    assert ended.json["account"]["path"] == str(snapshot)
+    config.write_text(table.replace('"7d"', "7"))
+    assert offline(shell, "--config", str(config), "check").code == 2

@@ -1,0 +1,221 @@
+"""One cause is one finding: other content, lines above the header, exports, other imports, encodings, footers."""
+
+import io
+import json
+
+import pytest
+
+from bulkops.reading.sources import Source
+from bulkops.validation.engine import validate_files
+from bulkops.validation.findings import FileReport
+from bulkops.validation.settings import ValidationSettings
+from bulkops_validators import CONTRACTS
+from bulkops_validators.model.contract import Contract
+
+ALL = pytest.mark.parametrize("contract", CONTRACTS.values(), ids=list(CONTRACTS))
+SEVERAL = [contract for contract in CONTRACTS.values() if len(contract.columns) > 1]
+EXPORTED = [
+    (contract, route.readback)
+    for contract in CONTRACTS.values()
+    for route in contract.routes
+    if route.readback and route.readback.own_columns
+]
+
+
+def check(contract: Contract | str, data: bytes, **chosen: object) -> FileReport:
+    settings = ValidationSettings(**chosen)  # type: ignore[arg-type] # by name
+    known = CONTRACTS[contract] if isinstance(contract, str) else contract
+    return validate_files(known, [Source("memory.csv", lambda: io.BytesIO(data))], settings=settings).files[0]
+
+
+def file_of(contract: Contract, count: int = 12) -> str:
+    """Return a valid file with only the required columns, or those of which one is needed."""
+    names = [exclusive.columns[0] for exclusive in contract.exclusive if exclusive.whole_file]
+    names += contract.required_names
+    names += [column.name for column in contract.columns if column.recommended]
+    columns = [contract.column(name) for name in names]
+    rows = [",".join([f"{columns[0].example}{n:03d}", *(c.example for c in columns[1:])]) for n in range(count)]
+    return "\n".join([",".join(names), *rows, ""])
+
+
+def listed(report: FileReport) -> list[str]:
+    return [finding.code for finding in report.findings]
+
+
+OTHER = {
+    "a page": b"<!DOCTYPE html>\n<html><body><h1>404</h1>\nvalue,limitval\n</body></html>\n",
+    "a page without type": b"\xef\xbb\xbf\n<html>\n<body>no</body></html>",
+    "an XML document": b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>\n',
+    "JSON lines": b'{"value": "CODE1", "limitval": 1}\n' * 1000,
+    "a JSON array": json.dumps([{"value": "CODE1"}, {"value": "CODE2"}], indent=2).encode(),
+    "a JSON array in lines": b'[{"value": "CODE1"},\n{"value": "CODE2"}]\n',
+    "a JSON array in one long line": json.dumps([{"value": f"CODE{n}"} for n in range(100_000)]).encode(),
+    "a JSON array of arrays": b'[["value"],\n["CODE1"]]\n',
+    "a JSON object": json.dumps({"data": [{"value": "CODE1"}]}, indent=2).encode(),
+}
+
+
+@ALL
+@pytest.mark.parametrize("data", OTHER.values(), ids=list(OTHER))
+def test_other_content_is_one_finding(contract: Contract, data: bytes) -> None:
+    report = check(contract, data)
+    assert {code: n for code, n in report.counts.items() if code not in {"FIL105", "STR103"}} == {"FIL111": 1}
+    assert (report.records, report.bytes) == (0, len(data))
+
+
+@ALL
+def test_a_header_below_other_lines_is_one_finding_and_is_read(contract: Contract) -> None:
+    above = "Report of 2030\n\n# made by hand\n"
+    report = check(contract, (above + file_of(contract)).encode())
+    (finding,) = report.findings
+    assert (finding.code, finding.line, finding.byte) == ("HDR111", 1, 0)
+    assert "the header is on line 4; 3 lines precede it" in finding.message
+    assert (report.counts, report.records) == ({"HDR111": 1}, 12)
+
+
+def test_records_below_a_low_header_keep_their_lines() -> None:
+    report = check("coupons", b"Report\n\nvalue,limitval\nCODE1,1\nCODE2,x\n")
+    assert [(f.code, f.record, f.line, f.byte) for f in report.findings] == [
+        ("HDR111", None, 1, 0),
+        ("TYP101", 2, 5, 37),
+    ]
+
+
+@pytest.mark.parametrize(("contract", "readback"), EXPORTED, ids=[c.name for c, _ in EXPORTED])
+def test_an_export_is_one_finding(contract: Contract, readback: object) -> None:
+    names = [*readback.own_columns, *(column.found[0] for column in readback.columns)]  # type: ignore[attr-defined]
+    names = list(dict.fromkeys(names))
+    data = ",".join(names).encode() + b"\n"
+    report = check(contract, data, ignore=("STR110",))
+    assert listed(report) == ["HDR112"]
+    assert f"an export of {contract.name}" in report.findings[0].message
+    assert report.findings[0].explains == sum(report.counts.values()) - 1 > 0
+    for other in CONTRACTS.values():
+        assert "HDR112" in listed(check(other, data))
+
+
+@ALL
+def test_the_header_of_another_import_is_one_finding(contract: Contract) -> None:
+    for other in CONTRACTS.values():
+        report = check(other, file_of(contract).encode())
+        if other is contract:
+            assert listed(report) == []
+        elif "HDR113" in report.counts:
+            assert listed(report) == ["HDR113"]
+            assert contract.name in report.findings[0].message
+            assert report.errors > 1 or not report.findings[0].explains
+            assert report.findings[0].to_json().get("explains", 0) == report.errors + report.warnings - 1
+    strange = {"loyalty-cards", "loyalty-tiers", "store-budgets"} - {contract.name}
+    for name in strange:
+        assert listed(check(contract, file_of(CONTRACTS[name]).encode())) == ["HDR113"]
+
+
+@pytest.mark.parametrize("contract", SEVERAL, ids=lambda contract: contract.name)
+def test_records_unlike_the_header_are_one_finding(contract: Contract) -> None:
+    header, *records = file_of(contract, 1000).splitlines()
+    if "," not in header:
+        header, records = f"{header},attributes", [f"{record},{{}}" for record in records]
+    if header.endswith("attributes") and "attributes" not in contract.column_names:
+        pytest.skip("no second column")
+    data = "\n".join([header, *(record.replace(",", ";") for record in records), ""])
+    report = check(contract, data.encode(), max_findings=5)
+    assert listed(report) == ["HDR114"]
+    assert report.counts == {"STR101": 1000, "HDR114": 1}
+    assert report.findings[0].explains == 1000
+    assert "a semicolon separates the fields of the records" in report.findings[0].message
+    longer = "\n".join([header, *(f"{record},more" for record in records), ""])
+    assert check(contract, longer.encode()).counts == {"STR102": 1000, "HDR114": 1}
+
+
+def test_nine_short_records_are_listed_one_by_one() -> None:
+    report = check("coupons", b"value,limitval\n" + b"CODE\n" * 9, ignore=("UNQ101",))
+    assert listed(report) == ["STR101"] * 9
+
+
+@ALL
+def test_another_encoding_is_one_finding(contract: Contract) -> None:
+    header, *records = file_of(contract, 50).splitlines()
+    text = "\n".join([header, *(f"Ж{record[1:]}" for record in records), ""])
+    report = check(contract, text.encode("cp1251"), select=("FIL",))
+    assert listed(report) == ["FIL112"]
+    assert report.findings[0].explains == report.counts["FIL104"] + report.counts.get("FIL102", 0) == 50
+    mixed = text.encode("cp1251") + text.split("\n", 1)[1].encode()
+    assert "FIL112" not in check(contract, header.encode() + b"\n\xc3\xa9\n" + mixed, select=("FIL",)).counts
+
+
+FOOTERS = {
+    "(2 rows)": "STR118", "(2 rows affected)": "STR118", "3 rows selected.": "STR118", "Rows: 12": "STR118",
+    "5 rows in set (0.01 sec)": "STR118", "Query OK, 2 rows affected": "STR118", "Total,5000": "STR118",
+    "Grand Total,350": "STR118", "2026-11-30 10:00:01.123 INFO export finished": "STR118",
+    "[ERROR] connection lost": "STR118", "PHP Warning: too slow": "STR118", "<br />": "STR118",
+    "<<<<<<< HEAD": "STR119", "=======": "STR119", ">>>>>>> main": "STR119", "-----": "STR117",
+    "--- ---": "STR117", "# made by hand": "STR117", "-- made by hand": "STR117",
+}  # fmt: skip
+
+
+@ALL
+@pytest.mark.parametrize("footer", FOOTERS)
+def test_a_line_that_is_no_record_is_one_finding_of_its_own_rule(contract: Contract, footer: str) -> None:
+    data = f"{file_of(contract)}{footer}\n".encode()
+    report = check(contract, data)
+    if "," in footer and file_of(contract, 0).count(",") == 1:  # its cells are those of a record, too
+        assert FOOTERS[footer] in report.counts
+        return
+    assert report.counts == {FOOTERS[footer]: 1}
+    assert report.findings[0].line == 14
+    for size in (16, 64, 100):
+        assert check(contract, data, block_bytes=size).findings == report.findings
+
+
+def test_a_rule_below_the_header_is_one_finding() -> None:
+    assert check("coupons", b"value,limitval\n-----,-----\nCODE1,1\n").counts == {"STR117": 1}
+    assert check("coupons", b"value,limitval\n-----,-1\nCODE1,1\n").counts["VAL103"] == 1
+
+
+@ALL
+def test_a_total_counts_in_the_last_record_alone(contract: Contract) -> None:
+    names = file_of(contract, 0).strip().split(",")
+    row = ["Total", *(contract.column(name).example for name in names[1:])]
+    data = f"{file_of(contract)}{','.join(row)}\n"
+    for size in (16, 1 << 20):
+        assert "STR118" in check(contract, data.encode(), block_bytes=size).counts
+        later = data + file_of(contract, 1).splitlines()[1].replace("000", "999") + "\n"
+        assert "STR118" not in check(contract, later.encode(), block_bytes=size).counts
+
+
+VALID = {
+    "collections": b"item\n#sale\nTOTAL\n--\nRows of houses\n(2)\n- - -x\n<3\n2030-01-01\nsum\n",
+    "coupons": b"value,limitval\nTOTAL1,1\nROWS-2,1\nSUMMARY,1\nCODE-1,1\n",
+    "audiences": b"profileintegrationid\n+4915112345678\n+43 660 1234567\nauth0|5f7c8ec7c33c6c004bbafe82\nTotals-4\n",
+    "stores": b"store_integration_id\nTotal\nINFO-DESK\nERROR\nSTORE 1\n",
+    "loyalty-cards": b"identifier,state,customerprofileids\nC-1,active,auth0|5f7c;google-oauth2|117\nC-2,active,\n",
+}
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_unusual_values_are_no_lines_of_programs(name: str) -> None:
+    assert {code for code in check(name, VALID[name]).counts if code.startswith(("STR", "HDR", "FIL"))} == set()
+    if name != "collections":
+        assert check(name, VALID[name], select=("VAL112", "VAL113", "XLS114", "COD110")).counts == {}
+
+
+def test_a_repeated_header_has_no_findings_about_its_cells() -> None:
+    assert check("coupons", b"value,limitval\nCODE1,1\nvalue,limitval\n").counts == {"HDR110": 1}
+    twice = b"value,limitval\nCODE1,1\nvalue,limitval\nvalue,limitval\n-----,-----\n-----,-----\n"
+    assert check("coupons", twice).counts == {"HDR110": 2, "UNQ101": 1, "STR117": 2}
+
+
+def test_the_separator_is_that_of_header_and_records() -> None:
+    data = b"value (max 30, Pflicht);limitval (Zahl)\nCODE1;1\nCODE2;x\n"
+    report = check("coupons", data)
+    assert report.counts == {"HDR108": 1, "HDR115": 2, "TYP101": 1}
+    assert check("coupons", b"kode, id;wert\n" + b"CODE1;1\n" * 3, select=("HDR108",)).counts == {"HDR108": 1}
+
+
+def test_explained_findings_are_counted_and_not_listed_with_every_limit() -> None:
+    data = "\n".join(["value,limitval", *(f"CODE{n};1" for n in range(500)), ""]).encode()
+    for most in (0, 1, 5, 1000):
+        report = check("coupons", data, max_findings=most)
+        assert (report.counts, len(report.findings)) == ({"STR101": 500, "HDR114": 1}, min(most, 1))
+    assert check("coupons", data, ignore=("HDR114",), max_findings=5).counts == {"STR101": 500}
+    assert len(check("coupons", data, ignore=("HDR114",), max_findings=5).findings) == 5

@@ -1,0 +1,1 @@
+"""Programs for contributors: they check and measure this repository."""

@@ -1,0 +1,40 @@
+"""Which operations of the API a key must grant for a contract: those that importing and reconciling request."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bulkops_validators.model.contract import Comparison, Contract, Route
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One operation of the API: its name in the API's description, its method and its path."""
+
+    name: str
+    method: str
+    path: str
+
+    def __str__(self) -> str:
+        """Return the operation as texts show it."""
+        return f"{self.method} {self.path} ({self.name})"
+
+
+def operations_of(contract: Contract) -> dict[str, tuple[Operation, ...]]:
+    """Return the operations by the command that requests them: `import` and `reconcile`, all routes together.
+
+    `import` reads rows back as well: a replacing one compares first, and any may have to settle a lost response.
+    """
+    reading = tuple(dict.fromkeys(each for route in contract.routes for each in _reading(route)))
+    sending = tuple(Operation(name=route.operation, method="POST", path=route.path) for route in contract.routes)
+    return {"import": (*sending, *reading), "reconcile": reading}
+
+
+def _reading(route: Route) -> Iterator[Operation]:
+    """Yield what is requested to read back the rows of a route."""
+    readback = route.readback
+    if readback is None:
+        return
+    yield Operation(name=readback.operation, method="GET", path=readback.path)
+    if readback.case_setting and any(column.compare is Comparison.CODE for column in readback.columns):
+        path, _ = readback.case_setting
+        yield Operation(name=readback.case_operation, method="GET", path=path)
