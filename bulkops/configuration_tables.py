@@ -1,6 +1,6 @@
 """The tables of the configuration file as pydantic models. Loads pydantic, so import it where a table is read.
 
-`needs` says in words what the value of a key must be; a message continues with it after the key's name.
+`needs` describes the values that a key accepts; a message continues with it after the key's name.
 """
 
 from collections.abc import Mapping

@@ -55,7 +55,7 @@ class _Toml(_Plain):
     """Makes schemas of TOML documents, which have no null."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        """Return the schema of what is there if it is not absent."""
+        """Return the schema of the value without null."""
         return self.generate_inner(schema["schema"])
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
@@ -81,7 +81,7 @@ class _Template(_Plain):
 
 @dataclass(frozen=True, kw_only=True)
 class Described:
-    """A kind of document: what it is, its type, and how its schema is made; `read` if bulkops reads it."""
+    """A kind of document: its description, its type, and the maker of its schema; `read` if bulkops reads it."""
 
     about: str
     shape: Any
@@ -92,7 +92,7 @@ class Described:
 SCHEMAS = {
     "validate": Described(about="`validate --json`: the findings of files.", shape=ValidationDocument),
     "check": Described(about="`check --json`: the findings of the mapped files.", shape=ValidationDocument),
-    "fix": Described(about="`fix --json`: what was changed, and the findings that remain.", shape=FixDocument),
+    "fix": Described(about="`fix --json`: the changes, and the findings that remain.", shape=FixDocument),
     "rules": Described(about="`rules --json`: the rules.", shape=list[RuleDocument]),
     "contracts": Described(
         about="`contracts --json`: one contract, all by name, or with --diff the differences.",
@@ -121,7 +121,7 @@ SCHEMAS = {
     ),
     "schema": Described(about="`schema --json`: the names of the schemas.", shape=list[SchemaSummary]),
     "snapshot": Described(about="`snapshot --json`: the snapshot of an account.", shape=SnapshotDocument),
-    "doctor": Described(about="`doctor --json`: the checks, and what the key may do.", shape=DoctorDocument),
+    "doctor": Described(about="`doctor --json`: the checks, and the operations of the key.", shape=DoctorDocument),
     "sandbox": Described(about="`sandbox --json`: where the sandbox serves.", shape=SandboxDocument),
     "error": Described(about="any command with --json that an error ends early.", shape=ErrorDocument),
     "recipe": Described(about="a recipe file.", shape=Recipe, made_by=_Template, read=True),
@@ -132,7 +132,7 @@ SCHEMAS = {
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of a kind of document; UsageError if there is no such kind."""
+    """Return the JSON Schema (2020-12) of a kind of document; UsageError for an unknown kind."""
     if name not in SCHEMAS:
         raise UsageError(f"There is no schema {name!r}.", hint=guess(name, SCHEMAS))
     described = SCHEMAS[name]

@@ -32,8 +32,8 @@ class ColumnDocument(TypedDict):
     type: Annotated[str, about("The kind of cell.")]
     required: bool
     earlier_names: Annotated[list[str], about("Names of the column in earlier releases of the API.")]
-    default: Annotated[str | None, about("What a blank cell means.")]
-    cell: Annotated[str, about("What a filled cell must be.")]
+    default: Annotated[str | None, about("The meaning of a blank cell.")]
+    cell: Annotated[str, about("The form of a filled cell.")]
     about: str
     example: str
     sources: Annotated[dict[str, str], about("Where each fact comes from.")]
@@ -87,7 +87,7 @@ class ContractDocument(TypedDict):
     name: str
     title: str
     mode: Literal["create", "append", "upsert", "replace"]
-    effect: Annotated[str, about("What the import does to existing data.")]
+    effect: Annotated[str, about("The effect of the import on existing data.")]
     columns: list[ColumnDocument]
     limits: LimitsDocument
     rules: Annotated[list[str], about("Rules across cells.")]
@@ -120,7 +120,7 @@ class DescriptionComparisonDocument(TypedDict):
     described: Annotated[Count, about("Operations described.")]
     compared: Annotated[Count, about("Operations compared.")]
     differences: list[DescriptionDifferenceDocument]
-    unchecked: Annotated[list[str], about("What could not be compared.")]
+    unchecked: Annotated[list[str], about("Parts that could not be compared.")]
 
 
 @with_config(CLOSED)

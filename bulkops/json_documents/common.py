@@ -1,4 +1,4 @@
-"""What the types of several documents share."""
+"""Types and helpers that several documents share."""
 
 from typing import Annotated, Any
 

@@ -73,7 +73,7 @@ class PreflightDocument(TypedDict):
 
     target: Annotated[dict[str, str], about("What each id of the target names.")]
     requests: Annotated[Count, about("Requests sent to read the account.")]
-    not_checked: Annotated[list[str], about("What could not be read, with the reason.")]
+    not_checked: Annotated[list[str], about("Parts of the account that could not be read, with the reason.")]
     errors: Count
     warnings: Count
     counts: Annotated[dict[str, int], about("Findings by the rule's code.")]

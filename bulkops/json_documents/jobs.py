@@ -58,7 +58,7 @@ class BooksDocument(TypedDict):
 class ReasonDocument(TypedDict):
     """Why the server refused records."""
 
-    reason: Annotated[str, about("What the server said; … stands for what differs from record to record.")]
+    reason: Annotated[str, about("The server's message; … replaces values that differ between records.")]
     records: Annotated[Count, about("Records refused for this reason.")]
 
 
@@ -75,7 +75,7 @@ class ChunkDocument(TypedDict):
     import_id: Annotated[int | None, about("The import's id at the server; null until the server reported one.")]
     attempts: Annotated[Count, about("Requests sent.")]
     amount: Annotated[int | None, about("Rows that the server reported.")]
-    message: NotRequired[Annotated[str, about("What is known of the state.")]]
+    message: NotRequired[Annotated[str, about("Details about the state.")]]
 
 
 @with_config(CLOSED)
@@ -132,17 +132,17 @@ class EventDocument(TypedDict):
     status: NotRequired[Annotated[int | None, about("HTTP status.")]]
     import_id: NotRequired[Annotated[int | None, about("The import at the server.")]]
     amount: NotRequired[Annotated[int | None, about("Rows that the server reported.")]]
-    details: NotRequired[Annotated[list[str], about("What the server said of single records.")]]
+    details: NotRequired[Annotated[list[str], about("The server's messages about single records.")]]
     lines: NotRequired[Annotated[list[int], about("Lines of the request that the server named.")]]
     waited: NotRequired[Annotated[float, about("Seconds between the last byte sent and the end of the wait.")]]
-    verdict: NotRequired[Annotated[str, about("What the rows read back say.")]]
+    verdict: NotRequired[Annotated[str, about("The verdict of the rows read back.")]]
     rows: NotRequired[Annotated[int, about("Rows read back.")]]
     read_at: NotRequired[Annotated[str, about("When they were read, RFC 3339.")]]
     missing: NotRequired[int]
     different: NotRequired[int]
     unexpected: NotRequired[int]
     probes: NotRequired[Annotated[int, about("Parts that are single records, sent first.")]]
-    decision: NotRequired[Annotated[str, about("What a person decided.")]]
+    decision: NotRequired[Annotated[str, about("The decision of a person.")]]
     added: NotRequired[int]
     changed: NotRequired[int]
     removed: NotRequired[int]
@@ -170,7 +170,7 @@ class RunDocument(JobDocument):
 
 @with_config(CLOSED)
 class ImportDocument(TypedDict):
-    """An import. `job` is null if there is no job: the file has errors, nothing new, or it is a dry run."""
+    """An import. `job` is null if no job was created: the file has errors, nothing new, or it is a dry run."""
 
     job: str | None
     contract: str

@@ -13,7 +13,7 @@ _Class = TypedDict("_Class", {"class": Annotated[str, about("missing, different 
 
 @with_config(CLOSED)
 class DifferenceDocument(_Class):
-    """One difference between what was sent and what was found."""
+    """One difference between a sent record and the row found."""
 
     key: Annotated[str, about("What names the row.")]
     column: Annotated[str | None, about("The column that differs; null if the whole row is meant.")]
@@ -56,20 +56,20 @@ class SavedExportDocument(TypedDict):
 
 @with_config(CLOSED)
 class ProofDocument(TypedDict):
-    """When, where and with what the records of a job were compared."""
+    """The time, place and sources of the comparison of a job."""
 
     at: Annotated[str, about("When the comparison ended, RFC 3339.")]
     began: Annotated[str, about("When it began, RFC 3339.")]
     bulkops: Annotated[str, about("The version of bulkops.")]
     host: Annotated[str, about("The name of the machine.")]
     address: Annotated[str, about("The address that was read; empty for a saved export.")]
-    key: Annotated[str, about("Where the key came from, never the key; empty for a saved export.")]
+    key: Annotated[str, about("The source of the key, never the key; empty for a saved export.")]
     export: Annotated[SavedExportDocument | None, about("The saved export; null if the target was read.")]
 
 
 @with_config(CLOSED)
 class ReconciliationDocument(TypedDict):
-    """A file compared with what the target contains. records = matched + missing + different if rows were compared."""
+    """A file compared with the content of the target. records = matched + missing + different if rows were compared."""
 
     contract: str
     verdict: Literal["proved", "mismatch", "unprovable"]
@@ -85,11 +85,11 @@ class ReconciliationDocument(TypedDict):
     compared: Annotated[list[str], about("The columns compared.")]
     readings: Annotated[Count, about("How often the target was read.")]
     evidence: Annotated[str, about("The operation of the API that read the rows back; empty if there was none.")]
-    files: Annotated[dict[str, str], about("Files written, by what they contain.")]
+    files: Annotated[dict[str, str], about("Files written, by their content.")]
     notes: Annotated[list[str], about("What was unusual.")]
     examples: Annotated[list[DifferenceDocument], about("Examples of each class.")]
     export: NotRequired[Annotated[str, about("The saved export that the file was compared with.")]]
     unchecked: NotRequired[Annotated[dict[str, str], about("Ids that the export does not confirm, with the reason.")]]
     doubt: NotRequired[Annotated[str, about("Why the differences prove nothing.")]]
     balances: NotRequired[list[BalanceDocument]]
-    proof: NotRequired[Annotated[ProofDocument, about("When, where and with what; only of a job.")]]
+    proof: NotRequired[Annotated[ProofDocument, about("The circumstances of the comparison; only of a job.")]]

@@ -38,7 +38,7 @@ class StepDocument(TypedDict):
     chunk: Annotated[int | None, about("The chunk's number; null for the job.")]
     what: str
     detail: str
-    said: Annotated[str, about("What the server, the evidence or a person said.")]
+    said: Annotated[str, about("The message of the server, the evidence or a person.")]
 
 
 @with_config(CLOSED)
@@ -89,10 +89,10 @@ class DecisionDocument(TypedDict):
 class RejectionReason(TypedDict):
     """A reason of rejected records."""
 
-    message: Annotated[str, about("The server's message; … stands for what differs from record to record.")]
+    message: Annotated[str, about("The server's message; … replaces values that differ between records.")]
     records: Count
     places: Annotated[list[str], about("The places of the first records.")]
-    more: Annotated[Count, about("Further rejections, whose places are not listed.")]
+    more: Annotated[Count, about("Number of further rejections; their places are not listed.")]
     together: Annotated[bool, about("Whether records were rejected with others of their request and may be valid.")]
 
 

@@ -25,7 +25,7 @@ class StepResultDocument(_Import):
     file: str
     expect: Literal["done", "refused"]
     as_expected: Annotated[bool, about("Whether the step ended as the recipe expects.")]
-    already_done_by: Annotated[str | None, about("The earlier job that stands for the step.")]
+    already_done_by: Annotated[str | None, about("The earlier job that did the step.")]
     resumed: Annotated[bool, about("Whether an earlier job was resumed.")]
     exit: Annotated[int, about("The exit code of the import.")]
     findings: Annotated[dict[str, int], about("Findings of the file by rule.")]
