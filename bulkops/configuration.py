@@ -1,4 +1,4 @@
-"""The configuration file: which one counts, and what its tables say. What nobody would read is refused."""
+"""The configuration file: which one counts, and what its tables say. Unknown tables and keys are rejected."""
 
 import re
 import shlex
@@ -9,21 +9,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import which
 from threading import Thread
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from bulkops.documents import parse_toml, read_document
+from bulkops.documents import parse_toml, read_document, toml_line
 from bulkops.errors import UsageError
-from bulkops.limits import KEY_SECONDS, MAX_KEY_BYTES, MAX_NUMBER, TooLarge
+from bulkops.limits import KEY_SECONDS, MAX_KEY_BYTES, TooLarge
 from bulkops.settings import Secret, authorization_from_environment, authorization_value
 from bulkops.wording import guess
 from bulkops_validators import ID_NAMES
 
+if TYPE_CHECKING:
+    from bulkops.configuration_tables import Table
+
+T = TypeVar("T", bound="Table")
 CONFIG_FILES = ("bulkops.toml", "pyproject.toml")
 TABLES = ("targets", "check")
-KEY_SOURCES = ("env", "command", "keyring")
 _VARIABLE = re.compile(r"[A-Z][A-Z_]*[A-Z0-9_]{0,3}")
 """Names of variables that are shown; anything else in their place may be the key itself."""
-KEY_FORMS = "{env = …}, {command = …} or {keyring = …}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,16 +44,23 @@ class Configuration:
 
     path: Path | None
     tables: Mapping[str, Any]
+    text: str = field(default="", repr=False)
+
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """The tables around those of bulkops."""
+        return ("tool", "bulkops") if self.path is not None and self.path.name == "pyproject.toml" else ()
 
     @property
     def folder(self) -> Path:
         """The folder that patterns count from."""
         return (self.path or Path.cwd() / CONFIG_FILES[0]).resolve().parent
 
-    def called(self, table: str) -> str:
-        """Return how messages name a table."""
-        shown = f"tool.bulkops.{table}" if self.path is not None and self.path.name == "pyproject.toml" else table
-        return f"{self.path}: [{shown}]" if self.path else f"[{shown}]"
+    def called(self, table: str, line: int | None = None) -> str:
+        """Return how messages name a table, and the line of the file if it is known."""
+        shown = ".".join([*self.prefix, table])
+        place = self.path if line is None else f"{self.path}:{line}"
+        return f"{place}: [{shown}]" if self.path else f"[{shown}]"
 
 
 def read_config(path: Path | None) -> Configuration:
@@ -59,19 +68,23 @@ def read_config(path: Path | None) -> Configuration:
     found = path
     if path is None:
         candidates = (folder / name for folder in (Path.cwd(), *Path.cwd().parents) for name in CONFIG_FILES)
-        found = next((each for each in candidates if each.is_file() and _load(each)), None)
-    config = Configuration(path=found, tables=_load(found) if found else {})
+        found = next((each for each in candidates if each.is_file() and _load(each)[0]), None)
+    tables, text = _load(found) if found else ({}, "")
+    config = Configuration(path=found, tables=tables, text=text)
     for name, table in config.tables.items():
         if name not in TABLES:
-            raise UsageError(f"{config.called(name)} is no table of bulkops.", hint=guess(name, TABLES))
+            line = toml_line(text, (*config.prefix, name))
+            raise UsageError(f"{config.called(name, line)} is no table of bulkops.", hint=guess(name, TABLES))
         if not isinstance(table, dict):
             raise UsageError(f"{config.called(name)} must be a table.", hint=f"Write [{name}] above its keys.")
     return config
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: Path) -> tuple[dict[str, Any], str]:
+    """Return the tables of a file and its text."""
     try:
-        document: Any = parse_toml(read_document(path))
+        text = read_document(path)
+        document: Any = parse_toml(text)
     except ValueError as error:
         raise UsageError(f"{path} is not valid TOML: {error}.") from None
     if path.name == "pyproject.toml":
@@ -80,11 +93,11 @@ def _load(path: Path) -> dict[str, Any]:
             if not isinstance(document, dict):
                 shown = "[tool.bulkops]" if name == "bulkops" else "[tool]"
                 raise UsageError(f"{path}: {shown} must be a table.")
-    return dict(document)
+    return dict(document), text
 
 
 def target_profile(config: Configuration, name: str) -> TargetProfile:
-    """Return the `[targets.NAME]` table; UsageError names the tables that are there, or what is odd in this one."""
+    """Return the `[targets.NAME]` table; UsageError names the known tables, or what is wrong with this one."""
     tables = config.tables.get("targets", {})
     if "sandbox" in tables:
         raise UsageError(
@@ -97,40 +110,26 @@ def target_profile(config: Configuration, name: str) -> TargetProfile:
             f"There is no target {name!r}.",
             hint=f"Known: {known}. Add a [targets.{name}] table to bulkops.toml.",
         )
-    called, table = config.called(f"targets.{name}"), tables[name]
-    if not isinstance(table, dict):
-        raise UsageError(f"{called} must be a table with base_url, key and ids.")
-    known_keys = ("base_url", "key", *ID_NAMES)
-    if unknown := sorted(set(table) - set(known_keys)):
-        raise UsageError(f"{called} does not know {unknown[0]!r}.", hint=guess(unknown[0], known_keys))
-    if not isinstance(table.get("base_url"), str):
-        trouble = "base_url must be text." if "base_url" in table else "has no base_url."
-        raise UsageError(f"{called} {trouble}", hint="Write it like https://yourcompany.europe-west1.talon.one")
-    ids = {n: table[n] for n in ID_NAMES if n in table}
-    for key, value in ids.items():
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_NUMBER:
-            raise UsageError(f"{called} {key} must be a whole number, 1 or more (at most {MAX_NUMBER}).")
-    return TargetProfile(name=name, base_url=table["base_url"], key=_key_of(table, called), ids=ids)
+    from bulkops.configuration_tables import TargetTable
+
+    table = checked(TargetTable, tables[name], config, ("targets", name))
+    key = {} if table.key is None else table.key.model_dump(exclude_unset=True)
+    ids = {each: value for each in ID_NAMES if (value := getattr(table, each)) is not None}
+    return TargetProfile(name=name, base_url=table.base_url, key=key, ids=ids)
 
 
-def _key_of(table: Mapping[str, Any], called: str) -> dict[str, str]:
-    """Return where the key comes from. What stands there is never shown: it may be the key itself."""
-    if "key" not in table:
-        return {}
-    key = table["key"]
-    if not isinstance(key, dict):
-        raise UsageError(
-            f"{called} key must say where the key is, not be it.",
-            hint=f"Write key = {KEY_FORMS}; if that was the key, take it out and have it replaced.",
-        )
-    if unknown := sorted(set(key) - set(KEY_SOURCES)):
-        raise UsageError(f"{called} key does not know {unknown[0]!r}.", hint=guess(unknown[0], KEY_SOURCES))
-    if len(key) != 1:
-        raise UsageError(f"{called} key must be one of {KEY_FORMS}, and only one.")
-    ((source, value),) = key.items()
-    if not isinstance(value, str) or not value.strip():
-        raise UsageError(f"{called} key.{source} must be text, and not blank.")
-    return {source: value}
+def checked(model: type[T], table: object, config: Configuration, path: tuple[str, ...]) -> T:
+    """Return the table at `path` as its model; UsageError names file, line, table and key, and suggests a key."""
+    from pydantic import ValidationError
+
+    from bulkops.configuration_tables import trouble_of
+
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        found = trouble_of(error, model)
+    line = toml_line(config.text, (*config.prefix, *path, *found.keys)) if found.keys else None
+    raise UsageError(f"{config.called('.'.join(path), line)} {found.text}", hint=found.hint)
 
 
 def profile_authorization(profile: TargetProfile, environ: Mapping[str, str]) -> Secret:

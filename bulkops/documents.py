@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from bulkops.errors import InputUnreadable, LimitExceeded
 from bulkops.limits import MAX_DOCUMENT_BYTES, MAX_DOCUMENT_DEPTH, MAX_DOCUMENT_VALUES
 
 _PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
+_KEY_PARTS = rf"{_PART}(?:\.[ \t]*+{_PART})*+"
+_KEY_OF_LINE = re.compile(rf"[ \t]*+(?:\[\[?[ \t]*+(?P<table>{_KEY_PARTS})\]|(?P<key>{_KEY_PARTS})=)")
 _LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART}\.[ \t]*+){{{MAX_DOCUMENT_DEPTH}}}")
 _TOO_DEEP = "it is nested too deeply"
 MORE_THAN_ANY = 2**62
@@ -63,6 +65,40 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise ValueError(_TOO_DEEP)
     document: dict[str, Any] = _parsed(tomllib.loads, text)
     return document
+
+
+def toml_line(text: str, wanted: Sequence[str]) -> int | None:
+    """Return the line, from 1, of a key in a TOML document, or of what is nearest around it; None if unknown.
+
+    `wanted` are the names from the outermost table on. The parser of the standard library gives no lines.
+    """
+    table: tuple[str, ...] = ()
+    nearest, line, in_text = 0, None, False
+    for number, written in enumerate(text.split("\n"), start=1):
+        inside = in_text
+        in_text ^= (written.count('"""') + written.count("'''")) % 2 == 1
+        if inside or (found := _KEY_OF_LINE.match(written)) is None:
+            continue
+        if found["table"]:
+            path = table = _names(found["table"])
+        else:
+            path = table + _names(found["key"])
+        if len(path) > nearest and path == tuple(wanted[: len(path)]):
+            nearest, line = len(path), number
+    return line
+
+
+def _names(key: str) -> tuple[str, ...]:
+    """Return the names of a dotted TOML key, without their quotes."""
+    try:
+        value: Any = tomllib.loads(f"{key} = 0")
+    except ValueError:
+        return ()
+    names = []
+    while isinstance(value, dict):
+        ((name, value),) = value.items()
+        names.append(name)
+    return tuple(names)
 
 
 def parse_yaml(text: str, *, values: int = MAX_DOCUMENT_VALUES) -> Any:

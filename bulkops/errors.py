@@ -22,9 +22,12 @@ BulkopsError
 └── Interrupted            a signal ended the run; it can be resumed      exit 130
 """
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from bulkops.redaction import redacted
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.common import ErrorFacts
 
 
 class BulkopsError(Exception):
@@ -36,6 +39,14 @@ class BulkopsError(Exception):
         self.message = redacted(message)
         self.hint = None if hint is None else redacted(hint)
         super().__init__(self.message)
+
+    def to_json(self, *, exit_code: int | None = None) -> "ErrorFacts":
+        """Return the error as documents contain it, with an exit code that may differ from that of its class."""
+        return {
+            "message": self.message,
+            "hint": self.hint,
+            "exit": self.exit_code if exit_code is None else exit_code,
+        }
 
     def __str__(self) -> str:
         """Return the message, and on a second line the next step."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, field_validator
 
 from bulkops.documents import parse_yaml, read_document
 from bulkops.errors import UsageError
@@ -19,7 +19,7 @@ def _limit(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Limit = Annotated[str, BeforeValidator(_limit)]
+Limit = Annotated[str, BeforeValidator(_limit, json_schema_input_type=int | str)]
 
 
 def _words(value: object) -> object:
@@ -28,6 +28,11 @@ def _words(value: object) -> object:
 
 
 Id = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+VARIABLES_AS_WRITTEN: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+}
+"""The schema of variables in the file, which the model sees only as text; null is a variable without a default."""
 
 
 class _Strict(BaseModel):
@@ -37,9 +42,13 @@ class _Strict(BaseModel):
 class Step(_Strict):
     """One import of a recipe. `file` is resolved against the folder of the recipe."""
 
-    contract: str = Field(description="The contract's name.")
+    contract: str = Field(description="The contract's name.", json_schema_extra={"enum": list(CONTRACTS)})
     file: Path = Field(description="The file to import.")
-    ids: dict[str, Id] = Field(default_factory=dict, description="Ids of the target.")
+    ids: dict[str, Id] = Field(
+        default_factory=dict,
+        description="Ids of the target.",
+        json_schema_extra={"propertyNames": {"enum": list(ID_NAMES)}},
+    )
     options: dict[str, bool | str] = Field(default_factory=dict, description="Query options of the contract.")
     max_rows: int | None = Field(default=None, ge=1, le=MAX_NUMBER, description="Records of a chunk.")
     reconcile: bool = Field(default=True, description="Prove the rows after the import.")
@@ -59,7 +68,7 @@ class Step(_Strict):
     max_removals: Limit | None = Field(default=None, description="Maximum rows that a replacing import may remove.")
     max_errors: Limit | None = Field(default=None, description="Stop when more records than this were rejected.")
 
-    accept: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+    accept: Annotated[tuple[str, ...], BeforeValidator(_words, json_schema_input_type=str | list[str])] = Field(
         default=(), description="Rules that stop an import, but not this one, because the values are intended."
     )
 
@@ -91,7 +100,9 @@ class Recipe(_Strict):
 
     name: str
     about: str = ""
-    variables: dict[str, str] = Field(default_factory=dict, description="Defaults of ${NAME}, for `--set`.")
+    variables: Annotated[dict[str, str], WithJsonSchema(VARIABLES_AS_WRITTEN, mode="validation")] = Field(
+        default_factory=dict, description="Defaults of ${NAME}, for `--set`."
+    )
     sandbox: SandboxOfRecipe | None = Field(default=None, description="Run against a new sandbox.")
     steps: tuple[Step, ...] = Field(min_length=1)
 

@@ -12,7 +12,8 @@ from pydantic_core import ErrorDetails
 from bulkops.errors import UsageError
 from bulkops.wording import guess
 
-VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
+VARIABLE_PATTERN = r"\$\{([A-Za-z_]\w*)\}"
+VARIABLE = re.compile(VARIABLE_PATTERN)
 PATHS = ("file", "world")
 PLAIN = {
     "string_type": "must be text",

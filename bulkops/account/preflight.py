@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bulkops.account.checks import KnownNames, facts_of
 from bulkops.account.model import Account, by_id
@@ -24,6 +24,9 @@ from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
 from bulkops_validators.model.rules import Severity
 from bulkops_validators.model.rules_registry import RULES
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.findings import PreflightDocument
 
 FAMILY = "ACC"
 MAX_SEARCHES = 5
@@ -66,7 +69,7 @@ class Preflight:
         message = f"{self.report.path}: {cells} {does_not} the account. Nothing was sent."
         return DataError(message, hint=f"Correct the file, or the ids. {hint}")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> "PreflightDocument":
         """Return the part of the JSON documents of `import` and `run` about the preflight."""
         return {
             "target": dict(self.facts),

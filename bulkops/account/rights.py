@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from string import Formatter
+from typing import TYPE_CHECKING, Final, Literal
 
 from bulkops.account.reading import LISTS, SEARCH, SINGLES
 from bulkops.errors import AccessRefused, ServerRefused, Unfinished
@@ -11,7 +12,15 @@ from bulkops.transport.client import Client
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Readback
 
-GRANTED, DENIED, UNTESTED, UNKNOWN_ID, FAILED = "granted", "denied", "not tested", "unknown id", "failed"
+if TYPE_CHECKING:
+    from bulkops.json_documents.accounts import RightDocument
+
+Granted = Literal["granted", "denied", "not tested", "unknown id", "failed"]
+GRANTED: Final = "granted"
+DENIED: Final = "denied"
+UNTESTED: Final = "not tested"
+UNKNOWN_ID: Final = "unknown id"
+FAILED: Final = "failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,11 +30,11 @@ class Right:
     operation: str
     method: str
     path: str
-    state: str
+    state: Granted
     used_by: str
     why: str = ""
 
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> "RightDocument":
         """Return the operation as the JSON object of `doctor --json`."""
         return {
             "operation": self.operation,
@@ -83,7 +92,7 @@ def _tried(
     return Right(operation=operation, method="GET", path=path, state=state, used_by=used_by, why=why)
 
 
-def _asked(client: Client, path: str, ids: Mapping[str, int], params: Mapping[str, str]) -> tuple[str, str]:
+def _asked(client: Client, path: str, ids: Mapping[str, int], params: Mapping[str, str]) -> tuple[Granted, str]:
     try:
         with client.stream(path, ids, params, attempts=2):
             return GRANTED, ""

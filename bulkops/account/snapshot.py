@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -12,6 +12,9 @@ from bulkops.documents import parse_json, read_document
 from bulkops.errors import UsageError
 from bulkops.limits import MAX_JSON_BYTES
 from bulkops.writing import OWN_ONLY, Permit, whole_file
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.findings import SnapshotSource
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 
@@ -55,7 +58,7 @@ def age_text(seconds: float) -> str:
     return f"{minutes} minute{'' if minutes == 1 else 's'}"
 
 
-def provenance(account: Account, path: Path, *, now: datetime) -> dict[str, Any]:
+def provenance(account: Account, path: Path, *, now: datetime) -> "SnapshotSource":
     """Return the part of a report about the snapshot: its path, address, age and unread items."""
     return {
         "path": str(path),

@@ -38,6 +38,10 @@ COMMANDS = {
     "report": ("bulkops.cli.commands.report", "Write a one-page report of jobs."),
     "run": ("bulkops.cli.commands.run", "Run a recipe: several imports in order."),
     "recipes": ("bulkops.cli.commands.recipes", "List the shipped recipes, or show one."),
+    "schema": (
+        "bulkops.cli.commands.schema",
+        "Print the JSON Schema of --json output, recipes or configuration.",
+    ),
     "snapshot": ("bulkops.cli.commands.snapshot", "Store the description of an account for offline checks."),
     "doctor": ("bulkops.cli.commands.doctor", "Check configuration, ledger, network, key, rights and clock."),
     "sandbox": ("bulkops.cli.commands.sandbox", "Serve a local deployment for tests and rehearsals."),

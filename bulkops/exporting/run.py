@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from bulkops.compression import is_compressed
 from bulkops.errors import UsageError
@@ -19,6 +19,9 @@ from bulkops.readback.parse.warnings import Notes
 from bulkops.reading.records.boundaries import BLOCK
 from bulkops.transport.client import Client
 from bulkops.writing import OWN_ONLY, Permit, begin_writing_back, keep, part_file
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.files import ExportDocument
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +38,7 @@ class Exported:
     attempts: int
     notes: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> "ExportDocument":
         """Return the document of `export --json`."""
         return {
             "what": self.what,

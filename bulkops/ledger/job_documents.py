@@ -1,12 +1,24 @@
 """Build the document of a job: the one source for the console, JSON, reports and exit codes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from bulkops.errors import BulkopsError, InDoubt, LedgerLost, Unfinished
 from bulkops.ledger.models import ChunkEntry, ChunkSum, JobEntry
 from bulkops.ledger.refusal_reasons import refusals
 from bulkops.ledger.states import DOUBTFUL, ChunkState, JobState
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.jobs import (
+        BooksDocument,
+        ChunkDocument,
+        JobDocument,
+        JobFigures,
+        Mode,
+        SourceDocument,
+        TargetDocument,
+    )
+    from bulkops.json_documents.reconciliations import ReconciliationDocument
 
 EXIT_CODES = {
     JobState.DONE: 0,
@@ -40,7 +52,7 @@ def exit_code(state: JobState, error: BulkopsError | None = None) -> int:
     return error.exit_code
 
 
-def record_figures(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, int]:
+def record_figures(job: JobEntry, chunks: Sequence[ChunkEntry]) -> "BooksDocument":
     """Return the number of records in each state; the sum equals the input.
 
     Records that were left out of the job's file because they were sent before count as skipped.
@@ -61,7 +73,7 @@ def record_figures(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, int
     }
 
 
-def sums_document(job: JobEntry, sums: Mapping[ChunkState, ChunkSum]) -> dict[str, Any]:
+def sums_document(job: JobEntry, sums: Mapping[ChunkState, ChunkSum]) -> "JobFigures":
     """Return the document of a job without its chunks, from the sums of `Ledger.sums`."""
     stand_ins = [
         ChunkEntry(
@@ -71,20 +83,19 @@ def sums_document(job: JobEntry, sums: Mapping[ChunkState, ChunkSum]) -> dict[st
         for state, total in sums.items()
     ]  # fmt: skip
     document = job_document(job, stand_ins)
-    del document["chunks"]
-    document.pop("refusals", None)  # sums contain no messages
-    return document
+    left_out = ("chunks", "refusals")  # sums contain no messages
+    return cast("JobFigures", {name: value for name, value in document.items() if name not in left_out})
 
 
-def job_document(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, Any]:
+def job_document(job: JobEntry, chunks: Sequence[ChunkEntry]) -> "JobDocument":
     """Return a job as `import --json` and `jobs show --json` print it. Divided chunks are omitted: parts count."""
-    document = {
+    document: JobDocument = {
         "job": job.id,
         "contract": job.contract,
-        "mode": job.mode,
+        "mode": cast("Mode", job.mode),
         "state": job_state(job, chunks).value,
         "created": job.created.isoformat(),
-        "target": dict(job.target),
+        "target": cast("TargetDocument", dict(job.target)),
         "options": dict(job.options),
         "file": {
             "path": str(job.file_path),
@@ -94,17 +105,17 @@ def job_document(job: JobEntry, chunks: Sequence[ChunkEntry]) -> dict[str, Any]:
         },
         "records": record_figures(job, chunks),
         "chunks": [_chunk_document(chunk) for chunk in chunks if chunk.state is not ChunkState.DIVIDED],
-        "reconciliation": dict(job.reconciliation) if job.reconciliation else None,
+        "reconciliation": cast("ReconciliationDocument", dict(job.reconciliation)) if job.reconciliation else None,
     }
     if reasons := refusals(chunks):
         document["refusals"] = reasons
     if job.source:
-        document["source"] = dict(job.source)
+        document["source"] = cast("SourceDocument", dict(job.source))
     return document
 
 
-def _chunk_document(chunk: ChunkEntry) -> dict[str, Any]:
-    document: dict[str, Any] = {
+def _chunk_document(chunk: ChunkEntry) -> "ChunkDocument":
+    document: ChunkDocument = {
         "number": chunk.number,
         "first_record": chunk.first_record,
         "records": chunk.records,

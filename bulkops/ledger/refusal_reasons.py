@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bulkops.errors import BulkopsError, RefusedThroughout, TargetUnfit
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.jobs import ReasonDocument
 
 # Ledgers of earlier versions contain "was answered with".
 ANSWERED = re.compile(r"^(?:GET|POST) \S+ (?:returned|was answered with) (?P<status>\d{3})(?:: |\.$)")
@@ -32,7 +35,7 @@ def kind_of(reason: str) -> str:
     return VALUE.sub(PUT_FOR_VALUE, reason)
 
 
-def refusals(chunks: Iterable[ChunkEntry]) -> list[dict[str, Any]]:
+def refusals(chunks: Iterable[ChunkEntry]) -> "list[ReasonDocument]":
     """Return the reasons of the rejected records with their numbers of records, the most frequent first.
 
     Reasons that differ only in numbers, ids or addresses count as one, in which `…` replaces these.
@@ -40,7 +43,7 @@ def refusals(chunks: Iterable[ChunkEntry]) -> list[dict[str, Any]]:
     return count_reasons((c.message, c.records) for c in chunks if c.state is ChunkState.REJECTED)
 
 
-def count_reasons(messages: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
+def count_reasons(messages: Iterable[tuple[str, int]]) -> "list[ReasonDocument]":
     """Return the reasons of messages, each with its number of records, as `refusals` does."""
     counts: dict[str, int] = {}
     shown: dict[str, str] = {}

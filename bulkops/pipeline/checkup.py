@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 from bulkops.account.rights import DENIED, FAILED, GRANTED, UNKNOWN_ID, UNTESTED, Right, rights_of
 from bulkops.configuration import read_config
@@ -22,6 +22,9 @@ from bulkops.settings import Target, state_folder
 from bulkops.transport.client import Client
 from bulkops.transport.reach import addresses_of, host_and_port, missing_certificates, proxy_of, shake_hands
 from bulkops.wording import counted
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.accounts import CheckDocument, DoctorDocument
 
 LOW_DISK, FULL_DISK = 1_000_000_000, 50_000_000
 SOON = timedelta(days=14)
@@ -49,7 +52,7 @@ class Check:
     help: str = ""
     exit_code: int = UsageError.exit_code
 
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> "CheckDocument":
         """Return the check as the documented JSON object."""
         return {"name": self.name, "state": self.state.value, "message": self.message, "help": self.help}
 
@@ -248,13 +251,15 @@ def target_found(target: Target) -> Check:
     return _ok("target", f"{target.identity()['base_url']}{named}; a key is configured.")
 
 
-def document_of(checks: list[Check], rights: list[Right]) -> dict[str, Any]:
+def document_of(checks: list[Check], rights: list[Right]) -> "DoctorDocument":
     """Return the document of `doctor --json`."""
     code = exit_code(checks)
     states = {check.state for check in checks}
-    worst = next((s for s in (State.FAILED, State.WARNING) if s in states), State.OK)
+    worst: Literal["ok", "warning", "failed"] = "warning" if State.WARNING in states else "ok"
+    if State.FAILED in states:
+        worst = "failed"
     return {
-        "state": worst.value,
+        "state": worst,
         "exit": code,
         "checks": [check.to_json() for check in checks],
         "operations": [right.to_json() for right in rights],

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from bulkops.account.reading import AccountReader
 from bulkops.chunking.limits import chunk_limits
@@ -31,6 +31,9 @@ from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import FileReport, ValidationReport
 from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.jobs import ImportDocument
 
 NO_RECORDS = "STR110"
 """The rule that a file contains records; --allow-empty lifts it."""
@@ -152,9 +155,8 @@ def _validated(request: ImportRequest, clock: Clock) -> tuple[ValidationReport, 
     return replace(report, files=(replace(found, digests=None),)), found.digests
 
 
-def _refused_document(contract: Contract, found: FileReport) -> dict[str, Any]:
+def _refused_document(contract: Contract, found: FileReport) -> "ImportDocument":
     """Return the document of a file that failed validation: all of its records are pending."""
-    figures = {"accepted": 0, "skipped": 0, "rejected": 0, "in_doubt": 0, "pending": found.records}
     return {
         "job": None,
         "contract": contract.name,
@@ -162,7 +164,14 @@ def _refused_document(contract: Contract, found: FileReport) -> dict[str, Any]:
         "state": "refused",
         "target": None,
         "file": {"path": found.path, "sha256": found.sha256, "bytes": found.bytes, "records": found.records},
-        "records": {"input": found.records, **figures},
+        "records": {
+            "input": found.records,
+            "accepted": 0,
+            "skipped": 0,
+            "rejected": 0,
+            "in_doubt": 0,
+            "pending": found.records,
+        },
         "chunks": [],
         "reconciliation": None,
     }

@@ -3,11 +3,10 @@
 import hashlib
 import socket
 import stat
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from bulkops.exporting.receipts import receipt_of
 from bulkops.ledger.events import Reconciled
@@ -17,6 +16,9 @@ from bulkops.reading.sources import open_regular
 from bulkops.reconciling.result import Reconciliation
 from bulkops.settings import Target
 from bulkops.version import __version__
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.reconciliations import ProofDocument, SavedExportDocument
 
 PROOF = "proof"
 """The key of the circumstances in the stored result; ledgers of older versions do not have it."""
@@ -42,7 +44,7 @@ class SavedExport:
             return None
         return cls(path=path, size=found.st_size, written=found.st_mtime_ns)
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> "SavedExportDocument":
         """Return path, size, time of the last change, SHA-256, and the target that bulkops saved the export from.
 
         `sha256` is None if the file changed meanwhile; `saved_from` is None if bulkops did not save it here.
@@ -54,8 +56,9 @@ class SavedExport:
             "bytes": self.size,
             "modified": datetime.fromtimestamp(self.written / 1e9, UTC).isoformat(),
             "sha256": digest if SavedExport.at(self.path) == self else None,
-            "saved_from": receipt
-            and {"address": receipt.address, "ids": dict(receipt.ids), "filters": dict(receipt.filters)},
+            "saved_from": None
+            if receipt is None
+            else {"address": receipt.address, "ids": dict(receipt.ids), "filters": dict(receipt.filters)},
         }
 
     def _digest(self) -> str | None:
@@ -78,7 +81,7 @@ class Circumstances:
     ended: datetime
     address: str = ""
     key: str = ""
-    export: Mapping[str, Any] | None = None
+    export: "SavedExportDocument | None" = None
 
     @classmethod
     def of_target(cls, target: Target, *, began: datetime, ended: datetime) -> Self:
@@ -86,7 +89,7 @@ class Circumstances:
         address = str(target.identity()["base_url"])
         return cls(began=began, ended=ended, address=address, key=target.authorization.name)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> "ProofDocument":
         """Return them as the ledger stores them; times in UTC."""
         return {
             "at": self.ended.astimezone(UTC).isoformat(),
@@ -95,7 +98,7 @@ class Circumstances:
             "host": socket.gethostname(),
             "address": self.address,
             "key": self.key,
-            "export": dict(self.export) if self.export else None,
+            "export": self.export,
         }
 
 

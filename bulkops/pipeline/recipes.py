@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bulkops.account.preflight import Preflight, check_import
 from bulkops.account.reading import MAX_REQUESTS, AccountReader
@@ -27,6 +27,10 @@ from bulkops.upload.stop import Stop, StoppableClock
 from bulkops.upload.workflow import Guards, open_client
 from bulkops.wording import counted
 from bulkops_validators import CONTRACTS
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.jobs import ImportDocument
+    from bulkops.json_documents.runs import StepResultDocument
 
 GUARDS = re.compile(
     r"--(again|only-new|leave-unfinished|allow-empty|max-removals|max-errors|accept)"
@@ -82,11 +86,11 @@ class StepResult:
             return self.error.exit_code if self.error else DataError.exit_code
         return self.outcome.exit_code or DataError.exit_code
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> "StepResultDocument":
         """Return the step's part of `run --json`."""
-        document = dict(self.outcome.document) if self.outcome else None
+        document = cast("ImportDocument", dict(self.outcome.document)) if self.outcome else None
         checked = self.outcome.validation if self.outcome else None
-        result: dict[str, Any] = {
+        result: StepResultDocument = {
             "number": self.number,
             "contract": self.step.contract,
             "file": str(self.step.file),
@@ -102,7 +106,7 @@ class StepResult:
             result["findings"] = dict(self.preflight.report.counts)
             result["preflight"] = self.preflight.to_json()
         if (error := self.trouble) is not None:
-            result["error"] = {"message": error.message, "hint": error.hint, "exit": error.exit_code}
+            result["error"] = error.to_json()
         return result
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -29,6 +29,9 @@ from bulkops.upload.workflow import Guards
 from bulkops.validation.digests import Digests
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.jobs import ImportDocument, Mode, SourceDocument, TargetDocument
 
 NO_DIGESTS = "--only-new compares the records of the file with those of earlier jobs"
 SHOWN = 3
@@ -242,7 +245,7 @@ def refuse_meanwhile(
         )
 
 
-def source_of(path: Path, plan: FilePlan, found: SentBefore) -> dict[str, Any]:
+def source_of(path: Path, plan: FilePlan, found: SentBefore) -> "SourceDocument":
     """Return the description of the given file that a job with only its new records stores."""
     return {
         "path": str(path.absolute()),
@@ -254,15 +257,14 @@ def source_of(path: Path, plan: FilePlan, found: SentBefore) -> dict[str, Any]:
     }
 
 
-def nothing_new(job: JobEntry, source: Mapping[str, Any]) -> dict[str, Any]:
+def nothing_new(job: JobEntry, source: "SourceDocument") -> "ImportDocument":
     """Return the document for a file without new records; no job is created."""
-    figures = {"accepted": 0, "skipped": job.records, "rejected": 0, "in_doubt": 0, "pending": 0}
     return {
         "job": None,
         "contract": job.contract,
-        "mode": job.mode,
+        "mode": cast("Mode", job.mode),
         "state": "done",
-        "target": dict(job.target),
+        "target": cast("TargetDocument", dict(job.target)),
         "options": dict(job.options),
         "file": {
             "path": str(job.file_path),
@@ -270,10 +272,17 @@ def nothing_new(job: JobEntry, source: Mapping[str, Any]) -> dict[str, Any]:
             "bytes": job.file_bytes,
             "records": job.records,
         },
-        "records": {"input": job.records, **figures},
+        "records": {
+            "input": job.records,
+            "accepted": 0,
+            "skipped": job.records,
+            "rejected": 0,
+            "in_doubt": 0,
+            "pending": 0,
+        },
         "chunks": [],
         "reconciliation": None,
-        "source": dict(source),
+        "source": source,
     }
 
 

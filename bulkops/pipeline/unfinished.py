@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bulkops.errors import GuardRefused
 from bulkops.ledger.job_documents import job_state, record_figures
@@ -16,6 +17,9 @@ from bulkops.transport.notices import Notify
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Mode
 
+if TYPE_CHECKING:
+    from bulkops.json_documents.jobs import BooksDocument
+
 SHOWN = 3
 """Maximum number of unfinished jobs that are reported one by one."""
 
@@ -25,7 +29,7 @@ class OpenJob:
     """A job with records left to send or to settle; `running` means that another process is working on it."""
 
     job: JobEntry
-    figures: dict[str, int]
+    figures: "BooksDocument"
     running: bool
 
     @property

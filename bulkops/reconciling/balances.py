@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -19,6 +19,9 @@ from bulkops.readback.fetch.saved import read_saved
 from bulkops.reading.sources import file_source
 from bulkops.reconciling.totals import SUBLEDGER, amount_column, as_decimal, sums_of_file
 from bulkops_validators.model.contract import Contract
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.reconciliations import BalanceDocument
 
 LEDGER, CURRENT, PENDING = "loyaltysubledger", "currentbalance", "pendingbalance"
 PROGRAM = "loyaltyprogramid"
@@ -38,10 +41,15 @@ class SubledgerBalance:
         """Whether the total grew by the sum of the file."""
         return self.after - self.before == self.sent
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> "BalanceDocument":
         """Return the balance as in `reconcile --json`; numbers are text, so that no digit is lost."""
-        numbers = {name: f"{getattr(self, name):f}" for name in ("before", "after", "sent")}
-        return {"subledger": self.subledger, **numbers, "agrees": self.agrees}
+        return {
+            "subledger": self.subledger,
+            "before": f"{self.before:f}",
+            "after": f"{self.after:f}",
+            "sent": f"{self.sent:f}",
+            "agrees": self.agrees,
+        }
 
 
 def check_balances(

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bulkops.readback.compare.keyed import RowCounts, RowDifference
 from bulkops.reconciling.balances import SubledgerBalance
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from bulkops.json_documents.reconciliations import ReconciliationDocument
 
 
 class Verdict(StrEnum):
@@ -76,9 +78,9 @@ class Reconciliation:
         agree = all(balance.agrees for balance in self.balances)
         return 0 if agree and self.verdict is not Verdict.MISMATCH else 1
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> "ReconciliationDocument":
         """Return the document of `reconcile --json`."""
-        return {
+        document: ReconciliationDocument = {
             "contract": self.contract,
             "verdict": self.verdict.value,
             "reason": self.reason,
@@ -107,10 +109,15 @@ class Reconciliation:
                 }
                 for example in self.examples
             ],
-            **({"export": self.export, "unchecked": dict(self.unchecked)} if self.export else {}),
-            **({"doubt": self.doubt} if self.doubt else {}),
-            **({"balances": [balance.to_json() for balance in self.balances]} if self.balances else {}),
         }
+        if self.export:
+            document["export"] = self.export
+            document["unchecked"] = dict(self.unchecked)
+        if self.doubt:
+            document["doubt"] = self.doubt
+        if self.balances:
+            document["balances"] = [balance.to_json() for balance in self.balances]
+        return document
 
 
 def judge(counts: RowCounts, *, unexpected_counts: bool, unseen: tuple[str, ...]) -> tuple[Verdict, str]:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bulkops.ledger.events import Event, EventKind
 from bulkops.ledger.job_documents import job_document, job_state
@@ -13,6 +13,10 @@ from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.reporting.rejections import Reason
 from bulkops.reporting.steps import EventSummary, summarise_events
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.jobs import JobDocument
+    from bulkops.json_documents.reports import JobFactsDocument, SettingsDocument, TimelineEntry
 
 STATES = ("accepted", "skipped", "rejected", "in_doubt", "pending")
 AFTERWARDS = {EventKind.RECONCILED, EventKind.SETTINGS_CHANGED, EventKind.FILE_NAMED}
@@ -38,7 +42,7 @@ class JobFacts:
     document: Mapping[str, Any]
     title: str
     effect: str
-    chunks: tuple[Mapping[str, Any], ...] = ()
+    chunks: "tuple[TimelineEntry, ...]" = ()
     progress: tuple[tuple[float, int], ...] = ()
     doubts: tuple[EventSummary, ...] = ()
     rejected: tuple[tuple[str, ...], ...] = ()
@@ -85,12 +89,12 @@ class JobFacts:
         """The verdict of the reconciliation; blank without one."""
         return str(self.reconciliation["verdict"]) if self.reconciliation else ""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> "JobFactsDocument":
         """Return all facts as one JSON document."""
         return {
-            **self.document,
+            **cast("JobDocument", self.document),
             "balanced": self.balanced,
-            "timeline": [dict(chunk) for chunk in self.chunks],
+            "timeline": list(self.chunks),
             "progress": [list(point) for point in self.progress],
             "doubts": [
                 {"at": s.at.isoformat(), "chunk": s.chunk, "what": s.what, "detail": s.detail, "said": s.said}
@@ -100,7 +104,7 @@ class JobFacts:
             "findings": None if self.findings is None else dict(self.findings),
             "sums": dict(self.sums),
             "notes": list(self.notes),
-            "settings": dict(self.settings),
+            "settings": cast("SettingsDocument", dict(self.settings)),
             "ended": self.ended.isoformat() if self.ended else None,
         }
 
@@ -136,7 +140,7 @@ def _outdated(events: Sequence[Event]) -> bool:
     return any(event.chunk is not None for event in events[latest:])
 
 
-def _timeline(chunks: Sequence[ChunkEntry], events: Sequence[Event]) -> Iterator[Mapping[str, Any]]:
+def _timeline(chunks: Sequence[ChunkEntry], events: Sequence[Event]) -> "Iterator[TimelineEntry]":
     of_chunk: dict[int | None, list[Event]] = defaultdict(list)
     for event in events:
         of_chunk[event.chunk].append(event)
@@ -189,13 +193,14 @@ def masked(facts: JobFacts) -> JobFacts:
     if facts.reconciliation:
         document["reconciliation"] = _masked_result(facts.reconciliation)
     document["chunks"] = [{k: v for k, v in chunk.items() if k != "message"} for chunk in document["chunks"]]
+    chunks: list[TimelineEntry] = [{**chunk, "message": MASKED if chunk["message"] else ""} for chunk in facts.chunks]
     return replace(
         facts,
         document=document,
         rejected=tuple((*row[:-1], MASKED) for row in facts.rejected),
         reasons=tuple(replace(reason, message=MASKED) for reason in facts.reasons),
         doubts=tuple(replace(step, said=MASKED if step.said else "") for step in facts.doubts),
-        chunks=tuple({**chunk, "message": MASKED if chunk["message"] else ""} for chunk in facts.chunks),
+        chunks=tuple(chunks),
     )
 
 

@@ -2,21 +2,22 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bulkops.errors import UsageError
 from bulkops.escaping import escaped_json
 from bulkops.ledger.store import Ledger
 from bulkops.readback.compare.values import writable
 from bulkops.redaction import redacted, redacted_document
-from bulkops.reporting.decisions import open_decisions
+from bulkops.reporting.decisions import OpenDecision, open_decisions
 from bulkops.reporting.facts import JobFacts, masked
 from bulkops.reporting.gather import gather
 from bulkops.reporting.page import page_of
+from bulkops.reporting.rejections import Reason
 from bulkops.reporting.render import html, markdown
 from bulkops.reporting.verdict import SignOff, verdict_of, verdict_of_all
 from bulkops.version import __version__
@@ -29,6 +30,9 @@ from bulkops.writing import (
     refuse_the_same,
     whole_file,
 )
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.reports import DecisionDocument, RejectionReason, ReportDocument, SignDocument
 
 
 class ReportForm(StrEnum):
@@ -91,7 +95,7 @@ def report_text(ledger: Ledger, options: ReportOptions, *, made: datetime) -> tu
     return facts[0].name, writable(redacted(text))
 
 
-def _document(all_facts: Sequence[JobFacts], *, title: str, made: datetime) -> dict[str, Any]:
+def _document(all_facts: Sequence[JobFacts], *, title: str, made: datetime) -> "ReportDocument":
     """Return the report as a JSON document: everything that the page shows, without shortened texts."""
     return {
         "title": title,
@@ -102,20 +106,38 @@ def _document(all_facts: Sequence[JobFacts], *, title: str, made: datetime) -> d
             {
                 **facts.to_json(),
                 "sign": _signing(verdict_of(facts)),
-                "decisions": [asdict(decision) for decision in open_decisions(facts)],
-                "reasons": [asdict(reason) for reason in facts.reasons],
+                "decisions": [_decision(decision) for decision in open_decisions(facts)],
+                "reasons": [_reason(reason) for reason in facts.reasons],
             }
             for facts in all_facts
         ],
     }
 
 
-def _signing(verdict: SignOff) -> dict[str, Any]:
+def _signing(verdict: SignOff) -> "SignDocument":
     return {
         "verdict": verdict.sign.value,
         "sentence": verdict.sentence,
         "objections": list(verdict.objections),
         "reservations": list(verdict.reservations),
+    }
+
+
+def _decision(decision: OpenDecision) -> "DecisionDocument":
+    return {
+        "what": decision.what,
+        "choices": [{"when": choice.when, "command": choice.command} for choice in decision.choices],
+        "said": decision.said,
+    }
+
+
+def _reason(reason: Reason) -> "RejectionReason":
+    return {
+        "message": reason.message,
+        "records": reason.records,
+        "places": list(reason.places),
+        "more": reason.more,
+        "together": reason.together,
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING, Any, Protocol, overload
+from typing import TYPE_CHECKING, Protocol, overload
 
 from bulkops_validators.model.rules import Repair, Severity
 from bulkops_validators.model.rules_registry import RULES
@@ -11,6 +11,7 @@ from bulkops_validators.model.rules_registry import RULES
 if TYPE_CHECKING:
     import polars as pl
 
+    from bulkops.json_documents.findings import FileFindings, FindingDocument, SnapshotSource, ValidationDocument
     from bulkops.validation.digests import Digests
 
 
@@ -46,9 +47,9 @@ class Finding:
         """How to fix the finding."""
         return RULES[self.code].fix
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> "FindingDocument":
         """Return the finding as the documented JSON object."""
-        return {
+        document: FindingDocument = {
             "code": self.code,
             "name": self.name,
             "severity": self.severity.value,
@@ -61,8 +62,10 @@ class Finding:
             "value": self.value,
             "help": self.help,
             "repair": RULES[self.code].repair.value,
-            **({"explains": self.explains} if self.explains else {}),
         }
+        if self.explains:
+            document["explains"] = self.explains
+        return document
 
 
 class Findings(Sequence[Finding]):
@@ -153,9 +156,9 @@ class FileReport:
                 found[repair] += count
         return {repair.value: count for repair, count in found.items()}
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> "FileFindings":
         """Return the report as the documented JSON object."""
-        document: dict[str, Any] = {
+        document: FileFindings = {
             "path": self.path,
             "contract": self.contract,
             "records": self.records,
@@ -181,7 +184,7 @@ class ValidationReport:
 
     files: tuple[FileReport, ...]
     unused_baseline: tuple[str, ...] = ()
-    account: Mapping[str, Any] | None = None
+    account: "SnapshotSource | None" = None
 
     @property
     def findings(self) -> Findings:
@@ -209,9 +212,9 @@ class ValidationReport:
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>{self.findings._repr_html_()}"
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> "ValidationDocument":
         """Return the report as the documented JSON document."""
-        document: dict[str, Any] = {
+        document: ValidationDocument = {
             "files": [file.to_json() for file in self.files],
             "errors": self.errors,
             "warnings": self.warnings,
@@ -219,7 +222,7 @@ class ValidationReport:
         if self.unused_baseline:
             document["unused_baseline"] = list(self.unused_baseline)
         if self.account is not None:
-            document["account"] = dict(self.account)
+            document["account"] = self.account
         return document
 
 

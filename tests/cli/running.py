@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.cli.documents import check_document
+
 KEY = "key-that-nobody-may-see"
 RESPONSE_TIMEOUT = "9"  # seconds; a lost request of points or giveaways is waited for as long as a response
 
@@ -59,6 +61,8 @@ class Shell:
         out, err = process.communicate(timeout=120)
         assert KEY not in out + err
         assert "Traceback" not in err
+        assert isinstance(process.args, list)
+        check_document([str(word) for word in process.args], out)
         return Ended(process.returncode, out, err)
 
     def run(self, *words: str) -> Ended:

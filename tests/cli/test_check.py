@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.documents import check_document
+
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 CONFIG = '[check]\ncoupons = ["codes/**/*.csv"]\nstores = "stores.csv"\n'
 
@@ -37,6 +39,7 @@ def check(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
     command = [sys.executable, "-m", "bulkops", "check", "--json", *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
+    check_document(command, done.stdout)
     return done.returncode, json.loads(done.stdout)
 
 
@@ -147,7 +150,8 @@ def test_it_works_from_a_folder_below(project: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "word"),
     [
-        ('[check]\ncupons = "*.csv"\n', "cupons"),
+        ('[check]\ncupons = "*.csv"\n', "bulkops.toml:2: [check] does not know 'cupons'.Did you mean 'coupons'?"),
+        ('[check]\ncoupons = "*.csv"\nfail_on = "never"\n', "[check] does not know 'fail_on'.Did you mean 'fail-on'?"),
         ("[check]\ncoupons = 3\n", "pattern"),
         ('[check]\ncoupons = "stores.csv"\nstores = "*.csv"\n', "stores.csv"),
         ("[targets]\n", "check"),

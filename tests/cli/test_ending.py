@@ -14,6 +14,7 @@ import pytest
 
 from bulkops.escaping import one_line
 from bulkops.sandbox.serve import SandboxServer
+from tests.cli.documents import check_document
 from tests.cli.running import KEY, Shell
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +28,7 @@ def bulkops(*words: str, cwd: Path | None = None, **environment: str) -> subproc
     )
     assert "Traceback" not in done.stderr
     assert "This is a bug" not in done.stderr
+    check_document(words, done.stdout)
     return done
 
 

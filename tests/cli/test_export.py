@@ -16,6 +16,7 @@ from bulkops.exporting.request import Request, request_of
 from bulkops.sandbox.serve import SandboxServer
 from bulkops_validators import CONTRACTS, ID_NAMES
 from bulkops_validators.model.contract import Contract, Form
+from tests.cli.documents import check_document
 
 ENVIRONMENT = {"BULKOPS_MANAGEMENT_KEY": "k"}
 KEY = {"Authorization": "ManagementKey-v1 k"}
@@ -27,7 +28,9 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["export", *arguments], standalone_mode=False, env=ENVIRONMENT)
+    result = CliRunner().invoke(cli, ["export", *arguments], standalone_mode=False, env=ENVIRONMENT)
+    check_document(["export", *arguments], result.stdout)
+    return result
 
 
 @pytest.mark.parametrize("export", EXPORTS.values(), ids=lambda e: e.name)

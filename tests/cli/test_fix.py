@@ -19,6 +19,7 @@ from bulkops.errors import UsageError
 from bulkops.reading.sources import expand
 from bulkops.validation.engine import validate_files
 from bulkops_validators import CONTRACTS
+from tests.cli.documents import check_document
 from tests.cli.running import Shell
 
 SPOILT = (
@@ -31,7 +32,9 @@ SPOILT = (
 
 
 def fix(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli, ["fix", *map(str, arguments)], standalone_mode=False)
+    result = CliRunner().invoke(cli, ["fix", *map(str, arguments)], standalone_mode=False)
+    check_document(["fix", *map(str, arguments)], result.stdout)
+    return result
 
 
 def test_a_spoilt_file_becomes_clean(tmp_path: Path) -> None:
@@ -197,7 +200,9 @@ def test_a_copy_on_stdout_is_alone_there(tmp_path: Path) -> None:
 
 def test_a_list_of_changes_needs_a_file(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(MANY)
-    assert "needs a file name" in str(fix("coupons", tmp_path / "in.csv", "-o", tmp_path / "o.csv", "--log", "-").exception)
+    assert "needs a file name" in str(
+        fix("coupons", tmp_path / "in.csv", "-o", tmp_path / "o.csv", "--log", "-").exception
+    )
 
 
 def test_devices_are_written_to_and_stay(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from bulkops.sandbox.serve import SandboxServer
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.cells import IdList, Number, Text
 from bulkops_validators.model.contract import Contract
+from tests.cli.documents import check_document
 from tests.cli.running import Shell
 
 ALL = pytest.mark.parametrize("contract", CONTRACTS.values(), ids=lambda contract: contract.name)
@@ -18,7 +19,9 @@ PROGRAM = ("--program", "1")
 
 
 def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli, list(map(str, arguments)), standalone_mode=False)
+    result = CliRunner().invoke(cli, list(map(str, arguments)), standalone_mode=False)
+    check_document(list(map(str, arguments)), result.stdout)
+    return result
 
 
 def code_of(result: Result) -> int:

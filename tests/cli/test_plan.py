@@ -13,12 +13,14 @@ from click.testing import CliRunner
 
 from bulkops.cli.main import cli
 from bulkops.errors import DataError, InputUnreadable
+from tests.cli.documents import check_document
 
 FILE = 'value,attributes\nCODE-1,"{""a"": ""x\ny""}"\nCODE-2,\nCODE-3,'
 
 
 def run(*words: str) -> tuple[int, str]:
     result = CliRunner().invoke(cli, list(words))
+    check_document(words, result.stdout)
     return result.exit_code, result.output
 
 

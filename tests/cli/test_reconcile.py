@@ -8,10 +8,13 @@ from click.testing import CliRunner, Result
 
 from bulkops.cli.main import cli
 from bulkops.errors import DataError, GuardRefused, InputUnreadable, UsageError
+from tests.cli.documents import check_document
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["reconcile", *arguments], standalone_mode=False)
+    result = CliRunner().invoke(cli, ["reconcile", *arguments], standalone_mode=False)
+    check_document(["reconcile", *arguments], result.stdout)
+    return result
 
 
 @pytest.fixture

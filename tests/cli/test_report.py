@@ -10,10 +10,13 @@ from click.testing import CliRunner, Result
 from bulkops.cli.main import cli
 from bulkops.errors import UsageError
 from bulkops.version import __version__
+from tests.cli.documents import check_document
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["report", *arguments], standalone_mode=False)
+    result = CliRunner().invoke(cli, ["report", *arguments], standalone_mode=False)
+    check_document(["report", *arguments], result.stdout)
+    return result
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,13 @@ from click.testing import CliRunner
 
 from bulkops.cli.main import cli
 from bulkops_validators.model.rules_registry import RULES
+from tests.cli.documents import check_document
 
 
 def run(*arguments: str) -> str:
-    return CliRunner().invoke(cli, ["rules", *arguments], standalone_mode=False, catch_exceptions=False).stdout
+    result = CliRunner().invoke(cli, ["rules", *arguments], standalone_mode=False, catch_exceptions=False)
+    check_document(["rules", *arguments], result.stdout)
+    return result.stdout
 
 
 def test_all_rules_are_listed() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bulkops.sandbox.serve import SandboxServer
+from tests.cli.documents import check_document
 from tests.cli.running import Shell
 
 HEAVY = (
@@ -22,7 +23,14 @@ def bulkops(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["import", "--help"], ["contracts"], ["contracts", "coupons", "--format", "header"], ["rules"]],
+    [
+        ["--help"],
+        ["import", "--help"],
+        ["schema", "--help"],
+        ["contracts"],
+        ["contracts", "coupons", "--format", "header"],
+        ["rules"],
+    ],
 )
 def test_help_imports_no_heavy_library(arguments: list[str]) -> None:
     code = (
@@ -115,4 +123,5 @@ def test_the_sandbox_says_where_it_is_in_one_document() -> None:
         process.terminate()
         assert (process.stdout.read(), process.wait(timeout=60)) == ("", 0)
     told = json.loads("".join(lines))
+    check_document(words, "".join(lines))
     assert (told["url"], told["key"]) == (f"http://127.0.0.1:{told['port']}", "sesame")

@@ -12,12 +12,15 @@ from click.testing import CliRunner, Result
 
 from bulkops.cli.main import cli
 from bulkops.errors import UsageError
+from tests.cli.documents import check_document
 
 BAD = b"value,limitval\nCODE1,1\nAB,x\nCODE1,1\n"
 
 
 def run(*arguments: str | Path, stdin: bytes | None = None) -> Result:
-    return CliRunner().invoke(cli, ["validate", *map(str, arguments)], input=stdin, standalone_mode=False)
+    result = CliRunner().invoke(cli, ["validate", *map(str, arguments)], input=stdin, standalone_mode=False)
+    check_document(["validate", *map(str, arguments)], result.stdout)
+    return result
 
 
 @pytest.fixture

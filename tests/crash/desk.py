@@ -98,7 +98,7 @@ class Desk:
         return self.resume(self.begin(contract, file, ids, **choices), begun=True)
 
     def document(self, job: JobEntry) -> dict[str, Any]:
-        return job_document(self.ledger.job(job.id), self.ledger.chunks(job.id))
+        return dict(job_document(self.ledger.job(job.id), self.ledger.chunks(job.id)))
 
     def chunks(self, job: str) -> list[ChunkEntry]:
         return self.ledger.chunks(job)

@@ -16,6 +16,7 @@ from bulkops.description.described import Described, Description, Parameter, Tex
 from bulkops.description.expected import expected_operations
 from bulkops.description.reading import read_description
 from bulkops.errors import InputUnreadable, UsageError
+from tests.cli.documents import check_document
 from tests.description.facts import OPERATIONS
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -26,7 +27,10 @@ Change = Callable[[Document], object]
 
 
 def run(*words: str | Path) -> Result:
-    return CliRunner().invoke(cli, ["contracts", "--diff", *map(str, words)], standalone_mode=False)
+    line = ["contracts", "--diff", *map(str, words)]
+    result = CliRunner().invoke(cli, line, standalone_mode=False)
+    check_document(line, result.stdout)
+    return result
 
 
 def differences(place: Path) -> list[DescriptionDifference]:

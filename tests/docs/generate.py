@@ -11,6 +11,7 @@ from bulkops import errors
 from bulkops.account.reading import LISTS, SEARCH, SINGLES
 from bulkops.cli.main import COMMANDS, cli
 from bulkops.exporting.catalog import EXPORTS
+from bulkops.schemas import SCHEMAS
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model import describe, rules_docs
 from bulkops_validators.model.operations import operations_of
@@ -101,12 +102,21 @@ def exit_codes() -> str:
     return NOTICE + "\n".join(lines) + "\n"
 
 
+def schema_reference() -> str:
+    """Return the table of JSON Schemas."""
+    lines = ["# JSON Schemas\n", "Print one with `bulkops schema NAME`; see [how to use them](../how-to/schemas.md).\n"]
+    lines += ["| name | describes |", "|---|---|"]
+    lines += [f"| `{name}` | {described.about} |" for name, described in SCHEMAS.items()]
+    return NOTICE + "\n".join(lines) + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "reference/commands.md": command_reference,
     "reference/contracts.md": contract_reference,
     "reference/exit-codes.md": exit_codes,
     "reference/permissions.md": permissions,
     "reference/rules.md": rules_docs.markdown,
+    "reference/schemas.md": schema_reference,
     "explanation/architecture.svg": architecture.current,
 }
 

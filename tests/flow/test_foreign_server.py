@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.documents import check_document
 from tests.cli.running import RESPONSE_TIMEOUT
 from tests.foreign.server import ForeignServer
 
@@ -57,6 +58,7 @@ def bulkops(server: ForeignServer, state: Path, *arguments: str, target: bool = 
     assert "Traceback" not in done.stderr
     assert "foreign" not in done.stdout + done.stderr
     assert done.stdout, done.stderr
+    check_document(command, done.stdout)
     return done.returncode, json.loads(done.stdout)
 
 

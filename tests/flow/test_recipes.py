@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.cli.documents import check_document
 from tests.foreign.server import ForeignServer
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +19,7 @@ def run(state: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
     command = [sys.executable, "-m", "bulkops", "run", *arguments, "--json"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=state)
     assert "Traceback" not in done.stderr
+    check_document(command, done.stdout)
     return done.returncode, json.loads(done.stdout), done.stderr
 
 

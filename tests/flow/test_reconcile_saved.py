@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from bulkops.cli.main import cli
 from bulkops.errors import BulkopsError
 from bulkops.sandbox.serve import SandboxServer
+from tests.cli.documents import check_document
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 IDS = {
@@ -48,6 +49,7 @@ class Said:
 
 def run(*words: object) -> Said:
     result = CliRunner().invoke(cli, [str(word) for word in words], standalone_mode=False)
+    check_document([str(word) for word in words], result.stdout)
     if isinstance(result.exception, BulkopsError):
         return Said(result.exception.exit_code, str(result.exception))
     assert result.exception is None, result.exception

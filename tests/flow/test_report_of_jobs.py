@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bulkops.sandbox.serve import SandboxServer
+from tests.cli.documents import check_document
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 
@@ -44,6 +45,7 @@ class Migration:
     def text(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "bulkops", *arguments]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+        check_document(command, done.stdout)
         assert "Traceback" not in done.stderr
         assert "s3cret" not in done.stdout + done.stderr
         assert done.stdout or not done.returncode, done.stderr

@@ -294,6 +294,39 @@ def test_an_odd_configuration_is_refused_by_file_and_key(tmp_path: Path, text: s
         target_profile(read_config(tmp_path / "bulkops.toml"), "live")
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[targets.live]\nbase_url = "https://a.b"\n# a note\naplication = 1', "toml:4: [targets.live] does not know"),
+        ('[targets.live]\nkey = {env = "A"}', "toml:1: [targets.live] has no base_url"),
+        (
+            '[targets.live]\nbase_url = "https://a.b"\nkey = {enf = "A"}',
+            "toml:3: [targets.live] key does not know 'enf'",
+        ),
+        ('[targets]\nlive.base_url = "https://a.b"\nlive."pool" = 0', "toml:3: [targets.live] pool must be a whole"),
+        ('[targets]\nlive = {base_url = "https://a.b", pol = 1}', "toml:2: [targets.live] does not know 'pol'"),
+        (
+            '[check]\ncoupons = """\n[targets.live]\npol = 1\n"""\n[targets.live]\npol = 1',
+            "toml:7: [targets.live] does",
+        ),
+        ('[check]\ncoupons = "a"\n\n[chek]\n[targets.live]\nbase_url = "https://a.b"', "toml:4: [chek] is no table"),
+    ],
+)
+def test_a_mistake_in_the_configuration_names_its_line(text: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "bulkops.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        target_profile(read_config(path), "live")
+    assert told in str(caught.value)
+
+
+def test_a_mistake_in_pyproject_names_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text('[project]\nname = "a"\n\n[tool.bulkops.targets.live]\nbase_url = 3\n')
+    with pytest.raises(UsageError, match=r"pyproject\.toml:5: \[tool\.bulkops\.targets\.live\] base_url must be text"):
+        target_profile(read_config(path), "live")
+
+
 @pytest.mark.parametrize("text", ["tool = 3", "[tool]\nbulkops = 3"])
 def test_an_odd_pyproject_is_refused_by_name(tmp_path: Path, text: str) -> None:
     (tmp_path / "pyproject.toml").write_text(text)

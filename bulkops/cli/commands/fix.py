@@ -23,6 +23,7 @@ from bulkops_validators.model.contract import Contract
 if TYPE_CHECKING:
     from bulkops.fixing.options import FixOptions
     from bulkops.fixing.writer import Change, FixReport
+    from bulkops.json_documents.findings import FixDocument
     from bulkops.reading.sources import Source
     from bulkops.validation.findings import FileReport
 
@@ -242,7 +243,7 @@ def _show(row: dict[str, Any], *, err: bool) -> None:
             click.echo(click.style(said, fg=shade) if colour else said, err=err)
 
 
-def _document(report: "FixReport", left: "FileReport", output: Path, log_path: Path | None) -> dict[str, Any]:
+def _document(report: "FixReport", left: "FileReport", output: Path, log_path: Path | None) -> "FixDocument":
     return {
         "output": str(output),
         "changes": str(log_path),

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from bulkops.cli.output.files import output_permit
 from bulkops.cli.output.jobs_view import read_ledger
 from bulkops.cli.output.prompt import confirm
 from bulkops.wording import counted
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.ledgers import BackupDocument, LedgerCheckDocument, PruneDocument
 
 
 class DaysType(click.ParamType[timedelta]):
@@ -53,7 +56,14 @@ def backup(file: Path, ledger: str | None, *, overwrite: bool, as_json: bool) ->
     with whole_file(file, output_permit(overwrite=overwrite, ledger=ledger)) as out:
         made = back_up(url, out, now=SystemClock().now())
     if as_json:
-        console().emit_json({"backup": str(file), **vars(made)})
+        written: BackupDocument = {
+            "backup": str(file),
+            "jobs": made.jobs,
+            "files": made.files,
+            "bytes": made.bytes,
+            "sha256": made.sha256,
+        }
+        console().emit_json(written)
         return
     console().result(
         f"Wrote {file}: {counted(made.jobs, 'job')} in {counted(made.files, 'file')}, {made.bytes:,} bytes before "
@@ -78,8 +88,12 @@ def check(ledger: str | None, *, as_json: bool) -> int:
         problems, jobs = check_ledger(url, book), len(book.jobs())
     fatal = [problem for problem in problems if problem.fatal]
     if as_json:
-        listed = [{"job": p.job, "message": p.message, "fatal": p.fatal} for p in problems]
-        console().emit_json({"ledger": without_password(url), "jobs": jobs, "problems": listed})
+        checked: LedgerCheckDocument = {
+            "ledger": without_password(url),
+            "jobs": jobs,
+            "problems": [{"job": p.job, "message": p.message, "fatal": p.fatal} for p in problems],
+        }
+        console().emit_json(checked)
         return 1 if fatal else 0
     for problem in problems:
         where = f"Job {problem.job}" if problem.job else "The ledger"
@@ -122,8 +136,13 @@ def prune(older_than: timedelta, ledger: str | None, *, digests: bool, dry_run: 
             care.prune(book, found)
     removed = bool(found.files) and not dry_run
     if as_json:
-        listed = [str(path) for path in found.files]
-        console().emit_json({"jobs": found.jobs, "files": listed, "bytes": found.bytes, "removed": removed})
+        document: PruneDocument = {
+            "jobs": found.jobs,
+            "files": [str(path) for path in found.files],
+            "bytes": found.bytes,
+            "removed": removed,
+        }
+        console().emit_json(document)
         return
     if dry_run:
         for path in found.files:

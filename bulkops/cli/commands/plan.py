@@ -17,6 +17,8 @@ from bulkops_validators.model.rules import Severity
 
 if TYPE_CHECKING:
     from bulkops.chunking.plan import FilePlan
+    from bulkops.chunking.schedule import Cost
+    from bulkops.json_documents.files import PlanDocument
 
 SHOWN = 20
 
@@ -41,21 +43,7 @@ def command(
     _refuse_other_header(contract, plan)
     cost = cost_of(plan, contract.routes[0].readback)
     if as_json:
-        console().emit_json(
-            {
-                "contract": contract.name,
-                "records": plan.records,
-                "bytes": plan.bytes,
-                "sha256": plan.sha256,
-                "requests": cost.requests,
-                "least_seconds": cost.least_seconds,
-                "verify": {"requests": cost.verify_requests, "least_seconds": cost.verify_least_seconds},
-                "chunks": [
-                    {"number": c.number, "first_record": c.first_record, "records": c.records, "bytes": c.bytes}
-                    for c in plan.chunks
-                ],
-            }
-        )
+        console().emit_json(_document(contract, plan, cost))
         return
     out = console()
     out.result(f"{file}: {counted(plan.records, 'record')}, {counted(plan.bytes, 'byte')}, SHA-256 {plan.sha256}")
@@ -71,6 +59,22 @@ def command(
         out.result("Reconciliation: the API cannot return these rows; only amounts can be compared.")
     ids = [word for name in contract.routes[0].ids for word in (f"--{name}", "ID")]
     out.next_step = shlex.join(["bulkops", "import", contract.name, str(file), *ids])
+
+
+def _document(contract: Contract, plan: "FilePlan", cost: "Cost") -> "PlanDocument":
+    return {
+        "contract": contract.name,
+        "records": plan.records,
+        "bytes": plan.bytes,
+        "sha256": plan.sha256,
+        "requests": cost.requests,
+        "least_seconds": cost.least_seconds,
+        "verify": {"requests": cost.verify_requests, "least_seconds": cost.verify_least_seconds},
+        "chunks": [
+            {"number": c.number, "first_record": c.first_record, "records": c.records, "bytes": c.bytes}
+            for c in plan.chunks
+        ],
+    }
 
 
 def _refuse_other_header(contract: Contract, plan: "FilePlan") -> None:

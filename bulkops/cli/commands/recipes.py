@@ -1,10 +1,15 @@
 """`bulkops recipes`: list the shipped recipes, or show one."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from bulkops.cli.options.common import json_option
 from bulkops.cli.output.console import console
 from bulkops.cli.process import completion
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.catalogs import RecipeSummary
 
 
 @click.command("recipes")
@@ -24,7 +29,8 @@ def command(name: str | None, *, as_json: bool) -> None:
         return
     recipes = [load_recipe(path, {}) for path in shipped_recipes().values()]
     if as_json:
-        console().emit_json([{"name": r.name, "about": r.about, "steps": len(r.steps)} for r in recipes])
+        listed: list[RecipeSummary] = [{"name": r.name, "about": r.about, "steps": len(r.steps)} for r in recipes]
+        console().emit_json(listed)
     else:
         console().table(
             ("recipe", "steps", "about"), [(r.name, len(r.steps), r.about) for r in recipes], drop=["steps"]

@@ -1,5 +1,7 @@
 """`bulkops rules`: list the rules, or explain one."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from bulkops.cli.options.common import json_option
@@ -8,6 +10,9 @@ from bulkops.cli.output.validation_output import unknown_rule
 from bulkops.cli.process import completion
 from bulkops_validators.model.rules import Rule
 from bulkops_validators.model.rules_registry import RULES, chosen
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.catalogs import RuleDocument
 
 
 @click.command("rules")
@@ -29,7 +34,7 @@ def command(code: str | None, *, as_json: bool) -> None:
         console().next_step = "bulkops rules CODE"
 
 
-def as_document(rule: Rule) -> dict[str, str]:
+def as_document(rule: Rule) -> "RuleDocument":
     """Return a rule as a JSON object."""
     return {
         "code": rule.code,

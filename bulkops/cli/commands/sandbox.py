@@ -1,6 +1,7 @@
 """`bulkops sandbox`: serve a local deployment until a signal ends it."""
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
@@ -9,6 +10,9 @@ from bulkops.cli.options.common import CountType, json_option
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.output.console import console
 from bulkops.errors import UsageError
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.catalogs import SandboxDocument
 
 
 @click.command(name="sandbox")
@@ -71,7 +75,9 @@ def command(
     )
     with suppress(KeyboardInterrupt):  # a signal is how it ends, also before it serves
         if as_json:
-            console().emit_json({"url": server.base_url, "port": urlsplit(server.base_url).port, "key": key})
+            port = urlsplit(server.base_url).port or 0
+            document: SandboxDocument = {"url": server.base_url, "port": port, "key": key}
+            console().emit_json(document)
         else:
             console().result(server.base_url)
         server.serve()

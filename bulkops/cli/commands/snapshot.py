@@ -2,6 +2,7 @@
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from bulkops.cli.process.connect import connect
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.wording import counted
 from bulkops.writing import refuse_no_file, refuse_no_folder
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.accounts import AccountCounts, SnapshotDocument
 
 
 @click.command("snapshot")
@@ -53,7 +57,7 @@ def command(output: Path, target: TargetChoice, ledger: str | None, *, overwrite
     write_snapshot(account, output, permit)
     for unread in account.unread:
         console().note(f"Not read: {unread.what}: {unread.why}.")
-    counts = {
+    counts: AccountCounts = {
         "applications": len(account.applications),
         "campaigns": len(account.campaigns),
         "programs": len(account.programs),
@@ -64,7 +68,8 @@ def command(output: Path, target: TargetChoice, ledger: str | None, *, overwrite
     }
     if as_json:
         source = provenance(account, output, now=clock.now())
-        console().emit_json({**source, "requests": reader.requests, "counts": counts})
+        document: SnapshotDocument = {**source, "requests": reader.requests, "counts": counts}
+        console().emit_json(document)
     else:
         listed = ", ".join(f"{name}: {count:,}" for name, count in counts.items())
         console().result(f"{output} written, with {counted(reader.requests, 'request')}. {listed}.")

@@ -1,6 +1,7 @@
 """`bulkops split`: write the chunks of an import as files."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +10,9 @@ from bulkops.cli.options.contract import column_options, contract_argument, quer
 from bulkops.cli.options.environment import own_option
 from bulkops.cli.output.console import console
 from bulkops_validators.model.contract import Contract
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.files import SplitDocument
 
 
 @click.command("split")
@@ -45,16 +49,15 @@ def command(
     plan = plan_file(file, chunk_limits(contract, max_rows=max_rows, max_bytes=max_bytes), names=names)
     paths = write_chunks(plan, into)
     if as_json:
-        console().emit_json(
-            {
-                "contract": contract.name,
-                "records": plan.records,
-                "chunks": [
-                    {"number": c.number, "path": str(path), "records": c.records, "bytes": c.bytes, "sha256": c.sha256}
-                    for c, path in zip(plan.chunks, paths, strict=True)
-                ],
-            }
-        )
+        document: SplitDocument = {
+            "contract": contract.name,
+            "records": plan.records,
+            "chunks": [
+                {"number": c.number, "path": str(path), "records": c.records, "bytes": c.bytes, "sha256": c.sha256}
+                for c, path in zip(plan.chunks, paths, strict=True)
+            ],
+        }
+        console().emit_json(document)
         return
     for chunk, path in zip(plan.chunks, paths, strict=True):
         console().result(f"{path}  {chunk.records:,} records")

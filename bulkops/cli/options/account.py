@@ -18,6 +18,7 @@ from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
     from bulkops.account.model import Account
+    from bulkops.json_documents.findings import SnapshotSource
     from bulkops.validation.findings import ValidationReport
     from bulkops.validation.settings import ValidationSettings
 
@@ -59,7 +60,7 @@ class Snapshot:
     """A snapshot in use. `source` describes it for the report, `summary` on one line of text."""
 
     account: "Account"
-    source: Mapping[str, Any]
+    source: "SnapshotSource"
     summary: str
     ids: Mapping[str, int]
 

@@ -1,6 +1,6 @@
 """The summary of a job as a few lines of text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bulkops.ledger.states import job_word
@@ -9,7 +9,7 @@ from bulkops.wording import counted
 SHOWN_REASONS = 5
 
 
-def summary_lines(document: dict[str, Any]) -> Iterator[str]:
+def summary_lines(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines of a job's summary."""
     figures = document["records"]
     parts = ", ".join(f"{figures[name]:,} {name.replace('_', ' ')}" for name in figures if name != "input")

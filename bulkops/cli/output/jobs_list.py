@@ -1,7 +1,7 @@
 """Output of `bulkops jobs list`: the jobs of a ledger, newest first, and the exit code for monitoring."""
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bulkops.cli.output.console import console
 from bulkops.cli.output.jobs_view import read_ledger
@@ -11,6 +11,9 @@ from bulkops.ledger.paths import plain_path
 from bulkops.ledger.states import JobState
 from bulkops.settings import default_ledger_url
 from bulkops.wording import counted
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.jobs import JobListDocument
 
 SHOWN = 50
 COLUMNS = ("job", "date (UTC)", "state", "target", "records", "accepted", "skipped", "rejected", "in doubt", "pending",
@@ -31,7 +34,8 @@ def list_jobs(url: str | None, *, states: Collection[str], limit: int | None, as
     found = [document for document in every if not states or document["state"] in states]
     most = (None if as_json else SHOWN) if limit is None else limit or None
     if as_json:
-        console().emit_json({"jobs": found[:most]})
+        listed: JobListDocument = {"jobs": found[:most]}
+        console().emit_json(listed)
     elif not every:
         console().result("The ledger contains no jobs.")
         for neighbour in neighbours(None, str(plain_path(url or default_ledger_url()) or url)):

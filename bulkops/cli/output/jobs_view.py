@@ -83,7 +83,8 @@ def show_one(name: str | None, url: str | None, *, history: bool, as_json: bool)
     with read_ledger(url) as ledger:
         job = latest(ledger, name)
         sums = ledger.sums(job.id).get(job.id, {})
-        document = job_document(job, ledger.chunks(job.id)) if as_json else sums_document(job, sums)
+        figures = job_document(job, ledger.chunks(job.id)) if as_json else sums_document(job, sums)
+        document: dict[str, Any] = dict(figures)
         if document["records"]["rejected"]:
             document["refusals"] = count_reasons(ledger.rejected(job.id))
         shown = [] if as_json else ledger.some_chunks(job.id, most=SHOWN)
@@ -139,7 +140,7 @@ def resolve_chunk(name: str, number: int, url: str | None, *, accepted: bool, re
         console().emit_json(document)
         return
     console().result(f"Chunk {number} of {name} is now {chunk_word(chunk.state)}.")
-    if document["state"] == JobState.UNFINISHED:
+    if JobState(document["state"]) is JobState.UNFINISHED:
         console().note(f"Go on with: bulkops jobs resume {name}")
 
 

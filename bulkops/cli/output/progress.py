@@ -4,7 +4,7 @@ import json
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -23,6 +23,9 @@ from bulkops.upload.stop import Stop, stopping_on_signals
 
 if TYPE_CHECKING:
     from tqdm import tqdm
+
+    from bulkops.json_documents.common import ErrorDocument
+    from bulkops.json_documents.jobs import RunDocument
 
 FINAL = frozenset({ChunkState.ACCEPTED, ChunkState.REJECTED, ChunkState.SKIPPED})
 
@@ -88,8 +91,8 @@ def signals_handled(stop: Stop, progress: JobProgress, *, as_json: bool) -> Iter
     def last_words() -> tuple[str, str]:
         hint = f"Resume with: {progress.resume}" if progress.resume else None
         said = f"\nStopped. {line(hint or 'Nothing was sent.')}\n"
-        error = {"message": "Stopped at once.", "hint": hint, "exit": Interrupted.exit_code}
-        return said, json.dumps({"error": error}) + "\n" if as_json and not console().emitted else ""
+        document: ErrorDocument = {"error": Interrupted("Stopped at once.", hint=hint).to_json()}
+        return said, json.dumps(document) + "\n" if as_json and not console().emitted else ""
 
     with stopping_on_signals(stop, notify=console().note, final_messages=last_words):
         try:
@@ -117,13 +120,13 @@ def show_outcome(outcome: Outcome, *, resume: str, as_json: bool) -> int:
     return outcome.exit_code
 
 
-def document_of(outcome: Outcome) -> dict[str, Any]:
+def document_of(outcome: Outcome) -> "RunDocument":
     """Return the JSON document of an outcome, with its rejected file and its error, if any."""
-    document = dict(outcome.document)
+    document = cast("RunDocument", dict(outcome.document))
     if outcome.rejected_file is not None:
         document["rejected_file"] = str(outcome.rejected_file)
     if (error := outcome.error) is not None:
-        document["error"] = {"message": error.message, "hint": error.hint, "exit": outcome.exit_code}
+        document["error"] = error.to_json(exit_code=outcome.exit_code)
     return document
 
 

@@ -4,6 +4,7 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bulkops.account.preflight import Preflight
 from bulkops.chunking.plan import FilePlan
@@ -26,6 +27,9 @@ from bulkops.upload.options import RunOptions
 from bulkops.upload.stop import Stop
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.runs import RecipeRunDocument
 
 COLUMNS = ("step", "contract", "file", "records", "chunks", "accepted", "skipped", "rejected", "outcome", "proof", "s")
 DROP = ("chunks", "s", "skipped", "file", "proof", "records", "accepted", "rejected")
@@ -137,9 +141,9 @@ def _ending(results: Sequence[StepResult]) -> StepResult:
     return next((result for result in results if not result.as_expected), results[-1])
 
 
-def _document(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices) -> dict[str, object]:
+def _document(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices) -> "RecipeRunDocument":
     last, steps = _ending(results), [result.to_json() for result in results]
-    document: dict[str, object] = {
+    document: RecipeRunDocument = {
         "recipe": recipe.name,
         "state": "done" if last.as_expected else "stopped",
         "steps": steps,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bulkops.chunking.plan import FilePlan
 from bulkops.cli.output.console import console
@@ -23,6 +23,9 @@ from bulkops.upload.options import RunOptions
 from bulkops.upload.stop import Stop
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.jobs import FailedJob, ResumedJobs, RunDocument
 
 
 def resume_job(
@@ -68,7 +71,8 @@ def resume_all(
     if any(name not in target.ambient for name in map(id_parameter, target.ids)):
         raise UsageError("--all works without ids: the ledger contains those of each job.")
     target = target.with_ids({})
-    stop, progress, documents, codes = Stop(), JobProgress(url), [], [0]
+    stop, progress, codes = Stop(), JobProgress(url), [0]
+    documents: list[RunDocument | FailedJob] = []
     with signals_handled(stop, progress, as_json=as_json), _ledger_to_resume(url) as ledger:
         for job in [job for job in ledger.jobs() if resumable_job(ledger, job)]:
             console().note(f"{job.id}: {job.file_path}")
@@ -80,7 +84,8 @@ def resume_all(
             if stop.requested:
                 break
     if as_json:
-        console().emit_json({"jobs": documents})
+        resumed: ResumedJobs = {"jobs": documents}
+        console().emit_json(resumed)
     elif not documents:
         console().result("No job is unfinished.")
     return max(codes)
@@ -96,7 +101,7 @@ def _resume_one(
     *,
     reconcile: bool,
     quiet: bool,
-) -> tuple[int, dict[str, Any]]:
+) -> "tuple[int, RunDocument | FailedJob]":
     """Resume one of several jobs; return its exit code and its document. With `quiet` only errors are printed."""
     progress.resume = ""
     stop.begun = False
@@ -113,8 +118,7 @@ def _resume_one(
         )
     except BulkopsError as error:
         console().complain(f"{job.id}: {error.message}", error.hint)
-        failed = {"message": error.message, "hint": error.hint, "exit": error.exit_code}
-        return error.exit_code, {"job": job.id, "error": failed}
+        return error.exit_code, {"job": job.id, "error": error.to_json()}
     document = document_of(outcome)
     if not quiet:
         return show_outcome(outcome, resume=progress.resume, as_json=False), document

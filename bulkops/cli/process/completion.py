@@ -1,4 +1,4 @@
-"""Shell completion of rules, jobs, targets and recipes; an unreadable source completes nothing."""
+"""Shell completion of rules, jobs, targets, recipes and schemas; an unreadable source completes nothing."""
 
 import os
 from collections.abc import Iterable
@@ -62,3 +62,10 @@ def recipes(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
 
     found = [CompletionItem(name) for name in shipped_recipes() if name.startswith(incomplete)]
     return found or [CompletionItem(incomplete, type="file")]
+
+
+def schemas(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:  # noqa: ARG001
+    """Offer the names of schemas."""
+    from bulkops.schemas import SCHEMAS
+
+    return [CompletionItem(name, help=s.about) for name, s in SCHEMAS.items() if name.startswith(incomplete)]

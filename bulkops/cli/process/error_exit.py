@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from bulkops.cli.process.streams import output_failure
 from bulkops.errors import BulkopsError, DataError, Interrupted, ServerRefused, Unfinished, UsageError
 from bulkops.escaping import escaped
 from bulkops.redaction import redacted
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.common import ErrorDocument
 
 PLAIN = (
     (re.compile(r"is not a valid integer(?: range)?\b"), "is not a whole number"),
@@ -87,7 +91,8 @@ def _json_asked(console: Console) -> bool:
 
 def _emit(known: BulkopsError, console: Console) -> None:
     """Print the error as JSON."""
-    console.emit_json({"error": {"message": known.message, "hint": known.hint, "exit": known.exit_code}})
+    document: ErrorDocument = {"error": known.to_json()}
+    console.emit_json(document)
 
 
 def _translated(error: BaseException) -> BulkopsError:

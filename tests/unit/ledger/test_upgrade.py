@@ -36,7 +36,7 @@ def reported_by_version_3() -> list[dict[str, Any]]:
 
 def test_jobs_of_version_3_are_reported_as_version_3_did(written_by_version_3: Path) -> None:
     ledger = Ledger.open(str(written_by_version_3), clock=SystemClock())
-    found = [job_document(job, ledger.chunks(job.id)) for job in ledger.jobs()]
+    found: list[dict[str, Any]] = [dict(job_document(job, ledger.chunks(job.id))) for job in ledger.jobs()]
     ledger.close()
     pairs = list(zip(found, reported_by_version_3(), strict=True))
     differing = [now["job"] for now, before in pairs if {name: now[name] for name in before} != before]
