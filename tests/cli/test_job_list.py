@@ -13,6 +13,7 @@ from bulkops.clock import SystemClock
 from bulkops.ledger.events import Accepted, OutcomeUnknown, Reconciled
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
+from bulkops.reconciling.result import Reconciliation, Verdict
 from bulkops.sandbox.serve import SandboxServer
 from tests.cli.running import Shell
 from tests.crash.truth import CASES
@@ -41,7 +42,8 @@ def three_jobs(shell: Shell) -> None:
         chunk = ledger.chunks("second")[0]
         chunk = ledger.move("second", chunk, ChunkState.SENDING, SENT)
         ledger.move("second", chunk, ChunkState.ACCEPTED, Accepted(status=200, import_id=1, amount=None))
-        ledger.change_job(ledger.job("second"), Reconciled(), reconciliation={"verdict": "proved", "reason": ""})
+        proved = Reconciliation(contract="giveaways", verdict=Verdict.PROVED, reason="", records=1, matched=1)
+        ledger.change_job(ledger.job("second"), Reconciled(), reconciliation=proved.to_json())
 
 
 def test_jobs_are_listed_newest_first_with_date_target_and_proof(shell: Shell) -> None:
