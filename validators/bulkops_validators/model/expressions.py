@@ -139,7 +139,7 @@ def _time_checks(cell: pl.Expr, column: Column, now: datetime | None) -> list[Ce
     checks = [CellCheck("DAT109", name, unlikely, lambda value: f"{name} {value!r} has an unlikely year")]
     if now is not None and isinstance(column.cell, Timestamp) and column.cell.expected_future:
         over = formed & (instant(name) < pl.lit(now)).fill_null(value=False)
-        checks.append(CellCheck("DAT105", name, over, lambda value: f"{name} {value!r} lies in the past"))
+        checks.append(CellCheck("DAT105", name, over, lambda value: f"{name} {value!r} is in the past"))
     return checks
 
 
@@ -281,11 +281,11 @@ def _exclusive_checks(exclusive: Exclusive, present: Collection[str]) -> list[Re
     if len(names) > 1:
         both = pl.sum_horizontal(counts) > 1
         checks.append(
-            RecordCheck("XCL102", names, names[-1], both, f"{' and '.join(names)} are both filled; only one may be")
+            RecordCheck("XCL102", names, names[-1], both, f"{' and '.join(names)} are both filled; fill only one")
         )
     if exclusive.whole_file and names:
         none = pl.sum_horizontal(counts) == 0
-        message = f"none of {', '.join(exclusive.columns)} is filled"
+        message = f"none of {', '.join(exclusive.columns)} is filled; one is required"
         checks.append(RecordCheck("XCL103", names, names[0], none, message))
     return checks
 

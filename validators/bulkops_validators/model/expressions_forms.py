@@ -70,14 +70,14 @@ def _residue(cell: pl.Expr) -> Case:
     """Return the case of what a spreadsheet shows in place of a value, where it cannot be a text."""
     pattern = f"{patterns.SPREADSHEET_ERROR}|{patterns.HASH_SIGNS}"
     return Case(
-        "TYP108", cell.str.contains(pattern), lambda value: f"{value!r} is what a spreadsheet shows for no value"
+        "TYP108", cell.str.contains(pattern), lambda value: f"{value!r} is a spreadsheet error or a row of # signs"
     )
 
 
 def _no_value(column: Column) -> Case:
     """Return the case of a word for no value where no text is expected."""
     meaning = "; the cell is required" if column.required else f"; a blank cell means: {column.default or 'none'}"
-    says = f"is a word for no value{meaning}"
+    says = f"is a word for a missing value{meaning}"
     return Case("TYP109", pl.col(column.name).str.contains(patterns.NO_VALUE), lambda value: f"{value!r} {says}")
 
 
@@ -136,12 +136,12 @@ def _spelt(limit: float) -> str:
 
 def _timestamp_cases(column: Column, cell: pl.Expr, timestamp: Timestamp) -> list[Case]:
     words = timestamp.literals
-    lost = "; read as 00:00:00, that day is lost" if timestamp.expected_future else ""
+    lost = "; if it is read as 00:00:00, that day is lost" if timestamp.expected_future else ""
     right = cell.str.contains(patterns.TIMESTAMP) | cell.is_in(list(words))
     allowed = f" or {', '.join(words)}" if words else ""
     dated = cell.str.contains(f"{patterns.DATE_ONLY}|{patterns.NO_OFFSET}")
     neither = cell.str.contains(patterns.LOCAL_DATE) & ~cell.str.contains(patterns.LOCAL_DATE_THAT_EXISTS)
-    unreal = "is no date and time that exists"
+    unreal = "is not an existing date and time"
 
     def case(code: str, pattern: str, says: str) -> Case:
         return Case(code, ~right & cell.str.contains(pattern), lambda value: f"{value!r} {says}")
@@ -150,13 +150,13 @@ def _timestamp_cases(column: Column, cell: pl.Expr, timestamp: Timestamp) -> lis
         _padded(column, patterns.TIMESTAMP, *words),
         Case("DAT101", dated & ~cell.str.contains(patterns.DAY_THAT_EXISTS), lambda value: f"{value!r} {unreal}"),
         case("DAT101", patterns.TIMESTAMP_SHAPE, unreal),
-        Case("DAT101", neither, lambda value: f"{value!r} {unreal}, whichever of day and month comes first"),
+        Case("DAT101", neither, lambda value: f"{value!r} {unreal}, with the day first or the month first"),
         case("DAT106", patterns.DATE_ONLY, f"is a date without time and offset{lost}"),
-        case("DAT102", patterns.NO_OFFSET, "has no offset: Z or +02:00"),
-        case("DAT103", patterns.LOCAL_DATE, "is a local way to write a date"),
+        case("DAT102", patterns.NO_OFFSET, "has no offset such as Z or +02:00"),
+        case("DAT103", patterns.LOCAL_DATE, "is a date in a local format"),
         case("DAT104", patterns.EPOCH, "is a number of seconds or milliseconds"),
-        case("DAT107", patterns.SERIAL_DATE, "is a spreadsheet's number for a day"),
-        case("DAT108", patterns.TIMESTAMP_WORD, f"is no word for this column; RFC 3339{allowed} is"),
+        case("DAT107", patterns.SERIAL_DATE, "is a day number of a spreadsheet"),
+        case("DAT108", patterns.TIMESTAMP_WORD, f"is not a valid word for this column; expected RFC 3339{allowed}"),
         _residue(cell),
         _no_value(column),
         Case("TYP103", ~right, lambda value: f"{value!r} is not an RFC 3339 timestamp{allowed}"),
@@ -169,10 +169,10 @@ def _choice_cases(column: Column, cell: pl.Expr, values: tuple[str, ...]) -> lis
     folded = inner.str.to_lowercase().is_in([value.lower() for value in values])
     return [
         Case("TYP107", ~right & inner.is_in(list(values)), lambda value: f"{value!r} has blanks around it"),
-        Case("VAL109", ~right & folded, lambda value: f"{value!r} is written in another case than {words}"),
+        Case("VAL109", ~right & folded, lambda value: f"{value!r} differs from {words} only in upper and lower case"),
         _residue(cell),
         _no_value(column),
-        Case("VAL102", ~right, lambda value: f"{value!r} is not {words}"),
+        Case("VAL102", ~right, lambda value: f"{value!r} is not valid; expected {words}"),
     ]
 
 
@@ -186,11 +186,11 @@ def _duration_cases(column: Column, cell: pl.Expr) -> list[Case]:
             ~cell.str.contains(patterns.DURATION),
             lambda value: f"{value!r} is not a duration such as 30D, 6M or 1Y_U",
         ),
-        Case("VAL103", cell.str.contains(patterns.NO_DURATION), lambda value: f"{value!r} is no time at all"),
+        Case("VAL103", cell.str.contains(patterns.NO_DURATION), lambda value: f"{value!r} is a duration of zero"),
         Case(
             "VAL116",
             cell.str.contains(patterns.LIKELY_MONTHS),
-            lambda value: f"{value!r} is a number of minutes; {value[:-1]}M is one of months",
+            lambda value: f"{value!r} means minutes; for months write {value[:-1]}M",
         ),
     ]
 
@@ -235,7 +235,7 @@ def _json_cases(name: str) -> list[Case]:
 
     def says(value: str, *, masked: bool = False) -> str:
         verdict = judge(value)
-        return f"is not the JSON object it should be: {verdict.told(masked=masked)}" if verdict else "is fine"
+        return f"is not the expected JSON object: {verdict.told(masked=masked)}" if verdict else "is fine"
 
     return [Case(code, codes == code, says, hides=partial(says, masked=True)) for code in JSON_CODES]
 
@@ -248,7 +248,7 @@ def _list_cases(cell: pl.Expr, ids: IdList) -> list[Case]:
         Case(
             "VAL113",
             listed,
-            lambda value: f"{value!r} is a list as programs write it; ids have {ids.separator} between",
+            lambda value: f"{value!r} has brackets or quotes; separate ids with {ids.separator} only",
         ),
         Case(
             "VAL112",
@@ -260,7 +260,7 @@ def _list_cases(cell: pl.Expr, ids: IdList) -> list[Case]:
             items.list.eval(pl.element().str.strip_chars() == "").list.any(),
             lambda value: f"{value!r} has a blank item",
         ),
-        Case("VAL111", items.list.n_unique() < items.list.len(), lambda value: f"{value!r} names an id twice"),
+        Case("VAL111", items.list.n_unique() < items.list.len(), lambda value: f"{value!r} contains an id twice"),
         Case("COD101", cell.str.contains(rf"(?:^|{ids.separator})\s|\s(?:{ids.separator}|$)"), _padded_item),
     ]
     if ids.item_max_length is not None:

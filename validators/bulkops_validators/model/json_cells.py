@@ -74,7 +74,7 @@ def _judge(text: str) -> Verdict | None:
         return Verdict("TYP104", str(error))
     except json.JSONDecodeError as error:
         if _SMART_QUOTES.search(text) and _decodes(straightened(text)):
-            return Verdict("ATR103", "typographic quotes where JSON wants straight ones")
+            return Verdict("ATR103", "it has typographic quotes; JSON requires straight quotes")
         if text.startswith("'"):
             return Verdict("TYP104", "it begins with an apostrophe")
         return Verdict("TYP104", f"{error.msg.removesuffix(' at')} at character {error.pos + 1}")
@@ -91,9 +91,9 @@ def _judge(text: str) -> Verdict | None:
 def _not_to_decode(text: str) -> Verdict | None:
     """Return what is wrong with a cell that is not decoded at all."""
     if _RESIDUE.match(text):
-        return Verdict("TYP108", "it is what a spreadsheet shows for no value")
+        return Verdict("TYP108", "it is a spreadsheet error or a row of # signs")
     if _NO_VALUE.match(text) and text != "null":  # which is JSON
-        return Verdict("TYP109", "it is a word for no value")
+        return Verdict("TYP109", "it is a word for a missing value")
     if len(text) > MAX_JSON_LENGTH:
         return Verdict("TYP104", f"it has {len(text):,} characters; at most {MAX_JSON_LENGTH:,} are checked")
     return Verdict("TYP104", _TOO_DEEP) if _is_too_deep(text) else None
@@ -119,20 +119,20 @@ def _is_too_deep(text: str) -> bool:
     return max(depths, default=0) > _DEEPEST
 
 
-_KINDS = {str: "a text", list: "a list", bool: "a truth value", type(None): "null"}
+_KINDS = {str: "a text", list: "a list", bool: "true or false", type(None): "null"}
 
 
 def _judge_names(value: _Object) -> Verdict | None:
     names = [name for name, _ in value]
     for name in names:
         if not _NAME.fullmatch(name) or name.endswith("\n") or not name.isascii():
-            return Verdict("ATR102", "has a name that none can have", name)
+            return Verdict("ATR102", "has an invalid name", name)
     if repeated := _repeated_inside(value):
-        return Verdict("ATR101", "stands twice", repeated[0])
+        return Verdict("ATR101", "appears twice", repeated[0])
     folded = Counter(name.lower() for name in names) if len({name.lower() for name in names}) < len(names) else {}
     for name in names:
         if folded.get(name.lower(), 0) > 1:
-            return Verdict("ATR104", "also stands in another case", name)
+            return Verdict("ATR104", "also appears in different upper and lower case", name)
     return None
 
 
