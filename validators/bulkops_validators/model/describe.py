@@ -1,4 +1,4 @@
-"""A contract in words and in other schema languages: everything here is derived from the contract."""
+"""Describe a contract in words, as Markdown, JSON, JSON Schema and Table Schema. All texts are derived from it."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from bulkops_validators.model.operations import operations_of
 
 
 def cell_text(column: Column) -> str:
-    """Return in a few words what a filled cell of the column must be."""
+    """Return a short description of a valid filled cell of the column."""
     match column.cell:
         case Text() as cell:
             return ", ".join(filter(None, ["text", _lengths(cell), cell.pattern]))
@@ -77,7 +77,7 @@ def limit_lines(contract: Contract) -> list[str]:
 
 
 def rule_lines(contract: Contract) -> list[str]:
-    """Return the rules that span cells as sentences."""
+    """Return the rules about several cells or records as sentences."""
     lines = [f"{' + '.join(u.columns)}: each value once ({u.source})." for u in contract.unique]
     lines += [f"{o.start} before {o.end} ({o.source})." for o in contract.ordered]
     for e in contract.exclusive:
@@ -165,7 +165,7 @@ def as_json(contract: Contract) -> dict[str, Any]:
 
 
 def json_schema(contract: Contract) -> dict[str, Any]:
-    """Return a JSON Schema (2020-12) of one record whose cells are text; blank optional cells are left out."""
+    """Return a JSON Schema (2020-12) of one record with text cells; blank optional cells are left out."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": contract.title,

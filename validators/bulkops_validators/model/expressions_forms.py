@@ -1,4 +1,4 @@
-"""What is wrong with the form of a cell that is no free text: cases in the order in which they are tried."""
+"""Build the checks of the form of cells other than free text, in the order in which they are tried."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ from bulkops_validators.model.json_cells import judge
 
 @dataclass(frozen=True)
 class Case:
-    """One way in which a cell is wrong; `says` completes the sentence that begins with the column's name.
+    """One fault of a cell; `says` completes a sentence that begins with the name of the column.
 
-    `beyond_ascii` says that no cell of ASCII alone can be wrong in this way. `hides` makes the sentence where values
-    must not be told; without it, it is made of the masked value.
+    `beyond_ascii`: a cell of ASCII characters only never has this fault. `hides` returns the sentence if values must
+    be hidden; without it, `says` receives the masked value.
     """
 
     code: str
@@ -37,7 +37,7 @@ class Case:
 
 
 def form_cases(column: Column) -> list[Case]:
-    """Return the cases of a column's kind of cell; the first that holds counts. Blank cells are not theirs."""
+    """Return the cases of a column's kind of cell; the first that holds counts. Blank cells are not checked here."""
     name, cell = column.name, pl.col(column.name)
     match column.cell:
         case Text():
@@ -59,7 +59,7 @@ def form_cases(column: Column) -> list[Case]:
 
 
 def _padded(column: Column, pattern: str, *words: str) -> Case:
-    """Return the case of a cell that is right but for the blanks around it, or blank but for them where it may be."""
+    """Return the case of a cell that is valid except for blanks around it, or that consists of blanks if optional."""
     cell = pl.col(column.name)
     inner = cell.str.strip_chars()
     right = inner.str.contains(pattern) | inner.is_in([*words, *([] if column.required else [""])])
@@ -67,7 +67,7 @@ def _padded(column: Column, pattern: str, *words: str) -> Case:
 
 
 def _residue(cell: pl.Expr) -> Case:
-    """Return the case of what a spreadsheet shows in place of a value, where it cannot be a text."""
+    """Return the case of a spreadsheet error or # signs, for a cell that is not text."""
     pattern = f"{patterns.SPREADSHEET_ERROR}|{patterns.HASH_SIGNS}"
     return Case(
         "TYP108", cell.str.contains(pattern), lambda value: f"{value!r} is a spreadsheet error or a row of # signs"
@@ -75,7 +75,7 @@ def _residue(cell: pl.Expr) -> Case:
 
 
 def _no_value(column: Column) -> Case:
-    """Return the case of a word for no value where no text is expected."""
+    """Return the case of a word for a missing value, for a cell that is not text."""
     meaning = "; the cell is required" if column.required else f"; a blank cell means: {column.default or 'none'}"
     says = f"is a word for a missing value{meaning}"
     return Case("TYP109", pl.col(column.name).str.contains(patterns.NO_VALUE), lambda value: f"{value!r} {says}")
@@ -196,8 +196,8 @@ def _duration_cases(column: Column, cell: pl.Expr) -> list[Case]:
 
 
 def _json_codes(series: pl.Series) -> pl.Series:
-    """Return the code of the rule each cell breaks, '' for none; all objects that are surely no JSON at once."""
-    if len(series) == 1:  # which polars copies at each step
+    """Return the code of the rule that each cell breaks, '' for none. A pattern finds most invalid ones at once."""
+    if len(series) == 1:  # polars would copy the cell at each step
         return pl.Series([_json_code(series[0])], dtype=pl.String)
     wrong = series.str.contains(patterns.UNNESTED_OBJECT) & ~series.str.contains(patterns.FLAT_OBJECT)
     if not wrong.any():
@@ -206,23 +206,23 @@ def _json_codes(series: pl.Series) -> pl.Series:
 
 
 def _judged_codes(series: pl.Series) -> pl.Series:
-    """Return the code of the rule each cell breaks, '' for none; every distinct cell is judged once."""
+    """Return the code of the rule that each cell breaks, '' for none; each distinct cell is checked once."""
     distinct = series.unique()
     if len(distinct) > len(series) // 2:
         return pl.Series([_json_code(text) for text in series], dtype=pl.String)
-    verdicts = {text: code for text in distinct if (code := _json_code(text))}
-    if not verdicts:
+    codes = {text: code for text in distinct if (code := _json_code(text))}
+    if not codes:
         return pl.repeat("", len(series), dtype=pl.String, eager=True)
-    return series.replace_strict(verdicts, default="", return_dtype=pl.String).fill_null("")
+    return series.replace_strict(codes, default="", return_dtype=pl.String).fill_null("")
 
 
 def _json_code(text: str | None) -> str:
-    verdict = judge(text) if text else None
-    return verdict.code if verdict is not None else ""
+    fault = judge(text) if text else None
+    return fault.code if fault is not None else ""
 
 
 JSON_CODES = ("TYP108", "TYP109", "TYP104", "ATR103", "TYP105", "ATR102", "ATR101", "ATR104")
-"""What a JSON cell can break; one of them at most."""
+"""The codes of the rules about JSON cells; a cell breaks at most one of them."""
 
 
 def json_codes(name: str) -> pl.Expr:
@@ -234,8 +234,8 @@ def _json_cases(name: str) -> list[Case]:
     codes = json_codes(name)
 
     def says(value: str, *, masked: bool = False) -> str:
-        verdict = judge(value)
-        return f"is not the expected JSON object: {verdict.told(masked=masked)}" if verdict else "is fine"
+        fault = judge(value)
+        return f"is not the expected JSON object: {fault.sentence(masked=masked)}" if fault else "is valid"
 
     return [Case(code, codes == code, says, hides=partial(says, masked=True)) for code in JSON_CODES]
 

@@ -1,4 +1,4 @@
-"""The checks of free text: length, allowed characters, damage by spreadsheets, hygiene."""
+"""Build the checks of free text: length, allowed characters, spreadsheet damage, code hygiene."""
 
 import re
 import unicodedata
@@ -53,19 +53,19 @@ def text_checks(column: Column) -> list[Case]:
         cases.append(Case("COD107", cell.str.contains(patterns.LINE_END), _sentence("contains a line end")))
         cases.append(Case("XLS104", cell.str.contains(patterns.DAY_AND_MONTH), _sentence(_BECAME_DATE)))
         code, pattern, says = _TYPOGRAPHIC
-        # What looks like a dash or a quote may be half of another character.
+        # In mojibake, a dash or a quote may be a part of another character.
         signs = cell.str.contains(pattern) & ~cell.str.contains(MOJIBAKE)
         cases.append(Case(code, signs, _naming(says, pattern), beyond_ascii=True))
     return cases
 
 
 def is_code(text: Text) -> bool:
-    """Tell whether a text is a code that people type; items and ids, of one character at least, are none."""
+    """Return whether a text is a code that people type. Items and ids (minimum length 1) are not codes."""
     return text.code or text.min_length > 1
 
 
 def _list_checks(cell: pl.Expr, ids: IdList) -> list[Case]:
-    """Return the checks of texts applied to each id; blanks around one are a matter of the list's form."""
+    """Return the checks of text for each id of a list, without blanks around ids: the form of the list covers them."""
     items = cell.str.split(ids.separator)
     each = [
         replace(case, holds=items.list.eval(case.holds).list.any())
@@ -80,7 +80,7 @@ def _length_cases(column: Column, text: Text, cell: pl.Expr) -> list[Case]:
     least, most = text.min_length, text.max_length
     if least > 1:
         code = codes.get("min_length", "VAL105")
-        # A required cell of nothing but blanks is blank, not short.
+        # A required cell that contains only blanks is blank, not too short.
         short = (length < least) & (cell.str.strip_chars() != "")
         cases.append(Case(code, short, lambda value: f"{value!r} has {_count(value)}; the minimum is {least}"))
     if most is not None:
@@ -106,7 +106,7 @@ def _recommended_cases(column: Column, text: Text, length: pl.Expr) -> list[Case
 
 
 def content_cases(cell: pl.Expr, *, code: bool = False) -> list[Case]:
-    """Return the checks of damage and hygiene, for a text or for each text of a list; `code`: no free text."""
+    """Return the checks of damage and hygiene, for a text or for each text of a list; `code`: the text is a code."""
     hidden = patterns.INVISIBLE_CHARACTER if code else patterns.INVISIBLE
     content = (*_CONTENT, ("COD102", hidden, _INVISIBLE))
     cases = [Case(rule, cell.str.contains(pattern), _naming(says, pattern)) for rule, pattern, says in content]
@@ -128,7 +128,7 @@ def _sentence(says: str) -> Callable[[str], str]:
 
 
 def _naming(says: str, pattern: str) -> Callable[[str], str]:
-    """Return a sentence that names what a pattern found, where that is not ASCII or cannot be seen: looks deceive."""
+    """Return a function that makes the message, with the names of matched characters that are not visible ASCII."""
 
     def sentence(value: str) -> str:
         found = "".join(match[0] for match in re.finditer(pattern, value))
