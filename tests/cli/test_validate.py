@@ -61,7 +61,7 @@ def test_the_json_document_has_the_documented_shape(bad: Path) -> None:
 
 def test_the_terminal_shows_place_code_and_help(bad: Path) -> None:
     lines = run("coupons", bad).stdout.splitlines()
-    assert f"{bad}:3: record 2 COD203 error value 'AB' has 2 characters; 3 are the least" in lines
+    assert f"{bad}:3: record 2 COD203 error value 'AB' has 2 characters; the minimum is 3" in lines
     assert "    help: Use a longer code." in lines
 
 

@@ -29,14 +29,14 @@ def judged(contract: str, text: str) -> FileReport:
 def test_500_mb_are_a_recommendation_where_the_import_recommends_them(contract: Contract) -> None:
     lines = [line for line in limit_lines(contract) if "MB" in line]
     if contract.name in RECOMMENDS_500_MB:
-        assert lines == [f"At most 500 MB a request are recommended ({contract.source})."]
+        assert lines == [f"At most 500 MB per request are recommended ({contract.source})."]
     else:
         assert lines == []
 
 
 @ALL
 def test_limit_of_records_names_the_text_that_states_it(contract: Contract) -> None:
-    lines = [line for line in limit_lines(contract) if "records a request" in line]
+    lines = [line for line in limit_lines(contract) if "records per request" in line]
     assert len(lines) == (contract.limits.max_records is not None)
     assert all(contract.limits.source in line for line in lines)
 

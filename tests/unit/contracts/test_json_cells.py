@@ -22,7 +22,7 @@ from bulkops_validators.model.json_cells import MAX_JSON_LENGTH, judge
 def test_what_cannot_be_decoded_is_told_with_the_character(text: str, said: str) -> None:
     verdict = judge(text)
     assert verdict is not None
-    assert (verdict.code, verdict.told()) == ("TYP104", said)
+    assert (verdict.code, verdict.sentence()) == ("TYP104", said)
 
 
 def test_json_is_decoded_down_to_four_hundred_levels() -> None:
@@ -32,7 +32,7 @@ def test_json_is_decoded_down_to_four_hundred_levels() -> None:
     verdict = judge(nested(401))
     assert judge(nested(400)) is None
     assert verdict is not None
-    assert verdict.told() == "it is nested too deeply"
+    assert verdict.sentence() == "it is nested too deeply"
     assert judge('{"a": [' + "[], " * 1000 + "[]]}") is None
 
 

@@ -174,4 +174,4 @@ def test_accents_with_signs_behind_them_are_no_misread_text(text: str) -> None:
 def test_a_message_names_the_characters_that_were_found_and_no_others() -> None:
     source = source_of("item", "Straße äöü\u200bnord")
     (finding,) = validate_files(CONTRACTS["collections"], [source]).files[0].findings
-    assert finding.message.endswith("has a character that cannot be seen: U+200B zero width space")
+    assert finding.message.endswith("has an invisible character: U+200B zero width space")

@@ -232,8 +232,8 @@ def test_names_that_come_near_a_column_are_told_though_values_are_hidden(name: s
 
 def test_attributes_are_named_unless_values_are_hidden() -> None:
     data = b'value,attributes\nABCDE,"{""1st"": 1}"\n'
-    assert "'1st' has a name that none can have" in check("coupons", data).findings[0].message
-    assert "an attribute in it has a name" in check("coupons", data, mask=True).findings[0].message
+    assert "'1st' has an invalid name" in check("coupons", data).findings[0].message
+    assert "an attribute in it has an invalid name" in check("coupons", data, mask=True).findings[0].message
 
 
 def test_an_accepted_record_accepts_no_other(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""What a contract is made of: columns, cells, routes, read-backs, rules; and what is derived from it."""
+"""The parts of a contract (columns, cells, routes, read-backs, rules), and the texts and checks derived from it."""

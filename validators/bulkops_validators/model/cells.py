@@ -1,7 +1,6 @@
-"""What a filled cell must look like, as data: each class is one kind of cell.
+"""The kinds of filled cells, as data: each class is one kind with its constraints.
 
-A blank cell is judged by `Column.required`, never by the cell.
-`RULES` names, for each constraint a cell can carry, the code of the rule that judges it.
+`Column.required` decides about blank cells; the classes here describe filled cells only.
 """
 
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ ATTRIBUTE_NAME_PATTERN = r"^[A-Za-z]\w*$"
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """Free text. Lengths count characters, not bytes. `code`: what people type, though any length will do."""
+    """Free text. Lengths are in characters, not bytes. `code`: people type it, although any length is valid."""
 
     kind: ClassVar[str] = "string"
     min_length: int = 0
@@ -39,7 +38,7 @@ class Integer:
 
 @dataclass(frozen=True, kw_only=True)
 class Number:
-    """A decimal number with a point; `above` is an exclusive lower bound."""
+    """A number with a decimal point; `above` is an exclusive minimum."""
 
     kind: ClassVar[str] = "number"
     minimum: float | None = None
@@ -82,7 +81,7 @@ class JsonObject:
 
 @dataclass(frozen=True, kw_only=True)
 class IdList:
-    """Ids in one cell, between separators."""
+    """Ids in one cell, with separators between them."""
 
     kind: ClassVar[str] = "id list"
     separator: str = ";"

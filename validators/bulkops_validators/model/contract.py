@@ -1,4 +1,4 @@
-"""What a contract is: columns, limits, routes and how the rows are read back. Data only."""
+"""The types of a contract: columns, limits, routes and read-backs. Data only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from bulkops_validators.model.cells import Cell
 
 
 class Mode(StrEnum):
-    """What an import does to what is there already."""
+    """How an import treats existing data."""
 
     CREATE = "create"
     APPEND = "append"
@@ -19,7 +19,7 @@ class Mode(StrEnum):
 
     @property
     def splittable(self) -> bool:
-        """Whether a file may go in several requests: never where the last one would replace the others."""
+        """Whether a file may be sent in several requests; in mode `replace` the last one would replace the others."""
         return self is not Mode.REPLACE
 
     @property
@@ -29,7 +29,7 @@ class Mode(StrEnum):
 
 
 class Reference(StrEnum):
-    """What of the account a filled cell names."""
+    """The kind of entity of the account that a filled cell refers to."""
 
     TIER = "tier"
     SUBLEDGER = "subledger"
@@ -38,18 +38,18 @@ class Reference(StrEnum):
 
 
 class ProgramKind(StrEnum):
-    """What a loyalty program keeps its points on."""
+    """Whether a loyalty program keeps its points on customer profiles or on cards."""
 
     PROFILES = "profile-based"
     CARDS = "card-based"
 
 
 class Comparison(StrEnum):
-    """How a sent value and a value read back are made comparable."""
+    """How to compare a sent value with a value that was read back."""
 
     EXACT = "exact"
-    CODE = "code"  # folded as the application folds codes
-    INSTANT = "instant"  # instants in UTC, to the second; literal words as they are
+    CODE = "code"  # with the case sensitivity of the application
+    INSTANT = "instant"  # instants in UTC with a precision of 1 s; literal words unchanged
     DECIMAL = "decimal"
     JSON = "json"
     ID_SET = "id set"
@@ -59,13 +59,12 @@ class Comparison(StrEnum):
 class Column:
     """One column of an import file.
 
-    `default` is what the server takes a blank cell for. `sources` names, per constraint
-    (`required`, `type`, `min_length`, …), the official text it comes from. `codes` gives a
-    constraint a rule of its own instead of the general one. `names` is what of the account a filled cell
-    names; a cell may be filled only in a program of the kind `program`, if one is given.
-    constraint a rule of its own instead of the general one. `earlier_names` are names that earlier
-    releases of the API had for the column: a file may have the column under any one of its names.
-    `recommended`: not documented as optional, although an import without it is not known to fail.
+    `default` describes the value that the server uses for a blank cell. `sources` maps each constraint (`required`,
+    `type`, `min_length`, …) to the official text that states it. `codes` maps a constraint to the code of a special
+    rule that replaces the general one. `names` is the kind of entity that a filled cell refers to. If `program` is
+    set, a cell may be filled only for a program of that kind. `earlier_names` are the names of the column in earlier
+    releases of the API; a file may use any one of the names. `recommended`: the documentation does not call the
+    column optional, but an import without it is not known to fail.
     """
 
     name: str
@@ -84,7 +83,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Requires:
-    """What the target of an import must be, and the official text that says so.
+    """The requirements for the target of an import, and the official text that states them.
 
     `feature` is a feature of the campaign, `program` the kind of the loyalty program.
     """
@@ -96,9 +95,9 @@ class Requires:
 
 @dataclass(frozen=True, kw_only=True)
 class Unique:
-    """Columns whose combined value may stand only once in a file.
+    """Columns that together form a key: a file may contain each combination of values once.
 
-    `certain` says that the server would refuse or misread a repetition, which makes it an error.
+    `certain`: the server is known to reject or misread a repetition, so a repetition is an error, not a warning.
     """
 
     columns: tuple[str, ...]
@@ -109,7 +108,7 @@ class Unique:
 
 @dataclass(frozen=True, kw_only=True)
 class Ordered:
-    """A start column that must lie before an end column, where both are instants."""
+    """A start column that must be before an end column if both are instants."""
 
     start: str
     end: str
@@ -118,7 +117,7 @@ class Ordered:
 
 @dataclass(frozen=True, kw_only=True)
 class Exclusive:
-    """Columns of which a record may fill at most one; exactly one, the same throughout, if `whole_file`."""
+    """A group of columns: a record may fill one at most. `whole_file`: all records must fill the same one."""
 
     columns: tuple[str, ...]
     source: str
@@ -127,24 +126,24 @@ class Exclusive:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How large one request may be. Records do not count the header.
+    """The maximum size of one request. The header is not counted as a record.
 
-    `max_bytes` is the most that bulkops sends; `recommended_bytes` is what the API's documentation recommends,
-    None where it says nothing. `source` names the text that states the limits.
+    `max_bytes` is the maximum that bulkops sends. `recommended_bytes` is the maximum in the API's documentation; None
+    if it recommends nothing. `source` names the text that states the limits.
     """
 
     max_bytes: int = 500_000_000
     recommended_bytes: int | None = None
     max_records: int | None = None
-    chunk_records: int | None = None  # a prudent chunk where the server's time limit binds before max_records
+    chunk_records: int | None = None  # a smaller chunk if the server's time limit is reached before max_records
     source: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueryOption:
-    """Something about the import that the caller may set; `name` is its long option without dashes.
+    """An option of the import; `name` is the long option without dashes.
 
-    It sets the query parameter `parameter`, or the name under which the column `column` is sent.
+    The option sets the query parameter `parameter`, or the header name with which the column `column` is sent.
     """
 
     name: str
@@ -158,12 +157,13 @@ class QueryOption:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadColumn:
-    """Where an import column is found again.
+    """How to find an import column in the read-back.
 
-    `earlier` are the earlier names of the import column, as `Column.earlier_names`. `found` are the names it may have
-    in the read-back, first match wins. `blank_equals` are the read-back values that a blank cell may turn into; with
-    `blank_unknown` the documentation does not say what a blank turns into, and it is not compared. Nor is the column
-    compared where `unless_filled` is filled or, if `optional`, where the read-back does not have it.
+    `earlier` contains the earlier names of the import column, like `Column.earlier_names`. `found` contains its names
+    in the read-back; the first match counts. `blank_equals` contains the read-back values that match a blank
+    cell. `blank_unknown`: the documentation does not describe the value of a blank cell, so blank cells are not
+    compared. The column is also not compared if the column `unless_filled` is filled, or if it is `optional` and the
+    read-back does not have it.
     """
 
     column: str
@@ -177,7 +177,7 @@ class ReadColumn:
 
 
 class Form(StrEnum):
-    """How read-back rows arrive."""
+    """The format of a read-back."""
 
     CSV = "csv"
     PAGES = "pages"  # JSON pages with `data` and `hasMore`, fetched by `pageSize` and `skip`
@@ -185,14 +185,14 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Readback:
-    """One endpoint that shows the imported rows again.
+    """One endpoint that returns the imported rows.
 
     Values of `query` are templates over the target's ids, or `{option}` of the import's query options.
-    `key` are the import columns that name a row; with `multiset`, equal rows are legal and counted.
-    `import_id` is the read-back column that holds the id of the import; `after`/`before` are the query
-    parameters that bound when a row was created.
-    `own_columns` are documented columns that an import file never has: without one of them a file is no export.
-    `other_columns` are further documented columns, which no comparison reads.
+    `key` contains the import columns that identify a row; with `multiset`, equal rows are valid and counted.
+    `import_id` is the read-back column with the id of the import. `after` and `before` are the query parameters
+    that limit the creation time of the rows.
+    `own_columns` are documented columns that an import file never has: a file that has none of them is not an export.
+    `other_columns` are further documented columns; no comparison reads them.
     `shown_ids` names, for an id of the target, the column that shows it in every row.
     """
 
@@ -208,7 +208,7 @@ class Readback:
     after: str | None = None
     before: str | None = None
     page_size: int = 1000
-    case_setting: tuple[str, str] | None = None  # path and field that say how codes are folded
+    case_setting: tuple[str, str] | None = None  # path and field of the case sensitivity of codes
     case_operation: str = ""  # the operation of that path
     own_columns: tuple[str, ...] = ()
     other_columns: tuple[str, ...] = ()
@@ -216,7 +216,7 @@ class Readback:
 
     @property
     def found_names(self) -> frozenset[str]:
-        """The names that its columns may have, in lower case."""
+        """The possible names of its columns, in lower case."""
         return frozenset(name.lower() for column in self.columns for name in column.found)
 
     @property
@@ -227,13 +227,13 @@ class Readback:
 
     @property
     def fixed_ids(self) -> tuple[str, ...]:
-        """The ids of the target in its path: all rows are of these. Those of the query only select rows."""
+        """The ids of the target in its path: all rows belong to them. Ids in the query only select rows."""
         return tuple(name for _, name, _, _ in Formatter().parse(self.path) if name)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """Where an import goes: one endpoint. Path fields are ids of the target."""
+    """One endpoint of an import. The fields of `path` are ids of the target."""
 
     operation: str
     path: str
@@ -242,13 +242,13 @@ class Route:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids the path needs, in order."""
+        """The ids in the path, in order."""
         return tuple(name for _, name, _, _ in Formatter().parse(self.path) if name)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """The whole truth about one import."""
+    """The description of one import."""
 
     name: str
     model_name: str
@@ -264,13 +264,13 @@ class Contract:
     exclusive: tuple[Exclusive, ...] = ()
     options: tuple[QueryOption, ...] = ()
     timeout_seconds: float | None = None  # the server's own documented limit
-    evidence: str = ""  # in words: what settles a doubt, and what cannot be known
-    duplicate_option: str | None = None  # the option that makes the server skip what it already has
+    evidence: str = ""  # in words: how to settle a chunk in doubt, and the limits of that evidence
+    duplicate_option: str | None = None  # the option that makes the server skip records that it already has
     notes: tuple[str, ...] = ()
     requires: Requires = Requires()
 
     def column(self, name: str) -> Column:
-        """Return the column called `name`; KeyError if there is none."""
+        """Return the column called `name`; raise KeyError if it does not exist."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -283,16 +283,16 @@ class Contract:
 
     @cached_property
     def header_names(self) -> Mapping[str, str]:
-        """The column that each documented name in a header means, earlier names included."""
+        """The current name of each documented header name, earlier names included."""
         return {name: column.name for column in self.columns for name in (column.name, *column.earlier_names)}
 
     @cached_property
     def parameters(self) -> Mapping[str, str]:
-        """The query parameter that each option sets, by the option's name; options of columns set none."""
+        """The query parameter that each option sets, by the option's name; options of columns are left out."""
         return {option.name: option.parameter for option in self.options if option.parameter is not None}
 
     def sent_names(self, options: Mapping[str, str]) -> dict[str, str]:
-        """Return the names of a header that are sent as another name, by the options that were chosen."""
+        """Return the header names to replace in requests, mapped to the names to send, for the given options."""
         return {
             written: options[option.name]
             for option in self.options
@@ -303,11 +303,11 @@ class Contract:
 
     @property
     def required_names(self) -> tuple[str, ...]:
-        """The names of the columns every file must have."""
+        """The names of the columns that every file must have."""
         return tuple(column.name for column in self.columns if column.required)
 
     def route(self, ids: Mapping[str, int]) -> Route:
-        """Return the route that uses the most of the given ids; LookupError names what is missing."""
+        """Return the route that uses the most of the given ids; raise LookupError with the missing ids if none fits."""
         fitting = [route for route in self.routes if all(name in ids for name in route.ids)]
         if fitting:
             return max(fitting, key=lambda route: len(route.ids))

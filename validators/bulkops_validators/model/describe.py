@@ -1,4 +1,4 @@
-"""A contract in words and in other schema languages: everything here is derived from the contract."""
+"""Describe a contract in words, as Markdown, JSON, JSON Schema and Table Schema. All texts are derived from it."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from bulkops_validators.model.operations import operations_of
 
 
 def cell_text(column: Column) -> str:
-    """Return in a few words what a filled cell of the column must be."""
+    """Return a short description of a valid filled cell of the column."""
     match column.cell:
         case Text() as cell:
             return ", ".join(filter(None, ["text", _lengths(cell), cell.pattern]))
@@ -38,7 +38,7 @@ def cell_text(column: Column) -> str:
         case JsonObject(entity=entity):
             return f"JSON object with custom attributes of {entity}"
         case IdList(separator=separator):
-            return f"ids between {separator!r}"
+            return f"ids separated by {separator!r}"
 
 
 def _lengths(cell: Text) -> str:
@@ -65,23 +65,23 @@ def limit_lines(contract: Contract) -> list[str]:
     """Return the limits of a request as sentences."""
     limits, lines = contract.limits, []
     if limits.recommended_bytes is not None:
-        lines.append(f"At most {limits.recommended_bytes // 10**6:,} MB a request are recommended ({limits.source}).")
+        lines.append(f"At most {limits.recommended_bytes // 10**6:,} MB per request are recommended ({limits.source}).")
     if limits.max_records is not None:
-        lines.append(f"At most {limits.max_records:,} records a request ({limits.source}).")
+        lines.append(f"At most {limits.max_records:,} records per request ({limits.source}).")
     if contract.timeout_seconds is not None:
         lines.append(
-            f"The server gives up after {contract.timeout_seconds:g} s: "
-            f"chunks of {limits.chunk_records or 0:,} records."
+            f"The server stops a request after {contract.timeout_seconds:g} s; "
+            f"a chunk has at most {limits.chunk_records or 0:,} records."
         )
     return lines
 
 
 def rule_lines(contract: Contract) -> list[str]:
-    """Return the rules that span cells as sentences."""
+    """Return the rules about several cells or records as sentences."""
     lines = [f"{' + '.join(u.columns)}: each value once ({u.source})." for u in contract.unique]
     lines += [f"{o.start} before {o.end} ({o.source})." for o in contract.ordered]
     for e in contract.exclusive:
-        amount = "exactly one, the same throughout the file" if e.whole_file else "at most one"
+        amount = "exactly one, the same in the whole file" if e.whole_file else "at most one"
         lines.append(f"{' and '.join(e.columns)}: {amount} ({e.source}).")
     return lines
 
@@ -107,7 +107,7 @@ def markdown(contract: Contract) -> str:
     lines = [*limit_lines(contract), *rule_lines(contract)]
     for route in contract.routes:
         back = f"read back by `{route.readback.operation}`" if route.readback else "cannot be read back"
-        lines.append(f"`POST {route.path}` ({route.operation}) answers {route.success}; {back}.")
+        lines.append(f"`POST {route.path}` ({route.operation}) responds with {route.success}; {back}.")
     lines += [f"`--{o.name}` sets `{o.parameter or o.column}`: {o.about} ({o.source})" for o in contract.options]
     lines += [*key_lines(contract), f"Evidence: {contract.evidence}", *contract.notes]
     return "\n".join([*head, *table, "", *(f"- {line}" for line in lines), ""])
@@ -165,7 +165,7 @@ def as_json(contract: Contract) -> dict[str, Any]:
 
 
 def json_schema(contract: Contract) -> dict[str, Any]:
-    """Return a JSON Schema (2020-12) of one record whose cells are text; blank optional cells are left out."""
+    """Return a JSON Schema (2020-12) of one record with text cells; blank optional cells are left out."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": contract.title,

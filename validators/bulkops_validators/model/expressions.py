@@ -1,7 +1,7 @@
-"""The checks of a contract's cells and records as polars expressions: one definition for engine and models.
+"""Build the checks of cells and records as polars expressions, for the engine and for the models.
 
-Every expression is total: true where the rule is broken, false elsewhere, never null. At most one of the
-rules about a cell's form is broken by one cell, the most telling one.
+Each expression is true where the rule is broken and false elsewhere, never null. A cell breaks at most one rule about
+its form: the most specific one.
 """
 
 from collections.abc import Callable, Collection
@@ -29,11 +29,11 @@ from bulkops_validators.model.json_cells import MAX_JSON_LENGTH
 
 @dataclass(frozen=True)
 class CellCheck:
-    """One rule applied to one column. `says` makes the message of a cell's value; `hides`, where there is one, makes it
-    of the same value without telling it.
+    """One rule applied to one column. `says` returns the message for a cell's value; `hides`, if set, returns a message
+    that does not contain the value.
 
-    Checks that are `beyond_ascii` need not look at cells of ASCII alone. `case` is the place of the check among the
-    cases of the cell's form, of which at most one is broken; `form_case` tells which.
+    A cell of ASCII characters only never breaks a check that is `beyond_ascii`. `case` is the index of the check among
+    the cases of the cell's form. A cell has at most one of these cases; `form_case` returns it.
     """
 
     code: str
@@ -47,7 +47,7 @@ class CellCheck:
 
 @dataclass(frozen=True)
 class RecordCheck:
-    """One rule applied to several columns of a record; `place` is the one of them that findings point at."""
+    """One rule applied to several columns of a record; findings point at the column `place`."""
 
     code: str
     columns: tuple[str, ...]
@@ -62,25 +62,25 @@ def filled(name: str) -> pl.Expr:
 
 
 def says_something(name: str) -> pl.Expr:
-    """Return where a cell holds more than blanks."""
+    """Return where a cell contains a character other than a blank."""
     return pl.col(name).fill_null("").str.strip_chars() != ""
 
 
 def required_check(column: Column) -> CellCheck:
-    """Return the check that a required cell holds more than blanks."""
+    """Return the check that a required cell is not blank."""
     return CellCheck(
         "VAL101", column.name, ~says_something(column.name), lambda _value: f"{column.name} is required and blank"
     )
 
 
 def recommended_check(column: Column) -> CellCheck:
-    """Return the check that a cell holds more than blanks where no text says that it may be blank."""
+    """Return the check that a cell is not blank, for a column that the documentation does not call optional."""
     says = f"{column.name} is blank; the documentation does not call it optional"
     return CellCheck("VAL131", column.name, ~says_something(column.name), lambda _value: says)
 
 
 def cell_checks(column: Column, now: datetime | None = None) -> tuple[CellCheck, ...]:
-    """Return the checks of a column's filled cells; without `now`, none looks at the present."""
+    """Return the checks of a column's filled cells; without `now`, dates are not compared with the present."""
     cell, name = pl.col(column.name), column.name
     cases = form_cases(column)
     earlier: pl.Expr = pl.lit(value=False)
@@ -110,9 +110,9 @@ def cell_checks(column: Column, now: datetime | None = None) -> tuple[CellCheck,
 
 
 def form_case(column: Column) -> pl.Expr:
-    """Return the first case of its form that a filled cell is, as `CellCheck.case`; null if its form is right.
+    """Return the first case that each filled cell has, as `CellCheck.case`; null if its form is valid.
 
-    It says in one what the checks with a `case` say one by one, and costs far less than all of these.
+    The result is the same as of all checks with a `case`, but this expression is much faster.
     """
     if isinstance(column.cell, JsonObject):
         places = {code: place for place, code in enumerate(JSON_CODES)}
@@ -124,7 +124,7 @@ def form_case(column: Column) -> pl.Expr:
 
 
 def _has_form(column: Column) -> pl.Expr:
-    """Return where a cell's form is judged: where it is filled, and not with blanks alone if it is required."""
+    """Return where a cell's form is checked: where it is filled and, if it is required, not blank."""
     return says_something(column.name) if column.required else filled(column.name)
 
 
@@ -133,20 +133,20 @@ def _says(name: str, says: Callable[[str], str]) -> Callable[[str], str]:
 
 
 def _time_checks(cell: pl.Expr, column: Column, now: datetime | None) -> list[CellCheck]:
-    """Return the warnings about timestamps that are well formed."""
+    """Return the warnings about valid timestamps."""
     formed, name = cell.str.contains(patterns.TIMESTAMP).fill_null(value=False), column.name
     unlikely = formed & cell.str.contains(patterns.UNLIKELY_YEAR)
     checks = [CellCheck("DAT109", name, unlikely, lambda value: f"{name} {value!r} has an unlikely year")]
     if now is not None and isinstance(column.cell, Timestamp) and column.cell.expected_future:
         over = formed & (instant(name) < pl.lit(now)).fill_null(value=False)
-        checks.append(CellCheck("DAT105", name, over, lambda value: f"{name} {value!r} lies in the past"))
+        checks.append(CellCheck("DAT105", name, over, lambda value: f"{name} {value!r} is in the past"))
     return checks
 
 
 def plain(column: Column, now: datetime | None = None) -> pl.Expr:
-    """Return where a cell is certainly clean, cheaply: true means that no check of the column is broken.
+    """Return where a fast test shows that a cell is clean: true means that it breaks no check of the column.
 
-    False means that the checks must look. This is what makes clean files fast.
+    False means that the checks must run. This test makes the validation of clean files fast.
     """
     clean = _plain_form(column, now).fill_null(value=False)
     return clean if column.required or column.recommended else clean | ~filled(column.name)
@@ -161,7 +161,7 @@ def _plain_form(column: Column, now: datetime | None) -> pl.Expr:
         case Timestamp() as time:
             return _plain_time(cell, time, now)
         case JsonObject():
-            # What looks like a name inside a text makes the cell doubtful at worst.
+            # A text that looks like a name can only cause a full check of the cell.
             names = cell.str.to_lowercase().str.extract_all(patterns.JSON_NAME)
             short = cell.str.len_bytes() <= MAX_JSON_LENGTH
             return short & cell.str.contains(patterns.PLAIN_JSON) & (names.list.n_unique() == names.list.len())
@@ -173,7 +173,7 @@ def _plain_form(column: Column, now: datetime | None) -> pl.Expr:
         case IdList() as ids:
             several = cell.str.count_matches(ids.separator, literal=True) + 1
             clean = cell.str.contains(patterns.PLAIN_LIST)
-            clean &= ~cell.str.contains(" ", literal=True)  # which may stand between ids
+            clean &= ~cell.str.contains(" ", literal=True)  # a blank may be between ids
             clean &= (several == 1) | (cell.str.split(ids.separator).list.n_unique() == several)
             return clean if ids.item_max_length is None else clean & (cell.str.len_bytes() <= ids.item_max_length)
         case Integer() | Number():
@@ -189,7 +189,7 @@ def _plain_text(cell: pl.Expr, text: Text) -> pl.Expr:
 
 
 def longest_plain(column: Column) -> int | None:
-    """Return how many bytes a cell may have at most to be plain; None if that does not depend on its length."""
+    """Return the maximum bytes of a plain cell; None if `plain` does not depend on the length."""
     match column.cell:
         case Text(pattern=None) as text:
             return plain_lengths(text)[1]
@@ -200,7 +200,7 @@ def longest_plain(column: Column) -> int | None:
 
 
 def plain_lengths(text: Text) -> tuple[int, int | None]:
-    """Return how many bytes plain text must have and how many it may have at most, for no length to be told."""
+    """Return the minimum and maximum bytes of plain text that breaks no rule about its length."""
     least = max(text.min_length, text.recommended_min_length or 0)
     return least, min(filter(None, (text.max_length, text.recommended_max_length)), default=None)
 
@@ -208,18 +208,18 @@ def plain_lengths(text: Text) -> tuple[int, int | None]:
 def _plain_time(cell: pl.Expr, time: Timestamp, now: datetime | None) -> pl.Expr:
     clean = cell.str.contains(patterns.TIMESTAMP) & ~cell.str.contains(patterns.UNLIKELY_YEAR)
     if now is not None and time.expected_future:
-        # Offsets are less than a day, so from two days on the text alone decides.
+        # An offset is less than a day, so the text alone decides from two days on.
         clean &= cell > (now + timedelta(days=2)).strftime("%Y-%m-%d")
     return clean | cell.is_in(list(time.literals))
 
 
 def _plain_number(cell: Integer | Number) -> str:
-    """Return a pattern of numbers that are certainly in range: few enough digits, no sign, none that may be 0."""
+    """Return a pattern of numbers that are certainly in range: few digits, no sign, and not 0 if 0 is out of range."""
     maximum = cell.maximum if cell.maximum is not None else 10**15
     digits = len(str(int(maximum) + 1)) - 1
     above = cell.above if isinstance(cell, Number) else None
     if (cell.minimum is not None and cell.minimum > 0) or (above is not None and above > 0) or digits < 1:
-        return r"^$"  # ranges above 0 are left to the checks themselves
+        return r"^$"  # the checks themselves handle ranges above 0
     first = "[1-9]" if above is not None else "[0-9]"
     whole = rf"{first}[0-9]{{0,{digits - 1}}}"
     if isinstance(cell, Integer):
@@ -227,12 +227,12 @@ def _plain_number(cell: Integer | Number) -> str:
     decimals = 15 if cell.recommended_decimals is None else cell.recommended_decimals
     if not decimals:
         return rf"^{whole}$"
-    # One digit less, so that a fraction cannot carry the number over the maximum.
+    # One digit less, so that a fraction cannot exceed the maximum.
     return rf"^{first}[0-9]{{0,{max(0, digits - 2)}}}(?:\.[0-9]{{1,{decimals}}})?$"
 
 
 def instant(name: str) -> pl.Expr:
-    """Return the instants of a column of timestamps, null where a cell is none. Looser than `patterns.TIMESTAMP`."""
+    """Return the instants of a column, null where a cell is not a timestamp; accepts more than `patterns.TIMESTAMP`."""
     return pl.col(name).str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
 
 
@@ -251,7 +251,7 @@ def record_plain(contract: Contract, present: Collection[str]) -> pl.Expr:
     clean: list[pl.Expr] = []
     for ordered in contract.ordered:
         if ordered.start in present and ordered.end in present:
-            # Offsets move an instant by less than a day, so only a turn of the year needs a closer look.
+            # An offset is less than a day, so only dates near the end of a year need the full check.
             start, end = pl.col(ordered.start), pl.col(ordered.end)
             before = (start.str.head(4) < end.str.head(4)) & (start.str.slice(5, 5) < "12-30")
             clean.append(before.fill_null(value=False) | ~filled(ordered.start) | ~filled(ordered.end))
@@ -281,31 +281,31 @@ def _exclusive_checks(exclusive: Exclusive, present: Collection[str]) -> list[Re
     if len(names) > 1:
         both = pl.sum_horizontal(counts) > 1
         checks.append(
-            RecordCheck("XCL102", names, names[-1], both, f"{' and '.join(names)} are both filled; only one may be")
+            RecordCheck("XCL102", names, names[-1], both, f"{' and '.join(names)} are both filled; fill only one")
         )
     if exclusive.whole_file and names:
         none = pl.sum_horizontal(counts) == 0
-        message = f"none of {', '.join(exclusive.columns)} is filled"
+        message = f"none of {', '.join(exclusive.columns)} is filled; one is required"
         checks.append(RecordCheck("XCL103", names, names[0], none, message))
     return checks
 
 
 def alone(name: str, names: Collection[str]) -> pl.Expr:
-    """Return where a record fills one column of several, and none of the others."""
+    """Return where a record fills the column `name` and none of the other columns in `names`."""
     others = [says_something(other) for other in names if other != name]
     return says_something(name) & ~pl.any_horizontal(others) if others else says_something(name)
 
 
 def mixed(exclusive: Exclusive, present: Collection[str]) -> pl.Expr:
-    """Return where a whole file's records fill another of several columns than most of them do (XCL104).
+    """Return where a record fills another column of a group than most records of the file (XCL104).
 
-    The expression has one value a record, also where only one of the columns is present.
+    The expression has one value per record, even if only one of the columns is present.
     """
     names = [name for name in exclusive.columns if name in present]
     broken = pl.repeat(value=False, n=pl.len(), dtype=pl.Boolean)
     for place, name in enumerate(names):
         own = alone(name, names).sum()
-        # Of two that are used as much the first counts as the usual one.
+        # If two columns are used equally often, the first one counts as usual.
         behind = [own <= alone(other, names).sum() for other in names[:place]]
         behind += [own < alone(other, names).sum() for other in names[place + 1 :]]
         if behind:

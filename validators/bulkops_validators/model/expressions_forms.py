@@ -1,4 +1,4 @@
-"""What is wrong with the form of a cell that is no free text: cases in the order in which they are tried."""
+"""Build the checks of the form of cells other than free text, in the order in which they are tried."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ from bulkops_validators.model.json_cells import judge
 
 @dataclass(frozen=True)
 class Case:
-    """One way in which a cell is wrong; `says` completes the sentence that begins with the column's name.
+    """One fault of a cell; `says` completes a sentence that begins with the name of the column.
 
-    `beyond_ascii` says that no cell of ASCII alone can be wrong in this way. `hides` makes the sentence where values
-    must not be told; without it, it is made of the masked value.
+    `beyond_ascii`: a cell of ASCII characters only never has this fault. `hides` returns the sentence if values must
+    be hidden; without it, `says` receives the masked value.
     """
 
     code: str
@@ -37,7 +37,7 @@ class Case:
 
 
 def form_cases(column: Column) -> list[Case]:
-    """Return the cases of a column's kind of cell; the first that holds counts. Blank cells are not theirs."""
+    """Return the cases of a column's kind of cell; the first that holds counts. Blank cells are not checked here."""
     name, cell = column.name, pl.col(column.name)
     match column.cell:
         case Text():
@@ -59,7 +59,7 @@ def form_cases(column: Column) -> list[Case]:
 
 
 def _padded(column: Column, pattern: str, *words: str) -> Case:
-    """Return the case of a cell that is right but for the blanks around it, or blank but for them where it may be."""
+    """Return the case of a cell that is valid except for blanks around it, or that consists of blanks if optional."""
     cell = pl.col(column.name)
     inner = cell.str.strip_chars()
     right = inner.str.contains(pattern) | inner.is_in([*words, *([] if column.required else [""])])
@@ -67,17 +67,17 @@ def _padded(column: Column, pattern: str, *words: str) -> Case:
 
 
 def _residue(cell: pl.Expr) -> Case:
-    """Return the case of what a spreadsheet shows in place of a value, where it cannot be a text."""
+    """Return the case of a spreadsheet error or # signs, for a cell that is not text."""
     pattern = f"{patterns.SPREADSHEET_ERROR}|{patterns.HASH_SIGNS}"
     return Case(
-        "TYP108", cell.str.contains(pattern), lambda value: f"{value!r} is what a spreadsheet shows for no value"
+        "TYP108", cell.str.contains(pattern), lambda value: f"{value!r} is a spreadsheet error or a row of # signs"
     )
 
 
 def _no_value(column: Column) -> Case:
-    """Return the case of a word for no value where no text is expected."""
+    """Return the case of a word for a missing value, for a cell that is not text."""
     meaning = "; the cell is required" if column.required else f"; a blank cell means: {column.default or 'none'}"
-    says = f"is a word for no value{meaning}"
+    says = f"is a word for a missing value{meaning}"
     return Case("TYP109", pl.col(column.name).str.contains(patterns.NO_VALUE), lambda value: f"{value!r} {says}")
 
 
@@ -136,12 +136,12 @@ def _spelt(limit: float) -> str:
 
 def _timestamp_cases(column: Column, cell: pl.Expr, timestamp: Timestamp) -> list[Case]:
     words = timestamp.literals
-    lost = "; read as 00:00:00, that day is lost" if timestamp.expected_future else ""
+    lost = "; if it is read as 00:00:00, that day is lost" if timestamp.expected_future else ""
     right = cell.str.contains(patterns.TIMESTAMP) | cell.is_in(list(words))
     allowed = f" or {', '.join(words)}" if words else ""
     dated = cell.str.contains(f"{patterns.DATE_ONLY}|{patterns.NO_OFFSET}")
     neither = cell.str.contains(patterns.LOCAL_DATE) & ~cell.str.contains(patterns.LOCAL_DATE_THAT_EXISTS)
-    unreal = "is no date and time that exists"
+    unreal = "is not an existing date and time"
 
     def case(code: str, pattern: str, says: str) -> Case:
         return Case(code, ~right & cell.str.contains(pattern), lambda value: f"{value!r} {says}")
@@ -150,13 +150,13 @@ def _timestamp_cases(column: Column, cell: pl.Expr, timestamp: Timestamp) -> lis
         _padded(column, patterns.TIMESTAMP, *words),
         Case("DAT101", dated & ~cell.str.contains(patterns.DAY_THAT_EXISTS), lambda value: f"{value!r} {unreal}"),
         case("DAT101", patterns.TIMESTAMP_SHAPE, unreal),
-        Case("DAT101", neither, lambda value: f"{value!r} {unreal}, whichever of day and month comes first"),
+        Case("DAT101", neither, lambda value: f"{value!r} {unreal}, with the day first or the month first"),
         case("DAT106", patterns.DATE_ONLY, f"is a date without time and offset{lost}"),
-        case("DAT102", patterns.NO_OFFSET, "has no offset: Z or +02:00"),
-        case("DAT103", patterns.LOCAL_DATE, "is a local way to write a date"),
+        case("DAT102", patterns.NO_OFFSET, "has no offset such as Z or +02:00"),
+        case("DAT103", patterns.LOCAL_DATE, "is a date in a local format"),
         case("DAT104", patterns.EPOCH, "is a number of seconds or milliseconds"),
-        case("DAT107", patterns.SERIAL_DATE, "is a spreadsheet's number for a day"),
-        case("DAT108", patterns.TIMESTAMP_WORD, f"is no word for this column; RFC 3339{allowed} is"),
+        case("DAT107", patterns.SERIAL_DATE, "is a day number of a spreadsheet"),
+        case("DAT108", patterns.TIMESTAMP_WORD, f"is not a valid word for this column; expected RFC 3339{allowed}"),
         _residue(cell),
         _no_value(column),
         Case("TYP103", ~right, lambda value: f"{value!r} is not an RFC 3339 timestamp{allowed}"),
@@ -169,10 +169,10 @@ def _choice_cases(column: Column, cell: pl.Expr, values: tuple[str, ...]) -> lis
     folded = inner.str.to_lowercase().is_in([value.lower() for value in values])
     return [
         Case("TYP107", ~right & inner.is_in(list(values)), lambda value: f"{value!r} has blanks around it"),
-        Case("VAL109", ~right & folded, lambda value: f"{value!r} is written in another case than {words}"),
+        Case("VAL109", ~right & folded, lambda value: f"{value!r} differs from {words} only in upper and lower case"),
         _residue(cell),
         _no_value(column),
-        Case("VAL102", ~right, lambda value: f"{value!r} is not {words}"),
+        Case("VAL102", ~right, lambda value: f"{value!r} is not valid; expected {words}"),
     ]
 
 
@@ -186,18 +186,18 @@ def _duration_cases(column: Column, cell: pl.Expr) -> list[Case]:
             ~cell.str.contains(patterns.DURATION),
             lambda value: f"{value!r} is not a duration such as 30D, 6M or 1Y_U",
         ),
-        Case("VAL103", cell.str.contains(patterns.NO_DURATION), lambda value: f"{value!r} is no time at all"),
+        Case("VAL103", cell.str.contains(patterns.NO_DURATION), lambda value: f"{value!r} is a duration of zero"),
         Case(
             "VAL116",
             cell.str.contains(patterns.LIKELY_MONTHS),
-            lambda value: f"{value!r} is a number of minutes; {value[:-1]}M is one of months",
+            lambda value: f"{value!r} means minutes; for months write {value[:-1]}M",
         ),
     ]
 
 
 def _json_codes(series: pl.Series) -> pl.Series:
-    """Return the code of the rule each cell breaks, '' for none; all objects that are surely no JSON at once."""
-    if len(series) == 1:  # which polars copies at each step
+    """Return the code of the rule that each cell breaks, '' for none. A pattern finds most invalid ones at once."""
+    if len(series) == 1:  # polars would copy the cell at each step
         return pl.Series([_json_code(series[0])], dtype=pl.String)
     wrong = series.str.contains(patterns.UNNESTED_OBJECT) & ~series.str.contains(patterns.FLAT_OBJECT)
     if not wrong.any():
@@ -206,23 +206,23 @@ def _json_codes(series: pl.Series) -> pl.Series:
 
 
 def _judged_codes(series: pl.Series) -> pl.Series:
-    """Return the code of the rule each cell breaks, '' for none; every distinct cell is judged once."""
+    """Return the code of the rule that each cell breaks, '' for none; each distinct cell is checked once."""
     distinct = series.unique()
     if len(distinct) > len(series) // 2:
         return pl.Series([_json_code(text) for text in series], dtype=pl.String)
-    verdicts = {text: code for text in distinct if (code := _json_code(text))}
-    if not verdicts:
+    codes = {text: code for text in distinct if (code := _json_code(text))}
+    if not codes:
         return pl.repeat("", len(series), dtype=pl.String, eager=True)
-    return series.replace_strict(verdicts, default="", return_dtype=pl.String).fill_null("")
+    return series.replace_strict(codes, default="", return_dtype=pl.String).fill_null("")
 
 
 def _json_code(text: str | None) -> str:
-    verdict = judge(text) if text else None
-    return verdict.code if verdict is not None else ""
+    fault = judge(text) if text else None
+    return fault.code if fault is not None else ""
 
 
 JSON_CODES = ("TYP108", "TYP109", "TYP104", "ATR103", "TYP105", "ATR102", "ATR101", "ATR104")
-"""What a JSON cell can break; one of them at most."""
+"""The codes of the rules about JSON cells; a cell breaks at most one of them."""
 
 
 def json_codes(name: str) -> pl.Expr:
@@ -234,8 +234,8 @@ def _json_cases(name: str) -> list[Case]:
     codes = json_codes(name)
 
     def says(value: str, *, masked: bool = False) -> str:
-        verdict = judge(value)
-        return f"is not the JSON object it should be: {verdict.told(masked=masked)}" if verdict else "is fine"
+        fault = judge(value)
+        return f"is not the expected JSON object: {fault.sentence(masked=masked)}" if fault else "is valid"
 
     return [Case(code, codes == code, says, hides=partial(says, masked=True)) for code in JSON_CODES]
 
@@ -248,7 +248,7 @@ def _list_cases(cell: pl.Expr, ids: IdList) -> list[Case]:
         Case(
             "VAL113",
             listed,
-            lambda value: f"{value!r} is a list as programs write it; ids have {ids.separator} between",
+            lambda value: f"{value!r} has brackets or quotes; separate ids with {ids.separator} only",
         ),
         Case(
             "VAL112",
@@ -260,7 +260,7 @@ def _list_cases(cell: pl.Expr, ids: IdList) -> list[Case]:
             items.list.eval(pl.element().str.strip_chars() == "").list.any(),
             lambda value: f"{value!r} has a blank item",
         ),
-        Case("VAL111", items.list.n_unique() < items.list.len(), lambda value: f"{value!r} names an id twice"),
+        Case("VAL111", items.list.n_unique() < items.list.len(), lambda value: f"{value!r} contains an id twice"),
         Case("COD101", cell.str.contains(rf"(?:^|{ids.separator})\s|\s(?:{ids.separator}|$)"), _padded_item),
     ]
     if ids.item_max_length is not None:

@@ -1,4 +1,4 @@
-"""The checks of free text: length, allowed characters, damage by spreadsheets, hygiene."""
+"""Build the checks of free text: length, allowed characters, spreadsheet damage, code hygiene."""
 
 import re
 import unicodedata
@@ -14,29 +14,29 @@ from bulkops_validators.model.contract import Column
 from bulkops_validators.model.expressions_forms import Case
 from bulkops_validators.model.patterns_mojibake import MOJIBAKE
 
-_BECAME_DATE = "looks like a date a spreadsheet made"
+_BECAME_DATE = "looks like a date made by a spreadsheet"
 _CONTENT: tuple[tuple[str, str, str], ...] = (
     ("XLS101", patterns.SCIENTIFIC, "is a number in scientific notation"),
     ("XLS104", patterns.BECAME_DATE, _BECAME_DATE),
     ("XLS105", patterns.SPREADSHEET_ERROR, "is a spreadsheet's error value"),
-    ("XLS106", patterns.HASH_SIGNS, "was too wide to be shown"),
+    ("XLS106", patterns.HASH_SIGNS, "contains only # signs; the spreadsheet column was too narrow"),
     ("XLS107", patterns.FORMULA_WRAPPER, "is wrapped in a formula"),
     ("XLS108", r"^'", "begins with an apostrophe"),
-    ("XLS112", patterns.TRUTH_VALUE, "is a truth value"),
+    ("XLS112", patterns.TRUTH_VALUE, "is a TRUE or FALSE value of a spreadsheet"),
     ("XLS113", patterns.WORD_FOR_NOTHING, "is a word for a missing value"),
-    ("COD103", patterns.UNUSUAL_BLANK, "has a blank that is not the ordinary one"),
+    ("COD103", patterns.UNUSUAL_BLANK, "has an unusual blank"),
     ("COD110", patterns.ADDRESSES, "is more than one e-mail address, or begins with mailto:"),
 )
-_INVISIBLE = "has a character that cannot be seen"
+_INVISIBLE = "has an invisible character"
 _BEYOND_ASCII: tuple[tuple[str, str, str], ...] = (
     (
         "COD104",
         patterns.TWO_ALPHABETS,
-        "has letters of two alphabets in one word, or only such as look Latin and are not",
+        "mixes letters of two alphabets in a word, or has only letters that look like Latin letters",
     ),
     ("COD105", MOJIBAKE, "was decoded with the wrong encoding"),
-    ("COD106", patterns.REPLACEMENT, "has lost a character"),
-    ("COD108", patterns.COMPATIBILITY, "has letters in a dressed-up form"),
+    ("COD106", patterns.REPLACEMENT, "has a replacement character for lost bytes"),
+    ("COD108", patterns.COMPATIBILITY, "has letters or digits in a wide or decorative form"),
 )
 _TYPOGRAPHIC = ("COD109", patterns.TYPOGRAPHIC, "has a sign that looks like a plain one")
 
@@ -50,29 +50,29 @@ def text_checks(column: Column) -> list[Case]:
         return []
     cases = [*_length_cases(column, column.cell, cell), *content_cases(cell, code=is_code(column.cell))]
     if is_code(column.cell):
-        cases.append(Case("COD107", cell.str.contains(patterns.LINE_END), _sentence("has a line end inside")))
+        cases.append(Case("COD107", cell.str.contains(patterns.LINE_END), _sentence("contains a line end")))
         cases.append(Case("XLS104", cell.str.contains(patterns.DAY_AND_MONTH), _sentence(_BECAME_DATE)))
         code, pattern, says = _TYPOGRAPHIC
-        # What looks like a dash or a quote may be half of another character.
+        # In mojibake, a dash or a quote may be a part of another character.
         signs = cell.str.contains(pattern) & ~cell.str.contains(MOJIBAKE)
         cases.append(Case(code, signs, _naming(says, pattern), beyond_ascii=True))
     return cases
 
 
 def is_code(text: Text) -> bool:
-    """Tell whether a text is a code that people type; items and ids, of one character at least, are none."""
+    """Return whether a text is a code that people type. Items and ids (minimum length 1) are not codes."""
     return text.code or text.min_length > 1
 
 
 def _list_checks(cell: pl.Expr, ids: IdList) -> list[Case]:
-    """Return the checks of texts applied to each id; blanks around one are a matter of the list's form."""
+    """Return the checks of text for each id of a list, without blanks around ids: the form of the list covers them."""
     items = cell.str.split(ids.separator)
     each = [
         replace(case, holds=items.list.eval(case.holds).list.any())
         for case in content_cases(pl.element())
         if case.code != "COD101"
     ]
-    return [*each, Case("COD107", cell.str.contains(patterns.LINE_END), _sentence("has a line end inside"))]
+    return [*each, Case("COD107", cell.str.contains(patterns.LINE_END), _sentence("contains a line end"))]
 
 
 def _length_cases(column: Column, text: Text, cell: pl.Expr) -> list[Case]:
@@ -80,12 +80,12 @@ def _length_cases(column: Column, text: Text, cell: pl.Expr) -> list[Case]:
     least, most = text.min_length, text.max_length
     if least > 1:
         code = codes.get("min_length", "VAL105")
-        # A required cell of nothing but blanks is blank, not short.
+        # A required cell that contains only blanks is blank, not too short.
         short = (length < least) & (cell.str.strip_chars() != "")
-        cases.append(Case(code, short, lambda value: f"{value!r} has {_count(value)}; {least} are the least"))
+        cases.append(Case(code, short, lambda value: f"{value!r} has {_count(value)}; the minimum is {least}"))
     if most is not None:
         code = codes.get("max_length", "VAL106")
-        cases.append(Case(code, length > most, lambda value: f"has {_count(value)}; {most:,} are the most"))
+        cases.append(Case(code, length > most, lambda value: f"has {_count(value)}; the maximum is {most:,}"))
     if text.pattern is not None:
         broken = ~cell.str.contains(text.pattern) & (cell.str.strip_chars() != "")
         cases.append(Case("VAL107", broken, lambda value: f"{value!r} has characters that are not allowed"))
@@ -96,17 +96,17 @@ def _recommended_cases(column: Column, text: Text, length: pl.Expr) -> list[Case
     cases = []
     if (most := text.recommended_max_length) is not None:
         code = column.codes["recommended_max_length"]
-        says = f"{most} or fewer are recommended"
+        says = f"at most {most} are recommended"
         cases.append(Case(code, length > most, lambda value: f"{value!r} has {_count(value)}; {says}"))
     if (least := text.recommended_min_length) is not None:
         code = column.codes["recommended_min_length"]
         few = (length < least) & (length >= text.min_length)
-        cases.append(Case(code, few, lambda value: f"{value!r} has {_count(value)}; {least} are recommended"))
+        cases.append(Case(code, few, lambda value: f"{value!r} has {_count(value)}; at least {least} are recommended"))
     return cases
 
 
 def content_cases(cell: pl.Expr, *, code: bool = False) -> list[Case]:
-    """Return the checks of damage and hygiene, for a text or for each text of a list; `code`: no free text."""
+    """Return the checks of damage and hygiene, for a text or for each text of a list; `code`: the text is a code."""
     hidden = patterns.INVISIBLE_CHARACTER if code else patterns.INVISIBLE
     content = (*_CONTENT, ("COD102", hidden, _INVISIBLE))
     cases = [Case(rule, cell.str.contains(pattern), _naming(says, pattern)) for rule, pattern, says in content]
@@ -128,7 +128,7 @@ def _sentence(says: str) -> Callable[[str], str]:
 
 
 def _naming(says: str, pattern: str) -> Callable[[str], str]:
-    """Return a sentence that names what a pattern found, where that is not ASCII or cannot be seen: looks deceive."""
+    """Return a function that makes the message, with the names of matched characters that are not visible ASCII."""
 
     def sentence(value: str) -> str:
         found = "".join(match[0] for match in re.finditer(pattern, value))

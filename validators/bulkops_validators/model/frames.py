@@ -16,8 +16,8 @@ from bulkops_validators.model.rules_registry import RULES
 class FrameModel(pa.DataFrameModel):
     """A contract as a pandera model: `Coupons.validate(frame, lazy=True)`.
 
-    It holds the rules about content whose findings are errors; each failure's `check` is the rule's code.
-    Read files with every column as text (`infer_schema=False`), or codes lose their leading zeros.
+    It contains the rules of severity error about the content; the `check` of each failure is the code of the rule.
+    Read files with every column as text (`infer_schema=False`); otherwise codes lose their leading zeros.
     """
 
     contract: ClassVar[Contract]
@@ -29,7 +29,7 @@ class FrameModel(pa.DataFrameModel):
 
     @classmethod
     def validate(cls, check_obj: Any, *args: Any, **kwargs: Any) -> Any:
-        """Check a frame; a column may have a name that an earlier release of the API has for it."""
+        """Check a frame; a column may have its name of an earlier release of the API."""
         present = check_obj.lazy().collect_schema().names()
         current = cls.contract.header_names
         renames = {name: current[name] for name in present if name in current and current[name] not in present}
@@ -116,7 +116,7 @@ def _no_line(code: str) -> pa.Check:
 
 
 def _no_record(present: Sequence[str]) -> pl.Expr:
-    """Return where a row is the header once more, or a line of another kind: its cells are not judged."""
+    """Return where a row repeats the header or is an odd line: its cells are not checked."""
     return _repeats_header(present) | _odd_line(present)
 
 

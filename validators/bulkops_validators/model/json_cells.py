@@ -1,4 +1,4 @@
-"""Judging JSON cells: valid, an object, names the platform can have, none twice."""
+"""Check JSON cells: valid JSON, an object, valid names, no repeated name."""
 
 import json
 import re
@@ -16,24 +16,24 @@ _RESIDUE = re.compile(f"{SPREADSHEET_ERROR}|{HASH_SIGNS}")
 _NO_VALUE = re.compile(NO_VALUE)
 _TOO_DEEP = "it is nested too deeply"
 _DEEPEST = 400
-"""Levels up to which nested JSON is decoded; how many Python could is another number in each version."""
+"""Maximum levels of nested JSON that are decoded; Python's own maximum differs between versions."""
 MAX_JSON_LENGTH = 4_000_000
-"""Characters up to which JSON is decoded: decoded, it can take forty times its size."""
+"""Maximum characters of JSON that are decoded: a decoded object can need 40 times the memory of its text."""
 _REMEMBERED = 4_096
-"""Characters up to which a cell's verdict is remembered, with the cell."""
+"""Maximum characters of a cell that is cached together with its fault."""
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*+"')
 _SMART_QUOTES = re.compile("[\u201c\u201d\u201e\u201f\u2033]")
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What is wrong with a cell: the rule's code, and the fault in words; `name` is the attribute it is about."""
+class JsonFault:
+    """The fault of a cell: the code of the rule and the fault in words; `name` is the affected attribute, if any."""
 
     code: str
     fault: str
     name: str | None = None
 
-    def told(self, *, masked: bool = False) -> str:
+    def sentence(self, *, masked: bool = False) -> str:
         """Return the fault as a sentence; `masked`, without the attribute's name."""
         if self.name is None:
             return self.fault
@@ -41,11 +41,11 @@ class Verdict:
 
 
 class _Constant(ValueError):
-    """NaN or Infinity, which JSON does not have."""
+    """NaN or Infinity; both are not valid JSON."""
 
 
 class _Object(list[tuple[str, object]]):
-    """A decoded object as its pairs, so that repeated names are seen."""
+    """A decoded object as its pairs of name and value, so that repeated names can be found."""
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -55,48 +55,48 @@ def _refuse(constant: str) -> NoReturn:
 _DECODER = json.JSONDecoder(object_pairs_hook=_Object, parse_int=len, parse_float=len, parse_constant=_refuse)
 
 
-def judge(text: str) -> Verdict | None:
-    """Return what is wrong with a cell that should hold a JSON object, or None."""
+def judge(text: str) -> JsonFault | None:
+    """Return the fault of a cell that should contain a JSON object, or None."""
     return _remembered(text) if len(text) <= _REMEMBERED else _judge(text)
 
 
 @lru_cache(maxsize=20_000)
-def _remembered(text: str) -> Verdict | None:
+def _remembered(text: str) -> JsonFault | None:
     return _judge(text)
 
 
-def _judge(text: str) -> Verdict | None:
+def _judge(text: str) -> JsonFault | None:
     if refused := _not_to_decode(text):
         return refused
     try:
         value = _DECODER.decode(text)
     except _Constant as error:
-        return Verdict("TYP104", str(error))
+        return JsonFault("TYP104", str(error))
     except json.JSONDecodeError as error:
         if _SMART_QUOTES.search(text) and _decodes(straightened(text)):
-            return Verdict("ATR103", "typographic quotes where JSON wants straight ones")
+            return JsonFault("ATR103", "it has typographic quotes; JSON requires straight quotes")
         if text.startswith("'"):
-            return Verdict("TYP104", "it begins with an apostrophe")
-        return Verdict("TYP104", f"{error.msg.removesuffix(' at')} at character {error.pos + 1}")
+            return JsonFault("TYP104", "it begins with an apostrophe")
+        return JsonFault("TYP104", f"{error.msg.removesuffix(' at')} at character {error.pos + 1}")
     except RecursionError:
-        return Verdict("TYP104", _TOO_DEEP)
+        return JsonFault("TYP104", _TOO_DEEP)
     if not isinstance(value, _Object):
-        return Verdict("TYP105", f"it is {_KINDS.get(type(value), 'a number')}")
+        return JsonFault("TYP105", f"it is {_KINDS.get(type(value), 'a number')}")
     try:
         return _judge_names(value)
     except RecursionError:
-        return Verdict("TYP104", _TOO_DEEP)
+        return JsonFault("TYP104", _TOO_DEEP)
 
 
-def _not_to_decode(text: str) -> Verdict | None:
-    """Return what is wrong with a cell that is not decoded at all."""
+def _not_to_decode(text: str) -> JsonFault | None:
+    """Return the fault that prevents decoding of a cell, or None."""
     if _RESIDUE.match(text):
-        return Verdict("TYP108", "it is what a spreadsheet shows for no value")
-    if _NO_VALUE.match(text) and text != "null":  # which is JSON
-        return Verdict("TYP109", "it is a word for no value")
+        return JsonFault("TYP108", "it is a spreadsheet error or a row of # signs")
+    if _NO_VALUE.match(text) and text != "null":  # null is valid JSON
+        return JsonFault("TYP109", "it is a word for a missing value")
     if len(text) > MAX_JSON_LENGTH:
-        return Verdict("TYP104", f"it has {len(text):,} characters; at most {MAX_JSON_LENGTH:,} are checked")
-    return Verdict("TYP104", _TOO_DEEP) if _is_too_deep(text) else None
+        return JsonFault("TYP104", f"it has {len(text):,} characters; at most {MAX_JSON_LENGTH:,} are checked")
+    return JsonFault("TYP104", _TOO_DEEP) if _is_too_deep(text) else None
 
 
 def straightened(text: str) -> str:
@@ -119,25 +119,25 @@ def _is_too_deep(text: str) -> bool:
     return max(depths, default=0) > _DEEPEST
 
 
-_KINDS = {str: "a text", list: "a list", bool: "a truth value", type(None): "null"}
+_KINDS = {str: "a text", list: "a list", bool: "true or false", type(None): "null"}
 
 
-def _judge_names(value: _Object) -> Verdict | None:
+def _judge_names(value: _Object) -> JsonFault | None:
     names = [name for name, _ in value]
     for name in names:
         if not _NAME.fullmatch(name) or name.endswith("\n") or not name.isascii():
-            return Verdict("ATR102", "has a name that none can have", name)
+            return JsonFault("ATR102", "has an invalid name", name)
     if repeated := _repeated_inside(value):
-        return Verdict("ATR101", "stands twice", repeated[0])
+        return JsonFault("ATR101", "appears twice", repeated[0])
     folded = Counter(name.lower() for name in names) if len({name.lower() for name in names}) < len(names) else {}
     for name in names:
         if folded.get(name.lower(), 0) > 1:
-            return Verdict("ATR104", "also stands in another case", name)
+            return JsonFault("ATR104", "also appears in different upper and lower case", name)
     return None
 
 
 def _repeated_inside(value: object) -> list[str]:
-    """Return names that stand twice in an object, or in one nested anywhere inside."""
+    """Return the names that appear twice in the value or, if there are none, in objects nested in it."""
     if isinstance(value, _Object):
         names = [name for name, _ in value]
         if len(set(names)) < len(names):

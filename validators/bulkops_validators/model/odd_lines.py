@@ -1,7 +1,7 @@
-"""Lines among the records that are none: comments, rules, footers and messages of programs, conflict markers.
+"""Find lines that are not records: comments, rules, footers and messages of programs, conflict markers.
 
-A line with another number of fields than the header is judged as a whole, a record by its first cell. Some words, such
-as Total, only count in the last record: elsewhere they may be a code.
+A line with another number of fields than the header is matched as a whole, a record by its first cell. Some words, such
+as Total, count only in the last record; in other records they may be a code.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ OF_RECORDS: Mapping[str, str] = {CONFLICT: MARKER, COMMENT: _REMARK, PROGRAM: f"
 
 
 def odd_record(code: str, names: Sequence[str]) -> pl.Expr:
-    """Return where a record with the columns `names`, in file order, is a line of another kind; never null."""
+    """Return where a record with the columns `names`, in file order, is not a record but an odd line; never null."""
     holds = pl.col(names[0]).str.contains(OF_RECORDS[code])
     if code == COMMENT:
         holds |= _is_rule(names)
@@ -47,14 +47,14 @@ def odd_record(code: str, names: Sequence[str]) -> pl.Expr:
 
 
 def _is_rule(names: Sequence[str]) -> pl.Expr:
-    """Return where the first cell is a line of signs, and so is each other that is filled."""
+    """Return where the first cell, and each other filled cell, consists of rule signs."""
     first, *others = (pl.col(name).str.contains(RULE) for name in names)
     blank = (pl.col(name).fill_null("") == "" for name in names[1:])
     return pl.all_horizontal(first, *(rule | empty for rule, empty in zip(others, blank, strict=True)))
 
 
 def sum_behind(names: Sequence[str]) -> pl.Expr:
-    """Return which record is the last filled one and begins like a sum; never null."""
+    """Return where a record is the last filled one and begins like a total; never null."""
     filled = pl.any_horizontal(pl.col(name).fill_null("").str.strip_chars() != "" for name in names)
     place = pl.int_range(pl.len())
     last = place == place.filter(filled).max()

@@ -1,4 +1,4 @@
-"""Which operations of the API a key must grant for a contract: those that importing and reconciling request."""
+"""The operations of the API that a key must grant for a contract: those that import and reconcile request."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ class Operation:
     path: str
 
     def __str__(self) -> str:
-        """Return the operation as texts show it."""
+        """Return method, path and name, as in messages."""
         return f"{self.method} {self.path} ({self.name})"
 
 
 def operations_of(contract: Contract) -> dict[str, tuple[Operation, ...]]:
     """Return the operations by the command that requests them: `import` and `reconcile`, all routes together.
 
-    `import` reads rows back as well: a replacing one compares first, and any may have to settle a lost response.
+    `import` also reads rows back: in mode `replace` to compare first, and in each mode to settle a chunk in doubt.
     """
     reading = tuple(dict.fromkeys(each for route in contract.routes for each in _reading(route)))
     sending = tuple(Operation(name=route.operation, method="POST", path=route.path) for route in contract.routes)
@@ -30,7 +30,7 @@ def operations_of(contract: Contract) -> dict[str, tuple[Operation, ...]]:
 
 
 def _reading(route: Route) -> Iterator[Operation]:
-    """Yield what is requested to read back the rows of a route."""
+    """Yield the operations that read back the rows of a route."""
     readback = route.readback
     if readback is None:
         return

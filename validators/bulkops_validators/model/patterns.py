@@ -1,6 +1,6 @@
 r"""The regular expressions of the checks, in the syntax that polars (Rust) and Python share.
 
-Classes are spelt out: `\d` and `\w` would also match digits and letters of other scripts.
+Character classes are explicit, because `\d` and `\w` would also match digits and letters of other scripts.
 """
 
 _TIME = r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
@@ -10,7 +10,7 @@ _DAY = (
     rf"|02-(?:0[1-9]|1[0-9]|2[0-8]))|{_LEAP_YEAR}-02-29)"
 )
 TIMESTAMP = rf"^{_DAY}{_TIME}$"
-"""RFC 3339 with an offset, and a day that the calendar has."""
+"""RFC 3339 with an offset and an existing day."""
 
 DAY_THAT_EXISTS = rf"^{_DAY}(?:$|[Tt ])"
 
@@ -28,7 +28,7 @@ _LOCAL_DAY = "|".join(
 )
 _LOCAL_LEAP_DAY = rf"(?:29[/.-]0?2|0?2[/.-]29)[/.-](?:{_LEAP_YEAR}|[02468][048]|[13579][26])"
 LOCAL_DATE_THAT_EXISTS = rf"^(?:(?:{_LOCAL_DAY})[/.-](?:[0-9]{{4}}|[0-9]{{2}})|{_LOCAL_LEAP_DAY}){_LOCAL_TIME}$"
-"""A local date that the calendar has, with the day first or with the month first."""
+"""An existing date in a local format, with the day or the month first."""
 
 EPOCH = r"^[0-9]{9,10}(?:\.[0-9]+)?$|^[0-9]{12,13}$"
 SERIAL_DATE = r"^[2-9][0-9]{4}(?:\.[0-9]+)?$"
@@ -45,9 +45,9 @@ _PADDING = r"[ \t\u00a0]*"
 DECIMAL = rf"^{_PADDING}-?[0-9]+\.[0-9]+{_PADDING}$"
 THREE_DECIMALS = rf"^{_PADDING}-?[0-9]+\.[0-9]{{3}}{_PADDING}$"
 GROUPED_BY_POINT = rf"^{_PADDING}-?[1-9][0-9]{{0,2}}\.[0-9]{{3}}{_PADDING}$"
-"""A decimal number with three decimals that may also be a whole one with a point between its thousands."""
+"""A number with three decimals that may also be a whole number with a point as thousands separator."""
 UNCLEAR_COMMA = r"^-?[1-9][0-9]{0,2},[0-9]{3}$"
-"""A number whose comma may be a decimal comma or stand between thousands."""
+"""A number with a comma that may be a decimal comma or a thousands separator."""
 COMMAS_BETWEEN_THOUSANDS = r"^-?[1-9][0-9]{0,2}(?:,[0-9]{3}){2,}$|^-?[1-9][0-9]{0,2}(?:,[0-9]{3})+\.[0-9]+$"
 ID_WITH_DECIMALS = r"^[0-9]+[.,]0{1,2}(?:;[0-9]+[.,]0{1,2})*$"
 """An id, or ids with semicolons between, that a spreadsheet or pandas made numbers."""
@@ -55,15 +55,15 @@ NO_DURATION = r"^0+(?:s|m|h|[DWMY])(?:_[DU])?$"
 LIKELY_MONTHS = r"^0*(?:[1-9]|1[0-2]|18|24|36|48|60)m$"
 """A few minutes, or a usual number of months."""
 OTHER_LIST = r"^[^;]*[^; ,|][ ]*(?:[,|][ ]*|[ ]+)[^; ,|][^;]*$"
-"""Text without a semicolon in which another sign may stand between ids."""
+"""Text without a semicolon in which another sign may separate ids."""
 LOGIN_ID = (
     r"^(?:auth0|ad|adfs|apple|email|facebook|github|google-apps|google-oauth2|linkedin|oauth2|oidc|okta|samlp|sms"
     r"|twitter|waad|windowslive)\|[^|, ]+$"
 )
-"""An id as a login service makes it, with a bar in it."""
+"""An id of a login service, with a bar in it."""
 _LISTED = r"(?:'[^']*'|\"[^\"]*\"|[^'\", ;]+)"
 LIST_OF_PROGRAM = rf"^[\[{{(][ ]*(?:{_LISTED}(?:[ ]*,[ ]*{_LISTED})*[ ]*)?[\]}})]$"
-"""A list of ids as programming languages, JSON and databases write it."""
+"""A list of ids in the format of programming languages, JSON or databases."""
 GUID = r"^\{[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}$"
 ADDRESSES = r"(?i)^mailto:|^[^@\s;,]+@[^@\s;,]+[;, ]+[^@\s;,]+@[^@\s;,]+"
 DURATION = r"^[0-9]+(?:s|m|h|D(?:_[DU])?|W(?:_U)?|M(?:_U)?|Y(?:_U)?)$"
@@ -71,7 +71,7 @@ DURATION = r"^[0-9]+(?:s|m|h|D(?:_[DU])?|W(?:_U)?|M(?:_U)?|Y(?:_U)?)$"
 SPREADSHEET_ERROR = (
     r"^#(?:N/A|NAME\?|REF!|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!|BUSY!|GETTING_DATA|FIELD!|BLOCKED!|CONNECT!|UNKNOWN!"
     r"|EXTERNAL!|PYTHON!|ERROR!"
-    # German, French, Spanish, Italian; what is missing is spelt as above.
+    # German, French, Spanish, Italian; other values have the English spelling above.
     r"|NV|WERT!|BEZUG!|ZAHL!|\u00dcBERLAUF!|KALK!|FELD!|DATEN_ABRUFEN"
     r"|NOM\?|VALEUR!|NUL!|NOMBRE!|PROPAGATION!|EPARS!|CALCUL!|CHAMP!|CHARGEMENT_DONNEES|OBTENTION_DONNEES"
     r"|N/D|\u00bf?NOMBRE\?|\u00a1?(?:REF|VALOR|DIV/0|NULO|NUM|DESBORDAMIENTO|CALC|CAMPO)!|OBTENIENDO_DATOS"
@@ -81,7 +81,7 @@ HASH_SIGNS = r"^#{2,}$"
 SCIENTIFIC = r"^[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]{1,3}$"
 LONG_NUMBER = r"^[0-9]{16,}$"
 _ENGLISH_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-# As spreadsheets write them: MAY-2024, SET-24 and MARS-24 in capitals are rather codes.
+# In the case that spreadsheets use: MAY-2024, SET-24 and MARS-24 in capitals are probably codes.
 _WRITTEN_MONTH = (
     rf"(?:{'|'.join(f'[{name[0].upper()}{name[0]}]{name[1:]}' for name in _ENGLISH_MONTHS)}"
     r"|[Mm]\u00e4r|[Mm]rz|[Mm]ai|[Oo]kt|[Dd]ez"
@@ -103,13 +103,13 @@ _DAYS_OF_MONTHS = (
 )
 _DAY_AND_MONTH = "|".join(f"{day}/{month}|{month}/{day}" for day, month in _DAYS_OF_MONTHS)
 DAY_AND_MONTH = rf"^(?:{_DAY_AND_MONTH})$"
-"""A day of the year: a code was a date. Elsewhere 10/12 may be a size, or a shop and its till."""
+"""A day and a month: a spreadsheet changed a code into a date. In other texts 10/12 may be a size or a till."""
 
 FORMULA_WRAPPER = r'^="[^"]*"$'
 TRUTH_VALUE = r"^(?:TRUE|FALSE|True|False|WAHR|FALSCH)$"
 WORD_FOR_NOTHING = r"^(?:NULL|null|Null|nan|NaN|NAN|N/A|n/a|NA|None|none|NONE|nil|undefined|<NA>|\\N)$"
 NO_VALUE = r"(?i)^(?:null|nan|nat|n/a|na|none|nil|undefined|<na>|\\n|[-+]?inf(?:inity)?)$"
-"""A word that databases and programs write for no value, or for one without an end, where no text is expected."""
+"""A word that databases and programs write for a missing or infinite value, for cells that are not text."""
 INFINITE = r"(?i)^[-+]?inf(?:inity)?$"
 DIGITS = r"^[0-9]+$"
 PHONE_NUMBER = r"^\+[0-9][0-9 ()/.-]{5,18}[0-9]$"
@@ -126,14 +126,14 @@ _SELECTED = (
     r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 )
 INVISIBLE_CHARACTER = rf"[{_INVISIBLE}{_SELECTOR}{_TAG}]"
-"""Nothing to be seen, alone or behind another character: what no code can have."""
+"""An invisible character, alone or after another character. A code cannot contain one."""
 INVISIBLE = (
     rf"[{_INVISIBLE}]|(?:^|[^#*0-9{_SELECTED}])[{_SELECTOR}]+|[{_SELECTOR}]{{2,}}"
     rf"|[#*0-9][{_SELECTOR}](?:[^\u20e3]|$)|(?:^|[^\U0001f3f4{_TAG}])[{_TAG}]+"
 )
-"""The same in free text, where a selector may choose the form of an emoji or of a Chinese character, and tags a flag.
+"""The same for free text, but selectors are valid after an emoji or a Chinese character, and tags after a flag.
 
-It also matches the character in front, or behind, that is none to select a form of.
+The match can include the character before or after it.
 """
 UNUSUAL_BLANK = r"[\t\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]"
 _LIKE_LATIN = (
@@ -145,7 +145,7 @@ _LIKE_LATIN = (
 )
 _LATIN = r"A-Za-z\u00c0-\u024f\u1e00-\u1eff"
 _MIXED = (_LATIN, r"\u0370-\u03ff", r"\u0400-\u052f\ua640-\ua69f", r"\u13a0-\u13fd\uab70-\uabbf")
-# Languages written in these put endings and prefixes to Latin names with a hyphen; only side by side they are odd.
+# Languages with these scripts add endings to Latin names with a hyphen, so only adjacent letters are odd.
 _HYPHENED = (r"\u0531-\u0556\u0561-\u0587", r"\u05d0-\u05ea", r"\u10a0-\u10ff", r"\ua4d0-\ua4f7")
 _BESIDE = [
     f"[{one}]{between}[{''.join(other for other in scripts if other != one)}]"
@@ -153,13 +153,13 @@ _BESIDE = [
     for one in scripts
 ]
 TWO_ALPHABETS = "|".join((*_BESIDE, rf"^[0-9._-]*[{_LIKE_LATIN}][{_LIKE_LATIN}0-9._-]*$"))
-"""Two of Latin, Greek, Cyrillic and Cherokee in one word, or one of these beside Armenian, Hebrew, Georgian or Lisu;
-or nothing but Greek or Cyrillic letters that look Latin."""
+"""A word that mixes Latin, Greek, Cyrillic and Cherokee, or has one of them next to Armenian, Hebrew, Georgian or Lisu;
+or text of only Greek or Cyrillic letters that look like Latin letters."""
 REPLACEMENT = r"\ufffd"
 LINE_END = r"[\r\n]"
 COMPATIBILITY = (
     r"[\uff01-\uff5e\u2460-\u24ff\u2160-\u217f\ufb00-\ufb06\U0001d400-\U0001d7ff"
-    # Signs that are Latin letters in all but name: Kelvin, Angstrom, and those that mathematics had first.
+    # Signs that look like Latin letters: Kelvin, Angstrom and mathematical letters.
     r"\u2102\u210a-\u2112\u2115\u2119-\u211d\u2124\u2128\u212a-\u212d\u212f-\u2131\u2133\u2134\u2145-\u2149]"
 )
 TYPOGRAPHIC = r"[\u2010-\u2015\u2212\ufe58\ufe63\u2018-\u201f\u2032-\u2037\u00b4\u02b9-\u02bc\u2044\u2215\u2217\u2236]"
@@ -173,24 +173,24 @@ _JSON_LIST = rf"\[(?:{_JSON_ITEM}(?:,{_JSON_ITEM})*|{_BLANKS})\]"
 JSON_NAME = r"\"[A-Za-z][A-Za-z0-9_]*\":"
 _JSON_PAIR = rf"{_BLANKS}{JSON_NAME}{_BLANKS}(?:{_JSON_SCALAR}|{_JSON_LIST}){_BLANKS}"
 PLAIN_JSON = rf"^{_BLANKS}\{{(?:{_JSON_PAIR}(?:,{_JSON_PAIR})*|{_BLANKS})\}}{_BLANKS}$"
-"""An object of texts, numbers, truth values and lists of such; names an attribute can have, right before the colon."""
+"""An object of texts, numbers, truth values and lists of them, with valid names directly before the colon."""
 
 UNNESTED_OBJECT = rf"^{_BLANKS}\{{[^\[{{\u201c\u201d\u201e\u201f\u2033]*$"
-"""What begins like an object and cannot hold another, nor a list, nor typographic quotes; in texts neither."""
+"""Text that begins like an object and has no other opening brace or bracket and no typographic quote."""
 
 _MEMBER = rf"{_BLANKS}{_JSON_TEXT}{_BLANKS}:{_JSON_ITEM}"
 FLAT_OBJECT = rf"^{_BLANKS}\{{(?:{_MEMBER}(?:,{_MEMBER})*|{_BLANKS})\}}{_BLANKS}$"
-"""An object of texts, numbers and truth values with any names: what is unnested is valid JSON only if it is one."""
+"""An object of texts, numbers and truth values with any names; an unnested object that does not match is not JSON."""
 
 PLAIN_TEXT = (
     r"^(?:[A-Za-z](?:[A-Za-z0-9]*[0-9][A-Za-z0-9]*|[A-Za-z0-9._%@ -]{8,}[A-Za-z0-9]"
     r"|(?:[A-Za-z0-9]|[A-Za-z0-9]{2}[A-Za-kmo-ruw-z0-9]|[A-Za-z0-9]{4,})?[._%@-][A-Za-z0-9._%@-]*[A-Za-z0-9])"
     r"|[A-IKLN-RT-Za-ikln-rt-z][A-Za-z0-9]{3}[._%@-][A-Za-z0-9._%@-]*[A-Za-z0-9])$"
 )
-"""Text that no check of free text but those of length and allowed characters can be about.
+"""Text that can break only the checks of length and allowed characters.
 
 Three letters before a sign may be a month, and so may four: janv, juil, juin, mars, sept.
 """
 
 PLAIN_LIST = rf"^{PLAIN_TEXT[1:-1]}(?:;{PLAIN_TEXT[1:-1]})*$"
-"""Such texts with semicolons between."""
+"""Plain texts separated by semicolons."""

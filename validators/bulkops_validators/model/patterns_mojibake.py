@@ -1,19 +1,19 @@
 r"""Text whose UTF-8 bytes were read as Windows-1252 or Latin-1 (`cafÃ©`), as a pattern that polars and Python share.
 
-Characters whose bytes are valid UTF-8 are found wherever two such sequences follow one another. A sequence alone may
-be honest text: a letter with an accent at the end of a word, and signs behind it. `É»` and `Ö°` are what somebody
-quoted and measured rather than the letters that the bytes would be, and so is `café …`, whose bytes are a Chinese
-character's. Alone counts what no language has: letters that end no word (`â`, `Â`), signs that follow none, an
-upper-case letter behind a lower-case one, a sign in the middle of a word.
+The pattern matches characters that are valid UTF-8 as bytes, if two such sequences are adjacent. A single sequence may
+be correct text: a letter with an accent at the end of a word, followed by a sign. `É»` and `Ö°` are probably a quoted
+and a measured value, and the bytes of `é …` in `café …` are also a Chinese character. A single sequence counts only if
+no language has it: letters that end no word (`â`, `Â`), signs that follow no word, an upper-case letter after a
+lower-case one, a sign in the middle of a word.
 """
 
 _UNDEFINED = {0x81, 0x8D, 0x8F, 0x90, 0x9D}
 WINDOWS_1252 = "".join(chr(byte) if byte in _UNDEFINED else bytes((byte,)).decode("cp1252") for byte in range(256))
-"""The character of each byte; undefined ones are control characters, as browsers have it."""
+"""The character of each byte; undefined bytes are control characters, as in browsers."""
 
 
 def _signs(*spans: tuple[int, int] | int) -> str:
-    """Return what bytes may have become, in Windows-1252 or Latin-1, as the inside of a class."""
+    """Return the characters of bytes in Windows-1252 and Latin-1, as the content of a character class."""
     pairs = [span if isinstance(span, tuple) else (span, span) for span in spans]
     every = [
         char for first, last in pairs for byte in range(first, last + 1) for char in (WINDOWS_1252[byte], chr(byte))
@@ -29,13 +29,13 @@ _OF_FOUR = rf"(?:\u00f0[{_signs((0x90, 0xBF))}]|[\u00f1-\u00f3]{_NEXT}|\u00f4[{_
 
 _UPPER, _LOWER = r"A-Z\u00c0-\u00d6\u00d8-\u00de", r"a-z\u00df-\u00f6\u00f8-\u00ff"
 _LETTER = rf"[{_UPPER}{_LOWER}\u0100-\u024f]"
-# Quotes, currency and degree signs stand behind MANHÃ in capitals; the euro rather makes À.
+# Quotes, currency and degree signs can follow MANHÃ in capitals; with the euro sign, À is more likely.
 _BEHIND = _signs(0x8B, (0x91, 0x94), 0x9B, (0xA1, 0xA5), 0xAB, 0xB0, 0xBB, 0xBF)
 _NOT_BEHIND = _signs(
     0x80, (0x82, 0x8A), (0x8C, 0x8F), (0x95, 0x9A), (0x9C, 0xA0), (0xA6, 0xAA), (0xAC, 0xAF), (0xB1, 0xBA)
 )
 _NOT_BEHIND += _signs((0xBC, 0xBE)) + r"\u0080-\u009f"
-# Signs that stand behind no word; those that only Ä and Å make letters of, such as ł, ă, Ş and ż.
+# Signs that follow no word, and signs that form letters such as ł, ă, Ş and ż only with Ä and Å.
 _ODD = r"\u0080-\u009f" + _signs(0x88, 0x98, 0xA6, 0xAC, 0xAF, 0xB1, 0xB5, 0xB6, 0xB8)
 _ODD_HIGH = _signs(0xA6, 0xAC, 0xAF, 0xB1, 0xB5, 0xB6, 0xB8)
 _MAKES_LETTER = _signs((0x82, 0x84), (0x86, 0x8A), 0x8C, 0x8E, 0x98, 0x9A, 0x9C, 0x9E, 0x9F, 0xA6, 0xA7, 0xAA)
@@ -48,7 +48,7 @@ _ALONE = (
     rf"\u00c3[{_BEHIND}]{_LETTER}",
     rf"[\u00c4\u00c5][{_MAKES_LETTER}]",
     rf"^[\u00c4\u00c5]{_NEXT}$",
-    # S with a caron, where no lone letter stands: a word begins in front of a blank that does not part it.
+    # S with a caron at the start of a word; its second byte looks like a blank inside the word.
     rf"(?:^|{_LETTER} )\u00c5\u00a0[{_LOWER}]",
     # In a word: Central Europe, the Baltics, Turkey; o and u with a horn; s and t with a comma; schwa; okina; accents.
     rf"[{_LOWER}](?:[\u00c4\u00c5\u00c6\u00c8\u00ca\u00cc\u00cd]{_NEXT}|\u00c9\u2122)",
@@ -57,7 +57,7 @@ _ALONE = (
     rf"(?:\u00c6[\u00a1\u00b0]|\u00c8[{_signs((0x98, 0x9B))}]|\u00ca\u00bb){_LETTER}|\u00c9\u2122[{_LOWER}]",
     r"[\u00c4-\u00df][\u0080-\u009f\u02c6\u02dc]",
     rf"\u00e2(?:\u20ac|{_NEXT}{{2}})",
-    # A byte order mark, a character that was lost already, wide forms; Vietnamese; Japanese syllables.
+    # A byte order mark, a replacement character, wide forms; Vietnamese; Japanese syllables.
     rf"\u00ef(?:\u00bb\u00bf|\u00bf\u00bd|[\u00bc\u00bd]{_NEXT})",
     rf"\u00e1(?:\u00ba{_NEXT}|\u00bb{_NEXT}[{_LOWER}])",
     rf"\u00e3[{_signs((0x81, 0x84))}]{_NEXT}",
@@ -67,4 +67,4 @@ _ALONE = (
     rf"\u00f0[{_signs(0x90, 0x9D, 0x9F)}]{_NEXT}{{2}}",
 )
 MOJIBAKE = "|".join((rf"(?:{_OF_TWO}|{_OF_THREE}|{_OF_FOUR}){{2}}", *_ALONE))
-"""Two characters that went wrong side by side, or one that can be nothing else."""
+"""Two adjacent damaged characters, or one that cannot be correct text."""

@@ -19,16 +19,16 @@ class Repair(StrEnum):
 
     SAFE = "safe"
     UNSAFE = "unsafe"
-    OPTION = "option"  # what the file leaves open is decided by an option that the rule's `fix` names
+    OPTION = "option"  # the file is ambiguous; an option that the rule's `fix` names decides
     NONE = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One check. Codes and names are never reused; `bad` and `good` are examples as they stand in a file.
+    """One check. Codes and names are never reused; `bad` and `good` are examples as they appear in a file.
 
-    A finding of an `acceptable` rule, error or warning, stops an import; `import --accept CODE` lifts it, for files
-    that are meant as they are. Other warnings stop nothing, and other errors cannot be lifted.
+    A finding of an `acceptable` rule, error or warning, stops an import; `import --accept CODE` allows the import if
+    the file is correct. Other warnings do not stop an import, and other errors cannot be accepted.
     """
 
     code: str
@@ -62,17 +62,17 @@ class Rule:
 
     @property
     def family(self) -> str:
-        """The three letters the code begins with."""
+        """The first three letters of the code."""
         return self.code[:3]
 
 
 def error(code: str, name: str, summary: str, *, acceptable: bool = False, **texts: str) -> Rule:
-    """Return a rule whose findings stop an import; `repair` among the texts is a word of Repair."""
+    """Return a rule of severity error: a finding stops an import. `texts` may contain `repair`, a value of Repair."""
     return _rule(code, name, Severity.ERROR, summary, texts, acceptable=acceptable)
 
 
 def warning(code: str, name: str, summary: str, *, acceptable: bool = False, **texts: str) -> Rule:
-    """Return a rule whose findings are worth a look but stop nothing, unless it is `acceptable`."""
+    """Return a rule of severity warning: a finding does not stop an import, unless the rule is `acceptable`."""
     return _rule(code, name, Severity.WARNING, summary, texts, acceptable=acceptable)
 
 

@@ -1,4 +1,4 @@
-"""The rules as a page: `python -m bulkops_validators.model.rules_docs > docs/reference/rules.md`."""
+"""Write the rules as a Markdown page: `python -m bulkops_validators.model.rules_docs > docs/reference/rules.md`."""
 
 import sys
 
@@ -8,14 +8,14 @@ from bulkops_validators.model.rules_registry import RULES
 _HEAD = """\
 # Rules
 
-Every check of `bulkops validate`, made from the registry in `validators/bulkops_validators/model/rules*.py`.
-Errors stop an import; warnings are worth a look. `bulkops rules CODE` shows one rule on the terminal.
-Codes and names are never reused. `--select` and `--ignore` take codes, names or prefixes such as `XLS`.
+Every check of `bulkops validate`, generated from the registry in `validators/bulkops_validators/model/rules*.py`.
+Errors stop an import; check warnings before an import. `bulkops rules CODE` shows one rule on the terminal.
+Codes and names are never reused. `--select` and `--ignore` accept codes, names or prefixes such as `XLS`.
 """
 
 
 def markdown() -> str:
-    """Return the page."""
+    """Return the page: a section for each family of rules."""
     parts = [_HEAD]
     for family, title in Rule.FAMILIES.items():
         rules = [rule for rule in RULES.values() if rule.family == family]

@@ -1,4 +1,4 @@
-"""All rules by code, and choosing among them by code or prefix."""
+"""Find rules by code, name or prefix."""
 
 from collections.abc import Iterable
 from types import MappingProxyType
@@ -33,7 +33,7 @@ _ALL: tuple[Rule, ...] = (
 )
 
 RULES: MappingProxyType[str, Rule] = MappingProxyType({rule.code: rule for rule in _ALL})
-"""Every rule by its code, families in the order in which a file is judged."""
+"""Every rule by its code; families are in the order in which a file is checked."""
 
 
 ACCEPTABLE = frozenset(rule.code for rule in _ALL if rule.acceptable)
@@ -41,9 +41,9 @@ ACCEPTABLE = frozenset(rule.code for rule in _ALL if rule.acceptable)
 
 
 def chosen(*, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> frozenset[str]:
-    """Return the codes that are selected and not ignored; the longer of two prefixes decides.
+    """Return the codes that are selected and not ignored; the longer prefix decides.
 
-    Nothing selected means all. LookupError for a word that is neither a code, nor a name, nor a prefix.
+    An empty `select` selects all rules. Raise LookupError if a word is not a code, a name or a prefix.
     """
     select, ignore = [_prefix(word) for word in select], [_prefix(word) for word in ignore]
     return frozenset(
@@ -54,7 +54,7 @@ def chosen(*, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> frozens
 
 
 def accepted(words: Iterable[str]) -> frozenset[str]:
-    """Return the codes of acceptable rules, given by code or name; LookupError for any other word."""
+    """Return the codes of acceptable rules, given by code or name; raise LookupError for any other word."""
     known = {text: rule.code for rule in _ALL if rule.acceptable for text in (rule.code, rule.name)}
     found = [known.get(word.upper()) or known.get(word.lower()) for word in words]
     for word, code in zip(words, found, strict=True):
@@ -74,5 +74,5 @@ def _prefix(word: str) -> str:
 
 
 def _reach(code: str, prefixes: list[str]) -> int:
-    """Return the length of the longest prefix the code has, or -1."""
+    """Return the length of the longest of the prefixes that begins the code, or -1."""
     return max((len(prefix) for prefix in prefixes if code.startswith(prefix)), default=-1)
