@@ -12,7 +12,7 @@ class OpenImports:
     atomicity: str = question(
         "whole_file",
         values="whole_file|until_error|good_rows",
-        decides="What a refused file leaves behind: nothing, the rows before the first bad one, or every good row",
+        decides="Rows of a refused file that are imported: none, those before the first invalid row, or all valid rows",
         source="Stated for join dates only (400 for the import)",
     )
     errors_reported: str = question(
@@ -39,7 +39,7 @@ class OpenImports:
     duplicates_in_file: str = question(
         "skip",
         values="skip|error",
-        decides="What `skipDuplicates=true` does with a code that the same file holds twice",
+        decides="Effect of `skipDuplicates=true` on a code that is twice in the same file",
         source="Not stated",
     )
     amount_counts: str = question(
@@ -75,7 +75,7 @@ class OpenImports:
     unknown_columns: str = question(
         "error",
         values="error|ignore",
-        decides="What an undocumented column does (where only one column is allowed it is always an error)",
+        decides="Effect of an undocumented column (always an error if only one column is allowed)",
         source="Not stated",
     )
     header_case: str = question(
@@ -84,16 +84,16 @@ class OpenImports:
     bom: str = question(
         "refuse",
         values="refuse|strip",
-        decides="What a byte order mark does; `refuse` makes it part of the first column's name",
+        decides="Effect of a byte order mark; `refuse` makes it part of the first column's name",
         source="Not stated",
     )
     blank_lines: str = question(
-        "skip", values="skip|error", decides="What an empty line does", source="Error texts match Go's CSV reader"
+        "skip", values="skip|error", decides="Effect of an empty line", source="Error texts match Go's CSV reader"
     )
     bare_quotes: str = question(
         "error",
         values="error|keep",
-        decides="What a quote inside an unquoted cell does",
+        decides="Effect of a quote inside an unquoted cell",
         source="Read CSV error parse error on line 2",
     )
     header_only: str = question(
@@ -105,26 +105,26 @@ class OpenImports:
     list_duplicates: str = question(
         "drop",
         values="drop|keep|error",
-        decides="What a repeated line does in collections, audiences, stores, budgets and allowed lists",
+        decides="Effect of a repeated line in collections, audiences, stores, budgets and allowed lists",
         source="Not stated",
     )
     empty_items: str = question(
-        "error", values="error|skip", decides="What an empty cell does in those files", source="Not stated"
+        "error", values="error|skip", decides="Effect of an empty cell in those files", source="Not stated"
     )
     unchanged_collection: str = question(
         "accept",
         values="accept|error",
-        decides="What sending a collection its own content does",
+        decides="Effect of an import that repeats the content of a collection",
         source="Make sure the file differs; the consequence is not stated",
     )
     past_expiry: str = question(
         "accept",
         values="accept|error",
-        decides="What an expiry date in the past does (coupons, referrals, points, tiers)",
+        decides="Effect of an expiry date in the past (coupons, referrals, points, tiers)",
         source="The points sample expires in 2009; tiers should expire in the future",
     )
     start_after_expiry: str = question(
-        "error", values="error|accept", decides="What a start after the end does", source="Not stated"
+        "error", values="error|accept", decides="Effect of a start after the end", source="Not stated"
     )
     fractional_seconds: str = question(
         "accept", values="accept|error", decides="Whether `10:00:00.5Z` is a time", source="RFC 3339 allows it"
@@ -133,7 +133,7 @@ class OpenImports:
         "error", values="error|midnight", decides="Whether `2030-01-31` is a time", source="Cells are RFC 3339"
     )
     lower_case_tz: str = question(
-        "error", values="error|accept", decides="Whether `t` and `z` do for `T` and `Z`", source="Not stated"
+        "error", values="error|accept", decides="Whether `t` and `z` are accepted for `T` and `Z`", source="Not stated"
     )
     mandatory_attributes: str = question(
         "ignored",
@@ -150,52 +150,52 @@ class OpenImports:
     unknown_advocate: str = question(
         "refuse",
         values="refuse|accept",
-        decides="What an unknown advocate does to a referral file",
+        decides="Effect of an unknown advocate in a referral file",
         source="Profiles are not created for unknown advocates",
     )
     unknown_recipient: str = question(
         "accept",
         values="accept|refuse",
-        decides="What an unknown recipient does to a coupon file",
+        decides="Effect of an unknown recipient in a coupon file",
         source="Not stated",
     )
     unknown_member: str = question(
         "accept",
         values="accept|refuse|skip",
-        decides="What an unknown profile does in an audience file",
+        decides="Effect of an unknown profile in an audience file",
         source="Not stated",
     )
     unknown_card_holder: str = question(
-        "accept", values="accept|refuse", decides="What an unknown profile does in a card file", source="Not stated"
+        "accept", values="accept|refuse", decides="Effect of an unknown profile in a card file", source="Not stated"
     )
     existing_card: str = question(
         "refuse",
         values="refuse|update|skip",
-        decides="What importing a card that exists does",
+        decides="Effect of an import of an existing card",
         source="Not stated",
     )
     negative_amounts: str = question(
         "error",
         values="error|accept",
-        decides="Whether points of zero or less are taken",
+        decides="Whether points of zero or less are accepted",
         source="add_points: more than 0",
     )
     extra_decimals: str = question(
         "error",
         values="error|accept",
-        decides="Whether points with more than two decimals are taken",
+        decides="Whether points with more than two decimals are accepted",
         source="Maximum 999999999999.99",
     )
     both_keys: str = question(
         "error",
         values="error|ignore_other",
-        decides="What a points row with a profile and a card does",
+        decides="Effect of a points row with a profile and a card",
         source="Not stated",
     )
     unknown_subledger: str = question(
         "create",
         values="create|error",
-        decides="What points for a new subledger do, where subledgers are allowed",
+        decides="Effect of points for a new subledger, if subledgers are allowed",
         source="The JSON endpoint creates it",
     )
     inactive_card: str = question(

@@ -36,7 +36,7 @@ class OpenReads:
     deleted_mark: str = question(
         "blank",
         values="blank|false|zero_time",
-        decides="What the coupon export prints as `deleted` for a coupon that is not",
+        decides="Value of `deleted` in the coupon export for a coupon that is not deleted",
         source="The column is blank in the samples; it says whether the coupon is deleted",
     )
     deleted_coupons: str = question(
@@ -57,19 +57,19 @@ class OpenReads:
     no_discount_limit: str = question(
         "empty",
         values="empty|0",
-        decides="What the coupon export prints for a coupon without a discount limit",
+        decides="Value of the discount limit in the coupon export for a coupon without one",
         source="Not stated",
     )
     card_cells: str = question(
         "quoted",
         values="quoted|raw",
-        decides="Whether the card export quotes cells that hold commas and quotes",
+        decides="Whether the card export quotes cells that contain commas and quotes",
         source="The sample shows them unquoted",
     )
     card_balance_fields: str = question(
         "9",
         values="9|8",
-        decides="The fields of a card balance row, whose header has 8",
+        decides="Number of fields of a card balance row; the header has 8",
         source="The sample row has 9 fields",
     )
     tier_dates: str = question(
@@ -87,7 +87,7 @@ class OpenReads:
     entity_name: str = question(
         "own",
         values="own|example",
-        decides="`entity` of an import's answer: a name of its own or `AttributeAllowedList`",
+        decides="`entity` of an import's response: a name of its own or `AttributeAllowedList`",
         source="Every endpoint has the same example",
     )
     export_lag: str = question(

@@ -12,6 +12,9 @@ from bulkops import __version__, errors
 from tests.docs.generate import DOCS, PAGES
 
 ROOT = DOCS.parent
+SOURCE_PATH = re.compile(r"`((?:bulkops|validators|tests|tools|benchmarks|recipes|sample_data)/[^\s`]*)`")
+# Decisions and the changelog describe the code of their time.
+CURRENT_PAGES = sorted(path for path in [ROOT / "README.md", *DOCS.rglob("*.md")] if path.parent.name != "decisions")
 LINK = re.compile(r"\[[^\]]+\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -46,3 +49,11 @@ def test_the_changelog_has_the_version_or_what_comes_next() -> None:
 def test_the_package_and_its_metadata_agree_on_the_version() -> None:
     metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert metadata["project"]["version"] == __version__
+
+
+@pytest.mark.parametrize("page", CURRENT_PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_source_path_of_a_page_exists(page: Path) -> None:
+    named = SOURCE_PATH.findall(page.read_text(encoding="utf-8"))
+    # A name in capitals is a placeholder, such as NAME.py.
+    patterns = {path: re.sub(r"\b[A-Z]{2,}\b", "*", path) for path in named}
+    assert [path for path, pattern in patterns.items() if not any(ROOT.glob(pattern))] == []
