@@ -38,7 +38,7 @@ TYPE_RULES: tuple[Rule, ...] = (
         why="Attributes are read as JSON. If one cell is not JSON, the platform rejects the file.",
         bad="{category: 10_off}",
         good='{"category": "10_off"}',
-        fix="Correct the JSON; the finding says what is wrong and where.",
+        fix="Correct the JSON; the finding describes the error and its position.",
     ),
     error(
         "TYP105",
