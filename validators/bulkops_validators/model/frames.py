@@ -24,7 +24,7 @@ class FrameModel(pa.DataFrameModel):
 
     @classmethod
     def to_schema(cls) -> pa.DataFrameSchema:
-        """Return the schema of frames whose columns have their current names."""
+        """Return the schema of frames with the current column names."""
         return frame_schema(cls.contract)
 
     @classmethod

@@ -1,4 +1,4 @@
-r"""Text whose UTF-8 bytes were read as Windows-1252 or Latin-1 (`cafÃ©`), as a pattern that polars and Python share.
+r"""Define a pattern for UTF-8 text that was read as Windows-1252 or Latin-1 (`cafÃ©`), for polars and Python.
 
 The pattern matches characters that are valid UTF-8 as bytes, if two such sequences are adjacent. A single sequence may
 be correct text: a letter with an accent at the end of a word, followed by a sign. `É»` and `Ö°` are probably a quoted

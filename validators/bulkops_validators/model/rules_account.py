@@ -53,8 +53,8 @@ ACCOUNT_RULES: tuple[Rule, ...] = (
         "program-without-advanced-tiers",
         "The program's tiers have no expiration policy, or it has no tiers.",
         why="Customers can be imported into tiers only if the program uses advanced tiers.",
-        bad="a program whose tiers never expire",
-        good="a program whose tiers expire after a year",
+        bad="a program with tiers that never expire",
+        good="a program with tiers that expire after a year",
         fix="Set the tiers' expiration and downgrade policy in the program, or use another program.",
     ),
     error(

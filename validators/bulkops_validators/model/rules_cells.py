@@ -38,7 +38,7 @@ TYPE_RULES: tuple[Rule, ...] = (
         why="Attributes are read as JSON. If one cell is not JSON, the platform rejects the file.",
         bad="{category: 10_off}",
         good='{"category": "10_off"}',
-        fix="Correct the JSON; the finding says what is wrong and where.",
+        fix="Correct the JSON; the finding describes the error and its position.",
     ),
     error(
         "TYP105",
@@ -71,7 +71,7 @@ TYPE_RULES: tuple[Rule, ...] = (
     error(
         "TYP108",
         "no-value-of-a-spreadsheet",
-        "An error value or a row of # signs where a number, a date, a fixed word or JSON is expected.",
+        "The cell is an error value or # signs, but a number, a date, a fixed word or JSON is expected.",
         why="A spreadsheet shows this if a formula failed or a column is too narrow. The platform cannot read it.",
         bad="#N/A",
         good="10",
@@ -80,7 +80,7 @@ TYPE_RULES: tuple[Rule, ...] = (
     error(
         "TYP109",
         "no-value-word",
-        "A word for no value, such as NULL, NaT or infinity, where a number, a date, a fixed word or JSON is expected.",
+        "The cell is a word such as NULL, NaT or infinity, but a number, a date, a fixed word or JSON is expected.",
         why="Databases and programs write such a word for a missing value. A blank cell has its own meaning: a blank "
         "limit means 1, not unlimited.",
         bad="NULL",
@@ -216,7 +216,7 @@ VALUE_RULES: tuple[Rule, ...] = (
     warning(
         "VAL116",
         "minutes-or-months",
-        "A duration of a few minutes, where months are more likely.",
+        "The duration is a few minutes, but months are more likely.",
         why="m means minutes and M means months: points with a validity of 12m expire after 12 minutes.",
         bad="12m",
         good="12M",

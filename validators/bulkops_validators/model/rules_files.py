@@ -63,7 +63,7 @@ FILE_RULES: tuple[Rule, ...] = (
         bad="CODE\\x001",
         good="CODE1",
         repair="safe",
-        fix="Find the original character. `bulkops fix` removes the byte from a column name; --unsafe, everywhere.",
+        fix="Find the original character. `bulkops fix` removes it from a column name; with --unsafe, everywhere.",
     ),
     warning(
         "FIL107",
@@ -394,7 +394,7 @@ HEADER_RULES: tuple[Rule, ...] = (
     error(
         "HDR116",
         "contested-column",
-        "Several columns may mean the same documented column, and none has its name.",
+        "Several columns may mean the same documented column, but none has the documented name.",
         why="Next to 'Code', a column 'Value' probably contains amounts. If it were renamed to 'value', the amounts "
         "would become codes.",
         bad="Code,Value",
@@ -493,7 +493,7 @@ IMPORT_RULES: tuple[Rule, ...] = (
         "IMP103",
         "several-requests",
         "The file is larger than the limit of one request.",
-        why="`bulkops import` splits the file. The server may reject it in one request.",
+        why="The server may reject the file in one request. `bulkops import` splits it into several requests.",
         bad="600,000 cards in one request",
         good="several requests of 20,000 cards",
         fix="Nothing, if `bulkops import` sends the file. `bulkops split` writes the parts as files.",
