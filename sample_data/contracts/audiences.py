@@ -15,7 +15,7 @@ def defects(first: Record) -> list[Defect]:
     column = "profileintegrationid"
     return [
         swap("blank required value", column, "", "the profile is required"),
-        swap("value too long", column, "c" * 1001, "1000 characters are the most"),
+        swap("value too long", column, "c" * 1001, "the maximum is 1000 characters"),
         duplicate(column, first),
         too_many(),
         blank_line(),

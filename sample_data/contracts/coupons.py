@@ -38,13 +38,13 @@ def defects(first: Record) -> list[Defect]:
     """Return the defects of the broken twin; `first` is its first record."""
     return [
         swap("blank required value", "value", "", "the code is required"),
-        swap("value too short", "value", "AB", "3 characters are the least"),
+        swap("value too short", "value", "AB", "the minimum is 3 characters"),
         swap("longer than recommended", "value", "SPRING26" + "X" * 23, "31 characters; 30 are recommended at most"),
         duplicate("value", first),
         *date_defects("expirydate"),
         swap("impossible date", "startdate", "2027-13-01T00:00:00Z", "there are 12 months"),
         reversed_dates("startdate", "expirydate"),
-        swap("value too long", "recipientintegrationid", "c" * 1001, "1000 characters are the most"),
+        swap("value too long", "recipientintegrationid", "c" * 1001, "the maximum is 1000 characters"),
         swap("not an integer", "limitval", "1.5", "uses are counted in whole numbers"),
         swap("out of range", "limitval", "1000000", "999999 is the most"),
         swap("not a number", "discountlimit", "2,50", "the decimal sign is a point"),

@@ -36,15 +36,15 @@ def defects(first: Record) -> list[Defect]:
     """Return the defects of the broken twin; `first` is its first record."""
     return [
         swap("blank required value", "identifier", "", "the identifier is required"),
-        swap("value too short", "identifier", "C-1", "4 characters are the least"),
-        swap("value too long", "identifier", "C" * 109, "108 characters are the most"),
+        swap("value too short", "identifier", "C-1", "the minimum is 4 characters"),
+        swap("value too long", "identifier", "C" * 109, "the maximum is 108 characters"),
         swap("bad characters", "identifier", "CARD 2026 0900", "spaces are not allowed"),
         swap("bad characters", "identifier", "KARTE-ÄÖÜ", "letters are A to Z"),
         duplicate("identifier", first),
         swap("blank required value", "state", "", "the state is required"),
         swap("not a listed word", "state", "Active", "the word is `active`"),
         swap("not a listed word", "state", "blocked", "`active` or `inactive`"),
-        swap("value too long", "customerprofileids", f"customer-0001;{'c' * 1001}", "1000 characters are the most"),
+        swap("value too long", "customerprofileids", f"customer-0001;{'c' * 1001}", "the maximum is 1000 characters"),
         *attribute_defects(),
         too_few(),
         too_many(),

@@ -15,7 +15,7 @@ def defects(first: Record) -> list[Defect]:
     return [
         swap("blank required value", "customerprofileid", "", "the customer is required"),
         duplicate("customerprofileid", first),
-        swap("value too long", "customerprofileid", "c" * 1001, "1000 characters are the most"),
+        swap("value too long", "customerprofileid", "c" * 1001, "the maximum is 1000 characters"),
         swap("blank required value", "joindate", "", "the date is required"),
         *date_defects("joindate"),
         swap("impossible date", "joindate", "2024-05-01T24:30:00Z", "the day has 24 hours"),

@@ -19,9 +19,9 @@ def defects(first: Record) -> list[Defect]:
     key = {name: first[name] for name in ("subledgerid", "customerprofileid")}
     return [
         swap("blank required value", "customerprofileid", "", "the customer is required"),
-        swap("value too long", "customerprofileid", "c" * 1001, "1000 characters are the most"),
+        swap("value too long", "customerprofileid", "c" * 1001, "the maximum is 1000 characters"),
         swap("blank required value", "tiername", "", "the tier is required"),
-        swap("value too long", "subledgerid", "s" * 65, "64 characters are the most"),
+        swap("value too long", "subledgerid", "s" * 65, "the maximum is 64 characters"),
         swap("date in the past", "expirydate", "2020-01-01T00:00:00Z", "a tier should end in the future"),
         *date_defects("expirydate"),
         swap_all("duplicate key", key, "subledger and customer of record 1 again"),

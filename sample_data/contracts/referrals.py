@@ -36,10 +36,10 @@ def defects(first: Record) -> list[Defect]:
     advocate = "advocateprofileintegrationid"
     return [
         swap("blank required value", "code", "", "the code is required"),
-        swap("value too short", "code", "REF", "4 characters are the least"),
+        swap("value too short", "code", "REF", "the minimum is 4 characters"),
         duplicate("code", first),
         swap("blank required value", advocate, "", "the advocate is required"),
-        swap("value too long", advocate, "c" * 1001, "1000 characters are the most"),
+        swap("value too long", advocate, "c" * 1001, "the maximum is 1000 characters"),
         *date_defects("startdate", also={"expirydate": ""}),
         reversed_dates("startdate", "expirydate"),
         swap("not an integer", "limitval", "many", "not a number at all"),

@@ -16,7 +16,7 @@ def defects(first: Record) -> list[Defect]:
     column = "store_integration_id"
     return [
         swap("blank required value", column, "", "the store is required"),
-        swap("value too long", column, "S" * 1001, "1000 characters are the most"),
+        swap("value too long", column, "S" * 1001, "the maximum is 1000 characters"),
         duplicate(column, first),
         swap("blank required value", "limit", "", "the limit is required"),
         swap("not a number", "limit", "1,500", "no thousands separator"),
