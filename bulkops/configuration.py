@@ -114,7 +114,8 @@ def target_profile(config: Configuration, name: str) -> TargetProfile:
 
     table = checked(TargetTable, tables[name], config, ("targets", name))
     key = {} if table.key is None else table.key.model_dump(exclude_unset=True)
-    ids = {each: value for each in ID_NAMES if (value := getattr(table, each)) is not None}
+    listed = table.model_dump(by_alias=True, exclude_none=True)
+    ids = {each: listed[each] for each in ID_NAMES if each in listed}
     return TargetProfile(name=name, base_url=table.base_url, key=key, ids=ids)
 
 

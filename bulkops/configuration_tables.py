@@ -114,7 +114,9 @@ TargetTable = create_model(
     "TargetTable",
     __base__=_Target,
     __doc__=_Target.__doc__,
-    **_fields({name: (Id | None, Field(default=None, description=f"Id of the {name}.")) for name in ID_NAMES}),
+    **_fields(
+        {name: (Id | None, Field(default=None, alias=name, description=f"Id of the {name}.")) for name in ID_NAMES}
+    ),
 )
 CheckTable = create_model(
     "CheckTable",
