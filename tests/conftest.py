@@ -9,6 +9,13 @@ import pytest
 from bulkops.sandbox.serve import SandboxServer
 from tests.cli.running import KEY, Shell
 from tests.postgres.server import Postgres, binaries, running
+from tests.sampling import leave_to_soak
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave most cases of slow tests to `make soak`."""
+    leave_to_soak(items)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,7 +15,7 @@ from tests.foreign.files import IDS, held, sent, write
 from tests.foreign.habits import Habits
 from tests.foreign.server import ForeignServer
 
-PAGE = "403: an HTML page: 'Request blocked & logged'"
+PAGE = "403: the server sent an HTML page: 'Request blocked & logged'"
 CONTRACTS = ["coupons", "giveaways", "loyalty-points", "loyalty-cards", "loyalty-tiers"]
 
 
