@@ -172,7 +172,7 @@ def test_a_value_that_is_called_like_its_column_is_imported_if_accepted(
     file.write_text("item\nbundle\nitem\n")
     words = ("import", "attribute-values", str(file), "--attribute", "1", "--yes")
     refused = shell.run(*words)
-    assert (refused.code, "give --accept HDR110" in refused.err) == (1, True)
+    assert (refused.code, "add --accept HDR110" in refused.err) == (1, True)
     assert sandbox.requests == []
     assert shell.run(*words, "--accept", "header-among-records").code == 0
 
@@ -306,7 +306,7 @@ def test_a_byte_order_mark_in_front_of_the_first_record_is_imported_and_proved_a
     column = CONTRACTS[contract].column_names[0]
     file = tmp_path / "f.csv"
     file.write_text(f"{column}\n\ufeffNAME-1\nNAME-2\n", encoding="utf-8")
-    ids = ("--application", "1", "--campaign", "1", "--pool", "1", "--audience", "1")
+    ids = [word for name in CONTRACTS[contract].routes[0].ids for word in (f"--{name}", "1")]
     lifted = ("--max-removals", "100%", "--settle", "0.5", "--reconcile", "--json")
     ended = shell.run("import", contract, str(file), *ids, "--yes", *lifted)
     assert (ended.code, ended.json["reconciliation"]["verdict"]) == (0, "proved"), ended.err
