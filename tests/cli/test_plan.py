@@ -39,7 +39,7 @@ def test_a_plan_of_another_contracts_file_is_refused(tmp_path: Path) -> None:
     file.write_text("store_integration_id\nS1\n")
     result = CliRunner().invoke(cli, ["plan", "coupons", str(file)])
     assert isinstance(result.exception, DataError)
-    assert "'value' is missing" in str(result.exception)
+    assert "looks like a stores file" in str(result.exception)
     assert f"bulkops validate coupons {file}" in str(result.exception)
 
 

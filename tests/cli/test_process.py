@@ -14,7 +14,7 @@ threading.Thread(target=work).start()
 
 
 def ended(code: str, exit_code: int) -> str:
-    code = f"from bulkops.cli.process import leave\n{code}\nleave({exit_code})"
+    code = f"from bulkops.cli.process.processors import leave\n{code}\nleave({exit_code})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (exit_code, "")
     return done.stdout

@@ -124,7 +124,7 @@ def test_skipped_duplicates_are_counted_as_skipped(desk: Desk, tmp_path: Path) -
 def test_more_refusals_than_max_errors_stop_the_job(desk: Desk, tmp_path: Path) -> None:
     file = join_dates(tmp_path / "f.csv", bad=set(range(10)))
     job: JobEntry = desk.begin("loyalty-join-dates", file, {"program": 1}, max_rows=5, max_errors="10%", isolate=False)
-    with pytest.raises(DataError, match="--max-errors 10%"):
+    with pytest.raises(DataError, match="--max-errors allows 10%"):
         desk.resume(job)
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -162,6 +163,7 @@ def test_a_refused_connection_is_reported_within_two_seconds_and_can_be_resumed(
         while "refused the connection" not in said and (line := process.stderr.readline()):
             said += line
         took = time.monotonic() - began
+        said += "".join(takewhile(lambda line: not line.startswith("Job "), process.stderr))  # the job begins
         process.kill()
     assert f"127.0.0.1:{NOTHING} refused the connection" in said
     assert took < 2
@@ -260,8 +262,8 @@ def test_a_job_that_began_is_kept_when_its_server_is_not_trusted_any_more(place:
         file = str(SAMPLES / "loyalty-points.csv")
         process = shell.start("import", "loyalty-points", file, "--program", "1", environment=environment)
         assert process.stderr is not None
-        while "Trying again" not in process.stderr.readline():
-            pass
+        list(takewhile(lambda line: not line.startswith("Job "), process.stderr))
+        list(takewhile(lambda line: "Trying again" not in line, process.stderr))
         process.send_signal(signal.SIGINT)
         assert shell.ended(process).code == 130
         resumed = place.run("jobs", "resume", address=shell.base_url)

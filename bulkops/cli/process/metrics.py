@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 from bulkops.version import __version__
 
 if TYPE_CHECKING:
-    from bulkops.cli.process.run_log import Collector
+    from bulkops.cli.process.run_figures import Collector
 
 
 def write_metrics(found: "Collector", path: Path, command: str) -> None:

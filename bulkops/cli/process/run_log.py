@@ -4,7 +4,6 @@ import json
 import logging
 import re
 import time
-from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 import click
 
 from bulkops.cli.options.environment import option
+from bulkops.cli.process.run_figures import Collector
 from bulkops.errors import BulkopsError, Interrupted, UsageError
 from bulkops.escaping import one_line
 from bulkops.journal import LOGGER, TEXTS, fields_of, record
@@ -129,40 +129,6 @@ def _refuse_foreign_metrics(path: Path) -> None:
                 raise UsageError(
                     f"--metrics {path} exists and contains no metrics of bulkops.", hint="Choose another name."
                 )
-
-
-class Collector(logging.Handler):
-    """Counts the events of a run for the metrics."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.requests: Counter[tuple[str, str]] = Counter()
-        self.request_seconds = 0.0
-        self.waits = Counter[str]()
-        self.wait_seconds = 0.0
-        self.findings: Counter[str] = Counter()
-        self.records: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
-        self.verdicts: dict[tuple[str, str], str] = {}
-        self.exit, self.seconds = 0, 0.0
-
-    def emit(self, entry: logging.LogRecord) -> None:
-        """Count one record."""
-        fields = fields_of(entry)
-        match entry.getMessage():
-            case "request":
-                self.requests[fields["method"], str(fields["status"] or "none")] += 1
-                self.request_seconds += fields["seconds"]
-            case "wait":
-                self.waits[fields["why"]] += 1
-                self.wait_seconds += fields["seconds"]
-            case "validated":
-                self.findings.update({"error": fields["errors"], "warning": fields["warnings"]})
-            case "job_ended":
-                self.records[fields["job"], fields["contract"]] = fields["records"]
-                if fields["verdict"] is not None:
-                    self.verdicts[fields["job"], fields["contract"]] = fields["verdict"]
-            case "ended":
-                self.exit, self.seconds = fields["exit"], fields["seconds"]
 
 
 def with_run_log(command: click.Command) -> click.Command:
