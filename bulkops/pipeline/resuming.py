@@ -11,7 +11,7 @@ from bulkops.account.reading import AccountReader
 from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import plan_file
 from bulkops.clock import Clock
-from bulkops.errors import AccessRefused, BulkopsError, UsageError
+from bulkops.errors import AccessRefused, BulkopsError, Unreachable, UsageError
 from bulkops.ledger.events import FileNamed
 from bulkops.ledger.job_documents import job_state
 from bulkops.ledger.models import ChunkEntry, JobEntry
@@ -93,7 +93,7 @@ def _checked(
     try:
         accept = job.settings.get("accept", ())
         preflight = check_account(context, job.file_path, observer, accept=accept, account=account)
-    except AccessRefused as refused:
+    except (AccessRefused, Unreachable) as refused:
         return None, refused
     return preflight, preflight.error()
 
