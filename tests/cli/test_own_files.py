@@ -87,8 +87,8 @@ def test_the_file_of_a_job_is_never_written_over(name: str, shell: Shell, job_fi
     hard.unlink()
     moved = job_file.rename(tmp_path / "done.csv")
     refused = shell.run(*words(moved), "--overwrite")
-    reasons = ("is the file of job giveaways-", "has the suffix of a CSV file")
-    assert (refused.code, any(reason in refused.err for reason in reasons)) == (2, True), refused.err
+    later = ("is the file of job giveaways-", "has the suffix of a CSV file")
+    assert (refused.code, any(reason in refused.err for reason in later)) == (2, True), refused.err
     assert moved.read_bytes() == kept
     assert not link.exists()
 
