@@ -13,7 +13,6 @@ from bulkops.cli.options.environment import option
 from bulkops.cli.output.console import Console
 from bulkops.cli.process.error_exit import final_exit_code, report_error, without_color
 from bulkops.cli.process.processors import leave, prepare
-from bulkops.cli.process.run_log import with_run_log
 from bulkops.cli.process.signals import interrupt_on_signals
 from bulkops.cli.process.streams import prepare_streams
 from bulkops.errors import UsageError
@@ -65,6 +64,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        from bulkops.cli.process.run_log import with_run_log  # needs modules that --help does not
+
         return with_run_log(command)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
@@ -149,7 +150,10 @@ def run() -> int:
         if isinstance(error, click.exceptions.Exit):  # help or the version was printed
             return final_exit_code(code, console)
     console.end(code)
-    return final_exit_code(code, console)
+    code = final_exit_code(code, console)
+    for close in console.at_exit:
+        close(code)
+    return code
 
 
 def main() -> None:

@@ -1,6 +1,9 @@
 """Unattended runs leave a log and metrics: complete, without keys, and never in a file of somebody else."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,7 +87,7 @@ def test_mask_hides_texts_that_may_contain_values(tmp_path: Path, form: str) -> 
     log = RunLog(file=tmp_path / "run.log", form=form, masked=True)
     log.open("import")
     record("ledger", kind="refused", message="Anna Smith is not a profile", chunk=3)
-    log.close(1, 2.0)
+    log.close(1)
     text = (tmp_path / "run.log").read_text()
     assert ("Anna" in text, "(masked)" in text, "refused" in text) == (False, True, True)
 
@@ -94,3 +97,47 @@ def test_a_subcommand_and_the_environment_take_the_options(shell: Shell, tmp_pat
     environment = {**shell.environment, "BULKOPS_LOG_FILE": str(log)}
     shell.ended(shell.start("jobs", "list", environment=environment))
     assert 'started command="jobs list"' in log.read_text()
+
+
+@pytest.mark.parametrize("option", ["--log-file", "--metrics"])
+def test_a_named_pipe_is_refused_and_stays_one(shell: Shell, file: str, tmp_path: Path, option: str) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    done = shell.run("validate", "giveaways", file, option, str(pipe))
+    assert (done.code, str(pipe) in done.err, pipe.is_fifo()) == (2, True, True)
+
+
+def test_metrics_are_written_through_a_link_that_stays(shell: Shell, file: str, tmp_path: Path) -> None:
+    link, real = tmp_path / "link.prom", tmp_path / "real.prom"
+    link.symlink_to(real)
+    shell.run("validate", "giveaways", file, "--metrics", str(link))
+    assert (link.is_symlink(), "bulkops_exit_code" in real.read_text()) == (True, True)
+
+
+def test_one_file_for_log_and_metrics_is_refused(shell: Shell, file: str, tmp_path: Path) -> None:
+    both = tmp_path / "both"
+    done = shell.run("validate", "giveaways", file, "--metrics", str(both), "--log-file", str(both))
+    assert (done.code, both.exists()) == (2, False), done.err
+
+
+def test_metrics_that_cannot_be_written_are_reported_and_change_no_exit_code(
+    shell: Shell, file: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "run.log"
+    words = ("validate", "giveaways", file, "--metrics", str(tmp_path / "m.prom"), "--log-file", str(log))
+    done = shell.ended(shell.start(*words, largest_file=700))
+    assert (done.code, "--metrics" in done.err, "was not written" in done.err) == (0, True, True), done.err
+    assert not (tmp_path / "m.prom").exists()
+
+
+def test_the_log_has_the_exit_code_of_the_process_also_without_a_place_for_its_output(
+    shell: Shell, file: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "run.log"
+    command = [sys.executable, "-m", "bulkops", "validate", "giveaways", file, "--log-file", str(log)]
+    with Path("/dev/full").open("w") as full:
+        code = subprocess.run(
+            command, env=shell.environment, stdout=full, stderr=subprocess.PIPE, check=False
+        ).returncode
+    assert code == 2
+    assert "exit=2" in log.read_text().splitlines()[-1]

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,8 @@ class Console:
     """Prints the results, notes and errors of a command. `quiet` hides notes, never results or errors.
 
     Every text passes through `line`, so a line feed in the data never starts a new line of output. `about_jobs` is
-    true if the result describes jobs, which the ledger can show again.
+    true if the result describes jobs, which the ledger can show again. The functions in `at_exit` receive the exit code
+    of the process.
     """
 
     def __init__(self, *, quiet: bool = False, debug: bool = False) -> None:
@@ -44,6 +45,7 @@ class Console:
         self.json_asked = False
         self.about_jobs = False
         self.next_step = ""
+        self.at_exit: list[Callable[[int], None]] = []
         self._started = time.monotonic()
         self._bar: tqdm[Any] | None = None
 

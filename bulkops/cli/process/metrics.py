@@ -4,9 +4,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from bulkops.version import __version__
+from bulkops.writing import Permit, whole_file
 
 if TYPE_CHECKING:
     from bulkops.cli.process.run_figures import Collector
@@ -41,4 +42,6 @@ def write_metrics(found: "Collector", path: Path, command: str) -> None:
     for reason, count in sorted(found.waits.items()):
         waits.labels(reason).set(count)
     gauge("wait_seconds", "Seconds spent in these waits.").set(found.wait_seconds)
-    write_to_textfile(str(path), registry)
+    # The first line showed that bulkops wrote the file, so it may be replaced.
+    with whole_file(path, Permit(overwrite=True)) as file:
+        file.write(generate_latest(registry))

@@ -5,7 +5,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import wraps
@@ -15,60 +15,65 @@ from typing import Any
 import click
 
 from bulkops.cli.options.environment import option
+from bulkops.cli.output.console import console
 from bulkops.cli.process.run_figures import Collector
-from bulkops.errors import BulkopsError, Interrupted, UsageError
+from bulkops.errors import BulkopsError, UsageError
 from bulkops.escaping import one_line
 from bulkops.journal import LOGGER, TEXTS, fields_of, record
 from bulkops.private import private
 from bulkops.version import __version__
+from bulkops.writing import refuse_no_file, refuse_no_folder, refuse_the_same
 
 FORMATS = ("text", "json")
 MASKED = "(masked)"
 FIRST_LINE = re.compile(rb'(\d{4}-\d\d-\d\dT[\d:.]+Z [a-z])|(\{"time": ")')
+FIRST_METRIC = re.compile(rb"# HELP bulkops_")
 META = "bulkops.run_log"
 
 
 @dataclass
 class RunLog:
-    """Where the events of a run go. `masked` hides texts that may contain values of records."""
+    """The files that record a run. `masked` hides texts that may contain values of records."""
 
     file: Path | None = None
     form: str = "text"
     metrics: Path | None = None
     masked: bool = False
+    _began: float = field(default_factory=time.monotonic)
     _exits: ExitStack = field(default_factory=ExitStack)
 
     def open(self, command: str) -> None:
-        """Begin to write. UsageError if a file cannot be written, or if it belongs to somebody else."""
-        if self.file is not None:
-            handler = _FileHandler(self.file, self)
-            self._exits.callback(_detach, handler)
-            LOGGER.addHandler(handler)
+        """Start to record. UsageError if a file cannot be written, or if bulkops does not own it."""
+        self._exits.callback(LOGGER.setLevel, LOGGER.level)
         if self.metrics is not None:
-            _refuse_foreign_metrics(self.metrics)
+            _refuse_unfit_metrics(self.metrics, self.file)
             collector = Collector()
-            LOGGER.addHandler(collector)
-            self._exits.callback(_detach, collector)
-            self._exits.callback(self._write_metrics, collector, self.metrics, command)
-        if self.file is not None or self.metrics is not None:
-            LOGGER.setLevel(logging.INFO)
-            record("started", command=command, version=__version__)
+            self._attach(collector)
+            self._exits.callback(_write_metrics, collector, self.metrics, command)
+        if self.file is not None:
+            self._attach(_FileHandler(self.file, self))
+        LOGGER.setLevel(logging.INFO)
+        record("started", command=command, version=__version__)
 
-    def close(self, code: int, seconds: float) -> None:
-        """Record the end of the run and close the files."""
-        record("ended", exit=code, seconds=round(seconds, 3))
+    def close(self, code: int) -> None:
+        """Record the exit code of the process, and close the files. A file that cannot be written is reported."""
+        record("ended", exit=code, seconds=round(time.monotonic() - self._began, 3))
         self._exits.close()
 
-    @staticmethod
-    def _write_metrics(collector: "Collector", path: Path, command: str) -> None:
-        from bulkops.cli.process.metrics import write_metrics
+    def _attach(self, handler: logging.Handler) -> None:
+        LOGGER.addHandler(handler)
+        self._exits.callback(handler.close)
+        self._exits.callback(LOGGER.removeHandler, handler)
 
+
+def _write_metrics(collector: Collector, path: Path, command: str) -> None:
+    """Write the metrics; report a failure, because the command itself has ended with its own exit code."""
+    from bulkops.cli.process.metrics import write_metrics
+
+    try:
         write_metrics(collector, path, command)
-
-
-def _detach(handler: logging.Handler) -> None:
-    LOGGER.removeHandler(handler)
-    handler.close()
+    except (BulkopsError, OSError) as error:
+        console().complain(f"--metrics {path} was not written: {getattr(error, 'strerror', None) or error}")
 
 
 class _FileHandler(logging.StreamHandler[Any]):
@@ -77,7 +82,7 @@ class _FileHandler(logging.StreamHandler[Any]):
     def __init__(self, path: Path, log: RunLog) -> None:
         self._log = log
         try:
-            _refuse_foreign_log(path)
+            _refuse_foreign(path, FIRST_LINE, "--log-file")
             super().__init__(open(path, "a", encoding="utf-8", opener=private))  # noqa: SIM115 - closed in `close`
         except OSError as error:
             raise UsageError(f"--log-file {path} cannot be written: {error.strerror}.") from None
@@ -94,13 +99,14 @@ class _FileHandler(logging.StreamHandler[Any]):
         return one_line(f"{moment} {entry.getMessage()} {told}".rstrip())
 
     def handleError(self, entry: logging.LogRecord) -> None:  # noqa: ARG002, N802 - the name is logging's
-        """Let a log that cannot be written end no run; the last message says so."""
-        click.echo("The log file cannot be written.", err=True)
+        """Report once that the log cannot be written, and continue the run without it."""
         LOGGER.removeHandler(self)
+        console().complain(f"--log-file {self._log.file} cannot be written any more; the run continues without it.")
 
     def close(self) -> None:
         """Close the file."""
-        self.stream.close()
+        with suppress(OSError):  # a full disk was reported when a record was written
+            self.stream.close()
         super().close()
 
 
@@ -109,26 +115,22 @@ def _shown(value: object) -> str:
     return json.dumps(text, ensure_ascii=False) if re.search(r"[\s\"=]", text) or not text else text
 
 
-def _refuse_foreign_log(path: Path) -> None:
-    """Raise UsageError for a file that is not empty and does not begin like a log of bulkops."""
+def _refuse_foreign(path: Path, first: re.Pattern[bytes], what: str) -> None:
+    """Raise UsageError for a pipe, and for a file with content that does not begin as `what` does."""
+    if path.is_fifo():
+        raise UsageError(f"{what} {path} is a named pipe.", hint="Name a file.")
     if path.is_file() and path.stat().st_size:
         with path.open("rb") as file:
-            if not FIRST_LINE.match(file.read(40)):
-                raise UsageError(
-                    f"--log-file {path} exists and is not a log of bulkops.", hint="Choose another name for the log."
-                )
+            if not first.match(file.read(40)):
+                raise UsageError(f"{what} {path} exists, and bulkops did not write it.", hint="Choose another name.")
 
 
-def _refuse_foreign_metrics(path: Path) -> None:
-    """Raise UsageError for a file that is not empty and does not begin like metrics of bulkops."""
-    if path.is_dir() or not path.parent.is_dir():
-        raise UsageError(f"--metrics {path} cannot be written: its folder is missing, or it is a folder itself.")
-    if path.is_file() and path.stat().st_size:
-        with path.open("rb") as file:
-            if not file.read(16).startswith(b"# HELP bulkops_"):
-                raise UsageError(
-                    f"--metrics {path} exists and contains no metrics of bulkops.", hint="Choose another name."
-                )
+def _refuse_unfit_metrics(path: Path, log: Path | None) -> None:
+    """Raise UsageError if the metrics cannot replace what `path` names."""
+    refuse_no_file(path)
+    refuse_no_folder(path)
+    refuse_the_same(path, [] if log is None else [log], what="the file of --metrics")
+    _refuse_foreign(path, FIRST_METRIC, "--metrics")
 
 
 def with_run_log(command: click.Command) -> click.Command:
@@ -179,7 +181,7 @@ _metrics = option(
 
 
 def _logged(callback: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a command's function that logs its run as the options say."""
+    """Return a command's function that records its run as the options say; the process records its end."""
 
     @wraps(callback)
     def run(*args: Any, **values: Any) -> Any:
@@ -188,24 +190,12 @@ def _logged(callback: Callable[..., Any]) -> Callable[..., Any]:
         if log is None or (log.file is None and log.metrics is None):
             return callback(*args, **values)
         log.masked = bool(ctx.params.get("mask"))
-        began, code = time.monotonic(), 0
         log.open(ctx.command_path.partition(" ")[2])
+        console().at_exit.append(log.close)
         try:
-            value = callback(*args, **values)
-            code = value if isinstance(value, int) else 0
+            return callback(*args, **values)
         except BaseException as error:
-            code = _code_of(error)
             record("error", message=str(error))
             raise
-        else:
-            return value
-        finally:
-            log.close(code, time.monotonic() - began)
 
     return run
-
-
-def _code_of(error: BaseException) -> int:
-    if isinstance(error, BulkopsError | click.exceptions.Exit):
-        return error.exit_code
-    return Interrupted.exit_code if isinstance(error, KeyboardInterrupt) else UsageError.exit_code
