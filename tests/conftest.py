@@ -8,6 +8,7 @@ import pytest
 
 from bulkops.sandbox.serve import SandboxServer
 from tests.cli.running import KEY, Shell
+from tests.foreign.server import ForeignServer
 from tests.postgres.server import Postgres, binaries, running
 from tests.sampling import leave_to_soak
 
@@ -39,6 +40,13 @@ def sandbox() -> Iterator[SandboxServer]:
     """Run a sandbox that asks for the key and keeps to the limit."""
     with SandboxServer(key=KEY) as server:
         yield server
+
+
+@pytest.fixture
+def server() -> Iterator[ForeignServer]:
+    """Run a server that shares no code with the sandbox."""
+    with ForeignServer() as running:
+        yield running
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Imports whose response reports another amount than was sent: exit 0 only where every record is at the target."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,12 +17,6 @@ READ_BACK = [case for case in CASES if case[0] != "attribute-values"]
 KEYED = [CASES[5], CASES[7]]
 REPLACED = [CASES[8], CASES[9], CASES[10], CASES[11], CASES[12]]
 SETTLE = ("--settle", "0.3", "--yes")
-
-
-@pytest.fixture
-def server() -> Iterator[ForeignServer]:
-    with ForeignServer() as running:
-        yield running
 
 
 @pytest.mark.parametrize(("contract", "sample", "names"), READ_BACK, ids=[case[1] for case in READ_BACK])

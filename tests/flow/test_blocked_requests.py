@@ -1,6 +1,5 @@
 """Requests that a firewall or a proxy in front of the API refuses with a page: for their content, or for their size."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +16,6 @@ from tests.foreign.server import ForeignServer
 
 PAGE = "403: the server sent an HTML page: 'Request blocked & logged'"
 CONTRACTS = ["coupons", "giveaways", "loyalty-points", "loyalty-cards", "loyalty-tiers"]
-
-
-@pytest.fixture
-def server() -> Iterator[ForeignServer]:
-    with ForeignServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +37,6 @@ CASES = [
     ("audiences", "audiences", ("audience",)),
     ("attribute-values", "attribute-values", ("attribute",)),
 ]
-
-
-@pytest.fixture
-def server() -> Iterator[ForeignServer]:
-    with ForeignServer() as running:
-        yield running
 
 
 def bulkops(server: ForeignServer, state: Path, *arguments: str, target: bool = True) -> tuple[int, dict[str, Any]]:

@@ -1,14 +1,13 @@
 """Imports of which the server refuses every record: they stop soon, say why, and leave the rest of the file pending."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bulkops.errors import RefusedThroughout, TargetUnfit
-from tests.cli.running import Ended, Shell
 from tests.crash.desk import Desk
+from tests.foreign.commands import bulkops
 from tests.foreign.files import BAD_CELLS, HEADERS, IDS, held, sent, write
 from tests.foreign.habits import Habits
 from tests.foreign.server import ForeignServer
@@ -18,19 +17,8 @@ SETTLE = 2.0
 
 
 @pytest.fixture
-def server() -> Iterator[ForeignServer]:
-    with ForeignServer() as running:
-        yield running
-
-
-@pytest.fixture
 def desk(server: ForeignServer, tmp_path: Path) -> Desk:
     return Desk(folder=tmp_path, base_url=server.base_url, key="foreign")
-
-
-def bulkops(server: ForeignServer, state: Path, *words: str) -> Ended:
-    shell = Shell(state, server.base_url)
-    return shell.ended(shell.start(*words, environment={**shell.environment, "BULKOPS_MANAGEMENT_KEY": "foreign"}))
 
 
 def bad_file(path: Path, contract: str, records: int = 2000) -> Path:

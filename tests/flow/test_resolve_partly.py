@@ -1,6 +1,5 @@
 """A chunk in doubt of which the server imported a part: `jobs resolve --as partly` keeps it and sends the rest."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,8 @@ import pytest
 from bulkops.errors import InDoubt, UsageError
 from bulkops.ledger.models import JobEntry
 from bulkops.upload.partial_resolution import find_part, record_part
-from tests.cli.running import Ended, Shell
 from tests.crash.desk import Desk
+from tests.foreign.commands import bulkops
 from tests.foreign.files import IDS, held, sent, write
 from tests.foreign.server import ForeignServer
 
@@ -17,19 +16,8 @@ POINTS = "loyalty-points"
 
 
 @pytest.fixture
-def server() -> Iterator[ForeignServer]:
-    with ForeignServer() as running:
-        yield running
-
-
-@pytest.fixture
 def desk(server: ForeignServer, tmp_path: Path) -> Desk:
     return Desk(folder=tmp_path, base_url=server.base_url, key="foreign")
-
-
-def bulkops(server: ForeignServer, state: Path, *words: str) -> Ended:
-    shell = Shell(state, server.base_url)
-    return shell.ended(shell.start(*words, environment={**shell.environment, "BULKOPS_MANAGEMENT_KEY": "foreign"}))
 
 
 def in_doubt(server: ForeignServer, desk: Desk, contract: str, file: Path, fault: str) -> JobEntry:

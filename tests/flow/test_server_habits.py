@@ -1,7 +1,6 @@
 """Servers with clocks, ids, exports and refusals of their own: no row twice, none lost, none rejected that is there."""
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,12 +36,6 @@ class Watch(SystemClock):
     def sleep(self, seconds: float) -> None:
         self.settles += seconds >= 0.9 * SETTLE
         super().sleep(seconds)
-
-
-@pytest.fixture
-def server() -> Iterator[ForeignServer]:
-    with ForeignServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,26 +1,14 @@
 """A replacement whose target cannot be read before the job begins: exit 3, and a job that can be resumed."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Ended, Shell
+from tests.foreign.commands import bulkops
 from tests.foreign.server import ForeignServer
 
 LOGIN = (200, b"<!DOCTYPE html><html><head><title>Sign in</title></head><body></body></html>")
 UNREAD = [(503, b"<html>maintenance</html>"), LOGIN]
-
-
-@pytest.fixture
-def server() -> Iterator[ForeignServer]:
-    with ForeignServer() as running:
-        yield running
-
-
-def bulkops(server: ForeignServer, state: Path, *words: str) -> Ended:
-    shell = Shell(state, server.base_url)
-    return shell.ended(shell.start(*words, environment={**shell.environment, "BULKOPS_MANAGEMENT_KEY": "foreign"}))
 
 
 @pytest.fixture
