@@ -26,7 +26,7 @@ from bulkops.fixing.run import fix_file
 from bulkops.fixing.writer import Change, FixReport
 from bulkops.frames import Input, input_path, is_frame, kept_path
 from bulkops.ledger.inputs import inputs_guard
-from bulkops.ledger.store import Ledger
+from bulkops.ledger.store import Ledger, opened_ledger
 from bulkops.pipeline.importing import Destination, ImportRequest, import_file
 from bulkops.pipeline.observer import Observer, Silent
 from bulkops.pipeline.recipes import RecipeRun, StepResult, check_recipe
@@ -46,7 +46,6 @@ from bulkops.settings import (
     authorization_from_environment,
     authorization_value,
     checked_base_url,
-    default_ledger_url,
 )
 from bulkops.transport.client import Client
 from bulkops.transport.notices import discard_notice
@@ -179,7 +178,7 @@ def submit(
     """
     found = _contract(contract)
     if is_frame(file):
-        with _open(ledger) as book:
+        with opened_ledger(ledger) as book:
             file = kept_path(file, book.folder / "frames")
     request = ImportRequest(
         contract=found,
@@ -192,7 +191,7 @@ def submit(
         reconcile=reconcile,
     )
     _check_ids(found, where)
-    place = Destination(target=lambda: nullcontext(where), ledger=lambda: _open(ledger))
+    place = Destination(target=lambda: nullcontext(where), ledger=lambda: opened_ledger(ledger))
     return import_file(request, place, clock=SystemClock(), observer=observer)
 
 
@@ -210,7 +209,7 @@ def resume(
 
     `file` is the new path of the job's file, if it was moved.
     """
-    with _open(ledger) as book:
+    with opened_ledger(ledger) as book:
         entry = book.job(job)
         place = Target(
             base_url=where.base_url,
@@ -262,7 +261,7 @@ def export(
         steps=steps_of(EXPORTS[what], window, window_by), settle=settle, progress=progress, say=observer
     )
     with (
-        _open(ledger) as book,
+        opened_ledger(ledger) as book,
         open_client(where, book, clock=SystemClock(), notify=observer or discard_notice) as client,
     ):
         return run_export(
@@ -308,7 +307,7 @@ def reconcile(
         raise UsageError("Give either a target or a saved export to compare with, not both.")
     with ExitStack() as stack:
         path = stack.enter_context(input_path(file))
-        book = stack.enter_context(_open(ledger)) if where is not None or job else None
+        book = stack.enter_context(opened_ledger(ledger)) if where is not None or job else None
         if job and book is not None:
             asked = _asked_of_job(book, job, found, path, where, import_ids)
         else:
@@ -393,7 +392,7 @@ def run(
         steps = RecipeRun(
             recipe=loaded,
             target=where,
-            ledger=stack.enter_context(_open(ledger)),
+            ledger=stack.enter_context(opened_ledger(ledger)),
             clock=SystemClock(),
             settings=settings or RunOptions(),
             observe=lambda _: observer or Silent(),
@@ -419,7 +418,7 @@ def report(
     path = Path(out)
     form = form_of(path)
     choices = ReportOptions(jobs=jobs, form=form, title=title, mask=mask, check_files=check_files, ledger=ledger)
-    with _open(ledger) as book:
+    with opened_ledger(ledger) as book:
         return write_report(book, choices, made=SystemClock().now(), output=path, permit=_permit(ledger, overwrite))
 
 
@@ -457,12 +456,3 @@ def _check_ids(contract: Contract, where: Target) -> None:
         contract.route(where.ids)
     except LookupError as error:
         raise UsageError(f"{contract.name} needs the ids {', '.join(error.args)}.") from None
-
-
-@contextmanager
-def _open(ledger: str | None) -> Iterator[Ledger]:
-    book = Ledger.open(ledger or default_ledger_url(), clock=SystemClock())
-    try:
-        yield book
-    finally:
-        book.close()

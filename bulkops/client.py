@@ -1,7 +1,7 @@
 """A client object that combines a target and a ledger with all features."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ from bulkops.exporting.run import Exported
 from bulkops.frames import Input, kept_path
 from bulkops.ledger.job_documents import job_document, sums_document
 from bulkops.ledger.job_view import Job, JobList
-from bulkops.ledger.store import Ledger
+from bulkops.ledger.store import Ledger, opened_ledger
 from bulkops.pipeline.observer import Observer
 from bulkops.pipeline.recipes import StepResult
 from bulkops.pipeline.resuming import undo_job
 from bulkops.pipeline.running import Outcome
 from bulkops.reconciling.result import Reconciliation
-from bulkops.settings import Target, default_ledger_url
+from bulkops.settings import Target
 from bulkops.upload import manual_resolution
 from bulkops.upload.options import RunOptions
 from bulkops.upload.workflow import Guards
@@ -99,14 +99,9 @@ class Client:
         """Return the target with additional ids; they replace ids of the same name."""
         return replace(self.target, ids={**self.target.ids, **ids}) if ids else self.target
 
-    @contextmanager
-    def open_ledger(self) -> Iterator[Ledger]:
-        """Yield the open ledger, and close it after the block."""
-        book = Ledger.open(self.ledger or default_ledger_url(), clock=SystemClock())
-        try:
-            yield book
-        finally:
-            book.close()
+    def open_ledger(self) -> AbstractContextManager[Ledger]:
+        """Return the ledger, open as long as the block runs."""
+        return opened_ledger(self.ledger)
 
 
 @dataclass(frozen=True)

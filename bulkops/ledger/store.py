@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from bulkops.clock import Clock
+from bulkops.clock import Clock, SystemClock
 from bulkops.errors import LedgerLost, LedgerUnusable, Unfinished, UsageError
 from bulkops.journal import record
 from bulkops.ledger.claims import claim_import
@@ -41,6 +41,7 @@ from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS
 from bulkops.ledger.upgrade import Notify, bring_up_to_date, identity_of
 from bulkops.ledger.watch import BROKEN, Watch
 from bulkops.redaction import redacted_document
+from bulkops.settings import default_ledger_url
 
 # Built once: building a statement takes longer than executing it.
 CHANGE_CHUNK = (
@@ -330,6 +331,16 @@ class Ledger(LedgerReader):
                 f"{error.message} Nothing was sent.",
                 hint="Free disk space and import again, or give another ledger with --ledger.",
             ) from None
+
+
+@contextmanager
+def opened_ledger(url: str | None, *, notify: Notify = lambda _: None) -> Iterator[Ledger]:
+    """Yield the ledger at `url`, or the default one, and close it at the end; errors as `Ledger.open` raises them."""
+    ledger = Ledger.open(url or default_ledger_url(), clock=SystemClock(), notify=notify)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
 
 
 @lru_cache

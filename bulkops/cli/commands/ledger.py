@@ -1,8 +1,7 @@
 """`bulkops ledger`: back up, check and prune the database that stores jobs."""
 
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,19 +15,6 @@ from bulkops.wording import counted
 
 if TYPE_CHECKING:
     from bulkops.json_documents.ledgers import BackupDocument, LedgerCheckDocument, PruneDocument
-
-
-class DaysType(click.ParamType[timedelta]):
-    """A number of days, written like 90d."""
-
-    name = "days"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Return the days as a duration."""
-        text = str(value).removesuffix("d")
-        if not (text.isascii() and text.isdigit() and len(text) < 6):
-            self.fail(f"{str(value)[:40]!r} is not a number of days; write it like 90d.", param, ctx)
-        return timedelta(days=int(text))
 
 
 @click.group("ledger")
@@ -107,7 +93,7 @@ def check(ledger: str | None, *, as_json: bool) -> int:
 
 @command.command("prune")
 @own_option(
-    "--older-than", type=DaysType(), default="90d", show_default=True, help="Minimum age of a job's last event."
+    "--older-than", metavar="LENGTH", default="90d", show_default=True, help="Minimum age of a job's last event."
 )
 @own_option(
     "--digests", is_flag=True, help="Also remove digests; repeated records of these jobs are then no longer recognised."
@@ -116,17 +102,19 @@ def check(ledger: str | None, *, as_json: bool) -> int:
 @sure_option
 @ledger_option
 @json_option
-def prune(older_than: timedelta, ledger: str | None, *, digests: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
+def prune(older_than: str, ledger: str | None, *, digests: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Remove files of settled jobs: previous contents of replacements, rejected records, stored DataFrames.
 
     The jobs and their import ids stay in the ledger, so a second import is still detected. After the previous content
     of a replacement was removed, the replacement can no longer be undone.
     """
     from bulkops.clock import SystemClock
+    from bulkops.exporting.time_slices import parse_length
     from bulkops.ledger import care
 
+    age = parse_length(older_than, option="--older-than", unit="d", zero=True)
     with read_ledger(ledger) as book:
-        found = care.prunable(book, before=SystemClock().now() - older_than, digests=digests)
+        found = care.prunable(book, before=SystemClock().now() - age, digests=digests)
         if found.files and not dry_run:
             facts = [
                 _fact(found.jobs, len(found.files), found.bytes),

@@ -3,7 +3,7 @@
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain, islice, zip_longest
 from pathlib import Path
@@ -134,6 +134,7 @@ def command(
 ) -> int:
     """Compare FILE with the rows of the target. The verdict is proved, mismatch or unprovable."""
     from bulkops.clock import SystemClock
+    from bulkops.ledger.store import opened_ledger
     from bulkops.pipeline.reconcile_job import fold_named, prove
     from bulkops.reconciling.sides import EvidenceSource
     from bulkops.upload.guards import accepted_rules
@@ -149,7 +150,7 @@ def command(
     if len(pair) == 1:
         raise UsageError("--balances-before and --balances-after must be given together.")
     with ExitStack() as stack:
-        book = stack.enter_context(_ledger(ledger)) if job else None
+        book = stack.enter_context(opened_ledger(ledger, notify=console().note)) if job else None
         if book is not None:
             asked, target = _of_job(book, str(job), target, moved)
         else:
@@ -281,19 +282,6 @@ def _of_file(
         raise UsageError("Give a contract and a file, or a job with --job.")
     known = ImportFacts(import_ids=import_ids or None)
     return ReconcileRequest(contract=contract, file=file, options=query_of(contract, chosen), known=known)
-
-
-@contextmanager
-def _ledger(url: str | None) -> Iterator["Ledger"]:
-    from bulkops.clock import SystemClock
-    from bulkops.ledger.store import Ledger
-    from bulkops.settings import default_ledger_url
-
-    book = Ledger.open(url or default_ledger_url(), clock=SystemClock(), notify=console().note)
-    try:
-        yield book
-    finally:
-        book.close()
 
 
 def _of_job(

@@ -46,9 +46,8 @@ def command(
     --json prints the report as JSON; with -o FILE it is also written to FILE.
     """
     from bulkops.clock import SystemClock
-    from bulkops.ledger.store import Ledger
+    from bulkops.ledger.store import opened_ledger
     from bulkops.reporting.write import ReportForm, ReportOptions, form_of, report_text, write_report
-    from bulkops.settings import default_ledger_url
 
     to_stdout = str(output) == "-" or (as_json and output is None)
     if as_json and to_stdout:
@@ -62,15 +61,11 @@ def command(
         check_files=not no_check,
         ledger=ledger,
     )
-    clock = SystemClock()
-    book = Ledger.open(ledger or default_ledger_url(), clock=clock, notify=console().note)
-    try:
-        made = clock.now()
+    with opened_ledger(ledger, notify=console().note) as book:
+        made = SystemClock().now()
         if not to_stdout:
             permit = output_permit(overwrite=overwrite, ledger=ledger)
             console().note(f"Wrote {write_report(book, options, made=made, output=output, permit=permit)}.")
         if to_stdout or as_json:
             shown = replace(options, form=ReportForm.JSON) if as_json else options
             console().document(report_text(book, shown, made=made)[1])
-    finally:
-        book.close()

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from bulkops.cli.output.console import console
 from bulkops.cli.output.job_summary import summary_lines
-from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
 from bulkops.ledger.job_documents import job_document, sums_document
 from bulkops.ledger.models import ChunkEntry, JobEntry
@@ -31,18 +30,14 @@ SHOWN = 20  # laying out a table costs more than reading ten thousand chunks
 @contextmanager
 def open_ledger(url: str | None) -> Iterator["Ledger"]:
     """Yield the ledger at `url`, or the default one."""
-    from bulkops.ledger.store import Ledger
+    from bulkops.ledger.store import opened_ledger
 
-    address = url or default_ledger_url()
-    path = plain_path(address)
+    path = plain_path(url or default_ledger_url())
     missing = path is not None and not path.exists()
-    ledger = Ledger.open(address, clock=SystemClock(), notify=console().note)
-    if missing:
-        console().note(f"New ledger: {path}")
-    try:
+    with opened_ledger(url, notify=console().note) as ledger:
+        if missing:
+            console().note(f"New ledger: {path}")
         yield ledger
-    finally:
-        ledger.close()
 
 
 @contextmanager
