@@ -111,7 +111,7 @@ CONTRACT = Contract(
         Column(
             name="recipientintegrationid",
             cell=Text(max_length=1000),
-            about="The customer profile the code belongs to; blank: anyone's.",
+            about="The customer profile that may use the code; blank: any.",
             default="none",
             example="customer-0001",
             sources={"max_length": f"{ENTITY}: recipientIntegrationId.maxLength"},
@@ -119,7 +119,7 @@ CONTRACT = Contract(
         Column(
             name="limitval",
             cell=Integer(minimum=0, maximum=999_999),
-            about="How often the code can be redeemed; 0: without limit; blank: once.",
+            about="Maximum number of redemptions; 0: no limit; blank: one.",
             default="1",
             example="1",
             sources={
@@ -132,7 +132,7 @@ CONTRACT = Contract(
         Column(
             name="discountlimit",
             cell=Number(minimum=0, maximum=1e15),
-            about="The most the code can give in all.",
+            about="Maximum total discount of the code.",
             default="none",
             example="150.50",
             sources={

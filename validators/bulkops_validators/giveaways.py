@@ -59,7 +59,7 @@ CONTRACT = Contract(
         Column(
             name="startdate",
             cell=Timestamp(),
-            about="From when the code may be awarded (not when it becomes valid); blank: at once.",
+            about="The first moment at which the code may be awarded (not when it becomes valid); blank: immediately.",
             default="at once",
             example="2026-12-01T00:00:00Z",
             sources={"type": IMPORT},
@@ -67,7 +67,7 @@ CONTRACT = Contract(
         Column(
             name="enddate",
             cell=Timestamp(expected_future=True),
-            about="Until when the code may be awarded; blank: without end.",
+            about="The last moment at which the code may be awarded; blank: no end.",
             default="without end",
             example="2030-12-31T23:59:59Z",
             sources={"type": IMPORT},

@@ -78,7 +78,7 @@ CONTRACT = Contract(
         Column(
             name="customerprofileids",
             cell=IdList(separator=";", item_max_length=1000),
-            about="The customer profiles linked to the card, between semicolons.",
+            about="The customer profiles linked to the card, separated by semicolons.",
             default="none",
             example="customer-0001;customer-0002",
             sources={"type": IMPORT, "item_max_length": "CustomerProfile schema: integrationId.maxLength"},

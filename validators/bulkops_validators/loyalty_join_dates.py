@@ -65,7 +65,7 @@ CONTRACT = Contract(
             column="joindate",
             choices=("joindate", *EARLIER),
             default="joindate",
-            about="The name under which the date column is sent, whichever of its names the file has. "
+            about="Name of the date column in the request, whatever its name in the file. "
             "Deployments before release 26.19 expect newjoindate.",
             source=f"{IMPORT}: newjoindate until release 26.18, joindate since 26.19",
         ),

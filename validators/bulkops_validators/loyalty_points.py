@@ -166,8 +166,8 @@ CONTRACT = Contract(
         QueryOption(
             name="notifications",
             parameter="notificationsEnabled",
-            about="Whether the import fires notifications, such as tier upgrades; off is right for a migration. "
-            "Without either nothing is asked for, and the server's default is on.",
+            about="Send notifications, for example of tier upgrades; use --no-notifications for a migration. "
+            "Without the option the server decides; its default is to send them.",
             source=f"{IMPORT}: notificationsEnabled, on by default",
         ),
     ),

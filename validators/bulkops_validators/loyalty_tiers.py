@@ -38,7 +38,7 @@ CONTRACT = Contract(
     model_name="LoyaltyTiers",
     title="Customers in loyalty tiers",
     mode=Mode.UPSERT,
-    effect="places existing customers in tiers, or moves the end of the tier they are in",
+    effect="assigns tiers to existing customers, or changes the end date of their tier",
     source=IMPORT,
     columns=(
         Column(
@@ -72,7 +72,7 @@ CONTRACT = Contract(
             name="expirydate",
             cell=Timestamp(expected_future=True),
             recommended=True,
-            about="When the tier ends; it should lie in the future. What a blank does is not documented.",
+            about="When the tier ends; it should lie in the future. The effect of a blank cell is not documented.",
             example="2030-12-31T23:59:59Z",
             sources={
                 "type": IMPORT,

@@ -91,7 +91,7 @@ CONTRACT = Contract(
         Column(
             name="limitval",
             cell=Integer(minimum=0, maximum=999_999),
-            about="How often the code can be redeemed; 0: without limit; blank: once.",
+            about="Maximum number of redemptions; 0: no limit; blank: one.",
             default="1",
             example="10",
             sources={

@@ -42,7 +42,7 @@ CONTRACT = Contract(
             name="limit",
             cell=Number(minimum=0, recommended_decimals=0),
             required=True,
-            about="The most that may be spent in the store.",
+            about="Maximum amount that may be spent in the store.",
             example="500",
             sources={
                 "required": IMPORT,

@@ -161,7 +161,7 @@ _log_file = option(
     expose_value=False,
     callback=_keep("file"),
     metavar="FILE",
-    help="Append what happens to FILE: requests, waits, chunks, findings. Never contains a key.",
+    help="Append requests, waits, chunks and findings to FILE. It never contains a key.",
 )
 _log_format = option(
     "--log-format",
@@ -176,7 +176,7 @@ _metrics = option(
     expose_value=False,
     callback=_keep("metrics"),
     metavar="FILE",
-    help="Write the figures of the run to FILE in the Prometheus text format.",
+    help="Write counts and durations of the run to FILE in the Prometheus text format.",
 )
 
 
