@@ -1,4 +1,4 @@
-"""What the digests of records cost: validation of a coupons file with and without them, in turns.
+"""Measure the cost of record digests: validation of a coupons file with and without them, in turns.
 
     python benchmarks/digests.py                      # 4,000,000 coupons
     python benchmarks/digests.py --records 200000     # a quick look

@@ -40,7 +40,8 @@ def serve(listener: socket.socket, export: Path, rate: float) -> None:
 
 
 def timed(command: list[str], environment: dict[str, str]) -> float:
-    os.sync()  # what the run before left to be written is not this one's
+    # Unwritten data of the previous run must not count for this run.
+    os.sync()
     start = time.monotonic()
     subprocess.run(command, check=True, env=environment, capture_output=True)
     return time.monotonic() - start

@@ -100,7 +100,7 @@ def measure(name: str, source: Path, export: Path, folder: Path) -> dict[str, ob
 
 
 def told(name: str, command: list[str]) -> dict[str, object]:
-    """Return what a child process tells, or why it failed."""
+    """Return the JSON document of a child process, or the reason of its failure."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
     if done.returncode:
         return {"name": name, "failed": done.stderr.strip().splitlines()[-1]}

@@ -4,8 +4,8 @@
     python benchmarks/validate.py --records 200000    # a quick look
     python benchmarks/validate.py --large             # 40,000,000 records too
 
-Every measurement is a process of its own: seconds from start to exit, its processor seconds and its peak memory.
-Ratios are of seconds in the same run, taken in turns, so that the machine matters little; the best of several rounds
+Every measurement is a process of its own: seconds from start to exit, processor seconds and peak memory.
+Both sides of a ratio run alternately in the same run, so that the machine matters little; the best of several rounds
 counts.
 """
 

@@ -255,7 +255,7 @@ def export(
     never replaced. `observer` receives messages, and `progress` the number of bytes of each block.
     """
     if what not in EXPORTS:
-        raise UsageError(f"There is no export {what!r}.", hint=f"Known: {', '.join(EXPORTS)}.")
+        raise UsageError(f"Unknown export {what!r}.", hint=f"Known: {', '.join(EXPORTS)}.")
     request = request_of(EXPORTS[what], where.ids, names or {}, filters or {})
     fetching = Fetching(
         steps=steps_of(EXPORTS[what], window, window_by), settle=settle, progress=progress, say=observer
@@ -426,7 +426,7 @@ def _contract(contract: str | Contract) -> Contract:
     if isinstance(contract, Contract):
         return contract
     if contract not in CONTRACTS:
-        raise UsageError(f"There is no contract {contract!r}.", hint=f"Known: {', '.join(CONTRACTS)}.")
+        raise UsageError(f"Unknown contract {contract!r}.", hint=f"Known: {', '.join(CONTRACTS)}.")
     return CONTRACTS[contract]
 
 
@@ -445,7 +445,7 @@ def _checked_ids(given: Mapping[str, int]) -> dict[str, int]:
     ids = {name.replace("_", "-"): value for name, value in given.items()}
     for name, value in ids.items():
         if name not in ID_NAMES:
-            raise UsageError(f"There is no id {name!r}.", hint=f"Known: {', '.join(ID_NAMES)}.")
+            raise UsageError(f"Unknown id {name!r}.", hint=f"Known: {', '.join(ID_NAMES)}.")
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise UsageError(f"The id {name} must be a whole number of at least 1; it is {value!r}.")
     return ids

@@ -74,7 +74,7 @@ def read_config(path: Path | None) -> Configuration:
     for name, table in config.tables.items():
         if name not in TABLES:
             line = toml_line(text, (*config.prefix, name))
-            raise UsageError(f"{config.called(name, line)} is no table of bulkops.", hint=guess(name, TABLES))
+            raise UsageError(f"{config.called(name, line)} is not a table of bulkops.", hint=guess(name, TABLES))
         if not isinstance(table, dict):
             raise UsageError(f"{config.called(name)} must be a table.", hint=f"Write [{name}] above its keys.")
     return config
@@ -97,7 +97,7 @@ def _load(path: Path) -> tuple[dict[str, Any], str]:
 
 
 def target_profile(config: Configuration, name: str) -> TargetProfile:
-    """Return the `[targets.NAME]` table; UsageError names the known tables, or what is wrong with this one."""
+    """Return the `[targets.NAME]` table; UsageError names the known tables, or the mistake in this one."""
     tables = config.tables.get("targets", {})
     if "sandbox" in tables:
         raise UsageError(
@@ -107,7 +107,7 @@ def target_profile(config: Configuration, name: str) -> TargetProfile:
     if name not in tables:
         known = ", ".join(sorted(["sandbox", *tables]))
         raise UsageError(
-            f"There is no target {name!r}.",
+            f"Unknown target {name!r}.",
             hint=f"Known: {known}. Add a [targets.{name}] table to bulkops.toml.",
         )
     from bulkops.configuration_tables import TargetTable
@@ -166,13 +166,16 @@ def _output_of(command: str, name: str) -> str:
 
 
 def _program(words: list[str]) -> str:
-    """Return how messages name the program of a key command; what is no program may be a key in the wrong place."""
+    """Return the name of a key command's program for messages.
+
+    A word that is not a program is not shown, because it may be a key in the wrong place.
+    """
     return f": {words[0]}" if which(words[0]) else "; its program was not found"
 
 
 def _printed_by(words: list[str]) -> bytes:
     """Return the output of a command; TooLarge if it prints too much or runs too long, then it is ended."""
-    # The command is the user's own, from their configuration file; what it prints is never shown.
+    # The command comes from the user's own configuration file; its output is never shown.
     # Without a buffer the pipe can be closed while it is read: a child of the command may keep it open.
     with subprocess.Popen(words, bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:  # noqa: S603
         assert process.stdout is not None

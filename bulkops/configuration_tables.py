@@ -147,7 +147,7 @@ class ConfigurationFile(Table):
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """What is wrong with a table: the keys that lead to it, the rest of the sentence, and what to do."""
+    """A mistake in a table: the keys that lead to it, the rest of the sentence, and the next step."""
 
     keys: tuple[str, ...]
     text: str

@@ -68,7 +68,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def toml_line(text: str, wanted: Sequence[str]) -> int | None:
-    """Return the line, from 1, of a key in a TOML document, or of what is nearest around it; None if unknown.
+    """Return the line, from 1, of a key in a TOML document, or else of the nearest table around it; None if unknown.
 
     `wanted` are the names from the outermost table on. The parser of the standard library gives no lines.
     """

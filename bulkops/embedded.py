@@ -24,7 +24,8 @@ PATIENCE = 60.0
 def embedded_sandbox(ids: Mapping[str, int]) -> Iterator[Target]:
     """Yield a sandbox that stores its data in the state folder.
 
-    BULKOPS_SANDBOX_WORLD names the initial world, used only if there is no data yet. One process at a time can use it.
+    BULKOPS_SANDBOX_WORLD names the initial world; it is used only if the sandbox has no data
+    yet. One process at a time can use the sandbox.
     """
     server_class = _server_class()
     folder = private_folder(state_folder() / "sandbox")

@@ -86,7 +86,7 @@ class Unreachable(UsageError):
 
 
 class Unfinished(BulkopsError):
-    """The run stopped early. Resume the job, or run the command again if there is no job."""
+    """The run stopped early. Resume the job, or run the command again if it created none."""
 
     exit_code = 3
 

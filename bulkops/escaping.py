@@ -2,12 +2,12 @@
 
 import re
 
-# What a terminal acts on, or what turns the order of letters round (Unicode's bidirectional controls).
+# Characters that control a terminal, or reverse the order of letters (Unicode's bidirectional controls).
 _CONTROLS = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]|\r(?!\n|\\Z)"
 )
-# What GitHub Actions takes for a command at the start of a line, blanks before it or not (`::error::`, `::set-output
-# name=…`), and what it and Azure Pipelines take for one anywhere (`##[error]`, `##vso[…]`).
+# Commands of GitHub Actions at the start of a line, also after blanks (`::error::`, `::set-output name=…`), and
+# commands of GitHub Actions and Azure Pipelines anywhere in a line (`##[error]`, `##vso[…]`).
 _COMMANDS = re.compile(r"(?<=:):(?=[A-Za-z][A-Za-z-]*(?:::|[ \t]))|(?<=#)#(?=\[|vso\[)")
 _LINE_ENDS = {ord("\n"): "\\n", ord("\r"): "\\r"}
 

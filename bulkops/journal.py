@@ -1,4 +1,4 @@
-"""What a run does, as records of the logger `bulkops`: for log files, metrics and programs that use the library.
+"""The steps of a run as records of the logger `bulkops`, for log files, metrics and programs that use the library.
 
 Each record has the name of the event as its message and a dictionary `fields`. Nothing is recorded unless a handler
 asks for it. Keys are removed from the fields; `TEXTS` may contain values of records.
@@ -13,7 +13,7 @@ LOGGER = logging.getLogger("bulkops")
 LOGGER.addHandler(logging.NullHandler())
 
 TEXTS = frozenset({"message", "note", "reason", "details", "text", "error"})
-"""Fields that may repeat values of records: what a server or a person said."""
+"""Fields with text of a server or a person, which may repeat values of records."""
 
 
 def record(event: str, **fields: Any) -> None:

@@ -169,7 +169,7 @@ def _forms(secret: str) -> Iterator[str]:
         (base64.a85encode, 4, 5),
     ):
         for before in range(bytes_in):
-            # What stands before and after the secret changes the first and the last group, so these are left out.
+            # The text before and after the secret changes the first and the last group, so these are left out.
             whole = bytes(before) + data
             first = characters_out if before else 0
             last = len(whole) // bytes_in * characters_out

@@ -134,7 +134,7 @@ SCHEMAS = {
 def schema_of(name: str) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a kind of document; UsageError for an unknown kind."""
     if name not in SCHEMAS:
-        raise UsageError(f"There is no schema {name!r}.", hint=guess(name, SCHEMAS))
+        raise UsageError(f"Unknown schema {name!r}.", hint=guess(name, SCHEMAS))
     described = SCHEMAS[name]
     made = TypeAdapter(described.shape).json_schema(
         mode="validation" if described.read else "serialization", schema_generator=described.made_by

@@ -90,7 +90,7 @@ def _usual_state_folder() -> Path:
         return user_state_path("bulkops")
     except RuntimeError:  # no HOME, and no entry for the user: usual in containers and services
         raise UsageError(
-            "There is no folder for the ledger: this user has no home folder.",
+            "No folder can be used for the ledger: this user has no home folder.",
             hint="Set BULKOPS_STATE to a folder that can be written, or HOME.",
         ) from None
 
@@ -261,7 +261,7 @@ def authorization_from_environment(environ: Mapping[str, str]) -> Secret:
         if key := environ.get(name):
             return authorization_value(scheme, key, name=name)
     raise UsageError(
-        "There is no key for the target.",
+        "The key for the target is missing.",
         hint="Put a Management API key in BULKOPS_MANAGEMENT_KEY (or a session token in BULKOPS_BEARER_TOKEN).",
     )
 

@@ -178,7 +178,7 @@ DEFECTS = (
 class Placed:
     """A defect and where it begins: `record` counts without the header, `line` with it; both from 1.
 
-    `record` is None for what is no record: the header, a blank line.
+    `record` is None for a line that is not a record: the header, a blank line.
     """
 
     record: int | None
@@ -234,7 +234,7 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the file; one JSON line on stdout says what is in it."""
+    """Write the file, and print its content as one JSON line on stdout."""
     given = _arguments(arguments)
     records = rows(given.records, seed=given.seed, tables=wide_tables() if given.wide else mixed_tables())
     places: list[Placed] = []

@@ -18,9 +18,9 @@ BARE = '19" and 24" monitors'
 class Defect:
     """One way to break a record.
 
-    `text` makes the broken record's text, line end included, of a good one. `column` is None where the whole
-    record or several columns are at fault. A `last` defect would swallow what follows it, so nothing may.
-    One that is not `numbered` is no record.
+    `text` makes the text of the broken record, line end included, from a good record. `column` is None if the whole
+    record or several columns have the defect. A `last` defect would swallow later records, so none may follow.
+    A defect that is not `numbered` is not a record.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class Flaw:
 
 @dataclass(frozen=True)
 class Twin:
-    """A broken file and what is wrong with it, in file order."""
+    """A broken file and its defects, in file order."""
 
     text: str
     flaws: tuple[Flaw, ...]
@@ -101,7 +101,7 @@ def all_blank() -> Defect:
 
 
 def blank_line() -> Defect:
-    """Write a line with nothing in it, which is no record and has no number."""
+    """Write an empty line, which is not a record and has no number."""
     return Defect("blank line", None, "nothing between two line ends", lambda _good: "\n", numbered=False)
 
 
@@ -126,9 +126,9 @@ def date_defects(column: str, *, also: Record | None = None) -> list[Defect]:
     """Return the ways to break an RFC 3339 cell."""
     return [
         swap("date without offset", column, "2031-05-01T00:00:00", "no Z and no offset", also=also),
-        swap("date with a space", column, "2031-05-01 00:00:00Z", "a space stands where RFC 3339 has T", also=also),
+        swap("date with a space", column, "2031-05-01 00:00:00Z", "a space instead of the T of RFC 3339", also=also),
         swap("impossible date", column, "2031-02-30T00:00:00Z", "February has no 30th", also=also),
-        swap("date without time", column, "2031-05-01", "a date alone is no instant", also=also),
+        swap("date without time", column, "2031-05-01", "a date without a time", also=also),
         swap("not a date", column, "31.12.2031", "not RFC 3339", also=also),
     ]
 
@@ -147,7 +147,7 @@ def duplicate(column: str, first: Record) -> Defect:
 def twin(good: list[Record], defects: list[Defect]) -> Twin:
     """Place the defects among good records; the first record and the last are good.
 
-    Every defect spoils a good record of its own, so it breaks nothing but what it says.
+    Every defect breaks its own good record, so defects do not affect each other.
     """
     columns = list(good[0])
     text, record, flaws, supply = line(columns), 0, [], iter(good)

@@ -70,7 +70,7 @@ class LazyGroup(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Return the command, also for `help COMMAND`; UsageError suggests a name for an unknown one."""
-        if ctx.resilient_parsing:  # a shell asks for completion, so an unknown word is no error
+        if ctx.resilient_parsing:  # a shell asks for completion, so an unknown word is valid
             return super().resolve_command(ctx, args[1:] or [""] if args[0] == HELP else args)
         if args[:1] == [HELP]:
             args = [*args[1:], "--help"]

@@ -97,7 +97,7 @@ OTHERS = (
         paths=(f"{PROGRAM_PATH}/export_customer_balances",),
         columns=columns.CUSTOMER_BALANCES,
         filters=(BALANCE_END, BALANCES, LEDGERS),
-        notes=("Subledgers whose balances are all zero are left out. currentTier is today's tier.",),
+        notes=("Subledgers with only zero balances are left out. currentTier is today's tier.",),
     ),
     Export(
         name="customer-balance",

@@ -9,7 +9,7 @@ from bulkops_validators.model.contract import Form
 
 
 class Kind(StrEnum):
-    """What a filter takes."""
+    """The type of a filter's value."""
 
     TEXT = "text"
     INTEGER = "integer"

@@ -120,7 +120,7 @@ def run_export(
 
 @contextmanager
 def _spool() -> Iterator[BinaryIO]:
-    """Yield a temporary file; UsageError if there is no space for it."""
+    """Yield a temporary file; UsageError if the disk has no space for it."""
     try:
         with tempfile.TemporaryFile(prefix="bulkops-") as whole:
             yield whole

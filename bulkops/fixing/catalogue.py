@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 
 class RepairKind(StrEnum):
-    """What a repair requires: nothing, an option that decides, or permission to guess."""
+    """The condition of a repair: none, an option that decides, or permission to guess."""
 
     SAFE = "safe"
     OPTION = "option"

@@ -74,7 +74,7 @@ def _database(url: str) -> Path:
             hint="Back up a PostgreSQL ledger with pg_dump, and the state folder with your usual tool.",
         )
     if not path.exists():
-        raise UsageError(f"There is no ledger at {path}.", hint="Name it with --ledger.")
+        raise UsageError(f"No ledger exists at {path}.", hint="Name it with --ledger.")
     return path
 
 

@@ -37,7 +37,7 @@ def _addresses(ledgers: tuple[str | None, ...]) -> list[str]:
     found = [url for url in (*ledgers, os.environ.get("BULKOPS_LEDGER")) if url]
     try:
         found.append(default_ledger_url())
-    except UsageError:  # no state folder can be created, so there is no default ledger
+    except UsageError:  # no state folder can be created, so no default ledger exists
         return list(dict.fromkeys(found))
     return list(dict.fromkeys(found))
 

@@ -13,7 +13,7 @@ from bulkops.ledger.states import ChunkState
 Piece = tuple[int, int]
 
 SOURCE = "source"
-"""The setting of a job whose file contains the new records of another file: that file, and its records sent before."""
+"""A setting of a job with `--only-new`: the user's file, and the number of its records that were sent before."""
 
 ADDRESS = "address"
 """The setting with a job's address, if it differs from the one in its target's identity."""

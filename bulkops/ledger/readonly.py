@@ -70,8 +70,8 @@ def _made(connection: sqlite3.Connection) -> bool:
 def _address(path: Path) -> str:
     """Return an address with which SQLite writes nothing.
 
-    On a read-only file system the log of writes cannot be shared, so the file is read alone. That misses nothing if
-    there is no log beside it.
+    On a read-only file system the log of writes cannot be shared, so the file is read alone. That is
+    complete if no log is beside it.
     """
     log = path.with_name(path.name + "-wal")
     still = not os.access(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)

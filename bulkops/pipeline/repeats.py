@@ -83,7 +83,7 @@ def without_repeats(
     limits: ChunkLimits,
     notify: Notify,
 ) -> Iterator[SendingPlan]:
-    """Yield what to send of a file, given the digests of its records; None if there are no digests.
+    """Yield what to send of a file, given the digests of its records; None if it has no digests.
 
     GuardRefused if the file repeats records of earlier jobs; `running` are jobs that another process is sending. With
     `only_new`, the new records become the file of the job. That file is removed again unless the ledger contains the

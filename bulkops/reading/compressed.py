@@ -46,7 +46,7 @@ def opened(raw: BinaryIO, name: str, path: str) -> BinaryIO:
 
 
 class Expanded(io.RawIOBase):
-    """Decompressed content whose size is limited in proportion to its compressed bytes.
+    """Decompressed content with a size limit in proportion to its compressed bytes.
 
     `compressed` returns the number of compressed bytes read so far; reading raises TooLarge beyond the limit.
     """

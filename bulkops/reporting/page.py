@@ -194,7 +194,7 @@ def _details(facts: JobFacts) -> Iterator[Section]:
     columns = {name: count for name, count in found.get("columns", {}).items() if count}
     amounts = {name or tables.MAIN_LEDGER: float(total) for name, total in facts.sums.items()}
     for table, plot in (
-        (tables.compared(found), _stack(counts, "Records by what was found")),
+        (tables.compared(found), _stack(counts, "Records by result")),
         (tables.differences(found), _bars(columns, "Differences by column")),
         (tables.examples(found), None),
         (tables.balances(found), None),

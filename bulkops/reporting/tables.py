@@ -14,7 +14,7 @@ from bulkops_validators.model.rules_registry import RULES
 Rows = tuple[tuple[str, ...], ...]
 EMPTY = ("", "0")
 MAIN_LEDGER = "(main ledger)"
-"""What the page calls the subledger without a name."""
+"""The page's name for the subledger without a name."""
 MEANINGS = {
     "accepted": "confirmed by the server or by evidence",
     "skipped": "not sent, or not changed: the target had them",

@@ -1,4 +1,4 @@
-"""What the documentation leaves open, as the settings of one sandbox and as the table in the documentation."""
+"""The open questions of the API documentation, as settings of a sandbox and as the table of the documentation."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -45,7 +45,7 @@ def _checked(name: str, value: str, values: tuple[str, ...]) -> str:
 
 def table() -> str:
     """Return the settings as a Markdown table, one line each, in the order they are declared."""
-    lines = ["| setting | values (default first) | decides | what the documentation says |", "|---|---|---|---|"]
+    lines = ["| setting | values (default first) | decides | source |", "|---|---|---|---|"]
     for field in dataclasses.fields(Assumptions):
         values = field.metadata["values"]
         default = str(field.default)

@@ -97,7 +97,7 @@ def importing(make: Callable[[Call], Build], status: int = 200) -> Handler:
 class Endpoint:
     """An operation of the API.
 
-    `plain_errors` are the statuses whose body is `ErrorResponse`, `json_errors` those of an export that are
+    `plain_errors` are the statuses with the body `ErrorResponse`, `json_errors` those of an export that are
     declared as JSON. `parameters` are the declared query parameters, `texts` the path parameters that are not ids.
     """
 

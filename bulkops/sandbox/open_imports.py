@@ -1,4 +1,4 @@
-"""What the documentation leaves open about imports."""
+"""The open questions of the API documentation about imports."""
 
 import dataclasses
 
@@ -70,7 +70,7 @@ class OpenImports:
         "either",
         values="either|joindate|newjoindate",
         decides="Which column of a join dates file holds the date",
-        source="`newjoindate` until release 26.19, `joindate` since; what a deployment accepts depends on its release",
+        source="`newjoindate` until release 26.19, `joindate` since; a deployment accepts the name of its release",
     )
     unknown_columns: str = question(
         "error",

@@ -1,4 +1,4 @@
-"""What the documentation leaves open about exports, lists and the rate limit."""
+"""The open questions of the API documentation about exports, lists and the rate limit."""
 
 import dataclasses
 
@@ -93,7 +93,7 @@ class OpenReads:
     export_lag: str = question(
         "0",
         values=SECONDS,
-        decides="How many seconds pass before reads show what an import did",
+        decides="Number of seconds until reads show the effect of an import",
         source="Third parties poll after an import",
     )
     rate_unit: str = question(

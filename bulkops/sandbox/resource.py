@@ -22,7 +22,7 @@ GROUPS: tuple[Group, ...] = ("imports", "exports", "reads", "actions")
 class Operation:
     """One operation of the API, by the name and path of the API's description.
 
-    `parameters` are the declared query parameters. `plain_errors` are the statuses whose body is `ErrorResponse`,
+    `parameters` are the declared query parameters. `plain_errors` are the statuses with the body `ErrorResponse`,
     `json_errors` those of an export that are declared as JSON. A `public` operation needs no key.
     """
 

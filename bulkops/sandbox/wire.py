@@ -35,7 +35,7 @@ class Multipart(MultiPartParser):
 
 
 class Content(Enum):
-    """What an operation reads from the body of a request."""
+    """The content type that an operation reads from the body of a request."""
 
     NONE = "none"
     JSON = "JSON"

@@ -81,7 +81,7 @@ def _known_zone(name: str) -> str:
         try:
             ZoneInfo(name)
         except (ZoneInfoNotFoundError, OSError, ValueError) as problem:
-            raise ValueError(f"there is no time zone {name!r}") from problem
+            raise ValueError(f"unknown time zone {name!r}") from problem
     return name
 
 

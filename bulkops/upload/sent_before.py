@@ -15,7 +15,7 @@ from bulkops.validation.digests import Digests
 Mask = npt.NDArray[np.bool_]
 
 SENT = frozenset({ChunkState.ACCEPTED, ChunkState.RESENT, ChunkState.SENDING, ChunkState.IN_DOUBT, ChunkState.REFUSED})
-"""States of chunks whose records are at the target, or may be."""
+"""States of chunks with records that are, or may be, at the target."""
 BLOCK = 1 << 20
 """Number of digests of an earlier job that are compared at once."""
 

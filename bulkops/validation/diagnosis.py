@@ -35,7 +35,7 @@ _OF_CELLS = frozenset(
 
 @dataclass(frozen=True)
 class Cause:
-    """A defect of the whole file, and the rules whose findings it causes."""
+    """A defect of the whole file, and the rules that report its consequences."""
 
     code: str
     message: str

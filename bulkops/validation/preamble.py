@@ -43,7 +43,7 @@ _WIDE = {
 class Notice:
     """A defect in front of the records; `line` counts from 1, `byte` from 0 in the file.
 
-    `explains` are the rules whose findings this defect causes.
+    `explains` are the rules that report consequences of this defect.
     """
 
     code: str

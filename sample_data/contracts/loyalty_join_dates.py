@@ -33,7 +33,7 @@ SAMPLES = ContractSamples(
         "customerprofileid,customerprofileid",
         [
             ("missing column", "joindate", "a required column"),
-            ("duplicate column", "customerprofileid", "a name can stand only once"),
+            ("duplicate column", "customerprofileid", "a name can appear only once"),
         ],
     ),
 )

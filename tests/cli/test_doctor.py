@@ -57,7 +57,7 @@ def test_a_server_that_does_not_listen_is_exit_3_at_once(tmp_path: Path) -> None
     [
         (("--base-url", "https://no-such-host.invalid"), "DNS", "no-such-host.invalid is unknown"),
         (("--base-url", "http://example.com"), "target", "would send the key unencrypted"),
-        (("--target", "nowhere"), "target", "There is no target 'nowhere'"),
+        (("--target", "nowhere"), "target", "Unknown target 'nowhere'"),
     ],
 )
 def test_a_target_that_cannot_be_used_is_exit_2_with_the_cause(

@@ -55,7 +55,7 @@ def _fenced(text: str) -> str:
 
 def contract_reference() -> str:
     """Return a section a contract: columns, limits, rules, endpoint, evidence, each with its source."""
-    head = "# Contracts\n\nWhat the file of each import must look like; also `bulkops contracts NAME`.\n\n"
+    head = "# Contracts\n\nThe required format of each import file; also `bulkops contracts NAME`.\n\n"
     return NOTICE + head + "\n".join(describe.markdown(contract) for contract in CONTRACTS.values())
 
 
@@ -70,7 +70,7 @@ def _account_reads() -> str:
 def permissions() -> str:
     """Return the operations that a key must grant, by command."""
     head = (
-        "# What a key must grant\n\n"
+        "# Rights of a key\n\n"
         "A Management API key grants single operations. Each command below requests those beside it and no others; "
         "`jobs resume` and\n`jobs undo` request the same as `import`, and `run` the same as its steps. "
         "A command with several paths takes the one that its ids choose.\n"

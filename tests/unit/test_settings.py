@@ -275,8 +275,8 @@ def test_a_broken_or_missing_configuration_file_is_named(tmp_path: Path) -> None
     [
         ('[targets]\nlive = "x"', r"bulkops\.toml: \[targets\.live\] must be a table"),
         ('targets = "live"', r"bulkops\.toml: \[targets\] must be a table"),
-        ("[target.live]", r"\[target\] is no table of bulkops\.\n  Did you mean 'targets'"),
-        ("[chek]", r"\[chek\] is no table of bulkops\.\n  Did you mean 'check'"),
+        ("[target.live]", r"\[target\] is not a table of bulkops\.\n  Did you mean 'targets'"),
+        ("[chek]", r"\[chek\] is not a table of bulkops\.\n  Did you mean 'check'"),
         ("[targets.live]\nkey = {}", r"\[targets\.live\] has no base_url"),
         ('[targets.live]\nbase_url = "https://a.b"\napplication = -1', "application must be a whole number, 1 or more"),
         ('[targets.live]\nbase_url = "https://a.b"\nkey = {env = "A", command = "b"}', "and only one"),
@@ -309,7 +309,7 @@ def test_an_odd_configuration_is_refused_by_file_and_key(tmp_path: Path, text: s
             '[check]\ncoupons = """\n[targets.live]\npol = 1\n"""\n[targets.live]\npol = 1',
             "toml:7: [targets.live] does",
         ),
-        ('[check]\ncoupons = "a"\n\n[chek]\n[targets.live]\nbase_url = "https://a.b"', "toml:4: [chek] is no table"),
+        ('[check]\ncoupons = "a"\n\n[chek]\n[targets.live]\nbase_url = "https://a.b"', "toml:4: [chek] is not a table"),
     ],
 )
 def test_a_mistake_in_the_configuration_names_its_line(text: str, told: str, tmp_path: Path) -> None:
@@ -377,5 +377,5 @@ def test_a_user_without_a_home_folder_is_told_to_set_the_state_folder() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     if done.returncode == 77:
         pytest.skip("only root can become a user without a home folder")
-    assert "UsageError: There is no folder for the ledger: this user has no home folder." in done.stderr
+    assert "UsageError: No folder can be used for the ledger: this user has no home folder." in done.stderr
     assert "Set BULKOPS_STATE to a folder that can be written" in done.stderr

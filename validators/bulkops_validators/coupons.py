@@ -171,8 +171,8 @@ CONTRACT = Contract(
         ),
     ),
     evidence=(
-        "The coupon export shows every code with its import id: all of a chunk's codes there means accepted, "
-        "none means not taken in, some means only the missing ones are sent again."
+        "The coupon export shows every code with its import id. If it contains all codes of a chunk, the chunk is "
+        "accepted; if none, the chunk is resent; if some, only the missing codes are resent."
     ),
     notes=(
         "Letters and digits are recommended for codes (since 2026-02-28); other characters are not reported.",

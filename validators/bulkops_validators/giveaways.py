@@ -94,7 +94,7 @@ CONTRACT = Contract(
     routes=(Route(operation="importPoolGiveaways", path="/v1/giveaways/pools/{pool}/import", readback=READBACK),),
     evidence=(
         "The pool export shows each code with its import id. Codes created since the request left are grouped by "
-        "import id and compared with the chunk as multisets: an exact match means accepted, nothing new after the "
-        "settle time means not taken in, anything else is for a person to decide."
+        "import id and compared with the chunk as multisets. An exact match means accepted. If nothing new appears "
+        "within the settle time, the chunk is resent. Anything else needs a manual decision."
     ),
 )

@@ -117,8 +117,8 @@ CONTRACT = Contract(
         ),
     ),
     evidence=(
-        "The card export lists every identifier: all of a chunk's cards there means accepted, none means not taken "
-        "in, some means only the missing ones are sent again. Cards carry no import id."
+        "The card export lists every identifier, without import ids. If it contains all cards of a chunk, the chunk is "
+        "accepted; if none, the chunk is resent; if some, only the missing cards are resent."
     ),
     notes=(
         "An id that contains a semicolon cannot be linked by CSV.",

@@ -181,8 +181,8 @@ CONTRACT = Contract(
     ),
     evidence=(
         "The program's transactions of type import carry the import id. Those created since the request left are "
-        "grouped by import id and compared with the chunk as multisets: an exact match means accepted, nothing new "
-        "after the settle time means not taken in, anything else is for a person to decide."
+        "grouped by import id and compared with the chunk as multisets: an exact match means accepted. If "
+        "nothing new appears within the settle time, the chunk is resent. Anything else needs a manual decision."
     ),
     notes=(
         "Without a filter the transactions list returns the last 50 transactions only; bulkops always sets one.",

@@ -122,8 +122,8 @@ CONTRACT = Contract(
         ),
     ),
     evidence=(
-        "The referral export shows every code with its import id: all of a chunk's codes there means accepted, "
-        "none means not taken in, some means only the missing ones are sent again."
+        "The referral export shows every code with its import id. If it contains all codes of a chunk, the chunk is "
+        "accepted; if none, the chunk is resent; if some, only the missing codes are resent."
     ),
     notes=("Whether an unknown advocate fails its row or the whole file is not documented.",),
 )

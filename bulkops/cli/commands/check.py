@@ -118,7 +118,7 @@ def _validated(
     from bulkops.validation.findings import ValidationReport
 
     watcher = FindingPrinter(console()) if watched else None
-    # Files are checked one by one: in a repository each stands for itself, and none repeats another.
+    # Files are checked one by one: the files of a repository are independent, so equal keys in two files are valid.
     reports = []
     for contract, paths in mapped.items():
         known = CONTRACTS[contract]

@@ -41,7 +41,7 @@ class ExportGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Return the command; UsageError suggests a name if the given one is unknown."""
         if args and not ctx.resilient_parsing and args[0] not in EXPORTS and not args[0].startswith("-"):
-            raise UsageError(f"There is no export {args[0]!r}.", hint=guess(args[0], EXPORTS))
+            raise UsageError(f"Unknown export {args[0]!r}.", hint=guess(args[0], EXPORTS))
         return super().resolve_command(ctx, args)
 
 

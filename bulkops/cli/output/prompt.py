@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def confirm(facts: Iterable[str], question: str, *, yes: bool, required: bool = False, refusal: str) -> None:
     """Print the facts to stderr and, on a terminal, ask; raise Interrupted with `refusal` if the user declines.
 
-    With `yes` there is no question. Without a terminal there is none either: UsageError if one is `required`.
+    With `yes`, or without a terminal, the user is not asked. UsageError if an answer is `required` without a
+    terminal.
     """
     asked = not yes and on_terminal()
     for fact in facts:

@@ -122,7 +122,7 @@ def _of_the_system(error: OSError) -> BulkopsError:
         return UsageError(f"{error.strerror}.")
     path = Path(os.fsdecode(error.filename).removesuffix(".part"))
     if error.errno == errno.ENOENT and not path.parent.exists():
-        from bulkops.writing import no_folder  # what it loads takes longer than most commands need to end
+        from bulkops.writing import no_folder  # its imports take longer than the end of most commands
 
         return no_folder(path)
     return UsageError(f"{path}: {error.strerror}.")

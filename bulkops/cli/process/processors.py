@@ -18,7 +18,7 @@ def prepare() -> None:
     Variables that the environment sets already are kept.
     """
     gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
-    # Linear algebra, of which there is none here: numpy would start threads for it that spin beside the start-up.
+    # numpy would start threads for linear algebra, which bulkops does not use; they slow down the start.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # httpx loads a command line of its own, with rich and pygments, unless that cannot be imported.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # None is how an import is made to fail

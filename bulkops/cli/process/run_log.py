@@ -1,4 +1,4 @@
-"""`--log-file`, `--log-format` and `--metrics`: what a run did, for those who were not watching."""
+"""`--log-file`, `--log-format` and `--metrics`: records of unattended runs."""
 
 import json
 import logging

@@ -127,7 +127,7 @@ def _from_local(
 def _day_first(found: re.Match[str], column: str, evidence: FileEvidence, options: FixOptions) -> bool | None:
     """Return whether the day comes first in a date; None if unknown.
 
-    The option of the user comes first, then the evidence of the column. Contradicting dates are no evidence.
+    The option of the user comes first, then the evidence of the column. Contradicting dates are not evidence.
     """
     first, second = int(found["first"]), int(found["second"])
     if options.day_first is not None:

@@ -8,7 +8,7 @@ def close_quote(text: str, opened: int, separator: str, width: int) -> list[str]
     """Return the cells of a record with an unclosed quote at offset `opened`.
 
     The quote may have been meant to close in front of any separator, but at most one position leaves `width` cells.
-    None if there is no such position, if other quotes are invalid, or if a JSON object would be split.
+    None if no such position exists, if other quotes are invalid, or if a JSON object would be split.
     """
     before = _cells(text[: opened - 1], 0, separator) if opened else []
     if len(text) > LONGEST or before is None:

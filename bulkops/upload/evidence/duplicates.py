@@ -52,8 +52,9 @@ def _sent_again_in_doubt(events: Sequence[Event]) -> bool:
 def find_duplicates(context: JobContext, chunks: Sequence[ChunkEntry]) -> None:
     """Read back once more for resent chunks, after no earlier request of them can still be imported unseen.
 
-    Records found twice need a manual decision. An import that may belong to an open chunk of another job is no sign of
-    a duplicate: bulkops waits for a request in flight, and a chunk in doubt claims the import when its job is resumed.
+    Records found twice need a manual decision. An import that may belong to an open chunk of another job does not
+    suggest a duplicate: bulkops waits for a request in flight, and a chunk in doubt claims the import when
+    its job is resumed.
     """
     resent = [chunk for chunk in chunks if chunk.state is ChunkState.RESENT]
     readback = context.route.readback
@@ -91,7 +92,7 @@ def _wait_for_late_work(context: JobContext, judge: Judge, resent: Sequence[Chun
 
 
 def _duplicate_note(judge: Judge, snapshot: Snapshot, chunk: ChunkEntry, whole: ChunkEntry) -> str:
-    """Return why the chunk may be at the target twice; empty if there is no sign of it."""
+    """Return why the chunk may be at the target twice; empty if nothing suggests it."""
     found = judge.judge(ChunkToJudge(chunk=whole), snapshot)
     if found.verdict is ChunkVerdict.ABSENT:
         return ""

@@ -16,8 +16,8 @@ class Similarity:
 
     `core`: columns that every record fills. `identity`: those of them that name the customer, card or code. `company`:
     records of other chunks in doubt. `reused`: the server assigns import ids again, so an import of the chunk may share
-    its id with another. `twins`: number of chunks in doubt with the same content, each of which may have an import of
-    its own.
+    its id with another. `twins`: number of chunks in doubt with the same content; each of them may have its own
+    import.
     """
 
     core: Sequence[str] = ()

@@ -24,7 +24,7 @@ from bulkops.upload.evidence.verdict import ChunkEvidence, ChunkVerdict
 
 
 def settle_unrecorded_imports(context: JobContext, chunks: Sequence[ChunkEntry]) -> list[ChunkEntry]:
-    """Return the pending chunks whose records are, or may be, at the target already: now accepted, or in doubt.
+    """Return the pending chunks that the target already contains (now accepted) or may contain (now in doubt).
 
     A chunk is accepted if one import without an owner contains exactly its records and is younger than the last request
     in the ledger. Where rows are counted, an import that may be older, or several of them, need a manual decision. If

@@ -125,7 +125,7 @@ def _named(groups: pl.DataFrame) -> str:
 def _could_be_ours(records: int, *, reused: bool) -> pl.Expr:
     """Return an expression: whether a group that does not equal the chunk may still contain it.
 
-    A group belongs to another chunk if it contains the whole chunk and more rows, none of which belong to this job; if
+    A group belongs to another chunk if it contains the whole chunk and more rows, but no other rows of this job; if
     it has another size and no record of the chunk; or if it concerns other customers or codes throughout. Rows without
     an import id may belong to several imports: they belong to others only if there are fewer of them than records and
     none resembles the chunk.

@@ -26,7 +26,7 @@ _NEARLY_ALL = 0.8
 _FEW_IDS = 2
 """Minimum number of ids with decimals that cannot be an accident."""
 _MANY_NUMBERS, _FEW_NUMBERS = 10, 5
-"""Minimum number of numbers of which nearly all must have one length.
+"""Minimum number of numbers in a column; nearly all of them must have the same length.
 
 The lower minimum applies where one of that length begins with a zero.
 """

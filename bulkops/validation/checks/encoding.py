@@ -22,7 +22,7 @@ from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 _FIRST_LEAD = 0xC0
 """The lowest byte that begins a character of several bytes."""
 _CONTROLS = tuple(bytes((byte,)) for byte in (*range(1, 9), 11, 12, *range(14, 32), 127))
-"""Control characters that may stand in for single bytes beyond ASCII."""
+"""Control characters that may replace single bytes beyond ASCII."""
 _WINDOWS = tuple(bytes((byte,)).decode("cp1252", "replace") for byte in range(256))
 
 

@@ -73,7 +73,7 @@ class Duration:
 
 @dataclass(frozen=True, kw_only=True)
 class JsonObject:
-    """A JSON object whose names are custom attributes of `entity`."""
+    """A JSON object; its names are custom attributes of `entity`."""
 
     kind: ClassVar[str] = "json object"
     entity: str
