@@ -27,7 +27,7 @@ from bulkops.chunking.plan import plan_file
 from bulkops.clock import SystemClock
 from bulkops.ledger.store import Ledger
 from bulkops.settings import Secret, Target
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops.transport.limiter import Limiter, NoLimiter, SlotLimiter
 from bulkops.upload.body import ChunkBody
 from bulkops.upload.options import RunOptions
@@ -124,7 +124,7 @@ def only_upload(address: str, file: Path) -> dict[str, object]:
     body = ChunkBody(file, plan.header_end, chunk)
     checked = best(1, body.check)
     ours, theirs = [], []
-    with Client(target(address), clock=SystemClock(), limiter=NoLimiter()) as client:
+    with ApiClient(target(address), clock=SystemClock(), limiter=NoLimiter()) as client:
         for _ in range(ROUNDS):
             ours.append(best(1, lambda: client.post_file(path, ids, filename=file.name, parts=body)))
             theirs.append(best(1, lambda: subprocess.run(curl, check=True)))
@@ -158,7 +158,7 @@ def chunks(folder: Path) -> dict[str, object]:
     planned = plan_file(file, ChunkLimits(max_records=1, max_bytes=1_000_000, whole=False))
     address = folder / "ledger.db"
     ledger = Ledger.open(str(address), clock=clock)
-    with reading_server() as server, Client(target(server), clock=clock, limiter=NoLimiter()) as client:
+    with reading_server() as server, ApiClient(target(server), clock=clock, limiter=NoLimiter()) as client:
         job = new_job(contract, planned, target(server), options={}, run=RunOptions(), now=clock.now())
         context = open_job(job, target(server), client=client, ledger=ledger, clock=clock)
         ledger.create(job, new_chunks(planned))
@@ -179,7 +179,7 @@ def rate(folder: Path, seconds: float) -> dict[str, object]:
     with arrival_server(arrivals) as address:
         clock = SystemClock()
         limiter: Limiter = SlotLimiter(folder=folder / "rate", clock=clock)
-        with Client(target(address), clock=clock, limiter=limiter) as client:
+        with ApiClient(target(address), clock=clock, limiter=limiter) as client:
             end = time.monotonic() + seconds
             while time.monotonic() < end:
                 client.get_json("/v1/anything", {})

@@ -47,7 +47,7 @@ from bulkops.settings import (
     authorization_value,
     checked_base_url,
 )
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops.transport.notices import discard_notice
 from bulkops.upload.guards import accepted_rules
 from bulkops.upload.options import RunOptions
@@ -355,7 +355,7 @@ def _asked_of_file(
 
 def _client_for(
     contract: Contract, where: Target, book: Ledger, observer: Callable[[str], None] | None
-) -> AbstractContextManager[Client]:
+) -> AbstractContextManager[ApiClient]:
     """Return a client of the target; UsageError if the target lacks an id that the contract needs."""
     _check_ids(contract, where)
     return open_client(where, book, clock=SystemClock(), notify=observer or discard_notice)

@@ -61,7 +61,7 @@ class KeyTable(Table):
         return self
 
 
-class _Target(Table):
+class _TargetKeys(Table):
     """A target: a deployment, and the ids that name the destination."""
 
     needs = MappingProxyType(
@@ -76,7 +76,7 @@ class _Target(Table):
     key: KeyTable | None = Field(default=None, description="Where the key comes from; default: the environment.")
 
 
-class _Check(Table):
+class _CheckKeys(Table):
     """Which files belong to which contract, and how they are judged: for `bulkops check`."""
 
     needs = MappingProxyType(
@@ -112,16 +112,16 @@ def _fields(names: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
 
 TargetTable = create_model(
     "TargetTable",
-    __base__=_Target,
-    __doc__=_Target.__doc__,
+    __base__=_TargetKeys,
+    __doc__=_TargetKeys.__doc__,
     **_fields(
         {name: (Id | None, Field(default=None, alias=name, description=f"Id of the {name}.")) for name in ID_NAMES}
     ),
 )
 CheckTable = create_model(
     "CheckTable",
-    __base__=_Check,
-    __doc__=_Check.__doc__,
+    __base__=_CheckKeys,
+    __doc__=_CheckKeys.__doc__,
     **_fields(
         {
             name: (

@@ -8,7 +8,7 @@ from bulkops.account import parsing
 from bulkops.account.model import Account, AccountPart, Stores, Unread, by_id
 from bulkops.account.needs import Needs
 from bulkops.errors import AccessRefused, Unfinished, UsageError
-from bulkops.transport.client import Client, Ids, Params
+from bulkops.transport.client import ApiClient, Ids, Params
 from bulkops.version import __version__
 
 MAX_REQUESTS = 10
@@ -120,7 +120,7 @@ class _Draft:
         if (unread := Unread(what=what, why=why)) not in self.unread:
             self.unread.append(unread)
 
-    def account(self, base_url: str, client: Client) -> Account:
+    def account(self, base_url: str, client: ApiClient) -> Account:
         found: dict[str, Any] = {name: tuple(parts) for name, parts in self.parts.items()}
         return Account(
             base_url=base_url,
@@ -139,7 +139,7 @@ class AccountReader:
     show, are in the account's `unread`. After any other failure of the server, no more requests are sent for it.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: ApiClient) -> None:
         self.requests = 0
         self._client = client
         self._known: dict[tuple[str, tuple[tuple[str, str | tuple[str, ...]], ...]], Any] = {}

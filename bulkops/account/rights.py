@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from bulkops.account.reading import LISTS, SEARCH, SINGLES
 from bulkops.errors import AccessRefused, ServerRefused, Unfinished
 from bulkops.readback.fetch.rows import minimal_query
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Readback
 
@@ -46,7 +46,7 @@ class Right:
         }
 
 
-def rights_of(client: Client, ids: Mapping[str, int]) -> Iterator[Right]:
+def rights_of(client: ApiClient, ids: Mapping[str, int]) -> Iterator[Right]:
     """Yield every operation that commands use; test those that only read and for which `ids` are complete.
 
     Each response is closed after its headers. Exports are requested with a filter that matches no row, if possible.
@@ -75,7 +75,7 @@ def rights_of(client: Client, ids: Mapping[str, int]) -> Iterator[Right]:
 READS = "preflight, snapshot"
 
 
-def _tried_readback(client: Client, readback: Readback, ids: Mapping[str, int], used_by: str) -> Right:
+def _tried_readback(client: ApiClient, readback: Readback, ids: Mapping[str, int], used_by: str) -> Right:
     templates = "".join([readback.path, *(value for name, value in readback.query.items() if name == "campaignId")])
     if missing := [name for name in _names_in(templates) if name not in ids]:
         return _without_ids(readback.operation, readback.path, missing, used_by)
@@ -84,7 +84,7 @@ def _tried_readback(client: Client, readback: Readback, ids: Mapping[str, int], 
 
 
 def _tried(
-    client: Client, operation: str, path: str, ids: Mapping[str, int], params: Mapping[str, str], used_by: str
+    client: ApiClient, operation: str, path: str, ids: Mapping[str, int], params: Mapping[str, str], used_by: str
 ) -> Right:
     if missing := [name for name in _names_in(path) if name not in ids]:
         return _without_ids(operation, path, missing, used_by)
@@ -92,7 +92,7 @@ def _tried(
     return Right(operation=operation, method="GET", path=path, state=state, used_by=used_by, why=why)
 
 
-def _asked(client: Client, path: str, ids: Mapping[str, int], params: Mapping[str, str]) -> tuple[Granted, str]:
+def _asked(client: ApiClient, path: str, ids: Mapping[str, int], params: Mapping[str, str]) -> tuple[Granted, str]:
     try:
         with client.stream(path, ids, params, attempts=2):
             return GRANTED, ""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bulkops.description.described import CellLimits, Described, Description, TextLimits, folded
+from bulkops.description.described import CellLimits, DescribedOperation, Description, TextLimits, folded
 from bulkops.description.expected import Expected, ExpectedColumn, expected_operations
 
 _BULK = re.compile(r"^(?:import|export)(?![a-z])|/(?:import|export)(?:_\w+)?$")
@@ -71,7 +71,7 @@ def _missing(expected: Expected) -> DescriptionDifference:
     )  # fmt: skip
 
 
-def _unknown(described: Described) -> DescriptionDifference:
+def _unknown(described: DescribedOperation) -> DescriptionDifference:
     operation = f"{described.method} {described.path}"
     return DescriptionDifference(
         kind="operation-unknown", where=described.name, operation=operation, theirs=operation,
@@ -79,7 +79,7 @@ def _unknown(described: Described) -> DescriptionDifference:
     )  # fmt: skip
 
 
-def _compared(expected: Expected, described: Described, *, details: bool) -> Iterator[DescriptionDifference]:
+def _compared(expected: Expected, described: DescribedOperation, *, details: bool) -> Iterator[DescriptionDifference]:
     """Yield the differences of one operation; `details`: the description can state choices and deprecations."""
     compare = _OperationComparison(expected, described)
     if details and described.deprecated != expected.deprecated:
@@ -98,7 +98,7 @@ def _compared(expected: Expected, described: Described, *, details: bool) -> Ite
 class _OperationComparison:
     """Compare one operation as expected and as described."""
 
-    def __init__(self, expected: Expected, described: Described) -> None:
+    def __init__(self, expected: Expected, described: DescribedOperation) -> None:
         self._expected = expected
         self._described = described
 

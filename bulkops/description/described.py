@@ -36,7 +36,7 @@ class CellLimits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Described:
+class DescribedOperation:
     """One operation of the API.
 
     `columns` are the CSV columns that its text lists, each with `required`, `optional` or blank. `sample` is the
@@ -70,7 +70,7 @@ class Description:
     """
 
     source: str
-    operations: Mapping[Key, Described]
+    operations: Mapping[Key, DescribedOperation]
     whole: bool
     version: str = ""
     states_details: bool = True

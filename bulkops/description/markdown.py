@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Iterator
 
-from bulkops.description.described import Described, Parameter, folded
+from bulkops.description.described import DescribedOperation, Parameter, folded
 from bulkops.description.texts import columns_of, limits_of, named_in, sample_of
 
 _ROUTE = re.compile(
@@ -22,7 +22,7 @@ def is_sdk_page(text: str) -> bool:
     return _ROUTE.search(text) is not None
 
 
-def operations_in(text: str) -> Iterator[Described]:
+def operations_in(text: str) -> Iterator[DescribedOperation]:
     """Yield the operations that a page lists, with the content of their sections."""
     sections = _sections(text)
     for name, method, path in _ROUTE.findall(text):
@@ -36,14 +36,14 @@ def _sections(text: str) -> dict[str, str]:
     return {match[1]: text[match.end() : end] for match, end in zip(found, ends, strict=False)}
 
 
-def _operation(name: str, method: str, path: str, section: str) -> Described:
+def _operation(name: str, method: str, path: str, section: str) -> DescribedOperation:
     text = html.unescape(section.partition("### Example")[0]).replace('\\"', '"')
     table = section.partition("### Parameters")[2].partition("### Return")[0]
     inside = {folded(each) for each in _PLACEHOLDER.findall(path)} | _BODY
     rows = [(name, kind, html.unescape(about)) for name, kind, about in _PARAMETER.findall(table)]
     # The type of a body is a link to its model. So is the type of a list in a query, but a GET has no body.
     query = [row for row in rows if folded(row[0]) not in inside and (method == "GET" or "](" not in row[1])]
-    return Described(
+    return DescribedOperation(
         name=name,
         method=method,
         path=path,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bulkops.description.described import CellLimits, Described, Parameter, folded
+from bulkops.description.described import CellLimits, DescribedOperation, Parameter, folded
 from bulkops.description.texts import columns_of, header_of, limits_of, named_in, sample_of
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -24,7 +24,7 @@ def is_path_item(document: Any) -> bool:
     return isinstance(document, dict) and any(isinstance(document.get(method), dict) for method in METHODS)
 
 
-def operations_in(document: Mapping[str, Any], path: str | None = None) -> Iterator[Described]:
+def operations_in(document: Mapping[str, Any], path: str | None = None) -> Iterator[DescribedOperation]:
     """Yield the operations of a complete description, or with `path` those of a path item.
 
     Unresolved if a reference cannot be followed.
@@ -42,13 +42,13 @@ def operations_in(document: Mapping[str, Any], path: str | None = None) -> Itera
 
 def _operation(
     path: str, method: str, operation: Mapping[str, Any], shared: list[Any], document: Mapping[str, Any]
-) -> Described:
+) -> DescribedOperation:
     text = str(operation.get("description") or "")
     declared = [_resolved(p, document) for p in (*shared, *(operation.get("parameters") or []))]
     query = [p for p in declared if isinstance(p, dict) and p.get("in") == "query"]
     texts = " ".join([text, *(str(p.get("description") or "") for p in query)])
     success = _success(operation, document)
-    return Described(
+    return DescribedOperation(
         name=str(operation.get("operationId") or ""),
         method=method.upper(),
         path=path,

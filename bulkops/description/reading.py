@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bulkops.description import markdown, openapi
-from bulkops.description.described import Described, Description
+from bulkops.description.described import DescribedOperation, Description
 from bulkops.documents import parse_json, parse_yaml, read_document
 from bulkops.errors import InputUnreadable
 
@@ -67,7 +67,7 @@ def _read(path: Path) -> Description:
     return _described(path, (), whole=False)
 
 
-def _described(path: Path, found: Iterable[Described], *, whole: bool, **facts: Any) -> Description:
+def _described(path: Path, found: Iterable[DescribedOperation], *, whole: bool, **facts: Any) -> Description:
     return Description(source=str(path), operations={each.key: each for each in found}, whole=whole, **facts)
 
 

@@ -9,12 +9,12 @@ import polars as pl
 from bulkops.readback.fetch.download import Downloaded, GetRequest
 from bulkops.readback.fetch.pages import read_pages
 from bulkops.readback.parse.warnings import Notes
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 
 PAGE_SIZE = 1000
 
 
-def write_pages(client: Client, question: GetRequest, out: BinaryIO, notes: Notes) -> Downloaded:
+def write_pages(client: ApiClient, question: GetRequest, out: BinaryIO, notes: Notes) -> Downloaded:
     """Write a paged list to `out` as one CSV: the columns of all pages, in the order of their first appearance."""
     with tempfile.TemporaryDirectory(prefix="bulkops-") as folder:
         names: dict[str, None] = {}

@@ -17,7 +17,7 @@ from bulkops.exporting.time_slices import Steps
 from bulkops.readback.fetch.download import Downloaded, Progress
 from bulkops.readback.parse.warnings import Notes
 from bulkops.reading.records.boundaries import BLOCK
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops.writing import OWN_ONLY, Permit, begin_writing_back, keep, part_file
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Fetching:
 
 
 def run_export(
-    client: Client,
+    client: ApiClient,
     request: Request,
     out: Path | BinaryIO,
     *,
@@ -135,7 +135,7 @@ def _spool() -> Iterator[BinaryIO]:
 
 
 def _fetch(
-    client: Client, request: Request, whole: BinaryIO, fetching: Fetching, *, folder: Path | None
+    client: ApiClient, request: Request, whole: BinaryIO, fetching: Fetching, *, folder: Path | None
 ) -> tuple[Downloaded, Notes]:
     notes = Notes()
     common: dict[str, Any] = {"settle": fetching.settle, "progress": fetching.progress, "notes": notes}

@@ -5,12 +5,12 @@ from typing import BinaryIO
 from bulkops.exporting.request import Request
 from bulkops.readback.fetch.download import Downloaded, Progress, digest, download
 from bulkops.readback.parse.warnings import Notes
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops_validators.model.contract import Form
 
 
 def spool(
-    client: Client,
+    client: ApiClient,
     request: Request,
     out: BinaryIO,
     *,

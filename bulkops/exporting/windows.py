@@ -30,7 +30,7 @@ from bulkops.readback.parse.tables import read_raw
 from bulkops.readback.parse.warnings import Notes
 from bulkops.reading.records.boundaries import inside_quotes
 from bulkops.settings import server_name
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 
 WIDER = timedelta(seconds=1)
 MOST = 100_000
@@ -39,7 +39,7 @@ Say = Callable[[str], None]
 
 
 def spool_windows(
-    client: Client,
+    client: ApiClient,
     request: Request,
     steps: Steps,
     out: BinaryIO,
@@ -69,7 +69,7 @@ def spool_windows(
     return Downloaded(bytes=size, attempts=attempts)
 
 
-def _spans(client: Client, request: Request, steps: Steps, folder: Path) -> list[tuple[datetime, datetime]]:
+def _spans(client: ApiClient, request: Request, steps: Steps, folder: Path) -> list[tuple[datetime, datetime]]:
     """Return the windows. The first run fixes the end; later runs find it in the folder."""
     window = steps.window
     if window.after not in request.values:
@@ -155,7 +155,7 @@ def _shifted(moment: datetime, by: timedelta) -> datetime:
 
 
 def _one(
-    client: Client,
+    client: ApiClient,
     request: Request,
     done: Path,
     window: Window,

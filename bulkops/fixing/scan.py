@@ -79,7 +79,7 @@ class FileScan:
 
 
 @dataclass
-class _Collector:
+class _BlockCollector:
     """Collects the blocks with findings, the broken rules, and the keys that must be unique."""
 
     contract: Contract
@@ -152,7 +152,7 @@ def scan_file(
     decoded.
     """
     builder = ReportBuilder(contract, source, ValidationSettings(max_findings=0, renames=renames), None)
-    collector = _Collector(contract)
+    collector = _BlockCollector(contract)
     with opened(source) as stream:
         watcher = _EncodingWatcher(stream)
         reader = ContentReader(cast("BinaryIO", watcher))

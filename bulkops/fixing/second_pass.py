@@ -49,7 +49,7 @@ def write_second_pass(contract: Contract, copy: Source, scan: FileScan, writer: 
             writer.report.changed += bool(repairs) and not origin.changed
 
 
-class _Record(NamedTuple):
+class _CopiedRecord(NamedTuple):
     """A record of the copy: its offset, its number from 0 (-1: a blank line), and its bytes.
 
     `whole`: its quotes are valid and it has as many cells as the header.
@@ -61,7 +61,7 @@ class _Record(NamedTuple):
     whole: bool
 
 
-def _records(contract: Contract, stream: BinaryIO, scan: FileScan, writer: RepairWriter) -> Iterator[_Record]:
+def _records(contract: Contract, stream: BinaryIO, scan: FileScan, writer: RepairWriter) -> Iterator[_CopiedRecord]:
     """Write the header, then yield the records."""
     reader = ContentReader(stream)
     file_start = read_file_start(reader, contract)
@@ -74,7 +74,7 @@ def _records(contract: Contract, stream: BinaryIO, scan: FileScan, writer: Repai
         numbers = np.where(laid.numbers < 0, -1, laid.numbers + count).tolist()
         whole = ((laid.fields == width) & ~laid.malformed).tolist()
         for start, end, number, sound in zip(laid.starts.tolist(), laid.ends.tolist(), numbers, whole, strict=True):
-            yield _Record(offset + start, number, block.data[start:end], sound)
+            yield _CopiedRecord(offset + start, number, block.data[start:end], sound)
         offset, count = offset + len(block.data), count + laid.records
 
 

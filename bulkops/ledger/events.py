@@ -111,7 +111,7 @@ class Blocked(Payload):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TooLarge(Payload):
+class RequestTooLarge(Payload):
     """The request of `bytes` bytes was refused for its size (413); the API did not process it."""
 
     kind = EventKind.TOO_LARGE
@@ -367,7 +367,7 @@ STATE, INTO, RUNS = "state", "into", "runs"
 PAYLOADS: dict[str, type[Payload]] = {
     payload.kind: payload
     for payload in (
-        Created, RequestSent, ClockSet, NotDelivered, Stopped, Blocked, TooLarge, OneReason, Accepted, Refused,
+        Created, RequestSent, ClockSet, NotDelivered, Stopped, Blocked, RequestTooLarge, OneReason, Accepted, Refused,
         OutcomeUnknown, EvidenceRead, Undecided, Resendable, Isolating, CutSmaller, Rejected, Resolved, Doubled,
         LookedAgain, TargetChanged, DuplicateImport, SettingsChanged, FileNamed, Cancelled, Reconciled,
     )

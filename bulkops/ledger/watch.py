@@ -32,7 +32,7 @@ LOG_HEADER, LOG_SALT = 24, slice(16, 24)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trouble:
+class LedgerDamage:
     """The damage to a file of the ledger. `kept`: the ledger still contains everything at its path.
 
     If it is `overwritten`, its content is unreliable.
@@ -93,7 +93,9 @@ class Watch:
             return None
         with self._once:
             if self._lost is None:
-                self._lost = self._error_of(Trouble(message=f"The ledger was damaged ({reason})", overwritten=True))
+                self._lost = self._error_of(
+                    LedgerDamage(message=f"The ledger was damaged ({reason})", overwritten=True)
+                )
         return self._lost
 
     def check(self) -> None:
@@ -109,54 +111,58 @@ class Watch:
                 self._lost = self._error_of(trouble)
         raise self._lost
 
-    def _trouble(self) -> Trouble | None:
+    def _trouble(self) -> LedgerDamage | None:
         if self._path is not None:
             if (found := self._of_the_database(self._path)) is not None:
                 return found
             for file in list(self._files)[1:]:
                 if (how := _changed(file, self._files[file])) is not None:
-                    return Trouble(message=f"{file}, which belongs to the ledger, was {how}", kept=self._folded_in(how))
+                    return LedgerDamage(
+                        message=f"{file}, which belongs to the ledger, was {how}", kept=self._folded_in(how)
+                    )
             if (found := self._of_the_content(self._path)) is not None:
                 return found
         for lock, inode in list(self._locks.items()):
             if (how := _changed(lock, inode)) is not None:
-                return Trouble(message=f"The lock file {lock} was {how}", kept=True)
+                return LedgerDamage(message=f"The lock file {lock} was {how}", kept=True)
         return None
 
-    def _of_the_database(self, path: Path) -> Trouble | None:
+    def _of_the_database(self, path: Path) -> LedgerDamage | None:
         if (how := _changed(path, self._files[path])) is not None:
             if not path.parent.exists():
-                return Trouble(message=f"The folder {path.parent} with the ledger was moved or deleted")
-            return Trouble(message=f"The ledger {path} was {how}")
+                return LedgerDamage(message=f"The folder {path.parent} with the ledger was moved or deleted")
+            return LedgerDamage(message=f"The ledger {path} was {how}")
         # Between checkpoints only the log is written. SQLite would remove the log of an empty file that it opens.
         if (state := _state(path)) == self._state:
             return None
         if not (path.stat().st_size and _is_sound(path)):
-            return Trouble(message=f"The ledger {path} was damaged")
+            return LedgerDamage(message=f"The ledger {path} was damaged")
         if _lacks(path, self._in_database):
-            return Trouble(message=f"The ledger {path} was overwritten by an older copy", overwritten=True)
+            return LedgerDamage(message=f"The ledger {path} was overwritten by an older copy", overwritten=True)
         if (event := _last_event(path, without_log=True)) is not None:
             self._state, self._in_database = state, max(event, self._in_database)
         return None
 
-    def _of_the_content(self, path: Path) -> Trouble | None:
+    def _of_the_content(self, path: Path) -> LedgerDamage | None:
         """Check by name, as another process would, that the ledger contains the last event of this process."""
         if not self._written:
             return None
         header = _log_header(path)
         if header and not header.startswith(LOG_MARKS):
-            return Trouble(message=f"The log of the ledger {path} was damaged", overwritten=True)
+            return LedgerDamage(message=f"The log of the ledger {path} was damaged", overwritten=True)
         if header[LOG_SALT] != self._salt:
             # The log started again after a checkpoint, so the database contains all earlier writes.
             if _lacks(path, self._written):
-                return Trouble(message=f"The ledger {path} was overwritten by an older copy", overwritten=True)
+                return LedgerDamage(message=f"The ledger {path} was overwritten by an older copy", overwritten=True)
             self._salt = header[LOG_SALT]
         try:
             event = _last_event(path)
         except sqlite3.Error as error:
-            return Trouble(message=f"The ledger {path}, or its log, was damaged ({error})", overwritten=True)
+            return LedgerDamage(message=f"The ledger {path}, or its log, was damaged ({error})", overwritten=True)
         if event is not None and event < self._written:
-            return Trouble(message=f"The ledger {path}, or its log, was overwritten by an older copy", overwritten=True)
+            return LedgerDamage(
+                message=f"The ledger {path}, or its log, was overwritten by an older copy", overwritten=True
+            )
         return None
 
     def _folded_in(self, how: str) -> bool:
@@ -169,7 +175,7 @@ class Watch:
             return False
         return not busy
 
-    def _error_of(self, trouble: Trouble) -> BulkopsError:
+    def _error_of(self, trouble: LedgerDamage) -> BulkopsError:
         message = f"{trouble.message} while it was in use. Nothing more was sent."
         if trouble.kept:
             return Unfinished(message, hint="The ledger has lost nothing. Do not change its files, and resume the job.")

@@ -19,7 +19,7 @@ from bulkops.ledger.paths import plain_path, without_password
 from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.states import ChunkState
 from bulkops.settings import Target, state_folder
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops.transport.reach import addresses_of, host_and_port, missing_certificates, proxy_of, shake_hands
 from bulkops.wording import counted
 
@@ -99,7 +99,7 @@ def check_way(base_url: str, *, now: datetime) -> Iterator[Check]:
     yield _connection(base_url, now)
 
 
-def check_access(client: Client, ids: Mapping[str, int]) -> tuple[list[Check], list[Right]]:
+def check_access(client: ApiClient, ids: Mapping[str, int]) -> tuple[list[Check], list[Right]]:
     """Check the key and the clock, and which operations the key permits."""
     try:
         with client.stream(KEY_PATH, {}, {"pageSize": "1"}, attempts=2):
@@ -194,7 +194,7 @@ def _connection(base_url: str, now: datetime) -> Check:
     return _ok("TLS", f"{made.version}{until}")
 
 
-def _clock(client: Client) -> Check:
+def _clock(client: ApiClient) -> Check:
     offset = client.server_offset
     if offset is None:
         message = "The responses contain no Date header."

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.readback.compare.canonical import Fold
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class EvidenceSource:
     codes are folded, if known.
     """
 
-    client: Client | None = None
+    client: ApiClient | None = None
     ids: Mapping[str, int] | None = None
     address: str | None = None
     options: Mapping[str, str] | None = None

@@ -10,7 +10,7 @@ from bulkops.reporting import tables
 from bulkops.reporting.decisions import OpenDecision, open_decisions
 from bulkops.reporting.facts import STATES, JobFacts
 from bulkops.reporting.plots import duration
-from bulkops.reporting.tables import Table, moment
+from bulkops.reporting.tables import ReportTable, moment
 from bulkops.reporting.verdict import SignOff, verdict_of, verdict_of_all
 from bulkops.version import __version__
 
@@ -44,7 +44,7 @@ class Plot:
 class Section:
     """A table, and the plot above it; None without a plot."""
 
-    table: Table
+    table: ReportTable
     plot: Plot | None = None
 
 
@@ -60,7 +60,7 @@ class JobPage:
     books: Section
     proof: tuple[Fact, ...]
     decisions: tuple[OpenDecision, ...]
-    rejected: Table | None
+    rejected: ReportTable | None
     rejected_file: str | None
     facts: tuple[Fact, ...]
     progress: Plot | None
@@ -76,7 +76,7 @@ class Page:
     made: str
     version: str
     verdict: SignOff
-    summary: Table | None
+    summary: ReportTable | None
     jobs: tuple[JobPage, ...]
 
 

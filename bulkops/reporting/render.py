@@ -9,7 +9,7 @@ from bulkops.escaping import escaped
 from bulkops.reporting import markdown_text
 from bulkops.reporting.page import JobPage, Page, Plot
 from bulkops.reporting.plots import bars, stacked_bar, steps
-from bulkops.reporting.tables import MAIN_LEDGER, Table
+from bulkops.reporting.tables import MAIN_LEDGER, ReportTable
 from bulkops.reporting.timeline import timeline
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _code(text: str) -> Any:
     return Markup(markdown_text.code(text))  # noqa: S704 - a code span shows any text unchanged
 
 
-def _cells(row: tuple[str, ...], table: Table) -> Any:
+def _cells(row: tuple[str, ...], table: ReportTable) -> Any:
     """Return a row of a table as Markdown, with data as code."""
     from markupsafe import Markup
 
@@ -97,7 +97,7 @@ def _cells(row: tuple[str, ...], table: Table) -> Any:
     return Markup(" | ".join(shown))  # noqa: S704 - both functions escape
 
 
-def _heads(table: Table) -> Any:
+def _heads(table: ReportTable) -> Any:
     from markupsafe import Markup
 
     return Markup(" | ".join(markdown_text.plain(name) for name in table.columns))  # noqa: S704 - it is escaped

@@ -26,7 +26,7 @@ SHORT = {Sign.YES: "sign", Sign.RESERVED: "with reservations", Sign.NO: "not yet
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class ReportTable:
     """A heading, a text below it, columns and rows.
 
     `numbers` are the 0-based indexes of columns with numbers, and `data` those of columns with text from files,
@@ -41,7 +41,7 @@ class Table:
     data: frozenset[int] = frozenset()
     total: bool = False
 
-    def trimmed(self) -> "Table":
+    def trimmed(self) -> "ReportTable":
         """Return the table without columns that contain only blanks or zeros; the first column always stays."""
         kept = [n for n in range(len(self.columns)) if n == 0 or any(row[n] not in EMPTY for row in self.rows)]
         return replace(
@@ -53,7 +53,7 @@ class Table:
         )
 
 
-def summary(all_facts: Sequence[JobFacts]) -> Table:
+def summary(all_facts: Sequence[JobFacts]) -> ReportTable:
     """Return a table with one row for each job, and the sum of all jobs."""
     rows = [
         (
@@ -65,7 +65,7 @@ def summary(all_facts: Sequence[JobFacts]) -> Table:
     ]  # fmt: skip
     totals = [f"{sum(f.records[s] for f in all_facts):,}" for s in ("input", *STATES)]
     states = (WORDS.get(s, s).capitalize() for s in STATES)
-    return Table(
+    return ReportTable(
         heading="Jobs",
         columns=("Job", "Contract", "State", "Verdict", "Input", *states, "Sign"),
         rows=(*rows, ("Sum", "", "", "", *totals, "")),
@@ -78,12 +78,12 @@ def _nonzero(number: int) -> str:
     return f"{number:,}" if number else ""
 
 
-def books(facts: JobFacts) -> Table:
+def books(facts: JobFacts) -> ReportTable:
     """Return the books: the number of records in the input and in each state."""
     states = [state for state in STATES if facts.records[state]]
     rows = [(WORDS.get(s, s).capitalize(), f"{facts.records[s]:,}", MEANINGS[s]) for s in states]
     ends = "The books balance." if facts.balanced else "THE BOOKS DO NOT BALANCE."
-    return Table(
+    return ReportTable(
         heading="Books",
         text=ends,
         columns=("Records", "Number", "Meaning"),
@@ -93,7 +93,7 @@ def books(facts: JobFacts) -> Table:
     )
 
 
-def rejected(facts: JobFacts) -> Table | None:
+def rejected(facts: JobFacts) -> ReportTable | None:
     """Return the rejected records by reason; None if there are none."""
     if not facts.reasons:
         return None
@@ -101,7 +101,7 @@ def rejected(facts: JobFacts) -> Table | None:
     rows = tuple(
         (reason.message, f"{reason.records:,}", _places(reason.places, reason.more)) for reason in facts.reasons
     )
-    return Table(
+    return ReportTable(
         heading="Rejected by the server",
         text="Some were rejected with others of their request and may be valid." if together else "",
         columns=("Reason", "Records", "First ones"),
@@ -115,30 +115,32 @@ def _places(places: Sequence[str], more: int) -> str:
     return ", ".join(places) + (f" and {more:,} more" if more else "")
 
 
-def compared(found: Mapping[str, Any]) -> Table | None:
+def compared(found: Mapping[str, Any]) -> ReportTable | None:
     """Return the records of a reconciliation by result; None if there are fewer than two kinds."""
     names = ("matched", "missing", "different", "unexpected")
     rows = tuple((name.capitalize(), f"{found[name]:,}") for name in names if found.get(name))
     if not found.get("readings") or len(rows) < 2:
         return None
-    return Table(heading="Records compared", columns=("Records", "Number"), rows=rows, numbers=frozenset({1}))
+    return ReportTable(heading="Records compared", columns=("Records", "Number"), rows=rows, numbers=frozenset({1}))
 
 
-def differences(found: Mapping[str, Any]) -> Table | None:
+def differences(found: Mapping[str, Any]) -> ReportTable | None:
     """Return the number of differences for each column; None without differences."""
     rows = tuple((name, f"{count:,}") for name, count in found.get("columns", {}).items() if count)
     if not rows:
         return None
-    return Table(heading="Differences by column", columns=("Column", "Differences"), rows=rows, numbers=frozenset({1}))
+    return ReportTable(
+        heading="Differences by column", columns=("Column", "Differences"), rows=rows, numbers=frozenset({1})
+    )
 
 
-def examples(found: Mapping[str, Any]) -> Table | None:
+def examples(found: Mapping[str, Any]) -> ReportTable | None:
     """Return examples of differences; None without differences."""
     names = ("class", "line", "key", "column", "sent", "found")
     rows = tuple(tuple(_cell(example.get(name)) for name in names) for example in found.get("examples", []))
     if not rows:
         return None
-    return Table(
+    return ReportTable(
         heading="Examples of differences",
         columns=("What", "Line", "Key", "Column", "Sent", "Found"),
         rows=rows,
@@ -147,7 +149,7 @@ def examples(found: Mapping[str, Any]) -> Table | None:
     ).trimmed()
 
 
-def balances(found: Mapping[str, Any]) -> Table | None:
+def balances(found: Mapping[str, Any]) -> ReportTable | None:
     """Return the balances before and after; None if they were not compared."""
     listed = found.get("balances") or []
     if not listed:
@@ -163,24 +165,24 @@ def balances(found: Mapping[str, Any]) -> Table | None:
         for b in listed
     )  # fmt: skip
     columns = ("Subledger", "Before", "After", "Grew by", "Sent", "Agrees")
-    return Table(
+    return ReportTable(
         heading="Balances before and after", text=ends, columns=columns, rows=rows,
         numbers=frozenset(range(1, 5)), data=frozenset({0}),
     )  # fmt: skip
 
 
-def sums(facts: JobFacts) -> Table | None:
+def sums(facts: JobFacts) -> ReportTable | None:
     """Return the amounts of the file by subledger; None if the contract has no amounts."""
     rows = tuple((name or MAIN_LEDGER, _thousands(total)) for name, total in facts.sums.items())
     if not rows:
         return None
     columns = ("Subledger", "Sum of the file")
-    return Table(
+    return ReportTable(
         heading="Amounts by subledger", columns=columns, rows=rows, numbers=frozenset({1}), data=frozenset({0})
     )
 
 
-def doubts(facts: JobFacts) -> Table | None:
+def doubts(facts: JobFacts) -> ReportTable | None:
     """Return the unusual events; None if there were none."""
     rows = tuple(
         (moment(s.at.isoformat()), "" if s.chunk is None else str(s.chunk), s.what, s.detail, s.said)
@@ -188,7 +190,7 @@ def doubts(facts: JobFacts) -> Table | None:
     )
     if not rows:
         return None
-    return Table(
+    return ReportTable(
         heading="Doubts, and the evidence that settled them",
         columns=("When", "Chunk", "What", "Evidence", "Message"),
         rows=rows,
@@ -197,11 +199,11 @@ def doubts(facts: JobFacts) -> Table | None:
     ).trimmed()
 
 
-def findings(facts: JobFacts) -> Table | None:
+def findings(facts: JobFacts) -> ReportTable | None:
     """Return the findings of the file by rule; None if it was not checked or has no findings."""
     if not facts.findings:
         return None
-    return Table(
+    return ReportTable(
         heading="Findings by rule",
         columns=("Rule", "Name", "Severity", "Findings", "What to do"),
         rows=tuple(_finding(code, count) for code, count in facts.findings),
@@ -214,7 +216,7 @@ def _finding(code: str, count: int) -> tuple[str, ...]:
     return code, rule.name, rule.severity.value, f"{count:,}", rule.fix
 
 
-def chunks(facts: JobFacts) -> Table | None:
+def chunks(facts: JobFacts) -> ReportTable | None:
     """Return the chunks in the order of the file; None if there are none."""
     if not facts.chunks:
         return None
@@ -239,7 +241,7 @@ def chunks(facts: JobFacts) -> Table | None:
         )
         for c in facts.chunks
     )  # fmt: skip
-    return Table(
+    return ReportTable(
         heading="Chunks", columns=columns, rows=rows, numbers=frozenset({0, 1, 2, 4, 5}), data=frozenset({8})
     ).trimmed()
 

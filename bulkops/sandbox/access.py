@@ -11,13 +11,13 @@ from threading import Lock
 from typing import Any
 
 from bulkops.sandbox.responses import ApiError, bad_field
-from bulkops.sandbox.state import USER, State
+from bulkops.sandbox.state import USER, SandboxState
 from bulkops.sandbox.times import iso, iso_micro
 
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
-def authorise(state: State, key: str | None, header: str | None) -> str:
+def authorise(state: SandboxState, key: str | None, header: str | None) -> str:
     """Return the credential of an `Authorization` header, or refuse with 401.
 
     Without a key every well-formed header will do; with one, that key or a token of `POST /v1/sessions`.
@@ -35,7 +35,7 @@ def authorise(state: State, key: str | None, header: str | None) -> str:
     return credential
 
 
-def open_session(state: State, credentials: Any, key: str | None) -> dict[str, Any]:
+def open_session(state: SandboxState, credentials: Any, key: str | None) -> dict[str, Any]:
     """Store and return a new session; the password must be the key, if there is one."""
     given = credentials if isinstance(credentials, dict) else {}
     email, password = given.get("email"), given.get("password")
@@ -51,7 +51,7 @@ def open_session(state: State, credentials: Any, key: str | None) -> dict[str, A
     return {"userId": USER, "token": token, "created": iso(now)}
 
 
-def close_session(state: State, credential: str) -> None:
+def close_session(state: SandboxState, credential: str) -> None:
     """Forget a session's token."""
     with state.database.writing() as connection:
         connection.execute("DELETE FROM session WHERE token = ?", (credential,))
@@ -60,7 +60,7 @@ def close_session(state: State, credential: str) -> None:
 class RateLimit:
     """Counts requests within one second; `limit` 0 counts nothing."""
 
-    def __init__(self, limit: int, state: State, monotonic: Callable[[], float]) -> None:
+    def __init__(self, limit: int, state: SandboxState, monotonic: Callable[[], float]) -> None:
         self.limit = limit
         self._state = state
         self._monotonic = monotonic
@@ -85,7 +85,7 @@ class RateLimit:
             seen.append(now)
 
 
-def too_many(state: State, form: str, wait: int) -> ApiError:
+def too_many(state: SandboxState, form: str, wait: int) -> ApiError:
     """Return the 429, with `Retry-After` in the given form: none, seconds or date."""
     headers: dict[str, str] = {}
     if form == "seconds":

@@ -18,10 +18,10 @@ from starlette.types import Receive, Scope, Send
 
 from bulkops.sandbox.access import RateLimit, authorise, too_many
 from bulkops.sandbox.faults import Faults, Mishap
-from bulkops.sandbox.import_engine import Importer, Run, Trouble, run_import
+from bulkops.sandbox.import_engine import Importer, ImportFault, Run, run_import
 from bulkops.sandbox.parameters import Parameters, checked, integer
 from bulkops.sandbox.responses import CSV_MEDIA, ApiError, error_response, json_response
-from bulkops.sandbox.state import State
+from bulkops.sandbox.state import SandboxState
 from bulkops.sandbox.wire import Body, Content, drain, hang_up, truncating
 
 
@@ -38,7 +38,7 @@ class Logged(NamedTuple):
 class Service:
     """What all endpoints of a sandbox share."""
 
-    state: State
+    state: SandboxState
     key: str | None
     limit: RateLimit
     faults: Faults
@@ -63,10 +63,10 @@ class Call:
     credential: str
     body: Any
     upload: IO[bytes] | None
-    trouble: Trouble
+    trouble: ImportFault
 
     @property
-    def state(self) -> State:
+    def state(self) -> SandboxState:
         """The sandbox's state."""
         return self.service.state
 

@@ -12,7 +12,7 @@ from typing import Any
 from bulkops.documents import parse_json
 from bulkops.errors import UsageError
 from bulkops.limits import MAX_SECONDS
-from bulkops.sandbox.import_engine import Trouble
+from bulkops.sandbox.import_engine import ImportFault
 
 RULE = re.compile(r"(?P<endpoint>[A-Za-z0-9]+)(?:@(?P<when>[0-9a-z.\-]+))?=(?P<fault>[a-z0-9]+(?::[a-z0-9.]+)*)")
 WHEN = re.compile(
@@ -24,7 +24,7 @@ GROUPS = ("imports", "exports", "reads", "all")
 HINT = "docs/reference/sandbox.md describes the faults."
 
 
-NO_TROUBLE = Trouble()
+NO_TROUBLE = ImportFault()
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ class Mishap:
     truncate: bool = False
     late: float | None = None
     slow: float = 0.0
-    trouble: Trouble = NO_TROUBLE
+    trouble: ImportFault = NO_TROUBLE
 
 
 NONE = Mishap()
 
 
 @dataclass(frozen=True)
-class Rule:
+class FaultRule:
     """One rule: an endpoint or a group of them, when, and what."""
 
     endpoint: str
@@ -78,7 +78,7 @@ class Rule:
 class Faults:
     """The rules of one sandbox; the first that fits a request is applied. Counts requests by endpoint."""
 
-    def __init__(self, rules: tuple[Rule, ...] = (), seed: int = 0) -> None:
+    def __init__(self, rules: tuple[FaultRule, ...] = (), seed: int = 0) -> None:
         self.rules = rules
         self._random = random.Random(seed)
         self._counts: Counter[str] = Counter()
@@ -127,7 +127,7 @@ def _seed(value: Any) -> int:
         raise UsageError(f"The seed of the faults is a whole number, not {str(value)[:40]!r}.") from problem
 
 
-def _rule(text: str, operations: frozenset[str]) -> Rule:
+def _rule(text: str, operations: frozenset[str]) -> FaultRule:
     found = RULE.fullmatch(text) if len(text) <= MAX_RULE else None
     text = text[:MAX_RULE]
     if found is None:
@@ -140,7 +140,7 @@ def _rule(text: str, operations: frozenset[str]) -> Rule:
     if when and WHEN.fullmatch(when) is None:
         raise UsageError(f"The fault {text!r} does not say when: 3, 2-5, every4 or p0.1.", hint=HINT)
     try:
-        return Rule(endpoint, when, _mishap(*found["fault"].split(":")))
+        return FaultRule(endpoint, when, _mishap(*found["fault"].split(":")))
     except (ValueError, TypeError) as problem:
         raise UsageError(f"The fault {text!r} is not known.", hint=HINT) from problem
 
@@ -206,11 +206,11 @@ def _slow(wait: str) -> Mishap:
 
 
 def _lag(wait: str) -> Mishap:
-    return Mishap(trouble=Trouble(lag=_seconds(wait)))
+    return Mishap(trouble=ImportFault(lag=_seconds(wait)))
 
 
 def _short(records: str) -> Mishap:
-    return Mishap(trouble=Trouble(only=_count(records)))
+    return Mishap(trouble=ImportFault(only=_count(records)))
 
 
 def _count(text: str) -> int:
@@ -225,4 +225,4 @@ def _refuse(how: str, record: str = "1") -> Mishap:
     atomicity = {"atomic": "whole_file", "partial": "until_error"}[how] if how in ("atomic", "partial") else ""
     if not atomicity or _count(record) < 1:
         raise ValueError(how)
-    return Mishap(trouble=Trouble(refuse_at=_count(record), atomicity=atomicity))
+    return Mishap(trouble=ImportFault(refuse_at=_count(record), atomicity=atomicity))

@@ -14,14 +14,14 @@ from bulkops.sandbox.assumptions import Assumptions
 from bulkops.sandbox.cells import Attributes, Instants
 from bulkops.sandbox.csv_input import CsvInput, Place, RowError, Unreadable, column_positions, refused
 from bulkops.sandbox.responses import ApiError
-from bulkops.sandbox.state import ACCOUNT, USER, State
+from bulkops.sandbox.state import ACCOUNT, USER, SandboxState
 from bulkops.sandbox.times import FOREVER, iso, iso_micro, seconds
 
 BATCH = 2000
 
 
 @dataclass(frozen=True)
-class Trouble:
+class ImportFault:
     """The effect of a fault on an import: reject a record, show the rows late, or import `only` the first records."""
 
     refuse_at: int | None = None
@@ -34,7 +34,7 @@ class Trouble:
 class Run:
     """One import while it runs; `since` is when reads show its rows."""
 
-    state: State
+    state: SandboxState
     connection: sqlite3.Connection
     import_id: int
     now: datetime
@@ -120,7 +120,7 @@ class Tally:
 class Feed:
     """Reads one file into one importer."""
 
-    def __init__(self, importer: Importer, trouble: Trouble) -> None:
+    def __init__(self, importer: Importer, trouble: ImportFault) -> None:
         self.importer = importer
         self.trouble = trouble
         self.assumptions = importer.run.assumptions
@@ -207,10 +207,15 @@ class Feed:
 
 
 def run_import(
-    state: State, make: Callable[[Run], Importer], upload: IO[bytes], *, path: str, trouble: Trouble | None = None
+    state: SandboxState,
+    make: Callable[[Run], Importer],
+    upload: IO[bytes],
+    *,
+    path: str,
+    trouble: ImportFault | None = None,
 ) -> dict[str, Any]:
     """Import a file in one transaction and return the documented Import object; raise `ApiError`."""
-    trouble = trouble or Trouble()
+    trouble = trouble or ImportFault()
     lag = state.assumptions.lag + trouble.lag
     with state.database.writing() as connection:
         now = state.now()

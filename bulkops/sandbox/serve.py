@@ -22,7 +22,7 @@ from bulkops.sandbox.database import Database
 from bulkops.sandbox.endpoint import Logged, Service
 from bulkops.sandbox.faults import parse_faults
 from bulkops.sandbox.resources import TABLES
-from bulkops.sandbox.state import State, system_now
+from bulkops.sandbox.state import SandboxState, system_now
 from bulkops.sandbox.wire import TRANSPORT
 from bulkops.sandbox.world import World
 from bulkops.sandbox.world_file import load_world
@@ -73,7 +73,7 @@ class SandboxServer:
         except UsageError:
             self._socket.close()
             raise
-        self.state = State(found, settings, self._database, now)
+        self.state = SandboxState(found, settings, self._database, now)
         self.state.seed()
         limit = RateLimit(rate_limit, self.state, monotonic)
         self._service = Service(self.state, key, limit, plan)
@@ -109,7 +109,7 @@ class SandboxServer:
     def set_assumptions(self, *pairs: str) -> None:
         """Change assumptions while the server runs."""
         changed = self.state.assumptions.with_values(pairs)
-        self.state = State(self.state.world, changed, self._database, self.state.now)
+        self.state = SandboxState(self.state.world, changed, self._database, self.state.now)
         self._service.state = self.state
 
     def serve(self) -> None:

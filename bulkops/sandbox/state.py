@@ -43,7 +43,7 @@ def system_now() -> datetime:
 
 
 @dataclass(frozen=True)
-class State:
+class SandboxState:
     """Everything that a response depends on."""
 
     world: World

@@ -56,13 +56,13 @@ class Series(_Part):
         return [self.pattern.format(number) for number in range(1, self.count + 1)] + list(self.names)
 
 
-class Stores(Series):
-    """Stores of one Application."""
+class StoreSeries(Series):
+    """StoreSeries of one Application."""
 
     application: int = 1
 
 
-class Cards(Series):
+class CardSeries(Series):
     """Active loyalty cards of one program."""
 
     program: int = 2
@@ -192,9 +192,9 @@ class World(_Part):
     collections: tuple[Collection, ...] = ()
     audiences: tuple[Audience, ...] = ()
     attributes: tuple[Attribute, ...] = ()
-    stores: tuple[Stores, ...] = ()
+    stores: tuple[StoreSeries, ...] = ()
     profiles: tuple[Series, ...] = ()
-    cards: tuple[Cards, ...] = ()
+    cards: tuple[CardSeries, ...] = ()
     value_maps: tuple[ValueMap, ...] = ()
     achievements: tuple[Achievement, ...] = ()
 

@@ -105,7 +105,7 @@ class _Time:
     monotonic: float
 
 
-class Client:
+class ApiClient:
     """A client of one target, safe to use from several threads.
 
     Path templates contain id names in braces; their values are percent-encoded. `server_offset` is the time to add to

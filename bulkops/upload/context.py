@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bulkops.clock import Clock
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.store import Ledger
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops.upload.chunk_records import ChunkRecords
 from bulkops.upload.input_file import JobFile
 from bulkops.upload.options import RunOptions
@@ -25,7 +25,7 @@ class JobContext:
     ids: Mapping[str, int]
     parameters: Mapping[str, str]
     options: RunOptions
-    client: Client
+    client: ApiClient
     ledger: Ledger
     clock: Clock
     job_file: JobFile

@@ -17,7 +17,7 @@ from bulkops.readback.compare.keyed import compare
 from bulkops.readback.compare.staging import RowSets
 from bulkops.readback.fetch.download import GetRequest, download
 from bulkops.readback.fetch.rows import query, read_file
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops.upload.options import share_of
 from bulkops.validation.findings import FileReport
 from bulkops_validators.model.contract import Form, Mode, Readback
@@ -102,7 +102,7 @@ def refuse_empty(plan: FilePlan, mode: Mode, *, allow_empty: bool) -> None:
 
 
 def save_target(
-    client: Client, readback: Readback, ids: Mapping[str, int], options: Mapping[str, str], *, to: Path
+    client: ApiClient, readback: Readback, ids: Mapping[str, int], options: Mapping[str, str], *, to: Path
 ) -> None:
     """Save the content of the target as a file that can be imported again.
 

@@ -15,7 +15,7 @@ from bulkops.errors import (
     ServerRefused,
     Unfinished,
 )
-from bulkops.ledger.events import CutSmaller, EventKind, ProcessEnded, TooLarge
+from bulkops.ledger.events import CutSmaller, EventKind, ProcessEnded, RequestTooLarge
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.transport.retries import ATTEMPTS, wait_seconds
@@ -257,7 +257,7 @@ class _RequestSize:
     def _recorded_most_bytes(self) -> int | None:
         """Return half the size of the smallest request that was refused for its size; None if none was."""
         events = self._context.ledger.events(self._context.job.id, kind=EventKind.TOO_LARGE)
-        sizes = [event.payload.bytes for event in events if isinstance(event.payload, TooLarge)]
+        sizes = [event.payload.bytes for event in events if isinstance(event.payload, RequestTooLarge)]
         return min((size // 2 for size in sizes), default=None)
 
     def lower_most_bytes(self, chunk: ChunkEntry) -> None:

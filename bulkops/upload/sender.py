@@ -17,7 +17,7 @@ from bulkops.errors import (
 )
 from bulkops.ledger import events
 from bulkops.ledger.claims import ImportTaken
-from bulkops.ledger.events import Accepted, Blocked, Payload, Refused, RequestSent, Stopped, TooLarge
+from bulkops.ledger.events import Accepted, Blocked, Payload, Refused, RequestSent, RequestTooLarge, Stopped
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import IMPORTED, ChunkState
 from bulkops.transport.client import CLOCK_SET_SECONDS
@@ -110,7 +110,7 @@ class Sender:
         chunk = attempt.chunk
         if error.status != 413 or (chunk.records == 1 and self._context.contract.mode.splittable):
             return SendResult(chunk=attempt.refused(error), error=error)
-        back = attempt.back(TooLarge(message=error.message, bytes=chunk.bytes))
+        back = attempt.back(RequestTooLarge(message=error.message, bytes=chunk.bytes))
         if self._context.contract.mode.splittable:
             return SendResult(chunk=back, error=error)
         raise UsageError(
@@ -177,7 +177,7 @@ class _Attempt:
             amount=None,
         )
 
-    def back(self, event: events.NotDelivered | Stopped | Blocked | TooLarge) -> ChunkEntry:
+    def back(self, event: events.NotDelivered | Stopped | Blocked | RequestTooLarge) -> ChunkEntry:
         """Return the chunk to pending: the server imported none of it. Keep it unchanged if the request never left."""
         if self.chunk.state is ChunkState.SENDING:
             self._move(ChunkState.PENDING, event, message=event.message)

@@ -14,7 +14,7 @@ from bulkops.ledger.models import ADDRESS, SENT_HEADER, ChunkEntry, JobEntry
 from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.store import Ledger
 from bulkops.settings import Target
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops.upload.body import FileStamp, file_sha256
 from bulkops.upload.context import JobContext
 from bulkops.upload.input_file import JobFile
@@ -89,7 +89,7 @@ def new_chunks(plan: FilePlan) -> list[ChunkEntry]:
 
 
 def open_job(
-    job: JobEntry, target: Target, *, client: Client, ledger: Ledger, clock: Clock, stamp: FileStamp | None = None
+    job: JobEntry, target: Target, *, client: ApiClient, ledger: Ledger, clock: Clock, stamp: FileStamp | None = None
 ) -> JobContext:
     """Return a job ready to run; GuardRefused for another target, UsageError for an unknown contract.
 

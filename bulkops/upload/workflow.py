@@ -15,7 +15,7 @@ from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.readback.fetch.rows import fold_of
 from bulkops.settings import Target
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops.transport.limiter import SlotLimiter
 from bulkops.transport.notices import Notify, discard_notice
 from bulkops.upload.body import FileStamp
@@ -65,10 +65,12 @@ class Guards:
 
 
 @contextmanager
-def open_client(target: Target, ledger: Ledger, *, clock: Clock, notify: Notify = discard_notice) -> Iterator[Client]:
+def open_client(
+    target: Target, ledger: Ledger, *, clock: Clock, notify: Notify = discard_notice
+) -> Iterator[ApiClient]:
     """Yield a client. All processes that use the same ledger share its rate limit."""
     limiter = SlotLimiter(folder=ledger.folder / "rate", clock=clock, before=ledger.check)
-    with Client(target, clock=clock, limiter=limiter, notify=notify) as client:
+    with ApiClient(target, clock=clock, limiter=limiter, notify=notify) as client:
         yield client
 
 

@@ -25,7 +25,7 @@ from bulkops_validators.model.rules_registry import chosen
 
 
 @dataclass
-class _Outcome:
+class _FileResult:
     """The report builder of one file, and the result of reading it."""
 
     builder: ReportBuilder
@@ -64,8 +64,8 @@ def validate_files(
     return report
 
 
-def _validate_one(builder: ReportBuilder, keys: KeyRegistry) -> _Outcome:
-    outcome = _Outcome(builder)
+def _validate_one(builder: ReportBuilder, keys: KeyRegistry) -> _FileResult:
+    outcome = _FileResult(builder)
     try:
         with builder.source.open() as stream:
             reader = ContentReader(stream)

@@ -13,7 +13,7 @@ from bulkops.ledger.job_documents import job_document
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.store import Ledger
 from bulkops.settings import Secret, Target
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops.transport.limiter import NoLimiter
 from bulkops.upload.context import JobContext
 from bulkops.upload.guards import TargetDifference
@@ -51,7 +51,7 @@ class Desk:
 
     @contextmanager
     def opened(self, job: JobEntry, target: Target) -> Iterator[JobContext]:
-        with Client(target, clock=self.clock, limiter=NoLimiter(), notify=self.notes.append) as client:
+        with ApiClient(target, clock=self.clock, limiter=NoLimiter(), notify=self.notes.append) as client:
             yield open_job(job, target, client=client, ledger=self.ledger, clock=self.clock)
 
     def begin(

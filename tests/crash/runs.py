@@ -21,7 +21,7 @@ from bulkops.errors import BulkopsError
 from bulkops.ledger.job_documents import EXIT_CODES, job_state
 from bulkops.ledger.store import Ledger
 from bulkops.settings import Secret, Target
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops.transport.limiter import NoLimiter
 from bulkops.upload.options import RunOptions
 from bulkops.upload.start import new_job, open_job, refuse_changed_file
@@ -117,7 +117,7 @@ def _code(run: Run) -> int:
     contract = CONTRACTS[run.contract]
     try:
         jobs = [job for job in ledger.jobs() if job.file_path == run.file]
-        with Client(target, clock=clock, limiter=NoLimiter()) as client:
+        with ApiClient(target, clock=clock, limiter=NoLimiter()) as client:
             if jobs:
                 job = jobs[0]
                 refuse_changed_file(job, ledger)

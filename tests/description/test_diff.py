@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from bulkops.cli.main import cli
 from bulkops.description.comparing import DescriptionDifference, compare_with
-from bulkops.description.described import Described, Description, Parameter, TextLimits, folded
+from bulkops.description.described import DescribedOperation, Description, Parameter, TextLimits, folded
 from bulkops.description.expected import expected_operations
 from bulkops.description.reading import read_description
 from bulkops.errors import InputUnreadable, UsageError
@@ -190,7 +190,7 @@ def complete() -> Description:
             folded(name): Parameter(name=name, required=required, choices=choices)
             for name, (choices, required) in (each.parameters or {}).items()
         }
-        operations[key] = Described(
+        operations[key] = DescribedOperation(
             name="x", method=each.method, path=each.path, columns=columns, sample=each.found or (),
             parameters=parameters, limits=each.limits or TextLimits(), deprecated=each.deprecated,
         )  # fmt: skip
@@ -210,7 +210,7 @@ def test_operation_that_a_whole_description_lacks_is_reported() -> None:
 
 def test_operations_and_parameters_are_those_of_the_facts() -> None:
     described = [
-        Described(
+        DescribedOperation(
             name=each.name, method=each.method, path=each.path,
             parameters={folded(name): Parameter(name=name) for name in each.parameters},
         )

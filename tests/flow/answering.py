@@ -11,7 +11,7 @@ from bulkops.clock import SystemClock
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.sandbox.state import system_now
 from bulkops.settings import Secret, Target
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops.transport.limiter import NoLimiter
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -82,6 +82,6 @@ def send(handler: BaseHTTPRequestHandler, body: bytes, *, length: int | None = N
     handler.close_connection = True
 
 
-def client(url: str) -> Client:
+def client(url: str) -> ApiClient:
     target = Target(base_url=url, ids={"pool": 1}, authorization=Secret("ManagementKey-v1 k"))
-    return Client(target, clock=NoWait(), limiter=NoLimiter())
+    return ApiClient(target, clock=NoWait(), limiter=NoLimiter())

@@ -18,7 +18,7 @@ from bulkops.exporting.output_formats import Shape
 from bulkops.exporting.request import Request
 from bulkops.exporting.run import Fetching, run_export
 from bulkops.exporting.time_slices import Steps, parse_length
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops.writing import part_file, temporary_folder
 from tests.cli.running import Shell
 from tests.flow.answering import client, send, serving
@@ -211,7 +211,7 @@ def test_instants_and_windows_beyond_the_calendar_are_said(values: dict[str, str
     filters = dict(values)
     length = filters.pop("window", None)
 
-    def export(one: Client) -> None:
+    def export(one: ApiClient) -> None:
         steps = Steps(window=EXPORTS["giveaways"].windows[0], length=parse_length(length)) if length else None
         run_export(one, giveaways(**filters), tmp_path / "x.csv", fetching=Fetching(steps=steps))
 

@@ -26,7 +26,7 @@ from bulkops.exporting.request import Request
 from bulkops.exporting.run import Fetching, run_export
 from bulkops.exporting.time_slices import Steps, parse_length
 from bulkops.settings import Secret, Target
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops.transport.limiter import NoLimiter
 from tests.flow.answering import client, send, serving
 
@@ -104,12 +104,12 @@ def test_a_lagging_export_is_asked_for_until_it_stands_still(tmp_path: Path) -> 
 
 
 @pytest.fixture
-def whole() -> Iterator[Client]:
+def whole() -> Iterator[ApiClient]:
     with serving(lambda h: send(h, BODY)) as url, client(url) as one:
         yield one
 
 
-def test_split_files_hold_everything_once_with_a_header_each(whole: Client, tmp_path: Path) -> None:
+def test_split_files_hold_everything_once_with_a_header_each(whole: ApiClient, tmp_path: Path) -> None:
     result = run_export(whole, giveaways(), tmp_path / "codes.csv.gz", shape=Shape(split=150))
     assert [p.name for p in result.files] == [f"codes-0000{n}-of-00003.csv.gz" for n in (1, 2, 3)]
     contents = [gzip.decompress(p.read_bytes()) for p in result.files]
@@ -118,7 +118,7 @@ def test_split_files_hold_everything_once_with_a_header_each(whole: Client, tmp_
     assert header + b"".join(c.removeprefix(header) for c in contents) == BODY
 
 
-def test_compressed_and_parquet_hold_the_same(whole: Client, tmp_path: Path) -> None:
+def test_compressed_and_parquet_hold_the_same(whole: ApiClient, tmp_path: Path) -> None:
     packed = run_export(whole, giveaways(), tmp_path / "codes.csv.zst").files[0]
     assert zstandard.ZstdDecompressor().decompressobj().decompress(packed.read_bytes()) == BODY
     table = run_export(whole, giveaways(), tmp_path / "codes.parquet", shape=Shape(form="parquet")).files[0]
@@ -223,7 +223,7 @@ def test_every_export_of_the_table_is_answered_by_the_sandbox(tmp_path: Path) ->
     counts: dict[str, int | None] = {}
     with SandboxServer(rate_limit=0) as server:
         target = Target(base_url=server.base_url, ids={}, authorization=Secret("ManagementKey-v1 k"))
-        with Client(target, clock=SystemClock(), limiter=NoLimiter()) as one:
+        with ApiClient(target, clock=SystemClock(), limiter=NoLimiter()) as one:
             for name, export in EXPORTS.items():
                 program = 2 if "card" in name else 1
                 values = {f.name: "2026-01-01" for f in export.filters if f.required}

@@ -13,7 +13,7 @@ from bulkops.reconciling.run import EvidenceSource, ImportFacts, reconcile
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.sandbox.world_file import load_world
 from bulkops.settings import Secret, Target
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops.transport.limiter import NoLimiter
 from bulkops_validators import CONTRACTS
 
@@ -35,7 +35,7 @@ class Deployment:
     """A sandbox, a client of it, and short methods for the actions of the tests."""
 
     def __init__(self, server: SandboxServer) -> None:
-        self.client = Client(
+        self.client = ApiClient(
             Target(base_url=server.base_url, ids=IDS, authorization=Secret("ManagementKey-v1 k")),
             clock=SystemClock(),
             limiter=NoLimiter(),

@@ -18,7 +18,7 @@ from bulkops.cli.process.error_exit import report_error
 from bulkops.clock import SystemClock
 from bulkops.errors import BulkopsError
 from bulkops.settings import Secret, Target
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops.transport.limiter import NoLimiter
 from bulkops.transport.responses import MAX_TEXT
 from tests.cli.running import Shell
@@ -201,7 +201,10 @@ def test_errors_and_logs_of_any_echo_hide_the_key(
 
     with serving(echoing(echo)) as address, caplog.at_level(logging.DEBUG):
         target = Target(base_url=address, ids={}, authorization=Secret(f"ManagementKey-v1 {key}"))
-        with Client(target, clock=SystemClock(), limiter=NoLimiter()) as client, pytest.raises(BulkopsError) as caught:
+        with (
+            ApiClient(target, clock=SystemClock(), limiter=NoLimiter()) as client,
+            pytest.raises(BulkopsError) as caught,
+        ):
             client.get_json("/v1/x", {})
     error = caught.value
     assert "HTTP/1.1 400" in caplog.text
@@ -215,6 +218,6 @@ def test_errors_and_logs_of_any_echo_hide_the_key(
 
 def test_requests_of_the_server_still_carry_the_key(server: ForeignServer) -> None:
     target = Target(base_url=server.base_url, ids={}, authorization=Secret(HEADER))
-    with Client(target, clock=SystemClock(), limiter=NoLimiter()) as client:
+    with ApiClient(target, clock=SystemClock(), limiter=NoLimiter()) as client:
         client.get_json("/v1/applications/{application}", {"application": 42})
     assert server.world.authorizations == {HEADER}

@@ -46,3 +46,22 @@ def test_measure_counts_the_files_that_contributing_lists(tree: Path) -> None:
 
 def test_the_program_has_no_import_cycle() -> None:
     assert measure.cycles(measure.imports(measure.modules(ROOT))) == []
+
+
+TWO_LAYERS = {
+    "a kind of object, as the client reads it from an account and as a world of the sandbox has it": {
+        "Application", "Attribute", "Audience", "Campaign", "Collection", "Program",
+    },
+    "an operation of the API, as contracts and as the sandbox, which shares nothing with them, describe it": {
+        "Operation",
+    },
+    "a value, and its part of a JSON document": {"Cost", "PlannedChunk"},
+    "an outcome of a request, as an error and as an event of the ledger": {"NotDelivered", "OutcomeUnknown"},
+}  # fmt: skip
+"""The concepts that have one type name in two layers."""
+
+
+def test_type_names_have_one_meaning_each() -> None:
+    shared = measure.type_names(measure.modules(ROOT))
+    assert set(shared) == set().union(*TWO_LAYERS.values())
+    assert {name for name, owners in shared.items() if len(set(owners)) > 2} == set()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bulkops.cli.options.account import AccountChoice, Snapshot, account_options
+from bulkops.cli.options.account import AccountChoice, ChosenSnapshot, account_options
 from bulkops.cli.options.check_table import CheckTable
 from bulkops.cli.options.common import json_option, limit_options
 from bulkops.cli.options.environment import option
@@ -110,7 +110,7 @@ def _narrowed(mapped: Mapping[str, Sequence[Path]], paths: Sequence[Path], *, sk
 def _validated(
     mapped: Mapping[str, Sequence[Path]],
     settings: "ValidationSettings",
-    snapshot: "Snapshot | None",
+    snapshot: "ChosenSnapshot | None",
     *,
     watched: bool,
 ) -> "ValidationReport":

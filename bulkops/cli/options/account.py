@@ -36,7 +36,7 @@ class AccountChoice:
         """Return the choice, with the values of the configuration where an option was not given."""
         return AccountChoice(path=self.path or path, max_age=self.max_age or max_age, ids=self.ids)
 
-    def opened(self) -> "Snapshot | None":
+    def opened(self) -> "ChosenSnapshot | None":
         """Return the snapshot, or None if none was given; UsageError if it is unreadable or too old."""
         if self.path is None:
             if self.max_age is not None:
@@ -51,11 +51,11 @@ class AccountChoice:
         account = read_snapshot(self.path, now=now, max_age=longest)
         source = provenance(account, self.path, now=now)
         summary = f"Account: {self.path}, read {age_text(account.age(now))} ago from {account.base_url}."
-        return Snapshot(account=account, source=source, summary=summary, ids=self.ids)
+        return ChosenSnapshot(account=account, source=source, summary=summary, ids=self.ids)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Snapshot:
+class ChosenSnapshot:
     """A snapshot in use. `source` describes it for the report, `summary` on one line of text."""
 
     account: "Account"

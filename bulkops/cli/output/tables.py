@@ -12,14 +12,14 @@ _NUMBER = re.compile(r"-|[-+]?\d[\d,]*(\.\d+)?( ?(s|%))?")
 
 
 @dataclass(frozen=True)
-class Layout:
+class FittedColumns:
     """The columns of a table that fit, by index, and the names of those that do not."""
 
     kept: tuple[int, ...]
     hidden: tuple[str, ...]
 
 
-def fit(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, drop: Sequence[str]) -> Layout | None:
+def fit(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, drop: Sequence[str]) -> FittedColumns | None:
     """Return the columns to show in `width` characters; None if too few may be dropped to make the rest fit.
 
     `drop` names the columns that may be hidden, the least important first.
@@ -38,7 +38,7 @@ def fit(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, drop:
             hidden.remove(name)
             room -= GAP + least[name]
     kept = tuple(i for i, name in enumerate(columns) if name not in hidden)
-    return Layout(kept, tuple(name for name in columns if name in hidden))
+    return FittedColumns(kept, tuple(name for name in columns if name in hidden))
 
 
 def widths(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int]:

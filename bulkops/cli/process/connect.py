@@ -7,14 +7,14 @@ from bulkops.cli.output.jobs_view import open_ledger
 from bulkops.clock import Clock
 from bulkops.ledger.paths import folder_beside, plain_path
 from bulkops.settings import Target, default_ledger_url
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops.transport.limiter import SlotLimiter
 
 
-def connect(target: Target, *, ledger: str | None, clock: Clock) -> Client:
+def connect(target: Target, *, ledger: str | None, clock: Clock) -> ApiClient:
     """Return a client of the target, to use as a context manager; `ledger` is an address, None for the default."""
     limiter = SlotLimiter(folder=_folder(ledger or default_ledger_url()) / "rate", clock=clock)
-    return Client(target, clock=clock, limiter=limiter, notify=console().note)
+    return ApiClient(target, clock=clock, limiter=limiter, notify=console().note)
 
 
 def _folder(ledger: str) -> Path:

@@ -10,10 +10,10 @@ from bulkops.version import __version__
 from bulkops.writing import Permit, whole_file
 
 if TYPE_CHECKING:
-    from bulkops.cli.process.run_figures import Collector
+    from bulkops.cli.process.run_figures import RunFigures
 
 
-def write_metrics(found: "Collector", path: Path, command: str) -> None:
+def write_metrics(found: "RunFigures", path: Path, command: str) -> None:
     """Write the figures that a collector counted; the file is replaced in one step."""
     registry = CollectorRegistry()
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from bulkops.journal import fields_of
 
 
-class Collector(logging.Handler):
+class RunFigures(logging.Handler):
     """Counts the events of a run for the metrics."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ import click
 
 from bulkops.cli.options.environment import option
 from bulkops.cli.output.console import console
-from bulkops.cli.process.run_figures import Collector
+from bulkops.cli.process.run_figures import RunFigures
 from bulkops.errors import BulkopsError, UsageError
 from bulkops.escaping import one_line
 from bulkops.journal import LOGGER, TEXTS, fields_of, record
@@ -47,7 +47,7 @@ class RunLog:
         self._exits.callback(LOGGER.setLevel, LOGGER.level)
         if self.metrics is not None:
             _refuse_unfit_metrics(self.metrics, self.file)
-            collector = Collector()
+            collector = RunFigures()
             self._attach(collector)
             self._exits.callback(_write_metrics, collector, self.metrics, command)
         if self.file is not None:
@@ -66,7 +66,7 @@ class RunLog:
         self._exits.callback(LOGGER.removeHandler, handler)
 
 
-def _write_metrics(collector: Collector, path: Path, command: str) -> None:
+def _write_metrics(collector: RunFigures, path: Path, command: str) -> None:
     """Write the metrics; report a failure, because the command itself has ended with its own exit code."""
     from bulkops.cli.process.metrics import write_metrics
 

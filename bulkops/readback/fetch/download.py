@@ -16,7 +16,7 @@ from bulkops.limits import MAX_RECORD_BYTES
 from bulkops.readback.fetch.completeness import TAIL, Incompleteness, find_incompleteness
 from bulkops.readback.fetch.prefetch import tee_to_thread
 from bulkops.readback.parse.warnings import Notes
-from bulkops.transport.client import Client, Params, path_of
+from bulkops.transport.client import ApiClient, Params, path_of
 from bulkops.transport.retries import ATTEMPTS as REQUESTS
 from bulkops.transport.retries import wait_seconds
 
@@ -60,7 +60,12 @@ class Downloaded:
 
 
 def download(
-    client: Client, request: GetRequest, out: BinaryIO, *, progress: Progress | None = None, notes: Notes | None = None
+    client: ApiClient,
+    request: GetRequest,
+    out: BinaryIO,
+    *,
+    progress: Progress | None = None,
+    notes: Notes | None = None,
 ) -> Downloaded:
     """Write the response to one GET into `out`, a seekable file; raise OutcomeUnknown if none was complete.
 
@@ -94,7 +99,7 @@ def download(
 
 
 def _download_once(
-    client: Client, request: GetRequest, out: BinaryIO, progress: Progress | None, notes: Notes | None
+    client: ApiClient, request: GetRequest, out: BinaryIO, progress: Progress | None, notes: Notes | None
 ) -> tuple[int, Incompleteness | None]:
     """Write one response into `out`; return its size in bytes and why it may be incomplete, if it may be."""
     out.seek(0)

@@ -13,14 +13,14 @@ import polars as pl
 from bulkops.errors import OutcomeUnknown, ServerRefused
 from bulkops.readback.compare.values import writable
 from bulkops.readback.parse.warnings import Notes
-from bulkops.transport.client import Client, Params, path_of
+from bulkops.transport.client import ApiClient, Params, path_of
 
 SMALLER_PAGES = (50,)  # the largest page of the transactions list until 2025
 SHIFTED = "on two pages, kept once"
 
 
 def read_pages(
-    client: Client,
+    client: ApiClient,
     path: str,
     ids: Mapping[str, int | str],
     params: Params,
@@ -60,7 +60,9 @@ def page_frame(items: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
 
 
-def _page(client: Client, path: str, ids: Mapping[str, int | str], params: Params, sizes: list[int]) -> dict[str, Any]:
+def _page(
+    client: ApiClient, path: str, ids: Mapping[str, int | str], params: Params, sizes: list[int]
+) -> dict[str, Any]:
     """Return one page, and remove rejected page sizes from `sizes`."""
     while True:
         try:

@@ -16,7 +16,7 @@ from bulkops.readback.fetch.times import rfc3339
 from bulkops.readback.parse.tables import read_frames
 from bulkops.readback.parse.warnings import Notes
 from bulkops.reading.sources import DAMAGED, file_source
-from bulkops.transport.client import Client, path_of
+from bulkops.transport.client import ApiClient, path_of
 from bulkops_validators.model.contract import Comparison, Form, Readback
 
 BLOCK = 1 << 20
@@ -27,7 +27,7 @@ OPEN_END = timedelta(days=366)
 
 
 def read_back(
-    client: Client,
+    client: ApiClient,
     readback: Readback,
     ids: Mapping[str, int],
     options: Mapping[str, str],
@@ -99,7 +99,7 @@ def minimal_query(
     return params
 
 
-def fold_of(client: Client, readback: Readback, ids: Mapping[str, int]) -> tuple[Fold, str | None]:
+def fold_of(client: ApiClient, readback: Readback, ids: Mapping[str, int]) -> tuple[Fold, str | None]:
     """Return how the application folds codes, and a note if that could not be read."""
     if readback.case_setting is None or all(c.compare is not Comparison.CODE for c in readback.columns):
         return Fold.SENSITIVE, None

@@ -249,7 +249,7 @@ def cells(data: bytes, start: int, separator: int) -> Iterator[tuple[int, int]]:
 
 
 @dataclass(frozen=True)
-class _Patterns:
+class _CellPatterns:
     """Patterns that depend on the separator: a cell without quotes, and all whole cells of a record with their end."""
 
     unquoted: re.Pattern[bytes]
@@ -257,12 +257,12 @@ class _Patterns:
 
 
 @cache
-def _patterns(separator: int) -> _Patterns:
+def _patterns(separator: int) -> _CellPatterns:
     sign = re.escape(bytes((separator,)))
     unquoted = rb'[^"\n' + sign + rb"]*+"
     whole = rb"(?:(?:" + QUOTED + rb"|" + unquoted + rb")" + sign + rb")*+"
     last = rb"((?P<quoted>" + QUOTED + rb')|(?P<unclosed>")|' + unquoted + rb")"
-    return _Patterns(re.compile(unquoted), re.compile(whole + last))
+    return _CellPatterns(re.compile(unquoted), re.compile(whole + last))
 
 
 def records_inside(data: bytes, start: int, end: int, *, separator: int, width: int) -> list[MalformedRecord]:

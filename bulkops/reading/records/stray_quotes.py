@@ -10,7 +10,7 @@ QUOTED = _OPENED + rb'"'
 
 
 @dataclass(frozen=True)
-class _Patterns:
+class _LinePatterns:
     """Patterns of a cell and its end, of a cell that ends with the data, and of a line that ends inside a quoted cell.
 
     Quotes inside unquoted cells are text; so are the quotes inside a quoted cell without a separator.
@@ -22,7 +22,7 @@ class _Patterns:
 
 
 @cache
-def _patterns(separator: int) -> _Patterns:
+def _patterns(separator: int) -> _LinePatterns:
     sign = re.escape(bytes((separator,)))
     text = rb'(?!")[^\n' + sign + rb"]*+"
     between = rb'"[^\n' + sign + rb']*"'
@@ -30,7 +30,7 @@ def _patterns(separator: int) -> _Patterns:
     # No look-ahead here: up to Python 3.11.4 it fails inside a possessive group.
     in_line = rb'(?:"[^"\n]*+(?:""[^"\n]*+)*+"|[^"\n' + sign + rb"][^\n" + sign + rb"]*+|" + between + rb"|)"
     left_open = rb"(?:" + in_line + sign + rb')*+"[^"\n]*+(?:""[^"\n]*+)*+\n'
-    return _Patterns(
+    return _LinePatterns(
         cell=re.compile(cell + rb"(?:" + sign + rb"|(?P<end>\r?\n|\r?\Z))"),
         unclosed=re.compile(_OPENED + rb'"?\r?\Z'),
         left_open=re.compile(left_open),

@@ -5,7 +5,7 @@ import pytest
 from bulkops.errors import UsageError
 from bulkops.sandbox.app import NAMES
 from bulkops.sandbox.faults import Mishap, parse_faults
-from bulkops.sandbox.import_engine import Trouble
+from bulkops.sandbox.import_engine import ImportFault
 
 
 @pytest.mark.parametrize(
@@ -20,9 +20,9 @@ from bulkops.sandbox.import_engine import Trouble
         ("late:2", Mishap(late=2.0)),
         ("slow:0.5", Mishap(slow=0.5)),
         ("truncate", Mishap(truncate=True)),
-        ("refuse:partial:7", Mishap(trouble=Trouble(refuse_at=7, atomicity="until_error"))),
-        ("lag:3", Mishap(trouble=Trouble(lag=3.0))),
-        ("short:200", Mishap(trouble=Trouble(only=200))),
+        ("refuse:partial:7", Mishap(trouble=ImportFault(refuse_at=7, atomicity="until_error"))),
+        ("lag:3", Mishap(trouble=ImportFault(lag=3.0))),
+        ("short:200", Mishap(trouble=ImportFault(only=200))),
     ],
 )
 def test_a_fault_means_what_the_page_says(fault: str, mishap: Mishap) -> None:

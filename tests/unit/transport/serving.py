@@ -7,14 +7,14 @@ from contextlib import contextmanager
 
 from bulkops.clock import SystemClock
 from bulkops.settings import Secret, Target
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops.transport.limiter import NoLimiter
 
 Serve = Callable[[socket.socket], None]
 
 
 @contextmanager
-def served(serve: Serve) -> Iterator[Client]:
+def served(serve: Serve) -> Iterator[ApiClient]:
     """Yield a client of a server that does this to its one connection."""
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -27,7 +27,7 @@ def served(serve: Serve) -> Iterator[Client]:
     thread.start()
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     target = Target(base_url=address, ids={}, authorization=Secret("ManagementKey-v1 hush-hush"))
-    with Client(target, clock=SystemClock(), limiter=NoLimiter()) as client:
+    with ApiClient(target, clock=SystemClock(), limiter=NoLimiter()) as client:
         yield client
     thread.join()
     listener.close()

@@ -8,7 +8,7 @@ import pytest
 from bulkops.clock import SystemClock
 from bulkops.errors import AccessRefused, GuardRefused, NotDelivered, OutcomeUnknown
 from bulkops.settings import Secret, Target
-from bulkops.transport.client import Client
+from bulkops.transport.client import ApiClient
 from bulkops.transport.limiter import NoLimiter
 from tests.unit.transport.serving import Serve, served
 
@@ -37,7 +37,7 @@ def read_request(connection: socket.socket) -> bytes:
     return data
 
 
-def post(client: Client, body: Body) -> object:
+def post(client: ApiClient, body: Body) -> object:
     return client.post_file("/v1/pools/{pool}/import", {"pool": "a/b"}, {}, filename='o"dd.csv', parts=body).body
 
 
@@ -107,5 +107,5 @@ def test_a_key_that_the_server_echoes_is_blanked() -> None:
 
 def test_refused_connection_is_not_delivered() -> None:
     target = Target(base_url="http://127.0.0.1:9", ids={}, authorization=Secret("Bearer x"))
-    with Client(target, clock=SystemClock(), limiter=NoLimiter()) as client, pytest.raises(NotDelivered):
+    with ApiClient(target, clock=SystemClock(), limiter=NoLimiter()) as client, pytest.raises(NotDelivered):
         post(client, Body(5))
