@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bulkops import Client
 from bulkops.errors import InDoubt, UsageError
 from bulkops.ledger.models import JobEntry
 from bulkops.upload.partial_resolution import find_part, record_part
@@ -107,4 +108,14 @@ def test_the_command_prints_the_way_out_shows_the_facts_and_sends_the_rest(
     assert (resolved.json["records"]["accepted"], resolved.json["records"]["pending"]) == (10, 10)
     assert f"bulkops jobs resume {job}" in resolved.err
     assert bulkops(server, tmp_path / "state", "jobs", "resume", job).code == 0
+    assert held(server, POINTS) == sent(file)
+
+
+def test_the_client_accepts_a_part_and_resumes_the_rest(server: ForeignServer, desk: Desk, tmp_path: Path) -> None:
+    file = write(tmp_path / "f.csv", POINTS, records=20)
+    job = in_doubt(server, desk, POINTS, file, "lost after half")
+    client = Client(desk.target(IDS[POINTS]), ledger=str(tmp_path / "ledger.db"))
+    resolved = client.jobs.resolve_partly(job.id, 1, reason="half of it is in the export")
+    assert (resolved.records.accepted, resolved.records.pending) == (10, 10)
+    assert client.jobs.resume(job.id).state == "done"
     assert held(server, POINTS) == sent(file)
