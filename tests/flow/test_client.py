@@ -36,7 +36,7 @@ def test_a_frame_is_imported_proved_and_recognised(client: bulkops.Client) -> No
     with pytest.raises(GuardRefused):
         client.import_file("giveaways", CODES)
     assert client.jobs.reconcile().verdict == "proved"
-    assert client.reconcile("giveaways", CODES, import_ids=[c.import_id for c in outcome.job.chunks]).matched == 30
+    assert client.reconcile("giveaways", CODES, import_ids=outcome.job.import_ids).matched == 30
 
 
 def test_jobs_are_listed_the_newest_first(client: bulkops.Client) -> None:

@@ -31,7 +31,7 @@ def in_doubt(server: ForeignServer, desk: Desk, contract: str, file: Path, fault
 
 @pytest.mark.parametrize("fault", ["lost after half", "take half"])
 @pytest.mark.parametrize("contract", [POINTS, "giveaways"])
-def test_the_part_that_is_there_is_accepted_and_the_rest_is_sent_once(
+def test_the_imported_part_is_accepted_and_the_rest_is_sent_once(
     contract: str, fault: str, server: ForeignServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "f.csv", contract, records=30)
@@ -44,7 +44,7 @@ def test_the_part_that_is_there_is_accepted_and_the_rest_is_sent_once(
     assert held(server, contract) == sent(file)
 
 
-def test_equal_records_are_counted_when_a_part_is_there(server: ForeignServer, desk: Desk, tmp_path: Path) -> None:
+def test_equal_records_are_counted_when_a_part_was_imported(server: ForeignServer, desk: Desk, tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_text("code\n" + "GIFT-1\n" * 7 + "GIFT-2\n" * 7)
     job = in_doubt(server, desk, "giveaways", file, "lost after half")

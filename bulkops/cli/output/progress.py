@@ -71,7 +71,7 @@ class JobProgress(Silent):
         """A function that shows the remaining seconds of a wait before the bar; None without a terminal."""
         return None if self._bar is None or self._bar.disable else self._count
 
-    def _count(self, text: str, left: float) -> None:  # noqa: ARG002 - a note has said it
+    def _count(self, text: str, left: float) -> None:  # noqa: ARG002 - a note has text it
         if self._bar is not None:
             self._bar.set_description_str(f"waiting {left:,.0f} s" if left > 0 else "")
 
@@ -90,9 +90,9 @@ def signals_handled(stop: Stop, progress: JobProgress, *, as_json: bool) -> Iter
 
     def last_words() -> tuple[str, str]:
         hint = f"Resume with: {progress.resume}" if progress.resume else None
-        said = f"\nStopped. {line(hint or 'Nothing was sent.')}\n"
+        text = f"\nStopped. {line(hint or 'Nothing was sent.')}\n"
         document: ErrorDocument = {"error": Interrupted("Stopped at once.", hint=hint).to_json()}
-        return said, json.dumps(document) + "\n" if as_json and not console().emitted else ""
+        return text, json.dumps(document) + "\n" if as_json and not console().emitted else ""
 
     with stopping_on_signals(stop, notify=console().note, final_messages=last_words):
         try:
