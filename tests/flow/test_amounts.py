@@ -34,7 +34,7 @@ def test_a_wrong_amount_of_any_contract_is_accepted_after_the_rows_are_read_back
 
 @pytest.mark.parametrize("fault", ["amount 999999", "amount 0", "no amount", 'amount "3"', "amount true", "amount -1"])
 @pytest.mark.parametrize(("contract", "sample", "names"), [CASES[0], CASES[5], CASES[8]], ids=str)
-def test_a_missing_or_invalid_amount_is_accepted_after_the_rows_are_read_back(
+def test_a_wrong_or_missing_amount_is_accepted_after_the_rows_are_read_back(
     fault: str, contract: str, sample: str, names: tuple[str, ...], server: ForeignServer, tmp_path: Path
 ) -> None:
     server.world.faults = [fault]

@@ -141,7 +141,7 @@ def test_transactions_by_repeated_parameters(api: Api) -> None:
     assert api.get_loyalty_program_transactions(1, customer_session_ids=["s1", "s2"]).data == []
 
 
-def test_columns_newer_than_the_sdk_are_imported(api: Api) -> None:
+def test_columns_and_endpoints_newer_than_the_sdk_are_served(api: Api) -> None:
     program = "/v1/loyalty_programs/1"
     for column in ("joindate", "newjoindate"):
         file = f"customerprofileid,{column}\ncustomer-0001,2024-05-01T10:00:00Z\n"

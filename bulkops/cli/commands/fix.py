@@ -131,7 +131,7 @@ def _options(
 ) -> "FixOptions":
     """Return the repair options; UsageError for an unknown time zone or encoding, or an invalid rename."""
     from bulkops.fixing.options import FixOptions
-    from bulkops.fixing.repairs.transcoding import encoding_named
+    from bulkops.fixing.transcoding import encoding_named
 
     return FixOptions(
         unsafe=unsafe,

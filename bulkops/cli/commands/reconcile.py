@@ -25,8 +25,8 @@ from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
 from bulkops.cli.output.files import output_permit
-from bulkops.cli.output.validation_output import split_list
 from bulkops.cli.process.targets import TargetChoice
+from bulkops.cli.views.validation_output import split_list
 from bulkops.errors import UsageError
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
