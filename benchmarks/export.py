@@ -1,9 +1,9 @@
-"""Export a large answer from a server on loopback, next to `curl -o` of the same answer, in turns.
+"""Export a large response from a server on loopback, alternating with `curl -o` of the same response.
 
     python benchmarks/export.py 4000000 [--work DIR] [--rounds 5] [--rate MB]
 
-The server sends a file with `sendfile`, so that it costs as little as one can; with `--rate` no faster than that many
-megabytes a second, as one that makes its rows does. Peak memory is that of the process.
+The server sends a file with `sendfile`, which costs it almost nothing. `--rate` limits the megabytes per second, like a
+server that has to produce its rows. Peak memory is that of the exporting process.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Check a target, and the names in the cells of a file, against an account. Pure."""
+"""Check a target, and the names in the cells of a file, against an account. Pure functions."""
 
 import difflib
 import json

@@ -1,4 +1,4 @@
-"""Derive the parts of an account that the check of an import needs, from its contract, ids and file. Pure."""
+"""Derive the parts of an account that the check of an import needs, from its contract, ids and file. Pure functions."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

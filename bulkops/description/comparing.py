@@ -1,4 +1,4 @@
-"""Find the differences between the API that bulkops expects and a description of the API. Pure."""
+"""Find the differences between the API that bulkops expects and a description of the API. Pure functions."""
 
 import re
 from collections.abc import Iterator, Mapping

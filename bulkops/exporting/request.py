@@ -1,4 +1,4 @@
-"""From the options of an export to one GET: the path, the ids, the query parameters. Pure."""
+"""From the options of an export to one GET: the path, the ids, the query parameters. Pure functions."""
 
 import re
 from collections.abc import Mapping
@@ -98,7 +98,7 @@ def _as_text(value: object) -> str:
 
 
 def checked(declared: Filter, value: Value) -> Value:
-    """Return a filter's value as the API takes it; UsageError if it is not valid."""
+    """Return a filter's value in the form of the API; UsageError if it is not valid."""
     if isinstance(value, tuple):
         if not all(item.strip() for item in value):
             raise UsageError(f"--{declared.name} must not be blank.")

@@ -1,4 +1,4 @@
-"""Extract and count the reasons of refusals: server messages without the parts that differ per record. Pure."""
+"""Extract and count the reasons of refusals: server messages without the parts that differ per record."""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The result of a reconciliation: verdict, counts, examples. Pure."""
+"""The result of a reconciliation: verdict, counts, examples. Pure functions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

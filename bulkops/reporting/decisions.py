@@ -1,4 +1,4 @@
-"""List the open decisions about a job, each with the commands that settle it. Pure."""
+"""List the open decisions about a job, each with the commands that settle it. Pure functions."""
 
 import shlex
 from collections.abc import Iterator

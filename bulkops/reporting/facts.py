@@ -1,4 +1,4 @@
-"""The facts about a job for a report, from which every form of the report is made. Pure."""
+"""The facts about a job for a report, from which every form of the report is made. Pure functions."""
 
 import re
 from collections import defaultdict

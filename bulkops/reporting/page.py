@@ -1,4 +1,4 @@
-"""Build the page of a report: its sections in reading order, ready for the templates. Pure."""
+"""Build the page of a report: its sections in reading order, ready for the templates. Pure functions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

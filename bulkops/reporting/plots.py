@@ -1,4 +1,4 @@
-"""Draw plots as inline SVG, without a library, because a page without network must contain everything. Pure.
+"""Draw plots as inline SVG, without a library, because a page without network must contain everything. Pure functions.
 
 Each plot has its numbers in a `title` element, so that no fact depends on colour alone.
 """

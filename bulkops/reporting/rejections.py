@@ -1,4 +1,4 @@
-"""Group rejected records by the reason of the server. Pure."""
+"""Group rejected records by the reason of the server. Pure functions."""
 
 import re
 from collections.abc import Iterable

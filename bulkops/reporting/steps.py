@@ -1,4 +1,4 @@
-"""Summarise the unusual events of a job in plain words, without repetitions. Pure."""
+"""Summarise the unusual events of a job in plain words, without repetitions. Pure functions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Build the tables of a report as plain text cells, for HTML and Markdown. Pure."""
+"""Build the tables of a report as plain text cells, for HTML and Markdown. Pure functions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

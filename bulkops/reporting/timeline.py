@@ -1,4 +1,4 @@
-"""Draw the timeline of chunks as inline SVG: one bar from request to response; many chunks share bars. Pure."""
+"""Draw the timeline of chunks as inline SVG: one bar from request to response; many chunks share bars."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

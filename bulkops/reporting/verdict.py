@@ -1,4 +1,4 @@
-"""Decide whether to sign a report about one or several jobs, and say why in one sentence. Pure."""
+"""Decide whether to sign a report about one or several jobs, and say why in one sentence. Pure functions."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The world a sandbox has when none is given."""
+"""The default world of a sandbox."""
 
 from bulkops.sandbox.world import (
     Achievement,

@@ -1,4 +1,4 @@
-"""Interpret responses: map statuses and bodies to errors that state the next possible step. Pure."""
+"""Interpret responses: map statuses and bodies to errors that state the next possible step. Pure functions."""
 
 import json
 from collections.abc import Callable, Mapping

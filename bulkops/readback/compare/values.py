@@ -1,4 +1,4 @@
-"""Convert single values to canonical text, so that equal values are equal texts. Pure.
+"""Convert single values to canonical text, so that equal values are equal texts. Pure functions.
 
 Instants keep whole seconds in UTC. Decimals are never converted to floats. JSON is compared by value.
 """

@@ -120,7 +120,7 @@ def account_importer(call: Call) -> Build:
 
 
 def campaign_importer(call: Call) -> Build:
-    """Return what builds the importer of a collection of a campaign."""
+    """Return a function that builds the importer for a collection of a campaign."""
     path = call.path
     found = call.state.campaign_collection(path["applicationId"], path["campaignId"], path["collectionId"])
     return partial(CollectionItems, owner=found.id)

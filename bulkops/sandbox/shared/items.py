@@ -30,7 +30,7 @@ class Replacing(Importer):
         self.seen: set[str] = set()
 
     def begin(self) -> None:
-        """End the rows that the import replaces."""
+        """Mark the rows that the import replaces as ended now."""
         retire(self.run, self.table, "owner = :owner", {"owner": self.owner})
 
     def row(self, *cells: str) -> tuple[Any, ...]:

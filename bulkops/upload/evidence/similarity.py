@@ -1,4 +1,4 @@
-"""Count how many rows of each import equal or resemble the records of a chunk. Pure; both are canonical frames."""
+"""Count how many rows of each import equal or resemble the records of a chunk. Both are canonical frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

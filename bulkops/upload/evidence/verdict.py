@@ -1,4 +1,4 @@
-"""Compare the records of a chunk with the rows read back. Pure; both sides are canonical frames.
+"""Compare the records of a chunk with the rows read back. Pure functions; both sides are canonical frames.
 
 Rows of known imports, and rows minutes older than the chunk's first request, are removed before.
 """
