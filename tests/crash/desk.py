@@ -29,9 +29,9 @@ RESPONSE_TIMEOUT = 1.0
 
 @dataclass
 class Desk:
-    """Where jobs are begun and resumed.
+    """Begins and resumes jobs of one ledger, in this process.
 
-    `difference` is what the last replacing import found at its target, `notes` are the messages of the client.
+    `difference` is the difference of the last replacing import to its target; `notes` are the messages of the client.
     """
 
     folder: Path

@@ -1,4 +1,4 @@
-"""How a story of runs, faults and kills ended, and whether that is right: the truth against what the ledger says."""
+"""The end of a sequence of runs, faults and kills: compare the content of the server with the ledger."""
 
 import random
 from collections import Counter
@@ -17,7 +17,7 @@ DONE, REFUSED, UNFINISHED, IN_DOUBT, KILLED = 0, 1, 3, 4, -9
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a story ended: the last exit code, the truth, and what the ledger says."""
+    """The end of a job: the last exit code, the rows of the server (`held`), and the records by state."""
 
     code: int
     held: Rows
@@ -28,7 +28,7 @@ class Outcome:
 
 
 def one_run(run: Run, chance: random.Random, *, crash: bool) -> int:
-    """Run once; killed at a write to the ledger, or at a moment, or not at all."""
+    """Run once; the process is killed at a write to the ledger, at a random time, or not at all."""
     way = chance.choice(("write", "write", "moment", "not")) if crash else "not"
     if way == "write":
         run = replace(run, crash=Crash(write=chance.randrange(1, 14), committed=chance.random() < 0.5))
@@ -58,18 +58,20 @@ def outcome(file: Path, path: Path, code: int, held: Rows) -> Outcome:
     )
 
 
-def check(told: Outcome, file: Path) -> None:
-    """Hold the truth against the file: what is accepted is there once, what is rejected is not there."""
+def check(ended: Outcome, file: Path) -> None:
+    """Compare the server with the file: accepted records were imported once, and rejected records were not."""
     everything = Counter(rows_of(file))
-    assert told.accepted + told.rejected + told.doubtful == everything
-    assert told.accepted <= told.held, "records were lost"
-    assert told.held <= told.accepted + told.doubtful, "records are there that were not accepted, or twice"
-    assert (told.code == IN_DOUBT) == bool(told.doubtful)
-    assert told.code in (DONE, REFUSED, IN_DOUBT)
+    assert ended.accepted + ended.rejected + ended.doubtful == everything
+    assert ended.accepted <= ended.held, "records were lost"
+    assert ended.held <= ended.accepted + ended.doubtful, (
+        "the server has records that were not accepted, or has them twice"
+    )
+    assert (ended.code == IN_DOUBT) == bool(ended.doubtful)
+    assert ended.code in (DONE, REFUSED, IN_DOUBT)
 
 
 def rows_of_chunks(path: Path, chunks: list[ChunkEntry], *states: ChunkState) -> Rows:
-    """Count the records of the chunks in some states, found by their bytes and not by their numbers."""
+    """Count the records of the chunks in some states, by their bytes and not by their numbers."""
     data = path.read_bytes()
     places = {}
     offset = data.index(b"\n") + 1

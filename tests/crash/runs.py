@@ -40,9 +40,9 @@ class Crash:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one process does: begin the job of its file if the ledger has none, else resume it.
+    """The work of one process: begin the job of its file if the ledger has none, else resume it.
 
-    `ledger` is an address; `state` is the state folder, for ledgers that are no files.
+    `ledger` is an address; `state` is the state folder, for ledgers in a database server.
     """
 
     contract: str

@@ -15,7 +15,7 @@ Rows = Counter[tuple[str, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A contract with a made-up file: what a record holds, and where the sandbox keeps it."""
+    """A contract with an invented file: its records, and the table of the sandbox that contains them."""
 
     contract: str
     ids: Mapping[str, int]

@@ -1,4 +1,4 @@
-"""The documentation says what the code does."""
+"""The documentation agrees with the code."""
 
 import re
 import subprocess
@@ -41,7 +41,7 @@ def test_the_drawn_error_tree_is_the_real_one() -> None:
     assert tree == {name: len(c.__mro__) - 4 for name, c in classes.items()}
 
 
-def test_the_changelog_has_the_version_or_what_comes_next() -> None:
+def test_the_changelog_has_a_section_for_the_version_or_unreleased() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"## [{__version__}]" in text or "## [Unreleased]" in text
 

@@ -1,4 +1,4 @@
-"""Files for the second server, some of whose records it refuses, and what it holds of them."""
+"""Files for the second server, some with records that it refuses, and its content."""
 
 import csv
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What a server may do that no documentation rules out, to be chosen by tests."""
+"""Behaviour of a server that the documentation does not exclude; tests choose it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,16 +8,15 @@ BAD = "BAD"
 
 @dataclass
 class Habits:
-    """All defaults are those of a server without surprises.
+    """The habits of a server; the defaults are those of an ordinary one.
 
-    `ahead` is what its clock is ahead of ours, `rows_ahead` what the clock that dates rows is ahead of that one.
-    `ids_again` lets import ids begin anew after so many imports. `lag` is after how many seconds reads show a row.
-    A file with a record that starts with BAD is refused: `keeps` says which of the others are taken in all the same,
-    `line` how the refusal counts. `largest_page` is what it cuts pages to without a word. `refuses` are the titles of
-    the errors that every import gets, with NUL between them, `moved_to` the address that every import is sent on to.
-    `largest_body` is the size of a request that a proxy in front of it lets through at most, and `blocks` a text that
-    a firewall lets no request with through; both send a page.
-    """
+    Clocks: `ahead` is the lead of its clock over ours, `rows_ahead` the lead of the clock of rows over its clock.
+    Ids: import ids start again after `ids_again` imports. Reads: rows appear after `lag` seconds, and pages are
+    silently cut to `largest_page` rows. Refusals: a file with a record that starts with BAD is refused; `keeps` names
+    the records that are imported nevertheless, `line` the way in which the refusal counts lines, and `says_more` adds
+    details. `refuses` are the titles of the errors for every import, separated by NUL; `moved_to` is the address of a
+    redirect of every import. Proxies: requests of more than `largest_body` bytes, or with the text `blocks`, get a page
+    instead."""
 
     ahead: timedelta = timedelta()
     rows_ahead: timedelta = timedelta()
@@ -49,23 +48,23 @@ class Habits:
         return (self.now() + self.rows_ahead).isoformat().replace("+00:00", "Z")
 
     def number(self, count: int) -> int:
-        """Return the id of the import of that count, from 0."""
+        """Return the id of an import by its number, from 0."""
         return 901 + (count % self.ids_again if self.ids_again else count)
 
     def kept(self, rows: list[dict[str, str]]) -> list[dict[str, str]]:
-        """Return what is taken in of a refused file."""
+        """Return the rows of a refused file that are imported."""
         bad = [is_bad(row) for row in rows]
         if self.keeps == "others":
             return [row for row, is_one in zip(rows, bad, strict=True) if not is_one]
         return rows[: bad.index(True)] if self.keeps == "before" and True in bad else []
 
     def line_of(self, place: int, rows: list[dict[str, str]]) -> int | None:
-        """Return the line it tells for the record at a place; cells may hold line ends, the header none."""
+        """Return the line that a refusal names for the record at an index; cells may contain line ends."""
         physical = place + sum(value.count("\n") for row in rows[:place] for value in row.values())
         lines = {"line": physical + 2, "line of body": physical + 1, "record": place + 2, "record of body": place + 1}
         return lines.get(self.line)
 
 
 def is_bad(row: dict[str, str]) -> bool:
-    """Tell whether a record is one that the server refuses."""
+    """Return whether the server refuses a record."""
     return any(value.startswith(BAD) for name, value in row.items() if name not in "#@!")

@@ -1,8 +1,8 @@
 """A second server that speaks the documented API, written from the standard library alone.
 
 It shares no line with the sandbox and makes other choices wherever the documentation leaves one: column order, number
-and time formats, JSON key order, page size, upper-cased codes, rows in no order. What it holds is the truth that tests
-compare files with; it also counts what breaks the rate limit, and loses answers on request.
+and time formats, JSON key order, page size, upper-cased codes, rows in no order. Tests compare its content with
+files. It also counts violations of the rate limit, and loses responses on request.
 """
 
 import contextlib
@@ -85,7 +85,7 @@ TIMES = {"expirydate", "startdate", "enddate", "joindate"}
 
 @dataclass
 class World:
-    """What the server holds, and what it noticed."""
+    """The content of the server, and a log of its requests."""
 
     rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     requests: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -140,13 +140,13 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def do_GET(self) -> None:
-        """Answer an export or a list."""
+        """Respond to an export or a list."""
         if self.world.instead is not None:
             return self.send(*self.world.instead, "text/html")
         return self.handle_once(b"")
 
     def do_POST(self) -> None:
-        """Answer an import."""
+        """Respond to an import."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         page = self.world.habits.page_for(body)
         if page is None:
@@ -157,7 +157,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send(*page, "text/html")
 
     def handle_once(self, body: bytes) -> None:
-        """Note the request, do what it asks, and answer, or lose the answer."""
+        """Log the request, execute it, and send the response, or lose it."""
         parts = urlsplit(self.path)
         path, query = unquote(parts.path), dict(parse_qsl(parts.query))
         with self.world.lock:
@@ -168,7 +168,7 @@ class Handler(BaseHTTPRequestHandler):
             fault = self.world.faults.pop(0) if imports and self.world.faults else ""
             if fault == "500 before":
                 return self.send(500, b"{}", "application/json")
-            if fault == "take none":  # and answer as if all was well, with the amount it is
+            if fault == "take none":  # but respond with success, and the true amount
                 body = body[: body.index(b"\n", body.index(b"\r\n\r\n") + 4) + 1] + body[body.rindex(b"\r\n--") :]
             if fault == "429":
                 return self.send(429, b"{}", "application/json")
@@ -189,17 +189,17 @@ class Handler(BaseHTTPRequestHandler):
         return self.send(status, content, media)
 
     def cut(self) -> None:
-        """Close the connection without an answer."""
+        """Close the connection without a response."""
         self.close_connection = True
         self.connection.close()
 
     def work_late(self, path: str, query: Row, body: bytes) -> None:
-        """Do what a request asked that nobody waits for any more."""
+        """Execute a request after its connection was closed."""
         with self.world.lock, contextlib.suppress(Refusal):
             self.answer(path, query, body)
 
     def send(self, status: int, content: bytes, media: str) -> None:
-        """Write a whole answer."""
+        """Write a complete response."""
         self.send_response(status)
         self.send_header("Content-Type", media)
         self.send_header("Content-Length", str(len(content)))
@@ -228,7 +228,7 @@ class Handler(BaseHTTPRequestHandler):
         raise Refusal(404, "not found")
 
     def take_in(self, kind: Kind, text: str, path: str, query: Row) -> tuple[int, bytes, str]:
-        """Import a file, all of it or nothing, unless a habit says otherwise."""
+        """Import a whole file or nothing, unless a habit requires a part."""
         rows = [dict(row) for row in csv.DictReader(io.StringIO(text, newline=""), strict=True)]
         rows = rows[: len(rows) // 2] if self.half else rows
         held, habits = self.world.rows[kind.name], self.world.habits
@@ -262,7 +262,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def with_amount(content: bytes, fault: str) -> bytes:
-    """Return an answer that reports another amount, as JSON after the word, or none at all."""
+    """Return a response with another amount (the JSON after the word in `fault`), or without one."""
     document = json.loads(content)
     del document["amount"]
     if fault == "odd amount":
@@ -283,14 +283,14 @@ def upload(media: str, body: bytes) -> str:
 
 
 def as_instant(text: str) -> str:
-    """Return an instant another way than it was sent: in UTC, with a fraction."""
+    """Return an instant in another form than it was sent: in UTC, with a fraction."""
     if not text or not text[0].isdigit():
         return text
     return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
 
 
 def cell(name: str, source: str, row: Row) -> str:
-    """Return one export cell, in this server's ways."""
+    """Return one export cell in the formats of this server."""
     if source.startswith("="):
         return source[1:]
     value = row.get(source, "")

@@ -1,4 +1,4 @@
-"""A page instead of the API's response, with a status of success: every command says what the server sent."""
+"""A page instead of the API's response, with a status of success: every command names the page."""
 
 import socket
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def login(tmp_path: Path) -> Iterator[Shell]:
 
 
 def first_words(shell: Shell, *words: str, until: str) -> str:
-    """Return what a command says until it names a page, then end it: it would go on retrying."""
+    """Return the output of a command until it names a page, then end it, because it would continue to retry."""
     process = shell.start(*words)
     assert process.stderr is not None
     said = ""

@@ -1,4 +1,4 @@
-"""What is built and installed works without the checkout."""
+"""The built and installed package works without the checkout."""
 
 import json
 import os

@@ -1,14 +1,13 @@
 """An explicit-state model of the exactly-once protocol for counted rows, searched through in every order.
 
-Jobs send chunks, the server imports, loses, and answers requests, processes are killed and started again, and jobs read
-back and judge. Every step that can be interleaved with a step of another job is an action of its own: a reading is one
-action, and what follows from it is another.
+Jobs send chunks. The server imports requests, loses them, or responds. Processes are killed and started again. Jobs
+read the target back and judge. Each step that can be interleaved with a step of another job is a separate action: a
+read-back is one action, and the conclusion from it is another.
 
-The words are those of `bulkops/ledger/states.py`. Time is three phases of a request: `fresh` as long as its response is
-waited for, `late` until the final look at a chunk that was sent again, `over` after it. A request may be imported while
-it is fresh or late, or never. The server's clock may be set back: what a request imports that left before is then dated
-before that request. `Rules` switches the protections off one by one; tests show what each of them prevents.
-"""
+The words are those of `bulkops/ledger/states.py`. A request has three phases: `fresh` while its response is awaited,
+`late` until the last read-back of a resent chunk, `over` after it. A request may be imported while it is fresh or late,
+or never. The server's clock may be set back; then an import can be dated before its own request. `Rules` switches off
+one protection at a time, and tests show the fault that it prevents."""
 
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -27,11 +26,11 @@ class Rules:
     """The protections of the protocol, and how hard the world tries to get around them."""
 
     one_owner: bool = True  # an import settles one chunk, over all jobs
-    wait_for_contenders: bool = True  # what a request under way in another job may own is left to it
-    wait_for_response_time: bool = True  # "absent" is concluded only once the response time is over
-    final_look: bool = True  # what was sent again is looked for once more
-    count_all_jobs: bool = True  # both waits are for the requests with the same content in every job
-    all_clocks: bool = True  # a reading covers the time of departure by both clocks where one was set
+    wait_for_contenders: bool = True  # an import stays with another job's current request that may own it
+    wait_for_response_time: bool = True  # "absent" is concluded only after the response time
+    final_look: bool = True  # the target is read once more after a resend
+    count_all_jobs: bool = True  # both waits cover requests with the same content in every job
+    all_clocks: bool = True  # a read-back covers the departure by both clocks if one was set
     late_imports: bool = True  # the server may import after the response time
     kills: int = 0
     clock_sets: int = 0
@@ -40,10 +39,10 @@ class Rules:
 
 
 class Reading(NamedTuple):
-    """What a job saw: `free`, the imports of the content that no chunk had claimed, and whether it was `ripe`.
+    """The result of a read-back: `free` are the imports of the content that no chunk had claimed.
 
-    A reading is ripe once no request with the content is fresh. `unproven` says that an import is dated before the
-    request, so that it may be an older one.
+    `ripe`: no request with the content is fresh any more. `unproven`: an import is dated before the request, so it may
+    be an older one.
     """
 
     free: frozenset[int]
@@ -52,9 +51,9 @@ class Reading(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """A chunk: whose it is, what it contains, and what its job's ledger says of it.
+    """A chunk: its job, its content, and its state in the ledger of the job.
 
-    `found` is its import; `again` says that it was sent again for want of a trace.
+    `found` is its import; `again`: it was resent because no import was found.
     """
 
     job: str
@@ -68,10 +67,10 @@ class Chunk(NamedTuple):
 
 
 class Request(NamedTuple):
-    """A request: which chunk it carries, how long ago it left, and whether the server imported it.
+    """A request: its chunk, its phase, and whether the server imported it.
 
-    `heard` says that its process still waits for the response. `left_before` says that the server's clock was set back
-    since it left, `dated_back` that its rows were dated after that.
+    `heard`: its process still waits for the response. `left_before`: the server's clock was set back since the request
+    left. `dated_back`: its rows were dated after that.
     """
 
     chunk: int
@@ -83,7 +82,7 @@ class Request(NamedTuple):
 
 
 class World(NamedTuple):
-    """Everything: ledger, server, requests. A request's place in the list is the id of its import."""
+    """Everything: ledger, server, requests. The index of a request in the list is the id of its import."""
 
     chunks: tuple[Chunk, ...]
     requests: tuple[Request, ...] = ()
@@ -105,7 +104,7 @@ class World(NamedTuple):
         return self._replace(requests=(*self.requests[:number], changed, *self.requests[number + 1 :]))
 
     def imports(self, content: str) -> frozenset[int]:
-        """Return the imports of some content that the server holds."""
+        """Return the imports of some content that the server contains."""
         return frozenset(
             n for n, r in enumerate(self.requests) if r.imported and self.chunks[r.chunk].content == content
         )
@@ -133,7 +132,7 @@ def steps(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
 
 
 def _send(world: World, place: int, chunk: Chunk, rules: Rules) -> Iterator[tuple[str, World]]:
-    """Send a chunk; a job sends one at a time, and settles what is in doubt once nothing is left to send."""
+    """Send a chunk; a job sends one at a time, and settles chunks in doubt when nothing is left to send."""
     left = chunk.attempts < rules.attempts and len(world.requests) < rules.requests
     if left and not _is_sending(world, chunk.job):
         sent = world.with_chunk(place, state=SENDING, attempts=chunk.attempts + 1, reading=None)
@@ -141,7 +140,7 @@ def _send(world: World, place: int, chunk: Chunk, rules: Rules) -> Iterator[tupl
 
 
 def _of_the_server(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
-    """Import, answer, or do nothing with each request while time goes on."""
+    """Import each request, respond to it, or do nothing, while time passes."""
     for number, request in enumerate(world.requests):
         may_import = request.phase == FRESH or (request.phase == LATE and rules.late_imports)
         if not request.imported and may_import:
@@ -161,7 +160,7 @@ def _doubt(world: World, number: int, place: int) -> World:
 
 
 def _answered(world: World, number: int, request: Request, rules: Rules) -> World:
-    """Record the import of a response; if another chunk has it, this chunk needs one of its own."""
+    """Record the import of a response; if another chunk owns it, this chunk needs its own import."""
     if rules.one_owner and world.is_owned(number):
         return _doubt(world, number, request.chunk)
     state = RESENT if world.chunks[request.chunk].again and rules.final_look else ACCEPTED
@@ -169,7 +168,7 @@ def _answered(world: World, number: int, request: Request, rules: Rules) -> Worl
 
 
 def _kills(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
-    """Kill a job: resumed, it doubts what it was sending, and has forgotten its readings."""
+    """Kill a job: after that its current chunk is in doubt, and its read-backs are forgotten."""
     if world.kills >= rules.kills:
         return
     for job in sorted({chunk.job for chunk in world.chunks}):
@@ -185,7 +184,7 @@ def _kills(world: World, rules: Rules) -> Iterator[tuple[str, World]]:
 
 
 def _settle(world: World, place: int, chunk: Chunk, rules: Rules) -> Iterator[tuple[str, World]]:
-    """Read back, or act on the last reading: accept an import, send again, or read once more."""
+    """Read back, or act on the last read-back: accept an import, resend, or read once more."""
     unowned = frozenset(n for n in world.imports(chunk.content) if not world.is_owned(n))
     free = frozenset(n for n in unowned if not world.requests[n].dated_back)
     now = Reading(
@@ -207,7 +206,7 @@ def _settle(world: World, place: int, chunk: Chunk, rules: Rules) -> Iterator[tu
 
 
 def _land(world: World, place: int, chunk: Chunk, rules: Rules) -> World:
-    """Accept an import that was read; if another chunk claimed it since, judge anew."""
+    """Accept an import that was read; judge again if another chunk has claimed it since."""
     number = min(chunk.reading.free if chunk.reading else ())
     if rules.one_owner and world.is_owned(number):
         return world.with_chunk(place, reading=None)
@@ -216,7 +215,7 @@ def _land(world: World, place: int, chunk: Chunk, rules: Rules) -> World:
 
 
 def _final_look(world: World, place: int, chunk: Chunk, rules: Rules) -> Iterator[tuple[str, World]]:
-    """Accept a chunk that was sent again, or leave it to a person if its content is there once too often."""
+    """Accept a resent chunk, or require a manual decision if the target contains its content too often."""
     others = [c for n, c in enumerate(world.chunks) if c.job == chunk.job and n != place]
     if any(c.state in (PENDING, SENDING, IN_DOUBT) for c in others) or _flying(world, chunk):
         return
@@ -229,7 +228,7 @@ def _final_look(world: World, place: int, chunk: Chunk, rules: Rules) -> Iterato
 
 
 def _relevant(world: World, place: int, chunk: Chunk, rules: Rules) -> list[Request]:
-    """Return the requests whose import could be taken for one of the chunk's."""
+    """Return the requests with an import that may belong to the chunk."""
     if rules.count_all_jobs:
         return [r for r in world.requests if world.chunks[r.chunk].content == chunk.content]
     return [r for r in world.requests if r.chunk == place]
@@ -246,7 +245,7 @@ def _flying(world: World, chunk: Chunk) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """An end that must not be, and the actions that lead to it."""
+    """A forbidden end, and the actions that lead to it."""
 
     what: str
     path: tuple[str, ...]
@@ -257,7 +256,7 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """What a search found: how many worlds it saw, how many of them were ends, and the first fault."""
+    """The result of a search: the number of worlds and of ends, and the first fault."""
 
     worlds: int
     ends: int
@@ -283,7 +282,7 @@ def search(contents: dict[str, str], rules: Rules) -> Search:
 
 
 def wrong_with(world: World, *, at_end: bool) -> str:
-    """Return what a world breaks: records lost or doubled although every job that has them ended with exit 0."""
+    """Return the fault of a world: records lost or doubled although all of their jobs ended with exit 0."""
     taken = Counter(chunk.found for chunk in world.chunks if chunk.found is not None)
     if any(count > 1 for count in taken.values()):
         return f"one import settled two chunks: {world.chunks}"
