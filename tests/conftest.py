@@ -51,7 +51,7 @@ def server() -> Iterator[ForeignServer]:
 
 @pytest.fixture
 def shell(sandbox: SandboxServer, tmp_path: Path) -> Shell:
-    """Return a command line whose target is the sandbox."""
+    """Return a command line with the sandbox as target."""
     return Shell(tmp_path / "state", sandbox.base_url)
 
 

@@ -133,6 +133,6 @@ class Caller:
     def call(
         self, operation: Operation, query: Sequence[tuple[str, str]] = (), ids: Mapping[str, str] = NO_IDS
     ) -> Response:
-        """Send a valid request of an operation, but for what is given."""
+        """Send a valid request of an operation, except for the given parts."""
         body, headers = body_of(operation)
         return self.send(operation.method, target(operation, query, ids), body=body, headers={**KEY, **headers})[0]

@@ -1,4 +1,4 @@
-"""The facts of facts.yaml: every operation of the API, and what is wrong with a response."""
+"""The facts of facts.yaml: every operation of the API, and the faults of a response."""
 
 import csv
 import io
@@ -83,7 +83,7 @@ class Operation:
         return [name for name in self.query if not name.endswith("~")]
 
     def violations(self, found: Response) -> list[str]:
-        """Return what a response has that the description does not declare, apart from UNDECLARED statuses."""
+        """Return the parts of a response that the description does not declare, except UNDECLARED statuses."""
         if found.status in self.gives:
             return list(self._of_success(found))
         declared = self.errors.get(found.status)

@@ -18,7 +18,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 class NoWait(SystemClock):
-    """A clock whose waits are over at once."""
+    """A clock with waits that end at once."""
 
     def sleep(self, seconds: float) -> None:
         """Do not wait."""
@@ -57,7 +57,7 @@ def serving(answer: Answer) -> Iterator[str]:
         daemon_threads = True
 
         def handle_error(self, request: object, client_address: object) -> None:
-            """A client that went away is no news."""
+            """Ignore a client that closed its connection."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

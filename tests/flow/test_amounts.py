@@ -1,4 +1,4 @@
-"""Imports whose response reports another amount than was sent: exit 0 only where every record is at the target."""
+"""Imports with a response that reports another amount than was sent: exit 0 only if the target has every record."""
 
 import json
 from pathlib import Path

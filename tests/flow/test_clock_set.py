@@ -24,7 +24,7 @@ from tests.flow.answering import ServerClock, set_clock
 
 
 def post(sandbox: SandboxServer, path: str, body: bytes) -> None:
-    """Import some records by a request of which nobody reads the response."""
+    """Import some records without reading the response."""
     files = {"upFile": ("f.csv", body, "text/csv")}
     httpx.post(sandbox.base_url + path, files=files, headers={"Authorization": "Bearer x"}).raise_for_status()
 

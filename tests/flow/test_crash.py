@@ -1,4 +1,4 @@
-"""Jobs under random faults, killed at random transitions and resumed: the sandbox holds exactly what the file says."""
+"""Jobs under random faults, killed at random transitions and resumed: the sandbox has the file's records."""
 
 import random
 from pathlib import Path

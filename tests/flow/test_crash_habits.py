@@ -22,7 +22,7 @@ APART = (0, 0, -7200, -400, -3, 20, 400, 7200)
 
 
 def habits(chance: random.Random) -> Habits:
-    """Draw how a server behaves; what it does late and shows late stays below the settle time, each by itself."""
+    """Draw the habits of a server; its delays of imports and of reads are each shorter than the settle time."""
     return Habits(
         ahead=timedelta(seconds=chance.choice(APART)),
         rows_ahead=timedelta(seconds=chance.choice(APART)),

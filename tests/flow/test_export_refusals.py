@@ -1,4 +1,4 @@
-"""What an export refuses: answers that only look whole, files it must not write over, options that cannot be."""
+"""Refusals of an export: responses that only look complete, files that it must not overwrite, invalid options."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""An export is whole or it is not there: cuts, lies and kills never leave a file that passes for complete."""
+"""An export is complete or does not exist: cuts, false headers and kills never leave a file that looks complete."""
 
 import gzip
 import json

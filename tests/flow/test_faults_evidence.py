@@ -130,7 +130,7 @@ def test_an_equal_import_just_before_the_request_needs_a_manual_decision(
 
 
 def after_an_equal_import(sandbox: SandboxServer, desk: Desk, file: Path, *, age: timedelta) -> dict[str, Any]:
-    """Resume a job whose request is in doubt and left when an equal import had that age."""
+    """Resume a job with a request in doubt that left when an equal import had this age."""
     job = desk.begin("loyalty-points", file, POINTS.ids)
     *others, chunk = desk.chunks(job.id)
     header, *lines = file.read_bytes().splitlines(keepends=True)

@@ -1,4 +1,4 @@
-"""What the server refuses: found, set aside with reasons, and everything else goes in."""
+"""Refused records are isolated and written to a file with reasons; all other records are imported."""
 
 import csv
 from collections import Counter
@@ -33,7 +33,7 @@ def desk(sandbox: SandboxServer, tmp_path: Path) -> Desk:
 
 
 def join_dates(path: Path, *, bad: set[int], records: int = 40) -> Path:
-    """Write join dates of which some are of profiles that do not exist; each is refused with its whole file."""
+    """Write join dates, some for unknown profiles; each of these makes the server refuse its whole file."""
     lines = [f"{'nobody' if n in bad else 'customer'}-{n + 1:04},2024-05-01T10:00:00Z\n" for n in range(records)]
     path.write_text("customerprofileid,newjoindate\n" + "".join(lines))
     return path

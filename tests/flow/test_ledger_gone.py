@@ -1,4 +1,4 @@
-"""The files of a ledger go away under a running job: nothing more is sent, and what was promised can be resumed."""
+"""The files of a ledger vanish during a job: nothing more is sent, and the job can be resumed as exit 3 promises."""
 
 import re
 import shutil
@@ -204,7 +204,7 @@ def test_a_ledger_without_its_log_or_locks_stops_the_job_and_loses_nothing(
 def test_a_ledger_overwritten_by_an_older_copy_of_itself_stops_the_job(
     shell: Shell, sandbox: SandboxServer, file: Path
 ) -> None:
-    """The copy is sound and belongs to the same ledger: only what it lacks shows that it is older."""
+    """The copy is valid and belongs to the same ledger; only its missing events show that it is older."""
     copies: list[bytes] = []
     ended = damaged_meanwhile(
         shell,
@@ -222,7 +222,7 @@ def test_a_ledger_overwritten_by_an_older_copy_of_itself_stops_the_job(
 def test_a_database_overwritten_by_an_older_copy_under_its_log_stops_the_job(
     shell: Shell, sandbox: SandboxServer, file: Path
 ) -> None:
-    """The log has the last events, and the database lacks what was written into it since the copy was made."""
+    """The log has the last events, but the database lacks the pages that were written since the copy."""
     copies: list[bytes] = []
 
     def overwrite_under_log(ledger: Path) -> None:

@@ -1,4 +1,4 @@
-"""Imports whose ledger is in PostgreSQL: killed and resumed, alone with their job on every machine, password hidden."""
+"""Imports with a ledger in PostgreSQL: kill and resume, one process a job across machines, hidden password."""
 
 import signal
 import time
@@ -24,7 +24,7 @@ def ledger(postgres: Postgres) -> tuple[str, str]:
 
 @contextmanager
 def stuck(shell: Shell, sandbox: SandboxServer, *words: str) -> Iterator[None]:
-    """Run an import whose second request gets no answer, and kill it in the end."""
+    """Run an import without a response to its second request, and kill it."""
     sandbox.set_faults("imports@2=slow:60")
     process = shell.start(*words)
     try:

@@ -1,4 +1,4 @@
-"""What an import leaves beside a ledger is its owner's alone, wherever the ledger is and whatever the umask is."""
+"""Only the owner can read the files of an import beside a ledger, for every place of the ledger and every umask."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Imports of which the server refuses every record: they stop soon, say why, and leave the rest of the file pending."""
+"""Imports with every record refused: they stop soon, print the reason, and leave the rest of the file pending."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ def desk(server: ForeignServer, tmp_path: Path) -> Desk:
 
 
 def bad_file(path: Path, contract: str, records: int = 2000) -> Path:
-    """Write a file whose records are all refused for one reason."""
+    """Write a file with records that are all refused for one reason."""
     lines = (BAD_CELLS[contract].format(n) for n in range(records))
     path.write_text("\n".join([HEADERS[contract], *lines]) + "\n")
     return path

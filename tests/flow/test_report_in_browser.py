@@ -127,7 +127,7 @@ addEventListener("load", () => {
 
 @pytest.fixture(scope="module")
 def measured(operations: Operations) -> dict[str, list[Any]]:
-    """Return what is too wide in each page at each width; frames have widths that no window of the browser has."""
+    """Return the elements that are too wide in each page at each width; frames can be narrower than a window."""
     frames = ""
     for state in STATES:
         text = operations.page(state).read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ SAMPLES = Path(__file__).parents[2] / "sample_data"
 
 
 class Migration:
-    """Two jobs in one ledger: coupons of which some are refused and one chunk was in doubt, and points."""
+    """Two jobs in one ledger: coupons with refused records and a chunk that was in doubt, and points."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -91,7 +91,7 @@ def test_the_page_is_well_formed_and_loads_nothing(migration: Migration) -> None
     assert not re.search(r"url\(|@import", text)
 
 
-def test_the_document_says_what_the_ledger_says_and_the_books_balance(migration: Migration) -> None:
+def test_the_document_agrees_with_the_ledger_and_the_books_balance(migration: Migration) -> None:
     document = migration.run("report", migration.coupons["job"], migration.points["job"], "--json")
     for told, job in zip(document["jobs"], (migration.coupons, migration.points), strict=True):
         assert told["records"] == job["records"]

@@ -1,4 +1,4 @@
-"""A chunk in doubt of which the server imported a part: `jobs resolve --as partly` keeps it and sends the rest."""
+"""A chunk in doubt that the server imported in part: `jobs resolve --as partly` keeps the part and sends the rest."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def desk(server: ForeignServer, tmp_path: Path) -> Desk:
 
 
 def in_doubt(server: ForeignServer, desk: Desk, contract: str, file: Path, fault: str) -> JobEntry:
-    """Import a file whose first chunk is imported by half, so that the job needs a manual decision."""
+    """Import a file, the first chunk only by half, so that the job needs a manual decision."""
     job = desk.begin(contract, file, IDS[contract], max_rows=20)
     server.world.faults = [fault]
     assert desk.resume(job)["state"] == "in_doubt"

@@ -71,7 +71,9 @@ def test_a_key_that_may_not_read_back_sends_the_rest_and_says_so(sandbox: Sandbo
     assert case.held(sandbox) == counted(rows_of(file))
 
 
-def test_a_resumed_job_whose_target_has_nothing_unknown_sends_the_rest(sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_a_resumed_job_without_unknown_imports_at_the_target_sends_the_rest(
+    sandbox: SandboxServer, tmp_path: Path
+) -> None:
     case = CASES["giveaways"]
     file = case.write(tmp_path / "f.csv", records=30, seed=1)
     desk = Desk(folder=tmp_path, base_url=sandbox.base_url)

@@ -58,9 +58,7 @@ def test_resume_with_reconcile_proves_a_done_job_once(
     assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))
 
 
-def test_resume_of_a_job_whose_proof_found_a_mismatch_does_not_succeed(
-    shell: Shell, sandbox: SandboxServer, job: str
-) -> None:
+def test_resume_of_a_job_with_a_mismatch_in_its_proof_fails(shell: Shell, sandbox: SandboxServer, job: str) -> None:
     with sandbox.state.database.writing() as connection:
         connection.execute("DELETE FROM giveaway WHERE id = (SELECT min(id) FROM giveaway)")
     assert shell.run("jobs", "resume", job, "--reconcile", "--settle", "0.3").code == 1
@@ -103,7 +101,7 @@ def test_an_empty_ledger_has_no_job_to_resume(shell: Shell) -> None:
     assert (ended.code, "The ledger contains no job." in ended.err) == (2, True)
 
 
-def test_a_recipe_whose_last_step_is_done_succeeds_again(shell: Shell, sandbox: SandboxServer, file: Path) -> None:
+def test_a_recipe_with_a_finished_last_step_succeeds_again(shell: Shell, sandbox: SandboxServer, file: Path) -> None:
     recipe = file.with_name("recipe.yaml")
     recipe.write_text(f"name: gifts\nsteps:\n- contract: giveaways\n  file: {file}\n  ids: {{pool: 1}}\n")
     assert shell.run("run", str(recipe)).code == 0

@@ -41,7 +41,7 @@ def test_without_a_key_any_well_formed_header_opens() -> None:
 
 
 class Ticks:
-    """A clock that stands still until it is moved."""
+    """A clock that moves only on request."""
 
     def __init__(self) -> None:
         self.now = 1000.25

@@ -1,4 +1,4 @@
-"""Each assumption changes what it says it decides."""
+"""Each assumption changes the behaviour that its description names."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -105,7 +105,7 @@ TAKEN_OR_NOT = [
 @pytest.mark.parametrize(
     ("setting", "path", "lines", "statuses"), TAKEN_OR_NOT, ids=[f"{case[0]}-{case[1][-14:]}" for case in TAKEN_OR_NOT]
 )
-def test_a_setting_decides_what_is_taken(
+def test_a_setting_decides_which_values_are_accepted(
     client: Client, setting: str, path: str, lines: tuple[str, ...], statuses: dict[str, int]
 ) -> None:
     field = {each.name: each for each in dataclasses.fields(Assumptions)}[setting]
@@ -129,7 +129,7 @@ def kept(client: Client) -> list[str]:
 @pytest.mark.parametrize(
     ("value", "left"), [("whole_file", []), ("until_error", ["GOOD1"]), ("good_rows", ["GOOD1", "GOOD2"])]
 )
-def test_atomicity_decides_what_a_refused_file_leaves(value: str, left: list[str]) -> None:
+def test_atomicity_decides_which_rows_of_a_refused_file_are_imported(value: str, left: list[str]) -> None:
     for bad in ("x,1", "GOOD1,1", "LONG1"):
         with talking(assumptions=[f"atomicity={value}"]) as client:
             answer = client.upload(at.COUPONS, "value,limitval", "GOOD1,1", bad, "GOOD2,1")
@@ -188,7 +188,7 @@ def test_codes_batches_and_limits_follow_their_settings() -> None:
         assert (row["value"], row["batchid"], row["discount_limitval"]) == ("ABCD", "", "0")
 
 
-def test_lists_keep_or_skip_what_the_settings_say() -> None:
+def test_lists_keep_or_skip_repeated_and_empty_items_by_their_settings() -> None:
     with talking(assumptions=["list_duplicates=keep", "empty_items=skip", "unknown_member=skip"]) as client:
         client.upload(at.COLLECTION, "item", "a", '""', "a")
         assert [row["item"] for row in client.table("/v1/collections/1/export")] == ["a", "a"]

@@ -1,4 +1,4 @@
-"""What was answered is kept: over a restart, and over a sandbox that is killed."""
+"""Imports with a response survive a restart and a kill of the sandbox."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def start(*options: str) -> tuple[subprocess.Popen[str], str]:
 
 
 def end(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str]:
-    """Send a signal and return the exit code and what was said on stderr."""
+    """Send a signal and return the exit code and the text of stderr."""
     process.send_signal(number)
     _, said = process.communicate(timeout=30)
     return process.returncode, said

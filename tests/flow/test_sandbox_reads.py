@@ -205,7 +205,7 @@ def test_balances_of_some_subledgers_leave_out_the_others() -> None:
         assert ledgers(subledgerIds="nothing") == []
 
 
-def test_cards_and_campaigns_are_filtered_by_what_they_are_linked_to() -> None:
+def test_cards_and_campaigns_are_filtered_by_linked_objects() -> None:
     with talking() as client:
         client.upload(at.LOYALTY_CARDS, "identifier,state,customerprofileids", "CARD-ONE,active,a;customer-0002")
         client.upload(at.STORES, "store_integration_id", "STORE-007")

@@ -27,7 +27,7 @@ def sandbox() -> Iterator[SandboxServer]:
 
 
 def left_in_doubt(desk: Desk, sandbox: SandboxServer, case: Case, file: Path, fault: str) -> JobEntry:
-    """Return a job of one chunk whose request met a fault, and that could not read anything back."""
+    """Return a job with one chunk after a faulty request; it could not read anything back."""
     job = desk.begin(case.contract, file, case.ids, max_rows=100, guards=AGAIN)
     sandbox.set_faults(f"imports@1={fault},{UNREADABLE}")
     with pytest.raises(AccessRefused):

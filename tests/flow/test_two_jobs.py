@@ -86,7 +86,7 @@ def test_a_lost_request_does_not_claim_the_import_of_a_job_with_a_late_response(
 def test_a_chunk_is_resent_if_another_job_owns_the_import_of_its_response(
     contract: str, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
-    """Our job does not see that the other one still waits, as on a machine whose clock is hours ahead."""
+    """Our job does not see that the other one still waits, as on a machine with a clock that is hours ahead."""
     case = CASES[contract]
     file = case.write(tmp_path / "f.csv", records=50, seed=1)
     desk = desk_of(tmp_path, sandbox)
@@ -130,7 +130,7 @@ def test_equal_records_in_another_order_belong_to_the_other_job(
 
 
 def accepted_by_hand(desk: Desk, case: Case, file: Path) -> str:
-    """Return a job whose chunk a person called accepted after its response was lost; nothing was read back."""
+    """Return a job with a chunk that a person declared accepted after a lost response; nothing was read back."""
     job = desk.begin(case.contract, file, case.ids, max_rows=100, guards=AGAIN)
     (chunk,) = desk.chunks(job.id)
     known: dict[str, Any] = {"first_sent": desk.clock.now(), "clock_offset": 0.0, "attempts": 1}
@@ -229,7 +229,7 @@ def test_a_late_import_is_found_before_the_chunk_is_sent_again_or_reported(
 def test_a_lost_chunk_contained_in_an_accepted_import_of_another_file_is_resent(
     contract: str, records: int, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
-    """The files overlap, and their chunks have other sizes: what is there of the chunk is the other import's own."""
+    """The files overlap, with chunks of other sizes: the chunk's records at the target belong to the other import."""
     case = CASES[contract]
     whole = case.write(tmp_path / "whole.csv", records=8, seed=1)
     part = tmp_path / "part.csv"

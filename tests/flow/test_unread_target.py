@@ -1,4 +1,4 @@
-"""A replacement whose target cannot be read before the job begins: exit 3, and a job that can be resumed."""
+"""A replacement with a target that cannot be read before the job begins: exit 3, and a job that can be resumed."""
 
 from pathlib import Path
 

@@ -33,7 +33,7 @@ class Postgres:
         return f"postgresql://bulkops:{self.password}@127.0.0.1:{self.port}/postgres"
 
     def new_ledger(self) -> str:
-        """Return the address of a ledger that is not there yet, in a schema of its own."""
+        """Return the address of a ledger that does not exist yet, in a schema of its own."""
         name = f"ledger_{secrets.token_hex(4)}"
         self.execute(f"CREATE SCHEMA {name}")
         return f"{self.address}?options=-csearch_path%3D{name}"
