@@ -20,7 +20,7 @@ HASHED = 16 << 20
 KEPT = 2
 """Contents in a record: if a process is killed before the rename, the file still has the previous content."""
 
-Record = dict[str, Any]
+WriteLog = dict[str, Any]
 
 
 def is_ours(path: Path) -> bool:
@@ -43,7 +43,7 @@ def is_ours(path: Path) -> bool:
 def remember(path: Path, part: Path) -> None:
     """Record that `part` is about to be renamed to `path`."""
 
-    def change(record: Record) -> None:
+    def change(record: WriteLog) -> None:
         status = part.stat()
         sha256 = _sha256(part) if status.st_size <= HASHED else None
         record["files"] = [{**_described(status), "sha256": sha256}, *record["files"]][:KEPT]
@@ -57,7 +57,7 @@ def remember_temporary(path: Path, others: Sequence[Path], *, more: bool = False
     They replace the recorded ones, or with `more` are added to them.
     """
 
-    def change(record: Record) -> None:
+    def change(record: WriteLog) -> None:
         statuses = [(str(other.absolute()), other.lstat()) for other in others]
         found = [{"path": name, "device": status.st_dev, "inode": status.st_ino} for name, status in statuses]
         record["temporary"] = [*(record["temporary"] if more else []), *found]
@@ -80,7 +80,7 @@ def leftovers(path: Path) -> list[Path]:
     return found
 
 
-def _change(path: Path, change: Callable[[Record], None]) -> None:
+def _change(path: Path, change: Callable[[WriteLog], None]) -> None:
     with suppress(OSError, UsageError):
         record = _read(path)
         change(record)
@@ -100,9 +100,9 @@ def _change(path: Path, change: Callable[[Record], None]) -> None:
             raise
 
 
-def _read(path: Path) -> Record:
+def _read(path: Path) -> WriteLog:
     """Return the record of a path; an empty one if it is missing or unreadable."""
-    empty: Record = {"path": str(path.resolve()), "files": [], "temporary": []}
+    empty: WriteLog = {"path": str(path.resolve()), "files": [], "temporary": []}
     try:
         found = json.loads(_name(path).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -117,7 +117,7 @@ def _name(path: Path) -> Path:
     return state_folder() / "written" / f"{digest[:32]}.json"
 
 
-def _described(status: os.stat_result) -> Record:
+def _described(status: os.stat_result) -> WriteLog:
     return {
         "device": status.st_dev,
         "inode": status.st_ino,

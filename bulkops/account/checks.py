@@ -26,7 +26,7 @@ LISTED = 8
 """A message lists all known names if there are at most this many."""
 
 AccountItem = Application | Campaign | Program | Attribute | AccountCollection | Audience
-CellCheck = Callable[[str], Sequence[NameFault]]
+NameCheck = Callable[[str], Sequence[NameFault]]
 
 
 class KnownNames:
@@ -81,20 +81,20 @@ class KnownNames:
     def _checked(self, column: str, value: str) -> Sequence[NameFault]:
         return tuple(fault for check in self._checks[column] for fault in check(value))
 
-    def _checks_of(self, column: Column) -> list[CellCheck]:
+    def _checks_of(self, column: Column) -> list[NameCheck]:
         checks = [self._other_kind(column), self._named(column)]
         if isinstance(column.cell, JsonObject):
             checks.append(self._attributes(column.cell))
         return [check for check in checks if check is not None]
 
-    def _other_kind(self, column: Column) -> CellCheck | None:
+    def _other_kind(self, column: Column) -> NameCheck | None:
         program = self._program
         if column.program is None or program is None or program.kind in (None, column.program):
             return None
         fault = NameFault("ACC114", f"fills {column.name}, but {called('program', program)} is {program.kind}")
         return lambda value: (fault,) if value else ()
 
-    def _named(self, column: Column) -> CellCheck | None:
+    def _named(self, column: Column) -> NameCheck | None:
         match column.names:
             case Reference.TIER:
                 return self._tiers()
@@ -107,7 +107,7 @@ class KnownNames:
                 return lambda value: (fault,) if value in self._missing_profiles else ()
         return None
 
-    def _tiers(self) -> CellCheck | None:
+    def _tiers(self) -> NameCheck | None:
         if "program" in self._ids:
             programs = [self._program] if self._program else []
             of = called("program", self._program) if self._program else ""
@@ -119,7 +119,7 @@ class KnownNames:
         known = tuple(dict.fromkeys(tier for program in programs for tier in program.tiers or ()))
         return _unknown("ACC111", known, f"is not a tier of {of}")
 
-    def _stores(self) -> CellCheck | None:
+    def _stores(self) -> NameCheck | None:
         wanted = self._ids.get("application")
         stores = [each for each in self._account.stores if wanted in (None, each.application)]
         if not stores or not all(self._account.knows("stores", each.application) for each in stores):
@@ -130,7 +130,7 @@ class KnownNames:
         of = f"application {wanted}" if wanted is not None else "any application of the account"
         return _unknown("ACC112", known, f"is not a store of {of}")
 
-    def _subledgers(self) -> CellCheck | None:
+    def _subledgers(self) -> NameCheck | None:
         program = self._program
         if program is None or program.allow_subledger is not False:
             return None
@@ -141,7 +141,7 @@ class KnownNames:
         """Return the attributes that the application requires; the API states them only for coupons."""
         return self._application.mandatory_coupon_attributes if self._application and cell.entity == "Coupon" else ()
 
-    def _attributes(self, cell: JsonObject) -> CellCheck | None:
+    def _attributes(self, cell: JsonObject) -> NameCheck | None:
         known, mandatory = self._account.knows("attributes"), self._mandatory(cell)
         if not known and not mandatory:
             return None
@@ -309,7 +309,7 @@ def called(what: str, item: AccountItem) -> str:
     return f"{what} {item.id}" + (f" {item.name!r}" if item.name else "")
 
 
-def _unknown(code: str, known: tuple[str, ...], text: str) -> CellCheck:
+def _unknown(code: str, known: tuple[str, ...], text: str) -> NameCheck:
     """Return a check that reports unknown names and suggests the nearest known one."""
     names, nearest = frozenset(known), _nearest(known)
     return lambda value: (NameFault(code, f"{text}.{nearest(value)}"),) if value and value not in names else ()

@@ -142,12 +142,12 @@ class ChunkSum:
 
 
 def target_key(contract: str, target: Mapping[str, Any], options: Mapping[str, str]) -> str:
-    """Return the key of the place that receives the rows: contract, address, ids, and options that select it."""
+    """Return the key of a target for a contract: contract, address, ids, and options that select the rows."""
     places = {name: value for name, value in options.items() if value not in ("true", "false")}
     text = json.dumps([contract, target, places], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def import_place(contract: str, target: str) -> str:
-    """Return the key of the place in which import ids are unique; `target` is the text of the job's column."""
+    """Return the key of the target and contract that share import ids; `target` is the text of the job's column."""
     return hashlib.sha256(f"{contract}\n{target}".encode()).hexdigest()

@@ -9,7 +9,7 @@ from typing import Any
 from bulkops.errors import UsageError
 from bulkops.ledger.events import Event, EventKind
 from bulkops.ledger.models import ChunkEntry, ChunkSum, JobEntry, KnownImport, import_place
-from bulkops.ledger.rows import Row, chunk_entry, event_entry, job_entry, known_import
+from bulkops.ledger.rows import TableRow, chunk_entry, event_entry, job_entry, known_import
 from bulkops.ledger.states import ChunkState
 
 JOBS = "SELECT * FROM jobs ORDER BY created, id"
@@ -66,7 +66,7 @@ class LedgerReader(ABC):
     folder: Path
 
     @abstractmethod
-    def rows(self, statement: str, **values: Any) -> Sequence[Row]:
+    def rows(self, statement: str, **values: Any) -> Sequence[TableRow]:
         """Return the rows of a statement by column name; UsageError if they cannot be read."""
 
     @abstractmethod

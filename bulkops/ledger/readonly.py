@@ -14,7 +14,7 @@ from urllib.parse import quote
 from bulkops.errors import UsageError
 from bulkops.ledger.paths import BUSY_SECONDS, folder_beside, plain_path
 from bulkops.ledger.reader import LedgerReader
-from bulkops.ledger.rows import Row
+from bulkops.ledger.rows import TableRow
 from bulkops.ledger.versions import LATEST, checked_version
 
 MADE = "SELECT count(*) FROM sqlite_master WHERE name = 'bulkops_ledger'"
@@ -49,7 +49,7 @@ class ReadOnlyLedger(LedgerReader):
             opened.pop_all()
         return cls(connection, folder=folder_beside(path))
 
-    def rows(self, statement: str, **values: Any) -> Sequence[Row]:
+    def rows(self, statement: str, **values: Any) -> Sequence[TableRow]:
         """Return the rows of a statement by column name; UsageError if they cannot be read."""
         try:
             cursor = self._connection.execute(statement, values)

@@ -11,7 +11,7 @@ from bulkops.ledger.models import ChunkEntry, JobEntry, KnownImport
 from bulkops.ledger.states import ChunkState
 from bulkops.redaction import redacted, redacted_document
 
-Row = Mapping[Any, Any]
+TableRow = Mapping[Any, Any]
 
 
 def job_values(job: JobEntry) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def job_values(job: JobEntry) -> dict[str, Any]:
     }
 
 
-def job_entry(row: Row) -> JobEntry:
+def job_entry(row: TableRow) -> JobEntry:
     """Return the job in a row."""
     return JobEntry(
         id=row["id"],
@@ -85,7 +85,7 @@ def chunk_values(chunk: ChunkEntry) -> dict[str, Any]:
     }
 
 
-def chunk_entry(row: Row) -> ChunkEntry:
+def chunk_entry(row: TableRow) -> ChunkEntry:
     """Return the chunk in a row."""
     return ChunkEntry(
         number=row["number"],
@@ -110,7 +110,7 @@ def chunk_entry(row: Row) -> ChunkEntry:
     )
 
 
-def event_entry(row: Row) -> Event:
+def event_entry(row: TableRow) -> Event:
     """Return the event in a row."""
     return Event(
         chunk=row["chunk"],
@@ -120,7 +120,7 @@ def event_entry(row: Row) -> Event:
     )
 
 
-def known_import(row: Row) -> KnownImport:
+def known_import(row: TableRow) -> KnownImport:
     """Return the known import in a row."""
     return KnownImport(
         import_id=row["import_id"],

@@ -35,7 +35,7 @@ from bulkops.ledger.locks import exclusive, lock_path
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.postgres import BACK, DatabaseLock, first_line, is_out_of_reach, is_postgres
 from bulkops.ledger.reader import LedgerReader
-from bulkops.ledger.rows import Row, chunk_values, job_values
+from bulkops.ledger.rows import TableRow, chunk_values, job_values
 from bulkops.ledger.states import ChunkState, may_follow
 from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS
 from bulkops.ledger.upgrade import Notify, bring_up_to_date, identity_of
@@ -148,7 +148,7 @@ class Ledger(LedgerReader):
                 held.callback(self._database_locks.remove, everywhere)
             yield
 
-    def rows(self, statement: str, **values: Any) -> Sequence[Row]:
+    def rows(self, statement: str, **values: Any) -> Sequence[TableRow]:
         """Return the rows of a statement by column name; LedgerUnusable if they cannot be read."""
         try:
             with self._engine.connect().execution_options(reading=True) as connection:

@@ -18,7 +18,7 @@ from bulkops.ledger.versions import LATEST, checked_version
 from bulkops.settings import server_name
 
 Notify = Callable[[str], None]
-Step = Callable[[Connection, Notify], None]
+UpgradeStep = Callable[[Connection, Notify], None]
 
 # A response has priority over evidence, and an earlier claim over a later one.
 CLAIMS = text(
@@ -131,4 +131,4 @@ def _new_identity() -> str:
 
 
 # One step per version: the step at index n upgrades version n + 1 to version n + 2. A new ledger needs none.
-STEPS: tuple[Step, ...] = (_clock_of_rows, _identity, _one_name_a_server, _import_claims)
+STEPS: tuple[UpgradeStep, ...] = (_clock_of_rows, _identity, _one_name_a_server, _import_claims)

@@ -1,6 +1,6 @@
 """Read and compare both sides of a reconciliation until the result is stable, and write its files."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -27,14 +27,13 @@ from bulkops.reconciling.result import Reconciliation, Verdict, judge
 from bulkops.reconciling.saved import OpenedExport, saved_frames
 from bulkops.reconciling.shown_ids import ShownIds
 from bulkops.reconciling.sides import EvidenceSource, ImportFacts, RowClaim
+from bulkops.transport.notices import Notify
 from bulkops.upload.body import ChunkBody
 from bulkops.writing import Permit
 from bulkops_validators.model.contract import Contract, Form, Mode, Readback
 
 EXAMPLES = 50
 FIRST_WAIT, LONGEST_WAIT = 1.0, 15.0
-
-Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)

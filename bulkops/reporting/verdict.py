@@ -201,8 +201,8 @@ def _rehearsal(facts: JobFacts) -> str | None:
     return "the target is a sandbox, so this is a rehearsal" if scheme == "sandbox" else None
 
 
-Check = Callable[[JobFacts], str | None]
-OBJECTIONS: Sequence[Check] = (
+VerdictCheck = Callable[[JobFacts], str | None]
+OBJECTIONS: Sequence[VerdictCheck] = (
     _unbalanced, _in_doubt, _cancelled, _pending, _rejected, _differs, _balances_differ, _not_read_back, _outdated,
 )  # fmt: skip
-RESERVATIONS: Sequence[Check] = (_unprovable, _unconfirmed, _sent_before, _rehearsal)
+RESERVATIONS: Sequence[VerdictCheck] = (_unprovable, _unconfirmed, _sent_before, _rehearsal)

@@ -12,8 +12,8 @@ INTEGER = re.compile(r"-?[0-9]{1,19}")
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 LARGEST = 2**63 - 1
 
-Kind = Callable[[str], Any]
-Parameters = Mapping[str, Kind]
+ParameterKind = Callable[[str], Any]
+Parameters = Mapping[str, ParameterKind]
 
 
 def integer(text: str) -> int:
@@ -30,7 +30,7 @@ def decimal(text: str) -> float:
     return found
 
 
-def between(least: int, most: int = LARGEST) -> Kind:
+def between(least: int, most: int = LARGEST) -> ParameterKind:
     """Return the kind of a whole number within limits."""
 
     def kind(text: str) -> int:
@@ -41,7 +41,7 @@ def between(least: int, most: int = LARGEST) -> Kind:
     return kind
 
 
-def choice(*values: str) -> Kind:
+def choice(*values: str) -> ParameterKind:
     """Return the kind of a parameter that takes one of some values."""
 
     def kind(text: str) -> str:
@@ -57,7 +57,7 @@ def free(text: str) -> str:
     return text
 
 
-def at_least(length: int) -> Kind:
+def at_least(length: int) -> ParameterKind:
     """Return the kind of a text with a minimum length."""
 
     def kind(text: str) -> str:
@@ -98,7 +98,7 @@ def check_fields(declared: Parameters, given: Mapping[str, Any], at: str) -> dic
     return texts
 
 
-def _text_of(kind: Kind, value: Any) -> str:
+def _text_of(kind: ParameterKind, value: Any) -> str:
     """Return a JSON value as the text of a parameter; raise `ValueError` for a wrong type or value."""
     wanted: type = {boolean: bool, integer: int}.get(kind, str)
     if type(value) is not wanted:
@@ -112,12 +112,12 @@ boolean = choice("true", "false")
 instant = filter_instant
 
 
-def named(kind: Kind, *names: str) -> dict[str, Kind]:
+def named(kind: ParameterKind, *names: str) -> dict[str, ParameterKind]:
     """Return parameters of one kind."""
     return dict.fromkeys(names, kind)
 
 
-def window(*stems: str) -> dict[str, Kind]:
+def window(*stems: str) -> dict[str, ParameterKind]:
     """Return the parameters `{stem}Before` and `{stem}After`, which are instants."""
     return {f"{stem}{end}": instant for stem in stems for end in ("Before", "After")}
 

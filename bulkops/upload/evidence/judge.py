@@ -26,7 +26,7 @@ from bulkops.upload.evidence.verdict import (
 )
 from bulkops_validators.model.contract import Comparison, Readback
 
-Fold = Callable[[pl.DataFrame], pl.DataFrame]
+FrameFold = Callable[[pl.DataFrame], pl.DataFrame]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ class Judge:
         codes = [c.column for c in self._readback.columns if c.compare is Comparison.CODE]
         return frame.with_columns(pl.col(codes).str.to_uppercase())
 
-    def _judge(self, subject: ChunkToJudge, snapshot: Snapshot, fold: Fold = lambda frame: frame) -> ChunkEvidence:
+    def _judge(self, subject: ChunkToJudge, snapshot: Snapshot, fold: FrameFold = lambda frame: frame) -> ChunkEvidence:
         window = snapshot.clock.window(subject.chunk, now=snapshot.at)
         found = created_since(snapshot.found, rfc3339(window))
         since = snapshot.clock.since(subject.chunk)
@@ -88,7 +88,7 @@ class Judge:
         return self._judge_keys(subject, snapshot, found, proof, fold)
 
     def _judge_rows(
-        self, subject: ChunkToJudge, snapshot: Snapshot, found: pl.DataFrame, proof: str | None, fold: Fold
+        self, subject: ChunkToJudge, snapshot: Snapshot, found: pl.DataFrame, proof: str | None, fold: FrameFold
     ) -> ChunkEvidence:
         """Judge a chunk where equal rows count; if a response named an import, only that import can be the chunk's."""
         chunk = subject.chunk
@@ -117,7 +117,7 @@ class Judge:
         return evidence
 
     def _without_imports_of_rivals(
-        self, chunk: ChunkEntry, found: pl.DataFrame, snapshot: Snapshot, proof: str | None, exact: int, fold: Fold
+        self, chunk: ChunkEntry, found: pl.DataFrame, snapshot: Snapshot, proof: str | None, exact: int, fold: FrameFold
     ) -> pl.DataFrame:
         """Remove imports equal to the chunk but older than its request, if enough other chunks wait for them.
 
@@ -136,7 +136,7 @@ class Judge:
             return found
         return found.join(older, on=IMPORT_ID, how="anti")
 
-    def _without_rows_of_contenders(self, found: pl.DataFrame, snapshot: Snapshot, fold: Fold) -> pl.DataFrame:
+    def _without_rows_of_contenders(self, found: pl.DataFrame, snapshot: Snapshot, fold: FrameFold) -> pl.DataFrame:
         """Remove imports that contain exactly the records of an open chunk of another job.
 
         They belong to that chunk, although it has not claimed them yet. Records of such an import can also be in this
@@ -253,7 +253,7 @@ class Judge:
         return self.reader.equals(chunk, contender)
 
     def _judge_keys(
-        self, subject: ChunkToJudge, snapshot: Snapshot, found: pl.DataFrame, proof: str | None, fold: Fold
+        self, subject: ChunkToJudge, snapshot: Snapshot, found: pl.DataFrame, proof: str | None, fold: FrameFold
     ) -> ChunkEvidence:
         """Judge a chunk where rows have keys: no key exists twice, so any import with one of its keys may be it."""
         chunk = subject.chunk
@@ -271,7 +271,7 @@ class Judge:
         return evidence
 
     def _without_keys_of_contenders(
-        self, found: pl.DataFrame, sent: pl.DataFrame, snapshot: Snapshot, proof: str | None, fold: Fold
+        self, found: pl.DataFrame, sent: pl.DataFrame, snapshot: Snapshot, proof: str | None, fold: FrameFold
     ) -> pl.DataFrame:
         """Remove imports that an open chunk of another job explains and that cannot belong to this chunk.
 
@@ -305,7 +305,7 @@ class Judge:
         ]
         return snapshot.of_known.filter(pl.col(IMPORT_ID).is_in(numbers))
 
-    def _without_own(self, found: pl.DataFrame, sent: pl.DataFrame, fold: Fold) -> pl.DataFrame:
+    def _without_own(self, found: pl.DataFrame, sent: pl.DataFrame, fold: FrameFold) -> pl.DataFrame:
         """Remove other records of the file from imports that contain some of this chunk's: this job sent them, too."""
         key = list(self._readback.key)
         meeting = found.join(sent, on=key, how="semi").filter(pl.col(IMPORT_ID) != "")[IMPORT_ID].unique()
