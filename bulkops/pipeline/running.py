@@ -311,6 +311,7 @@ def _recorded(outcome: Outcome) -> Outcome:
         "job_ended",
         job=document["job"],
         contract=document["contract"],
+        file=document["file"]["path"],
         state=outcome.state,
         exit=outcome.exit_code,
         records=document["records"],

@@ -16,11 +16,14 @@ from bulkops.redaction import found, redacted, redacted_document
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+    from bulkops.json_documents.endings import Complaint
+
 MANY = 2000
 """Objects of a document from which on the faster encoder is worth its loading time."""
 
 PIPE = 200
 """Minimum width of a table in a pipe, in characters."""
+MANY_ERRORS = 20
 MOMENT = 0.5
 """Seconds below which a failed command does not print its duration."""
 
@@ -35,7 +38,7 @@ class Console:
 
     Every text passes through `line`, so a line feed in the data never starts a new line of output. `about_jobs` is
     true if the result describes jobs, which the ledger can show again. The functions in `at_exit` receive the exit code
-    of the process.
+    of the process; the last one is called first. `complaints` are the errors that were printed, at most `MANY_ERRORS`.
     """
 
     def __init__(self, *, quiet: bool = False, debug: bool = False) -> None:
@@ -46,6 +49,7 @@ class Console:
         self.about_jobs = False
         self.next_step = ""
         self.at_exit: list[Callable[[int], None]] = []
+        self.complaints: list[Complaint] = []
         self._started = time.monotonic()
         self._bar: tqdm[Any] | None = None
 
@@ -82,11 +86,18 @@ class Console:
 
     def complain(self, text: str, hint: str | None = None) -> None:
         """Print an error to stderr, and the next step on a second line."""
+        if len(self.complaints) < MANY_ERRORS:
+            self.complaints.append({"message": redacted(text), "hint": hint and redacted(hint)})
         self._to_stderr(f"bulkops: {line(text)}" + (f"\n  {line(hint)}" if hint else ""))
+
+    @property
+    def seconds(self) -> float:
+        """The duration of the command so far."""
+        return time.monotonic() - self._started
 
     def end(self, code: int) -> None:
         """Print to a terminal how long the command took, and the next command if it is known."""
-        seconds = time.monotonic() - self._started
+        seconds = self.seconds
         if self.quiet or not sys.stderr.isatty() or (code and seconds < MOMENT and not self.next_step):
             return
         following = f" Next: {self.next_step}" if self.next_step else ""
