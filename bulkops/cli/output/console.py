@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from bulkops.json_documents.endings import Complaint
+    from bulkops.transport.notices import Amount, Notifier
 
 MANY = 2000
 """Objects of a document from which on the faster encoder is worth its loading time."""
@@ -52,6 +53,7 @@ class Console:
         self.complaints: list[Complaint] = []
         self._started = time.monotonic()
         self._bar: tqdm[Any] | None = None
+        self._wait: tqdm[Any] | None = None
 
     def emit_json(self, document: Any, *, objects: int = 0) -> None:
         """Print the JSON document of a command to stdout; `objects` is its approximate number of objects."""
@@ -108,13 +110,43 @@ class Console:
         """Yield a progress bar on stderr, hidden without a terminal; notes appear above it."""
         from tqdm import tqdm
 
-        hidden = self.quiet or not sys.stderr.isatty()
+        hidden = not self.watched
         with tqdm(total=total, unit=unit, unit_scale=scale, file=sys.stderr, disable=hidden, **options) as bar:
             outer, self._bar = self._bar, None if hidden else bar
             try:
                 yield bar
             finally:
                 self._bar = outer
+
+    @property
+    def watched(self) -> bool:
+        """Whether someone can see progress: stderr is a terminal, and notes are not hidden."""
+        return not self.quiet and sys.stderr.isatty()
+
+    def show_waits(self, notifier: "Notifier") -> None:
+        """Let the notifier of a client show its waits and transfers on a terminal."""
+        if self.watched:
+            notifier.count, notifier.amount = self._count_down, self._amount
+
+    def _count_down(self, text: str, left: float) -> None:  # noqa: ARG002 - a note has said it
+        """Show the remaining seconds of a wait before the bar, or on a line of their own; 0 ends it."""
+        if self._bar is None and left > 0:
+            from tqdm import tqdm
+
+            self._bar = self._wait = tqdm(total=0, bar_format="{desc}", file=sys.stderr, leave=False)
+        if self._bar is not None:
+            self._bar.set_description_str(f"waiting {left:,.0f} s" if left > 0 else "")
+        if left <= 0 and self._wait is not None:
+            self._wait.close()
+            self._bar = self._wait = None
+
+    @contextmanager
+    def _amount(self, what: str, unit: str) -> "Iterator[Amount]":
+        """Yield a bar that is removed at its end, once the transfer has taken a moment."""
+        with self.bar(
+            unit=unit, desc=what, leave=False, delay=MOMENT, position=None if self._bar is None else 1
+        ) as bar:
+            yield bar
 
     def _to_stderr(self, text: str) -> None:
         """Print to stderr; a bar is removed first and drawn again below the text."""
