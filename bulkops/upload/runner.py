@@ -219,7 +219,7 @@ class Runner:
                 f"Chunk {sent.chunk.number} could not be sent in {failures} attempts; the last: {sent.error.message}"
             )
         clock, notifier = self._context.clock, self._context.client.notifier
-        clock.sleep(wait_seconds(failures, sent.error, clock=clock, notifier=notifier))
+        notifier.pause(wait_seconds(failures, sent.error, clock=clock, notifier=notifier))
 
     def _small_enough(self, chunk: ChunkEntry) -> ChunkEntry:
         """Return the chunk; if it is too large, divide it and return its first part."""

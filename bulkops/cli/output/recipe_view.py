@@ -22,6 +22,7 @@ from bulkops.ledger.states import job_word
 from bulkops.pipeline.observer import Silent
 from bulkops.pipeline.recipes import RecipeRun, StepResult
 from bulkops.recipe import Recipe, Step
+from bulkops.transport.notices import Notifier
 from bulkops.upload.guards import TargetDifference
 from bulkops.upload.options import RunOptions
 from bulkops.upload.stop import Stop
@@ -87,6 +88,10 @@ class StepProgress(Silent):
         self._step = step
         self._out = out
         self._began = began
+
+    def connected(self, notifier: Notifier) -> None:
+        """Show the waits and transfers of the client on a terminal."""
+        self._out.show_waits(notifier)
 
     def checked(self, preflight: Preflight) -> None:
         """Print the findings of the preflight, and the skipped checks."""
