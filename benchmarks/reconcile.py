@@ -91,15 +91,15 @@ def csv_diff(source: Path, export: Path, folder: Path) -> dict[str, object]:
     python = python_with("csv-diff", folder)
     if python is None:
         return {"name": "csv-diff", "failed": "it cannot be installed"}
-    return told("csv-diff", [python, "-c", CSV_DIFF, str(source), str(export)])
+    return run_child("csv-diff", [python, "-c", CSV_DIFF, str(source), str(export)])
 
 
 def measure(name: str, source: Path, export: Path, folder: Path) -> dict[str, object]:
     """Run one contender in a child process."""
-    return told(name, [sys.executable, __file__, "--child", name, str(source), str(export), "--work", str(folder)])
+    return run_child(name, [sys.executable, __file__, "--child", name, str(source), str(export), "--work", str(folder)])
 
 
-def told(name: str, command: list[str]) -> dict[str, object]:
+def run_child(name: str, command: list[str]) -> dict[str, object]:
     """Return the JSON document of a child process, or the reason of its failure."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
     if done.returncode:
@@ -115,10 +115,10 @@ def pair(records: int, folder: Path) -> tuple[Path, Path]:
 
 def child(name: str, source: Path, export: Path, folder: Path) -> None:
     start = time.monotonic()
-    said = {"bulkops": by_bulkops, "duckdb": by_hand}[name](source, export, folder)
+    found = {"bulkops": by_bulkops, "duckdb": by_hand}[name](source, export, folder)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     print(
-        json.dumps({"name": name, "seconds": round(time.monotonic() - start, 1), "peak_mb": round(peak), "said": said})
+        json.dumps({"name": name, "seconds": round(time.monotonic() - start, 1), "peak_mb": round(peak), "said": found})
     )
 
 

@@ -7,8 +7,11 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from bulkops.catalog import find_recipe
 from bulkops.chunking.limits import chunk_limits
@@ -120,7 +123,7 @@ def plan(
         return plan_file(path, chunk_limits(found, max_rows=max_rows, max_bytes=max_bytes), names=names)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Fixed:
     """A repaired copy: its path, the report, the changes (at most `FIX_CHANGES`), and the validation of the copy."""
 
@@ -128,6 +131,19 @@ class Fixed:
     report: FixReport
     changes: tuple[Change, ...]
     left: ValidationReport
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return the changes as a polars frame, one row per change."""
+        columns = {name: pl.Int64 if name in {"record", "line"} else pl.String for name in Change.__annotations__}
+        return pl.DataFrame([vars(change) for change in self.changes], schema=columns)
+
+    def __repr__(self) -> str:
+        report, left = self.report, self.left
+        done = f"{report.changed:,} of {report.records:,} records changed, {report.removed:,} removed"
+        return f"Fixed({str(self.path)!r}: {done}; {left.errors:,} errors, {left.warnings:,} warnings left)"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.to_frame()._repr_html_()}"
 
 
 def fix(

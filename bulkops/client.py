@@ -1,15 +1,16 @@
 """A client object that combines a target and a ledger with all features."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from bulkops import api
 from bulkops.api import PathLike
 from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
+from bulkops.exporting.output_formats import Shape
 from bulkops.exporting.run import Exported
 from bulkops.frames import Input, kept_path
 from bulkops.ledger.job_documents import job_document, sums_document
@@ -19,11 +20,77 @@ from bulkops.pipeline.observer import Observer
 from bulkops.pipeline.recipes import StepResult
 from bulkops.pipeline.resuming import undo_job
 from bulkops.pipeline.running import Outcome
+from bulkops.readback.compare.canonical import Fold
 from bulkops.reconciling.result import Reconciliation
 from bulkops.settings import Target
 from bulkops.upload import manual_resolution
 from bulkops.upload.options import RunOptions
-from bulkops.upload.workflow import Guards
+from bulkops.upload.partial_resolution import find_part, record_part
+from bulkops.upload.start import refuse_changed_file
+from bulkops.upload.stop import Stop
+from bulkops.upload.workflow import Guards, lock_job, open_context
+
+
+class ExportArguments(TypedDict, total=False):
+    """The optional arguments of `bulkops.export`."""
+
+    filters: Mapping[str, object] | None
+    names: Mapping[str, int | str] | None
+    shape: Shape | None
+    window: str | None
+    window_by: str | None
+    settle: float
+    overwrite: bool
+    observer: Callable[[str], None] | None
+    progress: Callable[[int], None] | None
+
+
+class ReconcileArguments(TypedDict, total=False):
+    """The optional arguments of `bulkops.reconcile` for the file of a job."""
+
+    case: Fold | str | None
+    settle: float
+    output: PathLike | None
+    spreadsheet_safe: bool
+    repair: PathLike | None
+    without_import_ids: bool
+    overwrite: bool
+    balances: tuple[PathLike, PathLike] | None
+    accept: Collection[str]
+    observer: Callable[[str], None] | None
+
+
+class FileReconcileArguments(ReconcileArguments, total=False):
+    """The optional arguments of `bulkops.reconcile` for any file."""
+
+    job: str | None
+    import_ids: Collection[int] | None
+    options: Mapping[str, object] | None
+
+
+class RecipeArguments(TypedDict, total=False):
+    """The optional arguments of `bulkops.run`."""
+
+    settings: RunOptions | None
+    first: int
+    dry_run: bool
+
+
+class ResumeArguments(TypedDict, total=False):
+    """The optional arguments of `bulkops.resume`."""
+
+    reconcile: bool
+    changes: Mapping[str, Any] | None
+    file: PathLike | None
+
+
+class ReportArguments(TypedDict, total=False):
+    """The optional arguments of `bulkops.report`."""
+
+    title: str | None
+    mask: bool
+    check_files: bool
+    overwrite: bool
 
 
 @dataclass(frozen=True)
@@ -77,23 +144,32 @@ class Client:
             observer=self.observer,
         )
 
-    def export(self, what: str, out: PathLike, *, ids: Mapping[str, int] | None = None, **options: Any) -> Exported:
+    def export(
+        self, what: str, out: PathLike, *, ids: Mapping[str, int] | None = None, **options: Unpack[ExportArguments]
+    ) -> Exported:
         """Save an export of the target to a file; the options and errors are those of `bulkops.export`."""
         return api.export(what, out, self.target_with(ids), ledger=self.ledger, **options)
 
     def reconcile(
-        self, contract: str, file: Input, *, ids: Mapping[str, int] | None = None, **options: Any
+        self,
+        contract: str,
+        file: Input,
+        *,
+        ids: Mapping[str, int] | None = None,
+        **options: Unpack[FileReconcileArguments],
     ) -> Reconciliation:
         """Compare a file or a DataFrame with the target; the options and errors are those of `bulkops.reconcile`."""
         return api.reconcile(contract, file, self.target_with(ids), ledger=self.ledger, **options)
 
-    def run(self, recipe: PathLike, variables: Mapping[str, str] | None = None, **options: Any) -> list[StepResult]:
+    def run(
+        self, recipe: PathLike, variables: Mapping[str, str] | None = None, **options: Unpack[RecipeArguments]
+    ) -> list[StepResult]:
         """Run a recipe against the target; the options and errors are those of `bulkops.run`."""
         return api.run(recipe, self.target, variables=variables, ledger=self.ledger, observer=self.observer, **options)
 
-    def report(self, out: PathLike, *jobs: str, **options: Any) -> Path:
-        """Write a report of jobs to a file; the options and errors are those of `bulkops.report`."""
-        return api.report(out, *jobs, ledger=self.ledger, **options)
+    def report(self, out: PathLike, *jobs: str, **options: Unpack[ReportArguments]) -> Path:
+        """Write a report of jobs to a file, as `client.jobs.report` does."""
+        return self.jobs.report(out, jobs, **options)
 
     def target_with(self, ids: Mapping[str, int] | None) -> Target:
         """Return the target with additional ids; they replace ids of the same name."""
@@ -129,14 +205,14 @@ class Jobs:
             events = book.events(job or self._latest(book))
         return [{"at": event.at, "chunk": event.chunk, "kind": str(event.kind), **event.data} for event in events]
 
-    def resume(self, job: str | None = None, **options: Any) -> Outcome:
+    def resume(self, job: str | None = None, **options: Unpack[ResumeArguments]) -> Outcome:
         """Resume a job, by default the latest; the options and errors are those of `bulkops.resume`."""
         client = self.client
         return api.resume(
             job or self.get().id, client.target, ledger=client.ledger, observer=client.observer, **options
         )
 
-    def reconcile(self, job: str | None = None, **options: Any) -> Reconciliation:
+    def reconcile(self, job: str | None = None, **options: Unpack[ReconcileArguments]) -> Reconciliation:
         """Compare the file of a job with the target, and store the result with the job."""
         found = self.get(job)
         where = self.client.target_with(found.target["ids"])
@@ -146,6 +222,22 @@ class Jobs:
         """Record a manual decision about a chunk in doubt: its records are at the target, or they must be resent."""
         with self.client.open_ledger() as book:
             manual_resolution.resolve(book, book.job(job), chunk, accepted=accepted, reason=reason)
+        return self.get(job)
+
+    def resolve_partly(self, job: str, chunk: int, *, reason: str) -> Job:
+        """Accept the records of a chunk in doubt that the target contains, and return the others to pending.
+
+        The target is read twice, at least the settle time of the job apart. InDoubt if the evidence is ambiguous;
+        UsageError if the target contains all records of the chunk, or none. Then nothing is recorded. The method does
+        not ask.
+        """
+        client = self.client
+        with client.open_ledger() as book, lock_job(book.job(job), book):
+            entry = book.job(job)
+            refuse_changed_file(entry, book)
+            where = client.target_with(entry.target["ids"])
+            with open_context(entry, where, book, clock=SystemClock(), stop=Stop()) as context:
+                record_part(context, find_part(context, chunk), reason)
         return self.get(job)
 
     def cancel(self, job: str) -> Job:
@@ -174,7 +266,7 @@ class Jobs:
                 observer=client.observer,
             )
 
-    def report(self, out: PathLike, jobs: Collection[str] = (), **options: Any) -> Path:
+    def report(self, out: PathLike, jobs: Collection[str] = (), **options: Unpack[ReportArguments]) -> Path:
         """Write a report of jobs, or of the latest one; the options and errors are those of `bulkops.report`."""
         return api.report(out, *jobs, ledger=self.client.ledger, **options)
 

@@ -139,7 +139,7 @@ def part_file(path: Path, permit: Permit = OWN_ONLY) -> Iterator[tuple[BinaryIO,
     refuse_no_folder(path)
     permit.check(path)
     path = real(path)
-    with _alone(path) as lock, said(path):
+    with _alone(path) as lock, naming_errors(path):
         for left in leftovers(path):
             if left != lock.absolute():
                 remove(left)
@@ -217,7 +217,7 @@ def begin_writing_back(file: BinaryIO) -> Callable[[int], None]:
 
 
 @contextmanager
-def said(path: Path) -> Iterator[None]:
+def naming_errors(path: Path) -> Iterator[None]:
     """Turn an error while writing into a UsageError that names the file."""
     try:
         yield

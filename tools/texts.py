@@ -77,11 +77,9 @@ def _of_code(path: Path, relative: Path) -> Iterator[Text]:
             yield Text(Kind.NAME, relative, node.lineno, node.name.replace("_", " "))
     # The literals of tests are mostly data.
     if relative.parts[0] != "tests":
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
-                text = Text(Kind.MESSAGE, relative, node.lineno, node.value)
-                if text.words >= MESSAGE_WORDS:
-                    yield text
+        literals = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docstrings)
+        messages = (Text(Kind.MESSAGE, relative, n.lineno, n.value) for n in literals if isinstance(n.value, str))
+        yield from (message for message in messages if message.words >= MESSAGE_WORDS)
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield Text(Kind.COMMENT, relative, token.start[0], token.string.lstrip("#: "))

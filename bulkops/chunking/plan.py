@@ -5,9 +5,11 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from html import escape
 from io import RawIOBase
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from bulkops.chunking.limits import ChunkLimits
 from bulkops.chunking.odd_files import refuse_odd_file
@@ -16,6 +18,9 @@ from bulkops.limits import MAX_HEADER_BYTES, TooLarge
 from bulkops.reading.records.boundaries import BLOCK, RecordBlock, counted_blocks, inside_quotes, record_ends
 from bulkops.reading.records.quoting import cells
 from bulkops.reading.sources import open_regular
+
+if TYPE_CHECKING:
+    import polars as pl
 
 # `FilePlan` has a field named `bytes`, which hides the type.
 HeaderBytes = bytes
@@ -34,7 +39,7 @@ class PlannedChunk:
     sha256: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class FilePlan:
     """A file, its checksum, and its chunks. The header is everything before `header_end`.
 
@@ -50,6 +55,19 @@ class FilePlan:
     chunks: tuple[PlannedChunk, ...]
     sent_header: HeaderBytes | None = None
     names: Mapping[str, str] = field(default_factory=dict)
+
+    def to_frame(self) -> "pl.DataFrame":
+        """Return the chunks as a polars frame, one row per chunk."""
+        import polars as pl
+
+        return pl.DataFrame([vars(chunk) for chunk in self.chunks], infer_schema_length=None)
+
+    def __repr__(self) -> str:
+        size = f"{self.records:,} records, {self.bytes:,} bytes, {len(self.chunks):,} chunks"
+        return f"FilePlan({str(self.path)!r}: {size})"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.to_frame()._repr_html_()}"
 
 
 def plan_file(path: Path, limits: ChunkLimits, *, names: Mapping[str, str] = MappingProxyType({})) -> FilePlan:

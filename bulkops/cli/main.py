@@ -65,7 +65,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(COMMANDS[cmd_name][0]).command
-        from bulkops.cli.process.run_log import with_run_log  # needs modules that --help does not
+        from bulkops.cli.options.run_log import with_run_log  # needs modules that --help does not
 
         return with_run_log(command)
 

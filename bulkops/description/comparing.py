@@ -140,12 +140,12 @@ class _OperationComparison:
                 message = f"The description has the column {name}; bulkops rejects it."
                 yield self._difference("column-unknown", message, name, theirs=name)
 
-    def _obligation(self, column: ExpectedColumn, said: str) -> Iterator[DescriptionDifference]:
-        wrong = (said == "required" and not column.required) or (said == "optional" and not column.may_be_optional)
+    def _obligation(self, column: ExpectedColumn, stated: str) -> Iterator[DescriptionDifference]:
+        wrong = (stated == "required" and not column.required) or (stated == "optional" and not column.may_be_optional)
         if wrong:
             ours = "required" if column.required else "optional" if column.may_be_optional else "not called optional"
-            message = f"The description calls the column {column.name} {said}; for bulkops it is {ours}."
-            yield self._difference("column-required", message, column.name, ours=ours, theirs=said)
+            message = f"The description calls the column {column.name} {stated}; for bulkops it is {ours}."
+            yield self._difference("column-required", message, column.name, ours=ours, theirs=stated)
 
     def found(self, columns: tuple[str, ...]) -> Iterator[DescriptionDifference]:
         """Yield the differences of the columns of an export; a name that occurs only in a text may not be a column."""
@@ -200,10 +200,10 @@ class _OperationComparison:
         for name, mine in ours.items():
             other = theirs.get(name)
             for end in ("min_length", "max_length") if other is not None else ():
-                said, own = getattr(other, end), getattr(mine, end)
-                if said is not None and said != own:
-                    message = f"The {end} of the field {name} is {own} for bulkops; the description says {said}."
-                    yield self._difference("limit", message, name, ours=own, theirs=said)
+                stated, own = getattr(other, end), getattr(mine, end)
+                if stated is not None and stated != own:
+                    message = f"The {end} of the field {name} is {own} for bulkops; the description says {stated}."
+                    yield self._difference("limit", message, name, ours=own, theirs=stated)
 
 
 def _unchecked(description: Description, expected: Mapping[Any, Expected], shared: list[Any]) -> Iterator[str]:

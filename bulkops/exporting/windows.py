@@ -83,7 +83,7 @@ def _spans(client: ApiClient, request: Request, steps: Steps, folder: Path) -> l
     plan = folder / "plan.json"
     start = instant(str(request.values[window.after]), option=window.after)
     if plan.exists():
-        end = _held_end(plan, asked)
+        end = _fixed_end(plan, asked)
     else:
         given = request.values.get(window.before)
         now = client.clock.now() + (client.server_offset or timedelta())
@@ -116,12 +116,15 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
-def _held_end(plan: Path, asked: Mapping[str, object]) -> datetime:
+def _fixed_end(plan: Path, asked: Mapping[str, object]) -> datetime:
     """Return the end that the first run fixed; UsageError if that run was of another export."""
     try:
-        held = json.loads(plan.read_text(encoding="utf-8"))
-        held["asked"]["base_url"] = server_name(held["asked"]["base_url"])
-        same, end = held["asked"] == json.loads(json.dumps(asked)), datetime.fromisoformat(held["end"])
+        stored = json.loads(plan.read_text(encoding="utf-8"))
+        stored["asked"]["base_url"] = server_name(stored["asked"]["base_url"])
+        same, end = (
+            stored["asked"] == json.loads(json.dumps(asked)),
+            datetime.fromisoformat(stored["end"]),
+        )
     except (ValueError, KeyError, TypeError):
         raise UsageError(f"{plan} cannot be read.", hint=f"Remove {plan.parent} and begin again.") from None
     if not same:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from bulkops.fixing.repairs.forms import CharacterProfile
-from bulkops.fixing.repairs.transcoding import Encoding
+from bulkops.fixing.forms import CharacterProfile
+from bulkops.fixing.transcoding import Encoding
 
 
 @dataclass(frozen=True, kw_only=True)

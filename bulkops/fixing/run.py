@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from bulkops.errors import DataError
+from bulkops.fixing.collisions import colliding_keys
 from bulkops.fixing.options import FixOptions
-from bulkops.fixing.repairs.collisions import colliding_keys
 from bulkops.fixing.repairs.header import refuse_renames
-from bulkops.fixing.repairs.transcoding import UTF8, Encoding, line_of_utf8, refuse_undecodable, transcoded
 from bulkops.fixing.rewriting import BLOCK_BYTES, rewrite
 from bulkops.fixing.scan import FileScan, scan_file
 from bulkops.fixing.second_pass import needs_second_pass, write_second_pass
+from bulkops.fixing.transcoding import UTF8, Encoding, line_of_utf8, refuse_undecodable, transcoded
 from bulkops.fixing.writer import Change, FixReport, Origins, RepairWriter
 from bulkops.reading.sources import Source, stream_source
 from bulkops.validation.column_names import synonym

@@ -9,11 +9,11 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
+from bulkops.fixing.forms import RecordForms, collect_forms
 from bulkops.fixing.options import FileEvidence
 from bulkops.fixing.repairs.encoding import holds_multibyte
-from bulkops.fixing.repairs.forms import RecordForms, collect_forms
-from bulkops.fixing.repairs.transcoding import Encoding
 from bulkops.fixing.source import opened
+from bulkops.fixing.transcoding import Encoding
 from bulkops.reading.blocks import ContentReader
 from bulkops.reading.records.structural_index import Offsets
 from bulkops.reading.sources import Source

@@ -78,6 +78,11 @@ class Job:
         """The verdict of the last reconciliation: proved, mismatch, unprovable; None if there was none."""
         return None if self.reconciliation is None else str(self.reconciliation["verdict"])
 
+    @property
+    def import_ids(self) -> Sequence[int]:
+        """The import ids that the server has reported, in the order of the chunks."""
+        return [chunk.import_id for chunk in self.chunks if chunk.import_id is not None]
+
     def to_frame(self) -> "pl.DataFrame":
         """Return the chunks as a polars frame, one row per chunk."""
         return _frame([vars(chunk) for chunk in self.chunks], CHUNK_COLUMNS)

@@ -32,7 +32,7 @@ class Neighbour:
     last: str
 
     @property
-    def said(self) -> str:
+    def message(self) -> str:
         """A message about the ledger and what to do."""
         return (
             f"User {self.user} sends to the same server from this machine with another ledger, {self.ledger} "

@@ -84,7 +84,7 @@ class DatabaseLock:
         self._turn = Lock()
 
     @contextmanager
-    def held(self, *, clock: Clock, patience: float) -> Iterator[None]:
+    def locked(self, *, clock: Clock, patience: float) -> Iterator[None]:
         """Hold the lock; GuardRefused after `patience` seconds, LedgerUnusable if the database cannot be reached."""
         try:
             try:

@@ -70,14 +70,14 @@ def refused_throughout(reason: str, probes: Sequence[ChunkEntry], *, left: int, 
 
     TargetUnfit if the refusals name no line, and so are about the request as a whole; else RefusedThroughout.
     """
-    said = (
+    message = (
         f"The server refused {len(probes)} records, each sent alone, for one reason: {reason.removesuffix('.')}. "
         f"It accepted none. Stopped; {left:,} records are pending."
     )
     if not any(chunk.lines for chunk in probes):
-        return TargetUnfit(said, hint="Check whether the ids name the right target for this import.")
+        return TargetUnfit(message, hint="Check whether the ids name the right target for this import.")
     return RefusedThroughout(
-        said,
+        message,
         hint="If the account is the cause, correct it and resume the job. Otherwise correct the file or the ids, "
         f"cancel the job with `bulkops jobs cancel {job}`, and import again.",
     )

@@ -86,10 +86,12 @@ class Ledger(LedgerReader):
                     bring_up_to_date(connection, notify)
                     identity = identity_of(connection)
             except SQLAlchemyError as error:
-                said = f"The ledger {parsed.render_as_string()} cannot be used: {first_line(error)}. Nothing was sent."
+                problem = (
+                    f"The ledger {parsed.render_as_string()} cannot be used: {first_line(error)}. Nothing was sent."
+                )
                 if is_out_of_reach(error):
-                    raise LedgerUnusable(said, hint=f"{BACK} Or give another ledger with --ledger.") from None
-                raise UsageError(said, hint="Give another ledger with --ledger.") from None
+                    raise LedgerUnusable(problem, hint=f"{BACK} Or give another ledger with --ledger.") from None
+                raise UsageError(problem, hint="Give another ledger with --ledger.") from None
             failing.pop_all()
         return cls(engine, folder=folder_of(parsed, identity), clock=clock)
 
@@ -141,7 +143,7 @@ class Ledger(LedgerReader):
             held.callback(self._watch.release, path)
             if is_postgres(self._engine):
                 everywhere = DatabaseLock(self._engine, name, what=what)
-                held.enter_context(everywhere.held(clock=self._clock, patience=patience))
+                held.enter_context(everywhere.locked(clock=self._clock, patience=patience))
                 self._database_locks.append(everywhere)
                 held.callback(self._database_locks.remove, everywhere)
             yield

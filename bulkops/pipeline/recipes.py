@@ -207,7 +207,7 @@ class RecipeRun:
         contract = CONTRACTS[step.contract]
         earlier = self._earlier(step, target)
         if earlier is not None and self._counts(earlier, step):
-            return self._go_on(ended, earlier, target, reader)
+            return self._use_earlier_job(ended, earlier, target, reader)
         request = ImportRequest(
             contract=contract,
             file=step.file,
@@ -235,7 +235,9 @@ class RecipeRun:
         doubles = earlier.kept and not CONTRACTS[step.contract].mode.resend_is_safe
         return not step.again and (earlier.done or doubles)
 
-    def _go_on(self, ended: StepResult, earlier: PreviousRun, target: Target, reader: AccountReader) -> StepResult:
+    def _use_earlier_job(
+        self, ended: StepResult, earlier: PreviousRun, target: Target, reader: AccountReader
+    ) -> StepResult:
         """Use the job of an earlier run for the step: report it, or reconcile or resume it now."""
         step = ended.step
         settled = not earlier.open and (earlier.proved or not step.reconcile or not earlier.done)

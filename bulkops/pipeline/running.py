@@ -216,7 +216,7 @@ def _name_neighbours(target: Target, ledger: Ledger, observer: Observer) -> None
     """Report ledgers of other users that sent to the same server; an embedded sandbox belongs to one ledger."""
     if target.known_as is None:
         for each in neighbours(target.server, ledger.address):
-            observer.note(each.said)
+            observer.note(each.message)
 
 
 class _TimedComparison:

@@ -19,7 +19,7 @@ from bulkops.readback.parse.tables import read_frames
 from bulkops.readback.parse.warnings import Notes
 from bulkops.reconciling.columns import core_columns, measures, refuse_other_rows, unseen
 from bulkops.reconciling.diagnosis import explained
-from bulkops.reconciling.imports import tell_imports
+from bulkops.reconciling.imports import import_notes
 from bulkops.reconciling.outputs import advice, formula_notes, write_differences, write_repair
 from bulkops.reconciling.repairing import Certainty, objection, saved_too_early, shows_imports
 from bulkops.reconciling.resaved import resaved, text_columns
@@ -124,20 +124,20 @@ class ReconcileTask:
         `notes` are the problems of the compared file.
         """
         files = _differences(self.sets, outputs)
-        said = formula_notes(self.sets) if files and not outputs.spreadsheet_safe else []
+        texts = formula_notes(self.sets) if files and not outputs.spreadsheet_safe else []
         if outputs.repair is None or not self.sets.number("SELECT count(*) FROM result WHERE class = 'missing'"):
-            return files, said
+            return files, texts
         certainty = self._certainty(notes)
         against = objection(
             self.contract, self.sets, self.known, certainty,
             name=self.evidence.name, source=self.source, lifted=outputs.lifted,
         )  # fmt: skip
         if against:
-            return files, [*said, f"No repair file was written: {against}"]
+            return files, [*texts, f"No repair file was written: {against}"]
         lifted = outputs.lifted and self.contract.mode is Mode.APPEND and not certainty.shows_imports
         write_repair(self.sets, self.source, outputs.repair, outputs.permit, lifted=lifted)
         files["repair"] = str(outputs.repair)
-        return files, [*said, *advice(self.contract, outputs.repair, lifted=lifted, rejected=self.known.rejected)]
+        return files, [*texts, *advice(self.contract, outputs.repair, lifted=lifted, rejected=self.known.rejected)]
 
     def _certainty(self, notes: Notes) -> Certainty:
         reading = self.last
@@ -156,7 +156,7 @@ class ReconcileTask:
         # The request to a target contains its ids. Only the rows of a file must show which target they belong to.
         shown_ids = ShownIds(self.sets.readback, self.evidence.ids if self.saved else None, name=self.evidence.name)
         self._stage_found_rows(notes, shown_ids)
-        counts, said = self._compared()
+        counts, texts = self._compared()
         unexpected_counts = self.contract.mode is Mode.REPLACE or self._scoped
         verdict, reason = judge(counts, unexpected_counts=unexpected_counts, unseen=unseen(self.sets, counts))
         if verdict is Verdict.MISMATCH:
@@ -183,7 +183,7 @@ class ReconcileTask:
             notes=(
                 *notes.lines(),
                 *(shown_ids.notes() if self.saved else ()),
-                *said,
+                *texts,
                 *self._truncation_note(counts),
             ),
         )
@@ -233,10 +233,10 @@ class ReconcileTask:
         columns = [c for c in self.sets.columns if c not in counts.not_compared]
         if self.contract.mode is Mode.REPLACE and not self.sets.readback.multiset:
             name_contradicting(self.sets, columns)
-        said = [f"{column} was not compared: the read-back does not contain it." for column in counts.not_compared]
+        texts = [f"{column} was not compared: the read-back does not contain it." for column in counts.not_compared]
         unfolded = self.evidence.fold is None and self.evidence.export is not None
-        said += tell_imports(self.sets, self.known, columns, unfolded=unfolded)
-        return counts_of(self.sets, counts.not_compared), said
+        texts += import_notes(self.sets, self.known, columns, unfolded=unfolded)
+        return counts_of(self.sets, counts.not_compared), texts
 
     def _truncation_note(self, counts: RowCounts) -> Iterator[str]:
         """Yield a note if the export could be truncated between two records."""

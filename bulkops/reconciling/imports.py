@@ -11,7 +11,7 @@ from bulkops_validators.model.contract import Comparison
 SHOWN_IDS = 5
 
 
-def tell_imports(sets: RowSets, known: ImportFacts, columns: Sequence[str], *, unfolded: bool) -> Iterator[str]:
+def import_notes(sets: RowSets, known: ImportFacts, columns: Sequence[str], *, unfolded: bool) -> Iterator[str]:
     """Add differences in the import id to `result`, and yield notes about them for the user.
 
     `columns` are the compared columns. `unfolded`: it is unknown how the application folds codes.

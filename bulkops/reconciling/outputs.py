@@ -16,11 +16,11 @@ from bulkops.wording import counted
 from bulkops.writing import (
     OWN_ONLY,
     Permit,
+    naming_errors,
     real,
     refuse_no_file,
     refuse_no_folder,
     refuse_the_same,
-    said,
     whole_file,
 )
 from bulkops_validators.model.contract import Contract, Mode
@@ -64,7 +64,7 @@ def write_differences(
     columns = ", ".join(_safe(name) if spreadsheet_safe and name in CELLS else name for name in COLUMNS)
     files = {}
     for kind, path in _paths(folder).items():
-        with said(path):
+        with naming_errors(path):
             folder.mkdir(parents=True, exist_ok=True)
             permit.check(path)
             real(path).unlink(missing_ok=True)

@@ -47,6 +47,20 @@ def objection(
             f"an import of {contract.name} replaces all existing rows, so a file with only the missing rows would "
             f"remove the others. Import the whole file again: {source}."
         )
+    if doubt := _doubt(known, certainty, name, source):
+        return doubt
+    if contract.mode is not Mode.APPEND:
+        return None
+    if not certainty.shows_imports and not lifted:
+        return (
+            f"{name} does not show the import of every row, so rows of this file cannot be distinguished from rows of "
+            f"earlier imports, and resent records may be duplicated. {OPTION} writes the file anyway."
+        )
+    return _unfinished(sets, known, name)
+
+
+def _doubt(known: ImportFacts, certainty: Certainty, name: str, source: Path) -> str | None:
+    """Return why a record may not be missing although the comparison says so, for imports of every mode; or None."""
     for path, notes in ((str(source), certainty.file), (name, certainty.found)):
         if uncertain := notes.uncertain():
             return f"{path} could not be read reliably: {uncertain[0]}"
@@ -58,14 +72,7 @@ def objection(
         return f"{name} was saved before the last request of the job was sent. Save it again."
     if certainty.partial:
         return f"{name} was saved with {certainty.partial}, so it may not show every row."
-    if contract.mode is not Mode.APPEND:
-        return None
-    if not certainty.shows_imports and not lifted:
-        return (
-            f"{name} does not show the import of every row, so rows of this file cannot be distinguished from rows of "
-            f"earlier imports, and resent records may be duplicated. {OPTION} writes the file anyway."
-        )
-    return _unfinished(sets, known, name)
+    return None
 
 
 def _unfinished(sets: RowSets, known: ImportFacts, name: str) -> str | None:

@@ -73,9 +73,9 @@ def reconcile(
         outputs = OutputOptions(
             output=output, spreadsheet_safe=spreadsheet_safe, repair=repair, permit=permit, lifted=without_import_ids
         )
-        files, said = task.write(outputs, notes)
+        files, output_notes = task.write(outputs, notes)
         stale = clear_stale(None, repair if "repair" not in files else None, permit)
-        all_notes = tuple(n for n in (*notes.lines(), fold_note, *result.notes, *said, *stale) if n)
+        all_notes = tuple(n for n in (*notes.lines(), fold_note, *result.notes, *output_notes, *stale) if n)
         return replace(result, notes=all_notes, files=files)
 
 

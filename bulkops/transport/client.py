@@ -282,9 +282,9 @@ class ApiClient:
             raise self._refusal(response, content, where)
         body = parse_json(content)
         if body is None:
-            said = describe_body(content, hide=redacted)
+            shown = describe_body(content, hide=redacted)
             raise OutcomeUnknown(
-                f"The response to {where} is not JSON: the server sent {said}.", status=response.status_code
+                f"The response to {where} is not JSON: the server sent {shown}.", status=response.status_code
             )
         return Response(status=response.status_code, body=body, date=parse_http_date(response.headers.get("date")))
 
@@ -296,8 +296,8 @@ class ApiClient:
             streamed.response.close()
         body = parse_json(content)
         if body is None:
-            said = describe_body(content, hide=redacted)
-            raise OutcomeUnknown(f"The response to {streamed.where} is not JSON: the server sent {said}.")
+            shown = describe_body(content, hide=redacted)
+            raise OutcomeUnknown(f"The response to {streamed.where} is not JSON: the server sent {shown}.")
         return body
 
     def _open_stream(

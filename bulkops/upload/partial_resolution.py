@@ -155,7 +155,7 @@ def _of_keys(
     """Return the positions of records found with equal values; an upsert resends records with different values."""
     if snapshot.unseen:
         raise InDoubt(f"{AMBIGUOUS}: the read-back does not contain {snapshot.unseen}.", hint=BY_HAND)
-    present = judge.held(chunk, snapshot)
+    present = judge.positions_found(chunk, snapshot)
     known = as_sent(judge.reader.records(chunk), snapshot.found, readback.key, ())
     if context.contract.mode is not Mode.UPSERT and len(known) > len(present):
         count = len(known) - len(present)

@@ -112,9 +112,7 @@ def begin(
         if contract.mode is Mode.REPLACE and readback is not None:
             clearing.callback(folder_remover(before_path(context.ledger, job.id).parent))
             try:
-                difference = checked_difference(context, readback, undone=undone)
-            except ServerRefused as error:
-                raise UsageError(f"{error.message} Nothing was sent.", hint="Check the ids and the options.") from None
+                difference = _difference_to_target(context, readback, undone)
             except Unfinished:
                 if not dry_run and undone is None:
                     _write(context, chunks, stop)
@@ -130,6 +128,14 @@ def begin(
             _write(context, chunks, stop)
             clearing.pop_all()
     return difference
+
+
+def _difference_to_target(context: JobContext, readback: Readback, undone: UndoneJob | None) -> TargetDifference:
+    """Return the difference to the target before a job begins; UsageError if the server refuses to show the content."""
+    try:
+        return checked_difference(context, readback, undone=undone)
+    except ServerRefused as error:
+        raise UsageError(f"{error.message} Nothing was sent.", hint="Check the ids and the options.") from None
 
 
 def _write(context: JobContext, chunks: Sequence[ChunkEntry], stop: Stop | None) -> None:

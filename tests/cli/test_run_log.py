@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkops.cli.process.run_log import RunLog
+from bulkops.cli.options.run_log import RunLog
 from bulkops.journal import record
 from tests.cli.running import KEY, Shell
 from tests.crash.truth import CASES

@@ -35,7 +35,7 @@ class Case:
         return path
 
     def held(self, sandbox: SandboxServer) -> Rows:
-        """Return the truth."""
+        """Return the rows that the sandbox contains, as a multiset of texts."""
         rows = sandbox.state.rows(self.table, **self.where)
         return Counter(tuple(str(row[column]) for column in self.columns) for row in rows)
 

@@ -34,7 +34,7 @@ def test_a_wrong_amount_of_any_contract_is_accepted_after_the_rows_are_read_back
 
 @pytest.mark.parametrize("fault", ["amount 999999", "amount 0", "no amount", 'amount "3"', "amount true", "amount -1"])
 @pytest.mark.parametrize(("contract", "sample", "names"), [CASES[0], CASES[5], CASES[8]], ids=str)
-def test_an_odd_amount_is_accepted_after_the_rows_are_read_back(
+def test_a_wrong_or_missing_amount_is_accepted_after_the_rows_are_read_back(
     fault: str, contract: str, sample: str, names: tuple[str, ...], server: ForeignServer, tmp_path: Path
 ) -> None:
     server.world.faults = [fault]
@@ -47,7 +47,7 @@ def test_an_odd_amount_is_accepted_after_the_rows_are_read_back(
 
 
 @pytest.mark.parametrize(("contract", "sample", "names"), KEYED, ids=[case[1] for case in KEYED])
-def test_records_that_an_upsert_left_out_are_sent_again_once(
+def test_records_missing_after_an_upsert_are_resent_once(
     contract: str, sample: str, names: tuple[str, ...], server: ForeignServer, tmp_path: Path
 ) -> None:
     path = SAMPLES / f"{sample}.csv"
@@ -59,7 +59,7 @@ def test_records_that_an_upsert_left_out_are_sent_again_once(
 
 
 @pytest.mark.parametrize(("contract", "sample", "names"), KEYED, ids=[case[1] for case in KEYED])
-def test_records_that_an_upsert_leaves_out_twice_are_in_doubt(
+def test_records_missing_after_two_upserts_are_in_doubt(
     contract: str, sample: str, names: tuple[str, ...], server: ForeignServer, tmp_path: Path
 ) -> None:
     path = SAMPLES / f"{sample}.csv"
@@ -82,7 +82,7 @@ def test_records_that_an_upsert_leaves_out_twice_are_in_doubt(
 
 
 @pytest.mark.parametrize(("contract", "sample", "names"), REPLACED, ids=[case[1] for case in REPLACED])
-def test_a_replacement_of_which_half_arrived_is_in_doubt_and_not_sent_again(
+def test_a_half_imported_replacement_is_in_doubt_and_not_resent(
     contract: str, sample: str, names: tuple[str, ...], server: ForeignServer, tmp_path: Path
 ) -> None:
     path = SAMPLES / f"{sample}.csv"
@@ -125,7 +125,7 @@ def test_values_that_cannot_be_read_back_are_accepted_when_the_amount_counts_equ
     assert (code, report["records"]["accepted"], report["chunks"][0]["amount"]) == (0, 3, 2), report
 
 
-def test_coupons_that_the_server_left_out_are_sent_again(server: ForeignServer, tmp_path: Path) -> None:
+def test_coupons_missing_after_an_import_are_resent(server: ForeignServer, tmp_path: Path) -> None:
     path = SAMPLES / "coupons.csv"
     server.world.faults = ["take half"]
     code, report = bulkops(server, tmp_path, "import", "coupons", str(path), *ids(CAMPAIGN), *SETTLE)
@@ -134,7 +134,7 @@ def test_coupons_that_the_server_left_out_are_sent_again(server: ForeignServer, 
 
 
 @pytest.mark.parametrize(("contract", "sample", "names"), [CASES[2], CASES[3]], ids=str)
-def test_rows_that_an_appending_import_left_out_are_in_doubt(
+def test_rows_missing_after_an_append_are_in_doubt(
     contract: str, sample: str, names: tuple[str, ...], server: ForeignServer, tmp_path: Path
 ) -> None:
     server.world.faults = ["take half"]
@@ -159,7 +159,7 @@ def test_codes_that_exist_are_skipped_and_counted(fault: str, server: ForeignSer
 
 
 @pytest.mark.parametrize("halves", [1, 2])
-def test_codes_that_are_neither_created_nor_there_are_not_counted_as_skipped(
+def test_codes_that_exist_nowhere_are_not_counted_as_skipped(
     halves: int, server: ForeignServer, tmp_path: Path
 ) -> None:
     file = tmp_path / "codes.csv"

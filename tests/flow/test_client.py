@@ -2,11 +2,19 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_type_hints
 
 import polars as pl
 import pytest
 
 import bulkops
+from bulkops.client import (
+    ExportArguments,
+    FileReconcileArguments,
+    RecipeArguments,
+    ReportArguments,
+    ResumeArguments,
+)
 from bulkops.errors import GuardRefused, UsageError
 
 CODES = pl.DataFrame({"code": [f"GIFT-{n:04}" for n in range(30)]})
@@ -28,7 +36,7 @@ def test_a_frame_is_imported_proved_and_recognised(client: bulkops.Client) -> No
     with pytest.raises(GuardRefused):
         client.import_file("giveaways", CODES)
     assert client.jobs.reconcile().verdict == "proved"
-    assert client.reconcile("giveaways", CODES, import_ids=[c.import_id for c in outcome.job.chunks]).matched == 30
+    assert client.reconcile("giveaways", CODES, import_ids=outcome.job.import_ids).matched == 30
 
 
 def test_jobs_are_listed_the_newest_first(client: bulkops.Client) -> None:
@@ -81,3 +89,28 @@ def test_a_recipe_runs_against_its_own_sandbox() -> None:
     results = bulkops.run("demo")
     assert all(result.as_expected for result in results)
     assert len(results) > 10
+
+
+def test_client_arguments_are_those_of_the_functions() -> None:
+    """A typed argument that its function lacks would fail only when it is used."""
+    pairs = (
+        (ExportArguments, bulkops.export, {"what", "out", "where", "ledger"}),
+        (FileReconcileArguments, bulkops.reconcile, {"contract", "file", "where", "ledger", "ids", "saved"}),
+        (RecipeArguments, bulkops.run, {"recipe", "where", "variables", "ledger", "observer"}),
+        (ResumeArguments, bulkops.resume, {"job", "where", "ledger", "observer"}),
+        (ReportArguments, bulkops.report, {"out", "jobs", "ledger"}),
+    )
+    for arguments, function, given in pairs:
+        signature = get_type_hints(function)
+        assert get_type_hints(arguments) == {n: t for n, t in signature.items() if n not in {*given, "return"}}
+
+
+def test_plans_and_repairs_are_short_in_a_notebook_and_become_frames(tmp_path: Path) -> None:
+    plan = bulkops.plan("giveaways", CODES, max_rows=10)
+    assert "30 records" in repr(plan)
+    assert "3 chunks" in repr(plan)
+    assert plan.to_frame()["first_record"].to_list() == [1, 11, 21]
+    fixed = bulkops.fix("giveaways", pl.DataFrame({"code": [" A-1", "A-2"]}), tmp_path / "fixed.csv")
+    assert "1 of 2 records changed" in repr(fixed)
+    assert fixed.to_frame()["line"].to_list() == [2]
+    assert "A-1" in fixed._repr_html_()

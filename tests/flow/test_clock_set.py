@@ -108,9 +108,7 @@ def test_a_lost_request_is_sent_again_though_the_server_clock_was_set(
 
 
 @pytest.mark.parametrize("hours", [-3, 3])
-def test_our_clock_that_was_set_leaves_the_import_of_a_chunk_to_it(
-    hours: int, sandbox: SandboxServer, tmp_path: Path
-) -> None:
+def test_a_chunk_keeps_its_import_when_our_clock_was_set(hours: int, sandbox: SandboxServer, tmp_path: Path) -> None:
     case = CASES["loyalty-points"]
     file = case.write(tmp_path / "f.csv", records=20, seed=1)
     desk = Desk(folder=tmp_path, base_url=sandbox.base_url)
@@ -151,7 +149,7 @@ def test_a_server_clock_set_forward_does_not_shorten_the_wait_for_a_late_import(
 
 
 @pytest.mark.parametrize("hours", [-3, 3])
-def test_what_a_restored_ledger_forgot_is_found_though_the_server_clock_was_set(
+def test_imports_missing_in_a_restored_ledger_are_found_when_the_server_clock_was_set(
     hours: int, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     case = CASES["loyalty-points"]

@@ -105,7 +105,7 @@ def test_job_that_sends_another_header_keeps_it_when_it_is_resumed(sandbox: Sand
     assert same.target_key == job.target_key
 
 
-def test_refused_records_are_set_aside_under_the_header_of_the_file(
+def test_rejected_records_are_written_with_the_header_of_the_file(
     shell: Shell, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     file = join_dates(tmp_path, "newjoindate")
@@ -116,7 +116,7 @@ def test_refused_records_are_set_aside_under_the_header_of_the_file(
     assert rejected == 'customerprofileid,"newjoindate"\nnobody-0003,2024-05-03T10:00:00Z\n'
 
 
-def test_split_writes_what_an_import_sends(shell: Shell, tmp_path: Path) -> None:
+def test_split_writes_the_header_that_an_import_sends(shell: Shell, tmp_path: Path) -> None:
     file = join_dates(tmp_path, "newjoindate")
     ended = shell.run("split", "loyalty-join-dates", str(file), "--into", str(tmp_path / "s"), "--json")
     (chunk,) = ended.json["chunks"]
@@ -148,7 +148,7 @@ def test_option_of_the_environment_is_for_the_contracts_that_have_it(tmp_path: P
 
 
 @pytest.mark.parametrize("column", COLUMNS)
-def test_fix_and_the_model_leave_either_name_as_it_is(column: str) -> None:
+def test_fix_and_the_model_do_not_rename_either_column_name(column: str) -> None:
     data = f"customerprofileid,{column}\nc1,2024-01-01T00:00:00Z\n".encode()
     assert fixed(data, contract="loyalty-join-dates") == (data, [], fixed(data, contract="loyalty-join-dates")[2])
     spelt = data.replace(column.encode(), column.title().encode())

@@ -31,7 +31,9 @@ def faults(chance: random.Random, *, refusals: bool) -> str:
     return ",".join([*rules, f"seed={chance.randrange(10**6)}"])
 
 
-def tell(case: Case, folder: Path, seed: int, *, refusals: bool = False, options: RunOptions | None = None) -> Outcome:
+def run_under_faults(
+    case: Case, folder: Path, seed: int, *, refusals: bool = False, options: RunOptions | None = None
+) -> Outcome:
     """Run a job to its end under trouble drawn from a seed."""
     chance = random.Random(seed)
     file = case.write(folder / f"{case.contract}.csv", records=chance.randrange(20, 70), seed=seed)
@@ -63,20 +65,20 @@ SAMPLE = [(name, seed) for number, name in enumerate(CASES) for seed in range(10
 
 @pytest.mark.parametrize(("name", "seed"), SAMPLE)
 def test_faults_and_kills_lose_no_record_and_double_none(name: str, seed: int, tmp_path: Path) -> None:
-    told = tell(CASES[name], tmp_path, seed)
+    told = run_under_faults(CASES[name], tmp_path, seed)
     check(told, tmp_path / f"{name}.csv")
     assert told.code == DONE, told.chunks
 
 
 @pytest.mark.parametrize("name", ["coupons", "giveaways", "loyalty-points", "loyalty-join-dates"])
-def test_refusals_leave_every_record_either_there_once_or_rejected(name: str, tmp_path: Path) -> None:
-    told = tell(CASES[name], tmp_path, 7, refusals=True)
+def test_refusals_leave_every_record_imported_once_or_rejected(name: str, tmp_path: Path) -> None:
+    told = run_under_faults(CASES[name], tmp_path, 7, refusals=True)
     check(told, tmp_path / f"{name}.csv")
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(1000, 1060))
 @pytest.mark.parametrize("name", CASES)
-def test_faults_and_kills_over_many_seeds(name: str, seed: int, tmp_path: Path) -> None:
-    told = tell(CASES[name], tmp_path, seed, refusals=seed % 3 == 0)
+def test_faults_and_kills_lose_and_double_nothing_over_many_seeds(name: str, seed: int, tmp_path: Path) -> None:
+    told = run_under_faults(CASES[name], tmp_path, seed, refusals=seed % 3 == 0)
     check(told, tmp_path / f"{name}.csv")

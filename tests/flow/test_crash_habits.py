@@ -35,7 +35,7 @@ def habits(chance: random.Random) -> Habits:
     )
 
 
-def tell(contract: str, folder: Path, seed: int) -> Outcome:
+def run_under_habits(contract: str, folder: Path, seed: int) -> Outcome:
     """Run a job to its end under trouble drawn from a seed."""
     chance = random.Random(seed)
     records = chance.randrange(20, 70)
@@ -69,14 +69,16 @@ CONTRACTS = ["coupons", "giveaways", "loyalty-points", "loyalty-cards", "loyalty
 
 
 @pytest.mark.parametrize(("contract", "seed"), [(name, 10 * number) for number, name in enumerate(CONTRACTS)])
-def test_clocks_ids_and_refusals_of_a_servers_own_lose_no_record_and_double_none(
+def test_unusual_clocks_ids_and_refusals_lose_no_record_and_double_none(
     contract: str, seed: int, tmp_path: Path
 ) -> None:
-    check(tell(contract, tmp_path, seed), tmp_path / f"{contract}.csv")
+    check(run_under_habits(contract, tmp_path, seed), tmp_path / f"{contract}.csv")
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(5000, 5060))
 @pytest.mark.parametrize("contract", CONTRACTS)
-def test_habits_faults_and_kills_over_many_seeds(contract: str, seed: int, tmp_path: Path) -> None:
-    check(tell(contract, tmp_path, seed), tmp_path / f"{contract}.csv")
+def test_unusual_servers_with_faults_and_kills_lose_and_double_nothing_over_many_seeds(
+    contract: str, seed: int, tmp_path: Path
+) -> None:
+    check(run_under_habits(contract, tmp_path, seed), tmp_path / f"{contract}.csv")

@@ -28,7 +28,7 @@ ROUNDS = 30
 TROUBLED_ROUNDS = 5
 
 
-def tell(case: Case, folder: Path, seed: int, ledger: str) -> None:
+def run_two_under_faults(case: Case, folder: Path, seed: int, ledger: str) -> None:
     """Run two jobs side by side to their ends under trouble drawn from a seed, and check the truth."""
     chance = random.Random(seed)
     one = case.write(folder / "one.csv", records=chance.randrange(8, 30), seed=seed)
@@ -103,27 +103,27 @@ def settled(chunks: list[ChunkEntry], *, undecided: bool) -> list[ChunkEntry]:
     ("name", "seed"), [("loyalty-points", 1), ("loyalty-points", 2), ("giveaways", 3), ("giveaways", 4)]
 )
 def test_two_jobs_under_faults_and_kills_lose_nothing_and_double_nothing(name: str, seed: int, tmp_path: Path) -> None:
-    tell(CASES[name], tmp_path, seed, str(tmp_path / "ledger.db"))
+    run_two_under_faults(CASES[name], tmp_path, seed, str(tmp_path / "ledger.db"))
 
 
 @pytest.mark.parametrize(("name", "seed"), [("loyalty-points", 5), ("giveaways", 6)])
 def test_two_jobs_with_a_ledger_in_postgresql_lose_nothing_and_double_nothing(
     name: str, seed: int, tmp_path: Path, postgres: Postgres
 ) -> None:
-    tell(CASES[name], tmp_path, seed, postgres.new_ledger())
+    run_two_under_faults(CASES[name], tmp_path, seed, postgres.new_ledger())
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(2000, 2200))
 @pytest.mark.parametrize("name", ["loyalty-points", "giveaways"])
-def test_two_jobs_over_many_seeds(name: str, seed: int, tmp_path: Path) -> None:
-    tell(CASES[name], tmp_path, seed, str(tmp_path / "ledger.db"))
+def test_two_jobs_lose_and_double_nothing_over_many_seeds(name: str, seed: int, tmp_path: Path) -> None:
+    run_two_under_faults(CASES[name], tmp_path, seed, str(tmp_path / "ledger.db"))
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(3000, 3090))
 @pytest.mark.parametrize("name", ["loyalty-points", "giveaways"])
-def test_two_jobs_with_a_ledger_in_postgresql_over_many_seeds(
+def test_two_jobs_in_postgresql_lose_and_double_nothing_over_many_seeds(
     name: str, seed: int, tmp_path: Path, postgres: Postgres
 ) -> None:
-    tell(CASES[name], tmp_path, seed, postgres.new_ledger())
+    run_two_under_faults(CASES[name], tmp_path, seed, postgres.new_ledger())

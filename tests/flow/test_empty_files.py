@@ -26,7 +26,7 @@ def sandbox() -> Iterator[SandboxServer]:
 
 
 @pytest.mark.parametrize("name", ADDING)
-def test_a_day_without_records_is_done_where_it_is_allowed(name: str, sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_a_file_without_records_is_done_with_allow_empty(name: str, sandbox: SandboxServer, tmp_path: Path) -> None:
     contract = CONTRACTS[name]
     file = tmp_path / "f.csv"
     file.write_text(",".join(column.name for column in contract.columns) + "\n")

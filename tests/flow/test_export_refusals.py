@@ -49,13 +49,13 @@ INCOMPLETE: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {
 
 
 @pytest.mark.parametrize("name", INCOMPLETE)
-def test_an_answer_that_only_looks_whole_is_never_taken(name: str, tmp_path: Path) -> None:
+def test_an_incomplete_response_is_never_saved(name: str, tmp_path: Path) -> None:
     with serving(INCOMPLETE[name]) as url, client(url) as one, pytest.raises(OutcomeUnknown):
         run_export(one, giveaways(), tmp_path / "codes.csv")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_compressed_answer_that_is_whole_is_taken(tmp_path: Path) -> None:
+def test_a_complete_compressed_response_is_saved(tmp_path: Path) -> None:
     packed = gzip.compress(BODY[:500]) + gzip.compress(BODY[500:])
     with serving(lambda h: send_packed(h, packed)) as url, client(url) as one:
         run_export(one, giveaways(), tmp_path / "codes.csv")
@@ -63,7 +63,9 @@ def test_a_compressed_answer_that_is_whole_is_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("status", "most"), [(500, 5), (503, 5), (302, 1), (206, 5)])
-def test_a_server_is_asked_five_times_at_most_and_its_rows_are_not_told(status: int, most: int, tmp_path: Path) -> None:
+def test_an_export_is_requested_five_times_at_most_and_errors_contain_no_rows(
+    status: int, most: int, tmp_path: Path
+) -> None:
     asked: list[str] = []
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -99,7 +101,7 @@ def test_two_exports_to_one_file_never_mix(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "folder", "pipe"])
-def test_only_a_file_can_be_written_over(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_replaces_only_regular_files(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     os.mkfifo("pipe")
     Path("folder").mkdir()
@@ -109,7 +111,7 @@ def test_only_a_file_can_be_written_over(name: str, tmp_path: Path, monkeypatch:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "pipe"]
 
 
-def test_odd_records_are_noted_and_kept_as_they_came(tmp_path: Path) -> None:
+def test_malformed_records_are_counted_and_saved_unchanged(tmp_path: Path) -> None:
     body = b"id,created,code\n1,\xff,A\n2,x,B,extra\n3,x\0,C\n"
     with serving(lambda h: send(h, body)) as url, client(url) as one:
         result = run_export(one, giveaways(), tmp_path / "codes.csv")
@@ -123,7 +125,7 @@ MIXED = b'id,created,code\n1,2026-11-01T10:00:00Z,"a\r\nb"\n2,2026-11-01T10:00:0
 
 
 @pytest.mark.parametrize("body", [MIXED, BODY.replace(b"\n", b"\r\n")], ids=["a CRLF in a cell", "CRLF"])
-def test_line_ends_stay_as_they_are_in_parts_and_windows(body: bytes, tmp_path: Path) -> None:
+def test_line_ends_are_unchanged_in_parts_and_windows(body: bytes, tmp_path: Path) -> None:
     request = giveaways(**{"created-after": "2026-10-01", "created-before": "2026-12-01"})
     steps = Steps(window=EXPORTS["giveaways"].windows[0], length=parse_length("100d"))
     with serving(lambda h: send(h, body)) as url, client(url) as one:
@@ -133,7 +135,7 @@ def test_line_ends_stay_as_they_are_in_parts_and_windows(body: bytes, tmp_path: 
     assert (tmp_path / "windows.csv").read_bytes() == body
 
 
-def test_each_window_is_asked_for_until_it_stands_still(tmp_path: Path) -> None:
+def test_each_window_is_read_until_two_responses_are_equal(tmp_path: Path) -> None:
     asked: list[str] = []
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -149,7 +151,7 @@ def test_each_window_is_asked_for_until_it_stands_still(tmp_path: Path) -> None:
     assert result.records == 400
 
 
-def test_windows_go_on_after_a_kill_without_gap_or_overlap(tmp_path: Path) -> None:
+def test_windows_continue_after_a_kill_without_gap_or_overlap(tmp_path: Path) -> None:
     asked: list[str] = []
     reached, killed = threading.Event(), threading.Event()
 
@@ -183,7 +185,7 @@ def test_windows_go_on_after_a_kill_without_gap_or_overlap(tmp_path: Path) -> No
     [((), "x.csv"), (("--tidy",), "x.csv"), (("--split-records", "500"), "x.csv"), (("--format", "parquet"), "x"),
      ((), "x.csv.gz"), ((), "-")],
 )  # fmt: skip
-def test_a_disk_that_fills_up_is_said_and_leaves_nothing(more: tuple[str, ...], name: str, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_leaves_no_file(more: tuple[str, ...], name: str, tmp_path: Path) -> None:
     noise = b"".join(b"%d,2026-11-01T10:00:00Z,%x\n" % (n, hash((n, "x")) % 2**63) for n in range(4000))
     folder = tmp_path / "out"
     folder.mkdir()
@@ -207,7 +209,9 @@ def test_a_disk_that_fills_up_is_said_and_leaves_nothing(more: tuple[str, ...], 
         ({"created-after": "2026-11-02", "created-before": "2026-11-01", "window": "1d"}, "before it begins"),
     ],
 )
-def test_instants_and_windows_beyond_the_calendar_are_said(values: dict[str, str], said: str, tmp_path: Path) -> None:
+def test_times_and_windows_outside_the_calendar_are_usage_errors(
+    values: dict[str, str], said: str, tmp_path: Path
+) -> None:
     filters = dict(values)
     length = filters.pop("window", None)
 
@@ -220,7 +224,7 @@ def test_instants_and_windows_beyond_the_calendar_are_said(values: dict[str, str
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_ends_of_the_calendar_can_be_asked_for(tmp_path: Path) -> None:
+def test_the_first_and_last_year_of_the_calendar_are_accepted(tmp_path: Path) -> None:
     asked: list[str] = []
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -244,12 +248,12 @@ def test_a_name_that_leads_to_another_path_is_refused(profile: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("values-only", "yes"), ("referral", "abc"), ("exact-match", "True")])
-def test_switches_and_numbers_are_checked(name: str, value: str) -> None:
+def test_invalid_booleans_and_numbers_of_filters_are_refused(name: str, value: str) -> None:
     with pytest.raises(UsageError, match=name):
         Request(export=EXPORTS["coupons"], ids={"application": 1}, values={name: value}).question()
 
 
-def test_the_suffix_names_the_form_and_the_compression(tmp_path: Path) -> None:
+def test_the_suffix_selects_format_and_compression(tmp_path: Path) -> None:
     with serving(lambda h: send(h, BODY)) as url, client(url) as one:
         run_export(one, giveaways(), tmp_path / "x.parquet")
         run_export(one, giveaways(), tmp_path / "x.csv.GZ")
@@ -260,7 +264,7 @@ def test_the_suffix_names_the_form_and_the_compression(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x.parquet", "x.csv"])
-def test_files_of_others_that_look_like_ours_stay_as_they_are(name: str, tmp_path: Path) -> None:
+def test_foreign_files_with_names_of_temporary_files_are_unchanged(name: str, tmp_path: Path) -> None:
     foreign = {f"{name}.new.part", f"{name}.00007.new.part", f"{name}.part"}
     for each in foreign:
         (tmp_path / each).write_text("old")
@@ -271,7 +275,7 @@ def test_files_of_others_that_look_like_ours_stay_as_they_are(name: str, tmp_pat
     assert {(tmp_path / each).read_text() for each in foreign} == {"old"}
 
 
-def test_a_lock_that_is_the_file_of_others_is_not_taken(tmp_path: Path) -> None:
+def test_a_foreign_file_with_the_name_of_the_lock_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.csv.lock").write_text("kept")
     with (
         serving(lambda h: send(h, BODY)) as url,
@@ -282,7 +286,7 @@ def test_a_lock_that_is_the_file_of_others_is_not_taken(tmp_path: Path) -> None:
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"x.csv.lock": "kept"}
 
 
-def test_what_a_killed_run_left_is_cleared_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_of_a_killed_run_are_removed_by_the_next_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = Path("x.csv")
     child = os.fork()
@@ -297,7 +301,7 @@ def test_what_a_killed_run_left_is_cleared_by_the_next(tmp_path: Path, monkeypat
     assert [p.name for p in tmp_path.iterdir()] == ["x.csv"]
 
 
-def test_parts_of_an_export_replace_no_file_of_others(tmp_path: Path) -> None:
+def test_parts_of_an_export_replace_no_foreign_file(tmp_path: Path) -> None:
     taken = tmp_path / "x-00002-of-00002.csv"
     taken.write_text("kept")
     half = Shape(split=BODY.count(b"\n") // 2 + 1)
@@ -310,7 +314,7 @@ def test_parts_of_an_export_replace_no_file_of_others(tmp_path: Path) -> None:
     assert taken.read_text() == "kept"
 
 
-def test_a_folder_of_others_is_not_taken_for_windows(tmp_path: Path) -> None:
+def test_a_foreign_folder_with_the_name_of_the_windows_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "x.csv.windows"
     folder.mkdir()
     (folder / "notes.csv").write_text("kept")
@@ -325,7 +329,7 @@ def test_a_folder_of_others_is_not_taken_for_windows(tmp_path: Path) -> None:
     assert [(p.name, p.read_text()) for p in folder.iterdir()] == [("notes.csv", "kept")]
 
 
-def test_the_plan_of_windows_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+def test_an_unreadable_plan_of_windows_is_a_usage_error(tmp_path: Path) -> None:
     folder = tmp_path / "x.csv.windows"
     folder.mkdir()
     (folder / "plan.json").write_text(json.dumps({"asked": 1}))
@@ -335,7 +339,7 @@ def test_the_plan_of_windows_that_cannot_be_read_is_said(tmp_path: Path) -> None
         run_export(one, request, tmp_path / "x.csv", fetching=Fetching(steps=steps))
 
 
-def test_a_server_that_comes_back_is_asked_again(tmp_path: Path) -> None:
+def test_an_export_is_requested_again_after_a_server_error(tmp_path: Path) -> None:
     asked: list[float] = []
 
     def answer(handler: BaseHTTPRequestHandler) -> None:

@@ -59,7 +59,7 @@ def test_a_download_cut_at_random_is_repeated_or_refused(seed: int, framed: bool
     assert [p.name for p in tmp_path.iterdir()] in ([], ["codes.csv"])
 
 
-def test_a_download_always_cut_in_a_record_is_never_taken(tmp_path: Path) -> None:
+def test_a_download_that_is_always_cut_in_a_record_is_refused(tmp_path: Path) -> None:
     for cut in (BODY[: BODY.rindex(b",")], BODY[: BODY.rindex(b',"')]):
         with (
             serving(lambda h, cut=cut: send(h, cut)) as url,  # type: ignore[misc]
@@ -70,13 +70,13 @@ def test_a_download_always_cut_in_a_record_is_never_taken(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_download_without_a_last_line_end_is_taken_once_it_came_twice(tmp_path: Path) -> None:
+def test_a_download_without_a_last_line_end_is_saved_after_an_equal_second_one(tmp_path: Path) -> None:
     with serving(lambda h: send(h, BODY.rstrip(b"\n"))) as url, client(url) as one:
         assert run_export(one, giveaways(), tmp_path / "codes.csv").attempts == 2
 
 
 @pytest.mark.parametrize("body", [b"", b'{"message": "too large"}', b"<html>gateway</html>"])
-def test_an_answer_that_is_no_csv_is_never_taken(body: bytes, tmp_path: Path) -> None:
+def test_a_response_that_is_not_csv_is_never_saved(body: bytes, tmp_path: Path) -> None:
     out = tmp_path / "codes.csv"
     out.write_text("the last good one\n")
     with serving(lambda h: send(h, body)) as url, client(url) as one, pytest.raises(BulkopsError):
@@ -85,7 +85,7 @@ def test_an_answer_that_is_no_csv_is_never_taken(body: bytes, tmp_path: Path) ->
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_an_error_is_known_by_its_status_though_it_calls_itself_csv(tmp_path: Path) -> None:
+def test_an_error_with_the_media_type_csv_is_recognised_by_its_status(tmp_path: Path) -> None:
     body = b'{"message": "no such pool"}'
     with (
         serving(lambda h: send(h, body, status=404)) as url,
@@ -96,7 +96,7 @@ def test_an_error_is_known_by_its_status_though_it_calls_itself_csv(tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_lagging_export_is_asked_for_until_it_stands_still(tmp_path: Path) -> None:
+def test_a_lagging_export_is_read_until_two_responses_are_equal(tmp_path: Path) -> None:
     answers = [BODY[: BODY.index(b"\n", 100) + 1], BODY, BODY]
     with serving(lambda h: send(h, answers.pop(0))) as url, client(url) as one:
         result = run_export(one, giveaways(), tmp_path / "codes.csv", fetching=Fetching(settle=1.0))
@@ -109,7 +109,7 @@ def whole() -> Iterator[ApiClient]:
         yield one
 
 
-def test_split_files_hold_everything_once_with_a_header_each(whole: ApiClient, tmp_path: Path) -> None:
+def test_split_files_contain_each_record_once_and_a_header_each(whole: ApiClient, tmp_path: Path) -> None:
     result = run_export(whole, giveaways(), tmp_path / "codes.csv.gz", shape=Shape(split=150))
     assert [p.name for p in result.files] == [f"codes-0000{n}-of-00003.csv.gz" for n in (1, 2, 3)]
     contents = [gzip.decompress(p.read_bytes()) for p in result.files]
@@ -118,7 +118,7 @@ def test_split_files_hold_everything_once_with_a_header_each(whole: ApiClient, t
     assert header + b"".join(c.removeprefix(header) for c in contents) == BODY
 
 
-def test_compressed_and_parquet_hold_the_same(whole: ApiClient, tmp_path: Path) -> None:
+def test_compressed_and_parquet_files_contain_the_same_rows(whole: ApiClient, tmp_path: Path) -> None:
     packed = run_export(whole, giveaways(), tmp_path / "codes.csv.zst").files[0]
     assert zstandard.ZstdDecompressor().decompressobj().decompress(packed.read_bytes()) == BODY
     table = run_export(whole, giveaways(), tmp_path / "codes.parquet", shape=Shape(form="parquet")).files[0]
@@ -128,7 +128,7 @@ def test_compressed_and_parquet_hold_the_same(whole: ApiClient, tmp_path: Path) 
     assert sorted(p.name for p in tmp_path.iterdir()) == ["codes.csv.zst", "codes.parquet"]
 
 
-def test_odd_rows_are_tidied_on_request(tmp_path: Path) -> None:
+def test_malformed_rows_are_repaired_with_tidy(tmp_path: Path) -> None:
     body = b"""identifier,customerprofileids,attributes\nC1,['a','b'],{"x": 1, "y": 2}\n"""
     request = Request(export=EXPORTS["loyalty-cards"], ids={"program": 1})
     with serving(lambda h: send(h, body)) as url, client(url) as one:
@@ -150,7 +150,9 @@ def between(handler: BaseHTTPRequestHandler, *, inclusive: bool) -> bytes:
 
 
 @pytest.mark.parametrize("inclusive", [True, False])
-def test_windows_leave_no_gap_and_no_overlap_whatever_the_bounds_mean(inclusive: bool, tmp_path: Path) -> None:
+def test_windows_leave_no_gap_and_no_overlap_for_inclusive_and_exclusive_bounds(
+    inclusive: bool, tmp_path: Path
+) -> None:
     request = giveaways(**{"created-after": "2026-11-01T10:00:00Z", "created-before": "2026-11-21"})
     steps = Steps(window=EXPORTS["giveaways"].windows[0], length=parse_length("1d"))
     with serving(lambda h: send(h, between(h, inclusive=inclusive))) as url, client(url) as one:
@@ -161,7 +163,7 @@ def test_windows_leave_no_gap_and_no_overlap_whatever_the_bounds_mean(inclusive:
     assert [p.name for p in tmp_path.iterdir()] == ["codes.csv"]
 
 
-def test_windows_done_are_not_fetched_again_and_belong_to_one_request(tmp_path: Path) -> None:
+def test_finished_windows_are_reused_only_for_the_same_request(tmp_path: Path) -> None:
     asked: list[str] = []
     broken = threading.Event()
 
@@ -191,7 +193,7 @@ def test_windows_done_are_not_fetched_again_and_belong_to_one_request(tmp_path: 
     assert len((tmp_path / "codes.csv").read_bytes().splitlines()) == 401
 
 
-def test_a_killed_export_leaves_nothing_under_the_name(tmp_path: Path) -> None:
+def test_a_killed_export_leaves_no_file_with_the_name(tmp_path: Path) -> None:
     begun = threading.Event()
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -213,7 +215,7 @@ def test_a_killed_export_leaves_nothing_under_the_name(tmp_path: Path) -> None:
     assert not (tmp_path / "x.csv").exists()
 
 
-def test_every_export_of_the_table_is_answered_by_the_sandbox(tmp_path: Path) -> None:
+def test_every_export_of_the_catalog_is_served_by_the_sandbox(tmp_path: Path) -> None:
     from bulkops.sandbox.serve import SandboxServer
 
     ids: dict[str, int | str] = {

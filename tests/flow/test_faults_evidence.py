@@ -56,7 +56,7 @@ def post(sandbox: SandboxServer, path: str, body: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["loyalty-points", "giveaways", "coupons", "loyalty-cards"])
 @pytest.mark.parametrize("fault", ["cut:committed", "503:after", "truncate", "late:0.1"])
-def test_work_done_without_an_answer_is_accepted_and_not_repeated(
+def test_an_import_with_a_lost_response_is_accepted_and_not_resent(
     name: str, fault: str, sandbox: SandboxServer, desk: Desk, tmp_path: Path
 ) -> None:
     case = CASES[name]
@@ -71,7 +71,7 @@ def test_work_done_without_an_answer_is_accepted_and_not_repeated(
 
 
 @pytest.mark.parametrize("fault", ["cut:after", "503"])
-def test_a_request_without_trace_is_sent_again_after_two_equal_readings(
+def test_a_request_without_an_import_is_resent_after_two_equal_read_backs(
     fault: str, sandbox: SandboxServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = POINTS.write(tmp_path / "f.csv", records=25, seed=1)
@@ -84,7 +84,7 @@ def test_a_request_without_trace_is_sent_again_after_two_equal_readings(
     assert len(reads) >= 2
 
 
-def test_nothing_that_is_not_in_doubt_waits_for_the_settle_time(sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_chunks_that_are_not_in_doubt_do_not_wait_for_the_settle_time(sandbox: SandboxServer, tmp_path: Path) -> None:
     desk = Desk(folder=tmp_path, base_url=sandbox.base_url, settle=3600)
     file = POINTS.write(tmp_path / "f.csv", records=40, seed=1)
     sandbox.set_faults("imports@1=cut:committed,imports@2=429:0.01")
@@ -107,7 +107,7 @@ def test_foreign_imports_in_the_window_are_not_ours(sandbox: SandboxServer, desk
 
 
 @pytest.mark.parametrize(("age", "records"), [(timedelta(minutes=6), 20), (timedelta(hours=25), 10)])
-def test_an_equal_import_from_long_before_is_not_taken_for_ours(
+def test_an_equal_import_from_long_before_does_not_settle_a_chunk(
     age: timedelta, records: int, sandbox: SandboxServer, desk: Desk, tmp_path: Path
 ) -> None:
     """How long that is depends on whether the clock of rows is known: a first chunk was accepted before, or none."""
@@ -119,7 +119,7 @@ def test_an_equal_import_from_long_before_is_not_taken_for_ours(
 
 
 @pytest.mark.parametrize("seconds", [4, 240, 360, 80_000])
-def test_an_equal_import_little_older_than_the_request_is_for_a_person(
+def test_an_equal_import_just_before_the_request_needs_a_manual_decision(
     seconds: int, sandbox: SandboxServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = POINTS.write(tmp_path / "f.csv", records=10, seed=1)
@@ -146,7 +146,7 @@ def after_an_equal_import(sandbox: SandboxServer, desk: Desk, file: Path, *, age
 @pytest.mark.parametrize(
     ("old", "new"), [("points for", "Points for"), ("reason", "subledgerid")], ids=["values", "column"]
 )
-def test_an_import_that_may_be_ours_with_values_rewritten_is_for_a_person(
+def test_an_import_with_rewritten_values_needs_a_manual_decision(
     old: str, new: str, sandbox: SandboxServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = tmp_path / "f.csv"
@@ -161,7 +161,7 @@ def test_an_import_that_may_be_ours_with_values_rewritten_is_for_a_person(
     assert sum(POINTS.held(sandbox).values()) == 2
 
 
-def test_a_doubtful_chunk_without_trace_is_not_confused_by_the_import_of_another(
+def test_a_lost_chunk_is_resent_although_another_chunk_was_imported(
     sandbox: SandboxServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = POINTS.write(tmp_path / "f.csv", records=20, seed=1)
@@ -172,7 +172,7 @@ def test_a_doubtful_chunk_without_trace_is_not_confused_by_the_import_of_another
     assert POINTS.held(sandbox) == counted(rows_of(file))
 
 
-def test_a_server_that_gives_import_ids_again_hides_no_import(tmp_path: Path) -> None:
+def test_a_server_that_reuses_import_ids_hides_no_import(tmp_path: Path) -> None:
     first = GIVEAWAYS.write(tmp_path / "a.csv", records=10, seed=1)
     second = GIVEAWAYS.write(tmp_path / "b.csv", records=10, seed=2)
     with SandboxServer(rate_limit=0) as server:
@@ -187,7 +187,7 @@ def test_a_server_that_gives_import_ids_again_hides_no_import(tmp_path: Path) ->
         assert GIVEAWAYS.held(server) == counted(rows_of(second))
 
 
-def test_long_after_an_id_given_again_is_a_new_import(tmp_path: Path) -> None:
+def test_a_reused_import_id_after_a_long_time_is_a_new_import(tmp_path: Path) -> None:
     file = GIVEAWAYS.write(tmp_path / "a.csv", records=10, seed=1)
     with SandboxServer(rate_limit=0) as server:
         desk = Desk(folder=tmp_path, base_url=server.base_url)
@@ -216,7 +216,7 @@ def test_equal_chunks_in_another_order_may_each_have_an_import(
     assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))
 
 
-def test_a_known_import_of_equal_records_is_not_taken_for_another_chunk(
+def test_a_known_import_of_equal_records_does_not_settle_another_chunk(
     sandbox: SandboxServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = tmp_path / "f.csv"
@@ -227,7 +227,9 @@ def test_a_known_import_of_equal_records_is_not_taken_for_another_chunk(
     assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))
 
 
-def test_a_part_of_an_append_chunk_is_for_a_person(sandbox: SandboxServer, desk: Desk, tmp_path: Path) -> None:
+def test_a_partly_imported_append_chunk_needs_a_manual_decision(
+    sandbox: SandboxServer, desk: Desk, tmp_path: Path
+) -> None:
     file = GIVEAWAYS.write(tmp_path / "f.csv", records=30, seed=1)
     sandbox.set_faults("imports@2=refuse:partial:6")
     job = desk.begin("giveaways", file, GIVEAWAYS.ids)
@@ -244,7 +246,7 @@ def test_a_part_of_an_append_chunk_is_for_a_person(sandbox: SandboxServer, desk:
     assert desk.ledger.events(job.id, kind=EventKind.RESOLVED)[0].data["reason"] == "looked at the pool"
 
 
-def test_a_part_of_a_create_chunk_is_kept_and_only_the_rest_is_sent_again(
+def test_only_the_missing_records_of_a_partly_imported_create_chunk_are_resent(
     sandbox: SandboxServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = COUPONS.write(tmp_path / "f.csv", records=10, seed=1)
@@ -260,7 +262,7 @@ def test_a_part_of_a_create_chunk_is_kept_and_only_the_rest_is_sent_again(
     assert document["records"]["accepted"] == 10
 
 
-def test_a_commit_later_than_the_settle_time_is_waited_for_once_more_and_told(
+def test_a_commit_after_the_settle_time_is_found_by_the_last_read_back_and_reported(
     sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     class Late(SystemClock):
@@ -281,7 +283,7 @@ def test_a_commit_later_than_the_settle_time_is_waited_for_once_more_and_told(
     assert "twice" in document["chunks"][0]["message"]
 
 
-def test_a_request_whose_process_was_killed_is_given_the_time_that_its_answer_would_have_been_given(
+def test_a_request_of_a_killed_process_counts_as_lost_only_after_the_response_timeout(
     sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     class Quick(SystemClock):
@@ -306,7 +308,7 @@ def test_a_request_whose_process_was_killed_is_given_the_time_that_its_answer_wo
 
 
 @pytest.mark.parametrize("faults", ["imports=503", "imports@every2=429:0.01,imports=503"])
-def test_only_unknown_outcomes_count_towards_giving_a_chunk_up(
+def test_only_unknown_outcomes_count_towards_the_maximum_of_attempts(
     faults: str, sandbox: SandboxServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = COUPONS.write(tmp_path / "f.csv", records=10, seed=1)
@@ -333,7 +335,7 @@ def test_a_refused_key_or_id_stops_the_job_at_once(
 
 
 @pytest.mark.parametrize(("status", "methods"), [(401, ["GET"]), (403, ["GET", "POST"]), (404, ["GET", "POST"])])
-def test_only_a_key_that_is_not_accepted_keeps_an_import_from_being_sent_when_the_time_is_asked(
+def test_only_a_refused_key_stops_an_import_when_the_server_time_is_read(
     status: int, methods: list[str], sandbox: SandboxServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = POINTS.write(tmp_path / "f.csv", records=10, seed=1)
@@ -349,7 +351,7 @@ def test_only_a_key_that_is_not_accepted_keeps_an_import_from_being_sent_when_th
     assert POINTS.held(sandbox) == counted(rows_of(file))
 
 
-def test_a_server_that_stays_away_leaves_an_unfinished_job(tmp_path: Path) -> None:
+def test_an_unreachable_server_leaves_an_unfinished_job(tmp_path: Path) -> None:
     class Hurried(SystemClock):
         def sleep(self, seconds: float) -> None:
             super().sleep(min(seconds, 0.01))
@@ -368,7 +370,7 @@ def test_a_server_that_stays_away_leaves_an_unfinished_job(tmp_path: Path) -> No
         assert POINTS.held(server) == counted(rows_of(file))
 
 
-def test_cards_go_in_smaller_chunks_after_a_timeout(sandbox: SandboxServer, desk: Desk, tmp_path: Path) -> None:
+def test_card_chunks_are_halved_after_a_timeout(sandbox: SandboxServer, desk: Desk, tmp_path: Path) -> None:
     case = CASES["loyalty-cards"]
     before = case.held(sandbox)
     file = case.write(tmp_path / "f.csv", records=4000, seed=1)
@@ -379,7 +381,7 @@ def test_cards_go_in_smaller_chunks_after_a_timeout(sandbox: SandboxServer, desk
     assert case.held(sandbox) - before == counted(rows_of(file))
 
 
-def test_the_servers_clock_bounds_the_window_and_not_ours(sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_the_window_begins_by_the_servers_clock_and_not_by_ours(sandbox: SandboxServer, tmp_path: Path) -> None:
     class Ahead(SystemClock):
         def now(self):  # type: ignore[no-untyped-def]
             return super().now() + timedelta(hours=3)

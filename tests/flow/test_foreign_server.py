@@ -119,7 +119,7 @@ def test_no_fault_of_a_request_doubles_or_loses_a_row(
 
 @pytest.mark.parametrize("column", ["code", "importid", "created"])
 @pytest.mark.parametrize("fault", ["lost after", "500 before"])
-def test_an_export_that_does_not_tell_whose_rows_are_settles_nothing(
+def test_an_export_without_import_ids_settles_no_chunk(
     column: str, fault: str, server: ForeignServer, tmp_path: Path
 ) -> None:
     server.world.faults = [fault]
@@ -135,7 +135,7 @@ def test_an_export_that_does_not_tell_whose_rows_are_settles_nothing(
 
 
 @pytest.mark.parametrize(("contract", "sample", "names"), [CASES[0], CASES[2], CASES[3], CASES[6]], ids=str)
-def test_an_amount_other_than_was_sent_is_believed_once_the_rows_are_found(
+def test_a_different_amount_is_accepted_after_the_rows_are_found(
     contract: str, sample: str, names: tuple[str, ...], server: ForeignServer, tmp_path: Path
 ) -> None:
     path = SAMPLES / f"{sample}.csv"
@@ -149,7 +149,7 @@ def test_an_amount_other_than_was_sent_is_believed_once_the_rows_are_found(
 
 
 @pytest.mark.parametrize(("contract", "sample", "names"), [CASES[0], CASES[2], CASES[3], CASES[6]], ids=str)
-def test_an_answer_that_took_in_nothing_is_for_a_person(
+def test_a_response_with_an_empty_import_needs_a_manual_decision(
     contract: str, sample: str, names: tuple[str, ...], server: ForeignServer, tmp_path: Path
 ) -> None:
     server.world.faults = ["take none"]
@@ -162,7 +162,7 @@ def test_an_answer_that_took_in_nothing_is_for_a_person(
 
 
 @pytest.mark.parametrize("fault", ["lost after", "500 before"])
-def test_codes_found_only_if_case_does_not_count_are_for_a_person(
+def test_codes_found_only_in_another_case_need_a_manual_decision(
     fault: str, server: ForeignServer, tmp_path: Path
 ) -> None:
     file = tmp_path / "codes.csv"

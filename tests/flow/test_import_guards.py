@@ -42,7 +42,7 @@ def audience(path: Path, *members: int) -> Path:
 
 
 @pytest.mark.parametrize("name", ["coupons", "giveaways", "loyalty-points"])
-def test_the_same_bytes_are_refused_under_any_name_unless_again(name: str, desk: Desk, tmp_path: Path) -> None:
+def test_the_same_bytes_are_refused_under_any_file_name_without_again(name: str, desk: Desk, tmp_path: Path) -> None:
     case = CASES[name]
     first = desk.run(name, case.write(tmp_path / "f.csv", records=5, seed=1), case.ids)
     renamed = case.write(tmp_path / "renamed.csv", records=5, seed=1)
@@ -51,7 +51,7 @@ def test_the_same_bytes_are_refused_under_any_name_unless_again(name: str, desk:
     assert desk.begin(name, renamed, case.ids, guards=Guards(again=True)).id != first["job"]
 
 
-def test_a_cancelled_job_that_sent_nothing_does_not_stand_in_the_way(desk: Desk, tmp_path: Path) -> None:
+def test_a_cancelled_job_that_sent_nothing_does_not_block_a_second_import(desk: Desk, tmp_path: Path) -> None:
     file = COUPONS.write(tmp_path / "f.csv", records=5, seed=1)
     cancel(desk.ledger, desk.begin("coupons", file, COUPONS.ids))
     assert desk.run("coupons", file, COUPONS.ids)["state"] == "done"
@@ -72,7 +72,9 @@ def test_a_job_resumes_only_on_the_bytes_it_began_with(desk: Desk, tmp_path: Pat
     assert COUPONS.held(sandbox) == counted([])
 
 
-def test_a_file_that_changes_under_way_is_never_completed(desk: Desk, tmp_path: Path, sandbox: SandboxServer) -> None:
+def test_a_file_that_changes_during_the_import_is_never_completed(
+    desk: Desk, tmp_path: Path, sandbox: SandboxServer
+) -> None:
     from bulkops.upload.stop import Stop
     from bulkops.upload.workflow import run_job
 
@@ -94,7 +96,7 @@ def test_a_job_resumes_only_on_its_target(desk: Desk, tmp_path: Path) -> None:
         desk.resume(job, target=replace(desk.target(COUPONS.ids), base_url="http://127.0.0.1:1"))
 
 
-def test_a_replacement_saves_what_was_there_and_undo_puts_it_back(
+def test_a_replacement_saves_the_previous_content_and_undo_restores_it(
     desk: Desk, tmp_path: Path, sandbox: SandboxServer
 ) -> None:
     old, new = audience(tmp_path / "old.csv", *range(1, 21)), audience(tmp_path / "new.csv", *range(2, 24))
@@ -109,7 +111,7 @@ def test_a_replacement_saves_what_was_there_and_undo_puts_it_back(
     assert AUDIENCE.held(sandbox) == counted(rows_of(old))
 
 
-def test_a_replacement_that_removes_much_is_refused_and_leaves_no_trace(
+def test_a_replacement_that_removes_too_much_is_refused_and_leaves_no_job(
     desk: Desk, tmp_path: Path, sandbox: SandboxServer
 ) -> None:
     desk.run("audiences", audience(tmp_path / "old.csv", *range(1, 21)), AUDIENCE.ids)
@@ -143,15 +145,13 @@ def test_an_empty_replacement_needs_allow_empty(desk: Desk, tmp_path: Path, sand
     assert AUDIENCE.held(sandbox) == counted([])
 
 
-def test_a_replacement_is_one_request_however_small_the_chunks(
-    desk: Desk, tmp_path: Path, sandbox: SandboxServer
-) -> None:
+def test_a_replacement_is_one_request_for_any_chunk_size(desk: Desk, tmp_path: Path, sandbox: SandboxServer) -> None:
     document = desk.run("audiences", audience(tmp_path / "a.csv", *range(1, 60)), AUDIENCE.ids, max_rows=5)
     assert len(document["chunks"]) == 1
     assert sum(r.method == "POST" for r in sandbox.requests) == 1
 
 
-def test_a_second_process_is_told_who_works_on_the_job_or_the_target(desk: Desk, tmp_path: Path) -> None:
+def test_a_second_process_for_the_same_job_or_target_is_refused_with_the_owner(desk: Desk, tmp_path: Path) -> None:
     job = desk.begin("audiences", audience(tmp_path / "a.csv", 1), AUDIENCE.ids)
     other = desk.begin("audiences", audience(tmp_path / "b.csv", 1, 2), AUDIENCE.ids)
     with lock_job(job, desk.ledger):
@@ -183,7 +183,7 @@ def killed_in_its_request(desk: Desk, job: JobEntry) -> None:
     desk.ledger.move(job.id, chunk, ChunkState.SENDING, RequestSent(attempt=1, clock_offset=None), **sent)
 
 
-def test_a_resumed_replacement_removes_nothing_that_came_since(
+def test_a_resumed_replacement_removes_no_rows_added_in_between(
     desk: Desk, tmp_path: Path, sandbox: SandboxServer
 ) -> None:
     job = desk.begin("audiences", audience(tmp_path / "new.csv", *range(1, 21)), AUDIENCE.ids)
@@ -203,7 +203,7 @@ def test_a_resumed_replacement_removes_nothing_that_came_since(
     assert not before.with_name("now.csv").exists()
 
 
-def test_a_resumed_replacement_goes_on_where_the_target_is_as_it_was(
+def test_a_resumed_replacement_continues_if_the_target_is_unchanged(
     desk: Desk, tmp_path: Path, sandbox: SandboxServer
 ) -> None:
     desk.run("audiences", audience(tmp_path / "old.csv", *range(1, 21)), AUDIENCE.ids)
@@ -216,7 +216,7 @@ def test_a_resumed_replacement_goes_on_where_the_target_is_as_it_was(
 
 
 @pytest.mark.parametrize(("killed", "found"), [(True, "accepted"), (False, "skipped")])
-def test_a_resumed_replacement_is_not_sent_where_its_content_is_there(
+def test_a_resumed_replacement_is_not_sent_if_the_target_has_its_content(
     desk: Desk, tmp_path: Path, sandbox: SandboxServer, *, killed: bool, found: str
 ) -> None:
     job = desk.begin("audiences", audience(tmp_path / "a.csv", 1, 2, 3), AUDIENCE.ids)

@@ -47,7 +47,7 @@ def reasons(desk: Desk, job: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     "assumption", ["errors_reported=all", "errors_reported=first", "error_line=record", "error_line_header=not_counted"]
 )
-def test_refused_records_are_found_and_set_aside_as_a_file_that_can_be_mended(
+def test_refused_records_are_isolated_and_written_to_a_file_for_correction(
     assumption: str, desk: Desk, tmp_path: Path, sandbox: SandboxServer
 ) -> None:
     file = join_dates(tmp_path / "f.csv", bad={7, 31})
@@ -64,7 +64,7 @@ def test_refused_records_are_found_and_set_aside_as_a_file_that_can_be_mended(
     assert all("nobody" in r["message"] for r in told)
 
 
-def test_isolating_keeps_to_its_budget(desk: Desk, tmp_path: Path, sandbox: SandboxServer) -> None:
+def test_isolation_sends_at_most_the_permitted_requests(desk: Desk, tmp_path: Path, sandbox: SandboxServer) -> None:
     file = join_dates(tmp_path / "f.csv", bad=set(range(0, 40, 2)))
     document = desk.run("loyalty-join-dates", file, {"program": 1}, max_rows=40, isolate_requests=6)
     assert document["state"] == "refused"
@@ -74,13 +74,13 @@ def test_isolating_keeps_to_its_budget(desk: Desk, tmp_path: Path, sandbox: Sand
     assert "together" in " ".join(r["message"] for r in reasons(desk, document["job"]))
 
 
-def test_without_isolation_a_refused_chunk_is_set_aside_whole(desk: Desk, tmp_path: Path) -> None:
+def test_a_refused_chunk_is_rejected_as_a_whole_without_isolation(desk: Desk, tmp_path: Path) -> None:
     file = join_dates(tmp_path / "f.csv", bad={7})
     document = desk.run("loyalty-join-dates", file, {"program": 1}, max_rows=20, isolate=False)
     assert document["records"]["rejected"] == 20
 
 
-def test_a_refused_replacement_is_rejected_in_one_piece(desk: Desk, tmp_path: Path, sandbox: SandboxServer) -> None:
+def test_a_refused_replacement_is_rejected_as_a_whole(desk: Desk, tmp_path: Path, sandbox: SandboxServer) -> None:
     file = tmp_path / "stores.csv"
     file.write_text("store_integration_id\nSTORE-001\nNOWHERE\n")
     document = desk.run("stores", file, CAMPAIGN)
@@ -88,9 +88,7 @@ def test_a_refused_replacement_is_rejected_in_one_piece(desk: Desk, tmp_path: Pa
     assert sum(r.method == "POST" for r in sandbox.requests) == 1
 
 
-def test_a_partly_taken_refusal_of_named_rows_sends_no_row_twice(
-    desk: Desk, tmp_path: Path, sandbox: SandboxServer
-) -> None:
+def test_a_partly_imported_refused_chunk_sends_no_row_twice(desk: Desk, tmp_path: Path, sandbox: SandboxServer) -> None:
     case = CASES["coupons"]
     file = case.write(tmp_path / "f.csv", records=20, seed=1)
     sandbox.set_faults("imports@1=refuse:partial:8")
@@ -128,7 +126,7 @@ def test_more_refusals_than_max_errors_stop_the_job(desk: Desk, tmp_path: Path) 
         desk.resume(job)
 
 
-def test_max_errors_is_looked_at_after_each_refusal(desk: Desk, tmp_path: Path, sandbox: SandboxServer) -> None:
+def test_max_errors_is_checked_after_each_refusal(desk: Desk, tmp_path: Path, sandbox: SandboxServer) -> None:
     file = join_dates(tmp_path / "f.csv", bad=set(range(40)))
     job = desk.begin("loyalty-join-dates", file, {"program": 1}, max_rows=5, max_errors="4", isolate=False)
     for _ in range(2):
@@ -138,7 +136,7 @@ def test_max_errors_is_looked_at_after_each_refusal(desk: Desk, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("limit", ["abc", "nan%", "-1"])
-def test_a_limit_that_cannot_be_read_is_refused_before_anything_is_sent(limit: str, desk: Desk, tmp_path: Path) -> None:
+def test_an_invalid_limit_is_refused_before_the_first_request(limit: str, desk: Desk, tmp_path: Path) -> None:
     file = join_dates(tmp_path / "f.csv", bad=set())
     with pytest.raises(UsageError, match="--max-errors"):
         desk.begin("loyalty-join-dates", file, {"program": 1}, max_errors=limit)
@@ -150,7 +148,7 @@ def test_a_limit_that_cannot_be_read_is_refused_before_anything_is_sent(limit: s
     assert "max_errors" not in {k for k, v in desk.ledger.job(job.id).settings.items() if v == limit}
 
 
-def test_the_lines_that_the_server_named_are_told_as_lines_of_the_file(desk: Desk, tmp_path: Path) -> None:
+def test_lines_named_by_the_server_are_reported_as_lines_of_the_file(desk: Desk, tmp_path: Path) -> None:
     case = CASES["coupons"]
     first = tmp_path / "first.csv"
     first.write_text("value,limitval\nCODE-000013,3\n")
@@ -163,7 +161,7 @@ def test_the_lines_that_the_server_named_are_told_as_lines_of_the_file(desk: Des
     assert "in the file, line 5 is 15" in told["message"]
 
 
-def test_a_file_that_vanishes_under_way_leaves_its_chunk_to_be_sent(desk: Desk, tmp_path: Path) -> None:
+def test_a_file_that_vanishes_during_the_import_leaves_its_chunk_pending(desk: Desk, tmp_path: Path) -> None:
     file = join_dates(tmp_path / "f.csv", bad=set())
     job = desk.begin("loyalty-join-dates", file, {"program": 1})
     kept = file.rename(tmp_path / "elsewhere.csv")

@@ -150,7 +150,7 @@ def saved_copy(ended: Ended) -> Path:
 
 
 @pytest.mark.parametrize("damage", [delete, delete_all, replace_by_another_ledger, empty, delete_state])
-def test_a_ledger_that_is_gone_stops_the_job_and_its_copy_can_be_resumed(
+def test_a_deleted_ledger_stops_the_job_and_its_copy_can_be_resumed(
     damage: Damage, shell: Shell, sandbox: SandboxServer, file: Path
 ) -> None:
     ended = damaged_meanwhile(shell, sandbox, file, damage)
@@ -240,7 +240,7 @@ def test_a_database_overwritten_by_an_older_copy_under_its_log_stops_the_job(
     assert "Nothing more was sent." in ended.err
 
 
-def test_a_ledger_whose_log_was_emptied_stops_the_job(shell: Shell, sandbox: SandboxServer, file: Path) -> None:
+def test_a_ledger_with_an_emptied_log_stops_the_job(shell: Shell, sandbox: SandboxServer, file: Path) -> None:
     ended = damaged_meanwhile(shell, sandbox, file, empty_log, before=write_log_into_database)
     assert (ended.code, sandbox.state.count("giveaway")) == (4, 20), ended.err
     assert "Nothing more was sent." in ended.err

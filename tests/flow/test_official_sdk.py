@@ -141,7 +141,7 @@ def test_transactions_by_repeated_parameters(api: Api) -> None:
     assert api.get_loyalty_program_transactions(1, customer_session_ids=["s1", "s2"]).data == []
 
 
-def test_what_is_newer_than_the_sdk(api: Api) -> None:
+def test_columns_and_endpoints_newer_than_the_sdk_are_served(api: Api) -> None:
     program = "/v1/loyalty_programs/1"
     for column in ("joindate", "newjoindate"):
         file = f"customerprofileid,{column}\ncustomer-0001,2024-05-01T10:00:00Z\n"
@@ -228,7 +228,7 @@ def test_the_remaining_exports(api: Api) -> None:
     assert {each.entity for each in api.get_exports().data} == {"Effect", "CustomerSession"}
 
 
-def test_the_sdk_reads_what_a_preflight_asks_for(api: Api) -> None:
+def test_the_sdk_reads_the_endpoints_of_a_preflight(api: Api) -> None:
     assert api.get_application(1).case_sensitivity == "sensitive"
     assert [each.id for each in api.get_applications().data] == [1]
     assert "coupons" in api.get_campaign(1, 1).features

@@ -49,7 +49,7 @@ def until(process: subprocess.Popen[str], postgres: Postgres, ledger: tuple[str,
         time.sleep(0.05)
 
 
-def test_a_database_that_stays_away_ends_the_run_resumable(
+def test_an_unavailable_database_ends_the_run_with_a_resumable_job(
     shell: Shell, sandbox: SandboxServer, file: Path, ledger: tuple[str, str], door: Door, postgres: Postgres
 ) -> None:
     sandbox.set_faults(f"imports@2={SLOW}")
@@ -73,7 +73,7 @@ def test_a_database_that_stays_away_ends_the_run_resumable(
     assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))
 
 
-def test_a_connection_that_is_lost_once_is_made_anew_with_its_lock(
+def test_a_lost_database_connection_is_opened_again_with_its_lock(
     shell: Shell, sandbox: SandboxServer, file: Path, ledger: tuple[str, str], door: Door, postgres: Postgres
 ) -> None:
     sandbox.set_faults(f"imports@2={SLOW}")
@@ -85,7 +85,7 @@ def test_a_connection_that_is_lost_once_is_made_anew_with_its_lock(
     assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))
 
 
-def test_a_database_that_goes_away_during_the_proof_ends_the_run_resumable(
+def test_a_database_lost_during_the_proof_ends_the_run_with_a_resumable_job(
     shell: Shell, sandbox: SandboxServer, file: Path, ledger: tuple[str, str], door: Door, postgres: Postgres
 ) -> None:
     process = shell.start(*words(file, "--json", "--reconcile", *ledger))
@@ -102,7 +102,7 @@ def test_a_database_that_goes_away_during_the_proof_ends_the_run_resumable(
     assert (proved.code, proved.json["reconciliation"]["verdict"]) == (0, "proved"), proved.err
 
 
-def test_a_recipe_whose_database_goes_away_can_be_run_again(
+def test_a_recipe_can_be_run_again_after_its_database_was_lost(
     shell: Shell, sandbox: SandboxServer, file: Path, ledger: tuple[str, str], door: Door, postgres: Postgres
 ) -> None:
     recipe = file.with_name("recipe.yaml")
@@ -122,7 +122,7 @@ def test_a_recipe_whose_database_goes_away_can_be_run_again(
     assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))
 
 
-def test_a_database_that_is_away_from_the_start_leaves_nothing_to_resume(
+def test_a_database_unavailable_from_the_start_leaves_nothing_to_resume(
     shell: Shell, file: Path, ledger: tuple[str, str], door: Door
 ) -> None:
     door.close()

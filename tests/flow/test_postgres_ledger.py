@@ -39,7 +39,7 @@ def stuck(shell: Shell, sandbox: SandboxServer, *words: str) -> Iterator[None]:
         sandbox.set_faults(None)
 
 
-def test_an_import_killed_in_a_request_is_resumed_and_nothing_is_there_twice(
+def test_an_import_killed_during_a_request_is_resumed_and_doubles_nothing(
     shell: Shell, sandbox: SandboxServer, tmp_path: Path, ledger: tuple[str, str]
 ) -> None:
     file = GIVEAWAYS.write(tmp_path / "f.csv", records=30, seed=1)
@@ -56,7 +56,7 @@ def test_an_import_killed_in_a_request_is_resumed_and_nothing_is_there_twice(
     assert [job["state"] for job in shell.run("jobs", "list", "--json", *ledger).json["jobs"]] == ["done"]
 
 
-def test_a_job_is_worked_on_by_one_machine_at_a_time(
+def test_a_job_runs_on_one_machine_at_a_time(
     shell: Shell, sandbox: SandboxServer, tmp_path: Path, ledger: tuple[str, str]
 ) -> None:
     file = GIVEAWAYS.write(tmp_path / "f.csv", records=30, seed=1)
@@ -70,7 +70,7 @@ def test_a_job_is_worked_on_by_one_machine_at_a_time(
     assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))
 
 
-def test_what_is_said_and_kept_does_not_hold_the_password(
+def test_messages_and_stored_data_do_not_contain_the_password(
     shell: Shell, sandbox: SandboxServer, tmp_path: Path, ledger: tuple[str, str], postgres: Postgres
 ) -> None:
     file = GIVEAWAYS.write(tmp_path / "f.csv", records=5, seed=1)

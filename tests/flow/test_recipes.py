@@ -60,7 +60,7 @@ def test_a_step_that_is_not_as_expected_stops_the_recipe(tmp_path: Path) -> None
         assert server.world.uploads == []
 
 
-def test_an_unsound_step_is_found_before_the_first_is_sent(tmp_path: Path) -> None:
+def test_an_invalid_step_is_reported_before_the_first_step_is_sent(tmp_path: Path) -> None:
     bad = (
         f"{{contract: store-budgets, file: {SAMPLES}/store-budgets.csv, ids: {{application: 1, campaign: 1}}, options: "
     )

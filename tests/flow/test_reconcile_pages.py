@@ -57,7 +57,7 @@ def read(page: Pages, notes: Notes | None = None) -> list[str]:
 
 
 @pytest.mark.parametrize(("largest", "has_more"), [(1000, True), (50, True), (50, False)])
-def test_every_item_is_read_once_whatever_page_size_is_taken(largest: int, has_more: bool) -> None:
+def test_every_item_is_read_once_for_any_page_size(largest: int, has_more: bool) -> None:
     assert read(pages(largest, has_more=has_more)) == [f"c{n}" for n in range(130)]
 
 

@@ -106,7 +106,7 @@ def test_the_document_says_what_the_ledger_says_and_the_books_balance(migration:
     assert coupons["findings"] == {}
 
 
-def test_the_page_tells_of_refusals_doubts_and_proof(migration: Migration) -> None:
+def test_the_report_contains_refusals_doubts_and_proof(migration: Migration) -> None:
     text = migration.report("report.html", "--title", "Cut-over <weekend>")
     assert "<title>Cut-over &lt;weekend&gt;</title>" in text
     assert migration.coupons["file"]["sha256"] in text
@@ -135,7 +135,7 @@ def test_markdown_has_a_table_of_all_jobs(migration: Migration) -> None:
     assert f"| {migration.points['job']} | loyalty-points | done | proved | 360 |" in text
 
 
-def test_a_file_that_changed_is_said_and_not_checked(migration: Migration, tmp_path: Path) -> None:
+def test_a_changed_file_is_reported_and_not_checked(migration: Migration, tmp_path: Path) -> None:
     from bulkops.clock import SystemClock
     from bulkops.ledger.store import Ledger
     from bulkops.reporting.gather import gather

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bulkops import Client
 from bulkops.errors import InDoubt, UsageError
 from bulkops.ledger.models import JobEntry
 from bulkops.upload.partial_resolution import find_part, record_part
@@ -30,7 +31,7 @@ def in_doubt(server: ForeignServer, desk: Desk, contract: str, file: Path, fault
 
 @pytest.mark.parametrize("fault", ["lost after half", "take half"])
 @pytest.mark.parametrize("contract", [POINTS, "giveaways"])
-def test_the_part_that_is_there_is_accepted_and_the_rest_is_sent_once(
+def test_the_imported_part_is_accepted_and_the_rest_is_sent_once(
     contract: str, fault: str, server: ForeignServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "f.csv", contract, records=30)
@@ -43,7 +44,7 @@ def test_the_part_that_is_there_is_accepted_and_the_rest_is_sent_once(
     assert held(server, contract) == sent(file)
 
 
-def test_equal_records_are_counted_when_a_part_is_there(server: ForeignServer, desk: Desk, tmp_path: Path) -> None:
+def test_equal_records_are_counted_when_a_part_was_imported(server: ForeignServer, desk: Desk, tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_text("code\n" + "GIFT-1\n" * 7 + "GIFT-2\n" * 7)
     job = in_doubt(server, desk, "giveaways", file, "lost after half")
@@ -107,4 +108,14 @@ def test_the_command_prints_the_way_out_shows_the_facts_and_sends_the_rest(
     assert (resolved.json["records"]["accepted"], resolved.json["records"]["pending"]) == (10, 10)
     assert f"bulkops jobs resume {job}" in resolved.err
     assert bulkops(server, tmp_path / "state", "jobs", "resume", job).code == 0
+    assert held(server, POINTS) == sent(file)
+
+
+def test_the_client_accepts_a_part_and_resumes_the_rest(server: ForeignServer, desk: Desk, tmp_path: Path) -> None:
+    file = write(tmp_path / "f.csv", POINTS, records=20)
+    job = in_doubt(server, desk, POINTS, file, "lost after half")
+    client = Client(desk.target(IDS[POINTS]), ledger=str(tmp_path / "ledger.db"))
+    resolved = client.jobs.resolve_partly(job.id, 1, reason="half of it is in the export")
+    assert (resolved.records.accepted, resolved.records.pending) == (10, 10)
+    assert client.jobs.resume(job.id).state == "done"
     assert held(server, POINTS) == sent(file)

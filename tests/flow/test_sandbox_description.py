@@ -289,7 +289,7 @@ def test_head_is_answered_like_get_without_a_body(operation: Operation, caller: 
         assert headers["content-type"] == caller.call(operation).media
 
 
-def test_log_of_exports_names_only_what_its_response_can_name() -> None:
+def test_log_of_exports_contains_only_fields_of_its_response() -> None:
     with talking() as client:
         client.get("/v1/audiences/1/memberships/export")
         client.get("/v1/collections/1/export")
@@ -305,7 +305,7 @@ def test_parameter_that_is_not_described_is_ignored(operation: Operation, caller
         assert (found.status in operation.gives, operation.violations(found)) == (True, [])
 
 
-def test_id_filter_that_is_no_whole_number_finds_nothing() -> None:
+def test_id_filter_that_is_not_a_whole_number_finds_nothing() -> None:
     with filled_sandbox() as server, Caller(server) as own:
         operation = OPERATIONS["exportCoupons"]
         assert own.call(operation, [("campaignId", "1.0")]).body.count(b"\n") == 3

@@ -53,7 +53,7 @@ def test_the_command_prints_its_address_takes_the_key_from_the_environment_and_e
         assert end(process, number) == (0, "")
 
 
-def test_killing_the_sandbox_after_an_answer_loses_nothing(tmp_path: Path) -> None:
+def test_a_kill_of_the_sandbox_after_a_response_loses_no_row(tmp_path: Path) -> None:
     data = tmp_path / "sandbox.db"
     process, address = start("--data", str(data), "--rate-limit", "0")
     try:
@@ -71,7 +71,7 @@ def test_killing_the_sandbox_after_an_answer_loses_nothing(tmp_path: Path) -> No
         assert {row["importid"] for row in rows} == {"1", "2", "3", "4", "5"}
 
 
-def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_restarted_sandbox_keeps_its_data(tmp_path: Path) -> None:
     data = tmp_path / "sandbox.db"
     with talking(data=data) as client:
         client.upload(at.COUPONS, "value", "CODE1")
@@ -96,7 +96,7 @@ def test_data_file_of_an_older_release_gets_the_tables_that_it_lacks(tmp_path: P
         assert client.sandbox.state.count("join_date") == 1
 
 
-def test_without_data_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sandbox_without_data_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with talking() as client:
         client.upload(at.COUPONS, "value", "CODE1")
@@ -123,7 +123,7 @@ def test_a_port_in_use_is_a_message_and_exit_2() -> None:
 
 
 @pytest.mark.parametrize("content", [b"not a database, but long enough to be read as one" * 100, b"\x00" * 5000])
-def test_a_data_file_that_no_sandbox_made_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_foreign_data_file_is_refused(tmp_path: Path, content: bytes) -> None:
     data = tmp_path / "notes.db"
     data.write_bytes(content)
     with pytest.raises(UsageError, match="data file"):

@@ -35,7 +35,7 @@ def eventually(holds: Callable[[], bool]) -> bool:
 @pytest.mark.parametrize(
     ("fault", "kept"), [("cut:before", 0), ("cut:during", 0), ("cut:after", 0), ("cut:committed", 50_000)]
 )
-def test_a_cut_connection_gives_no_answer(fault: str, kept: int) -> None:
+def test_a_cut_connection_returns_no_response(fault: str, kept: int) -> None:
     with talking(faults=f"importPoolGiveaways@1={fault}") as client:
         with pytest.raises(httpx.TransportError):
             send(client)
@@ -46,7 +46,7 @@ def test_a_cut_connection_gives_no_answer(fault: str, kept: int) -> None:
 
 
 @pytest.mark.parametrize(("fault", "kept"), [("500", 0), ("502:before", 0), ("503:after", 50_000)])
-def test_a_server_error_comes_before_or_after_the_work(fault: str, kept: int) -> None:
+def test_a_server_error_is_returned_before_or_after_the_import(fault: str, kept: int) -> None:
     with talking(faults=f"imports@1={fault}") as client:
         answer = send(client)
         assert answer.status_code == int(fault[:3])
@@ -64,7 +64,7 @@ def test_a_scripted_429_has_the_retry_after_asked_for() -> None:
         assert stored(client) == 50_000
 
 
-def test_a_late_commit_comes_after_the_connection_is_gone() -> None:
+def test_a_late_commit_happens_after_the_connection_is_closed() -> None:
     with talking(faults="imports@1=late:1") as client:
         with pytest.raises(httpx.TransportError):
             send(client)
@@ -128,7 +128,7 @@ def test_a_short_import_of_a_replaced_list_or_of_updates_commits_only_the_first_
         assert [row["profile"] for row in client.sandbox.state.rows("tier")] == ["customer-0001"]
 
 
-def test_a_truncated_answer_cannot_be_read_but_the_work_is_done() -> None:
+def test_a_truncated_response_is_unreadable_but_the_import_is_done() -> None:
     with talking(faults="imports@1=truncate,exports@1=truncate") as client:
         with pytest.raises(httpx.TransportError):
             send(client)
@@ -138,7 +138,7 @@ def test_a_truncated_answer_cannot_be_read_but_the_work_is_done() -> None:
         assert len(client.table(f"{at.POOL}/export")) == 50_000
 
 
-def test_a_slow_answer_comes_after_the_work_is_done() -> None:
+def test_a_slow_response_arrives_after_the_import_is_done() -> None:
     with talking(faults="imports@1=slow:30") as client:
         with pytest.raises(httpx.ReadTimeout):
             client.post(at.GIVEAWAYS, files={"upFile": b"code\nA\n"}, timeout=2)
@@ -154,7 +154,7 @@ def test_a_scripted_refusal_keeps_nothing_or_the_records_before() -> None:
         assert answer.json()["errors"][0]["source"] == {"line": "2"}
 
 
-def test_a_lagging_export_shows_what_was_there_before() -> None:
+def test_a_lagging_export_shows_the_previous_rows() -> None:
     with talking() as client:
         client.upload(at.COLLECTION, "item", "old")
         client.upload(at.TIERS, "customerprofileid,tiername", "customer-0001,Gold")
@@ -173,14 +173,14 @@ def test_a_lagging_export_shows_what_was_there_before() -> None:
         assert [row["tiername"] for row in client.table(tiers)] == ["Silver"]
 
 
-def test_when_a_fault_strikes_is_counted_by_endpoint() -> None:
+def test_the_turn_of_a_fault_is_counted_for_each_endpoint() -> None:
     with talking(faults="getApplications@2-3=503,reads@every5=500") as client:
         statuses = [client.get("/v1/applications").status_code for _ in range(6)]
         assert statuses == [200, 503, 503, 200, 500, 200]
         assert [client.get("/v1/audiences").status_code for _ in range(5)] == [200, 200, 200, 200, 500]
 
 
-def test_chance_is_repeated_by_its_seed() -> None:
+def test_random_faults_are_repeated_with_the_same_seed() -> None:
     def statuses(seed: int) -> list[int]:
         with talking(
             faults=f'{{"seed": {seed}, "rules": [{{"endpoint": "reads", "when": "p0.5", "fault": "503"}}]}}'

@@ -149,7 +149,7 @@ def test_codes_are_stored_in_the_case_of_the_application(case: str, stored: str)
         assert client.sandbox.state.rows("referral")[0]["value"] == stored
 
 
-def test_giveaways_and_points_sent_twice_are_there_twice() -> None:
+def test_giveaways_and_points_sent_twice_are_imported_twice() -> None:
     with talking() as client:
         for _ in range(2):
             client.upload(at.GIVEAWAYS, "code", "GIFT", "GIFT")
@@ -262,7 +262,7 @@ REPLACING = [
 
 
 @pytest.mark.parametrize(("path", "column", "export", "items"), REPLACING)
-def test_a_replacing_import_leaves_what_the_last_file_holds(
+def test_a_replacing_import_leaves_the_content_of_the_last_file(
     path: str, column: str, export: str, items: tuple[str, ...]
 ) -> None:
     with talking() as client:
@@ -321,13 +321,13 @@ def test_the_file_may_be_a_plain_form_field_without_a_name() -> None:
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/csv", "multipart/form-data; boundary=x"])
-def test_an_upload_that_is_no_form_with_upfile_is_refused(shared: Client, kind: str) -> None:
+def test_an_upload_without_the_form_field_upfile_is_refused(shared: Client, kind: str) -> None:
     answer = shared.post(at.COUPONS, content=b"{}", headers={"content-type": kind})
     assert answer.status_code == 400
     assert "message" in answer.json()
 
 
-def test_a_file_that_is_empty_or_no_utf8_is_refused(shared: Client) -> None:
+def test_an_empty_or_non_utf8_file_is_refused(shared: Client) -> None:
     assert "empty" in shared.send_bytes(at.COUPONS, b"").json()["message"]
     answer = shared.send_bytes(at.COUPONS, b"value\n\xff\xfe\xfa\n")
     assert "UTF-8" in answer.json()["message"]
@@ -355,7 +355,7 @@ def test_an_unknown_target_is_404_and_the_wrong_method_405(shared: Client, path:
     assert shared.put(path).status_code == 405
 
 
-def test_a_campaign_without_the_feature_takes_no_codes() -> None:
+def test_a_campaign_without_the_feature_refuses_codes() -> None:
     world = DEFAULT.model_copy(update={"campaigns": (Campaign(id=1, name="x", features=("referrals",)),)})
     with talking(world=world) as client:
         assert "feature coupons" in client.upload(at.COUPONS, "value", "CODE1").json()["message"]
@@ -364,7 +364,7 @@ def test_a_campaign_without_the_feature_takes_no_codes() -> None:
         )
 
 
-def test_the_same_codes_sent_at_once_are_taken_once() -> None:
+def test_the_same_codes_sent_at_the_same_time_are_imported_once() -> None:
     lines = ("value", *(f"CODE-{number}" for number in range(5000)))
     with talking() as client, ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: client.upload(at.COUPONS, *lines).status_code, range(4)))
@@ -387,7 +387,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize(("path", "header", "line"), HOSTILE)
-def test_a_hostile_cell_is_a_refusal_and_no_failure(shared: Client, path: str, header: str, line: str) -> None:
+def test_a_hostile_cell_is_refused_without_a_server_error(shared: Client, path: str, header: str, line: str) -> None:
     answer = shared.upload(path, header, line)
     assert answer.status_code == 400, answer.text
     assert answer.json()["errors"][0]["source"] == {"line": "2"}

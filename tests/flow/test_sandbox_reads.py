@@ -22,7 +22,7 @@ class Clock:
         return self.now
 
 
-def test_coupon_filters_do_what_their_descriptions_say() -> None:
+def test_coupon_filters_return_the_rows_of_their_descriptions() -> None:
     clock = Clock()
     with talking(now=clock) as client:
         header = "value,startdate,expirydate,recipientintegrationid"
@@ -74,7 +74,7 @@ def test_created_filters_are_exclusive_or_inclusive() -> None:
         ({"exactMatch": "maybe", "value": "x"}, "exactMatch"),
     ],
 )
-def test_a_parameter_that_makes_no_sense_is_400_and_named(params: dict[str, str], name: str) -> None:
+def test_an_invalid_parameter_is_400_and_named(params: dict[str, str], name: str) -> None:
     with talking() as client:
         answer = client.get(EXPORT, params=params)
         assert answer.status_code == 400
@@ -282,7 +282,7 @@ def test_attributes_can_be_found_by_entity_type_and_name() -> None:
         assert client.get("/v1/attributes/1").json()["hasAllowedList"] is True
 
 
-def test_exports_leave_a_trace_that_can_be_listed() -> None:
+def test_exports_are_listed_in_the_log_of_exports() -> None:
     with talking() as client:
         client.table(EXPORT, campaignId="1")
         client.table("/v1/collections/1/export")

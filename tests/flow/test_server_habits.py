@@ -54,7 +54,7 @@ def rejected(desk: Desk, document: dict[str, Any]) -> Counter[tuple[str, ...]]:
 
 @pytest.mark.parametrize("contract", ["coupons", "giveaways", "loyalty-points", "loyalty-cards"])
 @pytest.mark.parametrize("seconds", [-7200, -400, -3, 20, 400, 7200])
-def test_the_clock_of_rows_is_known_from_what_was_answered(
+def test_the_row_clock_is_learnt_from_the_first_response(
     seconds: int, contract: str, server: ForeignServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "f.csv", contract, records=20)
@@ -68,7 +68,7 @@ def test_the_clock_of_rows_is_known_from_what_was_answered(
 
 @pytest.mark.parametrize("contract", ["coupons", "giveaways", "loyalty-points"])
 @pytest.mark.parametrize(("seconds", "state"), [(-7200, "in_doubt"), (-400, "in_doubt"), (20, "done"), (7200, "done")])
-def test_before_the_clock_of_rows_is_known_rows_of_any_time_of_the_day_may_be_ours(
+def test_rows_of_the_last_day_may_be_ours_before_the_row_clock_is_known(
     seconds: int, state: str, contract: str, server: ForeignServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "f.csv", contract, records=10)
@@ -80,7 +80,7 @@ def test_before_the_clock_of_rows_is_known_rows_of_any_time_of_the_day_may_be_ou
 
 @pytest.mark.parametrize("hours", [-5, 5])
 @pytest.mark.parametrize("contract", ["coupons", "loyalty-points"])
-def test_our_clock_may_be_set_between_a_request_and_the_resumption(
+def test_a_job_is_settled_when_our_clock_was_set_before_the_resumption(
     contract: str, hours: int, server: ForeignServer, desk: Desk, clock: Watch, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "f.csv", contract, records=10)
@@ -94,7 +94,9 @@ def test_our_clock_may_be_set_between_a_request_and_the_resumption(
     assert held(server, contract) == sent(file)
 
 
-def test_our_clock_may_be_set_while_a_job_runs(server: ForeignServer, desk: Desk, clock: Watch, tmp_path: Path) -> None:
+def test_a_job_is_settled_when_our_clock_is_set_during_the_run(
+    server: ForeignServer, desk: Desk, clock: Watch, tmp_path: Path
+) -> None:
     file = write(tmp_path / "f.csv", "loyalty-points", records=20)
     job = desk.begin("loyalty-points", file, IDS["loyalty-points"])
     server.world.faults = ["", "lost after"]
@@ -110,7 +112,7 @@ def test_our_clock_may_be_set_while_a_job_runs(server: ForeignServer, desk: Desk
 
 
 @pytest.mark.parametrize("contract", ["giveaways", "loyalty-points", "coupons"])
-def test_a_reading_without_an_import_that_was_accepted_proves_nothing(
+def test_a_read_back_that_lacks_an_accepted_import_proves_nothing(
     contract: str, server: ForeignServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "f.csv", contract, records=20)
@@ -131,7 +133,7 @@ def test_a_reading_without_an_import_that_was_accepted_proves_nothing(
 
 @pytest.mark.parametrize("keeps", ["before", "others"])
 @pytest.mark.parametrize("contract", ["coupons", "loyalty-cards"])
-def test_what_a_refused_file_left_and_an_export_shows_late_is_not_rejected(
+def test_rows_of_a_refused_file_that_an_export_shows_late_are_not_rejected(
     contract: str, keeps: str, server: ForeignServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "f.csv", contract, records=12, bad={7})
@@ -142,7 +144,7 @@ def test_what_a_refused_file_left_and_an_export_shows_late_is_not_rejected(
 
 
 @pytest.mark.parametrize("contract", ["coupons", "loyalty-points"])
-def test_work_that_is_done_late_and_shown_late_is_neither_doubled_nor_rejected(
+def test_a_late_import_that_is_shown_late_is_neither_doubled_nor_rejected(
     contract: str, server: ForeignServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "f.csv", contract, records=10)
@@ -153,7 +155,9 @@ def test_work_that_is_done_late_and_shown_late_is_neither_doubled_nor_rejected(
     assert held(server, contract) == sent(file)
 
 
-def test_all_that_is_to_be_rejected_waits_once(server: ForeignServer, desk: Desk, clock: Watch, tmp_path: Path) -> None:
+def test_all_records_to_reject_wait_together_once(
+    server: ForeignServer, desk: Desk, clock: Watch, tmp_path: Path
+) -> None:
     file = write(tmp_path / "f.csv", "coupons", records=60, bad={3, 13, 14, 33, 59})
     server.world.habits = Habits(line="none")
     document = desk.run("coupons", file, IDS["coupons"], isolate_requests=100)
@@ -162,7 +166,7 @@ def test_all_that_is_to_be_rejected_waits_once(server: ForeignServer, desk: Desk
     assert held(server, "coupons") == sent(file) - rejected(desk, document)
 
 
-def test_a_kill_during_the_last_look_leaves_it_to_be_done(
+def test_a_kill_during_the_last_read_back_leaves_it_due(
     server: ForeignServer, desk: Desk, clock: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write(tmp_path / "f.csv", "loyalty-points", records=10)
@@ -190,7 +194,7 @@ def test_a_kill_during_the_last_look_leaves_it_to_be_done(
 
 @pytest.mark.parametrize("faults", [["", "lost after"], ["lost after", "lost after"]], ids=["second", "both"])
 @pytest.mark.parametrize(("contract", "state"), [("coupons", "done"), ("giveaways", "in_doubt")])
-def test_an_import_that_shares_its_id_with_another_is_not_overlooked(
+def test_an_import_with_a_reused_id_is_found(
     contract: str, state: str, faults: list[str], server: ForeignServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "f.csv", contract, records=20)
@@ -203,7 +207,7 @@ def test_an_import_that_shares_its_id_with_another_is_not_overlooked(
 
 
 @pytest.mark.parametrize("line", ["line", "line of body", "record", "record of body", "none"])
-def test_how_a_server_counts_lines_is_learnt(line: str, server: ForeignServer, desk: Desk, tmp_path: Path) -> None:
+def test_the_line_numbering_of_a_server_is_learnt(line: str, server: ForeignServer, desk: Desk, tmp_path: Path) -> None:
     bad = {5, 17, 18, 40, 55}
     file = write(tmp_path / "f.csv", "coupons", records=60, bad=bad, lines=True)
     server.world.habits = Habits(line=line)
@@ -214,9 +218,7 @@ def test_how_a_server_counts_lines_is_learnt(line: str, server: ForeignServer, d
     assert held(server, "coupons") == sent(file) - rejected(desk, document)
 
 
-def test_no_new_chunk_is_sent_after_the_one_refusal_that_is_too_many(
-    server: ForeignServer, desk: Desk, tmp_path: Path
-) -> None:
+def test_no_chunk_is_sent_after_max_errors_is_exceeded(server: ForeignServer, desk: Desk, tmp_path: Path) -> None:
     file = write(tmp_path / "f.csv", "coupons", records=60, bad={3})
     job = desk.begin("coupons", file, IDS["coupons"], max_errors="0")
     with pytest.raises(DataError, match="1 records were refused"):
@@ -225,7 +227,7 @@ def test_no_new_chunk_is_sent_after_the_one_refusal_that_is_too_many(
     assert (figures["accepted"], figures["rejected"], figures["pending"]) == (9, 1, 50)
 
 
-def test_an_upsert_that_is_refused_is_booked_by_what_is_there(
+def test_a_refused_upsert_is_counted_by_the_rows_at_the_target(
     server: ForeignServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "f.csv", "loyalty-tiers", records=20, bad={4, 11})
@@ -236,7 +238,7 @@ def test_an_upsert_that_is_refused_is_booked_by_what_is_there(
 
 
 @pytest.mark.parametrize("contract", ["giveaways", "loyalty-points"])
-def test_an_import_of_as_many_rows_about_others_settles_and_hinders_nothing(
+def test_an_import_of_other_customers_with_as_many_rows_has_no_effect(
     contract: str, server: ForeignServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "f.csv", contract, records=10)
@@ -249,9 +251,7 @@ def test_an_import_of_as_many_rows_about_others_settles_and_hinders_nothing(
     assert held(server, contract) == sent(file) + sent(others)
 
 
-def test_pages_that_are_cut_without_a_word_are_read_to_the_end(
-    server: ForeignServer, desk: Desk, tmp_path: Path
-) -> None:
+def test_silently_shortened_pages_are_read_to_the_end(server: ForeignServer, desk: Desk, tmp_path: Path) -> None:
     file = write(tmp_path / "f.csv", "loyalty-points", records=120)
     server.world.habits = Habits(largest_page=50, says_more=False)
     server.world.faults = ["lost after"]

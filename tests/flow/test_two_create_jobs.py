@@ -62,7 +62,7 @@ def test_keys_that_another_open_job_sent_first_are_not_accepted_twice(
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_keys_of_a_larger_file_of_another_open_job_are_left_to_it(
+def test_keys_of_a_larger_file_stay_with_the_other_open_job(
     order: tuple[int, int], sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     case = CASES["coupons"]
@@ -96,7 +96,7 @@ def test_keys_that_two_jobs_read_at_the_same_moment_are_accepted_by_one_of_them(
 
 
 @pytest.mark.parametrize("contract", ["loyalty-points", "giveaways"])
-def test_an_older_import_that_another_open_job_waits_for_is_left_to_it(
+def test_an_older_import_stays_with_the_open_job_that_waits_for_it(
     contract: str, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     """The other job's import is older than our lost request: it is the other one's, and our chunk is sent again."""

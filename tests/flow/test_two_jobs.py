@@ -62,7 +62,7 @@ def twice(case: Case, sandbox: SandboxServer, file: Path) -> bool:
 
 
 @pytest.mark.parametrize("contract", COUNTED)
-def test_a_lost_request_does_not_take_the_import_of_another_job_that_is_answered_late(
+def test_a_lost_request_does_not_claim_the_import_of_a_job_with_a_late_response(
     contract: str, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     """The other job's request is imported at once and answered after 4 s; ours is lost. Both are imported once."""
@@ -83,7 +83,7 @@ def test_a_lost_request_does_not_take_the_import_of_another_job_that_is_answered
 
 
 @pytest.mark.parametrize("contract", COUNTED)
-def test_a_response_whose_import_another_job_has_sends_the_chunk_again(
+def test_a_chunk_is_resent_if_another_job_owns_the_import_of_its_response(
     contract: str, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     """Our job does not see that the other one still waits, as on a machine whose clock is hours ahead."""
@@ -109,7 +109,7 @@ def test_a_response_whose_import_another_job_has_sends_the_chunk_again(
 
 
 @pytest.mark.parametrize("contract", COUNTED)
-def test_equal_records_in_another_order_are_known_as_the_other_jobs(
+def test_equal_records_in_another_order_belong_to_the_other_job(
     contract: str, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     case = CASES[contract]
@@ -177,7 +177,7 @@ def test_rows_that_two_jobs_claim_without_import_ids_are_counted_once(
     assert [verdict_of(desk, job) for job in jobs] == [("proved", 0)] * 2
 
 
-def test_both_responses_lost_leave_each_job_an_import_of_its_own(sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_each_job_gets_its_own_import_when_both_responses_are_lost(sandbox: SandboxServer, tmp_path: Path) -> None:
     case = CASES["giveaways"]
     file = case.write(tmp_path / "f.csv", records=20, seed=1)
     desk = desk_of(tmp_path, sandbox)
@@ -226,7 +226,7 @@ def test_a_late_import_is_found_before_the_chunk_is_sent_again_or_reported(
 
 @pytest.mark.parametrize("records", [1, 3])
 @pytest.mark.parametrize("contract", COUNTED)
-def test_a_lost_chunk_that_an_accepted_import_of_another_file_contains_is_sent_again(
+def test_a_lost_chunk_contained_in_an_accepted_import_of_another_file_is_resent(
     contract: str, records: int, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     """The files overlap, and their chunks have other sizes: what is there of the chunk is the other import's own."""
@@ -243,7 +243,7 @@ def test_a_lost_chunk_that_an_accepted_import_of_another_file_contains_is_sent_a
 
 
 @pytest.mark.parametrize("contract", COUNTED)
-def test_a_chunk_under_the_id_of_another_files_import_is_left_to_a_person(contract: str, tmp_path: Path) -> None:
+def test_a_chunk_with_the_import_id_of_another_file_needs_a_manual_decision(contract: str, tmp_path: Path) -> None:
     """A server without its data gave the id again: as few rows as ours, though the other file contains them all."""
     case = CASES[contract]
     whole = case.write(tmp_path / "whole.csv", records=8, seed=1)
@@ -259,9 +259,7 @@ def test_a_chunk_under_the_id_of_another_files_import_is_left_to_a_person(contra
 
 
 @pytest.mark.parametrize("contract", COUNTED)
-def test_an_import_under_the_id_of_an_older_one_with_equal_records_is_left_to_a_person(
-    contract: str, tmp_path: Path
-) -> None:
+def test_an_import_with_the_id_of_an_older_equal_import_needs_a_manual_decision(contract: str, tmp_path: Path) -> None:
     """A server without its data gave the id again, and the response was lost: the import is not the older one."""
     case = CASES[contract]
     file = case.write(tmp_path / "f.csv", records=8, seed=1)
@@ -275,7 +273,7 @@ def test_an_import_under_the_id_of_an_older_one_with_equal_records_is_left_to_a_
 
 
 @pytest.mark.parametrize("contract", COUNTED)
-def test_ids_that_both_jobs_were_given_show_that_the_server_began_anew(contract: str, tmp_path: Path) -> None:
+def test_an_import_id_in_both_jobs_shows_a_restarted_server(contract: str, tmp_path: Path) -> None:
     """The jobs follow each other so quickly that times tell nothing; the second chunk has an id of the first job."""
     case = CASES[contract]
     file = case.write(tmp_path / "f.csv", records=20, seed=1)
@@ -289,7 +287,7 @@ def test_ids_that_both_jobs_were_given_show_that_the_server_began_anew(contract:
 
 
 @pytest.mark.parametrize("contract", COUNTED)
-def test_a_lost_chunk_is_sent_again_though_a_chunk_in_doubt_of_another_file_was_imported(
+def test_a_lost_chunk_is_resent_although_a_chunk_in_doubt_of_another_file_was_imported(
     contract: str, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     """The import that holds exactly the other job's records is the other job's, before it is resumed as well."""
@@ -309,7 +307,7 @@ def test_a_lost_chunk_is_sent_again_though_a_chunk_in_doubt_of_another_file_was_
     assert case.held(sandbox) == counted(rows_of(whole)) + counted(rows_of(part))
 
 
-def test_codes_that_another_job_claimed_are_there_all_the_same_where_duplicates_are_skipped(
+def test_codes_claimed_by_another_job_count_as_existing_if_duplicates_are_skipped(
     sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     """Both responses are lost, and the job with the larger file is settled first."""

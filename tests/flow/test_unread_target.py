@@ -19,7 +19,7 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("instead", UNREAD, ids=["503", "login page"])
-def test_a_replacement_whose_target_cannot_be_read_is_resumed_later(
+def test_a_replacement_with_an_unreadable_target_can_be_resumed_later(
     instead: tuple[int, bytes], server: ForeignServer, file: Path, tmp_path: Path
 ) -> None:
     server.world.instead = instead
@@ -53,7 +53,7 @@ def test_a_resumed_replacement_still_refuses_to_remove_too_much(
     ],
     ids=["dry run", "export"],
 )
-def test_what_only_reads_and_fails_says_to_run_it_again(
+def test_a_failed_command_that_only_reads_advises_to_run_it_again(
     words: tuple[str, ...], server: ForeignServer, file: Path, tmp_path: Path
 ) -> None:
     server.world.instead = UNREAD[0]
@@ -66,7 +66,7 @@ def test_what_only_reads_and_fails_says_to_run_it_again(
     assert listed.json == {"jobs": []}
 
 
-def test_an_undo_whose_target_cannot_be_read_leaves_no_job(server: ForeignServer, file: Path, tmp_path: Path) -> None:
+def test_an_undo_with_an_unreadable_target_leaves_no_job(server: ForeignServer, file: Path, tmp_path: Path) -> None:
     job = bulkops(server, tmp_path / "state", "import", "collections", str(file), "--collection", "7", "--json").json
     server.world.instead = UNREAD[0]
     ended = bulkops(server, tmp_path / "state", "jobs", "undo", job["job"])
@@ -74,7 +74,7 @@ def test_an_undo_whose_target_cannot_be_read_leaves_no_job(server: ForeignServer
     assert len(bulkops(server, tmp_path / "state", "jobs", "list", "--json").json["jobs"]) == 1
 
 
-def test_a_refusal_to_show_the_target_is_not_called_unfinished(
+def test_a_refused_read_of_the_target_does_not_exit_as_unfinished(
     server: ForeignServer, file: Path, tmp_path: Path
 ) -> None:
     server.world.instead = (400, b'{"message": "no such collection"}')

@@ -22,12 +22,12 @@ def test_no_order_of_events_loses_or_doubles_records_with_exit_0(contents: dict[
     assert found.ends > 20
 
 
-def test_a_second_request_of_two_jobs_changes_nothing() -> None:
+def test_a_second_request_of_each_of_two_jobs_keeps_every_outcome_correct() -> None:
     found = search(EQUAL, Rules(requests=4))
     assert found.fault is None, str(found.fault)
 
 
-def test_without_waiting_for_other_jobs_nothing_is_lost_either() -> None:
+def test_no_record_is_lost_without_waiting_for_other_jobs() -> None:
     found = search(EQUAL, without(Rules(requests=3), "wait_for_contenders"))
     assert found.fault is None, str(found.fault)
 
@@ -49,14 +49,14 @@ def test_a_server_clock_that_is_set_back_doubles_nothing_with_exit_0(contents: d
     ],
     ids=["one owner", "final look", "count all jobs", "all clocks", "response time"],
 )
-def test_the_model_finds_a_fault_where_a_protection_is_missing(rules: Rules, what: str) -> None:
+def test_the_model_finds_a_fault_if_a_protection_is_removed(rules: Rules, what: str) -> None:
     found = search(EQUAL, rules)
     assert found.fault is not None
     assert what in found.fault.what
     assert found.fault.path[0].endswith("chunk 0") or found.fault.path[0].endswith("chunk 1")
 
 
-def test_the_response_time_suffices_where_the_server_never_works_longer() -> None:
+def test_the_response_timeout_suffices_if_the_server_never_works_longer() -> None:
     found = search(EQUAL, Rules(final_look=False, late_imports=False))
     assert found.fault is None, str(found.fault)
 
@@ -69,7 +69,7 @@ def test_the_model_moves_chunks_only_as_the_table_of_states_allows() -> None:
                 world._replace(chunks=(world.chunks[0]._replace(state=before),)).with_chunk(0, state=after)
 
 
-def test_two_jobs_can_begin_in_either_order() -> None:
+def test_two_jobs_double_nothing_in_either_starting_order() -> None:
     world = World(chunks=(Chunk(job="A", content="x"), Chunk(job="B", content="x")))
     actions = {action for action, after in steps(world, Rules()) if after != world}
     assert actions == {"A sends chunk 0", "B sends chunk 1"}

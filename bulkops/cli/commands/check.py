@@ -12,7 +12,7 @@ from bulkops.cli.options.check_table import CheckTable
 from bulkops.cli.options.common import json_option, limit_options
 from bulkops.cli.options.environment import option
 from bulkops.cli.output.console import console
-from bulkops.cli.output.validation_output import (
+from bulkops.cli.views.validation_output import (
     FindingPrinter,
     exit_code,
     print_report,

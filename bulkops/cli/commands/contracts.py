@@ -53,8 +53,8 @@ def _show_differences(described: Path, *, as_json: bool) -> int:
     for text in found.unchecked:
         out.note(f"Not compared: {text}")
     version = f" (version {found.version})" if found.version else ""
-    told = f"{counted(len(found.differences), 'difference')} in {counted(found.compared, 'operation')}"
-    out.result(f"{found.source}{version}: {told} of {found.described:,} described.")
+    summary = f"{counted(len(found.differences), 'difference')} in {counted(found.compared, 'operation')}"
+    out.result(f"{found.source}{version}: {summary} of {found.described:,} described.")
     return DataError.exit_code if found.differences else 0
 
 

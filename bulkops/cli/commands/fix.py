@@ -131,7 +131,7 @@ def _options(
 ) -> "FixOptions":
     """Return the repair options; UsageError for an unknown time zone or encoding, or an invalid rename."""
     from bulkops.fixing.options import FixOptions
-    from bulkops.fixing.repairs.transcoding import encoding_named
+    from bulkops.fixing.transcoding import encoding_named
 
     return FixOptions(
         unsafe=unsafe,
@@ -239,8 +239,8 @@ def _show(row: dict[str, Any], *, err: bool) -> None:
     colour = (sys.stderr if err else sys.stdout).isatty()
     for sign, text, shade in (("-", row["before"], "red"), ("+", row["after"], "green")):
         if text:
-            said = sign + line(text)
-            click.echo(click.style(said, fg=shade) if colour else said, err=err)
+            shown = sign + line(text)
+            click.echo(click.style(shown, fg=shade) if colour else shown, err=err)
 
 
 def _document(report: "FixReport", left: "FileReport", output: Path, log_path: Path | None) -> "FixDocument":

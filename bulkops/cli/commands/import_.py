@@ -62,6 +62,6 @@ def command(contract: Contract, file: Path, *, target: TargetChoice, **choices: 
 
     Continue an interrupted job with `bulkops jobs resume`.
     """
-    from bulkops.cli.output.import_view import ImportChoices, run_import
+    from bulkops.cli.views.import_view import ImportChoices, run_import
 
     return run_import(contract, file, target, ImportChoices(**choices))

@@ -79,7 +79,7 @@ def show(job: str | None, ledger: str | None, *, history: bool, as_json: bool) -
 @announced
 def resume(job: str | None, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:
     """Resume JOB, by default the latest unfinished one, with the same file, target and plan."""
-    from bulkops.cli.output.resume_view import resume_all, resume_job
+    from bulkops.cli.views.resume_view import resume_all, resume_job
 
     if choices["every"]:
         if job is not None or choices["file"] is not None:
@@ -126,7 +126,7 @@ def resolve(job: str, chunk: int, decision: str, reason: str, target: TargetChoi
     """
     ledger, as_json = choices["ledger"], choices["as_json"]
     if decision == "partly":
-        from bulkops.cli.output.partly_view import resolve_partly
+        from bulkops.cli.views.partly_view import resolve_partly
 
         resolve_partly(job, chunk, target, ledger, reason=reason, yes=choices["yes"], as_json=as_json)
         return
@@ -161,7 +161,7 @@ def undo(job: str, *, target: TargetChoice, ledger: str | None, **choices: Any) 
 
     First prints how many rows this adds, changes and removes. Asks on a terminal; elsewhere --yes is required.
     """
-    from bulkops.cli.output.resume_view import undo_job
+    from bulkops.cli.views.resume_view import undo_job
 
     settings = given_settings(choices)
     return undo_job(job, target, ledger, settings=settings, yes=choices["yes"], as_json=choices["as_json"])

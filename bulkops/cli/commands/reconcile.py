@@ -25,8 +25,8 @@ from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
 from bulkops.cli.output.files import output_permit
-from bulkops.cli.output.validation_output import split_list
 from bulkops.cli.process.targets import TargetChoice
+from bulkops.cli.views.validation_output import split_list
 from bulkops.errors import UsageError
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
@@ -146,9 +146,7 @@ def command(
         raise UsageError("--file works only with --job. Without a job, FILE is the second argument.")
     if repair is not None:
         refuse_other_form(repair, NOT_CSV, instead=".csv")
-    pair = [path for path in (balances_before, balances_after) if path]
-    if len(pair) == 1:
-        raise UsageError("--balances-before and --balances-after must be given together.")
+    balances = _balances(balances_before, balances_after)
     with ExitStack() as stack:
         book = stack.enter_context(opened_ledger(ledger, notify=console().note)) if job else None
         if book is not None:
@@ -164,7 +162,7 @@ def command(
             without_import_ids=without_import_ids,
             permit=output_permit(overwrite=overwrite, ledger=ledger),
             settle=settle,
-            balances=(pair[0], pair[1]) if pair else None,
+            balances=balances,
         ).accepting(accepted_rules(split_list(accept)))
         evidence = EvidenceSource(
             export=export,
@@ -282,6 +280,15 @@ def _of_file(
         raise UsageError("Give a contract and a file, or a job with --job.")
     known = ImportFacts(import_ids=import_ids or None)
     return ReconcileRequest(contract=contract, file=file, options=query_of(contract, chosen), known=known)
+
+
+def _balances(before: Path | None, after: Path | None) -> tuple[Path, Path] | None:
+    """Return both balances exports, or None; UsageError if only one is given."""
+    if before and after:
+        return before, after
+    if before or after:
+        raise UsageError("--balances-before and --balances-after must be given together.")
+    return None
 
 
 def _of_job(

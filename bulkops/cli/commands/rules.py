@@ -6,8 +6,8 @@ import click
 
 from bulkops.cli.options.common import json_option
 from bulkops.cli.output.console import console
-from bulkops.cli.output.validation_output import unknown_rule
 from bulkops.cli.process import completion
+from bulkops.cli.views.validation_output import unknown_rule
 from bulkops_validators.model.rules import Rule
 from bulkops_validators.model.rules_registry import RULES, chosen
 

@@ -49,7 +49,7 @@ def command(
     Run the command again to continue: finished steps are skipped, and an interrupted step is resumed.
     """
     from bulkops.catalog import find_recipe
-    from bulkops.cli.output.recipe_view import RunChoices, run_steps, show_results
+    from bulkops.cli.views.recipe_view import RunChoices, run_steps, show_results
     from bulkops.pipeline.recipes import check_recipe, contradictions, used_ids
     from bulkops.recipe import load_recipe
 

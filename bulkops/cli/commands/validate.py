@@ -13,7 +13,7 @@ from bulkops.cli.options.contract import contract_argument
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.output.console import console
 from bulkops.cli.output.files import output_permit
-from bulkops.cli.output.validation_output import (
+from bulkops.cli.views.validation_output import (
     FindingPrinter,
     exit_code,
     print_report,

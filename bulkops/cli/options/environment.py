@@ -116,8 +116,3 @@ def _command_words(ctx: click.Context) -> list[str]:
         words.insert(0, str(ctx.command.name))
         ctx = ctx.parent
     return words
-
-
-def id_parameter(name: str) -> str:
-    """Return the parameter under which a command receives an id of the target: `id_value_map` for `value-map`."""
-    return f"id_{name.replace('-', '_')}"

@@ -9,9 +9,9 @@ import click
 from click.core import ParameterSource
 
 from bulkops.cli.options.common import CountType
-from bulkops.cli.options.environment import id_parameter, option
+from bulkops.cli.options.environment import option
 from bulkops.cli.process import completion
-from bulkops.cli.process.targets import TargetChoice
+from bulkops.cli.process.targets import TargetChoice, id_parameter
 from bulkops_validators import ID_NAMES
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bulkops.errors import UsageError
-from bulkops.writing import Permit, keep, part_file, said
+from bulkops.writing import Permit, keep, naming_errors, part_file
 
 _BLOCK = 1 << 20
 
@@ -71,11 +71,11 @@ def whole_files(paths: Sequence[Path | None], permit: Permit) -> Iterator[list[B
 def _spooled(path: Path | None) -> Iterator[BinaryIO]:
     """Yield a temporary file that is copied to stdout or to a device at the end."""
     with tempfile.TemporaryFile(prefix="bulkops-") as file:
-        with said(Path(tempfile.gettempdir())):
+        with naming_errors(Path(tempfile.gettempdir())):
             yield file
             file.seek(0)
         if path is not None:
-            with said(path), path.open("wb") as device:
+            with naming_errors(path), path.open("wb") as device:
                 shutil.copyfileobj(file, device, _BLOCK)
             return
         shutil.copyfileobj(file, sys.stdout.buffer, _BLOCK)

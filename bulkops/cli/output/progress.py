@@ -86,9 +86,9 @@ def signals_handled(stop: Stop, progress: JobProgress, *, as_json: bool) -> Iter
 
     def last_words() -> tuple[str, str]:
         hint = f"Resume with: {progress.resume}" if progress.resume else None
-        said = f"\nStopped. {line(hint or 'Nothing was sent.')}\n"
+        text = f"\nStopped. {line(hint or 'Nothing was sent.')}\n"
         document: ErrorDocument = {"error": Interrupted("Stopped at once.", hint=hint).to_json()}
-        return said, json.dumps(document) + "\n" if as_json and not console().emitted else ""
+        return text, json.dumps(document) + "\n" if as_json and not console().emitted else ""
 
     with stopping_on_signals(stop, notify=console().note, final_messages=last_words):
         try:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bulkops.cli.options.environment import id_parameter
 from bulkops.cli.output.console import console
 from bulkops.errors import GuardRefused, UsageError
 from bulkops.settings import Target, authorization_from_environment, checked_base_url
@@ -15,6 +14,11 @@ from bulkops.settings import Target, authorization_from_environment, checked_bas
 if TYPE_CHECKING:
     from bulkops.ledger.models import JobEntry
     from bulkops_validators.model.contract import Contract
+
+
+def id_parameter(name: str) -> str:
+    """Return the parameter under which a command receives an id of the target: `id_value_map` for `value-map`."""
+    return f"id_{name.replace('-', '_')}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import re
 
 from bulkops.fixing.options import AppliedRepair, FileEvidence, FixOptions
-from bulkops.fixing.repairs.transcoding import Encoding
+from bulkops.fixing.transcoding import Encoding
 from bulkops.validation.checks.encoding import undecodable
 
 _ESCAPED = re.compile("[\udc80-\udcff]")

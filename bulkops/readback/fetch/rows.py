@@ -108,8 +108,8 @@ def fold_of(client: ApiClient, readback: Readback, ids: Mapping[str, int]) -> tu
         document = client.get_json(path, ids)
     except BulkopsError as error:
         return Fold.SENSITIVE, f"How codes are folded could not be read ({error.message}); case was compared exactly."
-    said = document.get(field) if isinstance(document, dict) else None
+    value = document.get(field) if isinstance(document, dict) else None
     try:
-        return Fold(str(said)), None
+        return Fold(str(value)), None
     except ValueError:
-        return Fold.SENSITIVE, f"The application does not say how codes are folded ({field} is {said!r})."
+        return Fold.SENSITIVE, f"The application does not say how codes are folded ({field} is {value!r})."

@@ -38,29 +38,29 @@ class UniqueCodes(Importer):
 
     def judge(self, rows: list[tuple[Any, ...]]) -> dict[int, RowError | None]:
         """Refuse or skip codes that exist already, or that the file repeats."""
-        held = self._held([row[0] for row in rows])
+        existing = self._existing([row[0] for row in rows])
         verdicts: dict[int, RowError | None] = {}
         for position, row in enumerate(rows):
             code = row[0]
-            if code not in held:
-                held[code] = self.run.import_id
+            if code not in existing:
+                existing[code] = self.run.import_id
                 continue
-            twice = held[code] == self.run.import_id
+            twice = existing[code] == self.run.import_id
             skipped = self.skip_duplicates and not (twice and self.run.assumptions.duplicates_in_file == "error")
             where = "twice in the file" if twice else "already there"
             details = f"{self.required[0]}: the code {code!r} is {where}"
             verdicts[position] = None if skipped else RowError("Duplicate value", details, self.status)
         return verdicts
 
-    def _held(self, codes: list[str]) -> dict[str, int]:
+    def _existing(self, codes: list[str]) -> dict[str, int]:
         """Return the codes that exist, each with the id of the import that created it."""
-        held: dict[str, int] = {}
+        existing: dict[str, int] = {}
         for start in range(0, len(codes), 500):
             part = codes[start : start + 500]
             marks = ",".join("?" * len(part))
             query = f"SELECT value, importid FROM {self.table} WHERE scope = ? AND value IN ({marks})"  # noqa: S608
-            held.update((row[0], row[1]) for row in self.run.connection.execute(query, (self.scope, *part)))
-        return held
+            existing.update((row[0], row[1]) for row in self.run.connection.execute(query, (self.scope, *part)))
+        return existing
 
     def insert(self, rows: list[tuple[Any, ...]]) -> None:
         """Store rows."""

@@ -70,7 +70,7 @@ class Judge:
             return replace(evidence, note=note)
         return evidence
 
-    def held(self, chunk: ChunkEntry, snapshot: Snapshot) -> tuple[int, ...]:
+    def positions_found(self, chunk: ChunkEntry, snapshot: Snapshot) -> tuple[int, ...]:
         """Return the positions of a chunk's records that are at the target with the values sent, by any sender."""
         return as_sent(self.reader.records(chunk), snapshot.found, self._readback.key, self.reader.columns)
 

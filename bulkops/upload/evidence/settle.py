@@ -108,7 +108,7 @@ class Settler:
             return [self._refusals.reject(chunk) for chunk in chunks]
         settled: list[ChunkEntry] = []
         for chunk in chunks:
-            present = judge.held(chunk, snapshot) if chunk.records > 1 else ()
+            present = judge.positions_found(chunk, snapshot) if chunk.records > 1 else ()
             read = EvidenceRead(verdict=ChunkVerdict.PARTLY.value, rows=len(present), read_at=snapshot.at.isoformat())
             if len(present) == chunk.records:
                 settled.append(self._move(chunk, ChunkState.ACCEPTED, replace(read, verdict=ChunkVerdict.LANDED.value)))

@@ -4,7 +4,7 @@ import pytest
 
 from bulkops.fixing.options import FileEvidence, FixOptions
 from bulkops.fixing.repairs.encoding import decoded, holds_multibyte
-from bulkops.fixing.repairs.transcoding import encoding_named
+from bulkops.fixing.transcoding import encoding_named
 
 UTF8 = FileEvidence(multibyte=True)
 

@@ -6,8 +6,8 @@ import pytest
 
 from bulkops.errors import BulkopsError, DataError, UsageError
 from bulkops.fixing.options import FixOptions
-from bulkops.fixing.repairs.transcoding import encoding_named
 from bulkops.fixing.run import fix_file
+from bulkops.fixing.transcoding import encoding_named
 from bulkops.fixing.writer import Change
 from bulkops.reading.sources import Source
 from bulkops.validation.engine import validate_files

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkops.cli.output.recipe_view import rerun_command
+from bulkops.cli.views.recipe_view import rerun_command
 from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
 from bulkops.ledger.events import Accepted, EventKind, RequestSent

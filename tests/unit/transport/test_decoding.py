@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulkops.transport.decoding import MOST, BrokenCompression, decoded
@@ -33,6 +33,7 @@ def answer(coding: str, blocks: Iterable[bytes]) -> httpx.Response:
 
 
 @pytest.mark.parametrize("coding", WAYS)
+@settings(deadline=None)
 @given(content=st.binary(max_size=300), size=st.integers(1, 40))
 def test_decoded_body_is_equal_for_any_block_boundaries(coding: str, content: bytes, size: int) -> None:
     body = WAYS[coding](content)
@@ -41,6 +42,7 @@ def test_decoded_body_is_equal_for_any_block_boundaries(coding: str, content: by
 
 
 @pytest.mark.parametrize("coding", WAYS)
+@settings(deadline=None)
 @given(content=st.binary(min_size=20, max_size=300), left=st.floats(0.05, 0.95), size=st.integers(1, 40))
 def test_decoded_body_that_is_cut_is_an_error(coding: str, content: bytes, left: float, size: int) -> None:
     whole = gzip.compress(content) if coding == "x-gzip" else WAYS[coding](content)

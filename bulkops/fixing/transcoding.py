@@ -175,9 +175,9 @@ class _Transcoded(io.RawIOBase):
         bytes_ = " ".join(f"0x{byte:02X}" for byte in whole[error.start : error.end][:4])
         start = max((end.end() for end in _LINE_END.finditer(whole, 0, error.start)), default=0)
         end = _LINE_END.search(whole, error.start)
-        told = describe_readings(whole[start : end.start() if end else len(whole)]) if self._encoding.lines else ""
+        readings = describe_readings(whole[start : end.start() if end else len(whole)]) if self._encoding.lines else ""
         return DataError(
-            f"{self._path}: line {line}, byte {at}: {bytes_} is not {self._encoding.name}{told}.", hint=_NAME_IT
+            f"{self._path}: line {line}, byte {at}: {bytes_} is not {self._encoding.name}{readings}.", hint=_NAME_IT
         )
 
     def close(self) -> None:

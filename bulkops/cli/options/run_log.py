@@ -95,8 +95,8 @@ class _FileHandler(logging.StreamHandler[Any]):
         moment = datetime.fromtimestamp(entry.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         if self._log.form == "json":
             return json.dumps({"time": moment, "event": entry.getMessage(), **fields}, ensure_ascii=False, default=str)
-        told = " ".join(f"{name}={_shown(value)}" for name, value in fields.items() if value is not None)
-        return one_line(f"{moment} {entry.getMessage()} {told}".rstrip())
+        listed = " ".join(f"{name}={_shown(value)}" for name, value in fields.items() if value is not None)
+        return one_line(f"{moment} {entry.getMessage()} {listed}".rstrip())
 
     def handleError(self, entry: logging.LogRecord) -> None:  # noqa: ARG002, N802 - the name is logging's
         """Report once that the log cannot be written, and continue the run without it."""

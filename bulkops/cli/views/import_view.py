@@ -15,8 +15,8 @@ from bulkops.cli.output.jobs_view import open_ledger
 from bulkops.cli.output.preflight_view import finding_lines, note_lines
 from bulkops.cli.output.progress import JobProgress, show_outcome, signals_handled
 from bulkops.cli.output.prompt import confirm, difference_line, target_line
-from bulkops.cli.output.validation_output import split_list
 from bulkops.cli.process.targets import TargetChoice
+from bulkops.cli.views.validation_output import split_list
 from bulkops.clock import SystemClock
 from bulkops.errors import DataError
 from bulkops.pipeline.importing import NO_RECORDS, Destination, ImportRequest, import_file

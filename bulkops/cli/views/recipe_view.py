@@ -171,8 +171,8 @@ def _next_steps(recipe: Recipe, last: StepResult) -> list[str]:
         decide = f"bulkops jobs resolve {job} CHUNK --as accepted|resend|partly --reason TEXT"
         return [f"Decide manually: bulkops jobs show {job}, then {decide}", f"Then continue with: {rerun_command()}"]
     if checked is not None and checked.errors and last.step.expect == "done":
-        told = f"{counted(checked.errors, 'error')}: bulkops validate {last.step.contract} {last.step.file}"
-        return [told, f"Fix the file, then continue with: {rerun_command()}"]
+        advice = f"{counted(checked.errors, 'error')}: bulkops validate {last.step.contract} {last.step.file}"
+        return [advice, f"Fix the file, then continue with: {rerun_command()}"]
     if last.outcome is not None and last.outcome.rejected_file is not None:
         lines = [
             f"Rejected records: {last.outcome.rejected_file} (reasons in the file beside it). Fix and import them."
@@ -180,8 +180,8 @@ def _next_steps(recipe: Recipe, last: StepResult) -> list[str]:
         following = last.number + 1
         return lines + ([f"Then continue with: {rerun_command(following)}"] if following <= len(recipe.steps) else [])
     if last.outcome is not None and last.outcome.verdict == "mismatch":
-        told = f"The target differs from the file: bulkops reconcile --job {job}"
-        return [told, f"Then continue with: {rerun_command()}"]
+        advice = f"The target differs from the file: bulkops reconcile --job {job}"
+        return [advice, f"Then continue with: {rerun_command()}"]
     if job is not None or last.exit_code in (Interrupted.exit_code, 3):
         return [f"Continue with: {rerun_command()}"]
     return []
