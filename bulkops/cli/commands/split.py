@@ -38,7 +38,7 @@ def command(
     into: Path,
     chosen: dict[str, object],
     max_rows: int | None,
-    max_bytes: int,
+    max_bytes: int | None,
     as_json: bool,
 ) -> None:
     """Write the chunks of FILE as files, each with the header: the exact bytes that an import sends."""
