@@ -168,13 +168,21 @@ def begin_and_run(
 def _checked(new: NewJob, context: JobContext, observer: Observer) -> Preflight | None:
     if not new.check:
         return None
-    return check_account(context, new.plan.path, observer, accept=new.guards.accept, account=new.account)
+    return check_account(context, new.plan.path, observer, accept=new.guards.accept, account=new.account, keys=True)
 
 
 def check_account(
-    context: JobContext, file: Path, observer: Observer, *, accept: Collection[str], account: AccountReader | None
+    context: JobContext,
+    file: Path,
+    observer: Observer,
+    *,
+    accept: Collection[str],
+    account: AccountReader | None,
+    keys: bool = False,
 ) -> Preflight:
     """Return how a job's target and file fit the account; `account` has read it for other imports, if given.
+
+    With `keys`, a few codes or cards of the file are searched.
 
     AccessRefused if the key is not accepted.
     """
@@ -186,6 +194,7 @@ def check_account(
         account or AccountReader(context.client),
         accept=accept,
         search=alone,  # with several imports, an earlier one may create the profiles
+        keys=keys and not context.skips_duplicates,
         say=observer.note if alone else discard_notice,
     )
     observer.checked(preflight)

@@ -1,15 +1,16 @@
 """The console of a command: results and JSON go to stdout, everything else to stderr."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from bulkops.cli.output.tables import fit, is_numeric, is_prose, widths
+from bulkops.cli.output.tables import fit, is_numeric, is_prose, widths, wrapped
 from bulkops.escaping import escaped, escaped_json, one_line
 from bulkops.redaction import found, redacted, redacted_document
 
@@ -73,9 +74,13 @@ class Console:
         click.echo(text.rstrip("\n"))
         self.emitted = True
 
-    def result(self, text: str = "", *, styled: bool = False) -> None:
-        """Print a line of the result to stdout; a `styled` text has colours or commands, and its data is escaped."""
-        click.echo(redacted(text) if styled else line(text))
+    def result(self, text: str = "", *, styled: bool = False, wrap: bool = True) -> None:
+        """Print a line of the result to stdout, wrapped on a terminal unless its columns matter.
+
+        A `styled` text has colours or commands, and its data is escaped.
+        """
+        safe = redacted(text) if styled else line(text)
+        click.echo(wrapped(safe, _columns(sys.stdout)) if wrap else safe)
 
     def lines(self, text: str) -> None:
         """Print a result with several lines to stdout."""
@@ -84,13 +89,18 @@ class Console:
     def note(self, text: str) -> None:
         """Print a note to stderr."""
         if not self.quiet:
-            self._to_stderr(line(text))
+            self.state(text)
+
+    def state(self, text: str) -> None:
+        """Print a note to stderr, also with --quiet."""
+        self._to_stderr(wrapped(line(text), _columns(sys.stderr)))
 
     def complain(self, text: str, hint: str | None = None) -> None:
         """Print an error to stderr, and the next step on a second line."""
         if len(self.complaints) < MANY_ERRORS:
             self.complaints.append({"message": redacted(text), "hint": hint and redacted(hint)})
-        self._to_stderr(f"bulkops: {line(text)}" + (f"\n  {line(hint)}" if hint else ""))
+        parts = [f"bulkops: {line(text)}", *([f"  {line(hint)}"] if hint else [])]
+        self._to_stderr("\n".join(wrapped(part, _columns(sys.stderr)) for part in parts))
 
     @property
     def seconds(self) -> float:
@@ -186,6 +196,18 @@ class Console:
         """Print the rows one below the other, each cell on its own line after the name of its column."""
         blocks = ["\n".join(f"{name}: {cell}" for name, cell in zip(columns, row, strict=True) if cell) for row in rows]
         self.lines("\n\n".join([*([line(title)] if title else []), *blocks]))
+
+
+def _columns(stream: TextIO) -> int:
+    """Return the width of the terminal that shows a stream, in characters; 0 without a terminal."""
+    if not stream.isatty():
+        return 0
+    if (given := os.environ.get("COLUMNS", "")).isdecimal():
+        return int(given)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except OSError:
+        return 0
 
 
 def _terminal_width() -> int:

@@ -132,6 +132,7 @@ def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoi
     if good:
         sent = "Dry run: every step is ready to import. Nothing was sent." if choices.dry_run else ""
         console().note(sent or "Every step ended as the recipe expects.")
+        console().next_step = _next_command(results, dry_run=choices.dry_run)
         return 0
     console().complain(f"{recipe.name} stopped at step {last.number}: {last.step.contract} {last.step.file.name}.")
     if (error := last.trouble) is not None:
@@ -139,6 +140,14 @@ def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoi
     for line in _next_steps(recipe, last):
         console().note(line)
     return last.exit_code
+
+
+def _next_command(results: Sequence[StepResult], *, dry_run: bool) -> str:
+    """Return the command that sends a dry run, or that reports the jobs of a run."""
+    if dry_run:
+        return shlex.join(["bulkops", *(word for word in map(without_password, sys.argv[1:]) if word != "--dry-run")])
+    jobs = [job for result in results if result.outcome and (job := result.outcome.document["job"])]
+    return shlex.join(["bulkops", "report", *jobs, "-o", "report.html"]) if jobs else ""
 
 
 def _ending(results: Sequence[StepResult]) -> StepResult:
