@@ -125,6 +125,8 @@ def repair_record(
         return raw, []
     if not any(repaired.texts) and any(read.texts):
         return b"", [*repairs, AppliedRepair("STR103", text, "")]
+    if repaired.texts != read.texts and (code := _removal_rule(repaired, shape, blank=False)) is not None:
+        return b"", [*repairs, AppliedRepair(code, text, "")]
     kept = repaired.without(shape.omitted) if shape.omitted else repaired
     return kept.spelled().encode() + ending, repairs
 
