@@ -185,7 +185,8 @@ class _ByteLocator:
             raw = rewritten[field][1]
             text = cell_text(raw)
         else:
-            raw = _cell_bytes(data, int(self.laid.starts[place]), field, self.context.separator)
+            record = data[self.laid.starts[place] : self.laid.ends[place]]
+            raw = _cell_bytes(record, field, self.context.separator)
             text = decoded(raw).strip('"')
         message = self._with_readings(message, raw)
         return Example(message=message, number=number, at=at, column=column, value=shown(text, self.context))
@@ -195,9 +196,10 @@ class _ByteLocator:
         return message + describe_readings(raw.strip(b'"'), mask=self.context.mask) if self.readings else message
 
 
-def _cell_bytes(data: bytes, start: int, field: int, separator: int) -> bytes:
-    first, end = next(islice(cells(data, start, separator), field, None), (start, start))
-    return data[first : end if end >= 0 else data.find(b"\n", first)]
+def _cell_bytes(record: bytes, field: int, separator: int) -> bytes:
+    """Return one cell of a record; an unclosed cell ends with its line."""
+    first, end = next(islice(cells(record, 0, separator), field, None), (0, 0))
+    return record[first:end] if end >= 0 else record[first:].partition(b"\n")[0].removesuffix(b"\r")
 
 
 def _lone_returns(block: Block, laid: Layout) -> Offsets:
