@@ -63,8 +63,7 @@ def check_block(block: Block, context: Context, budget: ExampleBudget) -> BlockR
     matches += found
     # The key of a repeated header is checked for uniqueness like any other key. Lines that are not records have no key.
     keyed, key_numbers = _drop_rows(odd, frame, numbers)
-    none = np.union1d(headers, odd)
-    frame, numbers = _drop_rows(none, frame, numbers)
+    frame, numbers = _drop_rows(np.concatenate((headers, odd)), frame, numbers)
     matches += content_matches(frame, numbers, context, budget, spared=spared)
     matches += named_matches(frame, numbers, context, budget)
     wanted = [match for match in matches if match.code in context.codes]
@@ -100,7 +99,7 @@ def _rows_not_records(
     """Return the rows that repeat the header, the rows that are not records, and the matches of their rules."""
     headers = repeated_headers(frame, context)
     odd = {} if spared.intersection(frame.columns[:1]) else odd_rows(frame, context)
-    found = {code: np.setdiff1d(rows, headers) for code, rows in odd.items()}
+    found = {code: rows[~np.isin(rows, headers)] for code, rows in odd.items()}
     matches = [header_matches(headers if numbers is None else numbers[headers], budget)] if len(headers) else []
     for code, rows in found.items():
         texts = [
