@@ -1,6 +1,6 @@
 """Run the contract's checks on the cells of a frame; exact checks run only on cells that a cheap check cannot clear."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -27,11 +27,13 @@ As text, timestamps sort by their local day, and an offset moves an instant by l
 
 
 def clean_columns(frame: pl.DataFrame, context: Context) -> frozenset[str]:
-    """Return the first column if all its cells are long codes, which need no further check."""
+    """Return the columns in which all cells are long codes: none is blank, begins with a digit or breaks a check."""
     return frozenset(
         name
-        for name in frame.columns[:1]
-        if not _repeats(frame[name]) and checks_of(context, name).all_clean(frame[name])
+        for name in frame.columns
+        if checks_of(context, name).text is not None
+        and not _repeats(frame[name])
+        and checks_of(context, name).all_clean(frame[name])
     )
 
 
@@ -43,33 +45,34 @@ def content_matches(
     The columns in `spared` are known to be clean.
     """
     matches: list[RuleMatches] = []
+    distinct: dict[str, pl.Series] = {}
     for name in context.present:
         if name in spared:
             continue
-        matches += _column_matches(frame, context.contract.column(name), numbers, context, budget)
-    return matches + _record_matches(frame, numbers, context, budget)
+        cells = frame[name]
+        if _repeats(cells):
+            distinct[name] = cells.unique()
+        matches += _column_matches(cells, distinct.get(name), numbers, context, budget)
+    return matches + _record_matches(frame, distinct, numbers, context, budget)
 
 
 def _column_matches(
-    frame: pl.DataFrame, column: Column, numbers: Offsets | None, context: Context, budget: ExampleBudget
+    cells: pl.Series, distinct: pl.Series | None, numbers: Offsets | None, context: Context, budget: ExampleBudget
 ) -> list[RuleMatches]:
-    checks = checks_of(context, column.name)
-    cells = frame[column.name]
-    if _repeats(cells):
-        unclean = _unclean(cells.unique(), checks)
+    """Return the matches in the cells of a column; `distinct` has its distinct cells if it has few."""
+    checks = checks_of(context, cells.name)
+    if distinct is not None:
+        unclean = _unclean(distinct, checks)
         if not len(unclean):
             return []
         rows = cells.to_frame().with_row_index(ROW)
         doubtful = cells.filter(cells.is_in(unclean.implode(), nulls_equal=True))
-    # `clean_columns` has already tried the first known column.
-    elif column.name != frame.columns[0] and checks.all_clean(cells):
-        return []
     else:
         plain = checks.are_plain(cells)
         if plain.all():
             return []
         rows = cells.to_frame().with_row_index(ROW).filter(~plain)
-        doubtful = rows[column.name]
+        doubtful = rows[cells.name]
         if doubtful.n_unique() > len(doubtful) // 2:
             return [
                 _matches_of(check, broken.height, broken, numbers, context, budget)
@@ -153,10 +156,14 @@ def _record_checks(context: Context) -> tuple[pl.Expr, tuple[RecordCheck, ...]]:
 
 
 def _record_matches(
-    frame: pl.DataFrame, numbers: Offsets | None, context: Context, budget: ExampleBudget
+    frame: pl.DataFrame,
+    distinct: Mapping[str, pl.Series],
+    numbers: Offsets | None,
+    context: Context,
+    budget: ExampleBudget,
 ) -> list[RuleMatches]:
     clean, checks = _record_checks(context)
-    if not checks or _all_in_order(frame, context):
+    if not checks or _all_in_order(frame, distinct, context):
         return []
     names = {name for check in checks for name in check.columns}
     rows = frame.select(name for name in frame.columns if name in names).with_row_index(ROW)
@@ -173,14 +180,18 @@ def _record_matches(
     return matches
 
 
-def _all_in_order(frame: pl.DataFrame, context: Context) -> bool:
-    """Return whether every start is days before every end; False if other record checks exist."""
+def _all_in_order(frame: pl.DataFrame, distinct: Mapping[str, pl.Series], context: Context) -> bool:
+    """Return whether every start is days before every end; False if other record checks exist.
+
+    `distinct` has the distinct cells of columns with few of them.
+    """
     contract = context.contract
     if contract.exclusive or not frame.height:
         return False
     for ordered in contract.ordered:
         if ordered.start in frame.columns and ordered.end in frame.columns:
-            start, end = frame[ordered.start].max(), frame[ordered.end].min()
+            start = distinct.get(ordered.start, frame[ordered.start]).max()
+            end = distinct.get(ordered.end, frame[ordered.end]).min()
             if start is None or end is None:
                 continue
             latest, earliest = _day(str(start)), _day(str(end))

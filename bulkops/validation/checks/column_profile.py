@@ -107,12 +107,14 @@ def profile_block(
     context: Context,
     budget: ExampleBudget,
     *,
+    codes: frozenset[str],
     local_dates: bool,
     commas: bool,
 ) -> ColumnProfile:
     """Return the profile of a block.
 
-    `local_dates` and `commas`: the block contains local dates, or commas in numbers.
+    `codes` are columns in which every cell begins with a letter. `local_dates` and `commas`: the block contains local
+    dates, or commas in numbers.
     """
     profile = ColumnProfile()
     if not frame.height or not frame.width:
@@ -121,7 +123,10 @@ def profile_block(
     number = number_of(frame.height - 1, numbers)
     profile.last = Example(message="", number=number, column=first.name, value=first[-1] or "")
     for name in _code_columns(context):
-        _profile_numbers(frame, name, numbers, context, budget, profile)
+        if name in codes:
+            profile.filled[name] = frame.height
+        else:
+            _profile_numbers(frame, name, numbers, context, budget, profile)
     for name in _decimal_columns(context):
         _profile_decimals(frame, name, numbers, profile)
         if commas:
