@@ -122,11 +122,9 @@ def profile_block(
     first = frame.to_series(0)
     number = number_of(frame.height - 1, numbers)
     profile.last = Example(message="", number=number, column=first.name, value=first[-1] or "")
-    for name in _code_columns(context):
-        if name in codes:
-            profile.filled[name] = frame.height
-        else:
-            _profile_numbers(frame, name, numbers, context, budget, profile)
+    profile.filled.update(dict.fromkeys(codes.intersection(_code_columns(context)), frame.height))
+    for name in [name for name in _code_columns(context) if name not in codes]:
+        _profile_numbers(frame, name, numbers, context, budget, profile)
     for name in _decimal_columns(context):
         _profile_decimals(frame, name, numbers, profile)
         if commas:

@@ -6,7 +6,7 @@ Matching a pattern in each cell would take ten times as long.
 import numpy as np
 import polars as pl
 
-from bulkops.reading.records.structural_index import NEWLINE, Bytes, Flags
+from bulkops.reading.records.structural_index import Bytes, Flags
 
 _SIGNS = tuple(b"-._@%")
 LEAST = 10
