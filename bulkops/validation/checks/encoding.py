@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from itertools import islice
 
 import numpy as np
+import polars as pl
 
 from bulkops.reading.records.layout import Block, Layout
 from bulkops.reading.records.quote_repair import rewritten_cells
@@ -19,6 +20,8 @@ from bulkops.validation.checks.likely_encodings import describe_readings
 from bulkops.validation.context import Context, shown
 from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 
+_FEW_BYTES, _MOST_BYTES = 1 << 12, 1 << 32
+"""Bytes up to which Python validates UTF-8 faster than polars, and from which polars cannot hold them in one cell."""
 _FIRST_LEAD = 0xC0
 """The lowest byte that begins a character of several bytes."""
 _CONTROLS = tuple(bytes((byte,)) for byte in (*range(1, 9), 11, 12, *range(14, 32), 127))
@@ -83,8 +86,12 @@ def is_utf8(data: bytes) -> bool:
     if data.isascii():
         return True
     try:
-        data.decode()
-    except UnicodeDecodeError:
+        if _FEW_BYTES < len(data) < _MOST_BYTES:
+            # polars validates fifteen times as fast as Python decodes.
+            pl.Series([data], dtype=pl.Binary).cast(pl.String)
+        else:
+            data.decode()
+    except (UnicodeDecodeError, pl.exceptions.ComputeError):
         return False
     return True
 
@@ -221,7 +228,7 @@ def _lone_returns(block: Block, laid: Layout) -> Offsets:
 
 
 def _utf8_matches(block: Block, laid: Layout, context: Context, budget: ExampleBudget) -> list[RuleMatches]:
-    if block.data.isascii():
+    if is_utf8(block.data):
         return []
     lone = lone_bytes(block.data)
     values = block.array[lone]
