@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="Table")
 CONFIG_FILES = ("bulkops.toml", "pyproject.toml")
-TABLES = ("targets", "check")
+TABLES = ("targets", "check", "on_end")
 _VARIABLE = re.compile(r"[A-Z][A-Z_]*[A-Z0-9_]{0,3}")
 """Names of variables that are shown; anything else in their place may be the key itself."""
 
@@ -36,6 +36,16 @@ class TargetProfile:
     base_url: str
     key: Mapping[str, str] = field(default_factory=dict)
     ids: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndHooks:
+    """The `[on_end]` table: a command, the address of a web hook, and Apprise URLs, which may all be secrets."""
+
+    command: tuple[str, ...] = field(default=(), repr=False)
+    url: str = field(default="", repr=False)
+    apprise: tuple[str, ...] = field(default=(), repr=False)
+    only_problems: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +127,32 @@ def target_profile(config: Configuration, name: str) -> TargetProfile:
     listed = table.model_dump(by_alias=True, exclude_none=True)
     ids = {each: listed[each] for each in ID_NAMES if each in listed}
     return TargetProfile(name=name, base_url=table.base_url, key=key, ids=ids)
+
+
+def end_hooks(config: Configuration, environ: Mapping[str, str]) -> EndHooks | None:
+    """Return the `[on_end]` table; None without one. UsageError for an invalid table or a variable that is not set."""
+    if "on_end" not in config.tables:
+        return None
+    from bulkops.configuration_tables import OnEndTable
+
+    table = checked(OnEndTable, config.tables["on_end"], config, ("on_end",))
+
+    def value_of(key: str, name: str | None) -> str:
+        if name is not None and not environ.get(name, "").strip():
+            shown = name if _VARIABLE.fullmatch(name) else f"The variable that {key} names"
+            raise UsageError(f"{config.called('on_end')} needs {shown}, which is not set.")
+        return environ[name].strip() if name is not None else ""
+
+    try:
+        words = tuple(shlex.split(table.command or ""))
+    except ValueError as error:
+        raise UsageError(f"{config.called('on_end')}: the command cannot be read: {error}.") from None
+    return EndHooks(
+        command=words,
+        url=table.url or value_of("url-env", table.url_env),
+        apprise=(*table.apprise, *value_of("apprise-env", table.apprise_env).split()),
+        only_problems=table.when == "problem",
+    )
 
 
 def checked(model: type[T], table: object, config: Configuration, path: tuple[str, ...]) -> T:

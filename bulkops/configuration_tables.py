@@ -17,6 +17,7 @@ from bulkops_validators import CONTRACTS, ID_NAMES
 
 Case = Literal["sensitive", "insensitive"]
 FailOn = Literal["error", "warning", "never"]
+When = Literal["always", "problem"]
 KEY_FORMS = "{env = …}, {command = …} or {keyring = …}"
 HINTS = MappingProxyType(
     {
@@ -105,6 +106,42 @@ class _CheckKeys(Table):
     )
 
 
+class OnEndTable(Table):
+    """What to call when a job or a recipe ends; each receives a summary as JSON."""
+
+    needs = MappingProxyType(
+        {
+            "command": "be text, and not blank",
+            "url": "be text, and not blank",
+            "url-env": "be the name of an environment variable",
+            "apprise": "be a URL or a list of URLs",
+            "apprise-env": "be the name of an environment variable",
+            "when": f"be one of {', '.join(get_args(When))}",
+        }
+    )
+
+    command: Filled | None = Field(default=None, description="The command that receives the summary on its stdin.")
+    url: Filled | None = Field(default=None, description="The https:// address that receives it in a POST request.")
+    url_env: Filled | None = Field(
+        default=None, alias="url-env", description="The environment variable that contains that address."
+    )
+    apprise: Texts = Field(default=[], description="Apprise URLs that receive its text; needs bulkops[apprise].")
+    apprise_env: Filled | None = Field(
+        default=None, alias="apprise-env", description="The environment variable that contains Apprise URLs."
+    )
+    when: When = Field(default="always", description="problem: only if the exit code is not 0.")
+
+    @model_validator(mode="after")
+    def _something(self) -> "OnEndTable":
+        if self.url is not None and self.url_env is not None:
+            msg = "has url and url-env; it must have only one of them"
+            raise ValueError(msg)
+        if not (self.command or self.url or self.url_env or self.apprise or self.apprise_env):
+            msg = "must have a command, a url or apprise"
+            raise ValueError(msg)
+        return self
+
+
 def _fields(names: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
     """Return definitions of fields for pydantic by a Python name; the key keeps its own as the alias."""
     return {name.replace("-", "_"): definition for name, definition in names.items()}
@@ -143,6 +180,7 @@ class ConfigurationFile(Table):
         json_schema_extra={"propertyNames": {"not": {"const": "sandbox"}}},
     )
     check: CheckTable | None = Field(default=None, description="For `bulkops check`.")  # type: ignore[valid-type]
+    on_end: OnEndTable | None = Field(default=None, description="What to call when a job or a recipe ends.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +199,8 @@ def trouble_of(error: ValidationError, model: type[Table]) -> Trouble:
     """
     errors = sorted(error.errors(include_url=False, include_input=False), key=_is_known)
     kind, keys = errors[0]["type"], tuple(str(part) for part in errors[0]["loc"] if isinstance(part, str))
+    if kind == "value_error":
+        return Trouble(keys=keys, text=f"{errors[0]['ctx']['error']}.")
     if not keys:
         return Trouble(keys=(), text=f"must be a table with keys such as {' and '.join(_keys(model)[:2])}.")
     inner = KeyTable if keys[0] == "key" and len(keys) > 1 else model
@@ -170,8 +210,6 @@ def trouble_of(error: ValidationError, model: type[Table]) -> Trouble:
         return Trouble(keys=keys, text=text, hint=guess(keys[-1], _keys(inner)))
     if kind == "missing":
         return Trouble(keys=keys, text=f"has no {keys[-1]}.", hint=HINTS.get(keys[-1]))
-    if kind == "value_error":
-        return Trouble(keys=keys, text=f"{errors[0]['ctx']['error']}.")
     return Trouble(keys=keys, text=f"{'.'.join(keys)} must {inner.needs[keys[-1]]}.", hint=HINTS.get(keys[-1]))
 
 

@@ -22,6 +22,7 @@ from bulkops.json_documents.catalogs import (
     SchemaSummary,
 )
 from bulkops.json_documents.common import ErrorDocument
+from bulkops.json_documents.endings import EndDocument
 from bulkops.json_documents.files import ExportDocument, PlanDocument, SplitDocument
 from bulkops.json_documents.findings import FixDocument, ValidationDocument
 from bulkops.json_documents.jobs import (
@@ -124,6 +125,7 @@ SCHEMAS = {
     "doctor": Described(about="`doctor --json`: the checks, and the operations of the key.", shape=DoctorDocument),
     "sandbox": Described(about="`sandbox --json`: where the sandbox serves.", shape=SandboxDocument),
     "error": Described(about="any command with --json that an error ends early.", shape=ErrorDocument),
+    "on-end": Described(about="what `[on_end]` of the configuration receives.", shape=EndDocument),
     "recipe": Described(about="a recipe file.", shape=Recipe, made_by=_Template, read=True),
     "config": Described(
         about="bulkops.toml, or [tool.bulkops] of pyproject.toml.", shape=ConfigurationFile, made_by=_Toml, read=True

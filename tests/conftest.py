@@ -5,12 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from bulkops.sandbox.serve import SandboxServer
 from tests.cli.running import KEY, Shell
 from tests.foreign.server import ForeignServer
 from tests.postgres.server import Postgres, binaries, running
 from tests.sampling import leave_to_soak
+
+# A busy machine makes any example slow: no test depends on its own duration.
+settings.register_profile("no time limits", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no time limits")
 
 
 @pytest.hookimpl(tryfirst=True)

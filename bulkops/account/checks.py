@@ -11,7 +11,7 @@ from bulkops.account.model import Account, Application, Attribute, Audience, Cam
 from bulkops.account.model import Collection as AccountCollection
 from bulkops.validation.named_things import NameFault
 from bulkops_validators.model.cells import JsonObject
-from bulkops_validators.model.contract import Column, Contract, Reference
+from bulkops_validators.model.contract import Column, Contract, KeySearch, Reference
 from bulkops_validators.model.json_cells import MAX_JSON_LENGTH
 from bulkops_validators.model.rules import Severity
 from bulkops_validators.model.rules_registry import RULES
@@ -33,7 +33,8 @@ class KnownNames:
     """Check the cells of one contract's files against an account; `ids` are all or some ids of the target.
 
     If the target itself does not fit the contract, no cell is checked. A name counts as unknown only if its list was
-    read completely. `missing_profiles` are customer profiles that a search did not find.
+    read completely. `missing_profiles` are customer profiles that a search did not find. `keys` are values of the
+    column that `search` is about with which something is wrong.
     """
 
     def __init__(
@@ -43,6 +44,8 @@ class KnownNames:
         ids: Mapping[str, int],
         *,
         missing_profiles: Collection[str] = frozenset(),
+        search: KeySearch | None = None,
+        keys: Collection[str] = frozenset(),
     ) -> None:
         self._account = account
         self._contract = contract
@@ -50,6 +53,7 @@ class KnownNames:
         self._program = by_id(account.programs, ids.get("program"))
         self._application = by_id(account.applications, ids.get("application"))
         self._missing_profiles = missing_profiles
+        self._search, self._keys = search, keys
         self._target = target_faults(account, contract, ids)
         # If the target is wrong, its names say nothing about the file.
         self.fits = all(RULES[fault.code].severity is not Severity.ERROR for fault in self._target)
@@ -82,7 +86,7 @@ class KnownNames:
         return tuple(fault for check in self._checks[column] for fault in check(value))
 
     def _checks_of(self, column: Column) -> list[NameCheck]:
-        checks = [self._other_kind(column), self._named(column)]
+        checks = [self._other_kind(column), self._named(column), self._searched(column)]
         if isinstance(column.cell, JsonObject):
             checks.append(self._attributes(column.cell))
         return [check for check in checks if check is not None]
@@ -106,6 +110,15 @@ class KnownNames:
                 fault = NameFault("ACC131", "is not a customer profile that the search finds")
                 return lambda value: (fault,) if value in self._missing_profiles else ()
         return None
+
+    def _searched(self, column: Column) -> NameCheck | None:
+        if self._search is None or self._search.column != column.name or not self._keys:
+            return None
+        code, text = (
+            ("ACC133", "is not a card of the program") if self._search.must_exist else ("ACC132", "exists already")
+        )
+        fault = NameFault(code, text)
+        return lambda value: (fault,) if value in self._keys else ()
 
     def _tiers(self) -> NameCheck | None:
         if "program" in self._ids:

@@ -13,6 +13,7 @@ from bulkops.account.needs import Needs, needs_of
 from bulkops.account.reading import MAX_REQUESTS, PAGE, AccountReader
 from bulkops.errors import BulkopsError, DataError, InputUnreadable, UsageError
 from bulkops.limits import TooLarge
+from bulkops.readback.fetch.rows import read_file
 from bulkops.reading.blocks import ContentReader
 from bulkops.reading.sources import DAMAGED, ReadFailed, file_source
 from bulkops.validation.engine import validate_files
@@ -21,7 +22,7 @@ from bulkops.validation.named_things import NameFault
 from bulkops.validation.preamble import read_file_start
 from bulkops.validation.settings import ValidationSettings
 from bulkops.wording import counted
-from bulkops_validators.model.contract import Contract
+from bulkops_validators.model.contract import Contract, KeySearch
 from bulkops_validators.model.rules import Severity
 from bulkops_validators.model.rules_registry import RULES
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 FAMILY = "ACC"
 MAX_SEARCHES = 5
 """Maximum number of requests that search the profiles of one file; each searches PAGE profiles."""
+MAX_KEYS = 3
+"""Maximum number of codes or cards of one file that are searched, with one request each: they need no rate wait."""
 SHOWN_FINDINGS = 20
 """Maximum number of examples of a rule with their location."""
 
@@ -90,12 +93,14 @@ def check_import(
     *,
     accept: Collection[str] = (),
     search: bool = True,
+    keys: bool = True,
     say: Notify,
 ) -> Preflight:
     """Return how an import fits the account of its target; the file must be validated before.
 
-    `accept` are rules to skip. Without `search`, no customer profile is searched. At most MAX_REQUESTS requests and
-    MAX_SEARCHES searches are sent; `say` receives a message before them. AccessRefused if the key is not accepted.
+    `accept` are rules to skip. Without `search`, nothing is searched; without `keys`, only customer profiles are. At
+    most MAX_REQUESTS requests, MAX_SEARCHES searches of profiles and MAX_KEYS searches of codes or cards are sent;
+    `say` receives a message before them. AccessRefused if the key is not accepted.
     """
     before = reader.requests
     present = _columns_of(file, contract)
@@ -107,12 +112,19 @@ def check_import(
     known = KnownNames(account, contract, ids)
     names = _Collecting(known, needs.profiles if search and known.fits else None)
     report = _check_cells(contract, file, names, present, accept)
+    missing: set[str] = set()
+    wrong: set[str] = set()
     if names.collected:
         missing, reason = _missing_profiles(names, reader, sandbox=_is_sandbox(account, needs), say=say)
         not_checked += [reason] if reason else []
-        if missing:
-            found = KnownNames(account, contract, ids, missing_profiles=missing)
-            report = _check_cells(contract, file, _Collecting(found, None), present, accept)
+    by_key = contract.route(ids).search if search and keys and known.fits else None
+    if by_key is not None and by_key.column in present and not reader.broken:
+        folded = _folds_codes(account, needs)
+        wrong, reason = _wrong_keys(by_key, file, ids, reader, folded=folded, say=say)
+        not_checked += [reason] if reason else []
+    if missing or wrong:
+        found = KnownNames(account, contract, ids, missing_profiles=missing, search=by_key, keys=wrong)
+        report = _check_cells(contract, file, _Collecting(found, None), present, accept)
     return Preflight(
         facts=facts_of(account, needs.ids),
         report=report,
@@ -219,6 +231,44 @@ def _missing_profiles(names: _Collecting, reader: AccountReader, *, sandbox: boo
             return set(), "customer profiles: the search failed, or the key does not grant getCustomersByAttributes"
         missing |= set(batch) - found
     return missing, ""
+
+
+def _wrong_keys(
+    by_key: KeySearch, file: Path, ids: Mapping[str, int], reader: AccountReader, *, folded: bool, say: Notify
+) -> tuple[set[str], str]:
+    """Return which of a few keys exist, or do not if they must, and the reason if they could not be searched."""
+    sample = [value for value in _sample(file, by_key.column) if len(value) >= by_key.shortest]
+    if not sample:
+        return set(), ""
+    what = f"{by_key.column} in {by_key.operation}"
+    say(f"Preflight: searching {len(sample)} values of {what}, with {counted(len(sample), 'request')}.")
+    wrong = set()
+    for value in sample:
+        exists = reader.key_exists(by_key, ids, value, folded=folded)
+        if exists is None:
+            return set(), f"{what}: the search failed, or the key does not grant it"
+        if exists is not by_key.must_exist:
+            wrong.add(value)
+    return wrong, ""
+
+
+def _sample(file: Path, column: str) -> list[str]:
+    """Return up to MAX_KEYS different values of a column, from the first part of the file."""
+    try:
+        frame = next(read_file(file), None)
+    except BulkopsError:  # validation reports it
+        return []
+    names = {} if frame is None else {name.strip().lower(): name for name in frame.columns}
+    if frame is None or column not in names:
+        return []
+    values = [value for value in frame.get_column(names[column]).to_list() if value]
+    places = (0, len(values) // 2, -1) if values else ()
+    return list(dict.fromkeys(values[place] for place in places))[:MAX_KEYS]
+
+
+def _folds_codes(account: Account, needs: Needs) -> bool:
+    application = by_id(account.applications, needs.ids.get("application"))
+    return bool(application and (application.case_sensitivity or "").startswith("insensitive"))
 
 
 def _is_sandbox(account: Account, needs: Needs) -> bool:

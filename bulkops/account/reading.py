@@ -10,12 +10,15 @@ from bulkops.account.needs import Needs
 from bulkops.errors import AccessRefused, Unfinished, UsageError
 from bulkops.transport.client import ApiClient, Ids, Params
 from bulkops.version import __version__
+from bulkops_validators.model.contract import KeySearch
 
 MAX_REQUESTS = 10
 """Maximum number of requests of one preflight, without searches."""
 MAX_PAGES = 5
 """Maximum number of pages of a list that a preflight reads."""
 PAGE = 1000
+KEYS_PAGE = 50
+"""Items of a page of the search for one key; the filter of some lists also finds longer keys."""
 ATTEMPTS = 3
 APPLICATION = "/v1/applications/{application}"
 CAMPAIGN = APPLICATION + "/campaigns/{campaign}"
@@ -201,6 +204,25 @@ class AccountReader:
         return (
             {str(each.get("integrationId")) for each in items if isinstance(each, dict)} if items is not None else None
         )
+
+    def key_exists(self, search: KeySearch, ids: Ids, value: str, *, folded: bool) -> bool | None:
+        """Return whether a code or a card exists; with `folded` in any case of letters. None if the search fails."""
+        try:
+            self.requests += 1
+            params = {search.parameter: value, "pageSize": str(KEYS_PAGE)}
+            found = self._client.get_json(search.path, ids, params, attempts=ATTEMPTS)
+        except (AccessRefused, Unfinished):
+            return None
+        items = parsing.items_of(found) if isinstance(found, dict) else None
+        if items is None:
+            return None
+        names = {parsing.text(item, search.field) for item in items}
+        return value in names or (folded and value.casefold() in {name.casefold() for name in names})
+
+    @property
+    def broken(self) -> bool:
+        """Whether the server failed, so that no more requests are sent for this account."""
+        return bool(self._broken)
 
     @property
     def _base_url(self) -> str:

@@ -62,6 +62,9 @@ def rights_of(client: ApiClient, ids: Mapping[str, int]) -> Iterator[Right]:
             if readback is not None and readback.operation not in tried:
                 tried.add(readback.operation)
                 yield _tried_readback(client, readback, ids, f"export, import and reconcile of {contract.name}")
+            if route.search is not None and route.search.operation not in tried:
+                tried.add(route.search.operation)
+                yield _tried(client, route.search.operation, route.search.path, ids, {"pageSize": "1"}, READS)
     changing = [
         (route.operation, route.path, f"import of {contract.name}")
         for contract in CONTRACTS.values()

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from bulkops.cli.process.error_exit import final_exit_code, report_error, withou
 from bulkops.cli.process.processors import leave, prepare
 from bulkops.cli.process.signals import interrupt_on_signals
 from bulkops.cli.process.streams import prepare_streams
-from bulkops.errors import UsageError
+from bulkops.errors import Interrupted, UsageError
 from bulkops.redaction import remember_keys
 from bulkops.version import __version__
 from bulkops.wording import guess, nearest
@@ -149,10 +150,22 @@ def run() -> int:
         code = report_error(error, console)
         if isinstance(error, click.exceptions.Exit):  # help or the version was printed
             return final_exit_code(code, console)
-    console.end(code)
-    code = final_exit_code(code, console)
-    for close in console.at_exit:
-        close(code)
+    return _finished(code, console)
+
+
+def _finished(code: int, console: Console) -> int:
+    """Print the end of a command, write its output to the end, and return the exit code of the process.
+
+    A signal that arrives now ends the writing or the step that it interrupts, and the process continues to its end.
+    """
+    try:
+        console.end(code)
+        code = final_exit_code(code, console)
+    except KeyboardInterrupt:
+        code = Interrupted.exit_code
+    for close in reversed(console.at_exit):
+        with suppress(KeyboardInterrupt):
+            close(code)
     return code
 
 

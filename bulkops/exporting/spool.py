@@ -39,5 +39,8 @@ def spool(
         if found == earlier:
             notes.merge(own)
             return Downloaded(bytes=done.bytes, attempts=attempts)
+        text = f"Exporting again in {settle:,.0f} s, until two results are equal."
+        if earlier:
+            text = f"The export has changed. {text}"
         earlier = found
-        client.clock.sleep(settle)
+        client.notifier.wait(settle, text)

@@ -16,12 +16,14 @@ from bulkops.fixing.source import opened
 from bulkops.reading.blocks import ContentReader, blocks
 from bulkops.reading.records.layout import Block, Layout, lay_out
 from bulkops.reading.records.quoting import cells
+from bulkops.reading.records.wrapped import wrapped_cells
 from bulkops.reading.sources import Source
 from bulkops.validation.preamble import read_file_start
 from bulkops_validators.model.cells import Number
 from bulkops_validators.model.contract import Contract
 
 _BLOCK_BYTES = 8 << 20
+_COMMA = ord(",")
 _SEEN = 10_000
 """Maximum number of first cells examined."""
 _KINDS = ((re.compile("[A-Z]"), "A"), (re.compile("[a-z]"), "a"), (re.compile("[0-9]"), "0"))
@@ -75,13 +77,20 @@ def kinds_of(text: str) -> frozenset[str]:
 class RecordForms:
     """The number of records by number of fields (0: invalid quotes), and the forms of cells.
 
-    `numbers` has for each column of numbers the forms of its cells.
+    `numbers` has for each column of numbers the forms of its cells. `by_comma` counts the records that are whole if
+    commas separate their cells, although another sign separates the names of the header.
     """
 
     fields: Counter[int] = field(default_factory=Counter)
     first: CharacterProfile = field(default_factory=CharacterProfile)
     seen: int = 0
     numbers: dict[str, set[str]] = field(default_factory=dict)
+    by_comma: int = 0
+
+    @property
+    def all_by_comma(self) -> bool:
+        """Whether commas separate the cells of all records, but not the names of the header."""
+        return self.by_comma > 0 and self.by_comma == self.fields.total()
 
     @property
     def comma_decimals(self) -> frozenset[str]:
@@ -113,9 +122,19 @@ def collect_forms(contract: Contract, source: Source, renames: Mapping[str, str]
             whole, laid = lay_out(block, width)
             for count, records in zip(*np.unique(laid.fields[laid.numbers >= 0], return_counts=True), strict=True):
                 found.fields[int(count)] += int(records)
+            found.by_comma += _by_comma(whole, laid, width)
             _add_first(found, whole, laid, width)
             _add_numbers(found, whole, laid, places, width)
     return found
+
+
+def _by_comma(block: Block, laid: Layout, width: int) -> int:
+    """Return how many records with a single field have `width` cells if commas separate them."""
+    if block.separator == _COMMA:
+        return 0
+    lone = np.flatnonzero((laid.numbers >= 0) & (laid.fields == 1))
+    records = (block.data[laid.starts[index] : laid.ends[index]].rstrip(b"\r\n") for index in lone.tolist())
+    return sum(len(wrapped_cells(record, _COMMA)) == width for record in records)
 
 
 def _add_first(found: RecordForms, block: Block, laid: Layout, width: int) -> None:

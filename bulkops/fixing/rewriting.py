@@ -60,13 +60,14 @@ def _shape(contract: Contract, source: Source, scan: FileScan, options: FixOptio
     return RecordShape(
         contract=contract,
         columns=header.columns,
-        separator=header.separator,
+        separator=ord(",") if scan.by_comma else header.separator,
         line_end=b"\r\n" if scan.file_start.crlf else b"\n",
         surplus=scan.surplus,
         dropped=scan.dropped,
         evidence=scan.evidence,
         options=options,
         names=header.names,
+        structure_only=scan.by_comma,
     )
 
 

@@ -48,6 +48,10 @@ _OF_FORM = {"STR101", "STR102", "STR116", "XLS109", "XLS111"}
 """Rules with a repair that depends on the form of other records, or of other numbers in the column."""
 
 
+_ODD_LINES = {"STR117", "STR118", "STR119"}
+"""Rules of lines that may be records once commas separate the fields of the file."""
+
+
 @dataclass(frozen=True)
 class FileScan:
     """The result of a scan. `touched` are the parts with findings: start and end, in bytes from the first record.
@@ -59,6 +63,7 @@ class FileScan:
     fields. `cells`: some cells are invalid. `lost_zeros` maps each column and length of a number that lost zeros to the
     length it should have. `decimal_ids` are the columns of ids that became numbers, such as 100200.0. `last_record` is
     the last record with a value, from 1. `dropped` are the positions of columns to remove although they contain values.
+    `by_comma`: commas separate the cells of all records, but another sign separates the names of the header.
     """
 
     file_start: FileStart
@@ -76,6 +81,7 @@ class FileScan:
     decimal_ids: frozenset[str]
     last_record: int = 0
     dropped: frozenset[int] = frozenset()
+    by_comma: bool = False
 
 
 @dataclass
@@ -160,8 +166,10 @@ def scan_file(
     assert builder.file_start is not None
     blank = _nameless(builder)
     misread = bool(collector.codes & _MISREAD)
-    forms = collect_forms(contract, source, renames) if collector.codes & _OF_FORM else RecordForms()
-    width = len(builder.file_start.header.columns) if builder.file_start.header else 0
+    header = builder.file_start.header
+    width = len(header.columns) if header else 0
+    odd = _OF_FORM if header is None or header.separator == ord(",") else _OF_FORM | _ODD_LINES
+    forms = collect_forms(contract, source, renames) if collector.codes & odd else RecordForms()
     surplus = _at_end(blank, builder.file_start) if misread else blank
     if width - len(surplus) == 1 and "STR101" in collector.codes and set(forms.fields) != {1}:
         # A note that has only its first cell would become a record.
@@ -175,12 +183,13 @@ def scan_file(
         surplus=surplus,
         withheld=surplus != blank,
         misread=misread,
-        unread=bool(collector.codes & _UNREAD),
+        unread=bool(collector.codes & _UNREAD) or forms.all_by_comma,
         short="STR101" in collector.codes,
         cells=any(not code.startswith(_STRUCTURE) for code in collector.codes),
         lost_zeros=_lost_zeros(builder.profile),
         decimal_ids=frozenset(columns_with_decimal_ids(builder.profile)),
         last_record=_last_record(builder.profile),
+        by_comma=forms.all_by_comma,
     )
 
 
@@ -229,7 +238,9 @@ def _nameless(builder: ReportBuilder) -> frozenset[int]:
     if header is None:
         return frozenset()
     nameless = {fault.field - 1 for fault in header.faults if fault.code == "HDR104" and fault.field is not None}
-    return frozenset(nameless - builder.profile.filled_unknown)
+    blank = frozenset(nameless - builder.profile.filled_unknown)
+    # A file without any column would not be a table.
+    return blank if len(blank) < len(header.columns) else frozenset()
 
 
 def _at_end(blank: frozenset[int], file_start: FileStart) -> frozenset[int]:

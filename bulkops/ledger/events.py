@@ -295,7 +295,7 @@ class DuplicateImport(Payload):
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsChanged(Payload):
-    """Settings of the job were changed when it was resumed."""
+    """Settings of the job were changed: when it was resumed, or after a request was refused for its size."""
 
     kind = EventKind.SETTINGS_CHANGED
 

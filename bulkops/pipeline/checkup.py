@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bulkops.account.rights import DENIED, FAILED, GRANTED, UNKNOWN_ID, UNTESTED, Right, rights_of
-from bulkops.configuration import read_config
+from bulkops.configuration import end_hooks, read_config
 from bulkops.errors import AccessRefused, BulkopsError, Unfinished, UsageError
 from bulkops.ledger.paths import plain_path, without_password
 from bulkops.ledger.reader import LedgerReader
@@ -132,6 +132,7 @@ def _configuration(path: Path | None) -> Check:
     config = read_config(path)
     if config.path is None:
         return _ok("configuration", "No configuration file; options and variables are used.")
+    end_hooks(config, os.environ)
     tables = ", ".join(config.tables) or "no tables"
     return _ok("configuration", f"{config.path}: {tables}")
 

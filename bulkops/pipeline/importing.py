@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from bulkops.account.reading import AccountReader
-from bulkops.chunking.limits import chunk_limits
+from bulkops.chunking.limits import ChunkLimits, chunk_limits
 from bulkops.chunking.odd_files import refuse_odd_file
 from bulkops.chunking.plan import FilePlan, plan_file
 from bulkops.clock import Clock
@@ -23,6 +23,7 @@ from bulkops.upload.body import settled_stamp
 from bulkops.upload.guards import refuse_unaccepted_warnings
 from bulkops.upload.input_file import change_of
 from bulkops.upload.options import MAX_REMOVALS, RunOptions
+from bulkops.upload.request_size import GIVEN, known_size
 from bulkops.upload.start import new_job
 from bulkops.upload.stop import Stop
 from bulkops.upload.workflow import Guards
@@ -104,8 +105,9 @@ def import_file(
     refuse_unaccepted_warnings(report.files[0])
     stamp = settled_stamp(request.file)
     plan = plan_file(request.file, limits, names=contract.sent_names(request.options))
-    _refuse_other_bytes(report.files[0], plan)
     with place.target() as target, place.ledger() as ledger:
+        limits, plan = _within_known_size(request, limits, plan, target, ledger, observer)
+        _refuse_other_bytes(report.files[0], plan)
         new = NewJob(
             job=_new_job(request, plan, target, clock=clock),
             contract=contract,
@@ -127,8 +129,28 @@ def import_file(
             return replace(outcome, document={**outcome.document, **sending.document})
 
 
+def _within_known_size(
+    request: ImportRequest, limits: ChunkLimits, plan: FilePlan, target: Target, ledger: Ledger, observer: Observer
+) -> tuple[ChunkLimits, FilePlan]:
+    """Return the limits and the plan, with smaller chunks if an earlier job was refused for the size of a request."""
+    known = known_size(ledger, target.identity()["base_url"])
+    largest = max((chunk.bytes for chunk in plan.chunks if chunk.records > 1), default=0)
+    if known is None or request.max_bytes is not None or limits.whole or largest <= known.most:
+        return limits, plan
+    smaller = replace(limits, max_bytes=known.most)
+    try:
+        fitting = plan_file(request.file, smaller, names=request.contract.sent_names(request.options))
+    except DataError:  # a single record is larger, so only the server can decide about it
+        return limits, plan
+    observer.note(
+        f"Job {known.job} found that this server, or a proxy in front of it, refuses larger requests (413): "
+        f"sending at most {known.most:,} bytes per request. --max-bytes changes that."
+    )
+    return smaller, fitting
+
+
 def _new_job(request: ImportRequest, plan: FilePlan, target: Target, *, clock: Clock) -> JobEntry:
-    return new_job(
+    job = new_job(
         request.contract,
         plan,
         target,
@@ -138,6 +160,9 @@ def _new_job(request: ImportRequest, plan: FilePlan, target: Target, *, clock: C
         now=clock.now(),
         accept=request.guards.accept,
     )
+    if request.max_bytes is None:
+        return job
+    return replace(job, settings={**job.settings, GIVEN: request.max_bytes})
 
 
 def _validated(request: ImportRequest, clock: Clock) -> tuple[ValidationReport, Digests | None]:

@@ -6,6 +6,7 @@ from typing import Protocol
 from bulkops.account.preflight import Preflight
 from bulkops.chunking.plan import FilePlan
 from bulkops.ledger.models import ChunkEntry, JobEntry
+from bulkops.transport.notices import Notifier
 from bulkops.upload.guards import TargetDifference
 from bulkops.validation.findings import ValidationReport
 from bulkops_validators.model.contract import Contract
@@ -65,3 +66,9 @@ class Silent:
 
     def note(self, text: str) -> None:
         """Ignore the event."""
+
+
+def show_waits(observer: Observer, notifier: Notifier) -> None:
+    """Pass the notifier of a client to an observer that can show waits; those of other programs need not."""
+    if (connected := getattr(observer, "connected", None)) is not None:
+        connected(notifier)

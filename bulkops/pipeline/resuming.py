@@ -18,7 +18,7 @@ from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.importing import OpenTarget
-from bulkops.pipeline.observer import Observer, Silent
+from bulkops.pipeline.observer import Observer, Silent, show_waits
 from bulkops.pipeline.previous_run import GOOD_VERDICTS
 from bulkops.pipeline.running import (
     NewJob,
@@ -77,6 +77,7 @@ def resume_job(
             job = ledger.change_job(job, FileNamed(), file_path=with_file(job, file).file_path)
         job = prepare_resume(job, ledger, changes=changes or {})
         context = stack.enter_context(open_context(job, target, ledger, clock=clock, stop=stop, notify=observer.note))
+        show_waits(observer, context.client.notifier)
         preflight, error = _checked(context, chunks, observer, account)
         if error is not None:
             return with_preflight(outcome_of_job(job, chunks, ledger, error=error), preflight)

@@ -28,7 +28,7 @@ from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.neighbours import neighbours, record_server_use
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.store import Ledger
-from bulkops.pipeline.observer import Observer
+from bulkops.pipeline.observer import Observer, show_waits
 from bulkops.pipeline.proof import Circumstances, keep_result
 from bulkops.reconciling.jobs import known_from_ledger
 from bulkops.reconciling.result import Verdict
@@ -130,6 +130,7 @@ def begin_and_run(
         stack.enter_context(lock_job(job, ledger))
         running = open_context(job, target, ledger, clock=clock, stop=stop, notify=observer.note, stamp=new.stamp)
         context = stack.enter_context(running)
+        show_waits(observer, context.client.notifier)
         context.client.reach()
         _name_neighbours(target, ledger, observer)
         preflight = _checked(new, context, observer)
@@ -167,13 +168,21 @@ def begin_and_run(
 def _checked(new: NewJob, context: JobContext, observer: Observer) -> Preflight | None:
     if not new.check:
         return None
-    return check_account(context, new.plan.path, observer, accept=new.guards.accept, account=new.account)
+    return check_account(context, new.plan.path, observer, accept=new.guards.accept, account=new.account, keys=True)
 
 
 def check_account(
-    context: JobContext, file: Path, observer: Observer, *, accept: Collection[str], account: AccountReader | None
+    context: JobContext,
+    file: Path,
+    observer: Observer,
+    *,
+    accept: Collection[str],
+    account: AccountReader | None,
+    keys: bool = False,
 ) -> Preflight:
     """Return how a job's target and file fit the account; `account` has read it for other imports, if given.
+
+    With `keys`, a few codes or cards of the file are searched.
 
     AccessRefused if the key is not accepted.
     """
@@ -185,6 +194,7 @@ def check_account(
         account or AccountReader(context.client),
         accept=accept,
         search=alone,  # with several imports, an earlier one may create the profiles
+        keys=keys and not context.skips_duplicates,
         say=observer.note if alone else discard_notice,
     )
     observer.checked(preflight)
@@ -236,8 +246,6 @@ class _TimedComparison:
 def run_and_prove(context: JobContext, *, stop: Stop, observer: Observer, prove: bool, begun: bool = False) -> Outcome:
     """Run a job with held locks, reconcile it if requested, and return its outcome from the ledger."""
     observer.began(context.job)
-    # An observer of another program may have no countdown.
-    context.client.notifier.count = getattr(observer, "countdown", None)
     stop.begun = True
     error: BulkopsError | None = None
     try:
@@ -311,6 +319,7 @@ def _recorded(outcome: Outcome) -> Outcome:
         "job_ended",
         job=document["job"],
         contract=document["contract"],
+        file=document["file"]["path"],
         state=outcome.state,
         exit=outcome.exit_code,
         records=document["records"],

@@ -27,7 +27,7 @@ from bulkops.reconciling.result import Reconciliation, Verdict, judge
 from bulkops.reconciling.saved import OpenedExport, saved_frames
 from bulkops.reconciling.shown_ids import ShownIds
 from bulkops.reconciling.sides import EvidenceSource, ImportFacts, RowClaim
-from bulkops.transport.notices import Notify
+from bulkops.transport.notices import Notify, wait_counting
 from bulkops.upload.body import ChunkBody
 from bulkops.writing import Permit
 from bulkops_validators.model.contract import Contract, Form, Mode, Readback
@@ -96,7 +96,7 @@ class ReconcileTask:
         """Return the result once it is proved, or once its counts have not changed for `settle` seconds."""
         readings, wait = 0, FIRST_WAIT
         last_state: tuple[object, ...] | None = None
-        since = clock.monotonic()
+        since, client = clock.monotonic(), self.evidence.client
         while True:
             result = self._read_and_compare()
             readings += 1
@@ -107,8 +107,13 @@ class ReconcileTask:
             if result.verdict is not Verdict.MISMATCH or now - since >= settle:
                 return replace(result, readings=readings)
             pause = min(wait, max(settle - (now - since), 0.0))
-            notify(f"{result.reason} Reading again in {pause:.0f} s, since exports may lag.")
-            clock.sleep(pause)
+            left = max(settle - (now - since), 0.0)
+            text = (
+                f"{result.reason} Reading again in {pause:.0f} s, since exports may lag. "
+                f"The result is final if it stays the same for {left:,.0f} s."
+            )
+            notify(text)
+            wait_counting(clock, client.notifier.count if client else None, pause, text)
             wait = min(wait * 2, LONGEST_WAIT)
 
     def write(self, outputs: OutputOptions, notes: Notes) -> tuple[dict[str, str], list[str]]:

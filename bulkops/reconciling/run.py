@@ -15,12 +15,13 @@ from bulkops.readback.fetch.prefetch import prefetch
 from bulkops.readback.fetch.rows import fold_of, read_file
 from bulkops.readback.parse.warnings import Notes
 from bulkops.reconciling.columns import refuse_other_file
-from bulkops.reconciling.comparing import Notify, OutputOptions, ReconcileTask
+from bulkops.reconciling.comparing import OutputOptions, ReconcileTask
 from bulkops.reconciling.misread import Misread
 from bulkops.reconciling.outputs import clear_stale, refuse_unfit
 from bulkops.reconciling.result import Reconciliation, judge_amounts
 from bulkops.reconciling.saved import open_saved
 from bulkops.reconciling.sides import EvidenceSource, ImportFacts
+from bulkops.transport.notices import Notify
 from bulkops.writing import OWN_ONLY, Permit
 from bulkops_validators.model.contract import Contract, Readback
 

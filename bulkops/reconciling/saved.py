@@ -12,7 +12,8 @@ from bulkops.exporting.catalog import EXPORTS
 from bulkops.exporting.receipts import Receipt, receipt_of
 from bulkops.readback.fetch.saved import BLOCK, NEXT, read_saved
 from bulkops.readback.parse.lenient import BOM, split_header
-from bulkops.readback.parse.warnings import Notes
+from bulkops.readback.parse.tables import LINE, RECORD
+from bulkops.readback.parse.warnings import BLANK_RECORD, HEADER_AMONG_ROWS, Notes
 from bulkops.reading.sources import DAMAGED, Source, file_source
 from bulkops.reconciling.columns import refuse_other_file, refuse_other_rows
 from bulkops.reconciling.diagnosis import export_form, header_cause
@@ -110,11 +111,30 @@ def _elsewhere(source: Source, where: str) -> DataError:
 
 
 def saved_frames(source: Source, readback: Readback, notes: Notes) -> Iterator[pl.DataFrame]:
-    """Yield the rows of a saved export; DataError, after the last frame, if it may be incomplete."""
+    """Yield the rows of a saved export; DataError, after the last frame, if it may be incomplete.
+
+    Repeated headers and blank records, which no server writes, are left out and noted.
+    """
     try:
-        yield from read_saved(source, readback.found_names, notes=notes)
+        for frame in read_saved(source, readback.found_names, notes=notes):
+            yield _without_edits(frame, notes)
     except OSError as error:
         raise InputUnreadable(f"{source.path} cannot be read: {error.strerror or error}.") from None
+
+
+def _without_edits(frame: pl.DataFrame, notes: Notes) -> pl.DataFrame:
+    """Return a frame without repeated headers and blank records; in a single column both may be values."""
+    first, *others = (name for name in frame.columns if name not in (RECORD, LINE))
+    column = frame.get_column(first)
+    if not others or not column.is_in([first, ""]).any():
+        return frame
+    header = pl.all_horizontal(pl.col(name) == name for name in (first, *others))
+    blank = pl.all_horizontal(pl.col(name).str.strip_chars() == "" for name in (first, *others))
+    for what, rows in ((HEADER_AMONG_ROWS, header), (BLANK_RECORD, blank)):
+        records = frame.filter(rows).get_column(RECORD)
+        if len(records):
+            notes.add(what, int(records[0]), len(records))
+    return frame.filter(~(header | blank))
 
 
 def _refuse_piece(export: Path) -> None:

@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
 
 from bulkops.clock import Clock
 from bulkops.journal import record
@@ -13,10 +14,30 @@ CONNECT_SECONDS = 1.5
 MOST_CAUSES = 100
 
 Notify = Callable[[str], None]
-
-
 Countdown = Callable[[str, float], None]
 """Receives a text and the remaining seconds, each second of a wait; 0 at its end."""
+
+
+class Amount(Protocol):
+    """An amount that grows, as a tqdm bar shows it; `total` is its final value, if that is known."""
+
+    total: float | None
+
+    def update(self, n: float = 1) -> object:
+        """Add to the amount."""
+
+
+class Uncounted:
+    """An amount that nobody sees."""
+
+    total: float | None = None
+
+    def update(self, n: float = 1) -> None:
+        """Ignore the amount."""
+
+
+ShowAmount = Callable[[str, str], AbstractContextManager[Amount]]
+"""Shows an amount during a `with` statement; receives its name and its unit."""
 
 COUNTED_SECONDS = 1.0
 
@@ -25,16 +46,31 @@ def discard_notice(text: str) -> None:
     """Discard a notice."""
 
 
+def wait_counting(clock: Clock, count: Countdown | None, seconds: float, text: str) -> None:
+    """Wait; `count` receives the remaining seconds of a wait of five seconds or more."""
+    if count is None or seconds < QUIET_SECONDS:
+        clock.sleep(max(seconds, 0.0))
+        return
+    end = clock.monotonic() + seconds
+    try:
+        while (left := end - clock.monotonic()) > 0:
+            count(text, left)
+            clock.sleep(min(COUNTED_SECONDS, left))
+    finally:
+        count(text, 0.0)
+
+
 class Notifier:
     """Passes notices on, and knows until when the last one explains the wait. Safe to use from several threads.
 
-    `count` shows a countdown for longer waits.
+    `count` shows a countdown for longer waits, and `amount` the progress of a transfer; both need a terminal.
     """
 
     def __init__(self, notify: Notify, *, clock: Clock, count: Countdown | None = None) -> None:
         self._notify = notify
         self._clock = clock
         self.count = count
+        self.amount: ShowAmount | None = None
         self._last = clock.monotonic()
         self._causes: set[str] = set()
 
@@ -62,19 +98,18 @@ class Notifier:
         self._last = end
 
     def wait(self, seconds: float, text: str) -> None:
-        """Pass a notice on as `announce_wait` does, then wait, with a countdown if there is one."""
+        """Pass a notice on as `announce_wait` does, then wait as `pause` does."""
         record("wait", why="evidence", seconds=round(max(seconds, 0.0), 3), text=text)
         self.announce_wait(seconds, text)
-        if self.count is None or seconds < QUIET_SECONDS:
-            self._clock.sleep(max(seconds, 0.0))
-            return
-        end = self._clock.monotonic() + seconds
-        try:
-            while (left := end - self._clock.monotonic()) > 0:
-                self.count(text, left)
-                self._clock.sleep(min(COUNTED_SECONDS, left))
-        finally:
-            self.count(text, 0.0)
+        self.pause(seconds, text)
+
+    def pause(self, seconds: float, text: str = "") -> None:
+        """Wait, with a countdown if there is one; a notice has announced the wait."""
+        wait_counting(self._clock, self.count, seconds, text)
+
+    def transfer(self, what: str, *, unit: str = "B") -> AbstractContextManager[Amount]:
+        """Show the amount of something that arrives, during a `with` statement."""
+        return nullcontext(Uncounted()) if self.amount is None else self.amount(what, unit)
 
     @contextmanager
     def during(self, text: str) -> Iterator[None]:

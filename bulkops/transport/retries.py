@@ -54,7 +54,7 @@ def retry_reads(clock: Clock, *, attempts: int = ATTEMPTS, notifier: Notifier | 
         retry=retry_if_exception(lambda e: isinstance(e, NotDelivered | OutcomeUnknown)),
         stop=stop_after_attempt(attempts),
         wait=_wait_strategy(clock, notifier),
-        sleep=clock.sleep,
+        sleep=clock.sleep if notifier is None else notifier.pause,
         reraise=True,
     )
 

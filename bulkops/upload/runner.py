@@ -15,7 +15,7 @@ from bulkops.errors import (
     ServerRefused,
     Unfinished,
 )
-from bulkops.ledger.events import CutSmaller, EventKind, ProcessEnded, RequestTooLarge
+from bulkops.ledger.events import CutSmaller, ProcessEnded
 from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.transport.retries import ATTEMPTS, wait_seconds
@@ -28,8 +28,8 @@ from bulkops.upload.evidence.settle import Settler
 from bulkops.upload.evidence.unrecorded_imports import settle_unrecorded_imports
 from bulkops.upload.refusals.isolate import Refusals
 from bulkops.upload.refusals.rejects import write_rejected
-from bulkops.upload.refusals.split_chunk import pieces_of, pieces_within
 from bulkops.upload.replace.target_check import replacement_of
+from bulkops.upload.request_size import RequestSize
 from bulkops.upload.sender import Sender, SendResult
 from bulkops.upload.stop import Stop
 
@@ -54,7 +54,7 @@ class Runner:
         self._replacement = replacement_of(context)
         self._queue = ChunkQueue(context, observer)
         self._budget = ErrorBudget(context, self._queue, self._refusals)
-        self._sizes = _RequestSize(context)
+        self._sizes = RequestSize(context)
         self._begun = self._compared = begun
         self._failures: dict[int, int] = {}
         self._unknown = 0
@@ -219,7 +219,7 @@ class Runner:
                 f"Chunk {sent.chunk.number} could not be sent in {failures} attempts; the last: {sent.error.message}"
             )
         clock, notifier = self._context.clock, self._context.client.notifier
-        clock.sleep(wait_seconds(failures, sent.error, clock=clock, notifier=notifier))
+        notifier.pause(wait_seconds(failures, sent.error, clock=clock, notifier=notifier))
 
     def _small_enough(self, chunk: ChunkEntry) -> ChunkEntry:
         """Return the chunk; if it is too large, divide it and return its first part."""
@@ -244,39 +244,3 @@ class Runner:
                 parent = self._queue[parent].parent
             if unknown >= MAX_UNKNOWN:
                 raise Unfinished(f"The outcome of chunk {number} was unknown {unknown} times.")
-
-
-class _RequestSize:
-    """The largest request to send, in bytes and in records, after refusals for size (413) and timeouts."""
-
-    def __init__(self, context: JobContext) -> None:
-        self._context = context
-        self.most_records: int | None = None
-        self._most_bytes = self._recorded_most_bytes()
-
-    def _recorded_most_bytes(self) -> int | None:
-        """Return half the size of the smallest request that was refused for its size; None if none was."""
-        events = self._context.ledger.events(self._context.job.id, kind=EventKind.TOO_LARGE)
-        sizes = [event.payload.bytes for event in events if isinstance(event.payload, RequestTooLarge)]
-        return min((size // 2 for size in sizes), default=None)
-
-    def lower_most_bytes(self, chunk: ChunkEntry) -> None:
-        """Limit requests to half the bytes of a chunk that was refused for its size."""
-        most = chunk.bytes // 2
-        if self._most_bytes is not None and self._most_bytes <= most:
-            return
-        self._most_bytes = most
-        self._context.client.notifier.notify(
-            f"The server, or a proxy in front of it, refused a request of {chunk.bytes:,} bytes as too large (413). "
-            f"This job now sends at most {most:,} bytes per request; for later imports give --max-bytes {most}."
-        )
-
-    def divided(self, chunk: ChunkEntry) -> tuple[list[ChunkEntry], str] | None:
-        """Return the parts of a chunk that is too large, and the reason; None for a chunk that can be sent whole."""
-        if self._most_bytes is not None and chunk.bytes > self._most_bytes and chunk.records > 1:
-            reason = f"a larger request was refused (413); at most {self._most_bytes} bytes a request now"
-            return pieces_within(self._context.records(chunk), self._most_bytes), reason
-        if self.most_records is not None and chunk.records > self.most_records:
-            reason = f"the server took too long; at most {self.most_records} records a request now"
-            return pieces_of(self._context.records(chunk), self.most_records), reason
-        return None

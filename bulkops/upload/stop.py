@@ -65,9 +65,9 @@ def stopping_on_signals(
 ) -> Iterator[None]:
     """Turn the first SIGINT, SIGTERM or SIGHUP into a request to stop; the second one ends the process.
 
-    A second SIGHUP does nothing: no person sent it. Ignored signals stay ignored. Before the job has begun, the first
-    signal raises KeyboardInterrupt, whichever signal it is. `final_messages` returns the texts that the second signal
-    writes to stderr and to stdout. Outside the main thread nothing is changed.
+    A second SIGHUP does nothing: no person sent it; after a stop it stays ignored. Ignored signals stay ignored. Before
+    the job has begun, the first signal raises KeyboardInterrupt, whichever signal it is. `final_messages` returns the
+    texts that the second signal writes to stderr and to stdout. Outside the main thread nothing is changed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -93,4 +93,10 @@ def stopping_on_signals(
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # A terminal that goes away sends several hangups; later ones must not interrupt the result.
+            hung_up = stop.requested and number == HANGUP
+            signal.signal(number, _ignore if hung_up else handler)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Do nothing. Unlike SIG_IGN, a handler is not inherited by programs that this process starts."""

@@ -54,17 +54,15 @@ def check_block(block: Block, context: Context, budget: ExampleBudget) -> BlockR
     """Return every result that needs no other block."""
     parsed = parse(block, context, budget)
     unknown = _filled_unknown(parsed.frame, context)
-    frame, numbers, blank = _known_columns(parsed, context)
+    frame, numbers, blank, spared = _known_columns(parsed, context)
     tail = blank_tail(parsed, blank, block, budget)
     matches = [*tail.others, *_blank_matches(blank[: len(blank) - tail.records], budget)]
     whole, all_numbers = frame, numbers
-    spared = clean_columns(frame, context)
     headers, odd, found = _rows_not_records(frame, numbers, context, budget, spared=spared)
     matches += found
     # The key of a repeated header is checked for uniqueness like any other key. Lines that are not records have no key.
     keyed, key_numbers = _drop_rows(odd, frame, numbers)
-    none = np.union1d(headers, odd)
-    frame, numbers = _drop_rows(none, frame, numbers)
+    frame, numbers = _drop_rows(np.concatenate((headers, odd)), frame, numbers)
     matches += content_matches(frame, numbers, context, budget, spared=spared)
     matches += named_matches(frame, numbers, context, budget)
     wanted = [match for match in matches if match.code in context.codes]
@@ -77,7 +75,7 @@ def check_block(block: Block, context: Context, budget: ExampleBudget) -> BlockR
         laid = layout(block)
     local_dates = "DAT103" not in context.codes or any(match.code == "DAT103" for match in matches)
     commas = any(match.code in {"XLS109", "XLS111"} for match in matches)
-    profile = profile_block(frame, numbers, context, budget, local_dates=local_dates, commas=commas)
+    profile = profile_block(frame, numbers, context, budget, codes=spared, local_dates=local_dates, commas=commas)
     profile.filled_unknown = unknown
     return BlockResult(
         records=parsed.records,
@@ -100,7 +98,7 @@ def _rows_not_records(
     """Return the rows that repeat the header, the rows that are not records, and the matches of their rules."""
     headers = repeated_headers(frame, context)
     odd = {} if spared.intersection(frame.columns[:1]) else odd_rows(frame, context)
-    found = {code: np.setdiff1d(rows, headers) for code, rows in odd.items()}
+    found = {code: rows[~np.isin(rows, headers)] for code, rows in odd.items()}
     matches = [header_matches(headers if numbers is None else numbers[headers], budget)] if len(headers) else []
     for code, rows in found.items():
         texts = [
@@ -130,16 +128,21 @@ def _filled_unknown(frame: pl.DataFrame, context: Context) -> set[int]:
     return {int(name) for name, flag in zip(unknown, flags, strict=True) if flag}
 
 
-def _known_columns(parsed: ParsedBlock, context: Context) -> tuple[pl.DataFrame, Offsets | None, Offsets]:
-    """Return the frame of known columns without blank records, its record numbers, and the blank records."""
-    frame, numbers = parsed.frame, parsed.numbers
+def _known_columns(
+    parsed: ParsedBlock, context: Context
+) -> tuple[pl.DataFrame, Offsets | None, Offsets, frozenset[str]]:
+    """Return the frame of known columns without blank records, its record numbers, the blank records, clean columns."""
+    numbers, blank = parsed.numbers, np.zeros(0, np.int64)
     names = {str(index): name for index, name in enumerate(context.columns) if name is not None}
-    flags, blank = blank_rows(frame.rename(names), context), np.zeros(0, np.int64)
+    frame = parsed.frame.select(list(names)).rename(names)
+    spared = clean_columns(frame, context)
+    # A record with a code is not blank.
+    flags = None if spared else blank_rows(parsed.frame.rename(names), context)
     if flags is not None:
-        numbers = np.arange(frame.height) if numbers is None else numbers
-        blank = numbers[flags]
-        frame, numbers = frame.filter(pl.Series(~flags)), numbers[~flags]
-    return frame.select(list(names)).rename(names), numbers, blank
+        numbers = np.arange(parsed.frame.height) if numbers is None else numbers
+        blank, numbers = numbers[flags], numbers[~flags]
+        frame = parsed.frame.filter(pl.Series(~flags)).select(list(names)).rename(names)
+    return frame, numbers, blank, spared
 
 
 def _blank_matches(blank: Offsets, budget: ExampleBudget) -> list[RuleMatches]:

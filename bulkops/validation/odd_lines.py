@@ -79,20 +79,16 @@ def odd_lines(block: Block, laid: Layout, wrong: Offsets) -> dict[str, Offsets]:
 
 def _texts(block: Block, laid: Layout, indices: Offsets) -> pl.Series:
     """Return records as text without quotes; of a record over several lines only the first line."""
-    starts, ends = laid.starts[indices], laid.ends[indices]
-    flags = np.zeros(len(laid.starts), np.bool_)
-    flags[indices] = True
-    between = np.zeros(len(laid.starts), np.int64)
-    between[1:] = laid.starts[1:] - laid.ends[:-1]
-    if not between.any() and int(laid.starts[0]) == 0:
-        data = block.array[: int(laid.ends[-1])][np.repeat(flags, laid.ends - laid.starts)].tobytes()
-        lines = pl.Series([readable(data).decode("utf-8", "replace")]).str.split("\n").explode()
-        if len(lines) - data.endswith(b"\n") == len(indices):
-            lines = lines.head(len(indices))
-            lines = lines.str.replace_all('"', "", literal=True) if b'"' in data else lines
-            return lines.str.strip_chars_end(_BEHIND)
-    pieces = (block.data[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True))
-    firsts = [decoded(piece.split(b"\n", 1)[0]).replace('"', "").rstrip(_BEHIND) for piece in pieces]
+    view = memoryview(block.data)
+    places = zip(laid.starts[indices].tolist(), laid.ends[indices].tolist(), strict=True)
+    pieces = [view[start:end] for start, end in places]
+    data = b"".join(pieces)
+    # Each record that is a line ends with a line feed; the last one of a file may have none.
+    if data.count(b"\n") + (not data.endswith(b"\n")) == len(pieces):
+        lines = pl.Series(readable(data).decode("utf-8", "replace").split("\n")[: len(pieces)], dtype=pl.String)
+        lines = lines.str.replace_all('"', "", literal=True) if b'"' in data else lines
+        return lines.str.strip_chars_end(_BEHIND)
+    firsts = [decoded(bytes(piece).split(b"\n", 1)[0]).replace('"', "").rstrip(_BEHIND) for piece in pieces]
     return pl.Series(firsts, dtype=pl.String)
 
 

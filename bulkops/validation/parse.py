@@ -40,11 +40,10 @@ class ParsedBlock:
 
 def parse(block: Block, context: Context, budget: ExampleBudget) -> ParsedBlock:
     """Return the records of a block as text, and the defects of its structure."""
-    if _unsuspicious(block, context):
-        frame = _read(block.data, context)
-        if frame is not None and _balanced(frame, block):
-            return ParsedBlock(frame, frame.height)
-    return _parse_exactly(block, context, budget)
+    frame = _read(block.data, context) if _unsuspicious(block, context) else None
+    if frame is not None and _balanced(frame, block):
+        return ParsedBlock(frame, frame.height)
+    return _parse_exactly(block, context, budget, frame)
 
 
 def _unsuspicious(block: Block, context: Context) -> bool:
@@ -95,7 +94,8 @@ def _read_slowly(data: bytes, context: Context) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
 
 
-def _parse_exactly(block: Block, context: Context, budget: ExampleBudget) -> ParsedBlock:
+def _parse_exactly(block: Block, context: Context, budget: ExampleBudget, whole: pl.DataFrame | None) -> ParsedBlock:
+    """Return the records and the defects of a block, from its layout. `whole` is the frame of all its bytes, if any."""
     width = len(context.columns)
     block, laid = lay_out(block, width)
     whitespace, wrapped = _whitespace(block, laid, width), wrapped_records(block, laid, width)
@@ -117,7 +117,7 @@ def _parse_exactly(block: Block, context: Context, budget: ExampleBudget) -> Par
     rewritten = rewrite_quotes(block.data, block.malformed, context.separator, context.texts)
     which, data = checkable_bytes(good, block, laid, surplus, rewritten)
     data = readable(data)
-    frame = _read(data, context)
+    frame = whole if data is block.data and whole is not None else _read(data, context)
     if frame is None or frame.height != int(which.sum()):
         frame = _read_slowly(data, context)
     tail = _blank_tail(laid)

@@ -83,7 +83,8 @@ class _Head:
     notices: list[Notice] = field(default_factory=list)
 
     def note(self, code: str, message: str, *, at: int = 0) -> None:
-        self.notices.append(Notice(code, message, self.lines + 1, self.offset + at))
+        line = self.lines + self.data.count(b"\n", 0, at) + 1
+        self.notices.append(Notice(code, message, line, self.offset + at))
 
     def drop(self, size: int) -> None:
         self.lines += self.data.count(b"\n", 0, size)
@@ -130,8 +131,10 @@ def read_file_start(
     if preamble:
         head.notices.insert(place, _preamble_notice(preamble, head))
     for fault in header.faults:
-        place = head.offset + fault.at
-        head.notices.append(Notice(fault.code, fault.message, head.lines + 1, place, fault.column, fault.field))
+        # A byte is on its own line, a name on the line on which the header begins.
+        above = line.count(b"\n", 0, fault.at) if fault.code.startswith("FIL") else 0
+        at = (head.lines + above + 1, head.offset + fault.at)
+        head.notices.append(Notice(fault.code, fault.message, *at, fault.column, fault.field))
     head.drop(len(whole_line))
     reader.give_back(head.data)
     goes = not preamble or removable(preamble, header)

@@ -59,7 +59,7 @@ def test_screen_matches_the_stored_one(name: str, width: int, shell: Shell, monk
         SCREENS.mkdir(exist_ok=True)
         stored.write_text("\n".join(lines) + "\n", encoding="utf-8")
     assert lines == stored.read_text(encoding="utf-8").splitlines()
-    assert lines[-1].startswith("Done in N s.")
+    assert any(line.startswith("Done in N s.") for line in lines[-2:])  # a long command has a line of its own
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -69,7 +69,7 @@ def test_job_ids_and_states_stay_whole_at_every_width(width: int, shell: Shell) 
     assert all(any(name in line for line in lines) for name in IDS)
     rows = [line for line in lines if line.startswith(IDS)]
     assert all(len(row) <= width and "unfinished" in row for row in rows)
-    hidden = "\n".join(lines).partition("Columns hidden at this width: ")[2]
+    hidden = " ".join(line.strip() for line in lines).partition("Columns hidden at this width: ")[2]
     assert len(hidden.partition(".")[0].split(", ")) == {60: 8, 80: 6, 140: 1}[width]
 
 

@@ -31,7 +31,7 @@ class Diary:
 
     def __getattr__(self, name: str) -> Any:
         def hear(*_: object) -> None:
-            if name not in {"moved", "note"}:
+            if name not in {"moved", "note", "connected"}:
                 self.told.append(f"{name} {len(self._ledger.jobs())}")
             if name == self._refusing:
                 raise Interrupted("No.")

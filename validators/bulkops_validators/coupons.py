@@ -5,6 +5,7 @@ from bulkops_validators.model.contract import (
     Column,
     Comparison,
     Contract,
+    KeySearch,
     Limits,
     Mode,
     Ordered,
@@ -168,6 +169,13 @@ CONTRACT = Contract(
             operation="importCoupons",
             path="/v1/applications/{application}/campaigns/{campaign}/import_coupons",
             readback=READBACK,
+            search=KeySearch(
+                operation="getCouponsWithoutTotalCount",
+                path="/v1/applications/{application}/campaigns/{campaign}/coupons/no_total",
+                column="value",
+                parameter="value",
+                field="value",
+            ),
         ),
     ),
     evidence=(

@@ -5,6 +5,7 @@ from bulkops_validators.model.contract import (
     Column,
     Comparison,
     Contract,
+    KeySearch,
     Limits,
     Mode,
     ProgramKind,
@@ -114,6 +115,14 @@ CONTRACT = Contract(
             operation="importLoyaltyCards",
             path="/v1/loyalty_programs/{program}/import_cards",
             readback=READBACK,
+            search=KeySearch(
+                operation="getLoyaltyCards",
+                path="/v1/loyalty_programs/{program}/cards",
+                column="identifier",
+                parameter="identifier",
+                field="identifier",
+                shortest=4,
+            ),
         ),
     ),
     evidence=(

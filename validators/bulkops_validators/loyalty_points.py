@@ -7,6 +7,7 @@ from bulkops_validators.model.contract import (
     Contract,
     Exclusive,
     Form,
+    KeySearch,
     Limits,
     Mode,
     Ordered,
@@ -177,6 +178,15 @@ CONTRACT = Contract(
             operation="importLoyaltyPoints",
             path="/v1/loyalty_programs/{program}/import_points",
             readback=READBACK,
+            search=KeySearch(
+                operation="getLoyaltyCards",
+                path="/v1/loyalty_programs/{program}/cards",
+                column="identifier",
+                parameter="identifier",
+                field="identifier",
+                shortest=4,
+                must_exist=True,
+            ),
         ),
     ),
     evidence=(

@@ -5,6 +5,7 @@ from bulkops_validators.model.contract import (
     Column,
     Comparison,
     Contract,
+    KeySearch,
     Limits,
     Mode,
     Ordered,
@@ -119,6 +120,13 @@ CONTRACT = Contract(
             operation="importReferrals",
             path="/v1/applications/{application}/campaigns/{campaign}/import_referrals",
             readback=READBACK,
+            search=KeySearch(
+                operation="getReferralsWithoutTotalCount",
+                path="/v1/applications/{application}/campaigns/{campaign}/referrals/no_total",
+                column="code",
+                parameter="code",
+                field="code",
+            ),
         ),
     ),
     evidence=(

@@ -1,6 +1,7 @@
 """`bulkops check`: validate the files that the configuration maps to contracts, in CI and before a commit."""
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,7 +89,19 @@ def command(
             console().complain(file.unreadable)
     print_report(report, form)
     console().note(f"{counted(len(report.files), 'file')} checked.")
+    console().next_step = _next_command(report)
     return exit_code(report, fail_on or table.fail_on)
+
+
+def _next_command(report: "ValidationReport") -> str:
+    """Return the command for the first file with findings, or for a valid file if there are none."""
+    bad = next((file for file in report.files if file.counts), None)
+    if bad is None:
+        good = next((file for file in report.files if file.unreadable is None), None)
+        return shlex.join(["bulkops", "plan", good.contract, good.path]) if good else ""
+    if any(bad.repairs.values()):
+        return shlex.join(["bulkops", "fix", bad.contract, bad.path, "-o", "fixed.csv"])
+    return f"bulkops rules {max(bad.counts, key=lambda code: bad.counts[code])}"
 
 
 def _narrowed(mapped: Mapping[str, Sequence[Path]], paths: Sequence[Path], *, skip: bool) -> dict[str, list[Path]]:

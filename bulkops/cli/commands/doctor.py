@@ -1,5 +1,7 @@
 """`bulkops doctor`: check everything that the other commands depend on, and print how to fix each problem."""
 
+import shlex
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -43,7 +45,18 @@ def command(ctx: click.Context, target: TargetChoice, ledger: str | None, *, as_
     elif rights:
         rows = [(right.operation, right.state, right.used_by, right.why) for right in rights]
         console().table(("operation", "key", "used by", "note"), rows, drop=["note", "used by"])
+    console().next_step = _next_command(target, failed=any(check.state == "failed" for check in checks))
     return exit_code(checks)
+
+
+def _next_command(target: TargetChoice, *, failed: bool) -> str:
+    """Return the next command: the same again after a correction, or the first use of a working target."""
+    if failed:
+        return shlex.join(["bulkops", *sys.argv[1:]])
+    if target.name is None and target.base_url is None:
+        return "bulkops doctor --target NAME"
+    words = ["--target", target.name] if target.name else ["--base-url", str(target.base_url)]
+    return shlex.join(["bulkops", "snapshot", "-o", "account.json", *words])
 
 
 def _checks(ctx: click.Context, target: TargetChoice, ledger: str | None, rights: "list[Right]") -> "Iterator[Check]":

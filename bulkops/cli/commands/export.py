@@ -1,5 +1,6 @@
 """`bulkops export WHAT`: save an export; each export is a command with options made from the catalog."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -166,6 +167,17 @@ def _run(export: Export, options: dict[str, Any]) -> None:
             else str(result.files[0] if result.files else "stdout")
         )
         console().note(f"{export.name}: {result.bytes:,} bytes to {files}.")
+    if len(result.files) == 1:
+        console().next_step = _next_command(export, result.files[0])
+
+
+def _next_command(export: Export, file: Path) -> str:
+    """Return the command that compares an export with the file of an import; empty if no import is read back by it."""
+    from bulkops_validators import CONTRACTS
+
+    routes = ((contract.name, route.readback) for contract in CONTRACTS.values() for route in contract.routes)
+    contract = next((name for name, readback in routes if readback and readback.path in export.paths), None)
+    return shlex.join(["bulkops", "reconcile", contract, "FILE", "--export", str(file)]) if contract else ""
 
 
 def ids_of_paths(export: Export) -> list[list[str]]:

@@ -17,6 +17,7 @@ from bulkops.cli.options.contract import contract_argument, contract_options
 from bulkops.cli.options.environment import option
 from bulkops.cli.options.run import run_options
 from bulkops.cli.options.target import target_options
+from bulkops.cli.process.on_end import announced
 from bulkops.cli.process.targets import TargetChoice
 from bulkops_validators.model.contract import Contract
 
@@ -55,6 +56,7 @@ from bulkops_validators.model.contract import Contract
 @yes_option
 @limit_options
 @json_option
+@announced
 def command(contract: Contract, file: Path, *, target: TargetChoice, **choices: Any) -> int:
     """Validate FILE, split it into requests, upload them, and record each one in the ledger.
 

@@ -10,6 +10,7 @@ from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.run import given_settings, max_removals_option, run_options
 from bulkops.cli.options.target import target_options
 from bulkops.cli.process import completion
+from bulkops.cli.process.on_end import announced
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
 from bulkops.ledger.states import JobState
@@ -75,6 +76,7 @@ def show(job: str | None, ledger: str | None, *, history: bool, as_json: bool) -
 @option("--reconcile", is_flag=True, help="Read the rows back afterwards and prove each one.")
 @own_option("--all", "every", is_flag=True, help="Resume every unfinished job, oldest first.")
 @json_option
+@announced
 def resume(job: str | None, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:
     """Resume JOB, by default the latest unfinished one, with the same file, target and plan."""
     from bulkops.cli.views.resume_view import resume_all, resume_job
@@ -153,6 +155,7 @@ def cancel(job: str, ledger: str | None, *, yes: bool, as_json: bool) -> None:
 @ledger_option
 @sure_option
 @json_option
+@announced
 def undo(job: str, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:
     """Restore the rows that the target contained before the replacing JOB, as a new job.
 

@@ -55,6 +55,7 @@ def backup(file: Path, ledger: str | None, *, overwrite: bool, as_json: bool) ->
         f"Wrote {file}: {counted(made.jobs, 'job')} in {counted(made.files, 'file')}, {made.bytes:,} bytes before "
         f"compression."
     )
+    console().next_step = "bulkops ledger check"
 
 
 @command.command("check")
@@ -88,6 +89,7 @@ def check(ledger: str | None, *, as_json: bool) -> int:
     console().result(f"{without_password(url)}: {counted(jobs, 'job')}, {verdict if problems else 'no problem found'}.")
     if fatal:
         console().note("Restore a backup, or compare the jobs named above with `bulkops reconcile --job JOB`.")
+    console().next_step = "bulkops reconcile --job JOB" if fatal else "bulkops ledger backup ledger.zip"
     return 1 if fatal else 0
 
 
@@ -136,6 +138,8 @@ def prune(older_than: str, ledger: str | None, *, digests: bool, dry_run: bool, 
         for path in found.files:
             console().result(str(path))
     console().result(f"{_fact(found.jobs, len(found.files), found.bytes)} {'Removed.' if removed else ''}".rstrip())
+    if found.files:
+        console().next_step = "bulkops ledger prune" if dry_run else "bulkops ledger check"
 
 
 def _fact(jobs: int, files: int, size: int) -> str:

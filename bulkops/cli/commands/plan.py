@@ -31,7 +31,13 @@ SHOWN = 20
 @limit_options
 @json_option
 def command(
-    contract: Contract, file: Path, *, chosen: dict[str, object], max_rows: int | None, max_bytes: int, as_json: bool
+    contract: Contract,
+    file: Path,
+    *,
+    chosen: dict[str, object],
+    max_rows: int | None,
+    max_bytes: int | None,
+    as_json: bool,
 ) -> None:
     """Show how FILE is split into requests, and the minimum time under the rate limit. Sends nothing."""
     from bulkops.chunking.limits import chunk_limits

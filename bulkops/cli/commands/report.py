@@ -66,6 +66,7 @@ def command(
         if not to_stdout:
             permit = output_permit(overwrite=overwrite, ledger=ledger)
             console().note(f"Wrote {write_report(book, options, made=made, output=output, permit=permit)}.")
+            console().next_step = "bulkops ledger backup ledger.zip"
         if to_stdout or as_json:
             shown = replace(options, form=ReportForm.JSON) if as_json else options
             console().document(report_text(book, shown, made=made)[1])

@@ -11,6 +11,7 @@ from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
 from bulkops.cli.process import completion
+from bulkops.cli.process.on_end import announced
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @target_options
 @limit_options
 @json_option
+@announced
 def command(
     recipe: str,
     chosen: tuple[str, ...],

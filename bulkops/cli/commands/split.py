@@ -1,5 +1,6 @@
 """`bulkops split`: write the chunks of an import as files."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ def command(
     into: Path,
     chosen: dict[str, object],
     max_rows: int | None,
-    max_bytes: int,
+    max_bytes: int | None,
     as_json: bool,
 ) -> None:
     """Write the chunks of FILE as files, each with the header: the exact bytes that an import sends."""
@@ -61,3 +62,5 @@ def command(
         return
     for chunk, path in zip(plan.chunks, paths, strict=True):
         console().result(f"{path}  {chunk.records:,} records")
+    ids = [word for name in contract.routes[0].ids for word in (f"--{name}", "ID")]
+    console().next_step = shlex.join(["bulkops", "import", contract.name, str(paths[0]), *ids])

@@ -128,12 +128,11 @@ sure_option = option("--yes", reach=Reach.COMMAND, is_flag=True, help="Do not as
 
 
 def chunk_options(function: F) -> F:
-    """Add --max-rows and --max-bytes, passed as `max_rows` (None for the contract's default) and `max_bytes`."""
+    """Add --max-rows and --max-bytes, passed as `max_rows` and `max_bytes`, None if not given."""
     function = option(
         "--max-bytes",
         type=SizeType(),
-        default="50MB",
-        show_default=True,
+        show_default="50MB",
         help="Maximum bytes of a chunk with its header; at most 500MB.",
     )(function)
     return option(

@@ -1,26 +1,31 @@
 """The console of a command: results and JSON go to stdout, everything else to stderr."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from bulkops.cli.output.tables import fit, is_numeric, is_prose, widths
+from bulkops.cli.output.tables import fit, is_numeric, is_prose, widths, wrapped
 from bulkops.escaping import escaped, escaped_json, one_line
 from bulkops.redaction import found, redacted, redacted_document
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+    from bulkops.json_documents.endings import Complaint
+    from bulkops.transport.notices import Amount, Notifier
+
 MANY = 2000
 """Objects of a document from which on the faster encoder is worth its loading time."""
 
 PIPE = 200
 """Minimum width of a table in a pipe, in characters."""
+MANY_ERRORS = 20
 MOMENT = 0.5
 """Seconds below which a failed command does not print its duration."""
 
@@ -35,7 +40,7 @@ class Console:
 
     Every text passes through `line`, so a line feed in the data never starts a new line of output. `about_jobs` is
     true if the result describes jobs, which the ledger can show again. The functions in `at_exit` receive the exit code
-    of the process.
+    of the process; the last one is called first. `complaints` are the errors that were printed, at most `MANY_ERRORS`.
     """
 
     def __init__(self, *, quiet: bool = False, debug: bool = False) -> None:
@@ -46,8 +51,10 @@ class Console:
         self.about_jobs = False
         self.next_step = ""
         self.at_exit: list[Callable[[int], None]] = []
+        self.complaints: list[Complaint] = []
         self._started = time.monotonic()
         self._bar: tqdm[Any] | None = None
+        self._wait: tqdm[Any] | None = None
 
     def emit_json(self, document: Any, *, objects: int = 0) -> None:
         """Print the JSON document of a command to stdout; `objects` is its approximate number of objects."""
@@ -67,9 +74,13 @@ class Console:
         click.echo(text.rstrip("\n"))
         self.emitted = True
 
-    def result(self, text: str = "", *, styled: bool = False) -> None:
-        """Print a line of the result to stdout; a `styled` text has colours or commands, and its data is escaped."""
-        click.echo(redacted(text) if styled else line(text))
+    def result(self, text: str = "", *, styled: bool = False, wrap: bool = True) -> None:
+        """Print a line of the result to stdout, wrapped on a terminal unless its columns matter.
+
+        A `styled` text has colours or commands, and its data is escaped.
+        """
+        safe = redacted(text) if styled else line(text)
+        click.echo(wrapped(safe, _columns(sys.stdout)) if wrap else safe)
 
     def lines(self, text: str) -> None:
         """Print a result with several lines to stdout."""
@@ -78,15 +89,27 @@ class Console:
     def note(self, text: str) -> None:
         """Print a note to stderr."""
         if not self.quiet:
-            self._to_stderr(line(text))
+            self.state(text)
+
+    def state(self, text: str) -> None:
+        """Print a note to stderr, also with --quiet."""
+        self._to_stderr(wrapped(line(text), _columns(sys.stderr)))
 
     def complain(self, text: str, hint: str | None = None) -> None:
         """Print an error to stderr, and the next step on a second line."""
-        self._to_stderr(f"bulkops: {line(text)}" + (f"\n  {line(hint)}" if hint else ""))
+        if len(self.complaints) < MANY_ERRORS:
+            self.complaints.append({"message": redacted(text), "hint": hint and redacted(hint)})
+        parts = [f"bulkops: {line(text)}", *([f"  {line(hint)}"] if hint else [])]
+        self._to_stderr("\n".join(wrapped(part, _columns(sys.stderr)) for part in parts))
+
+    @property
+    def seconds(self) -> float:
+        """The duration of the command so far."""
+        return time.monotonic() - self._started
 
     def end(self, code: int) -> None:
         """Print to a terminal how long the command took, and the next command if it is known."""
-        seconds = time.monotonic() - self._started
+        seconds = self.seconds
         if self.quiet or not sys.stderr.isatty() or (code and seconds < MOMENT and not self.next_step):
             return
         following = f" Next: {self.next_step}" if self.next_step else ""
@@ -97,13 +120,43 @@ class Console:
         """Yield a progress bar on stderr, hidden without a terminal; notes appear above it."""
         from tqdm import tqdm
 
-        hidden = self.quiet or not sys.stderr.isatty()
+        hidden = not self.watched
         with tqdm(total=total, unit=unit, unit_scale=scale, file=sys.stderr, disable=hidden, **options) as bar:
             outer, self._bar = self._bar, None if hidden else bar
             try:
                 yield bar
             finally:
                 self._bar = outer
+
+    @property
+    def watched(self) -> bool:
+        """Whether someone can see progress: stderr is a terminal, and notes are not hidden."""
+        return not self.quiet and sys.stderr.isatty()
+
+    def show_waits(self, notifier: "Notifier") -> None:
+        """Let the notifier of a client show its waits and transfers on a terminal."""
+        if self.watched:
+            notifier.count, notifier.amount = self._count_down, self._amount
+
+    def _count_down(self, text: str, left: float) -> None:  # noqa: ARG002 - a note has said it
+        """Show the remaining seconds of a wait before the bar, or on a line of their own; 0 ends it."""
+        if self._bar is None and left > 0:
+            from tqdm import tqdm
+
+            self._bar = self._wait = tqdm(total=0, bar_format="{desc}", file=sys.stderr, leave=False)
+        if self._bar is not None:
+            self._bar.set_description_str(f"waiting {left:,.0f} s" if left > 0 else "")
+        if left <= 0 and self._wait is not None:
+            self._wait.close()
+            self._bar = self._wait = None
+
+    @contextmanager
+    def _amount(self, what: str, unit: str) -> "Iterator[Amount]":
+        """Yield a bar that is removed at its end, once the transfer has taken a moment."""
+        with self.bar(
+            unit=unit, desc=what, leave=False, delay=MOMENT, position=None if self._bar is None else 1
+        ) as bar:
+            yield bar
 
     def _to_stderr(self, text: str) -> None:
         """Print to stderr; a bar is removed first and drawn again below the text."""
@@ -143,6 +196,18 @@ class Console:
         """Print the rows one below the other, each cell on its own line after the name of its column."""
         blocks = ["\n".join(f"{name}: {cell}" for name, cell in zip(columns, row, strict=True) if cell) for row in rows]
         self.lines("\n\n".join([*([line(title)] if title else []), *blocks]))
+
+
+def _columns(stream: TextIO) -> int:
+    """Return the width of the terminal that shows a stream, in characters; 0 without a terminal."""
+    if not stream.isatty():
+        return 0
+    if (given := os.environ.get("COLUMNS", "")).isdecimal():
+        return int(given)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except OSError:
+        return 0
 
 
 def _terminal_width() -> int:

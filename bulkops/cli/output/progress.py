@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +18,7 @@ from bulkops.ledger.paths import without_password
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.pipeline.observer import Silent
 from bulkops.pipeline.running import Outcome
+from bulkops.transport.notices import Notifier
 from bulkops.upload.refusals.header_names import ADVICE
 from bulkops.upload.stop import Stop, stopping_on_signals
 
@@ -66,14 +67,9 @@ class JobProgress(Silent):
             self._done.add(chunk.number)
             self._bar.update(chunk.records)
 
-    @property
-    def countdown(self) -> Callable[[str, float], None] | None:
-        """A function that shows the remaining seconds of a wait before the bar; None without a terminal."""
-        return None if self._bar is None or self._bar.disable else self._count
-
-    def _count(self, text: str, left: float) -> None:  # noqa: ARG002 - a note has text it
-        if self._bar is not None:
-            self._bar.set_description_str(f"waiting {left:,.0f} s" if left > 0 else "")
+    def connected(self, notifier: Notifier) -> None:
+        """Show the waits and transfers of the client on a terminal."""
+        console().show_waits(notifier)
 
     def ran(self) -> None:
         """Close the bar."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bulkops.cli.output.console import console, line
+from bulkops.cli.output.console import console
 from bulkops.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def confirm(facts: Iterable[str], question: str, *, yes: bool, required: bool = 
     asked = not yes and on_terminal()
     for fact in facts:
         if asked:  # nobody can answer without the facts, so --quiet does not hide them
-            click.echo(line(fact), err=True)
+            console().state(fact)
         else:
             console().note(fact)
     if asked and not _confirmed(question):

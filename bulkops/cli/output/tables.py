@@ -1,4 +1,4 @@
-"""Lay out tables: choose the columns that fit, align numbers to the right, never break an id."""
+"""Lay out tables and sentences: choose the columns that fit, align numbers to the right, never break an id."""
 
 import re
 from collections.abc import Sequence
@@ -8,6 +8,11 @@ GAP = 2
 """Blanks between two columns."""
 PROSE = 16
 """Characters that a column of sentences needs at least."""
+INDENT = 2
+"""Blanks before the further lines of a wrapped text."""
+_WORD = re.compile(r"(?<=: )bulkops .+|`[^`]+`\S*|\d[\d,]* [a-z]\S*|\S+")
+"""A word, a number with its unit, or a command, which can be copied only if it is whole."""
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 _NUMBER = re.compile(r"-|[-+]?\d[\d,]*(\.\d+)?( ?(s|%))?")
 
 
@@ -70,3 +75,20 @@ def is_numeric(cells: Sequence[str]) -> bool:
     """Return whether a column contains numbers only; empty cells do not count."""
     filled = [cell for cell in cells if cell]
     return bool(filled) and all(_NUMBER.fullmatch(cell) for cell in filled)
+
+
+def wrapped(text: str, width: int) -> str:
+    """Return a text in lines of at most `width` characters, broken between words; a command stays on one line."""
+    if not width or len(_STYLE.sub("", text)) <= width:
+        return text
+    margin = len(text) - len(text.lstrip())
+    lines, room = [" " * margin], width - margin
+    for word in _WORD.findall(text):
+        length = len(_STYLE.sub("", word))
+        started = bool(lines[-1].strip())
+        if started and length + 1 > room:
+            lines.append(" " * (margin + INDENT))
+            room, started = width - margin - INDENT, False
+        lines[-1] += f" {word}" if started else word
+        room -= length + started
+    return "\n".join(lines)

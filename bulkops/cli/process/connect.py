@@ -14,7 +14,9 @@ from bulkops.transport.limiter import SlotLimiter
 def connect(target: Target, *, ledger: str | None, clock: Clock) -> ApiClient:
     """Return a client of the target, to use as a context manager; `ledger` is an address, None for the default."""
     limiter = SlotLimiter(folder=_folder(ledger or default_ledger_url()) / "rate", clock=clock)
-    return ApiClient(target, clock=clock, limiter=limiter, notify=console().note)
+    client = ApiClient(target, clock=clock, limiter=limiter, notify=console().note)
+    console().show_waits(client.notifier)
+    return client
 
 
 def _folder(ledger: str) -> Path:

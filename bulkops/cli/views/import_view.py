@@ -41,7 +41,7 @@ class ImportChoices:
 
     chosen: dict[str, object]
     max_rows: int | None
-    max_bytes: int
+    max_bytes: int | None
     ledger: str | None
     again: bool
     only_new: bool

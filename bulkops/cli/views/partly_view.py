@@ -26,6 +26,7 @@ def resolve_partly(
             target.reopen(job.target, address=job.address).open() as found,
             open_context(job, found, ledger, clock=SystemClock(), stop=Stop(), notify=console().note) as context,
         ):
+            console().show_waits(context.client.notifier)
             part = find_part(context, number)
             confirm(_facts(job, part), "Record it?", yes=yes, refusal="Nothing was recorded.")
             accepted, pending = record_part(context, part, reason)

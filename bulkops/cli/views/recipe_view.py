@@ -22,6 +22,7 @@ from bulkops.ledger.states import job_word
 from bulkops.pipeline.observer import Silent
 from bulkops.pipeline.recipes import RecipeRun, StepResult
 from bulkops.recipe import Recipe, Step
+from bulkops.transport.notices import Notifier
 from bulkops.upload.guards import TargetDifference
 from bulkops.upload.options import RunOptions
 from bulkops.upload.stop import Stop
@@ -88,6 +89,10 @@ class StepProgress(Silent):
         self._out = out
         self._began = began
 
+    def connected(self, notifier: Notifier) -> None:
+        """Show the waits and transfers of the client on a terminal."""
+        self._out.show_waits(notifier)
+
     def checked(self, preflight: Preflight) -> None:
         """Print the findings of the preflight, and the skipped checks."""
         for text in note_lines(preflight):
@@ -127,6 +132,7 @@ def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoi
     if good:
         sent = "Dry run: every step is ready to import. Nothing was sent." if choices.dry_run else ""
         console().note(sent or "Every step ended as the recipe expects.")
+        console().next_step = _next_command(results, dry_run=choices.dry_run)
         return 0
     console().complain(f"{recipe.name} stopped at step {last.number}: {last.step.contract} {last.step.file.name}.")
     if (error := last.trouble) is not None:
@@ -134,6 +140,14 @@ def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoi
     for line in _next_steps(recipe, last):
         console().note(line)
     return last.exit_code
+
+
+def _next_command(results: Sequence[StepResult], *, dry_run: bool) -> str:
+    """Return the command that sends a dry run, or that reports the jobs of a run."""
+    if dry_run:
+        return shlex.join(["bulkops", *(word for word in map(without_password, sys.argv[1:]) if word != "--dry-run")])
+    jobs = [job for result in results if result.outcome and (job := result.outcome.document["job"])]
+    return shlex.join(["bulkops", "report", *jobs, "-o", "report.html"]) if jobs else ""
 
 
 def _ending(results: Sequence[StepResult]) -> StepResult:

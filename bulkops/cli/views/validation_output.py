@@ -136,7 +136,7 @@ def print_report(report: "ValidationReport", form: str, *, statistics: bool = Fa
         console().emit_json(sarif(report), objects=findings)
     elif form == "github":
         for command in github_lines(report):
-            console().result(command, styled=True)
+            console().result(command, styled=True, wrap=False)
     else:
         summarise(report, statistics=statistics)
 
@@ -163,7 +163,7 @@ class FindingPrinter:
         mark = click.style(f"{finding.code} {finding.severity}", fg=_colour(finding.severity), bold=True)
         self._out.result(f"{line(place)}:{record} {mark} {line(finding.message)}", styled=True)
         for text in self._excerpts.around(path, finding.line, finding.byte) if self._excerpts else ():
-            self._out.result(text)
+            self._out.result(text, wrap=False)
         self._out.result(f"    help: {finding.help}")
 
     def advanced(self, path: str, size: int) -> None:

@@ -30,7 +30,7 @@ class RecordShape:
 
     `names` are the columns as the header spells them. Cells of the columns in `kept` are not repaired. Columns at the
     positions in `surplus` are blank and removed; columns in `dropped` are removed with their cells. `last`: this shape
-    is for the last record of the file.
+    is for the last record of the file. `structure_only`: cells are repaired later, once those of all records are read.
     """
 
     contract: Contract
@@ -44,6 +44,7 @@ class RecordShape:
     kept: frozenset[str] = frozenset()
     dropped: frozenset[int] = frozenset()
     last: bool = False
+    structure_only: bool = False
 
     @property
     def omitted(self) -> frozenset[int]:
@@ -118,12 +119,14 @@ def repair_record(
         return b"", [*repairs, AppliedRepair(code, text, "")]
     if not _is_complete(read, shape):
         return (read.spelled().encode() if shape.changes_form or defect else text.encode()) + ending, repairs
-    structure_only = structure_only or any(repair.code == "STR116" for repair in repairs)
+    structure_only = structure_only or shape.structure_only or any(repair.code == "STR116" for repair in repairs)
     repaired = read if structure_only else _repaired(read, shape, repairs)
     if not repairs and not shape.changes_form:
         return raw, []
     if not any(repaired.texts) and any(read.texts):
         return b"", [*repairs, AppliedRepair("STR103", text, "")]
+    if repaired.texts != read.texts and (code := _removal_rule(repaired, shape, blank=False)) is not None:
+        return b"", [*repairs, AppliedRepair(code, text, "")]
     kept = repaired.without(shape.omitted) if shape.omitted else repaired
     return kept.spelled().encode() + ending, repairs
 
@@ -275,23 +278,33 @@ def _with_repair(code: str, before: str, after: _Cells, repairs: list[AppliedRep
 
 def _repaired(read: _Cells, shape: RecordShape, repairs: list[AppliedRepair]) -> _Cells:
     texts, originals = [*read.texts], [*read.originals]
-    if (mark := _byte_order_mark(texts[0], shape)) is not None:
-        repairs.append(mark)
-        texts[0], originals[0] = mark.after, None
     for index, name in enumerate(shape.columns):
         if name is not None and texts[index] and name not in shape.kept:
-            column = shape.contract.column(name)
-            after, found = repair_cell(column, texts[index], shape.evidence, shape.options)
+            after, found = _repaired_cell(index, name, texts[index], shape)
             if found and not (_is_blank(after) and _is_needed(name, read, shape)):
                 texts[index], originals[index] = after, None
                 repairs += found
     return _Cells(texts, originals)
 
 
+def _repaired_cell(index: int, name: str, text: str, shape: RecordShape) -> tuple[str, list[AppliedRepair]]:
+    """Return a repaired cell and the repairs; blanks and byte order marks may alternate before the first one."""
+    repairs: list[AppliedRepair] = []
+    while True:
+        if index == 0 and (mark := _byte_order_mark(text, shape)) is not None:
+            repairs.append(mark)
+            text = mark.after
+        before = text
+        text, found = repair_cell(shape.contract.column(name), text, shape.evidence, shape.options)
+        repairs += found
+        if index > 0 or text == before:
+            return text, repairs
+
+
 def _byte_order_mark(text: str, shape: RecordShape) -> AppliedRepair | None:
     """Return the repair of a first cell that begins with a byte order mark; None if there is nothing to repair."""
     name, inner = shape.columns[0], text.lstrip(_MARK)
-    if name is None or name in shape.kept or inner == text or makes_invalid(shape.contract.column(name), text, inner):
+    if name is None or inner == text or makes_invalid(shape.contract.column(name), text, inner):
         return None
     return AppliedRepair("COD102", text, inner, name) if inner else None
 

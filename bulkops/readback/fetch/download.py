@@ -6,7 +6,7 @@ text looks truncated, the response counts as complete only if two consecutive re
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -17,6 +17,7 @@ from bulkops.readback.fetch.completeness import TAIL, Incompleteness, find_incom
 from bulkops.readback.fetch.prefetch import tee_to_thread
 from bulkops.readback.parse.warnings import Notes
 from bulkops.transport.client import ApiClient, Params, path_of
+from bulkops.transport.notices import Amount, Uncounted
 from bulkops.transport.retries import ATTEMPTS as REQUESTS
 from bulkops.transport.retries import wait_seconds
 
@@ -76,10 +77,11 @@ def download(
     earlier, responses = "", 0
     for attempt in range(1, REQUESTS + 1):
         if attempt > 1:
-            client.clock.sleep(wait_seconds(attempt - 1, trouble, clock=client.clock, notifier=client.notifier))
+            client.notifier.pause(wait_seconds(attempt - 1, trouble, clock=client.clock, notifier=client.notifier))
         own = Notes()
         try:
-            size, incomplete = _download_once(client, request, out, progress, own if notes is not None else None)
+            with _amount(client, progress) as amount:
+                size, incomplete = _download_once(client, request, out, amount, own if notes is not None else None)
         except NotDelivered as error:
             trouble = error
             continue
@@ -98,8 +100,24 @@ def download(
     raise trouble
 
 
+class _Reported(Uncounted):
+    """Passes an amount on to a function of the caller."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def update(self, n: float = 1) -> None:
+        """Pass on a number of bytes."""
+        self._progress(int(n))
+
+
+def _amount(client: ApiClient, progress: Progress | None) -> AbstractContextManager[Amount]:
+    """Return what shows the number of bytes: the caller's function, or else a bar of its own."""
+    return client.notifier.transfer("reading back") if progress is None else nullcontext(_Reported(progress))
+
+
 def _download_once(
-    client: ApiClient, request: GetRequest, out: BinaryIO, progress: Progress | None, notes: Notes | None
+    client: ApiClient, request: GetRequest, out: BinaryIO, amount: Amount, notes: Notes | None
 ) -> tuple[int, Incompleteness | None]:
     """Write one response into `out`; return its size in bytes and why it may be incomplete, if it may be."""
     out.seek(0)
@@ -115,6 +133,8 @@ def _download_once(
                 "a complete response (200) is required.",
                 status=response.status,
             )
+        if "content-encoding" not in response.headers and response.headers.get("content-length", "").isdecimal():
+            amount.total = float(response.headers["content-length"])
         framed = "content-length" in response.headers or "transfer-encoding" in response.headers
         line = 0
         for block in _gathered(response.iter_bytes(), client.clock):
@@ -128,8 +148,7 @@ def _download_once(
             out.write(block)
             scan(block)
             size += len(block)
-            if progress:
-                progress(len(block))
+            amount.update(len(block))
     out.flush()
     return size, find_incompleteness(out, size, request.columns, framed=framed, open_quote=quotes.number % 2 == 1)
 

@@ -33,7 +33,15 @@ def read_pages(
     JSON null becomes a blank. If the server rejects the page size, a smaller one is used. If a page does not say
     whether more pages follow, the list ends with an empty page.
     """
-    notes = notes or Notes()
+    with client.notifier.transfer("reading back", unit=" rows") as amount:
+        for frame in _pages(client, path, ids, params, page_size=page_size, notes=notes or Notes()):
+            amount.update(frame.height)
+            yield frame
+
+
+def _pages(
+    client: ApiClient, path: str, ids: Mapping[str, int | str], params: Params, *, page_size: int, notes: Notes
+) -> Iterator[pl.DataFrame]:
     seen: set[tuple[str, str]] = set()
     last: list[dict[str, Any]] = []
     skip = 0

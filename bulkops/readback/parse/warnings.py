@@ -7,6 +7,8 @@ FIELDS = "a different number of fields than the header"
 QUOTES = "quotes that are not valid CSV"
 UNCLOSED = "a quoted cell that is never closed"
 NOT_UTF8 = "not valid UTF-8, read with replacement characters"
+HEADER_AMONG_ROWS = "the header among the rows, which no server writes"
+BLANK_RECORD = "a record without any value, which no server writes"
 UNCERTAIN = (FIELDS, UNCLOSED, NOT_UTF8)
 """Problems after which the cells of a record may be wrong."""
 

@@ -51,9 +51,21 @@ def end_of_lines(window: bytes, start: int, line_end: int, *, final: bool, separ
         found = patterns.cell.match(window, at)
         if (found is None or not final) and patterns.unclosed.match(window, at):
             return len(window) + 1
+        if not final and _needs_more(window, at, found):
+            return len(window) + 1
         if found is None:
             return 0
         at = found.end()
         if found["end"] is not None:
             return at if number == width else 0
     return 0
+
+
+def _needs_more(window: bytes, at: int, cell: re.Match[bytes] | None) -> bool:
+    """Return whether data after the window could change the cell that begins at `at`, or where it ends.
+
+    A cell that the end of the window closes may go on; so may a line without a cell and without a line end.
+    """
+    if cell is None:
+        return b"\n" not in window[at:]
+    return cell["end"] is not None and not cell["end"].endswith(b"\n")

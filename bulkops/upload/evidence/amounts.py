@@ -93,11 +93,13 @@ class AmountSettler:
         settle = self._context.options.settle
         numbers = ", ".join(str(chunk.number) for chunk in chunks[:5]) + (" …" if len(chunks) > 5 else "")
         records = sum(len(found[c.number].missing | found[c.number].different) for c in chunks)
-        self._context.client.notifier.notify(
+        notifier = self._context.client.notifier
+        text = (
             f"The target does not contain {records:,} records of chunk {numbers} with the values that were sent. "
             f"Reading it again in {settle:,.0f} s, because exports may lag."
         )
-        self._context.clock.sleep(settle)
+        notifier.notify(text)
+        notifier.pause(settle, text)
 
     def _read(self, readback: Readback, chunks: Sequence[ChunkEntry]) -> dict[int, ChunkAtTarget]:
         """Compare the chunks with the rows of the target, on disk; DataError if these rows lack the key."""

@@ -70,12 +70,16 @@ def wait_for_answers(context: JobContext, contenders: list[Contender]) -> float:
     limit = max(c.answered_in for c in flying)
     text = f"Waiting up to {limit:,.0f} s for {flying[0].name}: an import found at the target may belong to it."
     context.client.notifier.announce_wait(limit, text)
-    waited = 0.0
+    waited, count = 0.0, context.client.notifier.count
     names = {_key(c) for c in flying}
     while waited < limit and any(_key(c) in names for c in contenders_of(context) if c.answered_in > 0):
         pause = min(POLL_SECONDS, limit - waited)
+        if count is not None:
+            count(text, limit - waited)
         context.clock.sleep(pause)
         waited += pause
+    if count is not None:
+        count(text, 0.0)
     return waited
 
 

@@ -1,6 +1,6 @@
 """Run the contract's checks on the cells of a frame; exact checks run only on cells that a cheap check cannot clear."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -11,7 +11,6 @@ from bulkops.reading.records.structural_index import Offsets
 from bulkops.validation.checks.columns import Checks, checks_of
 from bulkops.validation.context import Context, shown
 from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
-from bulkops_validators.model.contract import Column
 from bulkops_validators.model.expressions import CellCheck, RecordCheck, record_checks, record_plain
 
 ROW = "_row"
@@ -27,11 +26,13 @@ As text, timestamps sort by their local day, and an offset moves an instant by l
 
 
 def clean_columns(frame: pl.DataFrame, context: Context) -> frozenset[str]:
-    """Return the first column if all its cells are long codes, which need no further check."""
+    """Return the columns in which all cells are long codes: none is blank, begins with a digit or breaks a check."""
     return frozenset(
         name
-        for name in frame.columns[:1]
-        if not _repeats(frame[name]) and checks_of(context, name).all_clean(frame[name])
+        for name in frame.columns
+        if checks_of(context, name).text is not None
+        and _sample(frame[name]) is None
+        and checks_of(context, name).all_clean(frame[name])
     )
 
 
@@ -43,44 +44,60 @@ def content_matches(
     The columns in `spared` are known to be clean.
     """
     matches: list[RuleMatches] = []
+    distinct: dict[str, pl.Series] = {}
     for name in context.present:
         if name in spared:
             continue
-        matches += _column_matches(frame, context.contract.column(name), numbers, context, budget)
-    return matches + _record_matches(frame, numbers, context, budget)
+        cells = frame[name]
+        counted = _distinct_cells(cells, checks_of(context, name))
+        if counted is not None:
+            distinct[name] = counted[name]
+        matches += _column_matches(cells, counted, numbers, context, budget)
+    return matches + _record_matches(frame, distinct, numbers, context, budget)
 
 
 def _column_matches(
-    frame: pl.DataFrame, column: Column, numbers: Offsets | None, context: Context, budget: ExampleBudget
+    cells: pl.Series, distinct: pl.DataFrame | None, numbers: Offsets | None, context: Context, budget: ExampleBudget
 ) -> list[RuleMatches]:
-    checks = checks_of(context, column.name)
-    cells = frame[column.name]
-    if _repeats(cells):
-        unclean = _unclean(cells.unique(), checks)
+    """Return the matches in the cells of a column; `distinct` has its distinct cells if it has few."""
+    checks = checks_of(context, cells.name)
+    if distinct is not None:
+        unclean = _unclean(distinct[cells.name], checks)
         if not len(unclean):
             return []
         rows = cells.to_frame().with_row_index(ROW)
-        doubtful = cells.filter(cells.is_in(unclean.implode(), nulls_equal=True))
-    # `clean_columns` has already tried the first known column.
-    elif column.name != frame.columns[0] and checks.all_clean(cells):
+        counted = distinct if _TIMES in distinct.columns else cells.value_counts(name=_TIMES)
+        counted = counted.filter(pl.col(cells.name).is_in(unclean.implode(), nulls_equal=True))
+        return _repeated_matches(rows, counted, checks, numbers, context, budget)
+    plain = checks.are_plain(cells)
+    if plain.all():
         return []
-    else:
-        plain = checks.are_plain(cells)
-        if plain.all():
-            return []
-        rows = cells.to_frame().with_row_index(ROW).filter(~plain)
-        doubtful = rows[column.name]
-        if doubtful.n_unique() > len(doubtful) // 2:
-            return [
-                _matches_of(check, broken.height, broken, numbers, context, budget)
-                for check, broken in checks.broken(rows)
-            ]
+    rows = cells.to_frame().with_row_index(ROW).filter(~plain)
+    doubtful = rows[cells.name]
+    if doubtful.n_unique() > len(doubtful) // 2:
+        return [
+            _matches_of(check, broken.height, broken, numbers, context, budget) for check, broken in checks.broken(rows)
+        ]
     return _repeated_matches(rows, doubtful.value_counts(name=_TIMES), checks, numbers, context, budget)
 
 
-def _repeats(cells: pl.Series) -> bool:
-    """Return whether a column has few distinct cells, judging by its first cells."""
-    return len(cells) > _SAMPLE and cells.head(_SAMPLE).n_unique() < _SAMPLE // 2
+def _sample(cells: pl.Series) -> pl.Series | None:
+    """Return the distinct cells among the first ones if they are few; None if most cells of the column differ."""
+    if len(cells) <= _SAMPLE:
+        return None
+    distinct = cells.head(_SAMPLE).unique()
+    return distinct if len(distinct) < _SAMPLE // 2 else None
+
+
+def _distinct_cells(cells: pl.Series, checks: Checks) -> pl.DataFrame | None:
+    """Return the distinct cells of a column, with their counts if one of the first may break a check.
+
+    None if most cells differ.
+    """
+    sample = _sample(cells)
+    if sample is None:
+        return None
+    return cells.value_counts(name=_TIMES) if len(_unclean(sample, checks)) else cells.unique().to_frame()
 
 
 def _unclean(distinct: pl.Series, checks: Checks) -> pl.Series:
@@ -153,10 +170,14 @@ def _record_checks(context: Context) -> tuple[pl.Expr, tuple[RecordCheck, ...]]:
 
 
 def _record_matches(
-    frame: pl.DataFrame, numbers: Offsets | None, context: Context, budget: ExampleBudget
+    frame: pl.DataFrame,
+    distinct: Mapping[str, pl.Series],
+    numbers: Offsets | None,
+    context: Context,
+    budget: ExampleBudget,
 ) -> list[RuleMatches]:
     clean, checks = _record_checks(context)
-    if not checks or _all_in_order(frame, context):
+    if not checks or _all_in_order(frame, distinct, context):
         return []
     names = {name for check in checks for name in check.columns}
     rows = frame.select(name for name in frame.columns if name in names).with_row_index(ROW)
@@ -173,14 +194,18 @@ def _record_matches(
     return matches
 
 
-def _all_in_order(frame: pl.DataFrame, context: Context) -> bool:
-    """Return whether every start is days before every end; False if other record checks exist."""
+def _all_in_order(frame: pl.DataFrame, distinct: Mapping[str, pl.Series], context: Context) -> bool:
+    """Return whether every start is days before every end; False if other record checks exist.
+
+    `distinct` has the distinct cells of columns with few of them.
+    """
     contract = context.contract
     if contract.exclusive or not frame.height:
         return False
     for ordered in contract.ordered:
         if ordered.start in frame.columns and ordered.end in frame.columns:
-            start, end = frame[ordered.start].max(), frame[ordered.end].min()
+            start = distinct.get(ordered.start, frame[ordered.start]).max()
+            end = distinct.get(ordered.end, frame[ordered.end]).min()
             if start is None or end is None:
                 continue
             latest, earliest = _day(str(start)), _day(str(end))

@@ -107,12 +107,14 @@ def profile_block(
     context: Context,
     budget: ExampleBudget,
     *,
+    codes: frozenset[str],
     local_dates: bool,
     commas: bool,
 ) -> ColumnProfile:
     """Return the profile of a block.
 
-    `local_dates` and `commas`: the block contains local dates, or commas in numbers.
+    `codes` are columns in which every cell begins with a letter. `local_dates` and `commas`: the block contains local
+    dates, or commas in numbers.
     """
     profile = ColumnProfile()
     if not frame.height or not frame.width:
@@ -120,7 +122,8 @@ def profile_block(
     first = frame.to_series(0)
     number = number_of(frame.height - 1, numbers)
     profile.last = Example(message="", number=number, column=first.name, value=first[-1] or "")
-    for name in _code_columns(context):
+    profile.filled.update(dict.fromkeys(codes.intersection(_code_columns(context)), frame.height))
+    for name in [name for name in _code_columns(context) if name not in codes]:
         _profile_numbers(frame, name, numbers, context, budget, profile)
     for name in _decimal_columns(context):
         _profile_decimals(frame, name, numbers, profile)

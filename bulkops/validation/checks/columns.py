@@ -52,9 +52,9 @@ class Checks:
         if self.text is None or not len(cells) or cells.null_count():
             return False
         least, most = plain_lengths(self.text)
-        lengths = cells.str.len_bytes()
-        fit = lengths >= max(least, LEAST) if most is None else lengths.is_between(max(least, LEAST), most)
-        return bool(fit.all()) and are_long_codes(cells)
+        lengths = cells.str.len_bytes().to_numpy()
+        fit = lengths.min() >= max(least, LEAST) and (most is None or lengths.max() <= most)
+        return bool(fit) and are_long_codes(cells)
 
     def are_plain(self, cells: pl.Series) -> pl.Series:
         """Return flags of the cells that are clean by a cheap check."""

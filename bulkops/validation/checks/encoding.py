@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from itertools import islice
 
 import numpy as np
+import polars as pl
 
 from bulkops.reading.records.layout import Block, Layout
 from bulkops.reading.records.quote_repair import rewritten_cells
@@ -19,6 +20,8 @@ from bulkops.validation.checks.likely_encodings import describe_readings
 from bulkops.validation.context import Context, shown
 from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 
+_FEW_BYTES, _MOST_BYTES = 1 << 12, 1 << 32
+"""Bytes up to which Python validates UTF-8 faster than polars, and from which polars cannot hold them in one cell."""
 _FIRST_LEAD = 0xC0
 """The lowest byte that begins a character of several bytes."""
 _CONTROLS = tuple(bytes((byte,)) for byte in (*range(1, 9), 11, 12, *range(14, 32), 127))
@@ -83,8 +86,12 @@ def is_utf8(data: bytes) -> bool:
     if data.isascii():
         return True
     try:
-        data.decode()
-    except UnicodeDecodeError:
+        if _FEW_BYTES < len(data) < _MOST_BYTES:
+            # polars validates fifteen times as fast as Python decodes.
+            pl.Series([data], dtype=pl.Binary).cast(pl.String)
+        else:
+            data.decode()
+    except (UnicodeDecodeError, pl.exceptions.ComputeError):
         return False
     return True
 
@@ -185,7 +192,8 @@ class _ByteLocator:
             raw = rewritten[field][1]
             text = cell_text(raw)
         else:
-            raw = _cell_bytes(data, int(self.laid.starts[place]), field, self.context.separator)
+            record = data[self.laid.starts[place] : self.laid.ends[place]]
+            raw = _cell_bytes(record, field, self.context.separator)
             text = decoded(raw).strip('"')
         message = self._with_readings(message, raw)
         return Example(message=message, number=number, at=at, column=column, value=shown(text, self.context))
@@ -195,9 +203,10 @@ class _ByteLocator:
         return message + describe_readings(raw.strip(b'"'), mask=self.context.mask) if self.readings else message
 
 
-def _cell_bytes(data: bytes, start: int, field: int, separator: int) -> bytes:
-    first, end = next(islice(cells(data, start, separator), field, None), (start, start))
-    return data[first : end if end >= 0 else data.find(b"\n", first)]
+def _cell_bytes(record: bytes, field: int, separator: int) -> bytes:
+    """Return one cell of a record; an unclosed cell ends with its line."""
+    first, end = next(islice(cells(record, 0, separator), field, None), (0, 0))
+    return record[first:end] if end >= 0 else record[first:].partition(b"\n")[0].removesuffix(b"\r")
 
 
 def _lone_returns(block: Block, laid: Layout) -> Offsets:
@@ -219,7 +228,7 @@ def _lone_returns(block: Block, laid: Layout) -> Offsets:
 
 
 def _utf8_matches(block: Block, laid: Layout, context: Context, budget: ExampleBudget) -> list[RuleMatches]:
-    if block.data.isascii():
+    if is_utf8(block.data):
         return []
     lone = lone_bytes(block.data)
     values = block.array[lone]

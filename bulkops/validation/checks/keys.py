@@ -55,7 +55,9 @@ def key_hashes(
         return KeyHashes(exact, exact)
     fold = pl.col("key").str.normalize("NFC").str.to_lowercase().str.to_uppercase()
     if not context.folds_case:
-        fold = pl.when(pl.col("key").str.contains("@", literal=True)).then(fold).otherwise(pl.col("key"))
+        # In lower case, as `_is_folded` expects addresses: the same key must have the same hash in every block.
+        address = pl.col("key").str.contains("@", literal=True)
+        fold = pl.when(address).then(fold.str.to_lowercase()).otherwise(pl.col("key").str.normalize("NFC"))
     return KeyHashes(exact, _spread(_hashes(keys, fold), numbers, records))
 
 
@@ -74,14 +76,14 @@ def _hashes(keys: pl.DataFrame, key: pl.Expr) -> Hashes:
 def _is_folded(keys: pl.Series, *, addresses: bool) -> bool:
     """Return whether no key of the block changes when it is folded; a cheap test that is true for most codes.
 
-    With `addresses`, only keys that contain @ are folded: in other keys the case matters.
+    With `addresses`, the case is folded only in keys that contain @: in other keys it matters.
     """
     text = keys.str.join("").cast(pl.Binary).item()
+    if not text.isascii():
+        return addresses and b"@" not in text and unicodedata.is_normalized("NFC", text.decode())
     if addresses:
         large = np.frombuffer(text, np.uint8) - np.uint8(ord("A")) < _LETTERS
-        return b"@" not in text or (text.isascii() and not large.any())
-    if not text.isascii():
-        return False
+        return b"@" not in text or not large.any()
     small = np.frombuffer(text, np.uint8) - np.uint8(ord("a")) < _LETTERS
     return not small.any()
 

@@ -6,7 +6,7 @@ Matching a pattern in each cell would take ten times as long.
 import numpy as np
 import polars as pl
 
-from bulkops.reading.records.structural_index import NEWLINE, Bytes, Flags
+from bulkops.reading.records.structural_index import Bytes, Flags
 
 _SIGNS = tuple(b"-._@%")
 LEAST = 10
@@ -19,16 +19,19 @@ def are_long_codes(cells: pl.Series) -> bool:
     Each cell has at least `LEAST` bytes, and none is null.
     """
     text = np.frombuffer(cells.str.join("\n").cast(pl.Binary).item(), np.uint8)
-    ends = np.flatnonzero(text == NEWLINE)
-    if len(ends) != len(cells) - 1:
-        return False
-    first, last = text.take(np.append(0, ends + 1)), text.take(np.append(ends, len(text)) - 1)
+    # Each cell occupies its bytes and the line feed after it.
+    sizes = cells.str.len_bytes().to_numpy().astype(np.int64) + 1
+    ends = np.cumsum(sizes) - 1
+    first, last = text.take(ends - sizes + 1), text.take(ends - 1)
     if not _letters(first).all() or not (_letters(last) | _digits(last)).all():
         return False
     known = _letters(text)
     known |= _digits(text)
-    known[ends] = True
-    for sign in () if known.all() else _SIGNS:
+    # Only the line feeds that `join` inserted: one inside a cell stays unknown.
+    known[ends[:-1]] = True
+    for sign in _SIGNS:
+        if known.all():
+            break
         known |= text == sign
     return bool(known.all())
 

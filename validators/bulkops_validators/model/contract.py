@@ -232,6 +232,24 @@ class Readback:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeySearch:
+    """A list of the API that shows whether a code or a card exists.
+
+    `column` is the import column, `parameter` the filter of the list, and `field` the key in its items. A value with
+    fewer than `shortest` characters cannot be searched. With `must_exist` the import needs an existing key; without it
+    the import creates the key.
+    """
+
+    operation: str
+    path: str
+    column: str
+    parameter: str
+    field: str
+    shortest: int = 1
+    must_exist: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Route:
     """One endpoint of an import. The fields of `path` are ids of the target."""
 
@@ -239,6 +257,7 @@ class Route:
     path: str
     success: int = 200
     readback: Readback | None = None
+    search: KeySearch | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:

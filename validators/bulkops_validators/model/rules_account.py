@@ -155,4 +155,22 @@ ACCOUNT_RULES: tuple[Rule, ...] = (
         good="customerprofileid\\ncust-1",
         fix="Correct the id, or create the profile first.",
     ),
+    warning(
+        "ACC132",
+        "existing-key",
+        "A code or a card of the file exists already.",
+        why="The import creates codes and cards, so the server may reject one that exists. bulkops searches a few.",
+        bad="value\\nSUMMER-1 (the campaign has the coupon SUMMER-1)",
+        good="value\\nSUMMER-2",
+        fix="Check whether the file was imported before, with another tool or another ledger.",
+    ),
+    warning(
+        "ACC133",
+        "unknown-card",
+        "The loyalty program has no card with this identifier.",
+        why="Points can be added to existing cards only. bulkops searches a few of the cards.",
+        bad="identifier,amount\\nCARD-1,5 (the program has no card CARD-1)",
+        good="identifier,amount\\nCARD-2,5",
+        fix="Correct the identifier or the program, or import the cards first.",
+    ),
 )

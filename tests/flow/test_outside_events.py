@@ -1,0 +1,244 @@
+"""Two imports of one ledger while someone touches them from outside: nothing is lost or doubled with exit 0.
+
+The events: kills, signals, readers that close their pipes, a full disk under the ledger, and changes of the file.
+"""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bulkops.clock import SystemClock
+from bulkops.ledger.states import ChunkState
+from bulkops.ledger.store import Ledger
+from bulkops.sandbox.serve import SandboxServer
+from tests.cli.running import KEY, Shell
+from tests.crash.endings import rows_of_chunks
+from tests.crash.truth import CASES, Case, Rows
+
+RECORDS = 40
+DISK = "3m"
+GOOD_CODES = frozenset({0, 1, 2, 3, 4, 5, 130, -signal.SIGKILL, -signal.SIGHUP, -signal.SIGTERM, -signal.SIGINT})
+"""The documented codes, and signals that arrive before Python has installed a handler."""
+RESUMES = 8
+
+
+@dataclass
+class Story:
+    """Two imports of the same file, and what is needed to touch them. `versions` are all bytes of the file."""
+
+    case: Case
+    folder: Path
+    chance: random.Random
+    shell: Shell
+    file: Path
+    versions: dict[str, bytes] = field(default_factory=dict)
+    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    readers: list[int] = field(default_factory=list)
+    said: str = ""
+
+    @property
+    def filler(self) -> Path:
+        return self.shell.state / "filler"
+
+    def write(self, data: bytes) -> None:
+        """Replace the file in one step, and remember its bytes."""
+        self.versions[hashlib.sha256(data).hexdigest()] = data
+        part = self.file.with_suffix(".new")
+        part.write_bytes(data)
+        part.replace(self.file)
+
+    def words(self) -> list[str]:
+        ids = [word for name, value in self.case.ids.items() for word in (f"--{name}", str(value))]
+        return [
+            "import", self.case.contract, str(self.file), *ids, "--max-rows", "10", "--settle", "0.6", "--json",
+            "--again", "--leave-unfinished", "--max-removals", "100%",
+        ]  # fmt: skip
+
+    def start(self) -> None:
+        """Start an import whose streams are pipes; their readers are kept open until an event closes them."""
+        read, write = os.pipe()
+        command = [sys.executable, "-m", "bulkops", *self.words()]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=write, stderr=write, env=self.environment)
+        os.close(write)
+        self.running.append(process)
+        self.readers.append(read)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.shell.environment | {"BULKOPS_RESPONSE_TIMEOUT": "3"}
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "bulkops", *words]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120, check=False)
+        self.said += done.stderr
+        return done
+
+
+def kill(story: Story) -> None:
+    story.chance.choice(story.running).kill()
+
+
+def hang_up(story: Story) -> None:
+    process = story.chance.choice(story.running)
+    for _ in range(story.chance.randrange(1, 4)):
+        process.send_signal(story.chance.choice((signal.SIGHUP, signal.SIGHUP, signal.SIGTERM)))
+        time.sleep(0.1)
+
+
+def close_pipes(story: Story) -> None:
+    """Close the readers, as `| head -1` does."""
+    while story.readers:
+        os.close(story.readers.pop())
+
+
+def fill_disk(story: Story) -> None:
+    try:
+        with story.filler.open("wb", buffering=0) as file:
+            while file.write(b"\0" * 65536):
+                pass
+    except OSError:
+        pass
+
+
+def free_disk(story: Story) -> None:
+    story.filler.unlink(missing_ok=True)
+
+
+def append_record(story: Story) -> None:
+    lines = story.file.read_bytes()
+    story.write(lines + lines.partition(b"\n")[2])
+
+
+def replace_file(story: Story) -> None:
+    other = story.case.write(story.folder / "other.csv", records=RECORDS // 2, seed=story.chance.randrange(1000))
+    story.write(other.read_bytes())
+
+
+EVENTS: tuple[Callable[[Story], None], ...] = (
+    kill, kill, hang_up, close_pipes, fill_disk, free_disk, append_record, replace_file,
+)  # fmt: skip
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[bool]:
+    """Mount a small file system at a folder if this user can; yield whether it is mounted."""
+    folder.mkdir(parents=True)
+    words = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)]
+    mounted = subprocess.run(words, capture_output=True, check=False).returncode == 0
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def tell(case: Case, folder: Path, seed: int) -> None:
+    """Run two imports under events drawn from a seed, resume what is left, and compare the books with the target."""
+    chance = random.Random(seed)
+    state = folder / "state"
+    with small_disk(state) as mounted, SandboxServer(rate_limit=0, key=KEY) as sandbox:
+        story = Story(case, folder, chance, Shell(state, sandbox.base_url), folder / "in.csv")
+        story.write(case.write(folder / "first.csv", records=RECORDS, seed=seed).read_bytes())
+        before = case.held(sandbox)
+        slow = chance.choice(("slow:8", "slow:2", "slow:1"))
+        sandbox.set_faults(f"imports@2=cut:committed,imports@3={slow},imports@5=503:after,imports=slow:0.3")
+        events = [event for event in EVENTS if mounted or event not in (fill_disk, free_disk)]
+        codes = touched(story, chance.sample(events, chance.randrange(1, 4)))
+        sandbox.set_faults(None)
+        code = resumed(story)
+        check(story, codes, code, case.held(sandbox) - before)
+
+
+def touched(story: Story, events: list[Callable[[Story], None]]) -> list[int]:
+    """Start two imports, touch them at random moments, and return their exit codes."""
+    story.start()
+    time.sleep(story.chance.uniform(0, 1.5))
+    story.start()
+    for event in events:
+        time.sleep(story.chance.uniform(0.2, 2.5))
+        event(story)
+    codes = [process.wait(timeout=120) for process in story.running]
+    for reader in story.readers:
+        with os.fdopen(reader, "rb") as pipe:
+            story.said += pipe.read().decode()
+    free_disk(story)
+    return codes
+
+
+def resumed(story: Story) -> int:
+    """Resume every job with its own bytes until none is unfinished; return the largest exit code."""
+    for _ in range(RESUMES):
+        listed = story.run("jobs", "list", "--json")
+        jobs = [job for job in json.loads(listed.stdout).get("jobs", ()) if job["state"] == "unfinished"]
+        if not jobs:
+            break
+        for job in jobs:
+            bytes_of = story.folder / f"{job['job']}.csv"
+            bytes_of.write_bytes(story.versions[job["file"]["sha256"]])
+            story.run("jobs", "resume", job["job"], "--file", str(bytes_of))
+    return story.run("jobs", "resume", "--all", "--json").returncode
+
+
+def check(story: Story, codes: list[int], code: int, held: Rows) -> None:
+    """Compare the records that the ledger calls accepted with the target."""
+    context = (codes, code, story.said)
+    assert set(codes) <= GOOD_CODES, context
+    assert "Traceback" not in story.said, context
+    assert "This is a bug" not in story.said, context
+    states, accepted, doubtful = books(story)
+    assert accepted <= held, ("records were lost", context)
+    assert held <= accepted + doubtful, ("records were imported twice", context)
+    assert code in (0, 4), context
+    assert (code == 4) == bool(doubtful), context
+    if code == 0:
+        assert set(states) <= {"done", "cancelled"}, (states, context)
+
+
+def books(story: Story) -> tuple[list[str], Rows, Rows]:
+    """Return the states of the jobs, and the records that are accepted and in doubt."""
+    path = story.shell.state / "ledger.db"
+    accepted: Rows = Counter()
+    doubtful: Rows = Counter()
+    if not path.exists():
+        return [], accepted, doubtful
+    listed: dict[str, Any] = json.loads(story.run("jobs", "list", "--json").stdout)
+    ledger = Ledger.open(str(path), clock=SystemClock())
+    try:
+        for job in ledger.jobs():
+            version = story.folder / "version.csv"
+            version.write_bytes(story.versions[job.file_sha256])
+            chunks = ledger.chunks(job.id)
+            accepted += rows_of_chunks(version, chunks, ChunkState.ACCEPTED, ChunkState.SKIPPED)
+            doubtful += rows_of_chunks(version, chunks, ChunkState.IN_DOUBT)
+    finally:
+        ledger.close()
+    return [job["state"] for job in listed["jobs"]], accepted, doubtful
+
+
+SAMPLE = ("giveaways", "loyalty-points")
+CREATING = tuple(name for name in CASES if name in ("coupons", "loyalty-cards"))
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_two_imports_touched_from_outside_lose_and_double_nothing(name: str, tmp_path: Path) -> None:
+    tell(CASES[name], tmp_path, 1)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(100, 130))
+@pytest.mark.parametrize("name", [*SAMPLE, *CREATING])
+def test_two_imports_touched_from_outside_over_many_seeds(name: str, seed: int, tmp_path: Path) -> None:
+    tell(CASES[name], tmp_path, seed)
