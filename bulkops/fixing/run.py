@@ -111,7 +111,14 @@ def _readable_after_rewrite(scan: FileScan) -> bool:
 
 
 def _finish_copy(
-    contract: Contract, copy: BinaryIO, origins: Origins, writer: RepairWriter, options: FixOptions, *, again: bool, changed: bool = True
+    contract: Contract,
+    copy: BinaryIO,
+    origins: Origins,
+    writer: RepairWriter,
+    options: FixOptions,
+    *,
+    again: bool,
+    changed: bool = True,
 ) -> None:
     """Repair a copy until no repair is left that only a copy allows; one repair may make another possible.
 

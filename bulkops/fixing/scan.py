@@ -60,9 +60,10 @@ class FileScan:
     columns. `withheld`: there are more such columns, which can be removed once all records have as many cells as the
     header. `misread`: some records may have other cells once the file has commas, or fewer columns. `unread`: some
     records were not checked, and become readable once their structure is repaired. `short`: some records have too few
-    fields; `extra`: some have too many. `cells`: some cells are invalid. `lost_zeros` maps each column and length of a number that lost zeros to the
-    length it should have. `decimal_ids` are the columns of ids that became numbers, such as 100200.0. `last_record` is
-    the last record with a value, from 1. `dropped` are the positions of columns to remove although they contain values.
+    fields; `extra`: some have too many. `cells`: some cells are invalid. `lost_zeros` maps each column and length of a
+    number that lost zeros to the length it should have. `decimal_ids` are the columns of ids that became numbers, such
+    as 100200.0. `last_record` is the last record with a value, from 1. `dropped` are the positions of columns to remove
+    although they contain values.
     `by_comma`: commas separate the cells of all records, but another sign separates the names of the header.
     """
 

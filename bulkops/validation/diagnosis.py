@@ -73,7 +73,8 @@ def header_below(data: bytes, contract: Contract, renames: Mapping[str, str]) ->
         known, fields = _known(line, contract, renames)
         if not number and known:
             return 0
-        if number and known * 2 >= fields and _is_whole(line, contract, renames):
+        named = number > 0 and known * 2 >= fields
+        if named and _is_whole(line, contract, renames) and content_kind(line) is None:
             return at
         at = end
         if at >= len(data):

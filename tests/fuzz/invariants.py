@@ -82,7 +82,9 @@ def structure(file: FuzzedFile, random: Random) -> Iterator[Broken]:
     form = {"separator": ord(","), "width": random.choice((1, 2, width))}
     whole = rows_of(body, size=1 << 24, **form)
     spans = [row[:2] for row in whole]
-    if [start for start, _ in spans] != [0, *(end for _, end in spans)][: len(spans)] or (body and spans[-1][1] != len(body)):
+    if [start for start, _ in spans] != [0, *(end for _, end in spans)][: len(spans)] or (
+        body and spans[-1][1] != len(body)
+    ):
         yield Broken("the records are all bytes of the file, in order", repr(spans))
     if any(body[end - 1 : end] != b"\n" for _, end in spans[:-1]):
         yield Broken("each record but the last ends with a line feed", repr(spans))
@@ -202,7 +204,7 @@ def _no_worse(
     removed = [change for change in changes if change.record is not None and change.column is None and not change.after]
     if not {change.code for change in changes} & _NEW_QUOTES and after.records != before.records - len(removed):
         yield Broken("no record comes or goes unlisted", f"{before.records} -> {after.records} {removed} {shown}")
-    # With commas, or fewer columns, a record with wrong quotes may have other cells, and so more cells with wrong bytes.
+    # With commas, or fewer columns, a record with wrong quotes may have other cells, so more cells have wrong bytes.
     divided = {"HDR104", "HDR108"} & set(before.counts)
     counts = [
         sum(count for code, count in _structural(report).items() if not (divided and code in _OF_BYTES))
@@ -217,7 +219,9 @@ def _no_worse(
 
 
 def _structural(report: FileReport) -> dict[str, int]:
-    found = {code: count for code, count in report.counts.items() if code.startswith(_OF_STRUCTURE) and code != "STR110"}
+    found = {
+        code: count for code, count in report.counts.items() if code.startswith(_OF_STRUCTURE) and code != "STR110"
+    }
     return {code: count for code, count in found.items() if report.severities[code] is Severity.ERROR}
 
 
@@ -280,5 +284,5 @@ def broken(check: Check, file: FuzzedFile, random: Random) -> list[Broken]:
         return [*check(file, random)]
     except TooLarge:
         return []
-    except Exception as error:  # the invariant is that there is none
+    except Exception as error:  # noqa: BLE001 - the invariant is that there is none
         return [Broken("no input ends in a traceback", f"{type(error).__name__}: {error}")]

@@ -1,4 +1,4 @@
-"""Run the fuzzer: `python -m tests.fuzz.run --seconds 600`. It prints how many files it checked, and what they broke."""
+"""Run the fuzzer, as in `python -m tests.fuzz.run --seconds 600`, and print how many files broke which invariant."""
 
 import argparse
 import hashlib
@@ -65,7 +65,9 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--inputs", type=int, default=sys.maxsize, help="number of files")
     options.add_argument("--seconds", type=float, default=float("inf"), help="longest run")
-    options.add_argument("--first", type=int, default=1, help="number of the first file; the same number is the same file")
+    options.add_argument(
+        "--first", type=int, default=1, help="number of the first file; the same number is the same file"
+    )
     options.add_argument("--failures", type=Path, help="folder for the smallest file that breaks each invariant")
     options.add_argument("--every", action="store_true", help="make every check with each number")
     chosen = options.parse_args()

@@ -1,4 +1,4 @@
-"""Invariants of generated files: few files in `make test`, many in `make soak`; `make fuzz` runs as long as it is told to."""
+"""Invariants of generated files: few files in `make test`, many in `make soak`; `make fuzz` checks a million."""
 
 from random import Random
 

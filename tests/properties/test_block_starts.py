@@ -115,7 +115,20 @@ def test_bytes_around_a_line_end_cannot_always_show_whether_a_record_ends_there(
     assert middle + 1 not in {row[0] for row in rows(quoted, 1)}
 
 
-WHOLE_FILE = ("HDR", "UNQ", "IMP", "STR103", "STR108", "STR110", "VAL115", "DAT110", "FIL112", "STR118", "XLS103", "XLS115")
+WHOLE_FILE = (
+    "HDR",
+    "UNQ",
+    "IMP",
+    "STR103",
+    "STR108",
+    "STR110",
+    "VAL115",
+    "DAT110",
+    "FIL112",
+    "STR118",
+    "XLS103",
+    "XLS115",
+)
 """Rules that need the whole file: its header, its other records, or its last record."""
 
 

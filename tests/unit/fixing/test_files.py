@@ -231,9 +231,9 @@ def test_a_large_file_with_defects_all_over_has_none_after_its_repair() -> None:
 
 
 def test_records_by_comma_below_a_header_with_another_separator_keep_their_bytes() -> None:
-    data = b"store_integration_id;limit\nS1,5\n\"S,2\",6.5\n"
+    data = b'store_integration_id;limit\nS1,5\n"S,2",6.5\n'
     out, changes, _ = fixed(data, contract="store-budgets")
-    assert out == b"store_integration_id,limit\nS1,5\n\"S,2\",6.5\n"
+    assert out == b'store_integration_id,limit\nS1,5\n"S,2",6.5\n'
     assert codes(changes) == ["HDR108"]
 
 

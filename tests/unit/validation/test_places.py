@@ -47,7 +47,10 @@ STRUCTURE = {
             ("FIL107", 1, 2, 8),
         ],
     ),
-    "CR only below a name over two lines": (b'value,"a\n"\rCODE1,1\r', [("HDR102", None, 1, 6), ("FIL108", None, 2, 10)]),
+    "CR only below a name over two lines": (
+        b'value,"a\n"\rCODE1,1\r',
+        [("HDR102", None, 1, 6), ("FIL108", None, 2, 10)],
+    ),
     "NUL in a name over two lines": (b'value,"a\n\x00"\nCODE1,1\n', [("HDR102", None, 1, 6), ("FIL106", None, 2, 9)]),
     "CR only": (b"value\rCODE1\rCODE2\r", [("FIL108", None, 1, 5)]),
     "one lone CR": (b"value\nCODE1\rCODE2\nCODE3\n", [("FIL108", 1, 2, 11)]),
