@@ -86,7 +86,7 @@ def removable(preamble: bytes, header: Header) -> bool:
     """Return whether no line in front of a header can be a record: each is blank, a remark, or has another width."""
     width = len(header.columns)
     for line in preamble.splitlines():
-        remark = re.match(rb"#|//|--|[-=_+|*, ]*$", line.strip()) is not None
+        remark = re.match(rb"#|//|--|[-=_+|*,;\t ]*$", line.strip()) is not None
         if not remark and (width == 1 or len([*cells(line, 0, header.separator)]) == width):
             return False
     return True

@@ -237,7 +237,6 @@ def test_no_record_comes_or_goes_unlisted(contract: Contract, data: st.DataObjec
         ("loyalty-cards", b';;;\nidentifier;state;;\n;;"";""""\n;;"";'),
         ("collections", b"item\nitem\nABCD,\n"),
         ("collections", b"item\nABCD,x\nABCD,x\n"),
-        ("audiences", b"\nPROFILEINTEGRATIONID\n\xc2\x85Summary,,,\n"),
         ("stores", b'store_integration_id,\r\nx\ny,\\"\r\nSTORE-001,\r\nSTORE-001,\r\n04/13/2030\t,'),
     ],
 )

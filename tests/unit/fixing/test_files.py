@@ -250,3 +250,9 @@ def test_only_column_of_a_file_stays_although_it_has_no_name() -> None:
 def test_blanks_and_byte_order_marks_before_a_cell_go_in_one_run() -> None:
     out, changes, _ = fixed("value\n \ufeff \ufeffABCD\n".encode())
     assert (out, codes(changes)) == (b"value\nABCD\n", ["COD101", "COD102", "COD101", "COD102"])
+
+
+def test_record_that_becomes_a_header_or_a_note_by_a_repair_goes_in_the_same_run() -> None:
+    assert fixed(b"item\na\n item\n", contract="collections")[0] == b"item\na\n"
+    note = "PROFILEINTEGRATIONID\n\x85Summary,,,\n".encode()
+    assert fixed(note, UNSAFE, contract="audiences")[0] == b"profileintegrationid\n"
