@@ -129,10 +129,11 @@ def collect_forms(contract: Contract, source: Source, renames: Mapping[str, str]
 
 
 def _by_comma(block: Block, laid: Layout, width: int) -> int:
-    """Return how many records with a single field have `width` cells if commas separate them."""
+    """Return how many records with a single field, or with wrong quotes, have `width` cells if commas separate them."""
     if block.separator == _COMMA:
         return 0
-    lone = np.flatnonzero((laid.numbers >= 0) & (laid.fields == 1))
+    # Malformed records have 0 fields.
+    lone = np.flatnonzero((laid.numbers >= 0) & (laid.fields <= 1))
     records = (block.data[laid.starts[index] : laid.ends[index]].rstrip(b"\r\n") for index in lone.tolist())
     return sum(len(wrapped_cells(record, _COMMA)) == width for record in records)
 

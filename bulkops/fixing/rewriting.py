@@ -43,7 +43,8 @@ def rewrite(
         for repair, line in header_repairs(file_start, shape):
             writer.log_repairs([repair], record=None, line=line)
         if keeps_preamble(file_start, shape):
-            writer.write(file_start.preamble)
+            lines = file_start.preamble.splitlines(keepends=True)
+            writer.write(b"".join(_line_in_file_form(line, shape) for line in lines))
         writer.write(repaired_header(file_start, shape))
         rewriting = _RewritePass(shape, writer, earlier, kept, scan.last_record, file_start.offset, file_start.lines)
         for block in blocks(reader, separator=shape.separator, width=len(shape.columns), size=BLOCK_BYTES):
@@ -51,6 +52,11 @@ def rewrite(
             touched = any(begin < start + length and start < end for begin, end in scan.touched)
             rewriting.write(block, touched=touched)
     refuse_changed(source, before=scan.sha256, after=reader.sha256)
+
+
+def _line_in_file_form(line: bytes, shape: RecordShape) -> bytes:
+    """Return a line above the header, with as many fields as before once commas separate them."""
+    return in_file_form(line, shape) if line.strip(b"\r\n") else line
 
 
 def _shape(contract: Contract, source: Source, scan: FileScan, options: FixOptions) -> RecordShape:
