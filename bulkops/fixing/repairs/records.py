@@ -1,7 +1,7 @@
 """Repair one record: its bytes, quotes, number of fields, cells and line end."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bulkops.fixing.options import AppliedRepair, FileEvidence, FixOptions
 from bulkops.fixing.repairs.cells import makes_invalid, repair_cell
@@ -20,6 +20,8 @@ _NEEDS_QUOTES = re.compile('[",\r\n]')
 _COMMA = ord(",")
 _MARK = "\ufeff"
 """A byte order mark, which precedes a record where one file was appended to another."""
+_MANY, _SHORT = 50_000, 256
+"""Maximum number of cells with a remembered result, and maximum number of their characters."""
 _READABLE = {"STR104", "STR106", "STR107"}
 """Rules of invalid quotes that are unambiguous if only one interpretation has the right number of cells."""
 
@@ -44,6 +46,19 @@ class RecordShape:
     kept: frozenset[str] = frozenset()
     dropped: frozenset[int] = frozenset()
     last: bool = False
+    known: dict[tuple[str, str], tuple[str, list[AppliedRepair]]] = field(default_factory=dict, repr=False)
+    """The results of `repaired_cell` that are remembered: cells repeat."""
+
+    def repaired_cell(self, name: str, text: str) -> tuple[str, list[AppliedRepair]]:
+        """Return a repaired cell of a column, and the repairs in order."""
+        found = self.known.get((name, text))
+        if found is None:
+            found = repair_cell(self.contract.column(name), text, self.evidence, self.options)
+            if len(self.known) >= _MANY:
+                self.known.clear()
+            if len(text) <= _SHORT:
+                self.known[name, text] = found
+        return found
 
     @property
     def omitted(self) -> frozenset[int]:
@@ -280,8 +295,7 @@ def _repaired(read: _Cells, shape: RecordShape, repairs: list[AppliedRepair]) ->
         texts[0], originals[0] = mark.after, None
     for index, name in enumerate(shape.columns):
         if name is not None and texts[index] and name not in shape.kept:
-            column = shape.contract.column(name)
-            after, found = repair_cell(column, texts[index], shape.evidence, shape.options)
+            after, found = shape.repaired_cell(name, texts[index])
             if found and not (_is_blank(after) and _is_needed(name, read, shape)):
                 texts[index], originals[index] = after, None
                 repairs += found
