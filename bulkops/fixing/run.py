@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from bulkops.errors import DataError
-from bulkops.fixing.collisions import colliding_keys
+from bulkops.fixing.collisions import colliding_keys, rewrite_without_collisions
 from bulkops.fixing.options import FixOptions
 from bulkops.fixing.repairs.header import refuse_renames
 from bulkops.fixing.rewriting import BLOCK_BYTES, rewrite
@@ -42,10 +42,10 @@ def fix_file(
     if options.unsafe and any(notice.code == "HDR112" for notice in scan.file_start.notices):
         options, scan = _as_import_file(contract, source, scan, options)
     again = _readable_after_rewrite(scan) or scan.unread or (options.unsafe and scan.short)
-    kept = colliding_keys(contract, source, scan, options)
     if not options.unsafe and not scan.withheld and not scan.extra and not again:
-        rewrite(contract, source, scan, RepairWriter(out, log, report), options, kept=kept)
+        rewrite_without_collisions(contract, source, scan, RepairWriter(out, log, report), options)
         return report
+    kept = colliding_keys(contract, source, scan, options)
     with tempfile.TemporaryFile() as copy:
         origins = Origins()
         rewrite(contract, source, scan, RepairWriter(copy, log, report, origins), options, kept=kept)
