@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from bulkops.cli.options.environment import option
+from bulkops.cli.options.paths import FilePath
 from bulkops.cli.output.console import Console
 from bulkops.cli.process.error_exit import final_exit_code, report_error, without_color
 from bulkops.cli.process.processors import leave, prepare
@@ -114,7 +115,7 @@ def _command_hint(word: str) -> str:
 )
 @option(
     "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FilePath(local="the configuration is read from this machine", dir_okay=False),
     help="Configuration file; default: the nearest bulkops.toml or pyproject.toml with [tool.bulkops].",
 )
 @option("-q", "--quiet", is_flag=True, help="Print only results and errors.")

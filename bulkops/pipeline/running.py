@@ -33,6 +33,7 @@ from bulkops.pipeline.proof import Circumstances, keep_result
 from bulkops.reconciling.jobs import known_from_ledger
 from bulkops.reconciling.result import Verdict
 from bulkops.reconciling.run import EvidenceSource, reconcile
+from bulkops.remote.paths import release_file
 from bulkops.settings import Target
 from bulkops.transport.notices import discard_notice
 from bulkops.transport.responses import MOVED
@@ -251,6 +252,8 @@ def run_and_prove(context: JobContext, *, stop: Stop, observer: Observer, prove:
     outcome = _outcome(context, error)
     if prove and not isinstance(error, FileChanged) and outcome.state in (JobState.DONE, JobState.REFUSED):
         outcome = _proved(context, outcome, observer)
+    if outcome.state not in (JobState.UNFINISHED, JobState.IN_DOUBT):
+        release_file(context.job.file_path, context.job.id)
     return _recorded(outcome)
 
 

@@ -12,6 +12,7 @@ from bulkops.errors import FileChanged, InputUnreadable
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import DOUBTFUL, ChunkState
 from bulkops.reading.records.boundaries import counted_blocks
+from bulkops.remote.paths import copy_of, fetch, replaced
 from bulkops.upload.body import BLOCK, FileStamp, settled_stamp
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Mode
@@ -54,8 +55,13 @@ class JobFile:
             raise error
 
     def change(self) -> FileChanged | None:
-        """Return the error that describes how the file has changed; None if it has not changed."""
+        """Return the error that describes how the file has changed; None if it has not changed.
+
+        A remote file must still have the version that was copied. Unfinished if its server does not say.
+        """
         job = self._job
+        if (how := replaced(job.file_path)) is not None:
+            return FileChanged(f"{job.file_path} {how}.", hint=_hint(job, self._chunks(), FileChange(description=how)))
         try:
             now = settled_stamp(job.file_path)
             if now is not None and now == self._stamp:
@@ -75,6 +81,7 @@ def change_of(path: Path, *, sha256: str, size: int) -> FileChange | None:
 
     InputUnreadable if the file cannot be read.
     """
+    fetch(path)
     try:
         with path.open("rb", buffering=0) as file:
             digest, left, last = hashlib.sha256(), size, b""
@@ -145,6 +152,9 @@ def _hint_to_resume(job: JobEntry, change: FileChange, *, may_cancel: bool) -> s
             f"bulkops jobs resume {job.id} --file {copy}{cancelling}."
         )
     naming = f"bulkops jobs resume {job.id} --file PATH"
+    if (kept := copy_of(job.file_path)) is not None:
+        naming = f"bulkops jobs resume {job.id} --file {shlex.quote(str(kept))}"
+        return f"Resume with the copy of the file that the job began with: {naming}{cancelling}."
     return f"Put the original file back and resume, or name it with `{naming}`{cancelling}."
 
 
