@@ -15,7 +15,8 @@ from typing import Any
 
 from bulkops.errors import UsageError
 from bulkops.remote.paths import RemotePath
-from bulkops.remote.uploads import existing_version, sha256_at
+from bulkops.remote.transfer import sha256_at
+from bulkops.remote.uploads import existing_version
 from bulkops.remote.versions import Version
 
 HASHED = 16 << 20

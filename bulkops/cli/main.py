@@ -18,6 +18,7 @@ from bulkops.cli.process.signals import interrupt_on_signals
 from bulkops.cli.process.streams import prepare_streams
 from bulkops.errors import UsageError
 from bulkops.redaction import remember_keys
+from bulkops.remote.notices import listen
 from bulkops.version import __version__
 from bulkops.wording import guess, nearest
 
@@ -127,6 +128,7 @@ def cli(ctx: click.Context, config: Path | None, *, quiet: bool, debug: bool) ->
     console = ctx.ensure_object(Console)
     console.quiet, console.debug = quiet, debug
     ctx.meta["bulkops.config"] = config
+    listen(console.note)
 
 
 def run() -> int:

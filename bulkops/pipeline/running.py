@@ -277,7 +277,14 @@ def outcome_of_job(
 
 def _with_file(context: JobContext, error: BulkopsError | None, observer: Observer) -> BulkopsError | None:
     """Return the error that ended a run, or how the job's file has changed; with both, the change is only reported."""
-    if isinstance(error, FileChanged) or (changed := context.job_file.change()) is None:
+    if isinstance(error, FileChanged):
+        return error
+    try:
+        changed = context.job_file.change()
+    except BulkopsError as unknown:  # of a remote file: the copy that was sent is complete
+        observer.note(f"bulkops could not check whether the file was replaced meanwhile: {unknown.message}")
+        return error
+    if changed is None:
         return error
     if error is None:
         return changed
@@ -348,7 +355,7 @@ def _proved(context: JobContext, outcome: Outcome, observer: Observer) -> Outcom
             clock=context.clock,
             observer=observer.note,
         )
-        context.job_file.refuse_change()
+        context.job_file.refuse_change(at_server=False)
         circumstances = Circumstances.of_target(context.client.target, began=began, ended=context.clock.now())
         job = keep_result(ledger, job, result, circumstances)
     except BulkopsError as raised:

@@ -17,9 +17,8 @@ from bulkops.errors import FileChanged, LimitExceeded, UsageError
 from bulkops.journal import record
 from bulkops.private import FILE, private, private_folder, write_private
 from bulkops.remote.addresses import Address
-from bulkops.remote.failures import PartialRead
-from bulkops.remote.opening import store_for
-from bulkops.remote.retries import retried, say, wait_after
+from bulkops.remote.notices import say
+from bulkops.remote.transfer import blocks_of, present_version
 from bulkops.remote.versions import Version
 from bulkops.settings import state_folder
 
@@ -76,12 +75,6 @@ def copied(address: Address, pinned: Version | None = None) -> Copy:
     made = _reused(address, version) or _filled(address, version)
     weakref.finalize(made, _leave, made.path.parent, made.lock)
     return made
-
-
-def present_version(address: Address) -> Version:
-    """Return the present version of a file; InputUnreadable if it does not exist."""
-    store = store_for(address)
-    return retried(lambda: store.version(address), address, "read")
 
 
 def change_between(before: Version, now: Version) -> str:
@@ -169,45 +162,15 @@ def _filled(address: Address, version: Version) -> Copy:
 
 
 def _received(address: Address, version: Version, part: IO[bytes]) -> tuple[str, int]:
-    """Write the bytes of a version to a file, and return their SHA-256 and number; a broken transfer is continued."""
-    digest, attempt, checked = hashlib.sha256(), 0, 0
-    while True:
-        start = part.tell()
-        blocks = store_for(address).blocks(address, version, start)
-        try:
-            for block in _whole(blocks, start, version.size):
-                digest.update(block)
-                part.write(block)
-                if part.tell() - checked >= _CHECKED_EVERY:
-                    checked = part.tell()
-                    _refuse_full_disk(address, 0)
-            return digest.hexdigest(), part.tell()
-        except _Stopped as stopped:
-            attempt = 0 if part.tell() > start else attempt
-            wait_after(stopped.__cause__, address, "read", attempt)  # type: ignore[arg-type] # it is always raised from
-            attempt += 1
-
-
-class _Stopped(Exception):
-    """A transfer stopped; the cause is the exception of the library."""
-
-
-def _whole(blocks: Iterator[bytes], start: int, size: int | None) -> Iterator[bytes]:
-    """Yield blocks up to `size` bytes; _Stopped if the library fails, or if the content ends before.
-
-    An exception of the library must not be confused with one of the disk.
-    """
-    while True:
-        try:
-            block = next(blocks, None)
-        except Exception as error:
-            raise _Stopped from error
-        if block is None:
-            break
-        start += len(block)
-        yield block
-    if size is not None and start != size:
-        raise _Stopped from PartialRead(f"{start} of {size} bytes")
+    """Write the bytes of a version to a file, and return their SHA-256 and number."""
+    digest, checked = hashlib.sha256(), 0
+    for block in blocks_of(address, version):
+        digest.update(block)
+        part.write(block)
+        if part.tell() - checked >= _CHECKED_EVERY:
+            checked = part.tell()
+            _refuse_full_disk(address, 0)
+    return digest.hexdigest(), part.tell()
 
 
 def _refuse_replaced(address: Address, version: Version) -> None:

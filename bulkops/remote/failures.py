@@ -29,6 +29,7 @@ class Cause(Enum):
     UNKNOWN_HOST_KEY = "unknown host key"
     UNKNOWN_NAME = "unknown name"
     CERTIFICATE = "certificate"
+    NO_TLS = "no TLS"
     TIMEOUT = "timeout"
     BROKEN = "broken"
     REFUSED = "refused"
@@ -108,6 +109,8 @@ class Failure:
 
 def failure_of(error: BaseException) -> Failure:
     """Return the cause of an exception: the first one that is recognised in it or in what caused it."""
+    if isinstance(error, FileExistsError):
+        return Failure(cause=Cause.EXISTS)  # a library found that the condition "no such file" is not met
     chain = list(_chain(error))
     for recognise in (_of_network, _of_code, _of_class, _of_status):
         for found in chain:
@@ -141,8 +144,9 @@ def _of_network(error: BaseException) -> Failure | None:
     """Return the cause of a failure to look up a name or to prove a certificate."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return Failure(cause=Cause.CERTIFICATE, detail=error.verify_message.rstrip("."))
-    if isinstance(error, ssl.SSLError) and error.reason not in ("UNEXPECTED_EOF_WHILE_READING", None, ""):
-        return Failure(cause=Cause.CERTIFICATE, detail=str(error.reason).replace("_", " ").lower())
+    reason = getattr(error, "reason", "") if isinstance(error, ssl.SSLError) else ""
+    if isinstance(reason, str) and reason not in ("UNEXPECTED_EOF_WHILE_READING", ""):
+        return Failure(cause=Cause.NO_TLS, detail=reason.replace("_", " ").lower())
     if isinstance(error, socket.gaierror):
         return Failure(cause=Cause.UNKNOWN_NAME if error.errno in _UNKNOWN_NAME else Cause.BROKEN)
     if isinstance(error, ConnectionRefusedError) or getattr(error, "errno", None) == errno.ECONNREFUSED:
@@ -194,6 +198,7 @@ def described(failure: Failure, address: Address) -> str:
         Cause.UNKNOWN_HOST_KEY: f"the key of the {place} is not in the file of known hosts",
         Cause.UNKNOWN_NAME: f"the host name is unknown ({address.place.rpartition('@')[2]}, or that of its service)",
         Cause.CERTIFICATE: f"the connection is not trusted: {failure.detail}",
+        Cause.NO_TLS: f"TLS failed: {failure.detail}",
         Cause.TIMEOUT: "there was no response in time",
         Cause.BROKEN: "the connection broke off",
         Cause.REFUSED: "the connection was refused",
@@ -214,7 +219,7 @@ def explained(error: BaseException, address: Address, doing: str) -> BulkopsErro
     match failure.cause:
         case Cause.REPLACED:
             return FileChanged(message, hint="Run the command again when the file is complete.")
-        case Cause.UNKNOWN_NAME | Cause.CERTIFICATE | Cause.UNKNOWN_HOST_KEY:
+        case Cause.UNKNOWN_NAME | Cause.CERTIFICATE | Cause.NO_TLS | Cause.UNKNOWN_HOST_KEY:
             return Unreachable(message, hint=_network_hint(failure, address))
         case Cause.NO_CREDENTIALS | Cause.FORBIDDEN:
             return UsageError(message, hint=_access_hint(failure, address))
@@ -238,6 +243,8 @@ def _network_hint(failure: Failure, address: Address) -> str:
         case Cause.CERTIFICATE:
             variable = {"s3": "AWS_CA_BUNDLE", "https": "SSL_CERT_FILE"}.get(address.scheme, "REQUESTS_CA_BUNDLE")
             return f"If your network signs certificates itself, set {variable} to the file of its certificates."
+        case Cause.NO_TLS:
+            return "Check the port, and that the server speaks TLS there."
         case _:
             return "Check the spelling of the address, and that this machine can look up names (DNS)."
 

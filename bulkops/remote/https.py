@@ -14,7 +14,7 @@ from bulkops.errors import UsageError
 from bulkops.proxies import proxy_for
 from bulkops.redaction import remember
 from bulkops.remote.addresses import Address
-from bulkops.remote.stores import BLOCK, CONNECT_SECONDS, READ_SECONDS, Entry
+from bulkops.remote.stores import CONNECT_SECONDS, READ_SECONDS, Entry
 from bulkops.remote.versions import Version
 from bulkops.trust import trusted_context
 
@@ -44,7 +44,7 @@ class HttpsStore:
         with self._response("GET", address, headers) as response:
             _refuse(response)
             skip = start if start and response.status_code != httpx.codes.PARTIAL_CONTENT else 0
-            for block in response.iter_raw(BLOCK):
+            for block in response.iter_raw():
                 yield block[skip:]
                 skip = max(0, skip - len(block))
 
@@ -81,7 +81,11 @@ class HttpsStore:
         """Refuse: HTTPS addresses can only be read."""
         self.check_place(address)
 
-    def copy(self, source: Address, target: Address) -> None:  # noqa: ARG002 - as in every store
+    def make_folder(self, folder: Address) -> None:
+        """Refuse: HTTPS addresses can only be read."""
+        self.check_place(folder)
+
+    def rename(self, source: Address, target: Address) -> None:  # noqa: ARG002 - as in every store
         """Refuse: HTTPS addresses can only be read."""
         self.check_place(target)
 

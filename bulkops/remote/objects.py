@@ -70,9 +70,12 @@ class ObjectStore:
         """Upload a file; the server refuses it if an object appeared that must not exist."""
         self._files.put_file(str(local), self._key(address), mode="create" if new else "overwrite")
 
-    def copy(self, source: Address, target: Address) -> None:
-        """Copy an object inside the service."""
-        self._files.cp_file(self._key(source), self._key(target))
+    def make_folder(self, folder: Address) -> None:
+        """Do nothing: a key may contain slashes."""
+
+    def rename(self, source: Address, target: Address) -> None:
+        """Refuse: an object has no other name."""
+        raise NotImplementedError(f"{source} to {target}")
 
     def delete(self, address: Address) -> None:
         """Remove an object."""

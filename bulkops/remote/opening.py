@@ -1,7 +1,6 @@
 """Open the store of an address. The library of a scheme is loaded only for an address with this scheme."""
 
 from contextlib import suppress
-from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -9,13 +8,24 @@ from bulkops.errors import UsageError
 from bulkops.remote.addresses import SCHEMES, Address
 from bulkops.remote.stores import Store
 
+_STORES: dict[tuple[str, str], Store] = {}
 
-@cache
-def store_of(scheme: str, place: str) -> Store:
-    """Return the store of a bucket, container or host; UsageError if its extra is not installed.
 
-    One store is kept for the process, with its connections.
-    """
+def store_for(address: Address) -> Store:
+    """Return the store of an address, with its connections, until `close_stores`; UsageError without its extra."""
+    key = (address.scheme, address.place)
+    if key not in _STORES:
+        _STORES[key] = _opened(*key)
+    return _STORES[key]
+
+
+def close_stores() -> None:
+    """Close all connections; the next use of an address opens another one, with the present credentials."""
+    while _STORES:
+        _STORES.popitem()[1].close()
+
+
+def _opened(scheme: str, place: str) -> Store:
     require(scheme)
     if scheme == "https":
         from bulkops.remote.https import HttpsStore
@@ -28,11 +38,6 @@ def store_of(scheme: str, place: str) -> Store:
     from bulkops.remote.objects import ObjectStore
 
     return ObjectStore(scheme, place)
-
-
-def store_for(address: Address) -> Store:
-    """Return the store of an address."""
-    return store_of(address.scheme, address.place)
 
 
 def require(scheme: str) -> None:

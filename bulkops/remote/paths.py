@@ -22,9 +22,9 @@ from bulkops.remote.copies import (
     copied,
     copies_folder,
     kept_copy,
-    present_version,
     release,
 )
+from bulkops.remote.transfer import present_version
 from bulkops.remote.versions import Version
 
 if TYPE_CHECKING:
@@ -104,6 +104,22 @@ class RemotePath(LocalPath):
     def with_name(self, name: str) -> "RemotePath":
         """Return the path of another file in the same folder."""
         return RemotePath(self.address.sibling(name))
+
+    def with_suffix(self, suffix: str) -> "RemotePath":
+        """Return the path of the file whose name has another suffix."""
+        return self.with_name(f"{self.stem}{suffix}")
+
+    @property
+    def parents(self) -> tuple["RemotePath", ...]:
+        """The folders around the file, the nearest first."""
+        found = [self.parent]
+        while found[-1].address.path:
+            found.append(found[-1].parent)
+        return tuple(found)
+
+    def joinpath(self, *names: str | os.PathLike[str]) -> "RemotePath":
+        """Return the path of a name inside this folder."""
+        return self / "/".join(os.fspath(name) for name in names)
 
     def __truediv__(self, name: str | os.PathLike[str]) -> "RemotePath":
         return RemotePath(self.address.child(os.fspath(name)))

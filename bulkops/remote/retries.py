@@ -7,23 +7,12 @@ from typing import TypeVar
 from bulkops.journal import record
 from bulkops.remote.addresses import Address
 from bulkops.remote.failures import described, explained, failure_of
+from bulkops.remote.notices import say
 
 T = TypeVar("T")
 
 WAITS = (1.0, 3.0, 9.0)
 """Seconds before each retry of a transient error."""
-_listeners: list[Callable[[str], None]] = []
-
-
-def listen(listener: Callable[[str], None]) -> None:
-    """Pass what remote files report to `listener` from now on: copies, waits and retries."""
-    _listeners[:] = [listener]
-
-
-def say(text: str) -> None:
-    """Report a copy or a wait."""
-    for listener in _listeners:
-        listener(text)
 
 
 def wait_after(error: Exception, address: Address, doing: str, attempt: int) -> None:

@@ -1,14 +1,13 @@
 """Files on SFTP servers, by asyncssh. The key of a host must be known; it is never accepted silently."""
 
-import os
 import secrets
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from asyncssh import SFTPError
 from fsspec.asyn import sync
 from sshfs import SSHFileSystem
 
@@ -40,7 +39,6 @@ class SftpStore:
             self._opened = SSHFileSystem(
                 parts.hostname,
                 skip_instance_cache=True,
-                use_listings_cache=False,
                 connect_timeout=CONNECT_SECONDS,
                 login_timeout=CONNECT_SECONDS,
                 **options,
@@ -118,29 +116,34 @@ class SftpStore:
                 self._call("_rm_file", _path(part))
             raise
 
-    def _rename(self, part: Address, address: Address, *, new: bool) -> None:
+    def make_folder(self, folder: Address) -> None:
+        """Create a folder, with its parents."""
+        self._call("_makedirs", _path(folder), exist_ok=True)
+
+    def rename(self, source: Address, target: Address) -> None:
+        """Rename a file; FileExistsError if the name is taken."""
+        self._rename(source, target, new=True)
+
+    def _rename(self, source: Address, target: Address, *, new: bool) -> None:
         """Rename a file; the plain rename of SFTP does not replace a file, the extension of OpenSSH does."""
 
         async def rename() -> None:
             async with self._files._pool.get() as channel:  # noqa: SLF001 - sshfs has only the replacing rename
-                await (channel.rename if new else channel.posix_rename)(_path(part), _path(address))
+                await (channel.rename if new else channel.posix_rename)(_path(source), _path(target))
 
         if new:
-            with suppress(FileNotFoundError):
-                self.version(address)
-                raise FileExistsError(str(address))
-        sync(self._files.loop, rename, timeout=READ_SECONDS)
-
-    def copy(self, source: Address, target: Address) -> None:
-        """Copy a file through this machine: SFTP has no copy that every server offers."""
-        handle, name = tempfile.mkstemp(prefix="bulkops-")
+            self._refuse_existing(target)
         try:
-            with os.fdopen(handle, "wb") as file:
-                for block in self.blocks(source, self.version(source), 0):
-                    file.write(block)
-            self.put(Path(name), target, new=True)
-        finally:
-            Path(name).unlink(missing_ok=True)
+            sync(self._files.loop, rename, timeout=READ_SECONDS)
+        except SFTPError:
+            if new:
+                self._refuse_existing(target)  # servers report a taken name as a failure without a reason
+            raise
+
+    def _refuse_existing(self, address: Address) -> None:
+        with suppress(FileNotFoundError):
+            self.version(address)
+            raise FileExistsError(str(address))
 
     def delete(self, address: Address) -> None:
         """Remove a file."""
@@ -148,7 +151,15 @@ class SftpStore:
 
     def close(self) -> None:
         """Close the connection; the next call opens another one."""
-        self._opened = None
+        files, self._opened = self._opened, None
+        if files is not None:
+            with suppress(Exception):
+                sync(files.loop, self._closed, files, timeout=CONNECT_SECONDS)
+
+    @staticmethod
+    async def _closed(files: Any) -> None:
+        await files._pool.close()  # noqa: SLF001 - sshfs closes a connection only when it is collected
+        await files._stack.aclose()  # noqa: SLF001 - as above
 
 
 def _path(address: Address) -> str:

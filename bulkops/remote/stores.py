@@ -39,11 +39,14 @@ class Store(Protocol):
     def check_place(self, address: Address) -> None:
         """Raise FileNotFoundError if the bucket, or the folder of a file on a host, does not exist."""
 
+    def make_folder(self, folder: Address) -> None:
+        """Create a folder of a host, with its parents; an object store has no folders."""
+
     def put(self, local: Path, address: Address, *, new: bool) -> None:
         """Write a file; it appears only when it is complete. With `new`, FileExistsError if one exists."""
 
-    def copy(self, source: Address, target: Address) -> None:
-        """Copy a file inside the store."""
+    def rename(self, source: Address, target: Address) -> None:
+        """Rename a file of a host; FileExistsError if the name is taken. Object stores cannot do it."""
 
     def delete(self, address: Address) -> None:
         """Remove a file."""

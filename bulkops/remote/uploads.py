@@ -6,11 +6,16 @@ from pathlib import Path
 from bulkops.errors import InputUnreadable, Unfinished, UsageError
 from bulkops.journal import record
 from bulkops.remote.addresses import Address
-from bulkops.remote.copies import present_version
-from bulkops.remote.failures import Cause, explained, failure_of
+from bulkops.remote.failures import Cause, failure_of
+from bulkops.remote.notices import say
 from bulkops.remote.opening import store_for
-from bulkops.remote.retries import retried, say, wait_after
+from bulkops.remote.retries import retried, wait_after
+from bulkops.remote.transfer import present_version, sha256_at
 from bulkops.remote.versions import Version
+
+
+class AddressTaken(UsageError):
+    """A file exists that must not be replaced."""
 
 
 def refuse_no_place(address: Address) -> None:
@@ -53,7 +58,7 @@ def upload(local: Path, address: Address, *, replace: bool) -> Version:
             if failure_of(error).cause is Cause.EXISTS:
                 if attempt and _has_content(address, local):
                     break  # an attempt succeeded, and its response was lost
-                raise explained(error, address, "written") from None
+                raise AddressTaken(f"{address} exists.", hint="Choose another name, or add --overwrite.") from None
             wait_after(error, address, "written", attempt)
             attempt += 1
     version = present_version(address)
@@ -67,14 +72,6 @@ def delete(address: Address) -> None:
     """Remove a file."""
     store = store_for(address)
     retried(lambda: store.delete(address), address, "removed")
-
-
-def sha256_at(address: Address) -> str:
-    """Return the SHA-256 of a remote file, which is read for this."""
-    version, digest = present_version(address), hashlib.sha256()
-    for block in store_for(address).blocks(address, version, 0):
-        digest.update(block)
-    return digest.hexdigest()
 
 
 def _has_content(address: Address, local: Path) -> bool:

@@ -46,21 +46,22 @@ class JobFile:
         self._chunks = chunks
         self._stamp = stamp
 
-    def refuse_change(self) -> None:
+    def refuse_change(self, *, at_server: bool = True) -> None:
         """Raise FileChanged unless the file has the job's bytes.
 
-        The bytes are read only if size, times or inode differ, or if these could not show a change.
+        The bytes are read only if size, times or inode differ, or if these could not show a change. A remote file must
+        still have the version that was copied; its server is only asked with `at_server`.
         """
-        if (error := self.change()) is not None:
+        if (error := self.change(at_server=at_server)) is not None:
             raise error
 
-    def change(self) -> FileChanged | None:
+    def change(self, *, at_server: bool = True) -> FileChanged | None:
         """Return the error that describes how the file has changed; None if it has not changed.
 
-        A remote file must still have the version that was copied. Unfinished if its server does not say.
+        Unfinished or UsageError if the server of a remote file does not return its version.
         """
         job = self._job
-        if (how := replaced(job.file_path)) is not None:
+        if at_server and (how := replaced(job.file_path)) is not None:
             return FileChanged(f"{job.file_path} {how}.", hint=_hint(job, self._chunks(), FileChange(description=how)))
         try:
             now = settled_stamp(job.file_path)

@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from bulkops.cli.output.console import console
 from bulkops.errors import UsageError
 from bulkops.remote.addresses import is_remote, parsed
 
@@ -24,7 +23,6 @@ class FilePath(click.Path):
         address = parsed(value)
         if self.local:
             raise UsageError(f"{address}: {self.local}.", hint="Name a file on this machine.")
-        announce_copies()
         from bulkops.remote.paths import RemotePath
 
         return RemotePath(address)
@@ -39,12 +37,4 @@ class FileWord(click.ParamType[str]):
         """Return the text."""
         if is_remote(str(value)):
             parsed(str(value))
-            announce_copies()
         return str(value)
-
-
-def announce_copies() -> None:
-    """Print copies of remote files, waits and retries to stderr."""
-    from bulkops.remote.retries import listen
-
-    listen(console().note)
