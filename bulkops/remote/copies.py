@@ -130,7 +130,7 @@ def _reused(address: Address, version: Version) -> Copy | None:
             folder, lock = _new_folder(address, version)
             path = folder / earlier.name
             os.link(earlier, path)
-            (folder / FACTS).write_text(json.dumps(facts), encoding="utf-8")
+            write_private(folder / FACTS, json.dumps(facts))
             say(f"{address}: {facts['bytes']:,} bytes, from the copy in the state folder.")
             return Copy(path=path, version=version, sha256=facts["sha256"], lock=lock)
     return None
@@ -151,7 +151,7 @@ def _filled(address: Address, version: Version) -> Copy:
         _refuse_replaced(address, version)
         (folder / "part").rename(path)
         facts = {"address": str(address), "version": version.to_json(), "bytes": written, "sha256": sha256}
-        (folder / FACTS).write_text(json.dumps(facts), encoding="utf-8")
+        write_private(folder / FACTS, json.dumps(facts))
     except BaseException as error:
         _leave(folder, lock)
         if isinstance(error, OSError) and error.strerror:
