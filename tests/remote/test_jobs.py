@@ -138,3 +138,17 @@ def test_only_new_records_of_a_remote_file_are_sent(
     ended = own.run("import", "giveaways", bucket.put("in/g.csv", longer), *POOL, "--only-new", "--json")
     assert (ended.code, ended.json["records"]["accepted"]) == (0, 3)
     assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))
+
+
+def test_recipe_imports_an_object_and_skips_it_when_it_runs_again(
+    own: Shell, sandbox: SandboxServer, bucket: Bucket, file: Path
+) -> None:
+    bucket.put("in/g.csv", file.read_bytes())
+    recipe = file.with_name("r.yaml")
+    step = "  - contract: giveaways\n    file: ${drop}/g.csv\n    ids: {pool: 1}\n    reconcile: false\n"
+    recipe.write_text(f"name: nightly\nvariables: {{drop: null}}\nsteps:\n{step}")
+    words = ("run", str(recipe), "--set", f"drop={bucket.address('in')}", "--json")
+    assert own.run(*words).code == 0
+    again = own.run(*words)
+    assert (again.code, again.json["steps"][0]["file"]) == (0, bucket.address("in/g.csv"))
+    assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))
