@@ -192,7 +192,7 @@ class RecipeRun:
         return replace(ended, mapping=found)
 
     def imports(self) -> Iterator[StepResult]:
-        """Yield the result of each step, whose file is ready."""
+        """Yield the result of each step; the files of all steps must be ready."""
         steps = self._numbered()
         clock = StoppableClock(self.clock, self.stop)
         with open_client(self.target, self.ledger, clock=clock, notify=self.notify) as client:
