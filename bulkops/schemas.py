@@ -33,6 +33,7 @@ from bulkops.json_documents.jobs import (
     RunDocument,
 )
 from bulkops.json_documents.ledgers import BackupDocument, LedgerCheckDocument, PruneDocument
+from bulkops.json_documents.proposals import ProposalDocument
 from bulkops.json_documents.reconciliations import ReconciliationDocument
 from bulkops.json_documents.reports import ReportDocument
 from bulkops.json_documents.runs import RecipeRunDocument
@@ -115,6 +116,7 @@ SCHEMAS = {
     "ledger-check": Described(about="`ledger check --json`: the problems found.", shape=LedgerCheckDocument),
     "ledger-prune": Described(about="`ledger prune --json`: the files removed.", shape=PruneDocument),
     "report": Described(about="`report --json`: jobs with timeline, findings and sums.", shape=ReportDocument),
+    "init": Described(about="`init --json`: what was recognised, and the proposed text.", shape=ProposalDocument),
     "run": Described(about="`run --json`: the steps of a recipe.", shape=RecipeRunDocument),
     "recipes": Described(
         about="`recipes --json`: the shipped recipes, or one in full.", shape=list[RecipeSummary] | Recipe

@@ -35,6 +35,7 @@ COMMANDS = {
     "jobs": ("bulkops.cli.commands.jobs", "List, show, resume, resolve, cancel or undo jobs."),
     "ledger": ("bulkops.cli.commands.ledger", "Back up, check or prune the ledger, which stores the jobs."),
     "report": ("bulkops.cli.commands.report", "Write a one-page report of jobs."),
+    "init": ("bulkops.cli.commands.init", "Propose a recipe from legacy files."),
     "run": ("bulkops.cli.commands.run", "Run a recipe: several imports in order."),
     "recipes": ("bulkops.cli.commands.recipes", "List the shipped recipes, or show one."),
     "schema": (

@@ -14,7 +14,7 @@ from bulkops.readback.parse.tables import LINE as EXPORT_LINE
 from bulkops.readback.parse.tables import RECORD, read_frames
 from bulkops.reading.sources import Source, expand, open_regular
 from bulkops.recipe_source import SourceSpec
-from bulkops.sources import database, delimited, json_lines, parquet
+from bulkops.sources import delimited, json_lines, parquet
 from bulkops.sources.heading import distinct_names
 from bulkops.sources.table import LegacyTable, Part, batches, blank_as_null, empty_frame, with_origin
 from bulkops.sources.workbook import Sheet
@@ -113,6 +113,8 @@ def _pieces(stream: object) -> Iterator[bytes]:
 
 
 def _database_table(spec: SourceSpec) -> LegacyTable:
+    from bulkops.sources import database  # loads SQLAlchemy, which files do not need
+
     found = database.database_of(spec)
     columns = distinct_names(database.column_names(found))
     part = Part(name=found.name, sheet=spec.table, unit="row")
