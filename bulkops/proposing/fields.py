@@ -34,7 +34,8 @@ def sources_of(column: Column, targets: Targets, table: Table, readback: Readbac
     if readback is not None:
         read = next((each.found for each in readback.columns if each.column == column.name), ())
         names = {word_key(name) for name in read}
-    own = [name for name in table.columns if word_key(name) in names and table.meanings.get(name) != "ignored"]
+    other = table.tool.columns if table.tool is not None and readback is None else {}
+    own = [name for name in table.columns if word_key(name) in names - other.keys()]
     if own or readback is not None:
         # A column with the import's own name for a customer is explicit; the name `value` is not, beside codes.
         rival = set(targets.columns.get(column.name, ()) if readback is None else ()) - {CUSTOMER, EMAIL}

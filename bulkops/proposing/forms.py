@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from bulkops.wording import counted
 
 MONTHS = re.compile(
-    r"\b(January|February|March|April|May|June|July|August|September|October|November|December)\b"
-    r"|\b(Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b",
+    r"\b(January|February|March|April|June|July|August|September|October|November|December)\b"
+    r"|\b(Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b|\bMay\b",
     re.IGNORECASE,
 )
 BLANK_WORDS = frozenset({"-", "--", "n/a", "na", "null", "none", "never", "unlimited", "nie", "jamais", "nunca", "mai"})
@@ -23,7 +23,7 @@ _TIME = r"(?P<gap>,? |T)(?P<hour>99?):99(?P<second>:99)?(?P<half> ?P)?"
 _YEAR_FIRST = re.compile(rf"9999(?P<sep>[/.-])99?(?P=sep)99?(?:{_TIME})?")
 _YEAR_LAST = re.compile(rf"99?(?P<sep>[/.-])99?(?P=sep)(?P<year>9999|99)(?:{_TIME})?")
 _MONTH_NAME = re.compile(
-    rf"(?:99?(?P<sep>[ -])(?P<middle>[bB])(?P=sep)|(?P<front>[bB]) 99?,? )(?P<year>9999|99)(?:{_TIME})?"
+    rf"(?:99?(?P<sep>[ -])(?P<middle>[bBM])(?P=sep)|(?P<front>[bBM]) 99?,? )(?P<year>9999|99)(?:{_TIME})?"
 )
 _COMPACT = {"99999999": "%Y%m%d", "99999999999999": "%Y%m%d%H%M%S"}
 SECONDS, MILLISECONDS = "9" * 10, "9" * 13
@@ -95,7 +95,7 @@ def date_decision(shapes: Sequence[Shape]) -> Decision:
     whole = [reading for reading in readings if reading.rows == rows]
     if not rows:
         return Decision(readings=(), certain=False, why="no values", blanks=blanks)
-    if len(whole) == 1 and not odd:
+    if whole and not odd and len({each.form.replace("%B", "%b") for each in whole}) == 1:
         return Decision(readings=(whole[0],), certain=True, why=whole[0].why, blanks=blanks)
     examples = tuple(shape.example for shape in odd[:3])
     if odd:
@@ -120,7 +120,7 @@ def _without_blanks(shapes: Iterable[Shape]) -> tuple[tuple[str, ...], list[Shap
 
 def _date_forms(shape: Shape) -> list[str]:
     """Return the formats that fit all values of a shape."""
-    text = re.sub(r"(?i)[ap]\.?m\.?$", "P", MONTHS.sub(lambda month: "B" if month[1] else "b", shape.text))
+    text = re.sub(r"(?i)[ap]\.?m\.?$", "P", MONTHS.sub(_month_sign, shape.text))
     if match := _ISO.fullmatch(text):
         return ["iso"]
     if match := _YEAR_FIRST.fullmatch(text):
@@ -129,7 +129,7 @@ def _date_forms(shape: Shape) -> list[str]:
     if match := _YEAR_LAST.fullmatch(text):
         return _ordered(shape, match)
     if match := _MONTH_NAME.fullmatch(text):
-        return [_named_month(text, match)]
+        return _named_month(match)
     if (form := _COMPACT.get(text)) is not None:
         low, high = (number // 10 ** (len(text) - 8) for number in shape.first)
         return [form] if low >= FIRST_DATE and high <= LAST_DATE else []
@@ -150,12 +150,20 @@ def _ordered(shape: Shape, match: re.Match[str]) -> list[str]:
     return forms
 
 
-def _named_month(text: str, match: re.Match[str]) -> str:
+def _month_sign(month: re.Match[str]) -> str:
+    """Return the sign of a month in a shape: B for a whole name, b for a short one, M for May, which is both."""
+    return "B" if month[1] else "b" if month[2] else "M"
+
+
+def _named_month(match: re.Match[str]) -> list[str]:
+    """Return the formats of a date with the name of a month."""
     year = "%Y" if match["year"] == "9999" else "%y"
-    name = "%B" if "B" in text else "%b"
+    sign = match["middle"] or match["front"]
+    names = ("%b", "%B") if sign == "M" else (f"%{sign}",)
     if match["sep"]:
-        return f"%d{match['sep']}{name}{match['sep']}{year}{_time(match)}"
-    return f"{name} %d{',' if re.match('[bB] 99?,', text) else ''} {year}{_time(match)}"
+        return [f"%d{match['sep']}{name}{match['sep']}{year}{_time(match)}" for name in names]
+    comma = "," if "," in match[0].split("9999")[0] else ""
+    return [f"{name} %d{comma} {year}{_time(match)}" for name in names]
 
 
 def _time(match: re.Match[str]) -> str:

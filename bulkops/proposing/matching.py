@@ -13,10 +13,7 @@ from bulkops_validators import CONTRACTS
 from bulkops_validators.model.cells import Choice as WordChoice
 from bulkops_validators.model.contract import Contract, Form, ProgramKind, Readback
 
-IGNORED = "ignored"
 _NOTHING = Targets(group="", weak=False, key=(), columns={}, options={})
-_LEAST_OWN = 2
-"""Minimum columns that only an export has, for a table to count as an export."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,15 +87,12 @@ def _of_own(own: Sequence[Contract], table: Table) -> Choice:
     """Return the contract with the most of its names in the table; equal ones are told apart by the file's name."""
     most = max(_shared(contract.header_names, table) for contract in own)
     best = [contract for contract in own if _shared(contract.header_names, table) == most]
+    # A single name such as `code` is not enough to tell a contract from those that its words fit.
+    best += [each for each in _eligible(table) if most == 1 and each not in own]
     named = [contract for contract in best if word_key(contract.name).rstrip("s") in word_key(table.name)]
     chosen = named[0] if len(named) == 1 else best[0]
     others = tuple(each.name for each in best if each is not chosen and not named)
-    alike = () if others else _also_by_words(table, chosen)
-    return Choice(contracts=(chosen,), certain=not others, others=others or alike, own=True)
-
-
-def _also_by_words(table: Table, chosen: Contract) -> tuple[str, ...]:
-    return tuple(each.name for each in _eligible(table) if each is not chosen)
+    return Choice(contracts=(chosen,), certain=not others, others=others, own=True)
 
 
 def _shared(names: Iterable[str], table: Table) -> int:
@@ -123,7 +117,7 @@ def _export_of(contract: Contract, columns: Sequence[str]) -> Readback | None:
         shown = {each.column: {name.lower() for name in each.found} for each in readback.columns}
         whole = all(shown.get(name, set()) & names for (name,) in needed)
         own = {name.lower() for name in readback.own_columns}
-        if whole and len(own & names) >= min(_LEAST_OWN, len(own)):
+        if whole and 2 * len(own & names) >= len(own):
             return readback
     return None
 

@@ -171,8 +171,9 @@ def _watch(name: str, values: pl.Series) -> _Watch:
         words=not bool(values.str.contains(r"\s").any()),
         examples=values.unique(maintain_order=True).head(3).to_list(),
     )
-    # Keys with digits in them are no figures; a column that is blank so far may contain anything.
-    return _Watch(profile=profile, figures=figures * 2 >= number or not len(values), counted=different <= FEW)
+    # A column that is blank so far may contain anything.
+    several = figures * 5 >= number or not len(values)
+    return _Watch(profile=profile, figures=several, counted=different <= FEW)
 
 
 def _add(watched: Mapping[str, _Watch], frame: pl.DataFrame) -> None:

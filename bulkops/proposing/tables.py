@@ -16,6 +16,7 @@ from bulkops.proposing.words import words
 from bulkops.reading.sources import Source, expand
 from bulkops.recipe_source import FORMATS, SourceSpec
 from bulkops.sources.opening import open_table
+from bulkops.sources.table import LegacyTable
 from bulkops.sources.workbook import filled_sheets
 from bulkops.validation.checks.likely_encodings import likely_readings, reads_best_in
 from bulkops.validation.preamble import wide_encoding
@@ -94,7 +95,11 @@ def _spec(path: Path) -> SourceSpec:
 
 
 def _table(spec: SourceSpec, name: str) -> Table:
-    opened = open_table(spec)
+    return described(open_table(spec), spec, name)
+
+
+def described(opened: LegacyTable, spec: SourceSpec, name: str) -> Table:
+    """Return an opened table with everything that is recognised in it; reads its rows."""
     tool = words().tool(opened.columns)
     return Table(
         spec=spec,
