@@ -36,7 +36,7 @@ def command(
     comment marked DECIDE. A SOURCE is a file, a folder, or the address of a database. For several CSV files that have
     the import format already, a bulkops.toml for `bulkops check` is proposed instead. Nothing is sent.
     """
-    from bulkops.proposing.configuration_text import configuration_text, is_repository
+    from bulkops.proposing.configuration_text import configuration_text
     from bulkops.proposing.propose import propose
     from bulkops.proposing.yaml_text import recipe_text
 
@@ -53,8 +53,8 @@ def command(
             hint="Name it with --contract; `bulkops contracts` lists the contracts.",
         )
     folder = output.parent if output is not None else Path()
-    checks = contract is None and is_repository(proposal, folders=any(Path(each).is_dir() for each in sources))
-    following = _following(output, checks=checks)
+    checks = _is_configuration(output, proposal, folders=any(Path(each).is_dir() for each in sources))
+    following = _following(proposal, output, checks=checks)
     name = output.stem if output is not None else Path(proposal.steps[0].table.spec.file or "legacy").stem
     text = (
         configuration_text(proposal, folder=folder)
@@ -72,11 +72,31 @@ def command(
     return int(any(step.table.profile.problem is not None for step in proposal.steps))
 
 
-def _following(output: Path | None, *, checks: bool) -> str:
+def _is_configuration(output: Path | None, proposal: "Proposal", *, folders: bool) -> bool:
+    """Return whether to propose a bulkops.toml: the suffix of the output decides, else the files.
+
+    UsageError if a bulkops.toml is asked for, but no file has the import format.
+    """
+    from bulkops.proposing.configuration_text import is_repository
+
+    suffix = output.suffix.lower() if output is not None else ""
+    if suffix in {".yaml", ".yml"}:
+        return False
+    if suffix == ".toml" and not any(step.whole_file for step in proposal.steps):
+        raise UsageError(
+            f"{output}: a configuration lists files in the import format, and the sources have other columns.",
+            hint="Write a recipe instead: -o NAME.yaml.",
+        )
+    return suffix == ".toml" or is_repository(proposal, folders=folders)
+
+
+def _following(proposal: "Proposal", output: Path | None, *, checks: bool) -> str:
     """Return the command to run after this one."""
     if checks:
         return "bulkops check" if output is not None else "bulkops init SOURCE... -o bulkops.toml, then bulkops check"
     recipe = shlex.quote(str(output)) if output is not None else "RECIPE"
+    if all(step.whole_file for step in proposal.steps):
+        return f"bulkops run {recipe} --dry-run"
     return f"bulkops map {recipe} --into DIR --head 20"
 
 
