@@ -91,6 +91,7 @@ class Described:
 
 
 SCHEMAS = {
+    "init": Described(about="`init --json`: what was recognised, and the proposed text.", shape=ProposalDocument),
     "validate": Described(about="`validate --json`: the findings of files.", shape=ValidationDocument),
     "check": Described(about="`check --json`: the findings of the mapped files.", shape=ValidationDocument),
     "fix": Described(about="`fix --json`: the changes, and the findings that remain.", shape=FixDocument),
@@ -116,7 +117,6 @@ SCHEMAS = {
     "ledger-check": Described(about="`ledger check --json`: the problems found.", shape=LedgerCheckDocument),
     "ledger-prune": Described(about="`ledger prune --json`: the files removed.", shape=PruneDocument),
     "report": Described(about="`report --json`: jobs with timeline, findings and sums.", shape=ReportDocument),
-    "init": Described(about="`init --json`: what was recognised, and the proposed text.", shape=ProposalDocument),
     "run": Described(about="`run --json`: the steps of a recipe.", shape=RecipeRunDocument),
     "recipes": Described(
         about="`recipes --json`: the shipped recipes, or one in full.", shape=list[RecipeSummary] | Recipe

@@ -113,7 +113,7 @@ def _pieces(stream: object) -> Iterator[bytes]:
 
 
 def _database_table(spec: SourceSpec) -> LegacyTable:
-    from bulkops.sources import database  # loads SQLAlchemy, which files do not need
+    from bulkops.sources import database  # here, since SQLAlchemy takes long to load
 
     found = database.database_of(spec)
     columns = distinct_names(database.column_names(found))

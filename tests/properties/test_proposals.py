@@ -34,9 +34,11 @@ def values(cell: Cell) -> list[str]:
 def chosen_columns(contract: Contract, data: st.DataObject, names: Sequence[str]) -> list[str]:
     """Return the required columns of a contract and some others, at most one of each group that excludes others."""
     taken = list(contract.required_names)
-    for group in contract.exclusive:
-        if group.whole_file:
-            taken.append(data.draw(st.sampled_from([name for name in group.columns if name in names])))
+    taken += [
+        data.draw(st.sampled_from([name for name in group.columns if name in names]))
+        for group in contract.exclusive
+        if group.whole_file
+    ]
     others = [name for name in names if name not in taken]
     for name in data.draw(st.lists(st.sampled_from(others), unique=True)) if others else []:
         if not any(name in group.columns and set(taken) & set(group.columns) for group in contract.exclusive):
