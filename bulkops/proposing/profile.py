@@ -23,6 +23,8 @@ MOST_SHAPES = 2_000
 _EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 _FIGURE = r"^(\p{Sc}|[A-Z]{3}\s)?\s?[-+]?\d[\d.,:/TZ\s'\x{2019}+-]*\s?([AaPp]\.?[Mm]\.?|[\p{Sc}%]|[A-Za-z]{2,6})?$"
 _MONTH = r"(?i)\b\d{1,2}[ -][a-z]{3,9}[ -]\d{2,4}|\b[a-z]{3,9} \d{1,2},? \d{4}"
+_PLAIN_NUMBER = r"^[+-]?(9{1,7}|9{9}|9{11,12}|9{15,}|9{4,}[.,]9+|9*[.,](9{1,2}|9{4,}))$"
+"""Shapes whose leading numbers prove nothing: no date, and no number with one group of three digits."""
 _YES = frozenset({"1", "true", "t", "yes", "y", "on", "enabled", "active"})
 _NO = frozenset({"0", "false", "f", "no", "n", "off", "disabled", "inactive"})
 
@@ -200,15 +202,17 @@ def _add_shapes(watch: _Watch, values: pl.Series) -> None:
     """Add the shapes of the values: of each different value once, because dates and amounts repeat."""
     counts = values.drop_nulls().alias("value").value_counts(name="rows")
     text = pl.col("value").str.strip_chars()
+    shaped = counts.select("rows", text.alias("value"), text.str.replace_all(r"[0-9]", "9").alias("shape"))
+    plain = pl.col("shape").str.contains(_PLAIN_NUMBER)
+    numbers = shaped.filter(plain).with_columns(
+        pl.lit(-1, pl.Int64).alias("first"), pl.lit(-1, pl.Int64).alias("second")
+    )
+    others = shaped.filter(~plain).with_columns(
+        pl.col("value").str.extract(r"(\d+)", 1).cast(pl.Int64, strict=False).fill_null(-1).alias("first"),
+        pl.col("value").str.extract(r"\d+\D+(\d+)", 1).cast(pl.Int64, strict=False).fill_null(-1).alias("second"),
+    )
     found = (
-        counts.lazy()
-        .select(
-            "rows",
-            text.alias("value"),
-            text.str.replace_all(r"[0-9]", "9").alias("shape"),
-            text.str.extract(r"(\d+)", 1).cast(pl.Int64, strict=False).fill_null(-1).alias("first"),
-            text.str.extract(r"\d+\D+(\d+)", 1).cast(pl.Int64, strict=False).fill_null(-1).alias("second"),
-        )
+        pl.concat([numbers, others])
         .group_by("shape", maintain_order=True)
         .agg(
             pl.col("rows").sum(),
@@ -218,7 +222,6 @@ def _add_shapes(watch: _Watch, values: pl.Series) -> None:
             pl.col("second").min().alias("second_low"),
             pl.col("second").max().alias("second_high"),
         )
-        .collect()
     )
     for row in found.iter_rows(named=True):
         _merge(watch.shapes, row)

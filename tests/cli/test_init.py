@@ -173,7 +173,7 @@ def test_the_json_document_has_the_decisions_and_the_file_is_written_relative_to
     written = (tmp_path / "recipes" / "shop.yaml").read_text(encoding="utf-8")
     assert document["text"] == written
     assert (document["kind"], document["decisions"]) == ("recipe", 0)
-    assert document["next"] == "bulkops map recipes/shop.yaml --into DIR --head 20"
+    assert document["next"] == "bulkops map recipes/shop.yaml --head 20"
     assert document["steps"][0]["fields"][0]["assumed"] is None
     recipe = load_recipe(tmp_path / "recipes" / "shop.yaml", {})
     assert recipe.name == "shop"

@@ -97,7 +97,7 @@ def _following(proposal: "Proposal", output: Path | None, *, checks: bool) -> st
     recipe = shlex.quote(str(output)) if output is not None else "RECIPE"
     if all(step.whole_file for step in proposal.steps):
         return f"bulkops run {recipe} --dry-run"
-    return f"bulkops map {recipe} --into DIR --head 20"
+    return f"bulkops map {recipe} --head 20"
 
 
 def _summarise(proposal: "Proposal", output: Path | None, following: str, *, checks: bool) -> None:
