@@ -8,6 +8,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationError,
     WithJsonSchema,
     field_validator,
@@ -164,6 +165,13 @@ class Step(MappingKeys):
                 raise AtKey(f"columns: the required column {' or '.join(group)} has no expression", "columns")
 
     @property
+    def input_name(self) -> str:
+        """The name of the file, or of the source, for a message."""
+        if self.source is None or self.file != Path():
+            return self.file.name
+        return self.source.file.name if self.source.file else self.source.table or "query"
+
+    @property
     def mapped_columns(self) -> tuple[str, ...]:
         """The columns of the mapped file, in the order of the recipe."""
         return (*self.columns, *self.constants)
@@ -202,6 +210,12 @@ class Recipe(Strict):
     )
     sandbox: SandboxOfRecipe | None = Field(default=None, description="Run against a new sandbox.")
     steps: tuple[Step, ...] = Field(min_length=1)
+    _path: Path = PrivateAttr(default=Path())
+
+    @property
+    def path(self) -> Path:
+        """The file of the recipe."""
+        return self._path
 
 
 def load_recipe(path: Path, chosen: Mapping[str, str]) -> Recipe:
@@ -213,12 +227,24 @@ def load_recipe(path: Path, chosen: Mapping[str, str]) -> Recipe:
     document = _parsed(text, path)
     variables = Variables.of(document.get("variables"), chosen, path)
     try:
-        return Recipe.model_validate({**variables.filled(document), "variables": dict(variables.values)})
+        recipe = Recipe.model_validate({**variables.filled(document), "variables": dict(variables.values)})
     except ValidationError as error:
         first = error.errors()[0]
         line = yaml_line(text, written_place(first))
         where = f"{path}, line {line}" if line else f"{path}"
         raise UsageError(f"{where}: {sentence(first, MODELS)}") from None
+    recipe._path = path  # noqa: SLF001 - its own attribute, which is not a key of the file
+    return recipe
+
+
+def place_of_step(recipe: Recipe, number: int, key: str) -> str:
+    """Return the place of a key of a step, with the line of the file if it can be read."""
+    keys: list[int | str] = ["steps", number - 1, *key.split(".", 1)]
+    try:
+        line = yaml_line(read_document(recipe.path), keys)
+    except (UsageError, UnicodeDecodeError):
+        line = None
+    return f"{recipe.path}{f', line {line}' if line else ''}: step {number}"
 
 
 MODELS = (Recipe, Step, SandboxOfRecipe, SourceSpec, Lookup, Join)

@@ -36,7 +36,7 @@ from bulkops.json_documents.ledgers import BackupDocument, LedgerCheckDocument, 
 from bulkops.json_documents.proposals import ProposalDocument
 from bulkops.json_documents.reconciliations import ReconciliationDocument
 from bulkops.json_documents.reports import ReportDocument
-from bulkops.json_documents.runs import RecipeRunDocument
+from bulkops.json_documents.runs import MapDocument, RecipeRunDocument, RunPlanDocument
 from bulkops.recipe import Recipe
 from bulkops.recipe_text import VARIABLE_PATTERN
 from bulkops.wording import guess
@@ -117,7 +117,11 @@ SCHEMAS = {
     "ledger-check": Described(about="`ledger check --json`: the problems found.", shape=LedgerCheckDocument),
     "ledger-prune": Described(about="`ledger prune --json`: the files removed.", shape=PruneDocument),
     "report": Described(about="`report --json`: jobs with timeline, findings and sums.", shape=ReportDocument),
-    "run": Described(about="`run --json`: the steps of a recipe.", shape=RecipeRunDocument),
+    "run": Described(
+        about="`run --json`: the steps of a recipe, or with --plan their plans.",
+        shape=RecipeRunDocument | RunPlanDocument,
+    ),
+    "map": Described(about="`map --json`: the mapped steps of a recipe.", shape=MapDocument),
     "recipes": Described(
         about="`recipes --json`: the shipped recipes, or one in full.", shape=list[RecipeSummary] | Recipe
     ),

@@ -36,6 +36,7 @@ COMMANDS = {
     "jobs": ("bulkops.cli.commands.jobs", "List, show, resume, resolve, cancel or undo jobs."),
     "ledger": ("bulkops.cli.commands.ledger", "Back up, check or prune the ledger, which stores the jobs."),
     "report": ("bulkops.cli.commands.report", "Write a one-page report of jobs."),
+    "map": ("bulkops.cli.commands.map_", "Map the legacy files of a recipe to import files. Sends nothing."),
     "run": ("bulkops.cli.commands.run", "Run a recipe: several imports in order."),
     "recipes": ("bulkops.cli.commands.recipes", "List the shipped recipes, or show one."),
     "schema": (

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bulkops.errors import DataError, UsageError
+from bulkops.origins import Origins
 from bulkops.readback.compare.keyed import differences
 from bulkops.readback.compare.staging import RowSets
 from bulkops.readback.parse.tables import read_raw
@@ -54,14 +55,23 @@ def refuse_unfit(output: Path | None, repair: Path | None, inputs: Iterable[Path
 
 
 def write_differences(
-    sets: RowSets, folder: Path, permit: Permit = OWN_ONLY, *, spreadsheet_safe: bool = False
+    sets: RowSets,
+    folder: Path,
+    permit: Permit = OWN_ONLY,
+    *,
+    origins: Origins | None = None,
+    spreadsheet_safe: bool = False,
 ) -> dict[str, str]:
     """Write missing.csv, different.csv and unexpected.csv into `folder` and return their paths.
 
-    A kind without rows gets no file. With `spreadsheet_safe`, an apostrophe is added before a cell that a spreadsheet
-    would read as a formula.
+    A kind without rows gets no file. With `origins`, the column `origin` names the legacy row of each record. With
+    `spreadsheet_safe`, an apostrophe is added before a cell that a spreadsheet would read as a formula.
     """
     columns = ", ".join(_safe(name) if spreadsheet_safe and name in CELLS else name for name in COLUMNS)
+    rows = "result"
+    if origins is not None:
+        columns += ", origin"
+        rows = f"(SELECT r.*, o.place AS origin FROM result r LEFT JOIN ({origins.sql()}) o ON o.record = r.record)"
     files = {}
     for kind, path in _paths(folder).items():
         with said(path):
@@ -72,7 +82,7 @@ def write_differences(
             # DuckDB writes to a path, so its file is copied to an output that appears only when it is complete.
             staged = sets.folder / f"{kind}.csv"
             target = str(staged).replace("'", "''")
-            query = f"SELECT {columns} FROM result WHERE class = '{kind}' ORDER BY record, key, col"
+            query = f"SELECT {columns} FROM {rows} WHERE class = '{kind}' ORDER BY record, key, col"
             sets.run(f"COPY ({query}) TO '{target}' (FORMAT csv, HEADER true)")
             with whole_file(path, permit) as out, staged.open("rb") as written:
                 shutil.copyfileobj(written, out, BLOCK)

@@ -106,7 +106,7 @@ def test_an_unknown_variable_is_named(tmp_path: Path) -> None:
 def test_a_recipe_that_is_not_there_is_named() -> None:
     with pytest.raises(UsageError, match="Did you mean 'demo'"):
         find_recipe("dmo")
-    with pytest.raises(UsageError, match="Shipped recipes: demo"):
+    with pytest.raises(UsageError, match=r"Shipped recipes: .*demo"):
         find_recipe("quarterly")
     with pytest.raises(InputUnreadable):
         load_recipe(Path("/no/such/recipe.yaml"), {})

@@ -227,6 +227,9 @@ def _show_examples(result: "Reconciliation") -> None:
         for e in chosen
     ]
     console().table(("class", "line", "key", "column", "sent", "found"), rows, drop=["line"])
+    for e in chosen:
+        if e.origin is not None:
+            console().result(f"{e.kind} {e.key}: from {e.origin}")
     known = {"missing": result.missing, "different": sum(result.columns.values()), "unexpected": result.unexpected}
     shown = Counter(example.kind for example in chosen)
     if any(count < known[kind] for kind, count in shown.items()):

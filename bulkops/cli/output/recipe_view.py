@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bulkops.account.preflight import Preflight
 from bulkops.chunking.plan import FilePlan
@@ -15,7 +15,7 @@ from bulkops.cli.output.progress import JobProgress, signals_handled
 from bulkops.cli.output.prompt import difference_line
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.clock import SystemClock
-from bulkops.errors import FileChanged, InDoubt, Interrupted
+from bulkops.errors import FileChanged, InDoubt, Interrupted, UsageError
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.paths import without_password
 from bulkops.ledger.states import job_word
@@ -36,6 +36,18 @@ DROP = ("chunks", "s", "skipped", "file", "proof", "records", "accepted", "rejec
 """Columns that a narrow terminal hides, the least important first."""
 
 
+SHOWN_FINDINGS = 10
+"""Findings of a mapped file that a stopped run lists with their legacy rows."""
+SHARES: tuple[Literal["accepted", "skipped", "rejected", "in_doubt", "pending"], ...] = (
+    "accepted",
+    "skipped",
+    "rejected",
+    "in_doubt",
+    "pending",
+)
+"""The parts that the records of a job divide into."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunChoices:
     """The options of `bulkops run` without the recipe and the target."""
@@ -45,6 +57,7 @@ class RunChoices:
     response_timeout: float | None
     first: int
     dry_run: bool
+    restart: bool
     as_json: bool
 
 
@@ -61,6 +74,7 @@ def run_steps(recipe: Recipe, choice: TargetChoice, choices: RunChoices) -> list
         open_ledger(choices.ledger) as ledger,
         choice.open() as target,
         console().bar(total=len(recipe.steps) - choices.first + 1, unit=" step", scale=False, leave=False) as bar,
+        console().bar(unit=" source row", leave=False) as rows,
     ):
         run = RecipeRun(
             recipe=recipe,
@@ -73,6 +87,8 @@ def run_steps(recipe: Recipe, choice: TargetChoice, choices: RunChoices) -> list
             dry_run=choices.dry_run,
             first=choices.first,
             notify=console().note,
+            restart=choices.restart,
+            progress=rows.update,
         )
         for result in run.results():
             results.append(result)
@@ -123,17 +139,39 @@ def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoi
     if choices.as_json:
         console().emit_json(_document(recipe, results, choices))
     else:
-        console().table(COLUMNS, [_row(result) for result in results if result.outcome is not None], drop=DROP)
+        rows = [_row(result) for result in results if result.outcome is not None]
+        if rows:
+            console().table(COLUMNS, rows, drop=DROP)
+        for text in _books(results):
+            console().result(text)
     if good:
         sent = "Dry run: every step is ready to import. Nothing was sent." if choices.dry_run else ""
         console().note(sent or "Every step ended as the recipe expects.")
         return 0
-    console().complain(f"{recipe.name} stopped at step {last.number}: {last.step.contract} {last.step.file.name}.")
+    console().complain(f"{recipe.name} stopped at step {last.number}: {last.step.contract} {last.step.input_name}.")
     if (error := last.trouble) is not None:
         console().complain(error.message, error.hint)
     for line in _next_steps(recipe, last):
         console().note(line)
     return last.exit_code
+
+
+def _books(results: Sequence[StepResult]) -> list[str]:
+    """Return the books of each mapped step, from the source rows to the records that the target accepted."""
+    lines = []
+    for result in results:
+        found, outcome = result.mapping, result.outcome
+        if found is None:
+            continue
+        text = f"Step {result.number}: {counted(found.source_rows, 'source row')} = {found.rows_used:,} used"
+        text += f" + {found.left_out:,} left out"
+        if outcome is not None:
+            counts = outcome.document["records"]
+            shares = ((counts[name], name.replace("_", " ")) for name in SHARES)
+            shown = " + ".join(f"{count:,} {name}" for count, name in shares if count or name == "accepted")
+            text += f"; {counted(counts['input'], 'record')} = {shown}"
+        lines.append(f"{text}.")
+    return lines
 
 
 def _ending(results: Sequence[StepResult]) -> StepResult:
@@ -167,7 +205,9 @@ def _next_steps(recipe: Recipe, last: StepResult) -> list[str]:
         return [f"Decide manually: bulkops jobs show {job}, then {decide}", f"Then continue with: {rerun_command()}"]
     if checked is not None and checked.errors and last.step.expect == "done":
         told = f"{counted(checked.errors, 'error')}: bulkops validate {last.step.contract} {last.step.file}"
-        return [told, f"Fix the file, then continue with: {rerun_command()}"]
+        legacy = [f"  {each.origin}: {each.message} ({each.code})" for each in checked.files[0].findings if each.origin]
+        what = "the source or the mapping" if legacy else "the file"
+        return [told, *legacy[:SHOWN_FINDINGS], f"Fix {what}, then continue with: {rerun_command()}"]
     if last.outcome is not None and last.outcome.rejected_file is not None:
         lines = [
             f"Rejected records: {last.outcome.rejected_file} (reasons in the file beside it). Fix and import them."
@@ -217,3 +257,14 @@ def _row(result: StepResult) -> tuple[object, ...]:
         result.outcome.verdict or "-",
         f"{result.seconds:.1f}",
     )
+
+
+def variables_of(chosen: tuple[str, ...]) -> dict[str, str]:
+    """Return the variables given as NAME=VALUE; UsageError for another form."""
+    values = {}
+    for pair in chosen:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--set {pair!r} is not of the form NAME=VALUE.")
+        values[name] = value
+    return values

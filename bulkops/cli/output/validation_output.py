@@ -164,6 +164,8 @@ class FindingPrinter:
         self._out.result(f"{line(place)}:{record} {mark} {line(finding.message)}", styled=True)
         for text in self._excerpts.around(path, finding.line, finding.byte) if self._excerpts else ():
             self._out.result(text)
+        if finding.origin is not None:
+            self._out.result(f"    from: {line(str(finding.origin))}")
         self._out.result(f"    help: {finding.help}")
 
     def advanced(self, path: str, size: int) -> None:
