@@ -34,6 +34,7 @@ from bulkops.json_documents.jobs import (
     RunDocument,
 )
 from bulkops.json_documents.ledgers import BackupDocument, LedgerCheckDocument, PruneDocument
+from bulkops.json_documents.proposals import ProposalDocument
 from bulkops.json_documents.reconciliations import ReconciliationDocument
 from bulkops.json_documents.reports import ReportDocument
 from bulkops.json_documents.runs import MapDocument, RecipeRunDocument, RunPlanDocument
@@ -91,6 +92,7 @@ class Described:
 
 
 SCHEMAS = {
+    "init": Described(about="`init --json`: what was recognised, and the proposed text.", shape=ProposalDocument),
     "validate": Described(about="`validate --json`: the findings of files.", shape=ValidationDocument),
     "check": Described(about="`check --json`: the findings of the mapped files.", shape=ValidationDocument),
     "fix": Described(about="`fix --json`: the changes, and the findings that remain.", shape=FixDocument),

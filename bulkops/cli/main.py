@@ -25,6 +25,7 @@ from bulkops.wording import guess, nearest
 
 # Name, module and what `bulkops --help` says of it: so that asking for help imports no command.
 COMMANDS = {
+    "init": ("bulkops.cli.commands.init", "Propose a recipe from legacy files."),
     "validate": ("bulkops.cli.commands.validate", "Check files against a contract and locate every finding."),
     "check": ("bulkops.cli.commands.check", "Validate the files that the configuration maps to contracts."),
     "fix": ("bulkops.cli.commands.fix", "Write a repaired copy of a file and list the changes."),

@@ -63,6 +63,18 @@ def _whole_table(database: Database, table: str) -> str:
     return f"{every} ORDER BY {', '.join(map(str, range(1, len(names) + 1)))}"
 
 
+def table_names(address: str) -> list[str]:
+    """Return the names of the tables and views of a database, in the order of their names."""
+    database = database_of(SourceSpec(database=address, query="SELECT 1 ORDER BY 1"))
+    query = (
+        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name"
+        if database.url.get_backend_name() == "sqlite"
+        else "SELECT table_name FROM information_schema.tables WHERE table_schema NOT IN ('information_schema', "
+        "'pg_catalog', 'mysql', 'performance_schema', 'sys') ORDER BY table_name"
+    )
+    return [str(row[0]) for _, row in rows(replace(database, query=query))]
+
+
 def column_names(database: Database) -> tuple[str, ...]:
     """Return the names of the columns of the query."""
     with _cursor(database) as (names, _):

@@ -57,6 +57,18 @@ class Sheet:
                 yield number, (cells + [""] * width)[:width]
 
 
+def filled_sheets(path: Path) -> list[str]:
+    """Return the names of the sheets with rows; DataError if there are none."""
+    return _filled(_opened(path), path)
+
+
+def _filled(book: "CalamineWorkbook", path: Path) -> list[str]:
+    filled = [each for each in book.sheet_names if book.get_sheet_by_name(each).height]
+    if not filled:
+        raise DataError(f"{path} has no sheet with rows.")
+    return filled
+
+
 def _opened(path: Path) -> "CalamineWorkbook":
     try:
         from python_calamine import CalamineError, load_workbook
@@ -78,9 +90,7 @@ def _chosen(book: "CalamineWorkbook", path: Path, name: str | None) -> tuple["Ca
         if name not in book.sheet_names:
             raise UsageError(f"{path} has no sheet {name!r}.", hint=guess(name, book.sheet_names))
         return book.get_sheet_by_name(name), ()
-    filled = [each for each in book.sheet_names if book.get_sheet_by_name(each).height]
-    if not filled:
-        raise DataError(f"{path} has no sheet with rows.")
+    filled = _filled(book, path)
     others = (f"other sheets with rows: {', '.join(filled[1:])}",) if filled[1:] else ()
     return book.get_sheet_by_name(filled[0]), (f"sheet {filled[0]}", *others)
 
