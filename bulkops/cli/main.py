@@ -36,6 +36,7 @@ COMMANDS = {
     "ledger": ("bulkops.cli.commands.ledger", "Back up, check or prune the ledger, which stores the jobs."),
     "report": ("bulkops.cli.commands.report", "Write a one-page report of jobs."),
     "run": ("bulkops.cli.commands.run", "Run a recipe: several imports in order."),
+    "inbox": ("bulkops.cli.commands.inbox", "Import the files that partners drop into a folder."),
     "recipes": ("bulkops.cli.commands.recipes", "List the shipped recipes, or show one."),
     "schema": (
         "bulkops.cli.commands.schema",

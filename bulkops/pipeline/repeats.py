@@ -12,7 +12,7 @@ import numpy as np
 
 from bulkops.chunking.limits import ChunkLimits
 from bulkops.chunking.plan import FilePlan, plan_file, read_header
-from bulkops.errors import BulkopsError, DataError, GuardRefused, InputUnreadable, LedgerUnusable, UsageError
+from bulkops.errors import BulkopsError, DataError, GuardRefused, InputUnreadable, InUse, LedgerUnusable, UsageError
 from bulkops.ledger.digests import keep_digests, kept_digests
 from bulkops.ledger.models import SOURCE, JobEntry
 from bulkops.ledger.reader import LedgerReader
@@ -235,11 +235,11 @@ def refuse_repetition(path: Path, found: SentBefore) -> None:
 def refuse_meanwhile(
     ledger: LedgerReader, job: JobEntry, contract: Contract, digests: Digests, *, known: Collection[str], only_new: bool
 ) -> None:
-    """Raise GuardRefused if another job sent these records since; `known` are the jobs when the ledger was read."""
+    """Raise InUse if another job sent these records since; `known` are the jobs when the ledger was read."""
     new = earlier_jobs(ledger, job, besides=known)
     found = sent_before(ledger, new, digests, running=[each.id for each in new]) if new else None
     if found is not None and (only_new or is_repetition(contract, found)):
-        raise GuardRefused(
+        raise InUse(
             f"Another import of the same records has begun meanwhile: {counts_of(found)}. Nothing was sent.",
             hint="Run the command again.",
         )

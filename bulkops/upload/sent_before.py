@@ -112,7 +112,7 @@ class _DigestIndex:
 def records_in(ledger: LedgerReader, job: JobEntry, states: Collection[ChunkState]) -> Mask:
     """Return which records of a job are in chunks of these states."""
     found = np.zeros(job.records, np.bool_)
-    parts = _runs(ledger, job)
+    parts = record_runs(ledger, job)
     for chunk in ledger.chunks(job.id):
         if chunk.state in states:
             for first, count in parts.get(chunk.number) or _contiguous(chunk):
@@ -124,7 +124,7 @@ def _contiguous(chunk: ChunkEntry) -> list[tuple[int, int]]:
     return [(chunk.first_record, chunk.records)]
 
 
-def _runs(ledger: LedgerReader, job: JobEntry) -> dict[int, list[tuple[int, int]]]:
+def record_runs(ledger: LedgerReader, job: JobEntry) -> dict[int, list[tuple[int, int]]]:
     """Return the record runs (first number and count) of chunks with gaps in their record numbers."""
     found: dict[int, list[tuple[int, int]]] = {}
     for event in ledger.events(job.id):
