@@ -299,7 +299,8 @@ class _Pass:
             self._ended = f"the pass ended early: {result.reason}"
         elif result.state == "failed":
             self._troubles += result.exit == 3
-            if self._troubles >= TROUBLES:
+            # Without a job, the server was not even reached: it would be the same for the other files.
+            if self._troubles >= TROUBLES or (result.exit == 3 and not result.jobs):
                 self._ended = f"the pass ended early: {result.reason}"
             if result.exit != 3:
                 self._blocked[entry.match[0]] = f"an earlier file of {entry.match[0]} failed: {result.reason}"

@@ -14,6 +14,7 @@ from bulkops.errors import (
     DataError,
     GuardRefused,
     InputUnreadable,
+    Interrupted,
     InUse,
     LimitExceeded,
 )
@@ -158,12 +159,19 @@ class ContractImport:
 
     def run(self) -> Result:
         """Import the file, or finish what an earlier pass began; an error becomes the result."""
+        stop = self.desk.stop
+        stop.begun = False  # no request of this file is in flight: a signal may end its import at once
         try:
+            if stop.requested:
+                return self._failed(Interrupted("Interrupted."))
             earlier = self._earlier()
-            result = self._resumed(earlier) if earlier is not None else self._begun()
+            return self._resumed(earlier) if earlier is not None else self._begun()
         except BulkopsError as error:
-            result = self._failed(error)
-        return result
+            return self._failed(error)
+        except KeyboardInterrupt:
+            return self._failed(Interrupted("Interrupted."))
+        finally:
+            stop.begun = True
 
     def _earlier(self) -> JobEntry | None:
         """Return the job that an earlier pass began for this drop; None if there is none that counts."""
