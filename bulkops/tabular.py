@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from bulkops.errors import UsageError
 from bulkops.wording import guess
+from bulkops.writing import NOT_CSV, refuse_other_form
 
 BOM = "\ufeff"
 """Without it, spreadsheets read UTF-8 as a local encoding."""
@@ -26,6 +27,9 @@ _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,15})?")
 _CHANGED = re.compile(r"[+-]?(0\d+(\.\d*)?|\d{16,}(\.\d*)?|\d*\.?\d+[eE][+-]?\d+)")
 """Numbers that a spreadsheet would show with other digits: leading zeros, more than 15 digits, or an exponent."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+
+
+TABLE_FORMS = ("csv", "xlsx")
 
 
 class TableForm(StrEnum):
@@ -52,6 +56,14 @@ def parse_output(text: str, forms: Sequence[str]) -> tuple[str, Path]:
     if form not in forms:
         raise UsageError(f"--output: unknown format {form[:40]!r}.", hint=guess(form, forms))
     return form, Path(path)
+
+
+def refuse_other_table(path: Path, form: str) -> None:
+    """Raise UsageError if the suffix of a path means another format, or if the form cannot be written here."""
+    others = {suffix: name for suffix, name in {**NOT_CSV, ".csv": "a CSV file"}.items() if suffix != f".{form}"}
+    refuse_other_form(path, others, instead=f".{form}")
+    if form == TableForm.XLSX:
+        require_workbooks()
 
 
 def write_table(out: BinaryIO, form: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -110,7 +110,8 @@ def rejected_name(name: str, mark: str) -> str:
     for suffix in COMPRESSED:
         if plain.lower().endswith(suffix):
             plain = plain[: -len(suffix)]
-    stem, dot, suffix = REJECTED.sub("", plain).rpartition(".")
+    plain = REJECTED.sub("", plain)
+    stem, dot, suffix = plain.rpartition(".")
     return f"{stem}.rejected-{mark}.{suffix}" if dot and stem else f"{plain}.rejected-{mark}"
 
 
@@ -252,7 +253,7 @@ def dues(
         following = times[number + 1] if number + 1 < len(times) else now
         late = [each for each in later if each <= following]
         if late:
-            left = [each for each in later if each != late[0]]
+            left = later[1:]
         found.append(Due(at=at, met=bool(late), late=bool(late)))
     return found
 

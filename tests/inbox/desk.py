@@ -126,10 +126,8 @@ def states(result: PassResult) -> dict[str, str]:
 
 def balanced(result: PassResult) -> bool:
     """Return whether the books of each file balance."""
-    return all(
-        books["input"] == sum(count for name, count in books.items() if name != "input")
-        for books in (dict(each["records"]) for each in result.files)
-    )
+    books = [{name: int(str(count)) for name, count in each["records"].items()} for each in result.files]
+    return all(2 * each["input"] == sum(each.values()) for each in books)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +149,7 @@ def start(desk: InboxDesk, kill: Kill | None, count_to: Path | None = None) -> B
 
 def work(desk: InboxDesk, kill: Kill | None, count_to: Path | None) -> None:
     """Run one pass in this process and end it."""
-    workflow.SlotLimiter = lambda **_: NoLimiter()  # type: ignore[misc, assignment] # the sandbox has no limit here
+    setattr(workflow, "SlotLimiter", lambda **_: NoLimiter())  # noqa: B010 - the sandbox has no limit here
     counter = kill_at(kill) if kill is not None else None
     code = desk.run().exit
     if counter is not None and count_to is not None:

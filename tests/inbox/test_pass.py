@@ -15,6 +15,7 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
+from bulkops.inbox.processing import ContractImport
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.transport import retries
 from bulkops.transport.limiter import NoLimiter
@@ -227,16 +228,14 @@ def test_a_file_that_changes_after_it_was_taken_stays_and_is_handled_again(
     desk: InboxDesk, server: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = desk.drop("points-1.csv", points(("customer-0001", "5")))
-    from bulkops.inbox import passes
-
-    original = passes.ContractImport.run
+    original = ContractImport.run
 
     def grown(self: Any) -> Any:
         result = original(self)
         path.write_text(points(("customer-0001", "5"), ("customer-0002", "7")))
         return result
 
-    monkeypatch.setattr(passes.ContractImport, "run", grown)
+    monkeypatch.setattr(ContractImport, "run", grown)
     result = desk.run()
     monkeypatch.undo()
     assert states(result) == {"points-1.csv": "imported"}
