@@ -24,7 +24,7 @@ from bulkops.inbox.decisions import (
     sort_listing,
 )
 from bulkops.inbox.inboxes import Inbox, due_documents, figures_of, waiting_document
-from bulkops.inbox.processing import BOOKS, FINAL, ContractImport, Desk, KnownJobs, Result
+from bulkops.inbox.processing import BOOKS, FINAL, ContractImport, Desk, Result
 from bulkops.inbox.recipes import RecipeImport
 from bulkops.inbox.status import look
 from bulkops.inbox.storage import StoredFile
@@ -104,6 +104,7 @@ class _Pass:
         self._blocked: dict[str, str] = {}
         self._ended: str | None = None
         self._troubles = 0
+        self._resumed: set[str] = set()
 
     def run(self) -> PassResult:
         inbox, settings = self._inbox, self._settings
@@ -157,7 +158,6 @@ class _Pass:
             target=self._target,
             clock=settings.clock,
             settings=settings.run,
-            known=KnownJobs.of(self._ledger.jobs()),
             stop=settings.stop,
             observe=settings.observe,
             account=AccountReader(client),
@@ -171,6 +171,7 @@ class _Pass:
             now = self._places.folder.find(drop.name)
             if now is not None and now.version == drop.file.version:
                 handled.add(drop.name)
+            self._resumed.add(drop.id)
             entry = self._entry(drop.name, drop.pattern)
             if entry is None:
                 self._say(drop, _waiting_result("no pattern of the inbox matches its name any more"), None)
@@ -273,6 +274,7 @@ class _Pass:
             contract=CONTRACTS[str(entry.contract)],
             manifest=manifest,
             history=tuple(self._book.history(entry.match[0], most=USUAL_OF)),
+            resumes=drop.id in self._resumed,
         ).run()
 
     def _manifest(self, drop: Drop) -> Manifest | None:

@@ -1,7 +1,7 @@
 """Import one file of an inbox: as a new job, or by resuming the job that an earlier pass left."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -88,29 +88,6 @@ class Result:
         return cls(**values)
 
 
-@dataclass
-class KnownJobs:
-    """The jobs of a ledger by what an inbox asks for; read once in a pass, and completed with its own jobs."""
-
-    by_path: dict[Path, list[JobEntry]] = field(default_factory=dict)
-    by_content: dict[tuple[str, str], list[JobEntry]] = field(default_factory=dict)
-    latest: dict[str, JobEntry] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, jobs: Iterable[JobEntry]) -> "KnownJobs":
-        """Return the index of jobs, given the oldest first."""
-        known = cls()
-        for job in jobs:
-            known.add(job)
-        return known
-
-    def add(self, job: JobEntry) -> None:
-        """Add a job that is younger than the others."""
-        self.by_path.setdefault(job.given_path, []).append(job)
-        self.by_content.setdefault((job.target_key, job.given_sha256), []).append(job)
-        self.latest[job.target_key] = job
-
-
 @dataclass(frozen=True, kw_only=True)
 class Desk:
     """What a pass works with. `observe` returns an observer for the import of a file."""
@@ -121,7 +98,6 @@ class Desk:
     target: Target
     clock: Clock
     settings: RunOptions
-    known: KnownJobs
     stop: Stop
     observe: Callable[[Drop], Observer]
     account: AccountReader | None = None
@@ -130,7 +106,7 @@ class Desk:
 
 @dataclass(frozen=True, kw_only=True)
 class ContractImport:
-    """The import of one drop by a contract."""
+    """The import of one drop by a contract; with `resumes` an earlier pass may have begun it."""
 
     desk: Desk
     drop: Drop
@@ -138,6 +114,7 @@ class ContractImport:
     contract: Contract
     manifest: Manifest | None
     history: tuple[int, ...]
+    resumes: bool = False
 
     @property
     def files(self) -> WorkFiles:
@@ -175,11 +152,12 @@ class ContractImport:
 
     def _earlier(self) -> JobEntry | None:
         """Return the job that an earlier pass began for this drop; None if there is none that counts."""
-        for path in (self.files.good, self.files.plain):
-            for job in reversed(self.desk.known.by_path.get(path, [])):
-                current = self.desk.ledger.job(job.id)
-                if not self._void(current):
-                    return current
+        if not self.resumes:
+            return None
+        paths = (self.files.good, self.files.plain)
+        for job in reversed(self.desk.ledger.jobs()):
+            if job.given_path in paths and not self._void(job):
+                return job
         return None
 
     def _void(self, job: JobEntry) -> bool:
@@ -248,12 +226,10 @@ class ContractImport:
             dry_run=desk.dry_run,
             reconcile=self.entry.reconcile,
             account=desk.account,
+            others_resume=True,
         )
         place = Destination.at(self.target, desk.ledger)
-        outcome = import_file(request, place, clock=desk.clock, stop=desk.stop, observer=observer)
-        if outcome.document["job"] is not None:
-            desk.known.add(desk.ledger.job(outcome.document["job"]))
-        return outcome
+        return import_file(request, place, clock=desk.clock, stop=desk.stop, observer=observer)
 
     def _accepted(self) -> frozenset[str]:
         return accepted_rules(self.entry.accept)
@@ -284,13 +260,12 @@ class ContractImport:
         desk, contract = self.desk, self.contract
         key = target_key(contract.name, target_of(contract, self.target), self._sent_options())
         sha256 = sha256_of(path)
-        for job in reversed(desk.known.by_content.get((key, sha256), [])):
-            if job.given_path in (self.files.plain, self.files.good):
-                continue
-            current = desk.ledger.job(job.id)
-            chunks = desk.ledger.chunks(job.id)
-            state = job_state(current, chunks)
-            if contract.mode.resend_is_safe and (state is not JobState.DONE or desk.known.latest[key].id != job.id):
+        for job in reversed(desk.ledger.jobs_with_file(sha256, key)):
+            state = job_state(job, desk.ledger.chunks(job.id))
+            if job.given_path in (self.files.plain, self.files.good) and not self._void(job):
+                return self._resumed(job)  # the book lost the row of this file
+            latest = contract.mode.resend_is_safe and desk.ledger.job_ids_at(key)[-1] == job.id
+            if contract.mode.resend_is_safe and not (latest and state is JobState.DONE):
                 return None
             if state in (JobState.UNFINISHED, JobState.IN_DOUBT):
                 return self._plainly("waiting", 0, f"job {job.id} has the same content and is {state.value}")

@@ -104,7 +104,7 @@ def test_a_gz_file_is_imported_and_its_content_stays_comparable(desk: InboxDesk,
     [
         ("points-1.csv", b"", "skipped", "it is empty"),
         ("points-1.csv", b"customerprofileid,amount\n", "skipped", "it is empty"),
-        ("points-1.csv.gz", gzip.compress(b"customerprofileid,amount\na,1\n")[:-9], "quarantined", "damaged"),
+        ("points-1.csv.gz", gzip.compress(b"customerprofileid,amount\na,1\n", mtime=0)[:-9], "quarantined", "damaged"),
         ("points-1.csv", b"PK\x03\x04 a workbook", "quarantined", ""),
         ("points-1.csv", b"customerprofileid;amount\na;1\n", "quarantined", "error"),
     ],
