@@ -25,6 +25,7 @@ from bulkops.json_documents.common import ErrorDocument
 from bulkops.json_documents.endings import EndDocument
 from bulkops.json_documents.files import ExportDocument, PlanDocument, SplitDocument
 from bulkops.json_documents.findings import FixDocument, ValidationDocument
+from bulkops.json_documents.inboxes import InboxDocument, InboxStatusDocument
 from bulkops.json_documents.jobs import (
     ImportDocument,
     JobDocument,
@@ -117,6 +118,9 @@ SCHEMAS = {
     "ledger-backup": Described(about="`ledger backup --json`: the archive.", shape=BackupDocument),
     "ledger-check": Described(about="`ledger check --json`: the problems found.", shape=LedgerCheckDocument),
     "ledger-prune": Described(about="`ledger prune --json`: the files removed.", shape=PruneDocument),
+    "inbox": Described(
+        about="`inbox --json`: what a pass did; with `status`, what waits.", shape=InboxDocument | InboxStatusDocument
+    ),
     "report": Described(about="`report --json`: jobs with timeline, findings and sums.", shape=ReportDocument),
     "run": Described(
         about="`run --json`: the steps of a recipe, or with --plan their plans.",

@@ -21,7 +21,7 @@ from bulkops.readback.parse.warnings import Notes
 from bulkops.reconciling.columns import core_columns, measures, refuse_other_rows, unseen
 from bulkops.reconciling.diagnosis import explained
 from bulkops.reconciling.imports import import_notes
-from bulkops.reconciling.outputs import advice, formula_notes, write_differences, write_repair
+from bulkops.reconciling.outputs import Tables, advice, formula_notes, write_differences, write_repair, write_tables
 from bulkops.reconciling.repairing import Certainty, objection, saved_too_early, shows_imports
 from bulkops.reconciling.resaved import resaved, text_columns
 from bulkops.reconciling.result import Reconciliation, Verdict, judge
@@ -46,6 +46,7 @@ class OutputOptions:
     repair: Path | None
     permit: Permit
     lifted: bool
+    tables: Tables = ()
 
 
 def _differences(sets: RowSets, source: Path, outputs: OutputOptions) -> dict[str, str]:
@@ -130,6 +131,7 @@ class ReconcileTask:
         """
         files = _differences(self.sets, self.source, outputs)
         texts = formula_notes(self.sets) if files and not outputs.spreadsheet_safe else []
+        files |= write_tables(self.sets, outputs.tables, outputs.permit)
         if outputs.repair is None or not self.sets.number("SELECT count(*) FROM result WHERE class = 'missing'"):
             return files, texts
         certainty = self._certainty(notes)

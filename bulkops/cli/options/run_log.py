@@ -40,6 +40,8 @@ class RunLog:
     form: str = "text"
     metrics: Path | None = None
     masked: bool = False
+    _command: str = ""
+    _collector: RunFigures | None = None
     _began: float = field(default_factory=time.monotonic)
     _exits: ExitStack = field(default_factory=ExitStack)
 
@@ -50,6 +52,7 @@ class RunLog:
             _refuse_unfit_metrics(self.metrics, self.file)
             collector = RunFigures()
             self._attach(collector)
+            self._command, self._collector = command, collector
             self._exits.callback(_write_metrics, collector, self.metrics, command)
         if self.file is not None:
             self._attach(_FileHandler(self.file, self))
@@ -60,6 +63,13 @@ class RunLog:
         """Record the exit code of the process, and close the files. A file that cannot be written is reported."""
         record("ended", exit=code, seconds=round(time.monotonic() - self._began, 3))
         self._exits.close()
+
+    def write_metrics(self, code: int) -> None:
+        """Write the metrics now, for a command that runs for a long time; the counts go on."""
+        if self.metrics is not None and self._collector is not None:
+            self._collector.exit = code
+            self._collector.seconds = round(time.monotonic() - self._began, 3)
+            _write_metrics(self._collector, self.metrics, self._command)
 
     def _attach(self, handler: logging.Handler) -> None:
         LOGGER.addHandler(handler)
