@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # One more than two cores: many tests wait for a server.
 WORKERS ?= 3
+FUZZ_INPUTS ?= 1000000
 
-.PHONY: help setup bytecode demo test lint format types imports pytest coverage test-pythons soak docs site tighten measure \
+.PHONY: help setup bytecode demo test lint format types imports pytest coverage test-pythons soak fuzz docs site tighten measure \
 	bench package clean
 
 help:  ## List the targets.
@@ -63,6 +64,9 @@ test-pythons: setup  ## Run the unit tests on every supported Python version of 
 
 soak: setup bytecode  ## Run the long crash and load suites in full.
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m soak
+
+fuzz: setup  ## Check generated files until FUZZ_INPUTS are done; print how many broke which invariant.
+	POLARS_MAX_THREADS=1 $(BIN)/python -m tests.fuzz.run --inputs $(FUZZ_INPUTS) --failures build/fuzz
 
 docs: setup  ## Write the generated pages, tables, transcripts and the picture again.
 	$(BIN)/python -m tests.docs.generate

@@ -43,6 +43,7 @@ from bulkops.recipe import load_recipe
 from bulkops.reconciling.result import Reconciliation
 from bulkops.reconciling.sides import EvidenceSource, ImportFacts
 from bulkops.redaction import remember_keys
+from bulkops.remote.paths import path_of
 from bulkops.reporting.write import ReportOptions, form_of, write_report
 from bulkops.settings import (
     Target,
@@ -453,7 +454,7 @@ def _permit(ledger: str | None, overwrite: bool) -> Permit:  # noqa: FBT001 - th
 def _path(given: object) -> Path:
     if not isinstance(given, str | os.PathLike):
         raise UsageError(f"{given!r} is not a path.")
-    return Path(given)
+    return path_of(given)
 
 
 def _checked_ids(given: Mapping[str, int]) -> dict[str, int]:

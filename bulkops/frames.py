@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bulkops.errors import UsageError
 from bulkops.private import private_folder
+from bulkops.remote.paths import path_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,7 +35,7 @@ def is_frame(given: object) -> bool:
 def input_path(given: Input) -> Iterator[Path]:
     """Yield the path of an input; a table is written to a temporary file. UsageError for anything else."""
     if isinstance(given, str | os.PathLike):
-        yield Path(given)
+        yield path_of(given)
         return
     with tempfile.TemporaryDirectory(prefix="bulkops-frame-") as folder:
         yield _written(given, Path(folder))
@@ -46,7 +47,7 @@ def kept_path(given: Input, folder: Path) -> Path:
     A job needs its file again when it is resumed, reconciled or reported.
     """
     if isinstance(given, str | os.PathLike):
-        return Path(given)
+        return path_of(given)
     return _written(given, private_folder(folder))
 
 

@@ -4,12 +4,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+    field_validator,
+)
 
 from bulkops.documents import parse_yaml, read_document
 from bulkops.errors import UsageError
 from bulkops.limits import MAX_NUMBER
 from bulkops.recipe_text import Variables, sentence
+from bulkops.remote.addresses import is_remote
+from bulkops.remote.paths import path_of
 from bulkops.wording import guess
 from bulkops_validators import CONTRACTS, ID_NAMES
 
@@ -35,6 +47,10 @@ VARIABLES_AS_WRITTEN: dict[str, Any] = {
 """The schema of variables in the file, which the model sees only as text; null is a variable without a default."""
 
 
+def _path_or_address(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    return path_of(value) if isinstance(value, str) and is_remote(value) else handler(value)
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,7 +59,7 @@ class Step(_Strict):
     """One import of a recipe. `file` is resolved against the folder of the recipe."""
 
     contract: str = Field(description="The contract's name.", json_schema_extra={"enum": list(CONTRACTS)})
-    file: Path = Field(description="The file to import.")
+    file: Annotated[Path, WrapValidator(_path_or_address)] = Field(description="The file to import, or its address.")
     ids: dict[str, Id] = Field(
         default_factory=dict,
         description="Ids of the target.",

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from bulkops.errors import UsageError
+from bulkops.remote.addresses import is_remote
 from bulkops.wording import guess
 
 VARIABLE_PATTERN = r"\$\{([A-Za-z_]\w*)\}"
@@ -59,7 +60,7 @@ class Variables:
     def _filled(self, value: Any, key: str) -> Any:
         if isinstance(value, str):
             text = VARIABLE.sub(self._value, value)
-            return str(self._located(value, text)) if key in PATHS else text
+            return str(self._located(value, text)) if key in PATHS and not is_remote(text) else text
         if isinstance(value, list):
             return [self._filled(item, key) for item in value]
         if isinstance(value, dict):

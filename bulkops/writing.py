@@ -13,7 +13,9 @@ from typing import BinaryIO
 
 from bulkops.errors import UsageError
 from bulkops.private import FILE
-from bulkops.written import is_ours, leftovers, remember, remember_temporary
+from bulkops.remote.paths import RemotePath, exists, staging_place
+from bulkops.remote.uploads import delete, existing_version, refuse_no_place, upload
+from bulkops.written import is_ours, leftovers, remember, remember_temporary, remember_version
 
 NOT_CSV: Mapping[str, str] = MappingProxyType(
     {
@@ -53,7 +55,9 @@ def refuse_the_same(path: Path, others: Iterable[Path], *, what: str) -> None:
 
 
 def refuse_no_file(path: Path) -> None:
-    """Raise UsageError if a path is a folder, a device or a pipe."""
+    """Raise UsageError if a path is a folder, a device or a pipe, or an address that can only be read."""
+    if isinstance(path, RemotePath) and path.address.scheme == "https":
+        refuse_no_place(path.address)
     if not path.name or path.is_dir():
         raise UsageError(f"{path} is a folder.", hint="Name a file.")
     if path.exists() and not path.is_file():
@@ -64,7 +68,13 @@ def refuse_no_file(path: Path) -> None:
 
 
 def refuse_no_folder(path: Path) -> None:
-    """Raise UsageError if the folder of a file is missing: the lock would create it, also for a misspelled path."""
+    """Raise UsageError if the folder of a file is missing: the lock would create it, also for a misspelled path.
+
+    For an address, the bucket or the folder on the server must exist.
+    """
+    if isinstance(path, RemotePath):
+        refuse_no_place(path.address)
+        return
     if not path.parent.exists():
         raise no_folder(path)
     if not path.parent.is_dir():
@@ -106,7 +116,7 @@ class Permit:
 
     def check(self, path: Path) -> None:
         """Raise UsageError if the path is an existing file that must not be replaced or removed."""
-        if not path.is_file():
+        if not exists(path):
             return
         if self.refuse_input is not None:
             self.refuse_input(path)
@@ -139,26 +149,28 @@ def part_file(path: Path, permit: Permit = OWN_ONLY) -> Iterator[tuple[BinaryIO,
     refuse_no_folder(path)
     permit.check(path)
     path = real(path)
-    with _alone(path) as lock, naming_errors(path):
-        for left in leftovers(path):
+    place = staging_place(path)
+    with _alone(place, path) as lock, naming_errors(path):
+        for left in leftovers(place):
             if left != lock.absolute():
                 remove(left)
-        part = _free_name(part_of(path))
+        part = _free_name(part_of(place))
         try:
             with part.open("x+b") as file:
-                remember_temporary(path, [lock, part])
+                remember_temporary(place, [lock, part])
                 yield file, part
         finally:
             part.unlink(missing_ok=True)
-            remember_temporary(path, [])
+            remember_temporary(place, [])
 
 
 @contextmanager
 def temporary_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder beside a file that is being written, and remove it at the end."""
-    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".parts"))
+    place = staging_place(path)
+    folder = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}.", suffix=".parts"))
     try:
-        remember_temporary(path, [folder], more=True)
+        remember_temporary(place, [folder], more=True)
         yield folder
     finally:
         remove(folder)
@@ -172,10 +184,33 @@ def keep(file: BinaryIO, part: Path, path: Path, permit: Permit = OWN_ONLY) -> N
 
 
 def rename(part: Path, path: Path, permit: Permit = OWN_ONLY) -> None:
-    """Rename a complete part, and record that bulkops wrote it; a link is followed, not replaced."""
+    """Rename or upload a complete part, and record that bulkops wrote it; a link is followed, not replaced."""
     permit.check(path)
     remember(path, part)
-    part.replace(real(path))
+    if isinstance(path, RemotePath):
+        _upload(part, path)
+    else:
+        part.replace(real(path))
+
+
+def _upload(part: Path, path: RemotePath) -> None:
+    """Upload a part to an address; the command then reads the file from the part, which stays on this machine."""
+    before = existing_version(path.address)
+    version = upload(part, path.address, replace=before is not None)
+    remember_version(path, version.to_json())
+    place = staging_place(path)
+    part.replace(place)
+    path.keep_staged(place, version)
+
+
+def discard(path: Path, permit: Permit) -> None:
+    """Remove a file, also at an address, if it exists; UsageError if it must not be removed."""
+    if not isinstance(path, RemotePath):
+        permit.check(path)
+        real(path).unlink(missing_ok=True)
+    elif existing_version(path.address) is not None:
+        permit.check(path)
+        delete(path.address)
 
 
 def remove(path: Path) -> None:
@@ -226,8 +261,8 @@ def naming_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[Path]:
-    """Hold NAME.lock and yield its path, so that a second process cannot write the same file.
+def _alone(path: Path, shown: Path) -> Iterator[Path]:
+    """Hold NAME.lock and yield its path, so that a second process cannot write the same file; `shown` is its name.
 
     UsageError if another process holds it, or if a foreign file has this name (a lock is empty).
     """
@@ -245,7 +280,7 @@ def _alone(path: Path) -> Iterator[Path]:
         lock.acquire()
     except Timeout:
         raise UsageError(
-            f"{path} is being written by another process.", hint="Wait for it to end, or choose another name."
+            f"{shown} is being written by another process.", hint="Wait for it to end, or choose another name."
         ) from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from None
@@ -260,10 +295,14 @@ def _alone(path: Path) -> Iterator[Path]:
 
 def _on_disk(path: Path) -> Path:
     """Return the archive that contains the member of a path, or the path itself."""
+    if isinstance(path, RemotePath):
+        return path
     return next((found for found in (path, *path.parents) if found.is_file()), path)
 
 
 def _same(one: Path, other: Path) -> bool:
+    if isinstance(one, RemotePath) or isinstance(other, RemotePath):
+        return one == other
     if one.exists() and other.exists():
         return one.samefile(other)
     # Some file systems do not tell names apart that differ only in case.

@@ -8,12 +8,16 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from bulkops.errors import UsageError
+from bulkops.remote.paths import RemotePath
+from bulkops.remote.transfer import sha256_at
+from bulkops.remote.uploads import existing_version
+from bulkops.remote.versions import Version
 
 HASHED = 16 << 20
 """Maximum bytes of a file that is recognised by its SHA-256; reading a larger one again would slow exports."""
@@ -26,8 +30,11 @@ WriteLog = dict[str, Any]
 def is_ours(path: Path) -> bool:
     """Return whether bulkops wrote a file and it has not changed since.
 
-    Files up to `HASHED` bytes are compared by SHA-256, larger ones by device, inode, size and modification time.
+    Files up to `HASHED` bytes are compared by SHA-256, larger ones by device, inode, size and modification time; remote
+    files are compared by version.
     """
+    if isinstance(path, RemotePath):
+        return _is_our_upload(path)
     try:
         known = _read(path)["files"]
         found = _described(path.stat())
@@ -49,6 +56,31 @@ def remember(path: Path, part: Path) -> None:
         record["files"] = [{**_described(status), "sha256": sha256}, *record["files"]][:KEPT]
 
     _change(path, change)
+
+
+def remember_version(path: Path, version: Mapping[str, Any]) -> None:
+    """Record the version that the server gave to the file just recorded by `remember`."""
+
+    def change(record: WriteLog) -> None:
+        record["files"][0]["version"] = dict(version)
+
+    _change(path, change)
+
+
+def _is_our_upload(path: RemotePath) -> bool:
+    """Return whether bulkops uploaded a file: by version, or by SHA-256 if a process ended before it had one."""
+    try:
+        known = _read(path)["files"]
+        version = existing_version(path.address)
+        if version is None:
+            return False
+        if any(version.is_same(Version.of_json(each["version"])) for each in known if "version" in each):
+            return True
+        waiting = {each["sha256"] for each in known if "version" not in each and each["bytes"] == version.size}
+        waiting -= {None}
+        return bool(waiting) and sha256_at(path.address) in waiting
+    except (KeyError, TypeError):
+        return False
 
 
 def remember_temporary(path: Path, others: Sequence[Path], *, more: bool = False) -> None:
@@ -113,7 +145,7 @@ def _read(path: Path) -> WriteLog:
 def _name(path: Path) -> Path:
     from bulkops.settings import state_folder  # only where something is written: validating starts without it
 
-    digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()
+    digest = hashlib.sha256(os.fsencode(str(path.resolve()))).hexdigest()
     return state_folder() / "written" / f"{digest[:32]}.json"
 
 

@@ -11,6 +11,7 @@ from bulkops.account.model import Account
 from bulkops.documents import parse_json, read_document
 from bulkops.errors import UsageError
 from bulkops.limits import MAX_JSON_BYTES
+from bulkops.remote.paths import fetch
 from bulkops.writing import OWN_ONLY, Permit, whole_file
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def read_snapshot(path: Path, *, now: datetime, max_age: float | None = None) ->
     """Return the account of a snapshot file; UsageError if the file is invalid or older than `max_age` seconds."""
     again = f"Write a new one with: bulkops snapshot -o {path} --overwrite"
     try:
+        fetch(path)
         document: Any = parse_json(read_document(path, what="The snapshot", most=MAX_JSON_BYTES))
         account = Account.model_validate(document)
     except ValidationError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from bulkops.errors import DataError, InputUnreadable
 from bulkops.reading.compressed import opened
 from bulkops.reading.sources import open_regular
+from bulkops.remote.paths import fetch
 
 
 def refuse_odd_file(path: Path) -> None:
@@ -20,6 +21,7 @@ def refuse_odd_file(path: Path) -> None:
     except UnicodeEncodeError:
         shown = os.fsencode(path).decode("utf-8", "backslashreplace")
         raise InputUnreadable(f"{shown}: the name of this file is not UTF-8.", hint="Rename it.") from None
+    fetch(path)
     try:
         mode = path.stat().st_mode
     except OSError as error:

@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from bulkops.cli.options.environment import option
+from bulkops.cli.options.paths import FilePath
 from bulkops.cli.output.console import Console
 from bulkops.cli.process.error_exit import final_exit_code, report_error, without_color
 from bulkops.cli.process.processors import leave, prepare
@@ -18,6 +19,7 @@ from bulkops.cli.process.signals import interrupt_on_signals
 from bulkops.cli.process.streams import prepare_streams
 from bulkops.errors import Interrupted, UsageError
 from bulkops.redaction import remember_keys
+from bulkops.remote.notices import listen
 from bulkops.version import __version__
 from bulkops.wording import guess, nearest
 
@@ -115,7 +117,7 @@ def _command_hint(word: str) -> str:
 )
 @option(
     "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FilePath(local="the configuration is read from this machine", dir_okay=False),
     help="Configuration file; default: the nearest bulkops.toml or pyproject.toml with [tool.bulkops].",
 )
 @option("-q", "--quiet", is_flag=True, help="Print only results and errors.")
@@ -127,6 +129,7 @@ def cli(ctx: click.Context, config: Path | None, *, quiet: bool, debug: bool) ->
     console = ctx.ensure_object(Console)
     console.quiet, console.debug = quiet, debug
     ctx.meta["bulkops.config"] = config
+    listen(console.note)
 
 
 def run() -> int:

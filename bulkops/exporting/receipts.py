@@ -14,6 +14,7 @@ from typing import Any
 
 from bulkops.errors import UsageError
 from bulkops.exporting.request import Request
+from bulkops.remote.paths import RemotePath, pinned_version
 from bulkops.settings import state_folder
 
 FOLDER = "exports"
@@ -56,6 +57,8 @@ def receipt_of(path: Path) -> Receipt | None:
 
 
 def _state(path: Path) -> dict[str, int | str]:
+    if isinstance(path, RemotePath):
+        return {"path": str(path), "version": json.dumps(pinned_version(path))}
     found = path.stat()
     return {"path": str(path.resolve()), "size": found.st_size, "changed": found.st_mtime_ns}
 

@@ -17,6 +17,7 @@ from bulkops.exporting.time_slices import Steps
 from bulkops.readback.fetch.download import Downloaded, Progress
 from bulkops.readback.parse.warnings import Notes
 from bulkops.reading.records.boundaries import BLOCK
+from bulkops.remote.paths import staging_place
 from bulkops.transport.client import ApiClient
 from bulkops.writing import OWN_ONLY, Permit, begin_writing_back, keep, part_file
 
@@ -99,7 +100,7 @@ def run_export(
             done, notes = _fetch(client, request, whole, fetching, folder=None)
             copy_csv(whole, out, tidy=shape.tidy)  # type: ignore[arg-type] # it is not a path here
             return _exported(request, (), done, _count(whole, fetching), notes)
-    folder = path.with_name(f"{path.name}.windows") if fetching.steps else None
+    folder = staging_place(path).with_name(f"{path.name}.windows") if fetching.steps else None
     with part_file(path, permit) as (whole, part):
         telling = fetching.also(begin_writing_back(whole)) if shape.plain and folder is None else fetching
         done, notes = _fetch(client, request, whole, telling, folder=folder)

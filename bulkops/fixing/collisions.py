@@ -1,13 +1,17 @@
 """Find keys that a repair would make equal to other keys. They may be different keys, so they stay unchanged."""
 
+import json
+import shutil
 import tempfile
 from array import array
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 import numpy as np
 
 from bulkops.fixing.options import FixOptions
-from bulkops.fixing.rewriting import rewrite
+from bulkops.fixing.rewriting import BLOCK_BYTES, rewrite
 from bulkops.fixing.scan import FileScan
 from bulkops.fixing.source import opened
 from bulkops.fixing.writer import Change, FixReport, Origins, RepairWriter
@@ -26,42 +30,94 @@ _ROUNDS = 5
 _IN_MEMORY = 8_000_000
 
 
+def rewrite_without_collisions(
+    contract: Contract, source: Source, scan: FileScan, writer: RepairWriter, options: FixOptions
+) -> None:
+    """Write a repaired file in which no repair makes a key equal to another key.
+
+    If the copy made to find such keys has none, it is the result, and the file is not repaired again.
+    """
+    kept = b""
+    for trial in _trials(contract, source, scan, options):
+        kept = trial.kept
+        if not trial.colliding:
+            trial.give(writer)
+            return
+    rewrite(contract, source, scan, writer, options, kept=kept)
+
+
 def colliding_keys(contract: Contract, source: Source, scan: FileScan, options: FixOptions) -> bytes:
     """Return a flag for each record (from 1; byte 0 is unused): its key must stay, or it would appear twice.
 
     If any cell needs a repair, the file is repaired into a temporary copy to find out. Empty if no key must stay.
     """
+    kept = b""
+    for trial in _trials(contract, source, scan, options):
+        kept = trial.kept
+    return kept if any(kept) else b""
+
+
+@dataclass
+class _Trial:
+    """A repaired copy with its changes. `colliding`: some repaired keys are equal to others.
+
+    `kept` has a flag for each record whose key must stay: those of the trial itself if it has no colliding keys.
+    """
+
+    copy: BinaryIO
+    changes: BinaryIO
+    report: FixReport
+    kept: bytes
+    colliding: bool
+
+    def give(self, writer: RepairWriter) -> None:
+        """Write the copy and log its changes."""
+        self.copy.seek(0)
+        shutil.copyfileobj(self.copy, writer.out, BLOCK_BYTES)
+        self.changes.seek(0)
+        for line in self.changes:
+            writer.log(Change(*json.loads(line)))
+        writer.report.records += self.report.records
+        writer.report.changed += self.report.changed
+        writer.report.removed += self.report.removed
+        writer.report.counts.update(self.report.counts)
+
+
+def _trials(contract: Contract, source: Source, scan: FileScan, options: FixOptions) -> Iterator[_Trial]:
+    """Yield repaired copies until one has no colliding keys; none if no repair changes a key."""
     columns = {name for unique in contract.unique for name in unique.columns}
     if options.unsafe or not columns or not scan.cells:
-        return b""
+        return
     kept = np.zeros(1, np.uint8)
-    for _ in range(_ROUNDS):
-        rekeyed = array("q")
-
-        def log_repairs(change: Change, rekeyed: "array[int]" = rekeyed) -> None:
-            if change.column in columns and change.record is not None:
-                rekeyed.append(change.record)
-
-        with tempfile.TemporaryFile() as copy:
-            origins = Origins()
-            rewrite(
-                contract,
-                source,
-                scan,
-                RepairWriter(copy, log_repairs, FixReport(), origins),
-                options,
-                kept=kept.tobytes(),
-            )
-            if not rekeyed:
-                break
-            changed = np.unique(np.array(rekeyed, np.int64))
-            more = np.intersect1d(changed, _repeated(contract, stream_source(source.path, copy), origins))
+    for number in range(_ROUNDS):
+        with tempfile.TemporaryFile() as copy, tempfile.TemporaryFile() as changes:
+            log, origins = _KeyLog(changes, columns), Origins()
+            writer = RepairWriter(copy, log, FixReport(), origins)
+            rewrite(contract, source, scan, writer, options, kept=kept.tobytes())
+            more = changed = np.unique(np.array(log.rekeyed, np.int64))
+            if len(changed):
+                more = np.intersect1d(changed, _repeated(contract, stream_source(source.path, copy), origins))
+            if len(more):
+                kept = _with_flags(kept, more if number < _ROUNDS - 1 else changed)
+            yield _Trial(copy, changes, writer.report, kept.tobytes(), colliding=bool(len(more)))
         if not len(more):
-            break
-        kept = _with_flags(kept, more)
-    else:
-        kept = _with_flags(kept, changed)
-    return kept.tobytes() if kept.any() else b""
+            return
+
+
+@dataclass
+class _KeyLog:
+    """Writes changes to a file, and collects the records in which a key changed."""
+
+    out: BinaryIO
+    columns: Collection[str]
+    rekeyed: "array[int]" = field(default_factory=lambda: array("q"))
+
+    def __call__(self, change: Change) -> None:
+        """Write one change."""
+        if change.column in self.columns and change.record is not None:
+            self.rekeyed.append(change.record)
+        fields = (change.code, change.record, change.line, change.column, change.before, change.after)
+        self.out.write(json.dumps(fields).encode() + b"\n")
 
 
 def _with_flags(kept: Bytes, records: Offsets) -> Bytes:

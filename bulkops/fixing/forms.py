@@ -9,15 +9,19 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from string import ascii_lowercase, ascii_uppercase, digits
 
 import numpy as np
 
 from bulkops.fixing.source import opened
 from bulkops.reading.blocks import ContentReader, blocks
-from bulkops.reading.records.layout import Block, Layout, lay_out
+from bulkops.reading.records.layout import Block, Layout, bytes_of, lay_out
 from bulkops.reading.records.quoting import cells
+from bulkops.reading.records.structural_index import Flags
 from bulkops.reading.records.wrapped import wrapped_cells
 from bulkops.reading.sources import Source
+from bulkops.validation.checks.encoding import is_utf8
+from bulkops.validation.parse import read_frame
 from bulkops.validation.preamble import read_file_start
 from bulkops_validators.model.cells import Number
 from bulkops_validators.model.contract import Contract
@@ -26,7 +30,7 @@ _BLOCK_BYTES = 8 << 20
 _COMMA = ord(",")
 _SEEN = 10_000
 """Maximum number of first cells examined."""
-_KINDS = ((re.compile("[A-Z]"), "A"), (re.compile("[a-z]"), "a"), (re.compile("[0-9]"), "0"))
+_KINDS = str.maketrans(ascii_uppercase + ascii_lowercase + digits, "A" * 26 + "a" * 26 + "0" * 10)
 _NUMBERS = (
     (re.compile(rb"-?(?:0|[0-9]{4,}),[0-9]+$|-?[0-9]{1,3},(?:[0-9]{1,2}|[0-9]{4,})$"), "decimal comma"),
     (re.compile(rb"-?[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+$"), "decimal comma"),
@@ -36,6 +40,8 @@ _NUMBERS = (
     ),
     (re.compile(rb"-?[1-9][0-9]{0,2}(?:\.[0-9]{3})+$"), "point and three digits"),
 )
+_TELLING = r'^[" ]*-?[0-9]+[.,][0-9]'
+"""Numbers with a point or a comma, which may have one of these forms."""
 _WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._%@+-]*[A-Za-z0-9])?")
 """A code or an id, used if no other record shows what these look like."""
 
@@ -70,7 +76,7 @@ class CharacterProfile:
 
 def kinds_of(text: str) -> frozenset[str]:
     """Return the kinds of characters in a text: upper case, lower case, digits, and each other character itself."""
-    return frozenset(next((kind for pattern, kind in _KINDS if pattern.match(char)), char) for char in text)
+    return frozenset(text.translate(_KINDS))
 
 
 @dataclass
@@ -129,10 +135,11 @@ def collect_forms(contract: Contract, source: Source, renames: Mapping[str, str]
 
 
 def _by_comma(block: Block, laid: Layout, width: int) -> int:
-    """Return how many records with a single field have `width` cells if commas separate them."""
+    """Return how many records with a single field, or with wrong quotes, have `width` cells if commas separate them."""
     if block.separator == _COMMA:
         return 0
-    lone = np.flatnonzero((laid.numbers >= 0) & (laid.fields == 1))
+    # Malformed records have 0 fields.
+    lone = np.flatnonzero((laid.numbers >= 0) & (laid.fields <= 1))
     records = (block.data[laid.starts[index] : laid.ends[index]].rstrip(b"\r\n") for index in lone.tolist())
     return sum(len(wrapped_cells(record, _COMMA)) == width for record in records)
 
@@ -151,9 +158,25 @@ def _add_numbers(found: RecordForms, block: Block, laid: Layout, places: Mapping
     """Add the forms of the numbers in some columns."""
     if not places:
         return
+    sound: Flags = (laid.numbers >= 0) & ~laid.malformed & (laid.fields >= width)
+    data = bytes_of(sound, block, laid)
+    frame = read_frame(data, width, block.separator, ragged=True) if is_utf8(data) else None
+    if frame is None or frame.height != int(np.count_nonzero(sound)):
+        _add_numbers_slowly(found, block, laid, places, sound)
+        return
+    for place, name in places.items():
+        cells_ = frame.to_series(place)
+        for text in cells_.filter(cells_.str.contains(_TELLING)).unique().to_list():
+            if (form := _form(text.strip('" ').encode())) is not None:
+                found.numbers.setdefault(name, set()).add(form)
+
+
+def _add_numbers_slowly(
+    found: RecordForms, block: Block, laid: Layout, places: Mapping[int, str], sound: Flags
+) -> None:
+    """Add the forms of the numbers in some columns, record by record."""
     last = max(places) + 1
-    sound = np.flatnonzero((laid.numbers >= 0) & ~laid.malformed & (laid.fields >= width))
-    for index in sound.tolist():
+    for index in np.flatnonzero(sound).tolist():
         spans = islice(cells(block.data, int(laid.starts[index]), block.separator), last)
         for place, (start, end) in enumerate(spans):
             if place in places and (form := _form(block.data[start:end].strip(b'" '))) is not None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
+
 from bulkops.errors import DataError
 from bulkops.fixing.options import AppliedRepair, FixOptions
 from bulkops.fixing.repairs.carriage_returns import lone_returns, split_at_returns
@@ -11,9 +13,11 @@ from bulkops.fixing.repairs.header import header_repairs, keeps_preamble, repair
 from bulkops.fixing.repairs.records import QuoteDefect, RecordShape, in_file_form, repair_record
 from bulkops.fixing.scan import FileScan
 from bulkops.fixing.source import opened, refuse_changed
+from bulkops.fixing.unchanged import UnchangedRecords
 from bulkops.fixing.writer import Origin, Origins, RepairWriter
 from bulkops.reading.blocks import ContentReader, blocks
-from bulkops.reading.records.layout import Block, lay_out
+from bulkops.reading.records.layout import Block, Layout, lay_out
+from bulkops.reading.records.structural_index import Flags, Offsets
 from bulkops.reading.sources import Source
 from bulkops.validation.preamble import read_file_start
 from bulkops_validators.model.contract import Contract
@@ -43,7 +47,8 @@ def rewrite(
         for repair, line in header_repairs(file_start, shape):
             writer.log_repairs([repair], record=None, line=line)
         if keeps_preamble(file_start, shape):
-            writer.write(file_start.preamble)
+            lines = file_start.preamble.splitlines(keepends=True)
+            writer.write(b"".join(_line_in_file_form(line, shape) for line in lines))
         writer.write(repaired_header(file_start, shape))
         rewriting = _RewritePass(shape, writer, earlier, kept, scan.last_record, file_start.offset, file_start.lines)
         for block in blocks(reader, separator=shape.separator, width=len(shape.columns), size=BLOCK_BYTES):
@@ -51,6 +56,11 @@ def rewrite(
             touched = any(begin < start + length and start < end for begin, end in scan.touched)
             rewriting.write(block, touched=touched)
     refuse_changed(source, before=scan.sha256, after=reader.sha256)
+
+
+def _line_in_file_form(line: bytes, shape: RecordShape) -> bytes:
+    """Return a line above the header, with as many fields as before once commas separate them."""
+    return in_file_form(line, shape) if line.strip(b"\r\n") else line
 
 
 def _shape(contract: Contract, source: Source, scan: FileScan, options: FixOptions) -> RecordShape:
@@ -88,6 +98,11 @@ class _RewritePass:
     record: int = 0
 
     @cached_property
+    def finder(self) -> UnchangedRecords:
+        """What finds the records that need no repair."""
+        return UnchangedRecords(self.shape)
+
+    @cached_property
     def keyless(self) -> RecordShape:
         """The shape for records that keep their keys."""
         names = (name for unique in self.shape.contract.unique for name in unique.columns)
@@ -97,26 +112,55 @@ class _RewritePass:
         """Write the next block; a block without findings stays unchanged."""
         block, laid = lay_out(block, len(self.shape.columns))
         if touched or self.shape.rewritten or self.writer.origins is not None:
-            above = block.lines_before(laid.starts).tolist()
-            defects = {piece.start: QuoteDefect(piece.code, piece.at - piece.start) for piece in block.malformed}
-            places = zip(laid.starts.tolist(), laid.ends.tolist(), laid.numbers.tolist(), above, strict=True)
-            for start, end, number, before in places:
-                origin = self._origin(start, number, before)
-                if number < 0:
-                    blank = AppliedRepair("STR103", printable(block.data[start:end]), "")
-                    self.writer.log_repairs([blank], record=None, line=origin.line)
-                    self.writer.report.removed += 1
-                else:
-                    shape = self.keyless if self._keeps_key(self.record + number + 1) else self.shape
-                    if self.record + number + 1 == self.last:
-                        shape = replace(shape, last=True)
-                    self._write_record(block.data[start:end], origin, defects.get(start), shape)
+            self._write_records(block, laid)
         else:
             self.writer.write(block.data)
         self.offset, self.line = self.offset + len(block.data), self.line + block.feeds
         self.record += laid.records
         if self.earlier is None:
             self.writer.report.records += laid.records
+
+    def _write_records(self, block: Block, laid: Layout) -> None:
+        """Write a block: the records that need no repair in runs, the others one by one."""
+        above = block.lines_before(laid.starts)
+        defects = {piece.start: QuoteDefect(piece.code, piece.at - piece.start) for piece in block.malformed}
+        done = 0
+        for index in np.flatnonzero(~self._unchanged(block, laid)).tolist():
+            self._write_run(block, laid, above, slice(done, index))
+            done = index + 1
+            start, end, number = int(laid.starts[index]), int(laid.ends[index]), int(laid.numbers[index])
+            origin = self._origin(start, number, int(above[index]))
+            if number < 0:
+                blank = AppliedRepair("STR103", printable(block.data[start:end]), "")
+                self.writer.log_repairs([blank], record=None, line=origin.line)
+                self.writer.report.removed += 1
+            else:
+                shape = self.keyless if self._keeps_key(self.record + number + 1) else self.shape
+                if self.record + number + 1 == self.last:
+                    shape = replace(shape, last=True)
+                self._write_record(block.data[start:end], origin, defects.get(start), shape)
+        self._write_run(block, laid, above, slice(done, len(laid.starts)))
+
+    def _unchanged(self, block: Block, laid: Layout) -> Flags:
+        """Return flags of the records that stay as they are; none in a copy, whose records have earlier origins."""
+        if self.earlier is not None:
+            return np.zeros(len(laid.starts), np.bool_)
+        flags = self.finder.flags(block, laid)
+        numbers = laid.numbers + (self.record + 1)
+        flags &= numbers != self.last
+        if self.kept:
+            flags &= np.frombuffer(self.kept + b"\0", np.uint8).take(numbers, mode="clip") == 0
+        return flags
+
+    def _write_run(self, block: Block, laid: Layout, above: Offsets, run: slice) -> None:
+        """Write adjacent records that stay as they are."""
+        if run.start == run.stop:
+            return
+        first = int(laid.starts[run.start])
+        if self.writer.origins is not None:
+            offsets = laid.starts[run] - first + self.writer.offset
+            self.writer.origins.extend(offsets, laid.numbers[run] + (self.record + 1), above[run] + (self.line + 1))
+        self.writer.write(block.data[first : int(laid.ends[run.stop - 1])])
 
     def _keeps_key(self, record: int) -> bool:
         return record < len(self.kept) and bool(self.kept[record])

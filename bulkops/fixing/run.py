@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from bulkops.errors import DataError
-from bulkops.fixing.collisions import colliding_keys
+from bulkops.fixing.collisions import colliding_keys, rewrite_without_collisions
 from bulkops.fixing.options import FixOptions
 from bulkops.fixing.repairs.header import refuse_renames
 from bulkops.fixing.rewriting import BLOCK_BYTES, rewrite
@@ -42,10 +42,10 @@ def fix_file(
     if options.unsafe and any(notice.code == "HDR112" for notice in scan.file_start.notices):
         options, scan = _as_import_file(contract, source, scan, options)
     again = _readable_after_rewrite(scan) or scan.unread or (options.unsafe and scan.short)
-    kept = colliding_keys(contract, source, scan, options)
-    if not options.unsafe and not scan.withheld and not again:
-        rewrite(contract, source, scan, RepairWriter(out, log, report), options, kept=kept)
+    if not options.unsafe and not scan.withheld and not scan.extra and not again:
+        rewrite_without_collisions(contract, source, scan, RepairWriter(out, log, report), options)
         return report
+    kept = colliding_keys(contract, source, scan, options)
     with tempfile.TemporaryFile() as copy:
         origins = Origins()
         rewrite(contract, source, scan, RepairWriter(copy, log, report, origins), options, kept=kept)
@@ -111,12 +111,23 @@ def _readable_after_rewrite(scan: FileScan) -> bool:
 
 
 def _finish_copy(
-    contract: Contract, copy: BinaryIO, origins: Origins, writer: RepairWriter, options: FixOptions, *, again: bool
+    contract: Contract,
+    copy: BinaryIO,
+    origins: Origins,
+    writer: RepairWriter,
+    options: FixOptions,
+    *,
+    again: bool,
+    changed: bool = True,
 ) -> None:
-    """Repair a copy until no repair is left that only a copy allows; one repair may make another possible."""
+    """Repair a copy until no repair is left that only a copy allows; one repair may make another possible.
+
+    `changed`: the pass that wrote the copy changed something.
+    """
     source = stream_source("The repaired copy", copy)
     scan = scan_file(contract, source)
-    again = again or bool(scan.surplus)
+    # Once other records are removed, all remaining ones may have surplus fields.
+    again = again or bool(scan.surplus) or (changed and scan.evidence.all_surplus)
     if not again and not (options.unsafe and needs_second_pass(scan)):
         copy.seek(0)
         shutil.copyfileobj(copy, writer.out, BLOCK_BYTES)
@@ -131,5 +142,6 @@ def _finish_copy(
             write_second_pass(contract, source, scan, target, origins)
         again = again and _readable_after_rewrite(scan)
         # Repaired records are new evidence of what first cells look like, so more short records may be completed.
-        again = again or (options.unsafe and scan.short and writer.report.counts.total() > before)
-        _finish_copy(contract, following, later, writer, options, again=again)
+        changed = writer.report.counts.total() > before
+        again = again or (options.unsafe and scan.short and changed)
+        _finish_copy(contract, following, later, writer, options, again=again, changed=changed)

@@ -60,9 +60,10 @@ class FileScan:
     columns. `withheld`: there are more such columns, which can be removed once all records have as many cells as the
     header. `misread`: some records may have other cells once the file has commas, or fewer columns. `unread`: some
     records were not checked, and become readable once their structure is repaired. `short`: some records have too few
-    fields. `cells`: some cells are invalid. `lost_zeros` maps each column and length of a number that lost zeros to the
-    length it should have. `decimal_ids` are the columns of ids that became numbers, such as 100200.0. `last_record` is
-    the last record with a value, from 1. `dropped` are the positions of columns to remove although they contain values.
+    fields; `extra`: some have too many. `cells`: some cells are invalid. `lost_zeros` maps each column and length of a
+    number that lost zeros to the length it should have. `decimal_ids` are the columns of ids that became numbers, such
+    as 100200.0. `last_record` is the last record with a value, from 1. `dropped` are the positions of columns to remove
+    although they contain values.
     `by_comma`: commas separate the cells of all records, but another sign separates the names of the header.
     """
 
@@ -76,6 +77,7 @@ class FileScan:
     misread: bool
     unread: bool
     short: bool
+    extra: bool
     cells: bool
     lost_zeros: Mapping[tuple[str, int], int]
     decimal_ids: frozenset[str]
@@ -185,6 +187,7 @@ def scan_file(
         misread=misread,
         unread=bool(collector.codes & _UNREAD) or forms.all_by_comma,
         short="STR101" in collector.codes,
+        extra="STR102" in collector.codes,
         cells=any(not code.startswith(_STRUCTURE) for code in collector.codes),
         lost_zeros=_lost_zeros(builder.profile),
         decimal_ids=frozenset(columns_with_decimal_ids(builder.profile)),

@@ -64,6 +64,13 @@ class Origins:
         self._lines.append(origin.line)
         self._changed.append(origin.changed)
 
+    def extend(self, offsets: Offsets, records: Offsets, lines: Offsets) -> None:
+        """Add the origins of unchanged records, by their offsets in the copy, after all others."""
+        self._offsets.frombytes(offsets.astype(np.int64).tobytes())
+        self._records.frombytes(records.astype(np.int64).tobytes())
+        self._lines.frombytes(lines.astype(np.int64).tobytes())
+        self._changed.extend(bytes(len(offsets)))
+
     def records(self, indices: Offsets) -> Offsets:
         """Return the numbers in the original file, from 1, of records of the copy, from 0."""
         return np.array(self._records, np.int64)[indices]

@@ -24,6 +24,7 @@ from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.versions import LATEST
 from bulkops.private import FILE
+from bulkops.remote.paths import RemotePath
 
 CONTENT = ("jobs", "digests", "frames")
 """The folders beside a ledger that contain data; locks and rate slots are made again when they are needed."""
@@ -147,7 +148,8 @@ def _problems_of(ledger: LedgerReader, job: JobEntry, claims: dict[str, set[int]
     for number in sorted(known - claims[job.id]):
         yield LedgerProblem(message=f"import {number} is not claimed for the job", job=job.id)
     state = job_state(job, chunks)
-    if state not in SETTLED and not job.file_path.is_file():
+    there = isinstance(job.file_path, RemotePath) or job.file_path.is_file()
+    if state not in SETTLED and not there:
         yield LedgerProblem(
             message=f"the job is {state.value.replace('_', ' ')}, and its file {job.file_path} is missing; "
             "resume it with --file PATH",

@@ -11,6 +11,7 @@ from bulkops.ledger.models import JobEntry
 from bulkops.ledger.paths import folder_beside, plain_path
 from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.readonly import ReadOnlyLedger
+from bulkops.remote.paths import RemotePath
 from bulkops.settings import default_ledger_url, state_folder
 
 
@@ -44,7 +45,7 @@ def _addresses(ledgers: tuple[str | None, ...]) -> list[str]:
 
 def _refuse_of_ledger(path: Path, url: str) -> None:
     """Raise UsageError for the database of a ledger and its files."""
-    if (database := plain_path(url)) is None:
+    if isinstance(path, RemotePath) or (database := plain_path(url)) is None:
         return
     found, database = path.resolve(), database.resolve()
     beside = [database.with_name(f"{database.name}{suffix}") for suffix in ("", "-wal", "-shm")]
@@ -83,11 +84,18 @@ def _readable(url: str) -> Iterator[LedgerReader | None]:
 
 
 def _job_of(path: Path, ledger: LedgerReader) -> JobEntry | None:
-    """Return a job that has this file: the one with its path, or the one with its bytes if that path has no file."""
+    """Return a job that has this file: the one with its path, or the one with its bytes if that path has no file.
+
+    Remote files are compared by address.
+    """
+    if isinstance(path, RemotePath):
+        return next((job for job in ledger.jobs() if path in (job.file_path, job.given_path)), None)
     size = path.stat().st_size
     digest = ""
     for job in ledger.jobs():
         for known, known_size, known_digest in _files_of(job):
+            if isinstance(known, RemotePath):
+                continue
             if os.path.exists(known):  # noqa: PTH110 - False also where a folder cannot be read
                 if known.samefile(path):
                     return job

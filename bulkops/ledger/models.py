@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from bulkops.ledger.states import ChunkState
+from bulkops.remote.paths import path_of
 
 Piece = tuple[int, int]
 
 SOURCE = "source"
 """A setting of a job with `--only-new`: the user's file, and the number of its records that were sent before."""
+
+REMOTE = "remote"
+"""The setting of a job with a remote file: the version of the file that the job began with."""
 
 ADDRESS = "address"
 """The setting with a job's address, if it differs from the one in its target's identity."""
@@ -67,7 +71,7 @@ class JobEntry:
     @property
     def given_path(self) -> Path:
         """The path of the file that was given to be imported."""
-        return Path(self.source["path"]) if self.source else self.file_path
+        return path_of(self.source["path"]) if self.source else self.file_path
 
     @property
     def given_sha256(self) -> str:

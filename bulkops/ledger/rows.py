@@ -3,13 +3,13 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from bulkops.ledger.events import Event
-from bulkops.ledger.models import ChunkEntry, JobEntry, KnownImport
+from bulkops.ledger.models import REMOTE, ChunkEntry, JobEntry, KnownImport
 from bulkops.ledger.states import ChunkState
 from bulkops.redaction import redacted, redacted_document
+from bulkops.remote.paths import path_of
 
 TableRow = Mapping[Any, Any]
 
@@ -37,19 +37,20 @@ def job_values(job: JobEntry) -> dict[str, Any]:
 
 def job_entry(row: TableRow) -> JobEntry:
     """Return the job in a row."""
+    settings = json.loads(row["settings"])
     return JobEntry(
         id=row["id"],
         created=datetime.fromisoformat(row["created"]),
         contract=row["contract"],
         mode=row["mode"],
         target=json.loads(row["target"]),
-        file_path=Path(row["file_path"]),
+        file_path=path_of(row["file_path"], settings.get(REMOTE)),
         file_sha256=row["file_sha256"],
         file_bytes=row["file_bytes"],
         records=row["records"],
         header_end=row["header_end"],
         options=json.loads(row["options"]),
-        settings=json.loads(row["settings"]),
+        settings=settings,
         cancelled=bool(row["cancelled"]),
         reconciliation=json.loads(row["reconciliation"]) if row["reconciliation"] else None,
     )

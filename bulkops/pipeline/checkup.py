@@ -18,6 +18,7 @@ from bulkops.errors import AccessRefused, BulkopsError, Unfinished, UsageError
 from bulkops.ledger.paths import plain_path, without_password
 from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.states import ChunkState
+from bulkops.remote.opening import installed_extras
 from bulkops.settings import Target, state_folder
 from bulkops.transport.client import ApiClient
 from bulkops.transport.reach import addresses_of, host_and_port, missing_certificates, proxy_of, shake_hands
@@ -69,6 +70,18 @@ def check_machine(config: Path | None) -> Iterator[Check]:
     yield _tried("state folder", _state_folder)
     for name, folder in (("disk of the state folder", _known_state), ("disk of temporary files", tempfile.gettempdir)):
         yield _tried(name, lambda name=name, folder=folder: _disk(name, Path(folder())))  # type: ignore[misc] # defaults
+    yield check_extras()
+
+
+def check_extras() -> Check:
+    """Return the installed extras for remote files; a missing one matters only to those who use its addresses."""
+    found = installed_extras()
+    installed = [f"{extra} ({library})" for extra, library in found.items() if library]
+    missing = [extra for extra, library in found.items() if not library]
+    texts = [f"{', '.join(installed) or 'only https:// addresses'}"]
+    if missing:
+        texts.append(f"not installed: {', '.join(missing)}")
+    return _ok("remote files", f"{'; '.join(texts)}.")
 
 
 def check_ledger(url: str, look: Callable[[], AbstractContextManager[LedgerReader]]) -> Check:

@@ -19,6 +19,7 @@ from bulkops.pipeline.resuming import resume_job
 from bulkops.pipeline.running import Outcome, outcome_of_job, resumable
 from bulkops.queries import query_texts
 from bulkops.recipe import Recipe, Step
+from bulkops.remote.paths import exists
 from bulkops.settings import Target
 from bulkops.transport.notices import Notify, discard_notice
 from bulkops.upload.guards import accepted_rules
@@ -341,7 +342,7 @@ def check_recipe(recipe: Recipe, given: Mapping[str, int]) -> None:
             raise UsageError(f"{place} needs ids: {missing}.", hint=hint) from None
         if odd := sorted(set(step.ids) - set(route.ids)):
             raise UsageError(f"{place}: the id {odd[0]} does not apply; the step's ids are {', '.join(route.ids)}.")
-        if not step.file.is_file():
+        if not exists(step.file):
             raise UsageError(f"{place}: the file {step.file} does not exist.")
         query_texts(contract, step.options, place=place)
         accepted_rules(step.accept)

@@ -74,7 +74,8 @@ def resume_job(
             return idle(job, chunks, ledger)
         target = stack.enter_context(open_target())
         if file is not None:
-            job = ledger.change_job(job, FileNamed(), file_path=with_file(job, file).file_path)
+            moved = with_file(job, file)
+            job = ledger.change_job(job, FileNamed(), file_path=moved.file_path, settings=moved.settings)
         job = prepare_resume(job, ledger, changes=changes or {})
         context = stack.enter_context(open_context(job, target, ledger, clock=clock, stop=stop, notify=observer.note))
         show_waits(observer, context.client.notifier)

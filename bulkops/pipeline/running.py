@@ -33,6 +33,7 @@ from bulkops.pipeline.proof import Circumstances, keep_result
 from bulkops.reconciling.jobs import known_from_ledger
 from bulkops.reconciling.result import Verdict
 from bulkops.reconciling.run import EvidenceSource, reconcile
+from bulkops.remote.paths import release_file
 from bulkops.settings import Target
 from bulkops.transport.notices import discard_notice
 from bulkops.transport.responses import MOVED
@@ -259,6 +260,8 @@ def run_and_prove(context: JobContext, *, stop: Stop, observer: Observer, prove:
     outcome = _outcome(context, error)
     if prove and not isinstance(error, FileChanged) and outcome.state in (JobState.DONE, JobState.REFUSED):
         outcome = _proved(context, outcome, observer)
+    if outcome.state not in (JobState.UNFINISHED, JobState.IN_DOUBT):
+        release_file(context.job.file_path, context.job.id)
     return _recorded(outcome)
 
 
@@ -282,7 +285,14 @@ def outcome_of_job(
 
 def _with_file(context: JobContext, error: BulkopsError | None, observer: Observer) -> BulkopsError | None:
     """Return the error that ended a run, or how the job's file has changed; with both, the change is only reported."""
-    if isinstance(error, FileChanged) or (changed := context.job_file.change()) is None:
+    if isinstance(error, FileChanged):
+        return error
+    try:
+        changed = context.job_file.change()
+    except BulkopsError as unknown:  # of a remote file: the copy that was sent is complete
+        observer.note(f"bulkops could not check whether the file was replaced meanwhile: {unknown.message}")
+        return error
+    if changed is None:
         return error
     if error is None:
         return changed
@@ -354,7 +364,7 @@ def _proved(context: JobContext, outcome: Outcome, observer: Observer) -> Outcom
             clock=context.clock,
             observer=observer.note,
         )
-        context.job_file.refuse_change()
+        context.job_file.refuse_change(at_server=False)
         circumstances = Circumstances.of_target(context.client.target, began=began, ended=context.clock.now())
         job = keep_result(ledger, job, result, circumstances)
     except BulkopsError as raised:

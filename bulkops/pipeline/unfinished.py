@@ -13,6 +13,7 @@ from bulkops.ledger.models import JobEntry
 from bulkops.ledger.states import OPEN, JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.running import NewJob
+from bulkops.remote.paths import RemotePath
 from bulkops.transport.notices import Notify
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Mode
@@ -133,4 +134,6 @@ def _place(job: JobEntry) -> str:
 
 def _path_key(path: Path) -> str:
     """Return a key for a file's path that is equal for links to its folder; the file need not exist."""
+    if isinstance(path, RemotePath):
+        return str(path)
     return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118 - realpath returns text

@@ -10,7 +10,7 @@ import tempfile
 import weakref
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from glob import has_magic, iglob
@@ -25,6 +25,9 @@ from bulkops.errors import InputUnreadable, LimitExceeded
 from bulkops.limits import MAX_FILES, MAX_SPOOL_BYTES, adjustable
 from bulkops.reading.archives import csv_members, open_member
 from bulkops.reading.compressed import GZIP, ZSTD, expanded, opened
+from bulkops.remote.addresses import is_remote, parsed
+from bulkops.remote.paths import RemotePath, fetch
+from bulkops.remote.searching import matching_addresses
 
 try:
     from lzma import LZMAError
@@ -63,7 +66,12 @@ class Source:
 
 
 def file_source(path: Path) -> Source:
-    """Return a file as a source; compressed content, detected by name or first bytes, is decompressed while reading."""
+    """Return a file as a source; compressed content, detected by name or first bytes, is decompressed while reading.
+
+    A remote file is copied when the source is first opened.
+    """
+    if isinstance(path, RemotePath):
+        return Source(str(path), lambda: opened(open_regular(path), path.name, str(path)))
     mode = path.stat().st_mode if path.exists() else 0
     if stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not path.samefile(os.devnull) and not _is_terminal(path)):
         return Source(str(path), lambda: _refuse_device(path))
@@ -74,10 +82,11 @@ def file_source(path: Path) -> Source:
 
 
 def open_regular(path: Path) -> FileIO:
-    """Return a regular file opened for reading, without a buffer.
+    """Return a regular file opened for reading, without a buffer; a remote file is copied first.
 
     InputUnreadable if it is now a pipe or a device: opening those may block forever, and they never end.
     """
+    fetch(path)
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     file = FileIO(number)
     mode = os.fstat(number).st_mode
@@ -197,8 +206,8 @@ class _KeptOpen:
         """Leave the stream open."""
 
 
-def expand(words: Iterable[str], *, recursive: bool = False) -> list[Source]:
-    """Return the sources that paths, patterns, folders and `-` name, each once, in the order given."""
+def expand(words: Iterable[str | Path], *, recursive: bool = False) -> list[Source]:
+    """Return the sources that paths, addresses, patterns, folders and `-` name, each once, in the order given."""
     seen: dict[str, Source] = {}
     for word in words:
         for source in _named(word, recursive=recursive):
@@ -206,18 +215,24 @@ def expand(words: Iterable[str], *, recursive: bool = False) -> list[Source]:
     return list(seen.values())
 
 
-def _named(word: str, *, recursive: bool) -> Iterator[Source]:
-    if word == STDIN:
+def _named(word: str | Path, *, recursive: bool) -> Iterator[Source]:
+    if str(word) == STDIN:
         yield stdin_source()
         return
-    for path in _paths(Path(word), recursive=recursive):
+    for path in _paths(word, recursive=recursive):
         if path.suffix.lower() == ".zip":
             yield from _members(path)
         else:
             yield file_source(path)
 
 
-def _paths(path: Path, *, recursive: bool) -> list[Path]:
+def _paths(word: str | Path, *, recursive: bool) -> Sequence[Path]:
+    if isinstance(word, RemotePath):
+        return [word]
+    if is_remote(str(word)):
+        address = parsed(str(word))
+        return matching_addresses(address, suffixes=_FOUND if recursive else ()) or [RemotePath(address)]
+    path = Path(word)
     if path.is_dir() and recursive:
         wanted = (f for f in path.rglob("*") if f.name.lower().endswith(_FOUND) and f.is_file())
         return limited(wanted, str(path)) or [path]

@@ -12,12 +12,13 @@ from bulkops.readback.compare.staging import RowSets
 from bulkops.readback.parse.tables import read_raw
 from bulkops.reading.records.boundaries import BLOCK, inside_quotes
 from bulkops.reading.sources import file_source
+from bulkops.remote.paths import RemotePath, exists, fetch
 from bulkops.wording import counted
 from bulkops.writing import (
     OWN_ONLY,
     Permit,
+    discard,
     naming_errors,
-    real,
     refuse_no_file,
     refuse_no_folder,
     refuse_the_same,
@@ -47,7 +48,7 @@ def refuse_unfit(output: Path | None, repair: Path | None, inputs: Iterable[Path
         taken.append(path)
     if repair is not None:
         refuse_no_folder(repair)
-        if beside(repair).exists() and not _is_ours(beside(repair)):
+        if exists(beside(repair)) and not _is_ours(beside(repair)):
             raise UsageError(
                 f"{beside(repair)} already exists, and bulkops did not write it.", hint="Choose another --repair."
             )
@@ -65,9 +66,9 @@ def write_differences(
     files = {}
     for kind, path in _paths(folder).items():
         with naming_errors(path):
-            folder.mkdir(parents=True, exist_ok=True)
-            permit.check(path)
-            real(path).unlink(missing_ok=True)
+            if not isinstance(folder, RemotePath):
+                folder.mkdir(parents=True, exist_ok=True)
+            discard(path, permit)
         if sets.number(f"SELECT count(*) FROM result WHERE class = '{kind}'"):
             # DuckDB writes to a path, so its file is copied to an output that appears only when it is complete.
             staged = sets.folder / f"{kind}.csv"
@@ -103,11 +104,9 @@ def _safe(name: str) -> str:
 def clear_stale(output: Path | None, repair: Path | None, permit: Permit = OWN_ONLY) -> Iterator[str]:
     """Remove the files of an earlier run that are out of date, and yield a note about a removed repair file."""
     for path in _paths(output).values() if output else ():
-        permit.check(path)
-        real(path).unlink(missing_ok=True)
-    if repair and repair.exists():
-        permit.check(repair)
-        real(repair).unlink()
+        discard(path, permit)
+    if repair and exists(repair):
+        discard(repair, permit)
         _remove_beside(repair)
         yield f"{repair} of an earlier run was removed: it is out of date."
 
@@ -170,13 +169,14 @@ def _write_warning(out: Path, source: Path, records: int, *, lifted: bool) -> No
 
 def _remove_beside(repair: Path) -> None:
     if _is_ours(beside(repair)):
-        beside(repair).unlink()
+        discard(beside(repair), Permit(overwrite=True))
 
 
 def _is_ours(text: Path) -> bool:
     """Return whether bulkops wrote a text file beside a repair file; False if the file is missing."""
-    if not text.is_file():
+    if not exists(text):
         return False
+    fetch(text)
     with text.open("rb") as file:
         return file.readline().rstrip() == MARK.encode()
 

@@ -18,6 +18,7 @@ from bulkops.reading.sources import DAMAGED, Source, file_source
 from bulkops.reconciling.columns import refuse_other_file, refuse_other_rows
 from bulkops.reconciling.diagnosis import export_form, header_cause
 from bulkops.reconciling.sides import EvidenceSource
+from bulkops.remote.paths import fetch
 from bulkops_validators.model.contract import Contract, Form, Readback
 
 PIECE = re.compile(r"-0*(\d+)-of-0*(\d+)(?:\.[a-z]+)*$", re.IGNORECASE)
@@ -47,6 +48,8 @@ def open_saved(
     export = evidence.export
     if export is None:
         return None
+    fetch(file)
+    fetch(export)
     if file.is_file():
         _refuse_other_file(contract, file_source(file))
     if readback is None:

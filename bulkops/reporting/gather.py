@@ -5,12 +5,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bulkops.errors import InputUnreadable
+from bulkops.errors import BulkopsError, InputUnreadable
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.reading.sources import open_regular
 from bulkops.reconciling.totals import amount_column, sums_of_file
+from bulkops.remote.paths import RemotePath
 from bulkops.reporting.facts import JobFacts, job_facts
 from bulkops.reporting.rejections import Rejection, by_reason
 from bulkops.upload.job_files import reasons_path, rejected_path
@@ -60,9 +61,15 @@ def _is_same(job: JobEntry, notes: list[str]) -> bool:
     try:
         with open_regular(job.file_path) as file:
             same = hashlib.file_digest(file, "sha256").hexdigest() == job.file_sha256
-    except (OSError, InputUnreadable) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not a regular file"
-        notes.append(f"bulkops could not check the file {job.file_path} again: {reason}.")
+    except OSError as error:
+        notes.append(f"bulkops could not check the file {job.file_path} again: {error.strerror}.")
+        return False
+    except InputUnreadable as error:
+        reason = error.message if isinstance(job.file_path, RemotePath) else "it is not a regular file."
+        notes.append(f"bulkops could not check the file {job.file_path} again: {reason}")
+        return False
+    except BulkopsError as error:  # a remote file was replaced, or its server cannot be reached
+        notes.append(f"bulkops could not check the file again: {error.message}")
         return False
     if not same:
         notes.append(

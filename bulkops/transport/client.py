@@ -27,6 +27,7 @@ from bulkops.errors import (
 )
 from bulkops.journal import record
 from bulkops.limits import MAX_ERROR_BYTES, MAX_JSON_BYTES
+from bulkops.proxies import proxy_for
 from bulkops.redaction import redacted
 from bulkops.settings import Target, is_loopback
 from bulkops.transport.bodies import describe_body
@@ -36,10 +37,9 @@ from bulkops.transport.failures import ServerRoute, cause_of
 from bulkops.transport.limiter import Limiter
 from bulkops.transport.multipart import BodySource, FilePart
 from bulkops.transport.notices import Notifier, Notify, discard_notice
-from bulkops.transport.proxies import proxy_for
 from bulkops.transport.responses import Response, parse_http_date, parse_json, refusal
 from bulkops.transport.retries import ATTEMPTS, retry_reads
-from bulkops.transport.trust import trusted_context
+from bulkops.trust import trusted_context
 from bulkops.version import __version__
 
 Ids = Mapping[str, int | str]

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from bulkops.transport.proxies import PORTS, Proxy
+from bulkops.proxies import PORTS, Proxy
 
 PROXY_REFUSALS = ("407", "401", "403", "405")
 """Statuses with which a proxy refuses a connection permanently."""

@@ -8,11 +8,11 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from bulkops.errors import NotDelivered, ServerRefused, UsageError
+from bulkops.proxies import proxy_for
 from bulkops.redaction import remember
 from bulkops.settings import is_loopback
 from bulkops.transport.failures import ServerRoute, cause_of
-from bulkops.transport.proxies import proxy_for
-from bulkops.transport.trust import trusted_context
+from bulkops.trust import trusted_context
 from bulkops.version import __version__
 
 SECONDS = 10.0

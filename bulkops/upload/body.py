@@ -10,6 +10,7 @@ from pathlib import Path
 from bulkops.errors import FileChanged, InputUnreadable
 from bulkops.ledger.models import ChunkEntry, Piece
 from bulkops.reading.sources import open_regular
+from bulkops.remote.paths import fetch
 
 BLOCK = 1 << 20
 LARGE = 64 << 20
@@ -111,7 +112,8 @@ class ChunkBody:
 
 
 def stamp_of(path: Path) -> FileStamp:
-    """Return the stamp of a file; InputUnreadable if the file cannot be read."""
+    """Return the stamp of a file, or of the copy of a remote file; InputUnreadable if the file cannot be read."""
+    fetch(path)
     try:
         found = path.stat()
     except OSError as error:

@@ -12,6 +12,7 @@ from bulkops.errors import FileChanged, InputUnreadable
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import DOUBTFUL, ChunkState
 from bulkops.reading.records.boundaries import counted_blocks
+from bulkops.remote.paths import copy_of, fetch, replaced
 from bulkops.upload.body import BLOCK, FileStamp, settled_stamp
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Mode
@@ -45,17 +46,23 @@ class JobFile:
         self._chunks = chunks
         self._stamp = stamp
 
-    def refuse_change(self) -> None:
+    def refuse_change(self, *, at_server: bool = True) -> None:
         """Raise FileChanged unless the file has the job's bytes.
 
-        The bytes are read only if size, times or inode differ, or if these could not show a change.
+        The bytes are read only if size, times or inode differ, or if these could not show a change. A remote file must
+        still have the version that was copied; its server is only asked with `at_server`.
         """
-        if (error := self.change()) is not None:
+        if (error := self.change(at_server=at_server)) is not None:
             raise error
 
-    def change(self) -> FileChanged | None:
-        """Return the error that describes how the file has changed; None if it has not changed."""
+    def change(self, *, at_server: bool = True) -> FileChanged | None:
+        """Return the error that describes how the file has changed; None if it has not changed.
+
+        Unfinished or UsageError if the server of a remote file does not return its version.
+        """
         job = self._job
+        if at_server and (how := replaced(job.file_path)) is not None:
+            return FileChanged(f"{job.file_path} {how}.", hint=_hint(job, self._chunks(), FileChange(description=how)))
         try:
             now = settled_stamp(job.file_path)
             if now is not None and now == self._stamp:
@@ -75,6 +82,7 @@ def change_of(path: Path, *, sha256: str, size: int) -> FileChange | None:
 
     InputUnreadable if the file cannot be read.
     """
+    fetch(path)
     try:
         with path.open("rb", buffering=0) as file:
             digest, left, last = hashlib.sha256(), size, b""
@@ -145,6 +153,9 @@ def _hint_to_resume(job: JobEntry, change: FileChange, *, may_cancel: bool) -> s
             f"bulkops jobs resume {job.id} --file {copy}{cancelling}."
         )
     naming = f"bulkops jobs resume {job.id} --file PATH"
+    if (kept := copy_of(job.file_path)) is not None:
+        naming = f"bulkops jobs resume {job.id} --file {shlex.quote(str(kept))}"
+        return f"Resume with the copy of the file that the job began with: {naming}{cancelling}."
     return f"Put the original file back and resume, or name it with `{naming}`{cancelling}."
 
 

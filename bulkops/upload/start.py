@@ -10,9 +10,10 @@ from typing import Any
 from bulkops.chunking.plan import FilePlan
 from bulkops.clock import Clock
 from bulkops.errors import GuardRefused, UsageError
-from bulkops.ledger.models import ADDRESS, SENT_HEADER, ChunkEntry, JobEntry
+from bulkops.ledger.models import ADDRESS, REMOTE, SENT_HEADER, ChunkEntry, JobEntry
 from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.store import Ledger
+from bulkops.remote.paths import pinned_version
 from bulkops.settings import Target
 from bulkops.transport.client import ApiClient
 from bulkops.upload.body import FileStamp, file_sha256
@@ -49,6 +50,8 @@ def new_job(
         settings[ADDRESS] = target.base_url
     if accept:
         settings["accept"] = sorted(accept)
+    if (pinned := pinned_version(plan.path)) is not None:
+        settings[REMOTE] = pinned
     if plan.sent_header is not None:
         settings[SENT_HEADER] = plan.sent_header.decode()
     return JobEntry(
@@ -138,7 +141,10 @@ def with_file(job: JobEntry, file: Path) -> JobEntry:
             f"{file} is not the file that job {job.id} sent.",
             hint=f"Name a file with SHA-256 {job.file_sha256} ({job.file_bytes:,} bytes).",
         )
-    return replace(job, file_path=file.absolute())
+    settings = {name: value for name, value in job.settings.items() if name != REMOTE}
+    if (pinned := pinned_version(file)) is not None:
+        settings[REMOTE] = pinned
+    return replace(job, file_path=file.absolute(), settings=settings)
 
 
 def _shown(target: Mapping[str, Any]) -> str:

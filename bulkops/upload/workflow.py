@@ -14,6 +14,7 @@ from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.readback.fetch.rows import fold_of
+from bulkops.remote.paths import hold
 from bulkops.settings import Target
 from bulkops.transport.client import ApiClient
 from bulkops.transport.limiter import SlotLimiter
@@ -139,7 +140,11 @@ def _difference_to_target(context: JobContext, readback: Readback, undone: Undon
 
 
 def _write(context: JobContext, chunks: Sequence[ChunkEntry], stop: Stop | None) -> None:
-    """Write a new job to the ledger; from then on a signal no longer ends the run at once."""
+    """Write a new job to the ledger; from then on a signal no longer ends the run at once.
+
+    The copy of a remote file is kept before the ledger contains the job, so that the job can be resumed.
+    """
+    hold(context.job.file_path, context.job.id)
     if stop is not None:
         stop.begun = True
     context.ledger.create(context.job, chunks)
@@ -204,6 +209,7 @@ def open_context(
 def prepare_resume(job: JobEntry, ledger: Ledger, *, changes: Mapping[str, Any]) -> JobEntry:
     """Return a job to resume after checking its file and storing changed settings; UsageError for invalid settings."""
     refuse_changed_file(job, ledger)
+    hold(job.file_path, job.id)
     if changes:
         RunOptions.from_settings(changes)
         if changes.get("max_removals") is not None:

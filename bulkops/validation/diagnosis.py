@@ -73,7 +73,8 @@ def header_below(data: bytes, contract: Contract, renames: Mapping[str, str]) ->
         known, fields = _known(line, contract, renames)
         if not number and known:
             return 0
-        if number and known * 2 >= fields and _is_whole(line, contract, renames):
+        named = number > 0 and known * 2 >= fields
+        if named and _is_whole(line, contract, renames) and content_kind(line) is None:
             return at
         at = end
         if at >= len(data):
@@ -85,7 +86,7 @@ def removable(preamble: bytes, header: Header) -> bool:
     """Return whether no line in front of a header can be a record: each is blank, a remark, or has another width."""
     width = len(header.columns)
     for line in preamble.splitlines():
-        remark = re.match(rb"#|//|--|[-=_+|*, ]*$", line.strip()) is not None
+        remark = re.match(rb"#|//|--|[-=_+|*,;\t ]*$", line.strip()) is not None
         if not remark and (width == 1 or len([*cells(line, 0, header.separator)]) == width):
             return False
     return True

@@ -52,7 +52,7 @@ def validate_files(
     outcomes = []
     with KeyRegistry(contract, settings) as keys:
         for source in sources:
-            known = source if isinstance(source, Source) else expand([str(source)])[0]
+            known = source if isinstance(source, Source) else expand([source])[0]
             outcomes.append(_validate_one(ReportBuilder(contract, known, settings, observer), keys))
         keys.compare()
     judged = chosen(select=settings.select, ignore=settings.ignore)

@@ -40,7 +40,7 @@ class ParsedBlock:
 
 def parse(block: Block, context: Context, budget: ExampleBudget) -> ParsedBlock:
     """Return the records of a block as text, and the defects of its structure."""
-    frame = _read(block.data, context) if _unsuspicious(block, context) else None
+    frame = read_frame(block.data, len(context.columns), block.separator) if _unsuspicious(block, context) else None
     if frame is not None and _balanced(frame, block):
         return ParsedBlock(frame, frame.height)
     return _parse_exactly(block, context, budget, frame)
@@ -68,9 +68,12 @@ def _balanced(frame: pl.DataFrame, block: Block) -> bool:
     return frame.width > 1 and count(block.structure.limits) == frame.height * (frame.width - 1)
 
 
-def _read(data: bytes, context: Context) -> pl.DataFrame | None:
-    """Return the frame of well-formed bytes; None if polars rejects them."""
-    schema = {str(index): pl.String for index in range(len(context.columns))}
+def read_frame(data: bytes, width: int, separator: int, *, ragged: bool = False) -> pl.DataFrame | None:
+    """Return the frame of well-formed records of `width` cells; None if polars rejects them.
+
+    With `ragged`, further cells of a record are ignored.
+    """
+    schema = {str(index): pl.String for index in range(width)}
     if not data:
         return pl.DataFrame(schema=schema)
     try:
@@ -78,8 +81,9 @@ def _read(data: bytes, context: Context) -> pl.DataFrame | None:
             keep_byte_order_mark(data),
             has_header=False,
             schema=schema,
-            separator=chr(context.separator),
+            separator=chr(separator),
             quote_char='"',
+            truncate_ragged_lines=ragged,
         )
     except pl.exceptions.PolarsError:
         return None
@@ -117,7 +121,7 @@ def _parse_exactly(block: Block, context: Context, budget: ExampleBudget, whole:
     rewritten = rewrite_quotes(block.data, block.malformed, context.separator, context.texts)
     which, data = checkable_bytes(good, block, laid, surplus, rewritten)
     data = readable(data)
-    frame = whole if data is block.data and whole is not None else _read(data, context)
+    frame = whole if data is block.data and whole is not None else read_frame(data, width, block.separator)
     if frame is None or frame.height != int(which.sum()):
         frame = _read_slowly(data, context)
     tail = _blank_tail(laid)

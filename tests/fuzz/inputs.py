@@ -13,29 +13,191 @@ LINE_ENDS = ("\n", "\n", "\n", "\r\n", "\r\n", "\r")
 ENCODINGS = ("utf-8",) * 14 + ("utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp1252", "cp1251", "cp850", "mac_roman")
 
 STRUCTURE = (
-    *('"', '""', '"""', ",", "\n", "\r\n", "\r", "a", "b,c", ' "', '",', ',"', "\n\n", '"\n', '\n"', "é", "😀", " ", "\t"),
-    *('"x","y"\n', '"x\ny"', '{"a": 1}', '"{"a": "x", "b": 2}"', '"{""a"": 1}"', '"{', '}"', '\\"', '"{"a":\n1}"', ";", "|"),
+    *(
+        '"',
+        '""',
+        '"""',
+        ",",
+        "\n",
+        "\r\n",
+        "\r",
+        "a",
+        "b,c",
+        ' "',
+        '",',
+        ',"',
+        "\n\n",
+        '"\n',
+        '\n"',
+        "é",
+        "😀",
+        " ",
+        "\t",
+    ),
+    *(
+        '"x","y"\n',
+        '"x\ny"',
+        '{"a": 1}',
+        '"{"a": "x", "b": 2}"',
+        '"{""a"": 1}"',
+        '"{',
+        '}"',
+        '\\"',
+        '"{"a":\n1}"',
+        ";",
+        "|",
+    ),
     *("value,limitval\n", "\ufeff", "\u2028", "\x0b", "\x0c", "\x85", "1,2,3,4\n", "x" * 61, '"' * 5, "A\r\nB"),
 )
 """Pieces that decide about records."""
 
 TEXTS = (
-    *("", " ", "A1", "ABCD", "code-1", "CODE-1", "X" * 31, "c" * 109, "c" * 1001, " CODE", "CODE ", "CO\u200bDE", "\ufeff"),
+    *(
+        "",
+        " ",
+        "A1",
+        "ABCD",
+        "code-1",
+        "CODE-1",
+        "X" * 31,
+        "c" * 109,
+        "c" * 1001,
+        " CODE",
+        "CODE ",
+        "CO\u200bDE",
+        "\ufeff",
+    ),
     *("\ufeffABCD", "CO\xa0DE", "C\u041eDE", "cafÃ©", "\ufffd", "1.23E+15", "3-May", "Mar-26", "02/09", "#N/A", "####"),
-    *("TRUE", "NULL", "\\N", "NaT", "=1+1", '="0012"', "'0012", "00123456", "-5", "@x", "n/a", "😀", "x\ny", 'say "hi"'),
-    *("a,b", "100200.0", "+49 171 2345678", "emil@x.example; eva@x.example", "mailto:a@x.example", "cafe\u0301", "café"),
-    *("(2 rows affected)", "Total", "Summe", "# note", "-----", "<<<<<<< HEAD", "<br />", "2026-01-02 INFO done", "\\", '\\"'),
-    *("\x00", "\x1b[0m", "a\rb", "\u2028", "\x85", "{x}", "['a', 'b']", "a|b", "a;b", "a; b", "a;;b", "a;a", "\u05d0BCD"),
+    *(
+        "TRUE",
+        "NULL",
+        "\\N",
+        "NaT",
+        "=1+1",
+        '="0012"',
+        "'0012",
+        "00123456",
+        "-5",
+        "@x",
+        "n/a",
+        "😀",
+        "x\ny",
+        'say "hi"',
+    ),
+    *(
+        "a,b",
+        "100200.0",
+        "+49 171 2345678",
+        "emil@x.example; eva@x.example",
+        "mailto:a@x.example",
+        "cafe\u0301",
+        "café",
+    ),
+    *(
+        "(2 rows affected)",
+        "Total",
+        "Summe",
+        "# note",
+        "-----",
+        "<<<<<<< HEAD",
+        "<br />",
+        "2026-01-02 INFO done",
+        "\\",
+        '\\"',
+    ),
+    *(
+        "\x00",
+        "\x1b[0m",
+        "a\rb",
+        "\u2028",
+        "\x85",
+        "{x}",
+        "['a', 'b']",
+        "a|b",
+        "a;b",
+        "a; b",
+        "a;;b",
+        "a;a",
+        "\u05d0BCD",
+    ),
 )
 NUMBERS = (
-    *("", "0", "1", "-1", "1.0", "1.5", "12,50", "1,500", "1.500", "2.000", "1.234,56", "1'000", "1 000", "x", " 5", "5 "),
-    *("1e3", "999999", "1000000", "0.125", "NaN", "٣", "007", "inf", "NULL", "£5", "5%", "12.750", "--", "+1", "1.", ".5"),
+    *(
+        "",
+        "0",
+        "1",
+        "-1",
+        "1.0",
+        "1.5",
+        "12,50",
+        "1,500",
+        "1.500",
+        "2.000",
+        "1.234,56",
+        "1'000",
+        "1 000",
+        "x",
+        " 5",
+        "5 ",
+    ),
+    *(
+        "1e3",
+        "999999",
+        "1000000",
+        "0.125",
+        "NaN",
+        "٣",
+        "007",
+        "inf",
+        "NULL",
+        "£5",
+        "5%",
+        "12.750",
+        "--",
+        "+1",
+        "1.",
+        ".5",
+    ),
 )
 STAMPS = (
-    *("", "2030-01-01T00:00:00Z", "2030-01-01T00:00:00+14:00", "2030-02-30T00:00:00Z", "2030-01-01", "2030-01-01 10:00:00Z"),
-    *("2030-01-01T10:00:00", "01/02/2030", "31.12.2030", "04/13/2030", "29/02/28", "1767225600", "1767225600000", "46023"),
-    *("Immediate", "immediate", "unlimited", " 2030-01-01T00:00:00Z", "#N/A", "soon", "2030-01-01t00:00:00z", "NULL", "NaT"),
-    *("Tue, 01 Jan 2030 00:00:00 GMT", "2030-01-01 00:00:00 UTC", "1 Jan 2030", "2030123123", "Mar-26", "20300101", "24:00"),
+    *(
+        "",
+        "2030-01-01T00:00:00Z",
+        "2030-01-01T00:00:00+14:00",
+        "2030-02-30T00:00:00Z",
+        "2030-01-01",
+        "2030-01-01 10:00:00Z",
+    ),
+    *(
+        "2030-01-01T10:00:00",
+        "01/02/2030",
+        "31.12.2030",
+        "04/13/2030",
+        "29/02/28",
+        "1767225600",
+        "1767225600000",
+        "46023",
+    ),
+    *(
+        "Immediate",
+        "immediate",
+        "unlimited",
+        " 2030-01-01T00:00:00Z",
+        "#N/A",
+        "soon",
+        "2030-01-01t00:00:00z",
+        "NULL",
+        "NaT",
+    ),
+    *(
+        "Tue, 01 Jan 2030 00:00:00 GMT",
+        "2030-01-01 00:00:00 UTC",
+        "1 Jan 2030",
+        "2030123123",
+        "Mar-26",
+        "20300101",
+        "24:00",
+    ),
 )
 OBJECTS = (
     *("", "{}", '{"a": 1}', '{"a": 1, "a": 2}', "[1]", '"x"', "{a: 1}", '{"a": NaN}', "{“a”: 1}", "null", '{"a":\n 1}'),
@@ -43,8 +205,30 @@ OBJECTS = (
 )
 WORDS = ("", "active", "inactive", "Active", " active", "blocked", "30D", "12M_U", "6m", "0D", "30d", "5_D", "a;b", "x")
 
-PREAMBLES = ("", "\n", "\n\n", "\r\n", "sep=;\n", "Report\n\n", "# made by a tool\n", "# one\n# two\n", "Export;;;\n", "\ufeff")
-FOOTERS = ("", "\n", "\n\n", "(2 rows affected)\n", "Total,5\n", "Summary,,,\n", "# end\n", "3 rows selected.\n", ",,,\n", "\x1a")
+PREAMBLES = (
+    "",
+    "\n",
+    "\n\n",
+    "\r\n",
+    "sep=;\n",
+    "Report\n\n",
+    "# made by a tool\n",
+    "# one\n# two\n",
+    "Export;;;\n",
+    "\ufeff",
+)
+FOOTERS = (
+    "",
+    "\n",
+    "\n\n",
+    "(2 rows affected)\n",
+    "Total,5\n",
+    "Summary,,,\n",
+    "# end\n",
+    "3 rows selected.\n",
+    ",,,\n",
+    "\x1a",
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +250,9 @@ def structure_of_anything(random: Random) -> FuzzedFile:
     contract = random.choice([*CONTRACTS.values()])
     names = [*contract.column_names][: random.randint(1, len(contract.columns))]
     header = ",".join(names).encode() + random.choice((b"\n", b"\n", b"\r\n", b"\r"))
-    return FuzzedFile(contract, random.choice((b"", b"", b"\r", b"\n")) + header + soup(random, STRUCTURE, 40), "structure")
+    return FuzzedFile(
+        contract, random.choice((b"", b"", b"\r", b"\n")) + header + soup(random, STRUCTURE, 40), "structure"
+    )
 
 
 def plain_bytes(random: Random) -> FuzzedFile:
@@ -93,7 +279,9 @@ def table(random: Random) -> FuzzedFile:
     if random.random() < 0.1:
         lines.insert(random.randint(0, len(lines)), random.choice(lines))
     if random.random() < 0.1:
-        lines.insert(random.randint(0, len(lines)), random.choice(("", " ", "# x", "-----,-----", '"a\nb"', separator * 3)))
+        lines.insert(
+            random.randint(0, len(lines)), random.choice(("", " ", "# x", "-----,-----", '"a\nb"', separator * 3))
+        )
     text = end.join(lines) + random.choice((end, end, ""))
     if random.random() < damage:
         text = random.choice(PREAMBLES) + text + random.choice(FOOTERS)
@@ -153,8 +341,15 @@ def _damaged(random: Random, data: bytes, damage: float) -> bytes:
     if random.random() >= damage / 2 or not data:
         return data
     place = random.randrange(len(data))
-    foreign = random.choice((b"\x00", b"\xe9", b"\xff", b'"', b"\r", b"\n", b"\xef\xbb\xbf", b"\x1a", b",", b"\xe2\x82"))
-    cuts = (data[:place], data[:place] + foreign + data[place:], data[:place] + foreign + data[place + 1 :], data + data)
+    foreign = random.choice(
+        (b"\x00", b"\xe9", b"\xff", b'"', b"\r", b"\n", b"\xef\xbb\xbf", b"\x1a", b",", b"\xe2\x82")
+    )
+    cuts = (
+        data[:place],
+        data[:place] + foreign + data[place:],
+        data[:place] + foreign + data[place + 1 :],
+        data + data,
+    )
     return random.choice(cuts)
 
 

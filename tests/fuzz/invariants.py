@@ -4,9 +4,17 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
+from click import ClickException
+from click.testing import CliRunner
+
+from bulkops.chunking.limits import ChunkLimits
+from bulkops.chunking.plan import plan_file
+from bulkops.cli.main import cli
 from bulkops.errors import BulkopsError
 from bulkops.fixing.catalogue import REPAIRS, RepairKind
 from bulkops.fixing.options import FixOptions
@@ -74,7 +82,9 @@ def structure(file: FuzzedFile, random: Random) -> Iterator[Broken]:
     form = {"separator": ord(","), "width": random.choice((1, 2, width))}
     whole = rows_of(body, size=1 << 24, **form)
     spans = [row[:2] for row in whole]
-    if [start for start, _ in spans] != [0, *(end for _, end in spans)][: len(spans)] or (body and spans[-1][1] != len(body)):
+    if [start for start, _ in spans] != [0, *(end for _, end in spans)][: len(spans)] or (
+        body and spans[-1][1] != len(body)
+    ):
         yield Broken("the records are all bytes of the file, in order", repr(spans))
     if any(body[end - 1 : end] != b"\n" for _, end in spans[:-1]):
         yield Broken("each record but the last ends with a line feed", repr(spans))
@@ -194,7 +204,7 @@ def _no_worse(
     removed = [change for change in changes if change.record is not None and change.column is None and not change.after]
     if not {change.code for change in changes} & _NEW_QUOTES and after.records != before.records - len(removed):
         yield Broken("no record comes or goes unlisted", f"{before.records} -> {after.records} {removed} {shown}")
-    # With commas, or fewer columns, a record with wrong quotes may have other cells, and so more cells with wrong bytes.
+    # With commas, or fewer columns, a record with wrong quotes may have other cells, so more cells have wrong bytes.
     divided = {"HDR104", "HDR108"} & set(before.counts)
     counts = [
         sum(count for code, count in _structural(report).items() if not (divided and code in _OF_BYTES))
@@ -209,8 +219,60 @@ def _no_worse(
 
 
 def _structural(report: FileReport) -> dict[str, int]:
-    found = {code: count for code, count in report.counts.items() if code.startswith(_OF_STRUCTURE) and code != "STR110"}
+    found = {
+        code: count for code, count in report.counts.items() if code.startswith(_OF_STRUCTURE) and code != "STR110"
+    }
     return {code: count for code, count in found.items() if report.severities[code] is Severity.ERROR}
+
+
+def chunks(file: FuzzedFile, random: Random) -> Iterator[Broken]:
+    """Check that the chunks of a plan are the bytes of the file, and have its records and findings."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "f.csv"
+        path.write_bytes(file.data)
+        try:
+            plan = plan_file(path, ChunkLimits(max_records=random.randint(1, 5), max_bytes=1 << 20, whole=False))
+        except BulkopsError:
+            return
+    header, spans = file.data[: plan.header_end], [(chunk.start, chunk.end) for chunk in plan.chunks]
+    if header + b"".join(file.data[start:end] for start, end in spans) != file.data and spans:
+        yield Broken("the chunks of a file are its bytes", repr(spans))
+    if plan.records != sum(chunk.records for chunk in plan.chunks):
+        yield Broken("the records of the chunks are those of the file", repr(plan.chunks))
+    whole = judged(file.contract, file.data)
+    if whole.errors or whole.unreadable or not spans:
+        return
+    # Only a file without errors is sent.
+    parts = [judged(file.contract, header + file.data[start:end]) for start, end in spans]
+    if whole.records != plan.records or [part.records for part in parts] != [chunk.records for chunk in plan.chunks]:
+        yield Broken("plan and report count the same records", f"{whole.records} {plan.records} {spans}")
+    if any(part.errors for part in parts):
+        yield Broken("the chunks of a file without errors have none", f"{[part.counts for part in parts]}")
+
+
+def commands(file: FuzzedFile, random: Random) -> Iterator[Broken]:
+    """Check that commands end with a documented exit code, and say where a problem is."""
+    name, unsafe = file.contract.name, random.choice(([], ["--unsafe"]))
+    with TemporaryDirectory() as folder:
+        path, out = Path(folder) / "f.csv", Path(folder) / "out.csv"
+        path.write_bytes(file.data)
+        for words in (
+            ["validate", name, str(path), *random.choice(([], ["--json"], ["--format", "sarif"], ["--statistics"]))],
+            ["fix", name, str(path), "-o", str(out), *unsafe],
+            ["plan", name, str(path)],
+            ["reconcile", name, str(path), "--export", str(out if random.random() < 0.5 else path)],
+        ):
+            result = CliRunner().invoke(cli, words, standalone_mode=False)
+            code = result.return_value
+            if isinstance(result.exception, BulkopsError):
+                code = result.exception.exit_code
+            elif isinstance(result.exception, ClickException):
+                code = 2
+            elif result.exception is not None:
+                yield Broken("no input ends in a traceback", f"{words[0]}: {result.exception!r}")
+                continue
+            if code not in (None, 0, 1, 2) or "Traceback" in result.output:
+                yield Broken("commands end with exit code 0, 1 or 2", f"{words}: {code}")
 
 
 Check = Callable[[FuzzedFile, Random], Iterator[Broken]]
@@ -222,5 +284,5 @@ def broken(check: Check, file: FuzzedFile, random: Random) -> list[Broken]:
         return [*check(file, random)]
     except TooLarge:
         return []
-    except Exception as error:  # the invariant is that there is none
+    except Exception as error:  # noqa: BLE001 - the invariant is that there is none
         return [Broken("no input ends in a traceback", f"{type(error).__name__}: {error}")]

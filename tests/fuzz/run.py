@@ -1,4 +1,4 @@
-"""Run the fuzzer: `python -m tests.fuzz.run --seconds 600`. It prints how many files it checked, and what they broke."""
+"""Run the fuzzer, as in `python -m tests.fuzz.run --seconds 600`, and print how many files broke which invariant."""
 
 import argparse
 import hashlib
@@ -14,10 +14,16 @@ from tests.fuzz import invariants
 from tests.fuzz.inputs import FuzzedFile, any_file, structure_of_anything
 from tests.fuzz.invariants import Broken
 
-STRUCTURE, VALIDATION, REPAIR = "structure", "validation", "repair"
-_CHECKS = {STRUCTURE: invariants.structure, VALIDATION: invariants.validation, REPAIR: invariants.repair}
-_VALIDATED, _REPAIRED = 10, 40
-"""Of so many files, one is also validated, and one also repaired: these checks take longer."""
+_CHECKS = {
+    "structure": invariants.structure,
+    "validation": invariants.validation,
+    "repair": invariants.repair,
+    "chunks": invariants.chunks,
+    "commands": invariants.commands,
+}
+_ROTA = ("validation", "repair", "validation", "chunks", "validation", "repair", "validation", "commands")
+_EVERY = 10
+"""One file of so many gets the next check of the rota, which takes longer than that of the structure of the others."""
 
 
 @dataclass
@@ -45,12 +51,13 @@ class Tally:
 def checked(seed: int, tally: Tally, *, every: bool = False) -> None:
     """Check the file of a seed; `every` check, or those that its number selects."""
     random = Random(seed)
-    if every or seed % _VALIDATED:
-        tally.add(STRUCTURE, structure_of_anything(random), seed)
-    if every or not seed % _VALIDATED:
-        tally.add(VALIDATION if every or seed % _REPAIRED else REPAIR, any_file(random), seed)
     if every:
-        tally.add(REPAIR, any_file(random), seed)
+        for check in _CHECKS:
+            tally.add(check, any_file(random), seed)
+    elif seed % _EVERY:
+        tally.add("structure", structure_of_anything(random), seed)
+    else:
+        tally.add(_ROTA[seed // _EVERY % len(_ROTA)], any_file(random), seed)
 
 
 def main() -> int:
@@ -58,7 +65,9 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--inputs", type=int, default=sys.maxsize, help="number of files")
     options.add_argument("--seconds", type=float, default=float("inf"), help="longest run")
-    options.add_argument("--first", type=int, default=1, help="number of the first file; the same number is the same file")
+    options.add_argument(
+        "--first", type=int, default=1, help="number of the first file; the same number is the same file"
+    )
     options.add_argument("--failures", type=Path, help="folder for the smallest file that breaks each invariant")
     options.add_argument("--every", action="store_true", help="make every check with each number")
     chosen = options.parse_args()

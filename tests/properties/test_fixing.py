@@ -231,6 +231,12 @@ def test_no_record_comes_or_goes_unlisted(contract: Contract, data: st.DataObjec
         ("loyalty-cards", b'\n"a,b",state,a,b," identifier"\r\r'),
         ("stores", b'store_integration_id\n"CODE23\\"""\nS1\n'),
         ("collections", "item\n\u2028\ncustomer-2\n".encode()),
+        ("store-budgets", b"a|limit\rTotal,"),
+        ("store-budgets", b'store_integration_id,limit\n \xef\xbb\xbf"{"{ }"b",5\n'),
+        ("referrals", b'"'),
+        ("loyalty-cards", b';;;\nidentifier;state;;\n;;"";""""\n;;"";'),
+        ("collections", b"item\nitem\nABCD,\n"),
+        ("collections", b"item\nABCD,x\nABCD,x\n"),
         ("stores", b'store_integration_id,\r\nx\ny,\\"\r\nSTORE-001,\r\nSTORE-001,\r\n04/13/2030\t,'),
     ],
 )

@@ -80,6 +80,7 @@ def test_well_formed_files_have_no_structural_error(
 @lean
 @example(body='😀",",\n",a😀,","\n1,2,3,4', size=9)
 @example(body='x"y," ""\nCODE28",,', size=8)  # what is well quoted ends with a doubled quote where a block may end
+@example(body='a","\n",a"aa",', size=8)  # the last cell of a window is empty, and goes on in the file
 @example(body='""b,c,d,e\n"""\n"\r', size=8)  # a return alone behind a quote, once with a broken record before it
 @given(body=st.lists(pieces, max_size=40).map("".join), size=st.integers(min_value=8, max_value=200))
 def test_the_size_of_blocks_changes_nothing(body: str, size: int) -> None:

@@ -12,6 +12,7 @@ from bulkops.cli.options.account import AccountChoice, ChosenSnapshot, account_o
 from bulkops.cli.options.check_table import CheckTable
 from bulkops.cli.options.common import json_option, limit_options
 from bulkops.cli.options.environment import option
+from bulkops.cli.options.paths import FilePath
 from bulkops.cli.output.console import console
 from bulkops.cli.views.validation_output import (
     FindingPrinter,
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
     from bulkops.validation.findings import ValidationReport
     from bulkops.validation.settings import ValidationSettings
 
+NO_NETWORK = "check validates the files of a repository, without a network; `bulkops validate` reads addresses"
+
 
 @click.command("check")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH...]")
+@click.argument("paths", nargs=-1, type=FilePath(local=NO_NETWORK), metavar="[PATH...]")
 @validation_options
 @account_options
 @option("--skip-unmapped", is_flag=True, help="Skip PATHs that no pattern matches, instead of rejecting them.")

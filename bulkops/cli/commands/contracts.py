@@ -7,6 +7,7 @@ import click
 from bulkops.cli.options.common import json_option
 from bulkops.cli.options.contract import ContractType
 from bulkops.cli.options.environment import own_option
+from bulkops.cli.options.paths import FilePath
 from bulkops.cli.output.console import console
 from bulkops.errors import DataError, UsageError
 from bulkops.wording import counted
@@ -22,7 +23,7 @@ FORMATS = ("table", "json", "markdown", "header", "table-schema", "json-schema")
 @own_option(
     "--diff",
     "described",
-    type=click.Path(path_type=Path),
+    type=FilePath(local="descriptions of the API are read from this machine"),
     metavar="FILE|DIR",
     help="Compare all contracts and exports with a description of the API: OpenAPI (YAML or JSON), or the Markdown "
     "pages of an SDK. The exit code is 1 if they differ.",

@@ -10,6 +10,7 @@ import click
 
 from bulkops.cli.options.common import CountType, SecondsType, json_option, ledger_option, overwrite_option
 from bulkops.cli.options.environment import Reach, option, own_option
+from bulkops.cli.options.paths import FileWord
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
 from bulkops.cli.output.files import output_permit
@@ -17,6 +18,7 @@ from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
 from bulkops.exporting.catalog import EXPORTS
 from bulkops.exporting.definition import Export, Filter, Kind, PathName, placeholders
+from bulkops.remote.paths import path_of
 from bulkops.wording import guess
 from bulkops.writing import refuse_no_file, refuse_no_folder
 
@@ -101,7 +103,7 @@ def _output_options(function: Any) -> Any:
     )(function)
     function = overwrite_option(function)
     return own_option(
-        "-o", "--output", required=True, metavar="FILE",
+        "-o", "--output", required=True, type=FileWord(), metavar="FILE",
         help="File to write; .gz and .zst are compressed; - is stdout.",
     )(function)  # fmt: skip
 
@@ -137,15 +139,16 @@ def _run(export: Export, options: dict[str, Any]) -> None:
     target.refuse_unused(export.used_ids(target.default_ids()), f"export {export.name}", ids_of_paths(export))
     to_stdout = options["output"] == "-"
     permit = output_permit(overwrite=options["overwrite"], ledger=options["ledger"])
-    if not to_stdout:
-        refuse_no_file(Path(options["output"]))
-        refuse_no_folder(Path(options["output"]))
+    output = None if to_stdout else path_of(options["output"])
+    if output is not None:
+        refuse_no_file(output)
+        refuse_no_folder(output)
         if not options["split_records"]:
-            permit.check(Path(options["output"]))
+            permit.check(output)
     if to_stdout and options["as_json"]:
         raise UsageError("--json and -o - cannot both write to stdout.")
     wished = Shape(form=options["form"], split=options["split_records"], tidy=options["tidy"])
-    shape = wished.checked(None if to_stdout else Path(options["output"]))
+    shape = wished.checked(output)
     clock = SystemClock()
     with (
         target.open() as opened,
@@ -154,7 +157,7 @@ def _run(export: Export, options: dict[str, Any]) -> None:
     ):
         request = _request(export, options, opened.ids)
         fetching = _fetching(export, options, bar)
-        out: Any = sys.stdout.buffer if to_stdout else Path(options["output"])
+        out: Any = output or sys.stdout.buffer
         result = run_export(client, request, out, shape=shape, fetching=fetching, permit=permit)
     for note in result.notes:
         console().note(f"Note: {note}")

@@ -13,10 +13,12 @@ import click
 from bulkops.cli.options.common import json_option, limit_options
 from bulkops.cli.options.contract import contract_argument
 from bulkops.cli.options.environment import option, own_option
+from bulkops.cli.options.paths import FilePath, FileWord
 from bulkops.cli.output.console import console, line
 from bulkops.cli.output.files import is_device, output_permit, refuse_archive, refuse_existing, whole_files
 from bulkops.cli.output.remaining_findings import print_remaining, typed_options, validate_copy
 from bulkops.errors import UsageError
+from bulkops.remote.paths import path_of
 from bulkops.writing import NOT_CSV, Permit, part_of, refuse_other_form, refuse_the_same
 from bulkops_validators.model.contract import Contract
 
@@ -32,12 +34,12 @@ STDOUT = Path("-")
 
 @click.command("fix")
 @contract_argument
-@click.argument("file")
+@click.argument("file", type=FileWord())
 @own_option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     help="File to write, other than FILE; .gz and .zst are compressed; - is stdout.",
 )
 @own_option("--unsafe", is_flag=True, help="Also make repairs that could be wrong.")
@@ -67,7 +69,7 @@ STDOUT = Path("-")
 @own_option(
     "--log",
     "log_path",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     help="File for the list of changes [OUT.changes.jsonl; none with -o -].",
 )
 @option("--mask", is_flag=True, help="Hide values in --diff and in the list of changes.")
@@ -102,7 +104,7 @@ def command(
     if log_path is None and output != STDOUT:
         log_path = output.with_name(output.name + ".changes.jsonl")
     permit = output_permit(overwrite=overwrite)
-    _check_outputs((Path(file), Path(sources[0].path)), output, log_path, permit)
+    _check_outputs((path_of(file), path_of(sources[0].path)), output, log_path, permit)
     refuse_other_form(output, NOT_CSV, instead=".csv, .csv.gz or .csv.zst")
     view = _ChangeView(mask=mask, diff=diff and not as_json)
     report, left = _write(contract, sources[0], output, log_path, options=options, view=view, permit=permit)

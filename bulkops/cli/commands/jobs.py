@@ -1,12 +1,12 @@
 """`bulkops jobs`: list, show, resume, resolve, cancel and undo the jobs of the ledger."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from bulkops.cli.options.common import CountType, json_option, ledger_option, sure_option
 from bulkops.cli.options.environment import option, own_option
+from bulkops.cli.options.paths import FilePath
 from bulkops.cli.options.run import given_settings, max_removals_option, run_options
 from bulkops.cli.options.target import target_options
 from bulkops.cli.process import completion
@@ -70,9 +70,7 @@ def show(job: str | None, ledger: str | None, *, history: bool, as_json: bool) -
 @run_options
 @max_removals_option
 @ledger_option
-@own_option(
-    "--file", type=click.Path(path_type=Path), help="The file's new path if it was moved; its bytes must be the same."
-)
+@own_option("--file", type=FilePath(), help="The file's new path if it was moved; its bytes must be the same.")
 @option("--reconcile", is_flag=True, help="Read the rows back afterwards and prove each one.")
 @own_option("--all", "every", is_flag=True, help="Resume every unfinished job, oldest first.")
 @json_option

@@ -7,6 +7,7 @@ import click
 
 from bulkops.cli.options.common import json_option, ledger_option, overwrite_option, sure_option
 from bulkops.cli.options.environment import own_option
+from bulkops.cli.options.paths import FilePath
 from bulkops.cli.output.console import console
 from bulkops.cli.output.files import output_permit
 from bulkops.cli.output.jobs_view import read_ledger
@@ -23,7 +24,7 @@ def command() -> None:
 
 
 @command.command("backup")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=FilePath(dir_okay=False))
 @overwrite_option
 @ledger_option
 @json_option

@@ -22,6 +22,7 @@ from bulkops.cli.options.common import (
 )
 from bulkops.cli.options.contract import ContractType, parameter_options, query_of
 from bulkops.cli.options.environment import option, own_option
+from bulkops.cli.options.paths import FilePath
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
 from bulkops.cli.output.files import output_permit
@@ -45,10 +46,10 @@ SHOWN = 10
 
 @click.command("reconcile")
 @click.argument("contract", type=ContractType(), required=False)
-@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.argument("file", type=FilePath(), required=False)
 @own_option("--job", help="Reconcile a job. Its file, target, import ids and times come from the ledger.")
-@own_option("--file", "moved", type=click.Path(path_type=Path), help="With --job: the file's new path if it was moved.")
-@own_option("--export", type=click.Path(path_type=Path), help="Compare with a saved export instead of the target.")
+@own_option("--file", "moved", type=FilePath(), help="With --job: the file's new path if it was moved.")
+@own_option("--export", type=FilePath(), help="Compare with a saved export instead of the target.")
 @own_option(
     "--import-id",
     "import_ids",
@@ -60,7 +61,7 @@ SHOWN = 10
     "--into",
     "output",
     former=["--out"],
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FilePath(file_okay=False),
     metavar="FOLDER",
     help="Write every difference to files in this folder.",
 )
@@ -71,7 +72,7 @@ SHOWN = 10
 )
 @own_option(
     "--repair",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FilePath(dir_okay=False),
     help="Write a file for import with exactly the missing rows.",
 )
 @overwrite_option
@@ -82,12 +83,10 @@ SHOWN = 10
     default=False,
     help="Write the --repair file of points or giveaways although the export shows no import ids: rows may be doubled.",
 )
-@own_option(
-    "--balances-before", type=click.Path(path_type=Path), help="A balances export from before the import (points)."
-)
+@own_option("--balances-before", type=FilePath(), help="A balances export from before the import (points).")
 @own_option(
     "--balances-after",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     help="A balances export from after the import, to compare the sums.",
 )
 @own_option(

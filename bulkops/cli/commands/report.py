@@ -7,6 +7,7 @@ import click
 
 from bulkops.cli.options.common import json_option, ledger_option, overwrite_option
 from bulkops.cli.options.environment import option, own_option
+from bulkops.cli.options.paths import FilePath
 from bulkops.cli.output.console import console
 from bulkops.cli.output.files import output_permit
 from bulkops.cli.process import completion
@@ -19,7 +20,7 @@ FORMATS = ("html", "md", "json")
 @own_option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    type=FilePath(dir_okay=False, allow_dash=True),
     help="File to write; - is stdout.",
 )
 @own_option("--format", "form", type=click.Choice(FORMATS), help="Default: from the file name, else html.")

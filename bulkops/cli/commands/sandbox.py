@@ -1,6 +1,7 @@
 """`bulkops sandbox`: serve a local deployment until a signal ends it."""
 
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -8,11 +9,14 @@ import click
 
 from bulkops.cli.options.common import CountType, json_option
 from bulkops.cli.options.environment import option, own_option
+from bulkops.cli.options.paths import FilePath
 from bulkops.cli.output.console import console
 from bulkops.errors import UsageError
 
 if TYPE_CHECKING:
     from bulkops.json_documents.catalogs import SandboxDocument
+
+ITS_FILES = "the sandbox reads and writes files on this machine"
 
 
 @click.command(name="sandbox")
@@ -20,14 +24,14 @@ if TYPE_CHECKING:
     "--port", type=CountType(0, 65535), default=8642, show_default=True, help="Port to listen on; 0 chooses a free one."
 )
 @option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@own_option("--data", type=click.Path(dir_okay=False), help="SQLite file that stores the imported data.")
+@own_option("--data", type=FilePath(local=ITS_FILES, dir_okay=False), help="SQLite file that stores the imported data.")
 @own_option(
     "--key",
     help="The only accepted key; by default every valid header is accepted.  [env: BULKOPS_SANDBOX_KEY]",
 )
 @own_option(
     "--world",
-    type=click.Path(dir_okay=False),
+    type=FilePath(local=ITS_FILES, dir_okay=False),
     help="JSON or YAML file with the data that exists at the start.",
 )
 @option("--faults", metavar="SPEC", help="Simulated faults, such as importCoupons@2=cut:after,reads@p0.1=503.")
@@ -44,9 +48,9 @@ def command(
     *,
     port: int,
     host: str,
-    data: str | None,
+    data: Path | None,
     key: str | None,
-    world: str | None,
+    world: Path | None,
     faults: str | None,
     assume: tuple[str, ...],
     rate_limit: int,
@@ -66,9 +70,9 @@ def command(
     server = SandboxServer(
         port=port,
         host=host,
-        data=data,
+        data=str(data) if data else None,
         key=key,
-        world=world,
+        world=str(world) if world else None,
         faults=faults,
         assumptions=assume,
         rate_limit=rate_limit,

@@ -8,6 +8,7 @@ import click
 
 from bulkops.cli.options.common import json_option, ledger_option, overwrite_option
 from bulkops.cli.options.environment import own_option
+from bulkops.cli.options.paths import FilePath
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
 from bulkops.cli.output.files import output_permit
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     "-o",
     "--output",
     "output",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     required=True,
     help="JSON file to write; it contains no keys and no customer data.",
 )

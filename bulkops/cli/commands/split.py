@@ -9,6 +9,7 @@ import click
 from bulkops.cli.options.common import chunk_options, json_option, limit_options
 from bulkops.cli.options.contract import column_options, contract_argument, query_of
 from bulkops.cli.options.environment import own_option
+from bulkops.cli.options.paths import FilePath
 from bulkops.cli.output.console import console
 from bulkops_validators.model.contract import Contract
 
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 
 @click.command("split")
 @contract_argument
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=FilePath())
 @own_option(
     "--into",
     former=["--out"],
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FilePath(file_okay=False),
     required=True,
     metavar="FOLDER",
     help="Folder for the chunks.",

@@ -11,6 +11,7 @@ from bulkops.cli.options.account import AccountChoice, account_options
 from bulkops.cli.options.common import CountType, json_option, limit_options, overwrite_option
 from bulkops.cli.options.contract import contract_argument
 from bulkops.cli.options.environment import option, own_option
+from bulkops.cli.options.paths import FilePath, FileWord
 from bulkops.cli.output.console import console
 from bulkops.cli.output.files import output_permit
 from bulkops.cli.views.validation_output import (
@@ -23,6 +24,7 @@ from bulkops.cli.views.validation_output import (
     validation_settings,
 )
 from bulkops.errors import UsageError
+from bulkops.remote.paths import path_of
 from bulkops.wording import counted
 from bulkops.writing import refuse_the_same
 from bulkops_validators.model.contract import Contract
@@ -37,7 +39,7 @@ MOST_ACCEPTED = 100_000
 
 @click.command("validate")
 @contract_argument
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=FileWord(), metavar="FILE...")
 @option("--recursive", is_flag=True, help="Search folders for .csv files, also compressed ones.")
 @validation_options
 @option(
@@ -50,7 +52,9 @@ MOST_ACCEPTED = 100_000
 )
 @option("--mask", is_flag=True, help="Mask the values of records.")
 @own_option(
-    "--write-baseline", type=click.Path(path_type=Path), help="Accept all findings: write them to a baseline file."
+    "--write-baseline",
+    type=FilePath(local="a baseline is a file of the repository"),
+    help="Accept all findings: write them to a baseline file.",
 )
 @overwrite_option
 @account_options
@@ -101,7 +105,7 @@ def command(
         settings = replace(settings, max_findings=max_findings)
     sources = expand(files, recursive=recursive)
     if write_baseline:
-        read = (Path(name) for name in (*files, *(source.path for source in sources)))
+        read = (path_of(name) for name in (*files, *(source.path for source in sources)))
         refuse_the_same(write_baseline, read, what="where accepted findings go")
         permit = output_permit(overwrite=overwrite)
         permit.check(write_baseline)

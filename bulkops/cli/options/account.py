@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import click
-
 from bulkops.cli.options.common import CountType
 from bulkops.cli.options.environment import option, own_option
+from bulkops.cli.options.paths import FilePath
 from bulkops.cli.output.console import console
 from bulkops.cli.process.targets import id_parameter
 from bulkops.errors import UsageError
@@ -103,6 +102,6 @@ def account_options(function: F) -> F:
     return option(  # type: ignore[no-any-return] # the wrapper takes the place of F
         "--account",
         "account_path",
-        type=click.Path(path_type=Path),
+        type=FilePath(),
         help="Account snapshot (written by `bulkops snapshot`) to check ids and names against; no network.",
     )(decorated)

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from bulkops.cli.options.environment import option
+from bulkops.cli.options.paths import FilePath
 from bulkops.cli.output.console import console
 from bulkops.cli.process.run_figures import RunFigures
 from bulkops.errors import BulkopsError, UsageError
@@ -157,7 +158,7 @@ def _keep(name: str) -> Any:
 
 _log_file = option(
     "--log-file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FilePath(local="a log file grows line by line, and object stores cannot append", dir_okay=False),
     expose_value=False,
     callback=_keep("file"),
     metavar="FILE",
@@ -172,7 +173,7 @@ _log_format = option(
 )
 _metrics = option(
     "--metrics",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FilePath(local="a collector reads the metrics on this machine", dir_okay=False),
     expose_value=False,
     callback=_keep("metrics"),
     metavar="FILE",

@@ -6,6 +6,7 @@ from typing import BinaryIO
 from bulkops.errors import InputUnreadable
 from bulkops.reading.compressed import opened
 from bulkops.reading.sources import open_regular
+from bulkops.remote.paths import known_path
 
 BEFORE, AFTER = 60, 40
 """Characters shown before and after the location."""
@@ -32,7 +33,7 @@ class Excerpts:
 
     def _file(self, path: str) -> BinaryIO | None:
         if path not in self._files:
-            self._files[path] = _plain(Path(path))
+            self._files[path] = _plain(known_path(path))
         return self._files[path]
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from bulkops.cli.options.environment import option, own_option
+from bulkops.cli.options.paths import FilePath
 from bulkops.cli.output.console import Console, console, line
 from bulkops.errors import UsageError
 from bulkops.wording import counted
@@ -48,7 +49,7 @@ OPTIONS = (
     option(
         "--baseline",
         "baseline_path",
-        type=click.Path(path_type=Path),
+        type=FilePath(local="a baseline is a file of the repository"),
         help="File of accepted findings, written by --write-baseline.",
     ),
     own_option(

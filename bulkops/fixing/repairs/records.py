@@ -1,7 +1,7 @@
 """Repair one record: its bytes, quotes, number of fields, cells and line end."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bulkops.fixing.options import AppliedRepair, FileEvidence, FixOptions
 from bulkops.fixing.repairs.cells import makes_invalid, repair_cell
@@ -20,6 +20,8 @@ _NEEDS_QUOTES = re.compile('[",\r\n]')
 _COMMA = ord(",")
 _MARK = "\ufeff"
 """A byte order mark, which precedes a record where one file was appended to another."""
+_MANY, _SHORT = 50_000, 256
+"""Maximum number of cells with a remembered result, and maximum number of their characters."""
 _READABLE = {"STR104", "STR106", "STR107"}
 """Rules of invalid quotes that are unambiguous if only one interpretation has the right number of cells."""
 
@@ -45,6 +47,19 @@ class RecordShape:
     dropped: frozenset[int] = frozenset()
     last: bool = False
     structure_only: bool = False
+    known: dict[tuple[str, str], tuple[str, list[AppliedRepair]]] = field(default_factory=dict, repr=False)
+    """The results of `repaired_cell` that are remembered: cells repeat."""
+
+    def repaired_cell(self, name: str, text: str) -> tuple[str, list[AppliedRepair]]:
+        """Return a repaired cell of a column, and the repairs in order."""
+        found = self.known.get((name, text))
+        if found is None:
+            found = repair_cell(self.contract.column(name), text, self.evidence, self.options)
+            if len(self.known) >= _MANY:
+                self.known.clear()
+            if len(text) <= _SHORT:
+                self.known[name, text] = found
+        return found
 
     @property
     def omitted(self) -> frozenset[int]:
@@ -295,7 +310,7 @@ def _repaired_cell(index: int, name: str, text: str, shape: RecordShape) -> tupl
             repairs.append(mark)
             text = mark.after
         before = text
-        text, found = repair_cell(shape.contract.column(name), text, shape.evidence, shape.options)
+        text, found = shape.repaired_cell(name, text)
         repairs += found
         if index > 0 or text == before:
             return text, repairs

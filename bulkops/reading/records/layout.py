@@ -17,6 +17,7 @@ from bulkops.reading.records.structural_index import (
     count,
     counts_before,
     index_structure,
+    join_adjacent,
     part_ends,
 )
 
@@ -116,3 +117,13 @@ def layout(block: Block) -> Layout:
     crlf[crlf] = block.array.take(ends[crlf] - 2) == RETURN
     blank = ends - starts == terminated.astype(np.int64) + crlf
     return Layout(starts, ends, np.where(blank, -1, np.cumsum(~blank) - 1), fields, crlf, malformed, block.malformed)
+
+
+def bytes_of(flags: Flags, block: Block, laid: Layout) -> bytes:
+    """Return the bytes of some records of a block."""
+    if flags.all():
+        return block.data
+    # Slices of a memoryview copy nothing.
+    view = memoryview(block.data)
+    starts, ends = join_adjacent(laid.starts[flags], laid.ends[flags])
+    return b"".join([view[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)])

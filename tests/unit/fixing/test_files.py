@@ -228,3 +228,31 @@ def test_a_large_file_with_defects_all_over_has_none_after_its_repair() -> None:
     assert len(changes) == 41
     (file,) = validate_files(CONTRACTS["audiences"], [source_of(after)]).files
     assert (file.counts, file.records) == ({}, 400_000)
+
+
+def test_records_by_comma_below_a_header_with_another_separator_keep_their_bytes() -> None:
+    data = b'store_integration_id;limit\nS1,5\n"S,2",6.5\n'
+    out, changes, _ = fixed(data, contract="store-budgets")
+    assert out == b'store_integration_id,limit\nS1,5\n"S,2",6.5\n'
+    assert codes(changes) == ["HDR108"]
+
+
+def test_records_of_which_only_some_are_by_comma_are_not_divided() -> None:
+    data = b"store_integration_id;limit\nS1,5\nS2;6\n"
+    out, _, _ = fixed(data, contract="store-budgets")
+    assert out == b'store_integration_id,limit\n"S1,5"\nS2,6\n'
+
+
+def test_only_column_of_a_file_stays_although_it_has_no_name() -> None:
+    assert fixed(b'"', UNSAFE, contract="referrals")[:2] == (b'"', [])
+
+
+def test_blanks_and_byte_order_marks_before_a_cell_go_in_one_run() -> None:
+    out, changes, _ = fixed("value\n \ufeff \ufeffABCD\n".encode())
+    assert (out, codes(changes)) == (b"value\nABCD\n", ["COD101", "COD102", "COD101", "COD102"])
+
+
+def test_record_that_becomes_a_header_or_a_note_by_a_repair_goes_in_the_same_run() -> None:
+    assert fixed(b"item\na\n item\n", contract="collections")[0] == b"item\na\n"
+    note = "PROFILEINTEGRATIONID\n\x85Summary,,,\n".encode()
+    assert fixed(note, UNSAFE, contract="audiences")[0] == b"profileintegrationid\n"

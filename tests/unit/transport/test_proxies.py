@@ -3,7 +3,7 @@
 import pytest
 
 from bulkops.errors import UsageError
-from bulkops.transport.proxies import proxy_for
+from bulkops.proxies import proxy_for
 
 PASSWORD = "not-to-be-shown"
 

@@ -47,6 +47,11 @@ STRUCTURE = {
             ("FIL107", 1, 2, 8),
         ],
     ),
+    "CR only below a name over two lines": (
+        b'value,"a\n"\rCODE1,1\r',
+        [("HDR102", None, 1, 6), ("FIL108", None, 2, 10)],
+    ),
+    "NUL in a name over two lines": (b'value,"a\n\x00"\nCODE1,1\n', [("HDR102", None, 1, 6), ("FIL106", None, 2, 9)]),
     "CR only": (b"value\rCODE1\rCODE2\r", [("FIL108", None, 1, 5)]),
     "one lone CR": (b"value\nCODE1\rCODE2\nCODE3\n", [("FIL108", 1, 2, 11)]),
     "mixed line ends": (b"value\nCODE1\r\nCODE2\n", [("FIL109", 1, 2, 11)]),
@@ -344,3 +349,10 @@ def test_blank_records_at_the_end_are_told_from_those_among_others(size: int) ->
 def test_another_line_end_is_found_wherever_blocks_end(block_bytes: int) -> None:
     content = b"value\r\nCODE1\r\nCODE2\nCODE3\r\nCODE4\n"
     assert found("coupons", content, block_bytes=block_bytes) == [("FIL109", 2, 3, 19), ("FIL109", 4, 5, 32)]
+
+
+@pytest.mark.parametrize("size", [12, 1 << 20])
+def test_value_of_an_unclosed_cell_ends_with_its_line_whatever_follows(size: int) -> None:
+    content = b'value,limitval\nAB,"\xaf\n"a\n'
+    (report,) = check("coupons", content, block_bytes=size, select=("FIL104",))
+    assert [(f.line, f.byte, f.value) for f in report.findings] == [(2, 19, "\u00af")]

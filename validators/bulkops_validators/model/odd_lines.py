@@ -20,7 +20,8 @@ _ROWS = (
     r"|^query ok\b|^(?:rows?|records?)(?: count| affected)?: ?[0-9]+$)"
 )
 _MESSAGE = (
-    r"^\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}[^ ]* .*[A-Za-z]{3}"
+    r"^\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}"
+    r"(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?\]?:? .*[A-Za-z]{3}"
     rf"|^\[{_LEVEL}\] |^{_LEVEL}: |^Traceback \(most recent|^(?:PHP )?(?:Warning|Notice|Fatal error|Parse error): "
     r"|^<[A-Za-z/!][^<>]*>$|^<(?:br|BR)\b"
 )

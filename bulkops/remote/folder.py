@@ -1,0 +1,146 @@
+"""A folder of a remote store as a place that files are taken from and archived in, without renames between places."""
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from bulkops.errors import InputUnreadable, Unfinished
+from bulkops.remote.addresses import Address
+from bulkops.remote.opening import store_for
+from bulkops.remote.retries import retried
+from bulkops.remote.searching import listed
+from bulkops.remote.transfer import present_version, sha256_at, stream_of
+from bulkops.remote.uploads import AddressTaken, delete, existing_version, upload
+from bulkops.remote.versions import Version
+
+MOST_NAMES = 1000
+"""Maximum names that are tried for a copy if other files have them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """A file in a place. `modified` is seconds since 1970; `version` changes whenever the content may have changed."""
+
+    name: str
+    size: int
+    modified: float
+    version: str
+
+
+class RemoteFolder:
+    """A part of a bucket or container, or a folder of a server. Names are relative to it and may contain `/`."""
+
+    def __init__(self, address: Address) -> None:
+        self._folder = address
+
+    @property
+    def shown(self) -> str:
+        """The address, for messages."""
+        return str(self._folder)
+
+    def files(self) -> list[StoredFile]:
+        """Return the files directly in this folder, not those of folders in it."""
+        return [_stored(each.address.name, each.version) for each in listed(self._folder.child("*"))]
+
+    def find(self, name: str) -> StoredFile | None:
+        """Return a file in its present state; None if it does not exist."""
+        try:
+            return _stored(name, present_version(self._folder.child(name)))
+        except InputUnreadable:
+            return None
+
+    @contextmanager
+    def read(self, name: str) -> Iterator[BinaryIO]:
+        """Yield the content of a file; Unfinished if it does not exist, FileChanged if it is replaced meanwhile."""
+        address = self._folder.child(name)
+        try:
+            version = present_version(address)
+        except InputUnreadable as error:
+            raise Unfinished(error.message, hint=error.hint) from None
+        with stream_of(address, version) as stream:
+            yield stream
+
+    def put(self, source: Path, name: str) -> str:
+        """Store a copy of a local file, verify it by reading it back, and return its name; never replace a file.
+
+        If a file with other content has this name, the copy gets another name: `NAME~2.csv`. Storing the same file
+        twice stores it once. Unfinished if the copy differs from the file.
+        """
+        with source.open("rb", buffering=0) as file:
+            wanted = hashlib.file_digest(file, "sha256").hexdigest()
+        address = self._folder.child(name)
+        store = store_for(address)
+        retried(lambda: store.make_folder(address.parent), address.parent, "written")
+        for number in range(1, MOST_NAMES):
+            chosen = address if number == 1 else address.sibling(_numbered(address.name, number))
+            if existing_version(chosen) is None:
+                _upload_new(source, chosen)
+            if existing_version(chosen) is not None and sha256_at(chosen) == wanted:
+                return str(chosen).removeprefix(str(self._folder.child("")))
+        raise Unfinished(f"No free name was found for {address}.", hint="Clear the folder, and run the command again.")
+
+    def remove(self, file: StoredFile) -> bool:
+        """Remove a file if it is still in this version, or missing; return whether that is so.
+
+        On an SFTP server the file is renamed first, so that a file that replaces it meanwhile is never lost. An object
+        store compares and removes in two requests.
+        """
+        address = self._folder.child(file.name)
+        found = self.find(file.name)
+        if found is None:
+            return True
+        if found.version != file.version:
+            return False
+        if address.kind.keys_are_text:
+            delete(address)
+            return True
+        return self._remove_aside(address, file)
+
+    def _remove_aside(self, address: Address, file: StoredFile) -> bool:
+        """Remove a file after a rename; give it its name back if it is another version."""
+        store = store_for(address)
+        aside = address.sibling(f".{address.name}.{secrets.token_hex(4)}.removing")
+        retried(lambda: store.rename(address, aside), address, "removed")
+        if _stored(file.name, present_version(aside)).version == file.version:
+            delete(aside)
+            return True
+        retried(lambda: store.rename(aside, address), aside, "renamed")
+        return False
+
+    def local(self, name: str) -> Path | None:  # noqa: ARG002 - every place has this
+        """Return None: the files are not on this machine."""
+        return None
+
+
+def _upload_new(source: Path, address: Address) -> None:
+    """Upload a file to a free name; a name that was taken meanwhile is no error."""
+    with suppress(AddressTaken):
+        upload(source, address, replace=False)
+
+
+def _numbered(name: str, number: int) -> str:
+    stem, dot, suffix = name.partition(".")
+    return f"{stem}~{number}{dot}{suffix}"
+
+
+def _stored(name: str, version: Version) -> StoredFile:
+    identity = version.id or version.etag or version.modified
+    return StoredFile(
+        name=name, size=version.size or 0, modified=_seconds(version.modified), version=f"{identity}-{version.size}"
+    )
+
+
+def _seconds(moment: str | None) -> float:
+    """Return a time as seconds since 1970; 0 if the server does not give it."""
+    if not moment:
+        return 0.0
+    try:
+        return datetime.fromisoformat(moment).timestamp()
+    except ValueError:
+        return parsedate_to_datetime(moment).timestamp()

@@ -1,0 +1,16 @@
+"""Report what remote files make a command wait for: copies, uploads, waits and retries."""
+
+from collections.abc import Callable
+
+_listeners: list[Callable[[str], None]] = []
+
+
+def listen(listener: Callable[[str], None]) -> None:
+    """Pass each report to `listener` from now on, instead of an earlier one."""
+    _listeners[:] = [listener]
+
+
+def say(text: str) -> None:
+    """Report something."""
+    for listener in _listeners:
+        listener(text)

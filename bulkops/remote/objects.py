@@ -1,0 +1,108 @@
+"""Object stores by fsspec: S3, Google Cloud Storage and Azure. An object appears only when it is complete."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from bulkops.redaction import remember
+from bulkops.remote.addresses import Address
+from bulkops.remote.stores import BLOCK, CONNECT_SECONDS, READ_SECONDS, Entry
+from bulkops.remote.versions import Version
+
+SECRETS = (
+    "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_CONNECTION_STRING",
+    "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_CLIENT_SECRET", "AZURE_CLIENT_SECRET",
+)  # fmt: skip
+"""Variables of the libraries whose values no message may show."""
+
+
+class ObjectStore:
+    """The objects of one bucket or container. The library finds its credentials itself."""
+
+    def __init__(self, scheme: str, place: str) -> None:
+        for name in SECRETS:
+            remember(os.environ.get(name, ""))
+        self._scheme = scheme
+        self._place = place
+        options = {"skip_instance_cache": True, "use_listings_cache": False, **_options(scheme, place)}
+        self._files: Any = fsspec.filesystem(scheme, **options)
+        if scheme == "s3":
+            self._files.retries = 1  # retries are bounded and announced by bulkops
+
+    def _key(self, address: Address) -> str:
+        return f"{self._place.partition('@')[0]}/{address.path}"
+
+    def version(self, address: Address) -> Version:
+        """Return the present version of an object."""
+        return _version(self._files.info(self._key(address)), address)
+
+    def blocks(self, address: Address, pinned: Version, start: int) -> Iterator[bytes]:
+        """Yield the bytes of an object; the libraries for S3 and Google request the version that was opened."""
+        if pinned.size == 0:
+            return
+        with self._files.open(self._key(address), "rb", block_size=BLOCK, cache_type="readahead") as file:
+            if not _version(file.details, address).is_same(pinned):
+                raise FileExpired
+            file.seek(start)
+            while block := file.read(BLOCK):
+                yield block
+
+    def find(self, pattern: Address) -> Iterator[Entry]:
+        """Yield the objects that match a pattern."""
+        found = self._files.glob(self._key(pattern), detail=True)
+        start = self._place.partition("@")[0] + "/"
+        for name, info in sorted(found.items()):
+            if info.get("type") == "file" and not name.endswith("/"):
+                path = name.removeprefix(start)
+                yield Entry(Address(pattern.scheme, pattern.place, path), Version.of_info(info))
+
+    def check_place(self, address: Address) -> None:
+        """Raise FileNotFoundError if the bucket does not exist; a key that may only write may not see the bucket."""
+        try:
+            self._files.info(self._key(address).partition("/")[0])
+        except PermissionError:
+            return
+
+    def put(self, local: Path, address: Address, *, new: bool) -> None:
+        """Upload a file; the server refuses it if an object appeared that must not exist."""
+        self._files.put_file(str(local), self._key(address), mode="create" if new else "overwrite")
+
+    def make_folder(self, folder: Address) -> None:
+        """Do nothing: a key may contain slashes."""
+
+    def rename(self, source: Address, target: Address) -> None:
+        """Refuse: an object has no other name."""
+        raise NotImplementedError(f"{source} to {target}")
+
+    def delete(self, address: Address) -> None:
+        """Remove an object."""
+        self._files.rm_file(self._key(address))
+
+    def close(self) -> None:
+        """Leave the connections to the library."""
+
+
+class FileExpired(OSError):
+    """The object was replaced since its version was pinned."""
+
+
+def _version(info: Any, address: Address) -> Version:
+    if info.get("type") == "directory":
+        raise IsADirectoryError(str(address))
+    return Version.of_info(info)
+
+
+def _options(scheme: str, place: str) -> dict[str, Any]:
+    """Return the options of the library: limits on time, and for Azure the account in the address."""
+    if scheme == "s3":
+        config = {
+            "connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS, "retries": {"total_max_attempts": 1},
+        }  # fmt: skip
+        return {"config_kwargs": config}
+    if scheme == "gs":
+        return {"timeout": READ_SECONDS}
+    account = place.partition("@")[2].partition(".")[0]
+    return {"account_name": account} if account else {}

@@ -1,0 +1,73 @@
+"""Invariants of generated files: few files in `make test`, many in `make soak`; `make fuzz` checks a million."""
+
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bulkops_validators import CONTRACTS
+from tests.fuzz import invariants
+from tests.fuzz.inputs import FuzzedFile, any_file, structure_of_anything
+from tests.fuzz.invariants import Broken, Check, broken
+from tests.fuzz.run import Tally, checked
+
+lean = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+randoms = st.randoms(use_true_random=False)
+SOAKED = 20_000
+
+
+@lean
+@given(randoms, randoms)
+def test_records_are_the_same_in_blocks_of_any_size_and_from_any_record_start(files: Random, cuts: Random) -> None:
+    assert broken(invariants.structure, structure_of_anything(files), cuts) == []
+
+
+@lean
+@given(randoms, randoms)
+def test_report_is_located_exactly_and_the_same_for_any_block_size_and_threads(files: Random, sizes: Random) -> None:
+    assert broken(invariants.validation, any_file(files), sizes) == []
+
+
+@lean
+@given(randoms, randoms)
+def test_repair_is_complete_and_listed_and_adds_no_error(files: Random, options: Random) -> None:
+    assert broken(invariants.repair, any_file(files), options) == []
+
+
+@lean
+@given(randoms, randoms)
+def test_chunks_are_the_bytes_of_the_file_and_have_its_findings(files: Random, limits: Random) -> None:
+    assert broken(invariants.chunks, any_file(files), limits) == []
+
+
+@settings(lean, max_examples=10)
+@given(randoms, randoms)
+def test_commands_end_with_a_documented_exit_code_and_no_traceback(files: Random, choices: Random) -> None:
+    assert broken(invariants.commands, any_file(files), choices) == []
+
+
+@pytest.mark.parametrize(
+    ("check", "contract", "data"),
+    [
+        (invariants.structure, "loyalty-tiers", b'x\na","\n",a"aa",'),
+        (invariants.validation, "loyalty-tiers", b',,expirydate\n,,"\xaf\n"a\n'),
+        (invariants.validation, "loyalty-tiers", b"subledgerid\n@x\nA\n@x"),
+        (invariants.validation, "audiences", b'"\n"\r'),
+        (invariants.repair, "attribute-values", b"\xef\xbb\xbfitem\r\n00123456,\r\n(2 rows affected)\n"),
+        (invariants.repair, "store-budgets", b"a|limit\rTotal,"),
+    ],
+)
+def test_files_that_broke_an_invariant_before(check: Check, contract: str, data: bytes) -> None:
+    file = FuzzedFile(CONTRACTS[contract], data, "found")
+    found: list[Broken] = [one for seed in range(12) for one in broken(check, file, Random(seed))]
+    assert found == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("part", range(4))
+def test_many_files_break_no_invariant(part: int) -> None:
+    tally = Tally()
+    for number in range(part * SOAKED, (part + 1) * SOAKED):
+        checked(number, tally)
+    assert tally.smallest == {}
