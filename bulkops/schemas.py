@@ -135,7 +135,7 @@ SCHEMAS = {
     "doctor": Described(about="`doctor --json`: the checks, and the operations of the key.", shape=DoctorDocument),
     "sandbox": Described(about="`sandbox --json`: where the sandbox serves.", shape=SandboxDocument),
     "error": Described(about="any command with --json that an error ends early.", shape=ErrorDocument),
-    "on-end": Described(about="what `[on_end]` of the configuration receives.", shape=EndDocument),
+    "on-end": Described(about="the summary for `[on_end]` of the configuration.", shape=EndDocument),
     "recipe": Described(about="a recipe file.", shape=Recipe, made_by=_Template, read=True),
     "config": Described(
         about="bulkops.toml, or [tool.bulkops] of pyproject.toml.", shape=ConfigurationFile, made_by=_Toml, read=True

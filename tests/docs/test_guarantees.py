@@ -5,7 +5,7 @@ import re
 
 from tools.wording import ROOT
 
-TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
+TEST = re.compile(r"`(test_\w+)` in `(tests/[\w/]+\.py)`")
 
 
 def test_guarantees_name_existing_tests() -> None:
@@ -16,7 +16,7 @@ def test_guarantees_name_existing_tests() -> None:
     for row in rows:
         named = TEST.findall(row)
         assert named, row
-        for path, name in named:
+        for name, path in named:
             tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
             if not any(isinstance(node, ast.FunctionDef) and node.name == name for node in ast.walk(tree)):
                 missing.append(f"{path}::{name}")
