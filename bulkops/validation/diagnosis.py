@@ -42,6 +42,25 @@ class Cause:
     explains: frozenset[str]
 
 
+_SIGNATURES = (
+    (b"\x1f\x8b", "compressed with gzip a second time"),
+    (b"%PDF-", "a PDF document"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls)"),
+    (b"PAR1\x15", "a Parquet file"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"\x89PNG\r\n", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"\xfd7zXZ\0", "compressed with xz"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+)
+"""The first bytes of files of other programs that contain no lines."""
+
+
+def binary_kind(data: bytes) -> str | None:
+    """Return the kind of a file whose first bytes are those of another format; None if they are not."""
+    return next((kind for signature, kind in _SIGNATURES if data.startswith(signature)), None)
+
+
 def content_kind(data: bytes) -> str | None:
     """Return the kind of content if it is not CSV (HTML, XML or JSON); None if it may be CSV."""
     start = data[:4096].lstrip()
@@ -144,7 +163,8 @@ def _export(header: Header, contract: Contract) -> Cause | None:
 def _own_columns(names: set[str], contract: Contract) -> int:
     """Return the number of columns that only an export has.
 
-    0 unless there are three or half of all such columns, and the key column too.
+    0 unless there are three or half of all such columns, and the key column too; if all columns are the key, one of
+    them is enough, because an export shows only those of its program.
     """
     best = 0
     for route in contract.routes:
@@ -154,8 +174,9 @@ def _own_columns(names: set[str], contract: Contract) -> int:
         found = {column.column: {name.lower() for name in column.found} for column in readback.columns}
         own = {name.lower() for name in readback.own_columns} - {name.lower() for name in contract.column_names}
         count = len(own & names)
-        reached_max_errors = count >= _SURE or (count > 1 and count * 2 >= len(own))
-        if reached_max_errors and all(found[key] & names for key in readback.key if key in found):
+        sure = count >= _SURE or (count > 1 and count * 2 >= len(own))
+        keys = [bool(found[key] & names) for key in readback.key if key in found]
+        if sure and (any(keys) if readback.multiset else all(keys)):
             best = max(best, count)
     return best
 

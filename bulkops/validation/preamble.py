@@ -12,6 +12,7 @@ from bulkops.reading.byte_order import MARK
 from bulkops.reading.records.quoting import read_strictly
 from bulkops.validation.diagnosis import (
     Cause,
+    binary_kind,
     content_kind,
     encoding_cause,
     header_below,
@@ -103,6 +104,8 @@ def read_file_start(
     raw = reader.read(MAX_HEADER_BYTES)
     if not raw:
         return FileStart(None, (Notice("FIL101", "the file is empty", 1, 0),))
+    if (kind := binary_kind(raw)) is not None:
+        return FileStart(None, (Notice("FIL111", f"the file is {kind}, not CSV", 1, 0),))
     form, head = _form(raw)
     reader.form = form
     head.data = reader.recode(head.data)
