@@ -22,6 +22,7 @@ from bulkops.cli.output.validation_output import (
     validation_options,
     validation_settings,
 )
+from bulkops.cli.process.processors import keep_freed_memory
 from bulkops.errors import UsageError
 from bulkops.wording import counted
 from bulkops.writing import refuse_the_same
@@ -106,6 +107,7 @@ def command(
         permit = output_permit(overwrite=overwrite)
         permit.check(write_baseline)
         settings = replace(settings, max_findings=MOST_ACCEPTED, grouped=False)
+    keep_freed_memory()
     excerpts = Excerpts()
     hidden = form != "text" or statistics or write_baseline
     watcher = None if hidden else FindingPrinter(console(), None if mask else excerpts)
