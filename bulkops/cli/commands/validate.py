@@ -25,6 +25,7 @@ from bulkops.cli.views.validation_output import (
     validation_settings,
     with_examples,
 )
+from bulkops.cli.process.processors import keep_freed_memory
 from bulkops.errors import UsageError
 from bulkops.remote.paths import path_of
 from bulkops.wording import counted
@@ -118,6 +119,7 @@ def command(
     if tables:
         permit = _permit_of_tables(tables, files, [source.path for source in sources], overwrite=overwrite)
         settings = replace(settings, max_findings=max(shown, MOST_ACCEPTED), grouped=False)
+    keep_freed_memory()
     excerpts = Excerpts()
     hidden = form != "text" or statistics or write_baseline
     watcher = None if hidden else FindingPrinter(console(), None if mask else excerpts, most=shown)
