@@ -56,9 +56,9 @@ def command() -> None:
 
 
 @cache
-def _command(name: str) -> click.Command:
+def _command(what: str) -> click.Command:
     """Return the command of an export; always the same one, to which the options of the log were added."""
-    export = EXPORTS[name]
+    export = EXPORTS[what]
 
     def run(**options: Any) -> None:
         _run(export, options)
