@@ -116,7 +116,7 @@ class _Ending(logging.Handler):
             try:
                 call(self._hooks, document)
                 record("on_end", hook=name, error=None)
-            except (BulkopsError, OSError, subprocess.SubprocessError) as error:
+            except Exception as error:  # noqa: BLE001 - no hook may change how a command ends
                 self._report(name, str(error) if isinstance(error, BulkopsError) else type(error).__name__)
             except KeyboardInterrupt:
                 self._report(name, "interrupted by a signal")
