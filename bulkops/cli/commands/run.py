@@ -8,10 +8,10 @@ import click
 
 from bulkops.cli.options.common import CountType, SecondsType, json_option, ledger_option, limit_options
 from bulkops.cli.options.environment import Reach, option, own_option
+from bulkops.cli.options.on_end import announced
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
 from bulkops.cli.process import completion
-from bulkops.cli.process.on_end import announced
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
 

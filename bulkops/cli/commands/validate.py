@@ -15,6 +15,7 @@ from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.paths import FilePath, FileWord
 from bulkops.cli.output.console import console
 from bulkops.cli.output.files import output_permit
+from bulkops.cli.process.processors import keep_freed_memory
 from bulkops.cli.views.validation_output import (
     FindingPrinter,
     exit_code,
@@ -25,7 +26,6 @@ from bulkops.cli.views.validation_output import (
     validation_settings,
     with_examples,
 )
-from bulkops.cli.process.processors import keep_freed_memory
 from bulkops.errors import UsageError
 from bulkops.remote.paths import path_of
 from bulkops.wording import counted

@@ -1,4 +1,4 @@
-"""`--log-file`, `--log-format` and `--metrics`: records of unattended runs."""
+"""`--log-file`, `--log-format`, `--metrics` and `--mask`: records of unattended runs."""
 
 import json
 import logging
@@ -151,7 +151,8 @@ def with_run_log(command: click.Command) -> click.Command:
             if (child := command.get_command(click.Context(command), name)) is not None:
                 with_run_log(child)
     elif command.callback is not None and not any(parameter.name == "log_file" for parameter in command.params):
-        for declare in (_log_file, _log_format, _metrics):
+        own = any("--mask" in parameter.opts for parameter in command.params)
+        for declare in (_log_file, _log_format, _metrics, *([] if own else [_mask])):
             declare(command)
         command.callback = _logged(command.callback)
     return command
@@ -189,6 +190,19 @@ _metrics = option(
     metavar="FILE",
     help="Write counts and durations of the run to FILE in the Prometheus text format.",
 )
+_mask = option(
+    "--mask",
+    is_flag=True,
+    expose_value=False,
+    callback=_keep("masked"),
+    help="Hide texts in the log, and for [on_end], that may contain values of records.",
+)
+
+
+def masks(ctx: click.Context) -> bool:
+    """Return whether the command hides values of records."""
+    log: RunLog | None = ctx.meta.get(META)
+    return bool(ctx.params.get("mask") or (log and log.masked))
 
 
 def _logged(callback: Callable[..., Any]) -> Callable[..., Any]:
@@ -200,7 +214,7 @@ def _logged(callback: Callable[..., Any]) -> Callable[..., Any]:
         log: RunLog | None = ctx.meta.get(META)
         if log is None or (log.file is None and log.metrics is None):
             return callback(*args, **values)
-        log.masked = bool(ctx.params.get("mask"))
+        log.masked = masks(ctx)
         log.open(ctx.command_path.partition(" ")[2])
         console().at_exit.append(log.close)
         try:

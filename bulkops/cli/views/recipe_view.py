@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 COLUMNS = ("step", "contract", "file", "records", "chunks", "accepted", "skipped", "rejected", "outcome", "proof", "s")
 DROP = ("chunks", "s", "skipped", "file", "proof", "records", "accepted", "rejected")
 """Columns that a narrow terminal hides, the least important first."""
+SHOWN_JOBS = 3
+"""Maximum number of jobs that the next command names."""
 
 
 SHOWN_FINDINGS = 10
@@ -163,10 +165,12 @@ def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoi
 
 
 def _next_command(results: Sequence[StepResult], *, dry_run: bool) -> str:
-    """Return the command that sends a dry run, or that reports the jobs of a run."""
+    """Return the command that sends a dry run, or that reports or lists the jobs of a run."""
     if dry_run:
         return shlex.join(["bulkops", *(word for word in map(without_password, sys.argv[1:]) if word != "--dry-run")])
     jobs = [job for result in results if result.outcome and (job := result.outcome.document["job"])]
+    if len(jobs) > SHOWN_JOBS:
+        return "bulkops jobs list"
     return shlex.join(["bulkops", "report", *jobs, "-o", "report.html"]) if jobs else ""
 
 

@@ -5,9 +5,9 @@ from itertools import product
 import numpy as np
 import pytest
 
+from bulkops.fixing.forms import RecordForms, _add_numbers, _add_numbers_slowly
 from bulkops.fixing.options import FileEvidence, FixOptions
 from bulkops.fixing.repairs.carriage_returns import lone_returns
-from bulkops.fixing.repairs.forms import RecordForms, _add_numbers, _add_numbers_slowly
 from bulkops.fixing.repairs.records import RecordShape, repair_record
 from bulkops.fixing.unchanged import UnchangedRecords
 from bulkops.reading.records.layout import Block, Layout, lay_out
