@@ -74,7 +74,10 @@ class Origins:
 
     @classmethod
     def of_content(cls, mapped: Path, sha256: str | None = None) -> "Origins | None":
-        """Return the origins beside a file if they belong to its content; else None. `sha256` is that of the content."""
+        """Return the origins beside a file if they belong to its content; else None.
+
+        `sha256` is the digest of the content, if it is known already.
+        """
         found = cls.beside(mapped)
         if found is None:
             return None
