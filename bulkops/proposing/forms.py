@@ -18,7 +18,7 @@ MONTHS = re.compile(
 )
 BLANK_WORDS = frozenset({"-", "--", "n/a", "na", "null", "none", "never", "unlimited", "nie", "jamais", "nunca", "mai"})
 BLANK_DATES = frozenset({"9999-99-99", "9999-99-99 99:99:99"})
-_ISO = re.compile(r"9999-99-99(?:(?P<time>[T ]99:99(?::99(?:\.9+)?)?)(?P<zone> ?(?:Z|UTC|[+-]99:?99))?)?")
+_ISO = re.compile(r"9999-99-99(?:(?P<time>[T ]99:99(?::99(?:\.9+)?)?)(?P<zone>Z| UTC| ?[+-]99:?99)?)?")
 _TIME = r"(?P<gap>,? |T)(?P<hour>99?):99(?P<second>:99)?(?P<half> ?P)?"
 _YEAR_FIRST = re.compile(rf"9999(?P<sep>[/.-])99?(?P=sep)99?(?:{_TIME})?")
 _YEAR_LAST = re.compile(rf"99?(?P<sep>[/.-])99?(?P=sep)(?P<year>9999|99)(?:{_TIME})?")
@@ -52,12 +52,16 @@ class Shape:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """One way to read a column. `form` is `iso`, `seconds`, `milliseconds`, `integer`, `point`, `comma` or a format."""
+    """One way to read a column. `form` is `iso`, `seconds`, `milliseconds`, `integer`, `point`, `comma` or a format.
+
+    `gap`: there is a blank in front of the offset of an ISO time.
+    """
 
     form: str
     rows: int
     has_time: bool = False
     has_zone: bool = False
+    gap: bool = False
     why: str = ""
 
 
@@ -180,7 +184,8 @@ def _date_reading(form: str, shapes: Sequence[Shape]) -> Reading:
     if form == "iso":
         matches = [match for shape in shapes if (match := _ISO.fullmatch(shape.text))]
         zones = all(match["zone"] for match in matches)
-        return Reading(form=form, rows=rows, has_time=any(match["time"] for match in matches), has_zone=zones,
+        gap = any((match["zone"] or "").startswith((" +", " -")) for match in matches)
+        return Reading(form=form, rows=rows, has_time=any(match["time"] for match in matches), has_zone=zones, gap=gap,
                        why=f"{counted(rows, 'value')} as in ISO 8601")  # fmt: skip
     if form in {"seconds", "milliseconds"}:
         return Reading(form=form, rows=rows, has_time=True, has_zone=True,

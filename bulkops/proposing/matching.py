@@ -124,7 +124,8 @@ def _export_of(contract: Contract, columns: Sequence[str]) -> Readback | None:
 
 def _eligible(table: Table) -> list[Contract]:
     """Return the contracts whose key meaning and required columns a table has, in the order of the words."""
-    found, present = [], set(table.meanings.values())
+    present = {meaning for name, meaning in table.meanings.items() if table.profile.columns[name].filled}
+    found = []
     for name, targets in words().contracts.items():
         contract = CONTRACTS[name]
         if present.intersection(targets.key) and not _lacks(contract, targets, table):
@@ -156,7 +157,7 @@ def _by_words(table: Table) -> Choice:
 
 
 def _covered(contract: Contract, table: Table) -> int:
-    """Return how many columns of a contract a table fills; a key of the contract itself counts more than a code."""
+    """Return how many columns of a contract a table fills; the best key of the contract counts more than others."""
     targets = words().contracts[contract.name]
     filled = sum(bool(sources_of(column, targets, table, None)) for column in contract.columns)
     return filled + 2 * (targets.key[0] in table.meanings.values())

@@ -1,11 +1,17 @@
-"""Whatever the order, the language and the case of headers: `init` recognises the same contract and columns."""
+"""`init` recognises headers in any order, language and case, and reads dates and numbers as they were written."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
 
+import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bulkops.mapping.macros import definitions
 from bulkops.proposing.matching import steps_of
+from bulkops.proposing.sql import date, number
 from bulkops.proposing.words import word_key, words
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.cells import Cell, Choice, Integer, JsonObject, Number, Timestamp
@@ -50,7 +56,7 @@ def recased(data: st.DataObject, text: str) -> str:
     return data.draw(st.sampled_from([text, text.upper(), text.lower(), text.title()]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(name=st.sampled_from(list(CONTRACTS)), data=st.data())
 def test_the_own_header_of_every_contract_is_recognised_as_itself(name: str, data: st.DataObject) -> None:
     contract = CONTRACTS[name]
@@ -68,7 +74,7 @@ def test_the_own_header_of_every_contract_is_recognised_as_itself(name: str, dat
     assert found.whole_file == (headers == columns and not unknown)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(name=st.sampled_from(list(words().contracts)), data=st.data())
 def test_headers_in_any_language_order_and_case_give_the_same_mapping(name: str, data: st.DataObject) -> None:
     contract, targets = CONTRACTS[name], words().contracts[name]
@@ -102,3 +108,61 @@ def word_for(data: st.DataObject, meaning: str) -> str:
     text = recased(data, word.replace(" ", between))
     unit = data.draw(st.sampled_from(["", " (x)", " [EUR]", " *"]))
     return text + unit if word_key(text + unit) == word_key(text) or "(" in unit or "[" in unit else text
+
+
+FORMATS = [
+    "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%y", "%Y/%m/%d",
+    "%m/%d/%Y %I:%M %p", "%d.%m.%Y %H:%M", "%Y%m%d", "%d %b %Y", "%B %d, %Y", "%d-%b-%y", "%m-%d-%Y, %H:%M:%S",
+]  # fmt: skip
+INSTANTS = st.datetimes(datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2060-12-31")).map(
+    lambda each: each.replace(microsecond=0)
+)
+
+
+@cache
+def connection() -> duckdb.DuckDBPyConnection:
+    """Return a database with the helper functions of recipes."""
+    opened = duckdb.connect(config={"threads": 1})
+    opened.execute("SET TimeZone = 'UTC'")
+    for statement in definitions():
+        opened.execute(statement)
+    return opened
+
+
+def evaluated(sql: str, values: list[str]) -> list[str]:
+    """Return the values of the column x by an expression."""
+    rows = connection().execute(f"SELECT {sql.replace('${zone}', 'UTC')} FROM (SELECT unnest(?) AS x)", [values])
+    return [row[0] for row in rows.fetchall()]
+
+
+@settings(max_examples=80, deadline=None)
+@given(instants=st.lists(INSTANTS, min_size=1, max_size=12), form=st.sampled_from(FORMATS), end=st.booleans())
+def test_a_decided_date_is_the_date_that_was_written_and_an_open_one_has_it_as_a_candidate(
+    instants: list[datetime], form: str, *, end: bool
+) -> None:
+    values = [each.strftime(form) for each in instants]
+    decision = table_with(["x"], [[each] for each in values]).profile.columns["x"].dates
+    truth = [datetime.strptime(each, form).replace(tzinfo=UTC) for each in values]
+    if end and "%M" not in form:
+        truth = [each + timedelta(seconds=86_399) for each in truth]
+    results = [evaluated(date("x", each, (), end=end), values) for each in decision.readings]
+    assert [each.strftime("%Y-%m-%dT%H:%M:%SZ") for each in truth] in results
+    assert not decision.certain or len(results) == 1
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    numbers=st.lists(st.decimals(0, 9_999_999, places=2), min_size=1, max_size=8),
+    places=st.sampled_from([0, 1, 2]),
+    signs=st.sampled_from([("", "."), ("", ","), (",", "."), (".", ","), ("'", "."), (" ", ",")]),
+)
+def test_a_decided_number_is_the_number_that_was_written_and_an_open_one_has_it_as_a_candidate(
+    numbers: list[Decimal], places: int, signs: tuple[str, str]
+) -> None:
+    group, point = signs
+    rounded = [round(each, places) for each in numbers]
+    values = [f"{each:,.{places}f}".replace(",", "G").replace(".", point).replace("G", group) for each in rounded]
+    decision = table_with(["x"], [[each] for each in values]).profile.columns["x"].numbers
+    found = [[Decimal(each) for each in evaluated(number("x", reading, ()), values)] for reading in decision.readings]
+    assert [Decimal(each) for each in rounded] in found
+    assert not decision.certain or len(found) == 1
