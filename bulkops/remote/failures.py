@@ -110,7 +110,7 @@ class Failure:
 def failure_of(error: BaseException) -> Failure:
     """Return the cause of an exception: the first one that is recognised in it or in what caused it."""
     if isinstance(error, FileExistsError):
-        return Failure(cause=Cause.EXISTS)  # a library found that the condition "no such file" is not met
+        return Failure(cause=Cause.EXISTS)  # a library found that the condition "the name is free" is not met
     chain = list(_chain(error))
     for recognise in (_of_network, _of_code, _of_class, _of_status):
         for found in chain:
@@ -188,7 +188,7 @@ def described(failure: Failure, address: Address) -> str:
     place = f"{address.kind.place} {address.place.rpartition('@')[2]}"
     detail = f" ({failure.detail})" if failure.detail else ""
     texts = {
-        Cause.NO_CREDENTIALS: "there are no valid credentials" + detail,
+        Cause.NO_CREDENTIALS: "valid credentials are missing" + detail,
         Cause.FORBIDDEN: "the server does not permit it" + detail,
         Cause.NO_PLACE: f"the {place} does not exist",
         Cause.MISSING: "it does not exist",
