@@ -13,9 +13,9 @@ from bulkops.redaction import remember
 
 @dataclass(frozen=True, kw_only=True)
 class Scheme:
-    """What an address scheme needs: the extra to install, and the module that the extra provides.
+    """The needs of an address scheme: the extra to install, and the module that the extra provides.
 
-    `place` is the word for the first part of an address. `keys_are_text` is true for object stores, whose keys may
+    `place` is the word for the first part of an address. `keys_are_text` is true for object stores: their keys may
     contain any character.
     """
 

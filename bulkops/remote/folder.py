@@ -119,7 +119,7 @@ class RemoteFolder:
 
 
 def _upload_new(source: Path, address: Address) -> None:
-    """Upload a file to a free name; a name that was taken meanwhile is no error."""
+    """Upload a file to a free name; a name that was taken meanwhile is not an error."""
     with suppress(AddressTaken):
         upload(source, address, replace=False)
 

@@ -106,7 +106,7 @@ class RemotePath(LocalPath):
         return RemotePath(self.address.sibling(name))
 
     def with_suffix(self, suffix: str) -> "RemotePath":
-        """Return the path of the file whose name has another suffix."""
+        """Return the path of the file with another suffix."""
         return self.with_name(f"{self.stem}{suffix}")
 
     @property
@@ -129,7 +129,7 @@ class RemotePath(LocalPath):
         return self
 
     def resolve(self, strict: bool = False) -> Self:  # noqa: ARG002, FBT001, FBT002 - the signature of Path
-        """Return the path itself: an address is no link."""
+        """Return the path itself: an address is not a link."""
         return self
 
 
