@@ -19,7 +19,7 @@ from ours import environment  # type: ignore[import-not-found,unused-ignore] # i
 
 from bulkops.sandbox.serve import SandboxServer
 
-UNREACHABLE = ("http://127.0.0.1:1", "https://no-such-host.invalid")
+UNREACHABLE = {"http://127.0.0.1:1": "refused the connection", "https://no-such-host.invalid": "host name"}
 SETTLE = "2"
 FILES: dict[str, tuple[str, Callable[[int], str], tuple[str, ...]]] = {
     "coupons": ("value", lambda n: f"CODE-{n:07}", ("--application", "1", "--campaign", "1")),
@@ -32,16 +32,19 @@ FILES: dict[str, tuple[str, Callable[[int], str], tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Run:
-    """How a command ended: its exit code, the seconds to its first line and to its end, and its last lines."""
+    """How a command ended: its exit code, its seconds, and its lines on stderr with the seconds of each."""
 
     code: int
-    first: float
     seconds: float
-    said: list[str]
+    lines: list[tuple[float, str]]
+
+    def first_with(self, text: str) -> float:
+        """Return the seconds to the first line with a text."""
+        return next((seconds for seconds, line in self.lines if text in line), self.seconds)
 
 
 def run(*words: str, **variables: str) -> Run:
-    """Run a command, and time its first line on stderr."""
+    """Run a command, and time each of its lines on stderr."""
     began = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "bulkops", *words],
@@ -51,15 +54,14 @@ def run(*words: str, **variables: str) -> Run:
         text=True,
     )
     assert process.stderr is not None
-    lines = [process.stderr.readline()]
-    first = time.perf_counter() - began
-    lines += process.stderr.readlines()
-    return Run(process.wait(), first, time.perf_counter() - began, [line.rstrip() for line in lines])
+    lines = [(time.perf_counter() - began, line.rstrip()) for line in process.stderr]
+    return Run(process.wait(), time.perf_counter() - began, lines)
 
 
 def written(folder: Path, contract: str, records: int) -> Path:
     """Write a file of a contract."""
     header, row, _ = FILES[contract]
+    folder.mkdir(exist_ok=True)
     path = folder / f"{contract}.csv"
     path.write_text("\n".join([header, *map(row, range(records))]) + "\n")
     return path
@@ -73,12 +75,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bulkops-operate-") as name:
         folder = Path(name)
         files = {contract: written(folder, contract, records) for contract in FILES}
-        for number, address in enumerate(UNREACHABLE):
-            words = ("import", "giveaways", str(files["giveaways"]), "--pool", "1", "--base-url", address)
+        small = written(folder / "small", "giveaways", 10)
+        start = run("jobs", "list", BULKOPS_STATE=str(folder / "start")).seconds
+        for number, (address, cause) in enumerate(UNREACHABLE.items()):
+            words = ("import", "giveaways", str(small), "--pool", "1", "--base-url", address)
             found = run(*words, BULKOPS_STATE=str(folder / f"u{number}"))
-            print(
-                f"unreachable {address:32} exit {found.code}, ended after {found.seconds:5.1f} s: {found.said[-2][:70]}"
-            )
+            said = found.first_with(cause)
+            print(f"{address:32} exit {found.code}, the cause after {said:4.1f} s (`jobs list` takes {start:.1f} s)")
         for number, (contract, (_, _, ids)) in enumerate(FILES.items()):
             with SandboxServer(key="benchmark-key") as sandbox:
                 place = ("--base-url", sandbox.base_url, "--settle", SETTLE, *ids)

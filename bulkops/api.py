@@ -39,7 +39,7 @@ from bulkops.pipeline.running import Outcome
 from bulkops.queries import query_texts
 from bulkops.readback.compare.canonical import Fold
 from bulkops.reading.sources import file_source
-from bulkops.recipe import load_recipe
+from bulkops.recipe import at_target, load_recipe
 from bulkops.reconciling.result import Reconciliation
 from bulkops.reconciling.sides import EvidenceSource, ImportFacts
 from bulkops.redaction import remember_keys
@@ -405,6 +405,7 @@ def run(
             where = stack.enter_context(fresh_sandbox({}, world=loaded.sandbox.world))
         if where is None:
             raise UsageError(f"{loaded.name} needs a target.")
+        loaded = at_target(loaded, where.name)
         check_recipe(loaded, where.ids)
         steps = RecipeRun(
             recipe=loaded,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound="Table")
 CONFIG_FILES = ("bulkops.toml", "pyproject.toml")
-TABLES = ("targets", "check", "on_end")
+TABLES = ("targets", "check", "inbox", "on_end")
 _VARIABLE = re.compile(r"[A-Z][A-Z_]*[A-Z0-9_]{0,3}")
 """Names of variables that are shown; anything else in their place may be the key itself."""
 

@@ -3,21 +3,41 @@
 `needs` describes the values that a key accepts; a message continues with it after the key's name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from bulkops.limits import MAX_NUMBER
-from bulkops.wording import guess
+from bulkops.wording import guess, nearest
 from bulkops_validators import CONTRACTS, ID_NAMES
 
 Case = Literal["sensitive", "insensitive"]
 FailOn = Literal["error", "warning", "never"]
 When = Literal["always", "problem"]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Otherwise = Literal["fail", "warn"]
+OnFindings = Literal["refuse", "quarantine"]
+Order = Literal["modified", "name"]
+ResultForm = Literal["csv", "xlsx", "html"]
+LENGTH = r"^\d{1,6}[smhd]$"
+"""A length of time in one unit, such as 2m."""
+NAME_OF = r"^[^/]*\{(name|stem)\}[^/]*$"
+"""The name of a file that belongs to another file."""
+INBOX_NAME = r"^(?!status$)[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+"""`status` is a word of the command."""
 KEY_FORMS = "{env = …}, {command = …} or {keyring = …}"
 HINTS = MappingProxyType(
     {
@@ -171,6 +191,147 @@ CheckTable = create_model(
 )
 
 
+class ExpectTable(Table):
+    """The usual properties of the files of a pattern; a pass fails, or warns, if a file or a day differs from it."""
+
+    needs = MappingProxyType(
+        {
+            "due": "be a time such as 03:00",
+            "days": f"be a list of days: {', '.join(get_args(Day))}",
+            "timezone": "be a time zone such as Europe/Berlin",
+            "min_records": "be a whole number, 0 or more",
+            "max_records": "be a whole number, 1 or more",
+            "change": "be a percentage such as 50%",
+            "not_empty": "be true or false",
+            "otherwise": f"be one of {', '.join(get_args(Otherwise))}",
+        }
+    )
+
+    due: str | None = Field(
+        default=None, pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Time at which a file must be in, each day."
+    )
+    days: list[Day] = Field(default=list(get_args(Day)), description="Days with a due time; default: every day.")
+    timezone: str | None = Field(default=None, description="Time zone of `due`; default: that of the machine.")
+    min_records: int | None = Field(default=None, ge=0, le=MAX_NUMBER, description="Minimum records of a file.")
+    max_records: int | None = Field(default=None, ge=1, le=MAX_NUMBER, description="Maximum records of a file.")
+    change: str | None = Field(
+        default=None,
+        pattern=r"^\d{1,6}(\.\d{1,3})?%$",
+        description="Maximum difference from the usual number of records: the median of the last ten files.",
+    )
+    not_empty: bool = Field(default=False, description="Whether a file without records is unexpected.")
+    otherwise: Otherwise = Field(
+        default="fail",
+        description="`fail`: an unexpected file goes to quarantine and the exit code is 1; `warn`: it is imported.",
+    )
+
+
+class InboxFilesTable(Table):
+    """How the files of a pattern are imported: by a contract, or by a recipe."""
+
+    needs = MappingProxyType(
+        {
+            "match": "be a pattern or a list of patterns",
+            "contract": f"be one of {', '.join(CONTRACTS)}",
+            "recipe": "be the name or the path of a recipe",
+            "set": "be a table of variables with texts",
+            "ids": f"be a table of ids, each a whole number, 1 or more: {', '.join(ID_NAMES)}",
+            "options": "be a table of the contract's options",
+            "accept": "be a rule or a list of rules",
+            "cumulative": "be true or false",
+            "allow_empty": "be true or false",
+            "reconcile": "be true or false",
+            "max_errors": "be a count or a percentage, as text",
+            "max_removals": "be a count or a percentage, as text",
+            "expect": "be a table",
+        }
+    )
+
+    match: Texts = Field(min_length=1, description="Patterns of file names; the first table that matches counts.")
+    contract: str | None = Field(default=None, description="The contract.", json_schema_extra={"enum": list(CONTRACTS)})
+    recipe: str | None = Field(default=None, description="A recipe that imports the file, instead of a contract.")
+    variable: Filled = Field(default="file", description="The recipe's variable for the path of the file.")
+    set: dict[str, str] = Field(default={}, description="Other variables of the recipe.")
+    ids: dict[str, Id] = Field(
+        default={}, description="Ids of the target.", json_schema_extra={"propertyNames": {"enum": list(ID_NAMES)}}
+    )
+    options: dict[str, bool | str] = Field(default={}, description="Query options of the contract.")
+    accept: Texts = Field(default=[], description="Rules that stop an import, but not of these files.")
+    cumulative: bool = Field(default=False, description="Send only the records that were not sent before.")
+    allow_empty: bool = Field(
+        default=False, description="Import a file without records, even if it empties the target."
+    )
+    reconcile: bool = Field(default=True, description="Prove the rows after the import.")
+    max_errors: str | None = Field(default=None, description="Stop when more records than this were rejected.")
+    max_removals: str | None = Field(default=None, description="Maximum rows that a replacing import may remove.")
+    expect: ExpectTable = Field(default=ExpectTable(), description="The usual properties of these files.")
+
+    @field_validator("contract")
+    @classmethod
+    def _known_contract(cls, value: str | None) -> str | None:
+        if value is not None and value not in CONTRACTS:
+            close = nearest(value, CONTRACTS)
+            msg = f"files name the unknown contract {value!r}" + (f"; the closest is {close[0]!r}" if close else "")
+            raise ValueError(msg)
+        return value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "InboxFilesTable":
+        if (self.contract is None) == (self.recipe is None):
+            msg = "files must name a contract or a recipe, and only one"
+            raise ValueError(msg)
+        return self
+
+
+class InboxTable(Table):
+    """A folder that partner files are dropped into, and what `bulkops inbox` does with them."""
+
+    needs = MappingProxyType(
+        {
+            **dict.fromkeys(("folder", "archive", "quarantine"), "be the path of a folder"),
+            "target": "be the name of a target",
+            "quiet": "be a length such as 2m",
+            "marker": "be a file name with {name} or {stem}",
+            "manifest": "be a file name with {name} or {stem}",
+            "on_findings": f"be one of {', '.join(get_args(OnFindings))}",
+            "order": f"be one of {', '.join(get_args(Order))}",
+            "result": f"be a list of {', '.join(get_args(ResultForm))}",
+            "mask": "be true or false",
+            "files": "be tables: [[inbox.NAME.files]]",
+        }
+    )
+
+    folder: Filled = Field(description="The folder of the files, from this file's folder.")
+    target: Filled = Field(description="The target: a table under [targets], or sandbox.")
+    quiet: str = Field(
+        default="2m", pattern=LENGTH, description="How long a file must be unchanged before it is imported."
+    )
+    marker: str | None = Field(
+        default=None, pattern=NAME_OF, description="A file is complete when this file exists, such as {name}.done."
+    )
+    manifest: str | None = Field(
+        default=None,
+        pattern=NAME_OF,
+        description="A JSON file with records, bytes or sha256 of a file, such as {stem}.manifest.json.",
+    )
+    archive: Filled = Field(default="archive", description="Where imported files go, with their evidence.")
+    quarantine: Filled = Field(default="quarantine", description="Where refused files and records go, with reasons.")
+    on_findings: OnFindings = Field(
+        default="refuse", description="`refuse`: a file with an error is not sent; `quarantine`: its good records are."
+    )
+    order: Order = Field(default="modified", description="The order of files: by time of change, or by name.")
+    result: list[ResultForm] = Field(default=["csv"], description="Formats of the result file for the partner.")
+    mask: bool = Field(default=False, description="Mask the values in result files and reports.")
+    files: list[InboxFilesTable] = Field(min_length=1, description="Which files are imported, and how.")
+
+    @model_validator(mode="after")
+    def _one_sign(self) -> "InboxTable":
+        if self.marker is not None and self.manifest is not None:
+            msg = "names a marker and a manifest; give one"
+            raise ValueError(msg)
+        return self
+
+
 class ConfigurationFile(Table):
     """The tables of bulkops.toml, or of [tool.bulkops] in pyproject.toml."""
 
@@ -181,6 +342,11 @@ class ConfigurationFile(Table):
     )
     check: CheckTable | None = Field(default=None, description="For `bulkops check`.")  # type: ignore[valid-type]
     on_end: OnEndTable | None = Field(default=None, description="What to call when a job or a recipe ends.")
+    inbox: dict[str, InboxTable] = Field(
+        default={},
+        description="For `bulkops inbox`: a table for each folder.",
+        json_schema_extra={"propertyNames": {"pattern": INBOX_NAME}},
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,14 +369,25 @@ def trouble_of(error: ValidationError, model: type[Table]) -> Trouble:
         return Trouble(keys=keys, text=f"{errors[0]['ctx']['error']}.")
     if not keys:
         return Trouble(keys=(), text=f"must be a table with keys such as {' and '.join(_keys(model)[:2])}.")
-    inner = KeyTable if keys[0] == "key" and len(keys) > 1 else model
-    owner = f"{keys[0]} " if len(keys) > 1 else ""
+    inner = _table_at(model, keys[:-1])
+    owner = f"{'.'.join(keys[:-1])} " if len(keys) > 1 else ""
     if kind == "extra_forbidden":
         text = f"{owner}does not know {keys[-1]!r}."
         return Trouble(keys=keys, text=text, hint=guess(keys[-1], _keys(inner)))
     if kind == "missing":
-        return Trouble(keys=keys, text=f"has no {keys[-1]}.", hint=HINTS.get(keys[-1]))
-    return Trouble(keys=keys, text=f"{'.'.join(keys)} must {inner.needs[keys[-1]]}.", hint=HINTS.get(keys[-1]))
+        return Trouble(keys=keys, text=f"has no {'.'.join(keys)}.", hint=HINTS.get(keys[-1]))
+    known = keys if keys[-1] in inner.needs else keys[:-1]
+    return Trouble(keys=keys, text=f"{'.'.join(known)} must {inner.needs[known[-1]]}.", hint=HINTS.get(keys[-1]))
+
+
+def _table_at(model: type[Table], keys: Sequence[str]) -> type[Table]:
+    """Return the table that these keys lead to; a key that leads to no table is left out."""
+    for key in keys:
+        fields = {declared.alias or name: declared for name, declared in model.model_fields.items()}
+        annotation = fields[key].annotation if key in fields else None
+        found = [each for each in (annotation, *get_args(annotation)) if isinstance(each, type)]
+        model = next((each for each in found if issubclass(each, Table)), model)
+    return model
 
 
 def _is_known(error: ErrorDetails) -> bool:

@@ -125,6 +125,30 @@ def parse_yaml(text: str, *, values: int = MAX_DOCUMENT_VALUES) -> Any:
     return _parsed(load, text)
 
 
+def yaml_line(text: str, place: Sequence[int | str]) -> int | None:
+    """Return the line, from 1, of a place in a YAML document, or of the nearest place around it; None if unknown.
+
+    `place` are the keys and positions from the outermost on; parts that do not lead anywhere are ignored.
+    """
+    import yaml
+
+    try:
+        node = yaml.compose(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError:
+        return None
+    line = None
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            key, value = next(((k, v) for k, v in node.value if k.value == str(part)), (None, None))
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            key = value = node.value[part]
+        else:
+            continue
+        if key is not None:
+            line, node = key.start_mark.line + 1, value
+    return line
+
+
 def _check_depth(yaml: Any, loader_class: Any, text: str) -> None:
     """Raise ValueError if a document is nested too deeply for the recursive composer."""
     depth = 0

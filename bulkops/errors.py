@@ -18,7 +18,8 @@ BulkopsError
 ├── InDoubt                decide manually: `bulkops jobs resolve`        exit 4
 │   └── LedgerLost         the ledger disappeared during a job
 ├── GuardRefused           lift the guard with its own option             exit 5
-│   └── FileChanged        the file has changed since the job began
+│   ├── FileChanged        the file has changed since the job began
+│   └── InUse              another process works on the same job or target
 └── Interrupted            a signal ended the run; it can be resumed      exit 130
 """
 
@@ -109,6 +110,10 @@ class GuardRefused(BulkopsError):
 
 class FileChanged(GuardRefused):
     """The bytes of a job's file have changed since the job began."""
+
+
+class InUse(GuardRefused):
+    """Another process holds the lock, or has just changed what this one was about to change; run again later."""
 
 
 class Interrupted(BulkopsError):

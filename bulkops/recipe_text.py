@@ -16,6 +16,10 @@ from bulkops.wording import guess
 VARIABLE_PATTERN = r"\$\{([A-Za-z_]\w*)\}"
 VARIABLE = re.compile(VARIABLE_PATTERN)
 PATHS = ("file", "world")
+SOURCE = "source"
+"""The key of a source, which may be a path alone."""
+FILE_DATABASE = re.compile(r"((?:duckdb|sqlite):///)(?!/|:memory:)(.+)")
+"""The address of a database in a file with a relative path."""
 PLAIN = {
     "string_type": "must be text",
     "int_type": "must be a whole number",
@@ -26,6 +30,8 @@ PLAIN = {
     "dict_type": "must be a table of names and values",
     "model_type": "must be a table of names and values",
     "tuple_type": "must be a list",
+    "decimal_type": "must be a number",
+    "decimal_parsing": "must be a number",
     "path_type": "must be a path",
     "too_short": "is empty",
 }
@@ -60,7 +66,9 @@ class Variables:
     def _filled(self, value: Any, key: str) -> Any:
         if isinstance(value, str):
             text = VARIABLE.sub(self._value, value)
-            return str(self._located(value, text)) if key in PATHS and not is_remote(text) else text
+            if key in PATHS or key == SOURCE:
+                return text if is_remote(text) else str(self._located(value, text))
+            return self._database(text) if key == "database" else text
         if isinstance(value, list):
             return [self._filled(item, key) for item in value]
         if isinstance(value, dict):
@@ -81,6 +89,11 @@ class Variables:
                 return here
         return self.path.resolve().parent / text
 
+    def _database(self, text: str) -> str:
+        """Return the address of a database, with the path of a file made absolute."""
+        found = FILE_DATABASE.fullmatch(text)
+        return f"{found[1]}{self.path.resolve().parent / found[2]}" if found else text
+
     def _is_here(self, name: str) -> bool:
         return (Path.cwd() / self.values[name]).is_dir()
 
@@ -89,17 +102,40 @@ def _plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+class AtKey(ValueError):
+    """An error of a table that concerns one of its keys; `place` are the keys from the table inwards."""
+
+    def __init__(self, message: str, *place: str) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+def written_place(error: ErrorDetails) -> tuple[int | str, ...]:
+    """Return the place of an error in the recipe as it is written, which names keys that the models move."""
+    raised = error.get("ctx", {}).get("error")
+    inner = raised.place if isinstance(raised, AtKey) else ()
+    keys = (WRITTEN.get(str(part), part) for part in (*error["loc"], *inner))
+    return tuple(part for part in keys if part != "")
+
+
+WRITTEN = {"ids_of_targets": "ids", "controls": "expect", "totals": ""}
+"""The keys of a recipe for fields that contain a part of them."""
+
+
 def sentence(error: ErrorDetails, models: Sequence[type[BaseModel]]) -> str:
     """Return an error of pydantic as a sentence that begins with the place."""
-    place, key = _place(error["loc"])
+    place, key = _place(written_place({**error, "ctx": {}}))
     kind = error["type"]
     if kind == "extra_forbidden":
-        known = next((list(m.model_fields) for m in models if m.__name__ == _owner(error["loc"])), [])
-        return f"{place}unknown key {key!r}. {guess(key, known)}"
+        known = next((known_keys(m) for m in models if m.__name__ == _owner(error["loc"])), [])
+        outer, _, last = key.rpartition(".")
+        return f"{place}{outer + ': ' if outer else ''}unknown key {last!r}. {guess(last, known)}"
     if kind == "missing":
         return f"{place}{key} is missing."
     if kind == "value_error":
         text = str(error["ctx"]["error"]) if "ctx" in error else error["msg"]
+        nested = error["loc"][2:-1] if error["loc"][:1] == ("steps",) else ()
+        text = f"{'.'.join(map(str, nested))}: {text}" if nested else text
         return f"{place}{text}" if text.endswith((".", "?")) else f"{place}{text}."
     if kind == "literal_error" and "ctx" in error:
         return f"{place}{key} must be {error['ctx']['expected']}."
@@ -112,11 +148,28 @@ def sentence(error: ErrorDetails, models: Sequence[type[BaseModel]]) -> str:
 
 def _place(location: Sequence[int | str]) -> tuple[str, str]:
     """Return the place of an error in the recipe, with steps counted from 1, and its key."""
-    parts = [part for part in location if part not in ("bool", "str", "function-before")]
+    parts = [part for part in location if not _is_tag(part)]
     if len(parts) > 1 and parts[0] == "steps" and isinstance(parts[1], int):
         return f"step {parts[1] + 1}: ", ".".join(map(str, parts[2:])) or "it"
     return "", ".".join(map(str, parts))
 
 
+def known_keys(model: type[BaseModel]) -> list[str]:
+    """Return the keys of a table that a recipe may contain."""
+    return [name for name, field in model.model_fields.items() if not field.exclude]
+
+
+def _is_tag(part: int | str) -> bool:
+    """Return whether a part of a location names a type that was tried, not a key."""
+    return isinstance(part, str) and (part in ("bool", "str", "dict", "decimal") or part.startswith("function-"))
+
+
 def _owner(location: Sequence[int | str]) -> str:
-    return {"steps": "Step", "sandbox": "SandboxOfRecipe"}.get(str(location[0]), "Recipe") if location[1:] else "Recipe"
+    """Return the name of the model with the key at a location."""
+    if not location[1:]:
+        return "Recipe"
+    if location[0] == "sandbox":
+        return "SandboxOfRecipe"
+    tables = {"source": "SourceSpec", "lookups": "Lookup", "joins": "Join"}
+    inside = [str(part) for part in location[2:-1] if str(part) in tables]
+    return tables[inside[-1]] if inside else "Step"

@@ -25,6 +25,7 @@ from bulkops.json_documents.common import ErrorDocument
 from bulkops.json_documents.endings import EndDocument
 from bulkops.json_documents.files import ExportDocument, PlanDocument, SplitDocument
 from bulkops.json_documents.findings import FixDocument, ValidationDocument
+from bulkops.json_documents.inboxes import InboxDocument, InboxStatusDocument
 from bulkops.json_documents.jobs import (
     ImportDocument,
     JobDocument,
@@ -34,9 +35,10 @@ from bulkops.json_documents.jobs import (
     RunDocument,
 )
 from bulkops.json_documents.ledgers import BackupDocument, LedgerCheckDocument, PruneDocument
+from bulkops.json_documents.proposals import ProposalDocument
 from bulkops.json_documents.reconciliations import ReconciliationDocument
 from bulkops.json_documents.reports import ReportDocument
-from bulkops.json_documents.runs import RecipeRunDocument
+from bulkops.json_documents.runs import MapDocument, RecipeRunDocument, RunPlanDocument
 from bulkops.recipe import Recipe
 from bulkops.recipe_text import VARIABLE_PATTERN
 from bulkops.wording import guess
@@ -91,6 +93,7 @@ class Described:
 
 
 SCHEMAS = {
+    "init": Described(about="`init --json`: the recognised columns, and the proposed text.", shape=ProposalDocument),
     "validate": Described(about="`validate --json`: the findings of files.", shape=ValidationDocument),
     "check": Described(about="`check --json`: the findings of the mapped files.", shape=ValidationDocument),
     "fix": Described(about="`fix --json`: the changes, and the findings that remain.", shape=FixDocument),
@@ -115,8 +118,16 @@ SCHEMAS = {
     "ledger-backup": Described(about="`ledger backup --json`: the archive.", shape=BackupDocument),
     "ledger-check": Described(about="`ledger check --json`: the problems found.", shape=LedgerCheckDocument),
     "ledger-prune": Described(about="`ledger prune --json`: the files removed.", shape=PruneDocument),
+    "inbox": Described(
+        about="`inbox --json`: the result of a pass; with `status`, the waiting files.",
+        shape=InboxDocument | InboxStatusDocument,
+    ),
     "report": Described(about="`report --json`: jobs with timeline, findings and sums.", shape=ReportDocument),
-    "run": Described(about="`run --json`: the steps of a recipe.", shape=RecipeRunDocument),
+    "run": Described(
+        about="`run --json`: the steps of a recipe, or with --plan their plans.",
+        shape=RecipeRunDocument | RunPlanDocument,
+    ),
+    "map": Described(about="`map --json`: the mapped steps of a recipe.", shape=MapDocument),
     "recipes": Described(
         about="`recipes --json`: the shipped recipes, or one in full.", shape=list[RecipeSummary] | Recipe
     ),

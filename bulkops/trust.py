@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import certifi
@@ -18,10 +19,13 @@ def trust_variable(environ: Mapping[str, str]) -> str | None:
 
 
 def trusted_context(environ: Mapping[str, str]) -> ssl.SSLContext:
-    """Return a TLS context; UsageError names a variable if its file or folder is missing or contains no certificate."""
+    """Return a TLS context; UsageError names a variable if its file or folder is missing or contains no certificate.
+
+    Connections to many targets share a context, because loading certificates takes longer than a request.
+    """
     variable = trust_variable(environ)
     if variable is None:
-        return ssl.create_default_context(cafile=certifi.where())
+        return _default_context()
     path = Path(environ[variable])
     if not path.exists():
         raise _refusal(variable, f"{path}, which does not exist")
@@ -34,6 +38,11 @@ def trusted_context(environ: Mapping[str, str]) -> ssl.SSLContext:
         raise _refusal(variable, f"{path}, which contains no certificate in PEM form") from None
     except OSError as error:
         raise _refusal(variable, f"{path}, which cannot be read: {error.strerror}") from None
+
+
+@lru_cache(maxsize=1)
+def _default_context() -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=certifi.where())
 
 
 def _refuse_empty(variable: str, folder: Path) -> None:

@@ -8,6 +8,7 @@ import io
 from pathlib import Path
 
 from sample_data.contracts import ALL_SAMPLES
+from sample_data.legacy import legacy_files
 from sample_data.make_coupons import expected_json, mixed_tables, rows, write
 from sample_data.twins import Twin, line
 from sample_data.values import Sample
@@ -35,7 +36,7 @@ def sample_files() -> dict[str, str]:
     for folder, twins in (("broken", content_twins()), ("broken/header", header_twins())):
         files |= {f"{folder}/{contract}.csv": twin.text for contract, twin in twins.items()}
         files[f"{folder}/expected.json"] = expected_json({name: twin.places for name, twin in twins.items()})
-    return files
+    return files | legacy_files()
 
 
 def content_twins() -> dict[str, Twin]:

@@ -71,7 +71,7 @@ def rights_of(client: ApiClient, ids: Mapping[str, int]) -> Iterator[Right]:
         for route in contract.routes
     ]
     for operation, path, used_by in (("getCustomersByAttributes", SEARCH, READS), *changing):
-        why = "only a request that is not a GET can show it"
+        why = "POST only"
         yield Right(operation=operation, method="POST", path=path, state=UNTESTED, used_by=used_by, why=why)
 
 

@@ -25,6 +25,7 @@ from bulkops.wording import guess, nearest
 
 # Name, module and what `bulkops --help` says of it: so that asking for help imports no command.
 COMMANDS = {
+    "init": ("bulkops.cli.commands.init", "Propose a recipe from legacy files."),
     "validate": ("bulkops.cli.commands.validate", "Check files against a contract and locate every finding."),
     "check": ("bulkops.cli.commands.check", "Validate the files that the configuration maps to contracts."),
     "fix": ("bulkops.cli.commands.fix", "Write a repaired copy of a file and list the changes."),
@@ -38,7 +39,9 @@ COMMANDS = {
     "jobs": ("bulkops.cli.commands.jobs", "List, show, resume, resolve, cancel or undo jobs."),
     "ledger": ("bulkops.cli.commands.ledger", "Back up, check or prune the ledger, which stores the jobs."),
     "report": ("bulkops.cli.commands.report", "Write a one-page report of jobs."),
+    "map": ("bulkops.cli.commands.map_", "Map the legacy files of a recipe to import files. Sends nothing."),
     "run": ("bulkops.cli.commands.run", "Run a recipe: several imports in order."),
+    "inbox": ("bulkops.cli.commands.inbox", "Import the files that partners drop into a folder."),
     "recipes": ("bulkops.cli.commands.recipes", "List the shipped recipes, or show one."),
     "schema": (
         "bulkops.cli.commands.schema",

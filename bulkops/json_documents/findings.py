@@ -9,6 +9,17 @@ from bulkops.json_documents.common import CLOSED, Count, about
 
 
 @with_config(CLOSED)
+class OriginDocument(TypedDict):
+    """The legacy row that a mapped record comes from."""
+
+    file: Annotated[str, about("The file, or the address of the database.")]
+    sheet: Annotated[str | None, about("The sheet of a workbook, or the table of a database.")]
+    unit: Annotated[str, about("What `line` counts: line, row or record.")]
+    line: Annotated[int, about("The line, row or record, from 1.")]
+    rows: Annotated[int, about("The number of legacy rows behind the record; `line` is the first.")]
+
+
+@with_config(CLOSED)
 class FindingDocument(TypedDict):
     """One rule broken at one place."""
 
@@ -24,6 +35,7 @@ class FindingDocument(TypedDict):
     value: Annotated[str | None, about("The cell.")]
     help: Annotated[str, about("What to do.")]
     repair: Annotated[Literal["safe", "unsafe", "option", "none"], about("What `bulkops fix` can do about it.")]
+    origin: NotRequired[Annotated[OriginDocument, about("The legacy row, if the file was mapped.")]]
     explains: NotRequired[Annotated[Count, about("Other findings that follow from this one; they are not listed.")]]
 
 

@@ -6,6 +6,7 @@ from pydantic import with_config
 from typing_extensions import TypedDict
 
 from bulkops.json_documents.common import CLOSED, Count, Sha256, about
+from bulkops.json_documents.findings import OriginDocument
 
 # The functional form: `class` cannot be a name in the body of a class.
 _Class = TypedDict("_Class", {"class": Annotated[str, about("missing, different or unexpected.")]})
@@ -21,6 +22,7 @@ class DifferenceDocument(_Class):
     found: Annotated[str | None, about("The cell as it was found.")]
     record: Annotated[int | None, about("The record, from 1; null for a row that was not sent.")]
     line: Annotated[int | None, about("The physical line of the record, from 1.")]
+    origin: NotRequired[Annotated[OriginDocument, about("The legacy row, if the file was mapped.")]]
 
 
 @with_config(CLOSED)

@@ -1,12 +1,13 @@
 """The document of `report`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
 from bulkops.json_documents.common import CLOSED, Count, about
 from bulkops.json_documents.jobs import JobDocument
+from bulkops.json_documents.runs import MappedFromDocument
 
 Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 Row = Annotated[list[str], Field(min_length=3, max_length=3)]
@@ -110,6 +111,7 @@ class JobFactsDocument(JobDocument):
     notes: list[str]
     settings: SettingsDocument
     ended: Annotated[str | None, about("When the last chunk was settled, RFC 3339.")]
+    mapping: NotRequired[Annotated[MappedFromDocument, about("The legacy rows behind a mapped file.")]]
 
 
 @with_config(CLOSED)

@@ -10,13 +10,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bulkops.clock import Clock
-from bulkops.errors import GuardRefused, UsageError
+from bulkops.errors import InUse, UsageError
 from bulkops.private import FILE, private_folder, write_private
 
 
 @contextmanager
 def exclusive(folder: Path, name: str, *, what: str, clock: Clock, patience: float = 0) -> Iterator[None]:
-    """Hold the lock called `name`; GuardRefused names the process that holds it after `patience` seconds.
+    """Hold the lock called `name`; InUse names the process that holds it after `patience` seconds.
 
     The kernel releases the lock when its owner ends, however it ended.
     """
@@ -27,7 +27,7 @@ def exclusive(folder: Path, name: str, *, what: str, clock: Clock, patience: flo
         lock = FileLock(path, timeout=patience, mode=FILE, fallback_to_soft=False)
         lock.acquire()
     except Timeout:
-        raise GuardRefused(f"{what} is in use by {_owner(owner)}.", hint="Wait until that process has ended.") from None
+        raise InUse(f"{what} is in use by {_owner(owner)}.", hint="Wait until that process has ended.") from None
     except OSError as error:
         raise UsageError(f"{path.parent} cannot be written: {error.strerror}. Nothing was sent.") from None
     try:

@@ -9,7 +9,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bulkops.clock import Clock
-from bulkops.errors import GuardRefused, LedgerUnusable, Unfinished, UsageError
+from bulkops.errors import InUse, LedgerUnusable, Unfinished, UsageError
 
 DRIVER = "postgresql+psycopg"
 PAUSE = 0.2
@@ -85,14 +85,14 @@ class DatabaseLock:
 
     @contextmanager
     def locked(self, *, clock: Clock, patience: float) -> Iterator[None]:
-        """Hold the lock; GuardRefused after `patience` seconds, LedgerUnusable if the database cannot be reached."""
+        """Hold the lock; InUse after `patience` seconds, LedgerUnusable if the database cannot be reached."""
         try:
             try:
                 self._connect()
                 end = clock.monotonic() + patience
                 while not self._taken():
                     if clock.monotonic() >= end:
-                        raise GuardRefused(
+                        raise InUse(
                             f"{self._what} is in use by a process on another machine.",
                             hint="Wait until that process has ended.",
                         )

@@ -10,11 +10,18 @@ from bulkops.errors import UsageError
 from bulkops.ledger.events import Event, EventKind
 from bulkops.ledger.models import ChunkEntry, ChunkSum, JobEntry, KnownImport, import_place
 from bulkops.ledger.rows import TableRow, chunk_entry, event_entry, job_entry, known_import
-from bulkops.ledger.states import ChunkState
+from bulkops.ledger.states import OPEN, ChunkState
 
 JOBS = "SELECT * FROM jobs ORDER BY created, id"
 JOB = "SELECT * FROM jobs WHERE id = :job"
 JOBS_WITH_FILE = "SELECT * FROM jobs WHERE file_sha256 = :sha256 AND target_key = :target_key ORDER BY created"
+JOB_IDS_AT = "SELECT id FROM jobs WHERE target_key = :target_key ORDER BY created, id"
+_OPEN_STATES = ", ".join(f"'{state.value}'" for state in sorted(OPEN))
+# S608: the states are words of bulkops.
+OPEN_JOBS = (
+    "SELECT * FROM jobs WHERE contract = :contract AND id IN (SELECT job FROM chunks WHERE state IN "  # noqa: S608
+    f"({_OPEN_STATES})) ORDER BY created, id"
+)
 CHUNKS = "SELECT * FROM chunks WHERE job = :job ORDER BY number"
 PLAIN_CHUNKS = (
     "SELECT * FROM chunks WHERE job = :job AND state IN ('accepted', 'pending') AND NOT undecided "
@@ -94,6 +101,14 @@ class LedgerReader(ABC):
     def jobs_of_file(self, sha256: str, target_key: str) -> list[JobEntry]:
         """Return the jobs of these bytes, or of their new records, with the same target, the oldest first."""
         return [job for job in self.jobs() if job.given_sha256 == sha256 and job.target_key == target_key]
+
+    def job_ids_at(self, target_key: str) -> list[str]:
+        """Return the ids of the jobs with the same contract and target, the oldest first."""
+        return [row["id"] for row in self.rows(JOB_IDS_AT, target_key=target_key)]
+
+    def open_jobs(self, contract: str) -> list[JobEntry]:
+        """Return the jobs of a contract with a chunk that is not in a final state, the oldest first."""
+        return [job_entry(row) for row in self.rows(OPEN_JOBS, contract=contract)]
 
     def chunks(self, job: str) -> list[ChunkEntry]:
         """Return the chunks of a job by number."""

@@ -48,7 +48,8 @@ class ImportRequest:
 
     Without `digests`, the records of the file are neither compared with those of earlier jobs nor stored. With
     `dry_run`, every step before the first upload is done: the account is read, and nothing is written or sent.
-    `account` reads the account; several imports can share it.
+    `account` reads the account; several imports can share it. `others_resume`: the caller resumes unfinished jobs to
+    the same target, so their pending records count as sent.
     """
 
     contract: Contract
@@ -63,6 +64,7 @@ class ImportRequest:
     reconcile: bool = False
     digests: bool = True
     account: AccountReader | None = None
+    others_resume: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +122,8 @@ def import_file(
             check=True,
             account=request.account,
         )
-        running = name_unfinished(new, ledger, notify=observer.note)
+        unfinished = name_unfinished(new, ledger, notify=observer.note)
+        running = [each.job.id for each in unfinished if each.running or request.others_resume]
         repeats = without_repeats(new, digests, ledger, running=running, limits=limits, notify=observer.note)
         with repeats as sending:
             if sending.new is None:

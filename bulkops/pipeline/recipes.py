@@ -5,14 +5,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from bulkops.account.preflight import Preflight, check_import
 from bulkops.account.reading import MAX_REQUESTS, AccountReader
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, DataError, Interrupted, UsageError
+from bulkops.ledger.models import JobEntry
 from bulkops.ledger.store import Ledger
+from bulkops.mapping.mapped import MappedFile, Progress, Workspace
 from bulkops.pipeline.importing import Destination, ImportRequest, import_file
+from bulkops.pipeline.mapping import RunRecord, kept_file, with_files, workspace_of
 from bulkops.pipeline.observer import Observer
 from bulkops.pipeline.previous_run import GOOD_VERDICTS, PreviousRun, previous_run
 from bulkops.pipeline.resuming import resume_job
@@ -44,7 +48,8 @@ class StepResult:
     """The result of one step, and whether it is the one that the recipe expects.
 
     `error` prevented the step from starting; `outcome` is then None, but `preflight` may contain the reason. `already`:
-    an earlier run completed the step. `resumed`: this run resumed the job of an earlier one.
+    an earlier run completed the step. `resumed`: this run resumed the job of an earlier one. `mapping` is the mapped
+    file of a step with a source.
     """
 
     number: int
@@ -56,6 +61,7 @@ class StepResult:
     resumed: bool = False
     dry_run: bool = False
     preflight: Preflight | None = None
+    mapping: MappedFile | None = None
 
     @property
     def as_expected(self) -> bool:
@@ -94,7 +100,7 @@ class StepResult:
         result: StepResultDocument = {
             "number": self.number,
             "contract": self.step.contract,
-            "file": str(self.step.file),
+            "file": str(self.step.file) if self.step.file != Path() else self.step.input_name,
             "expect": self.step.expect,
             "as_expected": self.as_expected,
             "already_done_by": document["job"] if document and self.already else None,
@@ -103,6 +109,8 @@ class StepResult:
             "findings": dict(checked.files[0].counts) if checked else {},
             "import": document,
         }
+        if self.mapping is not None:
+            result["mapping"] = self.mapping.to_json()
         if self.preflight is not None:
             result["findings"] = dict(self.preflight.report.counts)
             result["preflight"] = self.preflight.to_json()
@@ -115,7 +123,9 @@ class StepResult:
 class RecipeRun:
     """A run of a recipe, and everything it needs.
 
-    `first` is the number of the first step to run; `notify` receives notices about requests.
+    `first` is the number of the first step to run; `notify` receives notices about requests, and `progress` the number
+    of source rows that were just read. `restart`: sources may differ from those of an unfinished run. `mapped` and
+    `record` are set once the sources are mapped.
     """
 
     recipe: Recipe
@@ -128,14 +138,64 @@ class RecipeRun:
     dry_run: bool = False
     first: int = 1
     notify: Notify = discard_notice
+    restart: bool = False
+    progress: Progress | None = None
+    mapped: Mapping[int, MappedFile] = field(default_factory=dict)
+    record: RunRecord | None = None
 
     def results(self) -> Iterator[StepResult]:
         """Yield the result of each step as it ends; the first unexpected result is the last.
 
-        All steps are compared with the account before the first one begins. If steps do not fit it, only their results
-        are yielded.
+        All sources are mapped before anything else; then all steps are compared with the account before the first one
+        begins. If a source cannot be mapped, or if steps do not fit the account, only their results are yielded.
         """
-        steps = [(number, step) for number, step in enumerate(self.recipe.steps, 1) if number >= self.first]
+        record = None if self.recipe.sandbox else RunRecord.at(self.recipe, self.target.identity())
+        if record is not None and self.restart and not self.dry_run:
+            record.clear()
+        mapped, failed = self._mapped(record)
+        if failed is not None:
+            yield failed
+            return
+        good = False
+        run = replace(self, recipe=with_files(self.recipe, mapped), mapped=mapped, record=record)
+        for result in run.imports():
+            yield result
+            good = result.as_expected
+        if record is not None and good and not self.dry_run:
+            record.clear()
+
+    def _numbered(self) -> list[tuple[int, Step]]:
+        """Return the steps to run with their numbers."""
+        return [(number, step) for number, step in enumerate(self.recipe.steps, 1) if number >= self.first]
+
+    def _mapped(self, record: RunRecord | None) -> tuple[dict[int, MappedFile], StepResult | None]:
+        """Return the mapped file of each step with a source, and the result of the first that cannot be mapped."""
+        files: dict[int, MappedFile] = {}
+        steps = [(number, step) for number, step in self._numbered() if step.source is not None]
+        if not steps:
+            return files, None
+        with workspace_of(self.recipe, self.progress) as space:
+            for number, step in steps:
+                result = self._result(number, step, partial(self._mapped_step, space=space, record=record))
+                if result.error is not None or result.mapping is None:
+                    return files, result
+                files[number] = result.mapping
+        return files, None
+
+    def _mapped_step(self, ended: StepResult, *, space: Workspace, record: RunRecord | None) -> StepResult:
+        """Map the source of a step; GuardRefused if it changed after the run began the step."""
+        found = kept_file(self.recipe, ended.number, ended.step, space)
+        if record is not None:
+            record.refuse_change(ended.number, found, self.ledger)
+        observer = self.observe(ended.step)
+        for note in found.notes:
+            observer.note(f"{found.parts[0].name}: {note}.")
+        observer.note(found.summary)
+        return replace(ended, mapping=found)
+
+    def imports(self) -> Iterator[StepResult]:
+        """Yield the result of each step; the files of all steps must be ready."""
+        steps = self._numbered()
         clock = StoppableClock(self.clock, self.stop)
         with open_client(self.target, self.ledger, clock=clock, notify=self.notify) as client:
             reader = AccountReader(client)
@@ -161,7 +221,9 @@ class RecipeRun:
 
     def _result(self, number: int, step: Step, work: Callable[[StepResult], StepResult]) -> StepResult:
         """Return the result of `work` for a step; an error or an interrupt becomes part of the result."""
-        ended = StepResult(number=number, step=step, outcome=None, seconds=0, dry_run=self.dry_run)
+        ended = StepResult(
+            number=number, step=step, outcome=None, seconds=0, dry_run=self.dry_run, mapping=self.mapped.get(number)
+        )
         try:
             if self.stop.requested:
                 raise Interrupted("Interrupted.")
@@ -223,8 +285,16 @@ class RecipeRun:
             account=reader,
         )
         place = Destination.at(target, self.ledger)
-        outcome = import_file(request, place, clock=self.clock, stop=self.stop, observer=self.observe(step))
+        observer = self._recording(ended.number, self.observe(step))
+        outcome = import_file(request, place, clock=self.clock, stop=self.stop, observer=observer)
         return replace(ended, outcome=outcome)
+
+    def _recording(self, number: int, observer: Observer) -> Observer:
+        """Return an observer that also stores which job a mapped step began."""
+        found = self.mapped.get(number)
+        if found is None or self.record is None or self.dry_run:
+            return observer
+        return cast("Observer", _Recording(observer, partial(self.record.began, number, found=found)))
 
     def _counts(self, earlier: PreviousRun, step: Step) -> bool:
         """Return whether an earlier job completes the step, or must be resumed for it.
@@ -282,6 +352,23 @@ class RecipeRun:
             "max_removals": step.max_removals or MAX_REMOVALS,
         }
         return {name: value for name, value in wanted.items() if kept.get(name) != value}
+
+
+class _Recording:
+    """Passes every event on to an observer, and stores the job that began."""
+
+    def __init__(self, observer: Observer, began: Callable[[str], None]) -> None:
+        self._observer = observer
+        self._began = began
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of the observer."""
+        return getattr(self._observer, name)
+
+    def began(self, job: JobEntry) -> None:
+        """Store the job before its first request."""
+        self._began(job.id)
+        self._observer.began(job)
 
 
 def _guards(step: Step) -> Guards:
@@ -342,7 +429,7 @@ def check_recipe(recipe: Recipe, given: Mapping[str, int]) -> None:
             raise UsageError(f"{place} needs ids: {missing}.", hint=hint) from None
         if odd := sorted(set(step.ids) - set(route.ids)):
             raise UsageError(f"{place}: the id {odd[0]} does not apply; the step's ids are {', '.join(route.ids)}.")
-        if not exists(step.file):
+        if step.source is None and not exists(step.file):
             raise UsageError(f"{place}: the file {step.file} does not exist.")
         query_texts(contract, step.options, place=place)
         accepted_rules(step.accept)

@@ -13,7 +13,7 @@ from bulkops.pipeline.proof import Circumstances, SavedExport, keep_result
 from bulkops.readback.compare.canonical import Fold
 from bulkops.reconciling.balances import SubledgerBalance, check_balances
 from bulkops.reconciling.jobs import known_from_ledger
-from bulkops.reconciling.outputs import refuse_unfit
+from bulkops.reconciling.outputs import Tables, refuse_unfit
 from bulkops.reconciling.result import Reconciliation
 from bulkops.reconciling.run import reconcile
 from bulkops.reconciling.sides import EvidenceSource, ImportFacts
@@ -46,6 +46,7 @@ class ReconcileRequest:
     balances: tuple[Path, Path] | None = None
     settle: float = 60.0
     permit: Permit = OWN_ONLY
+    tables: Tables = ()
 
     def accepting(self, rules: Collection[str]) -> Self:
         """Return the same request with more accepted rules."""
@@ -88,7 +89,8 @@ def prove(
 
     FileChanged if the file of a job changed during the comparison; the job then keeps no result.
     """
-    refuse_unfit(asked.output, asked.repair, [asked.file, *(asked.balances or ())], asked.permit)
+    inputs = [asked.file, *(asked.balances or ())]
+    refuse_unfit(asked.output, asked.repair, inputs, asked.permit, tables=asked.tables)
     if asked.target is not None and evidence.export is not None:
         evidence = replace(evidence, ids=asked.target["ids"], address=asked.target["base_url"])
     began, saved = clock.now(), SavedExport.at(evidence.export if asked.job else None)
@@ -99,7 +101,7 @@ def prove(
     found = reconcile(
         asked.contract, asked.file, evidence, known=asked.known, settle=asked.settle, clock=clock,
         output=asked.output, spreadsheet_safe=asked.spreadsheet_safe, repair=asked.repair,
-        without_import_ids=asked.without_import_ids, permit=asked.permit, observer=observer,
+        without_import_ids=asked.without_import_ids, permit=asked.permit, tables=asked.tables, observer=observer,
     )  # fmt: skip
     result = replace(found, balances=balances)
     if asked.original is not None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,8 +12,8 @@ import numpy as np
 
 from bulkops.chunking.limits import ChunkLimits
 from bulkops.chunking.plan import FilePlan, plan_file, read_header
-from bulkops.errors import BulkopsError, DataError, GuardRefused, InputUnreadable, LedgerUnusable, UsageError
-from bulkops.ledger.digests import keep_digests, kept_digests
+from bulkops.errors import BulkopsError, DataError, GuardRefused, InputUnreadable, InUse, LedgerUnusable, UsageError
+from bulkops.ledger.digests import keep_digests
 from bulkops.ledger.models import SOURCE, JobEntry
 from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.store import Ledger
@@ -24,7 +24,7 @@ from bulkops.transport.notices import Notify
 from bulkops.upload.body import settled_stamp
 from bulkops.upload.guards import folder_remover, refuse_same_file
 from bulkops.upload.job_files import new_records_path
-from bulkops.upload.sent_before import Mask, SentBefore, sent_before
+from bulkops.upload.sent_before import Mask, SentBefore, jobs_to_compare, sent_before
 from bulkops.upload.workflow import Guards
 from bulkops.validation.digests import Digests
 from bulkops.wording import counted
@@ -95,11 +95,12 @@ def without_repeats(
             raise DataError(f"The records of {path} cannot be compared. Nothing was sent.", hint="Validate the file.")
         yield SendingPlan(new=new)
         return
-    earlier = earlier_jobs(ledger, job)
-    found = sent_before(ledger, earlier, digests, running=running)
-    keep = _Keep(ledger=ledger, contract=new.contract, known=frozenset(each.id for each in earlier), guards=guards)
+    known = [each for each in ledger.job_ids_at(job.target_key) if each != job.id]
+    earlier = jobs_to_compare(ledger, job.target_key, known, digests)
+    found = sent_before(ledger, earlier.jobs, digests, running=running)
+    keep = _Keep(ledger=ledger, contract=new.contract, known=frozenset(known), guards=guards)
     if guards.only_new:
-        _refuse_unknown(ledger, new, earlier, notify)
+        _refuse_unknown(ledger, new, earlier.unknown, notify)
     else:
         refuse_same_file(ledger, job, again=guards.again)
     if found is None:
@@ -130,9 +131,8 @@ class _Keep:
         return keep_digests(self.ledger, job, digests)
 
 
-def _refuse_unknown(ledger: Ledger, new: NewJob, earlier: Sequence[JobEntry], notify: Notify) -> None:
+def _refuse_unknown(ledger: Ledger, new: NewJob, unknown: Collection[str], notify: Notify) -> None:
     """Raise GuardRefused for a file of a job without digests; report how many earlier jobs have none."""
-    unknown = {job.id for job in earlier if kept_digests(ledger, job) is None}
     if any(job.id in unknown for job in ledger.jobs_with_file(new.job.file_sha256, new.job.target_key)):
         refuse_same_file(ledger, new.job, again=False)
     if unknown:
@@ -198,15 +198,6 @@ def is_repetition(contract: Contract, found: SentBefore) -> bool:
     return share >= limit.share or of_job
 
 
-def earlier_jobs(ledger: LedgerReader, job: JobEntry, *, besides: Collection[str] = ()) -> list[JobEntry]:
-    """Return the jobs of the same contract and target, the oldest first."""
-    return [
-        other
-        for other in ledger.jobs()
-        if other.contract == job.contract and other.target_key == job.target_key and other.id not in {*besides, job.id}
-    ]
-
-
 def counts_of(found: SentBefore) -> str:
     """Return a clause with the counts: how many records were sent by which job, and how many are new."""
     whole = len(found.mask)
@@ -235,11 +226,11 @@ def refuse_repetition(path: Path, found: SentBefore) -> None:
 def refuse_meanwhile(
     ledger: LedgerReader, job: JobEntry, contract: Contract, digests: Digests, *, known: Collection[str], only_new: bool
 ) -> None:
-    """Raise GuardRefused if another job sent these records since; `known` are the jobs when the ledger was read."""
-    new = earlier_jobs(ledger, job, besides=known)
+    """Raise InUse if another job sent these records since; `known` are the jobs when the ledger was read."""
+    new = [ledger.job(each) for each in ledger.job_ids_at(job.target_key) if each not in known and each != job.id]
     found = sent_before(ledger, new, digests, running=[each.id for each in new]) if new else None
     if found is not None and (only_new or is_repetition(contract, found)):
-        raise GuardRefused(
+        raise InUse(
             f"Another import of the same records has begun meanwhile: {counts_of(found)}. Nothing was sent.",
             hint="Run the command again.",
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bulkops.errors import GuardRefused
 from bulkops.ledger.job_documents import job_state, record_figures
 from bulkops.ledger.models import JobEntry
-from bulkops.ledger.states import OPEN, JobState
+from bulkops.ledger.states import JobState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.running import NewJob
 from bulkops.remote.paths import RemotePath
@@ -44,8 +44,8 @@ class OpenJob:
         )
 
 
-def name_unfinished(new: NewJob, ledger: Ledger, *, notify: Notify) -> list[str]:
-    """Report the unfinished jobs that a new job would leave behind; return those that another process works on.
+def name_unfinished(new: NewJob, ledger: Ledger, *, notify: Notify) -> list[OpenJob]:
+    """Report the unfinished jobs that a new job would leave behind, and return them.
 
     GuardRefused if one of them had a file with the same path and other bytes for the same target, unless later imports
     overwrite earlier ones. With `only_new`, the same bytes are refused as well: their unsent records belong to the
@@ -60,18 +60,15 @@ def name_unfinished(new: NewJob, ledger: Ledger, *, notify: Notify) -> list[str]
         notify(_note(each, job))
     if len(found) > SHOWN:
         notify(f"And {counted(len(found) - SHOWN, 'other unfinished job')}: `bulkops jobs list` shows them.")
-    return [each.job.id for each in found if each.running]
+    return found
 
 
 def _unfinished(ledger: Ledger, job: JobEntry) -> Iterator[OpenJob]:
     """Yield the unfinished jobs with the same target or the same path, the latest first."""
     path = _path_key(job.file_path)
-    sums = ledger.sums()
-    for other in reversed(ledger.jobs()):
-        related = other.contract == job.contract and (
-            other.target_key == job.target_key or _path_key(other.given_path) == path
-        )
-        if not related or other.cancelled or not any(state in OPEN for state in sums.get(other.id, {})):
+    for other in reversed(ledger.open_jobs(job.contract)):
+        related = other.target_key == job.target_key or _path_key(other.given_path) == path
+        if not related or other.cancelled:
             continue
         if (found := _locked_state(ledger, other)) is not None:
             yield found

@@ -9,6 +9,7 @@ import polars as pl
 
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, DataError, UsageError
+from bulkops.origins import Origins
 from bulkops.readback.compare.canonical import Fold, found_frame, live_rows, sent_frame
 from bulkops.readback.compare.keyed import RowCounts, RowDifference, compare, counts_of, differences, name_contradicting
 from bulkops.readback.compare.staging import RowSets
@@ -20,7 +21,7 @@ from bulkops.readback.parse.warnings import Notes
 from bulkops.reconciling.columns import core_columns, measures, refuse_other_rows, unseen
 from bulkops.reconciling.diagnosis import explained
 from bulkops.reconciling.imports import import_notes
-from bulkops.reconciling.outputs import advice, formula_notes, write_differences, write_repair
+from bulkops.reconciling.outputs import Tables, advice, formula_notes, write_differences, write_repair, write_tables
 from bulkops.reconciling.repairing import Certainty, objection, saved_too_early, shows_imports
 from bulkops.reconciling.resaved import resaved, text_columns
 from bulkops.reconciling.result import Reconciliation, Verdict, judge
@@ -45,12 +46,19 @@ class OutputOptions:
     repair: Path | None
     permit: Permit
     lifted: bool
+    tables: Tables = ()
 
 
-def _differences(sets: RowSets, outputs: OutputOptions) -> dict[str, str]:
+def _differences(sets: RowSets, source: Path, outputs: OutputOptions) -> dict[str, str]:
     if outputs.output is None:
         return {}
-    return write_differences(sets, outputs.output, outputs.permit, spreadsheet_safe=outputs.spreadsheet_safe)
+    return write_differences(
+        sets,
+        outputs.output,
+        outputs.permit,
+        origins=Origins.of_content(source),
+        spreadsheet_safe=outputs.spreadsheet_safe,
+    )
 
 
 @dataclass
@@ -121,8 +129,9 @@ class ReconcileTask:
 
         `notes` are the problems of the compared file.
         """
-        files = _differences(self.sets, outputs)
+        files = _differences(self.sets, self.source, outputs)
         texts = formula_notes(self.sets) if files and not outputs.spreadsheet_safe else []
+        files |= write_tables(self.sets, outputs.tables, outputs.permit)
         if outputs.repair is None or not self.sets.number("SELECT count(*) FROM result WHERE class = 'missing'"):
             return files, texts
         certainty = self._certainty(notes)
@@ -173,7 +182,7 @@ class ReconcileTask:
             found=counts.found,
             columns=counts.by_column,
             compared=tuple(c for c in self.sets.columns if c not in counts.not_compared),
-            examples=tuple(_examples(self.sets, all_unexpected=unexpected_counts)),
+            examples=tuple(self._with_origins(_examples(self.sets, all_unexpected=unexpected_counts))),
             evidence=self.sets.readback.operation,
             export=str(self.evidence.export or ""),
             unchecked=shown_ids.unchecked(self.contract, confirmed=self.saved.confirmed) if self.saved else {},
@@ -185,6 +194,12 @@ class ReconcileTask:
                 *self._truncation_note(counts),
             ),
         )
+
+    def _with_origins(self, examples: Iterator[RowDifference]) -> Iterator[RowDifference]:
+        """Yield examples with the legacy rows of their records, if the file was mapped."""
+        origins = Origins.of_content(self.source)
+        for each in examples:
+            yield replace(each, origin=origins.of_record(each.record)) if origins and each.record else each
 
     def _stage_found_rows(self, notes: Notes, shown_ids: ShownIds) -> None:
         """Replace the staged found rows by those of a new read-back."""

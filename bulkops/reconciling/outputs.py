@@ -1,18 +1,20 @@
 """Write the files of a reconciliation: every difference with its line, and an import file of the missing records."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from bulkops.errors import DataError, UsageError
+from bulkops.origins import Origins
 from bulkops.readback.compare.keyed import differences
 from bulkops.readback.compare.staging import RowSets
 from bulkops.readback.parse.tables import read_raw
 from bulkops.reading.records.boundaries import BLOCK, inside_quotes
 from bulkops.reading.sources import file_source
 from bulkops.remote.paths import RemotePath, exists, fetch
+from bulkops.tabular import refuse_other_table, write_table
 from bulkops.wording import counted
 from bulkops.writing import (
     OWN_ONLY,
@@ -29,6 +31,7 @@ from bulkops_validators.model.contract import Contract, Mode
 MARK = "bulkops: about a repair file"
 KINDS = ("missing", "different", "unexpected")
 COLUMNS = ("record", "line", "key", 'col AS "column"', "sent", "found", "import_id")
+TABLE_COLUMNS = ("class", "record", "line", "key", "column", "sent", "found", "import_id")
 CELLS = ("key", "sent", "found", "import_id")
 """The columns with values of the file and of the server; bulkops fills the other columns."""
 FORMULA = r"'^[=+\-@\t\r]'"
@@ -37,9 +40,24 @@ NUMBER = r"'^[+-]?[0-9]+([.][0-9]+)?$'"
 # ruff: noqa: S608 - only our own words enter the SQL
 
 
-def refuse_unfit(output: Path | None, repair: Path | None, inputs: Iterable[Path], permit: Permit = OWN_ONLY) -> None:
+Tables = Sequence[tuple[str, Path]]
+"""Files of differences for spreadsheets: pairs of form and path."""
+
+
+def refuse_unfit(
+    output: Path | None,
+    repair: Path | None,
+    inputs: Iterable[Path],
+    permit: Permit = OWN_ONLY,
+    *,
+    tables: Tables = (),
+) -> None:
     """Raise UsageError if an output file is also an input or another output, is not a file, or is protected."""
     files = [*(_paths(output).values() if output else ()), *([repair, beside(repair)] if repair else ())]
+    for form, path in tables:
+        refuse_other_table(path, form)
+        refuse_no_folder(path)
+        files.append(path)
     taken = list(inputs)
     for path in files:
         refuse_no_file(path)
@@ -55,14 +73,23 @@ def refuse_unfit(output: Path | None, repair: Path | None, inputs: Iterable[Path
 
 
 def write_differences(
-    sets: RowSets, folder: Path, permit: Permit = OWN_ONLY, *, spreadsheet_safe: bool = False
+    sets: RowSets,
+    folder: Path,
+    permit: Permit = OWN_ONLY,
+    *,
+    origins: Origins | None = None,
+    spreadsheet_safe: bool = False,
 ) -> dict[str, str]:
     """Write missing.csv, different.csv and unexpected.csv into `folder` and return their paths.
 
-    A kind without rows gets no file. With `spreadsheet_safe`, an apostrophe is added before a cell that a spreadsheet
-    would read as a formula.
+    A kind without rows gets no file. With `origins`, the column `origin` names the legacy row of each record. With
+    `spreadsheet_safe`, an apostrophe is added before a cell that a spreadsheet would read as a formula.
     """
     columns = ", ".join(_safe(name) if spreadsheet_safe and name in CELLS else name for name in COLUMNS)
+    rows = "result"
+    if origins is not None:
+        columns += ", origin"
+        rows = f"(SELECT r.*, o.place AS origin FROM result r LEFT JOIN ({origins.sql()}) o ON o.record = r.record)"
     files = {}
     for kind, path in _paths(folder).items():
         with naming_errors(path):
@@ -73,12 +100,25 @@ def write_differences(
             # DuckDB writes to a path, so its file is copied to an output that appears only when it is complete.
             staged = sets.folder / f"{kind}.csv"
             target = str(staged).replace("'", "''")
-            query = f"SELECT {columns} FROM result WHERE class = '{kind}' ORDER BY record, key, col"
+            query = f"SELECT {columns} FROM {rows} WHERE class = '{kind}' ORDER BY record, key, col"
             sets.run(f"COPY ({query}) TO '{target}' (FORMAT csv, HEADER true)")
             with whole_file(path, permit) as out, staged.open("rb") as written:
                 shutil.copyfileobj(written, out, BLOCK)
             files[kind] = str(path)
     return files
+
+
+def write_tables(sets: RowSets | None, tables: Tables, permit: Permit = OWN_ONLY) -> dict[str, str]:
+    """Write all differences to files for spreadsheets, and return their paths by form; without sets, no difference."""
+    for form, path in tables:
+        with whole_file(path, permit) as out:
+            write_table(out, form, TABLE_COLUMNS, () if sets is None else _table_rows(sets))
+    return {form: str(path) for form, path in tables}
+
+
+def _table_rows(sets: RowSets) -> Iterator[tuple[object, ...]]:
+    for each in differences(sets):
+        yield each.kind, each.record, each.line, each.key, each.column, each.sent, each.found, each.import_id
 
 
 def formula_notes(sets: RowSets) -> list[str]:

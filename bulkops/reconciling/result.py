@@ -12,7 +12,7 @@ from bulkops.reconciling.balances import SubledgerBalance
 if TYPE_CHECKING:
     import polars as pl
 
-    from bulkops.json_documents.reconciliations import ReconciliationDocument
+    from bulkops.json_documents.reconciliations import DifferenceDocument, ReconciliationDocument
 
 
 class Verdict(StrEnum):
@@ -97,18 +97,7 @@ class Reconciliation:
             "evidence": self.evidence,
             "files": dict(self.files),
             "notes": list(self.notes),
-            "examples": [
-                {
-                    "class": example.kind,
-                    "key": example.key,
-                    "column": example.column,
-                    "sent": example.sent,
-                    "found": example.found,
-                    "record": example.record,
-                    "line": example.line,
-                }
-                for example in self.examples
-            ],
+            "examples": [_difference(example) for example in self.examples],
         }
         if self.export:
             document["export"] = self.export
@@ -118,6 +107,21 @@ class Reconciliation:
         if self.balances:
             document["balances"] = [balance.to_json() for balance in self.balances]
         return document
+
+
+def _difference(example: RowDifference) -> "DifferenceDocument":
+    document: DifferenceDocument = {
+        "class": example.kind,
+        "key": example.key,
+        "column": example.column,
+        "sent": example.sent,
+        "found": example.found,
+        "record": example.record,
+        "line": example.line,
+    }
+    if example.origin is not None:
+        document["origin"] = example.origin.to_json()
+    return document
 
 
 def judge(counts: RowCounts, *, unexpected_counts: bool, unseen: tuple[str, ...]) -> tuple[Verdict, str]:

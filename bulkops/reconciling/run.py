@@ -17,7 +17,7 @@ from bulkops.readback.parse.warnings import Notes
 from bulkops.reconciling.columns import refuse_other_file
 from bulkops.reconciling.comparing import OutputOptions, ReconcileTask
 from bulkops.reconciling.misread import Misread
-from bulkops.reconciling.outputs import clear_stale, refuse_unfit
+from bulkops.reconciling.outputs import Tables, clear_stale, refuse_unfit, write_tables
 from bulkops.reconciling.result import Reconciliation, judge_amounts
 from bulkops.reconciling.saved import open_saved
 from bulkops.reconciling.sides import EvidenceSource, ImportFacts
@@ -41,17 +41,20 @@ def reconcile(
     repair: Path | None = None,
     without_import_ids: bool = False,
     permit: Permit = OWN_ONLY,
+    tables: Tables = (),
     observer: Notify | None = None,
 ) -> Reconciliation:
     """Return whether the target contains every record of the file with the sent values.
 
     Exports may lag behind imports. So a target is read until the file is proved, or until two equal read-backs are at
     least `settle` seconds apart. `output` is a folder for files with every difference; with `spreadsheet_safe`, no
-    cell in them is a formula. `repair` is the path of an import file with exactly the missing records. It is written
-    only if both sides were read reliably; contracts that append rows also need the import ids of the found rows,
-    unless `without_import_ids`. `observer` receives progress messages. UsageError if `permit` protects an output.
+    cell in them is a formula. `tables` are files of all differences for spreadsheets. `repair` is the path of an import
+    file with exactly the missing records. It is written only if both sides were read reliably; contracts that append
+    rows also need the import ids of the found rows, unless `without_import_ids`. `observer` receives progress messages.
+    UsageError if `permit` protects an output.
     """
-    refuse_unfit(output, repair, [source, *([evidence.export] if evidence.export else [])], permit)
+    inputs = [source, *([evidence.export] if evidence.export else [])]
+    refuse_unfit(output, repair, inputs, permit, tables=tables)
     known, notes = known or ImportFacts(), Notes()
     readback = _readback(contract, evidence)
     scope = known.import_ids if readback and readback.multiset and readback.import_id else None
@@ -59,7 +62,8 @@ def reconcile(
     if readback is None:
         records = sum(frame.height for frame in _records(contract, source, notes, known))
         result = judge_amounts(contract.name, records=records, amount=known.amount, evidence=contract.evidence)
-        return replace(result, notes=(*notes.lines(), *clear_stale(output, repair, permit)))
+        stale = clear_stale(output, repair, permit)
+        return replace(result, notes=(*notes.lines(), *stale), files=write_tables(None, tables, permit))
     with ExitStack() as stack:
         sets = stack.enter_context(RowSets(readback, own_ids=scope))
         fold, fold_note = _fold(evidence, readback)
@@ -72,7 +76,12 @@ def reconcile(
             settle=settle if evidence.export is None else 0, clock=clock or SystemClock(), notify=observer or _silent
         )
         outputs = OutputOptions(
-            output=output, spreadsheet_safe=spreadsheet_safe, repair=repair, permit=permit, lifted=without_import_ids
+            output=output,
+            spreadsheet_safe=spreadsheet_safe,
+            repair=repair,
+            permit=permit,
+            lifted=without_import_ids,
+            tables=tables,
         )
         files, output_notes = task.write(outputs, notes)
         stale = clear_stale(None, repair if "repair" not in files else None, permit)

@@ -13,7 +13,7 @@ from bulkops.redaction import remember
 
 @dataclass(frozen=True, kw_only=True)
 class Scheme:
-    """The needs of an address scheme: the extra to install, and the module that the extra provides.
+    """The requirements of an address scheme: the extra to install, and the module that the extra provides.
 
     `place` is the word for the first part of an address. `keys_are_text` is true for object stores: their keys may
     contain any character.

@@ -16,7 +16,7 @@ from bulkops.errors import BulkopsError, FileChanged, InputUnreadable, Unfinishe
 from bulkops.remote.addresses import Address
 
 
-class Fault(Enum):
+class Cause(Enum):
     """The cause of a failure."""
 
     NO_CREDENTIALS = "no credentials"
@@ -37,26 +37,26 @@ class Fault(Enum):
     OTHER = "other"
 
 
-TRANSIENT = frozenset({Fault.TIMEOUT, Fault.BROKEN, Fault.REFUSED, Fault.BUSY})
+TRANSIENT = frozenset({Cause.TIMEOUT, Cause.BROKEN, Cause.REFUSED, Cause.BUSY})
 """Causes that a retry can remove."""
 
 _CLASSES = {
-    Fault.NO_CREDENTIALS: (
+    Cause.NO_CREDENTIALS: (
         "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "NoAuthTokenError",
         "ProfileNotFound", "DefaultCredentialsError", "RefreshError", "ClientAuthenticationError",
         "TokenRetrievalError",
     ),
-    Fault.UNKNOWN_HOST_KEY: ("HostKeyNotVerifiable",),
-    Fault.FORBIDDEN: ("PermissionDenied", "SFTPPermissionDenied", "PermissionError"),
-    Fault.MISSING: ("SFTPNoSuchFile", "SFTPNoSuchPath", "ResourceNotFoundError", "FileNotFoundError"),
-    Fault.EXISTS: ("SFTPFileAlreadyExists", "ResourceExistsError", "FileExistsError"),
-    Fault.FOLDER: ("IsADirectoryError", "SFTPFileIsADirectory"),
-    Fault.REPLACED: ("FileExpired",),
-    Fault.TIMEOUT: (
+    Cause.UNKNOWN_HOST_KEY: ("HostKeyNotVerifiable",),
+    Cause.FORBIDDEN: ("PermissionDenied", "SFTPPermissionDenied", "PermissionError"),
+    Cause.MISSING: ("SFTPNoSuchFile", "SFTPNoSuchPath", "ResourceNotFoundError", "FileNotFoundError"),
+    Cause.EXISTS: ("SFTPFileAlreadyExists", "ResourceExistsError", "FileExistsError"),
+    Cause.FOLDER: ("IsADirectoryError", "SFTPFileIsADirectory"),
+    Cause.REPLACED: ("FileExpired",),
+    Cause.TIMEOUT: (
         "ConnectTimeoutError", "ReadTimeoutError", "FSTimeoutError", "ConnectTimeout", "ReadTimeout", "WriteTimeout",
         "ServiceRequestTimeoutError", "ServiceResponseTimeoutError", "ServerTimeoutError", "TimeoutError",
     ),
-    Fault.BROKEN: (
+    Cause.BROKEN: (
         "EndpointConnectionError", "ConnectionClosedError", "IncompleteRead", "ResponseStreamingError",
         "ClientPayloadError", "HTTPClientError", "ConnectionLost", "SFTPConnectionLost", "DisconnectError",
         "RemoteProtocolError", "ReadError", "WriteError", "ConnectError", "ProxyError", "ServiceResponseError",
@@ -68,14 +68,14 @@ _CLASSES = {
 _BY_NAME = {name: cause for cause, names in _CLASSES.items() for name in names}
 
 _STATUSES = {
-    401: Fault.NO_CREDENTIALS, 403: Fault.FORBIDDEN, 404: Fault.MISSING, 410: Fault.MISSING, 408: Fault.TIMEOUT,
-    412: Fault.REPLACED, 429: Fault.BUSY, 500: Fault.BUSY, 502: Fault.BUSY, 503: Fault.BUSY, 504: Fault.BUSY,
+    401: Cause.NO_CREDENTIALS, 403: Cause.FORBIDDEN, 404: Cause.MISSING, 410: Cause.MISSING, 408: Cause.TIMEOUT,
+    412: Cause.REPLACED, 429: Cause.BUSY, 500: Cause.BUSY, 502: Cause.BUSY, 503: Cause.BUSY, 504: Cause.BUSY,
 }  # fmt: skip
 _CODES = {
-    "NoSuchBucket": Fault.NO_PLACE, "ContainerNotFound": Fault.NO_PLACE, "NoSuchKey": Fault.MISSING,
-    "InvalidAccessKeyId": Fault.FORBIDDEN, "SignatureDoesNotMatch": Fault.FORBIDDEN, "ExpiredToken": Fault.FORBIDDEN,
-    "AccessDenied": Fault.FORBIDDEN, "PreconditionFailed": Fault.REPLACED, "SlowDown": Fault.BUSY,
-    "ServiceUnavailable": Fault.BUSY, "InternalError": Fault.BUSY, "RequestTimeout": Fault.TIMEOUT,
+    "NoSuchBucket": Cause.NO_PLACE, "ContainerNotFound": Cause.NO_PLACE, "NoSuchKey": Cause.MISSING,
+    "InvalidAccessKeyId": Cause.FORBIDDEN, "SignatureDoesNotMatch": Cause.FORBIDDEN, "ExpiredToken": Cause.FORBIDDEN,
+    "AccessDenied": Cause.FORBIDDEN, "PreconditionFailed": Cause.REPLACED, "SlowDown": Cause.BUSY,
+    "ServiceUnavailable": Cause.BUSY, "InternalError": Cause.BUSY, "RequestTimeout": Cause.TIMEOUT,
 }  # fmt: skip
 """Error codes of S3 and Azure."""
 _UNKNOWN_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
@@ -98,7 +98,7 @@ class PartialRead(OSError):
 class Failure:
     """A cause, and the detail that a message adds: a reason of TLS, or a code of the server."""
 
-    cause: Fault
+    cause: Cause
     detail: str = ""
 
     @property
@@ -110,13 +110,13 @@ class Failure:
 def failure_of(error: BaseException) -> Failure:
     """Return the cause of an exception: the first one that is recognised in it or in what caused it."""
     if isinstance(error, FileExistsError):
-        return Failure(cause=Fault.EXISTS)  # a library found that the condition "no such file" is not met
+        return Failure(cause=Cause.EXISTS)  # a library found that the condition "the name is free" is not met
     chain = list(_chain(error))
     for recognise in (_of_network, _of_code, _of_class, _of_status):
         for found in chain:
             if (failure := recognise(found)) is not None:
                 return failure
-    return Failure(cause=Fault.OTHER, detail=type(error).__name__)
+    return Failure(cause=Cause.OTHER, detail=type(error).__name__)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -143,14 +143,14 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _of_network(error: BaseException) -> Failure | None:
     """Return the cause of a failure to look up a name or to prove a certificate."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Failure(cause=Fault.CERTIFICATE, detail=error.verify_message.rstrip("."))
+        return Failure(cause=Cause.CERTIFICATE, detail=error.verify_message.rstrip("."))
     reason = getattr(error, "reason", "") if isinstance(error, ssl.SSLError) else ""
     if isinstance(reason, str) and reason not in ("UNEXPECTED_EOF_WHILE_READING", ""):
-        return Failure(cause=Fault.NO_TLS, detail=reason.replace("_", " ").lower())
+        return Failure(cause=Cause.NO_TLS, detail=reason.replace("_", " ").lower())
     if isinstance(error, socket.gaierror):
-        return Failure(cause=Fault.UNKNOWN_NAME if error.errno in _UNKNOWN_NAME else Fault.BROKEN)
+        return Failure(cause=Cause.UNKNOWN_NAME if error.errno in _UNKNOWN_NAME else Cause.BROKEN)
     if isinstance(error, ConnectionRefusedError) or getattr(error, "errno", None) == errno.ECONNREFUSED:
-        return Failure(cause=Fault.REFUSED)
+        return Failure(cause=Cause.REFUSED)
     return None
 
 
@@ -188,22 +188,22 @@ def described(failure: Failure, address: Address) -> str:
     place = f"{address.kind.place} {address.place.rpartition('@')[2]}"
     detail = f" ({failure.detail})" if failure.detail else ""
     texts = {
-        Fault.NO_CREDENTIALS: "there are no valid credentials" + detail,
-        Fault.FORBIDDEN: "the server does not permit it" + detail,
-        Fault.NO_PLACE: f"the {place} does not exist",
-        Fault.MISSING: "it does not exist",
-        Fault.EXISTS: "it exists",
-        Fault.FOLDER: "it is a folder",
-        Fault.REPLACED: "it was replaced meanwhile",
-        Fault.UNKNOWN_HOST_KEY: f"the key of the {place} is not in the file of known hosts",
-        Fault.UNKNOWN_NAME: f"the host name is unknown ({address.place.rpartition('@')[2]}, or that of its service)",
-        Fault.CERTIFICATE: f"the connection is not trusted: {failure.detail}",
-        Fault.NO_TLS: f"TLS failed: {failure.detail}",
-        Fault.TIMEOUT: "there was no response in time",
-        Fault.BROKEN: "the connection broke off",
-        Fault.REFUSED: "the connection was refused",
-        Fault.BUSY: "the server is overloaded or failed" + detail,
-        Fault.OTHER: f"the library reported {failure.detail}",
+        Cause.NO_CREDENTIALS: "valid credentials are missing" + detail,
+        Cause.FORBIDDEN: "the server does not permit it" + detail,
+        Cause.NO_PLACE: f"the {place} does not exist",
+        Cause.MISSING: "it does not exist",
+        Cause.EXISTS: "it exists",
+        Cause.FOLDER: "it is a folder",
+        Cause.REPLACED: "it was replaced meanwhile",
+        Cause.UNKNOWN_HOST_KEY: f"the key of the {place} is not in the file of known hosts",
+        Cause.UNKNOWN_NAME: f"the host name is unknown ({address.place.rpartition('@')[2]}, or that of its service)",
+        Cause.CERTIFICATE: f"the connection is not trusted: {failure.detail}",
+        Cause.NO_TLS: f"TLS failed: {failure.detail}",
+        Cause.TIMEOUT: "there was no response in time",
+        Cause.BROKEN: "the connection broke off",
+        Cause.REFUSED: "the connection was refused",
+        Cause.BUSY: "the server is overloaded or failed" + detail,
+        Cause.OTHER: f"the library reported {failure.detail}",
     }
     return texts[failure.cause]
 
@@ -217,17 +217,17 @@ def explained(error: BaseException, address: Address, doing: str) -> BulkopsErro
     if failure.transient:
         return Unfinished(message, hint="Check the network, and run the command again.")
     match failure.cause:
-        case Fault.REPLACED:
+        case Cause.REPLACED:
             return FileChanged(message, hint="Run the command again when the file is complete.")
-        case Fault.UNKNOWN_NAME | Fault.CERTIFICATE | Fault.NO_TLS | Fault.UNKNOWN_HOST_KEY:
+        case Cause.UNKNOWN_NAME | Cause.CERTIFICATE | Cause.NO_TLS | Cause.UNKNOWN_HOST_KEY:
             return Unreachable(message, hint=_network_hint(failure, address))
-        case Fault.NO_CREDENTIALS | Fault.FORBIDDEN:
+        case Cause.NO_CREDENTIALS | Cause.FORBIDDEN:
             return UsageError(message, hint=_access_hint(failure, address))
-        case Fault.FOLDER:
+        case Cause.FOLDER:
             return InputUnreadable(f"{address} is a folder.", hint="Name a file, or a pattern such as FOLDER/*.csv.")
-        case Fault.MISSING if doing == "read":
+        case Cause.MISSING if doing == "read":
             return InputUnreadable(f"{address} does not exist.", hint="Check the address; case matters.")
-        case Fault.EXISTS:
+        case Cause.EXISTS:
             return UsageError(message, hint="Choose another name, or add --overwrite.")
         case _:
             return UsageError(message, hint="Check the address, and the configuration of the library that reads it.")
@@ -236,20 +236,20 @@ def explained(error: BaseException, address: Address, doing: str) -> BulkopsErro
 def _network_hint(failure: Failure, address: Address) -> str:
     host = address.place.rpartition("@")[2]
     match failure.cause:
-        case Fault.UNKNOWN_HOST_KEY:
+        case Cause.UNKNOWN_HOST_KEY:
             name, _, port = host.partition(":")
             scan = f"ssh-keyscan {f'-p {port} ' if port else ''}{name}"
             return f"Compare the output of `{scan}` with the operator's fingerprint, then add it to ~/.ssh/known_hosts."
-        case Fault.CERTIFICATE:
+        case Cause.CERTIFICATE:
             variable = {"s3": "AWS_CA_BUNDLE", "https": "SSL_CERT_FILE"}.get(address.scheme, "REQUESTS_CA_BUNDLE")
             return f"If your network signs certificates itself, set {variable} to the file of its certificates."
-        case Fault.NO_TLS:
+        case Cause.NO_TLS:
             return "Check the port, and that the server speaks TLS there."
         case _:
             return "Check the spelling of the address, and that this machine can look up names (DNS)."
 
 
 def _access_hint(failure: Failure, address: Address) -> str:
-    if failure.cause is Fault.FORBIDDEN and address.scheme != "sftp":
+    if failure.cause is Cause.FORBIDDEN and address.scheme != "sftp":
         return f"The credentials were not accepted, or do not permit this. {CREDENTIALS[address.scheme]}"
     return CREDENTIALS[address.scheme]

@@ -119,7 +119,7 @@ class RemoteFolder:
 
 
 def _upload_new(source: Path, address: Address) -> None:
-    """Upload a file to a free name; a name that was taken meanwhile is not an error."""
+    """Upload a file to a free name; ignore that the name was taken meanwhile."""
     with suppress(AddressTaken):
         upload(source, address, replace=False)
 

@@ -16,7 +16,7 @@ SECRETS = (
     "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_CONNECTION_STRING",
     "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_CLIENT_SECRET", "AZURE_CLIENT_SECRET",
 )  # fmt: skip
-"""Variables of the libraries with values that no message may show."""
+"""Variables of the libraries; no message may show their values."""
 
 
 class ObjectStore:

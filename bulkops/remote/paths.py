@@ -106,7 +106,7 @@ class RemotePath(LocalPath):
         return RemotePath(self.address.sibling(name))
 
     def with_suffix(self, suffix: str) -> "RemotePath":
-        """Return the path of the file with another suffix."""
+        """Return the path with another suffix."""
         return self.with_name(f"{self.stem}{suffix}")
 
     @property

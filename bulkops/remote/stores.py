@@ -28,7 +28,7 @@ class Store(Protocol):
     """The files of one bucket, container or host. Methods raise the exceptions of the library below."""
 
     def version(self, address: Address) -> Version:
-        """Return the present version of a file; FileNotFoundError or IsADirectoryError if none exists."""
+        """Return the present version of a file; FileNotFoundError or IsADirectoryError if the address names none."""
 
     def blocks(self, address: Address, pinned: Version, start: int) -> Iterator[bytes]:
         """Yield the bytes of exactly this version from an offset on."""

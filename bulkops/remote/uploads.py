@@ -6,7 +6,7 @@ from pathlib import Path
 from bulkops.errors import InputUnreadable, Unfinished, UsageError
 from bulkops.journal import record
 from bulkops.remote.addresses import Address
-from bulkops.remote.failures import Fault, failure_of
+from bulkops.remote.failures import Cause, failure_of
 from bulkops.remote.notices import say
 from bulkops.remote.opening import store_for
 from bulkops.remote.retries import retried, wait_after
@@ -55,7 +55,7 @@ def upload(local: Path, address: Address, *, replace: bool) -> Version:
             store_for(address).put(local, address, new=not replace)
             break
         except Exception as error:  # noqa: BLE001 - each library raises exceptions of its own
-            if failure_of(error).cause is Fault.EXISTS:
+            if failure_of(error).cause is Cause.EXISTS:
                 if attempt and _has_content(address, local):
                     break  # an attempt succeeded, and its response was lost
                 raise AddressTaken(f"{address} exists.", hint="Choose another name, or add --overwrite.") from None

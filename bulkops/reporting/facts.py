@@ -15,8 +15,8 @@ from bulkops.reporting.rejections import Reason
 from bulkops.reporting.steps import EventSummary, summarise_events
 
 if TYPE_CHECKING:
-    from bulkops.json_documents.jobs import JobDocument
-    from bulkops.json_documents.reports import JobFactsDocument, SettingsDocument, TimelineEntry
+    from bulkops.json_documents.reports import JobFactsDocument, TimelineEntry
+    from bulkops.json_documents.runs import MappedFromDocument
 
 STATES = ("accepted", "skipped", "rejected", "in_doubt", "pending")
 AFTERWARDS = {EventKind.RECONCILED, EventKind.SETTINGS_CHANGED, EventKind.FILE_NAMED}
@@ -37,6 +37,7 @@ class JobFacts:
     settled. `reasons` are the rejected records by reason, and `rejected_file` is the path of the file with these
     records, if it exists. `reconciled` is the time of the latest reconciliation in the ledger; `outdated`: a chunk has
     changed since. `ledger` is the address of the ledger in commands; None for the default ledger.
+    `mapping` are the legacy rows behind a mapped file; None for another file.
     """
 
     document: Mapping[str, Any]
@@ -56,6 +57,7 @@ class JobFacts:
     reconciled: datetime | None = None
     outdated: bool = False
     ledger: str | None = None
+    mapping: "MappedFromDocument | None" = None
 
     @property
     def name(self) -> str:
@@ -91,8 +93,8 @@ class JobFacts:
 
     def to_json(self) -> "JobFactsDocument":
         """Return all facts as one JSON document."""
-        return {
-            **cast("JobDocument", self.document),
+        document: dict[str, Any] = {
+            **self.document,
             "balanced": self.balanced,
             "timeline": list(self.chunks),
             "progress": [list(point) for point in self.progress],
@@ -104,9 +106,12 @@ class JobFacts:
             "findings": None if self.findings is None else dict(self.findings),
             "sums": dict(self.sums),
             "notes": list(self.notes),
-            "settings": cast("SettingsDocument", dict(self.settings)),
+            "settings": dict(self.settings),
             "ended": self.ended.isoformat() if self.ended else None,
         }
+        if self.mapping is not None:
+            document["mapping"] = self.mapping
+        return cast("JobFactsDocument", document)
 
 
 def job_facts(

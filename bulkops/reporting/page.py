@@ -172,6 +172,7 @@ def _asked(facts: JobFacts) -> Iterator[Fact]:
     yield Fact(term="File", code=str(file["path"]))
     yield Fact(term="SHA-256", code=str(file["sha256"]))
     yield Fact(term="Size", text=f"{file['records']:,} records, {file['bytes']:,} bytes")
+    yield from _legacy(facts)
     if source := document.get("source"):
         said = f"{source['sent_before']:,} of {source['records']:,} records were sent before by earlier jobs"
         yield Fact(term="New records of", code=str(source["path"]), text=said)
@@ -185,6 +186,22 @@ def _asked(facts: JobFacts) -> Iterator[Fact]:
         yield Fact(term="Sending took", text=duration(length))
     if facts.findings is not None and not facts.findings:
         yield Fact(term="Check", text="The file breaks no rule.")
+
+
+def _legacy(facts: JobFacts) -> Iterator[Fact]:
+    """Yield the legacy files behind a mapped file, and the books from their rows to the rows read back."""
+    if (mapping := facts.mapping) is None:
+        return
+    for source in mapping["sources"]:
+        sheet = f"sheet {source['sheet']}" if source["sheet"] else ""
+        digest = f"SHA-256 {source['sha256']}" if source["sha256"] else ""
+        yield Fact(term="Mapped from", code=source["file"], text=", ".join(part for part in (sheet, digest) if part))
+    rows, found = mapping["rows"], facts.reconciliation
+    text = f"{rows['source']:,} source rows = {rows['used']:,} used + {rows['left_out']:,} left out"
+    text += f"; {mapping['records']:,} records mapped; {facts.records['accepted']:,} accepted"
+    if found and "matched" in found:
+        text += f"; {found['matched']:,} matched when they were read back"
+    yield Fact(term="Books", text=text)
 
 
 def _details(facts: JobFacts) -> Iterator[Section]:

@@ -137,16 +137,27 @@ def differences(found: Mapping[str, Any]) -> ReportTable | None:
 def examples(found: Mapping[str, Any]) -> ReportTable | None:
     """Return examples of differences; None without differences."""
     names = ("class", "line", "key", "column", "sent", "found")
-    rows = tuple(tuple(_cell(example.get(name)) for name in names) for example in found.get("examples", []))
+    rows = tuple(
+        (*(_cell(example.get(name)) for name in names), _legacy_row(example.get("origin")))
+        for example in found.get("examples", [])
+    )
     if not rows:
         return None
     return ReportTable(
         heading="Examples of differences",
-        columns=("What", "Line", "Key", "Column", "Sent", "Found"),
+        columns=("What", "Line", "Key", "Column", "Sent", "Found", "Legacy row"),
         rows=rows,
         numbers=frozenset({1}),
         data=frozenset({2, 4, 5}),
     ).trimmed()
+
+
+def _legacy_row(origin: Mapping[str, Any] | None) -> str:
+    """Return the place of a legacy row; blank for a record of a file that was not mapped."""
+    if origin is None:
+        return ""
+    sheet = f", sheet {origin['sheet']}" if origin["sheet"] else ""
+    return f"{origin['file']}{sheet}, {origin['unit']} {origin['line']}"
 
 
 def balances(found: Mapping[str, Any]) -> ReportTable | None:

@@ -1,7 +1,8 @@
 """Find which records of a file were sent before, by the digests that the ledger keeps of earlier jobs."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from bulkops.ledger.digests import kept_digests
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.reader import LedgerReader
-from bulkops.ledger.states import ChunkState
+from bulkops.ledger.states import OPEN, ChunkState
 from bulkops.validation.digests import Digests
 
 Mask = npt.NDArray[np.bool_]
@@ -63,6 +64,67 @@ def sent_before(
     return SentBefore(mask=index.mask(), jobs=repeated) if index is not None and repeated else None
 
 
+@dataclass(frozen=True, kw_only=True)
+class EarlierJobs:
+    """The earlier jobs that may have sent records of a file, and the ids of the jobs without digests."""
+
+    jobs: Sequence[JobEntry]
+    unknown: frozenset[str]
+
+
+@dataclass
+class _Filter:
+    """The digests of the jobs to one target that cannot change any more.
+
+    `first` are the first halves of all their digests, sorted; `without` are the jobs without digests.
+    """
+
+    covered: set[str] = field(default_factory=set)
+    without: set[str] = field(default_factory=set)
+    first: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+
+    def add(self, job: str, digests: Digests | None) -> None:
+        """Add a job with all chunks in a final state."""
+        self.covered.add(job)
+        if digests is None:
+            self.without.add(job)
+            return
+        more = np.sort(np.asarray(digests[:, 0]))
+        self.first = np.insert(self.first, np.searchsorted(self.first, more), more)
+
+    def knows(self, digests: Digests) -> bool:
+        """Return whether a job may have sent one of these records."""
+        if not len(self.first):
+            return False
+        places = np.minimum(np.searchsorted(self.first, digests[:, 0]), len(self.first) - 1)
+        return bool((self.first[places] == digests[:, 0]).any())
+
+
+_FILTERS: WeakKeyDictionary[LedgerReader, dict[str, _Filter]] = WeakKeyDictionary()
+"""The filters of a ledger by target, so that many imports in one process do not read all earlier digests again."""
+
+
+def jobs_to_compare(ledger: LedgerReader, target_key: str, known: Sequence[str], digests: Digests) -> EarlierJobs:
+    """Return the jobs with digests to compare with those of a file; `known` are the ids of all earlier jobs.
+
+    Jobs that are complete and have no record of the file are left out.
+    """
+    chosen = _FILTERS.setdefault(ledger, {}).setdefault(target_key, _Filter())
+    changing, unknown = [], set[str]()
+    for name in known:
+        if name in chosen.covered:
+            continue
+        job = ledger.job(name)
+        found = kept_digests(ledger, job)
+        if any(state in OPEN for state in ledger.sums(name).get(name, {})):
+            changing.append(job)
+            unknown |= {name} if found is None else set()
+        else:
+            chosen.add(name, found)
+    jobs = [ledger.job(name) for name in known] if chosen.knows(digests) else changing
+    return EarlierJobs(jobs=jobs, unknown=frozenset(unknown | (chosen.without & set(known))))
+
+
 class _DigestIndex:
     """The digests of a file in order, and how many records of each digest earlier jobs sent.
 
@@ -112,7 +174,7 @@ class _DigestIndex:
 def records_in(ledger: LedgerReader, job: JobEntry, states: Collection[ChunkState]) -> Mask:
     """Return which records of a job are in chunks of these states."""
     found = np.zeros(job.records, np.bool_)
-    parts = _runs(ledger, job)
+    parts = record_runs(ledger, job)
     for chunk in ledger.chunks(job.id):
         if chunk.state in states:
             for first, count in parts.get(chunk.number) or _contiguous(chunk):
@@ -124,7 +186,7 @@ def _contiguous(chunk: ChunkEntry) -> list[tuple[int, int]]:
     return [(chunk.first_record, chunk.records)]
 
 
-def _runs(ledger: LedgerReader, job: JobEntry) -> dict[int, list[tuple[int, int]]]:
+def record_runs(ledger: LedgerReader, job: JobEntry) -> dict[int, list[tuple[int, int]]]:
     """Return the record runs (first number and count) of chunks with gaps in their record numbers."""
     found: dict[int, list[tuple[int, int]]] = {}
     for event in ledger.events(job.id):

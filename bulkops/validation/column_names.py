@@ -10,25 +10,38 @@ _SYNONYMS = (
         "expirydate", "enddate", "expiry", "expires", "expiration", "expirationdate", "validuntil", "validto", "end",
         "ends", "endsat", "endson", "endat", "expiresat", "expireson", "expiresafter", "validthrough", "validtill",
         "dateexpires", "activeuntil", "todate",
+        "gültigbis", "gueltigbis", "ablaufdatum", "verfallsdatum", "enddatum", "datedexpiration", "expirele",
+        "valablejusquau", "datedefin", "fechadecaducidad", "fechadevencimiento", "válidohasta", "datadiscadenza",
+        "geldigtot",
     },
     {
         "startdate", "newjoindate", "joindate", "start", "validfrom", "starts", "startsat", "startson", "startat",
         "activefrom", "fromdate", "validsince", "begins", "beginsat", "joinedat", "joined",
+        "gültigab", "gueltigab", "startdatum", "datededébut", "valableàpartirdu", "fechadeinicio", "válidodesde",
+        "datadiinizio", "geldigvanaf", "beitrittsdatum",
     },
     {
         "value", "code", "item", "identifier", "coupon", "couponcode", "couponcodes", "codes", "cardnumber", "cardid",
         "referralcode", "discountcode", "voucher", "vouchercode", "promocode", "promotioncode", "promotionalcode",
         "giftcard", "giftcardcode", "giftcode", "giveawaycode", "loyaltycard", "card",
+        "gutscheincode", "gutschein", "rabattcode", "kartennummer", "codepromo", "codedepromotion", "numérodecarte",
+        "código", "códigodecupón", "cupón", "codicesconto", "kortingscode",
     },
     {
         "customerprofileid", "profileintegrationid", "recipientintegrationid", "advocateprofileintegrationid",
         "integrationid", "profileid", "customerid", "profile", "customer", "advocate", "customerprofileids",
         "userid", "memberid", "shopperid", "externalid", "customeremail", "recipient",
+        "kunde", "kundennummer", "kundenid", "kundennr", "client", "idclient", "numéroclient", "cliente", "idcliente",
+        "klantnummer",
     },
-    {"amount", "points", "limit", "budget", "balance", "pointsbalance", "loyaltypoints"},
+    {
+        "amount", "points", "limit", "budget", "balance", "pointsbalance", "loyaltypoints", "punkte", "puntos", "punti",
+        "punten",
+    },
     {
         "limitval", "limit", "usagelimit", "usageslimit", "uses", "usespercoupon", "usagelimitpercoupon",
-        "usespercode", "maxuses", "maxusage", "maxredemptions", "redemptionlimit", "numberofuses",
+        "usespercode", "maxuses", "maxusage", "maxredemptions", "redemptionlimit", "numberofuses", "einlösungen",
+        "nutzungslimit", "limitedutilisation", "límitedeusos",
     },
     {"discountlimit", "discountbudget", "maxdiscount", "maximumdiscount", "budgetlimit"},
     {"reason", "name", "description", "note", "comment"},
@@ -40,9 +53,12 @@ _SYNONYMS = (
 """Groups of names that mean the same, in the form that `fold` returns."""
 
 
+_IGNORED = str.maketrans("", "", "_- '\u2019")
+
+
 def fold(name: str) -> str:
-    """Return a name in lower case, without blanks, hyphens and underscores."""
-    return name.strip().lower().replace("_", "").replace("-", "").replace(" ", "")
+    """Return a name in lower case, without blanks, hyphens, underscores and apostrophes."""
+    return name.strip().lower().translate(_IGNORED)
 
 
 def suggestion(name: str, contract: Contract, among: Collection[str] | None = None) -> str | None:

@@ -29,6 +29,9 @@ def record_digests(frame: pl.DataFrame, numbers: Offsets | None, records: int) -
 
     `frame` has, as text, the cells of the records in `numbers`.
     """
+    if not frame.width:
+        # A file without a known column; a frame without columns has no rows either.
+        return np.zeros((records, len(SEEDS)), np.uint64)
     found = np.zeros((frame.height, len(SEEDS)), np.uint64)
     columns = [frame.get_column(name).fill_null("") for name in frame.columns]
     for half, seed in enumerate(SEEDS):

@@ -4,6 +4,7 @@ from collections import ChainMap, Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from bulkops.origins import Origin
 from bulkops.validation.findings import Finding, ValidationObserver
 from bulkops.validation.preamble import Notice
 from bulkops.validation.rule_matches import ExampleBudget
@@ -60,6 +61,7 @@ class FindingList:
         column: str | None = None,
         field: int | None = None,
         value: str | None = None,
+        origin: Origin | None = None,
     ) -> Finding:
         """Return a finding with the severity of its rule; a long message or value is shortened."""
         return Finding(
@@ -72,6 +74,7 @@ class FindingList:
             column=column,
             field=field,
             value=None if value is None else _shortened(value),
+            origin=origin,
         )
 
     def add(

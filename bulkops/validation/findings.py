@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Protocol, overload
 
+from bulkops.origins import Origin
 from bulkops_validators.model.rules import Repair, Severity
 from bulkops_validators.model.rules_registry import RULES
 
@@ -23,7 +24,7 @@ class Finding:
     the physical line, from 1, on which the record begins; for single bytes, the line that contains them. `byte` counts
     from 0 and points at the cell, or at the defect itself. `field` is the position of the column, from 1. `column` and
     `value` are None if the finding is not about a single cell. `explains` is the number of findings that this one
-    causes: they are counted and not listed.
+    causes: they are counted and not listed. `origin` is the legacy row of the record, if the file was mapped.
     """
 
     code: str
@@ -36,6 +37,7 @@ class Finding:
     field: int | None = None
     value: str | None = None
     explains: int = 0
+    origin: Origin | None = None
 
     @property
     def name(self) -> str:
@@ -63,6 +65,8 @@ class Finding:
             "help": self.help,
             "repair": RULES[self.code].repair.value,
         }
+        if self.origin is not None:
+            document["origin"] = self.origin.to_json()
         if self.explains:
             document["explains"] = self.explains
         return document

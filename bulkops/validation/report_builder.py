@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
+from bulkops.origins import Origin, Origins
 from bulkops.reading.sources import Source
 from bulkops.validation.block import BlockResult
 from bulkops.validation.checks.blank_tail import PlacedExample
@@ -159,13 +162,24 @@ class ReportBuilder:
         assert self.file_start is not None
         return byte if self.file_start.form.faithful else None
 
+    @cached_property
+    def _origins(self) -> Origins | None:
+        """The origins of the records, if the file was mapped."""
+        return Origins.of_content(Path(self.source.path))
+
+    def _origin(self, record: int | None) -> Origin | None:
+        """Return the legacy row of a record, if the file was mapped."""
+        return None if record is None or self._origins is None else self._origins.of_record(record)
+
     def _located(self, place: PlacedExample) -> Finding:
         """Return the finding of an example in the block that follows the records so far."""
         example = place.example
+        record = None if example.number is None else self._records + example.number + 1
         return self.findings.finding(
             place.code,
             example.message,
-            record=None if example.number is None else self._records + example.number + 1,
+            record=record,
+            origin=self._origin(record),
             line=self._line + place.line + 1,
             byte=self._reported(self._byte + place.byte),
             column=example.column,
@@ -182,6 +196,7 @@ class ReportBuilder:
             code,
             example.message,
             record=number + 1,
+            origin=self._origin(number + 1),
             line=record.line + 1,
             byte=self._reported(record.cells[column][0] if column in record.cells else record.byte),
             column=example.column,

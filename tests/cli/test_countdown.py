@@ -1,10 +1,26 @@
-"""A wait for evidence says what it waits for and, on a terminal, how long it still takes."""
+"""A wait says what it waits for and, on a terminal, how long it still takes."""
 
 import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from bulkops.cli.output.console import Console
+from bulkops.clock import SystemClock
+from bulkops.exporting.catalog import EXPORTS
+from bulkops.exporting.request import request_of
+from bulkops.exporting.spool import spool
+from bulkops.readback.fetch.rows import read_back
+from bulkops.reconciling.run import EvidenceSource, reconcile
 from bulkops.sandbox.serve import SandboxServer
-from tests.cli.running import Shell
+from bulkops.settings import Secret, Target
+from bulkops.transport.client import ApiClient
+from bulkops.transport.limiter import NoLimiter
+from bulkops.transport.notices import Notifier, Uncounted
+from bulkops_validators import CONTRACTS
+from tests.cli.running import KEY, Shell
 from tests.cli.terminal import Terminal
 from tests.crash.truth import CASES
 
@@ -31,3 +47,94 @@ def test_a_wait_for_evidence_is_one_line_in_a_log(shell: Shell, sandbox: Sandbox
     assert [line for line in ended.err.splitlines() if "aiting" in line] == [
         "Waiting 6 s, then reading back again for chunk 1: the outcome is unknown."
     ]
+
+
+class Turned(SystemClock):
+    """A clock whose waits take no time."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def monotonic(self) -> float:
+        return self.passed
+
+    def sleep(self, seconds: float) -> None:
+        self.passed += seconds
+
+
+def counted_waits(client: ApiClient) -> list[float]:
+    """Return a list that receives the seconds of each countdown of a client."""
+    left: list[float] = []
+    client.notifier.count = lambda _, seconds: left.append(seconds)
+    return left
+
+
+@pytest.fixture
+def fast() -> Iterator[SandboxServer]:
+    """Run a sandbox without a rate limit, for clocks whose waits take no time."""
+    with SandboxServer(key=KEY, rate_limit=0) as server:
+        yield server
+
+
+def test_reconcile_and_a_repeated_export_count_their_waits_down(fast: SandboxServer, tmp_path: Path) -> None:
+    clock, said = Turned(), list[str]()
+    file = tmp_path / "f.csv"
+    file.write_text("code\nNOT-THERE\n")
+    target = Target(base_url=fast.base_url, ids={"pool": 1}, authorization=Secret(f"ManagementKey-v1 {KEY}"))
+    with ApiClient(target, clock=clock, limiter=NoLimiter(), notify=said.append) as client:
+        left = counted_waits(client)
+        evidence = EvidenceSource(client=client, ids={"pool": 1})
+        result = reconcile(CONTRACTS["giveaways"], file, evidence, settle=30, clock=clock, observer=said.append)
+        assert result.missing == 1
+        assert {8.0, 5.0, 1.0, 0.0} <= set(left)
+        assert said[0] == (
+            "Of 1 records: 1 missing. Reading again in 1 s, since exports may lag. "
+            "The result is final if it stays the same for 30 s."
+        )
+        left.clear()
+        request = request_of(EXPORTS["giveaways"], {"pool": 1}, {}, {})
+        with (tmp_path / "out.csv").open("w+b") as out:
+            spool(client, request, out, settle=20)
+        assert (left[0], left[-1]) == (20.0, 0.0)
+        assert said[-1] == "Exporting again in 20 s, until two results are equal."
+
+
+def test_a_retry_counts_its_wait_down_and_a_read_back_shows_its_rows(fast: SandboxServer) -> None:
+    clock, said, shown = Turned(), list[str](), list[tuple[str, str]]()
+
+    @contextmanager
+    def amount(what: str, unit: str) -> Iterator[Uncounted]:
+        shown.append((what, unit))
+        yield Uncounted()
+
+    target = Target(base_url=fast.base_url, ids={"pool": 1}, authorization=Secret(f"ManagementKey-v1 {KEY}"))
+    with ApiClient(target, clock=clock, limiter=NoLimiter(), notify=said.append) as client:
+        left = counted_waits(client)
+        client.notifier.amount = amount
+        fast.set_faults("getApplications@1=429:30")
+        client.get_json("/v1/applications", {})
+        assert (round(left[0]), left[-1]) == (30, 0.0)
+        assert said == ["The server asks to wait 30 s before the next request."]
+        readback = CONTRACTS["giveaways"].route({"pool": 1}).readback
+        assert readback is not None
+        assert list(read_back(client, readback, {"pool": 1}, {}))
+    assert shown == [("reading back", "B")]
+
+
+def test_a_terminal_shows_a_countdown_without_a_bar_and_a_log_does_not(shell: Shell) -> None:
+    code = (
+        "from bulkops.cli.output.console import Console; from bulkops.clock import SystemClock\n"
+        "from bulkops.transport.notices import Notifier; console = Console()\n"
+        "notifier = Notifier(console.note, clock=SystemClock()); console.show_waits(notifier)\n"
+        "notifier.wait(5.2, 'Waiting 5 s for nothing.'); console.note('After it.')\n"
+    )
+    terminal = Terminal.running(shell, code=code)
+    termios.tcsetwinsize(terminal.leader, (24, 60))
+    assert terminal.end() == 0, terminal.seen
+    assert "Waiting 5 s for nothing.\n" in terminal.seen
+    assert "waiting 3 s" in terminal.seen
+    assert terminal.seen.rstrip().endswith("After it.")
+    console = Console()
+    notifier = Notifier(console.note, clock=SystemClock())
+    console.show_waits(notifier)
+    assert notifier.count is None

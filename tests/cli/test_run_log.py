@@ -4,11 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from bulkops.cli.main import cli
 from bulkops.cli.options.run_log import RunLog
+from bulkops.cli.output.console import Console
 from bulkops.journal import record
 from tests.cli.running import KEY, Shell
 from tests.crash.truth import CASES
@@ -141,3 +146,25 @@ def test_the_log_has_the_exit_code_of_the_process_also_without_a_place_for_its_o
         ).returncode
     assert code == 2
     assert "exit=2" in log.read_text().splitlines()[-1]
+
+
+def commands_of(group: click.Command) -> Iterator[click.Command]:
+    """Yield the commands of a group and of its groups."""
+    if not isinstance(group, click.Group):
+        yield group
+        return
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        if (found := group.get_command(context, name)) is not None:
+            yield from commands_of(found)
+
+
+def test_every_command_can_mask_its_log(tmp_path: Path) -> None:
+    lacking = [each.name for each in commands_of(cli) if not any("--mask" in p.opts for p in each.params)]
+    log, console = tmp_path / "run.log", Console()
+    words = ["plan", "giveaways", "Anna-Muster.csv", "--log-file", str(log), "--mask"]
+    CliRunner().invoke(cli, words, obj=console)
+    for close in reversed(console.at_exit):
+        close(2)
+    assert ("Anna" in log.read_text(), "error message=(masked)" in log.read_text()) == (False, True)
+    assert lacking == []

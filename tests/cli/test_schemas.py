@@ -104,7 +104,7 @@ def configured(shell: Shell, tmp_path: Path) -> Path:
     return path
 
 
-OFFLINE = {"validate", "check", "fix", "rules", "contracts", "plan", "split", "recipes", "schema"}
+OFFLINE = {"init", "validate", "check", "fix", "rules", "contracts", "plan", "split", "recipes", "schema"}
 
 
 def test_commands_without_a_target_print_what_their_schemas_describe(configured: Path, tmp_path: Path) -> None:
@@ -120,6 +120,7 @@ def test_commands_without_a_target_print_what_their_schemas_describe(configured:
         (0, ["contracts", "coupons"]),
         (0, ["plan", "coupons", good, "--max-rows", "100"]),
         (0, ["split", "coupons", good, "--into", str(tmp_path / "chunks"), "--max-rows", "100"]),
+        (0, ["init", good]),
         (0, ["recipes"]),
         (0, ["recipes", "demo"]),
         (0, ["schema"]),
@@ -214,6 +215,12 @@ RECIPES = [
     ("name: a\nsteps:\n- {contract: coupons, file: f.csv, accept: 'COD203, XLS'}", True),
     ("name: a\nsteps:\n- {contract: coupons, file: f.csv, accept: [COD203], max_errors: 5}", True),
     ("name: a\nsteps:\n- {contract: coupons, file: f.csv, max_removals: 5%, options: {n: true}}", True),
+    ("name: a\nsteps: [{contract: coupons, source: a.csv, columns: {value: code}, expect: {rows: 5}}]", True),
+    ("name: a\nsteps: [{contract: coupons, source: {file: a.csv, sheet: S}, columns: {value: 5}}]", True),
+    ("name: a\nsteps: [{contract: coupons, file: f.csv, ids: {live: {application: 1}, campaign: 2}}]", True),
+    ("name: a\nsteps: [{contract: coupons, file: f.csv, ids: {live: {aplication: 1}}}]", False),
+    ("name: a\nsteps: [{contract: coupons, source: a.csv, columns: {value: code}, file: f.csv}]", False),
+    ("name: a\nsteps: [{contract: coupons, source: {fil: a.csv}, columns: {value: code}}]", False),
     ("name: a\nsteps: []", False),
     ("name: a\nsteps: [{contract: cupons, file: f.csv}]", False),
     ("name: a\nsteps: [{contract: coupons, file: f.csv, ids: {aplication: 1}}]", False),

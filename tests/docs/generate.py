@@ -61,9 +61,10 @@ def contract_reference() -> str:
 
 def _account_reads() -> str:
     """Return the operations that read an account, as Markdown."""
-    reads = [
-        f"`GET {path}`" for path in sorted({each.path for each in LISTS.values()} | {p for _, p in SINGLES.values()})
-    ]
+    routes = (route for contract in CONTRACTS.values() for route in contract.routes)
+    searched = {route.search.path for route in routes if route.search}
+    paths = {each.path for each in LISTS.values()} | {path for _, path in SINGLES.values()} | searched
+    reads = [f"`GET {path}`" for path in sorted(paths)]
     return ", ".join([*reads, f"`POST {SEARCH}`"])
 
 

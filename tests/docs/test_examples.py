@@ -27,7 +27,7 @@ def test_the_examples_of_the_library_page_run_in_order(tmp_path: Path) -> None:
     assert "already sent the same bytes to the same target" in done.stdout
 
 
-@pytest.mark.parametrize("page", ["nightly", "cutover"])
+@pytest.mark.parametrize("page", ["inbox", "cutover", "init", "migrate"])
 def test_the_commands_of_a_page_run_in_order(page: str, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "sample_data", tmp_path / "sample_data")
     text = (ROOT / "docs" / "how-to" / f"{page}.md").read_text(encoding="utf-8")

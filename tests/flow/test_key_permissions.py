@@ -38,6 +38,7 @@ def shapes(operations: tuple[Operation, ...]) -> set[tuple[str, str]]:
 
 PREFLIGHT = {shape("GET", each.path) for each in LISTS.values()}
 PREFLIGHT |= {shape("GET", path) for _, path in SINGLES.values()} | {shape("POST", SEARCH)}
+PREFLIGHT |= {shape("GET", r.search.path) for each in CONTRACTS.values() for r in each.routes if r.search}
 
 
 @ALL

@@ -24,9 +24,12 @@ def ledger(postgres: Postgres) -> tuple[str, str]:
 
 @contextmanager
 def stuck(shell: Shell, sandbox: SandboxServer, *words: str) -> Iterator[None]:
-    """Run an import without a response to its second request, and kill it."""
-    sandbox.set_faults("imports@2=slow:60")
-    process = shell.start(*words)
+    """Run an import whose second request gets no response, and kill it in the end.
+
+    It waits for the response longer than other commands take to end, however busy the machine is.
+    """
+    sandbox.set_faults("imports@2=slow:600")
+    process = shell.start(*words, "--response-timeout", "600")
     try:
         end = time.monotonic() + 60
         while sandbox.state.count("giveaway") <= 10:

@@ -255,6 +255,17 @@ def test_rows_that_no_server_writes_are_the_cause_of_a_mismatch_and_no_repair_is
     assert not (tmp_path / "repair.csv").exists()
 
 
+@pytest.mark.parametrize("what", ["a header", "a blank record"])
+def test_rows_that_no_server_writes_are_no_rows_of_the_target(what: str, saved: Saved, tmp_path: Path) -> None:
+    head, *rows = saved.export("coupons").read_bytes().splitlines(keepends=True)
+    more = tmp_path / "more.csv"
+    more.write_bytes(head + rows[0] + among(what, head)[0] + b"".join(rows[1:]))
+    said = compared("coupons", more, tmp_path / "repair.csv")
+    assert (said.code, said.document["unexpected"]) == (0, 0)
+    (note,) = (note for note in said.document["notes"] if "no server writes" in note)
+    assert "(first: record 2)" in note
+
+
 def test_export_of_attribute_values_is_refused(tmp_path: Path) -> None:
     said = run("reconcile", "attribute-values", sample("attribute-values"), "--export", sample("audiences"))
     assert (said.code, "has no export of attribute-values" in said.text) == (2, True)

@@ -58,7 +58,9 @@ def test_the_wheel_holds_every_file_of_the_shipped_recipes(wheel: Path) -> None:
     for path in shipped_recipes().values():
         recipe = load_recipe(path, {})
         world = recipe.sandbox.world if recipe.sandbox else None
-        for file in [step.file for step in recipe.steps] + ([world] if world else []):
+        joined = [join.source.file for step in recipe.steps for join in step.joins.values()]
+        own = [step.source.file if step.source else step.file for step in recipe.steps]
+        for file in filter(None, [*own, *joined, world]):
             inside = Path(os.path.relpath(file.resolve(), ROOT))
             assert f"bulkops/{inside.as_posix()}" in names
 

@@ -140,7 +140,7 @@ def test_redirect_to_https_is_followed_and_one_to_http_is_refused(https: HttpsPl
 def test_https_password_comes_from_netrc_and_is_never_shown(https: HttpsPlace, tmp_path: Path) -> None:
     https.pages["coupons.csv"] = Page(COUPONS, login="Basic cGFydG5lcjpwYXNzd29yZC0xMjM0NQ==")
     refused = run("validate", "coupons", https.address("coupons.csv"))
-    assert (refused.code, "there are no valid credentials (401)" in refused.err) == (2, True)
+    assert (refused.code, "valid credentials are missing (401)" in refused.err) == (2, True)
     (tmp_path / "home" / ".netrc").write_text("machine 127.0.0.1 login partner password password-12345\n")
     (tmp_path / "home" / ".netrc").chmod(0o600)
     assert CLEAN in run("validate", "coupons", https.address("coupons.csv")).out

@@ -8,7 +8,7 @@ import pytest
 from bulkops.errors import UsageError
 from bulkops.redaction import redacted
 from bulkops.remote.addresses import is_remote, parsed
-from bulkops.remote.failures import Fault, explained, failure_of
+from bulkops.remote.failures import Cause, explained, failure_of
 from bulkops.remote.paths import RemotePath, path_of
 from bulkops.remote.versions import Version
 
@@ -118,18 +118,18 @@ class DefaultCredentialsError(Exception):
 @pytest.mark.parametrize(
     ("error", "cause", "code"),
     [
-        (HttpError(401), Fault.NO_CREDENTIALS, 2),
-        (HttpError(403), Fault.FORBIDDEN, 2),
-        (HttpError(404), Fault.MISSING, 2),
-        (HttpError(412), Fault.REPLACED, 5),
-        (HttpError(503), Fault.BUSY, 3),
-        (DefaultCredentialsError("very-secret-password"), Fault.NO_CREDENTIALS, 2),
-        (TimeoutError("very-secret-password"), Fault.TIMEOUT, 3),
-        (ConnectionResetError("very-secret-password"), Fault.BROKEN, 3),
-        (ValueError("very-secret-password"), Fault.OTHER, 2),
+        (HttpError(401), Cause.NO_CREDENTIALS, 2),
+        (HttpError(403), Cause.FORBIDDEN, 2),
+        (HttpError(404), Cause.MISSING, 2),
+        (HttpError(412), Cause.REPLACED, 5),
+        (HttpError(503), Cause.BUSY, 3),
+        (DefaultCredentialsError("very-secret-password"), Cause.NO_CREDENTIALS, 2),
+        (TimeoutError("very-secret-password"), Cause.TIMEOUT, 3),
+        (ConnectionResetError("very-secret-password"), Cause.BROKEN, 3),
+        (ValueError("very-secret-password"), Cause.OTHER, 2),
     ],
 )
-def test_failure_of_a_library_is_explained_without_its_text(error: Exception, cause: Fault, code: int) -> None:
+def test_failure_of_a_library_is_explained_without_its_text(error: Exception, cause: Cause, code: int) -> None:
     assert failure_of(error).cause is cause
     told = explained(error, parsed("gs://bucket/a.csv"), "read")
     assert told.exit_code == code

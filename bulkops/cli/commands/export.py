@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class ExportGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Return the command of an export, or None for an unknown name."""
-        return _command(EXPORTS[cmd_name]) if cmd_name in EXPORTS else None
+        return _command(cmd_name) if cmd_name in EXPORTS else None
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Return the command; UsageError suggests a name if the given one is unknown."""
@@ -56,7 +57,11 @@ def command() -> None:
     """
 
 
-def _command(export: Export) -> click.Command:
+@cache
+def _command(what: str) -> click.Command:
+    """Return the command of an export; always the same one, to which the options of the log were added."""
+    export = EXPORTS[what]
+
     def run(**options: Any) -> None:
         _run(export, options)
 

@@ -17,6 +17,7 @@ from bulkops.cli.options.paths import FilePath, FileWord
 from bulkops.cli.output.console import console, line
 from bulkops.cli.output.files import is_device, output_permit, refuse_archive, refuse_existing, whole_files
 from bulkops.cli.output.remaining_findings import print_remaining, typed_options, validate_copy
+from bulkops.cli.process.processors import keep_freed_memory
 from bulkops.errors import UsageError
 from bulkops.remote.paths import path_of
 from bulkops.writing import NOT_CSV, Permit, part_of, refuse_other_form, refuse_the_same
@@ -95,6 +96,7 @@ def command(
     """
     from bulkops.reading.sources import expand
 
+    keep_freed_memory()
     options = _options(**chosen)
     if output == STDOUT and as_json:
         raise UsageError("--json and -o - cannot both write to stdout.", hint="Name a file with -o.")

@@ -15,10 +15,10 @@ from bulkops.cli.options.common import (
 )
 from bulkops.cli.options.contract import contract_argument, contract_options
 from bulkops.cli.options.environment import option
+from bulkops.cli.options.on_end import announced
 from bulkops.cli.options.paths import FilePath
 from bulkops.cli.options.run import run_options
 from bulkops.cli.options.target import target_options
-from bulkops.cli.process.on_end import announced
 from bulkops.cli.process.targets import TargetChoice
 from bulkops_validators.model.contract import Contract
 

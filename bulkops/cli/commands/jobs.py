@@ -6,11 +6,11 @@ import click
 
 from bulkops.cli.options.common import CountType, json_option, ledger_option, sure_option
 from bulkops.cli.options.environment import option, own_option
+from bulkops.cli.options.on_end import announced
 from bulkops.cli.options.paths import FilePath
 from bulkops.cli.options.run import given_settings, max_removals_option, run_options
 from bulkops.cli.options.target import target_options
 from bulkops.cli.process import completion
-from bulkops.cli.process.on_end import announced
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
 from bulkops.ledger.states import JobState

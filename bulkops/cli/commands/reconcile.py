@@ -19,6 +19,7 @@ from bulkops.cli.options.common import (
     ledger_option,
     limit_options,
     overwrite_option,
+    tables_option,
 )
 from bulkops.cli.options.contract import ContractType, parameter_options, query_of
 from bulkops.cli.options.environment import option, own_option
@@ -65,6 +66,7 @@ SHOWN = 10
     metavar="FOLDER",
     help="Write every difference to files in this folder.",
 )
+@tables_option
 @option(
     "--spreadsheet-safe",
     is_flag=True,
@@ -120,6 +122,7 @@ def command(
     balances_before: Path | None,
     balances_after: Path | None,
     fold: str | None,
+    tables: tuple[tuple[str, Path], ...],
     settle: float,
     accept: tuple[str, ...],
     ledger: str | None,
@@ -157,6 +160,7 @@ def command(
             asked,
             output=output,
             spreadsheet_safe=spreadsheet_safe,
+            tables=tables,
             repair=repair,
             without_import_ids=without_import_ids,
             permit=output_permit(overwrite=overwrite, ledger=ledger),
@@ -224,6 +228,9 @@ def _show_examples(result: "Reconciliation") -> None:
         for e in chosen
     ]
     console().table(("class", "line", "key", "column", "sent", "found"), rows, drop=["line"])
+    for e in chosen:
+        if e.origin is not None:
+            console().result(f"{e.kind} {e.key}: from {e.origin}")
     known = {"missing": result.missing, "different": sum(result.columns.values()), "unexpected": result.unexpected}
     shown = Counter(example.kind for example in chosen)
     if any(count < known[kind] for kind, count in shown.items()):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkops.cli.options.common import CountType, SecondsType, json_option, ledger_option, limit_options
-from bulkops.cli.options.environment import option, own_option
+from bulkops.cli.options.environment import Reach, option, own_option
+from bulkops.cli.options.on_end import announced
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
 from bulkops.cli.process import completion
-from bulkops.cli.process.on_end import announced
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 @option("--settle", type=SecondsType(), default=60.0, show_default=True, help="As for `bulkops import`.")
 @option("--response-timeout", type=SecondsType(zero=False), metavar="SECONDS", help="As for `bulkops import`.")
 @option("--dry-run", is_flag=True, help="Do every step up to its first upload, and send nothing.")
+@own_option("--plan", "only_plan", is_flag=True, help="Show requests, bytes and minimum times. Sends nothing.")
+@option("--restart", reach=Reach.COMMAND, is_flag=True,
+        help="Begin again although a source changed after an unfinished run.")  # fmt: skip
 @ledger_option
 @target_options
 @limit_options
@@ -42,6 +45,8 @@ def command(
     target: TargetChoice,
     *,
     dry_run: bool,
+    only_plan: bool,
+    restart: bool,
     as_json: bool,
 ) -> int:
     """Run the imports of RECIPE (a file, or the name of a shipped recipe) in order; stop at the first failure.
@@ -49,13 +54,18 @@ def command(
     Run the command again to continue: finished steps are skipped, and an interrupted step is resumed.
     """
     from bulkops.catalog import find_recipe
-    from bulkops.cli.views.recipe_view import RunChoices, run_steps, show_results
+    from bulkops.cli.views.recipe_view import RunChoices, run_steps, show_results, variables_of
     from bulkops.pipeline.recipes import check_recipe, contradictions, used_ids
-    from bulkops.recipe import load_recipe
+    from bulkops.recipe import at_target, load_recipe
 
-    loaded = load_recipe(find_recipe(recipe), _variables(chosen))
+    loaded = load_recipe(find_recipe(recipe), variables_of(chosen))
     if first > len(loaded.steps):
         raise UsageError(f"--from {first}: {loaded.name} has {len(loaded.steps)} steps.")
+    loaded = at_target(loaded, "sandbox" if loaded.sandbox else target.name)
+    if only_plan:
+        from bulkops.cli.output.mapping_view import show_plan
+
+        return show_plan(loaded, first=first, as_json=as_json)
     with _target_of(loaded, target) as where:
         check_recipe(loaded, where.default_ids())
         for contradiction in contradictions(loaded, where.default_ids()):
@@ -69,6 +79,7 @@ def command(
             response_timeout=response_timeout,
             first=first,
             dry_run=dry_run,
+            restart=restart,
             as_json=as_json,
         )
         results = run_steps(loaded, where, choices)
@@ -93,13 +104,3 @@ def _target_of(recipe: "Recipe", target: TargetChoice) -> Iterator[TargetChoice]
 
     with fresh_sandbox({}, world=recipe.sandbox.world) as sandbox:
         yield target.at(sandbox)
-
-
-def _variables(chosen: tuple[str, ...]) -> dict[str, str]:
-    values = {}
-    for pair in chosen:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise UsageError(f"--set {pair!r} is not of the form NAME=VALUE.")
-        values[name] = value
-    return values

@@ -1,6 +1,7 @@
 """`bulkops validate`: check files against a contract and an account snapshot; no network."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,12 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkops.cli.options.account import AccountChoice, account_options
-from bulkops.cli.options.common import CountType, json_option, limit_options, overwrite_option
+from bulkops.cli.options.common import CountType, json_option, limit_options, overwrite_option, tables_option
 from bulkops.cli.options.contract import contract_argument
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.paths import FilePath, FileWord
 from bulkops.cli.output.console import console
 from bulkops.cli.output.files import output_permit
+from bulkops.cli.process.processors import keep_freed_memory
 from bulkops.cli.views.validation_output import (
     FindingPrinter,
     exit_code,
@@ -22,11 +24,12 @@ from bulkops.cli.views.validation_output import (
     split_list,
     validation_options,
     validation_settings,
+    with_examples,
 )
 from bulkops.errors import UsageError
 from bulkops.remote.paths import path_of
 from bulkops.wording import counted
-from bulkops.writing import refuse_the_same
+from bulkops.writing import refuse_no_folder, refuse_the_same
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
@@ -56,6 +59,7 @@ MOST_ACCEPTED = 100_000
     type=FilePath(local="a baseline is a file of the repository"),
     help="Accept all findings: write them to a baseline file.",
 )
+@tables_option
 @overwrite_option
 @account_options
 @option("--statistics", is_flag=True, help="Show counts by rule instead of findings.")
@@ -76,6 +80,7 @@ def command(
     mask: bool,
     baseline_path: Path | None,
     write_baseline: Path | None,
+    tables: tuple[tuple[str, Path], ...],
     overwrite: bool,
     account: AccountChoice,
     statistics: bool,
@@ -110,9 +115,14 @@ def command(
         permit = output_permit(overwrite=overwrite)
         permit.check(write_baseline)
         settings = replace(settings, max_findings=MOST_ACCEPTED, grouped=False)
+    shown = settings.max_findings
+    if tables:
+        permit = _permit_of_tables(tables, files, [source.path for source in sources], overwrite=overwrite)
+        settings = replace(settings, max_findings=max(shown, MOST_ACCEPTED), grouped=False)
+    keep_freed_memory()
     excerpts = Excerpts()
     hidden = form != "text" or statistics or write_baseline
-    watcher = None if hidden else FindingPrinter(console(), None if mask else excerpts)
+    watcher = None if hidden else FindingPrinter(console(), None if mask else excerpts, most=shown)
     try:
         report = validate_files(contract, sources, settings=settings, observer=watcher)
     finally:
@@ -123,6 +133,9 @@ def command(
             console().complain(file.unreadable)
     if write_baseline:
         return _write(report, write_baseline, permit)
+    if tables:
+        _write_tables(report, tables, permit)
+        report = with_examples(report, shown)
     print_report(report, form, statistics=statistics)
     code = exit_code(report, fail_on)
     if len(report.files) == 1 and form == "text":
@@ -136,6 +149,42 @@ def _next_command(contract: Contract, file: str, report: "ValidationReport", cod
         return shlex.join(["bulkops", "plan", contract.name, file])
     repairable = code == 1 and any(report.files[0].repairs.values())
     return shlex.join(["bulkops", "fix", contract.name, file, "-o", "fixed.csv"]) if repairable else ""
+
+
+def _permit_of_tables(
+    tables: Sequence[tuple[str, Path]], files: Sequence[str], paths: Sequence[str], *, overwrite: bool
+) -> "Permit":
+    """Return the permission to write tables; UsageError if a table is also an input, or is protected."""
+    from bulkops.tabular import refuse_other_table
+
+    permit = output_permit(overwrite=overwrite)
+    taken = [Path(name) for name in (*files, *paths)]
+    for form, path in tables:
+        refuse_other_table(path, form)
+        refuse_no_folder(path)
+        refuse_the_same(path, taken, what="where the findings go")
+        permit.check(path)
+        taken.append(path)
+    return permit
+
+
+def _write_tables(report: "ValidationReport", tables: Sequence[tuple[str, Path]], permit: "Permit") -> None:
+    """Write all findings to files for spreadsheets; report if there are more than one file contains."""
+    from bulkops.tabular import write_table
+    from bulkops.validation.findings import FINDING_COLUMNS
+    from bulkops.writing import whole_file
+
+    for form, path in tables:
+        rows = (
+            ({"path": file.path, **found.to_json()}[name] for name in FINDING_COLUMNS)
+            for file in report.files
+            for found in file.findings
+        )
+        with whole_file(path, permit) as out:
+            write_table(out, form, FINDING_COLUMNS, (tuple(row) for row in rows))
+        listed, total = len(report.findings), report.errors + report.warnings
+        more = "" if listed >= total else f" of {total:,}: at most {MOST_ACCEPTED:,} of each rule and file"
+        console().note(f"Wrote {path}: {counted(listed, 'finding')}{more}.")
 
 
 def _write(report: "ValidationReport", path: Path, permit: "Permit") -> int:

@@ -3,11 +3,12 @@
 import math
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from bulkops.cli.options.environment import Reach, option
+from bulkops.cli.options.environment import Reach, option, own_option
 from bulkops.cli.output.console import Console
 from bulkops.cli.process import completion
 from bulkops.limits import MAX_EXPANSION, MAX_NUMBER, MAX_RECORD_BYTES, MAX_SECONDS, adjust, adjustable
@@ -125,6 +126,28 @@ overwrite_option = option(
 )
 yes_option = option("--yes", is_flag=True, help="Do not ask before sending. Lifts no guard.")
 sure_option = option("--yes", reach=Reach.COMMAND, is_flag=True, help="Do not ask. Lifts no guard.")
+
+
+def _parse_tables(
+    ctx: click.Context,  # noqa: ARG001 - click's signature
+    param: click.Parameter,  # noqa: ARG001 - click's signature
+    value: tuple[str, ...],
+) -> tuple[tuple[str, Path], ...]:
+    if not value:
+        return ()
+    from bulkops.tabular import TABLE_FORMS, parse_output
+
+    return tuple(parse_output(text, TABLE_FORMS) for text in value)
+
+
+tables_option = own_option(
+    "--output",
+    "tables",
+    multiple=True,
+    metavar="FORMAT=FILE",
+    callback=_parse_tables,
+    help="Also write all of them to FILE for a spreadsheet, as csv or xlsx; repeatable. No cell becomes a formula.",
+)
 
 
 def chunk_options(function: F) -> F:

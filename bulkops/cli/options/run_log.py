@@ -1,4 +1,4 @@
-"""`--log-file`, `--log-format` and `--metrics`: records of unattended runs."""
+"""`--log-file`, `--log-format`, `--metrics` and `--mask`: records of unattended runs."""
 
 import json
 import logging
@@ -40,6 +40,8 @@ class RunLog:
     form: str = "text"
     metrics: Path | None = None
     masked: bool = False
+    _command: str = ""
+    _collector: RunFigures | None = None
     _began: float = field(default_factory=time.monotonic)
     _exits: ExitStack = field(default_factory=ExitStack)
 
@@ -50,6 +52,7 @@ class RunLog:
             _refuse_unfit_metrics(self.metrics, self.file)
             collector = RunFigures()
             self._attach(collector)
+            self._command, self._collector = command, collector
             self._exits.callback(_write_metrics, collector, self.metrics, command)
         if self.file is not None:
             self._attach(_FileHandler(self.file, self))
@@ -60,6 +63,13 @@ class RunLog:
         """Record the exit code of the process, and close the files. A file that cannot be written is reported."""
         record("ended", exit=code, seconds=round(time.monotonic() - self._began, 3))
         self._exits.close()
+
+    def write_metrics(self, code: int) -> None:
+        """Write the metrics now, for a command that runs for a long time; the counts go on."""
+        if self.metrics is not None and self._collector is not None:
+            self._collector.exit = code
+            self._collector.seconds = round(time.monotonic() - self._began, 3)
+            _write_metrics(self._collector, self.metrics, self._command)
 
     def _attach(self, handler: logging.Handler) -> None:
         LOGGER.addHandler(handler)
@@ -141,7 +151,8 @@ def with_run_log(command: click.Command) -> click.Command:
             if (child := command.get_command(click.Context(command), name)) is not None:
                 with_run_log(child)
     elif command.callback is not None and not any(parameter.name == "log_file" for parameter in command.params):
-        for declare in (_log_file, _log_format, _metrics):
+        own = any("--mask" in parameter.opts for parameter in command.params)
+        for declare in (_log_file, _log_format, _metrics, *([] if own else [_mask])):
             declare(command)
         command.callback = _logged(command.callback)
     return command
@@ -179,6 +190,19 @@ _metrics = option(
     metavar="FILE",
     help="Write counts and durations of the run to FILE in the Prometheus text format.",
 )
+_mask = option(
+    "--mask",
+    is_flag=True,
+    expose_value=False,
+    callback=_keep("masked"),
+    help="Hide texts in the log, and for [on_end], that may contain values of records.",
+)
+
+
+def masks(ctx: click.Context) -> bool:
+    """Return whether the command hides values of records."""
+    log: RunLog | None = ctx.meta.get(META)
+    return bool(ctx.params.get("mask") or (log and log.masked))
 
 
 def _logged(callback: Callable[..., Any]) -> Callable[..., Any]:
@@ -190,7 +214,7 @@ def _logged(callback: Callable[..., Any]) -> Callable[..., Any]:
         log: RunLog | None = ctx.meta.get(META)
         if log is None or (log.file is None and log.metrics is None):
             return callback(*args, **values)
-        log.masked = bool(ctx.params.get("mask"))
+        log.masked = masks(ctx)
         log.open(ctx.command_path.partition(" ")[2])
         console().at_exit.append(log.close)
         try:

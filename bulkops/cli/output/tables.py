@@ -10,8 +10,8 @@ PROSE = 16
 """Characters that a column of sentences needs at least."""
 INDENT = 2
 """Blanks before the further lines of a wrapped text."""
-_WORD = re.compile(r"(?<=: )bulkops .+|`[^`]+`\S*|\d[\d,]* [a-z]\S*|\S+")
-"""A word, a number with its unit, or a command, which can be copied only if it is whole."""
+_WORD = re.compile(r" *(?:(?<=: )bulkops .+|`[^`]+`\S*|\d[\d,]* [a-z]\S*|\S+)")
+"""A word, a number with its unit, or a command, which can be copied only if it is whole; with the blanks before it."""
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 _NUMBER = re.compile(r"-|[-+]?\d[\d,]*(\.\d+)?( ?(s|%))?")
 
@@ -81,14 +81,14 @@ def wrapped(text: str, width: int) -> str:
     """Return a text in lines of at most `width` characters, broken between words; a command stays on one line."""
     if not width or len(_STYLE.sub("", text)) <= width:
         return text
-    margin = len(text) - len(text.lstrip())
-    lines, room = [" " * margin], width - margin
+    margin = len(text) - len(text.lstrip(" "))
+    lines, room = [""], width
     for word in _WORD.findall(text):
         length = len(_STYLE.sub("", word))
-        started = bool(lines[-1].strip())
-        if started and length + 1 > room:
+        if length > room and lines[-1].strip():
             lines.append(" " * (margin + INDENT))
-            room, started = width - margin - INDENT, False
-        lines[-1] += f" {word}" if started else word
-        room -= length + started
+            word, room = word.lstrip(" "), width - margin - INDENT  # noqa: PLW2901 - the rest of the word
+            length = len(_STYLE.sub("", word))
+        lines[-1] += word
+        room -= length
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """The figures of a run in the Prometheus text format, for a collector of text files."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,20 @@ def write_metrics(found: "RunFigures", path: Path, command: str) -> None:
     for reason, count in sorted(found.waits.items()):
         waits.labels(reason).set(count)
     gauge("wait_seconds", "Seconds spent in these waits.").set(found.wait_seconds)
+    _inbox_gauges(found, gauge)
     # The first line showed that bulkops wrote the file, so it may be replaced.
     with whole_file(path, Permit(overwrite=True)) as file:
         file.write(generate_latest(registry))
+
+
+def _inbox_gauges(found: "RunFigures", gauge: Callable[..., Gauge]) -> None:
+    """Add the figures of inboxes."""
+    files = gauge("inbox_files", "Files of an inbox by state.", "inbox", "state")
+    for (inbox, state), count in sorted(found.inbox_files.items()):
+        files.labels(inbox, state).set(count)
+    rows = gauge("inbox_records", "Records of the files of an inbox by state.", "inbox", "state")
+    for (inbox, state), count in sorted(found.inbox_records.items()):
+        rows.labels(inbox, state).set(count)
+    overdue = gauge("inbox_overdue", "Patterns of an inbox without the file that was due.", "inbox")
+    for inbox, count in sorted(found.overdue.items()):
+        overdue.labels(inbox).set(count)

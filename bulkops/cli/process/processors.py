@@ -11,6 +11,11 @@ from typing import NoReturn
 _NEW_OBJECTS = 100_000
 """New objects between two garbage collections; with Python's default of 700, imports would spend time in them."""
 
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""The names of two settings of glibc's `mallopt`."""
+_LARGEST_IN_HEAP, _KEPT = 32 << 20, 256 << 20
+"""Maximum number of bytes of a piece of memory that is reused (glibc's own maximum), and of freed memory kept."""
+
 
 def prepare() -> None:
     """Prevent unused threads and frequent garbage collections during the start.
@@ -22,6 +27,20 @@ def prepare() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # httpx loads a command line of its own, with rich and pygments, unless that cannot be imported.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # None is how an import is made to fail
+
+
+def keep_freed_memory() -> None:
+    """Make the allocator of glibc keep freed memory for the next block of a file; elsewhere, change nothing.
+
+    Otherwise each block uses new pages of the operating system, which take a tenth of the processor time of a
+    validation.
+    """
+    import ctypes
+
+    with suppress(OSError, AttributeError, TypeError):
+        allocator = ctypes.CDLL(None)
+        allocator.mallopt(_MMAP_THRESHOLD, _LARGEST_IN_HEAP)
+        allocator.mallopt(_TRIM_THRESHOLD, _KEPT)
 
 
 def leave(code: int) -> NoReturn:

@@ -18,6 +18,9 @@ class RunFigures(logging.Handler):
         self.findings: Counter[str] = Counter()
         self.records: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
         self.verdicts: dict[tuple[str, str], str] = {}
+        self.inbox_files: Counter[tuple[str, str]] = Counter()
+        self.inbox_records: Counter[tuple[str, str]] = Counter()
+        self.overdue: dict[str, int] = {}
         self.exit, self.seconds = 0, 0.0
 
     def emit(self, entry: logging.LogRecord) -> None:
@@ -36,5 +39,10 @@ class RunFigures(logging.Handler):
                 self.records[fields["job"], fields["contract"]] = fields["records"]
                 if fields["verdict"] is not None:
                     self.verdicts[fields["job"], fields["contract"]] = fields["verdict"]
+            case "inbox_file":
+                self.inbox_files[fields["inbox"], fields["state"]] += 1
+                self.inbox_records.update({(fields["inbox"], name): n for name, n in fields["records"].items()})
+            case "inbox_ended":
+                self.overdue[fields["inbox"]] = fields["overdue"]
             case "ended":
                 self.exit, self.seconds = fields["exit"], fields["seconds"]

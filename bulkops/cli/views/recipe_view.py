@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bulkops.account.preflight import Preflight
 from bulkops.chunking.plan import FilePlan
@@ -15,7 +15,7 @@ from bulkops.cli.output.progress import JobProgress, signals_handled
 from bulkops.cli.output.prompt import difference_line
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.clock import SystemClock
-from bulkops.errors import FileChanged, InDoubt, Interrupted
+from bulkops.errors import FileChanged, InDoubt, Interrupted, UsageError
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.paths import without_password
 from bulkops.ledger.states import job_word
@@ -35,6 +35,20 @@ if TYPE_CHECKING:
 COLUMNS = ("step", "contract", "file", "records", "chunks", "accepted", "skipped", "rejected", "outcome", "proof", "s")
 DROP = ("chunks", "s", "skipped", "file", "proof", "records", "accepted", "rejected")
 """Columns that a narrow terminal hides, the least important first."""
+SHOWN_JOBS = 3
+"""Maximum number of jobs that the next command names."""
+
+
+SHOWN_FINDINGS = 10
+"""Findings of a mapped file that a stopped run lists with their legacy rows."""
+SHARES: tuple[Literal["accepted", "skipped", "rejected", "in_doubt", "pending"], ...] = (
+    "accepted",
+    "skipped",
+    "rejected",
+    "in_doubt",
+    "pending",
+)
+"""The parts that the records of a job divide into."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +60,7 @@ class RunChoices:
     response_timeout: float | None
     first: int
     dry_run: bool
+    restart: bool
     as_json: bool
 
 
@@ -62,6 +77,7 @@ def run_steps(recipe: Recipe, choice: TargetChoice, choices: RunChoices) -> list
         open_ledger(choices.ledger) as ledger,
         choice.open() as target,
         console().bar(total=len(recipe.steps) - choices.first + 1, unit=" step", scale=False, leave=False) as bar,
+        console().bar(unit=" source row", leave=False) as rows,
     ):
         run = RecipeRun(
             recipe=recipe,
@@ -74,6 +90,8 @@ def run_steps(recipe: Recipe, choice: TargetChoice, choices: RunChoices) -> list
             dry_run=choices.dry_run,
             first=choices.first,
             notify=console().note,
+            restart=choices.restart,
+            progress=rows.update,
         )
         for result in run.results():
             results.append(result)
@@ -128,13 +146,17 @@ def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoi
     if choices.as_json:
         console().emit_json(_document(recipe, results, choices))
     else:
-        console().table(COLUMNS, [_row(result) for result in results if result.outcome is not None], drop=DROP)
+        rows = [_row(result) for result in results if result.outcome is not None]
+        if rows:
+            console().table(COLUMNS, rows, drop=DROP)
+        for text in _books(results):
+            console().result(text)
     if good:
         sent = "Dry run: every step is ready to import. Nothing was sent." if choices.dry_run else ""
         console().note(sent or "Every step ended as the recipe expects.")
         console().next_step = _next_command(results, dry_run=choices.dry_run)
         return 0
-    console().complain(f"{recipe.name} stopped at step {last.number}: {last.step.contract} {last.step.file.name}.")
+    console().complain(f"{recipe.name} stopped at step {last.number}: {last.step.contract} {last.step.input_name}.")
     if (error := last.trouble) is not None:
         console().complain(error.message, error.hint)
     for line in _next_steps(recipe, last):
@@ -143,11 +165,31 @@ def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoi
 
 
 def _next_command(results: Sequence[StepResult], *, dry_run: bool) -> str:
-    """Return the command that sends a dry run, or that reports the jobs of a run."""
+    """Return the command that sends a dry run, or that reports or lists the jobs of a run."""
     if dry_run:
         return shlex.join(["bulkops", *(word for word in map(without_password, sys.argv[1:]) if word != "--dry-run")])
     jobs = [job for result in results if result.outcome and (job := result.outcome.document["job"])]
+    if len(jobs) > SHOWN_JOBS:
+        return "bulkops jobs list"
     return shlex.join(["bulkops", "report", *jobs, "-o", "report.html"]) if jobs else ""
+
+
+def _books(results: Sequence[StepResult]) -> list[str]:
+    """Return the books of each mapped step, from the source rows to the records that the target accepted."""
+    lines = []
+    for result in results:
+        found, outcome = result.mapping, result.outcome
+        if found is None:
+            continue
+        text = f"Step {result.number}: {counted(found.source_rows, 'source row')} = {found.rows_used:,} used"
+        text += f" + {found.left_out:,} left out"
+        if outcome is not None:
+            counts = outcome.document["records"]
+            shares = ((counts[name], name.replace("_", " ")) for name in SHARES)
+            shown = " + ".join(f"{count:,} {name}" for count, name in shares if count or name == "accepted")
+            text += f"; {counted(counts['input'], 'record')} = {shown}"
+        lines.append(f"{text}.")
+    return lines
 
 
 def _ending(results: Sequence[StepResult]) -> StepResult:
@@ -181,7 +223,9 @@ def _next_steps(recipe: Recipe, last: StepResult) -> list[str]:
         return [f"Decide manually: bulkops jobs show {job}, then {decide}", f"Then continue with: {rerun_command()}"]
     if checked is not None and checked.errors and last.step.expect == "done":
         advice = f"{counted(checked.errors, 'error')}: bulkops validate {last.step.contract} {last.step.file}"
-        return [advice, f"Fix the file, then continue with: {rerun_command()}"]
+        legacy = [f"  {each.origin}: {each.message} ({each.code})" for each in checked.files[0].findings if each.origin]
+        what = "the source or the mapping" if legacy else "the file"
+        return [advice, *legacy[:SHOWN_FINDINGS], f"Fix {what}, then continue with: {rerun_command()}"]
     if last.outcome is not None and last.outcome.rejected_file is not None:
         lines = [
             f"Rejected records: {last.outcome.rejected_file} (reasons in the file beside it). Fix and import them."
@@ -231,3 +275,14 @@ def _row(result: StepResult) -> tuple[object, ...]:
         result.outcome.verdict or "-",
         f"{result.seconds:.1f}",
     )
+
+
+def variables_of(chosen: tuple[str, ...]) -> dict[str, str]:
+    """Return the variables given as NAME=VALUE; UsageError for another form."""
+    values = {}
+    for pair in chosen:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--set {pair!r} is not of the form NAME=VALUE.")
+        values[name] = value
+    return values

@@ -1,7 +1,9 @@
 """Options, output and exit code that `validate` and `check` share."""
 
 import difflib
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -142,6 +144,20 @@ def print_report(report: "ValidationReport", form: str, *, statistics: bool = Fa
         summarise(report, statistics=statistics)
 
 
+def with_examples(report: "ValidationReport", most: int) -> "ValidationReport":
+    """Return a report with at most `most` findings of each rule and file; the counts stay."""
+    files = []
+    for file in report.files:
+        listed: Counter[str] = Counter()
+        chosen = []
+        for found in file.findings:
+            listed[found.code] += 1
+            if listed[found.code] <= most:
+                chosen.append(found)
+        files.append(replace(file, findings=tuple(chosen)))
+    return replace(report, files=tuple(files))
+
+
 def exit_code(report: "ValidationReport", fail_on: str | None) -> int:
     """Return the exit code of a report."""
     if any(file.unreadable for file in report.files):
@@ -151,20 +167,30 @@ def exit_code(report: "ValidationReport", fail_on: str | None) -> int:
 
 
 class FindingPrinter:
-    """Prints each finding when it is found, with an excerpt of the line unless values are masked."""
+    """Prints each finding when it is found, with an excerpt of the line unless values are masked.
 
-    def __init__(self, out: Console, excerpts: "Excerpts | None" = None) -> None:
+    At most `most` findings of each rule and file are printed.
+    """
+
+    def __init__(self, out: Console, excerpts: "Excerpts | None" = None, *, most: int | None = None) -> None:
         self._out = out
         self._excerpts = excerpts
+        self._most = most
+        self._printed: Counter[tuple[str, str]] = Counter()
 
     def finding(self, path: str, finding: "Finding") -> None:
         """Print a finding: its location, message and fix."""
+        self._printed[path, finding.code] += 1
+        if self._most is not None and self._printed[path, finding.code] > self._most:
+            return
         place = f"{path}:{finding.line}" if finding.line is not None else path
         record = f" record {finding.record}" if finding.record is not None else ""
         mark = click.style(f"{finding.code} {finding.severity}", fg=_colour(finding.severity), bold=True)
         self._out.result(f"{line(place)}:{record} {mark} {line(finding.message)}", styled=True)
         for text in self._excerpts.around(path, finding.line, finding.byte) if self._excerpts else ():
             self._out.result(text, wrap=False)
+        if finding.origin is not None:
+            self._out.result(f"    from: {line(str(finding.origin))}")
         self._out.result(f"    help: {finding.help}")
 
     def advanced(self, path: str, size: int) -> None:

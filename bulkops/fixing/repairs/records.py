@@ -195,9 +195,11 @@ def _non_record_rule(read: _Cells, shape: RecordShape) -> str | None:
 
     Without `unsafe`, only certain comments and lines of symbols are removed.
     """
-    width = len(shape.columns)
-    code = odd_line(read.texts, width, last=shape.last)
-    certain = code == COMMENT and width > 1 and (len(read.texts) != width or is_rule(read.texts))
+    texts, width = read.texts, len(shape.columns)
+    if shape.surplus and _is_complete(read, shape):
+        texts, width = read.without(shape.surplus).texts, width - len(shape.surplus)
+    code = odd_line(texts, width, last=shape.last)
+    certain = code == COMMENT and width > 1 and (len(texts) != width or is_rule(texts))
     return code if code in {COMMENT, PROGRAM} and (certain or shape.options.unsafe) else None
 
 

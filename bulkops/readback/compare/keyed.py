@@ -8,6 +8,7 @@ The table `result` contains the differences: class, record, line, key, column, s
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from bulkops.origins import Origin
 from bulkops.readback.compare.multisets import compare_multisets
 from bulkops.readback.compare.sql import balance, differing, literal, pairs, shown_key
 from bulkops.readback.compare.staging import RowSets, quoted
@@ -42,7 +43,8 @@ class RowDifference:
     """One difference: a missing record, a record with a different cell, or an unexpected row.
 
     `record` and `line` are None for an unexpected row. `column` is None if the difference is the whole row. An
-    unexpected row that is a surplus copy under one import id has the import id's column.
+    unexpected row that is a surplus copy under one import id has the import id's column. `origin` is the legacy row of
+    a record of a mapped file.
     """
 
     kind: str
@@ -53,6 +55,7 @@ class RowDifference:
     sent: str | None
     found: str | None
     import_id: str | None
+    origin: Origin | None = None
 
 
 def compare(sets: RowSets, *, core: Sequence[str] = (), measures: Collection[str] = ()) -> RowCounts:

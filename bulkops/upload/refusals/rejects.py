@@ -12,6 +12,7 @@ from typing import BinaryIO
 from bulkops.errors import FileChanged, Unfinished
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
+from bulkops.origins import Origins
 from bulkops.private import private, private_folder
 from bulkops.reading.sources import open_regular
 from bulkops.upload.body import RESTORE_FILE
@@ -49,7 +50,7 @@ def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | 
             offsets = sorted(starts.union(*(places.values() for places in named.values())))
             lines = dict(zip(offsets, _lines_at(source, offsets), strict=True))
         with _replacing(reasons) as out:
-            _write_reasons(out, context.job.file_path, rejected, named, lines)
+            _write_reasons(out, context.job, rejected, named, lines)
     except OSError as error:
         raise Unfinished(f"The rejected records cannot be written to {path.parent}: {error.strerror}.") from None
     return path
@@ -104,15 +105,19 @@ def _named(context: JobContext, chunk: ChunkEntry, pointing: ErrorLines) -> dict
 
 def _write_reasons(
     out: BinaryIO,
-    file: Path,
+    job: JobEntry,
     chunks: Sequence[ChunkEntry],
     named: Mapping[int, Mapping[int, int]],
     lines: Mapping[int, int],
 ) -> None:
-    """Write one row per rejected chunk: file, line, record, records, chunk, code and message."""
+    """Write one row per rejected chunk: file, line, record, records, chunk, code and message.
+
+    For a mapped file, the column `origin` names the legacy row of the chunk's first record.
+    """
+    origins = Origins.of_content(job.file_path, job.file_sha256)
     text = io.TextIOWrapper(out, encoding="utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow([*COLUMNS, "origin"] if origins else COLUMNS)
     for chunk in chunks:
         line = lines[chunk.pieces[0][0]]
         message = chunk.message
@@ -120,7 +125,9 @@ def _write_reasons(
             message += f" (the server counts the lines of its request; in the file, line {places})"
         if chunk.records > 1:
             message += f" {TOGETHER}"
-        writer.writerow((str(file), line, chunk.first_record, chunk.records, chunk.number, CODE, message))
+        place = [origins.of_record(chunk.first_record)] if origins else []
+        row = (str(job.file_path), line, chunk.first_record, chunk.records, chunk.number, CODE, message)
+        writer.writerow((*row, *place))
     text.detach()
 
 

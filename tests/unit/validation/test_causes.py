@@ -1,5 +1,6 @@
 """One cause is one finding: other content, lines above the header, exports, other imports, encodings, footers."""
 
+import gzip
 import io
 import json
 
@@ -51,6 +52,9 @@ OTHER = {
     "a JSON array in lines": b'[{"value": "CODE1"},\n{"value": "CODE2"}]\n',
     "a JSON array in one long line": json.dumps([{"value": f"CODE{n}"} for n in range(100_000)]).encode(),
     "a JSON array of arrays": b'[["value"],\n["CODE1"]]\n',
+    "compressed a second time": gzip.compress(b"value\nCODE1\n"),
+    "an SQLite database": b"SQLite format 3\0\x10\0\x01\x01",
+    "a Parquet file": b"PAR1\x15\x04\x15",
     "a JSON object": json.dumps({"data": [{"value": "CODE1"}]}, indent=2).encode(),
 }
 
@@ -92,6 +96,13 @@ def test_an_export_is_one_finding(contract: Contract, readback: object) -> None:
     assert report.findings[0].explains == sum(report.counts.values()) - 1 > 0
     for other in CONTRACTS.values():
         assert "HDR112" in listed(check(other, data))
+
+
+def test_export_of_points_is_named_although_it_shows_customers_only() -> None:
+    head = b"id,transactionUUID,programId,created,type,amount,name,startDate,expiryDate,subledgerId,customerProfileId\n"
+    report = check("loyalty-points", head, ignore=("STR110",))
+    assert listed(report) == ["HDR112"]
+    assert "an export of loyalty-points" in report.findings[0].message
 
 
 @ALL
@@ -144,7 +155,9 @@ def test_another_encoding_is_one_finding(contract: Contract) -> None:
 
 
 FOOTERS = {
-    "(2 rows)": "STR118", "(2 rows affected)": "STR118", "3 rows selected.": "STR118", "Rows: 12": "STR118",
+    "Exportiert am 30.11.2026": "STR118", "Generated on 2026-11-30 by x": "STR118", "Page 1 of 3": "STR118",
+    "*** End of report ***": "STR118", "(2 rows)": "STR118", "(2 rows affected)": "STR118",
+    "3 rows selected.": "STR118", "Rows: 12": "STR118",
     "5 rows in set (0.01 sec)": "STR118", "Query OK, 2 rows affected": "STR118", "Total,5000": "STR118",
     "Grand Total,350": "STR118", "2026-11-30 10:00:01.123 INFO export finished": "STR118",
     "[ERROR] connection lost": "STR118", "PHP Warning: too slow": "STR118", "<br />": "STR118",

@@ -62,6 +62,9 @@ WORDS = {
     "loyalty-points": {"Points": "amount", "Customer ID": "customerprofileid", "Card Number": "identifier"},
     "loyalty-cards": {"Card Number": "identifier", "Status": "state"},
     "stores": {"Store ID": "store_integration_id"},
+    "audiences": {"Kundennummer": "profileintegrationid", "ID client": "profileintegrationid"},
+    "collections": {"Gutscheincode": "item", "Código de cupón": "item"},
+    "loyalty-tiers": {"Gültig bis": "expirydate", "Date d\u2019expiration": "expirydate", "Kunde": "customerprofileid"},
 }  # fmt: skip
 
 

@@ -20,7 +20,11 @@ _ROWS = (
     r"|^query ok\b|^(?:rows?|records?)(?: count| affected)?: ?[0-9]+$)"
 )
 _MESSAGE = (
-    r"^\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}"
+    r"(?i:^(?:exported|generated|created|printed|downloaded|exportiert|erstellt|erzeugt|gedruckt|généré|exporté|créé"
+    r"|imprimé|exportado|generado|creado)[^0-9]{1,30}[0-9]{1,4}[./-][0-9]{1,2}[./-][0-9]{1,4}\b"
+    r"|^(?:page|seite|página|pagina) [0-9]+ (?:of|von|de|sur|/) ?[0-9]+$"
+    r"|^[*=# -]*end of (?:file|report|list|export|data)[*=# .-]*$)"
+    r"|^\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}"
     r"(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?\]?:? .*[A-Za-z]{3}"
     rf"|^\[{_LEVEL}\] |^{_LEVEL}: |^Traceback \(most recent|^(?:PHP )?(?:Warning|Notice|Fatal error|Parse error): "
     r"|^<[A-Za-z/!][^<>]*>$|^<(?:br|BR)\b"

@@ -108,7 +108,7 @@ FILE_RULES: tuple[Rule, ...] = (
     error(
         "FIL111",
         "not-csv",
-        "The file is HTML, XML or JSON, not CSV.",
+        "The file is HTML, XML, JSON or a binary format, not CSV.",
         why="A server returned an error page, or a program saved another format under this name. bulkops does not "
         "check its lines as records.",
         bad='{"value": "CODE1"}',

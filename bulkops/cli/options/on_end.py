@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bulkops.cli.options.run_log import MASKED, masks
 from bulkops.cli.output.console import Console, console, json_text
 from bulkops.clock import SystemClock
 from bulkops.configuration import EndHooks, end_hooks, read_config
@@ -45,7 +46,7 @@ def announced(callback: Callable[..., Any]) -> Callable[..., Any]:
         hooks = None if values.get("dry_run") else end_hooks(read_config(ctx.meta.get("bulkops.config")), os.environ)
         if hooks is not None:
             _check(hooks)
-            ending = _Ending(hooks, command=ctx.command_path.partition(" ")[2], recipe=values.get("recipe"))
+            ending = _Ending(hooks, ctx, recipe=values.get("recipe"))
             ending.start(console())
         return callback(*args, **values)
 
@@ -70,10 +71,11 @@ def _check(hooks: EndHooks) -> None:
 class _Ending(logging.Handler):
     """Collects the jobs of a command from the journal, and calls the hooks at its end."""
 
-    def __init__(self, hooks: EndHooks, *, command: str, recipe: str | None) -> None:
+    def __init__(self, hooks: EndHooks, ctx: click.Context, *, recipe: str | None) -> None:
         super().__init__()
         self._hooks = hooks
-        self._command = command
+        self._command = ctx.command_path.partition(" ")[2]
+        self._masked = masks(ctx)
         self._recipe = recipe
         self._jobs: dict[str, EndedJob] = {}
         self._level = LOGGER.level
@@ -114,7 +116,7 @@ class _Ending(logging.Handler):
             try:
                 call(self._hooks, document)
                 record("on_end", hook=name, error=None)
-            except (BulkopsError, OSError, subprocess.SubprocessError) as error:
+            except Exception as error:  # noqa: BLE001 - no hook may change how a command ends
                 self._report(name, str(error) if isinstance(error, BulkopsError) else type(error).__name__)
             except KeyboardInterrupt:
                 self._report(name, "interrupted by a signal")
@@ -127,6 +129,8 @@ class _Ending(logging.Handler):
         jobs = list(self._jobs.values())
         state = STATES.get(code, "failed")
         errors = self._console.complaints
+        if self._masked:
+            errors = [{"message": MASKED, "hint": None} for _ in errors]
         document: EndDocument = {
             "text": _text(self._recipe or self._command, state, jobs, [each["message"] for each in errors]),
             "command": self._command,

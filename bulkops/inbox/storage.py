@@ -1,0 +1,224 @@
+"""Access to the places that files are dropped into and archived in. Nothing here renames a file from place to place.
+
+A file is copied, the copy is read back and compared, and only then is the original removed. This also works where no
+rename exists, as in an object store, and where a process can be killed between any two steps.
+"""
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from bulkops.errors import Unfinished, UsageError
+
+BLOCK = 1 << 20
+NOT_SUPPORTED = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EOPNOTSUPP})
+"""Errors of a file system without hard links."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """A file in a place. `modified` is seconds since 1970; `version` changes whenever the content may have changed."""
+
+    name: str
+    size: int
+    modified: float
+    version: str
+
+
+class Storage(Protocol):
+    """A place of files: a folder, or a part of an object store. Names may contain `/`."""
+
+    @property
+    def shown(self) -> str:
+        """The place, for messages."""
+
+    def files(self) -> list[StoredFile]:
+        """Return the files directly in this place, not those of folders in it."""
+
+    def find(self, name: str) -> StoredFile | None:
+        """Return a file in its present state; None if it does not exist."""
+
+    def read(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """Return a context manager with the content of a file."""
+
+    def put(self, source: Path, name: str) -> str:
+        """Store a copy of a local file, verify it, and return its name here; never replace a file.
+
+        If a file with other content has this name, the copy gets another name. Storing the same file twice is safe.
+        """
+
+    def remove(self, file: StoredFile) -> bool:
+        """Remove a file if it is still in this version, or missing; return whether that is so."""
+
+    def local(self, name: str) -> Path | None:
+        """Return the path of a file on this machine; None if it is elsewhere."""
+
+
+class LocalFolder:
+    """A folder of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def shown(self) -> str:
+        """The path of the folder."""
+        return str(self.folder)
+
+    def files(self) -> list[StoredFile]:
+        """Return the regular files in the folder; UsageError if it cannot be read."""
+        try:
+            with os.scandir(self.folder) as entries:
+                found = [_stored(entry.name, status) for entry in entries if (status := _regular(entry)) is not None]
+        except OSError as error:
+            raise UsageError(
+                f"The folder {self.folder} cannot be read: {error.strerror}.",
+                hint="Create it, or correct `folder` of the inbox.",
+            ) from None
+        return found
+
+    def find(self, name: str) -> StoredFile | None:
+        """Return a file in its present state; None if it is missing or not a regular file."""
+        try:
+            status = (self.folder / name).lstat()
+        except OSError:
+            return None
+        return _stored(name, status) if stat.S_ISREG(status.st_mode) else None
+
+    @contextmanager
+    def read(self, name: str) -> Iterator[BinaryIO]:
+        """Yield the content of a file; Unfinished if it cannot be opened."""
+        try:
+            file = (self.folder / name).open("rb", buffering=0)
+        except OSError as error:
+            raise Unfinished(f"{self.folder / name} cannot be read: {error.strerror}.") from None
+        with file:
+            yield file
+
+    def put(self, source: Path, name: str) -> str:
+        """Store a copy of a file and verify it; Unfinished if that fails."""
+        try:
+            return self._put(source, name)
+        except OSError as error:
+            raise Unfinished(f"{self.folder / name} cannot be written: {error.strerror}.") from None
+
+    def _put(self, source: Path, name: str) -> str:
+        wanted = sha256_of(source)
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".bulkops-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.part")
+        for number in range(1, 1000):
+            chosen = path if number == 1 else path.with_name(f"{path.stem}~{number}{path.suffix}")
+            if os.path.lexists(chosen):
+                if chosen.is_file() and sha256_of(chosen) == wanted:
+                    break
+                continue
+            _copy(source, draft)
+            if _link(draft, chosen):
+                _sync_folder(path.parent)
+                break
+        draft.unlink(missing_ok=True)
+        if sha256_of(chosen) != wanted:
+            raise Unfinished(f"The copy {chosen} differs from {source.name}.", hint="Check the disk, and run again.")
+        return str(chosen.relative_to(self.folder))
+
+    def remove(self, file: StoredFile) -> bool:
+        """Remove a file in this version. It gets a hidden name first, so that a new file of its name is never lost."""
+        path = self.folder / file.name
+        aside = path.with_name(f".bulkops-{hashlib.sha256(os.fsencode(file.name)).hexdigest()[:16]}.removing")
+        try:
+            if os.path.lexists(aside):  # a killed process left it
+                self._settle(aside, path, file)
+            found = self.find(file.name)
+            if found is None:
+                return True
+            if found.version != file.version:
+                return False
+            path.rename(aside)
+            return self._settle(aside, path, file)
+        except OSError as error:
+            raise Unfinished(f"{path} cannot be removed: {error.strerror}.") from None
+
+    def _settle(self, aside: Path, path: Path, file: StoredFile) -> bool:
+        """Remove a file that was set aside if it is in this version; otherwise give its name back."""
+        status = aside.lstat()
+        # A rename changes the time of the last change of the inode, which is a part of the version.
+        if _content_version(status) == file.version.rpartition("-")[0]:
+            aside.unlink()
+            return True
+        if not os.path.lexists(path):
+            aside.rename(path)
+        return False
+
+    def local(self, name: str) -> Path | None:
+        """Return the path of a file."""
+        return self.folder / name
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a local file."""
+    with path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _regular(entry: "os.DirEntry[str]") -> os.stat_result | None:
+    """Return the status of a regular file; None for all else, and for a file that has just been removed."""
+    with suppress(OSError):
+        if entry.is_file(follow_symlinks=False):
+            return entry.stat(follow_symlinks=False)
+    return None
+
+
+def _stored(name: str, status: os.stat_result) -> StoredFile:
+    # The time of the last change of the inode cannot be set by a program, unlike that of the content.
+    modified = max(status.st_mtime, status.st_ctime)
+    return StoredFile(
+        name=name,
+        size=status.st_size,
+        modified=modified,
+        version=f"{_content_version(status)}-{status.st_ctime_ns}",
+    )
+
+
+def _content_version(status: os.stat_result) -> str:
+    return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
+
+
+def _copy(source: Path, draft: Path) -> None:
+    """Write a durable copy of a file with its permissions."""
+    with source.open("rb") as given, draft.open("wb") as out:
+        os.fchmod(out.fileno(), stat.S_IMODE(os.fstat(given.fileno()).st_mode) | stat.S_IRUSR | stat.S_IWUSR)
+        while data := given.read(BLOCK):
+            out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _link(draft: Path, path: Path) -> bool:
+    """Give a complete file its name; False if the name is taken."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in NOT_SUPPORTED:
+            raise
+        if os.path.lexists(path):
+            return False
+        draft.rename(path)  # the lock of the inbox keeps other passes away from this name
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # some file systems cannot
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

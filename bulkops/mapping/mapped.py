@@ -1,0 +1,307 @@
+"""Map a step to a file: the import file, its origins, and the books of its rows."""
+# ruff: noqa: S608 - checked expressions and quoted names enter the SQL
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from bulkops.errors import DataError, UsageError
+from bulkops.mapping.controls import Control, check_controls
+from bulkops.mapping.engine import Engine, LookupTable, bound, joined_twice, literal, located, row_place
+from bulkops.mapping.query import SOURCE, StepMapping, mapping_of, refuse_unused
+from bulkops.mapping.staging import ROW, Opened, Staged, open_source, stage
+from bulkops.origins import METADATA, Origins, file_digest, origins_path
+from bulkops.private import private_folder
+from bulkops.readback.compare.staging import quoted
+from bulkops.recipe import Step
+from bulkops.recipe_source import SourceSpec
+from bulkops.sources.table import LINE, PART, Part
+from bulkops.wording import counted
+from bulkops.writing import OWN_ONLY, Permit, keep, part_file
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.runs import MappingDocument
+
+FORM = 1
+"""The version of the mapping: another one may write other bytes for the same recipe and source."""
+NamedByKey = Callable[[str], Path]
+"""Returns the path of a mapped file for the key of the mapping and the content of its sources."""
+Progress = Callable[[int], object]
+"""Receives the number of source rows that were just read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappedFile:
+    """A mapped file and the books of its rows.
+
+    Each source row is in a record, or left out by a condition, a join or an empty list. `rows_used` are the rows in
+    records; a list or a join may turn one row into several records, and a group several rows into one. `key` identifies
+    the mapping and the content of its sources.
+    """
+
+    path: Path
+    key: str
+    sha256: str
+    records: int
+    source_rows: int
+    rows_used: int
+    parts: tuple[Part, ...]
+    digests: Mapping[str, str]
+    controls: tuple[Control, ...] = ()
+    notes: tuple[str, ...] = ()
+    reused: bool = False
+
+    @property
+    def left_out(self) -> int:
+        """The number of source rows that are in no record."""
+        return self.source_rows - self.rows_used
+
+    @property
+    def summary(self) -> str:
+        """The books of the rows in one sentence."""
+        rows = f"{counted(self.source_rows, 'source row')} = {self.rows_used:,} used + {self.left_out:,} left out"
+        return f"{rows}; {counted(self.records, 'record')} mapped{' before' if self.reused else ''}."
+
+    def to_json(self) -> "MappingDocument":
+        """Return the mapping as documents contain it."""
+        return {
+            "sources": [{"file": part.name, "sheet": part.sheet, "sha256": part.sha256} for part in self.parts],
+            "file": str(self.path),
+            "sha256": self.sha256,
+            "rows": {"source": self.source_rows, "used": self.rows_used, "left_out": self.left_out},
+            "records": self.records,
+            "controls": [
+                {
+                    "name": each.name,
+                    "group": each.group,
+                    "expected": str(each.expected),
+                    "found": None if each.found is None else str(each.found),
+                    "agrees": each.agrees,
+                }
+                for each in self.controls
+            ],
+        }
+
+
+@dataclass
+class Workspace:
+    """A private folder with the staged sources of one run; each source is read once for all steps.
+
+    Another run of the same recipe at the same time is refused.
+    """
+
+    folder: Path
+    progress: Progress = field(default=lambda rows: rows)
+    most: int | None = None
+    _opened: dict[str, Opened] = field(default_factory=dict)
+    _staged: dict[str, Staged] = field(default_factory=dict)
+
+    def opened(self, spec: SourceSpec) -> Opened:
+        """Return an opened source."""
+        name = spec.model_dump_json()
+        if name not in self._opened:
+            self._opened[name] = open_source(spec)
+        return self._opened[name]
+
+    def staged(self, spec: SourceSpec, *, most: int | None = None) -> Staged:
+        """Return a source in Parquet files; with `most`, only the first rows."""
+        name = f"{spec.model_dump_json()}{most}"
+        if name not in self._staged:
+            folder = self.folder / "staged" / f"{len(self._staged):03}"
+            self._staged[name] = stage(self.opened(spec), folder, counted=self.progress, most=most)
+        return self._staged[name]
+
+
+@contextmanager
+def workspace(folder: Path, *, progress: Progress | None = None) -> Iterator[Workspace]:
+    """Yield an empty workspace in a folder, and remove its content at the end.
+
+    Files of a killed run are removed first. UsageError if another process uses the folder.
+    """
+    private_folder(folder.parent)
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"), timeout=0, mode=0o600, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise UsageError("Another process is mapping this recipe.", hint="Wait for it to end.") from None
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        private_folder(folder)
+        yield Workspace(folder) if progress is None else Workspace(folder, progress)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
+
+
+def specs_of(step: Step) -> dict[str, SourceSpec]:
+    """Return all sources of a step by their place in the recipe."""
+    if step.source is None:
+        raise ValueError("A step without a source cannot be mapped.")
+    joined = {f"joins.{name}": join.source for name, join in step.joins.items()}
+    tables = {f"lookups.{name}": table.source for name, table in step.lookups.items() if table.source is not None}
+    return {SOURCE: step.source, **joined, **tables}
+
+
+def mapping_key(step: Step, digests: Mapping[str, str]) -> str:
+    """Return what identifies the bytes of a mapped file: the mapping and the content of the sources."""
+    parts = {"contract", "columns", "constants", "where", "lookups", "joins", "unnest", "group", "source"}
+    facts = [FORM, json.loads(step.model_dump_json(include=parts)), dict(digests)]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def digests_of(step: Step, space: Workspace) -> dict[str, str]:
+    """Return the digest of each source's content; a database is read to its end for it."""
+    found = {}
+    for name, spec in specs_of(step).items():
+        found[name] = space.opened(spec).digest or space.staged(spec).digest
+    return found
+
+
+def map_step(step: Step, path: Path | NamedByKey, space: Workspace, *, permit: Permit = OWN_ONLY) -> MappedFile:
+    """Write the mapped file of a step and its origins, and return it with its control totals.
+
+    A complete file of the same mapping and content is used again. DataError names the source row that an expression
+    cannot map; MappingError names a wrong key of the step.
+    """
+    digests = digests_of(step, space)
+    key = mapping_key(step, digests)
+    path = path if isinstance(path, Path) else path(key)
+    if (known := _known(path, key)) is not None:
+        with Engine(space.folder, readable=path.parent) as engine:
+            return _controlled(step, engine, replace(known, digests=digests))
+    staged = {name: space.staged(spec) for name, spec in specs_of(step).items()}
+    tables = {name.removeprefix("joins."): table.columns for name, table in staged.items() if "lookups." not in name}
+    mapping = mapping_of(step, tables)
+    with Engine(space.folder, threads=1 if mapping.alone else 2) as engine:
+        expose(engine, step, staged)
+        texts = bound(engine, mapping)
+        refuse_unused(mapping)
+        _refuse_many(engine, mapping, staged[SOURCE])
+        with located(engine, mapping, staged[SOURCE]):
+            draft = _Draft(engine, mapping, texts, space.folder)
+            used, records = draft.write()
+        found = MappedFile(
+            path=path, key=key, sha256=file_digest(draft.csv), records=records, source_rows=staged[SOURCE].rows,
+            rows_used=used, parts=staged[SOURCE].parts, digests=digests, notes=staged[SOURCE].notes,
+        )  # fmt: skip
+        found = _controlled(step, engine, found, written=draft.csv)
+        _store(draft, found, permit)
+    return found
+
+
+def expose(engine: Engine, step: Step, staged: Mapping[str, Staged]) -> None:
+    """Create the views and look-ups of a step."""
+    for name, table in staged.items():
+        if not name.startswith("lookups."):
+            engine.add(name.removeprefix("joins."), table)
+    for name, lookup in step.lookups.items():
+        source = staged.get(f"lookups.{name}")
+        for column in (lookup.key, lookup.value) if source else ():
+            if source and column not in source.columns:
+                raise UsageError(f"lookups.{name}: {source.parts[0].name} has no column {column!r}.")
+        names = (lookup.key or "", lookup.value or "")
+        engine.add_lookup(name, LookupTable(missing=lookup.missing, values=lookup.values, staged=source, names=names))
+
+
+def _refuse_many(engine: Engine, mapping: StepMapping, source: Staged) -> None:
+    """Raise DataError if a row has several partners in a join that allows one."""
+    names = [name for name in mapping.joins if not mapping.step.joins[name].many]
+    if (row := joined_twice(engine, mapping, names)) is not None:
+        raise DataError(
+            f"{row_place(engine, source, row)}: a join finds several partners for this row.",
+            hint="Make the condition exact, or add `many: true` to the join if each partner must give a record.",
+        )
+
+
+class _Draft:
+    """The result of a mapping in the workspace: the CSV and the origins, before they get their names."""
+
+    def __init__(self, engine: Engine, mapping: StepMapping, texts: list[str], folder: Path) -> None:
+        self._engine = engine
+        self._mapping = mapping
+        self._folder = folder
+        self.csv = folder / "mapped.csv"
+        self.origins = ""
+        names = mapping.step.mapped_columns
+        if len(names) == 1:  # a blank cell alone would be a blank line, not a record
+            texts = [f"coalesce({text}, '')" for text in texts]
+        self._cells = ", ".join(f"{text} AS {quoted(name)}" for name, text in zip(names, texts, strict=True))
+
+    def write(self) -> tuple[int, int]:
+        """Write the CSV; return the number of source rows in records, and of records."""
+        mapping = self._mapping
+        if mapping.in_order:
+            records = self._copy_csv(f"SELECT {self._cells} {mapping.rows_clause()}")
+            self.origins = f"SELECT {PART}, {LINE} {mapping.rows_clause()}"
+            return records, records
+        result = self._folder / "result.parquet"
+        rows = f"SELECT {self._cells}, {mapping.origin_columns()} {mapping.rows_clause()}{mapping.order_clause()}"
+        self._copy(rows, result, "FORMAT parquet, COMPRESSION lz4")
+        read = f"read_parquet({literal(str(result))})"
+        names = ", ".join(quoted(name) for name in mapping.step.mapped_columns)
+        records = self._copy_csv(f"SELECT {names} FROM {read}")
+        self.origins = f"SELECT {PART}, {LINE}{', _rows' if mapping.group else ''} FROM {read}"
+        used = f"SELECT unnest(_rows) AS r FROM {read}" if mapping.group else f"SELECT {ROW} AS r FROM {read}"
+        return self._engine.number(f"SELECT count(DISTINCT r) FROM ({used})"), records
+
+    def _copy_csv(self, rows: str) -> int:
+        return self._copy(rows, self.csv, "FORMAT csv, HEADER true, QUOTE '\"', ESCAPE '\"', NULLSTR ''")
+
+    def _copy(self, rows: str, path: Path, options: str) -> int:
+        """Write the rows of a query to a file, and return their number."""
+        path.unlink(missing_ok=True)
+        return self._engine.number(f"COPY ({rows}) TO {literal(str(path))} ({options})")
+
+    def write_origins(self, facts: Mapping[str, Any]) -> Path:
+        """Write the origins with their metadata to the workspace."""
+        path = self._folder / "origins.parquet"
+        stored = f"KV_METADATA {{{METADATA}: {literal(json.dumps(facts))}}}"
+        self._copy(self.origins, path, f"FORMAT parquet, COMPRESSION zstd, {stored}")
+        return path
+
+
+def _controlled(step: Step, engine: Engine, found: MappedFile, *, written: Path | None = None) -> MappedFile:
+    """Return a mapped file with its control totals."""
+    controls = check_controls(step, engine, written or found.path, source_rows=found.source_rows, records=found.records)
+    return replace(found, controls=controls)
+
+
+def _store(draft: _Draft, found: MappedFile, permit: Permit) -> None:
+    """Give the files of a draft their names: the origins first, so that a mapped file always has them."""
+    facts = {
+        "key": found.key,
+        "sha256": found.sha256,
+        "records": found.records,
+        "source_rows": found.source_rows,
+        "rows_used": found.rows_used,
+        "parts": [asdict(part) for part in found.parts],
+        "notes": list(found.notes),
+    }
+    origins = draft.write_origins(facts)
+    permit.check(found.path)
+    for made, path in ((origins, origins_path(found.path)), (draft.csv, found.path)):
+        with part_file(path, permit) as (_, part):
+            moved = shutil.move(made, part)  # a rename if both are in one file system
+            with Path(moved).open("r+b") as file:
+                keep(file, part, path, permit)
+
+
+def _known(path: Path, key: str) -> MappedFile | None:
+    """Return a complete mapped file of the same mapping and content, if there is one."""
+    if not path.is_file() or (origins := Origins.beside(path)) is None:
+        return None
+    facts = origins.facts
+    if facts.get("key") != key or facts.get("sha256") != file_digest(path):
+        return None
+    return MappedFile(
+        path=path, key=key, sha256=facts["sha256"], records=facts["records"], source_rows=facts["source_rows"],
+        rows_used=facts["rows_used"], parts=tuple(Part(**part) for part in facts["parts"]), digests={},
+        notes=tuple(facts["notes"]), reused=True,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Propose a recipe, or the configuration of `bulkops check`, from legacy files."""

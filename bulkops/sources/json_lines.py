@@ -1,0 +1,80 @@
+"""Read JSON lines: one object a line; nested objects become columns with dots, lists stay JSON."""
+
+import json
+from collections.abc import Iterator
+from io import TextIOWrapper
+from typing import Any
+
+from bulkops.errors import DataError
+from bulkops.limits import MAX_COLUMNS
+from bulkops.reading.sources import Source
+
+
+def key_names(source: Source) -> tuple[str, ...]:
+    """Return the names of all keys, in the order of their first appearance; reads the whole file."""
+    names: dict[str, None] = {}
+    for _, record in records(source):
+        names.update(dict.fromkeys(record))
+        if len(names) > MAX_COLUMNS:
+            raise DataError(f"{source.path} has more than {MAX_COLUMNS:,} keys.")
+    if not names:
+        raise DataError(f"{source.path} has no records.")
+    return tuple(names)
+
+
+def rows(source: Source, names: tuple[str, ...]) -> Iterator[tuple[int, list[str | None]]]:
+    """Yield the values of each record in the order of the names, with its line."""
+    for line, record in records(source):
+        yield line, [record.get(name) for name in names]
+
+
+def records(source: Source) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Yield each record as text by key, with its line; DataError names a line that is not a JSON object."""
+    with source.open() as stream, TextIOWrapper(stream, encoding="utf-8-sig", newline="\n") as text:
+        try:
+            for line, written in enumerate(text, start=1):
+                if written.strip():
+                    yield line, _record(written, source.path, line)
+        except UnicodeDecodeError as error:
+            raise DataError(f"{source.path} is not UTF-8: {error}.") from None
+
+
+def _record(written: str, path: str, line: int) -> dict[str, str | None]:
+    try:
+        # Numbers stay as they are written: 1.10 and long ids are not rounded.
+        found = json.loads(written, parse_float=_Number, parse_int=_Number)
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{path}: line {line} is not JSON: {error}.", hint="Each line must be one JSON object."
+        ) from None
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: line {line} is not a JSON object.", hint="Each line must be one JSON object.")
+    return dict(_flat(found, ""))
+
+
+class _Number(str):
+    """A number as it was written."""
+
+    __slots__ = ()
+
+
+def _flat(record: dict[str, Any], prefix: str) -> Iterator[tuple[str, str | None]]:
+    for key, value in record.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{name}.")
+        elif isinstance(value, list | dict):
+            yield name, _json(value)
+        elif isinstance(value, bool):
+            yield name, str(value).lower()
+        else:
+            yield name, value
+
+
+def _json(value: Any) -> str:
+    """Return JSON with numbers as they were written."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(key)}:{_json(found)}" for key, found in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_json, value)) + "]"
+    return str(value) if isinstance(value, _Number) else json.dumps(value, ensure_ascii=False)

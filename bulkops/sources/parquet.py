@@ -1,0 +1,51 @@
+"""Read Parquet files in slices, with every column as text."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from bulkops.errors import InputUnreadable
+from bulkops.sources.table import BATCH
+
+
+def schema_of(path: Path) -> pl.Schema:
+    """Return the columns of a file and their types; InputUnreadable if it is not a Parquet file."""
+    try:
+        return pl.scan_parquet(path, glob=False).collect_schema()
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InputUnreadable(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+
+
+def slices(path: Path, schema: pl.Schema, columns: tuple[str, ...]) -> Iterator[pl.DataFrame]:
+    """Yield the rows in slices, as text: timestamps and dates as in ISO 8601, lists and structs as JSON."""
+    start, scanned = 0, pl.scan_parquet(path, glob=False)
+    texts = [text(name, kind).alias(new) for (name, kind), new in zip(schema.items(), columns, strict=True)]
+    while True:
+        found = scanned.slice(start, BATCH).collect()
+        if not found.height:
+            return
+        yield found.select(texts)
+        start += found.height
+
+
+def text(name: str, kind: pl.DataType) -> pl.Expr:
+    """Return the expression that turns a column of a type into text."""
+    column = pl.col(name)
+    if isinstance(kind, pl.Datetime):
+        utc = column.dt.convert_time_zone("UTC") if kind.time_zone else column
+        return utc.dt.to_string("%Y-%m-%dT%H:%M:%S%.fZ" if kind.time_zone else "%Y-%m-%d %H:%M:%S%.f")
+    if isinstance(kind, pl.List | pl.Array):
+        # One field of a struct, because only structs are encoded as JSON.
+        encoded = pl.struct(column.alias("v")).struct.json_encode()
+        return pl.when(column.is_null()).then(None).otherwise(encoded.str.slice(5, encoded.str.len_chars() - 6))
+    if isinstance(kind, pl.Struct):
+        return pl.when(column.is_null()).then(None).otherwise(column.struct.json_encode())
+    if isinstance(kind, pl.Boolean):
+        return pl.when(column).then(pl.lit("true")).when(~column).then(pl.lit("false"))
+    if isinstance(kind, pl.Float32 | pl.Float64):
+        whole = (column == column.round()) & (column.abs() < 2**53)
+        return (
+            pl.when(whole).then(column.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(column.cast(pl.String))
+        )
+    return column.cast(pl.String)

@@ -1,0 +1,185 @@
+"""`bulkops inbox` as operations run it: the command, its documents, its files and its signals."""
+
+import csv
+import json
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bulkops.cli.main import cli
+from bulkops.errors import BulkopsError
+from bulkops.sandbox.serve import SandboxServer
+from tests.cli.running import Shell
+
+CONFIG = """
+[targets.test]
+base_url = "{base_url}"
+key = {{env = "BULKOPS_MANAGEMENT_KEY"}}
+
+[inbox.partner]
+folder = "in"
+target = "test"
+quiet = "0s"
+on_findings = "quarantine"
+
+[[inbox.partner.files]]
+match = "points-*.csv*"
+contract = "loyalty-points"
+ids = {{program = 1}}
+
+[inbox.other]
+folder = "other"
+target = "test"
+archive = "other-archive"
+
+[[inbox.other.files]]
+match = "codes.csv"
+recipe = "codes.yaml"
+"""
+RECIPE = """
+name: codes
+variables: {file: }
+steps:
+  - contract: coupons
+    file: ${file}
+    ids: {application: 1, campaign: 1}
+"""
+POINTS = "customerprofileid,amount\n"
+
+
+def written(folder: Path, base_url: str) -> Path:
+    """Write a configuration with two inboxes and their folders."""
+    (folder / "in").mkdir()
+    (folder / "other").mkdir()
+    (folder / "codes.yaml").write_text(RECIPE)
+    path = folder / "bulkops.toml"
+    path.write_text(CONFIG.format(base_url=base_url))
+    return path
+
+
+@pytest.fixture
+def config(sandbox: SandboxServer, tmp_path: Path) -> Path:
+    return written(tmp_path, sandbox.base_url)
+
+
+def test_one_pass_over_all_inboxes_ends_with_one_document_and_summaries(
+    shell: Shell, config: Path, sandbox: SandboxServer
+) -> None:
+    folder = config.parent
+    (folder / "in" / "points-1.csv").write_text(f"{POINTS}customer-0001,5\ncustomer-0002,<b>many\n")
+    (folder / "in" / "points-2.csv").write_text(f"{POINTS}customer-0003,5\n")
+    (folder / "other" / "codes.csv").write_text("value\nCODE-A\n")
+    config.write_text(config.read_text().replace('folder = "other"', 'folder = "other"\nquiet = "0s"'))
+    outputs = [word for form in ("json", "md", "html") for word in ("--output", f"{form}={folder / f'pass.{form}'}")]
+    metrics = folder / "bulkops.prom"
+    done = shell.run("--config", str(config), "inbox", "--json", "--settle", "1", "--metrics", str(metrics), *outputs)
+    assert done.code == 1, done.err
+    document = done.json
+    assert (document["inbox"], document["state"], document["exit"]) == (None, "refused", 1)
+    found = {Path(each["path"]).name: each["state"] for each in document["files"]}
+    assert found == {"points-1.csv": "partial", "points-2.csv": "imported", "codes.csv": "imported"}
+    assert document["files"][1]["verdict"] == "proved"
+    assert json.loads((folder / "pass.json").read_text()) == document
+    assert "<b>many" not in (folder / "pass.html").read_text()
+    assert "| partner | points-1.csv | partial |" in (folder / "pass.md").read_text()
+    text = metrics.read_text()
+    assert 'bulkops_inbox_files{inbox="partner",state="partial"} 1.0' in text
+    assert 'bulkops_inbox_records{inbox="partner",state="accepted"} 2.0' in text
+    assert "bulkops_exit_code 1.0" in text
+    assert sandbox.state.count("point") == 2
+    assert sandbox.state.count("coupon", value="CODE-A") == 1
+    status = shell.run("--config", str(config), "inbox", "status", "partner", "--json")
+    assert status.code == 0
+    assert [each["records"] for each in status.json["corrections"]] == [1]
+    assert [each["exit"] for each in status.json["passes"]] == [1]
+
+
+def test_every_repeats_the_pass_until_a_signal_ends_it_cleanly(
+    shell: Shell, config: Path, sandbox: SandboxServer
+) -> None:
+    metrics = config.parent / "bulkops.prom"
+    words = ("--config", str(config), "inbox", "partner", "--every", "1s", "--settle", "1", "--metrics", str(metrics))
+    process = shell.start(*words)
+    _until(metrics.exists)
+    draft = config.parent / "draft"
+    draft.write_text(f"{POINTS}customer-0001,5\n")
+    draft.replace(config.parent / "in" / "points-1.csv")
+    _until(lambda: sandbox.state.count("point") == 1 and not (config.parent / "in" / "points-1.csv").exists())
+    process.send_signal(signal.SIGTERM)
+    done = shell.ended(process)
+    assert done.code in (0, 130)
+    assert "partner: 1 imported. State: done." in done.out
+    assert sandbox.state.count("point") == 1
+
+
+def _until(found: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not found():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("words", "change", "message"),
+    [
+        (["nobody"], ("", ""), "There is no inbox 'nobody'"),
+        (["status", "a", "b"], ("", ""), "Name one inbox"),
+        (["status", "--every", "5m"], ("", ""), "takes neither --every"),
+        (["--every", "often"], ("", ""), "is not a length"),
+        ([], ('quiet = "0s"', 'quiet = "soon"'), "quiet must be a length such as 2m"),
+        ([], ("contract =", "contrakt ="), "files does not know 'contrakt'"),
+        ([], ('"loyalty-points"', '"loyalty-point"'), "the closest is 'loyalty-points'"),
+        ([], ("ids = {program = 1}", 'expect = {due = "3"}'), "files.expect.due must be a time such as 03:00"),
+        ([], ("[inbox.other]", "[inbox.status]\nfolder = 'x'\ntarget = 'test'\n[inbox.other]"), "must have a name"),
+        ([], ('folder = "other"', 'folder = "other-archive"'), "must differ from the folder"),
+        ([], ('folder = "in"', 'folder = "absent"'), "cannot be read"),
+        (["--output", "pdf=a"], ("", ""), "unknown format 'pdf'"),
+    ],
+)
+def test_a_wrong_command_or_configuration_is_refused_with_its_place(
+    words: list[str], change: tuple[str, str], message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = written(tmp_path, "http://127.0.0.1:9")
+    monkeypatch.setenv("BULKOPS_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("BULKOPS_MANAGEMENT_KEY", "key")
+    if change[0]:
+        config.write_text(config.read_text().replace(*change))
+    done = CliRunner().invoke(cli, ["--config", str(config), "inbox", *words], standalone_mode=False)
+    if isinstance(done.exception, BulkopsError):
+        assert done.exception.exit_code == 2
+        assert message in done.exception.message
+    else:
+        assert message in done.stderr
+        assert done.return_value == 2
+
+
+def test_findings_and_differences_are_written_for_spreadsheets(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "f.csv"
+    rows = "".join(f"=cmd{n},many\n" for n in range(20))
+    file.write_text(POINTS + rows)
+    made = [f"csv={tmp_path / 'found.csv'}", f"xlsx={tmp_path / 'found.xlsx'}"]
+    words = [word for each in made for word in ("--output", each)]
+    done = shell.run("validate", "loyalty-points", str(file), *words)
+    assert done.code == 1
+    assert done.out.count("'many'") == 5  # the terminal shows examples, the file all of them
+    with (tmp_path / "found.csv").open(encoding="utf-8-sig", newline="") as found:
+        listed = list(csv.DictReader(found))
+    assert [row["line"] for row in listed if row["column"] == "amount"] == [str(n) for n in range(2, 22)]
+    assert (tmp_path / "found.xlsx").read_bytes().startswith(b"PK")
+    again = shell.run("validate", "loyalty-points", str(file), "--output", f"csv={file}")
+    assert again.code == 2
+    file.write_text(f"{POINTS}customer-0001,5\n")
+    made = ["--output", f"csv={tmp_path / 'differences.csv'}", "--output", f"xlsx={tmp_path / 'differences.xlsx'}"]
+    ids = ["--program", "1", "--settle", "0.1"]
+    done = shell.run("reconcile", "loyalty-points", str(file), *ids, *made, "--json")
+    assert done.code == 1
+    assert done.json["files"]["csv"] == str(tmp_path / "differences.csv")
+    with (tmp_path / "differences.csv").open(encoding="utf-8-sig", newline="") as found:
+        (row,) = csv.DictReader(found)
+    assert (row["class"], row["line"]) == ("missing", "2")

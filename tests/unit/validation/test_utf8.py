@@ -1,0 +1,19 @@
+"""Whether bytes are UTF-8: long data is judged by polars, short data by Python, with the same result."""
+
+import pytest
+
+from bulkops.validation.checks.encoding import is_utf8
+
+VALID = (b"a", "é".encode(), "名".encode(), "\U0001f600".encode(), b"\0", b"\xef\xbb\xbf", b"\xf4\x8f\xbf\xbf")
+INVALID = (
+    b"\x80", b"\xc3", b"\xe9t", b"\xc0\xaf", b"\xed\xa0\x80", b"\xe0\x80\xaf", b"\xf4\x90\x80\x80", b"\xf5\x80\x80\x80",
+    b"\xe2\x82", b"\xf0\x9f\x98", b"\xff\xfe",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [0, 10_000])
+@pytest.mark.parametrize("piece", [*VALID, *INVALID])
+def test_long_and_short_data_are_judged_alike(piece: bytes, size: int) -> None:
+    data = "ä".encode() * size + piece + b"\n" * size
+    assert is_utf8(data) == (piece in VALID)
+    assert is_utf8(data[: len(data) - size]) == (piece in VALID)
