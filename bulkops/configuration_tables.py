@@ -192,7 +192,7 @@ CheckTable = create_model(
 
 
 class ExpectTable(Table):
-    """What is usual for the files of a pattern; a pass fails, or warns, if a file or a day differs from it."""
+    """The usual properties of the files of a pattern; a pass fails, or warns, if a file or a day differs from it."""
 
     needs = MappingProxyType(
         {
@@ -264,7 +264,7 @@ class InboxFilesTable(Table):
     reconcile: bool = Field(default=True, description="Prove the rows after the import.")
     max_errors: str | None = Field(default=None, description="Stop when more records than this were rejected.")
     max_removals: str | None = Field(default=None, description="Maximum rows that a replacing import may remove.")
-    expect: ExpectTable = Field(default=ExpectTable(), description="What is usual for these files.")
+    expect: ExpectTable = Field(default=ExpectTable(), description="The usual properties of these files.")
 
     @field_validator("contract")
     @classmethod

@@ -103,7 +103,7 @@ class Origins:
         }
 
     def of_record(self, record: int) -> Origin | None:
-        """Return the origin of a record, counted from 1; None if there is no such record."""
+        """Return the origin of a record, counted from 1; None if the record does not exist."""
         import polars as pl
 
         number, position = divmod(record - 1, BLOCK)

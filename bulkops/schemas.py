@@ -93,7 +93,7 @@ class Described:
 
 
 SCHEMAS = {
-    "init": Described(about="`init --json`: what was recognised, and the proposed text.", shape=ProposalDocument),
+    "init": Described(about="`init --json`: the recognised columns, and the proposed text.", shape=ProposalDocument),
     "validate": Described(about="`validate --json`: the findings of files.", shape=ValidationDocument),
     "check": Described(about="`check --json`: the findings of the mapped files.", shape=ValidationDocument),
     "fix": Described(about="`fix --json`: the changes, and the findings that remain.", shape=FixDocument),
@@ -119,7 +119,8 @@ SCHEMAS = {
     "ledger-check": Described(about="`ledger check --json`: the problems found.", shape=LedgerCheckDocument),
     "ledger-prune": Described(about="`ledger prune --json`: the files removed.", shape=PruneDocument),
     "inbox": Described(
-        about="`inbox --json`: what a pass did; with `status`, what waits.", shape=InboxDocument | InboxStatusDocument
+        about="`inbox --json`: the result of a pass; with `status`, the waiting files.",
+        shape=InboxDocument | InboxStatusDocument,
     ),
     "report": Described(about="`report --json`: jobs with timeline, findings and sums.", shape=ReportDocument),
     "run": Described(

@@ -42,7 +42,7 @@ class InboxFileDocument(TypedDict):
     jobs: NotRequired[Annotated[list[str], about("All jobs of the file, if it has several.")]]
     verdict: NotRequired[Annotated[str, about("Of the reconciliation.")]]
     findings: NotRequired[Annotated[dict[str, int], about("Findings by rule.")]]
-    corrects: NotRequired[Annotated[str, about("The file whose rejected records this file corrects.")]]
+    corrects: NotRequired[Annotated[str, about("The file with the rejected records that this file corrects.")]]
     rejected_file: NotRequired[Annotated[str, about("The records to correct and drop again.")]]
 
 

@@ -29,8 +29,8 @@ class FieldDocument(TypedDict):
     ]
     source: Annotated[str | None, about("The source column of a certain mapping.")]
     sql: Annotated[str | None, about("The expression of a certain mapping.")]
-    assumed: Annotated[str | None, about("What the file cannot prove, such as the time zone.")]
-    why: Annotated[str, about("What the mapping is based on, with counts.")]
+    assumed: Annotated[str | None, about("The facts that the file cannot prove, such as the time zone.")]
+    why: Annotated[str, about("The basis of the mapping, with counts.")]
     candidates: list[CandidateDocument]
 
 
@@ -39,7 +39,7 @@ class ProposedStepDocument(TypedDict):
     """A proposed step of the recipe."""
 
     table: Annotated[str, about("The file, sheet or table of a database.")]
-    tool: Annotated[str | None, about("The tool whose headers the table has.")]
+    tool: Annotated[str | None, about("The tool that writes the headers of the table.")]
     rows: Annotated[Count, about("The rows that were read.")]
     complete: Annotated[bool, about("Whether all rows were read.")]
     notes: Annotated[list[str], about("How the table is written.")]

@@ -74,7 +74,7 @@ class EarlierJobs:
 
 @dataclass
 class _Filter:
-    """What is known of the jobs to one target that cannot change any more.
+    """The digests of the jobs to one target that cannot change any more.
 
     `first` are the first halves of all their digests, sorted; `without` are the jobs without digests.
     """
@@ -84,7 +84,7 @@ class _Filter:
     first: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
 
     def add(self, job: str, digests: Digests | None) -> None:
-        """Add a job whose chunks are all in a final state."""
+        """Add a job with all chunks in a final state."""
         self.covered.add(job)
         if digests is None:
             self.without.add(job)
@@ -105,7 +105,7 @@ _FILTERS: WeakKeyDictionary[LedgerReader, dict[str, _Filter]] = WeakKeyDictionar
 
 
 def jobs_to_compare(ledger: LedgerReader, target_key: str, known: Sequence[str], digests: Digests) -> EarlierJobs:
-    """Return the jobs whose digests must be compared with those of a file; `known` are the ids of all earlier jobs.
+    """Return the jobs with digests to compare with those of a file; `known` are the ids of all earlier jobs.
 
     Jobs that are complete and have no record of the file are left out.
     """

@@ -34,7 +34,7 @@ _OF_CELLS = frozenset(
 
 
 @dataclass(frozen=True)
-class Cause:
+class CommonCause:
     """A defect of the whole file, and the rules that report its consequences."""
 
     code: str
@@ -57,7 +57,7 @@ _SIGNATURES = (
 
 
 def binary_kind(data: bytes) -> str | None:
-    """Return the kind of a file whose first bytes are those of another format; None if they are not."""
+    """Return the kind of a file with the first bytes of another format; None if it is not one."""
     return next((kind for signature, kind in _SIGNATURES if data.startswith(signature)), None)
 
 
@@ -137,14 +137,14 @@ def _all_names(line: bytes) -> list[tuple[str, ...]]:
     return [spelt_names(line, separator) for separator in SEPARATORS]
 
 
-def header_cause(header: Header, contract: Contract) -> Cause | None:
+def header_cause(header: Header, contract: Contract) -> CommonCause | None:
     """Return the cause if the header belongs to an export or to another contract; None if it does not."""
     if any(fault.code == "HDR107" for fault in header.faults):
         return None
     return _export(header, contract) or _other_contract(header, contract)
 
 
-def _export(header: Header, contract: Contract) -> Cause | None:
+def _export(header: Header, contract: Contract) -> CommonCause | None:
     if None not in header.columns:
         return None
     names = {name.strip().lower() for name in header.names}
@@ -157,7 +157,7 @@ def _export(header: Header, contract: Contract) -> Cause | None:
     advice = "`bulkops fix --unsafe` removes the columns that no import has" if best == contract.name else ""
     text = f"the file is an export of {best}, not an import file; the columns of {contract.name} are {takes}"
     explains = _COLUMNS | {"HDR106"} | (frozenset() if best == contract.name else _OF_CELLS)
-    return Cause("HDR112", f"{text}; {advice}" if advice else text, explains)
+    return CommonCause("HDR112", f"{text}; {advice}" if advice else text, explains)
 
 
 def _own_columns(names: set[str], contract: Contract) -> int:
@@ -193,7 +193,7 @@ def export_names(header: Header, contract: Contract) -> Mapping[str, str]:
     return renames
 
 
-def _other_contract(header: Header, contract: Contract) -> Cause | None:
+def _other_contract(header: Header, contract: Contract) -> CommonCause | None:
     names = {name.strip().lower() for name in header.names}
     strange = [
         name
@@ -210,14 +210,14 @@ def _other_contract(header: Header, contract: Contract) -> Cause | None:
     ]
     if not others or not names - {""}:
         return None
-    return Cause(
+    return CommonCause(
         "HDR113",
         f"this looks like a {' or '.join(others)} file, not {contract.name}: it has the columns of that import",
         _COLUMNS | _OF_CELLS,
     )
 
 
-def width_cause(header: Header, data: bytes) -> Cause | None:
+def width_cause(header: Header, data: bytes) -> CommonCause | None:
     """Return the cause if all first records have another number of fields, or another separator, than the header."""
     width = len(header.columns)
     lines = _whole_lines(data)[:_SEARCHED]
@@ -232,14 +232,14 @@ def width_cause(header: Header, data: bytes) -> Cause | None:
         if separator != header.separator and all(_width(line, separator) == width for line in lines):
             other = SEPARATOR_NAMES[bytes((separator,))]
             message = f"{other} separates the fields of the records, but {separator_name} those of the header"
-            return Cause("HDR114", message, frozenset({"STR101", "STR102"}))
+            return CommonCause("HDR114", message, frozenset({"STR101", "STR102"}))
     if count > width and all(_blank_behind(line, header.separator, width) for line in lines):
         # `fix` removes surplus blank fields record by record.
         return None
     if count == 1 and all(line.startswith(b'"') for line in lines):
         return None
     message = f"the header has {_fields(width)}, but all of the first {len(lines)} records have {_fields(count)}"
-    return Cause("HDR114", message, frozenset({"STR101", "STR102"}))
+    return CommonCause("HDR114", message, frozenset({"STR101", "STR102"}))
 
 
 def _whole_lines(data: bytes) -> list[bytes]:
@@ -264,7 +264,7 @@ def _fields(count: int) -> str:
     return f"{count} field{'' if count == 1 else 's'}"
 
 
-def encoding_cause(data: bytes, *, mask: bool) -> Cause | None:
+def encoding_cause(data: bytes, *, mask: bool) -> CommonCause | None:
     """Return the cause if many lines are not UTF-8 and no line proves that the file is UTF-8."""
     if data.isascii():
         return None
@@ -273,4 +273,4 @@ def encoding_cause(data: bytes, *, mask: bool) -> Cause | None:
         return None
     readings = describe_readings(odd[0][:_SHOWN], mask=mask)
     message = f"the file is not UTF-8: none of its first {len(odd):,} lines with other characters is{readings}"
-    return Cause("FIL112", message, frozenset({"FIL102", "FIL104"}))
+    return CommonCause("FIL112", message, frozenset({"FIL102", "FIL104"}))

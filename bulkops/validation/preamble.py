@@ -11,7 +11,7 @@ from bulkops.reading.blocks import ContentForm, ContentReader
 from bulkops.reading.byte_order import MARK
 from bulkops.reading.records.quoting import read_strictly
 from bulkops.validation.diagnosis import (
-    Cause,
+    CommonCause,
     binary_kind,
     content_kind,
     encoding_cause,
@@ -234,7 +234,7 @@ def _preamble_notice(preamble: bytes, head: _Head) -> Notice:
     return Notice("HDR111", message, head.lines - count + 1, head.offset - len(preamble))
 
 
-def _causes(header: Header, below: bytes, contract: Contract, *, mask: bool) -> list[Cause]:
+def _causes(header: Header, below: bytes, contract: Contract, *, mask: bool) -> list[CommonCause]:
     """Return the causes of many findings that the header and the first records show."""
     found = (header_cause(header, contract), width_cause(header, below), encoding_cause(below, mask=mask))
     return [cause for cause in found if cause is not None]

@@ -101,7 +101,7 @@ def _following(proposal: "Proposal", output: Path | None, *, checks: bool) -> st
 
 
 def _summarise(proposal: "Proposal", output: Path | None, following: str, *, checks: bool) -> None:
-    """Print to stderr what was recognised, what must be decided, and what to do next."""
+    """Print the recognised columns, the open decisions and the next step to stderr."""
     from bulkops.proposing.yaml_text import facts, undecided_lines
 
     out = console()
