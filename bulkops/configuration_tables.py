@@ -129,6 +129,12 @@ class _CheckKeys(Table):
 class OnEndTable(Table):
     """What to call when a job or a recipe ends; each receives a summary as JSON."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"required": [key]} for key in ("command", "url", "url-env", "apprise", "apprise-env")],
+            "not": {"required": ["url", "url-env"]},
+        }
+    )
     needs = MappingProxyType(
         {
             "command": "be text, and not blank",
@@ -145,7 +151,9 @@ class OnEndTable(Table):
     url_env: Filled | None = Field(
         default=None, alias="url-env", description="The environment variable that contains that address."
     )
-    apprise: Texts = Field(default=[], description="Apprise URLs that receive its text; needs bulkops[apprise].")
+    apprise: Texts = Field(
+        default=[], min_length=1, description="Apprise URLs that receive its text; needs bulkops[apprise]."
+    )
     apprise_env: Filled | None = Field(
         default=None, alias="apprise-env", description="The environment variable that contains Apprise URLs."
     )

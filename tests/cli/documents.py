@@ -12,8 +12,8 @@ from bulkops.cli.main import COMMANDS, cli
 from bulkops.schemas import SCHEMAS, schema_of
 
 GROUPS = ("jobs", "ledger")
-NO_COMMAND = frozenset({"error", "recipe", "config"})
-"""Schemas of what any command prints when it fails, and of files that bulkops reads."""
+NO_COMMAND = frozenset({"error", "on-end", "recipe", "config"})
+"""Schemas of what any command prints when it fails, of what a hook receives, and of files that bulkops reads."""
 
 
 @cache

@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from click.testing import CliRunner
 
 from bulkops.cli.main import cli
 from bulkops.cli.options.check_table import CheckTable
-from bulkops.configuration import TABLES, read_config, target_profile
+from bulkops.configuration import TABLES, end_hooks, read_config, target_profile
 from bulkops.configuration_tables import ConfigurationFile
 from bulkops.documents import parse_toml, parse_yaml
 from bulkops.errors import UsageError
@@ -278,6 +279,12 @@ CONFIGURATIONS = [
     ('[targets.live]\nbase_url = "https://a.b"\n[check]\ncoupons = "*.csv"\nfail_on = "never"', False),
     ('[targets.live]\nbase_url = "https://a.b"\n[check]\ncoupons = "*.csv"\ncase = "upper"', False),
     ('[targets.live]\nbase_url = "https://a.b"\n[chek]\ncoupons = "*.csv"', False),
+    ('[targets.live]\nbase_url = "https://a.b"\n[check]\nstores = []\n[on_end]\ncommand = "true"', True),
+    ('[targets.live]\nbase_url = "https://a.b"\n[check]\nstores = []\n[on_end]\nurl-env = "HOME"', True),
+    ('[targets.live]\nbase_url = "https://a.b"\n[on_end]\nwhen = "always"', False),
+    ('[targets.live]\nbase_url = "https://a.b"\n[on_end]\ncommand = " "', False),
+    ('[targets.live]\nbase_url = "https://a.b"\n[on_end]\ncommand = "true"\nwhen = "never"', False),
+    ('[targets.live]\nbase_url = "https://a.b"\n[on_end]\nurl = "https://a.b/c"\nurl-env = "HOOK"', False),
 ]
 
 
@@ -291,6 +298,7 @@ def test_the_schema_of_the_configuration_accepts_what_bulkops_accepts(text: str,
         config = read_config(path)
         target_profile(config, "live")
         CheckTable.of(config)
+        end_hooks(config, os.environ)
 
     if right:
         read()
