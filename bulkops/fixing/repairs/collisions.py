@@ -61,7 +61,7 @@ def colliding_keys(contract: Contract, source: Source, scan: FileScan, options: 
 class _Trial:
     """A repaired copy with its changes. `colliding`: some repaired keys are equal to others.
 
-    `kept` has a flag for each record whose key must stay: those of the trial itself if it has no colliding keys.
+    `kept` has a flag for each record that must keep its key: those of the trial itself if it has no colliding keys.
     """
 
     copy: BinaryIO
