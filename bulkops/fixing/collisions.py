@@ -61,7 +61,7 @@ def colliding_keys(contract: Contract, source: Source, scan: FileScan, options: 
 class _Trial:
     """A repaired copy with its changes. `colliding`: some repaired keys are equal to others.
 
-    `kept` has a flag for each record with a key that must stay: those of the trial itself if it has no colliding keys.
+    `kept` has a flag for each record that must keep its key: those of the trial itself if it has no colliding keys.
     """
 
     copy: BinaryIO
@@ -149,7 +149,9 @@ def _repeated(contract: Contract, copy: Source, origins: Origins) -> Offsets:
     """Return the record numbers in the original file of keys that appear more than once in the copy."""
     keys, found = _CopyKeys(), [np.zeros(0, np.int64)]
     with opened(copy) as stream:
-        builder = ReportBuilder(contract, copy, ValidationSettings(max_findings=0), None)
+        # Only the rules that decide which records have a key.
+        settings = ValidationSettings(max_findings=0, select=("STR", "HDR", "UNQ"))
+        builder = ReportBuilder(contract, copy, settings, None)
         check_content(ContentReader(stream), builder, keys)
     for store in keys.stores.values():
         for positions, firsts, case_only in store.repetitions():

@@ -142,7 +142,7 @@ class _RewritePass:
         self._write_run(block, laid, above, slice(done, len(laid.starts)))
 
     def _unchanged(self, block: Block, laid: Layout) -> Flags:
-        """Return flags of the records that stay as they are; none in a copy: its records have earlier origins."""
+        """Return flags of the records that stay as they are; none in a copy, which has earlier origins."""
         if self.earlier is not None:
             return np.zeros(len(laid.starts), np.bool_)
         flags = self.finder.flags(block, laid)

@@ -3,7 +3,7 @@
 import json
 import shlex
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -192,7 +192,7 @@ class _ChangeLog:
         """Write a change to the list, and print it if requested."""
         from bulkops.validation.context import masked
 
-        row: dict[str, Any] = asdict(change)
+        row: dict[str, Any] = {**vars(change)}
         if self._mask:
             row |= {name: masked(row[name]) for name in ("before", "after")}
         if self._out is not None:
