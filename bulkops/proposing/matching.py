@@ -124,7 +124,8 @@ def _export_of(contract: Contract, columns: Sequence[str]) -> Readback | None:
 
 def _eligible(table: Table) -> list[Contract]:
     """Return the contracts whose key meaning and required columns a table has, in the order of the words."""
-    present = {meaning for name, meaning in table.meanings.items() if table.profile.columns[name].filled}
+    profile = table.profile
+    present = {each for name, each in table.meanings.items() if profile.columns[name].filled or not profile.rows}
     found = []
     for name, targets in words().contracts.items():
         contract = CONTRACTS[name]
