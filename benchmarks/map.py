@@ -4,7 +4,7 @@
     python benchmarks/map.py --records 200000    # a quick look
 
 bulkops checks the structure of every record, keeps the origin of every row and computes the SHA-256 of both files.
-Every measurement is a process of its own, taken in turns; the best of several rounds counts.
+Every measurement is a separate process, in turns; the best of several rounds counts.
 """
 
 import argparse
@@ -32,7 +32,7 @@ COLUMNS = {
 SELECT = ", ".join(f"{sql} AS {name}" for name, sql in COLUMNS.items())
 
 ROUND = "round-of-the-measurement"
-"""Stands for a folder of each round: a mapped file that is complete would be used again."""
+"""Placeholder for the folder of a round: a mapped file that is complete would be used again."""
 
 PLAIN = f"""
 import sys, duckdb

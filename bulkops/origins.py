@@ -22,7 +22,7 @@ SUFFIX = ".origins.parquet"
 METADATA = "bulkops"
 PART, LINE, ROWS = "_part", "_line", "_rows"
 BLOCK = 100_000
-"""Records whose origins are read at a time."""
+"""Number of origins read at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,10 @@ class Origins:
 
     @classmethod
     def of_content(cls, mapped: Path, sha256: str | None = None) -> "Origins | None":
-        """Return the origins beside a file if they belong to its content, whose SHA-256 may be given; else None."""
+        """Return the origins beside a file if they belong to its content; else None.
+
+        `sha256` is the digest of the content, if it is known already.
+        """
         found = cls.beside(mapped)
         if found is None:
             return None

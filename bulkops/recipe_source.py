@@ -137,7 +137,7 @@ class Lookup(Strict):
 
 
 class Join(Strict):
-    """A second source whose columns are added to the rows."""
+    """A second source; its columns are added to the rows."""
 
     source: Source = Field(description="The second source.")
     match: Sql = Field(description="SQL condition over `source` and the name of the join.")
@@ -185,7 +185,7 @@ class MappingKeys(Strict):
     lookups: dict[str, Lookup] = Field(default_factory=dict, description="Tables that translate values.")
     joins: dict[str, Join] = Field(default_factory=dict, description="Further sources, by name.")
     unnest: dict[str, Sql] = Field(
-        default_factory=dict, max_length=1, description="New column, and the SQL list whose elements become rows."
+        default_factory=dict, max_length=1, description="New column, and a SQL list: each element becomes a row."
     )
     group: Texts = Field(default=(), description="Expressions: rows with equal values become one record.")
 

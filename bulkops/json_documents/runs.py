@@ -132,7 +132,7 @@ class PlannedStepDocument(TypedDict):
     bytes: Count
     requests: Count
     least_seconds: Annotated[float, about("The shortest time of the upload under the rate limit.")]
-    verify: Annotated[Cost, about("What the reconciliation costs; 0 if the step has none.")]
+    verify: Annotated[Cost, about("The cost of the reconciliation; 0 if the step has none.")]
     mapping: NotRequired[MappingDocument]
 
 

@@ -23,7 +23,7 @@ MAPPED = "mapped"
 
 @dataclass(frozen=True, kw_only=True)
 class Control:
-    """One control total: what is counted, the expected value and the found one; `group` is a value of a column."""
+    """One control total: its name, the expected value and the found one; `group` is a value of a column."""
 
     name: str
     expected: Decimal

@@ -17,7 +17,7 @@ CLOCKS = frozenset(
         "transaction_timestamp", "current_setting", "current_user", "session_user", "user",
     }
 )  # fmt: skip
-"""Functions and words whose value depends on the moment or the machine."""
+"""Functions and words with a value that depends on the moment or the machine."""
 ALLOWED = frozenset({"error"})
 """Functions that DuckDB calls volatile although their result depends on their arguments alone."""
 

@@ -123,7 +123,7 @@ class Workspace:
 def workspace(folder: Path, *, progress: Progress | None = None) -> Iterator[Workspace]:
     """Yield an empty workspace in a folder, and remove its content at the end.
 
-    What a killed run left there is removed first. UsageError if another process uses the folder.
+    Files of a killed run are removed first. UsageError if another process uses the folder.
     """
     private_folder(folder.parent)
     lock = FileLock(folder.with_name(f"{folder.name}.lock"), timeout=0, mode=0o600, fallback_to_soft=False)
@@ -230,7 +230,7 @@ class _Draft:
         self.csv = folder / "mapped.csv"
         self.origins = ""
         names = mapping.step.mapped_columns
-        if len(names) == 1:  # a blank cell alone would be a blank line, which is no record
+        if len(names) == 1:  # a blank cell alone would be a blank line, not a record
             texts = [f"coalesce({text}, '')" for text in texts]
         self._cells = ", ".join(f"{text} AS {quoted(name)}" for name, text in zip(names, texts, strict=True))
 

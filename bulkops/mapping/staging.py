@@ -104,7 +104,7 @@ def _limited(table: LegacyTable, most: int | None) -> Iterator[pl.DataFrame]:
 
 
 def _stamps(table: LegacyTable) -> list[tuple[int, int] | None]:
-    """Return size and modification time of each file; None for what is no file."""
+    """Return size and modification time of each file; None for a part that is not a file."""
     found = []
     for part in table.parts:
         path = Path(part.name)
@@ -115,7 +115,7 @@ def _stamps(table: LegacyTable) -> list[tuple[int, int] | None]:
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
     try:
-        frame.write_parquet(path, compression="lz4", statistics=False)
+        frame.write_parquet(path, compression="snappy", statistics=False)
     except NO_SPACE as error:
         raise UsageError(
             f"The source cannot be copied to {path.parent}: {str(error).splitlines()[0]}",

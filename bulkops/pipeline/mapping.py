@@ -90,7 +90,7 @@ def kept_path(recipe: Recipe, number: int, step: Step, key: str) -> Path:
 
 @dataclass
 class RunRecord:
-    """What a recipe has begun at a target: the job and the sources of each step, until the run ends as expected.
+    """The begun steps of a recipe at a target: the job and the sources of each, until the run ends as expected.
 
     The record is a file beside the mapped files. A later run compares its sources with it.
     """
@@ -137,7 +137,7 @@ class RunRecord:
 
 
 def with_files(recipe: Recipe, files: Mapping[int, MappedFile]) -> Recipe:
-    """Return a recipe whose mapped steps have their mapped files."""
+    """Return a recipe in which each mapped step has its mapped file."""
     steps: Sequence[Step] = [
         step.model_copy(update={"file": files[number].path}) if number in files else step
         for number, step in enumerate(recipe.steps, start=1)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from bulkops.account.preflight import Preflight, check_import
@@ -98,7 +99,7 @@ class StepResult:
         result: StepResultDocument = {
             "number": self.number,
             "contract": self.step.contract,
-            "file": str(self.step.file),
+            "file": str(self.step.file) if self.step.file != Path() else self.step.input_name,
             "expect": self.step.expect,
             "as_expected": self.as_expected,
             "already_done_by": document["job"] if document and self.already else None,
@@ -192,7 +193,7 @@ class RecipeRun:
         return replace(ended, mapping=found)
 
     def imports(self) -> Iterator[StepResult]:
-        """Yield the result of each step, whose file is ready."""
+        """Yield the result of each step; the files of all steps must be ready."""
         steps = self._numbered()
         clock = StoppableClock(self.clock, self.stop)
         with open_client(self.target, self.ledger, clock=clock, notify=self.notify) as client:

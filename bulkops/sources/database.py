@@ -129,8 +129,8 @@ def _sqlalchemy(database: Database) -> Iterator[tuple[tuple[str, ...], Iterator[
         with engine.connect() as connection:
             _read_only(connection, kind)
             streamed = connection.execution_options(stream_results=True, yield_per=FETCHED)
-            found = streamed.execute(text(database.query))
-            yield tuple(found.keys()), (tuple(row) for row in found)
+            with streamed.execute(text(database.query)) as found:
+                yield tuple(found.keys()), (tuple(row) for row in found)
     finally:
         engine.dispose()
 

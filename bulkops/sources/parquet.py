@@ -10,7 +10,7 @@ from bulkops.sources.table import BATCH
 
 
 def schema_of(path: Path) -> pl.Schema:
-    """Return the columns of a file and their types; InputUnreadable if it is no Parquet file."""
+    """Return the columns of a file and their types; InputUnreadable if it is not a Parquet file."""
     try:
         return pl.scan_parquet(path, glob=False).collect_schema()
     except (OSError, pl.exceptions.PolarsError) as error:

@@ -1,4 +1,4 @@
-"""The common form of all sources: a table of text columns whose rows have an origin."""
+"""The common form of all sources: a table of text columns; each row has an origin."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

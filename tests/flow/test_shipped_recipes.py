@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 import bulkops
-from bulkops.catalog import shipped_recipes
+from bulkops.catalog import copy_recipe, shipped_recipes
+from bulkops.errors import UsageError
 from bulkops.pipeline.recipes import StepResult
+from bulkops.recipe import load_recipe
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.settings import Target, authorization_value
 from bulkops.upload.options import RunOptions
@@ -43,6 +45,24 @@ def test_a_shipped_recipe_is_proved_and_accounts_for_every_row(
         counts = result.outcome.document["records"]
         assert counts["input"] == counts["accepted"] == result.mapping.records > 0
         assert result.step.options.get("notifications", False) is False
+
+
+def test_every_shipped_migration_has_a_section_in_the_docs() -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "shipped-recipes.md"
+    sections = [
+        line.removeprefix("## ") for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("## ")
+    ]
+    assert sorted(sections) == MIGRATIONS
+
+
+@pytest.mark.parametrize("name", MIGRATIONS)
+def test_a_copied_recipe_names_its_copied_files(name: str, tmp_path: Path) -> None:
+    recipe, *samples = copy_recipe(name, tmp_path)
+    step = load_recipe(recipe, {}).steps[0]
+    assert step.source is not None
+    assert step.source.file == samples[0]
+    with pytest.raises(UsageError, match="exists"):
+        copy_recipe(name, tmp_path)
 
 
 def test_shopify_codes_keep_the_uses_that_are_left(sandbox: SandboxServer, tmp_path: Path) -> None:

@@ -168,6 +168,22 @@ def test_the_failing_row_is_found_among_many(tmp_path: Path, mapped: Map) -> Non
         mapped(columns={"value": "Codes", "limitval": "Codes::INT"})
 
 
+def test_many_rows_keep_their_order_and_their_lines(tmp_path: Path, mapped: Map) -> None:
+    count = 400_000
+    text = "Codes;Note\n" + "".join(f"CODE-{i:07};{'x' * 60}\n" for i in range(count))
+    (tmp_path / "codes.csv").write_text(text, encoding="utf-8")
+    found = mapped(columns={"value": "Codes"}, where="right(Codes, 1) IN ('1', '7')")
+    wanted = [f"CODE-{i:07}" for i in range(count) if i % 10 in (1, 7)]
+    assert [row["value"] for row in rows(found)] == wanted
+    origins = Origins.of_content(found.path)
+    assert origins is not None
+    for record in (1, 2, 40_000, 40_001, 79_999, 80_000):
+        origin = origins.of_record(record)
+        assert origin is not None
+        assert origin.line == int(wanted[record - 1][5:]) + 2
+    assert origins.of_record(80_001) is None
+
+
 def test_the_same_source_gives_the_same_bytes_and_a_complete_file_is_used_again(mapped: Map, tmp_path: Path) -> None:
     columns = {"value": "Codes || row_number() OVER (PARTITION BY Kind)"}
     first, second = mapped(columns=columns), mapped("other.csv", columns=columns)

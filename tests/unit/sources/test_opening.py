@@ -18,6 +18,7 @@ from bulkops.recipe_source import SourceSpec
 from bulkops.sources.heading import distinct_names, header_row
 from bulkops.sources.opening import open_table
 from bulkops.sources.table import LINE, PART
+from tests.postgres.server import Postgres
 
 ROWS = [("A-1", "5,50", "Müller"), ("A-2", None, "O'Neil, Jr.")]
 COLUMNS = ("Code", "Amount", "Name")
@@ -202,6 +203,24 @@ def test_databases_are_read_in_order_and_never_written(tmp_path: Path) -> None:
             with pytest.raises(BulkopsError):
                 read(database=address, query=statement)
         assert len(read(database=address, table="members")[1]) == 2
+
+
+def test_postgresql_is_read_in_a_read_only_transaction(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    postgres.execute("CREATE TABLE legacy_members (id text, points numeric(10, 2), joined timestamptz, tags jsonb)")
+    postgres.execute(
+        "INSERT INTO legacy_members VALUES ('b', 2.50, '2024-05-01T10:00:00+02', '[\"x\"]'), ('a', 1.25, NULL, NULL)"
+    )
+    monkeypatch.setenv("LEGACY", postgres.address)
+    source = {"database_env": "LEGACY", "query": "SELECT * FROM legacy_members ORDER BY id"}
+    assert read(**source) == (
+        ("id", "points", "joined", "tags"),
+        [("a", "1.25", None, None), ("b", "2.50", "2024-05-01T08:00:00+00:00", '["x"]')],
+        [1, 2],
+    )
+    postgres.execute("CREATE SEQUENCE legacy_numbers")
+    with pytest.raises(InputUnreadable, match="read-only"):
+        read(database_env="LEGACY", query="SELECT nextval('legacy_numbers') ORDER BY 1")
+    assert len(read(database_env="LEGACY", table="legacy_members")[1]) == 2
 
 
 def test_a_database_address_never_shows_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
