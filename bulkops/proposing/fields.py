@@ -172,6 +172,9 @@ class _Filled:
         if profile.values is not None and set(profile.values) <= set(cell.literals):
             return self._certain(cleaned(self._name), "words of the import format")
         decision, end = profile.dates, self._ends()
+        if decision.certain and end and decision.reading.mixed:
+            value = date(self._name, decision.reading, decision.blanks, end=False)
+            return self._undecided("some values have a time and others do not", [(value, "days end as they begin")])
         if decision.certain:
             reading = decision.reading
             sql = date(self._name, reading, decision.blanks, end=end)

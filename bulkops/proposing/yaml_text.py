@@ -50,7 +50,7 @@ def _lines(proposal: Proposal, folder: Path, name: str, following: str) -> Itera
 def _step(step: ProposedStep, folder: Path) -> Iterator[str]:
     yield from (f"  # {_comment(text)}" for text in _about(step))
     yield f"  - contract: {step.contract}"
-    if step.whole_file and step.table.spec.file is not None:
+    if step.ready and step.table.spec.file is not None:
         yield f"    file: {scalar(_relative(step.table.spec.file, folder))}"
     else:
         yield from (f"    {line}" for line in _source(step.table.spec, folder))
