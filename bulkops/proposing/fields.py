@@ -6,7 +6,7 @@ from dataclasses import replace
 from bulkops.proposing.forms import Decision
 from bulkops.proposing.model import Candidate, Field, State, Table
 from bulkops.proposing.profile import ColumnProfile
-from bulkops.proposing.sql import cleaned, date, literal, number, quoted, without
+from bulkops.proposing.sql import cleaned, date, literal, number, quoted
 from bulkops.proposing.words import Targets, word_key, words
 from bulkops.wording import counted
 from bulkops_validators.model.cells import Cell, Choice, Duration, IdList, Integer, JsonObject, Number, Text, Timestamp
@@ -172,6 +172,9 @@ class _Filled:
         if profile.values is not None and set(profile.values) <= set(cell.literals):
             return self._certain(cleaned(self._name), "words of the import format")
         decision, end = profile.dates, self._ends()
+        if decision.certain and end and decision.reading.mixed:
+            value = date(self._name, decision.reading, decision.blanks, end=False)
+            return self._undecided("some values have a time and others do not", [(value, "days end as they begin")])
         if decision.certain:
             reading = decision.reading
             sql = date(self._name, reading, decision.blanks, end=end)
@@ -238,8 +241,12 @@ class _Filled:
         lists = [value for value in self._profile.examples if value.startswith("[") and value.endswith("]")]
         if not lists:
             return self._text()
-        inner = f"regexp_replace({without(self._name, ())}, '[\\[\\]''\" ]', '', 'g')"
-        return self._certain(f"nullif(replace({inner}, ',', {literal(cell.separator)}), '')", "lists in brackets")
+        separator = literal(cell.separator)
+        if all(value.startswith(('["', "[]")) for value in lists):
+            return self._certain(f"array_to_string(json_texts({quoted(self._name)}), {separator})", "lists as in JSON")
+        inner = f"regexp_replace({quoted(self._name)}, '^\\[''?|''?\\]$', '', 'g')"
+        between = literal("', '")
+        return self._certain(f"nullif(replace({inner}, {between}, {separator}), '')", "lists in brackets")
 
 
 def _with_blanks(why: str, decision: Decision) -> str:

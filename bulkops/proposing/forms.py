@@ -54,7 +54,7 @@ class Shape:
 class Reading:
     """One way to read a column. `form` is `iso`, `seconds`, `milliseconds`, `integer`, `point`, `comma` or a format.
 
-    `gap`: there is a blank in front of the offset of an ISO time.
+    `gap`: there is a blank in front of the offset of an ISO time. `mixed`: only some ISO dates have a time.
     """
 
     form: str
@@ -62,6 +62,7 @@ class Reading:
     has_time: bool = False
     has_zone: bool = False
     gap: bool = False
+    mixed: bool = False
     why: str = ""
 
 
@@ -109,6 +110,17 @@ def date_decision(shapes: Sequence[Shape]) -> Decision:
     else:
         why = "; ".join(f"{each.rows:,} of {rows:,} values fit {each.form}" for each in readings[:3])
     return Decision(readings=tuple(whole or readings[:3]), certain=False, why=why, blanks=blanks, odd=examples)
+
+
+def are_import_dates(shapes: Sequence[Shape], literals: Sequence[str]) -> bool:
+    """Return whether all values are RFC 3339 instants or words of the import format."""
+    plain = re.compile(r"9999-99-99T99:99:99(?:\.9+)?(?:Z|[+-]99:99)")
+    return all(shape.text in literals or plain.fullmatch(shape.text) for shape in shapes)
+
+
+def are_import_numbers(shapes: Sequence[Shape]) -> bool:
+    """Return whether all values are numbers of the import format."""
+    return all(re.fullmatch(r"-?9+(?:\.9+)?", shape.text) for shape in shapes)
 
 
 def _without_blanks(shapes: Iterable[Shape]) -> tuple[tuple[str, ...], list[Shape]]:
@@ -185,7 +197,8 @@ def _date_reading(form: str, shapes: Sequence[Shape]) -> Reading:
         matches = [match for shape in shapes if (match := _ISO.fullmatch(shape.text))]
         zones = all(match["zone"] for match in matches)
         gap = any((match["zone"] or "").startswith((" +", " -")) for match in matches)
-        return Reading(form=form, rows=rows, has_time=any(match["time"] for match in matches), has_zone=zones, gap=gap,
+        timed = {bool(match["time"]) for match in matches}
+        return Reading(form=form, rows=rows, has_time=True in timed, has_zone=zones, gap=gap, mixed=len(timed) > 1,
                        why=f"{counted(rows, 'value')} as in ISO 8601")  # fmt: skip
     if form in {"seconds", "milliseconds"}:
         return Reading(form=form, rows=rows, has_time=True, has_zone=True,

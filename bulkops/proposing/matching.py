@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bulkops.proposing.fields import fields_of, sources_of
+from bulkops.proposing.forms import are_import_dates, are_import_numbers
 from bulkops.proposing.model import Field, ProposedStep, State, Table
 from bulkops.proposing.profile import Footer
 from bulkops.proposing.sql import literal, quoted
 from bulkops.proposing.words import Targets, Tool, word_key, words
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.cells import Choice as WordChoice
+from bulkops_validators.model.cells import Integer, Number, Timestamp
 from bulkops_validators.model.contract import Contract, Form, ProgramKind, Readback
 
 _NOTHING = Targets(group="", weak=False, key=(), columns={}, options={})
@@ -124,7 +126,8 @@ def _export_of(contract: Contract, columns: Sequence[str]) -> Readback | None:
 
 def _eligible(table: Table) -> list[Contract]:
     """Return the contracts whose key meaning and required columns a table has, in the order of the words."""
-    present = {meaning for name, meaning in table.meanings.items() if table.profile.columns[name].filled}
+    profile = table.profile
+    present = {each for name, each in table.meanings.items() if profile.columns[name].filled or not profile.rows}
     found = []
     for name, targets in words().contracts.items():
         contract = CONTRACTS[name]
@@ -182,6 +185,7 @@ def _step(table: Table, contract: Contract, choice: Choice) -> ProposedStep:
     used = {each.source for each in fields if each.state is State.CERTAIN}
     still = {name for each in fields if each.state is not State.CERTAIN for name in each.sources}
     unused = {name: _about(name, table) for name in table.columns if name not in used | still}
+    whole = choice.own and _in_import_format(table, contract)
     return ProposedStep(
         table=table,
         contract=contract.name,
@@ -191,7 +195,8 @@ def _step(table: Table, contract: Contract, choice: Choice) -> ProposedStep:
         unused=unused,
         where=_where(table.profile.footer),
         hints=tuple(_hints(table, unused)),
-        whole_file=choice.own and _in_import_format(table, contract),
+        whole_file=whole,
+        ready=whole and _has_import_values(table, contract),
         totals=_totals(table, fields),
     )
 
@@ -201,6 +206,17 @@ def _in_import_format(table: Table, contract: Contract) -> bool:
     known = set(contract.header_names)
     plain = table.spec.kind == "csv" and not table.notes and table.profile.footer is None
     return plain and set(table.columns) <= known and table.spec.encoding is None
+
+
+def _has_import_values(table: Table, contract: Contract) -> bool:
+    """Return whether the dates and numbers of a file are written as an import needs them."""
+    for name in table.columns:
+        cell, shapes = contract.column(contract.header_names[name]).cell, table.profile.columns[name].shown_shapes()
+        if isinstance(cell, Timestamp) and not are_import_dates(shapes, cell.literals):
+            return False
+        if isinstance(cell, Number | Integer) and not are_import_numbers(shapes):
+            return False
+    return True
 
 
 def _where(footer: Footer | None) -> str | None:

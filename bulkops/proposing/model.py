@@ -68,8 +68,9 @@ class Table:
 class ProposedStep:
     """The import of a table by one contract.
 
-    `whole_file`: the file has the import format already. `others` are further contracts that the table may belong to;
-    `certain`: none of them is as likely. `unused` maps source columns to what they seem to be.
+    `whole_file`: the file has the header of the import format; `ready`: its dates and numbers have the form, too.
+    `others` are further contracts that the table may belong to; `certain`: none of them is as likely. `unused` maps
+    source columns to what they seem to be.
     """
 
     table: Table
@@ -81,12 +82,13 @@ class ProposedStep:
     where: str | None = None
     hints: tuple[str, ...] = ()
     whole_file: bool = False
+    ready: bool = False
     totals: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def undecided_columns(self) -> tuple[Field, ...]:
         """The import columns that a person has to decide about; none if the file is imported as it is."""
-        return () if self.whole_file else tuple(each for each in self.fields if each.state is not State.CERTAIN)
+        return () if self.ready else tuple(each for each in self.fields if each.state is not State.CERTAIN)
 
     @property
     def open_sources(self) -> tuple[str, ...]:

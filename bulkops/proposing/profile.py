@@ -54,14 +54,15 @@ class ColumnProfile:
     @cached_property
     def dates(self) -> Decision:
         """How the column is written if it contains dates."""
-        return date_decision(self._shapes())
+        return date_decision(self.shown_shapes())
 
     @cached_property
     def numbers(self) -> Decision:
         """How the column is written if it contains numbers."""
-        return number_decision(self._shapes())
+        return number_decision(self.shown_shapes())
 
-    def _shapes(self) -> Sequence[Shape]:
+    def shown_shapes(self) -> Sequence[Shape]:
+        """Return the shapes of the values; a column that is no figure has one shape, its first value."""
         if self.shapes is not None or not self.filled:
             return self.shapes or ()
         example = self.examples[0] if self.examples else ""

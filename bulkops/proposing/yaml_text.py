@@ -4,7 +4,9 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bulkops.proposing.model import Field, Proposal, ProposedStep, State, Table
 from bulkops.proposing.profile import control_character
@@ -48,7 +50,7 @@ def _lines(proposal: Proposal, folder: Path, name: str, following: str) -> Itera
 def _step(step: ProposedStep, folder: Path) -> Iterator[str]:
     yield from (f"  # {_comment(text)}" for text in _about(step))
     yield f"  - contract: {step.contract}"
-    if step.whole_file and step.table.spec.file is not None:
+    if step.ready and step.table.spec.file is not None:
         yield f"    file: {scalar(_relative(step.table.spec.file, folder))}"
     else:
         yield from (f"    {line}" for line in _source(step.table.spec, folder))
@@ -87,10 +89,8 @@ def facts(table: Table) -> str:
 
 def _source(spec: SourceSpec, folder: Path) -> Iterator[str]:
     if spec.file is None:
-        from bulkops.sources.database import database_of  # loads SQLAlchemy, which files do not need
-
         yield "source:"
-        if database_of(spec).url.password:
+        if urlsplit(spec.database or "").password:
             yield f"  # The address has a password: set {ADDRESS} to it."
             yield f"  database_env: {ADDRESS}"
         else:
@@ -162,9 +162,15 @@ def _unused(step: ProposedStep) -> Iterator[str]:
         return
     yield "unused:" if step.unused else "unused: []"
     for name, about in step.unused.items():
-        yield f"  - {scalar(name)}" + (f"  # {_comment(about)}" if about else "")
+        yield f"  - {scalar(_pattern(name, step.table.columns))}" + (f"  # {_comment(about)}" if about else "")
     for name in step.open_sources:
         yield f"  # - {_comment(scalar(name))}  # {DECIDE}: use it above, or list it here"
+
+
+def _pattern(name: str, columns: Sequence[str]) -> str:
+    """Return the name of an unused column, with * for signs that a recipe reads as patterns or variables."""
+    pattern = re.sub(r"[\[\]?$]", "*", name)
+    return pattern if [each for each in columns if fnmatchcase(each, pattern)] == [name] else name
 
 
 def scalar(text: str) -> str:

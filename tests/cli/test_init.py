@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,13 @@ import xlsxwriter
 from click.testing import CliRunner, Result
 
 from bulkops.cli.main import cli
+from bulkops.proposing.matching import steps_of
+from bulkops.proposing.model import Proposal
+from bulkops.proposing.yaml_text import recipe_text
 from bulkops.recipe import Recipe, load_recipe
+from bulkops.recipe_source import SourceSpec
 from tests.cli.documents import check_document
+from tests.unit.proposing.tables import table_of
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 HEADER = ["Gutscheincode", "Gültig ab", "Gültig bis", "Max. Einlösungen", "E-Mail", "Bemerkung"]
@@ -156,13 +162,30 @@ def test_a_malformed_record_is_reported_with_the_proposal() -> None:
 
 
 def test_headers_with_quotes_signs_and_line_ends_stay_columns_of_the_source() -> None:
-    odd = ["Coupon code", 'a "b" c', "it's: # x", "- y", "", "Größe\u200b", "yes"]
-    rows = ",".join('"' + name.replace('"', '""') + '"' for name in odd) + "\n" + "A-1,1,2,3,4,5,6\n"
+    odd = ["Coupon code", 'a "b" c', "it's: # x", "- y", "", "Größe\u200b", "yes", "a [x]", "${zone}", "b?*"]
+    rows = ",".join('"' + name.replace('"', '""') + '"' for name in odd) + "\n" + "A-1,1,2,3,4,5,6,7,8,9\n"
     Path("a b's.csv").write_text(rows, encoding="utf-8")
     (step,) = proposed("a b's.csv").steps
-    assert step.unused == ('a "b" c', "it's: # x", "- y", "column_5", "Größe\u200b", "yes")
+    names = ('a "b" c', "it's: # x", "- y", "column_5", "Größe\u200b", "yes", "a *x*", "*{zone}", "b**")
+    assert step.unused == names
+    assert CliRunner().invoke(cli, ["map", "proposed.yaml", "--head", "1"], standalone_mode=False).exception is None
     assert step.source is not None
     assert step.source.file == Path.cwd() / "a b's.csv"
+
+
+def test_a_table_without_rows_is_proposed_by_its_headers_alone() -> None:
+    Path("a.csv").write_text("Coupon code,Valid until\n")
+    (step,) = proposed("a.csv").steps
+    assert step.columns == {"value": 'clean("Coupon code")', "expirydate": 'clean("Valid until")'}
+
+
+def test_the_password_of_a_database_is_in_no_recipe() -> None:
+    spec = SourceSpec(database="postgresql://me:hidden-word@db.example/shop", table="codes")
+    table = table_of({"Coupon code": ["A-1", "A-2"]})
+    proposal = Proposal(steps=steps_of(replace(table, spec=spec), None), unknown=[])
+    text = recipe_text(proposal, folder=Path(), name="shop", following="")
+    assert "hidden-word" not in text
+    assert "database_env: LEGACY_DATABASE" in text
 
 
 def test_the_json_document_has_the_decisions_and_the_file_is_written_relative_to_its_folder(tmp_path: Path) -> None:

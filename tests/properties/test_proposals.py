@@ -166,3 +166,13 @@ def test_a_decided_number_is_the_number_that_was_written_and_an_open_one_has_it_
     found = [[Decimal(each) for each in evaluated(number("x", reading, ()), values)] for reading in decision.readings]
     assert [Decimal(each) for each in rounded] in found
     assert not decision.certain or len(found) == 1
+
+
+def test_lists_of_customers_in_an_export_of_cards_become_ids_with_semicolons() -> None:
+    headers = ["identifier", "created", "status", "userpercardlimit", "customerprofileids", "blockreason"]
+    for values in (["['p 1', 'p2']", "['p3']", "[]"], ['["p 1","p2"]', '["p3"]', "[]"]):
+        rows = [["C-0001", "2026-01-01T00:00:00Z", "active", "1", value, ""] for value in values]
+        (step,) = steps_of(table_with(headers, rows), None)
+        sql = next(each.sql for each in step.fields if each.column == "customerprofileids") or ""
+        found = evaluated(sql.replace('"customerprofileids"', "x"), values)
+        assert [each or "" for each in found] == ["p 1;p2", "p3", ""]

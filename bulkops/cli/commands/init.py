@@ -95,7 +95,7 @@ def _following(proposal: "Proposal", output: Path | None, *, checks: bool) -> st
     if checks:
         return "bulkops check" if output is not None else "bulkops init SOURCE... -o bulkops.toml, then bulkops check"
     recipe = shlex.quote(str(output)) if output is not None else "RECIPE"
-    if all(step.whole_file for step in proposal.steps):
+    if all(step.ready for step in proposal.steps):
         return f"bulkops run {recipe} --dry-run"
     return f"bulkops map {recipe} --head 20"
 
@@ -110,7 +110,7 @@ def _summarise(proposal: "Proposal", output: Path | None, following: str, *, che
         out.note(f"{files} in the import format: this is a configuration for `bulkops check`, not a recipe.")
     for step in proposal.steps:
         certain = sum(each.state == "certain" for each in step.fields)
-        columns = "in the import format" if step.whole_file else f"{counted(certain, 'column')} certain"
+        columns = "in the import format" if step.ready else f"{counted(certain, 'column')} certain"
         out.note(f"{facts(step.table)} {step.contract}: {columns}, {len(step.undecided_columns)} to decide.")
         if step.table.profile.problem is not None:
             out.complain(str(step.table.profile.problem), "Correct the file, and run the command again.")
@@ -148,7 +148,7 @@ def _step_document(step: "ProposedStep") -> "ProposedStepDocument":
         "contract": step.contract,
         "certain": step.certain,
         "other_contracts": list(step.others),
-        "import_format": step.whole_file,
+        "import_format": step.ready,
         "fields": [_field_document(each) for each in step.fields],
         "unused": list(step.unused),
         "undecided_sources": list(step.open_sources),

@@ -216,3 +216,17 @@ def test_hints_show_the_values_of_a_status_that_no_column_uses() -> None:
     hints = " ".join(steps(table)["coupons"].hints)
     assert re.search(r"'on': 2, 'off': 1", hints)
     assert "can be used again" in hints
+
+
+def test_a_file_with_an_import_header_and_other_dates_or_numbers_is_mapped() -> None:
+    own = {"value": ["A-1", "A-2"], "expirydate": ["2031-01-01T00:00:00Z", ""], "discountlimit": ["1.5", "2"]}
+    assert steps(table_of(own))["coupons"].ready
+    for name, values in {"expirydate": ["31.12.2031", ""], "discountlimit": ["1,5", "2"]}.items():
+        found = steps(table_of({**own, name: values}))["coupons"]
+        assert (found.whole_file, found.ready, found.undecided_columns) == (True, False, ())
+        assert (field(found, name).sql or "").startswith(("end_of_day", "decimal_comma"))
+
+
+def test_an_end_with_and_without_times_is_a_decision() -> None:
+    columns = {"Coupon code": ["A-1", "A-2"], "Ends at": ["2031-01-01", "2031-01-01 10:00:00"]}
+    assert field(steps(table_of(columns))["coupons"], "expirydate").state is State.UNDECIDED
