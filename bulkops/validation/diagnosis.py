@@ -57,7 +57,7 @@ _SIGNATURES = (
 
 
 def binary_kind(data: bytes) -> str | None:
-    """Return the kind of a file whose first bytes are those of another format; None if they are not."""
+    """Return the kind of a binary file that its first bytes show; None if they show none."""
     return next((kind for signature, kind in _SIGNATURES if data.startswith(signature)), None)
 
 
