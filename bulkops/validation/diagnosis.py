@@ -57,7 +57,7 @@ _SIGNATURES = (
 
 
 def binary_kind(data: bytes) -> str | None:
-    """Return the kind of a file with the first bytes of another format; None if it is not one."""
+    """Return the kind of a binary file that its first bytes show; None if they show none."""
     return next((kind for signature, kind in _SIGNATURES if data.startswith(signature)), None)
 
 

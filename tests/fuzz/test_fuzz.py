@@ -50,7 +50,6 @@ def test_commands_end_with_a_documented_exit_code_and_no_traceback(files: Random
 @pytest.mark.parametrize(
     ("check", "contract", "data"),
     [
-        (invariants.structure, "loyalty-tiers", b'x\na","\n",a"aa",'),
         (invariants.validation, "loyalty-tiers", b',,expirydate\n,,"\xaf\n"a\n'),
         (invariants.validation, "loyalty-tiers", b"subledgerid\n@x\nA\n@x"),
         (invariants.validation, "audiences", b'"\n"\r'),

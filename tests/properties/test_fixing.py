@@ -234,6 +234,7 @@ def test_no_record_comes_or_goes_unlisted(contract: Contract, data: st.DataObjec
         ("store-budgets", b"a|limit\rTotal,"),
         ("store-budgets", b'store_integration_id,limit\n \xef\xbb\xbf"{"{ }"b",5\n'),
         ("referrals", b'"'),
+        ("audiences", b",\ra"),
         ("coupons", b"| value | limitval |\n|---|---|\n| A0001 | 1 |\n"),
         ("loyalty-cards", b';;;\nidentifier;state;;\n;;"";""""\n;;"";'),
         ("collections", b"item\nitem\nABCD,\n"),

@@ -35,7 +35,8 @@ def repaired_header(file_start: FileStart, shape: RecordShape) -> bytes:
     line = file_start.header_line
     text = line.rstrip(b"\r\n")
     spelled = [_spelled(raw, header, i, shape) for i, raw in enumerate(_fields(text, header)) if i not in shape.omitted]
-    return b",".join(spelled) + (shape.line_end if text != line else b"")
+    # A single blank name must not become a blank line.
+    return (b",".join(spelled) or b'""') + (shape.line_end if text != line else b"")
 
 
 def header_repairs(file_start: FileStart, shape: RecordShape) -> Iterator[tuple[AppliedRepair, int]]:
