@@ -174,17 +174,21 @@ class ContractImport:
         state = job_state(job, chunks)
         if state is JobState.IN_DOUBT or job.cancelled:
             return self._of_outcome(outcome_of_job(job, chunks, desk.ledger), sent=sent)
-        outcome = resume_job(
-            job,
-            desk.ledger,
-            Destination.at(self.target, desk.ledger).target,
-            clock=desk.clock,
-            prove=self.entry.reconcile and job.reconciliation is None,
-            changes={"settle": desk.settings.settle, "response_timeout": desk.settings.response_timeout},
-            account=desk.account,
-            stop=desk.stop,
-            observer=desk.observe(self.drop),
-        )
+        try:
+            outcome = resume_job(
+                job,
+                desk.ledger,
+                Destination.at(self.target, desk.ledger).target,
+                clock=desk.clock,
+                prove=self.entry.reconcile and job.reconciliation is None,
+                changes={"settle": desk.settings.settle, "response_timeout": desk.settings.response_timeout},
+                account=desk.account,
+                stop=desk.stop,
+                observer=desk.observe(self.drop),
+            )
+        except GuardRefused as error:  # such as another target in the configuration: the file must wait
+            failed = self._plainly("failed", error.exit_code, error.message)
+            return replace(failed, hint=error.hint, jobs=(job.id,), error=type(error).__name__)
         return self._of_outcome(outcome, sent=sent)
 
     def _begun(self) -> Result:

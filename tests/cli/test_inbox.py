@@ -129,6 +129,7 @@ def _until(found: Callable[[], bool]) -> None:
         (["nobody"], ("", ""), "There is no inbox 'nobody'"),
         (["status", "a", "b"], ("", ""), "Name one inbox"),
         (["status", "--every", "5m"], ("", ""), "takes neither --every"),
+        (["--every", "5m", "--json"], ("", ""), "--json prints one document"),
         (["--every", "often"], ("", ""), "is not a length"),
         ([], ('quiet = "0s"', 'quiet = "soon"'), "quiet must be a length such as 2m"),
         ([], ("contract =", "contrakt ="), "files does not know 'contrakt'"),

@@ -63,7 +63,7 @@ def test_a_pass_that_is_killed_at_a_step_is_completed_by_the_next(
     monkeypatch.setattr(workflow, "SlotLimiter", lambda **_: NoLimiter())
     desk = filled(tmp_path / "inbox", server.base_url, 1000 + step)
     process = start(desk, Kill(step=step, after=step % 2 == 0))
-    process.join(60)
+    process.join(600)
     assert process.exitcode in (-9, 1)
     assert desk.run().exit in (0, 1)
     check(desk, server, 1000 + step)
@@ -72,7 +72,7 @@ def test_a_pass_that_is_killed_at_a_step_is_completed_by_the_next(
 def test_the_steps_of_the_tests_cover_a_whole_pass(server: SandboxServer, tmp_path: Path) -> None:
     desk = filled(tmp_path / "inbox", server.base_url, 999)
     process = start(desk, Kill(step=0), tmp_path / "steps")
-    process.join(60)
+    process.join(600)
     assert process.exitcode == 1
     check(desk, server, 999)
     assert STEPS * 0.8 < int((tmp_path / "steps").read_text()) <= STEPS
@@ -85,7 +85,7 @@ def test_a_pass_that_is_killed_again_and_again_ends_complete(
     desk = filled(tmp_path / "inbox", server.base_url, 998)
     for _ in range(8):
         process = start(desk, Kill(step=chance.randrange(1, 40), after=chance.random() < 0.5))
-        process.join(60)
+        process.join(600)
     monkeypatch.setattr(workflow, "SlotLimiter", lambda **_: NoLimiter())
     assert desk.run().exit in (0, 1)
     check(desk, server, 998)

@@ -5,8 +5,10 @@ import gzip
 import hashlib
 import json
 import os
+import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,20 @@ from typing import Any
 import pytest
 
 from bulkops.clock import SystemClock
-from bulkops.errors import UsageError
+from bulkops.errors import DataError, UsageError
 from bulkops.inbox.processing import ContractImport
+from bulkops.ledger.models import JobEntry
+from bulkops.pipeline.importing import Destination, ImportRequest, import_file
+from bulkops.pipeline.observer import Silent
+from bulkops.pipeline.resuming import resume_job
 from bulkops.sandbox.serve import SandboxServer
+from bulkops.settings import Secret, Target
 from bulkops.transport import retries
 from bulkops.transport.limiter import NoLimiter
 from bulkops.upload import workflow
 from bulkops.upload.partial_resolution import find_part, record_part
+from bulkops.upload.workflow import Guards
+from bulkops_validators import CONTRACTS
 from tests.crash.desk import Desk
 from tests.foreign.files import IDS, write
 from tests.foreign.server import ForeignServer
@@ -387,18 +396,32 @@ def test_a_job_in_doubt_is_reported_and_other_files_go_on(tmp_path: Path, monkey
 
 
 def test_a_server_that_cannot_be_reached_leaves_every_file_in_the_inbox(
-    desk: InboxDesk, server: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(workflow, "SlotLimiter", lambda **_: NoLimiter())
     monkeypatch.setattr(retries, "BASE_SECONDS", 0.001)
-    desk.drop("points-1.csv", points(("customer-0001", "5")))
-    desk.drop("points-2.csv", points(("customer-0002", "5")))
-    desk.base_url = "http://127.0.0.1:9"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    desk = InboxDesk(tmp_path / "inbox", f"http://127.0.0.1:{port}")
+    for number in range(1, 5):
+        desk.drop(f"points-{number}.csv", points((f"customer-{number:04}", "5")))
     result = desk.run()
-    assert (result.exit, set(states(result).values())) == (3, {"failed", "waiting"})
-    assert len(list(desk.drops.iterdir())) == 2
-    desk.base_url = server.base_url
-    assert set(states(desk.run()).values()) == {"imported"}
-    assert sum(held(server.state).values()) == 2
+    # The server is given up after two files, each with its retries.
+    assert (result.exit, sorted(states(result).values())) == (3, ["failed", "failed", "waiting", "waiting"])
+    assert len(list(desk.drops.iterdir())) == 4
+    jobs = [each["job"] for each in result.files if each["job"]]
+    desk.base_url = "http://127.0.0.1:9"  # another server does not get the files of unfinished jobs
+    other = desk.run()
+    assert (other.exit, [each["state"] for each in other.files[:2]]) == (5, ["failed", "waiting"])
+    assert "not to http://127.0.0.1:9" in str(other.files[0]["reason"])
+    assert len(list(desk.drops.iterdir())) == 4
+    with SandboxServer(rate_limit=0, port=port) as server:
+        desk.base_url = server.base_url
+        last = desk.run()
+        assert set(states(last).values()) == {"imported"}
+        assert [each["job"] for each in last.files[:2]] == jobs  # they were resumed, not begun again
+        assert sum(held(server.state).values()) == 4
 
 
 def test_a_dry_run_changes_nothing(desk: InboxDesk, server: SandboxServer) -> None:
@@ -446,3 +469,34 @@ def test_contradictory_settings_are_refused_before_any_file_is_touched(
     desk.files = files
     with pytest.raises(UsageError, match=message):
         desk.run()
+
+
+class Stopping(Silent):
+    """An observer that ends an import when its job is in the ledger and nothing was sent."""
+
+    def began(self, job: JobEntry) -> None:  # noqa: ARG002 - the observer's
+        raise DataError("stopped")
+
+
+@pytest.mark.parametrize("others_resume", [True, False])
+def test_records_that_an_unfinished_job_will_send_are_not_sent_by_a_later_file(
+    others_resume: bool, desk: InboxDesk, server: SandboxServer, tmp_path: Path
+) -> None:
+    rows = [(f"customer-{n:04}", str(n)) for n in range(1, 13)]
+    target = Target(base_url=server.base_url, ids={"program": 1}, authorization=Secret("ManagementKey-v1 desk"))
+    guards = Guards(only_new=True, leave_unfinished=True)
+    request = ImportRequest(
+        contract=CONTRACTS["loyalty-points"], file=tmp_path / "a.csv", guards=guards, others_resume=others_resume
+    )
+    request.file.write_text(points(*rows))
+    other = replace(request, file=tmp_path / "b.csv")
+    other.file.write_text(points(("customer-0099", "1"), *rows))
+    (desk.folder / "state").mkdir()
+    with desk.ledger() as ledger:
+        place = Destination.at(target, ledger)
+        with pytest.raises(DataError, match="stopped"):
+            import_file(request, place, clock=SystemClock(), observer=Stopping())
+        import_file(other, place, clock=SystemClock())
+        (first, _) = ledger.jobs()
+        resume_job(first, ledger, place.target, clock=SystemClock())
+    assert max(held(server.state).values()) == (1 if others_resume else 2)

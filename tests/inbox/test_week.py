@@ -148,10 +148,9 @@ def test_a_week_of_drops_with_kills_loses_and_doubles_nothing(
         assert kills > 0
         assert desk.run().exit == 0
         assert passes > days
-        wanted = Counter(
-            (line.split(",")[0], line.split(",")[1]) for line in (tmp_path / "notes").read_text().splitlines()
-        )
-        found = Counter(
+        lines = (tmp_path / "notes").read_text().splitlines()
+        wanted: Counter[Row] = Counter((line.split(",")[0], line.split(",")[1]) for line in lines)
+        found: Counter[Row] = Counter(
             (row["customerprofileid"], f"{float(row['amount']):g}") for row in server.world.rows["loyalty-points"]
         )
         assert found - wanted == Counter(), "rows are doubled"

@@ -43,6 +43,8 @@ def command(words: tuple[str, ...], **choices: Any) -> int:
     status, name = _parsed(words)
     config = click.get_current_context().meta.get("bulkops.config")
     chosen = InboxChoices(config=config, name=name, **choices)
+    if chosen.every and chosen.as_json:
+        raise UsageError("--every runs many passes, and --json prints one document.", hint="Use --output json=FILE.")
     if not status:
         return run_passes(chosen)
     if chosen.every or chosen.dry_run or chosen.outputs:
