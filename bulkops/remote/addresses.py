@@ -15,8 +15,8 @@ from bulkops.redaction import remember
 class Scheme:
     """The requirements of an address scheme: the extra to install, and the module that the extra provides.
 
-    `place` is the word for the first part of an address. `keys_are_text` is true for object stores: their keys may contain
-    any character.
+    `place` is the word for the first part of an address. `keys_are_text` is true for object stores: their keys may
+    contain any character.
     """
 
     extra: str | None
