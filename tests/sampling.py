@@ -36,6 +36,8 @@ STRIDES = {
     "tests/inbox/test_kills.py": 24,
     "tests/network/test_unreachable.py": 2,
     "tests/properties/test_reconcile_truncation.py": 3,
+    "tests/remote/test_jobs.py": 2,
+    "tests/remote/test_reading.py": 2,
 }
 """Files of slow tests; one of so many cases of each function runs in `make test`."""
 

@@ -44,7 +44,7 @@ _CLASSES = {
     Cause.NO_CREDENTIALS: (
         "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "NoAuthTokenError",
         "ProfileNotFound", "DefaultCredentialsError", "RefreshError", "ClientAuthenticationError",
-        "TokenRetrievalError",
+        "TokenRetrievalError", "CredentialsMissing",
     ),
     Cause.UNKNOWN_HOST_KEY: ("HostKeyNotVerifiable",),
     Cause.FORBIDDEN: ("PermissionDenied", "SFTPPermissionDenied", "PermissionError"),

@@ -75,8 +75,7 @@ class RemoteFolder:
         with source.open("rb", buffering=0) as file:
             wanted = hashlib.file_digest(file, "sha256").hexdigest()
         address = self._folder.child(name)
-        store = store_for(address)
-        retried(lambda: store.make_folder(address.parent), address.parent, "written")
+        retried(lambda: store_for(address).make_folder(address.parent), address.parent, "written")
         for number in range(1, MOST_NAMES):
             chosen = address if number == 1 else address.sibling(_numbered(address.name, number))
             if existing_version(chosen) is None:
@@ -104,13 +103,12 @@ class RemoteFolder:
 
     def _remove_aside(self, address: Address, file: StoredFile) -> bool:
         """Remove a file after a rename; give it its name back if it is another version."""
-        store = store_for(address)
         aside = address.sibling(f".{address.name}.{secrets.token_hex(4)}.removing")
-        retried(lambda: store.rename(address, aside), address, "removed")
+        retried(lambda: store_for(address).rename(address, aside), address, "removed")
         if _stored(file.name, present_version(aside)).version == file.version:
             delete(aside)
             return True
-        retried(lambda: store.rename(aside, address), aside, "renamed")
+        retried(lambda: store_for(address).rename(aside, address), aside, "renamed")
         return False
 
     def local(self, name: str) -> Path | None:  # noqa: ARG002 - every place has this

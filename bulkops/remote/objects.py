@@ -28,7 +28,10 @@ class ObjectStore:
         self._scheme = scheme
         self._place = place
         options = {"skip_instance_cache": True, "use_listings_cache": False, **_options(scheme, place)}
-        self._files: Any = fsspec.filesystem(scheme, **options)
+        try:
+            self._files: Any = fsspec.filesystem(scheme, **options)
+        except ValueError:  # the library for Azure requires an account, or a connection string
+            raise CredentialsMissing(scheme) from None
         if scheme == "s3":
             self._files.retries = 1  # retries are bounded and announced by bulkops
 
@@ -85,6 +88,10 @@ class ObjectStore:
         """Leave the connections to the library."""
 
 
+class CredentialsMissing(OSError):
+    """The library cannot be opened without an account."""
+
+
 class FileExpired(OSError):
     """The object was replaced since its version was pinned."""
 
@@ -105,4 +112,5 @@ def _options(scheme: str, place: str) -> dict[str, Any]:
     if scheme == "gs":
         return {"timeout": READ_SECONDS}
     account = place.partition("@")[2].partition(".")[0]
-    return {"account_name": account} if account else {}
+    limits = {"connection_timeout": int(CONNECT_SECONDS), "read_timeout": int(READ_SECONDS)}
+    return limits | ({"account_name": account} if account else {})

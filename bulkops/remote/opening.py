@@ -1,5 +1,6 @@
 """Open the store of an address. The library of a scheme is loaded only for an address with this scheme."""
 
+import logging
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
@@ -8,6 +9,8 @@ from bulkops.errors import UsageError
 from bulkops.remote.addresses import SCHEMES, Address
 from bulkops.remote.stores import Store
 
+LOGGERS = ("adlfs", "aiohttp", "asyncio", "asyncssh", "azure", "botocore", "fsspec", "gcsfs", "google", "s3fs")
+"""The loggers of the libraries; a program that configures logging still receives their records."""
 _STORES: dict[tuple[str, str], Store] = {}
 
 
@@ -26,6 +29,9 @@ def close_stores() -> None:
 
 
 def _opened(scheme: str, place: str) -> Store:
+    """Return a new store. The libraries would print warnings and tracebacks, which could show an address."""
+    for name in LOGGERS:
+        logging.getLogger(name).addHandler(logging.NullHandler())
     require(scheme)
     if scheme == "https":
         from bulkops.remote.https import HttpsStore

@@ -29,8 +29,7 @@ def matching_addresses(address: Address, *, suffixes: Sequence[str] = ()) -> lis
 
 def listed(pattern: Address) -> list[Entry]:
     """Return the files that match a pattern, sorted by address."""
-    store = store_for(pattern)
-    found = retried(lambda: list(store.find(pattern)), pattern, "listed")
+    found = retried(lambda: list(store_for(pattern).find(pattern)), pattern, "listed")
     if len(found) > MAX_FILES:
         raise LimitExceeded(f"{pattern} names more than {MAX_FILES:,} files.", hint="Name fewer files at a time.")
     return sorted(found, key=lambda each: str(each.address))

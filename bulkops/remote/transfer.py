@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 def present_version(address: Address) -> Version:
     """Return the present version of a file; InputUnreadable if it does not exist."""
-    store = store_for(address)
-    return retried(lambda: store.version(address), address, "read")
+    return retried(lambda: store_for(address).version(address), address, "read")
 
 
 def blocks_of(address: Address, version: Version) -> Iterator[bytes]:

@@ -20,9 +20,8 @@ class AddressTaken(UsageError):
 
 def refuse_no_place(address: Address) -> None:
     """Raise UsageError if the bucket or the folder of a file does not exist, or cannot be written at all."""
-    store = store_for(address)
     try:
-        retried(lambda: store.check_place(address), address, "read")
+        retried(lambda: store_for(address).check_place(address), address, "read")
     except InputUnreadable:
         where = address.kind.place if address.kind.keys_are_text else "folder"
         named = address.place if address.kind.keys_are_text else address.parent
@@ -70,8 +69,7 @@ def upload(local: Path, address: Address, *, replace: bool) -> Version:
 
 def delete(address: Address) -> None:
     """Remove a file."""
-    store = store_for(address)
-    retried(lambda: store.delete(address), address, "removed")
+    retried(lambda: store_for(address).delete(address), address, "removed")
 
 
 def _has_content(address: Address, local: Path) -> bool:

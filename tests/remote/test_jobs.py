@@ -115,7 +115,8 @@ def test_object_that_is_replaced_before_the_first_request_stops_the_import(
     assert sandbox.state.count("giveaway") == 0
 
 
-def test_job_ends_when_the_storage_cannot_be_reached_after_the_last_request(
+@pytest.mark.soak
+def test_report_of_a_job_notes_that_its_storage_cannot_be_reached(
     own: Shell, sandbox: SandboxServer, bucket: Bucket, file: Path
 ) -> None:
     address = bucket.put("in/g.csv", file.read_bytes())
@@ -129,6 +130,7 @@ def test_job_ends_when_the_storage_cannot_be_reached_after_the_last_request(
     assert "could not check the file again" in file.with_name("r.html").read_text()
 
 
+@pytest.mark.soak
 def test_only_new_records_of_a_remote_file_are_sent(
     own: Shell, sandbox: SandboxServer, bucket: Bucket, file: Path
 ) -> None:
@@ -140,6 +142,7 @@ def test_only_new_records_of_a_remote_file_are_sent(
     assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))
 
 
+@pytest.mark.soak
 def test_recipe_imports_an_object_and_skips_it_when_it_runs_again(
     own: Shell, sandbox: SandboxServer, bucket: Bucket, file: Path
 ) -> None:

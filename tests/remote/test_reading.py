@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -238,6 +239,23 @@ def test_copy_that_does_not_fit_on_the_disk_is_refused_with_the_sizes(
     monkeypatch.setattr(copies, "SPARE_BYTES", 10**18)
     ended = run("validate", "coupons", address)
     assert (ended.code, "its copy needs 39,160 bytes" in ended.err, "BULKOPS_STATE" in ended.err) == (2, True, True)
+
+
+def test_copies_of_killed_processes_are_removed_unless_a_job_needs_them(bucket: Bucket, alone: Path) -> None:
+    address = bucket.put("coupons.csv", COUPONS)
+    for name, held in (("orphan", False), ("needed", True), ("forgotten", True)):
+        folder = alone / "remote" / name
+        folder.mkdir(parents=True)
+        folder.with_name(f"{name}.lock").touch()
+        (folder / "part").write_bytes(b"x")
+        if held:
+            (folder / copies.HELD).write_text("job-1")
+    os.utime(alone / "remote" / "forgotten" / copies.HELD, (0, 0))
+    assert run("validate", "coupons", address).code == 0
+    assert sorted(path.name for path in (alone / "remote").iterdir()) == ["needed", "needed.lock"]
+    copies.release("job-1")
+    assert run("validate", "coupons", address).code == 0
+    assert nothing_is_left(alone)
 
 
 @pytest.mark.parametrize("scheme", ["gs", "az", "abfs"])
