@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     ValidationError,
@@ -78,8 +77,6 @@ class Step(MappingKeys):
 
     Paths are resolved against the folder of the recipe. `ids_of_targets` are the ids that `ids` lists by target.
     """
-
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["file"]}, {"required": ["source"]}]})
 
     contract: str = Field(description="The contract's name.", json_schema_extra={"enum": list(CONTRACTS)})
     file: Path = Field(

@@ -37,7 +37,7 @@ from bulkops.json_documents.proposals import ProposalDocument
 from bulkops.json_documents.reconciliations import ReconciliationDocument
 from bulkops.json_documents.reports import ReportDocument
 from bulkops.json_documents.runs import MapDocument, RecipeRunDocument, RunPlanDocument
-from bulkops.recipe import Recipe
+from bulkops.recipe import Recipe, Step
 from bulkops.recipe_text import VARIABLE_PATTERN
 from bulkops.wording import guess
 
@@ -75,6 +75,13 @@ class _Template(_Plain):
     def bool_schema(self, schema: core_schema.BoolSchema) -> JsonSchemaValue:
         """Return the schema of a switch or a variable."""
         return self._or_variable(super().bool_schema(schema))
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """Return the schema of a table; a step needs one of `file` and `source`."""
+        made = super().model_schema(schema)
+        if schema["cls"] is Step:
+            made["oneOf"] = [{"required": ["file"]}, {"required": ["source"]}]
+        return made
 
     def _or_variable(self, made: JsonSchemaValue) -> JsonSchemaValue:
         return {"anyOf": [made, {"type": "string", "pattern": VARIABLE_PATTERN}]}

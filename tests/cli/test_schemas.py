@@ -104,7 +104,7 @@ def configured(shell: Shell, tmp_path: Path) -> Path:
     return path
 
 
-OFFLINE = {"init", "validate", "check", "fix", "rules", "contracts", "plan", "split", "recipes", "schema"}
+OFFLINE = {"init", "validate", "check", "fix", "rules", "contracts", "plan", "split", "map", "recipes", "schema"}
 
 
 def test_commands_without_a_target_print_what_their_schemas_describe(configured: Path, tmp_path: Path) -> None:
@@ -121,6 +121,8 @@ def test_commands_without_a_target_print_what_their_schemas_describe(configured:
         (0, ["plan", "coupons", good, "--max-rows", "100"]),
         (0, ["split", "coupons", good, "--into", str(tmp_path / "chunks"), "--max-rows", "100"]),
         (0, ["init", good]),
+        (0, ["map", "shopify-discounts", "--into", str(tmp_path / "mapped")]),
+        (0, ["map", "shopify-discounts", "--head", "2"]),
         (0, ["recipes"]),
         (0, ["recipes", "demo"]),
         (0, ["schema"]),
