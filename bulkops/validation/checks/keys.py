@@ -57,7 +57,7 @@ def key_hashes(
     if not context.folds_case:
         # In lower case, as `_is_folded` expects addresses: the same key must have the same hash in every block.
         address = pl.col("key").str.contains("@", literal=True)
-        fold = pl.when(address).then(fold.str.to_lowercase()).otherwise(pl.col("key").str.normalize("NFC"))
+        fold = pl.when(address).then(fold.str.to_lowercase()).otherwise(pl.col("key"))
     return KeyHashes(exact, _spread(_hashes(keys, fold), numbers, records))
 
 
@@ -79,11 +79,11 @@ def _is_folded(keys: pl.Series, *, addresses: bool) -> bool:
     With `addresses`, the case is folded only in keys that contain @: in other keys it matters.
     """
     text = keys.str.join("").cast(pl.Binary).item()
-    if not text.isascii():
-        return addresses and b"@" not in text and unicodedata.is_normalized("NFC", text.decode())
     if addresses:
         large = np.frombuffer(text, np.uint8) - np.uint8(ord("A")) < _LETTERS
-        return b"@" not in text or not large.any()
+        return b"@" not in text or (text.isascii() and not large.any())
+    if not text.isascii():
+        return False
     small = np.frombuffer(text, np.uint8) - np.uint8(ord("a")) < _LETTERS
     return not small.any()
 

@@ -27,9 +27,3 @@ def repetitions(contract: str, first: str, second: str, *, between: str, size: i
 def test_address_is_repeated_although_another_key_of_its_block_has_capitals(contract: str, size: int) -> None:
     found = repetitions(contract, "emil@x.example", "emil@x.example", between="CODE7", size=size)
     assert found == {CONTRACTS[contract].unique[0].code: 1}
-
-
-@pytest.mark.parametrize("contract", [contract.name for contract in KEYED])
-@pytest.mark.parametrize("size", [8, 1 << 20], ids=["several blocks", "one block"])
-def test_composed_and_decomposed_letters_are_reported_as_the_same_to_a_reader(contract: str, size: int) -> None:
-    assert repetitions(contract, "CAF\u00c910", "CAFE\u030110", between="CODE7", size=size) == {"UNQ103": 1}
