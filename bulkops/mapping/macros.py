@@ -17,25 +17,49 @@ class Macro:
 
 
 _SPACES = "' \t\r\n\f\u00a0\u200b\ufeff'"
-_NUMBER = r"'^-?[0-9]+(\.[0-9]+)?$'"
-_SIGNS = r"'[\s\x{00A0}\x{202F}\x{2019}''_A-Za-z$€£¥%]'"
+_UNIT = (
+    r"(?:\p{Lu}{0,2}\p{Sc}|[A-Z]{3}|zł|Kč|kr\.?|Ft|Fr\.|lei|%|"
+    r"(?i:pts\.?|points?|punkte?|puntos?|punti|punto|pontos?|ponto|punten|punt|punkty|punktów))"
+)
+"""A currency or a unit beside a number. Other letters are an error: `12k` is not 12."""
+_SPACE = r"[ \x{00A0}\x{202F}\x{2009}]"
+
+
+def _written(group: str, point: str) -> str:
+    """Return the pattern of numbers with this group sign and this decimal sign.
+
+    Groups have three digits and one sign throughout; blanks and apostrophes may separate them too. A sign that the
+    pattern does not accept in its place is never removed, so that `1,234.50` is not read as 1.2345.
+    """
+    groups = "|".join(f"[1-9][0-9]{{0,2}}(?:{each}[0-9]{{3}})+" for each in (group, _SPACE, r"['\x{2019}]"))
+    number = rf"({groups}|[0-9]+)(?:{point}([0-9]+))?"
+    unit = f"(?:{_UNIT}{_SPACE}?)?"
+    return f"'^{unit}(-?){unit}{number}(?:{_SPACE}?{_UNIT})?$'".replace("['", "[''")
+
+
+def _number(written: str, like: str) -> str:
+    """Return the SQL of a number: its sign, its digits without groups, and its decimals."""
+    parts = f"regexp_extract(clean(x), {written}, ['minus', 'whole', 'decimals'])"
+    return (
+        "CASE WHEN clean(x) IS NULL THEN NULL "
+        f"WHEN NOT regexp_matches(clean(x), {written}) THEN error('not a number written as {like}: ' || x::VARCHAR) "
+        f"ELSE {parts}['minus'] || regexp_replace({parts}['whole'], '[^0-9]', '', 'g') "
+        f"|| CASE WHEN {parts}['decimals'] = '' THEN '' ELSE '.' || {parts}['decimals'] END END"
+    )
+
+
 RFC3339 = "'%Y-%m-%dT%H:%M:%SZ'"
 
 MACROS = (
     Macro("clean", "x", f"nullif(trim(x::VARCHAR, {_SPACES}), '')",
           "text without surrounding blanks; NULL if nothing is left"),
-    Macro("number_checked", "x, was",
-          f"CASE WHEN clean(was) IS NULL THEN NULL WHEN regexp_full_match(x, {_NUMBER}) THEN x "
-          "ELSE error('not a number: ' || was) END", ""),
-    Macro("decimal_point", "x",
-          f"CASE WHEN regexp_full_match(x::VARCHAR, {_NUMBER}) THEN x::VARCHAR ELSE "
-          f"number_checked(regexp_replace(replace(x::VARCHAR, ',', ''), {_SIGNS}, '', 'g'), x::VARCHAR) END",
-          "number written as 1,234.50, without currency and groups: 1234.50"),
-    Macro("decimal_comma", "x",
-          "number_checked(replace(regexp_replace(replace(x::VARCHAR, '.', ''), "
-          f"{_SIGNS}, '', 'g'), ',', '.'), x::VARCHAR)",
-          "number written as 1.234,50: 1234.50"),
-    Macro("cents", "x", "(decimal_point(x)::DECIMAL(38, 0) / 100)::DECIMAL(38, 2)::VARCHAR",
+    Macro("decimal_point", "x", _number(_written(",", r"\."), "1,234.50"),
+          "number written as 1,234.50, also with a currency: 1234.50"),
+    Macro("decimal_comma", "x", _number(_written(r"\.", ","), "1.234,50"),
+          "number written as 1.234,50, also with a currency: 1234.50"),
+    Macro("cents", "x",
+          "CASE WHEN contains(decimal_point(x), '.') THEN error('not a whole number of cents: ' || x::VARCHAR) "
+          "ELSE (decimal_point(x)::DECIMAL(18, 0) * 0.01::DECIMAL(3, 2))::DECIMAL(20, 2)::VARCHAR END",
           "amount in the smallest unit of a currency with two decimals: 1250 becomes 12.50"),
     Macro("instant", "x, format, zone := 'UTC'",
           f"strftime(timezone(zone, strptime(clean(x), format)) AT TIME ZONE 'UTC', {RFC3339})",
@@ -57,8 +81,11 @@ MACROS = (
           "lambda part: part IS NOT NULL)",
           "the parts of a text as a list, without blank ones"),
     Macro("json_texts", "x", "from_json(x::VARCHAR, '[\"VARCHAR\"]')", "JSON list as a list of texts"),
-    Macro("yes", "x", "lower(clean(x)) IN ('1', 'true', 't', 'yes', 'y', 'on', 'enabled', 'active')",
-          "whether a text means yes"),
+    Macro("yes", "x",
+          "CASE WHEN lower(clean(x)) IN ('1', 'true', 't', 'yes', 'y', 'on', 'enabled', 'active') THEN true "
+          "WHEN lower(clean(x)) IN ('0', 'false', 'f', 'no', 'n', 'off', 'disabled', 'inactive') THEN false "
+          "WHEN clean(x) IS NOT NULL THEN error('neither yes nor no: ' || x::VARCHAR) END",
+          "true for 1, true, t, yes, y, on, enabled, active; false for their opposites; else an error"),
 )  # fmt: skip
 """In the order of their definition: a helper uses only helpers in front of it."""
 

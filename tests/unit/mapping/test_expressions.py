@@ -72,7 +72,12 @@ def test_the_engine_reaches_no_file_network_or_setting(engine: Engine, sql: str)
         ("decimal_point('12')", "12"),
         ("decimal_comma('1.234,50 €')", "1234.50"),
         ("decimal_comma('-5,5')", "-5.5"),
+        ("decimal_point('CHF 1’234.50')", "1234.50"),
+        ("decimal_point('-US$ 1 234')", "-1234"),
+        ("decimal_point('1,250 points')", "1250"),
+        ("decimal_comma('1.234')", "1234"),
         ("decimal_comma('')", None),
+        ("cents('900719925474099301')", "9007199254740993.01"),
         ("cents('1250')", "12.50"),
         ("instant('31.12.2030 12:00', '%d.%m.%Y %H:%M', 'Europe/Berlin')", "2030-12-31T11:00:00Z"),
         ("instant('', '%d.%m.%Y')", None),
@@ -92,7 +97,15 @@ def test_a_helper_returns_the_import_form(engine: Engine, sql: str, result: str 
     assert engine.run(f"SELECT {sql}")[0][0] == result
 
 
-@pytest.mark.parametrize("sql", ["decimal_point('abc')", "decimal_comma('1,2,3')", "instant('2030', '%d.%m.%Y')"])
+UNREADABLE = [
+    "decimal_point('abc')", "decimal_comma('1,2,3')", "instant('2030', '%d.%m.%Y')", "decimal_comma('1,234.50')",
+    "decimal_point('1.234,50')", "decimal_comma('1.23')", "decimal_point('12,34')", "decimal_point('0,123')",
+    "decimal_point('1,234 567')", "decimal_point('12k')", "decimal_point('1E5')", "decimal_point('12abc')",
+    "decimal_point('--5')", "cents('12.5')", "yes('ja')",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("sql", UNREADABLE)
 def test_a_helper_refuses_what_it_cannot_read(engine: Engine, sql: str) -> None:
     with pytest.raises(duckdb.Error):
         engine.run(f"SELECT {sql}")
