@@ -126,7 +126,7 @@ def _until(found: Callable[[], bool]) -> None:
 @pytest.mark.parametrize(
     ("words", "change", "message"),
     [
-        (["nobody"], ("", ""), "There is no inbox 'nobody'"),
+        (["nobody"], ("", ""), "The configuration has no inbox 'nobody'"),
         (["status", "a", "b"], ("", ""), "Name one inbox"),
         (["status", "--every", "5m"], ("", ""), "takes neither --every"),
         (["--every", "5m", "--json"], ("", ""), "--json prints one document"),

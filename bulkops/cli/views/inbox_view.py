@@ -1,4 +1,4 @@
-"""Output of `bulkops inbox`: the progress of each file, the summary of a pass, and what waits."""
+"""Output of `bulkops inbox`: the progress of each file, the summary of a pass, and the files that wait."""
 
 import json
 import re
@@ -75,7 +75,7 @@ def chosen_inboxes(config: Configuration, name: str | None) -> list[Inbox]:
             hint="Add a table [inbox.NAME] to bulkops.toml; see docs/how-to/inbox.md.",
         )
     if name is not None and name not in tables:
-        raise UsageError(f"There is no inbox {name!r}.", hint=guess(name, tables))
+        raise UsageError(f"The configuration has no inbox {name!r}.", hint=guess(name, tables))
     found = []
     for each in [name] if name is not None else tables:
         if not re.match(INBOX_NAME, each):
@@ -243,7 +243,7 @@ def _row(each: InboxFileDocument) -> tuple[str, ...]:
 
 
 def show_status(choices: InboxChoices) -> int:
-    """Print what waits in the inboxes, is stuck, or is overdue; return the exit code."""
+    """Print the files of the inboxes that wait, are stuck or are overdue; return the exit code."""
     inboxes = chosen_inboxes(read_config(choices.config), choices.name)
     now = SystemClock().now()
     with open_ledger(choices.ledger) as ledger:
