@@ -190,6 +190,11 @@ def test_commands_with_a_ledger_or_a_target_print_what_their_schemas_describe(
     run(0, "ledger", "check")
     run(0, "ledger", "backup", str(tmp_path / "backup.zip"))
     run(0, "ledger", "prune", "--older-than", "0d", "--yes")
+    (tmp_path / "in").mkdir()
+    table = '[inbox.partner]\nfolder = "in"\ntarget = "live"\n[[inbox.partner.files]]\nmatch = "*"\n'
+    configured.write_text(f'{configured.read_text()}{table}contract = "coupons"\nids = {{campaign = 1}}\n')
+    assert run(0, "--config", str(configured), "inbox")["state"] == "done"
+    assert run(0, "--config", str(configured), "inbox", "status")["files"] == []
     assert seen | OFFLINE | {"sandbox"} == commands_with_json()  # tests/cli/test_start.py serves the sandbox
 
 
