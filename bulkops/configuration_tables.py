@@ -349,7 +349,7 @@ class ConfigurationFile(Table):
         json_schema_extra={"propertyNames": {"not": {"const": "sandbox"}}},
     )
     check: CheckTable | None = Field(default=None, description="For `bulkops check`.")  # type: ignore[valid-type]
-    on_end: OnEndTable | None = Field(default=None, description="What to call when a job or a recipe ends.")
+    on_end: OnEndTable | None = Field(default=None, description="The hooks to call when a job, a recipe or a pass over inboxes ends.")
     inbox: dict[str, InboxTable] = Field(
         default={},
         description="For `bulkops inbox`: a table for each folder.",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bulkops.chunking.plan import read_header
-from bulkops.inbox.book import Drop, Step, remove_folder
+from bulkops.inbox.book import Drop, FileStep, remove_folder
 from bulkops.inbox.decisions import rejected_name
 from bulkops.inbox.feedback import Feedback, feedback_rows, write_feedback
 from bulkops.inbox.processing import Desk, Result
@@ -43,14 +43,14 @@ class Places:
 
 
 def settle(desk: Desk, places: Places, drop: Drop, *, inbox: str) -> tuple[Drop, tuple[str, ...]]:
-    """Move a file whose import has ended out of the inbox; return it and notes for the summary."""
+    """Move a file out of the inbox after its import has ended; return it and notes for the summary."""
     result = Result.from_json(drop.result)
     notes: list[str] = []
-    if drop.step is Step.ENDED:
+    if drop.step is FileStep.ENDED:
         notes += _write_evidence(desk, drop, result, inbox=inbox)
         archived_to = _store(desk, places, drop, result)
-        drop = desk.book.moved(drop, Step.ARCHIVED, archived_to=archived_to)
-    if drop.step is Step.ARCHIVED:
+        drop = desk.book.moved(drop, FileStep.ARCHIVED, archived_to=archived_to)
+    if drop.step is FileStep.ARCHIVED:
         _point_jobs_at_archive(desk, places, drop, result)
         if not places.folder.remove(drop.file):
             notes.append(f"{drop.name} has changed since it was imported; the new content is handled as a new file.")
@@ -58,7 +58,7 @@ def settle(desk: Desk, places: Places, drop: Drop, *, inbox: str) -> tuple[Drop,
             places.folder.remove(drop.companion)
         if drop.corrects is not None and result.state in ("imported", "skipped", "partial"):
             desk.book.corrected(drop.corrects, drop.id)
-        drop = desk.book.moved(drop, Step.DONE)
+        drop = desk.book.moved(drop, FileStep.DONE)
     remove_folder(work_files(desk.book, drop).folder)
     return drop, tuple(notes)
 
@@ -109,7 +109,7 @@ def _write_evidence(desk: Desk, drop: Drop, result: Result, *, inbox: str) -> It
 
 
 def _facts(drop: Drop, result: Result, inbox: str) -> dict[str, Any]:
-    """Return what is known of a drop, as the archive keeps it."""
+    """Return the facts of a drop for the archive."""
     return {
         "bulkops": __version__,
         "inbox": inbox,
@@ -184,7 +184,7 @@ def _store_companion(places: Places, place: Storage, drop: Drop, files: WorkFile
 
 
 def _sent_file(files: WorkFiles, result: Result) -> Path | None:
-    """Return the file that was sent; None if nothing was."""
+    """Return the file that was sent; None if no file was sent."""
     if not result.jobs or result.state == "skipped":
         return None
     path = files.good if result.sent == "good" else files.plain

@@ -1,7 +1,7 @@
 """Remember the files of an inbox between passes: a small database beside the ledger, one for each inbox.
 
 A row is written after each step of a file. A process that is killed between two steps repeats the second one, which is
-safe for every step; what was sent is in the ledger alone.
+safe for every step. Only the ledger records the requests that were sent.
 """
 
 import json
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from bulkops.errors import UsageError
-from bulkops.inbox.storage import StoredFile
 from bulkops.private import private_folder
+from bulkops.remote.versions import StoredFile
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS drops (
@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS passes (began TEXT PRIMARY KEY, ended TEXT, exit INTE
 KEPT_PASSES = 1000
 
 
-class Step(StrEnum):
+class FileStep(StrEnum):
     """The last completed step of a file."""
 
     TAKEN = "taken"
@@ -48,8 +48,8 @@ class Drop:
     """A file that was taken from an inbox.
 
     `id` is derived from name, version and content, so that the same file gets the same id again. `version` is that of
-    the file in the inbox. `companion` is its marker or manifest, and `corrects` the mark of the rejected records whose
-    correction it is. `result` is set once the import has ended, `archived_to` once the copy is verified.
+    the file in the inbox. `companion` is its marker or manifest. `corrects` is the mark of the rejected records that it
+    corrects. `result` is set once the import has ended, `archived_to` once the copy is verified.
     """
 
     id: str
@@ -58,7 +58,7 @@ class Drop:
     file: StoredFile
     taken: datetime
     sha256: str
-    step: Step = Step.TAKEN
+    step: FileStep = FileStep.TAKEN
     companion: StoredFile | None = None
     corrects: str | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
@@ -94,8 +94,8 @@ class Book:
             else:
                 private_folder(folder)
                 connection = sqlite3.connect(path, timeout=10)
-                # The kernel keeps what a killed process has written. After a power failure the last rows may be
-                # missing, and the steps that they record are repeated.
+                # The kernel keeps the bytes that a killed process has written. After a power failure the last rows may
+                # be missing, and the steps that they record are repeated.
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")
                 connection.executescript(SCHEMA)
@@ -126,12 +126,12 @@ class Book:
             self._connection.execute("INSERT OR REPLACE INTO drops VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
         return drop
 
-    def moved(self, drop: Drop, step: Step, **changes: Any) -> Drop:
+    def moved(self, drop: Drop, step: FileStep, **changes: Any) -> Drop:
         """Write that a step of a file is complete; return the changed file."""
         return self.keep(replace(drop, step=step, **changes))
 
     def open_drops(self) -> list[Drop]:
-        """Return the files whose last step is missing, in the order in which they were taken."""
+        """Return the files that have not reached their last step, in the order in which they were taken."""
         return self._drops("WHERE step <> 'done' ORDER BY taken, rowid")
 
     def known(self, drop: str) -> Drop | None:
@@ -223,7 +223,7 @@ class Book:
         return datetime.fromisoformat(row[0]) if row[0] else None
 
     def last_pass(self) -> tuple[datetime, datetime | None, int | None] | None:
-        """Return when the last pass began and ended, and its exit code; None for what it has not reached."""
+        """Return when the last pass began and ended, and its exit code; None for a missing end or code."""
         row = self._connection.execute("SELECT began, ended, exit FROM passes ORDER BY began DESC LIMIT 1").fetchone()
         if row is None:
             return None
@@ -253,14 +253,14 @@ def _drop(stored: dict[str, Any]) -> Drop:
             **stored,
             "file": StoredFile(**stored["file"]),
             "taken": datetime.fromisoformat(stored["taken"]),
-            "step": Step(stored["step"]),
+            "step": FileStep(stored["step"]),
             "companion": None if companion is None else StoredFile(**companion),
         }
     )
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a work folder with its content; what cannot be removed is left for the next pass."""
+    """Remove a work folder with its content; the next pass retries files that cannot be removed."""
     import shutil
 
     with suppress(OSError):

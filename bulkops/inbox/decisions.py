@@ -1,4 +1,4 @@
-"""Decide what happens to the files of an inbox: which are complete, in which order, and what is expected. Pure."""
+"""Decide which files of an inbox are complete, in which order they are imported, and which are unexpected. Pure."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from typing import Any, get_args
 from unicodedata import normalize
 
 from bulkops.configuration_tables import Day, ExpectTable, InboxFilesTable, InboxTable
-from bulkops.inbox.storage import StoredFile
+from bulkops.remote.versions import StoredFile
 from bulkops.wording import counted
 
 TEMPORARY = (".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".swp", ".lock", "~")
@@ -30,8 +30,8 @@ EXITS = (0, 1, 5, 3, 2, 4, 130)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listing:
-    """The files of an inbox, sorted by what they are: data, those that belong to data, and the rest.
+class InboxListing:
+    """The files of an inbox by kind: data files, their markers or manifests, and unknown files.
 
     `companions` has the marker or manifest of a data file by the name of the data file.
     """
@@ -43,7 +43,7 @@ class Listing:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What the partner says of a file; None for what it does not say."""
+    """The properties of a file that the partner announces; None for a missing one."""
 
     records: int | None = None
     bytes: int | None = None
@@ -91,7 +91,7 @@ def _companion_pattern(template: str) -> re.Pattern[str]:
 
 
 def entry_of(table: InboxTable, name: str) -> InboxFilesTable | None:
-    """Return the first table whose pattern matches a name; None if there is none."""
+    """Return the first table with a pattern that matches a name; None without such a table."""
     composed = normalize("NFC", name)  # some systems store an accent as a character of its own
     return next(
         (each for each in table.files if any(fnmatchcase(composed, normalize("NFC", one)) for one in each.match)), None
@@ -115,8 +115,8 @@ def rejected_name(name: str, mark: str) -> str:
     return f"{stem}.rejected-{mark}.{suffix}" if dot and stem else f"{plain}.rejected-{mark}"
 
 
-def sort_listing(table: InboxTable, files: Iterable[StoredFile], corrections: Iterable[str] = ()) -> Listing:
-    """Return the files of an inbox by what they are. Hidden and temporary files are left out.
+def sort_listing(table: InboxTable, files: Iterable[StoredFile], corrections: Iterable[str] = ()) -> InboxListing:
+    """Return the files of an inbox by kind. Hidden and temporary files are left out.
 
     `corrections` are the marks of files of rejected records that this inbox has written.
     """
@@ -135,7 +135,7 @@ def sort_listing(table: InboxTable, files: Iterable[StoredFile], corrections: It
         data.append(each)
         if template and (companion := by_name.get(companion_name(template, each.name))) is not None:
             companions[each.name] = companion
-    return Listing(data=in_order(table, data), companions=companions, unknown=in_order(table, unknown))
+    return InboxListing(data=in_order(table, data), companions=companions, unknown=in_order(table, unknown))
 
 
 def in_order(table: InboxTable, files: Iterable[StoredFile]) -> list[StoredFile]:
@@ -166,7 +166,7 @@ def at_rest(
 
 
 def parse_manifest(text: str, name: str) -> Manifest:
-    """Return what a manifest says of a file; ValueError describes what is wrong with it.
+    """Return the properties of a file in a manifest; ValueError describes an invalid manifest.
 
     A manifest is an object with `records`, `bytes` and `sha256`, or with a list of such objects, each with the `name`
     of its file, under `files`. At least one of the three is required.
@@ -211,7 +211,7 @@ def usual_records(history: Sequence[int]) -> float | None:
 
 
 def unexpected(expect: ExpectTable, records: int, history: Sequence[int]) -> str | None:
-    """Return how the number of records differs from what is expected; None if it does not."""
+    """Return how the number of records differs from the expected number; None if it does not."""
     if not records and (expect.not_empty or expect.min_records):
         return "it contains no records"
     if expect.min_records is not None and records < expect.min_records:

@@ -38,7 +38,7 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 @dataclass(frozen=True, kw_only=True)
 class Feedback:
-    """What a result file is made from. `job` sent the file `sent`, which has the records of `plain` or some of them."""
+    """The sources of a result file. `job` sent the file `sent`, which has the records of `plain` or some of them."""
 
     plain: Path
     sent: Path | None
@@ -58,7 +58,7 @@ def write_feedback(ledger: Ledger, feedback: Feedback, form: str, path: Path, *,
             out.write(page.encode())
             return None
         if form == "xlsx" and feedback.result.records.get("input", 0) > MAX_ROWS:
-            return f"a sheet contains at most {MAX_ROWS:,} rows, so there is no result.xlsx"
+            return f"a sheet contains at most {MAX_ROWS:,} rows; result.xlsx was not written"
         write_table(out, form, columns, rows)
     return None
 
@@ -74,7 +74,7 @@ def feedback_rows(ledger: Ledger, feedback: Feedback) -> tuple[tuple[str, ...], 
 
 
 def _finding_rows(feedback: Feedback) -> Iterator[Sequence[object]]:
-    """Yield a row for each finding of a file whose records cannot be read."""
+    """Yield a row for each finding of a file with unreadable records."""
     for each in feedback.result.findings:
         yield each["line"], each["record"], "quarantined", None, each["column"], _reason([each], mask=feedback.mask)
     if not feedback.result.findings and feedback.result.reason:

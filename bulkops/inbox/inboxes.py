@@ -12,9 +12,10 @@ from bulkops.inbox.archiving import Places
 from bulkops.inbox.book import Book
 from bulkops.inbox.decisions import LATEST_DUES, dues, overdue
 from bulkops.inbox.processing import BOOKS
-from bulkops.inbox.storage import LocalFolder, Storage, StoredFile
+from bulkops.inbox.storage import LocalFolder, Storage
 from bulkops.json_documents.inboxes import ExpectationDocument, InboxFigures, InboxFileDocument, PassState
 from bulkops.ledger.reader import LedgerReader
+from bulkops.remote.versions import StoredFile
 from bulkops_validators import CONTRACTS
 
 STATES: Mapping[int, PassState] = {

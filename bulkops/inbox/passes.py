@@ -1,4 +1,4 @@
-"""Run one pass over an inbox: finish what an earlier pass left, then import every complete file, one after another."""
+"""Run one pass over an inbox: finish the files of earlier passes, then import every complete file, one by one."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -10,10 +10,10 @@ from bulkops.clock import Clock
 from bulkops.configuration_tables import InboxFilesTable
 from bulkops.errors import BulkopsError, DataError, InUse
 from bulkops.inbox.archiving import rejected_of, settle
-from bulkops.inbox.book import Book, Drop, Step, remove_folder
+from bulkops.inbox.book import Book, Drop, FileStep, remove_folder
 from bulkops.inbox.decisions import (
     USUAL_OF,
-    Listing,
+    InboxListing,
     Manifest,
     Waiting,
     at_rest,
@@ -27,12 +27,12 @@ from bulkops.inbox.inboxes import Inbox, due_documents, figures_of, waiting_docu
 from bulkops.inbox.processing import BOOKS, FINAL, ContractImport, Desk, Result
 from bulkops.inbox.recipes import RecipeImport
 from bulkops.inbox.status import look
-from bulkops.inbox.storage import StoredFile
 from bulkops.inbox.taking import check_bytes, manifest_of, take
 from bulkops.journal import record
 from bulkops.json_documents.inboxes import ExpectationDocument, InboxFigures, InboxFileDocument
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Observer
+from bulkops.remote.versions import StoredFile
 from bulkops.settings import Target
 from bulkops.upload.options import RunOptions
 from bulkops.upload.stop import Stop
@@ -133,7 +133,7 @@ class _Pass:
             notes=self._notes,
         )
 
-    def _listing(self) -> Listing:
+    def _listing(self) -> InboxListing:
         files = self._places.folder.files()
         named = [each for each in files if _is_text(each.name)]
         for each in files:
@@ -165,7 +165,7 @@ class _Pass:
         )
 
     def _finish_open(self) -> set[str]:
-        """Finish the files that earlier passes took; return the names of files that need no other look."""
+        """Finish the files that earlier passes took; return the names of those that this pass must not take again."""
         handled = set()
         for drop in [] if self._settings.dry_run else self._book.open_drops():
             now = self._places.folder.find(drop.name)
@@ -235,7 +235,7 @@ class _Pass:
 
     def _work(self, drop: Drop, entry: InboxFilesTable) -> None:
         """Import a file and move it out of the inbox."""
-        if drop.step is Step.TAKEN:
+        if drop.step is FileStep.TAKEN:
             if (why := self._why_not(entry)) is not None:
                 self._say(drop, _waiting_result(why, contract=entry.contract), entry)
                 return
@@ -244,9 +244,9 @@ class _Pass:
             if self._settings.dry_run or result.state not in FINAL:
                 self._say(drop, result, entry)
                 return
-            drop = self._book.moved(drop, Step.ENDED, result=result.to_json())
-        elif drop.step is Step.DONE:  # the same version with the same name was put back
-            drop = replace(drop, step=Step.ARCHIVED)
+            drop = self._book.moved(drop, FileStep.ENDED, result=result.to_json())
+        elif drop.step is FileStep.DONE:  # the same version with the same name was put back
+            drop = replace(drop, step=FileStep.ARCHIVED)
         result = Result.from_json(drop.result)
         try:
             drop, notes = settle(self._desk, self._places, drop, inbox=self._inbox.name)

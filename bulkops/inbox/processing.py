@@ -49,7 +49,7 @@ FINAL = frozenset({"imported", "skipped", "partial", "quarantined"})
 
 
 class Unexpected(DataError):
-    """A file differs from what is expected of it. Nothing was sent."""
+    """A file differs from its `expect` table. Nothing was sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Desk:
-    """What a pass works with. `observe` returns an observer for the import of a file."""
+    """The settings and services of a pass. `observe` returns an observer for the import of a file."""
 
     table: InboxTable
     book: Book
@@ -135,7 +135,7 @@ class ContractImport:
         return query_texts(self.contract, dict(self.entry.options))
 
     def run(self) -> Result:
-        """Import the file, or finish what an earlier pass began; an error becomes the result."""
+        """Import the file, or finish its import of an earlier pass; an error becomes the result."""
         stop = self.desk.stop
         stop.begun = False  # no request of this file is in flight: a signal may end its import at once
         try:
@@ -364,7 +364,7 @@ class ContractImport:
         return (f"{self.drop.name}: {odd}.",) if odd else ()
 
     def _refused(self, outcome: Outcome, why: str | None) -> Result:
-        """Return the result of a file with findings, of which nothing was sent."""
+        """Return the result of a file that was not sent because of its findings."""
         assert outcome.validation is not None
         (found,) = outcome.validation.files
         if set(found.counts) == {NO_RECORDS} and self.contract.mode is not Mode.REPLACE:
@@ -420,7 +420,7 @@ class _CheckedObserver:
 
 
 def _data_exit(error: BulkopsError) -> int:
-    """Return the exit code for a file in quarantine: what a guard refused keeps its own."""
+    """Return the exit code for a file in quarantine: a guard keeps its own exit code."""
     return error.exit_code if isinstance(error, GuardRefused) else DataError.exit_code
 
 

@@ -23,7 +23,7 @@ class RecipeImport:
     entry: InboxFilesTable
 
     def run(self) -> Result:
-        """Run the recipe, or finish what an earlier pass began; an error becomes the result."""
+        """Run the recipe, or finish its run of an earlier pass; an error becomes the result."""
         try:
             recipe = self._loaded()
             steps = list(self._run_of(recipe).results())

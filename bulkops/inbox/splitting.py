@@ -18,7 +18,7 @@ from bulkops_validators.model.rules import Severity
 from bulkops_validators.model.rules_registry import RULES
 
 BLANK_LINES = frozenset({"STR103", "STR108"})
-"""Rules about blank lines, which are no records: they are left out of both parts."""
+"""Rules about blank lines. These lines are not records, so both parts leave them out."""
 MOST_FINDINGS = 100_000
 """Maximum findings of one rule in a file that is divided; a file with more goes to quarantine as a whole."""
 
@@ -41,7 +41,7 @@ def stops(finding: Finding, accept: frozenset[str]) -> bool:
 def divide(contract: Contract, path: Path, settings: ValidationSettings, accept: frozenset[str]) -> Division | str:
     """Return how to divide a file; a text with the reason if it cannot be divided.
 
-    Every finding that stops an import must be about one record. What remains must be validated again.
+    Every finding that stops an import must be about one record. The remaining records must be validated again.
     """
     (found,) = validate_files(contract, [path], settings=settings).files
     if found.unreadable is not None:
@@ -54,12 +54,12 @@ def divide(contract: Contract, path: Path, settings: ValidationSettings, accept:
     if sum(found.counts[code] for code in codes) != len(stopping) or _others(found, codes, accept):
         return f"more than {MOST_FINDINGS:,} findings of one rule"
     if number_of_records(path) != found.records:
-        return "its records cannot be told apart"
+        return "its records cannot be separated"
     return Division(findings=stopping, bad=frozenset(each.record or 0 for each in stopping))
 
 
 def _others(found: FileReport, codes: set[str], accept: frozenset[str]) -> bool:
-    """Return whether there are findings that stop an import and of which no example is listed."""
+    """Return whether the validation counted findings that stop an import but listed no example of them."""
     errors = {code for code in found.counts if found.severities[code] is Severity.ERROR or RULES[code].acceptable}
     return bool(errors - codes - accept - BLANK_LINES)
 

@@ -1,9 +1,9 @@
-"""Look at an inbox without changing anything: what waits, what is stuck, what is overdue."""
+"""Report the files of an inbox that wait, are stuck or are overdue, without changing anything."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from bulkops.inbox.book import Book, Drop, Step
+from bulkops.inbox.book import Book, Drop, FileStep
 from bulkops.inbox.decisions import at_rest, correction_of, entry_of, exit_of, sort_listing
 from bulkops.inbox.inboxes import Inbox, due_documents, waiting_document
 from bulkops.inbox.processing import BOOKS
@@ -15,7 +15,7 @@ from bulkops.ledger.states import JobState
 
 @dataclass(frozen=True, kw_only=True)
 class InboxStatus:
-    """What was found in one inbox."""
+    """The state of one inbox."""
 
     files: list[InboxFileDocument]
     expectations: list[ExpectationDocument]
@@ -24,7 +24,7 @@ class InboxStatus:
 
     @property
     def exit(self) -> int:
-        """The exit code: that of what needs most attention."""
+        """The exit code that needs most attention."""
         overdue = [1 for each in self.expectations if each["state"] == "missed" and each["fails"]]
         return exit_of([*(each["exit"] for each in self.files), *overdue])
 
@@ -82,23 +82,23 @@ def _last_pass(inbox: Inbox, book: Book) -> list[LastPass]:
 
 
 def _stuck(inbox: Inbox, ledger: LedgerReader, drop: Drop, shown: str) -> InboxFileDocument:
-    """Return the document of a file whose import or archiving has not ended."""
+    """Return the document of a file before its import or archiving has ended."""
     work = ledger.folder / "inboxes" / inbox.name / "work" / drop.id
     document: InboxFileDocument = {
         "inbox": inbox.name,
         "path": f"{shown}/{drop.name}",
         "sha256": drop.sha256,
         "contract": None,
-        "state": "waiting" if drop.step is Step.TAKEN else "failed",
+        "state": "waiting" if drop.step is FileStep.TAKEN else "failed",
         "job": None,
         "records": {"input": 0, **dict.fromkeys(BOOKS, 0)},  # type: ignore[typeddict-item] # the names of the books
         "archived_to": drop.archived_to,
         "reason": "it was taken, and its import has not ended",
         "exit": 3,
     }
-    if drop.step is not Step.TAKEN:
+    if drop.step is not FileStep.TAKEN:
         document["reason"] = "its import has ended, and it is not archived yet"
-    for job in ledger.jobs() if drop.step is Step.TAKEN else ():
+    for job in ledger.jobs() if drop.step is FileStep.TAKEN else ():
         if work in job.given_path.parents and not job.cancelled:
             chunks = ledger.chunks(job.id)
             state = job_state(job, chunks)

@@ -10,25 +10,15 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from bulkops.errors import Unfinished, UsageError
+from bulkops.remote.versions import StoredFile
 
 BLOCK = 1 << 20
 NOT_SUPPORTED = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EOPNOTSUPP})
 """Errors of a file system without hard links."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoredFile:
-    """A file in a place. `modified` is seconds since 1970; `version` changes whenever the content may have changed."""
-
-    name: str
-    size: int
-    modified: float
-    version: str
 
 
 class Storage(Protocol):

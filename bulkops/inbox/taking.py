@@ -11,11 +11,12 @@ from typing import BinaryIO
 from bulkops.errors import DataError, InputUnreadable, LimitExceeded, UsageError
 from bulkops.inbox.book import Book, Drop
 from bulkops.inbox.decisions import COMPRESSED, Manifest, Waiting, differs_from_manifest, parse_manifest
-from bulkops.inbox.storage import BLOCK, Storage, StoredFile
+from bulkops.inbox.storage import BLOCK, Storage
 from bulkops.limits import TooLarge
 from bulkops.private import private, private_folder
 from bulkops.reading.compressed import opened
 from bulkops.reading.sources import DAMAGED
+from bulkops.remote.versions import StoredFile
 
 MAX_MANIFEST = 1 << 20
 """Maximum bytes of a manifest."""

@@ -1,4 +1,4 @@
-"""The document that `[on_end]` of the configuration receives when a job or a recipe ends."""
+"""The document that `[on_end]` of the configuration receives when a job, a recipe or a pass ends."""
 
 from typing import Annotated, Literal, NotRequired
 
@@ -25,7 +25,7 @@ class EndedJob(TypedDict):
 
 @with_config(CLOSED)
 class Complaint(TypedDict):
-    """An error that the command printed."""
+    """An error that the command printed, or the reason of a file of an inbox."""
 
     message: str
     hint: Annotated[str | None, about("What to do next.")]
@@ -33,13 +33,13 @@ class Complaint(TypedDict):
 
 @with_config(CLOSED)
 class EndDocument(TypedDict):
-    """How a command ended that imports: `import`, `run`, `jobs resume` or `jobs undo`."""
+    """How a command ended that imports: `import`, `run`, `inbox` (each pass), `jobs resume` or `jobs undo`."""
 
     text: Annotated[str, about("The result in one or more sentences; chat services show a key of this name.")]
     command: Annotated[str, about("The command, without its arguments.")]
     recipe: NotRequired[Annotated[str, about("The recipe of `run`.")]]
     state: Annotated[EndState, about("The meaning of the exit code.")]
-    exit: Annotated[int, about("The exit code of the command.")]
+    exit: Annotated[int, about("The exit code of the command or pass.")]
     ended: Annotated[str, about("When it ended, RFC 3339, UTC.")]
     seconds: Annotated[float, about("How long it took.")]
     host: Annotated[str, about("The machine that ran it.")]

@@ -4,7 +4,6 @@ import hashlib
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -17,20 +16,10 @@ from bulkops.remote.retries import retried
 from bulkops.remote.searching import listed
 from bulkops.remote.transfer import present_version, sha256_at, stream_of
 from bulkops.remote.uploads import AddressTaken, delete, existing_version, upload
-from bulkops.remote.versions import Version
+from bulkops.remote.versions import StoredFile, Version
 
 MOST_NAMES = 1000
 """Maximum names that are tried for a copy if other files have them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoredFile:
-    """A file in a place. `modified` is seconds since 1970; `version` changes whenever the content may have changed."""
-
-    name: str
-    size: int
-    modified: float
-    version: str
 
 
 class RemoteFolder:

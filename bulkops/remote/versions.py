@@ -1,4 +1,4 @@
-"""Identify one version of a remote file, so that a replacement is noticed."""
+"""Identify one version of a file in a place, so that a replacement is noticed."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -58,6 +58,16 @@ class Version:
             f"version {self.id}" if self.id else "",
         ]
         return ", ".join(filter(None, facts)) or "no facts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """A file in a place. `modified` is seconds since 1970; `version` changes whenever the content may have changed."""
+
+    name: str
+    size: int
+    modified: float
+    version: str
 
 
 def _first(info: Mapping[str, Any], *names: str) -> Any:

@@ -3,16 +3,20 @@
 import csv
 import json
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import jsonschema_rs
 import pytest
 from click.testing import CliRunner
 
 from bulkops.cli.main import cli
 from bulkops.errors import BulkopsError
 from bulkops.sandbox.serve import SandboxServer
+from bulkops.schemas import schema_of
 from tests.cli.running import Shell
 
 CONFIG = """
@@ -116,6 +120,67 @@ def test_every_repeats_the_pass_until_a_signal_ends_it_cleanly(
     assert sandbox.state.count("point") == 1
 
 
+HOOK = """
+import sys
+with open({seen!r}, "a") as file:
+    file.write(sys.stdin.read().replace("\\n", " ") + "\\n")
+"""
+
+
+def _hooked(config: Path) -> Callable[[], list[dict[str, Any]]]:
+    """Add a hook to a configuration; return a function that lists the documents that it received."""
+    seen, hook = config.parent / "seen.jsonl", config.parent / "hook.py"
+    hook.write_text(HOOK.format(seen=str(seen)))
+    config.write_text(f"{config.read_text()}\n[on_end]\ncommand = '{sys.executable} {hook}'\n")
+    return lambda: [json.loads(line) for line in seen.read_text().splitlines()] if seen.exists() else []
+
+
+def _drop(config: Path, name: str, rows: str) -> None:
+    draft = config.parent / "draft"
+    draft.write_text(POINTS + rows)
+    draft.replace(config.parent / "in" / name)
+
+
+def test_one_pass_calls_on_end_once_with_its_jobs_and_reasons(shell: Shell, config: Path) -> None:
+    received = _hooked(config)
+    words = ("--config", str(config), "inbox", "partner")
+    assert shell.run(*words, "--settle", "1").code == 0
+    _drop(config, "points-1.csv", "customer-0001,5\ncustomer-0002,many\n")
+    _drop(config, "points-2.csv", "customer-0003,6\n")
+    assert shell.run(*words, "--dry-run").code == 1
+    assert shell.run("--config", str(config), "inbox", "status", "partner").code == 0
+    assert received() == []  # no file was handled
+    done = shell.run(*words, "--settle", "1")
+    (document,) = received()
+    assert jsonschema_rs.is_valid(schema_of("on-end"), document)
+    assert (document["command"], document["state"], document["exit"]) == ("inbox", "problems", done.code)
+    assert [job["verdict"] for job in document["jobs"]] == ["proved", "proved"]
+    assert document["records"]["accepted"] == 2
+    (error,) = document["errors"]
+    assert error["message"].startswith("partner: points-1.csv: ")
+    config.write_text(config.read_text().replace('quiet = "0s"', 'quiet = "0s"\nmask = true'))
+    _drop(config, "points-3.csv", "customer-0002,lots\n")
+    assert shell.run(*words, "--settle", "1").code == 1
+    assert received()[1]["errors"] == [{"message": "partner: points-3.csv: (masked)", "hint": None}]
+
+
+def test_every_pass_that_handles_a_file_calls_on_end_with_its_own_result(shell: Shell, config: Path) -> None:
+    received = _hooked(config)
+    process = shell.start("--config", str(config), "inbox", "partner", "--every", "1s", "--settle", "1")
+    _drop(config, "points-1.csv", "customer-0001,many\n")
+    _until(lambda: len(received()) == 1)
+    _drop(config, "points-2.csv", "customer-0003,5\n")
+    _until(lambda: len(received()) == 2)
+    time.sleep(1.5)  # at least one more pass, without a file
+    process.send_signal(signal.SIGTERM)
+    assert shell.ended(process).code in (0, 130)
+    assert [(each["state"], each["exit"], len(each["jobs"])) for each in received()] == [
+        ("problems", 1, 0),
+        ("done", 0, 1),
+    ]
+    assert [len(each["errors"]) for each in received()] == [1, 0]
+
+
 def _until(found: Callable[[], bool]) -> None:
     end = time.monotonic() + 60
     while not found():
@@ -126,7 +191,7 @@ def _until(found: Callable[[], bool]) -> None:
 @pytest.mark.parametrize(
     ("words", "change", "message"),
     [
-        (["nobody"], ("", ""), "There is no inbox 'nobody'"),
+        (["nobody"], ("", ""), "The configuration has no inbox 'nobody'"),
         (["status", "a", "b"], ("", ""), "Name one inbox"),
         (["status", "--every", "5m"], ("", ""), "takes neither --every"),
         (["--every", "5m", "--json"], ("", ""), "--json prints one document"),

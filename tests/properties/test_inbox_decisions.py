@@ -26,7 +26,7 @@ from bulkops.inbox.decisions import (
     stem_of,
     unexpected,
 )
-from bulkops.inbox.storage import StoredFile
+from bulkops.remote.versions import StoredFile
 
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=30)

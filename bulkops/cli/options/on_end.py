@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from functools import wraps
 from importlib.util import find_spec
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bulkops.cli.options.run_log import MASKED, masks
-from bulkops.cli.output.console import Console, console, json_text
+from bulkops.cli.output.console import MANY_ERRORS, Console, console, json_text
 from bulkops.clock import SystemClock
 from bulkops.configuration import EndHooks, end_hooks, read_config
 from bulkops.errors import BulkopsError, UsageError
@@ -24,7 +25,7 @@ from bulkops.version import __version__
 from bulkops.wording import counted
 
 if TYPE_CHECKING:
-    from bulkops.json_documents.endings import EndDocument, EndedJob, EndState
+    from bulkops.json_documents.endings import Complaint, EndDocument, EndedJob, EndState
     from bulkops.json_documents.jobs import BooksDocument
 
 COMMAND_SECONDS = 60.0
@@ -42,15 +43,23 @@ def announced(callback: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(callback)
     def run(*args: Any, **values: Any) -> Any:
-        ctx = click.get_current_context()
-        hooks = None if values.get("dry_run") else end_hooks(read_config(ctx.meta.get("bulkops.config")), os.environ)
-        if hooks is not None:
-            _check(hooks)
-            ending = _Ending(hooks, ctx, recipe=values.get("recipe"))
-            ending.start(console())
+        if not values.get("dry_run"):
+            announce(recipe=values.get("recipe"))
         return callback(*args, **values)
 
     return run
+
+
+def announce(*, recipe: str | None = None) -> "Ending | None":
+    """Call `[on_end]` of the configuration when the command ends; return None if there is no such table."""
+    ctx = click.get_current_context()
+    hooks = end_hooks(read_config(ctx.meta.get("bulkops.config")), os.environ)
+    if hooks is None:
+        return None
+    _check(hooks)
+    ending = Ending(hooks, ctx, recipe=recipe)
+    ending.start(console())
+    return ending
 
 
 def _check(hooks: EndHooks) -> None:
@@ -68,8 +77,11 @@ def _check(hooks: EndHooks) -> None:
         )
 
 
-class _Ending(logging.Handler):
-    """Collects the jobs of a command from the journal, and calls the hooks at its end."""
+class Ending(logging.Handler):
+    """Collects the jobs of a command from the journal, and calls the hooks at its end.
+
+    A command that repeats passes calls the hooks after each pass: `begin_pass`, `describe`, `call`.
+    """
 
     def __init__(self, hooks: EndHooks, ctx: click.Context, *, recipe: str | None) -> None:
         super().__init__()
@@ -79,13 +91,28 @@ class _Ending(logging.Handler):
         self._recipe = recipe
         self._jobs: dict[str, EndedJob] = {}
         self._level = LOGGER.level
+        self._idle = False
+        self._reasons: list[Complaint] = []
+        self._called = False
 
     def start(self, out: Console) -> None:
         """Collect from now on, until the console ends the command."""
         LOGGER.addHandler(self)
         LOGGER.setLevel(logging.INFO)
         self._console = out
+        self._began = out.started
         out.at_exit.append(self.end)
+
+    def begin_pass(self) -> None:
+        """Collect the jobs and errors of the next pass only."""
+        self._jobs.clear()
+        self._console.complaints.clear()
+        self._began = time.monotonic()
+        self._called = False
+
+    def describe(self, reasons: "list[Complaint]", *, idle: bool) -> None:
+        """Add the reasons of a result to the errors that were printed; an `idle` pass calls no hook if it succeeds."""
+        self._reasons, self._idle = reasons[:MANY_ERRORS], idle
 
     def emit(self, entry: logging.LogRecord) -> None:
         """Store a job that ended."""
@@ -102,10 +129,16 @@ class _Ending(logging.Handler):
         }
 
     def end(self, code: int) -> None:
-        """Call the hooks, unless nothing happened that they should know; a failed hook is reported."""
+        """End the collection, and call the hooks unless the last pass has called them."""
         LOGGER.removeHandler(self)
         LOGGER.setLevel(self._level)
-        idle = self._command == "jobs resume" and not self._jobs
+        if not self._called:
+            self.call(code)
+
+    def call(self, code: int) -> None:
+        """Call the hooks, unless nothing happened that they should know; a failed hook is reported."""
+        self._called = True
+        idle = self._idle or (self._command == "jobs resume" and not self._jobs)
         if code == 0 and (self._hooks.only_problems or idle):
             return
         document: EndDocument = redacted_document(self._document(code))
@@ -128,7 +161,7 @@ class _Ending(logging.Handler):
     def _document(self, code: int) -> "EndDocument":
         jobs = list(self._jobs.values())
         state = STATES.get(code, "failed")
-        errors = self._console.complaints
+        errors = [*self._console.complaints, *self._reasons]
         if self._masked:
             errors = [{"message": MASKED, "hint": None} for _ in errors]
         document: EndDocument = {
@@ -137,7 +170,7 @@ class _Ending(logging.Handler):
             "state": state,
             "exit": code,
             "ended": SystemClock().now().isoformat(timespec="seconds"),
-            "seconds": round(self._console.seconds, 3),
+            "seconds": round(time.monotonic() - self._began, 3),
             "host": socket.gethostname(),
             "bulkops": __version__,
             "records": _sums(jobs),

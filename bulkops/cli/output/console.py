@@ -52,7 +52,7 @@ class Console:
         self.next_step = ""
         self.at_exit: list[Callable[[int], None]] = []
         self.complaints: list[Complaint] = []
-        self._started = time.monotonic()
+        self.started = time.monotonic()
         self._bar: tqdm[Any] | None = None
         self._wait: tqdm[Any] | None = None
 
@@ -105,7 +105,7 @@ class Console:
     @property
     def seconds(self) -> float:
         """The duration of the command so far."""
-        return time.monotonic() - self._started
+        return time.monotonic() - self.started
 
     def end(self, code: int) -> None:
         """Print to a terminal how long the command took, and the next command if it is known."""

@@ -1,8 +1,8 @@
-"""Output of `bulkops inbox`: the progress of each file, the summary of a pass, and what waits."""
+"""Output of `bulkops inbox`: the progress of each file, the summary of a pass, and the files that wait."""
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,7 +12,8 @@ from typing import Any
 import click
 
 from bulkops.account.preflight import Preflight
-from bulkops.cli.options.run_log import META, RunLog
+from bulkops.cli.options.on_end import Ending, announce
+from bulkops.cli.options.run_log import MASKED, META, RunLog
 from bulkops.cli.output.console import console
 from bulkops.cli.output.files import output_permit
 from bulkops.cli.output.jobs_view import open_ledger
@@ -28,6 +29,7 @@ from bulkops.inbox.passes import PassResult, PassSettings, run_pass
 from bulkops.inbox.rendering import render
 from bulkops.inbox.status import InboxStatus, look
 from bulkops.journal import record
+from bulkops.json_documents.endings import Complaint
 from bulkops.json_documents.inboxes import InboxDocument, InboxFileDocument, InboxStatusDocument
 from bulkops.ledger.store import Ledger
 from bulkops.redaction import redacted, redacted_document
@@ -75,7 +77,7 @@ def chosen_inboxes(config: Configuration, name: str | None) -> list[Inbox]:
             hint="Add a table [inbox.NAME] to bulkops.toml; see docs/how-to/inbox.md.",
         )
     if name is not None and name not in tables:
-        raise UsageError(f"There is no inbox {name!r}.", hint=guess(name, tables))
+        raise UsageError(f"The configuration has no inbox {name!r}.", hint=guess(name, tables))
     found = []
     for each in [name] if name is not None else tables:
         if not re.match(INBOX_NAME, each):
@@ -92,6 +94,7 @@ def chosen_inboxes(config: Configuration, name: str | None) -> list[Inbox]:
 
 def run_passes(choices: InboxChoices) -> int:
     """Run one pass, or passes until a signal; return the exit code of the last one."""
+    ending = None if choices.dry_run else announce()
     config = read_config(choices.config)
     inboxes = chosen_inboxes(config, choices.name)
     outputs = [parse_output(text, FORMS) for text in choices.outputs]
@@ -104,8 +107,12 @@ def run_passes(choices: InboxChoices) -> int:
     clock = SystemClock()
     with signals_handled(stop, progress, as_json=choices.as_json):
         while True:
+            if ending is not None:
+                ending.begin_pass()
             document = _one_pass(inboxes, choices, stop, progress, clock)
             end_of_pass(document, outputs, permit, as_json=choices.as_json and pause is None)
+            if ending is not None:
+                _announce_pass(ending, document, inboxes, stop, now=pause is not None)
             permit = replace(permit, overwrite=permit.overwrite or pause is not None)
             if pause is None or stop.requested:
                 return document["exit"]
@@ -196,6 +203,31 @@ def end_of_pass(document: InboxDocument, outputs: Sequence[tuple[str, Path]], pe
         _show(document)
 
 
+def _announce_pass(ending: Ending, document: InboxDocument, inboxes: Sequence[Inbox], stop: Stop, *, now: bool) -> None:
+    """Give `[on_end]` the reasons of a pass; call the hooks `now`, or else at the end of the process."""
+    masked = {inbox.name for inbox in inboxes if inbox.table.mask}
+    idle = all(file["state"] == "waiting" for file in document["files"])
+    ending.describe(list(_reasons(document, masked)), idle=idle)
+    if now:
+        stop.begun = False  # a signal ends the wait for a hook
+        ending.call(document["exit"])
+        stop.begun = True
+
+
+def _reasons(document: InboxDocument, masked: Collection[str]) -> Iterator[Complaint]:
+    """Yield why files and expectations changed the exit code of a pass; without texts of `masked` inboxes."""
+    for file in document["files"]:
+        if file["exit"]:
+            hidden = file["inbox"] in masked
+            reason = MASKED if hidden else file["reason"] or file["state"]
+            name = file["path"].rpartition("/")[2]
+            hint = None if hidden else file.get("hint")
+            yield {"message": f"{file['inbox']}: {name}: {reason}", "hint": hint}
+    for each in document["expectations"]:
+        if each["state"] == "missed" and each["fails"] and each["kind"] == "due":
+            yield {"message": f"{each['inbox']}: {each['text']}", "hint": None}
+
+
 def summary_text(document: InboxDocument, form: str) -> str:
     """Return the summary of a pass as json, md or html."""
     if form == "json":
@@ -243,7 +275,7 @@ def _row(each: InboxFileDocument) -> tuple[str, ...]:
 
 
 def show_status(choices: InboxChoices) -> int:
-    """Print what waits in the inboxes, is stuck, or is overdue; return the exit code."""
+    """Print the files of the inboxes that wait, are stuck or are overdue; return the exit code."""
     inboxes = chosen_inboxes(read_config(choices.config), choices.name)
     now = SystemClock().now()
     with open_ledger(choices.ledger) as ledger:
