@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bulkops.proposing.model import Field, Proposal, ProposedStep, State, Table
+from bulkops.proposing.model import MappingState, ProfiledTable, Proposal, ProposedColumn, ProposedStep
 from bulkops.proposing.profile import control_character
 from bulkops.proposing.sql import ZONE, undecided
 from bulkops.proposing.words import words
@@ -76,7 +76,7 @@ def _about(step: ProposedStep) -> Iterator[str]:
         yield f"Less likely: {', '.join(step.others)}"
 
 
-def facts(table: Table) -> str:
+def facts(table: ProfiledTable) -> str:
     """Return what was found in a table in one sentence."""
     rows = counted(table.profile.rows, "row")
     found = [rows if table.profile.complete else f"the first {rows}", *table.notes]
@@ -131,8 +131,8 @@ def _mapping(step: ProposedStep) -> Iterator[str]:
     yield from _unused(step)
 
 
-def _field(each: Field) -> Iterator[str]:
-    if each.state is State.CERTAIN:
+def _field(each: ProposedColumn) -> Iterator[str]:
+    if each.state is MappingState.CERTAIN:
         assumed = f"; assumed: {each.assumed}" if each.assumed else ""
         yield f"# {_comment(each.why)}{assumed}"
         yield f"{each.column}: {scalar(each.sql or '')}"

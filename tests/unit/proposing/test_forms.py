@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import pytest
 
 from bulkops.proposing.forms import Decision
-from bulkops.proposing.profile import ColumnProfile
+from bulkops.proposing.profile import SourceColumnProfile
 from tests.unit.proposing.tables import table_of
 
 
-def profile(values: Sequence[str]) -> ColumnProfile:
+def profile(values: Sequence[str]) -> SourceColumnProfile:
     return table_of({"x": values}).profile.columns["x"]
 
 
