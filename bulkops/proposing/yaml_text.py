@@ -13,6 +13,7 @@ from bulkops.proposing.profile import control_character
 from bulkops.proposing.sql import ZONE, undecided
 from bulkops.proposing.words import words
 from bulkops.recipe_source import SourceSpec
+from bulkops.recipe_text import VARIABLE
 from bulkops.wording import counted
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.cells import Number
@@ -168,7 +169,9 @@ def _unused(step: ProposedStep) -> Iterator[str]:
 
 
 def _pattern(name: str, columns: Sequence[str]) -> str:
-    """Return the name of an unused column, with * for signs that a recipe reads as patterns or variables."""
+    """Return the name of an unused column; a name that contains a variable becomes a pattern, if it fits no other."""
+    if not VARIABLE.search(name):
+        return name
     pattern = re.sub(r"[\[\]?$]", "*", name)
     return pattern if [each for each in columns if fnmatchcase(each, pattern)] == [name] else name
 

@@ -144,6 +144,13 @@ def test_a_wrong_mapping_names_its_key(mapped: Map, keys: dict[str, Any], messag
         mapped(**keys)
 
 
+def test_unused_column_with_brackets_matches_its_own_name_only(tmp_path: Path, mapped: Map) -> None:
+    (tmp_path / "codes.csv").write_text("Codes,Name [x],Really?,Name x\nA-1,1,2,3\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"does not use 1 of the columns of source: Name x\."):
+        mapped(columns={"value": "Codes"}, unused=["Name [x]", "Really?"])
+    assert rows(mapped(columns={"value": "Codes"}, unused=["Name*", "Really?"])) == [{"value": "A-1"}]
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
