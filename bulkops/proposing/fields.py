@@ -99,7 +99,7 @@ def _as_candidates(found: ProposedColumn, table: ProfiledTable) -> tuple[Candida
 
 
 def _missing(column: Column, table: ProfiledTable) -> ProposedColumn:
-    """Return a column without a source; for a required one, columns whose values could fill it are candidates."""
+    """Return a column without a source; columns with fitting values are the candidates of a required one."""
     if not column.required:
         return ProposedColumn(column=column.name, required=False, state=MappingState.MISSING)
     free = [name for name in table.columns if name not in table.meanings]

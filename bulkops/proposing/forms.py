@@ -70,7 +70,7 @@ class ColumnReading:
 class Decision:
     """How a column is written: one reading if that is certain, else those that are possible, with the reason.
 
-    `blanks` are words that stand for a missing value.
+    `blanks` are words for a missing value.
     """
 
     readings: tuple[ColumnReading, ...]
@@ -104,7 +104,7 @@ def date_decision(shapes: Sequence[ValueShape]) -> Decision:
         return Decision(readings=(whole[0],), certain=True, why=whole[0].why, blanks=blanks)
     examples = tuple(shape.example for shape in odd[:3])
     if odd:
-        why = f"{sum(each.rows for each in odd):,} of {rows:,} values are no dates, such as {examples[0]!r}"
+        why = f"{sum(each.rows for each in odd):,} of {rows:,} values are not dates, such as {examples[0]!r}"
     elif whole:
         why = f"all {counted(rows, 'value')} fit both day/month and month/day"
     else:
@@ -233,7 +233,7 @@ def number_decision(shapes: Sequence[ValueShape]) -> Decision:
         return Decision(readings=(), certain=False, why="no values", blanks=blanks)
     readings = tuple(ColumnReading(form=form, rows=rows[form]) for form in ("point", "comma") if rows[form])
     if odd is not None:
-        why = f"{rows['odd']:,} of {total:,} values are no numbers, such as {odd!r}"
+        why = f"{rows['odd']:,} of {total:,} values are not numbers, such as {odd!r}"
         return Decision(readings=readings, certain=False, why=why, blanks=blanks, odd=(odd,))
     if len(readings) == 1:
         form = readings[0].form
@@ -253,7 +253,7 @@ def number_decision(shapes: Sequence[ValueShape]) -> Decision:
 
 
 def _number_kind(shape: ValueShape) -> str:
-    """Return what the values of a shape prove: point, comma, either, integer, unit (with a sign), or odd."""
+    """Return the kind of number that a shape proves: point, comma, either, integer, unit (with a sign), or odd."""
     match = _UNIT.fullmatch(shape.text.strip())
     if match is None:
         return "odd"

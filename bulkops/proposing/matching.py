@@ -70,7 +70,7 @@ def choice_of(table: ProfiledTable) -> ContractChoice:
 
 
 def _is_own(contract: Contract, table: ProfiledTable) -> bool:
-    """Return whether a table has the contract's required names, and no other column that means something."""
+    """Return whether a table has the contract's required names, and no other column with a known meaning."""
     raw = {name.lower() for name in table.columns}
     known = {name.lower() for name in contract.header_names}
     has = {contract.header_names[name] for name in contract.header_names if name.lower() in raw}
@@ -79,13 +79,13 @@ def _is_own(contract: Contract, table: ProfiledTable) -> bool:
 
 
 def _required_groups(contract: Contract) -> list[tuple[str, ...]]:
-    """Return groups of import columns of which an import needs one each."""
+    """Return the groups of import columns; an import needs one column of each group."""
     whole = [each.columns for each in contract.exclusive if each.whole_file]
     return [*((name,) for name in contract.required_names), *whole]
 
 
 def _of_own(own: Sequence[Contract], table: ProfiledTable) -> ContractChoice:
-    """Return the contract with the most of its names in the table; equal ones are told apart by the file's name."""
+    """Return the contract with most of its names in the table; the name of the file decides between equal ones."""
     most = max(_shared(contract.header_names, table) for contract in own)
     best = [contract for contract in own if _shared(contract.header_names, table) == most]
     # A single name such as `code` is not enough to tell a contract from those that its words fit.
@@ -106,9 +106,9 @@ def exported_columns(columns: Sequence[str]) -> bool:
 
 
 def _export_of(contract: Contract, columns: Sequence[str]) -> Readback | None:
-    """Return the read-back whose export has these columns: all that an import needs, and some that only exports have.
+    """Return the read-back with an export of these columns; None if no export has them.
 
-    None if the columns are not those of an export.
+    An export has all columns that an import needs, and at least half of the columns that only exports have.
     """
     names = {name.lower() for name in columns}
     needed = [group for group in _required_groups(contract) if len(group) == 1]
@@ -124,7 +124,7 @@ def _export_of(contract: Contract, columns: Sequence[str]) -> Readback | None:
 
 
 def _eligible(table: ProfiledTable) -> list[Contract]:
-    """Return the contracts whose key meaning and required columns a table has, in the order of the words."""
+    """Return the contracts with a key and required columns in the table, in the order of `words.toml`."""
     profile = table.profile
     present = {each for name, each in table.meanings.items() if profile.columns[name].filled or not profile.rows}
     found = []
@@ -157,7 +157,7 @@ def _by_words(table: ProfiledTable) -> ContractChoice:
 
 
 def _covered(contract: Contract, table: ProfiledTable) -> int:
-    """Return how many columns of a contract a table fills; the best key of the contract counts more than others."""
+    """Return the number of columns of a contract that a table fills, plus 2 if the table has the best key."""
     targets = words().contracts[contract.name]
     filled = sum(bool(sources_of(column, targets, table, None)) for column in contract.columns)
     return filled + 2 * (targets.key[0] in table.meanings.values())
@@ -199,7 +199,7 @@ def _step(table: ProfiledTable, contract: Contract, choice: ContractChoice) -> P
 
 
 def _in_import_format(table: ProfiledTable, contract: Contract) -> bool:
-    """Return whether a file can be imported as it is: a plain CSV with the columns of the contract alone."""
+    """Return whether a file can be imported unchanged: a plain CSV with the columns of the contract alone."""
     known = set(contract.header_names)
     plain = table.spec.kind == "csv" and not table.notes and table.profile.footer is None
     return plain and set(table.columns) <= known and table.spec.encoding is None
@@ -237,7 +237,7 @@ def _about(name: str, table: ProfiledTable) -> str:
 
 
 def _hints(table: ProfiledTable, unused: Mapping[str, str]) -> Iterable[str]:
-    """Yield what a person should know about columns that the step does not use."""
+    """Yield hints about the columns that the step does not use."""
     for name in unused:
         values = table.profile.columns[name].values
         if values and table.meanings.get(name) in {"status", "active"}:

@@ -1,4 +1,4 @@
-"""A proposal as data: what was recognised in each table, how certainly, and what a person has to decide."""
+"""A proposal as data: the recognised facts of each table, their certainty, and the decisions for a person."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ class MappingState(StrEnum):
 
     CERTAIN = "certain"
     UNDECIDED = "undecided"  # there are several possibilities, or the values contradict the header
-    MISSING = "missing"  # a required column that no source column seems to fill
+    MISSING = "missing"  # no source column seems to fill a required column
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A possible expression of an import column, and what speaks for it."""
+    """A possible expression of an import column, and the reason for it."""
 
     source: str
     sql: str
@@ -52,7 +52,7 @@ class ProposedColumn:
 
 @dataclass(frozen=True, kw_only=True)
 class ProfiledTable:
-    """A table of a source: how to read it, what was found in it, and the tool that it probably comes from."""
+    """A table of a source: its specification, its contents, and the tool that probably wrote it."""
 
     spec: SourceSpec
     name: str
@@ -70,7 +70,7 @@ class ProposedStep:
 
     `whole_file`: the file has the header of the import format; `ready`: its dates and numbers have the form, too.
     `others` are further contracts that the table may belong to; `certain`: none of them is as likely. `unused` maps
-    source columns to what they seem to be.
+    source columns to their probable meanings.
     """
 
     table: ProfiledTable
@@ -87,7 +87,7 @@ class ProposedStep:
 
     @property
     def undecided_columns(self) -> tuple[ProposedColumn, ...]:
-        """The import columns that a person has to decide about; none if the file is imported as it is."""
+        """The import columns that a person has to decide about; none if the file is imported unchanged."""
         return () if self.ready else tuple(each for each in self.fields if each.state is not MappingState.CERTAIN)
 
     @property

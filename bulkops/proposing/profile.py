@@ -24,7 +24,7 @@ _EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 _FIGURE = r"^(\p{Sc}|[A-Z]{3}\s)?\s?[-+]?\d[\d.,:/TZ\s'\x{2019}+-]*\s?([AaPp]\.?[Mm]\.?|[\p{Sc}%]|[A-Za-z]{2,6})?$"
 _MONTH = r"(?i)\b\d{1,2}[ -][a-z]{3,9}[ -]\d{2,4}|\b[a-z]{3,9} \d{1,2},? \d{4}"
 _PLAIN_NUMBER = r"^[+-]?(9{1,7}|9{9}|9{11,12}|9{15,}|9{4,}[.,]9+|9*[.,](9{1,2}|9{4,}))$"
-"""Shapes whose leading numbers prove nothing: no date, and no number with one group of three digits."""
+"""Shapes with leading numbers that prove nothing: neither a date nor a number with one group of three digits."""
 _YES = frozenset({"1", "true", "t", "yes", "y", "on", "enabled", "active"})
 _NO = frozenset({"0", "false", "f", "no", "n", "off", "disabled", "inactive"})
 
@@ -62,7 +62,7 @@ class SourceColumnProfile:
         return number_decision(self.shown_shapes())
 
     def shown_shapes(self) -> Sequence[ValueShape]:
-        """Return the shapes of the values; a column that is no figure has one shape, its first value."""
+        """Return the shapes of the values; a column without figures has one shape, its first value."""
         if self.shapes is not None or not self.filled:
             return self.shapes or ()
         example = self.examples[0] if self.examples else ""
@@ -95,7 +95,7 @@ class Footer:
 
 @dataclass(frozen=True, kw_only=True)
 class TableProfile:
-    """The columns of a table. `complete`: all rows were read. `problem` is what ended the reading early."""
+    """The columns of a table. `complete`: all rows were read. `problem` is the error that ended the reading early."""
 
     columns: Mapping[str, SourceColumnProfile]
     rows: int
@@ -106,7 +106,7 @@ class TableProfile:
 
 @dataclass(kw_only=True)
 class _ColumnCounts:
-    """What is collected of a column: counts of its values, and the shapes of dates and numbers."""
+    """The collected facts of a column: counts of its values, and the shapes of dates and numbers."""
 
     profile: SourceColumnProfile
     figures: bool
@@ -147,7 +147,7 @@ def profile_of(table: LegacyTable) -> TableProfile:
 
 
 def _without_footer(frame: pl.DataFrame, names: Sequence[str]) -> tuple[pl.DataFrame, Footer | None]:
-    """Return the frame without a last row of totals: a row with blanks, whose only word is one for a total."""
+    """Return the frame without a last row of totals: a row with blanks, and with one word for a total."""
     if frame.height < 2:
         return frame, None
     last = {name: value.strip() for name, value in frame.select(names).row(-1, named=True).items() if value}
@@ -161,7 +161,7 @@ def _without_footer(frame: pl.DataFrame, names: Sequence[str]) -> tuple[pl.DataF
 
 
 def _start_columns(frame: pl.DataFrame, names: Sequence[str]) -> dict[str, _ColumnCounts]:
-    """Return what to collect of each column, decided by the first rows."""
+    """Return an empty collection for each column; the first rows decide its kinds of facts."""
     sample = frame.head(SAMPLE)
     return {name: _start_column(name, sample.get_column(name).drop_nulls().str.strip_chars()) for name in names}
 

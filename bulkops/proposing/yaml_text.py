@@ -22,7 +22,7 @@ DECIDE = "DECIDE"
 _PLAIN = re.compile(r"[A-Za-z][\w ./-]*(?<! )")
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 ADDRESS = "LEGACY_DATABASE"
-"""Environment variable with the address of a database whose password must not be in a recipe."""
+"""Environment variable with the address of a database; its password must not be in a recipe."""
 
 
 def recipe_text(proposal: Proposal, *, folder: Path, name: str, following: str) -> str:
@@ -64,7 +64,7 @@ def _step(step: ProposedStep, folder: Path) -> Iterator[str]:
 
 
 def _about(step: ProposedStep) -> Iterator[str]:
-    """Yield what was recognised in the table, and what must be decided about the whole step."""
+    """Yield the facts about the table, and the decisions about the whole step."""
     table = step.table
     yield facts(table)
     if table.uncertain_encoding is not None:
@@ -78,7 +78,7 @@ def _about(step: ProposedStep) -> Iterator[str]:
 
 
 def facts(table: ProfiledTable) -> str:
-    """Return what was found in a table in one sentence."""
+    """Return the facts about a table in one sentence."""
     rows = counted(table.profile.rows, "row")
     found = [rows if table.profile.complete else f"the first {rows}", *table.notes]
     if table.tool is not None:
@@ -184,7 +184,7 @@ def scalar(text: str) -> str:
 
 
 def _comment(text: str) -> str:
-    """Return a text that stays in one comment."""
+    """Return a text on one line, without control characters, for a comment."""
     return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", text).split())
 
 
