@@ -9,8 +9,8 @@ import numpy as np
 
 from bulkops.origins import SourceOrigin, SourceOrigins
 from bulkops.reading.sources import Source
+from bulkops.validation.blank_tail import PlacedExample
 from bulkops.validation.block import BlockResult
-from bulkops.validation.checks.blank_tail import PlacedExample
 from bulkops.validation.checks.column_profile import ColumnProfile, whole_file_matches
 from bulkops.validation.context import Context
 from bulkops.validation.digests import Digests
