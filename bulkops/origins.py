@@ -26,7 +26,7 @@ BLOCK = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Origin:
+class SourceOrigin:
     """The legacy row of a record. `unit` is the word for `line`; `rows` is the number of rows behind the record."""
 
     file: str
@@ -51,7 +51,7 @@ def origins_path(mapped: Path) -> Path:
 
 
 @dataclass(kw_only=True)
-class Origins:
+class SourceOrigins:
     """The origins of the records of one mapped file. `facts` are the metadata that the mapping stored."""
 
     path: Path
@@ -59,7 +59,7 @@ class Origins:
     _block: tuple[int, "pl.DataFrame"] | None = None
 
     @classmethod
-    def beside(cls, mapped: Path) -> "Origins | None":
+    def beside(cls, mapped: Path) -> "SourceOrigins | None":
         """Return the origins beside a file; None if there are none that can be read."""
         path = origins_path(mapped)
         if not path.is_file():
@@ -73,7 +73,7 @@ class Origins:
         return cls(path=path, facts=facts) if isinstance(facts, dict) else None
 
     @classmethod
-    def of_content(cls, mapped: Path, sha256: str | None = None) -> "Origins | None":
+    def of_content(cls, mapped: Path, sha256: str | None = None) -> "SourceOrigins | None":
         """Return the origins beside a file if they belong to its content; else None.
 
         `sha256` is the digest of the content, if it is known already.
@@ -102,7 +102,7 @@ class Origins:
             "records": self.facts["records"],
         }
 
-    def of_record(self, record: int) -> Origin | None:
+    def of_record(self, record: int) -> SourceOrigin | None:
         """Return the origin of a record, counted from 1; None if the record does not exist."""
         import polars as pl
 
@@ -132,7 +132,7 @@ def _place(name: str, sheet: str | None, unit: str) -> str:
     return f"{name}, sheet {sheet}, {unit}" if sheet else f"{name}, {unit}"
 
 
-def _origin(row: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> Origin:
+def _origin(row: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> SourceOrigin:
     part = parts[row[PART]]
     rows = len(row[ROWS]) if row.get(ROWS) else 1
-    return Origin(file=part["name"], sheet=part["sheet"], unit=part["unit"], line=row[LINE], rows=rows)
+    return SourceOrigin(file=part["name"], sheet=part["sheet"], unit=part["unit"], line=row[LINE], rows=rows)

@@ -240,13 +240,12 @@ def _wrong_keys(
     sample = [value for value in _sample(file, by_key.column) if len(value) >= by_key.shortest]
     if not sample:
         return set(), ""
-    what = f"{by_key.column} in {by_key.operation}"
-    say(f"Preflight: searching {len(sample)} values of {what}, with {counted(len(sample), 'request')}.")
+    say(f"Preflight: searching {len(sample)} of the file's {by_key.what}, with {counted(len(sample), 'request')}.")
     wrong = set()
     for value in sample:
         exists = reader.key_exists(by_key, ids, value, folded=folded)
         if exists is None:
-            return set(), f"{what}: the search failed, or the key does not grant it"
+            return set(), f"{by_key.what}: the search failed, or the key does not grant {by_key.operation}"
         if exists is not by_key.must_exist:
             wrong.add(value)
     return wrong, ""

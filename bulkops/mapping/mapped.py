@@ -17,12 +17,12 @@ from bulkops.mapping.controls import Control, check_controls
 from bulkops.mapping.engine import Engine, LookupTable, bound, joined_twice, literal, located, row_place
 from bulkops.mapping.query import SOURCE, StepMapping, mapping_of, refuse_unused
 from bulkops.mapping.staging import ROW, Opened, Staged, open_source, stage
-from bulkops.origins import METADATA, Origins, file_digest, origins_path
+from bulkops.origins import METADATA, SourceOrigins, file_digest, origins_path
 from bulkops.private import private_folder
 from bulkops.readback.compare.staging import quoted
 from bulkops.recipe import Step
 from bulkops.recipe_source import SourceSpec
-from bulkops.sources.table import LINE, PART, Part
+from bulkops.sources.table import LINE, PART, SourcePart
 from bulkops.wording import counted
 from bulkops.writing import OWN_ONLY, Permit, keep, part_file
 
@@ -52,7 +52,7 @@ class MappedFile:
     records: int
     source_rows: int
     rows_used: int
-    parts: tuple[Part, ...]
+    parts: tuple[SourcePart, ...]
     digests: Mapping[str, str]
     controls: tuple[Control, ...] = ()
     notes: tuple[str, ...] = ()
@@ -185,14 +185,14 @@ def map_step(step: Step, path: Path | NamedByKey, space: Workspace, *, permit: P
         refuse_unused(mapping)
         _refuse_many(engine, mapping, staged[SOURCE])
         with located(engine, mapping, staged[SOURCE]):
-            draft = _Draft(engine, mapping, texts, space.folder)
-            used, records = draft.write()
+            result = _MappingResult(engine, mapping, texts, space.folder)
+            used, records = result.write()
         found = MappedFile(
-            path=path, key=key, sha256=file_digest(draft.csv), records=records, source_rows=staged[SOURCE].rows,
+            path=path, key=key, sha256=file_digest(result.csv), records=records, source_rows=staged[SOURCE].rows,
             rows_used=used, parts=staged[SOURCE].parts, digests=digests, notes=staged[SOURCE].notes,
         )  # fmt: skip
-        found = _controlled(step, engine, found, written=draft.csv)
-        _store(draft, found, permit)
+        found = _controlled(step, engine, found, written=result.csv)
+        _store(result, found, permit)
     return found
 
 
@@ -220,7 +220,7 @@ def _refuse_many(engine: Engine, mapping: StepMapping, source: Staged) -> None:
         )
 
 
-class _Draft:
+class _MappingResult:
     """The result of a mapping in the workspace: the CSV and the origins, before they get their names."""
 
     def __init__(self, engine: Engine, mapping: StepMapping, texts: list[str], folder: Path) -> None:
@@ -273,8 +273,8 @@ def _controlled(step: Step, engine: Engine, found: MappedFile, *, written: Path 
     return replace(found, controls=controls)
 
 
-def _store(draft: _Draft, found: MappedFile, permit: Permit) -> None:
-    """Give the files of a draft their names: the origins first, so that a mapped file always has them."""
+def _store(result: _MappingResult, found: MappedFile, permit: Permit) -> None:
+    """Give the files of a result their names: the origins first, so that a mapped file always has them."""
     facts = {
         "key": found.key,
         "sha256": found.sha256,
@@ -284,9 +284,9 @@ def _store(draft: _Draft, found: MappedFile, permit: Permit) -> None:
         "parts": [asdict(part) for part in found.parts],
         "notes": list(found.notes),
     }
-    origins = draft.write_origins(facts)
+    origins = result.write_origins(facts)
     permit.check(found.path)
-    for made, path in ((origins, origins_path(found.path)), (draft.csv, found.path)):
+    for made, path in ((origins, origins_path(found.path)), (result.csv, found.path)):
         with part_file(path, permit) as (_, part):
             moved = shutil.move(made, part)  # a rename if both are in one file system
             with Path(moved).open("r+b") as file:
@@ -295,13 +295,13 @@ def _store(draft: _Draft, found: MappedFile, permit: Permit) -> None:
 
 def _known(path: Path, key: str) -> MappedFile | None:
     """Return a complete mapped file of the same mapping and content, if there is one."""
-    if not path.is_file() or (origins := Origins.beside(path)) is None:
+    if not path.is_file() or (origins := SourceOrigins.beside(path)) is None:
         return None
     facts = origins.facts
     if facts.get("key") != key or facts.get("sha256") != file_digest(path):
         return None
     return MappedFile(
         path=path, key=key, sha256=facts["sha256"], records=facts["records"], source_rows=facts["source_rows"],
-        rows_used=facts["rows_used"], parts=tuple(Part(**part) for part in facts["parts"]), digests={},
+        rows_used=facts["rows_used"], parts=tuple(SourcePart(**part) for part in facts["parts"]), digests={},
         notes=tuple(facts["notes"]), reused=True,
     )  # fmt: skip

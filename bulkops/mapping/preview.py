@@ -8,7 +8,7 @@ from bulkops.mapping.engine import Engine, bound, located
 from bulkops.mapping.mapped import Workspace, expose, specs_of
 from bulkops.mapping.query import SOURCE, mapping_of, refuse_unused
 from bulkops.mapping.staging import ROW
-from bulkops.origins import Origin
+from bulkops.origins import SourceOrigin
 from bulkops.readback.compare.staging import quoted
 from bulkops.recipe import Step
 from bulkops.sources.table import LINE, PART
@@ -21,7 +21,7 @@ READ = 1_000
 class Pair:
     """A record and the cells of its source row that the step uses."""
 
-    origin: Origin
+    origin: SourceOrigin
     source: Mapping[str, str | None]
     mapped: Mapping[str, str | None]
 
@@ -51,7 +51,7 @@ def first_pairs(step: Step, count: int, space: Workspace) -> list[Pair]:
         for *values, part, line, row in found:
             shown = engine.run(f"SELECT {', '.join(map(quoted, used)) or '1'} FROM {SOURCE} WHERE {ROW} = {row}")[0]
             place = source.parts[part]
-            origin = Origin(file=place.name, sheet=place.sheet, unit=place.unit, line=line)
+            origin = SourceOrigin(file=place.name, sheet=place.sheet, unit=place.unit, line=line)
             mapped = dict(zip(names, values, strict=True))
             pairs.append(Pair(origin=origin, source=dict(zip(used, shown, strict=bool(used))), mapped=mapped))
     return pairs

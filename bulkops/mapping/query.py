@@ -132,17 +132,18 @@ def refuse_unused(mapping: StepMapping) -> None:
         for pattern in unused:
             if "*" not in pattern and pattern not in columns:
                 raise MappingError(key, f"the source has no column {pattern!r}.", hint=guess(pattern, columns))
-        left = [
-            name
-            for name in columns
-            if (table, name.lower()) not in used and not any(fnmatchcase(name, pattern) for pattern in unused)
-        ]
+        left = [name for name in columns if (table, name.lower()) not in used and not _is_listed(name, unused)]
         if left:
             raise MappingError(
                 key,
                 f"the step does not use {len(left)} of the columns of {table}: {', '.join(left)}.",
                 hint=f"Use them in an expression, or list them under `{key}:`.",
             )
+
+
+def _is_listed(name: str, patterns: Sequence[str]) -> bool:
+    """Return whether a pattern is the name of a column, or contains a * and matches the name."""
+    return any(name == pattern or ("*" in pattern and fnmatchcase(name, pattern)) for pattern in patterns)
 
 
 def _used(mapping: StepMapping) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ import polars as pl
 from bulkops.errors import DataError, UsageError
 from bulkops.recipe_source import SourceSpec
 from bulkops.sources.opening import open_table
-from bulkops.sources.table import LINE, PART, LegacyTable, Part, empty_frame
+from bulkops.sources.table import LINE, PART, LegacyTable, SourcePart, empty_frame
 
 ROW = "_row"
 NO_SPACE = (pl.exceptions.PolarsError, OSError)
@@ -27,7 +27,7 @@ class Staged:
 
     folder: Path
     columns: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[SourcePart, ...]
     rows: int
     digest: str
     notes: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ def is_repository(proposal: Proposal, *, folders: bool) -> bool:
 
 
 def configuration_text(proposal: Proposal, *, folder: Path) -> str:
-    """Return a configuration whose patterns are relative to `folder`."""
+    """Return a configuration with patterns relative to `folder`."""
     files: dict[str, list[Path]] = defaultdict(list)
     unsure: list[ProposedStep] = []
     for step in proposal.steps:
@@ -37,7 +37,7 @@ def configuration_text(proposal: Proposal, *, folder: Path) -> str:
 
 
 def _patterns(paths: Sequence[Path], folder: Path) -> list[str]:
-    """Return the paths; several files of one folder with the same beginning of their names become a pattern."""
+    """Return the paths; a pattern replaces several files of a folder if it matches no other file."""
     found: list[str] = []
     for parent in dict.fromkeys(path.parent for path in paths):
         here = [path for path in paths if path.parent == parent]

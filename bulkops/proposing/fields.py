@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from bulkops.proposing.forms import Decision
-from bulkops.proposing.model import Candidate, Field, State, Table
-from bulkops.proposing.profile import ColumnProfile
+from bulkops.proposing.model import Candidate, MappingState, ProfiledTable, ProposedColumn
+from bulkops.proposing.profile import SourceColumnProfile
 from bulkops.proposing.sql import cleaned, date, literal, number, quoted
 from bulkops.proposing.words import Targets, word_key, words
 from bulkops.wording import counted
@@ -15,7 +15,9 @@ from bulkops_validators.model.contract import Column, Contract, Readback
 EMAIL, CUSTOMER, ACTIVE = "email", "customer", "active"
 
 
-def fields_of(contract: Contract, targets: Targets, table: Table, readback: Readback | None) -> tuple[Field, ...]:
+def fields_of(
+    contract: Contract, targets: Targets, table: ProfiledTable, readback: Readback | None
+) -> tuple[ProposedColumn, ...]:
     """Return the mapping of each column of a contract that a table fills, or that every import must have.
 
     `readback`: the table is an export of a deployment with these columns.
@@ -28,7 +30,7 @@ def fields_of(contract: Contract, targets: Targets, table: Table, readback: Read
     return tuple(each for each in found.values() if each.required or each.sources)
 
 
-def sources_of(column: Column, targets: Targets, table: Table, readback: Readback | None) -> list[str]:
+def sources_of(column: Column, targets: Targets, table: ProfiledTable, readback: Readback | None) -> list[str]:
     """Return the source columns that fit an import column equally well; the columns with its own name come first."""
     names = {word_key(name) for name in (column.name, *column.earlier_names)}
     if readback is not None:
@@ -48,7 +50,7 @@ def sources_of(column: Column, targets: Targets, table: Table, readback: Readbac
     return []
 
 
-def _leave_one(names: Sequence[str], found: dict[str, Field], *, whole: bool) -> None:
+def _leave_one(names: Sequence[str], found: dict[str, ProposedColumn], *, whole: bool) -> None:
     """Leave one column of a group that excludes each other; with several, a person must decide."""
     filled = [found[name] for name in names if found[name].sources]
     if len(filled) > 1:
@@ -60,10 +62,10 @@ def _leave_one(names: Sequence[str], found: dict[str, Field], *, whole: bool) ->
         first = filled[0]
         for each in filled[1:]:
             del found[each.column]
-        found[first.column] = Field(
+        found[first.column] = ProposedColumn(
             column=first.column,
             required=first.required or whole,
-            state=State.UNDECIDED,
+            state=MappingState.UNDECIDED,
             why=f"a record may have one of {', '.join(each.column for each in filled)}",
             candidates=candidates,
         )
@@ -72,7 +74,7 @@ def _leave_one(names: Sequence[str], found: dict[str, Field], *, whole: bool) ->
         found[first.column] = replace(first, required=True)
 
 
-def _field(column: Column, sources: Sequence[str], table: Table) -> Field:
+def _field(column: Column, sources: Sequence[str], table: ProfiledTable) -> ProposedColumn:
     if not sources:
         return _missing(column, table)
     possible = [_of_source(column, table, name) for name in sources]
@@ -80,28 +82,28 @@ def _field(column: Column, sources: Sequence[str], table: Table) -> Field:
         return possible[0]
     candidates = tuple(candidate for each in possible for candidate in _as_candidates(each, table))
     listed = ", ".join(sources)
-    return Field(
+    return ProposedColumn(
         column=column.name,
         required=column.required,
-        state=State.UNDECIDED,
+        state=MappingState.UNDECIDED,
         why=f"{len(sources)} columns fit: {listed}",
         candidates=candidates,
     )
 
 
-def _as_candidates(found: Field, table: Table) -> tuple[Candidate, ...]:
-    if found.state is State.CERTAIN and found.source is not None:
+def _as_candidates(found: ProposedColumn, table: ProfiledTable) -> tuple[Candidate, ...]:
+    if found.state is MappingState.CERTAIN and found.source is not None:
         filled = table.profile.columns[found.source].filled
         return (Candidate(source=found.source, sql=found.sql or "", why=counted(filled, "value")),)
     return found.candidates
 
 
-def _missing(column: Column, table: Table) -> Field:
-    """Return a column without a source; for a required one, columns whose values could fill it are candidates."""
+def _missing(column: Column, table: ProfiledTable) -> ProposedColumn:
+    """Return a column without a source; columns with fitting values are the candidates of a required one."""
     if not column.required:
-        return Field(column=column.name, required=False, state=State.MISSING)
+        return ProposedColumn(column=column.name, required=False, state=MappingState.MISSING)
     free = [name for name in table.columns if name not in table.meanings]
-    fits: Callable[[ColumnProfile], bool] = lambda profile: profile.looks_like_keys  # noqa: E731
+    fits: Callable[[SourceColumnProfile], bool] = lambda profile: profile.looks_like_keys  # noqa: E731
     if isinstance(column.cell, Timestamp):
         fits = lambda profile: profile.dates.certain  # noqa: E731
     elif isinstance(column.cell, Number):
@@ -113,10 +115,10 @@ def _missing(column: Column, table: Table) -> Field:
         for candidate in _as_candidates(_of_source(column, table, name), table)
     )
     why = "no header names it" + ("; its values could be in these columns" if candidates else "")
-    return Field(column=column.name, required=True, state=State.MISSING, why=why, candidates=candidates)
+    return ProposedColumn(column=column.name, required=True, state=MappingState.MISSING, why=why, candidates=candidates)
 
 
-def _of_source(column: Column, table: Table, name: str) -> Field:
+def _of_source(column: Column, table: ProfiledTable, name: str) -> ProposedColumn:
     """Return the mapping of an import column from one source column."""
     profile = table.profile.columns[name]
     return _Filled(column, table, profile).by(column.cell)
@@ -125,11 +127,11 @@ def _of_source(column: Column, table: Table, name: str) -> Field:
 class _Filled:
     """An import column and the source column that fills it."""
 
-    def __init__(self, column: Column, table: Table, profile: ColumnProfile) -> None:
+    def __init__(self, column: Column, table: ProfiledTable, profile: SourceColumnProfile) -> None:
         self._column, self._table, self._profile = column, table, profile
         self._name = profile.name
 
-    def by(self, cell: Cell) -> Field:
+    def by(self, cell: Cell) -> ProposedColumn:
         """Return the mapping for a kind of cell."""
         if not self._profile.filled:
             return self._certain(cleaned(self._name), "the column has no values")
@@ -147,27 +149,27 @@ class _Filled:
             case JsonObject() | Duration() | Text():
                 return self._text()
 
-    def _certain(self, sql: str, why: str, assumed: str | None = None) -> Field:
-        return Field(
-            column=self._column.name, required=self._column.required, state=State.CERTAIN,
+    def _certain(self, sql: str, why: str, assumed: str | None = None) -> ProposedColumn:
+        return ProposedColumn(
+            column=self._column.name, required=self._column.required, state=MappingState.CERTAIN,
             source=self._name, sql=sql, why=why, assumed=assumed,
         )  # fmt: skip
 
-    def _undecided(self, why: str, candidates: Iterator[tuple[str, str]] | Sequence[tuple[str, str]]) -> Field:
+    def _undecided(self, why: str, candidates: Iterator[tuple[str, str]] | Sequence[tuple[str, str]]) -> ProposedColumn:
         listed = tuple(Candidate(source=self._name, sql=sql, why=reason) for sql, reason in candidates)
-        return Field(
-            column=self._column.name, required=self._column.required, state=State.UNDECIDED, why=why,
+        return ProposedColumn(
+            column=self._column.name, required=self._column.required, state=MappingState.UNDECIDED, why=why,
             candidates=listed or (Candidate(source=self._name, sql=cleaned(self._name), why="as it is"),),
         )  # fmt: skip
 
-    def _text(self) -> Field:
+    def _text(self) -> ProposedColumn:
         profile, meaning = self._profile, self._table.meanings.get(self._name)
         if meaning == EMAIL and not profile.is_email:
             share = f"{profile.email:.0%} of the first values are e-mail addresses"
             return self._undecided(share, [(cleaned(self._name), "as it is")])
         return self._certain(cleaned(self._name), counted(profile.filled, "value"))
 
-    def _date(self, cell: Timestamp) -> Field:
+    def _date(self, cell: Timestamp) -> ProposedColumn:
         profile = self._profile
         if profile.values is not None and set(profile.values) <= set(cell.literals):
             return self._certain(cleaned(self._name), "words of the import format")
@@ -194,7 +196,7 @@ class _Filled:
         meaning = words().meanings.get(self._table.meanings.get(self._name, ""))
         return meaning.end if meaning is not None else "end" in self._column.name or "expiry" in self._column.name
 
-    def _number(self, decision: Decision) -> Field:
+    def _number(self, decision: Decision) -> ProposedColumn:
         if decision.certain:
             sql = number(self._name, decision.reading, decision.blanks)
             return self._certain(sql, _with_blanks(decision.reading.why, decision))
@@ -206,7 +208,7 @@ class _Filled:
             ],
         )
 
-    def _integer(self) -> Field:
+    def _integer(self) -> ProposedColumn:
         """Return the mapping of a whole number; a blank has another meaning in the import than in most tools."""
         profile, decision = self._profile, self._profile.numbers
         missing = profile.blank + sum((profile.values or {}).get(word, 0) for word in decision.blanks)
@@ -225,7 +227,7 @@ class _Filled:
             [(unlimited, "a blank means no limit"), (value, f"a blank means {self._column.default}")],
         )
 
-    def _choice(self, cell: Choice) -> Field:
+    def _choice(self, cell: Choice) -> ProposedColumn:
         values, sql = self._profile.values or {}, f"lower({cleaned(self._name)})"
         counted = ", ".join(f"{value!r}: {count:,}" for value, count in values.items()) or "many different values"
         if values and {value.strip().lower() for value in values} <= set(cell.values) and not self._profile.blank:
@@ -237,7 +239,7 @@ class _Filled:
         blank = f", blank: {self._profile.blank:,}" if self._profile.blank else ""
         return self._undecided(counted + blank, [(switch, "words such as yes and active count as " + first)])
 
-    def _id_list(self, cell: IdList) -> Field:
+    def _id_list(self, cell: IdList) -> ProposedColumn:
         lists = [value for value in self._profile.examples if value.startswith("[") and value.endswith("]")]
         if not lists:
             return self._text()

@@ -40,7 +40,7 @@ FIRST_SECOND, LAST_SECOND = 0, 7_258_118_400
 
 
 @dataclass(kw_only=True)
-class Shape:
+class ValueShape:
     """All values of one shape: their number, an example, and the least and largest of the leading numbers."""
 
     text: str
@@ -51,7 +51,7 @@ class Shape:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class ColumnReading:
     """One way to read a column. `form` is `iso`, `seconds`, `milliseconds`, `integer`, `point`, `comma` or a format.
 
     `gap`: there is a blank in front of the offset of an ISO time. `mixed`: only some ISO dates have a time.
@@ -70,26 +70,26 @@ class Reading:
 class Decision:
     """How a column is written: one reading if that is certain, else those that are possible, with the reason.
 
-    `blanks` are words that stand for a missing value.
+    `blanks` are words for a missing value.
     """
 
-    readings: tuple[Reading, ...]
+    readings: tuple[ColumnReading, ...]
     certain: bool
     why: str
     blanks: tuple[str, ...] = ()
     odd: tuple[str, ...] = field(default=())
 
     @property
-    def reading(self) -> Reading:
+    def reading(self) -> ColumnReading:
         """The only or the most likely reading."""
         return self.readings[0]
 
 
-def date_decision(shapes: Sequence[Shape]) -> Decision:
+def date_decision(shapes: Sequence[ValueShape]) -> Decision:
     """Return how the dates of a column are written."""
     blanks, shapes = _without_blanks(shapes)
-    found: dict[str, list[Shape]] = {}
-    odd: list[Shape] = []
+    found: dict[str, list[ValueShape]] = {}
+    odd: list[ValueShape] = []
     for shape in shapes:
         forms = _date_forms(shape)
         for form in forms:
@@ -104,7 +104,7 @@ def date_decision(shapes: Sequence[Shape]) -> Decision:
         return Decision(readings=(whole[0],), certain=True, why=whole[0].why, blanks=blanks)
     examples = tuple(shape.example for shape in odd[:3])
     if odd:
-        why = f"{sum(each.rows for each in odd):,} of {rows:,} values are no dates, such as {examples[0]!r}"
+        why = f"{sum(each.rows for each in odd):,} of {rows:,} values are not dates, such as {examples[0]!r}"
     elif whole:
         why = f"all {counted(rows, 'value')} fit both day/month and month/day"
     else:
@@ -112,18 +112,18 @@ def date_decision(shapes: Sequence[Shape]) -> Decision:
     return Decision(readings=tuple(whole or readings[:3]), certain=False, why=why, blanks=blanks, odd=examples)
 
 
-def are_import_dates(shapes: Sequence[Shape], literals: Sequence[str]) -> bool:
+def are_import_dates(shapes: Sequence[ValueShape], literals: Sequence[str]) -> bool:
     """Return whether all values are RFC 3339 instants or words of the import format."""
     plain = re.compile(r"9999-99-99T99:99:99(?:\.9+)?(?:Z|[+-]99:99)")
     return all(shape.text in literals or plain.fullmatch(shape.text) for shape in shapes)
 
 
-def are_import_numbers(shapes: Sequence[Shape]) -> bool:
+def are_import_numbers(shapes: Sequence[ValueShape]) -> bool:
     """Return whether all values are numbers of the import format."""
     return all(re.fullmatch(r"-?9+(?:\.9+)?", shape.text) for shape in shapes)
 
 
-def _without_blanks(shapes: Iterable[Shape]) -> tuple[tuple[str, ...], list[Shape]]:
+def _without_blanks(shapes: Iterable[ValueShape]) -> tuple[tuple[str, ...], list[ValueShape]]:
     blanks, rest = [], []
     for shape in shapes:
         zero = shape.text in BLANK_DATES and shape.first == (0, 0) and set(shape.example) <= set("0-: ")
@@ -134,7 +134,7 @@ def _without_blanks(shapes: Iterable[Shape]) -> tuple[tuple[str, ...], list[Shap
     return tuple(blanks), rest
 
 
-def _date_forms(shape: Shape) -> list[str]:
+def _date_forms(shape: ValueShape) -> list[str]:
     """Return the formats that fit all values of a shape."""
     text = re.sub(r"(?i)[ap]\.?m\.?$", "P", MONTHS.sub(_month_sign, shape.text))
     if match := _ISO.fullmatch(text):
@@ -154,7 +154,7 @@ def _date_forms(shape: Shape) -> list[str]:
     return ["milliseconds"] if text == MILLISECONDS and shape.first[1] <= LAST_SECOND * 1000 else []
 
 
-def _ordered(shape: Shape, match: re.Match[str]) -> list[str]:
+def _ordered(shape: ValueShape, match: re.Match[str]) -> list[str]:
     """Return the orders of day and month that fit all values; a date with points always begins with the day."""
     sep, year = match["sep"], "%Y" if match["year"] == "9999" else "%y"
     day_first, month_first = f"%d{sep}%m{sep}{year}{_time(match)}", f"%m{sep}%d{sep}{year}{_time(match)}"
@@ -191,22 +191,24 @@ def _time(match: re.Match[str]) -> str:
     return f"{match['gap']}{clock}{half.replace('P', '%p') if half else ''}"
 
 
-def _date_reading(form: str, shapes: Sequence[Shape]) -> Reading:
+def _date_reading(form: str, shapes: Sequence[ValueShape]) -> ColumnReading:
     rows = sum(shape.rows for shape in shapes)
     if form == "iso":
         matches = [match for shape in shapes if (match := _ISO.fullmatch(shape.text))]
         zones = all(match["zone"] for match in matches)
         gap = any((match["zone"] or "").startswith((" +", " -")) for match in matches)
         timed = {bool(match["time"]) for match in matches}
-        return Reading(form=form, rows=rows, has_time=True in timed, has_zone=zones, gap=gap, mixed=len(timed) > 1,
-                       why=f"{counted(rows, 'value')} as in ISO 8601")  # fmt: skip
+        why = f"{counted(rows, 'value')} as in ISO 8601"
+        return ColumnReading(
+            form=form, rows=rows, has_time=True in timed, has_zone=zones, gap=gap, mixed=len(timed) > 1, why=why
+        )
     if form in {"seconds", "milliseconds"}:
-        return Reading(form=form, rows=rows, has_time=True, has_zone=True,
-                       why=f"{counted(rows, 'value')} in {form} since 1970")  # fmt: skip
-    return Reading(form=form, rows=rows, has_time="%M" in form, why=_order_reason(form, shapes, rows))
+        why = f"{counted(rows, 'value')} in {form} since 1970"
+        return ColumnReading(form=form, rows=rows, has_time=True, has_zone=True, why=why)
+    return ColumnReading(form=form, rows=rows, has_time="%M" in form, why=_order_reason(form, shapes, rows))
 
 
-def _order_reason(form: str, shapes: Sequence[Shape], rows: int) -> str:
+def _order_reason(form: str, shapes: Sequence[ValueShape], rows: int) -> str:
     """Return why a format with an order of day and month is the only one that fits."""
     if not form.startswith(("%d", "%m")) or "%b" in form or "%B" in form:
         return f"{counted(rows, 'value')} as {form}"
@@ -217,7 +219,7 @@ def _order_reason(form: str, shapes: Sequence[Shape], rows: int) -> str:
     return f"{counted(rows, 'value')} as {form}; dates with points begin with the day"
 
 
-def number_decision(shapes: Sequence[Shape]) -> Decision:
+def number_decision(shapes: Sequence[ValueShape]) -> Decision:
     """Return whether the numbers of a column have a decimal point, a decimal comma, or no fraction at all."""
     blanks, shapes = _without_blanks(shapes)
     rows: Counter[str] = Counter()
@@ -229,29 +231,29 @@ def number_decision(shapes: Sequence[Shape]) -> Decision:
     total, odd = rows.total(), examples.get("odd")
     if not total:
         return Decision(readings=(), certain=False, why="no values", blanks=blanks)
-    readings = tuple(Reading(form=form, rows=rows[form]) for form in ("point", "comma") if rows[form])
+    readings = tuple(ColumnReading(form=form, rows=rows[form]) for form in ("point", "comma") if rows[form])
     if odd is not None:
-        why = f"{rows['odd']:,} of {total:,} values are no numbers, such as {odd!r}"
+        why = f"{rows['odd']:,} of {total:,} values are not numbers, such as {odd!r}"
         return Decision(readings=readings, certain=False, why=why, blanks=blanks, odd=(odd,))
     if len(readings) == 1:
         form = readings[0].form
         why = f"{rows[form]:,} of {total:,} values have a decimal {form}, such as {examples[form]!r}; none has another"
-        return Decision(readings=(Reading(form=form, rows=total, why=why),), certain=True, why=why, blanks=blanks)
+        return Decision(readings=(ColumnReading(form=form, rows=total, why=why),), certain=True, why=why, blanks=blanks)
     if readings:
         why = "; ".join(f"{rows[each.form]:,} with a decimal {each.form}, such as {examples[each.form]!r}"
                         for each in readings)  # fmt: skip
         return Decision(readings=readings, certain=False, why=f"mixed: {why}", blanks=blanks)
     if rows["either"]:
         why = f"{rows['either']:,} values, such as {examples['either']!r}, fit a thousand and a fraction"
-        both = tuple(Reading(form=form, rows=rows["either"]) for form in ("point", "comma"))
+        both = tuple(ColumnReading(form=form, rows=rows["either"]) for form in ("point", "comma"))
         return Decision(readings=both, certain=False, why=why, blanks=blanks)
     why = f"{counted(total, 'whole number')}"
     form = "point" if rows["unit"] else "integer"
-    return Decision(readings=(Reading(form=form, rows=total, why=why),), certain=True, why=why, blanks=blanks)
+    return Decision(readings=(ColumnReading(form=form, rows=total, why=why),), certain=True, why=why, blanks=blanks)
 
 
-def _number_kind(shape: Shape) -> str:
-    """Return what the values of a shape prove: point, comma, either, integer, unit (with a sign), or odd."""
+def _number_kind(shape: ValueShape) -> str:
+    """Return the kind of number that a shape proves: point, comma, either, integer, unit (with a sign), or odd."""
     match = _UNIT.fullmatch(shape.text.strip())
     if match is None:
         return "odd"

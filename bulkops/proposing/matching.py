@@ -6,20 +6,19 @@ from dataclasses import dataclass
 
 from bulkops.proposing.fields import fields_of, sources_of
 from bulkops.proposing.forms import are_import_dates, are_import_numbers
-from bulkops.proposing.model import Field, ProposedStep, State, Table
+from bulkops.proposing.model import MappingState, ProfiledTable, ProposedColumn, ProposedStep
 from bulkops.proposing.profile import Footer
 from bulkops.proposing.sql import literal, quoted
 from bulkops.proposing.words import Targets, Tool, word_key, words
 from bulkops_validators import CONTRACTS
-from bulkops_validators.model.cells import Choice as WordChoice
-from bulkops_validators.model.cells import Integer, Number, Timestamp
+from bulkops_validators.model.cells import Choice, Integer, Number, Timestamp
 from bulkops_validators.model.contract import Contract, Form, ProgramKind, Readback
 
 _NOTHING = Targets(group="", weak=False, key=(), columns={}, options={})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class ContractChoice:
     """The contracts of a table, best first or in the order in which they must run; `others` are less likely ones."""
 
     contracts: tuple[Contract, ...]
@@ -47,31 +46,31 @@ def _unnumbered(name: str, columns: Sequence[str]) -> str:
     return match[1] if match and match[1].lower() in {each.lower() for each in columns} else name
 
 
-def steps_of(table: Table, contract: str | None) -> list[ProposedStep]:
+def steps_of(table: ProfiledTable, contract: str | None) -> list[ProposedStep]:
     """Return the proposed steps of a table, for one contract if it is given; none if the table fits no contract."""
     choice = _given(table, CONTRACTS[contract]) if contract else choice_of(table)
     return [_step(table, each, choice) for each in choice.contracts]
 
 
-def _given(table: Table, contract: Contract) -> Choice:
+def _given(table: ProfiledTable, contract: Contract) -> ContractChoice:
     readback = _export_of(contract, table.columns)
-    return Choice(contracts=(contract,), readback=readback, own=_is_own(contract, table))
+    return ContractChoice(contracts=(contract,), readback=readback, own=_is_own(contract, table))
 
 
-def choice_of(table: Table) -> Choice:
+def choice_of(table: ProfiledTable) -> ContractChoice:
     """Return the contracts of a table: by the contract's own names, as an export, or by the words of its headers."""
     own = [contract for contract in CONTRACTS.values() if _is_own(contract, table)]
     exported = [(each, found) for each in CONTRACTS.values() if (found := _export_of(each, table.columns))]
     if exported:
         contract, readback = max(exported, key=lambda pair: _shared(pair[1].documented_columns, table))
-        return Choice(contracts=(contract,), readback=readback)
+        return ContractChoice(contracts=(contract,), readback=readback)
     if own:
         return _of_own(own, table)
     return _by_words(table)
 
 
-def _is_own(contract: Contract, table: Table) -> bool:
-    """Return whether a table has the contract's required names, and no other column that means something."""
+def _is_own(contract: Contract, table: ProfiledTable) -> bool:
+    """Return whether a table has the contract's required names, and no other column with a known meaning."""
     raw = {name.lower() for name in table.columns}
     known = {name.lower() for name in contract.header_names}
     has = {contract.header_names[name] for name in contract.header_names if name.lower() in raw}
@@ -80,13 +79,13 @@ def _is_own(contract: Contract, table: Table) -> bool:
 
 
 def _required_groups(contract: Contract) -> list[tuple[str, ...]]:
-    """Return groups of import columns of which an import needs one each."""
+    """Return the groups of import columns; an import needs one column of each group."""
     whole = [each.columns for each in contract.exclusive if each.whole_file]
     return [*((name,) for name in contract.required_names), *whole]
 
 
-def _of_own(own: Sequence[Contract], table: Table) -> Choice:
-    """Return the contract with the most of its names in the table; equal ones are told apart by the file's name."""
+def _of_own(own: Sequence[Contract], table: ProfiledTable) -> ContractChoice:
+    """Return the contract with most of its names in the table; the name of the file decides between equal ones."""
     most = max(_shared(contract.header_names, table) for contract in own)
     best = [contract for contract in own if _shared(contract.header_names, table) == most]
     # A single name such as `code` is not enough to tell a contract from those that its words fit.
@@ -94,10 +93,10 @@ def _of_own(own: Sequence[Contract], table: Table) -> Choice:
     named = [contract for contract in best if word_key(contract.name).rstrip("s") in word_key(table.name)]
     chosen = named[0] if len(named) == 1 else best[0]
     others = tuple(each.name for each in best if each is not chosen and not named)
-    return Choice(contracts=(chosen,), certain=not others, others=others, own=True)
+    return ContractChoice(contracts=(chosen,), certain=not others, others=others, own=True)
 
 
-def _shared(names: Iterable[str], table: Table) -> int:
+def _shared(names: Iterable[str], table: ProfiledTable) -> int:
     return len({name.lower() for name in names} & {name.lower() for name in table.columns})
 
 
@@ -107,9 +106,9 @@ def exported_columns(columns: Sequence[str]) -> bool:
 
 
 def _export_of(contract: Contract, columns: Sequence[str]) -> Readback | None:
-    """Return the read-back whose export has these columns: all that an import needs, and some that only exports have.
+    """Return the read-back with an export of these columns; None if no export has them.
 
-    None if the columns are not those of an export.
+    An export has all columns that an import needs, and at least half of the columns that only exports have.
     """
     names = {name.lower() for name in columns}
     needed = [group for group in _required_groups(contract) if len(group) == 1]
@@ -124,8 +123,8 @@ def _export_of(contract: Contract, columns: Sequence[str]) -> Readback | None:
     return None
 
 
-def _eligible(table: Table) -> list[Contract]:
-    """Return the contracts whose key meaning and required columns a table has, in the order of the words."""
+def _eligible(table: ProfiledTable) -> list[Contract]:
+    """Return the contracts with a key and required columns in the table, in the order of `words.toml`."""
     profile = table.profile
     present = {each for name, each in table.meanings.items() if profile.columns[name].filled or not profile.rows}
     found = []
@@ -136,15 +135,13 @@ def _eligible(table: Table) -> list[Contract]:
     return found
 
 
-def _lacks(contract: Contract, targets: Targets, table: Table) -> bool:
+def _lacks(contract: Contract, targets: Targets, table: ProfiledTable) -> bool:
     """Return whether no column fills a required column; a choice of words may be missing."""
-    groups = [
-        group for group in _required_groups(contract) if not isinstance(contract.column(group[0]).cell, WordChoice)
-    ]
+    groups = [group for group in _required_groups(contract) if not isinstance(contract.column(group[0]).cell, Choice)]
     return any(not any(sources_of(contract.column(name), targets, table, None) for name in group) for group in groups)
 
 
-def _by_words(table: Table) -> Choice:
+def _by_words(table: ProfiledTable) -> ContractChoice:
     eligible = _eligible(table)
     groups: dict[str, list[Contract]] = {}
     for contract in eligible:
@@ -152,21 +149,21 @@ def _by_words(table: Table) -> Choice:
     strong = [found for found in groups.values() if not words().contracts[found[0].name].weak]
     strong = strong or list(groups.values())
     if not strong:
-        return Choice(contracts=(), certain=False)
+        return ContractChoice(contracts=(), certain=False)
     ranked = sorted(strong, key=lambda found: -max(_covered(each, table) for each in found))
     chosen, dropped = _of_one_kind(ranked[0], table)
     others = tuple(each.name for found in ranked[1:] for each in found) + tuple(each.name for each in dropped)
-    return Choice(contracts=tuple(chosen), certain=not others, others=others)
+    return ContractChoice(contracts=tuple(chosen), certain=not others, others=others)
 
 
-def _covered(contract: Contract, table: Table) -> int:
-    """Return how many columns of a contract a table fills; the best key of the contract counts more than others."""
+def _covered(contract: Contract, table: ProfiledTable) -> int:
+    """Return the number of columns of a contract that a table fills, plus 2 if the table has the best key."""
     targets = words().contracts[contract.name]
     filled = sum(bool(sources_of(column, targets, table, None)) for column in contract.columns)
     return filled + 2 * (targets.key[0] in table.meanings.values())
 
 
-def _of_one_kind(contracts: Sequence[Contract], table: Table) -> tuple[list[Contract], list[Contract]]:
+def _of_one_kind(contracts: Sequence[Contract], table: ProfiledTable) -> tuple[list[Contract], list[Contract]]:
     """Return the contracts for one kind of loyalty program, and those for the other kind."""
     kinds = {each.name: each.requires.program for each in contracts}
     if len(set(kinds.values()) - {None}) < len(ProgramKind):
@@ -179,11 +176,11 @@ def _of_one_kind(contracts: Sequence[Contract], table: Table) -> tuple[list[Cont
     return [each for each in contracts if each not in dropped], dropped
 
 
-def _step(table: Table, contract: Contract, choice: Choice) -> ProposedStep:
+def _step(table: ProfiledTable, contract: Contract, choice: ContractChoice) -> ProposedStep:
     targets = words().contracts.get(contract.name, _NOTHING)
     fields = fields_of(contract, targets, table, choice.readback)
-    used = {each.source for each in fields if each.state is State.CERTAIN}
-    still = {name for each in fields if each.state is not State.CERTAIN for name in each.sources}
+    used = {each.source for each in fields if each.state is MappingState.CERTAIN}
+    still = {name for each in fields if each.state is not MappingState.CERTAIN for name in each.sources}
     unused = {name: _about(name, table) for name in table.columns if name not in used | still}
     whole = choice.own and _in_import_format(table, contract)
     return ProposedStep(
@@ -201,14 +198,14 @@ def _step(table: Table, contract: Contract, choice: Choice) -> ProposedStep:
     )
 
 
-def _in_import_format(table: Table, contract: Contract) -> bool:
-    """Return whether a file can be imported as it is: a plain CSV with the columns of the contract alone."""
+def _in_import_format(table: ProfiledTable, contract: Contract) -> bool:
+    """Return whether a file can be imported unchanged: a plain CSV with the columns of the contract alone."""
     known = set(contract.header_names)
     plain = table.spec.kind == "csv" and not table.notes and table.profile.footer is None
     return plain and set(table.columns) <= known and table.spec.encoding is None
 
 
-def _has_import_values(table: Table, contract: Contract) -> bool:
+def _has_import_values(table: ProfiledTable, contract: Contract) -> bool:
     """Return whether the dates and numbers of a file are written as an import needs them."""
     for name in table.columns:
         cell, shapes = contract.column(contract.header_names[name]).cell, table.profile.columns[name].shown_shapes()
@@ -224,14 +221,14 @@ def _where(footer: Footer | None) -> str | None:
     return f"{quoted(footer.column)} IS DISTINCT FROM {literal(footer.word)}" if footer else None
 
 
-def _totals(table: Table, fields: Sequence[Field]) -> Mapping[str, str]:
+def _totals(table: ProfiledTable, fields: Sequence[ProposedColumn]) -> Mapping[str, str]:
     """Return the totals in the last row for the import columns that they belong to, as they are written."""
     cells = table.profile.footer.cells if table.profile.footer else {}
-    certain = {each.column: each.source for each in fields if each.state is State.CERTAIN}
+    certain = {each.column: each.source for each in fields if each.state is MappingState.CERTAIN}
     return {column: cells[source] for column, source in certain.items() if source is not None and source in cells}
 
 
-def _about(name: str, table: Table) -> str:
+def _about(name: str, table: ProfiledTable) -> str:
     meaning = words().meanings.get(table.meanings.get(name, ""))
     profile = table.profile.columns[name]
     if not profile.filled:
@@ -239,8 +236,8 @@ def _about(name: str, table: Table) -> str:
     return meaning.about if meaning is not None and meaning.about != name.lower() else ""
 
 
-def _hints(table: Table, unused: Mapping[str, str]) -> Iterable[str]:
-    """Yield what a person should know about columns that the step does not use."""
+def _hints(table: ProfiledTable, unused: Mapping[str, str]) -> Iterable[str]:
+    """Yield hints about the columns that the step does not use."""
     for name in unused:
         values = table.profile.columns[name].values
         if values and table.meanings.get(name) in {"status", "active"}:

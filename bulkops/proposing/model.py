@@ -1,4 +1,4 @@
-"""A proposal as data: what was recognised in each table, how certainly, and what a person has to decide."""
+"""A proposal as data: the recognised facts of each table, their certainty, and the decisions for a person."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,17 +9,17 @@ from bulkops.proposing.words import Tool
 from bulkops.recipe_source import SourceSpec
 
 
-class State(StrEnum):
+class MappingState(StrEnum):
     """How certain the mapping of an import column is."""
 
     CERTAIN = "certain"
     UNDECIDED = "undecided"  # there are several possibilities, or the values contradict the header
-    MISSING = "missing"  # a required column that no source column seems to fill
+    MISSING = "missing"  # no source column seems to fill a required column
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A possible expression of an import column, and what speaks for it."""
+    """A possible expression of an import column, and the reason for it."""
 
     source: str
     sql: str
@@ -27,7 +27,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Field:
+class ProposedColumn:
     """The proposed mapping of an import column; `sql` is None unless it is certain.
 
     `assumed` is a part of the expression that the file cannot prove, such as the time zone.
@@ -35,7 +35,7 @@ class Field:
 
     column: str
     required: bool
-    state: State
+    state: MappingState
     source: str | None = None
     sql: str | None = None
     why: str = ""
@@ -51,8 +51,8 @@ class Field:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
-    """A table of a source: how to read it, what was found in it, and the tool that it probably comes from."""
+class ProfiledTable:
+    """A table of a source: its specification, its contents, and the tool that probably wrote it."""
 
     spec: SourceSpec
     name: str
@@ -70,14 +70,14 @@ class ProposedStep:
 
     `whole_file`: the file has the header of the import format; `ready`: its dates and numbers have the form, too.
     `others` are further contracts that the table may belong to; `certain`: none of them is as likely. `unused` maps
-    source columns to what they seem to be.
+    source columns to their probable meanings.
     """
 
-    table: Table
+    table: ProfiledTable
     contract: str
     certain: bool
     others: tuple[str, ...]
-    fields: tuple[Field, ...] = ()
+    fields: tuple[ProposedColumn, ...] = ()
     unused: Mapping[str, str] = field(default_factory=dict)
     where: str | None = None
     hints: tuple[str, ...] = ()
@@ -86,14 +86,14 @@ class ProposedStep:
     totals: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def undecided_columns(self) -> tuple[Field, ...]:
-        """The import columns that a person has to decide about; none if the file is imported as it is."""
-        return () if self.ready else tuple(each for each in self.fields if each.state is not State.CERTAIN)
+    def undecided_columns(self) -> tuple[ProposedColumn, ...]:
+        """The import columns that a person has to decide about; none if the file is imported unchanged."""
+        return () if self.ready else tuple(each for each in self.fields if each.state is not MappingState.CERTAIN)
 
     @property
     def open_sources(self) -> tuple[str, ...]:
         """The source columns that are used only by undecided import columns."""
-        used = {each.source for each in self.fields if each.state is State.CERTAIN}
+        used = {each.source for each in self.fields if each.state is MappingState.CERTAIN}
         return tuple(
             dict.fromkeys(name for each in self.undecided_columns for name in each.sources if name not in used)
         )
@@ -104,7 +104,7 @@ class Proposal:
     """The steps for all tables in the order in which they must run, and the tables that fit no contract."""
 
     steps: Sequence[ProposedStep]
-    unknown: Sequence[Table]
+    unknown: Sequence[ProfiledTable]
 
     @property
     def decisions(self) -> int:

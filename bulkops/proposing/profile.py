@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from bulkops.errors import DataError
-from bulkops.proposing.forms import Decision, Shape, date_decision, number_decision
+from bulkops.proposing.forms import Decision, ValueShape, date_decision, number_decision
 from bulkops.proposing.words import word_key, words
 from bulkops.sources.table import LegacyTable
 
@@ -24,13 +24,13 @@ _EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 _FIGURE = r"^(\p{Sc}|[A-Z]{3}\s)?\s?[-+]?\d[\d.,:/TZ\s'\x{2019}+-]*\s?([AaPp]\.?[Mm]\.?|[\p{Sc}%]|[A-Za-z]{2,6})?$"
 _MONTH = r"(?i)\b\d{1,2}[ -][a-z]{3,9}[ -]\d{2,4}|\b[a-z]{3,9} \d{1,2},? \d{4}"
 _PLAIN_NUMBER = r"^[+-]?(9{1,7}|9{9}|9{11,12}|9{15,}|9{4,}[.,]9+|9*[.,](9{1,2}|9{4,}))$"
-"""Shapes whose leading numbers prove nothing: no date, and no number with one group of three digits."""
+"""Shapes with leading numbers that prove nothing: neither a date nor a number with one group of three digits."""
 _YES = frozenset({"1", "true", "t", "yes", "y", "on", "enabled", "active"})
 _NO = frozenset({"0", "false", "f", "no", "n", "off", "disabled", "inactive"})
 
 
 @dataclass(kw_only=True)
-class ColumnProfile:
+class SourceColumnProfile:
     """The values of a column. `values` counts them if they are few; `shapes` exist for dates and numbers.
 
     `email` and `distinct` are shares of the values in the first rows.
@@ -43,7 +43,7 @@ class ColumnProfile:
     distinct: float = 0.0
     words: bool = False
     values: Mapping[str, int] | None = None
-    shapes: Sequence[Shape] | None = None
+    shapes: Sequence[ValueShape] | None = None
     examples: Sequence[str] = ()
 
     @property
@@ -61,12 +61,12 @@ class ColumnProfile:
         """How the column is written if it contains numbers."""
         return number_decision(self.shown_shapes())
 
-    def shown_shapes(self) -> Sequence[Shape]:
-        """Return the shapes of the values; a column that is no figure has one shape, its first value."""
+    def shown_shapes(self) -> Sequence[ValueShape]:
+        """Return the shapes of the values; a column without figures has one shape, its first value."""
         if self.shapes is not None or not self.filled:
             return self.shapes or ()
         example = self.examples[0] if self.examples else ""
-        return (Shape(text=example, rows=self.filled, example=example),)
+        return (ValueShape(text=example, rows=self.filled, example=example),)
 
     @property
     def is_email(self) -> bool:
@@ -95,9 +95,9 @@ class Footer:
 
 @dataclass(frozen=True, kw_only=True)
 class TableProfile:
-    """The columns of a table. `complete`: all rows were read. `problem` is what ended the reading early."""
+    """The columns of a table. `complete`: all rows were read. `problem` is the error that ended the reading early."""
 
-    columns: Mapping[str, ColumnProfile]
+    columns: Mapping[str, SourceColumnProfile]
     rows: int
     complete: bool
     footer: Footer | None = None
@@ -105,19 +105,19 @@ class TableProfile:
 
 
 @dataclass(kw_only=True)
-class _Watch:
-    """What is collected of a column: counts of its values, and the shapes of dates and numbers."""
+class _ColumnCounts:
+    """The collected facts of a column: counts of its values, and the shapes of dates and numbers."""
 
-    profile: ColumnProfile
+    profile: SourceColumnProfile
     figures: bool
     counted: bool
     values: dict[str, int] = field(default_factory=dict)
-    shapes: dict[str, Shape] = field(default_factory=dict)
+    shapes: dict[str, ValueShape] = field(default_factory=dict)
 
 
 def profile_of(table: LegacyTable) -> TableProfile:
     """Return the description of a table; reads at most `MOST_ROWS` rows of it."""
-    watched: dict[str, _Watch] = {}
+    collected: dict[str, _ColumnCounts] = {}
     footer: Footer | None = None
     rows, complete, problem = 0, True, None
     held: pl.DataFrame | None = None
@@ -130,8 +130,8 @@ def profile_of(table: LegacyTable) -> TableProfile:
         if held is not None:
             if frame is None:
                 held, footer = _without_footer(held, table.columns)
-            watched = watched or _watches(held, table.columns)
-            _add(watched, held)
+            collected = collected or _start_columns(held, table.columns)
+            _add(collected, held)
             rows += held.height
         if frame is None:
             break
@@ -139,12 +139,15 @@ def profile_of(table: LegacyTable) -> TableProfile:
         if rows > MOST_ROWS:
             complete = False
             break
-    columns = {name: _finished(watched[name], rows) if watched else ColumnProfile(name=name) for name in table.columns}
+    columns = {
+        name: _finished(collected[name], rows) if collected else SourceColumnProfile(name=name)
+        for name in table.columns
+    }
     return TableProfile(columns=columns, rows=rows, complete=complete, footer=footer, problem=problem)
 
 
 def _without_footer(frame: pl.DataFrame, names: Sequence[str]) -> tuple[pl.DataFrame, Footer | None]:
-    """Return the frame without a last row of totals: a row with blanks, whose only word is one for a total."""
+    """Return the frame without a last row of totals: a row with blanks, and with one word for a total."""
     if frame.height < 2:
         return frame, None
     last = {name: value.strip() for name, value in frame.select(names).row(-1, named=True).items() if value}
@@ -157,17 +160,17 @@ def _without_footer(frame: pl.DataFrame, names: Sequence[str]) -> tuple[pl.DataF
     return frame.head(frame.height - 1), Footer(column=found[0], word=raw, cells=cells)
 
 
-def _watches(frame: pl.DataFrame, names: Sequence[str]) -> dict[str, _Watch]:
-    """Return what to collect of each column, decided by the first rows."""
+def _start_columns(frame: pl.DataFrame, names: Sequence[str]) -> dict[str, _ColumnCounts]:
+    """Return an empty collection for each column; the first rows decide its kinds of facts."""
     sample = frame.head(SAMPLE)
-    return {name: _watch(name, sample.get_column(name).drop_nulls().str.strip_chars()) for name in names}
+    return {name: _start_column(name, sample.get_column(name).drop_nulls().str.strip_chars()) for name in names}
 
 
-def _watch(name: str, values: pl.Series) -> _Watch:
+def _start_column(name: str, values: pl.Series) -> _ColumnCounts:
     number = max(len(values), 1)
     different = values.n_unique()
     figures = int(values.str.contains(_FIGURE).sum() or 0) + int(values.str.contains(_MONTH).sum() or 0)
-    profile = ColumnProfile(
+    profile = SourceColumnProfile(
         name=name,
         email=int(values.str.contains(_EMAIL).sum() or 0) / number,
         distinct=different / number,
@@ -176,30 +179,30 @@ def _watch(name: str, values: pl.Series) -> _Watch:
     )
     # A column that is blank so far may contain anything.
     several = figures * 5 >= number or not len(values)
-    return _Watch(profile=profile, figures=several, counted=different <= FEW)
+    return _ColumnCounts(profile=profile, figures=several, counted=different <= FEW)
 
 
-def _add(watched: Mapping[str, _Watch], frame: pl.DataFrame) -> None:
-    for name, watch in watched.items():
+def _add(collected: Mapping[str, _ColumnCounts], frame: pl.DataFrame) -> None:
+    for name, column in collected.items():
         values = frame.get_column(name)
-        watch.profile.blank += values.null_count()
-        if watch.counted:
-            _count(watch, values)
-        if watch.figures:
-            _add_shapes(watch, values)
+        column.profile.blank += values.null_count()
+        if column.counted:
+            _count(column, values)
+        if column.figures:
+            _add_shapes(column, values)
 
 
-def _count(watch: _Watch, values: pl.Series) -> None:
+def _count(column: _ColumnCounts, values: pl.Series) -> None:
     for value, count in _counts(values):
-        watch.values[value] = watch.values.get(value, 0) + count
-    watch.counted = len(watch.values) <= FEW
+        column.values[value] = column.values.get(value, 0) + count
+    column.counted = len(column.values) <= FEW
 
 
 def _counts(values: pl.Series) -> Iterator[tuple[str, int]]:
     yield from values.drop_nulls().value_counts().iter_rows()
 
 
-def _add_shapes(watch: _Watch, values: pl.Series) -> None:
+def _add_shapes(column: _ColumnCounts, values: pl.Series) -> None:
     """Add the shapes of the values: of each different value once, because dates and amounts repeat."""
     counts = values.drop_nulls().alias("value").value_counts(name="rows")
     text = pl.col("value").str.strip_chars()
@@ -225,16 +228,16 @@ def _add_shapes(watch: _Watch, values: pl.Series) -> None:
         )
     )
     for row in found.iter_rows(named=True):
-        _merge(watch.shapes, row)
-    if len(watch.shapes) > MOST_SHAPES:
-        watch.figures, watch.shapes = False, {}
+        _merge(column.shapes, row)
+    if len(column.shapes) > MOST_SHAPES:
+        column.figures, column.shapes = False, {}
 
 
-def _merge(shapes: dict[str, Shape], row: Mapping[str, Any]) -> None:
+def _merge(shapes: dict[str, ValueShape], row: Mapping[str, Any]) -> None:
     first, second = (row["first_low"], row["first_high"]), (row["second_low"], row["second_high"])
     known = shapes.get(row["shape"])
     if known is None:
-        shapes[row["shape"]] = Shape(
+        shapes[row["shape"]] = ValueShape(
             text=row["shape"], rows=row["rows"], example=row["value"], first=first, second=second
         )
         return
@@ -243,11 +246,11 @@ def _merge(shapes: dict[str, Shape], row: Mapping[str, Any]) -> None:
     known.second = min(known.second[0], second[0]), max(known.second[1], second[1])
 
 
-def _finished(watch: _Watch, rows: int) -> ColumnProfile:
-    profile = watch.profile
+def _finished(column: _ColumnCounts, rows: int) -> SourceColumnProfile:
+    profile = column.profile
     profile.rows = rows
-    profile.values = dict(sorted(watch.values.items(), key=lambda item: -item[1])) if watch.counted else None
-    profile.shapes = sorted(watch.shapes.values(), key=lambda shape: -shape.rows) if watch.figures else None
+    profile.values = dict(sorted(column.values.items(), key=lambda item: -item[1])) if column.counted else None
+    profile.shapes = sorted(column.shapes.values(), key=lambda shape: -shape.rows) if column.figures else None
     return profile
 
 

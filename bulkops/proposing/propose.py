@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bulkops.proposing.matching import steps_of
-from bulkops.proposing.model import Proposal, ProposedStep, Table
+from bulkops.proposing.model import ProfiledTable, Proposal, ProposedStep
 from bulkops.proposing.tables import tables_of
 from bulkops.proposing.words import words
 
@@ -11,7 +11,7 @@ from bulkops.proposing.words import words
 def propose(sources: Sequence[str], contract: str | None = None) -> Proposal:
     """Return the proposal for files, folders and databases; for one contract only if it is given."""
     steps: list[ProposedStep] = []
-    unknown: list[Table] = []
+    unknown: list[ProfiledTable] = []
     for table in tables_of(sources):
         found = steps_of(table, contract)
         steps += found

@@ -1,6 +1,6 @@
 """The SQL of proposed columns, with the helper functions of recipes."""
 
-from bulkops.proposing.forms import Reading
+from bulkops.proposing.forms import ColumnReading
 
 ZONE = "${zone}"
 """The variable of the recipe with the time zone of values that have none."""
@@ -29,7 +29,7 @@ def without(name: str, blanks: tuple[str, ...]) -> str:
     return sql
 
 
-def date(name: str, reading: Reading, blanks: tuple[str, ...], *, end: bool) -> str:
+def date(name: str, reading: ColumnReading, blanks: tuple[str, ...], *, end: bool) -> str:
     """Return a date as an instant; an end without a time is the last second of its day."""
     value = without(name, blanks)
     if reading.form == "seconds":
@@ -48,7 +48,7 @@ def date(name: str, reading: Reading, blanks: tuple[str, ...], *, end: bool) -> 
     return f"{helper}({value}, {literal(reading.form)}, '{ZONE}')"
 
 
-def number(name: str, reading: Reading, blanks: tuple[str, ...]) -> str:
+def number(name: str, reading: ColumnReading, blanks: tuple[str, ...]) -> str:
     """Return a number with a decimal point."""
     value = without(name, blanks)
     return f"clean({value})" if reading.form == "integer" else f"decimal_{reading.form}({value})"

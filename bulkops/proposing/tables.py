@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from bulkops.errors import InputUnreadable, UsageError
 from bulkops.proposing.matching import exported_columns, meanings_of
-from bulkops.proposing.model import Table
+from bulkops.proposing.model import ProfiledTable
 from bulkops.proposing.profile import profile_of
 from bulkops.proposing.words import words
 from bulkops.reading.sources import Source, expand
@@ -27,12 +27,12 @@ _LINES = 40
 _SIGNATURES = {b"PK\x03\x04": "workbook", b"\xd0\xcf\x11\xe0": "workbook", b"PAR1": "parquet", b"{": "jsonl"}
 
 
-def tables_of(sources: Sequence[str]) -> list[Table]:
+def tables_of(sources: Sequence[str]) -> list[ProfiledTable]:
     """Return all tables of the sources; UsageError or InputUnreadable if one cannot be opened."""
     return [table for source in sources for table in _tables(source)]
 
 
-def _tables(source: str) -> Iterator[Table]:
+def _tables(source: str) -> Iterator[ProfiledTable]:
     if "://" in source:
         yield from _of_database(source)
         return
@@ -61,7 +61,7 @@ def csv_files(folder: Path) -> list[Path]:
     return found
 
 
-def _of_file(path: Path) -> Iterator[Table]:
+def _of_file(path: Path) -> Iterator[ProfiledTable]:
     spec = _spec(path)
     if spec.kind == "workbook":
         names = filled_sheets(path)
@@ -94,14 +94,14 @@ def _spec(path: Path) -> SourceSpec:
         return SourceSpec.model_validate({"file": path, "format": form})
 
 
-def _table(spec: SourceSpec, name: str) -> Table:
+def _table(spec: SourceSpec, name: str) -> ProfiledTable:
     return described(open_table(spec), spec, name)
 
 
-def described(opened: LegacyTable, spec: SourceSpec, name: str) -> Table:
+def described(opened: LegacyTable, spec: SourceSpec, name: str) -> ProfiledTable:
     """Return an opened table with everything that is recognised in it; reads its rows."""
     tool = words().tool(opened.columns)
-    return Table(
+    return ProfiledTable(
         spec=spec,
         name=name,
         columns=opened.columns,
@@ -156,7 +156,7 @@ def _is_utf8(block: bytes) -> bool:
     return True
 
 
-def _of_database(address: str) -> Iterator[Table]:
+def _of_database(address: str) -> Iterator[ProfiledTable]:
     from bulkops.sources.database import table_names
 
     names = table_names(address)

@@ -22,7 +22,10 @@ def word_key(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Meaning:
-    """What a column is. `kind` is the form of its values; `end`: a date without a time lasts until its last second."""
+    """The meaning of a column. `kind` is the form of its values.
+
+    `end`: a date without a time lasts until its last second.
+    """
 
     name: str
     about: str
@@ -33,7 +36,7 @@ class Meaning:
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """A tool whose headers are documented. `columns` are the meanings of headers that mislead, by their key."""
+    """A tool with documented headers. `columns` are the meanings of headers that mislead, by their key."""
 
     name: str
     about: str

@@ -8,11 +8,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bulkops.proposing.model import Field, Proposal, ProposedStep, State, Table
+from bulkops.proposing.model import MappingState, ProfiledTable, Proposal, ProposedColumn, ProposedStep
 from bulkops.proposing.profile import control_character
 from bulkops.proposing.sql import ZONE, undecided
 from bulkops.proposing.words import words
 from bulkops.recipe_source import SourceSpec
+from bulkops.recipe_text import VARIABLE
 from bulkops.wording import counted
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.cells import Number
@@ -21,7 +22,7 @@ DECIDE = "DECIDE"
 _PLAIN = re.compile(r"[A-Za-z][\w ./-]*(?<! )")
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 ADDRESS = "LEGACY_DATABASE"
-"""Environment variable with the address of a database whose password must not be in a recipe."""
+"""Environment variable with the address of a database; its password must not be in a recipe."""
 
 
 def recipe_text(proposal: Proposal, *, folder: Path, name: str, following: str) -> str:
@@ -63,7 +64,7 @@ def _step(step: ProposedStep, folder: Path) -> Iterator[str]:
 
 
 def _about(step: ProposedStep) -> Iterator[str]:
-    """Yield what was recognised in the table, and what must be decided about the whole step."""
+    """Yield the facts about the table, and the decisions about the whole step."""
     table = step.table
     yield facts(table)
     if table.uncertain_encoding is not None:
@@ -76,8 +77,8 @@ def _about(step: ProposedStep) -> Iterator[str]:
         yield f"Less likely: {', '.join(step.others)}"
 
 
-def facts(table: Table) -> str:
-    """Return what was found in a table in one sentence."""
+def facts(table: ProfiledTable) -> str:
+    """Return the facts about a table in one sentence."""
     rows = counted(table.profile.rows, "row")
     found = [rows if table.profile.complete else f"the first {rows}", *table.notes]
     if table.tool is not None:
@@ -131,8 +132,8 @@ def _mapping(step: ProposedStep) -> Iterator[str]:
     yield from _unused(step)
 
 
-def _field(each: Field) -> Iterator[str]:
-    if each.state is State.CERTAIN:
+def _field(each: ProposedColumn) -> Iterator[str]:
+    if each.state is MappingState.CERTAIN:
         assumed = f"; assumed: {each.assumed}" if each.assumed else ""
         yield f"# {_comment(each.why)}{assumed}"
         yield f"{each.column}: {scalar(each.sql or '')}"
@@ -168,7 +169,9 @@ def _unused(step: ProposedStep) -> Iterator[str]:
 
 
 def _pattern(name: str, columns: Sequence[str]) -> str:
-    """Return the name of an unused column, with * for signs that a recipe reads as patterns or variables."""
+    """Return the name of an unused column; a name that contains a variable becomes a pattern, if it fits no other."""
+    if not VARIABLE.search(name):
+        return name
     pattern = re.sub(r"[\[\]?$]", "*", name)
     return pattern if [each for each in columns if fnmatchcase(each, pattern)] == [name] else name
 
@@ -181,7 +184,7 @@ def scalar(text: str) -> str:
 
 
 def _comment(text: str) -> str:
-    """Return a text that stays in one comment."""
+    """Return a text on one line, without control characters, for a comment."""
     return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", text).split())
 
 

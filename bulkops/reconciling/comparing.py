@@ -9,7 +9,7 @@ import polars as pl
 
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, DataError, UsageError
-from bulkops.origins import Origins
+from bulkops.origins import SourceOrigins
 from bulkops.readback.compare.canonical import Fold, found_frame, live_rows, sent_frame
 from bulkops.readback.compare.keyed import RowCounts, RowDifference, compare, counts_of, differences, name_contradicting
 from bulkops.readback.compare.staging import RowSets
@@ -56,7 +56,7 @@ def _differences(sets: RowSets, source: Path, outputs: OutputOptions) -> dict[st
         sets,
         outputs.output,
         outputs.permit,
-        origins=Origins.of_content(source),
+        origins=SourceOrigins.of_content(source),
         spreadsheet_safe=outputs.spreadsheet_safe,
     )
 
@@ -197,7 +197,7 @@ class ReconcileTask:
 
     def _with_origins(self, examples: Iterator[RowDifference]) -> Iterator[RowDifference]:
         """Yield examples with the legacy rows of their records, if the file was mapped."""
-        origins = Origins.of_content(self.source)
+        origins = SourceOrigins.of_content(self.source)
         for each in examples:
             yield replace(each, origin=origins.of_record(each.record)) if origins and each.record else each
 

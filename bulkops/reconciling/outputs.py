@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bulkops.errors import DataError, UsageError
-from bulkops.origins import Origins
+from bulkops.origins import SourceOrigins
 from bulkops.readback.compare.keyed import differences
 from bulkops.readback.compare.staging import RowSets
 from bulkops.readback.parse.tables import read_raw
@@ -77,7 +77,7 @@ def write_differences(
     folder: Path,
     permit: Permit = OWN_ONLY,
     *,
-    origins: Origins | None = None,
+    origins: SourceOrigins | None = None,
     spreadsheet_safe: bool = False,
 ) -> dict[str, str]:
     """Write missing.csv, different.csv and unexpected.csv into `folder` and return their paths.

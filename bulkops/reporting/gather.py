@@ -9,7 +9,7 @@ from bulkops.errors import BulkopsError, InputUnreadable
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
-from bulkops.origins import Origins
+from bulkops.origins import SourceOrigins
 from bulkops.reading.sources import open_regular
 from bulkops.reconciling.totals import amount_column, sums_of_file
 from bulkops.remote.paths import RemotePath
@@ -41,7 +41,7 @@ def gather(ledger: Ledger, name: str, *, check_file: bool = True, named: str | N
     chunks = ledger.chunks(name)
     rejections = _rejections(reasons_path(ledger, name), chunks)
     rejected = rejected_path(ledger, name)
-    origins = Origins.of_content(job.file_path, job.file_sha256)
+    origins = SourceOrigins.of_content(job.file_path, job.file_sha256)
     return job_facts(
         job,
         chunks,

@@ -26,7 +26,7 @@ SUPPORTED = "postgresql://, mysql://, sqlite:/// or duckdb:///"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Database:
+class SourceDatabase:
     """A database and the query to run. `name` is its address without the password."""
 
     url: URL
@@ -34,7 +34,7 @@ class Database:
     query: str
 
 
-def database_of(spec: SourceSpec) -> Database:
+def database_of(spec: SourceSpec) -> SourceDatabase:
     """Return the database of a source; UsageError if its address is missing or invalid."""
     address = spec.database
     if spec.database_env is not None:
@@ -50,11 +50,11 @@ def database_of(spec: SourceSpec) -> Database:
     if url.get_backend_name() not in {"postgresql", "postgres", "mysql", "mariadb", "sqlite", "duckdb"}:
         raise UsageError(f"{url.drivername}:// is not supported.", hint=f"Use {SUPPORTED}.")
     name = URL.create(url.drivername, host=url.host, port=url.port, database=url.database).render_as_string()
-    found = Database(url=url, name=name, query=spec.query or "")
+    found = SourceDatabase(url=url, name=name, query=spec.query or "")
     return found if spec.table is None else replace(found, query=_whole_table(found, spec.table))
 
 
-def _whole_table(database: Database, table: str) -> str:
+def _whole_table(database: SourceDatabase, table: str) -> str:
     """Return a query for all rows of a table, in the order of all columns."""
     quote = "`" if database.url.get_backend_name() in {"mysql", "mariadb"} else '"'
     quoted = ".".join(quote + part.replace(quote, 2 * quote) + quote for part in table.split("."))
@@ -75,20 +75,20 @@ def table_names(address: str) -> list[str]:
     return [str(row[0]) for _, row in rows(replace(database, query=query))]
 
 
-def column_names(database: Database) -> tuple[str, ...]:
+def column_names(database: SourceDatabase) -> tuple[str, ...]:
     """Return the names of the columns of the query."""
     with _cursor(database) as (names, _):
         return names
 
 
-def rows(database: Database) -> Iterator[tuple[int, list[str | None]]]:
+def rows(database: SourceDatabase) -> Iterator[tuple[int, list[str | None]]]:
     """Yield the rows of the query as text, numbered from 1."""
     with _cursor(database) as (_, found):
         yield from ((number, [_text(value) for value in row]) for number, row in enumerate(found, start=1))
 
 
 @contextmanager
-def _cursor(database: Database) -> Iterator[tuple[tuple[str, ...], Iterator[Sequence[Any]]]]:
+def _cursor(database: SourceDatabase) -> Iterator[tuple[tuple[str, ...], Iterator[Sequence[Any]]]]:
     """Run the query, and yield its columns and its rows; InputUnreadable if that fails."""
     reading = _duckdb(database) if database.url.get_backend_name() == "duckdb" else _sqlalchemy(database)
     try:
@@ -100,7 +100,7 @@ def _cursor(database: Database) -> Iterator[tuple[tuple[str, ...], Iterator[Sequ
 
 
 @contextmanager
-def _duckdb(database: Database) -> Iterator[tuple[tuple[str, ...], Iterator[Sequence[Any]]]]:
+def _duckdb(database: SourceDatabase) -> Iterator[tuple[tuple[str, ...], Iterator[Sequence[Any]]]]:
     path = database.url.database or ""
     if not os.path.isfile(path):  # noqa: PTH113 - a text from an address
         raise InputUnreadable(f"{path} does not exist.")
@@ -116,7 +116,7 @@ def _fetched(found: duckdb.DuckDBPyConnection) -> Iterator[Sequence[Any]]:
 
 
 @contextmanager
-def _sqlalchemy(database: Database) -> Iterator[tuple[tuple[str, ...], Iterator[Sequence[Any]]]]:
+def _sqlalchemy(database: SourceDatabase) -> Iterator[tuple[tuple[str, ...], Iterator[Sequence[Any]]]]:
     url, kind = database.url, database.url.get_backend_name()
     if kind == "sqlite":
         if not url.database or not os.path.isfile(url.database):  # noqa: PTH113 - a text from an address

@@ -42,7 +42,7 @@ def records(source: Source) -> Iterator[tuple[int, dict[str, str | None]]]:
 def _record(written: str, path: str, line: int) -> dict[str, str | None]:
     try:
         # Numbers stay as they are written: 1.10 and long ids are not rounded.
-        found = json.loads(written, parse_float=_Number, parse_int=_Number)
+        found = json.loads(written, parse_float=_WrittenNumber, parse_int=_WrittenNumber)
     except (ValueError, RecursionError) as error:
         raise DataError(
             f"{path}: line {line} is not JSON: {error}.", hint="Each line must be one JSON object."
@@ -52,7 +52,7 @@ def _record(written: str, path: str, line: int) -> dict[str, str | None]:
     return dict(_flat(found, ""))
 
 
-class _Number(str):
+class _WrittenNumber(str):
     """A number as it was written."""
 
     __slots__ = ()
@@ -77,4 +77,4 @@ def _json(value: Any) -> str:
         return "{" + ",".join(f"{json.dumps(key)}:{_json(found)}" for key, found in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_json, value)) + "]"
-    return str(value) if isinstance(value, _Number) else json.dumps(value, ensure_ascii=False)
+    return str(value) if isinstance(value, _WrittenNumber) else json.dumps(value, ensure_ascii=False)

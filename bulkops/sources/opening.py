@@ -16,7 +16,7 @@ from bulkops.reading.sources import Source, expand, open_regular
 from bulkops.recipe_source import SourceSpec
 from bulkops.sources import delimited, json_lines, parquet
 from bulkops.sources.heading import distinct_names
-from bulkops.sources.table import LegacyTable, Part, batches, blank_as_null, empty_frame, with_origin
+from bulkops.sources.table import LegacyTable, SourcePart, batches, blank_as_null, empty_frame, with_origin
 from bulkops.sources.workbook import Sheet
 
 _READ = 1 << 20
@@ -65,7 +65,7 @@ def _file_table(source: Source, spec: SourceSpec, part: int) -> LegacyTable:
 
 
 def _table(source: Source, columns: tuple[str, ...], frames: object, unit: str = "line") -> LegacyTable:
-    part = Part(name=source.path, unit=unit, sha256=_sha256(source))
+    part = SourcePart(name=source.path, unit=unit, sha256=_sha256(source))
     return LegacyTable(columns=columns, parts=(part,), frames=frames)  # type: ignore[arg-type] # partials have no type
 
 
@@ -117,7 +117,7 @@ def _database_table(spec: SourceSpec) -> LegacyTable:
 
     found = database.database_of(spec)
     columns = distinct_names(database.column_names(found))
-    part = Part(name=found.name, sheet=spec.table, unit="row")
+    part = SourcePart(name=found.name, sheet=spec.table, unit="row")
     return LegacyTable(columns=columns, parts=(part,), frames=lambda: batches(database.rows(found), columns, 0))
 
 

@@ -13,7 +13,7 @@ BATCH = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class SourcePart:
     """A file, a sheet or a query that contributes rows. `unit` is the word for a row's number there.
 
     `sha256` is the digest of the bytes of the file; None for a database.
@@ -34,7 +34,7 @@ class LegacyTable:
     """
 
     columns: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[SourcePart, ...]
     frames: Callable[[], Iterator[pl.DataFrame]]
     notes: tuple[str, ...] = ()
 

@@ -73,7 +73,7 @@ class EarlierJobs:
 
 
 @dataclass
-class _Filter:
+class _DigestFilter:
     """The digests of the jobs to one target that cannot change any more.
 
     `first` are the first halves of all their digests, sorted; `without` are the jobs without digests.
@@ -100,7 +100,7 @@ class _Filter:
         return bool((self.first[places] == digests[:, 0]).any())
 
 
-_FILTERS: WeakKeyDictionary[LedgerReader, dict[str, _Filter]] = WeakKeyDictionary()
+_DIGEST_FILTERS: WeakKeyDictionary[LedgerReader, dict[str, _DigestFilter]] = WeakKeyDictionary()
 """The filters of a ledger by target, so that many imports in one process do not read all earlier digests again."""
 
 
@@ -109,7 +109,7 @@ def jobs_to_compare(ledger: LedgerReader, target_key: str, known: Sequence[str],
 
     Jobs that are complete and have no record of the file are left out.
     """
-    chosen = _FILTERS.setdefault(ledger, {}).setdefault(target_key, _Filter())
+    chosen = _DIGEST_FILTERS.setdefault(ledger, {}).setdefault(target_key, _DigestFilter())
     changing, unknown = [], set[str]()
     for name in known:
         if name in chosen.covered:

@@ -15,15 +15,15 @@ from bulkops.reading.records.layout import Block, Layout, layout
 from bulkops.reading.records.quote_repair import rewritten_cells
 from bulkops.reading.records.quoting import cells
 from bulkops.reading.records.structural_index import Offsets
-from bulkops.validation.checks.blank_tail import PlacedExample, blank_tail
+from bulkops.validation.blank_tail import PlacedExample, blank_tail
 from bulkops.validation.checks.cells import blank_rows, clean_columns, content_matches
 from bulkops.validation.checks.column_profile import ColumnProfile, profile_block
 from bulkops.validation.checks.keys import KeyHashes, key_hashes
+from bulkops.validation.checks.odd_lines import line_matches, odd_rows
 from bulkops.validation.checks.repeated_header import header_matches, repeated_headers
 from bulkops.validation.context import Context
 from bulkops.validation.digests import Digests, record_digests
 from bulkops.validation.named import named_matches
-from bulkops.validation.odd_lines import line_matches, odd_rows
 from bulkops.validation.parse import ParsedBlock, parse
 from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 

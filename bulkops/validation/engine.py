@@ -14,10 +14,10 @@ from bulkops.reading.blocks import FIRST_BYTES, ContentReader, blocks
 from bulkops.reading.records.layout import Block
 from bulkops.reading.sources import DAMAGED, ReadFailed, Source, expand
 from bulkops.validation.block import BlockResult, check_block
-from bulkops.validation.checks.repetitions import KeyRegistry
 from bulkops.validation.context import Context
 from bulkops.validation.findings import FileReport, ValidationObserver, ValidationReport
 from bulkops.validation.preamble import read_file_start
+from bulkops.validation.repetitions import KeyRegistry
 from bulkops.validation.report_builder import ReportBuilder
 from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract, Unique

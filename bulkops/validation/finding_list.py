@@ -4,7 +4,7 @@ from collections import ChainMap, Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from bulkops.origins import Origin
+from bulkops.origins import SourceOrigin
 from bulkops.validation.findings import Finding, ValidationObserver
 from bulkops.validation.preamble import Notice
 from bulkops.validation.rule_matches import ExampleBudget
@@ -61,7 +61,7 @@ class FindingList:
         column: str | None = None,
         field: int | None = None,
         value: str | None = None,
-        origin: Origin | None = None,
+        origin: SourceOrigin | None = None,
     ) -> Finding:
         """Return a finding with the severity of its rule; a long message or value is shortened."""
         return Finding(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Protocol, overload
 
-from bulkops.origins import Origin
+from bulkops.origins import SourceOrigin
 from bulkops_validators.model.rules import Repair, Severity
 from bulkops_validators.model.rules_registry import RULES
 
@@ -37,7 +37,7 @@ class Finding:
     field: int | None = None
     value: str | None = None
     explains: int = 0
-    origin: Origin | None = None
+    origin: SourceOrigin | None = None
 
     @property
     def name(self) -> str:

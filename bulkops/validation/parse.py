@@ -20,9 +20,9 @@ from bulkops.reading.records.quoting import cells
 from bulkops.reading.records.structural_index import NEWLINE, RETURN, Flags, Offsets, count, count_below, join_adjacent
 from bulkops.reading.records.wrapped import wrapped_records
 from bulkops.validation.checks.encoding import decoded, encoding_matches, is_utf8, readable
+from bulkops.validation.checks.odd_lines import line_matches, odd_lines
 from bulkops.validation.checks.swallowed_records import swallowed_matches
 from bulkops.validation.context import Context, shown
-from bulkops.validation.odd_lines import line_matches, odd_lines
 from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches, merge
 
 

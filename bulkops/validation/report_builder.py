@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bulkops.origins import Origin, Origins
+from bulkops.origins import SourceOrigin, SourceOrigins
 from bulkops.reading.sources import Source
+from bulkops.validation.blank_tail import PlacedExample
 from bulkops.validation.block import BlockResult
-from bulkops.validation.checks.blank_tail import PlacedExample
 from bulkops.validation.checks.column_profile import ColumnProfile, whole_file_matches
 from bulkops.validation.context import Context
 from bulkops.validation.digests import Digests
@@ -163,11 +163,11 @@ class ReportBuilder:
         return byte if self.file_start.form.faithful else None
 
     @cached_property
-    def _origins(self) -> Origins | None:
+    def _origins(self) -> SourceOrigins | None:
         """The origins of the records, if the file was mapped."""
-        return Origins.of_content(Path(self.source.path))
+        return SourceOrigins.of_content(Path(self.source.path))
 
-    def _origin(self, record: int | None) -> Origin | None:
+    def _origin(self, record: int | None) -> SourceOrigin | None:
         """Return the legacy row of a record, if the file was mapped."""
         return None if record is None or self._origins is None else self._origins.of_record(record)
 

@@ -20,6 +20,11 @@ CREATING = {
     "referrals": (CAMPAIGN, "code", "code,advocateprofileintegrationid\n{rows}", "FRIEND-{n:03},customer-0001"),
     "loyalty-cards": ({"program": 2}, "identifier", "identifier,state\n{rows}", "NEWCARD-{n:03},active"),
 }
+SEARCHED = {
+    "coupons": "codes among the coupons of the campaign",
+    "referrals": "codes among the referral codes of the campaign",
+    "loyalty-cards": "identifiers among the cards of the program",
+}
 
 
 @pytest.fixture
@@ -40,9 +45,9 @@ def written(path: Path, contract: str, numbers: range) -> Path:
     return path
 
 
-@pytest.mark.parametrize("contract", CREATING)
+@pytest.mark.parametrize(("contract", "words"), SEARCHED.items())
 def test_codes_and_cards_that_exist_are_found_with_three_announced_requests(
-    contract: str, sandbox: SandboxServer, tmp_path: Path
+    contract: str, words: str, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     ids, column, _, _ = CREATING[contract]
     first = written(tmp_path / "first.csv", contract, range(20))
@@ -53,7 +58,7 @@ def test_codes_and_cards_that_exist_are_found_with_three_announced_requests(
     preflight = checked(sandbox, contract, first, ids, said)
     search = CONTRACTS[contract].route(ids).search
     assert search is not None
-    assert any(f"searching 3 values of {column} in {search.operation}, with 3 requests" in text for text in said)
+    assert f"Preflight: searching 3 of the file's {words}, with 3 requests." in said
     assert sum(each.template.endswith(search.path.rpartition("}")[2]) for each in sandbox.requests[before:]) == MAX_KEYS
     assert preflight.report.counts == {"ACC132": 3}
     assert [(f.line, f.column) for f in preflight.report.findings] == [(2, column), (12, column), (21, column)]
@@ -80,4 +85,6 @@ def test_a_search_that_fails_is_said_and_stops_nothing(sandbox: SandboxServer, t
     sandbox.set_faults("getCouponsWithoutTotalCount=403")
     preflight = checked(sandbox, "coupons", file, CAMPAIGN, [])
     assert preflight.report.counts == {}
-    assert any("getCouponsWithoutTotalCount: the search failed" in text for text in preflight.not_checked)
+    (reason,) = preflight.not_checked
+    assert reason.startswith("codes among the coupons of the campaign: the search failed")
+    assert reason.endswith("does not grant getCouponsWithoutTotalCount")

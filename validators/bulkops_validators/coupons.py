@@ -170,6 +170,7 @@ CONTRACT = Contract(
             path="/v1/applications/{application}/campaigns/{campaign}/import_coupons",
             readback=READBACK,
             search=KeySearch(
+                what="codes among the coupons of the campaign",
                 operation="getCouponsWithoutTotalCount",
                 path="/v1/applications/{application}/campaigns/{campaign}/coupons/no_total",
                 column="value",

@@ -116,6 +116,7 @@ CONTRACT = Contract(
             path="/v1/loyalty_programs/{program}/import_cards",
             readback=READBACK,
             search=KeySearch(
+                what="identifiers among the cards of the program",
                 operation="getLoyaltyCards",
                 path="/v1/loyalty_programs/{program}/cards",
                 column="identifier",

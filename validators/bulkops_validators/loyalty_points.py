@@ -179,6 +179,7 @@ CONTRACT = Contract(
             path="/v1/loyalty_programs/{program}/import_points",
             readback=READBACK,
             search=KeySearch(
+                what="identifiers among the cards of the program",
                 operation="getLoyaltyCards",
                 path="/v1/loyalty_programs/{program}/cards",
                 column="identifier",

@@ -121,6 +121,7 @@ CONTRACT = Contract(
             path="/v1/applications/{application}/campaigns/{campaign}/import_referrals",
             readback=READBACK,
             search=KeySearch(
+                what="codes among the referral codes of the campaign",
                 operation="getReferralsWithoutTotalCount",
                 path="/v1/applications/{application}/campaigns/{campaign}/referrals/no_total",
                 column="code",

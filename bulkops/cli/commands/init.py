@@ -17,7 +17,7 @@ from bulkops_validators import CONTRACTS
 
 if TYPE_CHECKING:
     from bulkops.json_documents.proposals import FieldDocument, ProposalDocument, ProposedStepDocument
-    from bulkops.proposing.model import Field, Proposal, ProposedStep
+    from bulkops.proposing.model import Proposal, ProposedColumn, ProposedStep
 
 
 @click.command("init")
@@ -157,7 +157,7 @@ def _step_document(step: "ProposedStep") -> "ProposedStepDocument":
     }
 
 
-def _field_document(each: "Field") -> "FieldDocument":
+def _field_document(each: "ProposedColumn") -> "FieldDocument":
     return {
         "column": each.column,
         "required": each.required,

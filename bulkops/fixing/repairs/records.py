@@ -10,8 +10,8 @@ from bulkops.fixing.repairs.quotes import readings, undoubled
 from bulkops.fixing.repairs.unclosed_quotes import close_quote
 from bulkops.reading.records.quoting import cells, read_strictly
 from bulkops.reading.records.wrapped import wrapped_cells
+from bulkops.validation.checks.odd_lines import is_rule, odd_line
 from bulkops.validation.checks.repeated_header import repeats_header
-from bulkops.validation.odd_lines import is_rule, odd_line
 from bulkops_validators.model.contract import Contract
 from bulkops_validators.model.odd_lines import COMMENT, PROGRAM
 

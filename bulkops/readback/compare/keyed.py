@@ -8,7 +8,7 @@ The table `result` contains the differences: class, record, line, key, column, s
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bulkops.origins import Origin
+from bulkops.origins import SourceOrigin
 from bulkops.readback.compare.multisets import compare_multisets
 from bulkops.readback.compare.sql import balance, differing, literal, pairs, shown_key
 from bulkops.readback.compare.staging import RowSets, quoted
@@ -55,7 +55,7 @@ class RowDifference:
     sent: str | None
     found: str | None
     import_id: str | None
-    origin: Origin | None = None
+    origin: SourceOrigin | None = None
 
 
 def compare(sets: RowSets, *, core: Sequence[str] = (), measures: Collection[str] = ()) -> RowCounts:

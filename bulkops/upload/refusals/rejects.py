@@ -12,7 +12,7 @@ from typing import BinaryIO
 from bulkops.errors import FileChanged, Unfinished
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
-from bulkops.origins import Origins
+from bulkops.origins import SourceOrigins
 from bulkops.private import private, private_folder
 from bulkops.reading.sources import open_regular
 from bulkops.upload.body import RESTORE_FILE
@@ -114,7 +114,7 @@ def _write_reasons(
 
     For a mapped file, the column `origin` names the legacy row of the chunk's first record.
     """
-    origins = Origins.of_content(job.file_path, job.file_sha256)
+    origins = SourceOrigins.of_content(job.file_path, job.file_sha256)
     text = io.TextIOWrapper(out, encoding="utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*COLUMNS, "origin"] if origins else COLUMNS)

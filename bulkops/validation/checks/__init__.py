@@ -1,1 +1,1 @@
-"""Check cells, columns, keys, encodings and record shapes."""
+"""Check cells, columns, keys, encodings, lines and record shapes; the block and the report import these checks."""

@@ -10,8 +10,8 @@ import polars as pl
 from bulkops.reading.records.structural_index import Offsets
 from bulkops.validation.checks.cells import ROW, number_of
 from bulkops.validation.checks.decimals import comma_readings, grouped
+from bulkops.validation.checks.odd_lines import is_total, line_example
 from bulkops.validation.context import Context, shown
-from bulkops.validation.odd_lines import is_total, line_example
 from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 from bulkops_validators.model import patterns
 from bulkops_validators.model.cells import IdList, Number, Text, Timestamp

@@ -13,7 +13,7 @@ from bulkops.errors import BulkopsError, DataError, UsageError
 from bulkops.mapping.controls import refuse_other_totals
 from bulkops.mapping.mapped import MappedFile, map_step, workspace
 from bulkops.mapping.preview import first_pairs
-from bulkops.origins import Origins, origins_path
+from bulkops.origins import SourceOrigins, origins_path
 from bulkops.recipe import Step
 
 CODES = """Codes;Amount;Until;Owner;Kind
@@ -49,7 +49,7 @@ def rows(found: MappedFile) -> list[dict[str, str]]:
 
 
 def lines(found: MappedFile) -> list[int]:
-    origins = Origins.of_content(found.path)
+    origins = SourceOrigins.of_content(found.path)
     assert origins is not None
     known = [origins.of_record(record) for record in range(1, found.records + 1)]
     return [each.line for each in known if each is not None]
@@ -105,7 +105,7 @@ def test_a_group_has_the_origin_of_all_its_rows(mapped: Map) -> None:
         contract="audiences", columns={"profileintegrationid": "string_agg(Owner, '+' ORDER BY Owner)"}, group="Kind"
     )
     assert [row["profileintegrationid"] for row in rows(found)] == ["u1", "u2+u3"]
-    origins = Origins.of_content(found.path)
+    origins = SourceOrigins.of_content(found.path)
     assert origins is not None
     second = origins.of_record(2)
     assert second is not None
@@ -144,6 +144,13 @@ def test_a_wrong_mapping_names_its_key(mapped: Map, keys: dict[str, Any], messag
         mapped(**keys)
 
 
+def test_unused_column_with_brackets_matches_its_own_name_only(tmp_path: Path, mapped: Map) -> None:
+    (tmp_path / "codes.csv").write_text("Codes,Name [x],Really?,Name x\nA-1,1,2,3\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"does not use 1 of the columns of source: Name x\."):
+        mapped(columns={"value": "Codes"}, unused=["Name [x]", "Really?"])
+    assert rows(mapped(columns={"value": "Codes"}, unused=["Name*", "Really?"])) == [{"value": "A-1"}]
+
+
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
@@ -175,7 +182,7 @@ def test_many_rows_keep_their_order_and_their_lines(tmp_path: Path, mapped: Map)
     found = mapped(columns={"value": "Codes"}, where="right(Codes, 1) IN ('1', '7')")
     wanted = [f"CODE-{i:07}" for i in range(count) if i % 10 in (1, 7)]
     assert [row["value"] for row in rows(found)] == wanted
-    origins = Origins.of_content(found.path)
+    origins = SourceOrigins.of_content(found.path)
     assert origins is not None
     for record in (1, 2, 40_000, 40_001, 79_999, 80_000):
         origin = origins.of_record(record)
@@ -197,7 +204,7 @@ def test_the_same_source_gives_the_same_bytes_and_a_complete_file_is_used_again(
 def test_origins_of_another_content_are_never_shown(mapped: Map) -> None:
     found = mapped(columns={"value": "Codes"})
     found.path.write_text("value\nX\n", encoding="utf-8")
-    assert Origins.of_content(found.path) is None
+    assert SourceOrigins.of_content(found.path) is None
     assert origins_path(found.path).exists()
     with pytest.raises(BulkopsError, match="bulkops did not write it, or it has changed"):
         mapped(columns={"value": "Codes"})

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import pytest
 
 from bulkops.proposing.forms import Decision
-from bulkops.proposing.profile import ColumnProfile
+from bulkops.proposing.profile import SourceColumnProfile
 from tests.unit.proposing.tables import table_of
 
 
-def profile(values: Sequence[str]) -> ColumnProfile:
+def profile(values: Sequence[str]) -> SourceColumnProfile:
     return table_of({"x": values}).profile.columns["x"]
 
 
@@ -51,12 +51,12 @@ def test_dates_of_one_form_are_decided(values: list[str], form: str) -> None:
     ("values", "forms", "why"),
     [
         (["01/02/2026", "03/04/2026"], {"%d/%m/%Y", "%m/%d/%Y"}, "all 2 values fit both"),
-        (["31/01/2026", "01/31/2026"], set(), "2 of 2 values are no dates"),
+        (["31/01/2026", "01/31/2026"], set(), "2 of 2 values are not dates"),
         (["31/01/2026", "2026-01-31"], {"%d/%m/%Y", "iso"}, "1 of 2 values fit"),
-        (["2026-01-31", "soon"], {"iso"}, "1 of 2 values are no dates, such as 'soon'"),
-        (["99999999"], set(), "no dates"),
-        (["46357", "46358"], set(), "no dates"),
-        (["2026-01-31 10:00:00+01"], set(), "no dates"),
+        (["2026-01-31", "soon"], {"iso"}, "1 of 2 values are not dates, such as 'soon'"),
+        (["99999999"], set(), "not dates"),
+        (["46357", "46358"], set(), "not dates"),
+        (["2026-01-31 10:00:00+01"], set(), "not dates"),
     ],
 )
 def test_dates_with_mixed_evidence_stay_open_with_their_counts(values: list[str], forms: set[str], why: str) -> None:
@@ -97,11 +97,11 @@ def test_numbers_of_one_form_are_decided(values: list[str], form: str) -> None:
         (["1,234"], "fit a thousand and a fraction"),
         (["1,5", "1.5"], "mixed: "),
         (["1,234.5", "1.234,5"], "mixed: "),
-        (["1.5", "many"], "1 of 2 values are no numbers, such as 'many'"),
-        (["1.5k"], "no numbers"),
-        (["1.23E+05"], "no numbers"),
-        (["10%"], "no numbers"),
-        (["1,23,45"], "no numbers"),
+        (["1.5", "many"], "1 of 2 values are not numbers, such as 'many'"),
+        (["1.5k"], "not numbers"),
+        (["1.23E+05"], "not numbers"),
+        (["10%"], "not numbers"),
+        (["1,23,45"], "not numbers"),
     ],
 )
 def test_numbers_with_mixed_evidence_stay_open(values: list[str], why: str) -> None:

@@ -5,13 +5,13 @@ import re
 import pytest
 
 from bulkops.proposing.matching import steps_of
-from bulkops.proposing.model import ProposedStep, State, Table
+from bulkops.proposing.model import MappingState, ProfiledTable, ProposedStep
 from bulkops.proposing.words import LANGUAGES, word_key, words
 from bulkops_validators import CONTRACTS
 from tests.unit.proposing.tables import field, sources, table_of, table_with
 
 
-def steps(table: Table, contract: str | None = None) -> dict[str, ProposedStep]:
+def steps(table: ProfiledTable, contract: str | None = None) -> dict[str, ProposedStep]:
     return {step.contract: step for step in steps_of(table, contract)}
 
 
@@ -119,7 +119,7 @@ def test_cards_with_points_use_the_card_number_and_a_customer_beside_it_is_a_dec
     assert sources(found["loyalty-points"]) == {"identifier": "Card number", "amount": "Points"}
     found = steps(table_of({**columns, "Customer ID": ["1", "2"]}))
     undecided = field(found["loyalty-points"], "customerprofileid")
-    assert (undecided.state, undecided.required) == (State.UNDECIDED, True)
+    assert (undecided.state, undecided.required) == (MappingState.UNDECIDED, True)
     assert {each.source for each in undecided.candidates} == {"Card number", "Customer ID"}
 
 
@@ -135,7 +135,7 @@ def test_cards_with_points_use_the_card_number_and_a_customer_beside_it_is_a_dec
 def test_states_of_cards_are_mapped_only_if_every_word_is_known(values: list[str], sql: str | None) -> None:
     found = field(steps(table_of({"Card number": ["C-1", "C-2"], "Status": values}))["loyalty-cards"], "state")
     assert found.sql == sql
-    assert (found.state is State.CERTAIN) == (sql is not None)
+    assert (found.state is MappingState.CERTAIN) == (sql is not None)
 
 
 def test_two_columns_for_one_import_column_are_a_decision() -> None:
@@ -152,13 +152,13 @@ def test_a_column_named_value_beside_codes_is_a_decision_and_never_a_code() -> N
     (step,) = steps(table).values()
     assert not step.certain
     found = field(steps(table, "coupons")["coupons"], "value")
-    assert found.state is State.UNDECIDED
+    assert found.state is MappingState.UNDECIDED
     assert {each.source for each in found.candidates} == {"Code", "Value"}
 
 
 def test_a_blank_limit_is_unlimited_only_for_tools_that_document_it() -> None:
     found = field(steps(table_of({"Coupon code": ["A-1", "A-2"], "Max uses": ["5", ""]}))["coupons"], "limitval")
-    assert found.state is State.UNDECIDED
+    assert found.state is MappingState.UNDECIDED
     assert [each.sql for each in found.candidates] == ["coalesce(clean(\"Max uses\"), '0')", 'clean("Max uses")']
     table = table_of({"post_title": ["A-1", "A-2"], "post_status": ["publish"] * 2, "usage_limit": ["5", ""],
                       "coupon_amount": ["1", "2"]})  # fmt: skip
@@ -179,17 +179,17 @@ def test_a_last_row_with_totals_is_left_out_and_becomes_a_control_total() -> Non
 def test_a_header_that_its_values_contradict_is_a_decision() -> None:
     found = field(steps(table_of({"E-Mail": ["a@x.de", "12"], "Punkte": ["1", "2"]}))["loyalty-points"],
                   "customerprofileid")  # fmt: skip
-    assert found.state is State.UNDECIDED
+    assert found.state is MappingState.UNDECIDED
     assert "50%" in found.why
     found = field(steps(table_of({"Code": ["A-1", "A-2"], "Valid until": ["soon", "later"]}))["coupons"], "expirydate")
-    assert found.state is State.UNDECIDED
+    assert found.state is MappingState.UNDECIDED
 
 
 def test_a_given_contract_without_its_column_offers_the_columns_whose_values_fit() -> None:
     table = table_of({"Alpha": ["A-1", "A-2", "A-3"], "Beta": ["x y", "x y", "x y"]})
     assert steps(table) == {}
     found = field(steps(table, "coupons")["coupons"], "value")
-    assert found.state is State.MISSING
+    assert found.state is MappingState.MISSING
     assert [each.source for each in found.candidates] == ["Alpha"]
 
 
@@ -229,4 +229,4 @@ def test_a_file_with_an_import_header_and_other_dates_or_numbers_is_mapped() -> 
 
 def test_an_end_with_and_without_times_is_a_decision() -> None:
     columns = {"Coupon code": ["A-1", "A-2"], "Ends at": ["2031-01-01", "2031-01-01 10:00:00"]}
-    assert field(steps(table_of(columns))["coupons"], "expirydate").state is State.UNDECIDED
+    assert field(steps(table_of(columns))["coupons"], "expirydate").state is MappingState.UNDECIDED

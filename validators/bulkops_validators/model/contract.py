@@ -235,11 +235,12 @@ class Readback:
 class KeySearch:
     """A list of the API that shows whether a code or a card exists.
 
-    `column` is the import column, `parameter` the filter of the list, and `field` the key in its items. A value with
-    fewer than `shortest` characters cannot be searched. With `must_exist` the import needs an existing key; without it
-    the import creates the key.
+    `what` describes the keys and the list in messages. `column` is the import column, `parameter` the filter of the
+    list, and `field` the key in its items. A value with fewer than `shortest` characters cannot be searched. With
+    `must_exist` the import needs an existing key; without it the import creates the key.
     """
 
+    what: str
     operation: str
     path: str
     column: str
