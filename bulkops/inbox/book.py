@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from bulkops.errors import UsageError
 from bulkops.inbox.storage import StoredFile
+from bulkops.ledger.paths import BOOK
 from bulkops.private import private_folder
 
 SCHEMA = """
@@ -82,7 +83,7 @@ class Book:
     @contextmanager
     def opened(cls, folder: Path, *, readonly: bool = False) -> Iterator[Self]:
         """Yield the book in a folder; UsageError if it cannot be used. With `readonly` nothing is written."""
-        path = folder / "book.db"
+        path = folder / BOOK
         try:
             if readonly:
                 connection = sqlite3.connect(":memory:")
