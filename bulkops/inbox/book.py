@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bulkops.errors import UsageError
+from bulkops.ledger.paths import BOOK
 from bulkops.private import private_folder
 from bulkops.remote.versions import StoredFile
 
@@ -82,7 +83,7 @@ class Book:
     @contextmanager
     def opened(cls, folder: Path, *, readonly: bool = False) -> Iterator[Self]:
         """Yield the book in a folder; UsageError if it cannot be used. With `readonly` nothing is written."""
-        path = folder / "book.db"
+        path = folder / BOOK
         try:
             if readonly:
                 connection = sqlite3.connect(":memory:")

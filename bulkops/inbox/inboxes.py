@@ -14,6 +14,7 @@ from bulkops.inbox.decisions import LATEST_DUES, dues, overdue
 from bulkops.inbox.processing import BOOKS
 from bulkops.inbox.storage import LocalFolder, Storage
 from bulkops.json_documents.inboxes import ExpectationDocument, InboxFigures, InboxFileDocument, PassState
+from bulkops.ledger.paths import INBOXES
 from bulkops.ledger.reader import LedgerReader
 from bulkops.remote.versions import StoredFile
 from bulkops_validators import CONTRACTS
@@ -50,7 +51,7 @@ class Inbox:
 
     def book_folder(self, ledger: LedgerReader) -> Path:
         """Return the folder of the book and of the work files."""
-        return ledger.folder / "inboxes" / self.name
+        return ledger.folder / INBOXES / self.name
 
 
 def check_inbox(inbox: Inbox) -> None:

@@ -32,7 +32,7 @@ class InboxStatus:
 def look(inbox: Inbox, ledger: LedgerReader, *, now: datetime) -> InboxStatus:
     """Return the state of an inbox; nothing is written or sent."""
     place = inbox.places().folder
-    with Book.opened(ledger.folder / "inboxes" / inbox.name, readonly=True) as book:
+    with Book.opened(inbox.book_folder(ledger), readonly=True) as book:
         marks, seen = book.rejects(), book.seen_since()
         open_drops = {drop.name: drop for drop in book.open_drops()}
         listing = sort_listing(inbox.table, place.files(), marks)
@@ -83,7 +83,7 @@ def _last_pass(inbox: Inbox, book: Book) -> list[LastPass]:
 
 def _stuck(inbox: Inbox, ledger: LedgerReader, drop: Drop, shown: str) -> InboxFileDocument:
     """Return the document of a file before its import or archiving has ended."""
-    work = ledger.folder / "inboxes" / inbox.name / "work" / drop.id
+    work = inbox.book_folder(ledger) / "work" / drop.id
     document: InboxFileDocument = {
         "inbox": inbox.name,
         "path": f"{shown}/{drop.name}",

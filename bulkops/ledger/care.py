@@ -9,7 +9,7 @@ import tempfile
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from bulkops.errors import UsageError
 from bulkops.ledger.digests import digests_path
 from bulkops.ledger.job_documents import job_state
 from bulkops.ledger.models import ChunkEntry, JobEntry
-from bulkops.ledger.paths import BUSY_SECONDS, folder_beside, plain_path, without_password
+from bulkops.ledger.paths import BOOK, BUSY_SECONDS, INBOXES, folder_beside, inbox_books, plain_path, without_password
 from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.versions import LATEST
@@ -36,9 +36,10 @@ SETTLED = frozenset({JobState.DONE, JobState.REFUSED, JobState.CANCELLED})
 
 @dataclass(frozen=True, kw_only=True)
 class Backup:
-    """The content of a backup: numbers of jobs and files, bytes before compression, and the database's SHA-256."""
+    """The content of a backup: numbers of jobs, inboxes and files, bytes before compression, the database's SHA-256."""
 
     jobs: int
+    inboxes: int
     files: int
     bytes: int
     sha256: str
@@ -47,24 +48,27 @@ class Backup:
 def back_up(url: str, out: BinaryIO, *, now: datetime) -> Backup:
     """Write a ledger and the files beside it to `out` as a zip archive; it works again wherever it is unpacked.
 
-    Jobs may run meanwhile: the database is copied in one piece, and files are written before the database names them.
-    UsageError for a ledger that is not a SQLite file, or that is damaged.
+    Jobs may run meanwhile: a database is copied in one piece, and files are written before the ledger names them. The
+    databases of inboxes are copied before the ledger, so the copy of the ledger has each job that they name. UsageError
+    for a ledger that is not a SQLite file, and for a damaged database.
     """
     path = _database(url)
     os.fchmod(out.fileno(), FILE)
     with tempfile.TemporaryDirectory(prefix="bulkops-backup-") as folder:
         copy = Path(folder) / DATABASE
-        jobs = _copy_database(path, copy)
-        files = [(copy, DATABASE), *_files_beside(path)]
+        inboxes = _copy_inboxes(path, Path(folder))
+        jobs = _copy_database(path, copy, "ledger", "SELECT count(*) FROM jobs")
         with copy.open("rb") as database:
             digest = hashlib.file_digest(database, "sha256").hexdigest()
-        made = Backup(jobs=jobs, files=len(files), bytes=sum(file.stat().st_size for file, _ in files), sha256=digest)
         manifest = {"version": LATEST, "created": now.isoformat(), "ledger": str(path), "jobs": jobs, "sha256": digest}
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             archive.writestr(MANIFEST, json.dumps(manifest, indent=2))
-            for file, name in files:
+            for file, name in ((copy, DATABASE), *inboxes, *_files_beside(path)):
                 archive.write(file, name)
-    return made
+            _add_open_files(archive, path)
+            written = archive.infolist()[1:]  # without the manifest
+    size = sum(each.file_size for each in written)
+    return Backup(jobs=jobs, inboxes=len(inboxes), files=len(written), bytes=size, sha256=digest)
 
 
 def _database(url: str) -> Path:
@@ -79,19 +83,30 @@ def _database(url: str) -> Path:
     return path
 
 
-def _copy_database(path: Path, copy: Path) -> int:
-    """Copy a SQLite database that may be in use, check the copy, and return the number of its jobs."""
+def _copy_database(path: Path, copy: Path, what: str, count: str) -> int:
+    """Copy a SQLite database that may be in use, check the copy, and return the number that a query counts in it."""
+    hint = f"Restore the {what} from an earlier backup."
     try:
         with (
-            closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as source,
+            closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as source,
             closing(sqlite3.connect(copy)) as target,
         ):
             source.backup(target)
             if faults := _integrity(target):
-                raise UsageError(f"The ledger {path} is damaged: {faults[0]}.", hint="Restore an earlier backup.")
-            return int(target.execute("SELECT count(*) FROM jobs").fetchone()[0])
+                raise UsageError(f"The {what} {path} is damaged: {faults[0]}.", hint=hint)
+            return int(target.execute(count).fetchone()[0])
     except sqlite3.Error as error:
-        raise UsageError(f"The ledger {path} cannot be read: {error}.") from None
+        raise UsageError(f"The {what} {path} cannot be read: {error}.", hint=hint) from None
+
+
+def _copy_inboxes(path: Path, folder: Path) -> list[tuple[Path, str]]:
+    """Copy the databases of the inboxes of a ledger to a folder, and return each copy with its name in a backup."""
+    copies = []
+    for number, book in enumerate(inbox_books(folder_beside(path))):
+        copy = folder / f"{number}-{BOOK}"
+        _copy_database(book, copy, "inbox database", "SELECT count(*) FROM drops")
+        copies.append((copy, _name_in_backup(path, book)))
+    return copies
 
 
 def _integrity(connection: sqlite3.Connection) -> list[str]:
@@ -100,13 +115,25 @@ def _integrity(connection: sqlite3.Connection) -> list[str]:
     return [] if found == ["ok"] else found
 
 
+def _name_in_backup(path: Path, file: Path) -> str:
+    """Return the name in a backup of a file beside a ledger."""
+    return f"{folder_beside(Path(DATABASE)).name}/{file.relative_to(folder_beside(path)).as_posix()}"
+
+
 def _files_beside(path: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the files of a ledger besides its database, each with its name in a backup."""
-    folder, name = folder_beside(path), folder_beside(Path(DATABASE)).name
+    """Yield the files of a ledger besides its database and its inboxes, each with its name in a backup."""
     for part in CONTENT:
-        for file in sorted((folder / part).rglob("*")):
+        for file in sorted((folder_beside(path) / part).rglob("*")):
             if file.is_file():
-                yield file, f"{name}/{file.relative_to(folder).as_posix()}"
+                yield file, _name_in_backup(path, file)
+
+
+def _add_open_files(archive: zipfile.ZipFile, path: Path) -> None:
+    """Write the files that an inbox has taken and not archived yet; a pass may remove some of them meanwhile."""
+    for file in sorted((folder_beside(path) / INBOXES).glob("*/work/**/*")):
+        with suppress(FileNotFoundError):
+            if file.is_file():
+                archive.write(file, _name_in_backup(path, file))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,18 +146,35 @@ class LedgerProblem:
 
 
 def check_ledger(url: str, ledger: LedgerReader) -> list[LedgerProblem]:
-    """Return the problems of a ledger: damage, books that do not balance, missing files."""
+    """Return the problems of a ledger and of its inboxes: damage, record counts that do not add up, missing files."""
     found: list[LedgerProblem] = []
     if (path := plain_path(url)) is not None and path.exists():
         try:
-            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as connection:
-                found += [LedgerProblem(message=f"SQLite reports: {fault}") for fault in _integrity(connection)]
+            found += [LedgerProblem(message=f"SQLite reports: {fault}") for fault in _faults(path)]
         except sqlite3.Error as error:
             return [LedgerProblem(message=f"SQLite cannot read the file: {error}")]
+    found += _problems_of_inboxes(ledger)
     claims = _claims(ledger)
     for job in ledger.jobs():
         found += _problems_of(ledger, job, claims)
     return found
+
+
+def _faults(path: Path) -> list[str]:
+    """Return what SQLite finds wrong in a database file."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as connection:
+        return _integrity(connection)
+
+
+def _problems_of_inboxes(ledger: LedgerReader) -> Iterator[LedgerProblem]:
+    """Yield the damaged databases of inboxes: a pass may import a file again, or refuse to begin."""
+    for book in inbox_books(ledger.folder):
+        try:
+            faults = _faults(book)
+        except sqlite3.Error as error:
+            faults = [str(error)]
+        for fault in faults:
+            yield LedgerProblem(message=f"the database of the inbox {book.parent.name}, {book}, is damaged: {fault}")
 
 
 def _claims(ledger: LedgerReader) -> dict[str, set[int]]:

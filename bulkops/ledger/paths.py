@@ -3,7 +3,13 @@
 import re
 from pathlib import Path
 
+BOOK = "book.db"
+"""The database in the folder of an inbox: the files that were taken, and the passes."""
+
 BUSY_SECONDS = 30
+INBOXES = "inboxes"
+"""The folder beside a ledger with a folder for each inbox."""
+
 SQLITE = "sqlite:///"
 
 
@@ -13,6 +19,11 @@ def plain_path(url: str) -> Path | None:
     if "://" in text or text in ("", ":memory:") or (text != url and "?" in text):
         return None
     return Path(text).absolute()
+
+
+def inbox_books(folder: Path) -> list[Path]:
+    """Return the databases of all inboxes in the folder beside a ledger, sorted by the name of the inbox."""
+    return sorted((folder / INBOXES).glob(f"*/{BOOK}"))
 
 
 def without_password(url: str) -> str:

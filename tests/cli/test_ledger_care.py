@@ -1,13 +1,32 @@
 """A ledger can be backed up while in use, restored anywhere, checked, and pruned without losing its guards."""
 
 import json
+import shutil
 import sqlite3
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from bulkops.sandbox.serve import SandboxServer
 from tests.cli.running import Shell
+
+INBOX = """
+[targets.test]
+base_url = "{base_url}"
+key = {{env = "BULKOPS_MANAGEMENT_KEY"}}
+
+[inbox.partner]
+folder = "in"
+target = "test"
+quiet = "0s"
+
+[[inbox.partner.files]]
+match = "*.csv"
+contract = "giveaways"
+ids = {{pool = 1}}
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +58,45 @@ def test_a_backup_restored_elsewhere_still_refuses_the_same_file(shell: Shell, p
     assert (more.code, "--only-new" in more.err) == (5, True), more.err
 
 
+def passed(shell: Shell, ledger: str) -> list[tuple[str, str]]:
+    """Run a pass over the inbox, and return name and state of each file."""
+    done = shell.run("--config", "bulkops.toml", "inbox", "--json", "--settle", "1", "--ledger", ledger)
+    return [(Path(each["path"]).name, each["state"]) for each in done.json["files"]]
+
+
+def test_a_backup_contains_the_inboxes_with_the_files_that_they_still_import(
+    shell: Shell, place: Path, sandbox: SandboxServer
+) -> None:
+    (place / "bulkops.toml").write_text(INBOX.format(base_url=sandbox.base_url))
+    (place / "in").mkdir()
+    (place / "in" / "first.csv").write_text("code\nA\n")
+    assert passed(shell, "own.db") == [("first.csv", "imported")]
+    (place / "in" / "second.csv").write_text("code\nB\n")
+    sandbox.set_faults("importPoolGiveaways=403")
+    assert passed(shell, "own.db") == [("second.csv", "failed")]
+    sandbox.set_faults("")
+    done = shell.run("ledger", "backup", "copy.zip", "--ledger", "own.db")
+    assert "2 jobs and 1 inbox in " in done.out
+    zipfile.ZipFile("copy.zip").extractall("restored")
+    shutil.rmtree("own")
+    (place / "restored" / "ledger").rename("own")
+    (place / "restored" / "ledger.db").replace("own.db")
+    assert "no problem found" in shell.run("ledger", "check", "--ledger", "own.db").out
+    assert passed(shell, "own.db") == [("second.csv", "imported")]
+
+
+def test_a_damaged_database_of_an_inbox_is_found_by_check_and_refused_by_backup(shell: Shell, place: Path) -> None:
+    imported(shell, "giveaways", "codes.csv", "--pool", "1")
+    book = place / "own" / "inboxes" / "partner" / "book.db"
+    book.parent.mkdir(parents=True)
+    book.write_bytes(b"no database" * 1000)
+    done = shell.run("ledger", "check", "--ledger", "own.db")
+    assert (done.code, f"the database of the inbox partner, {book}, is damaged" in done.out) == (1, True), done.out
+    done = shell.run("ledger", "backup", "copy.zip", "--ledger", "own.db")
+    assert (done.code, f"The inbox database {book} cannot be read" in done.err) == (2, True), done.err
+    assert not (place / "copy.zip").exists()
+
+
 def test_a_backup_never_replaces_a_file_of_somebody_else(shell: Shell, place: Path) -> None:
     imported(shell, "giveaways", "codes.csv", "--pool", "1")
     (place / "theirs.zip").write_text("x")
@@ -47,8 +105,10 @@ def test_a_backup_never_replaces_a_file_of_somebody_else(shell: Shell, place: Pa
     assert shell.run("ledger", "backup", "codes.csv", "--ledger", "own.db", "--overwrite").code == 2
 
 
-@pytest.mark.parametrize("ledger", ["none.db", "postgresql://u:secret@127.0.0.1:1/x"])
+@pytest.mark.parametrize("ledger", ["none.db", "other.db", "postgresql://u:secret@127.0.0.1:1/x"])
 def test_a_backup_of_no_sqlite_ledger_is_a_usage_error(shell: Shell, ledger: str) -> None:
+    with closing(sqlite3.connect("other.db")) as other:
+        other.execute("CREATE TABLE theirs (x)")
     done = shell.run("ledger", "backup", "copy.zip", "--ledger", ledger)
     assert (done.code, "Traceback" in done.err, "secret" in done.err) == (2, False, False)
     assert not Path("copy.zip").exists()

@@ -29,7 +29,7 @@ def command() -> None:
 @ledger_option
 @json_option
 def backup(file: Path, ledger: str | None, *, overwrite: bool, as_json: bool) -> None:
-    """Write the ledger and the files beside it to FILE, a zip archive. Jobs may run at the same time.
+    """Write the ledger, its inboxes and the files beside it to FILE, a zip archive. Jobs may run at the same time.
 
     To restore it, unpack the archive and name ledger.db with --ledger. A resumed job then first searches for imports
     that the restored ledger does not contain.
@@ -52,9 +52,10 @@ def backup(file: Path, ledger: str | None, *, overwrite: bool, as_json: bool) ->
         }
         console().emit_json(written)
         return
+    inboxes = f" and {counted(made.inboxes, 'inbox', 'inboxes')}" if made.inboxes else ""
     console().result(
-        f"Wrote {file}: {counted(made.jobs, 'job')} in {counted(made.files, 'file')}, {made.bytes:,} bytes before "
-        f"compression."
+        f"Wrote {file}: {counted(made.jobs, 'job')}{inboxes} in {counted(made.files, 'file')}, {made.bytes:,} bytes "
+        f"before compression."
     )
     console().next_step = "bulkops ledger check"
 
@@ -63,7 +64,7 @@ def backup(file: Path, ledger: str | None, *, overwrite: bool, as_json: bool) ->
 @ledger_option
 @json_option
 def check(ledger: str | None, *, as_json: bool) -> int:
-    """Check the ledger for damage, wrong record counts and missing files.
+    """Check the ledger and its inboxes for damage, wrong record counts and missing files.
 
     Exit code 1: the data of the ledger may be wrong.
     """
