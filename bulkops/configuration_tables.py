@@ -296,7 +296,7 @@ class InboxTable(Table):
 
     needs = MappingProxyType(
         {
-            **dict.fromkeys(("folder", "archive", "quarantine"), "be the path of a folder"),
+            **dict.fromkeys(("folder", "archive", "quarantine"), "be the path or the address of a folder"),
             "target": "be the name of a target",
             "quiet": "be a length such as 2m",
             "marker": "be a file name with {name} or {stem}",
@@ -309,7 +309,7 @@ class InboxTable(Table):
         }
     )
 
-    folder: Filled = Field(description="The folder of the files, from this file's folder.")
+    folder: Filled = Field(description="The folder of the files, from this file's folder, or an address: s3://…, sftp://….")
     target: Filled = Field(description="The target: a table under [targets], or sandbox.")
     quiet: str = Field(
         default="2m", pattern=LENGTH, description="How long a file must be unchanged before it is imported."

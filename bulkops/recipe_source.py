@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from bulkops.remote.addresses import is_remote
+
 NAME = re.compile(r"[a-z_][a-z0-9_]*")
 RESERVED = frozenset({"source", "joined", "mapped"})
 FORMATS = {
@@ -71,6 +73,14 @@ class SourceSpec(Strict):
     database_env: str | None = Field(default=None, description="Environment variable with the address of a database.")
     query: str | None = Field(default=None, description="SELECT of the database; it needs an ORDER BY.")
     table: str | None = Field(default=None, description="Table of the database, instead of a query.")
+
+    @field_validator("file", mode="before")
+    @classmethod
+    def _on_this_machine(cls, value: object) -> object:
+        if isinstance(value, str) and is_remote(value):
+            msg = "a source must be a file on this machine; copy the file first"
+            raise ValueError(msg)
+        return value
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

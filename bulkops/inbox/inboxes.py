@@ -16,6 +16,8 @@ from bulkops.inbox.storage import LocalFolder, Storage
 from bulkops.json_documents.inboxes import ExpectationDocument, InboxFigures, InboxFileDocument, PassState
 from bulkops.ledger.paths import INBOXES
 from bulkops.ledger.reader import LedgerReader
+from bulkops.remote.addresses import is_remote, parsed
+from bulkops.remote.folder import RemoteFolder
 from bulkops.remote.versions import StoredFile
 from bulkops_validators import CONTRACTS
 
@@ -47,6 +49,8 @@ class Inbox:
         )
 
     def _place(self, written: str) -> Storage:
+        if is_remote(written):
+            return RemoteFolder(parsed(written))
         return LocalFolder(self.root / Path(written).expanduser())
 
     def book_folder(self, ledger: LedgerReader) -> Path:
@@ -67,10 +71,16 @@ def check_inbox(inbox: Inbox) -> None:
                 hint="Remove `cumulative`.",
             )
     table = inbox.table
-    resolved = [(inbox.root / Path(each).expanduser()).resolve() for each in (table.folder, table.archive)]
-    quarantine = (inbox.root / Path(table.quarantine).expanduser()).resolve()
-    if resolved[0] in (resolved[1], quarantine):
+    folder, archive, quarantine = (_resolved(inbox, each) for each in (table.folder, table.archive, table.quarantine))
+    if folder in (archive, quarantine):
         raise UsageError(f"{shown}: archive and quarantine must differ from the folder of the inbox.")
+
+
+def _resolved(inbox: Inbox, written: str) -> str:
+    """Return a place in one spelling, to compare it with others."""
+    if is_remote(written):
+        return str(parsed(written)).rstrip("/")
+    return str((inbox.root / Path(written).expanduser()).resolve())
 
 
 def waiting_document(

@@ -34,8 +34,10 @@ class RemoteFolder:
         return str(self._folder)
 
     def files(self) -> list[StoredFile]:
-        """Return the files directly in this folder, not those of folders in it."""
-        return [_stored(each.address.name, each.version) for each in listed(self._folder.child("*"))]
+        """Return the files directly in this folder, not those of folders in it; an error if the folder is missing."""
+        pattern = self._folder.child("*")
+        retried(lambda: store_for(pattern).check_place(pattern), self._folder, "listed")
+        return [_stored(each.address.name, each.version) for each in listed(pattern)]
 
     def find(self, name: str) -> StoredFile | None:
         """Return a file in its present state; None if it does not exist."""
