@@ -81,9 +81,10 @@ def test_two_jobs_double_nothing_in_either_starting_order() -> None:
     [
         (EQUAL, Rules(requests=4, kills=1)),
         (DIFFERENT, Rules(requests=4, kills=1)),
+        (TWO_OF_THREE_EQUAL, Rules(requests=3, kills=1)),
         (THREE_EQUAL, Rules(requests=3)),  # a fourth request, or a kill, has more orders than fit into 8 GB
     ],
-    ids=["equal", "different", "three equal chunks"],
+    ids=["equal", "different", "two of three chunks equal", "three equal chunks"],
 )
 def test_no_order_of_more_events_loses_or_doubles_records(contents: dict[str, str], rules: Rules) -> None:
     found = search(contents, rules)
