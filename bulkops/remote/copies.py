@@ -20,7 +20,6 @@ from bulkops.remote.addresses import Address
 from bulkops.remote.notices import say
 from bulkops.remote.transfer import blocks_of, present_version
 from bulkops.remote.versions import Version
-from bulkops.settings import state_folder
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -51,6 +50,8 @@ class Copy:
 
 def copies_folder() -> Path:
     """Return the folder of all copies."""
+    from bulkops.settings import state_folder  # here: a check of local files does not need it
+
     return private_folder(state_folder() / "remote")
 
 

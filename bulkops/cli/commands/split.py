@@ -63,5 +63,6 @@ def command(
         return
     for chunk, path in zip(plan.chunks, paths, strict=True):
         console().result(f"{path}  {chunk.records:,} records")
-    ids = [word for name in contract.routes[0].ids for word in (f"--{name}", "ID")]
-    console().next_step = shlex.join(["bulkops", "import", contract.name, str(paths[0]), *ids])
+    if paths:
+        ids = [word for name in contract.routes[0].ids for word in (f"--{name}", "ID")]
+        console().next_step = shlex.join(["bulkops", "import", contract.name, str(paths[0]), *ids])

@@ -10,7 +10,7 @@ from bulkops.cli.options.common import CountType
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.paths import FilePath
 from bulkops.cli.output.console import console
-from bulkops.cli.process.targets import id_parameter
+from bulkops.cli.process.parameters import id_parameter
 from bulkops.errors import UsageError
 from bulkops_validators import ID_NAMES
 from bulkops_validators.model.contract import Contract

@@ -11,7 +11,8 @@ from click.core import ParameterSource
 from bulkops.cli.options.common import CountType
 from bulkops.cli.options.environment import option
 from bulkops.cli.process import completion
-from bulkops.cli.process.targets import TargetChoice, id_parameter
+from bulkops.cli.process.parameters import id_parameter
+from bulkops.cli.process.targets import TargetChoice
 from bulkops_validators import ID_NAMES
 
 F = TypeVar("F", bound=Callable[..., Any])

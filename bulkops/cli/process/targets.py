@@ -8,17 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bulkops.cli.output.console import console
+from bulkops.cli.process.parameters import id_parameter
 from bulkops.errors import GuardRefused, UsageError
 from bulkops.settings import Target, authorization_from_environment, checked_base_url
 
 if TYPE_CHECKING:
     from bulkops.ledger.models import JobEntry
     from bulkops_validators.model.contract import Contract
-
-
-def id_parameter(name: str) -> str:
-    """Return the parameter under which a command receives an id of the target: `id_value_map` for `value-map`."""
-    return f"id_{name.replace('-', '_')}"
 
 
 @dataclass(frozen=True, kw_only=True)
