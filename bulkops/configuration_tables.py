@@ -309,7 +309,9 @@ class InboxTable(Table):
         }
     )
 
-    folder: Filled = Field(description="The folder of the files, from this file's folder, or an address: s3://…, sftp://….")
+    folder: Filled = Field(
+        description="The folder of the files, from this file's folder, or an address: s3://…, sftp://…."
+    )
     target: Filled = Field(description="The target: a table under [targets], or sandbox.")
     quiet: str = Field(
         default="2m", pattern=LENGTH, description="How long a file must be unchanged before it is imported."

@@ -83,7 +83,7 @@ def test_refusal_of_the_other_name_says_which_option_to_try(
     sent = COLUMNS[1 - COLUMNS.index(expected)]
     sandbox.set_assumptions(f"join_date_column={expected}")
     file = join_dates(tmp_path, "joindate")
-    ended = imported(shell, file, "--join-date-column", sent, "--max-rows", "2")
+    ended = imported(shell, file, "--join-date-column", sent, "--max-rows", "2", "--settle", "2")
     assert (ended.code, ended.json["records"]["rejected"]) == (1, 5)
     assert f"{sent!r} was sent. Import the file again with --join-date-column {expected}." in ended.err
     assert [chunk["attempts"] for chunk in ended.json["chunks"]] == [1, 1, 1]

@@ -10,7 +10,8 @@ from bulkops.cli.output.console import console
 from bulkops.cli.output.jobs_view import latest, open_ledger, resumable_job
 from bulkops.cli.output.progress import JobProgress, document_of, resume_command, show_outcome, signals_handled
 from bulkops.cli.output.prompt import confirm, difference_line, target_line
-from bulkops.cli.process.targets import TargetChoice, id_parameter
+from bulkops.cli.process.parameters import id_parameter
+from bulkops.cli.process.targets import TargetChoice
 from bulkops.clock import SystemClock
 from bulkops.errors import BulkopsError, LedgerUnusable, UsageError
 from bulkops.ledger.models import JobEntry
