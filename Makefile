@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# One more than two cores: many tests wait for a server.
-WORKERS ?= 3
+# Twice two cores: many tests wait for a server.
+WORKERS ?= 4
 FUZZ_INPUTS ?= 1000000
 
 .PHONY: help setup bytecode demo test lint format types imports pytest coverage test-pythons soak fuzz docs site tighten measure \

@@ -53,8 +53,10 @@ def _run(commands: list[str], folder: Path) -> list[str]:
     environment |= {"PYTHONPATH": f"{ROOT}:{ROOT / 'validators'}", "COLUMNS": "100", "NO_COLOR": "1"}
     port = _free_port()
     script = f"\ncode=$?; echo; echo '{BETWEEN}'; (exit $code)\n".join(_started(command) for command in commands)
+    # `$(jobs -p)` would list the jobs of a subshell, which has none, and the servers would go on.
+    stop = "trap 'jobs -p >servers; kill $(cat servers) 2>/dev/null' EXIT"
     done = subprocess.run(
-        ["/bin/sh", "-c", f"trap 'kill $(jobs -p) 2>/dev/null' EXIT\n{script.replace(PORT, port)}"],
+        ["/bin/sh", "-c", f"{stop}\n{script.replace(PORT, port)}"],
         cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False,
     )  # fmt: skip
     printed = done.stdout.replace(port, PORT).replace(f"{folder}/", "")
