@@ -63,7 +63,7 @@ def main() -> None:
     bulkops = [sys.executable, "-m", "bulkops", "export", "coupons", "--application", "1", "--base-url", url]
     commands = {
         "curl": [shutil.which("curl") or "curl", "-s", "-o", str(out), url],
-        "bulkops": [*bulkops, "-o", str(out)],
+        "bulkops": [*bulkops, "-o", str(out), "--overwrite"],
     }
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(arguments.rounds):
