@@ -150,34 +150,35 @@ def _width(line: bytes, separator: int) -> int:
 
 def _headed(path: str, data: bytes, start: int, separator: int, spec: SourceSpec) -> Dialect:
     """Return the dialect with the names of the columns and the place of the first record."""
-    before = data[:start].count(b"\n")
     options = {"delimiter": chr(separator), "quotechar": spec.quote or '"', "escapechar": spec.escape}
-    text = io.StringIO(data[start:].decode("utf-8", "replace"), newline="")
+    written = data[start:].decode("utf-8", "replace")
+    text = io.StringIO(written, newline="")
     reader = csv.reader(text, strict=False, doublequote=spec.escape is None, **options)  # type: ignore[arg-type]
     rows, ends = [], []
     for row in reader:
         rows.append(row)
-        ends.append(reader.line_num)
+        # Bytes, because the lines of the reader may end with a carriage return alone, as inside a quoted name.
+        ends.append(min(start + len(written[: text.tell()].encode()), len(data)))
         if len(rows) > SEARCHED:
             break
     dialect = Dialect(
-        names=spec.names, separator=separator, form=ContentForm(), skipped=start, first_line=before + 1,
-        quote=spec.quote or '"', escape=spec.escape,
+        names=spec.names, separator=separator, form=ContentForm(), skipped=start,
+        first_line=data.count(b"\n", 0, start) + 1, quote=spec.quote or '"', escape=spec.escape,
     )  # fmt: skip
     if spec.header == 0:
         return replace(dialect, names=distinct_names(spec.names))
-    index = header_row(rows) if spec.header is None else _given_row(path, ends, before, spec.header)
-    lines = data[start:].split(b"\n", ends[index])[: ends[index]]
-    size = min(sum(len(line) + 1 for line in lines), len(data) - start)
-    first = before + ends[index] + 1
-    notes = (f"the header is on line {first - 1}",) if index else ()
+    lines = [data.count(b"\n", 0, end - 1) + 1 for end in ends]
+    index = header_row(rows) if spec.header is None else _given_row(path, lines, spec.header)
     names = distinct_names(spec.names or rows[index])
-    return replace(dialect, names=names, skipped=start + size, first_line=first, notes=notes)
+    notes = (f"the header is on line {lines[index]}",) if index else ()
+    first = data.count(b"\n", 0, ends[index]) + 1
+    return replace(dialect, names=names, skipped=ends[index], first_line=first, notes=notes)
 
 
-def _given_row(path: str, ends: list[int], before: int, line: int) -> int:
-    for index, end in enumerate(ends):
-        if end + before >= line:
+def _given_row(path: str, lines: list[int], line: int) -> int:
+    """Return the index of the row on a line; `lines` are the lines on which the rows end."""
+    for index, end in enumerate(lines):
+        if end >= line:
             return index
     raise DataError(f"{path} has no line {line} for the header.")
 

@@ -69,6 +69,24 @@ def test_lines_of_records_count_blank_lines_and_line_ends_in_cells(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ('"Coupon\rCode",Note\r\nA,1\r\nB,2\r\n', [2, 3]),
+        ('"Report\rMay"\r\n\r\nCoupon Code,Note\r\nA,1\r\nB,2\r\n', [4, 5]),
+        ("Coupon Code,Note\rA,1\r\nB,2\r\n", [1, 2]),
+    ],
+    ids=["in a name", "in a title", "behind the header"],
+)
+@pytest.mark.parametrize("dialect", [{}, {"escape": "\\"}], ids=["usual", "escape"])
+def test_a_lone_carriage_return_in_front_of_the_records_hides_none(
+    tmp_path: Path, text: str, lines: list[int], dialect: dict[str, str]
+) -> None:
+    path = tmp_path / "legacy.csv"
+    path.write_bytes(text.encode())
+    assert read(file=path, **dialect) == (("Coupon Code", "Note"), [("A", "1"), ("B", "2")], lines)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("a,b\n1,2\n3,4,5\n", r"line 3: the record has 3 fields, but the header has 2"),
