@@ -37,14 +37,19 @@ def _written(group: str, point: str) -> str:
     return f"'^{unit}(-?){unit}{number}(?:{_SPACE}?{_UNIT})?$'".replace("['", "[''")
 
 
-def _number(written: str, like: str) -> str:
-    """Return the SQL of a number: its sign, its digits without groups, and its decimals."""
-    parts = f"regexp_extract(clean(x), {written}, ['minus', 'whole', 'decimals'])"
+def _number(written: str, point: str, like: str) -> str:
+    """Return the SQL of a number: its sign, its digits without groups, and its decimals.
+
+    Most numbers are plain: digits, perhaps with a decimal sign. They take the short way, which is far faster and gives
+    the same result.
+    """
+    # `;` marks the decimal sign while everything between the digits is removed; no number contains it.
+    marked = rf"regexp_replace(regexp_replace(clean(x), {written}, '\1\2;\3'), '[^-0-9;]', '', 'g')"
     return (
-        "CASE WHEN clean(x) IS NULL THEN NULL "
+        f"CASE WHEN regexp_full_match(clean(x), '-?[0-9]+([{point}][0-9]+)?') THEN replace(clean(x), '{point}', '.') "
+        "WHEN clean(x) IS NULL THEN NULL "
         f"WHEN NOT regexp_matches(clean(x), {written}) THEN error('not a number written as {like}: ' || x::VARCHAR) "
-        f"ELSE {parts}['minus'] || regexp_replace({parts}['whole'], '[^0-9]', '', 'g') "
-        f"|| CASE WHEN {parts}['decimals'] = '' THEN '' ELSE '.' || {parts}['decimals'] END END"
+        f"ELSE rtrim(replace({marked}, ';', '.'), '.') END"
     )
 
 
@@ -53,9 +58,9 @@ RFC3339 = "'%Y-%m-%dT%H:%M:%SZ'"
 MACROS = (
     Macro("clean", "x", f"nullif(trim(x::VARCHAR, {_SPACES}), '')",
           "text without surrounding blanks; NULL if nothing is left"),
-    Macro("decimal_point", "x", _number(_written(",", r"\."), "1,234.50"),
+    Macro("decimal_point", "x", _number(_written(",", r"\."), ".", "1,234.50"),
           "number written as 1,234.50, also with a currency: 1234.50"),
-    Macro("decimal_comma", "x", _number(_written(r"\.", ","), "1.234,50"),
+    Macro("decimal_comma", "x", _number(_written(r"\.", ","), ",", "1.234,50"),
           "number written as 1.234,50, also with a currency: 1234.50"),
     Macro("cents", "x",
           "CASE WHEN contains(decimal_point(x), '.') THEN error('not a whole number of cents: ' || x::VARCHAR) "

@@ -72,6 +72,8 @@ def test_the_engine_reaches_no_file_network_or_setting(engine: Engine, sql: str)
         ("decimal_point('12')", "12"),
         ("decimal_comma('1.234,50 €')", "1234.50"),
         ("decimal_comma('-5,5')", "-5.5"),
+        ("decimal_comma(' -0012,50 ')", "-0012.50"),
+        ("decimal_comma('-0012,50 kr')", "-0012.50"),
         ("decimal_point('CHF 1''234.50')", "1234.50"),
         ("decimal_point('-US$ 1 234')", "-1234"),
         ("decimal_point('1,250 points')", "1250"),
