@@ -32,22 +32,25 @@ from bulkops.validation.checks.encoding import is_utf8
 from bulkops.validation.checks.likely_encodings import describe_readings
 from bulkops.validation.diagnosis import content_kind
 from bulkops.validation.header import SEPARATOR_NAMES, SEPARATORS
-from bulkops.validation.preamble import wide_encoding
+from bulkops.validation.preamble import mark_length, wide_encoding
 
 BLOCK_BYTES = 16 * 1024 * 1024
 _SEP_LINE = re.compile(rb'(?i)"?sep=.?"?\r?\n')
-_UTF8_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """The form of a CSV file. `first_line` is the physical line of the first record, `skipped` its offset."""
+    """The form of a CSV file. `first_line` is the physical line of the first record, `skipped` its offset.
+
+    The offset counts from the end of the byte order mark, and `mark` is the length of that mark.
+    """
 
     names: tuple[str, ...]
     separator: int
     form: ContentForm
     skipped: int
     first_line: int
+    mark: int = 0
     quote: str = '"'
     escape: str | None = None
     notes: tuple[str, ...] = ()
@@ -70,7 +73,7 @@ def read_dialect(source: Source, spec: SourceSpec) -> Dialect:
     if not raw:
         raise DataError(f"{source.path} is empty.")
     wide = wide_encoding(raw)
-    mark = len(_UTF8_MARK) if raw.startswith(_UTF8_MARK) else _wide_mark(raw, wide)
+    mark = mark_length(raw)
     form = ContentForm(wide, _returns_only(raw), mark=mark if wide else 0)
     reader = ContentReader(io.BytesIO(raw[mark:]), form)
     data = reader.recode(raw[mark:])
@@ -82,7 +85,7 @@ def read_dialect(source: Source, spec: SourceSpec) -> Dialect:
     dialect = _headed(source.path, data, start, separator, spec)
     notes = [] if separator == ord(",") else [f"separated by {_separator_name(separator)}"]
     notes += [f"encoded in {(spec.encoding or wide or '').upper()}"] if spec.encoding or wide else []
-    return replace(dialect, form=form, notes=(*notes, *dialect.notes))
+    return replace(dialect, form=form, mark=mark, notes=(*notes, *dialect.notes))
 
 
 def _first(stream: BinaryIO) -> bytes:
@@ -91,18 +94,6 @@ def _first(stream: BinaryIO) -> bytes:
     while len(data) < MAX_HEADER_BYTES and (more := stream.read(MAX_HEADER_BYTES - len(data))):
         data += more
     return data
-
-
-def _wide_mark(raw: bytes, wide: str | None) -> int:
-    """Return the length of the byte order mark of UTF-16 or UTF-32."""
-    marks = {
-        "utf-32-le": b"\xff\xfe\0\0",
-        "utf-32-be": b"\0\0\xfe\xff",
-        "utf-16-le": b"\xff\xfe",
-        "utf-16-be": b"\xfe\xff",
-    }
-    mark = marks.get(wide or "", b"")
-    return len(mark) if mark and raw.startswith(mark) else 0
 
 
 def _returns_only(raw: bytes) -> bool:
@@ -186,21 +177,13 @@ def _given_row(path: str, lines: list[int], line: int) -> int:
 def frames_of(source: Source, dialect: Dialect, part: int) -> Iterator[pl.DataFrame]:
     """Yield the records as frames with their origin; DataError names the line of a malformed record."""
     with source.open() as stream:
-        stream.read(_raw_mark(source, dialect))
+        stream.read(dialect.mark)
         reader = ContentReader(stream, dialect.form)
         _skip(reader, dialect.skipped)
         try:
             yield from _frames(reader, source.path, dialect, part)
         except TooLarge as error:
             raise LimitExceeded(f"{source.path}: {error}.", hint=error.hint) from None
-
-
-def _raw_mark(source: Source, dialect: Dialect) -> int:
-    """Return the length of the byte order mark in the file."""
-    if dialect.form.encoding is not None:
-        return dialect.form.mark
-    with source.open() as stream:
-        return len(_UTF8_MARK) if stream.read(len(_UTF8_MARK)) == _UTF8_MARK else 0
 
 
 def _skip(reader: ContentReader, size: int) -> None:

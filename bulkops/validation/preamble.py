@@ -154,6 +154,12 @@ def wide_encoding(raw: bytes) -> str | None:
     return next((encoding for encoding, pattern in _WIDE.items() if pattern.match(raw)), None)
 
 
+def mark_length(raw: bytes) -> int:
+    """Return the length of the byte order mark of UTF-8, UTF-16 or UTF-32 at the start of a file; 0 without one."""
+    marks = (codecs.BOM_UTF8, *(mark for mark, _ in _MARKS))
+    return next((len(mark) for mark in marks if raw.startswith(mark)), 0)
+
+
 def _lone_return(line: bytes) -> int:
     """Return the offset of a carriage return outside quotes that ends the header within a line; -1 if none does."""
     blanked = _QUOTED.sub(lambda cell: b"x" * len(cell[0]), line)
