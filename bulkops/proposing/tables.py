@@ -76,7 +76,8 @@ def _of_file(path: Path) -> Iterator[ProfiledTable]:
     table = open_table(found)
     if exported_columns(table.columns):
         found = found.model_copy(update={"format": "export"})
-    yield replace(_table(found, path.name), uncertain_encoding=doubt)
+        table = open_table(found)
+    yield replace(described(table, found, path.name), uncertain_encoding=doubt)
 
 
 def _titled(path: Path, sheet: str) -> str:
