@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -41,11 +41,15 @@ class Staged:
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """A source that was opened; `digest` identifies its content, or is None if only reading all of it can tell."""
+    """A source that was opened; `digest` identifies its content, or is None if only reading all of it can tell.
+
+    `stamps` are size and modification time of each file at that moment; None for a part that is not a file.
+    """
 
     spec: SourceSpec
     table: LegacyTable
     digest: str | None
+    stamps: Sequence[tuple[int, int] | None]
 
 
 def open_source(spec: SourceSpec) -> Opened:
@@ -53,7 +57,7 @@ def open_source(spec: SourceSpec) -> Opened:
     table = open_table(spec)
     digests = [part.sha256 for part in table.parts]
     known = None if None in digests else _digest(digests)
-    return Opened(spec=spec, table=table, digest=known)
+    return Opened(spec=spec, table=table, digest=known, stamps=_stamps(table))
 
 
 def _digest(*facts: object) -> str:
@@ -63,10 +67,9 @@ def _digest(*facts: object) -> str:
 def stage(opened: Opened, folder: Path, *, counted: Counted, most: int | None = None) -> Staged:
     """Write the rows of a source to Parquet files in a new folder; with `most`, only about that many of the first.
 
-    DataError if the file changes meanwhile; UsageError if the disk is full.
+    DataError if the file changed since it was opened; UsageError if the disk is full.
     """
     table = opened.table
-    stamps = _stamps(table)
     folder.mkdir(parents=True)
     rows, digest = 0, hashlib.sha256()
     with ThreadPoolExecutor(1) as writer:  # reads the next frame while one is written
@@ -82,7 +85,7 @@ def stage(opened: Opened, folder: Path, *, counted: Counted, most: int | None = 
             counted(frame.height)
         if written is not None:
             written.result()
-    if _stamps(table) != stamps:
+    if _stamps(table) != opened.stamps:
         raise DataError(f"{table.name} changed while it was read.", hint="Wait until it is complete, then run again.")
     return Staged(
         folder=folder,

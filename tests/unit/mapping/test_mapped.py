@@ -235,6 +235,18 @@ def test_the_first_records_are_shown_with_the_cells_that_they_use(tmp_path: Path
     assert (pair.origin.line, pair.source, pair.mapped) == (2, {"Codes": "A-1, A-2"}, {"value": "A-1, A-2"})
 
 
+def test_a_source_that_changes_between_its_digest_and_its_rows_is_refused(tmp_path: Path, mapped: Map) -> None:
+    wanted = step(tmp_path, columns={"value": "Codes"})
+    with workspace(tmp_path / "state" / "work") as space:
+        assert wanted.source is not None
+        space.opened(wanted.source)
+        with (tmp_path / "codes.csv").open("a", encoding="utf-8") as file:
+            file.write("D-1;;;u4;y\n")
+        with pytest.raises(DataError, match="changed while it was read"):
+            map_step(wanted, tmp_path / "out.csv", space)
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_a_source_that_changes_while_it_is_read_is_refused(tmp_path: Path, mapped: Map) -> None:
     path = tmp_path / "codes.csv"
     path.write_text("Codes\n" + "x\n" * 3_000_000, encoding="utf-8")
