@@ -99,7 +99,6 @@ class Workspace:
 
     folder: Path
     progress: Progress = field(default=lambda rows: rows)
-    most: int | None = None
     _opened: dict[str, Opened] = field(default_factory=dict)
     _staged: dict[str, Staged] = field(default_factory=dict)
 

@@ -12,7 +12,7 @@ from bulkops.wording import counted
 from bulkops_validators.model.cells import Cell, Choice, Duration, IdList, Integer, JsonObject, Number, Text, Timestamp
 from bulkops_validators.model.contract import Column, Contract, Readback
 
-EMAIL, CUSTOMER, ACTIVE = "email", "customer", "active"
+EMAIL, CUSTOMER = "email", "customer"
 
 
 def fields_of(

@@ -7,7 +7,7 @@ excludes the other readings; otherwise the possible readings are returned with t
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bulkops.wording import counted
 
@@ -36,7 +36,7 @@ _UNIT = re.compile(
 )
 _LAST_DAY, _LAST_MONTH = 31, 12
 FIRST_DATE, LAST_DATE = 19000101, 22001231
-FIRST_SECOND, LAST_SECOND = 0, 7_258_118_400
+LAST_SECOND = 7_258_118_400
 
 
 @dataclass(kw_only=True)
@@ -77,7 +77,6 @@ class Decision:
     certain: bool
     why: str
     blanks: tuple[str, ...] = ()
-    odd: tuple[str, ...] = field(default=())
 
     @property
     def reading(self) -> ColumnReading:
@@ -102,14 +101,13 @@ def date_decision(shapes: Sequence[ValueShape]) -> Decision:
         return Decision(readings=(), certain=False, why="no values", blanks=blanks)
     if whole and not odd and len({each.form.replace("%B", "%b") for each in whole}) == 1:
         return Decision(readings=(whole[0],), certain=True, why=whole[0].why, blanks=blanks)
-    examples = tuple(shape.example for shape in odd[:3])
     if odd:
-        why = f"{sum(each.rows for each in odd):,} of {rows:,} values are not dates, such as {examples[0]!r}"
+        why = f"{sum(each.rows for each in odd):,} of {rows:,} values are not dates, such as {odd[0].example!r}"
     elif whole:
         why = f"all {counted(rows, 'value')} fit both day/month and month/day"
     else:
         why = "; ".join(f"{each.rows:,} of {rows:,} values fit {each.form}" for each in readings[:3])
-    return Decision(readings=tuple(whole or readings[:3]), certain=False, why=why, blanks=blanks, odd=examples)
+    return Decision(readings=tuple(whole or readings[:3]), certain=False, why=why, blanks=blanks)
 
 
 def are_import_dates(shapes: Sequence[ValueShape], literals: Sequence[str]) -> bool:
@@ -212,8 +210,8 @@ def _order_reason(form: str, shapes: Sequence[ValueShape], rows: int) -> str:
     """Return why a format with an order of day and month is the only one that fits."""
     if not form.startswith(("%d", "%m")) or "%b" in form or "%B" in form:
         return f"{counted(rows, 'value')} as {form}"
-    place, least = ("first", "first") if form.startswith("%d") else ("second", "second")
-    above = max(getattr(shape, least)[1] for shape in shapes)
+    place = "first" if form.startswith("%d") else "second"
+    above = max(getattr(shape, place)[1] for shape in shapes)
     if above > _LAST_MONTH:
         return f"{counted(rows, 'value')} as {form}; the {place} number goes up to {above}"
     return f"{counted(rows, 'value')} as {form}; dates with points begin with the day"
@@ -234,7 +232,7 @@ def number_decision(shapes: Sequence[ValueShape]) -> Decision:
     readings = tuple(ColumnReading(form=form, rows=rows[form]) for form in ("point", "comma") if rows[form])
     if odd is not None:
         why = f"{rows['odd']:,} of {total:,} values are not numbers, such as {odd!r}"
-        return Decision(readings=readings, certain=False, why=why, blanks=blanks, odd=(odd,))
+        return Decision(readings=readings, certain=False, why=why, blanks=blanks)
     if len(readings) == 1:
         form = readings[0].form
         why = f"{rows[form]:,} of {total:,} values have a decimal {form}, such as {examples[form]!r}; none has another"
