@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bulkops.sql import literal
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -116,9 +118,8 @@ class SourceOrigins:
     def sql(self) -> str:
         """Return the SQL of a table with the `record` and the place of its row as text."""
         names = [_place(part["name"], part["sheet"], part["unit"]) for part in self.parts]
-        places = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
-        path = str(self.path).replace("'", "''")
-        read = f"read_parquet('{path}', file_row_number = true)"
+        places = ", ".join(map(literal, names))
+        read = f"read_parquet({literal(str(self.path))}, file_row_number = true)"
         return f"SELECT file_row_number + 1 AS record, ([{places}])[{PART} + 1] || ' ' || {LINE} AS place FROM {read}"  # noqa: S608 - our own words and quoted names
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import duckdb
 
 from bulkops.errors import DataError
-from bulkops.mapping.engine import Engine, literal
+from bulkops.mapping.engine import Engine
 from bulkops.mapping.expressions import MappingError, parsed
-from bulkops.readback.compare.staging import quoted
 from bulkops.recipe import Step
+from bulkops.sql import literal, quoted
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.cells import Integer, Number
 

@@ -14,8 +14,8 @@ from bulkops.mapping.expressions import Expression, MappingError
 from bulkops.mapping.macros import definitions
 from bulkops.mapping.query import SOURCE, StepMapping
 from bulkops.mapping.staging import ROW, Staged
-from bulkops.readback.compare.staging import quoted
 from bulkops.sources.table import LINE, PART
+from bulkops.sql import literal, quoted
 
 MEMORY = "400MB"
 NO_SPACE = (duckdb.IOException, duckdb.OutOfMemoryException)
@@ -107,11 +107,6 @@ class Engine:
             f"CREATE TEMP MACRO {quoted(name)}(key) AS "
             f"CASE WHEN key IS NULL THEN NULL WHEN {exists} THEN {found} ELSE {unknown} END"
         )
-
-
-def literal(text: str) -> str:
-    """Return a text as a SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def bound(engine: Engine, mapping: StepMapping) -> list[str]:

@@ -14,15 +14,15 @@ from filelock import FileLock, Timeout
 
 from bulkops.errors import DataError, UsageError
 from bulkops.mapping.controls import Control, check_controls
-from bulkops.mapping.engine import Engine, LookupTable, bound, joined_twice, literal, located, row_place
+from bulkops.mapping.engine import Engine, LookupTable, bound, joined_twice, located, row_place
 from bulkops.mapping.query import SOURCE, StepMapping, mapping_of, refuse_unused
 from bulkops.mapping.staging import ROW, Opened, Staged, open_source, stage
 from bulkops.origins import METADATA, SourceOrigins, file_digest, origins_path
 from bulkops.private import private_folder
-from bulkops.readback.compare.staging import quoted
 from bulkops.recipe import Step
 from bulkops.recipe_source import SourceSpec
 from bulkops.sources.table import LINE, PART, SourcePart
+from bulkops.sql import literal, quoted
 from bulkops.wording import counted
 from bulkops.writing import OWN_ONLY, Permit, keep, part_file
 

@@ -9,9 +9,9 @@ from bulkops.mapping.mapped import Workspace, expose, specs_of
 from bulkops.mapping.query import SOURCE, mapping_of, refuse_unused
 from bulkops.mapping.staging import ROW
 from bulkops.origins import SourceOrigin
-from bulkops.readback.compare.staging import quoted
 from bulkops.recipe import Step
 from bulkops.sources.table import LINE, PART
+from bulkops.sql import quoted
 
 READ = 1_000
 """Minimum number of source rows that are read for the first records."""

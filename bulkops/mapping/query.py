@@ -6,9 +6,9 @@ from fnmatch import fnmatchcase
 
 from bulkops.mapping.expressions import Expression, MappingError, known_functions, parsed
 from bulkops.mapping.staging import ROW
-from bulkops.readback.compare.staging import quoted
 from bulkops.recipe import Step
 from bulkops.sources.table import LINE, PART
+from bulkops.sql import quoted
 from bulkops.wording import guess
 
 SOURCE, LISTED, ELEMENT = "source", "listed", "_element"

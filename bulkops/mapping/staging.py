@@ -14,6 +14,7 @@ from bulkops.errors import DataError, UsageError
 from bulkops.recipe_source import SourceSpec
 from bulkops.sources.opening import open_table
 from bulkops.sources.table import LINE, PART, LegacyTable, SourcePart, empty_frame
+from bulkops.sql import literal
 
 ROW = "_row"
 NO_SPACE = (pl.exceptions.PolarsError, OSError)
@@ -35,8 +36,7 @@ class Staged:
     @property
     def sql(self) -> str:
         """The SQL that reads the rows."""
-        pattern = str(self.folder / "*.parquet").replace("'", "''")
-        return f"read_parquet('{pattern}')"
+        return f"read_parquet({literal(str(self.folder / '*.parquet'))})"
 
 
 @dataclass(frozen=True, kw_only=True)

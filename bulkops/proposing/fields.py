@@ -6,8 +6,9 @@ from dataclasses import replace
 from bulkops.proposing.forms import Decision
 from bulkops.proposing.model import Candidate, MappingState, ProfiledTable, ProposedColumn
 from bulkops.proposing.profile import SourceColumnProfile
-from bulkops.proposing.sql import cleaned, date, literal, number, quoted
+from bulkops.proposing.sql import cleaned, date, number
 from bulkops.proposing.words import Targets, word_key, words
+from bulkops.sql import literal, quoted
 from bulkops.wording import counted
 from bulkops_validators.model.cells import Cell, Choice, Duration, IdList, Integer, JsonObject, Number, Text, Timestamp
 from bulkops_validators.model.contract import Column, Contract, Readback

@@ -8,8 +8,8 @@ from bulkops.proposing.fields import fields_of, sources_of
 from bulkops.proposing.forms import are_import_dates, are_import_numbers
 from bulkops.proposing.model import MappingState, ProfiledTable, ProposedColumn, ProposedStep
 from bulkops.proposing.profile import Footer
-from bulkops.proposing.sql import literal, quoted
 from bulkops.proposing.words import Targets, Tool, word_key, words
+from bulkops.sql import literal, quoted
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.cells import Choice, Integer, Number, Timestamp
 from bulkops_validators.model.contract import Contract, Form, ProgramKind, Readback

@@ -1,19 +1,10 @@
 """The SQL of proposed columns, with the helper functions of recipes."""
 
 from bulkops.proposing.forms import ColumnReading
+from bulkops.sql import literal, quoted
 
 ZONE = "${zone}"
 """The variable of the recipe with the time zone of values that have none."""
-
-
-def quoted(name: str) -> str:
-    """Return the name of a column in SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Return a text in SQL."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def cleaned(name: str) -> str:

@@ -7,9 +7,10 @@ import polars as pl
 from bulkops.errors import DataError
 from bulkops.readback.compare.canonical import by_lower
 from bulkops.readback.compare.keyed import RowCounts
-from bulkops.readback.compare.staging import RowSets, quoted
+from bulkops.readback.compare.staging import RowSets
 from bulkops.readback.parse.tables import LINE, RECORD
 from bulkops.reconciling.totals import amount_column
+from bulkops.sql import quoted
 from bulkops_validators.model.contract import Contract, Form, Readback, ReadColumn
 
 

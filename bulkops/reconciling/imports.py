@@ -3,9 +3,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from bulkops.readback.compare.sql import differing, literal, pairs, shown_key
-from bulkops.readback.compare.staging import FOREIGN, RowSets, quoted
+from bulkops.readback.compare.sql import differing, pairs, shown_key
+from bulkops.readback.compare.staging import FOREIGN, RowSets
 from bulkops.reconciling.sides import ImportFacts
+from bulkops.sql import literal, quoted
 from bulkops_validators.model.contract import Comparison
 
 SHOWN_IDS = 5

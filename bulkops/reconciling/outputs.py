@@ -14,6 +14,7 @@ from bulkops.readback.parse.tables import read_raw
 from bulkops.reading.records.boundaries import BLOCK, inside_quotes
 from bulkops.reading.sources import file_source
 from bulkops.remote.paths import RemotePath, exists, fetch
+from bulkops.sql import literal
 from bulkops.tabular import refuse_other_table, write_table
 from bulkops.wording import counted
 from bulkops.writing import (
@@ -99,9 +100,8 @@ def write_differences(
         if sets.number(f"SELECT count(*) FROM result WHERE class = '{kind}'"):
             # DuckDB writes to a path, so its file is copied to an output that appears only when it is complete.
             staged = sets.folder / f"{kind}.csv"
-            target = str(staged).replace("'", "''")
             query = f"SELECT {columns} FROM {rows} WHERE class = '{kind}' ORDER BY record, key, col"
-            sets.run(f"COPY ({query}) TO '{target}' (FORMAT csv, HEADER true)")
+            sets.run(f"COPY ({query}) TO {literal(str(staged))} (FORMAT csv, HEADER true)")
             with whole_file(path, permit) as out, staged.open("rb") as written:
                 shutil.copyfileobj(written, out, BLOCK)
             files[kind] = str(path)

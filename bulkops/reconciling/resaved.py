@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bulkops.readback.compare.staging import RowSets, quoted
+from bulkops.readback.compare.staging import RowSets
+from bulkops.sql import quoted
 from bulkops_validators.model.contract import Comparison, Readback
 
 MAX_VALUES = 200_000

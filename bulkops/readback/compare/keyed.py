@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from bulkops.origins import SourceOrigin
 from bulkops.readback.compare.multisets import compare_multisets
-from bulkops.readback.compare.sql import balance, differing, literal, pairs, shown_key
-from bulkops.readback.compare.staging import RowSets, quoted
+from bulkops.readback.compare.sql import balance, differing, pairs, shown_key
+from bulkops.readback.compare.staging import RowSets
+from bulkops.sql import literal, quoted
 
 RESULT = (
     "CREATE OR REPLACE TABLE result (class VARCHAR, record BIGINT, line BIGINT, key VARCHAR, "

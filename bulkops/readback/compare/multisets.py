@@ -4,8 +4,9 @@
 from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 
-from bulkops.readback.compare.sql import balance, literal, shown_key
-from bulkops.readback.compare.staging import FOREIGN, RowSets, quoted
+from bulkops.readback.compare.sql import balance, shown_key
+from bulkops.readback.compare.staging import FOREIGN, RowSets
+from bulkops.sql import literal, quoted
 
 
 def compare_multisets(sets: RowSets, columns: Sequence[str], *, core: Sequence[str], measures: Collection[str]) -> None:

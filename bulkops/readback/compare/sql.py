@@ -3,7 +3,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from bulkops.readback.compare.staging import RowSets, quoted
+from bulkops.readback.compare.staging import RowSets
+from bulkops.sql import literal, quoted
 
 
 def balance(sets: RowSets, sent: str, found: str, columns: Sequence[str]) -> str:
@@ -36,8 +37,3 @@ def shown_key(key: Sequence[str], alias: str) -> str:
     """Return the SQL that shows a key as text: its filled cells, separated by vertical bars."""
     cells = ", ".join(f"nullif({alias}.{quoted(c)}, '')" for c in key)
     return f"concat_ws(' | ', {cells})"
-
-
-def literal(value: str) -> str:
-    """Return a text as an SQL string literal."""
-    return "'" + value.replace("'", "''") + "'"

@@ -18,6 +18,7 @@ import polars as pl
 from bulkops.errors import UsageError
 from bulkops.readback.compare.canonical import CREATED, IMPORT_ID
 from bulkops.readback.parse.tables import LINE, RECORD
+from bulkops.sql import literal, quoted
 from bulkops_validators.model.contract import Readback
 
 MEMORY = "400MB"
@@ -127,7 +128,7 @@ class RowSets:
         reserved, kept = self.folder / "reserved.parquet", self.folder / f"{FOUND}.whole"
         with self._reporting_full_disk():
             records.select(self.columns).write_parquet(reserved)
-        rows = f"read_parquet('{self._pattern(FOUND)}')"
+        rows = f"read_parquet({self._pattern(FOUND)})"
         counts = ", ".join(f"count({quoted(c)})" for c in self.columns)
         filled = self.run(f"SELECT count(*), {counts} FROM {rows}")[0]
         compared = [
@@ -137,10 +138,10 @@ class RowSets:
         numbered = (
             f"SELECT *, {digest} AS _d, row_number() OVER (PARTITION BY {digest} ORDER BY _row) AS _nth FROM {rows}"
         )
-        wanted = f"SELECT {digest} AS d, count(*) AS n FROM read_parquet('{_literal(reserved)}') GROUP BY 1"
+        wanted = f"SELECT {digest} AS d, count(*) AS n FROM read_parquet({literal(str(reserved))}) GROUP BY 1"
         self.run(
             f"COPY (SELECT f.* EXCLUDE (_d, _nth) FROM ({numbered}) f LEFT JOIN ({wanted}) r ON f._d = r.d "
-            f"WHERE f._nth > coalesce(r.n, 0)) TO '{_literal(kept)}' (FORMAT parquet)"
+            f"WHERE f._nth > coalesce(r.n, 0)) TO {literal(str(kept))} (FORMAT parquet)"
         )
         for path in self.folder.glob(f"{FOUND}-*.parquet"):
             path.unlink()
@@ -151,7 +152,7 @@ class RowSets:
     def expose(self) -> None:
         """Create the SQL views of the added rows; at least one frame must have been added to each."""
         for name in (SENT, FOUND, FOREIGN) if self._scoped else (SENT, FOUND):
-            self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet('{self._pattern(name)}')")
+            self.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet({self._pattern(name)})")
 
     def run(self, statement: str) -> list[tuple[Any, ...]]:
         """Execute one statement and return its rows."""
@@ -189,19 +190,10 @@ class RowSets:
 
     def _pattern(self, name: str) -> str:
         """Return the SQL text of the file pattern of a table."""
-        return _literal(self.folder / f"{name}-*.parquet")
+        return literal(str(self.folder / f"{name}-*.parquet"))
 
     def _write(self, name: str, frame: pl.DataFrame) -> None:
         self._files += 1
         self._counts[name] += frame.height
         with self._reporting_full_disk():
             frame.write_parquet(self.folder / f"{name}-{self._files:06}.parquet", compression="lz4", statistics=False)
-
-
-def _literal(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-def quoted(name: str) -> str:
-    """Return a name as a quoted SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'

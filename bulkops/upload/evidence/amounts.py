@@ -16,10 +16,10 @@ from bulkops.ledger.models import ChunkEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.readback.compare.canonical import found_frame, sent_frame
 from bulkops.readback.compare.keyed import RowCounts, compare
-from bulkops.readback.compare.sql import literal
 from bulkops.readback.compare.staging import RowSets
 from bulkops.readback.fetch.rows import fold_of, read_back
 from bulkops.readback.parse.tables import LINE, RECORD
+from bulkops.sql import literal
 from bulkops.upload.context import JobContext
 from bulkops.upload.refusals.split_chunk import found_and_missing
 from bulkops_validators.model.contract import Mode, Readback
