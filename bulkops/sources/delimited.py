@@ -142,6 +142,7 @@ def _width(line: bytes, separator: int) -> int:
 def _headed(path: str, data: bytes, start: int, separator: int, spec: SourceSpec) -> Dialect:
     """Return the dialect with the names of the columns and the place of the first record."""
     options = {"delimiter": chr(separator), "quotechar": spec.quote or '"', "escapechar": spec.escape}
+    csv.field_size_limit(1 << 30)  # for the whole process; the default refuses cells of more than 128 KiB
     written = data[start:].decode("utf-8", "replace")
     text = io.StringIO(written, newline="")
     reader = csv.reader(text, strict=False, doublequote=spec.escape is None, **options)  # type: ignore[arg-type]
@@ -212,8 +213,7 @@ def _read(block: Block, path: str, dialect: Dialect, line: int) -> tuple[pl.Data
     width = len(dialect.names)
     if not block.malformed and block.data[:1] not in (b"\n", b"\r", b""):
         frame = _fast(block.data, dialect)
-        feeds = block.feeds + (not block.data.endswith(b"\n"))
-        if frame is not None and frame.height == feeds and count(block.structure.limits) == feeds * (width - 1):
+        if frame is not None and _has_all_lines(frame, block):
             return frame, None
     block, laid = lay_out(block, width)
     if block.malformed:
@@ -235,6 +235,14 @@ def _read(block: Block, path: str, dialect: Dialect, line: int) -> tuple[pl.Data
         rows = list(csv.reader(io.StringIO(data.decode(), newline=""), delimiter=chr(dialect.separator)))
         frame = pl.DataFrame(rows, schema=dict.fromkeys(dialect.names, pl.String), orient="row")
     return frame, block.lines_before(laid.starts[kept])
+
+
+def _has_all_lines(frame: pl.DataFrame, block: Block) -> bool:
+    """Return whether each line of a block is a record of a frame, and no line is blank."""
+    if frame.width == 1 and frame.to_series().has_nulls():  # a blank line, or a quoted blank
+        return False
+    feeds = block.feeds + (not block.data.endswith(b"\n"))
+    return frame.height == feeds and count(block.structure.limits) == feeds * (frame.width - 1)
 
 
 def _blank(block: Block, starts: np.ndarray, ends: np.ndarray, fields: np.ndarray) -> np.ndarray:
@@ -271,7 +279,6 @@ def _fast(data: bytes, dialect: Dialect) -> pl.DataFrame | None:
 
 def _rows_of_dialect(reader: ContentReader, path: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
     """Yield the records of a file with another quote or an escape character, with the line of each."""
-    csv.field_size_limit(1 << 30)
     stream = io.TextIOWrapper(io.BufferedReader(_Stream(reader)), encoding="utf-8", newline="")
     found = csv.reader(
         stream, delimiter=chr(dialect.separator), quotechar=dialect.quote, escapechar=dialect.escape,

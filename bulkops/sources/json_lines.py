@@ -43,13 +43,35 @@ def _record(written: str, path: str, line: int) -> dict[str, str | None]:
     try:
         # Numbers stay as they are written: 1.10 and long ids are not rounded.
         found = json.loads(written, parse_float=_WrittenNumber, parse_int=_WrittenNumber)
+        pairs = list(_flat(found, "")) if isinstance(found, dict) else None
     except (ValueError, RecursionError) as error:
         raise DataError(
             f"{path}: line {line} is not JSON: {error}.", hint="Each line must be one JSON object."
         ) from None
-    if not isinstance(found, dict):
+    if pairs is None:
         raise DataError(f"{path}: line {line} is not a JSON object.", hint="Each line must be one JSON object.")
-    return dict(_flat(found, ""))
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in values if names.count(name) > 1)
+        raise DataError(
+            f"{path}: line {line}: two keys become the column {twice}.", hint="Rename one of them in a copy."
+        )
+    if "\\u" in written and not _encodable(pairs):
+        raise DataError(
+            f"{path}: line {line} has half of a surrogate pair, which is not a character.",
+            hint="Correct the escape (\\uD800 to \\uDFFF) in a copy.",
+        )
+    return values
+
+
+def _encodable(pairs: list[tuple[str, str | None]]) -> bool:
+    """Return whether all keys and values can be written as UTF-8."""
+    try:
+        "".join(f"{name}{value}" for name, value in pairs).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class _WrittenNumber(str):

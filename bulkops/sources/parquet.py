@@ -1,5 +1,6 @@
 """Read Parquet files in slices, with every column as text."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,18 +15,31 @@ def schema_of(path: Path) -> pl.Schema:
     try:
         return pl.scan_parquet(path, glob=False).collect_schema()
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputUnreadable(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> InputUnreadable:
+    """Return the error of a file, with the column if polars names one."""
+    column = re.search(r'col\("(.*?)"\)', str(error))
+    place = f"column {column[1]}: " if column else ""
+    return InputUnreadable(f"{path} cannot be read as Parquet: {place}{str(error).splitlines()[0]}")
 
 
 def slices(path: Path, schema: pl.Schema, columns: tuple[str, ...]) -> Iterator[pl.DataFrame]:
-    """Yield the rows in slices, as text: timestamps and dates as in ISO 8601, lists and structs as JSON."""
+    """Yield the rows in slices, as text: timestamps and dates as in ISO 8601, lists and structs as JSON.
+
+    InputUnreadable if the file is damaged, or if the values of a column have no form as text.
+    """
     start, scanned = 0, pl.scan_parquet(path, glob=False)
     texts = [text(name, kind).alias(new) for (name, kind), new in zip(schema.items(), columns, strict=True)]
     while True:
-        found = scanned.slice(start, BATCH).collect()
+        try:
+            found = scanned.slice(start, BATCH).collect().select(texts)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise _unreadable(path, error) from None
         if not found.height:
             return
-        yield found.select(texts)
+        yield found
         start += found.height
 
 

@@ -1,10 +1,12 @@
 """Every form of legacy data becomes a table of text, and each row keeps its origin."""
 
+import csv
 import gzip
 import json
+import re
 import sqlite3
 import zipfile
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,21 @@ def test_a_malformed_csv_is_refused_with_its_line(tmp_path: Path, text: str, mes
         read(file=path)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("more", [[], ['"two\nlines"']], ids=["plain", "quoted"])
+def test_blank_lines_of_a_single_column_are_no_records(tmp_path: Path, end: str, more: list[str]) -> None:
+    path = tmp_path / "legacy.csv"
+    path.write_bytes(end.join(["Code", "A", "", '""', "B", *more, "", ""]).encode())
+    assert [line for line in read(file=path)[2] if line < 6] == [2, 4, 5]
+
+
+def test_a_long_cell_in_the_first_rows_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "legacy.csv"
+    path.write_text(f"Code,Note\nA,{'x' * 140_000}\n", encoding="utf-8")
+    csv.field_size_limit(131_072)  # the default of Python, which other modules change
+    assert read(file=path)[2] == [2]
+
+
 def test_compressed_and_archived_csv_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(csv_text(",").encode()))
     with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
@@ -181,6 +198,30 @@ def test_json_lines_keep_numbers_as_written_and_nested_values(tmp_path: Path) ->
     assert lines == [1, 3]
     path.write_text('{"a": 1}\n[1]\n', encoding="utf-8")
     with pytest.raises(DataError, match="line 2 is not a JSON object"):
+        read(file=path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"a": "\\ud800"}', "line 1 has half of a surrogate pair"),
+        ('{"\\ud800": "a"}', "line 1 has half of a surrogate pair"),
+        ('{"a.b": 1, "a": {"b": 2}}', "line 1: two keys become the column a.b"),
+    ],
+    ids=["value", "key", "same column"],
+)
+def test_json_lines_without_a_form_as_a_table_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "legacy.jsonl"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=re.escape(message)):
+        read(file=path)
+
+
+@pytest.mark.parametrize("values", [[timedelta(seconds=3)], [b"\xff"]], ids=["duration", "bytes"])
+def test_a_parquet_column_without_a_form_as_text_is_named(tmp_path: Path, values: list[object]) -> None:
+    path = tmp_path / "legacy.parquet"
+    pl.DataFrame({"code": ["A"], "odd": values}).write_parquet(path)
+    with pytest.raises(InputUnreadable, match="column odd"):
         read(file=path)
 
 
