@@ -29,7 +29,7 @@ from bulkops.writing import OWN_ONLY, Permit, keep, part_file
 if TYPE_CHECKING:
     from bulkops.json_documents.runs import MappingDocument
 
-FORM = 1
+FORM = 2
 """The version of the mapping: another one may write other bytes for the same recipe and source."""
 NamedByKey = Callable[[str], Path]
 """Returns the path of a mapped file for the key of the mapping and the content of its sources."""
