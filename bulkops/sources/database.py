@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -104,7 +105,13 @@ def _duckdb(database: SourceDatabase) -> Iterator[tuple[tuple[str, ...], Iterato
     path = database.url.database or ""
     if not os.path.isfile(path):  # noqa: PTH113 - a text from an address
         raise InputUnreadable(f"{path} does not exist.")
-    with duckdb.connect(path, read_only=True, config={"threads": 2, "memory_limit": "400MB"}) as connection:
+    with (
+        # By default, rows that exceed the memory are written to a folder beside the database.
+        tempfile.TemporaryDirectory(prefix="bulkops-", ignore_cleanup_errors=True) as spill,
+        duckdb.connect(
+            path, read_only=True, config={"threads": 2, "memory_limit": "400MB", "temp_directory": spill}
+        ) as connection,
+    ):
         connection.execute("SET enable_external_access = false; SET enable_progress_bar = false")
         found = connection.execute(database.query)
         yield tuple(column[0] for column in found.description or ()), _fetched(found)

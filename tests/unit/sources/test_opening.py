@@ -282,6 +282,15 @@ def test_postgresql_is_read_in_a_read_only_transaction(postgres: Postgres, monke
     assert len(read(database_env="LEGACY", table="legacy_members")[1]) == 2
 
 
+def test_a_duckdb_database_spills_no_rows_beside_itself(tmp_path: Path) -> None:
+    path = tmp_path / "legacy.duckdb"
+    duckdb.connect(str(path)).close()
+    query = "SELECT current_setting('temp_directory') AS folder ORDER BY 1"
+    _, [(folder,)], _ = read(database=f"duckdb:///{path}", query=query)
+    assert Path(folder).parent != tmp_path
+    assert not Path(folder).exists()
+
+
 def test_a_database_address_never_shows_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEGACY", "postgresql://me:s3cretpass@127.0.0.1:1/none")
     with pytest.raises(InputUnreadable, match=r"postgresql://127\.0\.0\.1:1/none") as caught:
