@@ -19,13 +19,14 @@ from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.private import private
-from bulkops.tabular import MAX_ROWS, write_table
+from bulkops.tabular import MAX_ROWS, TooManyRows, write_table
 from bulkops.upload.sent_before import record_runs
 
 COLUMNS = ("line", "record", "result", "import_id", "column", "reason")
 MASKED = "(masked)"
 MOST_ON_PAGE = 5_000
 """Maximum rows of the page; the other forms contain all."""
+TOO_MANY = f"a sheet contains at most {MAX_ROWS:,} rows; result.xlsx was not written"
 WORDS = {
     ChunkState.ACCEPTED: "accepted",
     ChunkState.RESENT: "accepted",
@@ -58,8 +59,11 @@ def write_feedback(ledger: Ledger, feedback: Feedback, form: str, path: Path, *,
             out.write(page.encode())
             return None
         if form == "xlsx" and feedback.result.records.get("input", 0) > MAX_ROWS:
-            return f"a sheet contains at most {MAX_ROWS:,} rows; result.xlsx was not written"
-        write_table(out, form, columns, rows)
+            return TOO_MANY
+        try:
+            write_table(out, form, columns, rows)
+        except TooManyRows:  # a file that was refused before its records were counted
+            return TOO_MANY
     return None
 
 

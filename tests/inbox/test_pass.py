@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from bulkops import tabular
 from bulkops.clock import SystemClock
 from bulkops.errors import DataError, UsageError
 from bulkops.inbox.processing import ContractImport
@@ -314,6 +315,20 @@ class At(SystemClock):
 
     def now(self) -> datetime:
         return self.moment
+
+
+def test_a_refused_file_with_too_many_rows_for_a_sheet_leaves_the_inbox(
+    desk: InboxDesk, server: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tabular, "MAX_ROWS", 2)
+    desk.table = {"result": ["xlsx", "csv"]}
+    desk.files[0]["expect"] = {"max_records": 2}
+    desk.drop("points-1.csv", points(*[("customer-0001", str(number)) for number in range(1, 4)]))
+    result = desk.run()
+    assert (result.exit, states(result)) == (1, {"points-1.csv": "quarantined"})
+    assert [note for note in result.notes if "result.xlsx was not written" in note]
+    (kept,) = desk.kept("quarantine/*/*/points-1.csv")
+    assert sorted(path.name for path in kept.parent.iterdir()) == ["drop.json", "points-1.csv", "result.csv"]
 
 
 def test_an_empty_inbox_is_no_problem_unless_a_file_is_due(desk: InboxDesk, server: SandboxServer) -> None:
