@@ -85,7 +85,7 @@ def _write_evidence(desk: Desk, drop: Drop, result: Result, *, inbox: str) -> It
     job = desk.ledger.job(result.jobs[0]) if result.jobs else None
     own = job is not None and job.given_path in (files.plain, files.good)
     feedback = Feedback(
-        plain=files.plain if files.plain.exists() else files.original,
+        plain=files.plain,
         sent=files.good if result.sent == "good" else files.plain,
         job=job if own else None,
         result=result,

@@ -72,7 +72,7 @@ def feedback_rows(ledger: Ledger, feedback: Feedback) -> tuple[tuple[str, ...], 
     try:
         with feedback.plain.open("rb", buffering=0) as file:
             header = _cells(read_header(file, feedback.plain))
-    except (OSError, BulkopsError):  # an empty file, or a file of another kind
+    except (OSError, BulkopsError):  # an empty file, a file of another kind, or one that was not decompressed
         return COLUMNS, _finding_rows(feedback)
     return (*COLUMNS, *header), _record_rows(ledger, feedback)
 

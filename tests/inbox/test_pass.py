@@ -130,6 +130,9 @@ def test_an_odd_file_leaves_the_inbox_with_its_reason(
     folder = "archive" if state == "skipped" else "quarantine"
     (kept,) = desk.kept(f"{folder}/*/*/{name}")
     assert kept.read_bytes() == content
+    if name.endswith(".gz"):
+        (row,) = rows(kept.parent / "result.csv")
+        assert (row["result"], reason in row["reason"]) == (state, True)
     assert list(desk.drops.iterdir()) == []
     assert not held(server.state)
 
