@@ -130,10 +130,17 @@ def _files_beside(path: Path) -> Iterator[tuple[Path, str]]:
 
 def _add_open_files(archive: zipfile.ZipFile, path: Path) -> None:
     """Write the files that an inbox has taken and not archived yet; a pass may remove some of them meanwhile."""
-    for file in sorted((folder_beside(path) / INBOXES).glob("*/work/**/*")):
+    for file in sorted(_open_files(path)):
         with suppress(FileNotFoundError):
             if file.is_file():
                 archive.write(file, _name_in_backup(path, file))
+
+
+def _open_files(path: Path) -> Iterator[Path]:
+    for work in (folder_beside(path) / INBOXES).glob("*/work"):
+        # Unlike glob, walk leaves out a folder that is removed after its name was read.
+        for folder, _, names in os.walk(work):
+            yield from (Path(folder) / name for name in names)
 
 
 @dataclass(frozen=True, kw_only=True)
