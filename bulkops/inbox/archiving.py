@@ -162,13 +162,13 @@ def _store(desk: Desk, places: Places, drop: Drop, result: Result) -> str:
     if result.state == "partial" and (files.evidence / "rejected").is_dir():
         for path in sorted((files.evidence / "rejected").iterdir()):
             places.quarantine.put(path, f"{folder}/{path.name}")
+    name = place.put(files.original, f"{folder}/{drop.name}")  # first, so that it keeps its name: `result.csv`, too
     for path in sorted(files.evidence.iterdir()):
-        if path.is_file() and path.name not in (COMPLETE, drop.name):
+        if path.is_file() and path.name != COMPLETE:
             place.put(path, f"{folder}/{path.name}")
     if (sent := _sent_file(files, result)) is not None and sent != files.original:
         place.put(sent, f"{folder}/sent/{sent.name}")
     _store_companion(places, place, drop, files, folder)
-    name = place.put(files.original, f"{folder}/{drop.name}")
     return f"{place.shown}/{name}"
 
 

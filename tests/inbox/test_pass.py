@@ -81,6 +81,17 @@ def test_a_file_is_imported_once_and_archived_with_its_evidence(desk: InboxDesk,
     assert (again.exit, list(again.files)) == (0, [])
 
 
+def test_a_file_with_the_name_of_its_result_is_archived_beside_it(desk: InboxDesk, server: SandboxServer) -> None:
+    desk.files[0]["match"] = "*.csv"
+    dropped = desk.drop("result.csv", points(("customer-0001", "5")))
+    text = dropped.read_text()
+    (file,) = desk.run().files
+    archived = Path(str(file["archived_to"]))
+    assert (archived.name, archived.read_text()) == ("result.csv", text)
+    (row,) = rows(archived.with_name("result~2.csv"))
+    assert (row["result"], row["customerprofileid"]) == ("accepted", "customer-0001")
+
+
 def test_content_seen_before_is_skipped_and_names_the_job(desk: InboxDesk, server: SandboxServer) -> None:
     text = points(("customer-0001", "5"))
     desk.drop("points-1.csv", text)
