@@ -29,9 +29,6 @@ _CHANGED = re.compile(r"[+-]?(0\d+(\.\d*)?|\d{16,}(\.\d*)?|\d*\.?\d+[eE][+-]?\d+
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
-TABLE_FORMS = ("csv", "xlsx")
-
-
 class TooManyRows(UsageError):
     """A sheet cannot contain the rows of a table."""
 
@@ -41,6 +38,9 @@ class TableForm(StrEnum):
 
     CSV = "csv"
     XLSX = "xlsx"
+
+
+TABLE_FORMS = tuple(form.value for form in TableForm)
 
 
 def safe_cell(text: str) -> str:
