@@ -5,7 +5,6 @@ inbox is removed last, only if it is still the one that was imported.
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,11 +74,11 @@ def rejected_of(drop: Drop) -> str:
     return rejected_name(drop.name, drop.id[:12])
 
 
-def _write_evidence(desk: Desk, drop: Drop, result: Result, *, inbox: str) -> Iterator[str]:
+def _write_evidence(desk: Desk, drop: Drop, result: Result, *, inbox: str) -> list[str]:
     """Write result files, report and facts of a drop to its work folder, unless an earlier pass has; return notes."""
     files = work_files(desk.book, drop)
     if (files.evidence / COMPLETE).exists():
-        return iter(())
+        return []
     remove_folder(files.evidence)
     private_folder(files.evidence)
     job = desk.ledger.job(result.jobs[0]) if result.jobs else None
@@ -105,7 +104,7 @@ def _write_evidence(desk: Desk, drop: Drop, result: Result, *, inbox: str) -> It
         _write_rejected(desk, drop, feedback)
     write_private(files.evidence / "drop.json", json.dumps(_facts(drop, result, inbox), ensure_ascii=False, indent=2))
     write_private(files.evidence / COMPLETE, "")
-    return iter(notes)
+    return notes
 
 
 def _facts(drop: Drop, result: Result, inbox: str) -> dict[str, Any]:
