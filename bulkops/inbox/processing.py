@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bulkops.account.reading import AccountReader
+from bulkops.checksums import sha256_of
 from bulkops.clock import Clock
 from bulkops.configuration_tables import InboxFilesTable, InboxTable
 from bulkops.errors import (
@@ -20,7 +21,6 @@ from bulkops.errors import (
 from bulkops.inbox.book import Book, Drop
 from bulkops.inbox.decisions import Manifest, unexpected
 from bulkops.inbox.splitting import MOST_FINDINGS, divide, read_findings, write_findings, write_parts
-from bulkops.inbox.storage import sha256_of
 from bulkops.inbox.taking import WorkFiles, decompress, work_files
 from bulkops.ledger.job_documents import job_state
 from bulkops.ledger.models import JobEntry, target_key

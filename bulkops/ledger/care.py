@@ -1,6 +1,5 @@
 """Care of a ledger: back it up, check it, and remove files that finished jobs no longer need."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from bulkops.checksums import sha256_of
 from bulkops.errors import UsageError
 from bulkops.ledger.digests import digests_path
 from bulkops.ledger.job_documents import job_state
@@ -58,8 +58,7 @@ def back_up(url: str, out: BinaryIO, *, now: datetime) -> Backup:
         copy = Path(folder) / DATABASE
         inboxes = _copy_inboxes(path, Path(folder))
         jobs = _copy_database(path, copy, "ledger", "SELECT count(*) FROM jobs")
-        with copy.open("rb") as database:
-            digest = hashlib.file_digest(database, "sha256").hexdigest()
+        digest = sha256_of(copy)
         manifest = {"version": LATEST, "created": now.isoformat(), "ledger": str(path), "jobs": jobs, "sha256": digest}
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             archive.writestr(MANIFEST, json.dumps(manifest, indent=2))
