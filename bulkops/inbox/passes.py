@@ -216,7 +216,7 @@ class _Pass:
             pattern=entry.match[0],
             now=now,
             companion=companion,
-            corrects=mark if mark in self._book.rejects() else None,
+            corrects=mark if mark and mark in self._book.rejects() else None,
         )
         if isinstance(taken, Waiting):
             self._say_waiting(file, entry, taken.reason)

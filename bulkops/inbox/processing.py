@@ -262,7 +262,7 @@ class ContractImport:
         """
         desk, contract = self.desk, self.contract
         key = target_key(contract.name, target_of(contract, self.target), self._sent_options())
-        sha256 = sha256_of(path)
+        sha256 = self.drop.sha256 if path == self.files.original else sha256_of(path)
         for job in reversed(desk.ledger.jobs_with_file(sha256, key)):
             state = job_state(job, desk.ledger.chunks(job.id))
             if job.given_path in (self.files.plain, self.files.good) and not self._void(job):
