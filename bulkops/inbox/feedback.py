@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -91,9 +92,8 @@ def _record_rows(ledger: Ledger, feedback: Feedback) -> Iterator[Sequence[object
         by_record.setdefault(each["record"], []).append(each)
     for each in by_record.get(None, []):  # about the header or the file
         yield each["line"], None, "quarantined", None, each["column"], _reason([each], mask=feedback.mask)
-    sent = _Sent(ledger, feedback)
     line = 1
-    with feedback.plain.open("rb", buffering=0) as file:
+    with closing(_Sent(ledger, feedback)) as sent, feedback.plain.open("rb", buffering=0) as file:
         line += read_header(file, feedback.plain).count(b"\n")
         for number, record in enumerate(records_of(file), start=1):
             blank = len(record) - len(record.lstrip(b"\r\n"))
@@ -106,7 +106,6 @@ def _record_rows(ledger: Ledger, feedback: Feedback) -> Iterator[Sequence[object
             else:
                 state, import_id, reason = sent.next(record)
                 yield at, number, state, import_id, None, _masked(reason) if feedback.mask else reason, *cells
-    sent.close()
 
 
 class _Sent:
