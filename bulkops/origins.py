@@ -5,13 +5,13 @@ the line there, and with a list of both for a record of several rows. The metada
 of the mapped file, so that origins are never shown for another file.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bulkops.checksums import sha256_of
 from bulkops.sql import literal
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class SourceOrigins:
         if found is None:
             return None
         try:
-            content = sha256 or file_digest(mapped)
+            content = sha256 or sha256_of(mapped)
         except OSError:
             return None
         return found if found.facts.get("sha256") == content else None
@@ -121,12 +121,6 @@ class SourceOrigins:
         places = ", ".join(map(literal, names))
         read = f"read_parquet({literal(str(self.path))}, file_row_number = true)"
         return f"SELECT file_row_number + 1 AS record, ([{places}])[{PART} + 1] || ' ' || {LINE} AS place FROM {read}"  # noqa: S608 - our own words and quoted names
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _place(name: str, sheet: str | None, unit: str) -> str:

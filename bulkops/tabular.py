@@ -29,7 +29,8 @@ _CHANGED = re.compile(r"[+-]?(0\d+(\.\d*)?|\d{16,}(\.\d*)?|\d*\.?\d+[eE][+-]?\d+
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
-TABLE_FORMS = ("csv", "xlsx")
+class TooManyRows(UsageError):
+    """A sheet cannot contain the rows of a table."""
 
 
 class TableForm(StrEnum):
@@ -37,6 +38,9 @@ class TableForm(StrEnum):
 
     CSV = "csv"
     XLSX = "xlsx"
+
+
+TABLE_FORMS = tuple(form.value for form in TableForm)
 
 
 def safe_cell(text: str) -> str:
@@ -67,7 +71,7 @@ def refuse_other_table(path: Path, form: str) -> None:
 
 
 def write_table(out: BinaryIO, form: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table to an open file; UsageError if the form is not installed, or a sheet cannot contain the rows."""
+    """Write a table to an open file; UsageError if the form is not installed, TooManyRows for a sheet with too many."""
     if form == TableForm.XLSX:
         _write_workbook(out, columns, rows)
         return
@@ -110,7 +114,7 @@ def _write_workbook(out: BinaryIO, columns: Sequence[str], rows: Iterable[Sequen
             sheet.write_string(0, place, name, bold)
         for number, row in enumerate(rows, start=1):
             if number > MAX_ROWS:
-                raise UsageError(f"A sheet contains at most {MAX_ROWS:,} rows.", hint="Write csv instead.")
+                raise TooManyRows(f"A sheet contains at most {MAX_ROWS:,} rows.", hint="Write csv instead.")
             for place, cell in enumerate(row):
                 if isinstance(cell, int | float) and not isinstance(cell, bool):
                     sheet.write_number(number, place, cell)

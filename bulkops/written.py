@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from bulkops.checksums import sha256_of
 from bulkops.errors import UsageError
 from bulkops.remote.paths import RemotePath
 from bulkops.remote.transfer import sha256_at
@@ -42,7 +43,7 @@ def is_ours(path: Path) -> bool:
         if any(each["sha256"] is None and {**each, **found} == each for each in same_size):
             return True
         digests = {each["sha256"] for each in same_size} - {None}
-        return bool(digests) and _sha256(path) in digests
+        return bool(digests) and sha256_of(path) in digests
     except (OSError, UsageError, KeyError, TypeError):
         return False
 
@@ -52,7 +53,7 @@ def remember(path: Path, part: Path) -> None:
 
     def change(record: WriteLog) -> None:
         status = part.stat()
-        sha256 = _sha256(part) if status.st_size <= HASHED else None
+        sha256 = sha256_of(part) if status.st_size <= HASHED else None
         record["files"] = [{**_described(status), "sha256": sha256}, *record["files"]][:KEPT]
 
     _change(path, change)
@@ -156,8 +157,3 @@ def _described(status: os.stat_result) -> WriteLog:
         "bytes": status.st_size,
         "written": status.st_mtime_ns,
     }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,7 +5,6 @@ inbox is removed last, only if it is still the one that was imported.
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,17 +74,17 @@ def rejected_of(drop: Drop) -> str:
     return rejected_name(drop.name, drop.id[:12])
 
 
-def _write_evidence(desk: Desk, drop: Drop, result: Result, *, inbox: str) -> Iterator[str]:
+def _write_evidence(desk: Desk, drop: Drop, result: Result, *, inbox: str) -> list[str]:
     """Write result files, report and facts of a drop to its work folder, unless an earlier pass has; return notes."""
     files = work_files(desk.book, drop)
     if (files.evidence / COMPLETE).exists():
-        return iter(())
+        return []
     remove_folder(files.evidence)
     private_folder(files.evidence)
     job = desk.ledger.job(result.jobs[0]) if result.jobs else None
     own = job is not None and job.given_path in (files.plain, files.good)
     feedback = Feedback(
-        plain=files.plain if files.plain.exists() else files.original,
+        plain=files.plain,
         sent=files.good if result.sent == "good" else files.plain,
         job=job if own else None,
         result=result,
@@ -105,7 +104,7 @@ def _write_evidence(desk: Desk, drop: Drop, result: Result, *, inbox: str) -> It
         _write_rejected(desk, drop, feedback)
     write_private(files.evidence / "drop.json", json.dumps(_facts(drop, result, inbox), ensure_ascii=False, indent=2))
     write_private(files.evidence / COMPLETE, "")
-    return iter(notes)
+    return notes
 
 
 def _facts(drop: Drop, result: Result, inbox: str) -> dict[str, Any]:
@@ -162,13 +161,13 @@ def _store(desk: Desk, places: Places, drop: Drop, result: Result) -> str:
     if result.state == "partial" and (files.evidence / "rejected").is_dir():
         for path in sorted((files.evidence / "rejected").iterdir()):
             places.quarantine.put(path, f"{folder}/{path.name}")
+    name = place.put(files.original, f"{folder}/{drop.name}")  # first, so that it keeps its name: `result.csv`, too
     for path in sorted(files.evidence.iterdir()):
-        if path.is_file() and path.name not in (COMPLETE, drop.name):
+        if path.is_file() and path.name != COMPLETE:
             place.put(path, f"{folder}/{path.name}")
     if (sent := _sent_file(files, result)) is not None and sent != files.original:
         place.put(sent, f"{folder}/sent/{sent.name}")
     _store_companion(places, place, drop, files, folder)
-    name = place.put(files.original, f"{folder}/{drop.name}")
     return f"{place.shown}/{name}"
 
 

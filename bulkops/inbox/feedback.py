@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,13 +20,14 @@ from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.private import private
-from bulkops.tabular import MAX_ROWS, write_table
+from bulkops.tabular import MAX_ROWS, TooManyRows, write_table
 from bulkops.upload.sent_before import record_runs
 
 COLUMNS = ("line", "record", "result", "import_id", "column", "reason")
 MASKED = "(masked)"
 MOST_ON_PAGE = 5_000
 """Maximum rows of the page; the other forms contain all."""
+TOO_MANY = f"a sheet contains at most {MAX_ROWS:,} rows; result.xlsx was not written"
 WORDS = {
     ChunkState.ACCEPTED: "accepted",
     ChunkState.RESENT: "accepted",
@@ -58,8 +60,11 @@ def write_feedback(ledger: Ledger, feedback: Feedback, form: str, path: Path, *,
             out.write(page.encode())
             return None
         if form == "xlsx" and feedback.result.records.get("input", 0) > MAX_ROWS:
-            return f"a sheet contains at most {MAX_ROWS:,} rows; result.xlsx was not written"
-        write_table(out, form, columns, rows)
+            return TOO_MANY
+        try:
+            write_table(out, form, columns, rows)
+        except TooManyRows:  # a file that was refused before its records were counted
+            return TOO_MANY
     return None
 
 
@@ -68,7 +73,7 @@ def feedback_rows(ledger: Ledger, feedback: Feedback) -> tuple[tuple[str, ...], 
     try:
         with feedback.plain.open("rb", buffering=0) as file:
             header = _cells(read_header(file, feedback.plain))
-    except (OSError, BulkopsError):  # an empty file, or a file of another kind
+    except (OSError, BulkopsError):  # an empty file, a file of another kind, or one that was not decompressed
         return COLUMNS, _finding_rows(feedback)
     return (*COLUMNS, *header), _record_rows(ledger, feedback)
 
@@ -87,9 +92,8 @@ def _record_rows(ledger: Ledger, feedback: Feedback) -> Iterator[Sequence[object
         by_record.setdefault(each["record"], []).append(each)
     for each in by_record.get(None, []):  # about the header or the file
         yield each["line"], None, "quarantined", None, each["column"], _reason([each], mask=feedback.mask)
-    sent = _Sent(ledger, feedback)
     line = 1
-    with feedback.plain.open("rb", buffering=0) as file:
+    with closing(_Sent(ledger, feedback)) as sent, feedback.plain.open("rb", buffering=0) as file:
         line += read_header(file, feedback.plain).count(b"\n")
         for number, record in enumerate(records_of(file), start=1):
             blank = len(record) - len(record.lstrip(b"\r\n"))
@@ -102,7 +106,6 @@ def _record_rows(ledger: Ledger, feedback: Feedback) -> Iterator[Sequence[object
             else:
                 state, import_id, reason = sent.next(record)
                 yield at, number, state, import_id, None, _masked(reason) if feedback.mask else reason, *cells
-    sent.close()
 
 
 class _Sent:

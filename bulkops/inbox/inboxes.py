@@ -1,6 +1,6 @@
 """An inbox of the configuration, and the documents that a pass and a look at it share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -133,6 +133,11 @@ def due_documents(inbox: Inbox, book: Book, now: datetime) -> list[ExpectationDo
             }
         )
     return found
+
+
+def codes_of(expectations: Iterable[ExpectationDocument]) -> list[int]:
+    """Return an exit code for each expectation that makes a pass fail."""
+    return [1 for each in expectations if each["state"] == "missed" and each["fails"]]
 
 
 def figures_of(name: str, files: Sequence[InboxFileDocument], code: int) -> InboxFigures:

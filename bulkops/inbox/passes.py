@@ -23,7 +23,7 @@ from bulkops.inbox.decisions import (
     seconds_of,
     sort_listing,
 )
-from bulkops.inbox.inboxes import Inbox, due_documents, figures_of, waiting_document
+from bulkops.inbox.inboxes import Inbox, codes_of, due_documents, figures_of, waiting_document
 from bulkops.inbox.processing import BOOKS, FINAL, ContractImport, Desk, Result
 from bulkops.inbox.recipes import RecipeImport
 from bulkops.inbox.status import look
@@ -79,8 +79,7 @@ def run_pass(inbox: Inbox, ledger: Ledger, target: Target, settings: PassSetting
             return _Pass(inbox, ledger, target, settings).run()
     except InUse as busy:
         found = look(inbox, ledger, now=settings.clock.now())
-        codes = [1 for each in found.expectations if each["state"] == "missed" and each["fails"]]
-        figures = figures_of(inbox.name, found.files, exit_of(codes))
+        figures = figures_of(inbox.name, found.files, exit_of(codes_of(found.expectations)))
         return PassResult(
             figures={**figures, "state": "busy"},
             files=found.files,
@@ -216,7 +215,7 @@ class _Pass:
             pattern=entry.match[0],
             now=now,
             companion=companion,
-            corrects=mark if mark in self._book.rejects() else None,
+            corrects=mark if mark and mark in self._book.rejects() else None,
         )
         if isinstance(taken, Waiting):
             self._say_waiting(file, entry, taken.reason)
@@ -368,8 +367,7 @@ class _Pass:
         self._expectations += due_documents(self._inbox, self._book, now)
 
     def _codes(self) -> list[int]:
-        codes = [each["exit"] for each in self._files]
-        codes += [1 for each in self._expectations if each["state"] == "missed" and each["fails"]]
+        codes = [*(each["exit"] for each in self._files), *codes_of(self._expectations)]
         return [*codes, 130] if self._settings.stop.requested else codes
 
     def _clear(self) -> None:

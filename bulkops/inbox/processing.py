@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bulkops.account.reading import AccountReader
+from bulkops.checksums import sha256_of
 from bulkops.clock import Clock
 from bulkops.configuration_tables import InboxFilesTable, InboxTable
 from bulkops.errors import (
@@ -16,12 +17,10 @@ from bulkops.errors import (
     InputUnreadable,
     Interrupted,
     InUse,
-    LimitExceeded,
 )
 from bulkops.inbox.book import Book, Drop
 from bulkops.inbox.decisions import Manifest, unexpected
 from bulkops.inbox.splitting import MOST_FINDINGS, divide, read_findings, write_findings, write_parts
-from bulkops.inbox.storage import sha256_of
 from bulkops.inbox.taking import WorkFiles, decompress, work_files
 from bulkops.ledger.job_documents import job_state
 from bulkops.ledger.models import JobEntry, target_key
@@ -263,7 +262,7 @@ class ContractImport:
         """
         desk, contract = self.desk, self.contract
         key = target_key(contract.name, target_of(contract, self.target), self._sent_options())
-        sha256 = sha256_of(path)
+        sha256 = self.drop.sha256 if path == self.files.original else sha256_of(path)
         for job in reversed(desk.ledger.jobs_with_file(sha256, key)):
             state = job_state(job, desk.ledger.chunks(job.id))
             if job.given_path in (self.files.plain, self.files.good) and not self._void(job):
@@ -393,12 +392,21 @@ class ContractImport:
 
     def _failed(self, error: BulkopsError) -> Result:
         """Return the result of an error that ended an import before its job began."""
-        about_file = isinstance(error, (DataError, GuardRefused, InputUnreadable)) and not isinstance(error, InUse)
-        if isinstance(error, LimitExceeded):
-            about_file = True
-        state = "quarantined" if about_file else "failed"
-        result = self._plainly(state, error.exit_code if not about_file else _data_exit(error), error.message)
-        return replace(result, hint=error.hint, error=None if about_file else type(error).__name__)
+        return failed(error, self.contract.name)
+
+
+def failed(error: BulkopsError, contract: str | None) -> Result:
+    """Return the result of an error: a file that caused it goes to quarantine, any other file is tried again."""
+    about_file = isinstance(error, (DataError, GuardRefused, InputUnreadable)) and not isinstance(error, InUse)
+    return Result(
+        state="quarantined" if about_file else "failed",
+        exit=DataError.exit_code if isinstance(error, InputUnreadable) else error.exit_code,
+        contract=contract,
+        records=dict.fromkeys(("input", *BOOKS), 0),
+        reason=error.message,
+        hint=error.hint,
+        error=None if about_file else type(error).__name__,
+    )
 
 
 class _CheckedObserver:
@@ -417,11 +425,6 @@ class _CheckedObserver:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
-
-
-def _data_exit(error: BulkopsError) -> int:
-    """Return the exit code for a file in quarantine: a guard keeps its own exit code."""
-    return error.exit_code if isinstance(error, GuardRefused) else DataError.exit_code
 
 
 def _is_invalid(outcome: Outcome) -> bool:

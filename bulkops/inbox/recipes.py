@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from bulkops.catalog import find_recipe
 from bulkops.configuration_tables import InboxFilesTable
-from bulkops.errors import BulkopsError, DataError, GuardRefused, InputUnreadable, InUse
+from bulkops.errors import BulkopsError, InUse
 from bulkops.inbox.book import Drop
-from bulkops.inbox.processing import BOOKS, Desk, Result
+from bulkops.inbox.processing import BOOKS, Desk, Result, failed
 from bulkops.inbox.taking import decompress, work_files
 from bulkops.pipeline.recipes import RecipeRun, StepResult, check_recipe
 from bulkops.recipe import Recipe, load_recipe
@@ -28,7 +28,7 @@ class RecipeImport:
             recipe = self._loaded()
             steps = list(self._run_of(recipe).results())
         except BulkopsError as error:
-            return self._failed(error)
+            return failed(error, None)
         return _result(recipe, steps)
 
     def _loaded(self) -> Recipe:
@@ -48,18 +48,6 @@ class RecipeImport:
             observe=lambda _: desk.observe(self.drop),
             stop=desk.stop,
             dry_run=desk.dry_run,
-        )
-
-    def _failed(self, error: BulkopsError) -> Result:
-        about_file = isinstance(error, (DataError, GuardRefused, InputUnreadable)) and not isinstance(error, InUse)
-        return Result(
-            state="quarantined" if about_file else "failed",
-            exit=DataError.exit_code if isinstance(error, InputUnreadable) else error.exit_code,
-            contract=None,
-            records=dict.fromkeys(("input", *BOOKS), 0),
-            reason=error.message,
-            hint=error.hint,
-            error=None if about_file else type(error).__name__,
         )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bulkops.inbox.book import Book, Drop, FileStep
 from bulkops.inbox.decisions import at_rest, correction_of, entry_of, exit_of, sort_listing
-from bulkops.inbox.inboxes import Inbox, due_documents, waiting_document
+from bulkops.inbox.inboxes import Inbox, codes_of, due_documents, waiting_document
 from bulkops.inbox.processing import BOOKS
 from bulkops.json_documents.inboxes import ExpectationDocument, InboxFileDocument, LastPass, PendingCorrection
 from bulkops.ledger.job_documents import EXIT_CODES, job_state, record_figures
@@ -25,8 +25,7 @@ class InboxStatus:
     @property
     def exit(self) -> int:
         """The exit code that needs most attention."""
-        overdue = [1 for each in self.expectations if each["state"] == "missed" and each["fails"]]
-        return exit_of([*(each["exit"] for each in self.files), *overdue])
+        return exit_of([*(each["exit"] for each in self.files), *codes_of(self.expectations)])
 
 
 def look(inbox: Inbox, ledger: LedgerReader, *, now: datetime) -> InboxStatus:

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from bulkops.checksums import sha256_of
 from bulkops.errors import Unfinished, UsageError
 from bulkops.remote.versions import StoredFile
 
@@ -149,12 +150,6 @@ class LocalFolder:
     def local(self, name: str) -> Path | None:
         """Return the path of a file."""
         return self.folder / name
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a local file."""
-    with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _regular(entry: "os.DirEntry[str]") -> os.stat_result | None:

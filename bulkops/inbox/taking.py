@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -162,8 +161,6 @@ def decompress(files: WorkFiles) -> Path:
         with files.original.open("rb") as raw, open(draft, "wb", opener=private) as out:
             _copy_content(opened(raw, files.name, files.name), out)
     except DAMAGED as error:
-        raise InputUnreadable(f"{files.name} is damaged: {error}.") from None
-    except (EOFError, zlib.error) as error:
         raise InputUnreadable(f"{files.name} is damaged: {error}.") from None
     except TooLarge as error:
         raise LimitExceeded(f"{files.name}: {error}.", hint=error.hint) from None

@@ -1,6 +1,5 @@
 """Care of a ledger: back it up, check it, and remove files that finished jobs no longer need."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from bulkops.checksums import sha256_of
 from bulkops.errors import UsageError
 from bulkops.ledger.digests import digests_path
 from bulkops.ledger.job_documents import job_state
@@ -58,8 +58,7 @@ def back_up(url: str, out: BinaryIO, *, now: datetime) -> Backup:
         copy = Path(folder) / DATABASE
         inboxes = _copy_inboxes(path, Path(folder))
         jobs = _copy_database(path, copy, "ledger", "SELECT count(*) FROM jobs")
-        with copy.open("rb") as database:
-            digest = hashlib.file_digest(database, "sha256").hexdigest()
+        digest = sha256_of(copy)
         manifest = {"version": LATEST, "created": now.isoformat(), "ledger": str(path), "jobs": jobs, "sha256": digest}
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             archive.writestr(MANIFEST, json.dumps(manifest, indent=2))
@@ -130,10 +129,17 @@ def _files_beside(path: Path) -> Iterator[tuple[Path, str]]:
 
 def _add_open_files(archive: zipfile.ZipFile, path: Path) -> None:
     """Write the files that an inbox has taken and not archived yet; a pass may remove some of them meanwhile."""
-    for file in sorted((folder_beside(path) / INBOXES).glob("*/work/**/*")):
+    for file in sorted(_open_files(path)):
         with suppress(FileNotFoundError):
             if file.is_file():
                 archive.write(file, _name_in_backup(path, file))
+
+
+def _open_files(path: Path) -> Iterator[Path]:
+    for work in (folder_beside(path) / INBOXES).glob("*/work"):
+        # Unlike glob, walk leaves out a folder that is removed after its name was read.
+        for folder, _, names in os.walk(work):
+            yield from (Path(folder) / name for name in names)
 
 
 @dataclass(frozen=True, kw_only=True)

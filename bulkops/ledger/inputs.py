@@ -1,11 +1,11 @@
 """Protect files that no command may overwrite: the input files of jobs, and the files of the ledger itself."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bulkops.checksums import sha256_of
 from bulkops.errors import UsageError
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.paths import folder_beside, plain_path
@@ -100,7 +100,7 @@ def _job_of(path: Path, ledger: LedgerReader) -> JobEntry | None:
                 if known.samefile(path):
                     return job
             elif known_size == size:
-                digest = digest or _sha256(path)
+                digest = digest or sha256_of(path)
                 if digest == known_digest:
                     return job
     return None
@@ -111,8 +111,3 @@ def _files_of(job: JobEntry) -> Iterator[tuple[Path, int, str]]:
     yield job.file_path, job.file_bytes, job.file_sha256
     if job.source is not None:
         yield job.given_path, int(job.source["bytes"]), job.given_sha256
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from bulkops.checksums import sha256_of
 from bulkops.errors import DataError, UsageError
 from bulkops.mapping.controls import Control, check_controls
 from bulkops.mapping.engine import Engine, LookupTable, bound, joined_twice, located, row_place
 from bulkops.mapping.query import SOURCE, StepMapping, mapping_of, refuse_unused
 from bulkops.mapping.staging import ROW, Opened, Staged, open_source, stage
-from bulkops.origins import METADATA, SourceOrigins, file_digest, origins_path
+from bulkops.origins import METADATA, SourceOrigins, origins_path
 from bulkops.private import private_folder
 from bulkops.recipe import Step
 from bulkops.recipe_source import SourceSpec
@@ -187,7 +188,7 @@ def map_step(step: Step, path: Path | NamedByKey, space: Workspace, *, permit: P
             result = _MappingResult(engine, mapping, texts, space.folder)
             used, records = result.write()
         found = MappedFile(
-            path=path, key=key, sha256=file_digest(result.csv), records=records, source_rows=staged[SOURCE].rows,
+            path=path, key=key, sha256=sha256_of(result.csv), records=records, source_rows=staged[SOURCE].rows,
             rows_used=used, parts=staged[SOURCE].parts, digests=digests, notes=staged[SOURCE].notes,
         )  # fmt: skip
         found = _controlled(step, engine, found, written=result.csv)
@@ -297,7 +298,7 @@ def _known(path: Path, key: str) -> MappedFile | None:
     if not path.is_file() or (origins := SourceOrigins.beside(path)) is None:
         return None
     facts = origins.facts
-    if facts.get("key") != key or facts.get("sha256") != file_digest(path):
+    if facts.get("key") != key or facts.get("sha256") != sha256_of(path):
         return None
     return MappedFile(
         path=path, key=key, sha256=facts["sha256"], records=facts["records"], source_rows=facts["source_rows"],

@@ -157,9 +157,5 @@ def _refuse_secrets(scheme: str, place: str, path: str) -> None:
 
 def _query(scheme: str, path: str) -> str:
     """Return the query string of an address; a `?` in a key of an object store is a wildcard."""
-    if scheme in ("https", "http"):
-        found = re.search(r"[?#].*", path, re.DOTALL)
-    else:
-        found = _SIGNED.search(path)
-        return path[found.start() :] if found else ""
-    return found[0] if found else ""
+    found = re.search(r"[?#]", path) if scheme in ("https", "http") else _SIGNED.search(path)
+    return path[found.start() :] if found else ""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from bulkops.checksums import sha256_of
 from bulkops.errors import FileChanged, LimitExceeded, UsageError
 from bulkops.journal import record
 from bulkops.private import FILE, private, private_folder, write_private
@@ -126,7 +127,7 @@ def _reused(address: Address, version: Version) -> Copy | None:
         return None  # time and size alone could hide a change
     for earlier, facts in _complete(address, version):
         with suppress(OSError):
-            if _sha256(earlier) != facts["sha256"]:
+            if sha256_of(earlier) != facts["sha256"]:
                 continue
             folder, lock = _new_folder(address, version)
             path = folder / earlier.name
@@ -217,8 +218,3 @@ def _leave(folder: Path, lock: "BaseFileLock") -> None:
             shutil.rmtree(folder, ignore_errors=True)
             Path(lock.lock_file).unlink(missing_ok=True)
     lock.release()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,6 +1,5 @@
 """A folder of a remote store as a place that files are taken from and archived in, without renames between places."""
 
-import hashlib
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from bulkops.checksums import sha256_of
 from bulkops.errors import InputUnreadable, Unfinished
 from bulkops.remote.addresses import Address
 from bulkops.remote.opening import store_for
@@ -63,8 +63,7 @@ class RemoteFolder:
         If a file with other content has this name, the copy gets another name: `NAME~2.csv`. Storing the same file
         twice stores it once. Unfinished if the copy differs from the file.
         """
-        with source.open("rb", buffering=0) as file:
-            wanted = hashlib.file_digest(file, "sha256").hexdigest()
+        wanted = sha256_of(source)
         address = self._folder.child(name)
         retried(lambda: store_for(address).make_folder(address.parent), address.parent, "written")
         for number in range(1, MOST_NAMES):

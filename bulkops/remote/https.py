@@ -98,10 +98,10 @@ class HttpsStore:
 
 
 def _client(url: str) -> httpx.Client:
-    proxy = proxy_for(url, os.environ)
+    proxy, context = proxy_for(url, os.environ), trusted_context(os.environ)
     return httpx.Client(
-        verify=trusted_context(os.environ),
-        proxy=None if proxy is None else proxy.url,
+        verify=context,
+        proxy=httpx.Proxy(proxy.url, ssl_context=context if proxy.secure else None) if proxy else None,
         auth=_credentials(),
         trust_env=False,
         timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),

@@ -25,7 +25,6 @@ class ObjectStore:
     def __init__(self, scheme: str, place: str) -> None:
         for name in SECRETS:
             remember(os.environ.get(name, ""))
-        self._scheme = scheme
         self._place = place
         options = {"skip_instance_cache": True, "use_listings_cache": False, **_options(scheme, place)}
         try:

@@ -1,8 +1,8 @@
 """Upload complete files to remote addresses, and never over a file that must not be replaced."""
 
-import hashlib
 from pathlib import Path
 
+from bulkops.checksums import sha256_of
 from bulkops.errors import InputUnreadable, Unfinished, UsageError
 from bulkops.journal import record
 from bulkops.remote.addresses import Address
@@ -73,5 +73,4 @@ def delete(address: Address) -> None:
 
 
 def _has_content(address: Address, local: Path) -> bool:
-    with local.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == sha256_at(address)
+    return sha256_of(local) == sha256_at(address)

@@ -1,14 +1,18 @@
 """A ledger can be backed up while in use, restored anywhere, checked, and pruned without losing its guards."""
 
 import json
+import os
 import shutil
 import sqlite3
 import zipfile
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bulkops.ledger.care import back_up
 from bulkops.sandbox.serve import SandboxServer
 from tests.cli.running import Shell
 
@@ -83,6 +87,29 @@ def test_a_backup_contains_the_inboxes_with_the_files_that_they_still_import(
     (place / "restored" / "ledger.db").replace("own.db")
     assert "no problem found" in shell.run("ledger", "check", "--ledger", "own.db").out
     assert passed(shell, "own.db") == [("second.csv", "imported")]
+
+
+def test_a_backup_leaves_out_a_file_that_a_pass_archives_meanwhile(
+    shell: Shell, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported(shell, "giveaways", "codes.csv", "--pool", "1")
+    work = place / "own" / "inboxes" / "partner" / "work"
+    for name in ("archived", "open"):
+        (work / name / "original").mkdir(parents=True)
+        (work / name / "original" / "codes.csv").write_text("code\nA\n")
+    scan = os.scandir
+
+    def scandir(folder: Any) -> Any:
+        if str(folder) == str(work / "archived"):
+            (work / "archived").rename(place / "archived")
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with (place / "copy.zip").open("xb") as out:
+        back_up("own.db", out, now=datetime.now(UTC))
+    monkeypatch.undo()
+    found = [name for name in zipfile.ZipFile(place / "copy.zip").namelist() if "/work/" in name]
+    assert found == ["ledger/inboxes/partner/work/open/original/codes.csv"]
 
 
 def test_a_damaged_database_of_an_inbox_is_found_by_check_and_refused_by_backup(shell: Shell, place: Path) -> None:

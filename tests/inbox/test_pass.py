@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from bulkops import tabular
 from bulkops.clock import SystemClock
 from bulkops.errors import DataError, UsageError
 from bulkops.inbox.processing import ContractImport
@@ -80,6 +81,17 @@ def test_a_file_is_imported_once_and_archived_with_its_evidence(desk: InboxDesk,
     assert (again.exit, list(again.files)) == (0, [])
 
 
+def test_a_file_with_the_name_of_its_result_is_archived_beside_it(desk: InboxDesk, server: SandboxServer) -> None:
+    desk.files[0]["match"] = "*.csv"
+    dropped = desk.drop("result.csv", points(("customer-0001", "5")))
+    text = dropped.read_text()
+    (file,) = desk.run().files
+    archived = Path(str(file["archived_to"]))
+    assert (archived.name, archived.read_text()) == ("result.csv", text)
+    (row,) = rows(archived.with_name("result~2.csv"))
+    assert (row["result"], row["customerprofileid"]) == ("accepted", "customer-0001")
+
+
 def test_content_seen_before_is_skipped_and_names_the_job(desk: InboxDesk, server: SandboxServer) -> None:
     text = points(("customer-0001", "5"))
     desk.drop("points-1.csv", text)
@@ -129,6 +141,9 @@ def test_an_odd_file_leaves_the_inbox_with_its_reason(
     folder = "archive" if state == "skipped" else "quarantine"
     (kept,) = desk.kept(f"{folder}/*/*/{name}")
     assert kept.read_bytes() == content
+    if name.endswith(".gz"):
+        (row,) = rows(kept.parent / "result.csv")
+        assert (row["result"], reason in row["reason"]) == (state, True)
     assert list(desk.drops.iterdir()) == []
     assert not held(server.state)
 
@@ -314,6 +329,20 @@ class At(SystemClock):
 
     def now(self) -> datetime:
         return self.moment
+
+
+def test_a_refused_file_with_too_many_rows_for_a_sheet_leaves_the_inbox(
+    desk: InboxDesk, server: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tabular, "MAX_ROWS", 2)
+    desk.table = {"result": ["xlsx", "csv"]}
+    desk.files[0]["expect"] = {"max_records": 2}
+    desk.drop("points-1.csv", points(*[("customer-0001", str(number)) for number in range(1, 4)]))
+    result = desk.run()
+    assert (result.exit, states(result)) == (1, {"points-1.csv": "quarantined"})
+    assert [note for note in result.notes if "result.xlsx was not written" in note]
+    (kept,) = desk.kept("quarantine/*/*/points-1.csv")
+    assert sorted(path.name for path in kept.parent.iterdir()) == ["drop.json", "points-1.csv", "result.csv"]
 
 
 def test_an_empty_inbox_is_no_problem_unless_a_file_is_due(desk: InboxDesk, server: SandboxServer) -> None:

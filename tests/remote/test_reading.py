@@ -4,14 +4,17 @@ import gzip
 import io
 import json
 import os
+import ssl
 import zipfile
 from pathlib import Path
 
 import asyncssh
 import pytest
+import trustme
 import zstandard
 
 from bulkops.remote import copies
+from tests.network.relays import connect_proxy, tls_front
 from tests.remote import servers
 from tests.remote.conftest import SECRET, Bucket, run
 from tests.remote.servers import HttpsPlace, Page, SftpPlace
@@ -119,6 +122,24 @@ def test_file_that_is_replaced_while_it_is_read_ends_with_5_and_both_versions(ht
     assert ended.code == 5
     assert f"was replaced: it was 39,160 bytes, ETag {before}; it is now 39,160 bytes, ETag " in ended.err
     assert nothing_is_left(alone)
+
+
+def test_https_proxy_with_a_certificate_of_the_named_file_is_trusted(
+    https: HttpsPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    https.pages["coupons.csv"] = Page(COUPONS)
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    trusted = tmp_path / "both.pem"
+    trusted.write_bytes(https.authority.read_bytes() + authority.cert_pem.bytes())
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):  # OpenSSL reads these by itself
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(trusted))
+    asked: list[str] = []
+    with connect_proxy(https.port, asked) as plain, tls_front(context, plain) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{port}")
+        assert CLEAN in run("validate", "coupons", https.address("coupons.csv")).out
+    assert set(asked) == {f"127.0.0.1:{https.port}"}
 
 
 def test_server_that_refuses_head_is_read_by_get(https: HttpsPlace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -194,8 +194,8 @@ def _text(what: str, state: str, jobs: "list[EndedJob]", errors: list[str]) -> s
         parts = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in job["records"].items() if n)
         proof = f"; {job['verdict']}" if job["verdict"] else ""
         lines.append(f"{job['job']}: {job['state'].replace('_', ' ')} ({parts}){proof}")
-    if others := len(jobs) - SHOWN_JOBS:
-        lines += [f"and {counted(others, 'other job')}"] if others > 0 else []
+    if (others := len(jobs) - SHOWN_JOBS) > 0:
+        lines.append(f"and {counted(others, 'other job')}")
     return "\n".join([*lines, *errors[:1]])
 
 

@@ -27,11 +27,10 @@ from bulkops.inbox.decisions import exit_of, seconds_of
 from bulkops.inbox.inboxes import STATES, Inbox, check_inbox, figures_of
 from bulkops.inbox.passes import PassResult, PassSettings, run_pass
 from bulkops.inbox.rendering import render
-from bulkops.inbox.status import InboxStatus, look
+from bulkops.inbox.status import look
 from bulkops.journal import record
 from bulkops.json_documents.endings import Complaint
 from bulkops.json_documents.inboxes import InboxDocument, InboxFileDocument, InboxStatusDocument
-from bulkops.ledger.store import Ledger
 from bulkops.redaction import redacted, redacted_document
 from bulkops.tabular import parse_output, require_workbooks
 from bulkops.upload.options import RunOptions
@@ -220,9 +219,8 @@ def _reasons(document: InboxDocument, masked: Collection[str]) -> Iterator[Compl
         if file["exit"]:
             hidden = file["inbox"] in masked
             reason = MASKED if hidden else file["reason"] or file["state"]
-            name = file["path"].rpartition("/")[2]
             hint = None if hidden else file.get("hint")
-            yield {"message": f"{file['inbox']}: {name}: {reason}", "hint": hint}
+            yield {"message": f"{file['inbox']}: {_name(file)}: {reason}", "hint": hint}
     for each in document["expectations"]:
         if each["state"] == "missed" and each["fails"] and each["kind"] == "due":
             yield {"message": f"{each['inbox']}: {each['text']}", "hint": None}
@@ -262,7 +260,7 @@ def _row(each: InboxFileDocument) -> tuple[str, ...]:
     books = each["records"]
     return (
         each["inbox"],
-        each["path"].rpartition("/")[2],
+        _name(each),
         each["state"],
         f"{books['input']:,}",
         f"{books['accepted']:,}",
@@ -279,7 +277,7 @@ def show_status(choices: InboxChoices) -> int:
     inboxes = chosen_inboxes(read_config(choices.config), choices.name)
     now = SystemClock().now()
     with open_ledger(choices.ledger) as ledger:
-        found = [(inbox, _looked(inbox, ledger, now)) for inbox in inboxes]
+        found = [(inbox, look(inbox, ledger, now=now)) for inbox in inboxes]
     document: InboxStatusDocument = {
         "inbox": inboxes[0].name if len(inboxes) == 1 else None,
         "files": [file for _, status in found for file in status.files],
@@ -293,10 +291,6 @@ def show_status(choices: InboxChoices) -> int:
         return document["exit"]
     _show_status(document, [inbox.name for inbox in inboxes])
     return document["exit"]
-
-
-def _looked(inbox: Inbox, ledger: Ledger, now: datetime) -> InboxStatus:
-    return look(inbox, ledger, now=now)
 
 
 def _show_status(document: InboxStatusDocument, names: Sequence[str]) -> None:
@@ -324,4 +318,8 @@ def _show_status(document: InboxStatusDocument, names: Sequence[str]) -> None:
 
 
 def _short(each: InboxFileDocument) -> tuple[str, ...]:
-    return each["inbox"], each["path"].rpartition("/")[2], each["state"], each["job"] or "-", each["reason"] or ""
+    return each["inbox"], _name(each), each["state"], each["job"] or "-", each["reason"] or ""
+
+
+def _name(file: InboxFileDocument) -> str:
+    return file["path"].rpartition("/")[2]
