@@ -209,14 +209,14 @@ class AccountReader:
         """Return whether a code or a card exists; with `folded` in any case of letters. None if the search fails."""
         try:
             self.requests += 1
-            params = {search.parameter: value, "pageSize": str(KEYS_PAGE)}
+            params = {search.column: value, "pageSize": str(KEYS_PAGE)}
             found = self._client.get_json(search.path, ids, params, attempts=ATTEMPTS)
         except (AccessRefused, Unfinished):
             return None
         items = parsing.items_of(found) if isinstance(found, dict) else None
         if items is None:
             return None
-        names = {parsing.text(item, search.field) for item in items}
+        names = {parsing.text(item, search.column) for item in items}
         return value in names or (folded and value.casefold() in {name.casefold() for name in names})
 
     @property

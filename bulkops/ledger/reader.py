@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ JOBS = "SELECT * FROM jobs ORDER BY created, id"
 JOB = "SELECT * FROM jobs WHERE id = :job"
 JOBS_WITH_FILE = "SELECT * FROM jobs WHERE file_sha256 = :sha256 AND target_key = :target_key ORDER BY created"
 JOB_IDS_AT = "SELECT id FROM jobs WHERE target_key = :target_key ORDER BY created, id"
+JOBS_WITH_SETTINGS = (
+    "SELECT * FROM jobs WHERE settings LIKE :one OR settings LIKE :other ORDER BY created DESC, id DESC"
+)
 _OPEN_STATES = ", ".join(f"'{state.value}'" for state in sorted(OPEN))
 # S608: the states are words of bulkops.
 OPEN_JOBS = (
@@ -23,6 +26,7 @@ OPEN_JOBS = (
     f"({_OPEN_STATES})) ORDER BY created, id"
 )
 CHUNKS = "SELECT * FROM chunks WHERE job = :job ORDER BY number"
+LARGEST_ACCEPTED = "SELECT MAX(bytes) AS bytes FROM chunks WHERE job = :job AND state = 'accepted'"
 PLAIN_CHUNKS = (
     "SELECT * FROM chunks WHERE job = :job AND state IN ('accepted', 'pending') AND NOT undecided "
     "ORDER BY number LIMIT :most"
@@ -110,9 +114,18 @@ class LedgerReader(ABC):
         """Return the jobs of a contract with a chunk that is not in a final state, the oldest first."""
         return [job_entry(row) for row in self.rows(OPEN_JOBS, contract=contract)]
 
+    def jobs_with_settings(self, one: str, other: str) -> Iterator[JobEntry]:
+        """Yield the jobs with at least one of two settings, the latest first."""
+        found = self.rows(JOBS_WITH_SETTINGS, one=f'%"{one}": %', other=f'%"{other}": %')
+        return (job for job in map(job_entry, found) if one in job.settings or other in job.settings)
+
     def chunks(self, job: str) -> list[ChunkEntry]:
         """Return the chunks of a job by number."""
         return [chunk_entry(row) for row in self.rows(CHUNKS, job=job)]
+
+    def largest_accepted(self, job: str) -> int:
+        """Return the bytes of the largest accepted chunk of a job; 0 if none was accepted."""
+        return self.rows(LARGEST_ACCEPTED, job=job)[0]["bytes"] or 0
 
     def some_chunks(self, job: str, *, most: int) -> list[ChunkEntry]:
         """Return at most `most` chunks by number: first those that need attention, then the others."""

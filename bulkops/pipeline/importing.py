@@ -136,9 +136,11 @@ def _within_known_size(
     request: ImportRequest, limits: ChunkLimits, plan: FilePlan, target: Target, ledger: Ledger, observer: Observer
 ) -> tuple[ChunkLimits, FilePlan]:
     """Return the limits and the plan, with smaller chunks if an earlier job was refused for the size of a request."""
+    if request.max_bytes is not None or limits.whole:
+        return limits, plan
     known = known_size(ledger, target.identity()["base_url"])
     largest = max((chunk.bytes for chunk in plan.chunks if chunk.records > 1), default=0)
-    if known is None or request.max_bytes is not None or limits.whole or largest <= known.most:
+    if known is None or largest <= known.most:
         return limits, plan
     smaller = replace(limits, max_bytes=known.most)
     try:

@@ -114,8 +114,8 @@ class ReconcileTask:
                 last_state, since, wait = state, now, FIRST_WAIT
             if result.verdict is not Verdict.MISMATCH or now - since >= settle:
                 return replace(result, readings=readings)
-            pause = min(wait, max(settle - (now - since), 0.0))
             left = max(settle - (now - since), 0.0)
+            pause = min(wait, left)
             text = (
                 f"{result.reason} Reading again in {pause:.0f} s, since exports may lag. "
                 f"The result is final if it stays the same for {left:,.0f} s."

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from bulkops.ledger.events import EventKind, RequestTooLarge, SettingsChanged
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.reader import LedgerReader
-from bulkops.ledger.states import ChunkState
 from bulkops.upload.context import JobContext
 from bulkops.upload.refusals.split_chunk import pieces_of, pieces_within
 
@@ -28,15 +27,15 @@ def known_size(ledger: LedgerReader, base_url: str) -> KnownSize | None:
 
     None if no job was refused, or if a later job was accepted with larger requests that its user chose.
     """
-    accepted = 0
-    for job in reversed(ledger.jobs()):
+    chosen: list[str] = []
+    for job in ledger.jobs_with_settings(FOUND, GIVEN):
         if job.target["base_url"] != base_url:
             continue
         if found := job.settings.get(FOUND):
-            return KnownSize(most=found, job=job.id) if accepted <= found else None
+            lifted = any(ledger.largest_accepted(name) > found for name in chosen)
+            return None if lifted else KnownSize(most=found, job=job.id)
         if job.settings.get(GIVEN):
-            sizes = (chunk.bytes for chunk in ledger.chunks(job.id) if chunk.state is ChunkState.ACCEPTED)
-            accepted = max(accepted, *sizes, 0)
+            chosen.append(job.id)
     return None
 
 

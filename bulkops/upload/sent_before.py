@@ -19,6 +19,8 @@ SENT = frozenset({ChunkState.ACCEPTED, ChunkState.RESENT, ChunkState.SENDING, Ch
 """States of chunks with records that are, or may be, at the target."""
 BLOCK = 1 << 20
 """Number of digests of an earlier job that are compared at once."""
+MOST_FILTERED = 1 << 24
+"""Maximum number of digests in a filter, of 8 bytes each; further jobs are compared one by one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,21 +78,32 @@ class EarlierJobs:
 class _DigestFilter:
     """The digests of the jobs to one target that cannot change any more.
 
-    `first` are the first halves of all their digests, sorted; `without` are the jobs without digests.
+    `first` are the first halves of all their digests, sorted; `without` are the jobs without digests. `asked`: an
+    import in this process has asked before; for a single import, a filter would cost more than it saves.
     """
 
     covered: set[str] = field(default_factory=set)
     without: set[str] = field(default_factory=set)
     first: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    room: int = field(default_factory=lambda: MOST_FILTERED)
+    asked: bool = False
 
-    def add(self, job: str, digests: Digests | None) -> None:
-        """Add a job with all chunks in a final state."""
+    def covers(self, job: str, digests: Digests | None) -> bool:
+        """Return whether the filter takes a job with all chunks in a final state; its digests must be added then."""
+        size = 0 if digests is None else len(digests)
+        if not self.asked or size > self.room:
+            return False
+        self.room -= size
         self.covered.add(job)
         if digests is None:
             self.without.add(job)
-            return
-        more = np.sort(np.asarray(digests[:, 0]))
-        self.first = np.insert(self.first, np.searchsorted(self.first, more), more)
+        return True
+
+    def add(self, more: Sequence[npt.NDArray[np.uint64]]) -> None:
+        """Add the first halves of the digests of jobs."""
+        if more:
+            self.first = np.concatenate([self.first, *more])
+            self.first.sort()
 
     def knows(self, digests: Digests) -> bool:
         """Return whether a job may have sent one of these records."""
@@ -107,21 +120,24 @@ _DIGEST_FILTERS: WeakKeyDictionary[LedgerReader, dict[str, _DigestFilter]] = Wea
 def jobs_to_compare(ledger: LedgerReader, target_key: str, known: Sequence[str], digests: Digests) -> EarlierJobs:
     """Return the jobs with digests to compare with those of a file; `known` are the ids of all earlier jobs.
 
-    Jobs that are complete and have no record of the file are left out.
+    From the second call in a process on, jobs that are complete and have no record of the file are left out.
     """
     chosen = _DIGEST_FILTERS.setdefault(ledger, {}).setdefault(target_key, _DigestFilter())
-    changing, unknown = [], set[str]()
+    others, added, unknown = [], list[npt.NDArray[np.uint64]](), set[str]()
     for name in known:
         if name in chosen.covered:
             continue
         job = ledger.job(name)
         found = kept_digests(ledger, job)
-        if any(state in OPEN for state in ledger.sums(name).get(name, {})):
-            changing.append(job)
+        is_open = any(state in OPEN for state in ledger.sums(name).get(name, {}))
+        if is_open or not chosen.covers(name, found):
+            others.append(job)
             unknown |= {name} if found is None else set()
-        else:
-            chosen.add(name, found)
-    jobs = [ledger.job(name) for name in known] if chosen.knows(digests) else changing
+        elif found is not None:
+            added.append(np.array(found[:, 0]))  # a copy: the file is closed
+    chosen.add(added)
+    chosen.asked = True
+    jobs = [ledger.job(name) for name in known] if chosen.knows(digests) else others
     return EarlierJobs(jobs=jobs, unknown=frozenset(unknown | (chosen.without & set(known))))
 
 

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
+from bulkops.cli.main import cli
+from bulkops.errors import BulkopsError
 from tests.cli.documents import check_document
 
 KEY = "key-that-nobody-may-see"
@@ -72,3 +76,16 @@ class Shell:
         """Return the files of the state folder that hold the key."""
         files = [path for path in self.state.rglob("*") if path.is_file()]
         return [path for path in files if KEY.encode() in path.read_bytes()]
+
+
+class Inside(Shell):
+    """A command line that runs in the process of the test, because starting a process takes long."""
+
+    def run(self, *words: str) -> Ended:
+        others = {name: None for name in os.environ if name.startswith("BULKOPS_")}
+        ended = CliRunner().invoke(cli, words, env={**others, **self.environment}, standalone_mode=False)
+        if isinstance(ended.exception, BulkopsError):
+            return Ended(ended.exception.exit_code, ended.stdout, str(ended.exception))
+        assert ended.exception is None, ended.exception
+        check_document(["bulkops", *words], ended.stdout)
+        return Ended(ended.return_value or 0, ended.stdout, ended.stderr)

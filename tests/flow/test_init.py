@@ -1,32 +1,16 @@
 """From a legacy file through `init` and `run`, without an edit, to `proved`; and not a request for what is open."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 import xlsxwriter
-from click.testing import CliRunner
 
-from bulkops.cli.main import cli
-from bulkops.errors import BulkopsError
 from bulkops.sandbox.serve import SandboxServer
-from tests.cli.running import Ended, Shell
+from tests.cli.running import Inside, Shell
 
 CAMPAIGN = ("--application", "1", "--campaign", "1")
-
-
-class Inside(Shell):
-    """A command line that runs in the process of the test, because starting a process takes long."""
-
-    def run(self, *words: str) -> Ended:
-        others = {name: None for name in os.environ if name.startswith("BULKOPS_")}
-        ended = CliRunner().invoke(cli, words, env={**others, **self.environment}, standalone_mode=False)
-        if isinstance(ended.exception, BulkopsError):
-            return Ended(ended.exception.exit_code, ended.stdout, str(ended.exception))
-        assert ended.exception is None, ended.exception
-        return Ended(ended.return_value or 0, ended.stdout, ended.stderr)
 
 
 @pytest.fixture

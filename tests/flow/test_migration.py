@@ -2,20 +2,15 @@
 
 import csv
 import json
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from bulkops.cli.main import cli
-from bulkops.errors import BulkopsError
 from bulkops.sandbox.serve import SandboxServer
-from tests.cli.documents import check_document
-from tests.cli.running import Ended, Shell
+from tests.cli.running import Ended, Inside, Shell
 
 ROWS = 60
 CAMPAIGN = {"application": 1, "campaign": 1}
@@ -27,19 +22,6 @@ def write_codes(folder: Path, rows: int = ROWS, *, broken: int | None = None) ->
     lines = ["Export of the shop", "", "Code;Uses;Active"]
     lines += [f"LEGACY-{i:05};{'x' if i == broken else i % 5 + 1};{'no' if i % 3 == 0 else 'yes'}" for i in range(rows)]
     (folder / "codes.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-class Inside(Shell):
-    """A command line that runs in the process of the test, because starting a process takes long."""
-
-    def run(self, *words: str) -> Ended:
-        others = {name: None for name in os.environ if name.startswith("BULKOPS_")}
-        ended = CliRunner().invoke(cli, words, env={**others, **self.environment}, standalone_mode=False)
-        if isinstance(ended.exception, BulkopsError):
-            return Ended(ended.exception.exit_code, ended.stdout, str(ended.exception))
-        assert ended.exception is None, ended.exception
-        check_document(["bulkops", *words], ended.stdout)
-        return Ended(ended.return_value or 0, ended.stdout, ended.stderr)
 
 
 @pytest.fixture

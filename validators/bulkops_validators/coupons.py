@@ -174,8 +174,6 @@ CONTRACT = Contract(
                 operation="getCouponsWithoutTotalCount",
                 path="/v1/applications/{application}/campaigns/{campaign}/coupons/no_total",
                 column="value",
-                parameter="value",
-                field="value",
             ),
         ),
     ),

@@ -183,8 +183,6 @@ CONTRACT = Contract(
                 operation="getLoyaltyCards",
                 path="/v1/loyalty_programs/{program}/cards",
                 column="identifier",
-                parameter="identifier",
-                field="identifier",
                 shortest=4,
                 must_exist=True,
             ),

@@ -125,8 +125,6 @@ CONTRACT = Contract(
                 operation="getReferralsWithoutTotalCount",
                 path="/v1/applications/{application}/campaigns/{campaign}/referrals/no_total",
                 column="code",
-                parameter="code",
-                field="code",
             ),
         ),
     ),

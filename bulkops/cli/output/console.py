@@ -116,13 +116,17 @@ class Console:
         self.note(f"{'Ended' if code else 'Done'} in {duration(seconds)}.{following}")
 
     @contextmanager
-    def bar(self, *, unit: str, total: int | None = None, scale: bool = True, **options: Any) -> "Iterator[tqdm[Any]]":
+    def bar(self, *, unit: str, total: int | None = None, scale: bool = True, **options: Any) -> "Iterator[Amount]":
         """Yield a progress bar on stderr, hidden without a terminal; notes appear above it."""
+        if not self.watched:
+            from bulkops.transport.notices import Uncounted
+
+            yield Uncounted()
+            return
         from tqdm import tqdm
 
-        hidden = not self.watched
-        with tqdm(total=total, unit=unit, unit_scale=scale, file=sys.stderr, disable=hidden, **options) as bar:
-            outer, self._bar = self._bar, None if hidden else bar
+        with tqdm(total=total, unit=unit, unit_scale=scale, file=sys.stderr, **options) as bar:
+            outer, self._bar = self._bar, bar
             try:
                 yield bar
             finally:

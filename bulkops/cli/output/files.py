@@ -16,9 +16,13 @@ _BLOCK = 1 << 20
 
 def output_permit(*, overwrite: bool, ledger: str | None = None) -> Permit:
     """Return the permission to write files: never over the file of a job in the ledger."""
-    from bulkops.ledger.inputs import inputs_guard
 
-    return Permit(overwrite=overwrite, refuse_input=inputs_guard(ledger))
+    def refuse_input(path: Path) -> None:
+        from bulkops.ledger.inputs import inputs_guard  # imported only if a file exists, so that commands start faster
+
+        inputs_guard(ledger)(path)
+
+    return Permit(overwrite=overwrite, refuse_input=refuse_input)
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:

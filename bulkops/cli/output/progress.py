@@ -4,7 +4,7 @@ import json
 import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -18,13 +18,11 @@ from bulkops.ledger.paths import without_password
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.pipeline.observer import Silent
 from bulkops.pipeline.running import Outcome
-from bulkops.transport.notices import Notifier
+from bulkops.transport.notices import Amount, Notifier
 from bulkops.upload.refusals.header_names import ADVICE
 from bulkops.upload.stop import Stop, stopping_on_signals
 
 if TYPE_CHECKING:
-    from tqdm import tqdm
-
     from bulkops.json_documents.common import ErrorDocument
     from bulkops.json_documents.jobs import RunDocument
 
@@ -40,7 +38,7 @@ class JobProgress(Silent):
     def __init__(self, ledger_url: str | None) -> None:
         self.resume = ""
         self._ledger_url = ledger_url
-        self._bar: tqdm[Any] | None = None
+        self._bar: Amount | None = None
         self._open = ExitStack()
         self._done: set[int] = set()
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from bulkops.cli.output.console import console
-from bulkops.cli.output.jobs_view import open_ledger
 from bulkops.clock import Clock
 from bulkops.ledger.paths import folder_beside, plain_path
 from bulkops.settings import Target, default_ledger_url
@@ -23,5 +22,7 @@ def _folder(ledger: str) -> Path:
     """Return the folder of a ledger; a ledger that is not a plain file is opened to read it."""
     if (path := plain_path(ledger)) is not None:
         return folder_beside(path)
+    from bulkops.cli.output.jobs_view import open_ledger  # its imports would slow down every other start
+
     with open_ledger(ledger) as book:
         return book.folder

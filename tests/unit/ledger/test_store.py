@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,6 +60,27 @@ def test_ledger_returns_jobs_and_chunks_as_written(ledger: Ledger, address: str)
     assert again.jobs_with_file(JOB.file_sha256, JOB.target_key) == [JOB]
     assert again.folder == ledger.folder
     again.close()
+
+
+def test_jobs_with_a_setting_are_found_the_latest_first(ledger: Ledger) -> None:
+    settings: tuple[dict[str, Any], ...] = (
+        {"size": 5},
+        {"other": 0, "settle": 1.0},
+        {"sizes": 5, "my_size": 5},
+        {"inner": {"size": 5}},
+    )
+    for number, own in enumerate(settings):
+        created = JOB.created + timedelta(days=number)
+        ledger.create(replace(JOB, id=f"own-{number}", created=created, settings=own), [])
+    assert [job.id for job in ledger.jobs_with_settings("size", "other")] == ["own-1", "own-0"]
+    assert [job.id for job in ledger.jobs_with_settings("settle", "nothing")] == ["own-1", JOB.id]
+
+
+def test_largest_accepted_counts_accepted_chunks_only(ledger: Ledger) -> None:
+    sizes = {7: ChunkState.ACCEPTED, 9: ChunkState.ACCEPTED, 50: ChunkState.PENDING}
+    chunks = [replace(CHUNK, number=size, bytes=size, state=state) for size, state in sizes.items()]
+    ledger.create(replace(JOB, id="sizes"), chunks)
+    assert (ledger.largest_accepted("sizes"), ledger.largest_accepted(JOB.id)) == (9, 0)
 
 
 @pytest.mark.parametrize("before", ChunkState)

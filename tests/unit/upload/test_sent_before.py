@@ -17,8 +17,9 @@ from bulkops.ledger.events import EvidenceRead
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
+from bulkops.upload import sent_before as comparison
 from bulkops.upload.chunk_records import ChunkRecords
-from bulkops.upload.sent_before import records_in, sent_before
+from bulkops.upload.sent_before import jobs_to_compare, records_in, sent_before
 from bulkops.validation.digests import Digests, record_digests
 
 
@@ -151,3 +152,42 @@ def test_digests_that_cannot_be_compared_are_unknown(how: str, ledger: Ledger) -
         path.write_bytes(data.replace(b"digests 1\n", b"digests 1\n" + b"x", 1)[: len(data)])
     assert kept_digests(ledger, job) is None
     assert sent_before(ledger, [job], digests) is None
+
+
+def names_compared(ledger: Ledger, digests: Digests) -> tuple[list[str], frozenset[str]]:
+    """Return the jobs to compare with a file, and those without digests, of all jobs in the ledger."""
+    jobs = ledger.jobs()
+    found = jobs_to_compare(ledger, jobs[0].target_key, [job.id for job in jobs], digests)
+    return [job.id for job in found.jobs], found.unknown
+
+
+def test_only_a_second_import_in_a_process_filters_the_earlier_jobs(ledger: Ledger) -> None:
+    old, new = (digests_of([(f"{sign}{n}",) for n in range(5)], "code") for sign in "ab")
+    kept(ledger, "complete", old)
+    kept(ledger, "open", old, chunk(1, 1, 5, ChunkState.PENDING))
+    ledger.create(job_of("without", 5), [chunk(1, 1, 5)])
+    assert names_compared(ledger, new) == (["complete", "open", "without"], frozenset({"without"}))
+    assert names_compared(ledger, new) == (["open"], frozenset({"without"}))
+    assert names_compared(ledger, old[3:]) == (["complete", "open", "without"], frozenset({"without"}))
+    kept(ledger, "later", new)
+    assert names_compared(ledger, new) == (["complete", "later", "open", "without"], frozenset({"without"}))
+
+
+@pytest.mark.parametrize("most", [0, 7, 1 << 24])
+def test_a_filter_of_any_size_finds_the_same_records(
+    most: int, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "MOST_FILTERED", most)
+    random.seed(most)
+    codes = [digests_of([(f"c{random.randrange(60)}",) for _ in range(5)], "code") for _ in range(12)]
+    for number, digests in enumerate(codes):
+        jobs = ledger.jobs()
+        names = names_compared(ledger, digests)[0] if jobs else []
+        chosen = sent_before(ledger, [ledger.job(name) for name in names], digests)
+        every = sent_before(ledger, jobs, digests)
+        assert (chosen is None) == (every is None)
+        if chosen is not None and every is not None:
+            assert chosen.mask.tolist() == every.mask.tolist()
+            assert chosen.jobs == every.jobs
+        state = random.choice((ChunkState.ACCEPTED, ChunkState.PENDING, ChunkState.REJECTED))
+        kept(ledger, f"job-{number:02}", digests, chunk(1, 1, 5, state))

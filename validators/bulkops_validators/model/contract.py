@@ -235,8 +235,8 @@ class Readback:
 class KeySearch:
     """A list of the API that shows whether a code or a card exists.
 
-    `what` describes the keys and the list in messages. `column` is the import column, `parameter` the filter of the
-    list, and `field` the key in its items. A value with fewer than `shortest` characters cannot be searched. With
+    `what` describes the keys and the list in messages. `column` is the import column; the filter of the list and the
+    field of its items have the same name. A value with fewer than `shortest` characters cannot be searched. With
     `must_exist` the import needs an existing key; without it the import creates the key.
     """
 
@@ -244,8 +244,6 @@ class KeySearch:
     operation: str
     path: str
     column: str
-    parameter: str
-    field: str
     shortest: int = 1
     must_exist: bool = False
 
