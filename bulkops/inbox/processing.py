@@ -444,7 +444,8 @@ def _state_of(outcome: Outcome) -> tuple[str, int, str | None]:
                 said = "the target differs from the file"
             return "imported", code, said
         case JobState.IN_DOUBT:
-            return "waiting", 4, said or f"{counted(books['in_doubt'], 'record')} in doubt; a manual decision is needed"
+            doubt = f"{counted(books['in_doubt'], 'record')} in doubt; a manual decision is needed"
+            return "waiting", 4, said or f"{doubt}: `bulkops jobs show {outcome.document['job']}`"
         case JobState.UNFINISHED:
             return "failed", code or 3, said
         case JobState.CANCELLED:

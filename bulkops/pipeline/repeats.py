@@ -209,8 +209,9 @@ def counts_of(found: SentBefore) -> str:
         jobs.append(counted(len(found.jobs) - SHOWN, "other job"))
     new = whole - found.records
     were = "was" if found.records == 1 else "were"
+    sent = "sent before, or will be sent," if any(each.running for each in found.jobs) else "already sent"
     return (
-        f"{found.records:,} of {counted(whole, 'record')} {were} already sent to the same target by {', '.join(jobs)}; "
+        f"{found.records:,} of {counted(whole, 'record')} {were} {sent} to the same target by {', '.join(jobs)}; "
         f"{new:,} {'is' if new == 1 else 'are'} new"
     )
 

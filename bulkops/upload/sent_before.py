@@ -25,11 +25,15 @@ MOST_FILTERED = 1 << 24
 
 @dataclass(frozen=True, kw_only=True)
 class RepeatedJob:
-    """An earlier job: how many records of the file it sent, and how many records it sent in all."""
+    """An earlier job: how many records of the file it sent, and how many records it sent in all.
+
+    If it is `running`, it may still have to send some of them.
+    """
 
     job: JobEntry
     records: int
     sent: int
+    running: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +63,11 @@ def sent_before(
         if earlier is None:
             continue
         index = index or _DigestIndex(digests)
-        states = SENT | {ChunkState.PENDING} if job.id in running else SENT
+        is_running = job.id in running
+        states = SENT | {ChunkState.PENDING} if is_running else SENT
         counts = records_in(ledger, job, states)
         if records := index.add(earlier, counts):
-            repeated.append(RepeatedJob(job=job, records=records, sent=int(counts.sum())))
+            repeated.append(RepeatedJob(job=job, records=records, sent=int(counts.sum()), running=is_running))
     return SentBefore(mask=index.mask(), jobs=repeated) if index is not None and repeated else None
 
 

@@ -17,6 +17,7 @@ from bulkops.ledger.events import EvidenceRead
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
+from bulkops.pipeline.repeats import counts_of
 from bulkops.upload import sent_before as comparison
 from bulkops.upload.chunk_records import ChunkRecords
 from bulkops.upload.sent_before import jobs_to_compare, records_in, sent_before
@@ -113,6 +114,7 @@ def test_records_of_a_chunk_count_once_they_may_be_at_the_target(state: ChunkSta
     running = sent_before(ledger, [job], digests, running=[job.id])
     assert running is not None
     assert running.mask[0]
+    assert "sent before, or will be sent, to the same target by job" in counts_of(running)
 
 
 def test_records_of_parts_with_gaps_are_known_by_their_numbers(ledger: Ledger, tmp_path: Path) -> None:
