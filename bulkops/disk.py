@@ -85,18 +85,33 @@ class _TemporaryRaw(FileIO):
 @contextmanager
 def temporary_folder(prefix: str = "bulkops-") -> Iterator[Path]:
     """Yield a folder for temporary files, and remove it at the end; UsageError names it if the disk is full."""
+    with (
+        naming_full_disk(_temporary(), instead=ANOTHER_TEMPORARY),
+        tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder,
+    ):
+        yield Path(folder)
+
+
+@contextmanager
+def naming_full_disk(
+    place: Path | str, *, instead: str = ANOTHER_STATE, kind: type[BulkopsError] = UsageError
+) -> Iterator[None]:
+    """Name the folder to which a block writes if its disk is full; other errors pass, as they may be of a file read."""
     try:
-        with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder:
-            yield Path(folder)
+        yield
     except OSError as error:
         if error.errno not in FULL:
             raise
-        raise temporary_not_written(error) from None
+        raise not_written(place, error, instead=instead, kind=kind) from None
 
 
 def temporary_not_written(error: OSError) -> BulkopsError:
     """Return the error for temporary files that cannot be written."""
-    return not_written(f"The folder of temporary files {tempfile.gettempdir()}", error, instead=ANOTHER_TEMPORARY)
+    return not_written(_temporary(), error, instead=ANOTHER_TEMPORARY)
+
+
+def _temporary() -> str:
+    return f"The folder of temporary files {tempfile.gettempdir()}"
 
 
 def temporary_full() -> BulkopsError:

@@ -133,6 +133,7 @@ class Stopped(Turned):
     """A clock on which the first wait is interrupted, as by Ctrl-C."""
 
     def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
         raise Interrupted("Interrupted.")
 
 

@@ -14,6 +14,7 @@ from bulkops.ledger.care import back_up
 from bulkops.ledger.locks import exclusive
 from bulkops.sandbox.serve import SandboxServer
 from tests.cli.running import KEY, Inside, Shell
+from tests.cli.test_ledger_care import INBOX
 from tests.crash.desk import Desk
 from tests.crash.truth import CASES
 
@@ -42,7 +43,7 @@ class Disk:
 def disk(tmp_path: Path) -> Iterator[Disk]:
     folder = tmp_path / "disk"
     folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    words = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)]
     if subprocess.run(words, capture_output=True, check=False).returncode:
         pytest.skip("only root can mount a small file system")
     try:
@@ -80,7 +81,7 @@ def test_a_temporary_file_names_its_folder_once_and_can_be_closed(small_temporar
 def test_fix_names_the_folder_of_temporary_files_and_not_its_output(disk: Disk, tmp_path: Path) -> None:
     disk.leave(64 << 10)
     shell = Shell(tmp_path / "state")
-    words = ("fix", "coupons", codes(tmp_path / "in.csv", 20_000, tail=" "), "-o", str(tmp_path / "out.csv"))
+    words = ("fix", "coupons", codes(tmp_path / "in.csv", 8000, tail=" "), "-o", str(tmp_path / "out.csv"))
     ended = shell.ended(shell.start(*words, environment=shell.environment | {"TMPDIR": str(disk.folder)}))
     assert (ended.code, ended.err.splitlines()) == (
         2,
@@ -91,7 +92,7 @@ def test_fix_names_the_folder_of_temporary_files_and_not_its_output(disk: Disk, 
 def test_a_backup_blames_the_disk_of_its_copy_and_not_the_ledger(
     small_temporary: Disk, server: SandboxServer, tmp_path: Path
 ) -> None:
-    desk = Desk(folder=tmp_path, base_url=server.base_url)
+    desk = Desk(folder=tmp_path, base_url=server.base_url, key=KEY)
     desk.begin("coupons", Path(codes(tmp_path / "many.csv", 300)), {"application": 1, "campaign": 1}, max_rows=1)
     with (tmp_path / "backup.zip").open("wb") as out, pytest.raises(UsageError) as caught:
         back_up(str(tmp_path / "ledger.db"), out, now=desk.clock.now())
@@ -114,7 +115,7 @@ def test_digests_without_room_name_their_file_and_leave_no_job(
 
 
 def test_a_ledger_without_room_during_a_job_is_named(disk: Disk, server: SandboxServer, tmp_path: Path) -> None:
-    desk = Desk(folder=disk.folder, base_url=server.base_url)
+    desk = Desk(folder=disk.folder, base_url=server.base_url, key=KEY)
     file = CASES["giveaways"].write(tmp_path / "many.csv", records=40, seed=1)
     job = desk.begin("giveaways", file, {"pool": 1}, max_rows=1)
     disk.leave(12_000)
@@ -133,3 +134,23 @@ def test_a_lock_without_room_for_its_owner_is_named(disk: Disk) -> None:
         pass
     assert f"{disk.folder}/locks/job.owner cannot be written: No space left on device." in str(caught.value)
     assert "BULKOPS_STATE" in str(caught.value)
+
+
+def test_an_inbox_names_its_work_folder_and_goes_on_once_there_is_room(
+    disk: Disk, server: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "new.csv").write_text("code\n" + "".join(f"INBOX-{n:05}\n" for n in range(12_000)))
+    (tmp_path / "bulkops.toml").write_text(INBOX.format(base_url=server.base_url))
+    shell = Inside(disk.folder / "state", server.base_url)
+    assert shell.run("jobs", "list").code == 0
+    disk.leave(180_000)
+    ended = shell.run("inbox", "partner")
+    work = disk.folder / "state" / "ledger" / "inboxes" / "partner" / "work"
+    assert ended.code == 3
+    assert f"{work}/drafts/copy cannot be written: No space left on device." in ended.err
+    assert "Free disk space there, or set BULKOPS_STATE to a folder with enough space." in ended.err
+    (disk.folder / "filler").unlink()
+    ended = shell.run("inbox", "partner", "--json")
+    assert (ended.code, ended.json["files"][0]["state"]) == (0, "imported"), ended.err
