@@ -62,8 +62,8 @@ coverage: setup bytecode  ## Run the tests and report which lines and branches t
 test-pythons: setup  ## Run the unit tests on every supported Python version of this machine.
 	$(BIN)/python -m tools.pythons
 
-soak: setup bytecode  ## Run the long crash and load suites in full.
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m soak
+soak: setup bytecode  ## Run the long crash and load suites in full, and property tests on new examples.
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "soak or hypothesis" --hypothesis-profile=searching
 
 fuzz: setup  ## Check generated files until FUZZ_INPUTS are done; print how many broke which invariant.
 	POLARS_MAX_THREADS=1 $(BIN)/python -m tests.fuzz.run --inputs $(FUZZ_INPUTS) --failures build/fuzz
