@@ -52,9 +52,7 @@ pytest: setup bytecode
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 coverage: setup bytecode  ## Run the tests and report which lines and branches they reach, also in subprocesses.
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -n $(WORKERS) --dist worksteal
-	$(BIN)/coverage combine -q
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --cov --cov-report=
 	$(BIN)/coverage report --format=total | sed 's/^/Coverage in percent: /'
 	$(BIN)/coverage report > coverage.txt
 	$(BIN)/coverage html -q
