@@ -74,7 +74,7 @@ def test_paths_count_from_where_the_command_runs(project: Path) -> None:
     assert paths == {"bad.csv", "spring/good.csv", "../stores.csv"}
 
 
-def test_a_pattern_without_files_is_told_and_counts_have_their_noun(project: Path) -> None:
+def test_a_pattern_that_matches_no_file_prints_a_warning(project: Path) -> None:
     (project / "bulkops.toml").write_text('[check]\ncoupons = "codez/*.csv"\nstores = "stores.csv"\n')
     done = say(project)
     assert done.returncode == 0
@@ -82,7 +82,7 @@ def test_a_pattern_without_files_is_told_and_counts_have_their_noun(project: Pat
     assert "1 file checked." in done.stderr
 
 
-def test_patterns_that_no_file_matches_at_all_are_no_success(project: Path) -> None:
+def test_patterns_that_all_match_no_file_exit_2(project: Path) -> None:
     (project / "bulkops.toml").write_text('[check]\ncoupons = "codez/*.csv"\nstores = "shops.csv"\n')
     done = say(project)
     assert (done.returncode, "bulkops.toml: [check] matches no file" in done.stderr) == (2, True)
@@ -91,7 +91,7 @@ def test_patterns_that_no_file_matches_at_all_are_no_success(project: Path) -> N
     assert (code, report["files"]) == (0, [])
 
 
-def test_the_table_says_how_to_judge_and_options_win(project: Path) -> None:
+def test_check_options_override_the_check_table(project: Path) -> None:
     bad = (project / "codes" / "bad.csv").read_text()
     (project / "bulkops.toml").write_text(CONFIG + 'select = ["COD"]\nfail-on = "never"\n')
     code, report = check(project, "codes/bad.csv")
@@ -116,7 +116,7 @@ def test_annotations_for_workflows_are_escaped(project: Path) -> None:
     lines = done.stdout.splitlines()
     assert all(line.startswith(("::error file=codes/a%2Cb.csv,", "::warning file=codes/a%2Cb.csv,")) for line in lines)
     assert any(",line=2,title=TYP" in line and "50%25: A" in line for line in lines), lines
-    assert all(re.search(r"[^.]\. [A-Z]", line) for line in lines), lines  # what is wrong, and what to do
+    assert all(re.search(r"[^.]\. [A-Z]", line) for line in lines), lines  # the problem, and the next step
     assert "1 file checked." in done.stderr
 
 
@@ -135,7 +135,7 @@ def test_findings_for_code_scanning_are_sarif(project: Path) -> None:
         assert result["level"] in ("error", "warning")
 
 
-def test_a_name_that_is_no_utf_8_is_told_to_code_scanning(project: Path) -> None:
+def test_a_file_name_that_is_not_utf_8_is_escaped_in_sarif(project: Path) -> None:
     odd = project / os.fsdecode(b"codes/s\xff.csv")
     odd.write_text("value\nCO 12 \n")
     done = say(project, "--format", "sarif", str(odd.relative_to(project)))

@@ -49,7 +49,7 @@ def bulkops(*words: str, cwd: Path | None = None, **environment: str) -> subproc
         (["export", "coupons", "--application", "1", "-o", "-", "--base-url", "http://[::1"], "not a base address"),
     ],
 )
-def test_a_mistake_is_answered_with_what_was_meant(words: list[str], told: str, tmp_path: Path) -> None:
+def test_a_misspelt_word_gets_a_suggestion(words: list[str], told: str, tmp_path: Path) -> None:
     done = bulkops(*words, cwd=tmp_path)
     assert (done.returncode, told in done.stderr) == (2, True), done.stderr
 
@@ -67,7 +67,7 @@ def test_an_odd_configuration_ends_in_a_message(tmp_path: Path) -> None:
         assert KEY not in done.stderr + done.stdout
 
 
-def test_a_closed_stdout_is_said_before_anything_is_done() -> None:
+def test_a_closed_stdout_is_reported_before_any_work() -> None:
     done = subprocess.run(
         ["/bin/sh", "-c", f"{sys.executable} -m bulkops rules >&-"], stderr=subprocess.PIPE, text=True, check=False
     )
@@ -143,7 +143,7 @@ def test_a_signal_ends_what_reads_a_file(command: str, tmp_path: Path) -> None:
     assert list(tmp_path.glob("out.csv*")) == []
 
 
-def test_nothing_follows_a_document_whose_writing_was_interrupted() -> None:
+def test_a_document_interrupted_while_written_is_not_followed_by_another() -> None:
     words = [*BULKOPS, "rules", "--json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -188,13 +188,13 @@ def on_a_terminal(words: list[str], *, columns: int = 120, **environment: str) -
     return seen.decode()
 
 
-def test_what_a_terminal_would_obey_is_written_out() -> None:
+def test_control_characters_are_escaped_on_a_terminal() -> None:
     assert one_line("a\x1b[2Jb\nc\u202ed") == "a\\x1b[2Jb\\nc\\u202ed"
     assert one_line("Zoë 🎉") == "Zoë 🎉"
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_another_encoding_of_stdout_is_no_trouble(encoding: str, tmp_path: Path) -> None:
+def test_another_encoding_of_stdout_causes_no_error(encoding: str, tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_text("value\nŁÓDŹ 🎉\n")
     done = bulkops("validate", "coupons", str(file), "--json", PYTHONIOENCODING=encoding)

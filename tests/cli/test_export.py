@@ -1,4 +1,4 @@
-"""The export command: the names and filters of all exports, and what it refuses before any request."""
+"""The export command: the names and filters of all exports, and the refusals before any request."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +34,7 @@ def run(*arguments: str) -> Result:
 
 
 @pytest.mark.parametrize("export", EXPORTS.values(), ids=lambda e: e.name)
-def test_each_export_tells_its_filters(export: Export) -> None:
+def test_help_of_each_export_lists_its_filters(export: Export) -> None:
     text = run(export.name, "--help").stdout
     assert all(f"--{f.name}" in text for f in export.filters)
 
@@ -68,7 +68,7 @@ def test_an_unknown_export_names_those_there_are() -> None:
         (("coupons", "--application", "1", "--window", "1d"), "--created-after"),
     ],
 )
-def test_what_is_missing_or_cannot_be_is_said_with_its_option(
+def test_a_missing_or_impossible_value_is_an_error_that_names_its_option(
     arguments: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BULKOPS_STATE", str(tmp_path / "state"))

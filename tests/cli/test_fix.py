@@ -145,7 +145,7 @@ def spoilt(data: bytes, *places: int) -> bytes:
     return bytes(changed)
 
 
-def test_compressed_input_that_is_damaged_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+def test_damaged_compressed_input_is_reported_and_leaves_no_file(tmp_path: Path) -> None:
     whole = zipped(tmp_path / "whole.zip")
     encrypted = spoilt(whole, 6, whole.rindex(b"PK\x01\x02") + 8)
     unknown = spoilt(whole, 8 + 1, whole.rindex(b"PK\x01\x02") + 10 + 1)
@@ -167,7 +167,7 @@ def test_compressed_input_that_is_damaged_is_told_and_leaves_nothing(tmp_path: P
 
 
 @pytest.mark.parametrize(("suffix", "mark"), [("gz", b"\x1f\x8b"), ("ZST", b"\x28\xb5\x2f\xfd"), ("csv", b"value")])
-def test_the_name_of_the_copy_says_whether_it_is_compressed(tmp_path: Path, suffix: str, mark: bytes) -> None:
+def test_the_name_of_the_copy_selects_its_compression(tmp_path: Path, suffix: str, mark: bytes) -> None:
     source, target = tmp_path / "in.csv", tmp_path / f"out.{suffix}"
     source.write_bytes(MANY)
     assert fix("coupons", source, "-o", target).return_value == 0
@@ -243,7 +243,7 @@ def test_a_run_that_is_stopped_leaves_no_half_a_copy(tmp_path: Path, sign: signa
     assert part.exists() == (sign is signal.SIGKILL)
 
 
-def test_the_copy_is_written_even_if_nobody_looks_at_the_difference(tmp_path: Path) -> None:
+def test_the_copy_is_written_though_the_reader_of_the_difference_stops(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(MANY)
     line = '"$0" -m bulkops fix coupons "$1/in.csv" -o "$1/out.csv" --diff | head -1'
     command = ["bash", "-o", "pipefail", "-c", line, sys.executable, str(tmp_path)]
@@ -274,7 +274,7 @@ def test_no_cell_is_made_of_two_records(tmp_path: Path) -> None:
     assert target.read_bytes() == content
 
 
-def test_what_is_left_is_said_with_the_command_for_it(tmp_path: Path) -> None:
+def test_remaining_findings_are_printed_with_the_command_that_repairs_them(tmp_path: Path) -> None:
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_bytes(b"value,expirydate\nCAF\xe91,2030-12-31\nCODE2,03/04/2030\nCODE3\n")
     again = f"bulkops fix coupons {source} -o {target} --time-zone UTC --overwrite"
@@ -291,13 +291,13 @@ def test_what_is_left_is_said_with_the_command_for_it(tmp_path: Path) -> None:
     )
 
 
-def test_a_document_counts_what_is_left(tmp_path: Path) -> None:
+def test_a_document_counts_the_remaining_findings(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(b"Code,Value\nBLOOM-AA11,-10.0\n")
     report = json.loads(fix("coupons", tmp_path / "in.csv", "-o", tmp_path / "out.csv", "--json").stdout)
     assert report["left"] == {"errors": 1, "warnings": 0, "counts": {"HDR116": 1}}
 
 
-def test_what_is_left_of_a_copy_on_stdout_is_said_on_stderr(tmp_path: Path) -> None:
+def test_remaining_findings_of_a_copy_on_stdout_are_printed_on_stderr(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(b"value\nCAF\xe91\n")
     ended = Shell(tmp_path).run("validate", "coupons", str(tmp_path / "in.csv"))
     assert "in cp1252" in ended.out

@@ -1,4 +1,4 @@
-"""What is printed may have no reader, no room or no terminal: the command goes on, and its exit code stays its own."""
+"""A command continues, with its own exit code, if its output has no reader, no disk space or no terminal."""
 
 import json
 import os
@@ -179,7 +179,7 @@ def test_a_hangup_after_a_hangup_does_not_stop_at_once(shell: Shell, sandbox: Sa
         (("import", "giveaways", "FILE", *POOL), 0),
     ],
 )
-def test_a_closed_stdin_is_said_only_where_it_is_read(
+def test_a_closed_stdin_is_reported_only_by_a_command_that_reads_it(
     words: tuple[str, ...], code: int, shell: Shell, tmp_path: Path
 ) -> None:
     file = GIVEAWAYS.write(tmp_path / "f.csv", records=5, seed=1)

@@ -114,7 +114,7 @@ def test_records_that_are_none_stop_every_command(contract: Contract, rule: str,
     assert code_of(imported) == 1
     assert rule in imported.stdout
     if contract.routes[0].readback is None:
-        return  # there is no export to compare with
+        return  # the contract has no export to compare with
     export = tmp_path / "export.csv"
     export.write_text(f"{export_header(contract)}\n")
     reconciled = run("reconcile", contract.name, file, "--export", export)
@@ -233,7 +233,7 @@ def test_a_rule_that_stops_nothing_or_cannot_be_lifted_is_a_usage_error(word: st
     assert "VAL115 (three-decimals-throughout)" in str(result.exception)
 
 
-def test_a_comparison_says_how_three_decimals_were_read(tmp_path: Path) -> None:
+def test_a_comparison_reports_how_three_decimals_were_read(tmp_path: Path) -> None:
     file, export = tmp_path / "f.csv", tmp_path / "export.csv"
     file.write_text("store_integration_id,limit\nSTORE-1,1.000\n")
     export.write_text("store_integration_id,limit\nSTORE-1,1\n")

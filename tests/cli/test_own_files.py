@@ -1,4 +1,4 @@
-"""Commands write over what they wrote themselves, over other files only if told to, and never over a job's file."""
+"""Commands overwrite their own files, other files only with an option, and the file of a job never."""
 
 import sqlite3
 from collections.abc import Callable

@@ -20,7 +20,7 @@ def ended(code: str, exit_code: int) -> str:
     return done.stdout
 
 
-def test_what_was_said_and_what_is_registered_for_the_end_come_out() -> None:
+def test_printed_text_and_exit_handlers_survive_the_fast_exit() -> None:
     assert ended(LATER, 3) == "said registered\n"
 
 

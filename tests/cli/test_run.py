@@ -118,7 +118,9 @@ def test_again_imports_each_time(shell: Shell, sandbox: SandboxServer, tmp_path:
     assert sandbox.state.count("giveaway") == 40
 
 
-def test_a_guard_that_says_no_names_the_key_that_lifts_it(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_a_guard_that_refuses_a_step_names_the_key_that_lifts_it(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
     (tmp_path / "empty.csv").write_text("item\n")
     step = {"contract": "collections", "file": "empty.csv", "ids": {"collection": 1}}
     ended = run(shell, recipe(tmp_path, giveaways(tmp_path), step))
@@ -221,7 +223,7 @@ def test_a_recipe_that_was_killed_goes_on_and_doubles_nothing(
     assert COUPONS.held(sandbox) == counted(rows_of(tmp_path / "c.csv"))
 
 
-def test_a_signal_while_a_step_is_still_compared_keeps_what_was_done(
+def test_a_signal_during_the_comparison_of_a_step_keeps_the_finished_steps(
     shell: Shell, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     (tmp_path / "items.csv").write_text("item\nred\n")
