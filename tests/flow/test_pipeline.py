@@ -22,7 +22,7 @@ from bulkops_validators import CONTRACTS
 
 
 class Diary:
-    """Writes down what it is told, and what the ledger holds then."""
+    """Records each call of an observer, with the number of jobs in the ledger at that time."""
 
     def __init__(self, ledger: Ledger, *, refusing: str = "") -> None:
         self.told: list[str] = []
@@ -62,7 +62,7 @@ def collection(tmp_path: Path, text: str = "item\nred\n", **choices: Any) -> Imp
     return ImportRequest(contract=CONTRACTS["collections"], file=file, **choices)
 
 
-def test_each_step_is_told_in_order_and_the_ledger_has_the_job_when_it_began(
+def test_an_observer_gets_each_step_in_order_after_the_ledger_has_the_job(
     sandbox: SandboxServer, ledger: Ledger, tmp_path: Path
 ) -> None:
     diary = Diary(ledger)
