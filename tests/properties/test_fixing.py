@@ -1,4 +1,4 @@
-"""Repairs of files whose bytes, structure and cells are wrong in every way: nothing lost, nothing left to repair."""
+"""Repairs of files with wrong bytes, structure and cells lose nothing and leave nothing to repair."""
 
 import io
 from zoneinfo import ZoneInfo
@@ -193,7 +193,7 @@ def test_safe_repairs_of_readable_records_leave_no_more_errors(
 
 @lean
 @given(contracts, st.data(), options)
-def test_every_change_says_which_record_it_was_and_changes_something(
+def test_every_change_has_a_record_and_changes_its_text(
     contract: Contract, data: st.DataObject, chosen: FixOptions
 ) -> None:
     original = data.draw(files(contract))
