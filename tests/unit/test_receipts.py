@@ -1,4 +1,4 @@
-"""What is remembered of a saved export, and for how long."""
+"""The receipt of a saved export: its content and its lifetime."""
 
 import os
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_receipt_that_cannot_be_read_is_none(export: Path) -> None:
         assert receipt_of(export) is None
 
 
-def test_state_folder_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receipt_in_a_read_only_state_folder_causes_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("BULKOPS_STATE", str(tmp_path / "file" / "state"))
     keep_receipt(tmp_path / "file", REQUEST, "https://a.example")

@@ -122,7 +122,7 @@ def test_the_readme_lists_the_defects_of_every_twin() -> None:
 
 
 @pytest.mark.parametrize(("name", "records"), RECORDS.items())
-def test_a_good_sample_is_strict_csv_with_as_many_records_as_the_readme_says(name: str, records: int) -> None:
+def test_a_good_sample_is_strict_csv_with_the_record_count_of_the_readme(name: str, records: int) -> None:
     assert len(read(name)) == records
     assert f"| `{name}.csv` |" in (readme := (SAMPLES / "README.md").read_text(encoding="utf-8"))
     assert re.search(rf"\| `{name}\.csv` \| `[a-z-]+` \| {records:,} \|", readme)

@@ -366,7 +366,7 @@ def test_a_key_command_without_an_end_is_ended(kind: str, monkeypatch: pytest.Mo
     assert time.monotonic() - started < 10
 
 
-def test_a_user_without_a_home_folder_is_told_to_set_the_state_folder() -> None:
+def test_a_missing_home_folder_is_an_error_that_names_bulkops_state() -> None:
     script = (
         "import os, platformdirs, pwd, bulkops.settings as settings; "
         "os.getuid() and exit(77); "

@@ -1,4 +1,4 @@
-"""What else is wrong with a record whose quotes are wrong, where it is plain what its cells hold."""
+"""Other defects of a record with wrong quotes are reported if its cells are unambiguous."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_quotes_that_are_plainly_a_text_s_own_hide_nothing_else(cell: str, rule:
     assert not rule or rule in report.counts
 
 
-def test_a_quote_in_a_cell_that_is_no_text_leaves_the_record_unjudged() -> None:
+def test_a_quote_in_a_cell_that_is_not_text_leaves_the_record_unchecked() -> None:
     report = check("coupons", NAMES + b'ABCD,,,1"0,2023-02-29T00:00:00Z\n')[0]
     assert dict(report.counts) == {"STR104": 1}
 
@@ -99,7 +99,7 @@ def test_a_formula_in_a_file_with_semicolons_is_named_as_one_with_commas() -> No
 
 
 @pytest.mark.parametrize(("bad", "rule"), [(b"\xfc", "FIL104"), (b"\x01", "FIL107"), (b"\x00", "FIL106")])
-def test_bytes_in_undoubled_json_are_told_with_its_column(bad: bytes, rule: str) -> None:
+def test_invalid_bytes_in_undoubled_json_are_reported_with_its_column(bad: bytes, rule: str) -> None:
     content = b'attributes,value\n"{"a": "x, M' + bad + b'ller"}",ABCD\n'
     (finding,) = [f for f in check("coupons", content)[0].findings if f.code == rule]
     assert (finding.byte, finding.column, finding.field) == (29, "attributes", 1)

@@ -30,7 +30,7 @@ def check(contract: Contract | str, data: bytes, **chosen: object) -> FileReport
 
 
 def file_of(contract: Contract, count: int = 12) -> str:
-    """Return a valid file with only the required columns, or those of which one is needed."""
+    """Return a valid file with its required and recommended columns, and one column of each exclusive group."""
     names = [exclusive.columns[0] for exclusive in contract.exclusive if exclusive.whole_file]
     names += contract.required_names
     names += [column.name for column in contract.columns if column.recommended]
@@ -168,7 +168,7 @@ FOOTERS = {
 
 @ALL
 @pytest.mark.parametrize("footer", FOOTERS)
-def test_a_line_that_is_no_record_is_one_finding_of_its_own_rule(contract: Contract, footer: str) -> None:
+def test_a_footer_line_is_one_finding_of_its_own_rule(contract: Contract, footer: str) -> None:
     data = f"{file_of(contract)}{footer}\n".encode()
     report = check(contract, data)
     if "," in footer and file_of(contract, 0).count(",") == 1:  # its cells are those of a record, too
@@ -206,7 +206,7 @@ VALID = {
 
 
 @pytest.mark.parametrize("name", VALID)
-def test_unusual_values_are_no_lines_of_programs(name: str) -> None:
+def test_unusual_values_are_not_reported_as_footer_lines(name: str) -> None:
     assert {code for code in check(name, VALID[name]).counts if code.startswith(("STR", "HDR", "FIL"))} == set()
     if name != "collections":
         assert check(name, VALID[name], select=("VAL112", "VAL113", "XLS114", "COD110")).counts == {}

@@ -1,4 +1,4 @@
-"""Decimal numbers that may be thousands, and ids that were made numbers: told from the whole column."""
+"""Decimal numbers that may be thousands, and ids that were made numbers: recognised from the whole column."""
 
 import io
 

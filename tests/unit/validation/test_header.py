@@ -84,6 +84,6 @@ def test_a_column_is_judged_by_the_name_it_will_have() -> None:
     assert [fault.code for fault in header.faults] == ["HDR103"]
 
 
-def test_masked_faults_of_contested_columns_tell_no_value() -> None:
+def test_masked_findings_of_contested_columns_contain_no_value() -> None:
     (fault,) = read_header(b"Code,Value", CONTRACTS["coupons"], mask=True).faults
     assert "'Code' and 'Value'" in fault.message

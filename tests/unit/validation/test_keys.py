@@ -1,4 +1,4 @@
-"""Repetitions are found in one go or range by range, in memory or beyond, all the same."""
+"""The same repeated keys are found at once or range by range, in memory or on disk."""
 
 import numpy as np
 import pytest

@@ -35,7 +35,7 @@ def test_repeated_keys_are_found_in_files_of_every_encoding(encoding: str) -> No
     assert encoding.upper()[:6] in report.findings[0].message
 
 
-def test_nul_bytes_at_the_end_are_no_encoding() -> None:
+def test_nul_bytes_at_the_end_are_not_reported_as_utf_16() -> None:
     assert "FIL103" not in check("coupons", b"value\nABCD\n" + b"\0" * 100).counts
 
 
@@ -185,7 +185,7 @@ def test_a_number_among_names_has_lost_no_zeros() -> None:
         (("01.02.2030",), None),
     ],
 )
-def test_the_order_of_day_and_month_is_told_from_the_column(dates: tuple[str, ...], code: str | None) -> None:
+def test_the_order_of_day_and_month_is_inferred_from_the_column(dates: tuple[str, ...], code: str | None) -> None:
     data = "value,startdate\n" + "".join(f"CODE{n},{date}\n" for n, date in enumerate(dates))
     said = [f.message for f in check("coupons", data.encode()).findings if f.code == "DAT110"]
     assert [code in message for message in said if code] == ([True] if code else [])
@@ -225,7 +225,7 @@ def test_masked_findings_give_no_value_away(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["code", "expiry_date", "Value", " limitval"])
-def test_names_that_come_near_a_column_are_told_though_values_are_hidden(name: str) -> None:
+def test_a_name_similar_to_a_column_is_printed_though_values_are_masked(name: str) -> None:
     report = check("coupons", f"{name}\nABCD\n".encode(), mask=True)
     assert {f.column for f in report.findings if f.code in {"HDR102", "HDR105", "HDR106"}} == {name}
 
@@ -252,7 +252,7 @@ LOST_ZEROS = b"code\n" + b"".join(b"%08d\n" % (31415926 + n) for n in range(90))
     ("contract", "data", "code"),
     [("loyalty-points", IDS_OF_BOTH_KINDS, "XCL104"), ("giveaways", LOST_ZEROS, "XLS103")],
 )
-def test_what_is_accepted_of_a_whole_file_does_not_hang_on_how_much_is_shown(
+def test_a_baseline_accepts_all_findings_whatever_the_maximum_shown(
     contract: str, data: bytes, code: str, most: int, tmp_path: Path
 ) -> None:
     before = check(contract, data, select=(code,))
@@ -271,7 +271,7 @@ def test_a_rule_about_dates_needs_no_other_one() -> None:
 
 @pytest.mark.parametrize("others", ["CODE1,1\n", " CODE1,1\n", "\u00e91CODE,1\n", ""])
 @pytest.mark.parametrize("blank", ["\u00a0,\u00a0\n", " ,\n", ",\u2003\n"])
-def test_a_record_of_nothing_but_blanks_is_one_whatever_stands_beside_it(blank: str, others: str) -> None:
+def test_a_record_of_only_blanks_is_blank_beside_any_other_records(blank: str, others: str) -> None:
     counts = check("coupons", f"value,limitval\nCODE0,1\n{blank}{others}CODE2,2\n".encode()).counts
     assert (counts.get("STR103"), counts.get("VAL101"), counts.get("COD103")) == (1, None, None)
 
@@ -290,7 +290,7 @@ def test_entries_of_rules_that_were_not_judged_are_not_called_unused(tmp_path: P
         assert len(validate_files(CONTRACTS["coupons"], [clean], settings=settings).unused_baseline) == unused
 
 
-def test_a_report_says_that_reading_stopped_early() -> None:
+def test_a_report_records_that_reading_stopped_early() -> None:
     report = check("coupons", b"value,limitval\n" + b"ABCD,x\n" * 100, max_errors=1, block_bytes=64)
     assert report.stopped
     assert report.to_json()["stopped"] is True
