@@ -146,7 +146,7 @@ def small_disk(folder: Path) -> Iterator[bool]:
 
 
 def tell(case: Case, folder: Path, seed: int) -> None:
-    """Run two imports under events drawn from a seed, resume unfinished jobs, and compare the ledger with the target."""
+    """Run two imports under events drawn from a seed, resume them, and compare the ledger with the target."""
     chance = random.Random(seed)
     state = folder / "state"
     with small_disk(state) as mounted, SandboxServer(rate_limit=0, key=KEY) as sandbox:
