@@ -54,7 +54,7 @@ def test_a_misspelt_word_gets_a_suggestion(words: list[str], told: str, tmp_path
     assert (done.returncode, told in done.stderr) == (2, True), done.stderr
 
 
-def test_an_odd_configuration_ends_in_a_message(tmp_path: Path) -> None:
+def test_an_unusual_configuration_is_an_error_without_traceback(tmp_path: Path) -> None:
     words = ("export", "coupons", "--application", "1", "-o", "x.csv", "--target", "live", "--json")
     for text in (
         '[targets]\nlive = "x"',
@@ -109,7 +109,7 @@ def wait_until_it_reads(process: subprocess.Popen[str], file: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["validate", "fix", "check"])
-def test_a_signal_ends_what_reads_a_file(command: str, tmp_path: Path) -> None:
+def test_a_signal_ends_a_command_that_reads_a_file(command: str, tmp_path: Path) -> None:
     pipe, out = tmp_path / "pipe.csv", tmp_path / "out.csv"
     os.mkfifo(pipe)
     words = ["validate", "coupons", str(pipe)]
@@ -156,7 +156,7 @@ def test_a_document_interrupted_while_written_is_not_followed_by_another() -> No
     assert '"exit": 130' not in told
 
 
-def test_a_table_begins_with_its_first_line_and_has_no_colour_where_none_is_wanted() -> None:
+def test_a_table_begins_with_its_header_and_follows_no_color() -> None:
     assert bulkops("rules").stdout.splitlines()[0].split()[:2] == ["code", "name"]
     seen = on_a_terminal(["validate", "coupons", str(SAMPLES / "broken" / "coupons.csv")], NO_COLOR="1")
     assert "\x1b[3" not in seen

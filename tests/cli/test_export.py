@@ -50,7 +50,7 @@ def test_every_contract_with_a_csv_read_back_has_an_export_of_its_name() -> None
         assert path in EXPORTS[name].paths
 
 
-def test_an_unknown_export_names_those_there_are() -> None:
+def test_an_unknown_export_is_an_error_that_lists_the_exports() -> None:
     result = run("vouchers", "-o", "x.csv")
     assert isinstance(result.exception, UsageError)
     assert "coupons" in str(result.exception)
@@ -182,7 +182,7 @@ def test_id_that_an_export_does_not_take_is_refused_by_its_option(arguments: tup
 
 
 @pytest.mark.parametrize("export", EXPORTS.values(), ids=lambda e: e.name)
-def test_every_export_refuses_the_ids_that_it_has_no_use_for(export: Export) -> None:
+def test_every_export_refuses_ids_that_it_does_not_use(export: Export) -> None:
     needed = [word for name in export.ids for word in (f"--{name}", "1")]
     needed += [word for name in export.path_names for word in (f"--{name.name}", "1")]
     for name in set(ID_NAMES) - set(export.ids):
@@ -193,9 +193,7 @@ def test_every_export_refuses_the_ids_that_it_has_no_use_for(export: Export) -> 
 
 @pytest.mark.parametrize("command", ["import", "reconcile"])
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=lambda c: c.name)
-def test_every_contract_refuses_the_ids_that_it_has_no_use_for(
-    command: str, contract: Contract, tmp_path: Path
-) -> None:
+def test_every_contract_refuses_ids_that_it_does_not_use(command: str, contract: Contract, tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_text("x\n")
     ids = max((route.ids for route in contract.routes), key=len)

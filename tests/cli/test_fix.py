@@ -37,7 +37,7 @@ def fix(*arguments: str | Path) -> Result:
     return result
 
 
-def test_a_spoilt_file_becomes_clean(tmp_path: Path) -> None:
+def test_fix_of_a_broken_file_writes_a_clean_copy(tmp_path: Path) -> None:
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_bytes(SPOILT)
     decided = ("--time-zone", "Europe/Berlin", "--encoding", "cp1252", "--start-of-day")
@@ -73,7 +73,7 @@ def test_the_difference_can_be_shown(tmp_path: Path) -> None:
     assert lines[:3] == ["@@ line 2 limitval XLS110 @@", "-1.0", "+1"]
 
 
-def test_repairs_that_could_be_wrong_wait_for_unsafe(tmp_path: Path) -> None:
+def test_uncertain_repairs_are_made_only_with_unsafe(tmp_path: Path) -> None:
     source, safe, unsafe = (tmp_path / name for name in ("in.csv", "safe.csv", "unsafe.csv"))
     content = b'value,limitval\nCO\xe2\x80\x8bDE1,1\nCODE2,"1,500"\nCODE1,5\n'
     source.write_bytes(content)
@@ -83,7 +83,7 @@ def test_repairs_that_could_be_wrong_wait_for_unsafe(tmp_path: Path) -> None:
     assert unsafe.read_bytes() == b"value,limitval\nCODE1,1\nCODE2,1500\n"
 
 
-def test_a_file_is_never_written_over(tmp_path: Path) -> None:
+def test_fix_never_overwrites_its_input(tmp_path: Path) -> None:
     source = tmp_path / "in.csv"
     source.write_bytes(b"value\nCODE1 \n")
     assert "is the same file as" in str(fix("coupons", source, "-o", source, "--overwrite").exception)
@@ -91,14 +91,14 @@ def test_a_file_is_never_written_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"CODE1,1\nCODE2,2\n"])
-def test_without_a_header_there_is_nothing_to_go_by(tmp_path: Path, content: bytes) -> None:
+def test_fix_of_a_file_without_header_is_refused(tmp_path: Path, content: bytes) -> None:
     source = tmp_path / "in.csv"
     source.write_bytes(content)
     assert "has no usable header" in str(fix("coupons", source, "-o", tmp_path / "out.csv").exception)
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_no_file_that_is_read_is_written(tmp_path: Path) -> None:
+def test_fix_refuses_an_output_that_is_also_an_input(tmp_path: Path) -> None:
     source, target, link, hard = (tmp_path / name for name in ("in.csv", "out.csv", "link.csv", "hard.csv"))
     source.write_bytes(SPOILT)
     link.symlink_to(source)
@@ -177,13 +177,13 @@ def test_the_name_of_the_copy_selects_its_compression(tmp_path: Path, suffix: st
         assert stream.read() == MANY.replace(b",1.0", b",1")
 
 
-def test_no_archive_is_written(tmp_path: Path) -> None:
+def test_fix_to_a_zip_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(MANY)
     assert "cannot write" in str(fix("coupons", tmp_path / "in.csv", "-o", tmp_path / "out.zip").exception)
     assert not (tmp_path / "out.zip").exists()
 
 
-def test_a_copy_on_stdout_is_alone_there(tmp_path: Path) -> None:
+def test_stdout_contains_only_the_copy_if_it_is_the_output(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(b"value,limitval\nCODE1,1.0\n")
     shell = Shell(tmp_path.with_name(f"{tmp_path.name}-state"))
     log = tmp_path / "changes.jsonl"
@@ -205,7 +205,7 @@ def test_a_list_of_changes_needs_a_file(tmp_path: Path) -> None:
     )
 
 
-def test_devices_are_written_to_and_stay(tmp_path: Path) -> None:
+def test_a_device_as_output_is_written_and_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(b"value\nCODE1 \n")
     assert fix("coupons", tmp_path / "in.csv", "-o", "/dev/null", "--log", "/dev/null").return_value == 0
     assert Path("/dev/null").is_char_device()
@@ -259,14 +259,14 @@ def test_control_characters_cannot_disturb_the_difference(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("first", [b'"CODE1","{""a"": 1}"', b"CODE1,"])
-def test_records_that_a_lone_carriage_return_parts_stay_two(tmp_path: Path, first: bytes) -> None:
+def test_records_separated_by_a_lone_carriage_return_remain_two(tmp_path: Path, first: bytes) -> None:
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_bytes(b"value,attributes\n" + first + b'\r"CODE2","{""a"": 2}"\nCODE3,\n')
     fix("coupons", source, "-o", target)
     assert target.read_bytes() == b"value,attributes\n" + first + b'\n"CODE2","{""a"": 2}"\nCODE3,\n'
 
 
-def test_no_cell_is_made_of_two_records(tmp_path: Path) -> None:
+def test_fix_never_joins_two_records_into_one_cell(tmp_path: Path) -> None:
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     content = b'attributes,value\nx,CODE1\n"{"a": 1}"\r"CODE2",CODE3\n'
     source.write_bytes(content)

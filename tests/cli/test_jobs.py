@@ -106,7 +106,7 @@ def test_undo_keeps_rows_imported_after_the_job_without_max_removals(
 
 
 @pytest.mark.parametrize("words", [("list",), ("show",), ("show", "--json")])
-def test_looking_at_jobs_starts_none_of_the_heavy_machinery(words: tuple[str, ...], shell: Shell) -> None:
+def test_listing_jobs_imports_no_heavy_library(words: tuple[str, ...], shell: Shell) -> None:
     ledger = Ledger.open(str(shell.state / "ledger.db"), clock=SystemClock())
     ledger.create(JOB, [CHUNK])
     ledger.close()

@@ -117,7 +117,7 @@ def test_a_balance_that_differs_from_the_sent_points_is_reported_by_subledger(tm
     assert result.return_value == 1
 
 
-def test_a_job_knows_its_file_its_target_and_its_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reconcile_of_a_job_uses_its_file_target_and_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BULKOPS_STATE", str(tmp_path / "state"))
     codes = tmp_path / "codes.csv"
     codes.write_text("code\nJOB-1\nJOB-1\nJOB-2\n")

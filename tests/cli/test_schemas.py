@@ -314,5 +314,5 @@ def test_the_schema_of_the_configuration_accepts_what_bulkops_accepts(text: str,
         read()
 
 
-def test_the_tables_that_are_read_are_those_of_the_schema() -> None:
+def test_the_schema_of_the_configuration_has_every_table() -> None:
     assert set(TABLES) == set(ConfigurationFile.model_fields)

@@ -84,7 +84,7 @@ def test_every_command_has_help() -> None:
         assert len(done.stdout.splitlines()) > 3
 
 
-def test_a_mistyped_contract_is_answered_with_the_nearest_one() -> None:
+def test_a_mistyped_contract_is_an_error_with_the_nearest_name() -> None:
     done = bulkops("contracts", "cupons")
     assert done.returncode == 2
     assert "Did you mean 'coupons'?" in done.stderr
@@ -110,7 +110,7 @@ def test_headers_of_all_contracts_are_printed_with_their_names() -> None:
     assert bulkops("contracts", "stores", "--format", "header").stdout == "store_integration_id\n"
 
 
-def test_a_limit_is_a_plain_number() -> None:
+def test_limits_of_a_contract_are_printed_without_decimals() -> None:
     assert not [line for line in bulkops("contracts", "coupons").stdout.splitlines() if "000.0" in line]
 
 

@@ -110,7 +110,7 @@ def test_rules_are_chosen_by_prefix(bad: Path) -> None:
     assert left["files"][0]["counts"] == {"TYP101": 1}
 
 
-def test_an_unknown_rule_is_a_mistake_in_the_call(bad: Path) -> None:
+def test_an_unknown_rule_is_a_usage_error(bad: Path) -> None:
     result = run("coupons", bad, "--select", "XYZ")
     assert "Unknown rule 'XYZ'" in str(result.exception)
 
@@ -131,7 +131,7 @@ def test_a_baseline_accepts_known_findings_and_lists_unused_entries(tmp_path: Pa
     assert len(document["unused_baseline"]) == 1
 
 
-def test_the_whole_program_answers_with_its_exit_code(bad: Path) -> None:
+def test_validate_as_a_process_exits_1_for_findings(bad: Path) -> None:
     command = [sys.executable, "-m", "bulkops", "validate", "coupons", str(bad), "--json"]
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 1

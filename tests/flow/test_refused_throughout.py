@@ -34,7 +34,7 @@ def requests(server: ForeignServer) -> int:
 
 @pytest.mark.parametrize("line", ["line", "none"])
 @pytest.mark.parametrize("contract", CONTRACTS)
-def test_a_file_refused_for_one_reason_stops_within_15_requests_and_stays_pending(
+def test_a_job_refused_for_one_reason_stops_within_15_requests_with_pending_records(
     contract: str, line: str, server: ForeignServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = bad_file(tmp_path / "f.csv", contract)

@@ -83,7 +83,7 @@ def test_well_formed_files_have_no_structural_error(
 @example(body='a","\n",a"aa",', size=8)  # the last cell of a window is empty, and goes on in the file
 @example(body='""b,c,d,e\n"""\n"\r', size=8)  # a return alone behind a quote, once with a broken record before it
 @given(body=st.lists(pieces, max_size=40).map("".join), size=st.integers(min_value=8, max_value=200))
-def test_the_size_of_blocks_changes_nothing(body: str, size: int) -> None:
+def test_findings_are_the_same_for_any_block_size(body: str, size: int) -> None:
     data = (HEADER + body).encode()
     whole, split = check(data), check(data, block_bytes=size)
     assert structural(split) == structural(whole)
@@ -123,7 +123,7 @@ def test_structural_errors_agree_with_a_strict_csv_reader(body: str) -> None:
 
 @lean
 @given(st.binary(max_size=300), st.integers(min_value=8, max_value=100))
-def test_no_bytes_end_in_an_exception(data: bytes, size: int) -> None:
+def test_validation_of_any_bytes_raises_no_exception(data: bytes, size: int) -> None:
     for prefix in (b"", HEADER.encode()):
         report = check(prefix + data, block_bytes=size)
         assert report.errors + report.warnings == sum(report.counts.values())

@@ -34,7 +34,7 @@ def test_receipt_names_the_target_and_the_filters_that_select_rows(export: Path)
     )
 
 
-def test_receipt_does_not_hold_once_the_file_was_changed_moved_or_copied(export: Path) -> None:
+def test_a_receipt_is_invalid_after_its_file_was_changed_moved_or_copied(export: Path) -> None:
     kept = export.stat()
     copy = export.with_name("copy.csv")
     copy.write_bytes(export.read_bytes())

@@ -104,7 +104,7 @@ def _modules_outside() -> list[Path]:
     return modules + list((ROOT / "validators" / "bulkops_validators" / "model").rglob("*.py"))
 
 
-def test_nothing_outside_names_a_contract_in_a_decision() -> None:
+def test_no_code_outside_the_contracts_branches_on_a_contract_name() -> None:
     assert {str(p): lines for p in _modules_outside() if (lines := _decisions_on_names(p))} == {}
 
 
@@ -112,7 +112,7 @@ def test_nothing_outside_names_a_contract_in_a_decision() -> None:
 OF_ACCOUNTS = {"coupons", "stores", "collections", "audiences"}
 
 
-def test_nothing_outside_has_a_text_that_is_the_name_of_a_contract() -> None:
+def test_no_string_outside_the_contracts_is_a_contract_name() -> None:
     found = {}
     for path in _modules_outside():
         of_accounts = "account" in path.parts or path.name in ("snapshot.py", "checkup.py")

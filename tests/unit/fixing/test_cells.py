@@ -56,7 +56,9 @@ def test_blanks_are_what_validation_takes_for_blanks() -> None:
         ("limitval", "0.125", "0.125"),
     ],
 )
-def test_no_thousand_begins_with_a_lone_zero(column: str, text: str, after: str, options: FixOptions) -> None:
+def test_a_number_with_a_leading_zero_is_not_read_as_thousands(
+    column: str, text: str, after: str, options: FixOptions
+) -> None:
     assert repaired(column, text, options)[0] == after
 
 
@@ -139,7 +141,7 @@ def test_the_order_of_slashed_dates_follows_the_date_or_its_column() -> None:
         assert repaired("expirydate", "03/04/2030", evidence=FileEvidence({"expirydate": shown}))[0] == after
 
 
-def test_all_apostrophes_in_front_go_at_once() -> None:
+def test_all_leading_apostrophes_are_removed_in_one_run() -> None:
     assert repaired("value", "'" * 60 + "0012", UNSAFE) == ("0012", ["XLS108"])
 
 

@@ -49,7 +49,7 @@ def notes_for(contract: Contract) -> list[str]:
 
 
 @pytest.mark.parametrize("contract", SEVERAL, ids=lambda contract: contract.name)
-def test_no_note_of_a_program_becomes_a_record(contract: Contract) -> None:
+def test_a_footer_of_a_program_is_never_repaired_into_a_record(contract: Contract) -> None:
     header, records, notes = ",".join(contract.column_names), records_of(contract, 5), notes_for(contract)
     data = "\n".join([header, *records, *notes, "-----", "MD-0002;1", ""]).encode()
     before, after = checked(data, contract), checked(fixed(data, SAFE, contract)[0], contract)

@@ -93,14 +93,14 @@ def test_cells_that_cannot_be_read_get_the_commas_of_the_file_and_keep_their_byt
 EIGHT = b"value\n" + b"".join(b"1%07d\n" % n for n in range(20))
 
 
-def test_zeros_go_only_in_front_of_what_validation_reports() -> None:
+def test_zeros_are_added_only_to_cells_that_validation_reports() -> None:
     after, changes, report = fixed(EIGHT + b"123456\n7\n", UNSAFE)
     assert after == EIGHT + b"00123456\n7\n"
     assert [(c.code, c.record, c.line, c.column, c.before) for c in changes] == [("XLS103", 21, 22, "value", "123456")]
     assert (report.changed, report.removed) == (1, 0)
 
 
-def test_lengths_count_only_when_all_else_is_repaired() -> None:
+def test_lost_zeros_are_restored_after_other_repairs_of_the_cells() -> None:
     data = b"value\n" + b"".join(b"'1%07d\n" % n for n in range(20)) + b"123456\n"
     assert fixed(data, UNSAFE)[0] == EIGHT + b"00123456\n"
 
@@ -112,7 +112,7 @@ def test_codes_equal_but_for_lost_zeros_are_repetitions() -> None:
     assert (report.records, report.changed, report.removed) == (24, 1, 2)
 
 
-def test_an_object_without_quotes_gets_them() -> None:
+def test_an_unquoted_json_object_is_quoted() -> None:
     data = b'value,attributes,limitval\nABCG,{"a": 1, "b": 2},1\nABCH,{"a": 1, "b": 2}\n'
     after, changes, _ = fixed(data)
     assert after == data.replace(b'G,{"a": 1, "b": 2}', b'G,"{""a"": 1, ""b"": 2}"')

@@ -22,7 +22,7 @@ def address(postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return postgres.new_ledger()
 
 
-def test_commits_are_durable_even_where_the_server_would_not_wait(address: str, postgres: Postgres) -> None:
+def test_a_ledger_commits_synchronously_whatever_the_default_of_its_role(address: str, postgres: Postgres) -> None:
     postgres.execute("ALTER ROLE bulkops SET synchronous_commit = off")
     try:
         ledger = Ledger.open(address, clock=SystemClock())

@@ -76,7 +76,7 @@ def test_a_pipe_can_be_read_again(tmp_path: Path) -> None:
     writer.join()
 
 
-def test_content_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+def test_the_format_of_content_is_recognised_by_its_first_bytes(tmp_path: Path) -> None:
     workbook = io.BytesIO()
     with zipfile.ZipFile(workbook, "w") as archive:
         archive.writestr("[Content_Types].xml", "")

@@ -105,7 +105,7 @@ def sending(*parts: bytes) -> Serve:
     return serve
 
 
-def test_a_client_reads_on_from_its_connection() -> None:
+def test_a_client_reads_a_large_body_from_its_connection() -> None:
     content = bytes(range(256)) * 40_000
     with (
         served(sending(HEAD % (b"Content-Length: %d" % len(content)), content)) as client,

@@ -61,7 +61,7 @@ OTHER = {
 
 @ALL
 @pytest.mark.parametrize("data", OTHER.values(), ids=list(OTHER))
-def test_other_content_is_one_finding(contract: Contract, data: bytes) -> None:
+def test_a_file_that_is_not_csv_is_one_finding(contract: Contract, data: bytes) -> None:
     report = check(contract, data)
     assert {code: n for code, n in report.counts.items() if code not in {"FIL105", "STR103"}} == {"FIL111": 1}
     assert (report.records, report.bytes) == (0, len(data))
@@ -86,7 +86,7 @@ def test_records_below_a_low_header_keep_their_lines() -> None:
 
 
 @pytest.mark.parametrize(("contract", "readback"), EXPORTED, ids=[c.name for c, _ in EXPORTED])
-def test_an_export_is_one_finding(contract: Contract, readback: object) -> None:
+def test_a_deployment_export_given_as_an_import_file_is_one_finding(contract: Contract, readback: object) -> None:
     names = [*readback.own_columns, *(column.found[0] for column in readback.columns)]  # type: ignore[attr-defined]
     names = list(dict.fromkeys(names))
     data = ",".join(names).encode() + b"\n"

@@ -97,14 +97,14 @@ def test_letters_of_two_alphabets_in_a_word_are_found(code: str) -> None:
 @pytest.mark.parametrize(
     "code", ["\u04cf123", "\u0455\u0430\u04cf\u0435", "\u04ae\u0415\u0421\u0410", "\u051d\u0430\u04451"], ids=ascii
 )
-def test_words_of_nothing_but_look_alikes_are_found(code: str) -> None:
+def test_words_of_only_look_alike_letters_are_found(code: str) -> None:
     assert in_codes(code) == {"COD104": 1}
 
 
 @pytest.mark.parametrize(
     ("sign", "letter"), [("\u212a", "K"), ("\u212b", "Å"), ("\u211d", "R"), ("\u2110", "I")], ids=ascii
 )
-def test_signs_that_are_letters_in_all_but_name_are_dressed_up(sign: str, letter: str) -> None:
+def test_styled_letters_are_reported_and_repaired(sign: str, letter: str) -> None:
     assert in_codes(f"{sign}SALE") == {"COD108": 1}
     assert fixed("value", f"{sign}SALE") == f"{letter}SALE"
 
@@ -144,7 +144,7 @@ def test_utf8_that_was_read_in_another_encoding_is_found_and_undone(text: str, e
     assert "COD109" not in in_codes(wrong)
 
 
-def test_what_went_wrong_twice_is_undone_twice() -> None:
+def test_text_misread_twice_is_restored() -> None:
     assert fixed("item", misread(misread("café für 5 €"))) == "café für 5 €"
 
 

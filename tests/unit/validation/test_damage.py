@@ -170,5 +170,5 @@ def test_a_local_date_that_does_not_exist_shows_no_order() -> None:
 
 
 @pytest.mark.parametrize("cell", ["31/12/2030", "12/31/2030", "29/02/2028", "29.2.28", "03.13.2030", "1/5/30 9:00"])
-def test_a_local_date_that_exists_in_one_order_is_a_matter_of_its_form(cell: str) -> None:
+def test_a_local_date_valid_in_one_order_is_reported_only_for_its_form(cell: str) -> None:
     assert set(in_dates(cell)[1].counts) <= {"DAT103", "DAT110"}

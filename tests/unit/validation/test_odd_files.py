@@ -160,7 +160,7 @@ def test_characters_that_look_like_others_are_named() -> None:
     assert finding.message.endswith(": U+0410 cyrillic capital letter a")
 
 
-def test_json_over_several_lines_has_swallowed_nothing() -> None:
+def test_json_over_several_lines_is_not_reported_as_swallowed_records() -> None:
     assert check("giveaways", b'attributes,code\n"{""a"":\n 1,\n ""b"": 2}",CODE1\n').counts == {}
 
 
@@ -171,7 +171,7 @@ def test_lost_zeros_are_counted_whatever_the_size_of_blocks(size: int) -> None:
     assert check("coupons", data.encode(), block_bytes=size, max_findings=3).counts == {"XLS103": 900}
 
 
-def test_a_number_among_names_has_lost_no_zeros() -> None:
+def test_a_number_among_names_is_not_reported_for_lost_zeros() -> None:
     data = "profileintegrationid\n" + "".join(f"USER{n:04d}\n" for n in range(20)) + "12345\n"
     assert check("audiences", data.encode()).counts == {}
 
@@ -236,7 +236,7 @@ def test_attributes_are_named_unless_values_are_hidden() -> None:
     assert "an attribute in it has an invalid name" in check("coupons", data, mask=True).findings[0].message
 
 
-def test_an_accepted_record_accepts_no_other(tmp_path: Path) -> None:
+def test_a_baseline_of_one_record_accepts_no_other_record(tmp_path: Path) -> None:
     old, new = b"value,limitval\nABCD,1,2\n", b"value,limitval\nABCD,1,2\nABCE,3,4\n"
     baseline.save(tmp_path / "known.json", check("coupons", old).findings)
     known = baseline.load(tmp_path / "known.json")
@@ -263,7 +263,7 @@ def test_a_baseline_accepts_all_findings_whatever_the_maximum_shown(
     assert (report.counts, report.suppressed) == ({}, 10)
 
 
-def test_a_rule_about_dates_needs_no_other_one() -> None:
+def test_a_selected_date_rule_is_checked_without_the_others() -> None:
     data = b"value,expirydate\nCODE1,03/04/2031\n"
     assert check("coupons", data, select=("DAT110",)).counts == {"DAT110": 1}
     assert "DAT110" in check("coupons", data, ignore=("DAT103",)).counts
@@ -276,7 +276,7 @@ def test_a_record_of_only_blanks_is_blank_beside_any_other_records(blank: str, o
     assert (counts.get("STR103"), counts.get("VAL101"), counts.get("COD103")) == (1, None, None)
 
 
-def test_a_code_of_any_length_is_judged_as_one() -> None:
+def test_a_code_without_length_limit_is_checked_like_other_codes() -> None:
     data = 'code\n"GIFT\n1234"\nGIFT\u201310\n12/05\n'.encode()
     assert check("giveaways", data).counts == {"COD107": 1, "COD109": 1, "STR115": 1, "XLS104": 1}
 
@@ -297,7 +297,7 @@ def test_a_report_records_that_reading_stopped_early() -> None:
     assert report.records < 100
 
 
-def test_a_file_that_goes_away_while_it_is_checked_costs_no_report(tmp_path: Path) -> None:
+def test_a_file_deleted_during_validation_still_has_its_report(tmp_path: Path) -> None:
     first, second = tmp_path / "first.csv", tmp_path / "second.csv"
     for path in (first, second):
         path.write_text("value\nABCD\nAB\n")
@@ -307,7 +307,7 @@ def test_a_file_that_goes_away_while_it_is_checked_costs_no_report(tmp_path: Pat
     assert "does not exist" in (report.files[0].unreadable or "")
 
 
-def test_a_file_that_shrinks_while_it_is_checked_costs_no_report(tmp_path: Path) -> None:
+def test_a_file_that_shrinks_during_validation_still_has_its_report(tmp_path: Path) -> None:
     path = tmp_path / "shrinks.csv"
     path.write_text("value\nABCD\nABCD\nAB\n")
     reads: list[int] = []

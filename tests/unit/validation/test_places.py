@@ -241,7 +241,7 @@ def test_keys_that_differ_by_case_only_are_seen(insensitive: bool, severity: str
     assert (finding.code, finding.record, finding.severity) == ("UNQ103", 2, severity)
 
 
-def test_keys_are_compared_beyond_memory() -> None:
+def test_repeated_keys_are_found_in_files_larger_than_the_memory_limit() -> None:
     rows = "".join(f"CODE{n % 500}\n" for n in range(600))
     report = check("coupons", f"value\n{rows}".encode(), keys_in_memory=50, block_bytes=256)[0]
     assert report.counts == {"UNQ101": 100}
@@ -288,7 +288,7 @@ def test_a_replacing_file_over_its_limit_is_refused() -> None:
 
 
 @pytest.mark.parametrize("size", [1 << 20, 100])
-def test_large_and_odd_cells_are_fine(size: int) -> None:
+def test_large_and_unusual_valid_cells_have_no_finding(size: int) -> None:
     cell = '"' + 'line, ""quoted"" 😀\n' * (size // 20) + '"'
     content = 'attributes,value,recipientintegrationid\n,CODE1,""\n"{""k"": ""v""}","CODE2",\n'
     assert found("collections", f"item\n{cell}\nplain\n".encode(), block_bytes=4096) == [] or size
