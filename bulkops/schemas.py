@@ -1,4 +1,4 @@
-"""The JSON Schemas of what bulkops prints with `--json`, and of the recipes and configuration files that it reads.
+"""The JSON Schemas of the documents that bulkops prints with `--json`, and of its recipes and configuration files.
 
 The schemas are made from the types of `json_documents`, `recipe` and `configuration_tables`. Loads pydantic.
 """
