@@ -108,7 +108,7 @@ class _CheckKeys(Table):
             "fail-on": f"be one of {', '.join(get_args(FailOn))}",
             "baseline": "be a path",
             "account": "be a path",
-            "max-age": "be a length such as 7d",
+            "max-age": "be a duration such as 7d",
             **dict.fromkeys(CONTRACTS, "be a pattern or a list of patterns"),
         }
     )
@@ -300,7 +300,7 @@ class InboxTable(Table):
         {
             **dict.fromkeys(("folder", "archive", "quarantine"), "be the path or the address of a folder"),
             "target": "be the name of a target",
-            "quiet": "be a length such as 2m",
+            "quiet": "be a duration such as 2m",
             "marker": "be a file name with {name} or {stem}",
             "manifest": "be a file name with {name} or {stem}",
             "on_findings": f"be one of {', '.join(get_args(OnFindings))}",

@@ -68,7 +68,7 @@ class CsvInput:
             yield line
 
     def release(self) -> None:
-        """Give the stream back open."""
+        """Detach the stream without closing it."""
         self._text.detach()
 
     def _header(self) -> list[str]:
