@@ -125,7 +125,7 @@ def checked_base_url(url: str) -> str:
         raise UsageError("The base address contains a user name or a password; keys go in the environment.")
     if parts.query or parts.fragment:
         raise UsageError(
-            "The base address has a query or a fragment (what follows ? or #); a base address has neither.",
+            "The base address has a query or a fragment (the part after ? or #); a base address has neither.",
             hint="A key goes in BULKOPS_MANAGEMENT_KEY, never in an address.",
         )
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:

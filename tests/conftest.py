@@ -15,7 +15,7 @@ from tests.sampling import leave_to_soak
 
 # A busy machine makes any example slow: no test depends on its own duration.
 settings.register_profile("searching", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-# A change fails only for what it breaks: `make test` repeats the same examples, `make soak` searches for new ones.
+# `make test` repeats the same examples, so that a failure comes from the change; `make soak` searches for new ones.
 settings.register_profile("repeating", settings.get_profile("searching"), derandomize=True)
 settings.load_profile("repeating")
 

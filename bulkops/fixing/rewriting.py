@@ -99,7 +99,7 @@ class _RewritePass:
 
     @cached_property
     def finder(self) -> UnchangedRecords:
-        """What finds the records that need no repair."""
+        """The finder of the records that need no repair."""
         return UnchangedRecords(self.shape)
 
     @cached_property

@@ -141,7 +141,7 @@ def _finish_copy(
         else:
             write_second_pass(contract, source, scan, target, origins)
         again = again and _readable_after_rewrite(scan)
-        # Repaired records are new evidence of what first cells look like, so more short records may be completed.
+        # Repaired records are new evidence of the form of first cells, so more short records may be completed.
         changed = writer.report.counts.total() > before
         again = again or (options.unsafe and scan.short and changed)
         _finish_copy(contract, following, later, writer, options, again=again, changed=changed)

@@ -16,7 +16,7 @@ _Class = TypedDict("_Class", {"class": Annotated[str, about("missing, different 
 class DifferenceDocument(_Class):
     """One difference between a sent record and the row found."""
 
-    key: Annotated[str, about("What names the row.")]
+    key: Annotated[str, about("The key of the row.")]
     column: Annotated[str | None, about("The column that differs; null if the whole row is meant.")]
     sent: Annotated[str | None, about("The cell as it was sent.")]
     found: Annotated[str | None, about("The cell as it was found.")]

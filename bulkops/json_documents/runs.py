@@ -26,7 +26,7 @@ class MappedRows(TypedDict):
 
     source: Annotated[Count, about("Rows of the source.")]
     used: Annotated[Count, about("Rows that are in a record.")]
-    left_out: Annotated[Count, about("Rows that a condition, an inner join or an empty list left out.")]
+    left_out: Annotated[Count, about("Rows skipped by a condition, an inner join or an empty list.")]
 
 
 @with_config(CLOSED)
@@ -91,7 +91,7 @@ class RecipeRunDocument(TypedDict):
     state: Literal["done", "stopped"]
     steps: list[StepResultDocument]
     dry_run: NotRequired[Annotated[Literal[True], about("Nothing was sent.")]]
-    error: NotRequired[Annotated[ErrorFacts, about("What ended the last step.")]]
+    error: NotRequired[Annotated[ErrorFacts, about("The error that ended the last step.")]]
 
 
 @with_config(CLOSED)

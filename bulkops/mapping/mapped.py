@@ -40,9 +40,9 @@ Progress = Callable[[int], object]
 
 @dataclass(frozen=True, kw_only=True)
 class MappedFile:
-    """A mapped file and the books of its rows.
+    """A mapped file and the counts of its rows.
 
-    Each source row is in a record, or left out by a condition, a join or an empty list. `rows_used` are the rows in
+    Each source row is in a record, or skipped by a condition, a join or an empty list. `rows_used` are the rows in
     records; a list or a join may turn one row into several records, and a group several rows into one. `key` identifies
     the mapping and the content of its sources.
     """
@@ -150,7 +150,7 @@ def specs_of(step: Step) -> dict[str, SourceSpec]:
 
 
 def mapping_key(step: Step, digests: Mapping[str, str]) -> str:
-    """Return what identifies the bytes of a mapped file: the mapping and the content of the sources."""
+    """Return the digest that identifies the bytes of a mapped file: of the mapping and the content of the sources."""
     parts = {"contract", "columns", "constants", "where", "lookups", "joins", "unnest", "group", "source"}
     facts = [FORM, json.loads(step.model_dump_json(include=parts)), dict(digests)]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

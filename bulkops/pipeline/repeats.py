@@ -70,7 +70,7 @@ def refuse_pointless(contract: Contract, guards: Guards, *, digests: bool) -> No
     if guards.only_new and contract.mode.resend_is_safe:
         raise UsageError(f"{NO_DIGESTS}; {contract.name} overwrites existing rows, so all records are sent.")
     if guards.only_new and not digests:
-        raise UsageError(f"{NO_DIGESTS}, which --no-digests turns off.", hint="Leave one of them out.")
+        raise UsageError(f"{NO_DIGESTS}, which --no-digests turns off.", hint="Give only one of them.")
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def without_repeats(
     limits: ChunkLimits,
     notify: Notify,
 ) -> Iterator[SendingPlan]:
-    """Yield what to send of a file, given the digests of its records; None if it has no digests.
+    """Yield the job to send for a file, given the digests of its records; None if it has no digests.
 
     GuardRefused if the file repeats records of earlier jobs; `running` are jobs that another process is sending. With
     `only_new`, the new records become the file of the job. That file is removed again unless the ledger contains the

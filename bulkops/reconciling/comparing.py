@@ -39,7 +39,7 @@ FIRST_WAIT, LONGEST_WAIT = 1.0, 15.0
 
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions:
-    """The files to write after a comparison; `lifted` is as in `objection`."""
+    """The files to write after a comparison; for `lifted`, see `objection`."""
 
     output: Path | None
     spreadsheet_safe: bool

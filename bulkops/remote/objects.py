@@ -76,7 +76,7 @@ class ObjectStore:
         """Do nothing: a key may contain slashes."""
 
     def rename(self, source: Address, target: Address) -> None:
-        """Refuse: an object has no other name."""
+        """Refuse: object stores cannot rename an object."""
         raise NotImplementedError(f"{source} to {target}")
 
     def delete(self, address: Address) -> None:

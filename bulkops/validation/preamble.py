@@ -60,7 +60,7 @@ class Notice:
 class FileStart:
     """Everything in front of the records.
 
-    `offset` and `lines` count what precedes the first record; `header` is None if no usable header was found.
+    `offset` and `lines` count bytes and lines before the first record; `header` is None if no usable header was found.
     `preamble` are lines in front of the header that do not belong to the table; `removable`: none of them can be a
     record.
     """

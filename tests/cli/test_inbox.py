@@ -195,7 +195,7 @@ def _until(found: Callable[[], bool]) -> None:
         (["status", "a", "b"], ("", ""), "Name one inbox"),
         (["status", "--every", "5m"], ("", ""), "takes neither --every"),
         (["--every", "5m", "--json"], ("", ""), "--json prints one document"),
-        (["--every", "often"], ("", ""), "is not a length"),
+        (["--every", "often"], ("", ""), "is not a duration"),
         ([], ('quiet = "0s"', 'quiet = "soon"'), "quiet must be a length such as 2m"),
         ([], ("contract =", "contrakt ="), "files does not know 'contrakt'"),
         ([], ('"loyalty-points"', '"loyalty-point"'), "the closest is 'loyalty-points'"),

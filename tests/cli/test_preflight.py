@@ -210,7 +210,7 @@ def test_a_server_that_fails_at_reading_is_asked_no_further_and_the_import_goes_
     assert len(ended.json["preflight"]["not_checked"]) == 2
 
 
-def test_a_server_without_the_reading_operations_is_no_reason_to_refuse(tmp_path: Path) -> None:
+def test_an_import_into_a_server_without_reading_operations_is_sent(tmp_path: Path) -> None:
     with ForeignServer() as server:
         server.world.key = KEY
         shell = Shell(tmp_path / "state", server.base_url)
@@ -276,7 +276,7 @@ def recipe(tmp_path: Path, *steps: dict[str, object]) -> str:
 
 
 def swapped(tmp_path: Path) -> str:
-    """Return a recipe whose first step is right, and whose other two have each other's program."""
+    """Return a recipe with a correct first step and two steps that have each other's program."""
     points = "customerprofileid,amount\ncustomer-0001,5\n"
     return recipe(
         tmp_path,

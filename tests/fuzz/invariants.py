@@ -1,4 +1,4 @@
-"""What must be true for every file, whatever its bytes: each function returns the invariants that a file breaks."""
+"""Invariants of every file, whatever its bytes: each function returns the invariants that a file breaks."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""One pass over an inbox, against the sandbox: what is imported, what is set aside, and what is kept as evidence."""
+"""One pass over an inbox, against the sandbox: imported files, quarantined files, and the evidence that is kept."""
 
 import csv
 import gzip
@@ -345,7 +345,7 @@ def test_a_refused_file_with_too_many_rows_for_a_sheet_leaves_the_inbox(
     assert sorted(path.name for path in kept.parent.iterdir()) == ["drop.json", "points-1.csv", "result.csv"]
 
 
-def test_an_empty_inbox_is_no_problem_unless_a_file_is_due(desk: InboxDesk, server: SandboxServer) -> None:
+def test_an_empty_inbox_is_exit_0_until_a_file_is_due(desk: InboxDesk, server: SandboxServer) -> None:
     now = datetime.now(UTC)
     due = now - timedelta(minutes=30)
     desk.files = [dict(POINTS) | {"expect": {"due": f"{due:%H:%M}", "timezone": "UTC"}}]

@@ -33,7 +33,7 @@ Row = tuple[str, str]
 
 
 class Partner:
-    """The second program: it drops files of a week, each day shortened to a moment, and notes what it sent.
+    """The second program: it drops the files of a week, each day shortened to a moment, and notes the records.
 
     A line of the notes is a record that must reach the server once.
     """

@@ -19,7 +19,7 @@ USER = "partner"
 
 @dataclass
 class SftpPlace:
-    """An SFTP server whose root is a folder; a home folder with the key of its user and its host key."""
+    """An SFTP server with a folder as root, and a home folder with the user's key and the host key."""
 
     port: int
     root: Path

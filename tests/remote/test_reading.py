@@ -98,7 +98,7 @@ def test_https_transfer_that_breaks_off_continues_where_it_stopped(https: HttpsP
     assert ended.err.count("the connection broke off. Trying again") == 2
 
 
-def test_https_transfer_without_ranges_starts_again_and_skips_what_it_has(https: HttpsPlace) -> None:
+def test_an_https_transfer_without_ranges_restarts_and_skips_received_bytes(https: HttpsPlace) -> None:
     https.pages["coupons.csv"] = Page(COUPONS, cut=10_000, cuts=1, ranges=False)
     assert CLEAN in run("validate", "coupons", https.address("coupons.csv")).out
 
@@ -188,7 +188,7 @@ def test_unknown_host_key_is_refused_with_the_command_that_shows_it(sftp: SftpPl
         assert sftp.known_hosts.read_text() == known
 
 
-def test_sftp_user_without_an_accepted_key_is_told_where_keys_come_from(sftp: SftpPlace) -> None:
+def test_an_sftp_login_without_an_accepted_key_is_an_error_that_names_identityfile(sftp: SftpPlace) -> None:
     (sftp.home / ".ssh" / "id_ed25519").unlink()
     ended = run("validate", "coupons", sftp.address("coupons.csv"))
     assert (ended.code, "IdentityFile" in ended.err) == (2, True)

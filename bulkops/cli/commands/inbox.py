@@ -1,4 +1,4 @@
-"""`bulkops inbox`: import the files of the inboxes, and show what waits in them."""
+"""`bulkops inbox`: import the files of the inboxes, and show the waiting files."""
 
 from typing import Any
 

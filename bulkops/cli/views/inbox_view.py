@@ -124,7 +124,7 @@ def run_passes(choices: InboxChoices) -> int:
 
 def _pause(every: str) -> float:
     if not re.match(LENGTH, every) or not seconds_of(every):
-        raise UsageError(f"--every {every[:40]!r} is not a length.", hint="Write it like 5m.")
+        raise UsageError(f"--every {every[:40]!r} is not a duration.", hint="Write it like 5m.")
     return seconds_of(every)
 
 
