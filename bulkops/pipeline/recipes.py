@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from bulkops.account.earlier_steps import EarlierValues
 from bulkops.account.preflight import Preflight, check_import
 from bulkops.account.reading import MAX_REQUESTS, AccountReader
 from bulkops.clock import Clock
@@ -247,11 +248,41 @@ class RecipeRun:
             return ended
         ids = {name: target.ids[name] for name in contract.route(target.ids).ids}
         accept = _guards(step).accept
-        preflight = check_import(contract, step.file, ids, reader, accept=accept, search=False, say=discard_notice)
-        if (error := preflight.error()) is None:
+        preflight = check_import(
+            contract,
+            step.file,
+            ids,
+            reader,
+            accept=accept,
+            search=False,  # earlier steps may create the profiles and cards
+            earlier=self._earlier_values(ended.number, step),
+            say=self.observe(step).note,
+        )
+        error = preflight.error()
+        if error or "ACC131" in preflight.report.counts:  # the check right before the import does not search profiles
+            self.observe(step).checked(preflight)
+        if error is None:
             return ended
-        self.observe(step).checked(preflight)
         return replace(ended, error=error, preflight=preflight)
+
+    def _earlier_values(self, number: int, step: Step) -> dict[str, EarlierValues]:
+        """Return the values that the steps before a step create for its columns, if their files are known."""
+        found = {}
+        for column in CONTRACTS[step.contract].columns:
+            if (made := column.created_by) is None:
+                continue
+            ids = self._target_of(step).ids
+            creating = [
+                (n, each)
+                for n, each in enumerate(self.recipe.steps[: number - 1], 1)
+                if each.contract == made.contract
+                and each.expect == "done"
+                and all(self._target_of(each).ids.get(name) == ids.get(name) for name in made.ids)
+            ]
+            if creating and all(each.file != Path() for _, each in creating):
+                files = tuple(each.file for _, each in creating)
+                found[column.name] = EarlierValues(made.column, files, tuple(n for n, _ in creating))
+        return found
 
     def _target_of(self, step: Step) -> Target:
         return replace(self.target, ids=step_ids(step, self.target.ids))
