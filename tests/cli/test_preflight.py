@@ -409,4 +409,4 @@ def test_members_of_no_earlier_points_step_are_searched_and_only_warned_of(
     ended = shell.run("run", steps, "--dry-run")
     assert ended.code == 0, ended.err
     assert "Preflight: searching 2 customer profiles, with 1 request." in ended.err
-    assert "record 3" in ended.err
+    assert "tiers.csv:4: ACC131 unknown-profile: 'nobody' is not" in ended.err
