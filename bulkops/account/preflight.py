@@ -265,7 +265,8 @@ class _Searches:
         if column == self.needs.profiles:
             self.profiles(absent)
             return
-        steps = f"{'step' if len(earlier.steps) == 1 else 'steps'} {', '.join(map(str, earlier.steps))}"
+        numbers = ", ".join(map(str, earlier.steps))
+        steps = f"{'step' if len(earlier.steps) == 1 else 'steps'} {numbers}" if numbers else "an earlier step"
         if len(absent) > MOST_ABSENT:
             text = f"more than {MOST_ABSENT:,} values of {column} are not in {steps} of the recipe"
             self.wrong.append(WrongValues(column=column, values=None, fault=NameFault("ACC134", text)))

@@ -33,6 +33,7 @@ from bulkops.upload.stop import Stop, StoppableClock
 from bulkops.upload.workflow import Guards, open_client
 from bulkops.wording import counted
 from bulkops_validators import CONTRACTS
+from bulkops_validators.model.contract import CreatedBy
 
 if TYPE_CHECKING:
     from bulkops.json_documents.jobs import ImportDocument
@@ -266,23 +267,27 @@ class RecipeRun:
         return replace(ended, error=error, preflight=preflight)
 
     def _earlier_values(self, number: int, step: Step) -> dict[str, EarlierValues]:
-        """Return the values that the steps before a step create for its columns, if their files are known."""
+        """Return the values that the steps before a step create for its columns, if their files are known.
+
+        A column whose values no step of the recipe creates is left out.
+        """
         found = {}
         for column in CONTRACTS[step.contract].columns:
             if (made := column.created_by) is None:
                 continue
-            ids = self._target_of(step).ids
-            creating = [
-                (n, each)
-                for n, each in enumerate(self.recipe.steps[: number - 1], 1)
-                if each.contract == made.contract
-                and each.expect == "done"
-                and all(self._target_of(each).ids.get(name) == ids.get(name) for name in made.ids)
-            ]
-            if creating and all(each.file != Path() for _, each in creating):
-                files = tuple(each.file for _, each in creating)
-                found[column.name] = EarlierValues(made.column, files, tuple(n for n, _ in creating))
+            creating = {n: each for n, each in enumerate(self.recipe.steps, 1) if self._creates(each, made, step)}
+            earlier = {n: each for n, each in creating.items() if n < number}
+            if creating and all(each.file != Path() for each in earlier.values()):
+                files = tuple(each.file for each in earlier.values())
+                found[column.name] = EarlierValues(made.column, files, tuple(earlier))
         return found
+
+    def _creates(self, step: Step, made: CreatedBy, user: Step) -> bool:
+        """Return whether a step creates the entities that a column of another step refers to."""
+        if step.contract != made.contract or step.expect != "done":
+            return False
+        ids, wanted = self._target_of(step).ids, self._target_of(user).ids
+        return all(ids.get(name) == wanted.get(name) for name in made.ids)
 
     def _target_of(self, step: Step) -> Target:
         return replace(self.target, ids=step_ids(step, self.target.ids))

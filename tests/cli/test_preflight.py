@@ -384,16 +384,20 @@ def test_a_few_cards_of_no_earlier_step_are_searched_in_the_account(
 def test_the_order_of_steps_and_the_program_decide_which_cards_an_earlier_step_creates(
     shell: Shell, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
-    cards = {"contract": "loyalty-cards", "file": written(tmp_path, CARDS, "cards.csv"), "ids": {"program": 2}}
+    card_file = written(tmp_path, CARDS, "cards.csv")
     one = written(tmp_path, "identifier,amount\nCARD-0901,5\n", "one.csv")
-    points = {"contract": "loyalty-points", "file": one, "ids": {"program": 2}}
-    elsewhere = {
+    cards: dict[str, object] = {"contract": "loyalty-cards", "file": card_file, "ids": {"program": 2}}
+    points: dict[str, object] = {"contract": "loyalty-points", "file": one, "ids": {"program": 2}}
+    elsewhere: dict[str, object] = {
         "contract": "loyalty-points",
         "file": written(tmp_path, "customerprofileid,amount\nc-1,5\n", "two.csv"),
         "ids": {"program": 1},
     }
-    assert shell.run("run", recipe(tmp_path, cards, points, elsewhere), "--dry-run").code == 0
     assert shell.run("run", recipe(tmp_path, cards, elsewhere, points), "--dry-run").code == 0
+    ended = shell.run("run", recipe(tmp_path, points, cards), "--dry-run")
+    assert (ended.code, "'CARD-0901' is not in an earlier step of the recipe" in ended.err) == (1, True), ended.err
+    other = points | {"ids": {"program": 3}}
+    assert "ACC134" not in shell.run("run", recipe(tmp_path, cards, other), "--dry-run").err
 
 
 def test_members_of_no_earlier_points_step_are_searched_and_only_warned_of(

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 from string import Formatter
 
-from bulkops_validators.model.cells import Cell
+from bulkops_validators.model.cells import Cell, Number
 
 
 class Mode(StrEnum):
@@ -331,6 +331,13 @@ class Contract:
             for written, column in self.header_names.items()
             if column == option.column and written != options[option.name]
         }
+
+    @property
+    def amount_column(self) -> str | None:
+        """The column of amounts that an import adds to balances; None if the import adds no amounts."""
+        if self.mode is not Mode.APPEND:
+            return None
+        return next((column.name for column in self.columns if isinstance(column.cell, Number)), None)
 
     @property
     def required_names(self) -> tuple[str, ...]:
