@@ -56,6 +56,7 @@ class MappingDocument(MappedFromDocument):
     file: Annotated[str, about("The mapped file.")]
     sha256: Annotated[str, about("SHA-256 of the mapped file.")]
     controls: list[ControlDocument]
+    sums: Annotated[dict[str, str], about("Amounts by subledger, as decimal text; empty without amounts.")]
 
 
 # The functional form: `import` cannot be a name in the body of a class.

@@ -9,7 +9,6 @@ from bulkops.readback.compare.canonical import by_lower
 from bulkops.readback.compare.keyed import RowCounts
 from bulkops.readback.compare.staging import RowSets
 from bulkops.readback.parse.tables import LINE, RECORD
-from bulkops.reconciling.totals import amount_column
 from bulkops.sql import quoted
 from bulkops_validators.model.contract import Contract, Form, Readback, ReadColumn
 
@@ -22,7 +21,7 @@ def core_columns(contract: Contract, readback: Readback) -> tuple[str, ...]:
 
 def measures(contract: Contract) -> tuple[str, ...]:
     """Return the core columns that contain an amount instead of an identifier."""
-    amount = amount_column(contract)
+    amount = contract.amount_column
     return (amount,) if amount else ()
 
 

@@ -28,6 +28,7 @@ from bulkops.reconciling.result import Reconciliation, Verdict, judge
 from bulkops.reconciling.saved import OpenedExport, saved_frames
 from bulkops.reconciling.shown_ids import ShownIds
 from bulkops.reconciling.sides import EvidenceSource, ImportFacts, RowClaim
+from bulkops.reconciling.totals import staged_sums
 from bulkops.transport.notices import Notify, wait_counting
 from bulkops.upload.body import ChunkBody
 from bulkops.writing import Permit
@@ -180,6 +181,7 @@ class ReconcileTask:
             unexpected_counts=unexpected_counts,
             others=0 if unexpected_counts or self.last.doubt else counts.unexpected - counts.doubled,
             found=counts.found,
+            sums=staged_sums(self.sets, self.contract),
             columns=counts.by_column,
             compared=tuple(c for c in self.sets.columns if c not in counts.not_compared),
             examples=tuple(self._with_origins(_examples(self.sets, all_unexpected=unexpected_counts))),

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from bulkops.reconciling.balances import SubledgerBalance
     from bulkops.reconciling.result import Reconciliation
     from bulkops.reconciling.sides import EvidenceSource
+    from bulkops.reconciling.totals import SubledgerSum
 
 FOLDS = ("sensitive", "insensitive-uppercase", "insensitive-lowercase")
 SHOWN = 10
@@ -181,6 +182,7 @@ def command(
         console().emit_json(result.to_json())
     else:
         show(result)
+        show_sums(result.sums)
         show_balances(result.balances)
         for step in next_steps(result, asked, evidence.ids or {}):
             console().note(step)
@@ -264,6 +266,16 @@ def next_steps(result: "Reconciliation", asked: "ReconcileRequest", ids: Mapping
         yield f"Next: {same} with --repair missing.csv writes the {result.missing:,} missing rows to a file for import."
     if result.different:
         yield f"An import of {asked.contract.name} changes no existing row: correct the different rows in Talon.One."
+
+
+def show_sums(sums: "tuple[SubledgerSum, ...]") -> None:
+    """Print the amounts of each subledger on both sides."""
+    rows = [
+        (each.subledger or "(main ledger)", f"{each.sent.normalize():,f}", f"{each.found.normalize():,f}")
+        for each in sums
+    ]
+    if rows:
+        console().table(("subledger", "amount sent", "amount read back"), rows)
 
 
 def show_balances(balances: "tuple[SubledgerBalance, ...]") -> None:
