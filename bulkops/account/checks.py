@@ -46,7 +46,7 @@ class KnownNames:
     """Check the cells of one contract's files against an account; `ids` are all or some ids of the target.
 
     If the target itself does not fit the contract, no cell is checked. A name counts as unknown only if its list was
-    read completely. `wrong` are values whose fault is known from elsewhere.
+    read completely. `wrong` are values with a fault that a search or an earlier step shows.
     """
 
     def __init__(

@@ -269,7 +269,7 @@ class RecipeRun:
     def _earlier_values(self, number: int, step: Step) -> dict[str, EarlierValues]:
         """Return the values that the steps before a step create for its columns, if their files are known.
 
-        A column whose values no step of the recipe creates is left out.
+        Columns that no step of the recipe fills with new entities are left out.
         """
         found = {}
         for column in CONTRACTS[step.contract].columns:
