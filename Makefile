@@ -1,4 +1,4 @@
-# Two commands matter: `make demo` and `make test`. Both set up what they need.
+# Two commands matter: `make demo` and `make test`. Both create the environment first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -87,5 +87,5 @@ bench: setup  ## Measure: validation, upload, reconciliation.
 package: setup  ## Build the wheel and the source distribution.
 	$(BIN)/python -m build
 
-clean:  ## Remove the environment and what was built.
+clean:  ## Remove the environment and all build results.
 	rm -rf $(VENV) dist build site htmlcov coverage.txt

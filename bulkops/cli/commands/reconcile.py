@@ -141,14 +141,8 @@ def command(
     from bulkops.pipeline.reconcile_job import fold_named, prove
     from bulkops.reconciling.sides import EvidenceSource
     from bulkops.upload.guards import accepted_rules
-    from bulkops.writing import NOT_CSV, refuse_other_form
 
-    if job and (contract or file or import_ids):
-        raise UsageError("With --job, the contract, file and import ids come from the ledger. Remove them.")
-    if moved and not job:
-        raise UsageError("--file works only with --job. Without a job, FILE is the second argument.")
-    if repair is not None:
-        refuse_other_form(repair, NOT_CSV, instead=".csv")
+    _refuse_contradictions(job, moved, repair, facts_given=bool(contract or file or import_ids))
     balances = _balances(balances_before, balances_after)
     with ExitStack() as stack:
         book = stack.enter_context(opened_ledger(ledger, notify=console().note)) if job else None
@@ -178,17 +172,34 @@ def command(
         if export is None and asked.contract.routes[0].readback is not None:
             evidence = _online(stack, asked, target, evidence, ledger=ledger)
         result = prove(asked, evidence, clock=SystemClock(), ledger=book, observer=console().note)
+    _print(result, asked, evidence.ids or {}, as_json=as_json)
+    return result.exit_code
+
+
+def _refuse_contradictions(job: str | None, moved: Path | None, repair: Path | None, *, facts_given: bool) -> None:
+    """Raise UsageError for options that contradict each other; `facts_given`: contract, file or import ids."""
+    from bulkops.writing import NOT_CSV, refuse_other_form
+
+    if job and facts_given:
+        raise UsageError("With --job, the contract, file and import ids come from the ledger. Remove them.")
+    if moved and not job:
+        raise UsageError("--file works only with --job. Without a job, FILE is the second argument.")
+    if repair is not None:
+        refuse_other_form(repair, NOT_CSV, instead=".csv")
+
+
+def _print(result: "Reconciliation", asked: "ReconcileRequest", ids: Mapping[str, int], *, as_json: bool) -> None:
+    """Print a reconciliation with its balances and the next steps, or as one JSON document."""
     if as_json:
         console().emit_json(result.to_json())
     else:
         show(result)
         show_sums(result.sums)
         show_balances(result.balances)
-        for step in next_steps(result, asked, evidence.ids or {}):
+        for step in next_steps(result, asked, ids):
             console().note(step)
     if result.exit_code == 0 and asked.job:
         console().next_step = f"bulkops report {asked.job} -o report.html"
-    return result.exit_code
 
 
 def show(result: "Reconciliation") -> None:

@@ -308,7 +308,7 @@ def blank_out(data: bytes, offsets: Offsets) -> bytes:
 
 
 def spell_out(data: bytes, spelling: Callable[[int], str]) -> bytes:
-    """Return the data with single bytes beyond ASCII spelled out in UTF-8, as far as unused control characters suffice.
+    """Return the data with its single bytes beyond ASCII written as UTF-8, while unused control characters remain.
 
     Each distinct byte first becomes a control character that the data does not contain, so that all can be replaced at
     once.
