@@ -36,10 +36,14 @@ class FileDocument(TypedDict):
 
 @with_config(CLOSED)
 class SourceDocument(FileDocument):
-    """The file that a job's own file is a part of: without the records that were sent before."""
+    """The file that a job's own file is a part of: without records that were sent before or that the target has."""
 
     sent_before: Annotated[Count, about("Records that were sent before.")]
     sent_by: Annotated[dict[str, int], about("These records by the job that sent them.")]
+    at_target: NotRequired[Annotated[Count, about("Records that the target has with equal values.")]]
+    different_at_target: NotRequired[
+        Annotated[Count, about("Records not sent because the target has them with other values.")]
+    ]
 
 
 @with_config(CLOSED)

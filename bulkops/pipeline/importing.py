@@ -14,6 +14,7 @@ from bulkops.clock import Clock
 from bulkops.errors import DataError, InputUnreadable
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.store import Ledger
+from bulkops.pipeline.at_target import records_at_target, refuse_incomparable
 from bulkops.pipeline.observer import Observer, Silent
 from bulkops.pipeline.repeats import refuse_pointless, without_repeats
 from bulkops.pipeline.running import NewJob, Outcome, begin_and_run
@@ -98,6 +99,8 @@ def import_file(
     contract = request.contract
     limits = chunk_limits(contract, max_rows=request.max_rows, max_bytes=request.max_bytes)
     refuse_pointless(contract, request.guards, digests=request.digests)
+    if request.guards.only_changed:
+        refuse_incomparable(contract)
     refuse_odd_file(request.file)
     report, digests = _validated(request, clock)
     observer.validated(report)
@@ -124,7 +127,12 @@ def import_file(
         )
         unfinished = name_unfinished(new, ledger, notify=observer.note)
         running = [each.job.id for each in unfinished if each.running or request.others_resume]
-        repeats = without_repeats(new, digests, ledger, running=running, limits=limits, notify=observer.note)
+        at_target = None
+        if request.guards.only_changed:
+            at_target = records_at_target(new, target, ledger, clock=clock, notify=observer.note)
+        repeats = without_repeats(
+            new, digests, ledger, running=running, at_target=at_target, limits=limits, notify=observer.note
+        )
         with repeats as sending:
             if sending.new is None:
                 return Outcome(document=sending.document, exit_code=0, validation=report, idle=True)

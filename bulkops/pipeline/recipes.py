@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from bulkops.json_documents.runs import StepResultDocument
 
 GUARDS = re.compile(
-    r"--(again|only-new|leave-unfinished|allow-empty|max-removals|max-errors|accept)"
+    r"--(again|only-new|only-changed|leave-unfinished|allow-empty|max-removals|max-errors|accept)"
     r"(?: ([\d.]+%?|[A-Z]{3}\d{3}(?:,[A-Z]{3}\d{3})*))?"
 )
 
@@ -412,6 +412,7 @@ def _guards(step: Step) -> Guards:
     return Guards(
         again=step.again,
         only_new=step.only_new,
+        only_changed=step.only_changed,
         leave_unfinished=step.leave_unfinished,
         allow_empty=step.allow_empty,
         accept=accepted_rules(step.accept),

@@ -6,7 +6,6 @@ import polars as pl
 
 from bulkops.errors import DataError
 from bulkops.readback.compare.canonical import by_lower
-from bulkops.readback.compare.keyed import RowCounts
 from bulkops.readback.compare.staging import RowSets
 from bulkops.readback.parse.tables import LINE, RECORD
 from bulkops.sql import quoted
@@ -75,9 +74,9 @@ def _missing_identifier(contract: Contract, readback: Readback, names: Collectio
     return next((c.found for c in (*required, *choices) if c.column not in present), ())
 
 
-def unseen(sets: RowSets, counts: RowCounts) -> tuple[str, ...]:
-    """Return the columns that the file fills and the read-back lacks."""
-    absent = [c for c in sets.readback.columns if c.column in counts.not_compared]
+def unseen(sets: RowSets, not_compared: Collection[str]) -> tuple[str, ...]:
+    """Return those of the columns that were not compared that the file fills."""
+    absent = [c for c in sets.readback.columns if c.column in not_compared]
     return tuple(c.column for c in absent if _filled(sets, c))
 
 

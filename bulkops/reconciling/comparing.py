@@ -107,7 +107,7 @@ class ReconcileTask:
         last_state: tuple[object, ...] | None = None
         since, client = clock.monotonic(), self.evidence.client
         while True:
-            result = self._read_and_compare()
+            result = self.compare_once()
             readings += 1
             now = clock.monotonic()
             state = (result.found, result.missing, result.different, result.unexpected, result.columns)
@@ -158,7 +158,7 @@ class ReconcileTask:
             partial=self.saved.partial if self.saved else "",
         )
 
-    def _read_and_compare(self) -> Reconciliation:
+    def compare_once(self) -> Reconciliation:
         """Read the other side once, compare, and return the result."""
         notes = Notes()
         # The request to a target contains its ids. Only the rows of a file must show which target they belong to.
@@ -166,7 +166,9 @@ class ReconcileTask:
         self._stage_found_rows(notes, shown_ids)
         counts, texts = self._compared()
         unexpected_counts = self.contract.mode is Mode.REPLACE or self._scoped
-        verdict, reason = judge(counts, unexpected_counts=unexpected_counts, unseen=unseen(self.sets, counts))
+        verdict, reason = judge(
+            counts, unexpected_counts=unexpected_counts, unseen=unseen(self.sets, counts.not_compared)
+        )
         if verdict is Verdict.MISMATCH:
             self.last.doubt = self._cause_in_export(notes, counts)
         return Reconciliation(

@@ -46,11 +46,13 @@ PATIENCE = 600.0
 class Guards:
     """The guards that the caller lifts, each by its own option; `accept` are rules that do not stop the import.
 
-    With `only_new`, records that were sent before are left out. UsageError for a rule that cannot be accepted.
+    With `only_new`, records that were sent before are left out; with `only_changed`, records that the target has.
+    UsageError for a rule that cannot be accepted.
     """
 
     again: bool = False
     only_new: bool = False
+    only_changed: bool = False
     leave_unfinished: bool = False
     allow_empty: bool = False
     accept: frozenset[str] = frozenset()

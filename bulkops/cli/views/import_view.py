@@ -45,6 +45,7 @@ class ImportChoices:
     ledger: str | None
     again: bool
     only_new: bool
+    only_changed: bool
     digests: bool
     leave_unfinished: bool
     allow_empty: bool
@@ -77,6 +78,7 @@ def run_import(contract: Contract, file: Path, target: TargetChoice, choices: Im
             guards=Guards(
                 again=choices.again,
                 only_new=choices.only_new,
+                only_changed=choices.only_changed,
                 leave_unfinished=choices.leave_unfinished,
                 allow_empty=choices.allow_empty,
                 accept=accepted_rules(split_list(choices.accept)),
