@@ -45,6 +45,7 @@ READBACK = Readback(
     after="createdAfter",
     before="createdBefore",
     own_columns=("created", "status", "userpercardlimit", "blockreason", "generated", "batchid"),
+    lost_columns=("blockreason",),
 )
 
 CONTRACT = Contract(

@@ -2,6 +2,7 @@
 
 from bulkops_validators.model.cells import Duration, Number, Text, Timestamp
 from bulkops_validators.model.contract import (
+    BalanceExport,
     Column,
     Comparison,
     Contract,
@@ -10,6 +11,7 @@ from bulkops_validators.model.contract import (
     KeySearch,
     Limits,
     Mode,
+    OpenAmounts,
     Ordered,
     ProgramKind,
     QueryOption,
@@ -65,6 +67,22 @@ READBACK = Readback(
     before="endDate",
     own_columns=("id", "transactionUUID", "programId", "created", "type", "name", "importId"),
     shown_ids={"program": "programId"},
+    open_amounts=OpenAmounts(
+        balances={
+            ProgramKind.PROFILES: BalanceExport(
+                operation="exportLoyaltyBalances",
+                path="/v1/loyalty_programs/{program}/export_customer_balances",
+                column="customerprofileid",
+                owner="profileIntegrationID",
+            ),
+            ProgramKind.CARDS: BalanceExport(
+                operation="exportLoyaltyCardBalances",
+                path="/v1/loyalty_programs/{program}/export_card_balances",
+                column="identifier",
+                owner="cardIdentifier",
+            ),
+        }
+    ),
 )
 
 CONTRACT = Contract(

@@ -184,6 +184,51 @@ class Form(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UsageLimit:
+    """A limit of a row and the column of the read-back that shows how much of it is used, by their names there.
+
+    A limit in `unlimited` is none; a blank limit is the default of the import column.
+    """
+
+    column: str
+    used: str
+    unlimited: tuple[str, ...] = ("", "0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BalanceExport:
+    """The export of the balances of a program: the open amounts of each owner must have these sums.
+
+    `column` is the import column of the owner; the other names are columns of the export.
+    """
+
+    operation: str
+    path: str
+    column: str
+    owner: str
+    subledger: str = "loyaltySubledger"
+    current: str = "currentBalance"
+    pending: str = "pendingBalance"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenAmounts:
+    """How bookings become the amounts that are still open.
+
+    The names are columns of the read-back; `addition` and `subtraction` are the values of the column `kind`, and
+    `waiting` the start of an amount that waits for its activation, so that `duration` is still a duration.
+    """
+
+    balances: Mapping[ProgramKind, BalanceExport]
+    kind: str = "type"
+    addition: str = "addition"
+    subtraction: str = "subtraction"
+    number: str = "id"
+    duration: str = "validityDuration"
+    waiting: str = "on_action"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Readback:
     """One endpoint that returns the imported rows.
 
@@ -194,6 +239,9 @@ class Readback:
     `own_columns` are documented columns that an import file never has: a file that has none of them is not an export.
     `other_columns` are further documented columns; no comparison reads them.
     `shown_ids` names, for an id of the target, the column that shows it in every row.
+    The other fields describe how its rows become records of an import file again: rows for which the column `spent`
+    is true are left out, `usage` are limits that may be partly used, `lost_columns` are columns with content that an
+    import cannot set, and with `open_amounts` the rows are bookings, and the records are the amounts still open.
     """
 
     operation: str
@@ -213,6 +261,10 @@ class Readback:
     own_columns: tuple[str, ...] = ()
     other_columns: tuple[str, ...] = ()
     shown_ids: Mapping[str, str] = field(default_factory=dict)
+    spent: str | None = None
+    usage: tuple[UsageLimit, ...] = ()
+    lost_columns: tuple[str, ...] = ()
+    open_amounts: OpenAmounts | None = None
 
     @property
     def found_names(self) -> frozenset[str]:
