@@ -77,8 +77,8 @@ def importable_export(
 ) -> ImportableExport:
     """Return the export whose rows an import of the contract creates, at one place.
 
-    UsageError if the API cannot read the rows back, if an id or an option that names the place is missing, or if a
-    filter would change the rows.
+    An option of the import that also selects rows has the same default. UsageError if the API cannot read the rows
+    back, if an id is missing, or if a filter would change the rows.
     """
     try:
         route = contract.route(ids)
@@ -89,12 +89,9 @@ def importable_export(
         raise unreadable(contract)
     chosen = {name: value for name, value in (filters or {}).items() if value is not None}
     export = EXPORTS[contract.name]
-    needed = [option.name for option in contract.options if f"{{{option.name}}}" in route.readback.query.values()]
-    if missing_options := [f"--{name}" for name in needed if name not in chosen]:
-        raise UsageError(
-            f"export {contract.name} --for-import needs {' and '.join(missing_options)}: the import of the file needs "
-            "them too."
-        )
+    used = set(route.readback.query.values())
+    defaults = {o.name: o.default for o in contract.options if f"{{{o.name}}}" in used and o.default is not None}
+    chosen = {**defaults, **chosen}
     if chosen.get("values-only"):
         raise UsageError("--values-only leaves out columns that --for-import needs.")
     if route.readback.open_amounts is not None and (odd := sorted(set(chosen) - {LEDGER})):

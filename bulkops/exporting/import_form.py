@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from bulkops.errors import DataError
-from bulkops.readback.compare.canonical import Fold, by_lower, canonical, live_rows
+from bulkops.readback.compare.canonical import Fold, by_lower, canonical, found_frame, live_rows
 from bulkops.readback.compare.values import decimal
-from bulkops.readback.parse.tables import RECORD
+from bulkops.readback.parse.tables import LINE, RECORD
 from bulkops_validators.model.cells import IdList
 from bulkops_validators.model.contract import Comparison, Contract, Readback, ReadColumn, UsageLimit
 
@@ -119,6 +119,19 @@ class ImportForm:
     def converted(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the records of a frame of the export."""
         return self.records(self.selected(frame))
+
+    def canonical(self, rows: pl.DataFrame, fold: Fold) -> pl.DataFrame:
+        """Return selected rows as canonical text with translated values, without the way through the import file."""
+        found = found_frame(self.readback, rows.drop(RECORD, LINE, strict=False), fold)
+        return found.select(self._canonical_cells(column, found.get_column(column.column)) for column in self._columns)
+
+    def _canonical_cells(self, column: ReadColumn, cells: pl.Series) -> pl.Series:
+        if column.compare is Comparison.JSON and self.translation.attributes:
+            names = self.translation.attributes
+            renamed = _by_value(cells.fill_null(""), lambda text: attributes_cell(text, names))
+            cells = canonical(column, renamed, Fold.SENSITIVE)
+        cells = self.translated(column.column, cells)
+        return cells.replace("", None) if column.blank_unknown else cells
 
     def _without(self, kept: pl.DataFrame, before: pl.DataFrame, why: str) -> pl.DataFrame:
         if kept.height < before.height:

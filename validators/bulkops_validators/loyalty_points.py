@@ -187,9 +187,11 @@ CONTRACT = Contract(
             parameter="notificationsEnabled",
             about="Send notifications, for example of tier upgrades; use --no-notifications for a migration. "
             "Without the option the server decides; its default is to send them.",
+            when_copied="false",
             source=f"{IMPORT}: notificationsEnabled, on by default",
         ),
     ),
+    follows=("loyalty-cards",),
     limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(

@@ -144,6 +144,7 @@ class QueryOption:
     """An option of the import; `name` is the long option without dashes.
 
     The option sets the query parameter `parameter`, or the header name with which the column `column` is sent.
+    `when_copied` is the value for rows that come from another deployment, where it differs from the default.
     """
 
     name: str
@@ -152,6 +153,7 @@ class QueryOption:
     about: str
     choices: tuple[str, ...] | None = None  # None: a switch
     default: str | None = None
+    when_copied: str | None = None
     source: str = ""
 
 
@@ -318,7 +320,10 @@ class Route:
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """The description of one import."""
+    """The description of one import.
+
+    `follows` are the contracts whose imports create what its rows refer to, or would change its rows.
+    """
 
     name: str
     model_name: str
@@ -338,6 +343,7 @@ class Contract:
     duplicate_option: str | None = None  # the option that makes the server skip records that it already has
     notes: tuple[str, ...] = ()
     requires: Requires = Requires()
+    follows: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column:
         """Return the column called `name`; raise KeyError if it does not exist."""
