@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from bulkops.documents import parse_toml, read_document, toml_line
 from bulkops.errors import UsageError
 from bulkops.limits import MAX_NUMBER
+from bulkops.recipe_text import AtKey
 from bulkops.wording import guess
 from bulkops_validators import CONTRACTS, ID_NAMES
 from bulkops_validators.model.cells import JsonObject
@@ -37,13 +38,13 @@ PLAIN = {
 """Plain texts for pydantic's kinds of errors; other kinds keep pydantic's text."""
 
 
-class _Part(BaseModel):
+class _StrictTable(BaseModel):
     """A part of the table: unknown keys are invalid."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class PlacePair(_Part):
+class PlacePair(_StrictTable):
     """A place of the source and the place of the target that receives its rows."""
 
     source: dict[str, Id] = Field(alias="from", min_length=1, description="Ids at the source.")
@@ -60,7 +61,7 @@ class PlacePair(_Part):
         return self
 
 
-class CopyTable(_Part):
+class CopyTable(_StrictTable):
     """What a copy translates. Names that are not listed stay as they are; a blank attribute is left out."""
 
     ids: tuple[PlacePair, ...] = Field(default=(), description="Places, in pairs; each pair is one step.")
@@ -79,12 +80,10 @@ class CopyTable(_Part):
     def _known_contracts(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name, chosen in value.items():
             if name not in CONTRACTS:
-                msg = f"unknown contract {name!r}. {guess(name, CONTRACTS)}"
-                raise ValueError(msg)
+                raise AtKey(f"unknown contract {name!r}. {guess(name, CONTRACTS)}", name)
             known = [option.name for option in CONTRACTS[name].options]
             if unknown := sorted(set(chosen) - set(known)):
-                msg = f"{unknown[0]} is not an option of {name}. {guess(unknown[0], known)}"
-                raise ValueError(msg)
+                raise AtKey(f"{unknown[0]} is not an option of {name}. {guess(unknown[0], known)}", name, unknown[0])
         return value
 
     @field_validator("attributes")
@@ -92,8 +91,7 @@ class CopyTable(_Part):
     def _known_entities(cls, value: dict[str, str | Names]) -> dict[str, str | Names]:
         for name, names in value.items():
             if isinstance(names, dict) and name not in ENTITIES:
-                msg = f"unknown entity {name!r}. {guess(name, ENTITIES)}"
-                raise ValueError(msg)
+                raise AtKey(f"unknown entity {name!r}. {guess(name, ENTITIES)}", name)
         return value
 
     def attributes_of(self, contract: Contract) -> Names:
@@ -135,7 +133,9 @@ def read_copy_table(path: Path) -> CopyTable:
 
 def _keys(error: ErrorDetails) -> list[int | str]:
     """Return the keys of an error as the file has them, without names of types that were tried."""
-    return [part for part in error["loc"] if part not in ("str", "bool") and not str(part).startswith("dict[")]
+    raised = error.get("ctx", {}).get("error")
+    loc = (*error["loc"], *(raised.place if isinstance(raised, AtKey) else ()))
+    return [part for part in loc if part not in ("str", "bool") and not str(part).startswith("dict[")]
 
 
 def _sentence(error: ErrorDetails) -> str:

@@ -25,7 +25,7 @@ from bulkops.readback.fetch.saved import read_saved
 from bulkops.readback.fetch.times import rfc3339
 from bulkops.readback.parse.lenient import BOM, split_header
 from bulkops.readback.parse.tables import LINE, read_frames
-from bulkops.readback.parse.warnings import Notes
+from bulkops.readback.parse.warnings import FIELDS, Notes
 from bulkops.reading.sources import file_source
 from bulkops.transport.client import ApiClient
 from bulkops.writing import OWN_ONLY, Permit, part_file
@@ -75,7 +75,7 @@ def contract_of_export(export: Export) -> Contract:
 def importable_export(
     contract: Contract, ids: Mapping[str, int], filters: Mapping[str, object] | None = None
 ) -> ImportableExport:
-    """Return the export whose rows an import of the contract creates, at one place.
+    """Return the export of the rows that an import of the contract creates, at one place.
 
     An option of the import that also selects rows has the same default. UsageError if the API cannot read the rows
     back, if an id is missing, or if a filter would change the rows.
@@ -204,11 +204,17 @@ def _delivered(converted: BinaryIO, out: Path | BinaryIO, shape: Shape, permit: 
         return deliver(converted, out, shape, permit)
 
 
-def _reliable(whole: BinaryIO) -> Iterator[pl.DataFrame]:
-    """Yield the rows of a response; DataError, after the last frame, if cells of a row may be wrong."""
+def _reliable(whole: BinaryIO, *, more_fields: bool = False) -> Iterator[pl.DataFrame]:
+    """Yield the rows of a response; DataError, after the last frame, if cells of a row may be wrong.
+
+    With `more_fields`, rows may have other numbers of fields than the header: the documented row of card balances has
+    one more, after the columns that are used.
+    """
     whole.seek(0)
     own = Notes()
     yield from read_frames(iter(lambda: whole.read(BLOCK), b""), name="The export", notes=own)
+    if more_fields:
+        del own.counts[FIELDS]
     _refuse_uncertain(own)
 
 
@@ -230,8 +236,9 @@ def _settled_moment(client: ApiClient, wanted: ImportableExport) -> str | None:
     if client.server_offset is None:
         client.request_server_time("/v1/loyalty_programs/{program}", wanted.request.ids)
     now = client.clock.now() + (client.server_offset or timedelta())
-    moment = now.replace(microsecond=0) + timedelta(seconds=2)  # the offset is known to the second
-    client.notifier.pause((moment - now).total_seconds() + 1)
+    # The server's Date has no fractions, so its clock is up to a second ahead of `now`, and never behind it.
+    moment = now.replace(microsecond=0) + timedelta(seconds=2)
+    client.notifier.pause((moment - now).total_seconds() + 0.05)
     return rfc3339(moment)
 
 
@@ -279,7 +286,8 @@ def _compare_balances(client: ApiClient, wanted: ImportableExport, book: OpenBoo
     subledger = wanted.request.values.get(LEDGER)
     with tempfile.TemporaryFile(prefix="bulkops-") as spooled:
         download(client, asked, spooled)
-        book.refuse_other_balances(_reliable(spooled), balances, None if subledger is None else str(subledger))
+        rows = _reliable(spooled, more_fields=True)
+        book.refuse_other_balances(rows, balances, None if subledger is None else str(subledger))
 
 
 def _refuse_import_file(contract: Contract, readback: Readback, saved: Path) -> None:

@@ -62,7 +62,7 @@ class RowBooks:
                  for why, count in self.left_out.items()]  # fmt: skip
         if self.changed:
             lines.append(
-                f"{self.changed:,} {'record has' if self.changed == 1 else 'records have'} only what is left of a "
+                f"{self.changed:,} {'record has' if self.changed == 1 else 'records have'} only the rest of a "
                 "limit, because an import cannot set the used part."
             )
         lines += [f"{count:,} x {column}: no import can set it." for column, count in self.lost.items()]
@@ -176,7 +176,8 @@ class ImportForm:
         """Return the cells of one import column; None for an optional column that the export lacks."""
         name = next((names[each.lower()] for each in column.found if each.lower() in names), None)
         if name is None:
-            if self.contract.column(column.column).required or column.column in self.readback.key[:1]:
+            keyed = not self.readback.multiset and column.column in self.readback.key
+            if self.contract.column(column.column).required or keyed:
                 raise DataError(f"The export has no column {' or '.join(map(repr, column.found))}.")
             return None
         raw = rows.get_column(name).fill_null("")

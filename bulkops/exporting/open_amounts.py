@@ -131,7 +131,7 @@ class OpenBook:
         debts = 0
         left: list[Lot] = []
         for _, rows in groupby(_rows(cursor), key=lambda row: row[:3]):
-            ledger = _Ledger(self._rule.waiting)
+            ledger = _OwnerLots(self._rule.waiting)
             for row in rows:
                 ledger.book(row)
             debts += bool(ledger.debt)
@@ -236,7 +236,7 @@ class OpenBook:
         books.merged += open_lots - count
 
 
-class _Ledger:
+class _OwnerLots:
     """The open amounts of one owner in one subledger while its bookings are applied in the order of their creation."""
 
     def __init__(self, waiting: str) -> None:

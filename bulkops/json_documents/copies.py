@@ -28,7 +28,7 @@ class CopyPlaceDocument(_Places):
     options: Annotated[dict[str, str], about("Query options of the import.")]
     file: Annotated[str, about("The import file.")]
     books: RowBooksDocument
-    notes: Annotated[list[str], about("What was unusual in the export.")]
+    notes: Annotated[list[str], about("Remarks about the export.")]
 
 
 @with_config(CLOSED)

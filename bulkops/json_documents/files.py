@@ -68,7 +68,7 @@ class RowBooksDocument(TypedDict):
     records: Annotated[Count, about("Records of the import file.")]
     merged: Annotated[Count, about("Rows that are part of the record of another row.")]
     left_out: Annotated[dict[str, int], about("Rows that are in no record, by reason.")]
-    changed: Annotated[Count, about("Records with only what is left of a limit.")]
+    changed: Annotated[Count, about("Records with only the rest of a limit.")]
     lost: Annotated[dict[str, int], about("Filled cells that no import can set, by column.")]
 
 

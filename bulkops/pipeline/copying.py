@@ -285,7 +285,7 @@ def export_all(
     final = folder / digest
     private_folder(final)
     for path in draft.iterdir():
-        if not (final / path.name).exists():  # an earlier copy of the same rows, whose jobs refer to its files
+        if not (final / path.name).exists():  # jobs of an earlier copy of the same rows refer to it
             path.replace(final / path.name)
     shutil.rmtree(draft, ignore_errors=True)
     return [
@@ -394,8 +394,8 @@ def compare_with_source(
 ) -> Reconciliation | None:
     """Compare the rows that the target shows with the rows of the source, and store the result in the job.
 
-    Rows with a key come from the export of the source itself; others from the import file, whose rows only the job's
-    import ids identify. None if no job of this run sent such rows.
+    Rows with a key come from the export of the source itself; others from the import file, because only the import ids
+    of the job identify them. None if no job of this run sent such rows.
     """
     place, contract = found.place, found.place.definition
     job = None if result.outcome is None or result.outcome.document["job"] is None else ledger.job(
