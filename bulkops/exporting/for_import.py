@@ -13,7 +13,7 @@ import polars as pl
 from bulkops.errors import DataError, UsageError
 from bulkops.exporting.catalog import EXPORTS
 from bulkops.exporting.definition import Export
-from bulkops.exporting.import_form import ImportForm
+from bulkops.exporting.import_form import ImportForm, write_csv
 from bulkops.exporting.open_amounts import OpenBook
 from bulkops.exporting.output_formats import Shape, deliver
 from bulkops.exporting.readbacks import unreadable
@@ -186,13 +186,6 @@ def write_records(form: ImportForm, frames: Iterable[pl.DataFrame], out: BinaryI
         write_csv(form.records(rows), out, header=number == 0)
         if lines is not None:
             lines(rows.get_column(LINE))
-
-
-def write_csv(frame: pl.DataFrame, out: BinaryIO, *, header: bool) -> None:
-    """Write records; a blank cell has no quotes unless it is the whole record."""
-    if frame.width > 1:
-        frame = frame.select(pl.when(pl.col(name) != "").then(pl.col(name)) for name in frame.columns)
-    frame.write_csv(out, include_header=header)
 
 
 def _delivered(converted: BinaryIO, out: Path | BinaryIO, shape: Shape, permit: Permit) -> tuple[Path, ...]:

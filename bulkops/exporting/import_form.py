@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import polars as pl
 
@@ -264,3 +264,10 @@ def attributes_cell(text: str, names: Mapping[str, str]) -> str:
     if not renamed:
         return ""
     return text if renamed == found else json.dumps(renamed, ensure_ascii=False, separators=(",", ":"))
+
+
+def write_csv(frame: pl.DataFrame, out: BinaryIO, *, header: bool) -> None:
+    """Write records; a blank cell has no quotes unless it is the whole record."""
+    if frame.width > 1:
+        frame = frame.select(pl.when(pl.col(name) != "").then(pl.col(name)) for name in frame.columns)
+    frame.write_csv(out, include_header=header)

@@ -332,3 +332,37 @@ def test_killed_copy_continues_and_sends_nothing_twice(
     assert (ended.code, ended.json["state"], ended.json["continued"]) == (0, "done", True), ended.err
     assert len(empty.state.rows(kept)) == before
     assert ended.json["steps"][0]["source_comparison"]["verdict"] == "proved"
+
+
+TIERS = "subledgerid,customerprofileid,tiername,expirydate\n"
+
+
+def held_tiers(sandbox: SandboxServer) -> dict[str, str]:
+    return {str(row["profile"]): str(row["tiername"]) for row in sandbox.state.rows("tier")}
+
+
+def test_upsert_saves_the_rows_that_it_changes_as_a_file_for_import(source: Inside, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    end = "2031-01-01T00:00:00Z"
+    first.write_text(TIERS + "".join(f",customer-{n:04},Gold,{end}\n" for n in (1, 2, 3)))
+    second.write_text(TIERS + "".join(f",customer-{n:04},Bronze,{end}\n" for n in (2, 3, 4)))
+    assert source.run("import", "loyalty-tiers", str(first), "--program", "1", "--yes").code == 0
+    ended = source.run("import", "loyalty-tiers", str(second), "--program", "1", "--yes", "--json")
+    assert "2 of the 3 records have a row at the target" in ended.err
+    saved = next((source.state / "ledger" / "jobs" / ended.json["job"]).glob("before.csv"))
+    assert str(saved) in ended.err
+    assert lines(saved) == Counter([TIERS.strip(), f",customer-0002,Gold,{end}", f",customer-0003,Gold,{end}"])
+    back = source.run("import", "loyalty-tiers", str(saved), "--program", "1", "--yes", "--reconcile", "--settle", "0")
+    assert (back.code, "proved" in back.out) == (0, True)
+
+
+def test_refused_upsert_keeps_no_state(source: Inside, tmp_path: Path) -> None:
+    cards = tmp_path / "cards.csv"
+    cards.write_text("identifier,state\nCARD-A001,active\n")
+    words = ("import", "loyalty-cards", str(cards), "--program", "2", "--yes")
+    assert source.run(*words).code == 0
+    jobs = source.state / "ledger" / "jobs"
+    before = set(jobs.glob("*/before.csv"))
+    assert source.run(*words).code == 5
+    assert source.run(*words, "--again", "--dry-run").code == 0
+    assert set(jobs.glob("*/before.csv")) == before

@@ -322,7 +322,8 @@ class Route:
 class Contract:
     """The description of one import.
 
-    `follows` are the contracts whose imports create what its rows refer to, or would change its rows.
+    `follows` are the contracts with imports that create the objects its rows refer to, or would change its rows.
+    `may_change`: the import may change a row that exists, although its mode is `create`.
     """
 
     name: str
@@ -344,6 +345,7 @@ class Contract:
     notes: tuple[str, ...] = ()
     requires: Requires = Requires()
     follows: tuple[str, ...] = ()
+    may_change: bool = False
 
     def column(self, name: str) -> Column:
         """Return the column called `name`; raise KeyError if it does not exist."""
@@ -351,6 +353,11 @@ class Contract:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+    @property
+    def changes_rows(self) -> bool:
+        """Whether an import may change single rows that exist: their state before it is the way back."""
+        return self.mode is Mode.UPSERT or self.may_change
 
     @property
     def column_names(self) -> tuple[str, ...]:
