@@ -22,6 +22,7 @@ from bulkops.json_documents.catalogs import (
     SchemaSummary,
 )
 from bulkops.json_documents.common import ErrorDocument
+from bulkops.json_documents.copies import CopyDocument
 from bulkops.json_documents.endings import EndDocument
 from bulkops.json_documents.files import ExportDocument, PlanDocument, SplitDocument
 from bulkops.json_documents.findings import FixDocument, ValidationDocument
@@ -135,6 +136,7 @@ SCHEMAS = {
         shape=RecipeRunDocument | RunPlanDocument,
     ),
     "map": Described(about="`map --json`: the mapped steps of a recipe.", shape=MapDocument),
+    "copy": Described(about="`copy --json`: the rows, imports and proofs of a copy.", shape=CopyDocument),
     "recipes": Described(
         about="`recipes --json`: the shipped recipes, or one in full.", shape=list[RecipeSummary] | Recipe
     ),

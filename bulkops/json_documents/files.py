@@ -1,6 +1,6 @@
 """The documents of `plan`, `split` and `export`."""
 
-from typing import Annotated
+from typing import Annotated, NotRequired
 
 from pydantic import with_config
 from typing_extensions import TypedDict
@@ -61,6 +61,18 @@ class SplitDocument(TypedDict):
 
 
 @with_config(CLOSED)
+class RowBooksDocument(TypedDict):
+    """The rows of an export that became records of an import file: rows = records + merged + left out."""
+
+    rows: Annotated[Count, about("Rows of the export.")]
+    records: Annotated[Count, about("Records of the import file.")]
+    merged: Annotated[Count, about("Rows that are part of the record of another row.")]
+    left_out: Annotated[dict[str, int], about("Rows that are in no record, by reason.")]
+    changed: Annotated[Count, about("Records with only the rest of a limit.")]
+    lost: Annotated[dict[str, int], about("Filled cells that no import can set, by column.")]
+
+
+@with_config(CLOSED)
 class ExportDocument(TypedDict):
     """The files of an export, and the facts about it."""
 
@@ -70,3 +82,5 @@ class ExportDocument(TypedDict):
     bytes: Annotated[Count, about("Bytes of the responses.")]
     attempts: Annotated[Count, about("Requests sent.")]
     notes: Annotated[list[str], about("What was unusual.")]
+    books: NotRequired[Annotated[RowBooksDocument, about("With --for-import.")]]
+    errors: NotRequired[Annotated[Count, about("With --for-import: findings that would stop the import.")]]

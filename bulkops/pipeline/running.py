@@ -42,6 +42,7 @@ from bulkops.upload.context import JobContext
 from bulkops.upload.guards import TargetDifference
 from bulkops.upload.job_files import rejected_path
 from bulkops.upload.replace.undo import UndoneJob
+from bulkops.upload.saved_state import state_saved
 from bulkops.upload.start import new_chunks
 from bulkops.upload.stop import Stop
 from bulkops.upload.workflow import Guards, begin, lock_job, open_context, run_job
@@ -140,18 +141,19 @@ def begin_and_run(
         observer.planned(plan, contract, context.ids)
         timed = _TimedComparison(observer, clock)
         try:
-            begin(
-                job,
-                contract,
-                plan,
-                context=context,
-                guards=new.guards,
-                dry_run=new.dry_run,
-                undone=new.undone,
-                stop=stop,
-                compared=timed.compared,
-                keep=new.keep,
-            )
+            with state_saved(context, notify=observer.note, dry_run=new.dry_run):
+                begin(
+                    job,
+                    contract,
+                    plan,
+                    context=context,
+                    guards=new.guards,
+                    dry_run=new.dry_run,
+                    undone=new.undone,
+                    stop=stop,
+                    compared=timed.compared,
+                    keep=new.keep,
+                )
         except Unfinished as error:
             if not stop.begun:
                 raise

@@ -1,6 +1,6 @@
 """Run one reconciliation: stage the file, then read and compare the target until the result is proved or stable."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +26,8 @@ from bulkops.transport.notices import Notify
 from bulkops.writing import OWN_ONLY, Permit
 from bulkops_validators.model.contract import Contract, Readback
 
+SentRows = Callable[[Fold], Iterator[pl.DataFrame]]
+"""Returns the records to compare for the folding of codes, as `sent_frame` does."""
 __all__ = ["EvidenceSource", "ImportFacts", "reconcile"]
 
 
@@ -44,6 +46,7 @@ def reconcile(
     permit: Permit = OWN_ONLY,
     tables: Tables = (),
     observer: Notify | None = None,
+    sent: SentRows | None = None,
 ) -> Reconciliation:
     """Return whether the target contains every record of the file with the sent values.
 
@@ -52,7 +55,8 @@ def reconcile(
     cell in them is a formula. `tables` are files of all differences for spreadsheets. `repair` is the path of an import
     file with exactly the missing records. It is written only if both sides were read reliably; contracts that append
     rows also need the import ids of the found rows, unless `without_import_ids`. `observer` receives progress messages.
-    UsageError if `permit` protects an output.
+    UsageError if `permit` protects an output. `sent` returns the records as canonical text, if they do not come from
+    the file itself.
     """
     inputs = [source, *([evidence.export] if evidence.export else [])]
     refuse_unfit(output, repair, inputs, permit, tables=tables)
@@ -68,8 +72,9 @@ def reconcile(
     with ExitStack() as stack:
         sets = stack.enter_context(RowSets(readback, own_ids=scope))
         fold, fold_note = _fold(evidence, readback)
-        for frame in prefetch(_records(contract, source, notes, known)):
-            sets.add_sent(sent_frame(readback, frame, fold))
+        rows = sent(fold) if sent else (sent_frame(readback, f, fold) for f in _records(contract, source, notes, known))
+        for frame in prefetch(rows):
+            sets.add_sent(frame)
         task = ReconcileTask(
             contract=contract, sets=sets, evidence=evidence, known=known, fold=fold, source=source, saved=saved
         )

@@ -154,10 +154,12 @@ def _export(header: Header, contract: Contract) -> CommonCause | None:
     if not counts[best]:
         return None
     takes = ", ".join(contract.column_names)
-    advice = "`bulkops fix --unsafe` removes the columns that no import has" if best == contract.name else ""
+    convertible = any(route.readback and route.readback.open_amounts is None for route in CONTRACTS[best].routes)
+    saved = " --saved FILE" if convertible else ""
+    advice = f"`bulkops export {best} --for-import{saved} -o OUT` writes an import file"
     text = f"the file is an export of {best}, not an import file; the columns of {contract.name} are {takes}"
     explains = _COLUMNS | {"HDR106"} | (frozenset() if best == contract.name else _OF_CELLS)
-    return CommonCause("HDR112", f"{text}; {advice}" if advice else text, explains)
+    return CommonCause("HDR112", f"{text}; {advice}", explains)
 
 
 def _own_columns(names: set[str], contract: Contract) -> int:

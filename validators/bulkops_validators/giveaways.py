@@ -38,6 +38,7 @@ READBACK = Readback(
     before="createdBefore",
     own_columns=("id", "poolid", "used", "importid", "created", "profileintegrationid", "profileid"),
     shown_ids={"pool": "poolid"},
+    spent="used",
 )
 
 CONTRACT = Contract(

@@ -45,6 +45,7 @@ READBACK = Readback(
     after="createdAfter",
     before="createdBefore",
     own_columns=("created", "status", "userpercardlimit", "blockreason", "generated", "batchid"),
+    lost_columns=("blockreason",),
 )
 
 CONTRACT = Contract(
@@ -109,6 +110,7 @@ CONTRACT = Contract(
         chunk_records=20_000,
         source=f"{IMPORT} since 2026-05-28: fewer than 500,000 rows, and requests time out after 30 seconds",
     ),
+    may_change=True,
     timeout_seconds=30,
     routes=(
         Route(

@@ -80,6 +80,7 @@ CONTRACT = Contract(
         ),
     ),
     requires=Requires(program=ProgramKind.PROFILES, source=IMPORT),
+    follows=("loyalty-points", "loyalty-tiers"),
     limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(

@@ -2,6 +2,7 @@
 
 from bulkops_validators.model.cells import Duration, Number, Text, Timestamp
 from bulkops_validators.model.contract import (
+    BalanceExport,
     Column,
     Comparison,
     Contract,
@@ -11,6 +12,7 @@ from bulkops_validators.model.contract import (
     KeySearch,
     Limits,
     Mode,
+    OpenAmounts,
     Ordered,
     ProgramKind,
     QueryOption,
@@ -66,6 +68,22 @@ READBACK = Readback(
     before="endDate",
     own_columns=("id", "transactionUUID", "programId", "created", "type", "name", "importId"),
     shown_ids={"program": "programId"},
+    open_amounts=OpenAmounts(
+        balances={
+            ProgramKind.PROFILES: BalanceExport(
+                operation="exportLoyaltyBalances",
+                path="/v1/loyalty_programs/{program}/export_customer_balances",
+                column="customerprofileid",
+                owner="profileIntegrationID",
+            ),
+            ProgramKind.CARDS: BalanceExport(
+                operation="exportLoyaltyCardBalances",
+                path="/v1/loyalty_programs/{program}/export_card_balances",
+                column="identifier",
+                owner="cardIdentifier",
+            ),
+        }
+    ),
 )
 
 CONTRACT = Contract(
@@ -171,9 +189,11 @@ CONTRACT = Contract(
             parameter="notificationsEnabled",
             about="Send notifications, for example of tier upgrades; use --no-notifications for a migration. "
             "Without the option the server decides; its default is to send them.",
+            when_copied="false",
             source=f"{IMPORT}: notificationsEnabled, on by default",
         ),
     ),
+    follows=("loyalty-cards",),
     limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(

@@ -91,6 +91,7 @@ CONTRACT = Contract(
         ),
     ),
     requires=Requires(program=ProgramKind.PROFILES, source="not stated; the only key column is a profile id"),
+    follows=("loyalty-points",),
     limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(

@@ -15,6 +15,7 @@ from bulkops_validators.model.contract import (
     Requires,
     Route,
     Unique,
+    UsageLimit,
 )
 
 IMPORT = "importReferrals description"
@@ -46,6 +47,8 @@ READBACK = Readback(
     case_operation="getApplication",
     own_columns=("id", "created", "campaignid", "friendprofileintegrationid", "importid", "batchid", "counter"),
     shown_ids={"campaign": "campaignid"},
+    usage=(UsageLimit(column="limitval", used="counter", unlimited=("0",)),),
+    lost_columns=("friendprofileintegrationid",),
 )
 
 CONTRACT = Contract(

@@ -79,6 +79,7 @@ CONTRACT = Contract(
             source=IMPORT,
         ),
     ),
+    follows=("stores",),
     limits=Limits(source="no limit of size or records is documented"),
     routes=(
         Route(
