@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tempfile
 from array import array
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from bulkops.disk import temporary_file
 from bulkops.fixing.options import FixOptions
 from bulkops.fixing.rewriting import BLOCK_BYTES, rewrite
 from bulkops.fixing.scan import FileScan
@@ -90,7 +90,7 @@ def _trials(contract: Contract, source: Source, scan: FileScan, options: FixOpti
         return
     kept = np.zeros(1, np.uint8)
     for number in range(_ROUNDS):
-        with tempfile.TemporaryFile() as copy, tempfile.TemporaryFile() as changes:
+        with temporary_file() as copy, temporary_file() as changes:
             log, origins = _KeyLog(changes, columns), Origins()
             writer = RepairWriter(copy, log, FixReport(), origins)
             rewrite(contract, source, scan, writer, options, kept=kept.tobytes())

@@ -1,11 +1,11 @@
 """Write a repaired copy of a file, with a log of every change."""
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from typing import BinaryIO
 
+from bulkops.disk import temporary_file
 from bulkops.errors import DataError
 from bulkops.fixing.collisions import colliding_keys, rewrite_without_collisions
 from bulkops.fixing.options import FixOptions
@@ -46,7 +46,7 @@ def fix_file(
         rewrite_without_collisions(contract, source, scan, RepairWriter(out, log, report), options)
         return report
     kept = colliding_keys(contract, source, scan, options)
-    with tempfile.TemporaryFile() as copy:
+    with temporary_file() as copy:
         origins = Origins()
         rewrite(contract, source, scan, RepairWriter(copy, log, report, origins), options, kept=kept)
         options = replace(options, renames={})
@@ -132,7 +132,7 @@ def _finish_copy(
         copy.seek(0)
         shutil.copyfileobj(copy, writer.out, BLOCK_BYTES)
         return
-    with tempfile.TemporaryFile() as following:
+    with temporary_file() as following:
         later, before = Origins(), writer.report.counts.total()
         target = RepairWriter(following, writer.log, writer.report, later)
         if again:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from bulkops.disk import FULL, is_full
 from bulkops.errors import UsageError
 from bulkops.ledger.paths import BOOK
 from bulkops.private import private_folder
@@ -101,11 +102,11 @@ class Book:
                 connection.execute("PRAGMA synchronous = NORMAL")
                 connection.executescript(SCHEMA)
         except (sqlite3.Error, OSError) as error:
-            raise UsageError(f"{path} cannot be used: {error}.", hint="Free disk space, or restore a backup.") from None
+            raise _unusable(path, error) from None
         try:
             yield cls(connection, folder)
         except sqlite3.Error as error:
-            raise UsageError(f"{path} cannot be used: {error}.", hint="Free disk space, or restore a backup.") from None
+            raise _unusable(path, error) from None
         finally:
             connection.close()
 
@@ -258,6 +259,12 @@ def _drop(stored: dict[str, Any]) -> Drop:
             "companion": None if companion is None else StoredFile(**companion),
         }
     )
+
+
+def _unusable(path: Path, error: Exception) -> UsageError:
+    full = is_full(error) or (isinstance(error, OSError) and error.errno in FULL)
+    remedy = "Free disk space there, then run the command again." if full else "Restore it from a backup."
+    return UsageError(f"{path} cannot be used: {error}.", hint=remedy)
 
 
 def remove_folder(folder: Path) -> None:

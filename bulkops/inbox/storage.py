@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from bulkops.checksums import sha256_of
+from bulkops.disk import not_written
 from bulkops.errors import Unfinished, UsageError
 from bulkops.remote.versions import StoredFile
 
@@ -97,7 +98,9 @@ class LocalFolder:
         try:
             return self._put(source, name)
         except OSError as error:
-            raise Unfinished(f"{self.folder / name} cannot be written: {error.strerror}.") from None
+            raise not_written(
+                self.folder / name, error, instead="name another folder in the inbox", kind=Unfinished
+            ) from None
 
     def _put(self, source: Path, name: str) -> str:
         wanted = sha256_of(source)

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from bulkops.clock import Clock, SystemClock
+from bulkops.disk import is_full
 from bulkops.errors import LedgerLost, LedgerUnusable, Unfinished, UsageError
 from bulkops.journal import record
 from bulkops.ledger.claims import claim_import
@@ -91,7 +92,8 @@ class Ledger(LedgerReader):
                 )
                 if is_out_of_reach(error):
                     raise LedgerUnusable(problem, hint=f"{BACK} Or give another ledger with --ledger.") from None
-                raise UsageError(problem, hint="Give another ledger with --ledger.") from None
+                room = "Free disk space there, or give" if is_full(error.__cause__) else "Give"
+                raise UsageError(problem, hint=f"{room} another ledger with --ledger.") from None
             failing.pop_all()
         return cls(engine, folder=folder_of(parsed, identity), clock=clock)
 
@@ -308,8 +310,8 @@ class Ledger(LedgerReader):
         except SQLAlchemyError as error:
             self._refuse_damage(error)
             raise Unfinished(
-                f"The ledger cannot be written: {first_line(error)}.",
-                hint="Nothing more is sent. Free disk space or make the database available, then resume the job.",
+                f"The ledger {self.address} cannot be written: {first_line(error)}.",
+                hint=f"Nothing more is sent. {_remedy(error)}",
             ) from None
         self._watch.wrote(noted)
         self._watch.check()
@@ -331,7 +333,7 @@ class Ledger(LedgerReader):
         except (Unfinished, LedgerLost) as error:
             raise LedgerUnusable(
                 f"{error.message} Nothing was sent.",
-                hint="Free disk space and import again, or give another ledger with --ledger.",
+                hint="Free disk space there and import again, or give another ledger with --ledger.",
             ) from None
 
 
@@ -343,6 +345,14 @@ def opened_ledger(url: str | None, *, notify: Notify = lambda _: None) -> Iterat
         yield ledger
     finally:
         ledger.close()
+
+
+def _remedy(error: SQLAlchemyError) -> str:
+    """Return what to do about a ledger that cannot be written."""
+    if is_out_of_reach(error):
+        return BACK
+    room = "Free disk space there" if is_full(error.__cause__) else "Make the ledger writable"
+    return f"{room}, then resume the job."
 
 
 @lru_cache

@@ -1,7 +1,6 @@
 """Handle files that repeat records of earlier files: refuse them, or send only their new records."""
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ import numpy as np
 
 from bulkops.chunking.limits import ChunkLimits
 from bulkops.chunking.plan import FilePlan, plan_file, read_header
+from bulkops.disk import ANOTHER_STATE, not_written, temporary_folder
 from bulkops.errors import BulkopsError, DataError, GuardRefused, InputUnreadable, InUse, LedgerUnusable, UsageError
 from bulkops.ledger.digests import keep_digests
 from bulkops.ledger.models import SOURCE, JobEntry
@@ -218,7 +218,7 @@ def part_of(
     with ExitStack() as stack:
         written = path
         if new.dry_run:
-            written = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bulkops-"))) / path.name
+            written = stack.enter_context(temporary_folder()) / path.name
         else:
             stack.callback(_clear_unless_known, ledger, job.id)
         write_new_records(plan, left_out.mask, written)
@@ -334,7 +334,7 @@ def write_new_records(plan: FilePlan, sent: Mask, out: Path) -> None:
     except InputUnreadable:
         raise
     except OSError as error:
-        raise LedgerUnusable(f"{out} cannot be written: {error.strerror}. Nothing was sent.") from None
+        raise not_written(out, error, instead=ANOTHER_STATE, then="Nothing was sent.", kind=LedgerUnusable) from None
     if digest != plan.sha256:
         raise DataError(
             f"{plan.path} has changed since it was validated. Nothing was sent.",

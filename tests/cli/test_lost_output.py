@@ -117,7 +117,13 @@ def test_fix_with_a_full_disk_for_its_output_still_writes_the_copy(shell: Shell,
         pytest.skip("only root can mount a small file system")
     try:
         ended = piped(shell, f'"$@" > {disk / "out"}', "rules", "--json")
-        assert (ended.code, ended.err) == (2, "bulkops: No space left on device.\n")
+        assert (ended.code, ended.err.splitlines()) == (
+            2,
+            [
+                "bulkops: stdout cannot be written: No space left on device.",
+                "  Free disk space there, or send the output elsewhere.",
+            ],
+        )
         source = tmp_path / "in.csv"
         source.write_bytes(b"value\n" + b"".join(b"CODE%d \n" % n for n in range(2000)))
         ended = piped(

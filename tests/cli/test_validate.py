@@ -154,10 +154,16 @@ def in_shell(line: str, path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+FULL_STDOUT = (
+    "bulkops: stdout cannot be written: No space left on device.\n"
+    "  Free disk space there, or send the output elsewhere.\n"
+)
+
+
 @pytest.mark.parametrize("options", ["--json", "", "--statistics"])
 def test_a_full_disk_under_stdout_is_reported_once(bad: Path, options: str) -> None:
     ended = in_shell(f'"$0" -m bulkops validate coupons "$1" {options} > /dev/full', bad)
-    assert (ended.returncode, ended.stderr) == (2, "bulkops: No space left on device.\n")
+    assert (ended.returncode, ended.stderr) == (2, FULL_STDOUT)
 
 
 def test_a_reader_that_goes_away_changes_no_exit_code(tmp_path: Path) -> None:
