@@ -28,6 +28,8 @@ from bulkops_validators.model.contract import Contract, Unique
 _ROUNDS = 5
 """Maximum number of rounds. A kept key may equal a key repaired in a later round; after the last, none is repaired."""
 _IN_MEMORY = 8_000_000
+_AT_ONCE = 1000
+"""Number of changes stored together."""
 
 
 def rewrite_without_collisions(
@@ -35,7 +37,7 @@ def rewrite_without_collisions(
 ) -> None:
     """Write a repaired file in which no repair makes a key equal to another key.
 
-    If the copy made to find such keys has none, it is the result, and the file is not repaired again.
+    The copy made to find such keys is the result if it has none; the file is then not repaired again.
     """
     kept = b""
     for trial in _trials(contract, source, scan, options):
@@ -65,7 +67,8 @@ class _Trial:
     """
 
     copy: BinaryIO
-    changes: BinaryIO
+    origins: Origins
+    log: "_KeyLog"
     report: FixReport
     kept: bytes
     colliding: bool
@@ -74,9 +77,10 @@ class _Trial:
         """Write the copy and log its changes."""
         self.copy.seek(0)
         shutil.copyfileobj(self.copy, writer.out, BLOCK_BYTES)
-        self.changes.seek(0)
-        for line in self.changes:
-            writer.log(Change(*json.loads(line)))
+        if writer.origins is not None:
+            writer.origins.copy_from(self.origins)
+        for change in self.log.changes():
+            writer.log(change)
         writer.report.records += self.report.records
         writer.report.changed += self.report.changed
         writer.report.removed += self.report.removed
@@ -99,25 +103,39 @@ def _trials(contract: Contract, source: Source, scan: FileScan, options: FixOpti
                 more = np.intersect1d(changed, _repeated(contract, stream_source(source.path, copy), origins))
             if len(more):
                 kept = _with_flags(kept, more if number < _ROUNDS - 1 else changed)
-            yield _Trial(copy, changes, writer.report, kept.tobytes(), colliding=bool(len(more)))
+            yield _Trial(copy, origins, log, writer.report, kept.tobytes(), colliding=bool(len(more)))
         if not len(more):
             return
 
 
 @dataclass
 class _KeyLog:
-    """Writes changes to a file, and collects the records in which a key changed."""
+    """Keeps changes in a file, and collects the records in which a key changed."""
 
     out: BinaryIO
     columns: Collection[str]
     rekeyed: "array[int]" = field(default_factory=lambda: array("q"))
+    held: list[tuple[object, ...]] = field(default_factory=list)
 
     def __call__(self, change: Change) -> None:
-        """Write one change."""
+        """Keep one change."""
         if change.column in self.columns and change.record is not None:
             self.rekeyed.append(change.record)
-        fields = (change.code, change.record, change.line, change.column, change.before, change.after)
-        self.out.write(json.dumps(fields).encode() + b"\n")
+        self.held.append((change.code, change.record, change.line, change.column, change.before, change.after))
+        if len(self.held) == _AT_ONCE:
+            self._store()
+
+    def _store(self) -> None:
+        self.out.write(json.dumps(self.held).encode() + b"\n")
+        self.held.clear()
+
+    def changes(self) -> Iterator[Change]:
+        """Yield all changes again."""
+        self._store()
+        self.out.seek(0)
+        for line in self.out:
+            for fields in json.loads(line):
+                yield Change(*fields)
 
 
 def _with_flags(kept: Bytes, records: Offsets) -> Bytes:

@@ -45,10 +45,9 @@ def fix_file(
     if not options.unsafe and not scan.withheld and not scan.extra and not again:
         rewrite_without_collisions(contract, source, scan, RepairWriter(out, log, report), options)
         return report
-    kept = colliding_keys(contract, source, scan, options)
     with tempfile.TemporaryFile() as copy:
         origins = Origins()
-        rewrite(contract, source, scan, RepairWriter(copy, log, report, origins), options, kept=kept)
+        rewrite_without_collisions(contract, source, scan, RepairWriter(copy, log, report, origins), options)
         options = replace(options, renames={})
         _finish_copy(contract, copy, origins, RepairWriter(out, log, report), options, again=again)
     return report
