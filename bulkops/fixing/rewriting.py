@@ -133,8 +133,9 @@ class _RewritePass:
             if number < 0:
                 out.remove_blank_line(index, AppliedRepair("STR103", printable(raw), ""))
                 continue
-            cells = found.cells.get(index)
-            one = None if cells is None or spans is None else self.finder.repaired(raw, spans.of(index, cells))
+            one = None
+            if spans is not None and (cells := found.cells.get(index)) is not None:
+                one = self.finder.repaired(raw, spans.of(index, cells), int(found.surplus[index]))
             written, repairs = self._repaired(raw, number, defects.get(start)) if one is None else ([one[0]], one[1])
             out.replace(index, written, repairs)
         out.keep(view[done:])
@@ -143,13 +144,14 @@ class _RewritePass:
     def _sorted(self, block: Block, laid: Layout) -> SortedRecords:
         """Return the records that need no repair, or only repairs of cells; none in a copy, which has earlier origins."""
         if self.earlier is not None:
-            return SortedRecords(np.zeros(len(laid.starts), np.bool_), {})
+            return SortedRecords(np.zeros(len(laid.starts), np.bool_))
         found = self.finder.sort(block, laid)
         numbers = laid.numbers + (self.record + 1)
         free = numbers != self.last
         if self.kept:
             free &= np.frombuffer(self.kept + b"\0", np.uint8).take(numbers, mode="clip") == 0
-        return SortedRecords(found.unchanged & free, {i: cells for i, cells in found.cells.items() if free[i]})
+        cells = {index: places for index, places in found.cells.items() if free[index]}
+        return SortedRecords(found.unchanged & free, cells, found.surplus)
 
     def _origins(self, block: Block, laid: Layout) -> OriginArrays:
         """Return the origins of the records of a block."""

@@ -6,7 +6,7 @@ The remaining records are repaired one by one.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -14,19 +14,21 @@ import numpy as np
 import polars as pl
 
 from bulkops.fixing.options import AppliedRepair
-from bulkops.fixing.repairs.records import RecordShape, is_blank, repair_field, spelled
+from bulkops.fixing.repairs.records import RecordShape, is_blank, may_be_note, repair_field, spelled
 from bulkops.fixing.repairs.quotes import undoubled
 from bulkops.reading.records.layout import Block, Layout, bytes_of
-from bulkops.reading.records.structural_index import Flags, counts_before, positions
+from bulkops.reading.records.quoting import cells
+from bulkops.reading.records.structural_index import Flags, Offsets, counts_before, positions
 from bulkops.validation.checks.cells import blank_rows
 from bulkops.validation.checks.columns import checks_of
 from bulkops.validation.checks.encoding import is_utf8
 from bulkops.validation.checks.repeated_header import repeats_header
 from bulkops.validation.context import Context
-from bulkops.validation.parse import read_frame
+from bulkops.validation.parse import read_frame, surplus_blanks, without_surplus
 from bulkops_validators.model.odd_lines import RULE
 from bulkops_validators.model.rules_registry import RULES
 
+_COMMA = ord(",")
 _MARK = "\ufeff"
 _REMOVABLE = rf"^{_MARK}|{RULE}|\n$"
 """A first cell that a repair changes, or that may be a line of signs; Python's `$` also matches before a line feed."""
@@ -70,11 +72,13 @@ class CellSpans:
 class SortedRecords:
     """Flags of the records of a block that stay as they are, and the cells that change in others, by record index.
 
-    `cells` has the positions of the cells of each record in which nothing else can change.
+    `cells` has the positions of these cells for each record in which only they and surplus blank fields can change.
+    `surplus` is the number of such fields at the end of each record.
     """
 
     unchanged: Flags
-    cells: Mapping[int, list[int]]
+    cells: Mapping[int, list[int]] = field(default_factory=dict)
+    surplus: Offsets = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass
@@ -98,36 +102,43 @@ class UnchangedRecords:
     def sort(self, block: Block, laid: Layout) -> SortedRecords:
         """Return the records that certainly stay as they are, or change only in some cells; blank lines are neither."""
         unchanged = np.zeros(len(laid.starts), np.bool_)
-        sound = self._sound(block, laid)
+        surplus = surplus_blanks(block, laid, len(self.shape.columns))
+        sound = self._sound(block, laid, surplus)
+        surplus[~sound] = 0
         if not sound.any():
-            return SortedRecords(unchanged, {})
-        frame = read_frame(bytes_of(sound, block, laid), len(self.shape.columns), block.separator)
+            return SortedRecords(unchanged)
+        data = without_surplus(sound, block, laid, surplus)[0] if surplus.any() else bytes_of(sound, block, laid)
+        frame = read_frame(data, len(self.shape.columns), block.separator)
         if frame is None or frame.height != int(np.count_nonzero(sound)):
-            return SortedRecords(unchanged, {})
-        removable, changes = self._removable(frame), self._changing(frame)
-        stays = ~removable
-        for flags in changes.values():
-            stays &= ~flags
-        unchanged[sound] = stays
-        rows = np.flatnonzero(sound)
+            return SortedRecords(unchanged)
+        rows, removable, changes = np.flatnonzero(sound), self._removable(frame), self._changing(frame)
+        shorter = surplus[rows] > 0
+        unchanged[sound] = ~np.logical_or.reduce((removable, shorter, *changes.values()))
         repairable = ~(removable | self._begins_header(frame))
-        cells: dict[int, list[int]] = {}
+        changed: dict[int, list[int]] = {index: [] for index in rows[shorter & repairable].tolist()}
         for position, flags in changes.items():
             for index in rows[flags & repairable].tolist():
-                cells.setdefault(index, []).append(position)
-        return SortedRecords(unchanged, {} if self.shape.structure_only else cells)
+                changed.setdefault(index, []).append(position)
+        return SortedRecords(unchanged, {} if self.shape.structure_only else changed, surplus)
 
     @cached_property
     def _first_names(self) -> frozenset[str]:
         """The names of the first column: the documented one, and the one in the file."""
         return frozenset(name for name in (self.shape.columns[0], *self.shape.names[:1]) if name is not None)
 
-    def repaired(self, raw: bytes, spans: Iterable[CellSpan]) -> tuple[bytes, list[AppliedRepair]] | None:
-        """Return a record with some cells repaired, and the repairs; None if the whole record must be examined.
+    def repaired(
+        self, raw: bytes, spans: Iterable[CellSpan], surplus: int
+    ) -> tuple[bytes, list[AppliedRepair]] | None:
+        """Return a record without surplus blank fields and with some cells repaired, and the repairs.
 
-        That is the case if a cell becomes blank, or the first cell that of a line to remove.
+        None if the whole record must be examined: a cell becomes blank, or the record may be a line to remove.
         """
-        parts, done, repairs = list[bytes](), 0, list[AppliedRepair]()
+        repairs = list[AppliedRepair]()
+        if surplus:
+            if (shorter := self._shortened(raw, surplus)) is None:
+                return None
+            repairs.append(shorter)
+        parts, done = list[bytes](), 0
         for position, start, end in spans:
             name, original = self.shape.columns[position], raw[start:end].decode()
             assert name is not None
@@ -140,17 +151,36 @@ class UnchangedRecords:
                 parts += [raw[done:start], spelled(after, None).encode()]
                 done = end
                 repairs += found
-        return b"".join((*parts, raw[done:])), repairs
+        rest = raw[done:]
+        if surplus:
+            ending = len(rest) - len(rest.rstrip(b"\r\n"))
+            rest = rest[: len(rest) - ending - surplus] + rest[len(rest) - ending :]
+        return b"".join((*parts, rest)), repairs
 
-    def _sound(self, block: Block, laid: Layout) -> Flags:
-        """Return flags of the records with the form of the file; none if the whole file gets another form."""
+    def _shortened(self, raw: bytes, surplus: int) -> AppliedRepair | None:
+        """Return the removal of surplus blank fields; None if the record may be a note, or is nearly blank."""
+        body = raw.rstrip(b"\r\n")
+        kept = body[:-surplus]
+        start, end = next(cells(kept, 0, _COMMA))
+        first = kept[start:end].decode()
+        first = undoubled(first) if first.startswith('"') else first
+        certain = kept[end:].strip(b',"') and not may_be_note(first, self.shape)
+        if not certain and not self.shape.evidence.all_surplus:
+            return None
+        return AppliedRepair("STR102", body.decode(), kept.decode())
+
+    def _sound(self, block: Block, laid: Layout, surplus: Offsets) -> Flags:
+        """Return flags of the records with the form of the file, apart from surplus blank fields.
+
+        None if the whole file gets another form.
+        """
         shape = self.shape
         if shape.options.unsafe or shape.rewritten or not is_utf8(block.data):
             return np.zeros(len(laid.starts), np.bool_)
         # A carriage return elsewhere may separate records.
         if block.data.count(b"\r") != int(np.count_nonzero(laid.crlf)):
             return np.zeros(len(laid.starts), np.bool_)
-        whole = (laid.numbers >= 0) & ~laid.malformed & (laid.fields == len(shape.columns))
+        whole = (laid.numbers >= 0) & ~laid.malformed & (laid.fields - surplus == len(shape.columns))
         sound: Flags = whole & (laid.crlf == self._context.crlf)
         return sound
 
@@ -182,8 +212,8 @@ class UnchangedRecords:
         """Return flags of the rows that repeat the header."""
         likely = self._begins_header(frame).copy()
         for row in np.flatnonzero(likely).tolist():
-            cells = [cell or "" for cell in frame.row(row)]
-            likely[row] = repeats_header(cells, self.shape.columns, self.shape.names)
+            texts = [cell or "" for cell in frame.row(row)]
+            likely[row] = repeats_header(texts, self.shape.columns, self.shape.names)
         return likely
 
     def _changing_cells(self, name: str, cells: pl.Series) -> pl.Series:

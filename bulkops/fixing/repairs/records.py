@@ -231,7 +231,7 @@ def _read(text: str, shape: RecordShape, repairs: list[AppliedRepair], defect: Q
     if len(found.texts) < width:
         return _completed(text, found, shape, repairs)
     if not any(found.texts[width:]):
-        is_surplus = shape.evidence.all_surplus or (any(found.texts[1:]) and not _may_be_note(found, shape))
+        is_surplus = shape.evidence.all_surplus or (any(found.texts[1:]) and not may_be_note(found.texts[0], shape))
         return _with_repair("STR102", text, found.of_width(width), repairs) if is_surplus else found
     # A JSON object without quotes around it contains commas.
     whole = readings(text, separator, width)
@@ -250,16 +250,16 @@ def _completed(text: str, found: _Cells, shape: RecordShape, repairs: list[Appli
             allowed = unsafe or shape.evidence.all_wrapped
             cells_ = _Cells([undoubled(cell) if cell.startswith('"') else cell for cell in inner], [*inner])
             return _with_repair("STR116", text, cells_, repairs) if allowed else found
-    if not unsafe or not any(found.texts) or _may_be_note(found, shape):
+    if not unsafe or not any(found.texts) or may_be_note(found.texts[0], shape):
         return found
     if not any(found.texts[1:]) and not shape.evidence.first.fits(found.texts[0]):
         return found
     return _with_repair("STR101", text, found.of_width(width), repairs)
 
 
-def _may_be_note(found: _Cells, shape: RecordShape) -> bool:
-    """Return whether a record begins with a text unlike the first cells of other records, such as a total."""
-    return bool(found.texts[0]) and not shape.evidence.first.resembles(found.texts[0])
+def may_be_note(first: str, shape: RecordShape) -> bool:
+    """Return whether the first cell of a record is unlike those of other records, as that of a total is."""
+    return bool(first) and not shape.evidence.first.resembles(first)
 
 
 def _read_malformed(text: str, defect: QuoteDefect, shape: RecordShape) -> _Cells | None:

@@ -75,11 +75,14 @@ def test_records_in_which_only_cells_change_are_repaired_as_if_alone(samples: Co
     texts = [cell for cell in CELLS if "\r" not in cell]
     pairs = [(text, place) for text in (*texts, f" {good.columns[0]}") for place in range(len(good.columns))]
     records = [[*first[:place], text, *first[place + 1 :]] for text, place in pairs]
-    block, laid = block_of([line(record) for record in (*records, [f" {cell}" for cell in first])], len(good.columns))
+    lines = [line(record) for record in (*records, [f" {cell}" for cell in first])]
+    lines += [f"{text[:-1]},,\n" for text in lines]
+    block, laid = block_of(lines, len(good.columns))
     finder, spans, repaired = UnchangedRecords(shape), CellSpans(block, laid), 0
-    for index, places in finder.sort(block, laid).cells.items():
+    found = finder.sort(block, laid)
+    for index, places in found.cells.items():
         raw = block.data[laid.starts[index] : laid.ends[index]]
-        fast = finder.repaired(raw, spans.of(index, places))
+        fast = finder.repaired(raw, spans.of(index, places), int(found.surplus[index]))
         assert fast is None or fast == repair_record(raw, shape)
         repaired += fast is not None and fast[0] != raw
     assert repaired
