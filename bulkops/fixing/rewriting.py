@@ -9,7 +9,12 @@ from bulkops.errors import DataError
 from bulkops.fixing.options import AppliedRepair, FixOptions
 from bulkops.fixing.repairs.carriage_returns import lone_returns, split_at_returns
 from bulkops.fixing.repairs.encoding import printable, redecoded
-from bulkops.fixing.repairs.header import header_repairs, keeps_preamble, repaired_header
+from bulkops.fixing.repairs.header import (
+    header_repairs,
+    keeps_preamble,
+    refuse_unreadable_header,
+    repaired_header,
+)
 from bulkops.fixing.repairs.records import QuoteDefect, RecordShape, in_file_form, repair_record
 from bulkops.fixing.scan import FileScan
 from bulkops.fixing.source import opened, refuse_changed
@@ -43,6 +48,7 @@ def rewrite(
     with opened(source) as stream:
         reader = ContentReader(stream)
         file_start = read_file_start(reader, contract, renames=options.renames)
+        refuse_unreadable_header(source.path, file_start, shape)
         for repair, line in header_repairs(file_start, shape):
             writer.log_repairs([repair], record=None, line=line)
         if keeps_preamble(file_start, shape):
@@ -142,7 +148,7 @@ class _RewritePass:
         out.finish()
 
     def _sorted(self, block: Block, laid: Layout) -> SortedRecords:
-        """Return the records that need no repair, or only repairs of cells; none in a copy, which has earlier origins."""
+        """Return the records that need no repair, or only simple ones; none in a copy, which has earlier origins."""
         if self.earlier is not None:
             return SortedRecords(np.zeros(len(laid.starts), np.bool_))
         found = self.finder.sort(block, laid)
@@ -160,9 +166,7 @@ class _RewritePass:
         lines = block.lines_before(laid.starts) + (self.line + 1)
         return OriginArrays(laid.numbers + (self.record + 1), lines, np.zeros(len(lines), np.bool_))
 
-    def _repaired(
-        self, raw: bytes, number: int, defect: QuoteDefect | None
-    ) -> tuple[list[bytes], list[AppliedRepair]]:
+    def _repaired(self, raw: bytes, number: int, defect: QuoteDefect | None) -> tuple[list[bytes], list[AppliedRepair]]:
         """Return the records that replace a record of the block, and the changes."""
         record = self.record + number + 1
         shape = self.keyless if record < len(self.kept) and self.kept[record] else self.shape

@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 
 from bulkops.fixing.options import AppliedRepair
-from bulkops.fixing.repairs.records import RecordShape, is_blank, may_be_note, repair_field, spelled
 from bulkops.fixing.repairs.quotes import undoubled
+from bulkops.fixing.repairs.records import RecordShape, is_blank, may_be_note, repair_field, spelled
 from bulkops.reading.records.layout import Block, Layout, bytes_of
 from bulkops.reading.records.quoting import cells
 from bulkops.reading.records.structural_index import Flags, Offsets, counts_before, positions
@@ -126,9 +126,7 @@ class UnchangedRecords:
         """The names of the first column: the documented one, and the one in the file."""
         return frozenset(name for name in (self.shape.columns[0], *self.shape.names[:1]) if name is not None)
 
-    def repaired(
-        self, raw: bytes, spans: Iterable[CellSpan], surplus: int
-    ) -> tuple[bytes, list[AppliedRepair]] | None:
+    def repaired(self, raw: bytes, spans: Iterable[CellSpan], surplus: int) -> tuple[bytes, list[AppliedRepair]] | None:
         """Return a record without surplus blank fields and with some cells repaired, and the repairs.
 
         None if the whole record must be examined: a cell becomes blank, or the record may be a line to remove.

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -13,8 +13,7 @@ from bulkops.fixing.options import AppliedRepair
 from bulkops.reading.records.structural_index import Flags, Offsets
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One change: its location (`record` None: in front of the records, or not a record), and the texts."""
 
     code: str
