@@ -136,7 +136,7 @@ class Fixed:
     def to_frame(self) -> pl.DataFrame:
         """Return the changes as a polars frame, one row per change."""
         columns = {name: pl.Int64 if name in {"record", "line"} else pl.String for name in Change.__annotations__}
-        return pl.DataFrame([vars(change) for change in self.changes], schema=columns)
+        return pl.DataFrame([change._asdict() for change in self.changes], schema=columns)
 
     def __repr__(self) -> str:
         report, left = self.report, self.left

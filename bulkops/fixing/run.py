@@ -45,12 +45,12 @@ def fix_file(
     if not options.unsafe and not scan.withheld and not scan.extra and not again:
         rewrite_without_collisions(contract, source, scan, RepairWriter(out, log, report), options)
         return report
-    kept = colliding_keys(contract, source, scan, options)
     with temporary_file() as copy:
         origins = Origins()
-        rewrite(contract, source, scan, RepairWriter(copy, log, report, origins), options, kept=kept)
+        first = RepairWriter(copy, log, report, origins)
+        scan_of_copy = rewrite_without_collisions(contract, source, scan, first, options)
         options = replace(options, renames={})
-        _finish_copy(contract, copy, origins, RepairWriter(out, log, report), options, again=again)
+        _finish_copy(contract, copy, origins, RepairWriter(out, log, report), options, again=again, scan=scan_of_copy)
     return report
 
 
@@ -119,13 +119,14 @@ def _finish_copy(
     *,
     again: bool,
     changed: bool = True,
+    scan: FileScan | None = None,
 ) -> None:
     """Repair a copy until no repair is left that only a copy allows; one repair may make another possible.
 
-    `changed`: the pass that wrote the copy changed something.
+    `changed`: the pass that wrote the copy changed something. `scan` is the scan of the copy, if it is known.
     """
     source = stream_source("The repaired copy", copy)
-    scan = scan_file(contract, source)
+    scan = scan or scan_file(contract, source)
     # Once other records are removed, all remaining ones may have surplus fields.
     again = again or bool(scan.surplus) or (changed and scan.evidence.all_surplus)
     if not again and not (options.unsafe and needs_second_pass(scan)):

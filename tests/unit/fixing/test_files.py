@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bulkops.errors import InputUnreadable
+from bulkops.errors import DataError, InputUnreadable
 from bulkops.fixing.options import FixOptions
 from bulkops.fixing.run import fix_file
 from bulkops.fixing.writer import Change, FixReport
@@ -256,3 +256,16 @@ def test_record_that_becomes_a_header_or_a_note_by_a_repair_goes_in_the_same_run
     assert fixed(b"item\na\n item\n", contract="collections")[0] == b"item\na\n"
     note = "PROFILEINTEGRATIONID\n\x85Summary,,,\n".encode()
     assert fixed(note, UNSAFE, contract="audiences")[0] == b"profileintegrationid\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        # Without its invalid bytes, no quote would protect the comma in the first name.
+        b'"AxF,x}"\tY"}#[\x81,\xff\nA\tB\n',
+        b'"A\xe2;\x00,~&W|\x0f\xfc\xbbzx\n1;2\n',
+    ],
+)
+def test_header_with_uncertain_columns_is_refused(data: bytes) -> None:
+    with pytest.raises(DataError, match="memory.csv: line 1: the header cannot be repaired"):
+        fixed(data, contract="loyalty-tiers")
